@@ -1,0 +1,54 @@
+/**
+ * The HTTP client of the load: keep-alive connections, one request at a time on each, and nothing that hides a failure:
+ * no retry, no redirect, no pipelining.
+ */
+import { Pool } from "undici";
+import type { LoadPlan } from "./plan";
+import type { Answer } from "./request";
+
+export class LoadClient {
+  readonly #pool: Pool;
+
+  constructor(plan: LoadPlan) {
+    this.#pool = new Pool(plan.origin, {
+      connections: plan.connections,
+      pipelining: 1,
+      connect: { timeout: plan.timeLimitMs },
+      // The time limit counts from when a request was due, so it is kept by the caller's signal.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  /** Sends one request once and reads its answer to the end. Rejects with the error of the connection. */
+  async send(request: {
+    readonly method: "GET" | "POST";
+    readonly path: string;
+    readonly body?: string | undefined;
+    readonly cookie?: string | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<Answer> {
+    const headers: Record<string, string> = { "user-agent": "bluegreen-rehearse" };
+    if (request.cookie !== undefined) headers["cookie"] = request.cookie;
+    if (request.body !== undefined) headers["content-type"] = "application/json";
+    const response = await this.#pool.request({
+      method: request.method,
+      path: request.path,
+      headers,
+      body: request.body ?? null,
+      signal: request.signal,
+    });
+    const body = await response.body.text();
+    return { status: response.statusCode, headers: response.headers, body };
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+/** The short name of a failed connection, such as ECONNREFUSED. */
+export const errorCode = (error: unknown): string => {
+  if (!(error instanceof Error)) return "unknown";
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+};

@@ -1,0 +1,86 @@
+/** One request of the load: how the next one is chosen from the plan, and how its answer is judged. Pure. */
+import type { Outcome } from "./account";
+import type { FailureKind } from "./messages";
+import type { LoadPlan } from "./plan";
+
+/** The status, header and text that an answer must have. */
+export interface Expectation {
+  readonly status: number;
+  readonly releaseHeader: string;
+  readonly bodyIncludes?: string | undefined;
+}
+
+export interface LoadRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly expect: Expectation;
+  /** POST only: what makes it unlike any other request. */
+  readonly marker?: string;
+  /** POST only: the JSON. */
+  readonly body?: string;
+}
+
+/** A whole answer, its body read to the end. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+/** Picks request number `count` of a run. `random` gives numbers from 0 to below 1. */
+export const nextRequest = (
+  plan: LoadPlan,
+  runId: string,
+  count: number,
+  random: () => number,
+): LoadRequest => {
+  const releaseHeader = plan.releaseHeader.toLowerCase();
+  if (random() < plan.postShare) {
+    // The dot at the end keeps a marker from being the beginning of another.
+    const marker = `${runId}.${count}.`;
+    return {
+      method: "POST",
+      path: plan.post.path,
+      expect: { status: plan.post.status, releaseHeader },
+      marker,
+      body: JSON.stringify({ ...plan.post.body, [plan.post.markerField]: marker }),
+    };
+  }
+  const get = plan.gets[Math.floor(random() * plan.gets.length)];
+  if (get === undefined) throw new Error("the plan has no GETs");
+  const { path, status, bodyIncludes } = get;
+  return { method: "GET", path, expect: { status, releaseHeader, bodyIncludes } };
+};
+
+/** The id in an answer that acknowledges a POST, or undefined if it does not: another status, no JSON, no id. */
+export const acknowledgedId = (plan: LoadPlan, answer: Answer): string | undefined => {
+  if (answer.status !== plan.post.status) return undefined;
+  try {
+    const json: unknown = JSON.parse(answer.body);
+    if (typeof json !== "object" || json === null) return undefined;
+    const id = (json as Record<string, unknown>)[plan.post.idField];
+    return (typeof id === "string" && id !== "") || typeof id === "number" ? String(id) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Checks an answer: its status first, then the release id, then the body. */
+export const judge = (
+  plan: LoadPlan,
+  releasePattern: RegExp,
+  request: LoadRequest,
+  answer: Answer,
+): Outcome => {
+  const header = answer.headers[request.expect.releaseHeader];
+  const wellFormed = typeof header === "string" && releasePattern.test(header);
+  const failure = ((): FailureKind | null => {
+    if (answer.status !== request.expect.status) return `status ${answer.status}`;
+    if (header === undefined) return "release id missing";
+    if (!wellFormed) return "release id malformed";
+    if (!answer.body.includes(request.expect.bodyIncludes ?? "")) return "body";
+    if (request.method === "POST" && acknowledgedId(plan, answer) === undefined) return "body";
+    return null;
+  })();
+  return { failure, status: answer.status, code: null, releaseId: wellFormed ? header : null };
+};

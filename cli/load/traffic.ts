@@ -1,0 +1,223 @@
+/**
+ * The traffic itself, inside the worker: requests become due by an absolute schedule that no answer can slow down (open
+ * loop), and each is followed to its end and booked in the account of the step in which it was due. Latency counts from
+ * the due time, so a stall is felt by every request that was due in it, not only by those that were on a connection.
+ */
+import { Account, type Outcome } from "./account";
+import { errorCode, type LoadClient } from "./client";
+import type { FailedRequest, LoadSnapshot, RequestCounts, StepRequests } from "./messages";
+import type { LoadPlan } from "./plan";
+import { acknowledgedId, judge, nextRequest, type LoadRequest } from "./request";
+import { SimulatedUser } from "./user";
+
+/** Failed requests that are kept in detail; all are counted. */
+const DETAILED_FAILURES = 200;
+/** How often requests are held against their time limit. */
+const SWEEP_MS = 20;
+
+/** A POST that the application said it has. */
+export interface AcknowledgedPost {
+  readonly id: string;
+  readonly marker: string;
+}
+
+interface InFlight {
+  readonly request: LoadRequest;
+  readonly dueAt: number;
+  readonly step: Step | undefined;
+  readonly abort: AbortController;
+}
+
+interface Step {
+  readonly name: string;
+  readonly account: Account;
+  complete?: (requests: StepRequests) => void;
+}
+
+interface TrafficProps {
+  readonly plan: LoadPlan;
+  readonly client: LoadClient;
+  /** Begins the marker of every POST of this run. */
+  readonly runId: string;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+export class Traffic {
+  /** In the order of their acknowledgement. */
+  readonly acknowledged: AcknowledgedPost[] = [];
+  readonly failedRequests: FailedRequest[] = [];
+
+  readonly #plan: LoadPlan;
+  readonly #client: LoadClient;
+  readonly #props: TrafficProps;
+  readonly #releasePattern: RegExp;
+  readonly #users: readonly SimulatedUser[];
+  readonly #beganAt = performance.now();
+  readonly #whole = new Account(this.#beganAt);
+  /** In the order in which they were due. */
+  readonly #inFlight = new Set<InFlight>();
+  readonly #sweep: NodeJS.Timeout;
+  #step: Step | undefined;
+  #count = 0;
+  #nextDue: NodeJS.Timeout | undefined;
+  #arrives = true;
+  #drained: (() => void) | undefined;
+  #second = { sent: 0, failed: 0, versions: new Map<string, number>() };
+
+  /** The first request is due at once. */
+  constructor(props: TrafficProps) {
+    this.#props = props;
+    this.#plan = props.plan;
+    this.#client = props.client;
+    this.#releasePattern = new RegExp(props.plan.releasePattern);
+    const keeping = Math.ceil(props.plan.users * props.plan.cookieKeepingShare);
+    this.#users = Array.from({ length: props.plan.users }, (_, index) => new SimulatedUser(index < keeping));
+    this.#sweep = setInterval(() => this.#enforceTimeLimit(), SWEEP_MS);
+    this.#sendWhatIsDue();
+  }
+
+  /** What becomes due from now on belongs to this step. */
+  beginStep(name: string): void {
+    if (this.#step !== undefined)
+      throw new Error(`step '${this.#step.name}' has not ended, '${name}' cannot begin`);
+    this.#sendWhatIsDue();
+    this.#step = { name, account: new Account(performance.now()) };
+  }
+
+  /** Ends the step now; resolves once all that was due in it has ended, within the time limit. */
+  endStep(): Promise<StepRequests> {
+    this.#sendWhatIsDue();
+    const step = this.#step;
+    if (step === undefined) throw new Error("no step has begun that could end");
+    this.#step = undefined;
+    step.account.end(performance.now());
+    return new Promise((resolve) => {
+      step.complete = resolve;
+      this.#completeIfDone(step);
+    });
+  }
+
+  /** No request is due any more; resolves once those under way have ended, within the time limit. */
+  async stop(): Promise<RequestCounts> {
+    if (this.#arrives) {
+      this.#sendWhatIsDue();
+      this.#arrives = false;
+      clearTimeout(this.#nextDue);
+      const endedAt = performance.now();
+      this.#step?.account.end(endedAt);
+      this.#whole.end(endedAt);
+    }
+    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    clearInterval(this.#sweep);
+    return this.#whole.counts();
+  }
+
+  /** Progress since the last call, which is made once a second. */
+  takeSnapshot(): LoadSnapshot {
+    const { sent, failed, versions } = this.#second;
+    this.#second = { sent: 0, failed: 0, versions: new Map() };
+    return {
+      sent: this.#whole.sent,
+      failed: this.#whole.failed,
+      inFlight: this.#inFlight.size,
+      lastSecond: { sent, failed, versions: Object.fromEntries(versions) },
+    };
+  }
+
+  #dueAt(count: number): number {
+    return this.#beganAt + (count * 1000) / this.#plan.rate;
+  }
+
+  #sendWhatIsDue(): void {
+    if (!this.#arrives) return;
+    clearTimeout(this.#nextDue);
+    const now = performance.now();
+    while (this.#dueAt(this.#count) <= now) this.#begin(this.#dueAt(this.#count), now);
+    // Node.js cuts fractions off: round up, or the timer fires before the request is due.
+    this.#nextDue = setTimeout(() => this.#sendWhatIsDue(), Math.ceil(this.#dueAt(this.#count) - now));
+  }
+
+  #begin(dueAt: number, now: number): void {
+    const request = nextRequest(this.#plan, this.#props.runId, this.#count, this.#props.random);
+    this.#count += 1;
+    const step = this.#step;
+    const entry: InFlight = { request, dueAt, step, abort: new AbortController() };
+    this.#second.sent += 1;
+    this.#whole.started(now - dueAt);
+    step?.account.started(now - dueAt);
+    const hasRoom = this.#inFlight.size < this.#plan.inFlightCap;
+    this.#inFlight.add(entry);
+    if (hasRoom) void this.#follow(entry);
+    else this.#settle(entry, { failure: "in-flight cap", status: null, code: null, releaseId: null });
+  }
+
+  async #follow(entry: InFlight): Promise<void> {
+    const { request } = entry;
+    const user = this.#users[Math.floor(this.#props.random() * this.#users.length)];
+    try {
+      const answer = await this.#client.send({
+        ...request,
+        cookie: user?.cookieHeader(request.path, Date.now()),
+        signal: entry.abort.signal,
+      });
+      const setCookies = answer.headers["set-cookie"];
+      if (setCookies !== undefined) user?.receive([setCookies].flat(), request.path, Date.now());
+      // Even if the answer fails a check below, or came too late: the application said that it has it.
+      const id = request.marker === undefined ? undefined : acknowledgedId(this.#plan, answer);
+      if (id !== undefined) this.acknowledged.push({ id, marker: request.marker ?? "" });
+      this.#settle(entry, judge(this.#plan, this.#releasePattern, request, answer));
+    } catch (error) {
+      const code = errorCode(error);
+      this.#settle(entry, { failure: `connection ${code}`, status: null, code, releaseId: null });
+    }
+  }
+
+  #settle(entry: InFlight, outcome: Outcome): void {
+    if (!this.#inFlight.delete(entry)) return;
+    const now = performance.now();
+    const { step } = entry;
+    this.#whole.settled(outcome, now - entry.dueAt);
+    step?.account.settled(outcome, now - entry.dueAt);
+    if (outcome.releaseId !== null) {
+      const { versions } = this.#second;
+      versions.set(outcome.releaseId, (versions.get(outcome.releaseId) ?? 0) + 1);
+    }
+    if (outcome.failure === null) {
+      this.#whole.succeeded(now);
+      this.#step?.account.succeeded(now);
+    } else {
+      this.#second.failed += 1;
+      this.#keepDetail(entry, outcome);
+    }
+    if (step !== undefined) this.#completeIfDone(step);
+    if (this.#inFlight.size === 0) this.#drained?.();
+  }
+
+  #keepDetail(entry: InFlight, outcome: Outcome): void {
+    if (outcome.failure === null || this.failedRequests.length >= DETAILED_FAILURES) return;
+    this.failedRequests.push({
+      at: new Date(performance.timeOrigin + entry.dueAt).toISOString(),
+      step: entry.step?.name ?? null,
+      method: entry.request.method,
+      path: entry.request.path,
+      kind: outcome.failure,
+      status: outcome.status,
+      code: outcome.code,
+      releaseId: outcome.releaseId,
+    });
+  }
+
+  #enforceTimeLimit(): void {
+    const latestDue = performance.now() - this.#plan.timeLimitMs;
+    for (const entry of this.#inFlight) {
+      if (entry.dueAt > latestDue) return;
+      this.#settle(entry, { failure: "time limit", status: null, code: null, releaseId: null });
+      entry.abort.abort();
+    }
+  }
+
+  #completeIfDone(step: Step): void {
+    if (step.account.isComplete) step.complete?.(step.account.counts());
+  }
+}

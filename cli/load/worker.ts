@@ -1,0 +1,68 @@
+/**
+ * The process that sends the load of a rehearsal: apart from the rehearsal, so that neither waits for the other's event
+ * loop. It does what its parent (`load.ts`) says over IPC, and ends when the parent does.
+ */
+import { randomBytes } from "node:crypto";
+import { LoadClient } from "./client";
+import { findPosts } from "./find-posts";
+import { commandSchema, type Command, type LoadTotals, type Reply } from "./messages";
+import { Traffic } from "./traffic";
+
+const PROGRESS_MS = 1_000;
+
+// Ctrl-C in a terminal reaches the whole process group; when the load ends is the parent's decision.
+process.on("SIGINT", () => undefined);
+process.on("disconnect", () => process.exit(0));
+
+const tell = (reply: Reply): void => {
+  if (process.connected) process.send?.(reply, () => undefined);
+};
+
+let running: {
+  readonly traffic: Traffic;
+  readonly client: LoadClient;
+  readonly stop: () => Promise<LoadTotals>;
+};
+
+const start = (plan: Extract<Command, { command: "start" }>["plan"]): void => {
+  const client = new LoadClient(plan);
+  const runId = `rehearsal-${randomBytes(6).toString("hex")}`;
+  const traffic = new Traffic({ plan, client, runId, random: Math.random });
+  const progress = setInterval(
+    () => tell({ type: "progress", snapshot: traffic.takeSnapshot() }),
+    PROGRESS_MS,
+  );
+  const stop = async (): Promise<LoadTotals> => {
+    const counts = await traffic.stop();
+    clearInterval(progress);
+    tell({ type: "progress", snapshot: traffic.takeSnapshot() });
+    const { user, system } = process.cpuUsage();
+    const posts = await findPosts(plan, client, traffic.acknowledged);
+    await client.close();
+    return { ...counts, ...posts, failedRequests: traffic.failedRequests, cpuSeconds: (user + system) / 1e6 };
+  };
+  running = { traffic, client, stop };
+};
+
+const obey = (command: Command): unknown => {
+  switch (command.command) {
+    case "start":
+      return start(command.plan);
+    case "beginStep":
+      return running.traffic.beginStep(command.name);
+    case "endStep":
+      return running.traffic.endStep();
+    case "stop":
+      return running.stop();
+  }
+};
+
+process.on("message", (message) => {
+  const command = commandSchema.parse(message);
+  // Runs up to the first wait at once, so that a step begins and ends when its message is read.
+  const answer = (async (): Promise<unknown> => obey(command))();
+  answer.then(
+    (result) => tell({ type: "done", id: command.id, result }),
+    (error: unknown) => tell({ type: "refused", id: command.id, reason: String((error as Error).message) }),
+  );
+});

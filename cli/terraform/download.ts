@@ -1,0 +1,160 @@
+/**
+ * Fetches one file into memory, for binary.ts: https only (http for a mirror on this machine), a few redirects, limits
+ * on time and size, and the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name.
+ */
+import { Agent, EnvHttpProxyAgent, request } from "undici";
+import type { Dispatcher } from "undici";
+
+const MAX_REDIRECTS = 5;
+const USER_AGENT = "cdktf-bluegreen";
+
+interface DownloadOptions {
+  /** Where the proxy variables are read from. */
+  readonly env: NodeJS.ProcessEnv;
+  /** A longer answer is refused. */
+  readonly maxBytes: number;
+  /** For the connection to the server, or to the proxy. */
+  readonly connectSeconds: number;
+  /** The longest silence: before the answer and within it. */
+  readonly idleSeconds: number;
+  /** Called when the answer begins and with each piece; `total` is undefined if the server does not tell. */
+  readonly onProgress?: (received: number, total: number | undefined) => void;
+}
+
+/**
+ * @throws Error one line: the address (without its credentials and query) and what went wrong there. A status other
+ * than 200, a refused redirect, too many bytes, too few, or silence.
+ */
+export async function download(url: string, options: DownloadOptions): Promise<Buffer> {
+  if (!URL.canParse(url)) throw new Error(`${JSON.stringify(url)} is no address (https://...)`);
+  const start = new URL(url);
+  let address = start;
+  try {
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const refusal = addressRefusal(address, start);
+      if (refusal !== undefined) throw new Error(refusal);
+      const answer = await get(address, address.origin === start.origin ? authorization(start) : {}, options);
+      if (Buffer.isBuffer(answer)) return answer;
+      if (!URL.canParse(answer.location, address.href)) throw new Error("it redirects to what is no address");
+      address = new URL(answer.location, address.href);
+    }
+    throw new Error(`more than ${MAX_REDIRECTS} redirects`);
+  } catch (error) {
+    throw new Error(`${printable(address)}: ${describeFailure(error)}`);
+  }
+}
+
+/**
+ * Why this address is not asked, or undefined. Plain http is for a mirror on this machine, so it has to be asked for:
+ * a server that was asked by https, or that is elsewhere, cannot redirect to it.
+ */
+function addressRefusal(address: URL, start: URL): string | undefined {
+  if (address.protocol === "https:") return undefined;
+  if (address.protocol !== "http:") return `refused: ${address.protocol}// is not https`;
+  if (!isLoopback(address)) return "refused: plain http is for a mirror on this machine only; use https";
+  if (start.protocol !== "http:") return "refused: a redirect from https to plain http";
+  return undefined;
+}
+
+/** The address for people: no credentials, and no query (a redirect's may be signed). */
+export function printable(address: URL): string {
+  return `${address.protocol}//${address.host}${address.pathname}`;
+}
+
+function isLoopback(address: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(address.hostname);
+}
+
+function authorization(address: URL): Record<string, string> {
+  if (address.username === "" && address.password === "") return {};
+  const pair = `${decodeURIComponent(address.username)}:${decodeURIComponent(address.password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+type Answer = Buffer | { readonly location: string };
+
+async function get(address: URL, headers: Record<string, string>, options: DownloadOptions): Promise<Answer> {
+  const dispatcher = dispatcherFor(address, options);
+  let timer: NodeJS.Timeout | undefined;
+  // Raced, as undici heeds a signal only once it is connected: not while a proxy keeps it waiting.
+  const silence = new Promise<never>((_, reject) => {
+    const refuse = (): void => reject(new Error(`nothing came for ${options.idleSeconds} s`));
+    timer = setTimeout(refuse, options.idleSeconds * 1000);
+  });
+  try {
+    return await Promise.race([
+      exchange(address, headers, dispatcher, () => timer?.refresh(), options),
+      silence,
+    ]);
+  } finally {
+    clearTimeout(timer);
+    dispatcher.destroy().catch(() => undefined);
+  }
+}
+
+async function exchange(
+  address: URL,
+  headers: Record<string, string>,
+  dispatcher: Dispatcher,
+  heard: () => void,
+  options: DownloadOptions,
+): Promise<Answer> {
+  const response = await request(`${address.origin}${address.pathname}${address.search}`, {
+    dispatcher,
+    headers: { "user-agent": USER_AGENT, ...headers },
+    headersTimeout: 0, // `silence` watches both
+    bodyTimeout: 0,
+  });
+  heard();
+  response.body.on("error", () => undefined); // a body left unread is destroyed with its dispatcher
+  const location = response.headers["location"];
+  if (response.statusCode >= 301 && response.statusCode <= 308 && typeof location === "string")
+    return { location };
+  if (response.statusCode !== 200) throw new Error(`HTTP status ${response.statusCode}`);
+  return await collect(response, heard, options);
+}
+
+async function collect(
+  response: Dispatcher.ResponseData,
+  heard: () => void,
+  { maxBytes, onProgress }: DownloadOptions,
+): Promise<Buffer> {
+  const length = response.headers["content-length"];
+  const total = typeof length === "string" ? Number(length) : undefined;
+  const pieces: Buffer[] = [];
+  let received = 0;
+  const refuseAbove = (bytes: number): void => {
+    if (bytes > maxBytes) throw new Error(`refused: larger than ${maxBytes} bytes`);
+  };
+  refuseAbove(total ?? 0);
+  onProgress?.(0, total);
+  for await (const piece of response.body as AsyncIterable<Buffer>) {
+    heard();
+    received += piece.length;
+    refuseAbove(received);
+    pieces.push(piece);
+    onProgress?.(received, total);
+  }
+  return Buffer.concat(pieces);
+}
+
+function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOptions): Dispatcher {
+  const timeout = connectSeconds * 1000;
+  // What is on this machine is reached without a proxy: plain http must not leave it.
+  if (isLoopback(address)) return new Agent({ connect: { timeout } });
+  return new EnvHttpProxyAgent({
+    connect: { timeout },
+    proxyTls: { timeout },
+    httpProxy: env["http_proxy"] ?? env["HTTP_PROXY"] ?? "",
+    httpsProxy: env["https_proxy"] ?? env["HTTPS_PROXY"] ?? "",
+    noProxy: env["no_proxy"] ?? env["NO_PROXY"] ?? "",
+  });
+}
+
+function describeFailure(error: unknown): string {
+  const { message, code, errors } = error as NodeJS.ErrnoException & { readonly errors?: readonly unknown[] };
+  // Several addresses of one host were tried (an AggregateError): the first one's failure stands for all.
+  if (errors?.[0] !== undefined) return describeFailure(errors[0]);
+  const untrusted = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(code ?? "");
+  return untrusted ? `${message} (NODE_EXTRA_CA_CERTS names a private authority)` : message;
+}

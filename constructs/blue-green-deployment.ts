@@ -1,0 +1,181 @@
+/**
+ * The toggle: which slot gets the new artifact, and the steps around it. The graph is the same for every record;
+ * only the names of the steps change, and a changed name is what runs a step:
+ *
+ *   begin (each proxy) -> install blue + install green (each server) -> switch (proxy after proxy)
+ *                      -> converge blue + converge green (each server) -> share (each proxy)
+ *
+ * So the live slot's install steps are no-ops in every plan: that is the proof that a release does not touch it.
+ */
+import type { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import { directorSpec, encodeSpec } from "../release/director-spec";
+import type { Environment } from "../release/environment";
+import { slotEndpoints, stepId, stepName } from "../release/naming";
+import type { Endpoint } from "../release/naming";
+import { expectedRelease, idOrNull, recordDigest, scheduleOf, target } from "../release/record";
+import type { ReleaseRecord } from "../release/record";
+import { releaseId } from "../release/release";
+import type { Release } from "../release/release";
+import { otherSlot, SLOTS } from "../release/slot";
+import type { Slot } from "../release/slot";
+import { onServerProgram } from "./on-server-program";
+import type { Server } from "./server";
+
+export interface BlueGreenDeploymentProps {
+  readonly environment: Environment;
+  /** What should run. Sequence 0 means that nothing was released yet: then there are no steps. */
+  readonly record: ReleaseRecord;
+  /** The web servers by name, as many as the environment names. */
+  readonly servers: ReadonlyMap<string, Server>;
+  /** The proxies in the order of the traffic shift: the first carries the schedule. */
+  readonly proxies: readonly Server[];
+  /** Shared by all releases; the installer hands it to the application. @default - a folder of each server */
+  readonly dataFolder?: string;
+}
+
+const PER_STEP_MARGIN_SECONDS = 120;
+
+export class BlueGreenDeployment extends Construct {
+  private readonly props: BlueGreenDeploymentProps;
+
+  constructor(scope: Construct, id: string, props: BlueGreenDeploymentProps) {
+    super(scope, id);
+    this.props = props;
+    if (props.record.application !== props.environment.application) {
+      throw new Error(
+        `the record is of application "${props.record.application}", the environment of "${props.environment.application}": is it the right record?`,
+      );
+    }
+    if (props.record.sequence === 0) return;
+
+    const begun = props.proxies.map((proxy, index) => this.direct("begin", proxy, index, []));
+    const installed = SLOTS.flatMap((slot) => this.installSlot(slot, begun));
+    const switched = props.proxies.reduce<ITerraformDependable[]>((before, proxy, index) => {
+      return [...before, this.direct("switch", proxy, index, index === 0 ? installed : before.slice(-1))];
+    }, []);
+    const converged = SLOTS.flatMap((slot) => this.convergeSlot(slot, switched));
+    props.proxies.forEach((proxy, index) => this.direct("share", proxy, index, converged));
+  }
+
+  private direct(
+    step: "begin" | "switch" | "share",
+    proxy: Server,
+    index: number,
+    dependsOn: ITerraformDependable[],
+  ): ITerraformDependable {
+    const { environment, record } = this.props;
+    return proxy.run(this, stepId[step](proxy.name), {
+      name: stepName[step](record),
+      script: onServerProgram("director/run-director.sh"),
+      parameters: {
+        DIRECTOR_COMMAND: step,
+        DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, index)),
+      },
+      timeoutSeconds: this.directorTimeout(),
+      dependsOn,
+      needed: step !== "share" || this.converges(),
+    });
+  }
+
+  private installSlot(slot: Slot, dependsOn: ITerraformDependable[]): ITerraformDependable[] {
+    const { environment, record } = this.props;
+    return slotEndpoints(environment)[slot].map((endpoint) =>
+      this.install(stepId.install(slot, endpoint.server), stepName.install(record, slot), slot, endpoint, {
+        release: record.slots[slot],
+        inPlace: scheduleOf(record, environment).strategy === "recreate" && slot === record.active,
+        dependsOn,
+        needed: true,
+      }),
+    );
+  }
+
+  /** The idle slot's servers get the active release too. */
+  private convergeSlot(slot: Slot, dependsOn: ITerraformDependable[]): ITerraformDependable[] {
+    const { environment, record } = this.props;
+    return slotEndpoints(environment)[slot].map((endpoint) =>
+      this.install(stepId.converge(slot, endpoint.server), stepName.converge(record, slot), slot, endpoint, {
+        release: target(record),
+        inPlace: false,
+        dependsOn,
+        needed: this.converges() && slot === otherSlot(record.active),
+      }),
+    );
+  }
+
+  private install(
+    id: string,
+    name: string,
+    slot: Slot,
+    endpoint: Endpoint,
+    step: { release: Release | null; inPlace: boolean; dependsOn: ITerraformDependable[]; needed: boolean },
+  ): ITerraformDependable {
+    const { environment, servers } = this.props;
+    const server = servers.get(endpoint.server);
+    if (server === undefined) throw new Error(`there is no server "${endpoint.server}", which the environment names`);
+    const { deadlineSeconds } = environment.verification;
+    return server.run(this, id, {
+      name,
+      script: onServerProgram("install/install-release.sh"),
+      parameters: this.installParameters(slot, endpoint, step.release, step.inPlace),
+      timeoutSeconds: Math.ceil(2 * deadlineSeconds + environment.stopSeconds) + PER_STEP_MARGIN_SECONDS,
+      dependsOn: step.dependsOn,
+      needed: step.needed,
+    });
+  }
+
+  private installParameters(
+    slot: Slot,
+    endpoint: Endpoint,
+    release: Release | null,
+    inPlace: boolean,
+  ): Record<string, string> {
+    const { environment, record, dataFolder } = this.props;
+    const { verification } = environment;
+    const inUse = [...SLOTS.map((each) => idOrNull(expectedRelease(record, each))), idOrNull(record.previous)];
+    return {
+      APPLICATION: environment.application,
+      SLOT: slot,
+      SEQUENCE: String(record.sequence),
+      RECORD_DIGEST: recordDigest(record),
+      RELEASE_ID: release === null ? "" : releaseId(release),
+      VERSION: release?.version ?? "",
+      ARTIFACT_URL_BASE64: base64(release?.artifact.url ?? ""),
+      ARTIFACT_SHA256: release?.artifact.sha256 ?? "",
+      HOST: endpoint.host,
+      PORT: String(endpoint.port),
+      START_COMMAND_BASE64: base64(environment.start.join("\n")),
+      HEALTH_PATH: verification.path,
+      HEALTH_STATUS: String(verification.status),
+      HEALTH_HOST: verification.host ?? "",
+      RELEASE_HEADER: verification.releaseHeader ?? "",
+      HEALTH_SUCCESSES: String(verification.successes),
+      HEALTH_INTERVAL_SECONDS: String(verification.intervalSeconds),
+      HEALTH_TIMEOUT_SECONDS: String(verification.timeoutSeconds),
+      DEADLINE_SECONDS: String(verification.deadlineSeconds),
+      STOP_SECONDS: String(environment.stopSeconds),
+      KEEP_RELEASES: String(environment.keepReleases),
+      PROTECTED_RELEASES: [...new Set(inUse.filter((id) => id !== null))].join(" "),
+      SERVICE_MANAGER: "process",
+      MODE: inPlace ? "inPlace" : "slot",
+      ...(dataFolder === undefined ? {} : { DATA_FOLDER: dataFolder }),
+    };
+  }
+
+  private converges(): boolean {
+    const { record } = this.props;
+    return record.converge === true && record.goal === "live" && target(record) !== null;
+  }
+
+  /** Long enough for everything that the schedule may wait for; a step that hangs still ends. */
+  private directorTimeout(): number {
+    const { environment, record } = this.props;
+    const { steps, stepSeconds, bakeSeconds, drainSeconds } = scheduleOf(record, environment);
+    const waiting = steps.length * stepSeconds + bakeSeconds + 2 * drainSeconds + environment.verification.deadlineSeconds;
+    return Math.ceil(waiting) + PER_STEP_MARGIN_SECONDS;
+  }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}

@@ -1,0 +1,96 @@
+/** The long-lived part of the local platform: folders for web servers, and proxies that run. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { DataResource } from "cdktf";
+import type { ITerraformDependable, LocalExecProvisioner } from "cdktf";
+import { Construct } from "constructs";
+import { encodeSpec } from "../../release/director-spec";
+import type { DirectorSpec } from "../../release/director-spec";
+import { onServerProgram, shippedFile } from "../on-server-program";
+import { projectFromStack } from "./project-path";
+
+export interface LocalMachineProps {
+  readonly name: string;
+  /** The server's folder, relative to the project. */
+  readonly folder: string;
+}
+
+export interface LocalWebServerProps extends LocalMachineProps {
+  /** What all releases on all servers share, relative to the project. It outlives the servers. */
+  readonly dataFolder: string;
+}
+
+/** A web server: a folder. Destroying it stops every instance that runs in it. */
+export class LocalWebServer extends Construct {
+  constructor(scope: Construct, id: string, props: LocalWebServerProps) {
+    super(scope, id);
+    const { folder, dataFolder } = props;
+    new DataResource(this, "Resource", {
+      triggersReplace: folder as never,
+      input: { folder },
+      provisioners: [
+        program(this, "start-server.sh", { SERVER_FOLDER: folder, DATA_FOLDER: dataFolder }),
+        stopProgram(this),
+      ],
+    });
+  }
+}
+
+export interface LocalProxyProps extends LocalMachineProps {
+  /** What the proxy has to know of the environment; nothing in it depends on a release. */
+  readonly spec: DirectorSpec;
+}
+
+/** A proxy that runs, with the director beside it. A new director replaces the old one without a restart. */
+export class LocalProxy extends Construct {
+  constructor(scope: Construct, id: string, props: LocalProxyProps) {
+    super(scope, id);
+    const { folder } = props;
+    const { endpoints, verification } = props.spec;
+    const { driver, host, port } = props.spec.proxy;
+    const { path, status } = verification;
+    const bundle = onServerProgram("director.js");
+    const director = new DataResource(this, "director", {
+      triggersReplace: createHash("sha256").update(readFileSync(bundle)).digest("hex") as never,
+      provisioners: [
+        program(this, "install-director.sh", {
+          SERVER_FOLDER: folder,
+          DIRECTOR_BUNDLE: shippedFile(this, bundle),
+        }),
+      ],
+    });
+    new DataResource(this, "Resource", {
+      // What the proxy's own configuration is made of; a release changes none of it.
+      triggersReplace: JSON.stringify([folder, driver, host, port, endpoints, path, status, verification.host]) as never,
+      input: { folder },
+      dependsOn: [director as ITerraformDependable],
+      provisioners: [
+        program(this, "start-proxy.sh", {
+          SERVER_FOLDER: folder,
+          DIRECTOR_SPEC: encodeSpec(props.spec),
+          PROXY_DRIVER: driver,
+          PROXY_ADDRESS: `${host}:${port}`,
+          PROXY_BUNDLE: shippedFile(this, onServerProgram("embedded-proxy.js")),
+        }),
+        stopProgram(this),
+      ],
+    });
+  }
+}
+
+function program(scope: Construct, name: string, environment: Record<string, string>): LocalExecProvisioner {
+  const file = shippedFile(scope, onServerProgram(`local/${name}`));
+  return {
+    type: "local-exec",
+    interpreter: ["bash"],
+    command: file,
+    environment: { ...environment, PROJECT_FOLDER: projectFromStack(scope) },
+  };
+}
+
+/** A destroy-time provisioner may refer to the resource only, so the folder is in its state. */
+function stopProgram(scope: Construct): LocalExecProvisioner {
+  const file = shippedFile(scope, onServerProgram("local/stop-server.sh"));
+  const environment = { SERVER_FOLDER: "${self.input.folder}", PROJECT_FOLDER: projectFromStack(scope) };
+  return { type: "local-exec", when: "destroy", interpreter: ["bash"], command: file, environment };
+}

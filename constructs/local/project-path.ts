@@ -1,0 +1,16 @@
+/** Paths on the local platform: relative to the synthesized stack, where Terraform runs, so the output can move. */
+import { join, relative } from "node:path";
+import { App, TerraformStack } from "cdktf";
+import type { Construct } from "constructs";
+
+/** The project's folder, which is the working directory at synth; servers' folders are named relative to it. */
+export function projectFromStack(scope: Construct): string {
+  return fromStack(scope, ".");
+}
+
+/** @param path relative to the project. */
+export function fromStack(scope: Construct, path: string): string {
+  const stack = TerraformStack.of(scope);
+  const stackFolder = join(App.of(scope).outdir, "stacks", stack.node.id);
+  return relative(stackFolder, path);
+}

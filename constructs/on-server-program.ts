@@ -1,0 +1,26 @@
+/** Finds the built programs that synth ships to servers. They are files to synth, never imports. */
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { AssetType, TerraformAsset, TerraformStack } from "cdktf";
+import type { Construct } from "constructs";
+
+/**
+ * The path of a program, as in `onServerProgram("install/install-release.sh")`.
+ * @throws Error where the package was not built.
+ */
+export function onServerProgram(name: string): string {
+  // This file is in lib/constructs once compiled, and in constructs/ when an app is run by tsx.
+  const folders = [join(__dirname, "..", "on-server"), join(__dirname, "..", "lib", "on-server")];
+  const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`${name} is not built: run \`npm run build\` in cdktf-bluegreen`);
+  return found;
+}
+
+/** The path of a file's copy in the synthesized stack, relative to it. One copy a stack. */
+export function shippedFile(scope: Construct, path: string): string {
+  const stack = TerraformStack.of(scope);
+  const id = `file-${basename(path).replaceAll(".", "-")}`;
+  const existing = stack.node.tryFindChild(id) as TerraformAsset | undefined;
+  const asset = existing ?? new TerraformAsset(stack, id, { path, type: AssetType.FILE });
+  return asset.path;
+}

@@ -1,0 +1,39 @@
+/**
+ * The port to a machine that can run a script once. Blue/green deployment needs nothing else of a platform, so
+ * an own implementation of this interface is all it takes to release onto something else.
+ */
+import type { ITerraformDependable } from "cdktf";
+import type { Construct } from "constructs";
+
+export interface RunProps {
+  /**
+   * Names this execution: the step runs when its name changes, and a name is never used twice on a server.
+   * 1 to 80 characters of `a-z A-Z 0-9 . _ -` (the limit of Azure's run commands).
+   */
+  readonly name: string;
+  /** Path of the bash script to run. It is shipped as a file: Terraform does not interpret what is in it. */
+  readonly script: string;
+  /** Reach the script as environment variables. No secrets: they would be in the plan and in the state. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** The script is stopped after this time, and the step fails. */
+  readonly timeoutSeconds: number;
+  readonly dependsOn: ITerraformDependable[];
+  /** A step that is not needed by this record has no execution; its place in the graph stays. @default true */
+  readonly needed?: boolean;
+}
+
+export interface Server {
+  /** Unique among the servers of an environment. */
+  readonly name: string;
+  /** Adds one step to the stack. Another library version alone must not run it again. */
+  run(scope: Construct, id: string, props: RunProps): ITerraformDependable;
+}
+
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,78}[A-Za-z0-9]$/;
+
+/** @throws Error where a platform would refuse the name. */
+export function requireRunName(name: string): void {
+  if (!NAME_PATTERN.test(name)) {
+    throw new Error(`'name' (${JSON.stringify(name)}) must be 2 to 80 characters of a-z A-Z 0-9 . _ -`);
+  }
+}

@@ -1,0 +1,39 @@
+/** What the environment and the packed `release.json` say about this process. */
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+
+/** Throws one line for a person when a variable is missing or makes no sense. */
+function readSettings(environment, releaseFolder) {
+  const port = environment.PORT ?? "";
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+    throw new Error(`PORT must be a number from 0 to 65535, not '${port}'`);
+  }
+  if (!environment.DATA_FOLDER) throw new Error("DATA_FOLDER must name the folder that holds the goals");
+  const release = environment.BLUEGREEN_RELEASE_ID || "unreleased";
+  if (!/^[\x21-\x7e]+$/.test(release)) {
+    throw new Error("BLUEGREEN_RELEASE_ID must be printable ASCII without spaces: it is sent as a header");
+  }
+  return {
+    host: environment.HOST || "127.0.0.1",
+    port: Number(port),
+    dataFolder: path.resolve(environment.DATA_FOLDER),
+    version: readVersion(path.join(releaseFolder, "release.json")),
+    release,
+    slot: environment.BLUEGREEN_SLOT || null,
+    server: environment.BLUEGREEN_SERVER || null,
+  };
+}
+
+/** A checkout that was not packed has no `release.json`. */
+function readVersion(file) {
+  try {
+    return JSON.parse(fs.readFileSync(file, "utf8")).version;
+  } catch (error) {
+    if (error.code === "ENOENT") return "unpacked";
+    throw new Error(`${file} cannot be read: ${error.message}`);
+  }
+}
+
+module.exports = { readSettings };

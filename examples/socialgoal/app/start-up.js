@@ -1,0 +1,12 @@
+/** Everything that has to be there before the first request for a page; until then /health is 503. */
+"use strict";
+
+const { openStore } = require("./store");
+const { openSessions } = require("./sessions");
+
+async function startUp(app) {
+  app.store = await openStore(app.settings.dataFolder);
+  app.sessions = await openSessions(app.settings.dataFolder);
+}
+
+module.exports = { startUp };

@@ -1,0 +1,65 @@
+/**
+ * The graceful stop: SIGTERM or SIGINT loses no request.
+ *
+ * 1. No new connections. 2. Whatever is under way is answered, with `Connection: close`. 3. Idle connections are
+ * closed, after a moment in which a request that was already on the wire still gets its answer. 4. Exit 0.
+ */
+"use strict";
+
+const net = require("node:net");
+
+/** How long an idle connection stays open after the signal. */
+const LAST_WORD_MS = 100;
+/** After this the process exits with 1, whatever is left. */
+const HARD_STOP_MS = 10_000;
+
+function stopOnSignals(server, app) {
+  /** Socket -> its requests without an answer, and how much had been read when it was last at rest. */
+  const connections = new Map();
+  const unanswered = new Set();
+
+  server.on("connection", (socket) => {
+    connections.set(socket, { requests: 0, bytesAtRest: 0 });
+    socket.once("close", () => connections.delete(socket));
+  });
+  const follow = (request, response) => {
+    if (app.stopping) response.setHeader("connection", "close");
+    const connection = connections.get(request.socket);
+    unanswered.add(response);
+    connection.requests += 1;
+    const atRest = () => (connection.bytesAtRest = request.socket.bytesRead);
+    request.once("close", atRest); // A refused request's body may still come after its answer.
+    response.once("close", () => {
+      unanswered.delete(response);
+      connection.requests -= 1;
+      atRest();
+    });
+  };
+  server.prependListener("request", follow);
+  server.prependListener("checkExpectation", follow);
+
+  // Not server.closeIdleConnections(): it cuts answers that are not yet flushed, and leaves sockets that never spoke.
+  const closeIdle = () => {
+    for (const [socket, { requests, bytesAtRest }] of connections) {
+      if (requests === 0 && socket.bytesRead === bytesAtRest) socket.destroy();
+    }
+  };
+
+  const stop = (signal) => {
+    if (app.stopping) return;
+    app.stopping = true;
+    console.log(`${signal}: stopping, ${unanswered.size} requests under way`);
+    for (const response of unanswered) {
+      if (!response.headersSent) response.setHeader("connection", "close");
+    }
+    setTimeout(() => process.exit(1), HARD_STOP_MS).unref();
+    setInterval(closeIdle, LAST_WORD_MS);
+    // setImmediate: connections that the kernel has already accepted are taken first. net's close, because http's
+    // closes idle connections at once.
+    setImmediate(() => net.Server.prototype.close.call(server, () => process.exit(0)));
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+module.exports = { stopOnSignals };

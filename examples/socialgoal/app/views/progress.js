@@ -1,0 +1,10 @@
+/** How far somebody has come. */
+"use strict";
+
+const { html } = require("./html");
+
+function progress(percent) {
+  return html`<span>${percent} %</span>`;
+}
+
+module.exports = { progress };

@@ -1,0 +1,10 @@
+/** How far somebody has come, as a bar. */
+"use strict";
+
+const { html } = require("./html");
+
+function progress(percent) {
+  return html`<progress max="100" value="${percent}">${percent} %</progress> <span>${percent} %</span>`;
+}
+
+module.exports = { progress };

@@ -1,0 +1,39 @@
+/**
+ * The synth entry: environment + record -> two stacks, `base` and `web`. Run by cdktf-cli (see cdktf.json) and by
+ * the `bluegreen` command, from the project's folder. BLUEGREEN_ENVIRONMENT names the environment file.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { App } from "cdktf";
+import { parseEnvironment, refuseConvergeSideBySide } from "./release/environment";
+import { emptyRecord, parseRecord, scheduleOf } from "./release/record";
+import { InvalidInput } from "./release/refusal";
+import { BaseStack } from "./stacks/base-stack";
+import { WebStack } from "./stacks/web-stack";
+
+const DEFAULT_ENVIRONMENT = "environments/local.json";
+const BAD_INPUT = 2;
+
+function main(): void {
+  const file = process.env["BLUEGREEN_ENVIRONMENT"] ?? DEFAULT_ENVIRONMENT;
+  if (!existsSync(file)) throw new InvalidInput(`there is no environment file ${file}: set BLUEGREEN_ENVIRONMENT`);
+  const environment = parseEnvironment(readFileSync(file, "utf8"), file);
+  // The command plans a record before it becomes the environment's record.
+  const recordFile = process.env["BLUEGREEN_RECORD"] ?? environment.record;
+  const record = existsSync(recordFile)
+    ? parseRecord(readFileSync(recordFile, "utf8"), recordFile)
+    : emptyRecord(environment.application);
+  refuseConvergeSideBySide(scheduleOf(record, environment), environment.topology, recordFile);
+
+  const app = new App();
+  new BaseStack(app, "base", { environment });
+  new WebStack(app, "web", { environment, record });
+  app.synth();
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof InvalidInput)) throw error;
+  console.error(error.message);
+  process.exitCode = BAD_INPUT;
+}

@@ -1,0 +1,185 @@
+/**
+ * The director's common ground: one step's facts and tools, and the few effects that all steps are made of.
+ * A step observes, decides, and then does one effect at a time, so that a crash between two of them leaves a
+ * state that the next begin understands.
+ */
+import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
+import { otherSlot } from "../../release/slot";
+import type { Slot } from "../../release/slot";
+import { sameTraffic } from "./drivers/driver";
+import type { Driver, Traffic } from "./drivers/driver";
+import { EXIT, StepFailure } from "./exit-code";
+import type { Interruption } from "./interruption";
+import type { ProbeEndpoint } from "./probe";
+import { KEEP_FAILED_DIGESTS } from "./state";
+import type { PlacedRelease, State, StateStore } from "./state";
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+export type Say = (event: string, facts?: Readonly<Record<string, unknown>>) => void;
+
+export interface Surroundings {
+  readonly spec: DirectorSpec;
+  readonly driver: Driver;
+  readonly probe: ProbeEndpoint;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly interruption: Interruption;
+  /** Notes a decision with its figures. */
+  readonly say: Say;
+}
+
+const DRAIN_POLL_MS = 100;
+
+export class Director {
+  readonly spec: DirectorSpec;
+  readonly driver: Driver;
+  readonly probe: ProbeEndpoint;
+  readonly clock: Clock;
+  readonly interruption: Interruption;
+  readonly say: Say;
+  private readonly store: StateStore;
+  state: State;
+
+  constructor(surroundings: Surroundings) {
+    ({
+      spec: this.spec,
+      driver: this.driver,
+      probe: this.probe,
+      clock: this.clock,
+      interruption: this.interruption,
+      say: this.say,
+      store: this.store,
+    } = surroundings);
+    this.state = this.store.load();
+  }
+
+  /** The recorded release in the slot that the record wants live. */
+  get candidate(): PlacedRelease | null {
+    return placed(this.spec.target, this.spec.slots[this.spec.target]);
+  }
+
+  save(changes: Partial<State>): void {
+    this.state = { ...this.state, ...changes };
+    this.store.save(this.state);
+  }
+
+  async setTraffic(traffic: Traffic): Promise<void> {
+    this.say("traffic", { ...traffic });
+    this.save({ traffic: { intended: traffic, before: await this.driver.observe() } });
+    await this.driver.setTraffic(traffic);
+  }
+
+  /** @throws StepFailure (refused) unless this is the sequence that begin let in, with the same record. */
+  requireBegun(): void {
+    const { sequence, recordDigest } = this.spec;
+    const { state } = this;
+    this.refuseStale();
+    if (sequence !== state.sequence || recordDigest !== state.recordDigest) {
+      throw new StepFailure(EXIT.refused, `record ${sequence} was not begun on this proxy (${state.sequence} was): apply the whole web stack`);
+    }
+  }
+
+  /** @throws StepFailure (refused) where a newer record, or another one with the same number, is known. */
+  refuseStale(): void {
+    const { sequence, recordDigest } = this.spec;
+    const { state } = this;
+    if (sequence < state.sequence) {
+      throw new StepFailure(EXIT.refused, `record ${sequence} is older than ${state.sequence}, which this proxy knows; use \`bluegreen rollback\` to go back`);
+    }
+    if (sequence === state.sequence && state.recordDigest !== "" && recordDigest !== state.recordDigest) {
+      throw new StepFailure(EXIT.refused, `record ${sequence} is already known with other content: a changed record takes the next sequence, ${sequence + 1}`);
+    }
+  }
+
+  /** Whether a slot answers as `release` on at least one endpoint. */
+  async answers(slot: Slot, release: string): Promise<{ healthy: boolean; others: string[]; problem: string }> {
+    const probes = await Promise.all(this.spec.endpoints[slot].map((endpoint) => this.probe(endpoint, release)));
+    const named = probes.flatMap((probe) => (probe.releaseId !== null && probe.releaseId !== release ? [probe.releaseId] : []));
+    return {
+      healthy: probes.some((probe) => probe.healthy),
+      others: [...new Set(named)],
+      problem: probes.find((probe) => !probe.healthy)?.problem ?? "",
+    };
+  }
+
+  /** Whether what the proxy does is what a director told it. */
+  isOwn(traffic: Traffic): boolean {
+    const { intended, before } = this.state.traffic;
+    return sameTraffic(traffic, intended) || sameTraffic(traffic, before);
+  }
+
+  /** Waits until a slot has no running request, at most `drainSeconds`. @returns how many were still running. */
+  async drain(slot: Slot): Promise<number> {
+    const deadline = this.clock.now() + this.spec.schedule.drainSeconds * 1000;
+    for (;;) {
+      const { inFlight } = (await this.driver.counts())[slot];
+      if (inFlight === 0 || this.clock.now() >= deadline) {
+        this.say("drained", { slot, stillRunning: inFlight });
+        return inFlight;
+      }
+      await this.clock.sleep(DRAIN_POLL_MS);
+    }
+  }
+
+  /**
+   * Sends all requests back to stable, after it was seen to answer.
+   * @throws StepFailure (frozen) where stable does not answer: then traffic stays where it is.
+   */
+  async takeBack(reason: string): Promise<void> {
+    const { stable } = this.state;
+    const traffic = await this.driver.observe();
+    if (stable === null) {
+      this.save({ phase: "stable", candidate: null, weight: 0, deadline: null });
+      return;
+    }
+    const expected = { ...traffic, live: stable.slot, share: 0, mode: "serve" as const, fallback: false };
+    const carried = traffic.share > 0 || traffic.live !== stable.slot;
+    const { healthy, problem } = await this.answers(stable.slot, stable.releaseId);
+    if (!healthy && (carried || traffic.mode !== "serve")) {
+      this.save({ phase: "frozen", finished: true });
+      throw new StepFailure(
+        EXIT.frozen,
+        `${reason}; but ${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, so traffic stays as it is (${describeTraffic(traffic)}). Bring it up, then \`bluegreen abort\`; or release a version that works`,
+      );
+    }
+    this.save({ phase: "aborting" });
+    await this.setTraffic(expected);
+    if (carried) await this.drain(otherSlot(stable.slot));
+    this.save({
+      phase: "stable",
+      weight: 0,
+      deadline: null,
+      failedDigests: this.failedAfter(reason, carried),
+      candidate: null,
+    });
+  }
+
+  private failedAfter(reason: string, carried: boolean): State["failedDigests"] {
+    const { candidate, failedDigests } = this.state;
+    if (candidate === null || !carried) return failedDigests;
+    const others = failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
+    return [...others, { sha256: candidate.sha256, releaseId: candidate.releaseId, reason }].slice(-KEEP_FAILED_DIGESTS);
+  }
+}
+
+export function placed(slot: Slot, release: RecordedRelease | null): PlacedRelease | null {
+  return release === null ? null : { slot, ...release };
+}
+
+export function describeTraffic(traffic: Traffic): string {
+  if (traffic.live === null) return "nothing live";
+  if (traffic.share === 0) return `all to ${traffic.live}`;
+  return `${traffic.share} % to ${otherSlot(traffic.live)}, the rest to ${traffic.live}`;
+}
+
+/** Where a release starts in the ring of buckets; derived from its id, so that all proxies agree without talking. */
+export function bucketOffset(releaseId: string): number {
+  let sum = 0;
+  for (const character of releaseId) sum = (sum * 31 + character.charCodeAt(0)) % 9973;
+  return sum % 100;
+}

@@ -1,0 +1,90 @@
+/**
+ * A driver is how the director talks to one kind of proxy. It knows nothing of releases or schedules: it sets
+ * the one value that decides where requests go, reads it back, and counts.
+ */
+import type { PerSlot, Slot } from "../../../release/slot";
+
+/** Where requests go. The proxy holds exactly one such value and replaces it atomically. */
+export interface Traffic {
+  /** The slot that gets what the other one does not; null: nothing was ever live, users get a 503 page. */
+  readonly live: Slot | null;
+  /** Per cent of the requests (and of the buckets) that go to the other slot. 0 to 100. */
+  readonly share: number;
+  /** Which buckets are first: `(bucket + offset) mod 100 < share`. So it is not always the same users. 0 to 99. */
+  readonly offset: number;
+  /**
+   * `serve`: as usual. `hold`: requests wait until something listens on the live slot again. `page`: they get a
+   * 503 page meanwhile. Both heal by themselves as soon as an instance answers.
+   */
+  readonly mode: "serve" | "hold" | "page";
+  /** Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified. */
+  readonly fallback: boolean;
+}
+
+export const CLOSED: Traffic = { live: null, share: 0, offset: 0, mode: "serve", fallback: false };
+
+/** What the proxy counted for one slot since it started. */
+export interface SlotCounts {
+  readonly requests: number;
+  /** Answers with status 5xx, the proxy's own included. */
+  readonly errors: number;
+  /** Requests, WebSockets and downloads that run now. */
+  readonly inFlight: number;
+  /** Endpoints that the proxy itself finds healthy. */
+  readonly healthyEndpoints: number;
+}
+
+export interface Driver {
+  /** What the proxy does now, from the proxy. */
+  observe(): Promise<Traffic>;
+  /** Replaces all of it at once, without losing a request, and reads it back. */
+  setTraffic(traffic: Traffic): Promise<void>;
+  counts(): Promise<PerSlot<SlotCounts>>;
+}
+
+/** Writes the proxy's own configuration; base runs it before the proxy starts. */
+export interface ProxyConfigurator {
+  /** The files of this proxy, by name, in its folder. */
+  files(): Readonly<Record<string, string>>;
+}
+
+/** How the traffic value is spelt where it is text: in the map of HAProxy and in files. */
+export function trafficEntries(traffic: Traffic): [key: string, value: string][] {
+  return [
+    ["live", traffic.live ?? "none"],
+    ["share", String(traffic.share)],
+    ["offset", String(traffic.offset)],
+    ["mode", traffic.mode],
+    ["fallback", traffic.fallback ? "on" : "off"],
+  ];
+}
+
+/** @throws Error where the entries are not what {@link trafficEntries} writes: somebody else changed the proxy. */
+export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
+  const live = entries.get("live");
+  const share = Number(entries.get("share"));
+  const offset = Number(entries.get("offset"));
+  const mode = entries.get("mode");
+  const fallback = entries.get("fallback");
+  if (
+    (live === "blue" || live === "green" || live === "none") &&
+    Number.isInteger(share) && share >= 0 && share <= 100 &&
+    Number.isInteger(offset) && offset >= 0 && offset <= 99 &&
+    (mode === "serve" || mode === "hold" || mode === "page") &&
+    (fallback === "on" || fallback === "off")
+  ) {
+    return { live: live === "none" ? null : live, share, offset, mode, fallback: fallback === "on" };
+  }
+  throw new Error(`the proxy's traffic entries are not the director's: ${JSON.stringify([...entries])}`);
+}
+
+export function sameTraffic(one: Traffic, other: Traffic): boolean {
+  return JSON.stringify(trafficEntries(one)) === JSON.stringify(trafficEntries(other));
+}
+
+/** Slots that get requests. */
+export function servingSlots(traffic: Traffic): Slot[] {
+  if (traffic.live === null) return [];
+  const other = traffic.live === "blue" ? "green" : "blue";
+  return [...(traffic.share < 100 ? [traffic.live] : []), ...(traffic.share > 0 ? ([other] as const) : [])];
+}

@@ -1,0 +1,46 @@
+/** Drives the embedded proxy over its Unix socket. */
+import { request } from "node:http";
+import type { PerSlot } from "../../../../release/slot";
+import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
+import type { Driver, SlotCounts, Traffic } from "../driver";
+import { ADMIN_SOCKET } from "./embedded-settings";
+
+const TIMEOUT_MS = 5_000;
+
+export class EmbeddedDriver implements Driver {
+  async observe(): Promise<Traffic> {
+    return parseTraffic(new Map((await ask("GET", "/traffic")) as [string, string][]));
+  }
+
+  async setTraffic(traffic: Traffic): Promise<void> {
+    await ask("PUT", "/traffic", JSON.stringify(trafficEntries(traffic)));
+    const observed = await this.observe();
+    if (!sameTraffic(observed, traffic)) {
+      throw new Error(`the proxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`);
+    }
+  }
+
+  async counts(): Promise<PerSlot<SlotCounts>> {
+    return (await ask("GET", "/counts")) as PerSlot<SlotCounts>;
+  }
+}
+
+async function ask(method: string, path: string, body = ""): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const unreachable = (error: Error): void =>
+      reject(new Error(`the embedded proxy can't be reached on ${ADMIN_SOCKET}: ${error.message}; is it running?`));
+    const asked = request({ socketPath: ADMIN_SOCKET, method, path, timeout: TIMEOUT_MS, agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (text += chunk));
+      response.on("error", unreachable);
+      response.on("end", () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text));
+        else reject(new Error(`the embedded proxy refused: ${text}`));
+      });
+    });
+    asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
+    asked.on("error", unreachable);
+    asked.end(body);
+  });
+}

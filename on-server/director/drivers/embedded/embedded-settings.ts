@@ -1,0 +1,31 @@
+/** What the embedded proxy is told when base starts it. Paths are relative to the proxy's folder. */
+import type { DirectorSpec } from "../../../../release/director-spec";
+import type { PerSlot } from "../../../../release/slot";
+import { CLOSED, trafficEntries } from "../driver";
+import type { ProxyConfigurator } from "../driver";
+
+export const ADMIN_SOCKET = "admin.sock";
+export const SETTINGS_FILE = "embedded-proxy.json";
+export const TRAFFIC_FILE = "traffic.json";
+
+export interface EmbeddedProxySettings {
+  readonly host: string;
+  readonly port: number;
+  readonly endpoints: PerSlot<readonly { readonly host: string; readonly port: number }[]>;
+  readonly check: { readonly path: string; readonly host: string; readonly status: number };
+}
+
+export class EmbeddedConfigurator implements ProxyConfigurator {
+  constructor(private readonly spec: DirectorSpec) {}
+
+  files(): Record<string, string> {
+    const { proxy, endpoints, verification } = this.spec;
+    const settings: EmbeddedProxySettings = {
+      host: proxy.host,
+      port: proxy.port,
+      endpoints,
+      check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
+    };
+    return { [SETTINGS_FILE]: JSON.stringify(settings, null, 2), [TRAFFIC_FILE]: JSON.stringify(trafficEntries(CLOSED)) };
+  }
+}

@@ -1,0 +1,40 @@
+/** Abort wins: a signal, or a request that `abort` left in a file, ends what runs at the next effect. */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { writeAtomically } from "../../system/atomic-file";
+
+const ABORT_FILE = "abort-requested";
+
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+export interface Interruption {
+  /** @throws Interrupted where somebody asked for an end. */
+  check(): void;
+}
+
+export class SignalsAndFile implements Interruption {
+  private signal: string | undefined;
+
+  constructor(private readonly sequence: number) {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (this.signal = signal));
+  }
+
+  check(): void {
+    if (this.signal !== undefined) throw new Interrupted(`aborted by ${this.signal}`);
+    if (abortRequest() === this.sequence) throw new Interrupted("aborted by an operator");
+  }
+}
+
+/** The sequence that shall be aborted, if any. */
+export function abortRequest(): number | null {
+  return existsSync(ABORT_FILE) ? Number(readFileSync(ABORT_FILE, "utf8")) : null;
+}
+
+export function requestAbort(sequence: number): void {
+  writeAtomically(ABORT_FILE, String(sequence));
+}
+
+export function clearAbortRequest(): void {
+  rmSync(ABORT_FILE, { force: true });
+}

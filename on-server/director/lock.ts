@@ -1,0 +1,21 @@
+/** One director at a time on a proxy. */
+import { hostname } from "node:os";
+import { lockHolder, tryLock } from "../../system/process-lock";
+import type { ProcessLock } from "../../system/process-lock";
+import { EXIT, StepFailure } from "./exit-code";
+
+const LOCK_FILE = "director.lock";
+
+/** @returns null where another director is at work. */
+export async function tryDirectorLock(step: string): Promise<ProcessLock | null> {
+  return tryLock(LOCK_FILE, `${step}, process ${process.pid} on ${hostname()}`);
+}
+
+export async function directorLock(step: string): Promise<ProcessLock> {
+  const held = await tryDirectorLock(step);
+  if (held !== null) return held;
+  throw new StepFailure(
+    EXIT.refused,
+    `another director is at work on this proxy (${lockHolder(LOCK_FILE)}): wait for it, or \`bluegreen abort\``,
+  );
+}

@@ -1,0 +1,184 @@
+/**
+ * director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder <proxy's folder>]
+ *
+ * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
+ * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
+ */
+import { appendFileSync, existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import * as z from "zod/mini";
+import { DirectorSpec } from "../../release/director-spec";
+import { describeIssues } from "../../release/validation";
+import type { ProcessLock } from "../../system/process-lock";
+import { writeAtomically } from "../../system/atomic-file";
+import { Director } from "./director";
+import { EmbeddedDriver } from "./drivers/embedded/embedded-driver";
+import { EmbeddedConfigurator } from "./drivers/embedded/embedded-settings";
+import { HaproxyConfigurator } from "./drivers/haproxy/haproxy-configuration";
+import { HaproxyDriver } from "./drivers/haproxy/haproxy-driver";
+import { EXIT, StepFailure } from "./exit-code";
+import type { ExitCode } from "./exit-code";
+import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
+import { directorLock, tryDirectorLock } from "./lock";
+import { httpProbe } from "./probe";
+import { StateFile } from "./state";
+import type { Outcome } from "./state";
+import { abort } from "./steps/abort";
+import { begin } from "./steps/begin";
+import { share } from "./steps/share";
+import { status } from "./steps/status";
+import type { StepEnd } from "./steps/step";
+import { switchTraffic } from "./steps/switch";
+
+const EVENTS_FILE = "events.jsonl";
+const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> = { begin, switch: switchTraffic, share };
+
+const FAILED_AS: Record<ExitCode, Outcome> = {
+  [EXIT.done]: "unchanged",
+  [EXIT.unexpected]: "frozen",
+  [EXIT.badInput]: "refused",
+  [EXIT.refused]: "refused",
+  [EXIT.rejected]: "rejected",
+  [EXIT.aborted]: "rolledBack",
+  [EXIT.frozen]: "frozen",
+};
+
+async function main(): Promise<ExitCode> {
+  const { command, spec } = readArguments();
+  if (command === "configure") return configure(spec);
+  const driver = spec.proxy.driver === "haproxy" ? new HaproxyDriver() : new EmbeddedDriver();
+  const interruption = new SignalsAndFile(spec.sequence);
+  const newDirector = (): Director =>
+    new Director({
+      spec,
+      driver,
+      interruption,
+      probe: httpProbe(spec.verification),
+      store: new StateFile(),
+      clock: { now: () => Date.now(), sleep: (milliseconds) => sleep(milliseconds) },
+      say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
+    });
+  if (command === "status") {
+    print(await status(newDirector()));
+    return EXIT.done;
+  }
+  if (command === "abort") {
+    const held = await lockAfterAbort(spec);
+    return run("abort", newDirector(), abort, held);
+  }
+  const held = await directorLock(`${command} ${spec.sequence}`);
+  return run(command, newDirector(), STEPS[command]!, held);
+}
+
+async function run(
+  step: string,
+  director: Director,
+  perform: (director: Director) => Promise<StepEnd>,
+  held: ProcessLock,
+): Promise<ExitCode> {
+  const startedAt = Date.now();
+  const finish = (exitCode: ExitCode, outcome: Outcome, reason: string): ExitCode => {
+    const { sequence } = director.spec;
+    const result = { step, sequence, exitCode, outcome, reason };
+    // A refused step is as if it had not been there.
+    if (exitCode !== EXIT.refused) director.save({ result });
+    note({ event: "end", ...result });
+    print({ ...result, seconds: (Date.now() - startedAt) / 1000, proxy: director.spec.proxy.name });
+    if (exitCode !== EXIT.done) console.error(`director ${step}: ${reason}`);
+    return exitCode;
+  };
+  try {
+    const { outcome, reason } = await perform(director);
+    return finish(EXIT.done, outcome, reason);
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof Interrupted) return finish(EXIT.aborted, "rolledBack", message);
+    if (!(error instanceof StepFailure)) return finish(EXIT.unexpected, "frozen", message);
+    // The first proxy serves the release that this one rejects: both are verified, so a person decides.
+    const later = director.spec.proxy.index > 0 && step !== "begin";
+    const exitCode = later && (error.exitCode === EXIT.rejected || error.exitCode === EXIT.aborted) ? EXIT.frozen : error.exitCode;
+    return finish(exitCode, FAILED_AS[exitCode], message);
+  } finally {
+    held.release();
+  }
+}
+
+/** Asks the running director to end and waits for it: it puts the traffic back by itself. */
+async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
+  const { drainSeconds } = spec.schedule;
+  const deadline = Date.now() + (drainSeconds + spec.verification.timeoutSeconds + 30) * 1000;
+  requestAbort(Math.max(spec.sequence, new StateFile().load().sequence));
+  for (;;) {
+    const held = await tryDirectorLock(`abort ${spec.sequence}`);
+    if (held !== null) return held;
+    if (Date.now() >= deadline) {
+      throw new StepFailure(EXIT.refused, "the running director did not end in time; its request to abort stays, look at events.jsonl");
+    }
+    await sleep(100);
+  }
+}
+
+function configure(spec: DirectorSpec): ExitCode {
+  const configurator = spec.proxy.driver === "haproxy" ? new HaproxyConfigurator(spec) : new EmbeddedConfigurator(spec);
+  for (const [name, content] of Object.entries(configurator.files())) {
+    // What the proxy serves survives a new configuration.
+    if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
+  }
+  return EXIT.done;
+}
+
+function readArguments(): { command: string; spec: DirectorSpec } {
+  const usage = "usage: director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder FOLDER]";
+  const options = { spec: { type: "string" }, folder: { type: "string", default: "." }, help: { type: "boolean" } } as const;
+  let parsed;
+  try {
+    parsed = parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new StepFailure(EXIT.badInput, `${(error as Error).message}; ${usage}`);
+  }
+  if (parsed.values.help === true) {
+    console.log(usage);
+    process.exit(0);
+  }
+  const [command, ...rest] = parsed.positionals;
+  const known = [...Object.keys(STEPS), "abort", "status", "configure"];
+  if (command === undefined || !known.includes(command) || rest.length > 0 || parsed.values.spec === undefined) {
+    throw new StepFailure(EXIT.badInput, usage);
+  }
+  const spec = decodeSpec(parsed.values.spec);
+  process.chdir(parsed.values.folder);
+  return { command, spec };
+}
+
+function decodeSpec(text: string): DirectorSpec {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
+  } catch {
+    throw new StepFailure(EXIT.badInput, "--spec is not base64 JSON");
+  }
+  const parsed = z.safeParse(DirectorSpec, json);
+  if (!parsed.success) {
+    throw new StepFailure(EXIT.badInput, `--spec: ${describeIssues(parsed.error)}; is the director on this proxy as new as the web stack? Deploy base`);
+  }
+  return parsed.data;
+}
+
+function note(facts: Readonly<Record<string, unknown>>): void {
+  appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
+}
+
+function print(value: unknown): void {
+  console.log(JSON.stringify(value));
+}
+
+main().then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: Error) => {
+    console.error(`director: ${error.message}`);
+    process.exitCode = error instanceof StepFailure ? error.exitCode : EXIT.unexpected;
+  },
+);

@@ -1,0 +1,23 @@
+/**
+ * abort: wins over whatever runs. A running director is asked first and ends by itself; then, or where none
+ * runs, traffic goes back to stable, and the sequence can't promote any more.
+ */
+import type { Director } from "../director";
+import type { StepEnd } from "./step";
+
+export async function abort(director: Director): Promise<StepEnd> {
+  const { spec, state } = director;
+  if (spec.sequence > state.sequence) {
+    // Its apply has not come to begin yet: then begin shall refuse it.
+    director.save({ sequence: spec.sequence, recordDigest: spec.recordDigest, finished: false });
+  }
+  const traffic = await director.driver.observe();
+  const settled = state.finished && state.phase === "stable" && spec.sequence <= state.sequence;
+  const asStable = state.stable === null || (traffic.live === state.stable.slot && traffic.mode === "serve");
+  if (settled && asStable && (traffic.share === 0 || state.shared)) {
+    return { outcome: "unchanged", reason: `nothing to abort: ${state.stable?.releaseId ?? "nothing"} is stable` };
+  }
+  await director.takeBack("aborted by an operator");
+  director.save({ aborted: true, finished: true, candidate: null, shared: false });
+  return { outcome: "rolledBack", reason: `all requests go to ${director.state.stable?.releaseId ?? "no release yet"}` };
+}

@@ -1,0 +1,133 @@
+/**
+ * begin: the gate of a sequence, before anything is installed. It compares what is recorded with what users get,
+ * and takes the slots that this sequence installs into out of rotation. It accepts four cases:
+ *   (a) the other slot is live with its recorded release: go on
+ *   (b) the target is live with its recorded release: nothing to do
+ *   (c) nothing was ever live
+ *   (d) a recreate, and the target is live with `previous`: hold its requests (or show the page), go on
+ */
+import type { RecordedRelease } from "../../../release/director-spec";
+import { otherSlot } from "../../../release/slot";
+import { describeTraffic } from "../director";
+import type { Director } from "../director";
+import { CLOSED, sameTraffic } from "../drivers/driver";
+import type { Traffic } from "../drivers/driver";
+import { EXIT, StepFailure } from "../exit-code";
+import { clearAbortRequest } from "../interruption";
+import type { PlacedRelease } from "../state";
+import type { StepEnd } from "./step";
+
+type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
+
+export async function begin(director: Director): Promise<StepEnd> {
+  const { spec, state } = director;
+  director.refuseStale();
+  if (spec.sequence === state.sequence && state.finished && state.sequence > 0) {
+    throw refused(`record ${spec.sequence} is finished (${state.result?.outcome ?? "aborted"}): the next change takes sequence ${spec.sequence + 1}; \`bluegreen retry\` writes it`);
+  }
+  const observed = await director.driver.observe();
+  const found = findCase(director, observed);
+  refuseFailedArtifact(director, found);
+  await refuseOtherRelease(director);
+
+  const wanted = wantedTraffic(director, found, observed);
+  const losesShare = observed.share > 0 && wanted.share === 0 && state.stable !== null;
+  if (losesShare && found !== "neverLive") await requireStableAnswers(director, state.stable!);
+
+  director.say("begin", { sequence: spec.sequence, case: found, observed: { ...observed }, wanted: { ...wanted } });
+  const sameCandidate = state.candidate?.releaseId === spec.slots[spec.target]?.releaseId;
+  director.save({
+    sequence: spec.sequence,
+    recordDigest: spec.recordDigest,
+    finished: false,
+    aborted: false,
+    deadline: null,
+    phase: "stable",
+    shared: state.shared && wanted.share > 0,
+    ...(found === "otherIsLive" && wanted.share > 0 && sameCandidate ? {} : { candidate: null, weight: 0 }),
+  });
+  clearAbortRequest();
+
+  if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
+  if (losesShare) await director.drain(otherSlot(wanted.live!));
+  if (wanted.mode !== "serve") await director.drain(spec.target);
+  return { outcome: "begun", reason: `${found}, ${describeTraffic(wanted)}` };
+}
+
+function findCase(director: Director, observed: Traffic): Case {
+  const { spec } = director;
+  const { stable, traffic } = director.state;
+  if (!director.isOwn(observed)) {
+    throw refused(
+      `the proxy sends ${describeTraffic(observed)}, but the director last set ${describeTraffic(traffic.intended)}: somebody changed it; \`bluegreen abort\` puts traffic back on stable`,
+    );
+  }
+  const recorded = spec.slots[spec.target];
+  if (stable === null) {
+    if (typeof spec.goal === "number") {
+      throw refused(`nothing is live yet: the first release can't be held at ${spec.goal} %, its goal is "live" or "staged"`);
+    }
+    return "neverLive";
+  }
+  if (stable.slot !== spec.target) {
+    if (same(spec.slots[stable.slot], stable)) return "otherIsLive";
+  } else {
+    if (same(recorded, stable)) return "targetIsLive";
+    if (spec.schedule.strategy === "recreate" && same(spec.previous, stable)) return "recreate";
+  }
+  const { blue, green } = spec.slots;
+  throw refused(
+    `record ${spec.sequence} does not fit what users get: recorded ${blue?.releaseId ?? "nothing"} in blue and ${green?.releaseId ?? "nothing"} in green, ` +
+      `${spec.target} to be live; observed ${stable.releaseId} live in ${stable.slot}. ` +
+      (stable.slot === spec.target
+        ? `A release goes to the idle slot, ${otherSlot(stable.slot)}`
+        : `Is this checkout up to date?`),
+  );
+}
+
+/** An artifact that was aborted or taken back is not tried again by accident. */
+function refuseFailedArtifact({ spec, state }: Director, found: Case): void {
+  const candidate = spec.slots[spec.target];
+  const failed = state.failedDigests.find(({ sha256 }) => sha256 === candidate?.sha256);
+  if (failed !== undefined && found !== "targetIsLive" && !spec.retry) {
+    throw refused(`this artifact failed before, as ${failed.releaseId} (${failed.reason}): \`bluegreen retry\` tries it again, or set "retry": true in the record`);
+  }
+}
+
+/** Something else than the director's stable release answers on the live slot: somebody changed it by hand. */
+async function refuseOtherRelease(director: Director): Promise<void> {
+  const { stable } = director.state;
+  if (stable === null) return;
+  const { healthy, others, problem } = await director.answers(stable.slot, stable.releaseId);
+  if (others.length > 0) {
+    throw refused(`${stable.slot} should serve ${stable.releaseId}, but answers as ${others.join(", ")}: it was changed by hand`);
+  }
+  // A live release that is down must not keep its repair from being shipped.
+  if (!healthy) director.say("live-down", { slot: stable.slot, releaseId: stable.releaseId, problem });
+}
+
+async function requireStableAnswers(director: Director, stable: PlacedRelease): Promise<void> {
+  const { healthy, problem } = await director.answers(stable.slot, stable.releaseId);
+  if (!healthy) {
+    throw refused(`${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`);
+  }
+}
+
+function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic): Traffic {
+  if (state.stable === null) return CLOSED;
+  const idle = otherSlot(state.stable.slot);
+  const serving: Traffic = { ...observed, live: state.stable.slot, mode: "serve", share: 0, fallback: false };
+  if (found === "recreate") return { ...serving, mode: spec.schedule.whileDown };
+  const promotesHeld =
+    found === "otherIsLive" && !spec.touched.includes(idle) && state.candidate?.releaseId === spec.slots[idle]?.releaseId;
+  const staysShared = found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
+  return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
+}
+
+function same(recorded: RecordedRelease | null, stable: PlacedRelease): boolean {
+  return recorded !== null && recorded.releaseId === stable.releaseId && recorded.sha256 === stable.sha256;
+}
+
+function refused(message: string): StepFailure {
+  return new StepFailure(EXIT.refused, message);
+}

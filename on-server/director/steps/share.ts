@@ -1,0 +1,38 @@
+/** share: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
+import { otherSlot } from "../../../release/slot";
+import type { Director } from "../director";
+import { EXIT, StepFailure } from "../exit-code";
+import { Interrupted } from "../interruption";
+import { verifySlot } from "../verify";
+import type { StepEnd } from "./step";
+
+const HALF = 50;
+
+export async function share(director: Director): Promise<StepEnd> {
+  director.requireBegun();
+  const { stable, aborted } = director.state;
+  if (aborted) throw new StepFailure(EXIT.aborted, `record ${director.spec.sequence} was aborted`);
+  if (stable === null || stable.releaseId !== director.candidate?.releaseId) {
+    throw new StepFailure(EXIT.refused, `nothing to share: ${stable?.releaseId ?? "nothing"} is stable, not ${director.candidate?.releaseId}`);
+  }
+  const idle = otherSlot(stable.slot);
+  try {
+    const verdict = await verifySlot(director, idle, stable.releaseId);
+    if (!verdict.passed) return stays(director, verdict.reason);
+  } catch (error) {
+    if (error instanceof Interrupted) return stays(director, error.message);
+    throw error;
+  }
+  const traffic = await director.driver.observe();
+  director.save({ shared: true });
+  await director.setTraffic({ ...traffic, live: stable.slot, share: HALF, mode: "serve", fallback: true });
+  director.save({ phase: "stable", finished: true });
+  return { outcome: "shared", reason: `${stable.releaseId} serves from both slots` };
+}
+
+/** A second half that fails never moves traffic off the first. */
+function stays(director: Director, reason: string): never {
+  director.save({ phase: "frozen", finished: true });
+  const { stable } = director.state;
+  throw new StepFailure(EXIT.frozen, `${reason}; ${stable?.releaseId} keeps serving from ${stable?.slot} alone: \`bluegreen retry\` or \`rollback\``);
+}

@@ -1,0 +1,170 @@
+/**
+ * switch: verifies the candidate, moves the traffic to it step by step, watches it, and on any trouble puts the
+ * traffic back. It succeeds if and only if users get what the record's goal asks for.
+ */
+import { otherSlot } from "../../../release/slot";
+import { bucketOffset } from "../director";
+import type { Director } from "../director";
+import { EXIT, StepFailure } from "../exit-code";
+import { Interrupted } from "../interruption";
+import type { PlacedRelease } from "../state";
+import { verifySlot } from "../verify";
+import { CandidateWatch } from "../watch";
+import type { StepEnd } from "./step";
+
+export async function switchTraffic(director: Director): Promise<StepEnd> {
+  const { spec } = director;
+  director.requireBegun();
+  if (director.state.aborted) throw new StepFailure(EXIT.aborted, `record ${spec.sequence} was aborted`);
+  const { candidate } = director;
+  if (candidate === null) {
+    director.save({ finished: true });
+    return { outcome: "unchanged", reason: "the record has no release" };
+  }
+  const { stable } = director.state;
+  if (stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot) return alreadyLive(director, candidate);
+  if (stable === null) return firstDeployment(director, candidate);
+  if (stable.slot === candidate.slot) return recreated(director, candidate);
+  return shift(director, candidate);
+}
+
+async function alreadyLive(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
+  const traffic = await director.driver.observe();
+  if (traffic.live !== candidate.slot || (traffic.share > 0 && !director.state.shared)) {
+    const { healthy, problem } = await director.answers(candidate.slot, candidate.releaseId);
+    if (!healthy) throw frozen(director, `${candidate.releaseId} in ${candidate.slot} ${problem}`);
+    await director.setTraffic({ ...traffic, live: candidate.slot, share: 0, mode: "serve", fallback: false });
+  }
+  director.save({ phase: director.spec.converge ? "converging" : "stable", finished: !director.spec.converge });
+  return { outcome: "unchanged", reason: `${candidate.releaseId} is live in ${candidate.slot} already` };
+}
+
+async function firstDeployment(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
+  await requireVerified(director, candidate);
+  if (director.spec.goal === "staged") return staged(director, candidate);
+  // There is nothing to compare it with and nothing to go back to: no shift and no bake.
+  await commit(director, candidate);
+  return { outcome: "installed", reason: `${candidate.releaseId} is the first release, live in ${candidate.slot}` };
+}
+
+async function recreated(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
+  const verdict = await verifySlot(director, candidate.slot, candidate.releaseId);
+  if (!verdict.passed) throw frozen(director, `${candidate.releaseId} was recreated in ${candidate.slot}, but ${verdict.reason}`);
+  await commit(director, candidate);
+  return { outcome: "recreated", reason: `${candidate.releaseId} took the place of its predecessor in ${candidate.slot}` };
+}
+
+async function shift(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
+  const { spec } = director;
+  const traffic = await director.driver.observe();
+  const resumes = traffic.share > 0;
+  if (!resumes) await requireVerified(director, candidate);
+  if (spec.goal === "staged") return staged(director, candidate);
+
+  director.save({ candidate });
+  try {
+    const watch = await CandidateWatch.begin(director, candidate.slot, candidate.releaseId);
+    for (const share of remainingShares(director, traffic.share)) {
+      await giveShare(director, candidate, share, traffic.share);
+      const verdict = await watch.until(director.state.deadline!);
+      if (!verdict.passed) return await misbehaved(director, verdict.reason);
+    }
+  } catch (error) {
+    if (error instanceof StepFailure) throw error;
+    const reason = error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
+    await director.takeBack(reason);
+    throw abortedTo(director, reason);
+  }
+  if (spec.goal !== "live") {
+    director.save({ deadline: null, finished: true });
+    return { outcome: "held", reason: `${candidate.releaseId} stays at ${spec.goal} % until it is promoted or aborted` };
+  }
+  await commit(director, candidate);
+  await director.drain(otherSlot(candidate.slot));
+  return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}` };
+}
+
+/** The shares still to be given, the one that a crash interrupted included; 100 is followed by the bake. */
+function remainingShares({ spec, state }: Director, current: number): number[] {
+  const { goal, schedule } = spec;
+  const until = goal === "live" ? 100 : Number(goal);
+  const shares = [...schedule.steps.filter((share) => share < until), until];
+  const interrupted = state.deadline !== null && state.weight === current;
+  return shares.filter((share) => share > current || (interrupted && share === current));
+}
+
+async function giveShare(director: Director, candidate: PlacedRelease, share: number, current: number): Promise<void> {
+  director.interruption.check();
+  const { schedule } = director.spec;
+  const { state, clock } = director;
+  const resumes = share === current && state.deadline !== null;
+  const seconds = share === 100 ? schedule.bakeSeconds : schedule.stepSeconds;
+  director.save({
+    phase: share === 100 ? "baking" : "shifting",
+    candidate,
+    weight: share,
+    deadline: resumes ? state.deadline : clock.now() + seconds * 1000,
+  });
+  if (share === current) return;
+  const live = otherSlot(candidate.slot);
+  await director.setTraffic({
+    live,
+    share,
+    offset: bucketOffset(candidate.releaseId),
+    mode: "serve",
+    fallback: true,
+  });
+}
+
+async function misbehaved(director: Director, reason: string): Promise<never> {
+  if (director.spec.schedule.onFailure === "freeze") throw frozen(director, reason);
+  await director.takeBack(reason);
+  throw abortedTo(director, reason);
+}
+
+/** Stable changes here and nowhere else. Written before the proxy is told: both say the same to users by now. */
+async function commit(director: Director, candidate: PlacedRelease): Promise<void> {
+  const { converge } = director.spec;
+  director.save({ stable: candidate, weight: 0, deadline: null, shared: false });
+  await director.setTraffic({
+    live: candidate.slot,
+    share: 0,
+    offset: bucketOffset(candidate.releaseId),
+    mode: "serve",
+    fallback: false,
+  });
+  director.save({ candidate: null, phase: converge ? "converging" : "stable", finished: !converge });
+}
+
+function staged(director: Director, candidate: PlacedRelease): StepEnd {
+  director.save({ phase: "staged", candidate, finished: true });
+  return { outcome: "staged", reason: `${candidate.releaseId} is verified in ${candidate.slot} and waits for its promotion` };
+}
+
+async function requireVerified(director: Director, candidate: PlacedRelease): Promise<void> {
+  let reason: string;
+  let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
+  try {
+    const verdict = await verifySlot(director, candidate.slot, candidate.releaseId);
+    if (verdict.passed) return director.save({ phase: "verified", candidate });
+    reason = verdict.reason;
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    reason = error.message;
+    exitCode = EXIT.aborted;
+  }
+  director.save({ phase: "stable", candidate: null, finished: true });
+  const { stable } = director.state;
+  const stays = stable === null ? "nothing is live yet" : `${stable.releaseId} keeps all requests`;
+  throw new StepFailure(exitCode, `${candidate.releaseId} was not let in: ${reason}; ${stays}`);
+}
+
+function abortedTo(director: Director, reason: string): StepFailure {
+  director.save({ finished: true });
+  return new StepFailure(EXIT.aborted, `${reason}; traffic is back on ${director.state.stable?.releaseId}`);
+}
+
+function frozen(director: Director, reason: string): StepFailure {
+  director.save({ phase: "frozen", finished: true, deadline: null });
+  return new StepFailure(EXIT.frozen, `${reason}; traffic stays as it is until somebody decides: \`bluegreen abort\`, \`retry\` or a new release`);
+}

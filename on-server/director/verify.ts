@@ -1,0 +1,49 @@
+/** The gate before any traffic: every endpoint of a slot, N successes in a row, and the proxy's own view of it. */
+import type { Slot } from "../../release/slot";
+import type { Endpoint } from "../../release/naming";
+import type { Director } from "./director";
+
+export type Verdict = { readonly passed: true } | { readonly passed: false; readonly reason: string };
+
+const PASSED: Verdict = { passed: true };
+
+/** @throws Interrupted */
+export async function verifySlot(director: Director, slot: Slot, releaseId: string): Promise<Verdict> {
+  const { spec, clock } = director;
+  const deadline = clock.now() + spec.verification.deadlineSeconds * 1000;
+  const endpoints = spec.endpoints[slot];
+  const verdicts = await Promise.all(endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)));
+  const failed = verdicts.find((verdict) => !verdict.passed);
+  const verdict = failed ?? (await seenByProxy(director, slot, endpoints.length, deadline));
+  director.say("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
+  return verdict;
+}
+
+async function verifyEndpoint(director: Director, endpoint: Endpoint, releaseId: string, deadline: number): Promise<Verdict> {
+  const { successes, intervalSeconds } = director.spec.verification;
+  let inARow = 0;
+  for (;;) {
+    director.interruption.check();
+    const probe = await director.probe(endpoint, releaseId);
+    inARow = probe.healthy ? inARow + 1 : 0;
+    if (inARow >= successes) return PASSED;
+    if (director.clock.now() >= deadline) {
+      const problem = probe.problem || `was healthy only ${inARow} of ${successes} times in a row`;
+      return { passed: false, reason: `${endpoint.server} (${endpoint.host}:${endpoint.port}) ${problem}` };
+    }
+    await director.clock.sleep(intervalSeconds * 1000);
+  }
+}
+
+/** A candidate that the director finds healthy gets no traffic before the proxy does so too. */
+async function seenByProxy(director: Director, slot: Slot, endpoints: number, deadline: number): Promise<Verdict> {
+  for (;;) {
+    director.interruption.check();
+    const { healthyEndpoints } = (await director.driver.counts())[slot];
+    if (healthyEndpoints >= endpoints) return PASSED;
+    if (director.clock.now() >= deadline) {
+      return { passed: false, reason: `the proxy finds ${healthyEndpoints} of ${endpoints} endpoints of ${slot} healthy` };
+    }
+    await director.clock.sleep(100);
+  }
+}

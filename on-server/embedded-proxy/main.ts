@@ -1,0 +1,125 @@
+/**
+ * The embedded proxy: for a rehearsal on a machine without HAProxy. One process beside the servers' folders; the
+ * director tells it about traffic over a Unix socket, as it does with HAProxy.
+ */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { Agent, createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { createProxyServer } from "httpxy";
+import type { ProxyServerOptions } from "httpxy";
+import { writeAtomically } from "../../system/atomic-file";
+import { CLOSED, parseTraffic, trafficEntries } from "../director/drivers/driver";
+import type { SlotCounts, Traffic } from "../director/drivers/driver";
+import { ADMIN_SOCKET, SETTINGS_FILE, TRAFFIC_FILE } from "../director/drivers/embedded/embedded-settings";
+import type { EmbeddedProxySettings } from "../director/drivers/embedded/embedded-settings";
+import type { Slot } from "../../release/slot";
+import { Endpoints } from "./endpoints";
+import { HeldAgent } from "./held-agent";
+import { BUCKET_COOKIE, route } from "./route";
+
+const RETRY_AFTER_SECONDS = "5";
+
+const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
+const endpoints = new Endpoints(settings);
+const agents = { serve: new Agent({ keepAlive: true }), hold: new HeldAgent(), page: new Agent({ keepAlive: false }) };
+const counted = { blue: { requests: 0, errors: 0, inFlight: 0 }, green: { requests: 0, errors: 0, inFlight: 0 } };
+let traffic = readTraffic();
+
+const proxy = createProxyServer({ xfwd: true });
+proxy.on("error", (error, _request, response) => {
+  if (response === undefined || !("setHeader" in response)) response?.destroy();
+  else if (response.headersSent) response.destroy(error);
+  else sendPage(response as ServerResponse, "The site is being updated");
+});
+
+const users = createServer((request, response) => {
+  if (request.url === "/proxy-healthz") return void response.end("OK\n");
+  const chosen = chooseSlot(request);
+  if (chosen === null) return sendPage(response, "Nothing is deployed yet");
+  const { slot, target, drawnBucket } = chosen;
+  if (drawnBucket !== null) {
+    response.appendHeader("set-cookie", `${BUCKET_COOKIE}=${drawnBucket}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax`);
+  }
+  count(slot, request.socket, response);
+  void proxy.web(request, response, target);
+});
+users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+  const chosen = chooseSlot(request);
+  if (chosen === null) return socket.destroy();
+  counted[chosen.slot].inFlight += 1;
+  socket.once("close", () => (counted[chosen.slot].inFlight -= 1));
+  void proxy.ws(request, socket, chosen.target, head);
+  return undefined;
+});
+users.keepAliveTimeout = 75_000;
+
+const admin = createServer((request, response) => {
+  if (request.method === "PUT") return void changeTraffic(request, response);
+  if (request.url === "/counts") return void response.end(JSON.stringify({ blue: slotCounts("blue"), green: slotCounts("green") }));
+  return void response.end(JSON.stringify(trafficEntries(traffic)));
+});
+
+process.on("SIGTERM", () => {
+  rmSync(ADMIN_SOCKET, { force: true });
+  users.close(() => process.exit(0));
+  users.closeIdleConnections();
+  setTimeout(() => process.exit(0), 5_000).unref();
+});
+
+users.once("error", (error) => {
+  console.error(error.message);
+  process.exit(1);
+});
+users.listen(settings.port, settings.host, () => {
+  rmSync(ADMIN_SOCKET, { force: true });
+  admin.listen(ADMIN_SOCKET);
+  endpoints.startChecks();
+});
+
+function chooseSlot(request: IncomingMessage): { slot: Slot; target: ProxyServerOptions; drawnBucket: number | null } | null {
+  const healthy = { blue: endpoints.healthy("blue") > 0, green: endpoints.healthy("green") > 0 };
+  const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, () => Math.floor(Math.random() * 100));
+  const endpoint = slot === null ? undefined : endpoints.next(slot);
+  if (slot === null || endpoint === undefined) return null;
+  const target = { target: { ...endpoint, protocol: "http:" }, agent: agents[traffic.mode] };
+  return { slot, target, drawnBucket };
+}
+
+function count(slot: Slot, socket: Socket, response: ServerResponse): void {
+  counted[slot].requests += 1;
+  counted[slot].inFlight += 1;
+  response.once("close", () => {
+    counted[slot].inFlight -= 1;
+    if (response.statusCode >= 500 || (!response.writableFinished && !socket.destroyed)) counted[slot].errors += 1;
+  });
+}
+
+function slotCounts(slot: Slot): SlotCounts {
+  return { ...counted[slot], healthyEndpoints: endpoints.healthy(slot) };
+}
+
+async function changeTraffic(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const entries = JSON.parse(Buffer.concat(chunks).toString()) as [string, string][];
+    const wanted = parseTraffic(new Map(entries));
+    writeAtomically(TRAFFIC_FILE, JSON.stringify(trafficEntries(wanted)));
+    traffic = wanted;
+    response.end(JSON.stringify(trafficEntries(traffic)));
+  } catch (error) {
+    response.writeHead(400).end((error as Error).message);
+  }
+}
+
+function readTraffic(): Traffic {
+  if (!existsSync(TRAFFIC_FILE)) return CLOSED;
+  return parseTraffic(new Map(JSON.parse(readFileSync(TRAFFIC_FILE, "utf8")) as [string, string][]));
+}
+
+function sendPage(response: ServerResponse, title: string): void {
+  response
+    .writeHead(503, { "content-type": "text/html; charset=utf-8", "retry-after": RETRY_AFTER_SECONDS })
+    .end(`<!doctype html><html lang=en><meta charset=utf-8><title>${title}</title><h1>${title}</h1>`);
+}

@@ -1,0 +1,34 @@
+/** Which slot one request goes to: the same rules as in the HAProxy configuration. Pure. */
+import type { Traffic } from "../director/drivers/driver";
+import { otherSlot } from "../../release/slot";
+import type { PerSlot, Slot } from "../../release/slot";
+
+export const BUCKET_COOKIE = "bluegreen-bucket";
+
+export interface Route {
+  readonly slot: Slot | null;
+  /** Set where the client has no bucket yet and traffic is divided: the answer carries it as a cookie. */
+  readonly drawnBucket: number | null;
+}
+
+export function route(
+  traffic: Traffic,
+  cookies: string | undefined,
+  healthy: PerSlot<boolean>,
+  drawBucket: () => number,
+): Route {
+  const { live, share, offset } = traffic;
+  if (live === null) return { slot: null, drawnBucket: null };
+  const divided = share > 0 && share < 100;
+  const known = bucketOf(cookies);
+  const drawnBucket = divided && known === null ? drawBucket() : null;
+  const bucket = known ?? drawnBucket ?? 0;
+  const chosen = (bucket + offset) % 100 < share ? otherSlot(live) : live;
+  const standIn = otherSlot(chosen);
+  return { slot: traffic.fallback && !healthy[chosen] && healthy[standIn] ? standIn : chosen, drawnBucket };
+}
+
+function bucketOf(cookies: string | undefined): number | null {
+  const found = cookies && new RegExp(`(?:^|;\\s*)${BUCKET_COOKIE}=([0-9]{1,2})(?:;|$)`).exec(cookies);
+  return found ? Number(found[1]) : null;
+}

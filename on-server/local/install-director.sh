@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Puts the director onto a proxy of the local platform. A newer one replaces it atomically, without a restart of
+# the proxy. Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, and DIRECTOR_BUNDLE.
+set -Eeuo pipefail
+umask 027
+DIRECTOR_BUNDLE=$(realpath "${DIRECTOR_BUNDLE:?}")
+cd "${PROJECT_FOLDER:?}"
+mkdir --parents "${SERVER_FOLDER:?}"
+cp "$DIRECTOR_BUNDLE" "$SERVER_FOLDER/director.js.new"
+mv --no-target-directory "$SERVER_FOLDER/director.js.new" "$SERVER_FOLDER/director.js"

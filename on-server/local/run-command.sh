@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The local platform's stand-in for Azure's run commands: runs a script once, under a name that is never used
+# again, on a server that is a folder. Terraform's local-exec starts it as `run-command.sh NAME`; the script's
+# parameters are environment variables, as on Azure.
+# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER (and DATA_FOLDER), COMMAND_SCRIPT, COMMAND_TIMEOUT_SECONDS.
+set -Eeuo pipefail
+umask 027
+
+name=$1
+: "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${COMMAND_SCRIPT:?}" "${COMMAND_TIMEOUT_SECONDS:?}"
+
+# Terraform runs commands in the stack's folder; scripts want absolute paths.
+COMMAND_SCRIPT=$(realpath "$COMMAND_SCRIPT")
+cd "$PROJECT_FOLDER"
+SERVER_FOLDER=$(realpath --canonicalize-missing "$SERVER_FOLDER")
+[[ -z "${DATA_FOLDER:-}" ]] || DATA_FOLDER=$(realpath --canonicalize-missing "$DATA_FOLDER")
+export SERVER_FOLDER DATA_FOLDER="${DATA_FOLDER:-}"
+
+if [[ ! -d "$SERVER_FOLDER" ]]; then
+  echo "the server ${SERVER_FOLDER##*/} does not exist: deploy the base stack first" >&2
+  exit 3
+fi
+command_folder="$SERVER_FOLDER/commands/$name"
+mkdir --parents "$SERVER_FOLDER/commands"
+if ! mkdir "$command_folder" 2>/dev/null; then
+  echo "$name was run on ${SERVER_FOLDER##*/} before, and a step runs once: \`bluegreen retry\` (or the next sequence in the record) goes on" >&2
+  exit 3
+fi
+
+# A session of its own: Ctrl-C in the terminal goes to Terraform, and reaches the script as one SIGTERM below.
+setsid --wait timeout --kill-after=30 "$COMMAND_TIMEOUT_SECONDS" bash "$COMMAND_SCRIPT" \
+  >"$command_folder/stdout" 2>"$command_folder/stderr" </dev/null &
+running=$!
+
+# Terraform kills its command without warning, or may be killed itself: then the script shall put things right and end.
+(
+  while kill -0 "$PPID" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 0.3; done
+  pkill -TERM --parent "$running" || true
+) >/dev/null 2>&1 </dev/null &
+watcher=$!
+trap 'pkill -TERM --parent "$running" || true' TERM INT HUP
+
+exit_code=0
+wait "$running" || exit_code=$?
+while kill -0 "$running" 2>/dev/null; do
+  exit_code=0
+  wait "$running" || exit_code=$?
+done
+kill "$watcher" 2>/dev/null || true
+echo "$exit_code" >"$command_folder/exit-code"
+if ((exit_code == 124)); then echo "$name did not end within $COMMAND_TIMEOUT_SECONDS s" >>"$command_folder/stderr"; fi
+
+# As on Azure: the last 4 KiB.
+tail --bytes=4096 "$command_folder/stdout"
+tail --bytes=4096 "$command_folder/stderr" >&2
+exit "$exit_code"

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Starts a proxy of the local platform; it ends with stop-server.sh. The director writes its configuration.
+# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy or embedded), PROXY_ADDRESS (host:port),
+# PROXY_BUNDLE (the embedded proxy's program).
+set -Eeuo pipefail
+umask 027
+
+: "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${DIRECTOR_SPEC:?}" "${PROXY_DRIVER:?}" "${PROXY_ADDRESS:?}" "${PROXY_BUNDLE:?}"
+PROXY_BUNDLE=$(realpath "$PROXY_BUNDLE")
+cd "$PROJECT_FOLDER/$SERVER_FOLDER"
+
+# Debian keeps it in /usr/sbin, which is not on every user's PATH.
+PATH="$PATH:/usr/sbin:/usr/local/sbin"
+if [[ "$PROXY_DRIVER" == haproxy ]] && ! command -v haproxy >/dev/null; then
+  echo "haproxy is not installed: install it, or set proxies.driver to \"embedded\" in the environment file" >&2
+  exit 3
+fi
+
+if (exec 3<>"/dev/tcp/${PROXY_ADDRESS%:*}/${PROXY_ADDRESS##*:}") 2>/dev/null; then
+  echo "$PROXY_ADDRESS is in use by another program: stop it, or choose another platform.portBase in the environment file" >&2
+  exit 3
+fi
+
+node director.js configure --spec "$DIRECTOR_SPEC"
+case "$PROXY_DRIVER" in
+  haproxy)
+    haproxy -c -f haproxy.cfg >proxy.log 2>&1 || {
+      grep --fixed-strings ALERT proxy.log >&2
+      exit 1
+    }
+    setsid haproxy -D -f haproxy.cfg -p haproxy.pid >>proxy.log 2>&1 </dev/null || {
+      tail -n 3 proxy.log >&2
+      exit 1
+    }
+    ;;
+  *)
+    cp "$PROXY_BUNDLE" embedded-proxy.js
+    setsid node embedded-proxy.js >>proxy.log 2>&1 </dev/null &
+    ;;
+esac
+
+for ((i = 0; i < 100; i++)); do
+  if [[ -S admin.sock ]] && node director.js status --spec "$DIRECTOR_SPEC" >/dev/null 2>status.log; then exit 0; fi
+  sleep 0.05
+done
+echo "the proxy did not come up: $(tail -n 2 proxy.log status.log 2>/dev/null | tr '\n' ' ')" >&2
+exit 1

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Ends a web server or proxy of the local platform: stops every process that it started, removes its folder.
+# Parameters: PROJECT_FOLDER, and relative to it SERVER_FOLDER.
+set -Eeuo pipefail
+
+cd "${PROJECT_FOLDER:?}"
+: "${SERVER_FOLDER:?}"
+[[ -d "$SERVER_FOLDER" ]] || exit 0
+SERVER_FOLDER=$(realpath "$SERVER_FOLDER")
+
+# Whatever works inside the folder was started by it; a pid file alone could name a recycled process.
+own_processes() {
+  local process cwd
+  for process in /proc/[0-9]*; do
+    cwd=$(readlink "$process/cwd" 2>/dev/null) || continue
+    [[ "${process##*/}" != "$$" ]] || continue
+    case "${cwd% (deleted)}/" in "$SERVER_FOLDER"/*) echo "${process##*/}" ;; *) ;; esac
+  done
+}
+
+signal_all() {
+  local process
+  for process in $(own_processes); do kill "-$1" "$process" 2>/dev/null || true; done
+}
+
+signal_all TERM
+for ((i = 0; i < 100; i++)); do
+  [[ -n "$(own_processes)" ]] || break
+  sleep 0.05
+done
+signal_all KILL
+rm --recursive --force "$SERVER_FOLDER"

@@ -1,0 +1,92 @@
+/**
+ * What a step tells the director on a proxy: the record's facts, resolved, in one message. Synth writes it, the
+ * director reads it; the format is the contract between a web stack and the proxies that base set up.
+ */
+import * as z from "zod/mini";
+import { Verification } from "./environment";
+import type { Environment } from "./environment";
+import { proxyPlaces, slotEndpoints } from "./naming";
+import { Goal, recordDigest, scheduleOf, touchedSlots } from "./record";
+import type { ReleaseRecord } from "./record";
+import { releaseId } from "./release";
+import type { Release } from "./release";
+import { Schedule } from "./schedule";
+import { SLOTS } from "./slot";
+
+export const SPEC_FORMAT = 1;
+
+const Sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const RecordedRelease = z.strictObject({
+  /** A version of 40 characters, a hyphen, and a run. */
+  releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
+  sha256: Sha256,
+});
+export type RecordedRelease = z.infer<typeof RecordedRelease>;
+
+const EndpointSpec = z.strictObject({
+  server: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
+  host: z.string().check(z.regex(/^[0-9A-Za-z.:-]{1,100}$/)),
+  port: z.int().check(z.minimum(1), z.maximum(65_535)),
+});
+
+export const DirectorSpec = z.strictObject({
+  formatVersion: z.literal(SPEC_FORMAT),
+  application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
+  environment: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
+  sequence: z.int().check(z.minimum(0)),
+  recordDigest: Sha256,
+  /** The slot that the record wants live. */
+  target: z.enum(SLOTS),
+  goal: Goal,
+  slots: z.strictObject({ blue: z.nullable(RecordedRelease), green: z.nullable(RecordedRelease) }),
+  previous: z.nullable(RecordedRelease),
+  /** Slots that this sequence installs into or empties. */
+  touched: z.array(z.enum(SLOTS)),
+  converge: z.boolean(),
+  retry: z.boolean(),
+  schedule: Schedule,
+  verification: Verification,
+  endpoints: z.strictObject({ blue: z.array(EndpointSpec), green: z.array(EndpointSpec) }),
+  proxy: z.strictObject({
+    driver: z.enum(["haproxy", "embedded"]),
+    name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
+    /** 0 carries the schedule; later ones verify and follow. */
+    index: z.int().check(z.minimum(0)),
+    host: z.string(),
+    port: z.int().check(z.minimum(1), z.maximum(65_535)),
+  }),
+});
+export type DirectorSpec = z.infer<typeof DirectorSpec>;
+
+export function directorSpec(environment: Environment, record: ReleaseRecord, proxyIndex: number): DirectorSpec {
+  const place = proxyPlaces(environment)[proxyIndex];
+  if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
+  const endpoints = slotEndpoints(environment);
+  return {
+    formatVersion: SPEC_FORMAT,
+    application: environment.application,
+    environment: environment.name,
+    sequence: record.sequence,
+    recordDigest: recordDigest(record),
+    target: record.active,
+    goal: record.goal,
+    slots: { blue: recorded(record.slots.blue), green: recorded(record.slots.green) },
+    previous: recorded(record.previous),
+    touched: touchedSlots(record),
+    converge: record.converge === true,
+    retry: record.retry === true,
+    schedule: scheduleOf(record, environment),
+    verification: environment.verification,
+    endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
+    proxy: { driver: environment.proxies.driver, index: proxyIndex, ...place },
+  };
+}
+
+/** One word without quotes or blanks: what a command line and an environment variable carry unharmed. */
+export function encodeSpec(spec: DirectorSpec): string {
+  return Buffer.from(JSON.stringify(spec)).toString("base64");
+}
+
+function recorded(release: Release | null): RecordedRelease | null {
+  return release === null ? null : { releaseId: releaseId(release), sha256: release.artifact.sha256 };
+}

@@ -1,0 +1,143 @@
+/**
+ * The record (`release.json`): what *should* run in one environment. It is in git, people edit it, and the web
+ * stack is a pure function of it and the environment. Here: its format, what is refused, and what it says.
+ */
+import { createHash } from "node:crypto";
+import * as z from "zod/mini";
+import { InvalidInput } from "./refusal";
+import { quote, Release, releaseId } from "./release";
+import type { ReleaseId } from "./release";
+import { resolveSchedule, ScheduleChoice } from "./schedule";
+import type { Schedule } from "./schedule";
+import { otherSlot, SLOTS } from "./slot";
+import type { Slot } from "./slot";
+import { describeIssues } from "./validation";
+
+export const RECORD_FORMAT = 1;
+
+/** How far a sequence goes: verified only, a share of the requests in per cent, or all the way. */
+export const Goal = z.union([z.literal("staged"), z.int().check(z.minimum(1), z.maximum(99)), z.literal("live")], {
+  error: () => `"goal" must be "staged", a whole number from 1 to 99, or "live"`,
+});
+export type Goal = z.infer<typeof Goal>;
+
+const APPLICATION_PATTERN = /^[a-z][a-z0-9-]{0,23}$/;
+export const ApplicationName = z.string().check(
+  z.refine((name) => APPLICATION_PATTERN.test(name), {
+    error: (issue) => `${quote(issue.input)} is no application name: a-z, 0-9 and -, at most 24 characters`,
+  }),
+);
+
+export const ReleaseRecord = z.strictObject({
+  formatVersion: z.literal(RECORD_FORMAT),
+  application: ApplicationName,
+  /** Grows by one with every transition; the fencing number everywhere. 0: nothing was released yet. */
+  sequence: z.int().check(z.minimum(0)),
+  /** The slot that shall be live once this record is applied and its goal is "live". */
+  active: z.enum(SLOTS),
+  goal: Goal,
+  slots: z.strictObject({ blue: z.nullable(Release), green: z.nullable(Release) }),
+  /** What was stable before the release in the active slot: what a rollback goes back to. */
+  previous: z.nullable(Release),
+  /** After promotion the idle slot's servers get the active release too, and both serve. */
+  converge: z.optional(z.boolean()),
+  /** A person wants an artifact tried again that was aborted or taken back under an earlier sequence. */
+  retry: z.optional(z.boolean()),
+  /** For this sequence only; else the environment's. */
+  schedule: z.optional(ScheduleChoice),
+});
+export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
+
+export function emptyRecord(application: string): ReleaseRecord {
+  return {
+    formatVersion: RECORD_FORMAT,
+    application,
+    sequence: 0,
+    active: "blue",
+    goal: "live",
+    slots: { blue: null, green: null },
+    previous: null,
+  };
+}
+
+/**
+ * Reads a record that a person may have edited.
+ * @throws InvalidInput one line that names the file, the field, and what it should be.
+ */
+export function parseRecord(text: string, file: string): ReleaseRecord {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidInput(`${file} is not JSON: ${(error as Error).message}`);
+  }
+  const parsed = z.safeParse(ReleaseRecord, json);
+  if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
+  const contradiction = findContradiction(parsed.data);
+  if (contradiction !== undefined) throw new InvalidInput(`${file}: ${contradiction}`);
+  return parsed.data;
+}
+
+export function formatRecord(record: ReleaseRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+/** Identifies the content of a record: two records with one sequence and two digests are somebody's mistake. */
+export function recordDigest(record: ReleaseRecord): string {
+  const { formatVersion, application, sequence, active, goal, slots, previous, converge, retry } = record;
+  const facts = [formatVersion, application, sequence, active, goal, facet(slots.blue), facet(slots.green)];
+  return createHash("sha256")
+    .update(JSON.stringify([...facts, facet(previous), converge ?? false, retry ?? false]))
+    .digest("hex");
+}
+
+/** The release in the slot that this record wants live (or staged, or on a share). */
+export function target(record: ReleaseRecord): Release | null {
+  return record.slots[record.active];
+}
+
+export function scheduleOf(record: ReleaseRecord, environment: { readonly schedule: Schedule }): Schedule {
+  return record.schedule === undefined ? environment.schedule : resolveSchedule(record.schedule);
+}
+
+/** The slots whose install steps run with this sequence: it installs into them, or empties them. */
+export function touchedSlots(record: ReleaseRecord): Slot[] {
+  return SLOTS.filter((slot) => record.slots[slot] === null || record.slots[slot].run === record.sequence);
+}
+
+/** The release that a slot's endpoints serve once the record is applied; after `converge` both serve the active one. */
+export function expectedRelease(record: ReleaseRecord, slot: Slot): Release | null {
+  return record.converge === true && record.goal === "live" ? target(record) : record.slots[slot];
+}
+
+export function idOrNull(release: Release | null): ReleaseId | null {
+  return release === null ? null : releaseId(release);
+}
+
+function facet(release: Release | null): unknown {
+  return release && [release.version, release.run, release.artifact.url, release.artifact.sha256];
+}
+
+function findContradiction(record: ReleaseRecord): string | undefined {
+  const { sequence, active, slots, previous } = record;
+  const { blue, green } = slots;
+  for (const slot of SLOTS) {
+    const run = slots[slot]?.run ?? 0;
+    if (run > sequence) {
+      return `slots.${slot}.run is ${run} but "sequence" is ${sequence}: a new release takes the next sequence, and its run equals it`;
+    }
+  }
+  if (blue !== null && green !== null && blue.run === green.run) {
+    return `slots.blue.run and slots.green.run are both ${blue.run}: each run installs into one slot`;
+  }
+  if (previous !== null && previous.run > sequence) {
+    return `previous.run is ${previous.run} but "sequence" is ${sequence}`;
+  }
+  if (slots[active] === null && slots[otherSlot(active)] !== null) {
+    return `"active" is "${active}", but slots.${active} is null: there is nothing to serve from it`;
+  }
+  if (record.goal !== "live" && slots[active] === null) {
+    return `"goal" is ${JSON.stringify(record.goal)}, but slots.${active} is null: there is no candidate`;
+  }
+  return undefined;
+}

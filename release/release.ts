@@ -1,0 +1,64 @@
+/**
+ * A release: one artifact, installed once. The same artifact installed again is another release, because its
+ * `run` differs; so a release id never repeats, and neither does the name of a step that carries it.
+ */
+import * as z from "zod/mini";
+
+/** Letters, digits, dots and hyphens: what every place that a version reaches accepts (Azure names, folders, HTTP headers). */
+export const VERSION_PATTERN = /^[0-9A-Za-z](?:[0-9A-Za-z.-]{0,38}[0-9A-Za-z])?$/;
+
+const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
+
+export const Version = z.string().check(
+  z.refine((version) => VERSION_PATTERN.test(version) && !version.includes(".."), {
+    error: (issue) =>
+      `${quote(issue.input)} is no version: 1 to 40 of the characters 0-9 A-Z a-z . - (a build's "+" is not possible in Azure names)`,
+  }),
+);
+
+/** Where a server fetches the artifact, and what its bytes must hash to. */
+export const Artifact = z.strictObject({
+  url: z.string().check(
+    z.refine(isArtifactUrl, {
+      error: (issue) =>
+        `${quote(issue.input)} is no artifact address: https://..., file:///..., or http:// on the loopback address`,
+    }),
+  ),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, "sha256 is 64 lower-case hexadecimal digits")),
+});
+export type Artifact = z.infer<typeof Artifact>;
+
+export const Release = z.strictObject({
+  version: Version,
+  /** The sequence number of the record that installed it. */
+  run: z.int().check(z.positive()),
+  artifact: Artifact,
+});
+export type Release = z.infer<typeof Release>;
+
+/** What somebody wants to release, before it has a run. */
+export type Candidate = Pick<Release, "version" | "artifact">;
+
+/** `1.4.0-17`: what servers, proxies, answers and receipts call a release. */
+export type ReleaseId = string;
+
+export function releaseId(release: Release): ReleaseId {
+  return `${release.version}-${release.run}`;
+}
+
+function isArtifactUrl(text: string): boolean {
+  // Printable ASCII without blanks and quotes; everything else has a %-escape.
+  if (text.length > 2000 || !/^[!#-&(-;=?-_a-z~]+$/.test(text)) return false;
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "") return false;
+  if (url.protocol === "https:") return true;
+  if (url.protocol === "http:") return LOOPBACK_HOSTS.includes(url.hostname);
+  return url.protocol === "file:" && url.host === "" && !/%(00|2f)/i.test(url.pathname);
+}
+
+/** Somebody's text, safe and short enough for a one-line message. */
+export function quote(input: unknown): string {
+  const text = JSON.stringify(input) ?? String(input);
+  return text.length > 60 ? `${text.slice(0, 57)}..."` : text;
+}

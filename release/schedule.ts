@@ -1,0 +1,96 @@
+/**
+ * Topology says where the slots are, schedule says how traffic gets from one to the other. Together they are
+ * the three ways to upgrade: blue/green, a growing share, and recreate.
+ */
+import * as z from "zod/mini";
+
+/**
+ * `split`: blue is the first half of the servers, green the second.
+ * `sideBySide`: both slots on every server, on two ports.
+ * Set by the base stack, fixed from then on.
+ */
+export const TOPOLOGIES = ["split", "sideBySide"] as const;
+export const Topology = z.enum(TOPOLOGIES);
+export type Topology = z.infer<typeof Topology>;
+
+const seconds = (limit: number) => z.number().check(z.minimum(0), z.maximum(limit));
+
+const Steps = z.array(z.int().check(z.minimum(1), z.maximum(100))).check(
+  z.refine((steps) => steps.every((step, index) => index === 0 || step > steps[index - 1]!), {
+    error: () => `"steps" must grow, as in [5, 25, 50, 100]`,
+  }),
+  z.refine((steps) => steps.at(-1) === 100, { error: () => `"steps" must end with 100` }),
+);
+
+export const Schedule = z.strictObject({
+  /** `recreate` takes the active slot itself; the other two release to the idle one. */
+  strategy: z.enum(["blueGreen", "canary", "recreate"]),
+  /** Shares of the requests, in per cent, that the candidate gets one after another. */
+  steps: Steps,
+  /** How long each share below 100 lasts. */
+  stepSeconds: seconds(86_400),
+  /** How long the candidate is watched at 100 % before it counts as stable. */
+  bakeSeconds: seconds(86_400),
+  /** How long requests that still run on a slot may take to finish after it got its last new one. */
+  drainSeconds: seconds(3_600),
+  /** What a candidate that misbehaves under traffic leads to: back to stable, or as it is until a person decides. */
+  onFailure: z.enum(["rollback", "freeze"]),
+  /** What becomes of the old slot: kept warm for an instant rollback, or given the new release as well (topology `split`). */
+  afterPromotion: z.enum(["retain", "converge"]),
+  /** What users get while a site is recreated: requests wait, or a 503 page with Retry-After. */
+  whileDown: z.enum(["hold", "page"]),
+  /** The candidate is taken back when more of its answers fail (5xx or none) than stable's by this ratio. Between 0 and 1. */
+  maxErrorRatio: z.number().check(z.minimum(0), z.maximum(1)),
+});
+export type Schedule = z.infer<typeof Schedule>;
+
+type Common = Partial<Pick<Schedule, "bakeSeconds" | "drainSeconds" | "maxErrorRatio" | "onFailure">>;
+type Shift = Common & Partial<Pick<Schedule, "afterPromotion" | "stepSeconds">>;
+
+export type BlueGreenProps = Shift & { readonly steps?: readonly number[] };
+export type CanaryProps = Shift & { readonly steps?: readonly number[] };
+export type RecreateProps = Common & Partial<Pick<Schedule, "whileDown">>;
+
+const DEFAULTS = {
+  stepSeconds: 60,
+  bakeSeconds: 60,
+  drainSeconds: 30,
+  onFailure: "rollback",
+  afterPromotion: "retain",
+  whileDown: "hold",
+  maxErrorRatio: 0.02,
+} as const;
+
+/** The three ways to upgrade, as schedules. Every field has a default; see {@link Schedule} for meaning and units. */
+export const Strategy = {
+  /** Verify the idle slot, then move all requests to it at once (or in `steps`). @default steps [100], bakeSeconds 60, drainSeconds 30 */
+  blueGreen: (props: BlueGreenProps = {}): Schedule =>
+    complete({ strategy: "blueGreen", steps: [100], ...props }),
+
+  /** Move a growing share of the requests. @default steps [5, 25, 50, 100], stepSeconds 60 */
+  canary: (props: CanaryProps = {}): Schedule =>
+    complete({ strategy: "canary", steps: [5, 25, 50, 100], ...props }),
+
+  /**
+   * Replace the release in the active slot itself, for versions that must not run at the same time.
+   * Costs the stop and start time of the application, which users see as waiting (`hold`) or as a page (`page`).
+   */
+  recreate: (props: RecreateProps = {}): Schedule =>
+    complete({ strategy: "recreate", steps: [100], ...props }),
+};
+
+/** A schedule as people write it: the strategy, and what shall differ from its defaults. */
+export const ScheduleChoice = z.strictObject({
+  ...z.partial(Schedule).shape,
+  strategy: Schedule.shape.strategy,
+});
+export type ScheduleChoice = z.infer<typeof ScheduleChoice>;
+
+export function resolveSchedule(choice: ScheduleChoice): Schedule {
+  const { strategy, ...props } = choice;
+  return Strategy[strategy](props as BlueGreenProps & CanaryProps & RecreateProps);
+}
+
+function complete(props: object): Schedule {
+  return z.parse(Schedule, { ...DEFAULTS, ...props });
+}

@@ -1,0 +1,269 @@
+/**
+ * What may happen to a record: pure functions from a record (and what the proxies were seen to do) to the next
+ * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
+ * (recreate excepted).
+ */
+import { touchedSlots, target } from "./record";
+import type { Goal, ReleaseRecord } from "./record";
+import { Refusal } from "./refusal";
+import { releaseId } from "./release";
+import type { Candidate, Release, ReleaseId } from "./release";
+import { resolveSchedule } from "./schedule";
+import type { Schedule, ScheduleChoice } from "./schedule";
+import { otherSlot } from "./slot";
+import type { Slot } from "./slot";
+
+/** What users get at this moment, as all proxies agree. */
+export interface Observed {
+  /** The slot whose release is stable; null while nothing was ever live. */
+  readonly live: Slot | null;
+  /** The release that is stable there. */
+  readonly releaseId: ReleaseId | null;
+  /** Slots that at least one proxy sends requests to. */
+  readonly serving: readonly Slot[];
+}
+
+export interface Intent {
+  /** The environment's schedule, used where this sequence brings none of its own. */
+  readonly environmentSchedule: Schedule;
+  /** A schedule for this sequence only. */
+  readonly schedule?: ScheduleChoice;
+}
+
+/** Puts a candidate into the idle slot (recreate: into the active one) and says how far it shall go. */
+export function release(
+  record: ReleaseRecord,
+  candidate: Candidate,
+  observed: Observed,
+  intent: Intent & { readonly goal?: Goal },
+): ReleaseRecord {
+  const schedule = effective(intent);
+  const goal = intent.goal ?? "live";
+  const { live } = observed;
+  const sequence = record.sequence + 1;
+  const entry: Release = { ...candidate, run: sequence };
+
+  const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
+
+  if (live === null) {
+    const slots = perSlot(record.active, entry, null);
+    return next(record, intent, { slots, goal, previous: null, ...converge });
+  }
+  const stable = stableRelease(record, observed, live);
+  if (schedule.strategy === "recreate") {
+    if (goal !== "live") {
+      throw new Refusal("not-possible-here", `a recreate goes live at once: it can't stop at "${goal}"`);
+    }
+    return next(record, intent, {
+      active: live,
+      slots: { ...record.slots, [live]: entry },
+      goal,
+      previous: stable,
+    });
+  }
+  const idle = otherSlot(live);
+  return next(record, intent, {
+    active: idle,
+    slots: perSlot(idle, entry, stable),
+    goal,
+    previous: stable,
+    ...converge,
+  });
+}
+
+/** Puts a candidate into the idle slot and verifies it, without any traffic. */
+export function stage(record: ReleaseRecord, candidate: Candidate, observed: Observed, intent: Intent): ReleaseRecord {
+  return release(record, candidate, observed, { ...intent, goal: "staged" });
+}
+
+/** Takes a staged or held candidate further: to a larger share, or all the way. */
+export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "live"): ReleaseRecord {
+  const candidate = target(record);
+  if (record.goal === "live" || candidate === null) {
+    throw new Refusal(
+      "nothing-to-promote",
+      `nothing waits for promotion: record ${record.sequence} already asks for ${describe(candidate)} to be live`,
+    );
+  }
+  if (to === "staged" || (typeof to === "number" && typeof record.goal === "number" && to <= record.goal)) {
+    throw new Refusal("not-possible-here", `the candidate is at ${describeGoal(record.goal)}: a promotion goes further, not to ${describeGoal(to)}`);
+  }
+  if (observed.live === record.active) throw disagree(record, observed);
+  return { ...record, sequence: record.sequence + 1, goal: to };
+}
+
+/** Goes back to `previous`: at once where it still runs in the other slot, else as a release of it. */
+export function rollback(record: ReleaseRecord, observed: Observed, intent: Intent): ReleaseRecord {
+  const { live } = observed;
+  if (live === null) throw nothingLive();
+  if (record.goal !== "live" || live !== record.active || observed.releaseId !== id(target(record))) {
+    throw new Refusal(
+      "not-promoted",
+      `${describe(target(record))} never became stable: ${observed.releaseId} still is; use \`bluegreen abort\` to withdraw it`,
+    );
+  }
+  return back(record, observed, live, intent);
+}
+
+/**
+ * Goes back to `previous` although the proxies disagree about what is live: some already serve the release that
+ * the others rejected.
+ */
+export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): ReleaseRecord {
+  const live = record.active;
+  return back(record, { live, releaseId: id(target(record)), serving: ["blue", "green"] }, live, intent);
+}
+
+/** Whether {@link rollback} moves traffic only, because the release to go back to is still running. */
+export function rollbackIsInstant(record: ReleaseRecord): boolean {
+  const idle = record.slots[otherSlot(record.active)];
+  return record.converge !== true && idle !== null && record.previous !== null && id(idle) === id(record.previous);
+}
+
+/**
+ * Tries this record again under a new sequence. With `reinstall`, the candidate's install failed: it gets a new
+ * run, so that its install steps have names that were never used.
+ */
+export function retry(record: ReleaseRecord, observed: Observed, reinstall: boolean): ReleaseRecord {
+  const candidate = target(record);
+  if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
+  if (reinstall && record.active !== observed.live && observed.serving.includes(record.active)) {
+    throw new Refusal(
+      "not-possible-here",
+      `${record.active} still gets requests: \`bluegreen abort\` first, then nothing is installed under its users`,
+    );
+  }
+  const sequence = record.sequence + 1;
+  const slots = reinstall ? { ...record.slots, [record.active]: { ...candidate, run: sequence } } : record.slots;
+  return { ...record, sequence, slots, retry: true };
+}
+
+/** Gives up a candidate that failed, was aborted, or waits: its slot becomes empty, the live release stays. */
+export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseRecord {
+  const candidate = target(record);
+  if (candidate === null) throw new Refusal("nothing-to-withdraw", "the record has no candidate");
+  const { live } = observed;
+  if (live === record.active && observed.releaseId === id(candidate)) {
+    throw new Refusal(
+      "nothing-to-withdraw",
+      `${releaseId(candidate)} is live and stable: there is nothing to abort; \`bluegreen rollback\` goes back`,
+    );
+  }
+  const { schedule: _, converge, retry: __, ...rest } = record;
+  const sequence = record.sequence + 1;
+  if (live === null) {
+    return { ...rest, sequence, goal: "live", slots: { blue: null, green: null }, previous: null };
+  }
+  const stable = stableRelease(record, observed, live);
+  if (live === record.active) {
+    // A recreate whose new release did not come up: the old one is back. A new run gives its steps unused names.
+    const { version, artifact } = stable;
+    return {
+      ...rest,
+      sequence,
+      goal: "live",
+      slots: { ...record.slots, [live]: { version, artifact, run: sequence } },
+      previous: stable,
+      ...(record.schedule === undefined ? {} : { schedule: record.schedule }),
+    };
+  }
+  return {
+    ...rest,
+    sequence,
+    active: live,
+    goal: "live",
+    slots: perSlot(live, stable, null),
+    previous: null,
+    // The candidate took the second half's servers; they shall serve the stable release again.
+    ...(converge === true ? { converge } : {}),
+  };
+}
+
+/** Whether the record's install steps are among what runs with this sequence. */
+export function installsCandidate(record: ReleaseRecord): boolean {
+  return touchedSlots(record).includes(record.active);
+}
+
+function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Intent): ReleaseRecord {
+  const { previous } = record;
+  if (previous === null || id(previous) === observed.releaseId) {
+    throw new Refusal(
+      "nothing-to-roll-back-to",
+      "no earlier release is recorded; release the version you want with `bluegreen release`",
+    );
+  }
+  if (rollbackIsInstant(record)) {
+    const { schedule: _, converge: __, retry: ___, ...rest } = record;
+    return {
+      ...rest,
+      sequence: record.sequence + 1,
+      active: otherSlot(live),
+      goal: "live",
+      previous: target(record),
+      schedule: atOnce(effective(intent)),
+    };
+  }
+  const { version, artifact } = previous;
+  const schedule = effective(intent);
+  return release(record, { version, artifact }, observed, {
+    ...intent,
+    schedule: schedule.strategy === "recreate" ? schedule : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
+  });
+}
+
+/** Back is no experiment: all requests at once, as the release that is left may be the trouble. */
+function atOnce(schedule: Schedule): ScheduleChoice {
+  const { bakeSeconds, drainSeconds, onFailure, maxErrorRatio } = schedule;
+  return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, maxErrorRatio };
+}
+
+function next(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {
+  const { schedule: _, converge: __, retry: ___, ...rest } = record;
+  return {
+    ...rest,
+    ...changes,
+    sequence: record.sequence + 1,
+    ...(intent.schedule === undefined ? {} : { schedule: intent.schedule }),
+  };
+}
+
+/** The recorded release that the proxies call stable. */
+function stableRelease(record: ReleaseRecord, observed: Observed, live: Slot): Release {
+  const known = [record.slots[live], target(record), record.previous];
+  const stable = known.find((entry) => entry !== null && releaseId(entry) === observed.releaseId);
+  if (!stable) throw disagree(record, observed);
+  return stable;
+}
+
+function disagree(record: ReleaseRecord, observed: Observed): Refusal {
+  return new Refusal(
+    "unknown-release",
+    `record ${record.sequence} does not fit what users get: recorded ${describe(record.slots.blue)} in blue and ` +
+      `${describe(record.slots.green)} in green, observed ${observed.releaseId ?? "nothing"} live in ${observed.live ?? "no slot"}; ` +
+      `is this checkout up to date?`,
+  );
+}
+
+function nothingLive(): Refusal {
+  return new Refusal("nothing-live", "nothing is live yet: there is nothing to go back from");
+}
+
+function effective(intent: Intent): Schedule {
+  return intent.schedule === undefined ? intent.environmentSchedule : resolveSchedule(intent.schedule);
+}
+
+function perSlot(slot: Slot, here: Release | null, there: Release | null): ReleaseRecord["slots"] {
+  return slot === "blue" ? { blue: here, green: there } : { blue: there, green: here };
+}
+
+function id(release: Release | null): ReleaseId | null {
+  return release === null ? null : releaseId(release);
+}
+
+function describe(release: Release | null): string {
+  return release === null ? "nothing" : releaseId(release);
+}
+
+function describeGoal(goal: Goal): string {
+  return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
+}

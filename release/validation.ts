@@ -1,0 +1,27 @@
+/** Turns what a schema found into one line for a person: the field, and what it should be. */
+import type * as z from "zod/mini";
+
+export function describeIssues(error: z.core.$ZodError): string {
+  const lines = error.issues.flatMap((issue) => describeIssue(issue, []));
+  const [first, ...rest] = lines;
+  return rest.length === 0 ? `${first}` : `${first} (and ${rest.length} more)`;
+}
+
+function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
+  const path = [...above, ...issue.path];
+  const field = path.length === 0 ? "the whole" : path.join(".");
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return [`${path.length === 0 ? "" : `${path.join(".")}: `}unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`];
+    case "invalid_value":
+      return [`${field} must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`];
+    case "invalid_type":
+      return [`${field} must be ${issue.expected === "int" ? "a whole number" : `of type ${issue.expected}`}`];
+    case "too_small":
+      return [`${field} must be at least ${String(issue.minimum)}`];
+    case "too_big":
+      return [`${field} must be at most ${String(issue.maximum)}`];
+    default:
+      return [issue.message ? `${field}: ${issue.message}` : `${field} is not valid`];
+  }
+}

@@ -1,0 +1,21 @@
+/** Writes a file so that a crash at any moment leaves the old content or the new one, never a part. */
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+export function writeAtomically(path: string, content: string, mode = 0o600): void {
+  const temporary = `${path}.${process.pid}.new`;
+  const file = openSync(temporary, "w", mode);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

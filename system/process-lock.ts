@@ -1,0 +1,39 @@
+/**
+ * A lock that can't be stale. The kernel holds it (flock) for a child that lives as long as its standard input,
+ * which is ours: so it ends with this process, however that ends. The holder's words are for the one who waits.
+ */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { writeAtomically } from "./atomic-file";
+
+const HELD = 9;
+
+export interface ProcessLock {
+  release(): void;
+}
+
+/** @returns null where another process holds it. @throws Error where there is no flock (util-linux). */
+export async function tryLock(file: string, holder: string): Promise<ProcessLock | null> {
+  const command = ["--nonblock", "--conflict-exit-code", String(HELD), file, "sh", "-c", "echo held; exec cat"];
+  const child = spawn("flock", command, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+  const outcome = await new Promise<"held" | number>((resolve, reject) => {
+    child.once("error", (error) => reject(new Error(`flock (util-linux) can't be started: ${error.message}`)));
+    child.stdout.once("data", () => resolve("held"));
+    child.once("exit", (code) => resolve(code ?? 1));
+  });
+  if (outcome === HELD) return null;
+  if (outcome !== "held") throw new Error(`${file} can't be locked: flock ended with exit code ${outcome}`);
+  child.unref();
+  child.stdin.on("error", () => undefined);
+  writeAtomically(`${file}.holder`, holder);
+  return { release: () => child.stdin.destroy() };
+}
+
+/** Who took the lock last. */
+export function lockHolder(file: string): string {
+  try {
+    return readFileSync(`${file}.holder`, "utf8");
+  } catch {
+    return "unknown";
+  }
+}
