@@ -70,11 +70,14 @@ export class Load {
     });
     worker.on("message", (reply) => this.#receive(reply as Reply));
     worker.on("error", (error) => this.#lose(error.message));
-    // "close" rather than "exit": by then its last words have been read.
+    // Not "close": it does not come after a disconnect by the parent. The error stream may hold its last words.
+    const saidAll = new Promise((resolve) => worker.stderr?.once("close", resolve));
     this.#exited = new Promise((resolve) => {
-      worker.on("close", (code, signal) => {
-        this.#lose(signal ?? `exit code ${code}`);
-        resolve();
+      worker.once("exit", (code, signal) => {
+        void saidAll.then(() => {
+          this.#lose(signal ?? `exit code ${code}`);
+          resolve();
+        });
       });
     });
     await this.#ask({ command: "start", plan });
@@ -128,7 +131,7 @@ export class Load {
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      // A failure to send means that the process is gone: its "close" event says why.
+      // A failure to send means that the process is gone: its "exit" event says why.
       worker.send({ ...command, id }, () => undefined);
     });
   }

@@ -59,7 +59,7 @@ read_parameters() {
   parameter ARTIFACT_SHA256 "" 64 '^[0-9a-f]{64}$' "64 lower-case hexadecimal digits"
   parameter ARTIFACT_URL_BASE64 "" 4000 "$BASE64" "base64"
   parameter START_COMMAND_BASE64 "" 40000 "$BASE64" "base64"
-  parameter HOST "" 100 '^[0-9A-Za-z.:-]+$' "an address or a host name"
+  parameter HOST "" 100 '^[0-9A-Za-z:][0-9A-Za-z.:-]*$' "an address or a host name"
   parameter PORT "" 5 '^[1-9][0-9]*$' "a port from 1 to 65535"
   ((PORT <= 65535)) || fail 2 "PORT ${PORT} is above 65535"
   parameter HEALTH_PATH /health 2000 '^/[]!#-&(-;=?-Z[_a-z~]*$' "a path that starts with /"
@@ -277,7 +277,7 @@ undo() {
     pause 50 # what was forked a moment ago is not yet recognizable as an instance
     if ! stop_slot; then
       code=1 MESSAGE+="; and pid ${INSTANCES[*]} cannot be stopped: look at the server"
-      return
+      return 0
     fi
     if [[ -n $PREVIOUS ]]; then link_slot "$PREVIOUS"; else rm -f -- "slots/$SLOT"; fi
     if [[ $MODE == inPlace && -n $PREVIOUS ]]; then
@@ -299,11 +299,11 @@ bring_back_previous() {
   fi
 }
 
-# What the slot goes back to. After a crash the link may already be at the candidate: then what was last healthy there.
+# What the slot goes back to: what was last healthy there. (After a crash the link may be at a candidate that never was.)
 remember_previous() {
   local id
   PREVIOUS=
-  for id in "$(linked_release "$SLOT")" "$(last_healthy "$SLOT")"; do
+  for id in "$(last_healthy "$SLOT")" "$(linked_release "$SLOT")"; do
     if [[ -n $id && $id != "$RELEASE_ID" && -e releases/$id/.release ]]; then
       PREVIOUS=$id
       return 0
@@ -396,7 +396,7 @@ unpack() { # ARCHIVE FOLDER
 unpack_with_unzip() {
   LC_ALL=C.UTF-8 attend unzip -Z -s "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error" "$WORK/listing"
   check_entries zip
-  attend limited unzip -qq -n "$1" -d "$2" >"$WORK/error" 2>&1 || reject_archive "$WORK/error"
+  LC_ALL=C.UTF-8 attend limited unzip -qq -n "$1" -d "$2" >"$WORK/error" 2>&1 || reject_archive "$WORK/error"
 }
 
 unpack_with_python() {
@@ -597,8 +597,8 @@ start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   if ((size > MAX_LOG_BYTES)); then mv -fT -- "$log" "$log.1" && size=0; fi
   LOG_START=$size DIED=0
   if [[ $SERVICE_MANAGER == systemd ]]; then
-    start_service "$1" "${command[@]}"
-    return
+    start_service "$1" "${command[@]}" || return 1 # never a bare "return": below a trap, it repeats the status before
+    return 0
   fi
   start_process "$1" "${command[@]}" >>"$log" 2>&1 &
   INSTANCE=$!
@@ -789,6 +789,7 @@ start_service() { # RELEASE COMMAND...
   put "$(unit_file)" "$(unit_text)"
   REASON=$({ systemctl daemon-reload && systemctl enable --quiet "$unit" && systemctl restart "$unit"; } 2>&1 9>&-) && return 0
   REASON=${REASON:-systemctl failed}
+  REASON=${REASON//$'\n'/; }
   return 1
 }
 

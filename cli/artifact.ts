@@ -1,0 +1,51 @@
+/** What `bluegreen release` is given: a zip on this machine, or the address of one. */
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import * as z from "zod/mini";
+import { Artifact, Version } from "../release/release";
+import type { Candidate } from "../release/release";
+import { describeIssues } from "../release/validation";
+import { OperatorError } from "./operator-error";
+import { platformFile } from "./project";
+import type { Project } from "./project";
+
+export interface ArtifactOptions {
+  readonly artifact: string;
+  readonly sha256?: string;
+}
+
+/**
+ * Checks version and artifact before anything happens. A file is copied under a name that carries its digest, so
+ * that what was released stays what it was.
+ */
+export function candidateFrom(project: Project, version: string, { artifact, sha256 }: ArtifactOptions): Candidate {
+  const checked = z.safeParse(Version, version);
+  if (!checked.success) throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), 2);
+  if (/^[a-z][a-z0-9+.-]*:/i.test(artifact)) {
+    if (sha256 === undefined) {
+      throw new OperatorError(`--artifact ${artifact} is an address: give its digest with --sha256, else nobody knows what is installed`, 2);
+    }
+    return { version, artifact: checkedArtifact(artifact, sha256) };
+  }
+  if (!existsSync(artifact)) throw new OperatorError(`there is no file ${artifact}: pack the application first`, 2);
+  const digest = createHash("sha256").update(readFileSync(artifact)).digest("hex");
+  if (sha256 !== undefined && sha256 !== digest) {
+    throw new OperatorError(`${artifact} has the digest ${digest}, not ${sha256} as --sha256 says: nothing was released`, 2);
+  }
+  const name = `artifacts/${project.environment.application}-${version}-${digest.slice(0, 12)}.zip`;
+  const kept = resolve(platformFile(project, name));
+  if (!existsSync(kept)) {
+    mkdirSync(dirname(kept), { recursive: true });
+    copyFileSync(artifact, `${kept}.new`);
+    renameSync(`${kept}.new`, kept);
+  }
+  return { version, artifact: checkedArtifact(pathToFileURL(kept).href, digest) };
+}
+
+function checkedArtifact(url: string, sha256: string): Artifact {
+  const artifact = z.safeParse(Artifact, { url, sha256 });
+  if (!artifact.success) throw new OperatorError(describeIssues(artifact.error), 2);
+  return artifact.data;
+}

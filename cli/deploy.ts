@@ -1,0 +1,207 @@
+/**
+ * One sequence from the transition to its outcome: observe the proxies, compute the next record, plan it, prove
+ * that the live slot stays as it is, make it the environment's record, apply exactly that plan.
+ */
+import { target } from "../release/record";
+import type { Goal, ReleaseRecord } from "../release/record";
+import { Refusal } from "../release/refusal";
+import { releaseId } from "../release/release";
+import type { Observed } from "../release/transitions";
+import { OperatorError } from "./operator-error";
+import { readRecord, writeRecord } from "./project";
+import type { Project } from "./project";
+import { lockProject } from "./project-lock";
+import type { Progress } from "./progress";
+import { abortOnProxies, agreed, baseIsDeployed, proxyStatuses } from "./proxies";
+import type { ProxyStatus, StepResult } from "./proxies";
+import { synthesize } from "./synth";
+import { findTerraform } from "./terraform/binary";
+import type { TerraformBinary } from "./terraform/binary";
+import { proveLiveSlotUntouched, refuseManyDeposed } from "./terraform/plan";
+import { Stack } from "./terraform/stack";
+import type { ApplyResult } from "./terraform/stack";
+
+export interface Tools {
+  readonly progress: Progress;
+}
+
+/** What became of a sequence; `from` and `to` are what the proxies called stable before and after. */
+export interface Deployment {
+  readonly sequence: number;
+  readonly goal: Goal;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly outcome: string;
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly seconds: number;
+}
+
+/** @param observed null where the proxies disagree. */
+export type Transition = (record: ReleaseRecord, observed: Observed | null, statuses: readonly ProxyStatus[]) => ReleaseRecord;
+
+/** What the directors say after a sequence without a shift; an install that failed says nothing there. */
+const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
+  0: "unchanged",
+  1: "failed",
+  2: "refused",
+  3: "refused",
+  4: "rejected",
+  5: "rolledBack",
+  6: "frozen",
+};
+
+export async function deploy(project: Project, tools: Tools, transition: Transition): Promise<Deployment> {
+  const startedAt = Date.now();
+  const { progress } = tools;
+  const terraform = await findTerraform({ say: (line) => progress.note(line) });
+  const lock = await lockProject(project);
+  try {
+    const record = readRecord(project);
+    if (!baseIsDeployed(project)) await deployBase(project, tools, terraform, record);
+    const statuses = await proxyStatuses(project, record);
+    const observed = agreed(statuses);
+    const next = transition(record, observed, statuses);
+
+    progress.now(`planning record ${next.sequence}`);
+    const web = new Stack(await synthesize(project, next), "web", terraform);
+    const plan = await web.plan();
+    refuseManyDeposed(plan);
+    const live = observed?.live ?? null;
+    const inPlace = live !== null && live === next.active && releaseId(target(next)!) !== observed?.releaseId;
+    if (live !== null && !inPlace) {
+      const steps = proveLiveSlotUntouched(plan, live);
+      progress.note(`plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`);
+    }
+    // From here on the record says what should run, whatever becomes of this apply.
+    writeRecord(project, next);
+    const applied = await applyInterruptibly(project, tools, web, next);
+    return await conclude(project, next, observed, applied, startedAt);
+  } finally {
+    progress.stop();
+    lock.release();
+  }
+}
+
+/** Stops everything that base and web started, in that order of ownership. The record stays. */
+export async function takeDown(project: Project, tools: Tools): Promise<void> {
+  const { progress } = tools;
+  const terraform = await findTerraform({ say: (line) => progress.note(line) });
+  const lock = await lockProject(project);
+  try {
+    const output = await synthesize(project, readRecord(project));
+    for (const name of ["web", "base"] as const) {
+      progress.now(`destroying ${name}`);
+      const stack = new Stack(output, name, terraform);
+      await stack.plan({ destroy: true });
+      const result = await stack.apply({ onStep: () => undefined });
+      if (!result.succeeded) throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, 1);
+    }
+    progress.done(`${project.environment.name} is down; its data and its record stay`);
+  } finally {
+    progress.stop();
+    lock.release();
+  }
+}
+
+export async function deployBase(
+  project: Project,
+  tools: Tools,
+  terraform: TerraformBinary,
+  record: ReleaseRecord,
+): Promise<void> {
+  tools.progress.now("deploying base");
+  const base = new Stack(await synthesize(project, record), "base", terraform);
+  await base.plan();
+  const result = await base.apply({ onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`) });
+  if (!result.succeeded) {
+    const exitCode = result.exitCode === 3 ? 3 : 1;
+    throw new OperatorError(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
+  }
+  tools.progress.done("base is deployed");
+}
+
+/** Ctrl-C: the directors put traffic back first, then Terraform is asked to stop. */
+async function applyInterruptibly(
+  project: Project,
+  { progress }: Tools,
+  web: Stack,
+  record: ReleaseRecord,
+): Promise<ApplyResult> {
+  let interruptTerraform: () => void = () => undefined;
+  let interrupted = false;
+  const interrupt = (): void => {
+    if (interrupted) return interruptTerraform();
+    interrupted = true;
+    progress.note("aborting: traffic goes back to what is stable (once more stops Terraform at once)");
+    abortOnProxies(project, record).then(
+      () => interruptTerraform(),
+      (error: Error) => {
+        progress.note(error.message);
+        interruptTerraform();
+      },
+    );
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  try {
+    const result = await web.apply({
+      onStep: (address, event) => {
+        if (event === "started") progress.now(`${shortAddress(address)} (record ${record.sequence})`);
+      },
+      onStarted: (stop) => (interruptTerraform = stop),
+    });
+    return interrupted && !result.succeeded ? { ...result, exitCode: 5 } : result;
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt);
+  }
+}
+
+async function conclude(
+  project: Project,
+  record: ReleaseRecord,
+  before: Observed | null,
+  applied: ApplyResult,
+  startedAt: number,
+): Promise<Deployment> {
+  const statuses = await proxyStatuses(project, record);
+  const results = statuses.flatMap(({ state: { result } }) => (result?.sequence === record.sequence ? [result] : []));
+  const { outcome, reason } = summarize(applied, results);
+  return {
+    sequence: record.sequence,
+    goal: record.goal,
+    from: before?.releaseId ?? null,
+    to: agreed(statuses)?.releaseId ?? null,
+    outcome,
+    exitCode: applied.exitCode,
+    reason,
+    seconds: (Date.now() - startedAt) / 1000,
+  };
+}
+
+function summarize(applied: ApplyResult, results: readonly StepResult[]): { outcome: string; reason: string } {
+  const failed = results.find(({ exitCode }) => exitCode !== 0);
+  if (!applied.succeeded) {
+    const outcome = OUTCOME_BY_EXIT_CODE[applied.exitCode] ?? "failed";
+    return { outcome, reason: failed?.reason ?? applied.reasons.map(withoutProgram).join("; ") };
+  }
+  // `share` is the last step of a convergence; the promotion before it is what happened to users.
+  const [first] = results;
+  if (first === undefined) return { outcome: "unchanged", reason: "nothing to do" };
+  return { outcome: first.outcome === "shared" ? "promoted" : first.outcome, reason: first.reason };
+}
+
+/** @throws Refusal where the proxies disagree: then only `retry` and `rollback` are possible. */
+export function requireAgreement(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
+  if (observed !== null) return observed;
+  const each = statuses.map(({ proxy, state }) => `${proxy} serves ${state.stable?.releaseId ?? "nothing"}`);
+  throw new Refusal("proxies-disagree", `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`);
+}
+
+function shortAddress(address: string): string {
+  return address.replace(/^terraform_data\./, "").replace(/_[0-9A-F]{8}$/, "");
+}
+
+function withoutProgram(reason: string): string {
+  return reason.replace(/^(director \w+|install): /, "");
+}

@@ -1,0 +1,174 @@
+#!/usr/bin/env node
+/**
+ * The operator's command `bluegreen`: one release after another, from the project's folder.
+ *
+ * Exit codes: 0 done; 1 unexpected; 2 bad input; 3 refused; 4 candidate rejected, traffic untouched; 5 aborted,
+ * traffic back on stable; 6 frozen, a person decides.
+ */
+import { Command, CommanderError } from "commander";
+import pc from "picocolors";
+import { InvalidInput, Refusal } from "../release/refusal";
+import { candidateFrom } from "./artifact";
+import * as commands from "./commands";
+import { takeDown } from "./deploy";
+import type { Deployment, Tools } from "./deploy";
+import { OperatorError } from "./operator-error";
+import { parseGoal, scheduleFrom } from "./options";
+import type { ScheduleOptions } from "./options";
+import { createProgress, SILENT } from "./progress";
+import { DEFAULT_ENVIRONMENT, openProject, readRecord } from "./project";
+import type { Project } from "./project";
+import { proxyStatuses } from "./proxies";
+import { rehearse } from "./rehearsal/rehearse";
+import { formatStatus } from "./status";
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused, 4 candidate rejected (traffic untouched),
+            5 aborted (traffic back on stable), 6 frozen (a person decides)`;
+
+interface CommonOptions {
+  readonly environment: string;
+  readonly json?: boolean;
+}
+
+function buildProgram(): Command {
+  const program = new Command("bluegreen")
+    .description("Upgrade a web application instead of removing it.")
+    .exitOverride()
+    .showHelpAfterError("(--help shows the usage)")
+    .addHelpText("after", EXIT_CODES);
+
+  withSchedule(
+    common(program.command("release").argument("<version>", "the version, as in 1.4.0"))
+      .description("install a version into the idle slot, verify it, move the traffic to it")
+      .requiredOption("--artifact <zip|url>", "the packed application: a file, or an address together with --sha256")
+      .option("--sha256 <digest>", "what the artifact must hash to")
+      .option("--goal <goal>", "how far to go: staged, a share of the requests from 1 to 99, or live", "live"),
+  ).action((version: string, options: CommonOptions & ScheduleOptions & { artifact: string; sha256?: string; goal: string }) =>
+    carryOut(options, (project, tools) => {
+      const schedule = scheduleFrom(project, options);
+      return commands.release(project, tools, candidateFrom(project, version, options), {
+        goal: parseGoal(options.goal),
+        ...(schedule === undefined ? {} : { schedule }),
+      });
+    }),
+  );
+
+  common(program.command("promote"))
+    .description("take a staged or held candidate further")
+    .option("--to <share>", "a share of the requests from 1 to 99, or live", "live")
+    .action((options: CommonOptions & { to: string }) =>
+      carryOut(options, (project, tools) => commands.promote(project, tools, parseGoal(options.to))),
+    );
+
+  withSchedule(common(program.command("rollback")))
+    .description("go back to the release that was live before; at once where it still runs")
+    .action((options: CommonOptions & ScheduleOptions) =>
+      carryOut(options, (project, tools) => commands.rollback(project, tools, scheduleFrom(project, options))),
+    );
+
+  common(program.command("retry"))
+    .description("try the record again after a failure, under a new sequence")
+    .action((options: CommonOptions) => carryOut(options, commands.retry));
+
+  common(program.command("abort").alias("withdraw"))
+    .description("put traffic back on the stable release at once, and withdraw the candidate")
+    .action((options: CommonOptions) => carryOut(options, commands.abort));
+
+  common(program.command("status"))
+    .description("show what users get, slot by slot")
+    .action(async (options: CommonOptions) => {
+      const project = open(options);
+      const record = readRecord(project);
+      const statuses = await proxyStatuses(project, record);
+      console.log(options.json ? JSON.stringify({ record, proxies: statuses }, null, 2) : formatStatus(record, statuses));
+    });
+
+  common(program.command("down"))
+    .description("stop everything that the local environment runs; data and record stay")
+    .action((options: CommonOptions) => takeDown(open(options), { progress: createProgress() }));
+
+  program
+    .command("rehearse")
+    .description("play a whole series of releases on this machine, under load, with the sample application")
+    .option("--driver <driver>", "haproxy or embedded", undefined)
+    .option("--json <file>", "write what was measured")
+    .option("--quick", "shorter waits; the same steps")
+    .option("--keep", "leave the environment running at the end")
+    .action(async (options: { driver?: string; json?: string; quick?: boolean; keep?: boolean }) => {
+      process.exitCode = (await rehearse({ ...options, progress: createProgress() })) ? 0 : 1;
+    });
+  return program;
+}
+
+function common(command: Command): Command {
+  return command
+    .option("--environment <file>", "the environment file", DEFAULT_ENVIRONMENT)
+    .option("--json", "print the result as JSON on stdout");
+}
+
+function withSchedule(command: Command): Command {
+  return command
+    .option("--strategy <strategy>", "blueGreen, canary or recreate; else as the environment says")
+    .option("--steps <shares>", "shares of the requests, as in 5,25,50,100")
+    .option("--step-seconds <seconds>", "how long each share lasts")
+    .option("--bake-seconds <seconds>", "how long the candidate is watched at 100 %")
+    .option("--drain-seconds <seconds>", "how long running requests may take to finish")
+    .option("--on-failure <reaction>", "rollback or freeze")
+    .option("--while-down <what>", "for recreate: hold requests, or show a page")
+    .option("--converge", "give the old slot's servers the new release too (topology split)");
+}
+
+function open({ environment }: CommonOptions): Project {
+  return openProject(process.cwd(), environment);
+}
+
+async function carryOut(
+  options: CommonOptions,
+  command: (project: Project, tools: Tools) => Promise<Deployment | null>,
+): Promise<void> {
+  const progress = options.json && !process.stderr.isTTY ? SILENT : createProgress();
+  const deployment = await command(open(options), { progress });
+  if (deployment === null) {
+    console.log(options.json ? JSON.stringify({ outcome: "unchanged", exitCode: 0 }) : "nothing to abort");
+    return;
+  }
+  process.exitCode = deployment.exitCode;
+  if (options.json) console.log(JSON.stringify(deployment, null, 2));
+  else report(deployment);
+}
+
+function report({ sequence, outcome, exitCode, reason, from, to, seconds }: Deployment): void {
+  const mark = exitCode === 0 ? pc.green("✔") : pc.red("✖");
+  console.log(`${mark} record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`);
+  console.log(`  stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`);
+}
+
+async function main(): Promise<void> {
+  try {
+    await buildProgram().parseAsync();
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const say = (text: string): void => console.error(pc.red(text));
+  if (error instanceof OperatorError) {
+    say(error.message);
+    return error.exitCode;
+  }
+  if (error instanceof InvalidInput) {
+    say(error.message);
+    return 2;
+  }
+  if (error instanceof Refusal) {
+    say(error.message);
+    return 3;
+  }
+  console.error(error);
+  return 1;
+}
+
+void main();

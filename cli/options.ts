@@ -1,0 +1,50 @@
+/** Checks what commands are given on the command line, before anything happens. */
+import * as z from "zod/mini";
+import { parseSchedule, refuseConvergeSideBySide } from "../release/environment";
+import { Goal } from "../release/record";
+import type { ScheduleChoice } from "../release/schedule";
+import { OperatorError } from "./operator-error";
+import type { Project } from "./project";
+
+export interface ScheduleOptions {
+  readonly strategy?: string;
+  readonly steps?: string;
+  readonly stepSeconds?: string;
+  readonly bakeSeconds?: string;
+  readonly drainSeconds?: string;
+  readonly onFailure?: string;
+  readonly whileDown?: string;
+  readonly converge?: boolean;
+}
+
+export function parseGoal(text: string): Goal {
+  const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
+  if (goal.success) return goal.data;
+  throw new OperatorError(`"${text}" is no goal: staged, a share from 1 to 99, or live`, 2);
+}
+
+/** @returns undefined where no option says anything: then the environment's schedule applies. */
+export function scheduleFrom(project: Project, options: ScheduleOptions): ScheduleChoice | undefined {
+  const { strategy, steps, onFailure, whileDown } = options;
+  const given = {
+    ...(steps === undefined ? {} : { steps: steps.split(",").map(Number) }),
+    ...numbers(options, ["stepSeconds", "bakeSeconds", "drainSeconds"]),
+    ...(onFailure === undefined ? {} : { onFailure }),
+    ...(whileDown === undefined ? {} : { whileDown }),
+    ...(options.converge === undefined ? {} : { afterPromotion: options.converge ? "converge" : "retain" }),
+  };
+  if (strategy === undefined && Object.keys(given).length === 0) return undefined;
+  const { schedule } = project.environment;
+  // An option changes the environment's schedule; another strategy starts from its own defaults.
+  const basis =
+    strategy === undefined || strategy === schedule.strategy
+      ? schedule
+      : { strategy, bakeSeconds: schedule.bakeSeconds, drainSeconds: schedule.drainSeconds };
+  const resolved = parseSchedule({ ...basis, ...given }, "the options");
+  refuseConvergeSideBySide(resolved, project.environment.topology, "the options");
+  return resolved;
+}
+
+function numbers(options: ScheduleOptions, names: readonly ("stepSeconds" | "bakeSeconds" | "drainSeconds")[]) {
+  return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, Number(options[name])]])));
+}

@@ -1,0 +1,77 @@
+/** Tells a person what happens now: one line that changes on a terminal, one line a change elsewhere. On stderr. */
+import { createSpinner } from "nanospinner";
+import type { Spinner } from "nanospinner";
+import pc from "picocolors";
+
+export interface Progress {
+  /** What is done now; replaces what was done before. */
+  now(text: string): void;
+  /** Stays on the screen. */
+  done(text: string): void;
+  failed(text: string): void;
+  /** Stays on the screen, and is no step. */
+  note(text: string): void;
+  stop(): void;
+}
+
+export const SILENT: Progress = { now: () => {}, done: () => {}, failed: () => {}, note: () => {}, stop: () => {} };
+
+export function createProgress(): Progress {
+  return process.stderr.isTTY ? new TerminalProgress() : new PlainProgress();
+}
+
+class TerminalProgress implements Progress {
+  private spinner: Spinner | undefined;
+
+  now(text: string): void {
+    const line = text.slice(0, Math.max(20, (process.stderr.columns || 80) - 4));
+    if (this.spinner === undefined) this.spinner = createSpinner(line, { stream: process.stderr }).start();
+    else this.spinner.update({ text: line });
+  }
+
+  done(text: string): void {
+    this.end(`${pc.green("✔")} ${text}`);
+  }
+
+  failed(text: string): void {
+    this.end(`${pc.red("✖")} ${text}`);
+  }
+
+  note(text: string): void {
+    this.end(text);
+  }
+
+  stop(): void {
+    this.spinner?.clear();
+    this.spinner?.stop();
+    this.spinner = undefined;
+  }
+
+  private end(line: string): void {
+    this.stop();
+    process.stderr.write(`${line}\n`);
+  }
+}
+
+class PlainProgress implements Progress {
+  private last = "";
+
+  now(text: string): void {
+    if (text !== this.last) process.stderr.write(`${text}\n`);
+    this.last = text;
+  }
+
+  done(text: string): void {
+    this.now(`ok: ${text}`);
+  }
+
+  failed(text: string): void {
+    this.now(`failed: ${text}`);
+  }
+
+  note(text: string): void {
+    this.now(text);
+  }
+
+  stop(): void {}
+}

@@ -1,0 +1,71 @@
+/** The project that a command works on: one environment and its record, read from the working directory. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnvironment } from "../release/environment";
+import type { Environment } from "../release/environment";
+import { emptyRecord, formatRecord, parseRecord } from "../release/record";
+import type { ReleaseRecord } from "../release/record";
+import { writeAtomically } from "../system/atomic-file";
+import { OperatorError } from "./operator-error";
+
+export const DEFAULT_ENVIRONMENT = "environments/local.json";
+
+/** How the synth entry is started, as a list of arguments. */
+export type SynthCommand = readonly [string, ...string[]];
+
+export interface Project {
+  /** Everything else is relative to it. */
+  readonly folder: string;
+  readonly environmentFile: string;
+  readonly environment: Environment;
+  readonly synth: SynthCommand;
+}
+
+export function openProject(folder: string, environmentFile: string, synth?: SynthCommand): Project {
+  const path = join(folder, environmentFile);
+  if (!existsSync(path)) {
+    throw new OperatorError(`there is no environment file ${environmentFile}: name one with --environment`, 2);
+  }
+  const environment = parseEnvironment(readFileSync(path, "utf8"), environmentFile);
+  return { folder, environmentFile, environment, synth: synth ?? appCommand(folder) };
+}
+
+export function readRecord(project: Project): ReleaseRecord {
+  const { record, application } = project.environment;
+  const path = join(project.folder, record);
+  if (!existsSync(path)) return emptyRecord(application);
+  const found = parseRecord(readFileSync(path, "utf8"), record);
+  if (found.application !== application) {
+    throw new OperatorError(
+      `${record} is of application "${found.application}", ${project.environmentFile} of "${application}": one of them is the wrong file`,
+      2,
+    );
+  }
+  return found;
+}
+
+export function writeRecord(project: Project, record: ReleaseRecord): void {
+  writeAtomically(join(project.folder, project.environment.record), formatRecord(record), 0o644);
+}
+
+/** A file of the platform's own folder, which is made where it is missing. */
+export function platformFile(project: Project, name: string): string {
+  const folder = join(project.folder, project.environment.platform.folder);
+  mkdirSync(folder, { recursive: true });
+  return join(folder, name);
+}
+
+/** The app of cdktf.json, as cdktf-cli would start it; without one, the package's own two stacks. */
+function appCommand(folder: string): SynthCommand {
+  const settings = join(folder, "cdktf.json");
+  if (existsSync(settings)) {
+    const { app } = JSON.parse(readFileSync(settings, "utf8")) as { app?: string };
+    if (app !== undefined) return ["sh", "-c", app];
+  }
+  return ownApp();
+}
+
+/** The package's own synth entry. */
+export function ownApp(): SynthCommand {
+  return [process.execPath, join(__dirname, "..", "main.js")];
+}

@@ -1,0 +1,234 @@
+/**
+ * `bluegreen rehearse`: plays the mission on this machine through real Terraform applies, under a constant load
+ * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
+ */
+import { accessSync, constants, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import pc from "picocolors";
+import { packRelease } from "../../examples/socialgoal/pack";
+import { DRIVERS } from "../../release/environment";
+import { proxyPlaces } from "../../release/naming";
+import { candidateFrom } from "../artifact";
+import * as commands from "../commands";
+import { deployBase, takeDown } from "../deploy";
+import type { Deployment, Tools } from "../deploy";
+import { Load } from "../load/load";
+import { socialGoalPlan } from "../load/socialgoal-plan";
+import { OperatorError } from "../operator-error";
+import type { Progress } from "../progress";
+import { platformFile, readRecord } from "../project";
+import type { Project } from "../project";
+import { findTerraform } from "../terraform/binary";
+import { brokenPromises, versionOf } from "./protocol";
+import type { Protocol, ProtocolStep } from "./protocol";
+import { QUICK_PACE, tellStory, USUAL_PACE } from "./story";
+import type { Chapter, StoryStep } from "./story";
+import { installMs, leftVenues, openVenue } from "./venue";
+
+export interface RehearseOptions {
+  /** @default - haproxy where it is installed, else embedded */
+  readonly driver?: string;
+  /** Where the protocol is written. */
+  readonly json?: string;
+  readonly quick?: boolean;
+  /** Leaves the last chapter's environment running. */
+  readonly keep?: boolean;
+  readonly progress: Progress;
+}
+
+const RATE = 150;
+
+/** @returns whether everything went as promised. */
+export async function rehearse(options: RehearseOptions): Promise<boolean> {
+  const startedAt = Date.now();
+  const { progress } = options;
+  const folder = process.cwd();
+  const driver = chooseDriver(options.driver, progress);
+  const terraform = await findTerraform({ say: (line) => progress.note(line) });
+  progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
+  for (const left of leftVenues(folder)) await takeDown(left, { progress });
+
+  const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE);
+  const steps: ProtocolStep[] = [];
+  const totals = { sent: 0, failed: 0, acknowledged: 0, found: 0 };
+  const interruption = watchForInterruption();
+  for (const [index, chapter] of chapters.entries()) {
+    const keep = options.keep === true && index === chapters.length - 1;
+    const venue = await openVenue(folder, chapter, driver);
+    const player = new ChapterPlayer(chapter, venue, { progress }, interruption);
+    try {
+      await deployBase(venue, { progress }, terraform, readRecord(venue));
+      await player.play(steps, totals);
+    } finally {
+      await player.end();
+      if (keep) announceKept(venue, progress);
+      else await takeDown(venue, { progress });
+    }
+  }
+
+  const passed = steps.every(({ broken }) => broken.length === 0) && totals.found === totals.acknowledged;
+  const protocol: Protocol = { formatVersion: 1, driver, terraform: terraform.version, steps, totals, passed };
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(protocol, null, 2)}\n`);
+  console.log(summary(protocol, (Date.now() - startedAt) / 1000));
+  return passed;
+}
+
+interface Interruption {
+  /** @throws OperatorError after Ctrl-C. */
+  check(): void;
+}
+
+class ChapterPlayer {
+  private load: Load | undefined;
+  private readonly history: string[] = [];
+
+  constructor(
+    private readonly chapter: Chapter,
+    private readonly venue: Project,
+    private readonly tools: Tools,
+    private readonly interruption: Interruption,
+  ) {}
+
+  async play(steps: ProtocolStep[], totals: { sent: number; failed: number; acknowledged: number; found: number }): Promise<void> {
+    this.tools.progress.note(pc.bold(`\n${this.chapter.title}`));
+    for (const step of this.chapter.steps) {
+      this.interruption.check();
+      const played = await this.playStep(step);
+      steps.push(played);
+      this.say(played);
+      // Before the first release there is nobody to be served.
+      this.load ??= await startLoad(this.venue);
+    }
+    const { sent, failed, acknowledged, found, missing } = await this.load!.stop();
+    this.load = undefined;
+    totals.sent += sent;
+    totals.failed += failed;
+    totals.acknowledged += acknowledged;
+    totals.found += found;
+    const words = `${found} of ${acknowledged} acknowledged POSTs are there at the end`;
+    if (missing.length === 0) this.tools.progress.done(words);
+    else this.tools.progress.failed(`${words}; missing: ${missing.join(", ")}`);
+  }
+
+  async end(): Promise<void> {
+    await this.load?.kill();
+  }
+
+  private async playStep(step: StoryStep): Promise<ProtocolStep> {
+    await this.load?.beginStep(step.name);
+    const deployment = await this.carryOut(step);
+    const requests = this.load === undefined ? null : await this.load.endStep();
+    const { from, to, outcome, exitCode, seconds } = deployment;
+    const broken = brokenPromises(step, {
+      outcome,
+      exitCode,
+      to,
+      requests,
+      version: step.version,
+      downMs: to === null ? 0 : installMs(this.venue, to),
+      expectedVersion: this.expectedVersion(step),
+    });
+    if (outcome !== step.expect.outcome) broken.push(deployment.reason);
+    const { sent = 0, failed = 0, longestGapMs = 0, versions = {}, latencyMs = null } = requests ?? {};
+    return {
+      name: step.name,
+      chapter: this.chapter.name,
+      strategy: step.schedule.strategy,
+      from,
+      to,
+      outcome,
+      exitCode,
+      seconds,
+      requests: { sent, failed, longestGapMs, versions, latencyMs },
+      broken,
+    };
+  }
+
+  private async carryOut(step: StoryStep): Promise<Deployment> {
+    const { venue, tools } = this;
+    if (step.action === "promote") return commands.promote(venue, tools, "live");
+    if (step.action === "rollback") return commands.rollback(venue, tools, step.schedule);
+    const { version = "", from = version } = step;
+    const packed = await packRelease({ version, from, to: platformFile(venue, "packages") });
+    const goal = step.goal === undefined ? {} : { goal: step.goal };
+    return commands.release(venue, tools, candidateFrom(venue, version, { artifact: packed.file }), {
+      schedule: step.schedule,
+      ...goal,
+    });
+  }
+
+  /** What users shall have after a step, told from the story alone. */
+  private expectedVersion({ action, version, expect }: StoryStep): string {
+    const promoted = expect.outcome === "installed" || expect.outcome === "promoted" || expect.outcome === "recreated";
+    if (action === "rollback") this.history.pop();
+    else if (action === "promote") this.history.push(this.waiting!);
+    else if (promoted) this.history.push(version!);
+    if (expect.outcome === "held" || expect.outcome === "staged") this.waiting = version;
+    return this.history.at(-1)!;
+  }
+
+  private waiting: string | undefined;
+
+  private say({ name, from, to, outcome, seconds, requests, broken }: ProtocolStep): void {
+    const { sent, failed, longestGapMs } = requests;
+    const move = from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
+    const counts = sent === 0 ? "" : `, ${sent} requests, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms`;
+    const line = `${name}: ${outcome}, ${move} (${seconds.toFixed(1)} s${counts})`;
+    if (broken.length === 0) this.tools.progress.done(line);
+    else this.tools.progress.failed(`${line}\n    ${broken.join("\n    ")}`);
+  }
+}
+
+async function startLoad(venue: Project): Promise<Load> {
+  const { host, port } = proxyPlaces(venue.environment)[0]!;
+  const load = new Load();
+  await load.start(socialGoalPlan(`http://${host}:${port}`, RATE));
+  return load;
+}
+
+function chooseDriver(wanted: string | undefined, progress: Progress): string {
+  if (wanted !== undefined) {
+    if ((DRIVERS as readonly string[]).includes(wanted)) return wanted;
+    throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, 2);
+  }
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  if (folders.some((folder) => isExecutable(join(folder, "haproxy")))) return "haproxy";
+  progress.note("haproxy is not installed: rehearsing with the embedded proxy");
+  return "embedded";
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ctrl-C ends the rehearsal after what runs was aborted, and takes everything down. */
+function watchForInterruption(): Interruption {
+  let interrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
+  return {
+    check() {
+      if (interrupted) throw new OperatorError("the rehearsal was interrupted", 5);
+    },
+  };
+}
+
+function announceKept(venue: Project, progress: Progress): void {
+  const { host, port } = proxyPlaces(venue.environment)[0]!;
+  progress.note(`kept: http://${host}:${port}/; end it with \`bluegreen down --environment ${venue.environmentFile}\``);
+}
+
+function summary({ steps, totals, passed, driver }: Protocol, seconds: number): string {
+  const promoted = steps.filter(({ exitCode }) => exitCode === 0).length;
+  const { sent, failed, acknowledged, found } = totals;
+  return [
+    "",
+    `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as asked, ${steps.length - promoted} kept from users`,
+    `${sent} requests, ${failed} failed; ${found} of ${acknowledged} acknowledged POSTs found`,
+    passed ? pc.green("passed: nobody noticed what they should not notice") : pc.red("failed: see above"),
+  ].join("\n");
+}

@@ -1,0 +1,84 @@
+/** Where a chapter is played: an environment of its own below `.bluegreen`, on free ports. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { proxyPlaces, slotEndpoints } from "../../release/naming";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
+import { openProject, ownApp } from "../project";
+import type { Project } from "../project";
+import type { Chapter } from "./story";
+
+export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
+const FIRST_PORT = 20_080;
+const PORTS_APART = 400;
+const ATTEMPTS = 50;
+
+export async function openVenue(folder: string, chapter: Chapter, driver: string): Promise<Project> {
+  const own = `${REHEARSAL_FOLDER}/${chapter.name}`;
+  rmSync(join(folder, own), { recursive: true, force: true });
+  mkdirSync(join(folder, own), { recursive: true });
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const file = `${own}/environment.json`;
+    const portBase = FIRST_PORT + attempt * PORTS_APART;
+    writeAtomically(join(folder, file), `${JSON.stringify(environmentFile(chapter, driver, own, portBase), null, 2)}\n`);
+    const venue = openProject(folder, file, ownApp());
+    if (await portsAreFree(venue)) return venue;
+  }
+  throw new OperatorError(`no free ports between ${FIRST_PORT} and ${FIRST_PORT + ATTEMPTS * PORTS_APART}`, 1);
+}
+
+/** Environments that an earlier rehearsal left running. */
+export function leftVenues(folder: string): Project[] {
+  const all = join(folder, REHEARSAL_FOLDER);
+  if (!existsSync(all)) return [];
+  return readdirSync(all)
+    .map((name) => `${REHEARSAL_FOLDER}/${name}/environment.json`)
+    .filter((file) => existsSync(join(folder, file)))
+    .map((file) => openProject(folder, file, ownApp()));
+}
+
+/** How long the instances of a release took to stop and start, as the installers measured it. The longest counts. */
+export function installMs(venue: Project, releaseId: string): number {
+  const servers = join(venue.folder, venue.environment.platform.folder, "servers");
+  const results = readdirSync(servers).flatMap((server) => {
+    const commands = join(servers, server, "commands");
+    if (!existsSync(commands)) return [];
+    return readdirSync(commands)
+      .filter((name) => name.startsWith("install-") && name.endsWith(`-${releaseId}`))
+      .map((name) => readFileSync(join(commands, name, "stdout"), "utf8").trim().split("\n").at(-1) ?? "");
+  });
+  const seconds = results.filter((line) => line.startsWith("{")).map((line) => (JSON.parse(line) as { seconds: number }).seconds);
+  return 1000 * Math.max(0, ...seconds);
+}
+
+function environmentFile(chapter: Chapter, driver: string, own: string, portBase: number): object {
+  return {
+    formatVersion: 1,
+    application: "socialgoal",
+    name: `rehearsal-${chapter.name}`,
+    record: `${own}/release.json`,
+    platform: { kind: "local", folder: own, portBase },
+    topology: chapter.topology,
+    servers: { count: 2 },
+    proxies: { driver },
+    start: ["node", "server.js"],
+    verification: { path: "/health", intervalSeconds: 0.1, deadlineSeconds: 5 },
+    stopSeconds: 15,
+  };
+}
+
+async function portsAreFree(venue: Project): Promise<boolean> {
+  const { blue, green } = slotEndpoints(venue.environment);
+  const ports = [...proxyPlaces(venue.environment), ...blue, ...green].map(({ port }) => port);
+  const free = await Promise.all([...new Set(ports)].map(isFree));
+  return free.every(Boolean);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}

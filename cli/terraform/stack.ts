@@ -1,0 +1,126 @@
+/** One synthesized stack under Terraform: init, plan, apply of exactly that plan. */
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import execa from "execa";
+import { OperatorError } from "../operator-error";
+import type { TerraformBinary } from "./binary";
+import { readPlan } from "./plan";
+import type { Plan } from "./plan";
+
+export interface ApplyResult {
+  readonly succeeded: boolean;
+  /** The highest exit code that a step ended with; 1 where Terraform itself failed. */
+  readonly exitCode: number;
+  /** What the failing steps said, the most telling line of each. */
+  readonly reasons: readonly string[];
+}
+
+export interface ApplyEvents {
+  onStep(address: string, event: "started" | "done" | "failed"): void;
+  /** Called with a function that asks Terraform to stop. */
+  onStarted?(interrupt: () => void): void;
+}
+
+interface Message {
+  readonly "@level"?: string;
+  readonly type?: string;
+  readonly hook?: { readonly resource?: { readonly addr?: string }; readonly action?: string };
+  readonly diagnostic?: { readonly severity: string; readonly summary: string; readonly detail?: string };
+}
+
+const PLAN_FILE = "bluegreen.tfplan";
+const ACTIONS: Readonly<Record<string, "started" | "done" | "failed">> = {
+  apply_start: "started",
+  apply_complete: "done",
+  apply_errored: "failed",
+  provision_errored: "failed",
+};
+
+export class Stack {
+  private readonly folder: string;
+
+  constructor(
+    outputFolder: string,
+    readonly name: "base" | "web",
+    private readonly terraform: TerraformBinary,
+  ) {
+    this.folder = join(outputFolder, "stacks", name);
+  }
+
+  /** @throws OperatorError with Terraform's own words; exit code 3 where somebody else holds the state lock. */
+  async plan(options: { readonly destroy?: boolean } = {}): Promise<Plan> {
+    await this.run(["init", "-input=false", "-reconfigure"]);
+    const destroy = options.destroy === true ? ["-destroy"] : [];
+    await this.run(["plan", "-input=false", "-lock-timeout=0s", ...destroy, `-out=${PLAN_FILE}`]);
+    return readPlan(await this.run(["show", "-json", PLAN_FILE]));
+  }
+
+  /** Applies the plan that was made, nothing else. */
+  async apply(events: ApplyEvents): Promise<ApplyResult> {
+    // A process group of its own: Ctrl-C is for this command, which puts traffic back before it stops Terraform.
+    const child = execa(this.terraform.path, ["apply", "-input=false", "-json", PLAN_FILE], {
+      ...this.options(),
+      detached: true,
+      buffer: false,
+      reject: false,
+    });
+    events.onStarted?.(() => child.kill("SIGINT", { forceKillAfterTimeout: false }));
+    const failures: { exitCode: number; reason: string }[] = [];
+    const lines = createInterface({ input: child.stdout! });
+    lines.on("line", (line) => {
+      const message = parseMessage(line);
+      const action = ACTIONS[message.type ?? ""];
+      const address = message.hook?.resource?.addr;
+      if (action !== undefined && address !== undefined) events.onStep(address, action);
+      if (message.diagnostic?.severity === "error") failures.push(readFailure(message.diagnostic));
+    });
+    const [{ exitCode }] = await Promise.all([child, once(lines, "close")]);
+    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [] };
+    const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
+    return { succeeded: false, exitCode: worst, reasons: [...new Set(failures.map(({ reason }) => reason))] };
+  }
+
+  private async run(command: string[]): Promise<string> {
+    const { stdout, stderr, exitCode } = await execa(this.terraform.path, [...command, ...(command[0] === "show" ? [] : ["-no-color"])], {
+      ...this.options(),
+      detached: true,
+      reject: false,
+      maxBuffer: 256 * 1024 * 1024,
+    });
+    if (exitCode === 0) return stdout;
+    if (stderr.includes("Error acquiring the state lock")) {
+      const who = /Who:\s*(.*)/.exec(stderr)?.[1] ?? "somebody";
+      const since = /Created:\s*(.*)/.exec(stderr)?.[1] ?? "";
+      throw new OperatorError(`the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\``, 3);
+    }
+    const said = stderr.split("\n").map((line) => line.replace(/^[│╷╵\s]+/, "")).filter((line) => line !== "");
+    const errors = said.slice(Math.max(0, said.findIndex((line) => line.startsWith("Error:"))));
+    throw new OperatorError(`terraform ${command[0]} of ${this.name} failed: ${errors.slice(0, 6).join(" ")}`, 1);
+  }
+
+  private options() {
+    return { cwd: this.folder, env: { TF_IN_AUTOMATION: "1", TF_INPUT: "0" }, stdin: "ignore" as const };
+  }
+}
+
+function parseMessage(line: string): Message {
+  try {
+    return JSON.parse(line) as Message;
+  } catch {
+    return {};
+  }
+}
+
+/** A step's exit code and last words, out of what Terraform reports of a failed command. */
+function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): { exitCode: number; reason: string } {
+  const { summary, detail = "" } = diagnostic;
+  const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
+  if (code === undefined || output === undefined) {
+    return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
+  }
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const own = lines.filter((line) => /^(director|install)\b/.test(line)).at(-1);
+  const exitCode = Number(code);
+  return { exitCode: exitCode <= 6 ? exitCode : 1, reason: own ?? lines.at(-1) ?? summary };
+}
