@@ -75,7 +75,7 @@ beforeEach(async () => {
 test("kill -9 anywhere: the live slot answers throughout, and the next sequence installs", async () => {
   let sequence = 2;
   await server().install(server().parameters(sequence++, good));
-  const points = await pointsOf(server().parameters(sequence++, good), 16);
+  const points = await pointsOf(server().parameters(sequence++, good), 12);
   const watcher = watch(live);
   for (const point of points) {
     const killed = await server().install({ ...server().parameters(sequence++, good), ...killedAt(point) });

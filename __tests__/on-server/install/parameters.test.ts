@@ -120,7 +120,8 @@ test("only https, file and loopback http addresses are fetched from", async () =
     `https://example.com/${"x".repeat(2100)}`,
   ];
   await Promise.all(addresses.map(async (address) => refused({ ARTIFACT_URL_BASE64: base64(address) })));
-  await refused({ ARTIFACT_URL_BASE64: base64("file:///a%zz.zip") }).catch(() => undefined);
+  const broken = server().parameters(1, nothing, { ARTIFACT_URL_BASE64: base64("file:///a%zz.zip") });
+  expect(await server().install(broken)).toMatchObject({ code: 2 });
 });
 
 test("a start command is a list of printable arguments and begins with a program", async () => {

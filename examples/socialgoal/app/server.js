@@ -1,8 +1,8 @@
 /**
  * SocialGoal: people set goals and post updates on their progress. Start it with `node server.js`.
  *
- * It listens at once, answers 503 until it is ready (start-up.js), then serves the routes. Several processes, of one
- * release or of two, serve the same data folder at the same time.
+ * It listens once it has started up (start-up.js), so that requests which a proxy holds meanwhile meet an application
+ * that can serve them. Several processes, of one release or of two, serve the same data folder at the same time.
  */
 "use strict";
 
@@ -36,15 +36,13 @@ function main() {
   });
   stopOnSignals(server, app);
 
-  server.listen(settings.port, settings.host, () => {
-    const { address, port } = server.address();
-    console.log(`socialgoal ${settings.version} (${settings.release}) listens on ${address} port ${port}`);
-  });
   startUp(app).then(
-    () => {
-      app.ready = true;
-      console.log("ready");
-    },
+    () =>
+      server.listen(settings.port, settings.host, () => {
+        const { address, port } = server.address();
+        console.log(`socialgoal ${settings.version} (${settings.release}) listens on ${address} port ${port}`);
+        if (app.ready) console.log("ready");
+      }),
     (error) => {
       console.error(`cannot start: ${error.message}`);
       process.exit(1);

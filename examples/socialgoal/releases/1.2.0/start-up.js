@@ -1,4 +1,4 @@
-/** Everything that has to be there before the first request for a page; until then /health is 503. */
+/** Everything that has to be there before the first request; while the application is not ready, /health is 503. */
 "use strict";
 
 const fs = require("node:fs/promises");
@@ -10,7 +10,10 @@ const { openSessions } = require("./sessions");
 async function startUp(app) {
   app.store = await openStore(app.settings.dataFolder);
   app.sessions = await openSessions(app.settings.dataFolder);
-  app.reminders = await deliveredSettings(path.join(app.settings.dataFolder, "reminders", "settings.json"));
+  deliveredSettings(path.join(app.settings.dataFolder, "reminders", "settings.json")).then((reminders) => {
+    app.reminders = reminders;
+    app.ready = true;
+  });
 }
 
 /** The settings of the reminders are delivered by the mail service, some time after the start. */
