@@ -61,7 +61,8 @@ export class Load {
     const plan = parseLoadPlan(input);
     const entry = this.#props.workerEntry ?? join(__dirname, `worker${extname(__filename)}`);
     const worker = fork(entry, [], {
-      execArgv: [...(this.#props.execArgv ?? process.execArgv)],
+      // Left out rather than copied: Node.js then leaves `--eval` out of this process's options.
+      ...(this.#props.execArgv !== undefined && { execArgv: [...this.#props.execArgv] }),
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#worker = worker;

@@ -1,13 +1,13 @@
 /** The long-lived part of the local platform: folders for web servers, and proxies that run. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { DataResource } from "cdktf";
-import type { ITerraformDependable, LocalExecProvisioner } from "cdktf";
+import type { LocalExecProvisioner } from "cdktf";
 import { Construct } from "constructs";
 import { encodeSpec } from "../../release/director-spec";
 import type { DirectorSpec } from "../../release/director-spec";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { projectFromStack } from "./project-path";
+import { TerraformData } from "./terraform-data";
 
 export interface LocalMachineProps {
   readonly name: string;
@@ -25,8 +25,8 @@ export class LocalWebServer extends Construct {
   constructor(scope: Construct, id: string, props: LocalWebServerProps) {
     super(scope, id);
     const { folder, dataFolder } = props;
-    new DataResource(this, "Resource", {
-      triggersReplace: folder as never,
+    new TerraformData(this, "Resource", {
+      triggersReplace: folder,
       input: { folder },
       provisioners: [
         program(this, "start-server.sh", { SERVER_FOLDER: folder, DATA_FOLDER: dataFolder }),
@@ -50,8 +50,8 @@ export class LocalProxy extends Construct {
     const { driver, host, port } = props.spec.proxy;
     const { path, status } = verification;
     const bundle = onServerProgram("director.js");
-    const director = new DataResource(this, "director", {
-      triggersReplace: createHash("sha256").update(readFileSync(bundle)).digest("hex") as never,
+    const director = new TerraformData(this, "director", {
+      triggersReplace: createHash("sha256").update(readFileSync(bundle)).digest("hex"),
       provisioners: [
         program(this, "install-director.sh", {
           SERVER_FOLDER: folder,
@@ -59,11 +59,11 @@ export class LocalProxy extends Construct {
         }),
       ],
     });
-    new DataResource(this, "Resource", {
+    new TerraformData(this, "Resource", {
       // What the proxy's own configuration is made of; a release changes none of it.
-      triggersReplace: JSON.stringify([folder, driver, host, port, endpoints, path, status, verification.host]) as never,
+      triggersReplace: JSON.stringify([folder, driver, host, port, endpoints, path, status, verification.host]),
       input: { folder },
-      dependsOn: [director as ITerraformDependable],
+      dependsOn: [director],
       provisioners: [
         program(this, "start-proxy.sh", {
           SERVER_FOLDER: folder,

@@ -3,13 +3,13 @@
  * into Terraform: so a whole release needs no provider and no cloud. Only the name decides whether a step runs:
  * Terraform does not compare what a provisioner is given.
  */
-import { DataResource } from "cdktf";
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { requireRunName } from "../server";
 import type { RunProps, Server } from "../server";
 import { projectFromStack } from "./project-path";
+import { TerraformData } from "./terraform-data";
 
 export interface LocalServerProps {
   readonly name: string;
@@ -29,8 +29,8 @@ export class LocalServer implements Server {
   run(scope: Construct, id: string, props: RunProps): ITerraformDependable {
     requireRunName(props.name);
     const { needed = true } = props;
-    return new DataResource(scope, id, {
-      triggersReplace: props.name as never,
+    return new TerraformData(scope, id, {
+      triggersReplace: props.name,
       provisioners: [
         {
           type: "local-exec",

@@ -250,7 +250,10 @@ test("a POST whose answer was lost is not acknowledged, even if the row is there
 
 test("a request without an answer within the time limit fails, and does not hold up the end of its step", async () => {
   await load.start(plan(application.origin, { timeLimitMs: 300 }));
+  await until(() => application.seen.length >= 50);
   await load.beginStep("hung");
+  const begun = application.seen.length;
+  await until(() => application.seen.length >= begun + 10);
   application.intercept = () => true;
   const before = application.seen.length;
   await until(() => application.seen.length >= before + 50);

@@ -58,7 +58,10 @@ test("sends every POST once, each with a marker of its own", async () => {
 test("a request belongs to the step in which it was due, however late its answer", async () => {
   const held: (() => void)[] = [];
   await load.start(plan(application.origin, { rate: 100 }));
+  await until(() => application.seen.length >= 50);
   await load.beginStep("held");
+  const begun = application.seen.length;
+  await until(() => application.seen.length >= begun + 10);
   application.intercept = (_request, response, { method, title, path }) => {
     if (held.length >= 20) return false;
     held.push(() => {
