@@ -15,7 +15,8 @@ const BAD_INPUT = 2;
 
 function main(): void {
   const file = process.env["BLUEGREEN_ENVIRONMENT"] ?? DEFAULT_ENVIRONMENT;
-  if (!existsSync(file)) throw new InvalidInput(`there is no environment file ${file}: set BLUEGREEN_ENVIRONMENT`);
+  if (!existsSync(file))
+    throw new InvalidInput(`there is no environment file ${file}: set BLUEGREEN_ENVIRONMENT`);
   const environment = parseEnvironment(readFileSync(file, "utf8"), file);
   // The command plans a record before it becomes the environment's record.
   const recordFile = process.env["BLUEGREEN_RECORD"] ?? environment.record;

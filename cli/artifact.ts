@@ -20,19 +20,30 @@ export interface ArtifactOptions {
  * Checks version and artifact before anything happens. A file is copied under a name that carries its digest, so
  * that what was released stays what it was.
  */
-export function candidateFrom(project: Project, version: string, { artifact, sha256 }: ArtifactOptions): Candidate {
+export function candidateFrom(
+  project: Project,
+  version: string,
+  { artifact, sha256 }: ArtifactOptions,
+): Candidate {
   const checked = z.safeParse(Version, version);
   if (!checked.success) throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), 2);
   if (/^[a-z][a-z0-9+.-]*:/i.test(artifact)) {
     if (sha256 === undefined) {
-      throw new OperatorError(`--artifact ${artifact} is an address: give its digest with --sha256, else nobody knows what is installed`, 2);
+      throw new OperatorError(
+        `--artifact ${artifact} is an address: give its digest with --sha256, else nobody knows what is installed`,
+        2,
+      );
     }
     return { version, artifact: checkedArtifact(artifact, sha256) };
   }
-  if (!existsSync(artifact)) throw new OperatorError(`there is no file ${artifact}: pack the application first`, 2);
+  if (!existsSync(artifact))
+    throw new OperatorError(`there is no file ${artifact}: pack the application first`, 2);
   const digest = createHash("sha256").update(readFileSync(artifact)).digest("hex");
   if (sha256 !== undefined && sha256 !== digest) {
-    throw new OperatorError(`${artifact} has the digest ${digest}, not ${sha256} as --sha256 says: nothing was released`, 2);
+    throw new OperatorError(
+      `${artifact} has the digest ${digest}, not ${sha256} as --sha256 says: nothing was released`,
+      2,
+    );
   }
   const name = `artifacts/${project.environment.application}-${version}-${digest.slice(0, 12)}.zip`;
   const kept = resolve(platformFile(project, name));

@@ -21,9 +21,17 @@ export interface ReleaseOptions {
   readonly schedule?: ScheduleChoice;
 }
 
-export function release(project: Project, tools: Tools, candidate: Candidate, options: ReleaseOptions): Promise<Deployment> {
+export function release(
+  project: Project,
+  tools: Tools,
+  candidate: Candidate,
+  options: ReleaseOptions,
+): Promise<Deployment> {
   return deploy(project, tools, (record, observed, statuses) =>
-    transitions.release(record, candidate, requireAgreement(observed, statuses), { ...intent(project), ...options }),
+    transitions.release(record, candidate, requireAgreement(observed, statuses), {
+      ...intent(project),
+      ...options,
+    }),
   );
 }
 
@@ -33,7 +41,11 @@ export function promote(project: Project, tools: Tools, to: Goal): Promise<Deplo
   );
 }
 
-export async function rollback(project: Project, tools: Tools, schedule?: ScheduleChoice): Promise<Deployment> {
+export async function rollback(
+  project: Project,
+  tools: Tools,
+  schedule?: ScheduleChoice,
+): Promise<Deployment> {
   const wanted = { ...intent(project), ...(schedule === undefined ? {} : { schedule }) };
   const deployment = await deploy(project, tools, (record, observed) =>
     observed === null
@@ -45,7 +57,11 @@ export async function rollback(project: Project, tools: Tools, schedule?: Schedu
 
 export function retry(project: Project, tools: Tools): Promise<Deployment> {
   return deploy(project, tools, (record, observed, statuses) => {
-    const seen = observed ?? { live: null, releaseId: null, serving: [...new Set(statuses.flatMap(({ serving }) => serving))] };
+    const seen = observed ?? {
+      live: null,
+      releaseId: null,
+      serving: [...new Set(statuses.flatMap(({ serving }) => serving))],
+    };
     return transitions.retry(record, seen, candidateIsMissing(record, statuses));
   });
 }

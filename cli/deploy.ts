@@ -15,7 +15,6 @@ import type { Progress } from "./progress";
 import { abortOnProxies, agreed, baseIsDeployed, proxyStatuses } from "./proxies";
 import type { ProxyStatus, StepResult } from "./proxies";
 import { synthesize } from "./synth";
-import { findTerraform } from "./terraform/binary";
 import type { TerraformBinary } from "./terraform/binary";
 import { proveLiveSlotUntouched, refuseManyDeposed } from "./terraform/plan";
 import { Stack } from "./terraform/stack";
@@ -23,6 +22,7 @@ import type { ApplyResult } from "./terraform/stack";
 
 export interface Tools {
   readonly progress: Progress;
+  readonly terraform: TerraformBinary;
 }
 
 /** What became of a sequence; `from` and `to` are what the proxies called stable before and after. */
@@ -38,7 +38,11 @@ export interface Deployment {
 }
 
 /** @param observed null where the proxies disagree. */
-export type Transition = (record: ReleaseRecord, observed: Observed | null, statuses: readonly ProxyStatus[]) => ReleaseRecord;
+export type Transition = (
+  record: ReleaseRecord,
+  observed: Observed | null,
+  statuses: readonly ProxyStatus[],
+) => ReleaseRecord;
 
 /** What the directors say after a sequence without a shift; an install that failed says nothing there. */
 const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
@@ -53,12 +57,11 @@ const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
 
 export async function deploy(project: Project, tools: Tools, transition: Transition): Promise<Deployment> {
   const startedAt = Date.now();
-  const { progress } = tools;
-  const terraform = await findTerraform({ say: (line) => progress.note(line) });
+  const { progress, terraform } = tools;
   const lock = await lockProject(project);
   try {
     const record = readRecord(project);
-    if (!baseIsDeployed(project)) await deployBase(project, tools, terraform, record);
+    if (!baseIsDeployed(project)) await deployBase(project, tools, record);
     const statuses = await proxyStatuses(project, record);
     const observed = agreed(statuses);
     const next = transition(record, observed, statuses);
@@ -71,7 +74,9 @@ export async function deploy(project: Project, tools: Tools, transition: Transit
     const inPlace = live !== null && live === next.active && releaseId(target(next)!) !== observed?.releaseId;
     if (live !== null && !inPlace) {
       const steps = proveLiveSlotUntouched(plan, live);
-      progress.note(`plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`);
+      progress.note(
+        `plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`,
+      );
     }
     // From here on the record says what should run, whatever becomes of this apply.
     writeRecord(project, next);
@@ -85,8 +90,7 @@ export async function deploy(project: Project, tools: Tools, transition: Transit
 
 /** Stops everything that base and web started, in that order of ownership. The record stays. */
 export async function takeDown(project: Project, tools: Tools): Promise<void> {
-  const { progress } = tools;
-  const terraform = await findTerraform({ say: (line) => progress.note(line) });
+  const { progress, terraform } = tools;
   const lock = await lockProject(project);
   try {
     const output = await synthesize(project, readRecord(project));
@@ -95,7 +99,8 @@ export async function takeDown(project: Project, tools: Tools): Promise<void> {
       const stack = new Stack(output, name, terraform);
       await stack.plan({ destroy: true });
       const result = await stack.apply({ onStep: () => undefined });
-      if (!result.succeeded) throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, 1);
+      if (!result.succeeded)
+        throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, 1);
     }
     progress.done(`${project.environment.name} is down; its data and its record stay`);
   } finally {
@@ -104,16 +109,13 @@ export async function takeDown(project: Project, tools: Tools): Promise<void> {
   }
 }
 
-export async function deployBase(
-  project: Project,
-  tools: Tools,
-  terraform: TerraformBinary,
-  record: ReleaseRecord,
-): Promise<void> {
+export async function deployBase(project: Project, tools: Tools, record: ReleaseRecord): Promise<void> {
   tools.progress.now("deploying base");
-  const base = new Stack(await synthesize(project, record), "base", terraform);
+  const base = new Stack(await synthesize(project, record), "base", tools.terraform);
   await base.plan();
-  const result = await base.apply({ onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`) });
+  const result = await base.apply({
+    onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`),
+  });
   if (!result.succeeded) {
     const exitCode = result.exitCode === 3 ? 3 : 1;
     throw new OperatorError(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
@@ -165,7 +167,9 @@ async function conclude(
   startedAt: number,
 ): Promise<Deployment> {
   const statuses = await proxyStatuses(project, record);
-  const results = statuses.flatMap(({ state: { result } }) => (result?.sequence === record.sequence ? [result] : []));
+  const results = statuses.flatMap(({ state: { result } }) =>
+    result?.sequence === record.sequence ? [result] : [],
+  );
   const { outcome, reason } = summarize(applied, results);
   return {
     sequence: record.sequence,
@@ -179,7 +183,10 @@ async function conclude(
   };
 }
 
-function summarize(applied: ApplyResult, results: readonly StepResult[]): { outcome: string; reason: string } {
+function summarize(
+  applied: ApplyResult,
+  results: readonly StepResult[],
+): { outcome: string; reason: string } {
   const failed = results.find(({ exitCode }) => exitCode !== 0);
   if (!applied.succeeded) {
     const outcome = OUTCOME_BY_EXIT_CODE[applied.exitCode] ?? "failed";
@@ -195,7 +202,10 @@ function summarize(applied: ApplyResult, results: readonly StepResult[]): { outc
 export function requireAgreement(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
   if (observed !== null) return observed;
   const each = statuses.map(({ proxy, state }) => `${proxy} serves ${state.stable?.releaseId ?? "nothing"}`);
-  throw new Refusal("proxies-disagree", `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`);
+  throw new Refusal(
+    "proxies-disagree",
+    `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
+  );
 }
 
 function shortAddress(address: string): string {

@@ -16,11 +16,12 @@ import { OperatorError } from "./operator-error";
 import { parseGoal, scheduleFrom } from "./options";
 import type { ScheduleOptions } from "./options";
 import { createProgress, SILENT } from "./progress";
+import type { Progress } from "./progress";
 import { DEFAULT_ENVIRONMENT, openProject, readRecord } from "./project";
 import type { Project } from "./project";
 import { proxyStatuses } from "./proxies";
-import { rehearse } from "./rehearsal/rehearse";
 import { formatStatus } from "./status";
+import { findTerraform } from "./terraform/binary";
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused, 4 candidate rejected (traffic untouched),
@@ -41,17 +42,28 @@ function buildProgram(): Command {
   withSchedule(
     common(program.command("release").argument("<version>", "the version, as in 1.4.0"))
       .description("install a version into the idle slot, verify it, move the traffic to it")
-      .requiredOption("--artifact <zip|url>", "the packed application: a file, or an address together with --sha256")
+      .requiredOption(
+        "--artifact <zip|url>",
+        "the packed application: a file, or an address together with --sha256",
+      )
       .option("--sha256 <digest>", "what the artifact must hash to")
-      .option("--goal <goal>", "how far to go: staged, a share of the requests from 1 to 99, or live", "live"),
-  ).action((version: string, options: CommonOptions & ScheduleOptions & { artifact: string; sha256?: string; goal: string }) =>
-    carryOut(options, (project, tools) => {
-      const schedule = scheduleFrom(project, options);
-      return commands.release(project, tools, candidateFrom(project, version, options), {
-        goal: parseGoal(options.goal),
-        ...(schedule === undefined ? {} : { schedule }),
-      });
-    }),
+      .option(
+        "--goal <goal>",
+        "how far to go: staged, a share of the requests from 1 to 99, or live",
+        "live",
+      ),
+  ).action(
+    (
+      version: string,
+      options: CommonOptions & ScheduleOptions & { artifact: string; sha256?: string; goal: string },
+    ) =>
+      carryOut(options, (project, tools) => {
+        const schedule = scheduleFrom(project, options);
+        return commands.release(project, tools, candidateFrom(project, version, options), {
+          goal: parseGoal(options.goal),
+          ...(schedule === undefined ? {} : { schedule }),
+        });
+      }),
   );
 
   common(program.command("promote"))
@@ -64,7 +76,9 @@ function buildProgram(): Command {
   withSchedule(common(program.command("rollback")))
     .description("go back to the release that was live before; at once where it still runs")
     .action((options: CommonOptions & ScheduleOptions) =>
-      carryOut(options, (project, tools) => commands.rollback(project, tools, scheduleFrom(project, options))),
+      carryOut(options, (project, tools) =>
+        commands.rollback(project, tools, scheduleFrom(project, options)),
+      ),
     );
 
   common(program.command("retry"))
@@ -81,12 +95,16 @@ function buildProgram(): Command {
       const project = open(options);
       const record = readRecord(project);
       const statuses = await proxyStatuses(project, record);
-      console.log(options.json ? JSON.stringify({ record, proxies: statuses }, null, 2) : formatStatus(record, statuses));
+      console.log(
+        options.json
+          ? JSON.stringify({ record, proxies: statuses }, null, 2)
+          : formatStatus(record, statuses),
+      );
     });
 
   common(program.command("down"))
     .description("stop everything that the local environment runs; data and record stay")
-    .action((options: CommonOptions) => takeDown(open(options), { progress: createProgress() }));
+    .action(async (options: CommonOptions) => takeDown(open(options), await findTools(createProgress())));
 
   program
     .command("rehearse")
@@ -96,7 +114,8 @@ function buildProgram(): Command {
     .option("--quick", "shorter waits; the same steps")
     .option("--keep", "leave the environment running at the end")
     .action(async (options: { driver?: string; json?: string; quick?: boolean; keep?: boolean }) => {
-      process.exitCode = (await rehearse({ ...options, progress: createProgress() })) ? 0 : 1;
+      const { rehearse } = await import("./rehearsal/rehearse.js");
+      process.exitCode = (await rehearse(options, await findTools(createProgress()))) ? 0 : 1;
     });
   return program;
 }
@@ -128,7 +147,7 @@ async function carryOut(
   command: (project: Project, tools: Tools) => Promise<Deployment | null>,
 ): Promise<void> {
   const progress = options.json && !process.stderr.isTTY ? SILENT : createProgress();
-  const deployment = await command(open(options), { progress });
+  const deployment = await command(open(options), await findTools(progress));
   if (deployment === null) {
     console.log(options.json ? JSON.stringify({ outcome: "unchanged", exitCode: 0 }) : "nothing to abort");
     return;
@@ -136,6 +155,10 @@ async function carryOut(
   process.exitCode = deployment.exitCode;
   if (options.json) console.log(JSON.stringify(deployment, null, 2));
   else report(deployment);
+}
+
+async function findTools(progress: Progress): Promise<Tools> {
+  return { progress, terraform: await findTerraform({ say: (line) => progress.note(line) }) };
 }
 
 function report({ sequence, outcome, exitCode, reason, from, to, seconds }: Deployment): void {

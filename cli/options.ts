@@ -45,6 +45,11 @@ export function scheduleFrom(project: Project, options: ScheduleOptions): Schedu
   return resolved;
 }
 
-function numbers(options: ScheduleOptions, names: readonly ("stepSeconds" | "bakeSeconds" | "drainSeconds")[]) {
-  return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, Number(options[name])]])));
+function numbers(
+  options: ScheduleOptions,
+  names: readonly ("stepSeconds" | "bakeSeconds" | "drainSeconds")[],
+) {
+  return Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, Number(options[name])]])),
+  );
 }

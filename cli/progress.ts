@@ -14,7 +14,13 @@ export interface Progress {
   stop(): void;
 }
 
-export const SILENT: Progress = { now: () => {}, done: () => {}, failed: () => {}, note: () => {}, stop: () => {} };
+export const SILENT: Progress = {
+  now: () => {},
+  done: () => {},
+  failed: () => {},
+  note: () => {},
+  stop: () => {},
+};
 
 export function createProgress(): Progress {
   return process.stderr.isTTY ? new TerminalProgress() : new PlainProgress();

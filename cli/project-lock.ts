@@ -14,10 +14,16 @@ export async function lockProject(project: Project, waitSeconds = 0): Promise<Pr
   const file = platformFile(project, "release.lock");
   const deadline = Date.now() + waitSeconds * 1000;
   for (;;) {
-    const lock = await tryLock(file, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`);
+    const lock = await tryLock(
+      file,
+      `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`,
+    );
     if (lock !== null) return lock;
     if (Date.now() >= deadline) {
-      throw new OperatorError(`another release is at work here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``, 3);
+      throw new OperatorError(
+        `another release is at work here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
+        3,
+      );
     }
     await sleep(POLL_MS);
   }

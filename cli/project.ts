@@ -24,7 +24,10 @@ export interface Project {
 export function openProject(folder: string, environmentFile: string, synth?: SynthCommand): Project {
   const path = join(folder, environmentFile);
   if (!existsSync(path)) {
-    throw new OperatorError(`there is no environment file ${environmentFile}: name one with --environment`, 2);
+    throw new OperatorError(
+      `there is no environment file ${environmentFile}: name one with --environment`,
+      2,
+    );
   }
   const environment = parseEnvironment(readFileSync(path, "utf8"), environmentFile);
   return { folder, environmentFile, environment, synth: synth ?? appCommand(folder) };

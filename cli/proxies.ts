@@ -26,7 +26,12 @@ export interface ProxyStatus {
     readonly result: StepResult | null;
   };
   readonly endpoints: PerSlot<
-    readonly { readonly server: string; readonly address: string; readonly releaseId: string | null; readonly healthy: boolean }[]
+    readonly {
+      readonly server: string;
+      readonly address: string;
+      readonly releaseId: string | null;
+      readonly healthy: boolean;
+    }[]
   >;
 }
 
@@ -46,7 +51,8 @@ export async function proxyStatuses(project: Project, record: ReleaseRecord): Pr
   return Promise.all(
     proxyPlaces(project.environment).map(async ({ name }, index) => {
       const { stdout, stderr, exitCode } = await direct(project, record, index, "status");
-      if (exitCode !== 0) throw new OperatorError(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, 1);
+      if (exitCode !== 0)
+        throw new OperatorError(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, 1);
       return JSON.parse(stdout) as ProxyStatus;
     }),
   );
@@ -79,7 +85,10 @@ async function direct(project: Project, record: ReleaseRecord, index: number, co
   const { name } = proxyPlaces(project.environment)[index]!;
   const director = directorOf(project, name);
   if (!existsSync(director)) {
-    throw new OperatorError(`${name} does not exist: deploy the base stack first (\`npx cdktf deploy base\`)`, 3);
+    throw new OperatorError(
+      `${name} does not exist: deploy the base stack first (\`npx cdktf deploy base\`)`,
+      3,
+    );
   }
   const spec = encodeSpec(directorSpec(project.environment, record, index));
   const folder = join(project.folder, serverFolder(project.environment, name));

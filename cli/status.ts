@@ -10,7 +10,9 @@ import type { ProxyStatus } from "./proxies";
 export function formatStatus(record: ReleaseRecord, statuses: readonly ProxyStatus[]): string {
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
-  const lines = [`record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`];
+  const lines = [
+    `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
+  ];
   for (const status of statuses) {
     const { state } = status;
     const result = state.result === null ? "" : `; last: ${state.result.reason}`;

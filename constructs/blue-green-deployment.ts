@@ -112,7 +112,8 @@ export class BlueGreenDeployment extends Construct {
   ): ITerraformDependable {
     const { environment, servers } = this.props;
     const server = servers.get(endpoint.server);
-    if (server === undefined) throw new Error(`there is no server "${endpoint.server}", which the environment names`);
+    if (server === undefined)
+      throw new Error(`there is no server "${endpoint.server}", which the environment names`);
     const { deadlineSeconds } = environment.verification;
     return server.run(this, id, {
       name,
@@ -132,7 +133,10 @@ export class BlueGreenDeployment extends Construct {
   ): Record<string, string> {
     const { environment, record, dataFolder } = this.props;
     const { verification } = environment;
-    const inUse = [...SLOTS.map((each) => idOrNull(expectedRelease(record, each))), idOrNull(record.previous)];
+    const inUse = [
+      ...SLOTS.map((each) => idOrNull(expectedRelease(record, each))),
+      idOrNull(record.previous),
+    ];
     return {
       APPLICATION: environment.application,
       SLOT: slot,
@@ -171,7 +175,8 @@ export class BlueGreenDeployment extends Construct {
   private directorTimeout(): number {
     const { environment, record } = this.props;
     const { steps, stepSeconds, bakeSeconds, drainSeconds } = scheduleOf(record, environment);
-    const waiting = steps.length * stepSeconds + bakeSeconds + 2 * drainSeconds + environment.verification.deadlineSeconds;
+    const waiting =
+      steps.length * stepSeconds + bakeSeconds + 2 * drainSeconds + environment.verification.deadlineSeconds;
     return Math.ceil(waiting) + PER_STEP_MARGIN_SECONDS;
   }
 }

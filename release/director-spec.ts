@@ -13,7 +13,7 @@ import type { Release } from "./release";
 import { Schedule } from "./schedule";
 import { SLOTS } from "./slot";
 
-export const SPEC_FORMAT = 1;
+const SPEC_FORMAT = 1;
 
 const Sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const RecordedRelease = z.strictObject({
@@ -58,7 +58,11 @@ export const DirectorSpec = z.strictObject({
 });
 export type DirectorSpec = z.infer<typeof DirectorSpec>;
 
-export function directorSpec(environment: Environment, record: ReleaseRecord, proxyIndex: number): DirectorSpec {
+export function directorSpec(
+  environment: Environment,
+  record: ReleaseRecord,
+  proxyIndex: number,
+): DirectorSpec {
   const place = proxyPlaces(environment)[proxyIndex];
   if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
   const endpoints = slotEndpoints(environment);

@@ -17,9 +17,14 @@ const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 const FOLDER = /^(?!.*(^|\/)\.\.(\/|$))[A-Za-z0-9._-][A-Za-z0-9._/-]{0,199}$/;
 
 const matches = (pattern: RegExp, what: string) =>
-  z.string().check(z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }));
+  z
+    .string()
+    .check(
+      z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }),
+    );
 
-const seconds = (minimum: number, maximum: number) => z.number().check(z.minimum(minimum), z.maximum(maximum));
+const seconds = (minimum: number, maximum: number) =>
+  z.number().check(z.minimum(minimum), z.maximum(maximum));
 
 /** How a proxy and a server convince themselves that an endpoint serves exactly this release. */
 export const Verification = z.strictObject({
@@ -72,7 +77,11 @@ const EnvironmentFile = z.strictObject({
   proxies: z._default(Proxies, z.parse(Proxies, {})),
   /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. */
   start: z
-    .array(z.string().check(z.minLength(1), z.maxLength(500), z.regex(/^[^\u0000-\u001f]*$/, "no control characters")))
+    .array(
+      z
+        .string()
+        .check(z.minLength(1), z.maxLength(500), z.regex(/^[^\u0000-\u001f]*$/, "no control characters")),
+    )
     .check(z.minLength(1), z.maxLength(50)),
   verification: z._default(Verification, z.parse(Verification, {})),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
@@ -103,7 +112,9 @@ export function parseEnvironment(text: string, file: string): Environment {
   if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
   const { data } = parsed;
   if (data.topology === "split" && data.servers.count < 2) {
-    throw new InvalidInput(`${file}: topology "split" needs 2 servers or more, servers.count is ${data.servers.count}; one is enough for "sideBySide"`);
+    throw new InvalidInput(
+      `${file}: topology "split" needs 2 servers or more, servers.count is ${data.servers.count}; one is enough for "sideBySide"`,
+    );
   }
   const schedule = parseSchedule(data.schedule, `${file}: schedule`);
   refuseConvergeSideBySide(schedule, data.topology, file);
@@ -121,6 +132,8 @@ export function parseSchedule(choice: unknown, where: string): Schedule {
 /** Side by side, the old slot's port on every server would only get a second copy of the same release. */
 export function refuseConvergeSideBySide(schedule: Schedule, topology: Topology, where: string): void {
   if (schedule.afterPromotion === "converge" && topology !== "split") {
-    throw new InvalidInput(`${where}: afterPromotion "converge" needs topology "split", this one is "${topology}"`);
+    throw new InvalidInput(
+      `${where}: afterPromotion "converge" needs topology "split", this one is "${topology}"`,
+    );
   }
 }

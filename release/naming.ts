@@ -48,7 +48,9 @@ export function slotEndpoints(environment: Environment): PerSlot<readonly Endpoi
   const places = serverPlaces(environment);
   const endpoints = (slot: Slot): Endpoint[] =>
     places.flatMap((place, index) =>
-      place.slots.includes(slot) ? [{ server: place.name, host: LOOPBACK, port: slotPort(environment, index, slot) }] : [],
+      place.slots.includes(slot)
+        ? [{ server: place.name, host: LOOPBACK, port: slotPort(environment, index, slot) }]
+        : [],
     );
   return { blue: endpoints("blue"), green: endpoints("green") };
 }

@@ -16,9 +16,12 @@ import { describeIssues } from "./validation";
 export const RECORD_FORMAT = 1;
 
 /** How far a sequence goes: verified only, a share of the requests in per cent, or all the way. */
-export const Goal = z.union([z.literal("staged"), z.int().check(z.minimum(1), z.maximum(99)), z.literal("live")], {
-  error: () => `"goal" must be "staged", a whole number from 1 to 99, or "live"`,
-});
+export const Goal = z.union(
+  [z.literal("staged"), z.int().check(z.minimum(1), z.maximum(99)), z.literal("live")],
+  {
+    error: () => `"goal" must be "staged", a whole number from 1 to 99, or "live"`,
+  },
+);
 export type Goal = z.infer<typeof Goal>;
 
 const APPLICATION_PATTERN = /^[a-z][a-z0-9-]{0,23}$/;

@@ -72,7 +72,12 @@ export function release(
 }
 
 /** Puts a candidate into the idle slot and verifies it, without any traffic. */
-export function stage(record: ReleaseRecord, candidate: Candidate, observed: Observed, intent: Intent): ReleaseRecord {
+export function stage(
+  record: ReleaseRecord,
+  candidate: Candidate,
+  observed: Observed,
+  intent: Intent,
+): ReleaseRecord {
   return release(record, candidate, observed, { ...intent, goal: "staged" });
 }
 
@@ -86,7 +91,10 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
     );
   }
   if (to === "staged" || (typeof to === "number" && typeof record.goal === "number" && to <= record.goal)) {
-    throw new Refusal("not-possible-here", `the candidate is at ${describeGoal(record.goal)}: a promotion goes further, not to ${describeGoal(to)}`);
+    throw new Refusal(
+      "not-possible-here",
+      `the candidate is at ${describeGoal(record.goal)}: a promotion goes further, not to ${describeGoal(to)}`,
+    );
   }
   if (observed.live === record.active) throw disagree(record, observed);
   return { ...record, sequence: record.sequence + 1, goal: to };
@@ -117,7 +125,9 @@ export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): R
 /** Whether {@link rollback} moves traffic only, because the release to go back to is still running. */
 export function rollbackIsInstant(record: ReleaseRecord): boolean {
   const idle = record.slots[otherSlot(record.active)];
-  return record.converge !== true && idle !== null && record.previous !== null && id(idle) === id(record.previous);
+  return (
+    record.converge !== true && idle !== null && record.previous !== null && id(idle) === id(record.previous)
+  );
 }
 
 /**
@@ -134,7 +144,9 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
     );
   }
   const sequence = record.sequence + 1;
-  const slots = reinstall ? { ...record.slots, [record.active]: { ...candidate, run: sequence } } : record.slots;
+  const slots = reinstall
+    ? { ...record.slots, [record.active]: { ...candidate, run: sequence } }
+    : record.slots;
   return { ...record, sequence, slots, retry: true };
 }
 
@@ -207,7 +219,10 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
   const schedule = effective(intent);
   return release(record, { version, artifact }, observed, {
     ...intent,
-    schedule: schedule.strategy === "recreate" ? schedule : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
+    schedule:
+      schedule.strategy === "recreate"
+        ? schedule
+        : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
   });
 }
 

@@ -12,11 +12,15 @@ function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): 
   const field = path.length === 0 ? "the whole" : path.join(".");
   switch (issue.code) {
     case "unrecognized_keys":
-      return [`${path.length === 0 ? "" : `${path.join(".")}: `}unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`];
+      return [
+        `${path.length === 0 ? "" : `${path.join(".")}: `}unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`,
+      ];
     case "invalid_value":
       return [`${field} must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`];
     case "invalid_type":
-      return [`${field} must be ${issue.expected === "int" ? "a whole number" : `of type ${issue.expected}`}`];
+      return [
+        `${field} must be ${issue.expected === "int" ? "a whole number" : `of type ${issue.expected}`}`,
+      ];
     case "too_small":
       return [`${field} must be at least ${String(issue.minimum)}`];
     case "too_big":

@@ -8,7 +8,10 @@ const OUT = "lib/on-server";
 const DIRECTOR_LIMIT_KIB = 64;
 
 await build({
-  entryPoints: { director: "on-server/director/main.ts", "embedded-proxy": "on-server/embedded-proxy/main.ts" },
+  entryPoints: {
+    director: "on-server/director/main.ts",
+    "embedded-proxy": "on-server/embedded-proxy/main.ts",
+  },
   outdir: OUT,
   bundle: true,
   minify: true,

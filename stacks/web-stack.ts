@@ -22,7 +22,8 @@ export class WebStack extends TerraformStack {
     const { environment, record } = props;
     new LocalBackend(this, { path: fromStack(this, stateFile(environment, id)) });
 
-    const local = ({ name }: { name: string }) => new LocalServer({ name, folder: serverFolder(environment, name) });
+    const local = ({ name }: { name: string }) =>
+      new LocalServer({ name, folder: serverFolder(environment, name) });
     // "Default" leaves no trace in the steps' addresses.
     new BlueGreenDeployment(this, "Default", {
       environment,

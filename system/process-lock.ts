@@ -14,10 +14,20 @@ export interface ProcessLock {
 
 /** @returns null where another process holds it. @throws Error where there is no flock (util-linux). */
 export async function tryLock(file: string, holder: string): Promise<ProcessLock | null> {
-  const command = ["--nonblock", "--conflict-exit-code", String(HELD), file, "sh", "-c", "echo held; exec cat"];
+  const command = [
+    "--nonblock",
+    "--conflict-exit-code",
+    String(HELD),
+    file,
+    "sh",
+    "-c",
+    "echo held; exec cat",
+  ];
   const child = spawn("flock", command, { stdio: ["pipe", "pipe", "ignore"], detached: true });
   const outcome = await new Promise<"held" | number>((resolve, reject) => {
-    child.once("error", (error) => reject(new Error(`flock (util-linux) can't be started: ${error.message}`)));
+    child.once("error", (error) =>
+      reject(new Error(`flock (util-linux) can't be started: ${error.message}`)),
+    );
     child.stdout.once("data", () => resolve("held"));
     child.once("exit", (code) => resolve(code ?? 1));
   });

@@ -11,7 +11,7 @@ const ATTEMPTS = 3;
 const GIVE_UP_AFTER = 20;
 const NAMED_MISSING = 20;
 
-export interface FoundPosts {
+interface FoundPosts {
   readonly acknowledged: number;
   readonly found: number;
   /** Ids of the first 20 that are not there. */

@@ -30,7 +30,7 @@ export type FailureKind =
   | "release id malformed"
   | "body";
 
-export interface LatencyMs {
+interface LatencyMs {
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;

@@ -4,7 +4,7 @@ import type { FailureKind } from "./messages";
 import type { LoadPlan } from "./plan";
 
 /** The status, header and text that an answer must have. */
-export interface Expectation {
+interface Expectation {
   readonly status: number;
   readonly releaseHeader: string;
   readonly bodyIncludes?: string | undefined;

@@ -81,17 +81,15 @@ export class Traffic {
   beginStep(name: string): void {
     if (this.#step !== undefined)
       throw new Error(`step '${this.#step.name}' has not ended, '${name}' cannot begin`);
-    this.#sendWhatIsDue();
-    this.#step = { name, account: new Account(performance.now()) };
+    this.#step = { name, account: new Account(this.#sendWhatIsDue()) };
   }
 
   /** Ends the step now; resolves once all that was due in it has ended, within the time limit. */
   endStep(): Promise<StepRequests> {
-    this.#sendWhatIsDue();
     const step = this.#step;
     if (step === undefined) throw new Error("no step has begun that could end");
+    step.account.end(this.#sendWhatIsDue());
     this.#step = undefined;
-    step.account.end(performance.now());
     return new Promise((resolve) => {
       step.complete = resolve;
       this.#completeIfDone(step);
@@ -101,10 +99,9 @@ export class Traffic {
   /** No request is due any more; resolves once those under way have ended, within the time limit. */
   async stop(): Promise<RequestCounts> {
     if (this.#arrives) {
-      this.#sendWhatIsDue();
+      const endedAt = this.#sendWhatIsDue();
       this.#arrives = false;
       clearTimeout(this.#nextDue);
-      const endedAt = performance.now();
       this.#step?.account.end(endedAt);
       this.#whole.end(endedAt);
     }
@@ -129,13 +126,15 @@ export class Traffic {
     return this.#beganAt + (count * 1000) / this.#plan.rate;
   }
 
-  #sendWhatIsDue(): void {
-    if (!this.#arrives) return;
-    clearTimeout(this.#nextDue);
+  /** Returns the time up to which everything that was due has been sent: a border that no request crosses. */
+  #sendWhatIsDue(): number {
     const now = performance.now();
+    if (!this.#arrives) return now;
+    clearTimeout(this.#nextDue);
     while (this.#dueAt(this.#count) <= now) this.#begin(this.#dueAt(this.#count), now);
     // Node.js cuts fractions off: round up, or the timer fires before the request is due.
     this.#nextDue = setTimeout(() => this.#sendWhatIsDue(), Math.ceil(this.#dueAt(this.#count) - now));
+    return now;
   }
 
   #begin(dueAt: number, now: number): void {

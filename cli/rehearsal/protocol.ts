@@ -63,7 +63,8 @@ export function brokenPromises(step: StoryStep, measured: Measured): string[] {
   if (versionOf(measured.to) !== measured.expectedVersion) {
     broken.push(`${measured.to ?? "nothing"} is stable, not ${measured.expectedVersion}`);
   }
-  if (measured.requests !== null) broken.push(...failures(step.expect.tolerance, measured.requests, measured));
+  if (measured.requests !== null)
+    broken.push(...failures(step.expect.tolerance, measured.requests, measured));
   return broken;
 }
 
@@ -76,10 +77,17 @@ function failures(tolerance: Tolerance, requests: StepRequests, { downMs, versio
   if (tolerance === "none" || failed === 0) {
     return failed === 0 ? [] : [`${failed} of ${sent} requests failed: ${JSON.stringify(requests.failures)}`];
   }
-  const own = Object.entries(badAnswers).reduce((sum, [id, count]) => (versionOf(id) === version ? sum + count : sum), 0);
+  const own = Object.entries(badAnswers).reduce(
+    (sum, [id, count]) => (versionOf(id) === version ? sum + count : sum),
+    0,
+  );
   const broken: string[] = [];
-  if (failed > own) broken.push(`${failed - own} requests failed that ${version} did not answer: ${JSON.stringify(requests.failures)}`);
-  if (own > OWN_BAD_ANSWERS * sent) broken.push(`${version} gave ${own} bad answers of ${sent}, more than 2 %`);
+  if (failed > own)
+    broken.push(
+      `${failed - own} requests failed that ${version} did not answer: ${JSON.stringify(requests.failures)}`,
+    );
+  if (own > OWN_BAD_ANSWERS * sent)
+    broken.push(`${version} gave ${own} bad answers of ${sent}, more than 2 %`);
   return broken;
 }
 

@@ -18,7 +18,6 @@ import { OperatorError } from "../operator-error";
 import type { Progress } from "../progress";
 import { platformFile, readRecord } from "../project";
 import type { Project } from "../project";
-import { findTerraform } from "../terraform/binary";
 import { brokenPromises, versionOf } from "./protocol";
 import type { Protocol, ProtocolStep } from "./protocol";
 import { QUICK_PACE, tellStory, USUAL_PACE } from "./story";
@@ -33,20 +32,18 @@ export interface RehearseOptions {
   readonly quick?: boolean;
   /** Leaves the last chapter's environment running. */
   readonly keep?: boolean;
-  readonly progress: Progress;
 }
 
 const RATE = 150;
 
 /** @returns whether everything went as promised. */
-export async function rehearse(options: RehearseOptions): Promise<boolean> {
+export async function rehearse(options: RehearseOptions, tools: Tools): Promise<boolean> {
   const startedAt = Date.now();
-  const { progress } = options;
+  const { progress, terraform } = tools;
   const folder = process.cwd();
   const driver = chooseDriver(options.driver, progress);
-  const terraform = await findTerraform({ say: (line) => progress.note(line) });
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
-  for (const left of leftVenues(folder)) await takeDown(left, { progress });
+  for (const left of leftVenues(folder)) await takeDown(left, tools);
 
   const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE);
   const steps: ProtocolStep[] = [];
@@ -55,19 +52,26 @@ export async function rehearse(options: RehearseOptions): Promise<boolean> {
   for (const [index, chapter] of chapters.entries()) {
     const keep = options.keep === true && index === chapters.length - 1;
     const venue = await openVenue(folder, chapter, driver);
-    const player = new ChapterPlayer(chapter, venue, { progress }, interruption);
+    const player = new ChapterPlayer(chapter, venue, tools, interruption);
     try {
-      await deployBase(venue, { progress }, terraform, readRecord(venue));
+      await deployBase(venue, tools, readRecord(venue));
       await player.play(steps, totals);
     } finally {
       await player.end();
       if (keep) announceKept(venue, progress);
-      else await takeDown(venue, { progress });
+      else await takeDown(venue, tools);
     }
   }
 
   const passed = steps.every(({ broken }) => broken.length === 0) && totals.found === totals.acknowledged;
-  const protocol: Protocol = { formatVersion: 1, driver, terraform: terraform.version, steps, totals, passed };
+  const protocol: Protocol = {
+    formatVersion: 1,
+    driver,
+    terraform: terraform.version,
+    steps,
+    totals,
+    passed,
+  };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(protocol, null, 2)}\n`);
   console.log(summary(protocol, (Date.now() - startedAt) / 1000));
   return passed;
@@ -89,7 +93,10 @@ class ChapterPlayer {
     private readonly interruption: Interruption,
   ) {}
 
-  async play(steps: ProtocolStep[], totals: { sent: number; failed: number; acknowledged: number; found: number }): Promise<void> {
+  async play(
+    steps: ProtocolStep[],
+    totals: { sent: number; failed: number; acknowledged: number; found: number },
+  ): Promise<void> {
     this.tools.progress.note(pc.bold(`\n${this.chapter.title}`));
     for (const step of this.chapter.steps) {
       this.interruption.check();
@@ -159,7 +166,8 @@ class ChapterPlayer {
 
   /** What users shall have after a step, told from the story alone. */
   private expectedVersion({ action, version, expect }: StoryStep): string {
-    const promoted = expect.outcome === "installed" || expect.outcome === "promoted" || expect.outcome === "recreated";
+    const promoted =
+      expect.outcome === "installed" || expect.outcome === "promoted" || expect.outcome === "recreated";
     if (action === "rollback") this.history.pop();
     else if (action === "promote") this.history.push(this.waiting!);
     else if (promoted) this.history.push(version!);
@@ -171,8 +179,10 @@ class ChapterPlayer {
 
   private say({ name, from, to, outcome, seconds, requests, broken }: ProtocolStep): void {
     const { sent, failed, longestGapMs } = requests;
-    const move = from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
-    const counts = sent === 0 ? "" : `, ${sent} requests, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms`;
+    const move =
+      from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
+    const counts =
+      sent === 0 ? "" : `, ${sent} requests, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms`;
     const line = `${name}: ${outcome}, ${move} (${seconds.toFixed(1)} s${counts})`;
     if (broken.length === 0) this.tools.progress.done(line);
     else this.tools.progress.failed(`${line}\n    ${broken.join("\n    ")}`);
@@ -219,7 +229,9 @@ function watchForInterruption(): Interruption {
 
 function announceKept(venue: Project, progress: Progress): void {
   const { host, port } = proxyPlaces(venue.environment)[0]!;
-  progress.note(`kept: http://${host}:${port}/; end it with \`bluegreen down --environment ${venue.environmentFile}\``);
+  progress.note(
+    `kept: http://${host}:${port}/; end it with \`bluegreen down --environment ${venue.environmentFile}\``,
+  );
 }
 
 function summary({ steps, totals, passed, driver }: Protocol, seconds: number): string {

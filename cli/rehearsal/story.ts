@@ -5,15 +5,8 @@
 import type { Goal } from "../../release/record";
 import type { ScheduleChoice, Topology } from "../../release/schedule";
 
-export type Outcome =
-  | "installed"
-  | "promoted"
-  | "rejected"
-  | "rolledBack"
-  | "recreated"
-  | "staged"
-  | "held"
-  | "frozen";
+type Outcome =
+  "installed" | "promoted" | "rejected" | "rolledBack" | "recreated" | "staged" | "held" | "frozen";
 
 /** Failed requests that a step may have: none; only while the site is down; only the bad release's own answers. */
 export type Tolerance = "none" | "whileDown" | "ownBadAnswers";
@@ -42,7 +35,7 @@ export interface Pace {
 }
 
 export const USUAL_PACE: Pace = { stepSeconds: 3, bakeSeconds: 4 };
-export const QUICK_PACE: Pace = { stepSeconds: 0.5, bakeSeconds: 0.5 };
+export const QUICK_PACE: Pace = { stepSeconds: 0.3, bakeSeconds: 0.3 };
 
 const DRAIN_SECONDS = 5;
 
@@ -51,7 +44,11 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace): Chapter[] {
   const blueGreen: ScheduleChoice = { strategy: "blueGreen", ...common };
   const converge: ScheduleChoice = { ...blueGreen, afterPromotion: "converge" };
   const canary: ScheduleChoice = { strategy: "canary", steps: [5, 25, 50, 100], stepSeconds, ...common };
-  const recreate = (whileDown: "hold" | "page"): ScheduleChoice => ({ strategy: "recreate", whileDown, drainSeconds: DRAIN_SECONDS });
+  const recreate = (whileDown: "hold" | "page"): ScheduleChoice => ({
+    strategy: "recreate",
+    whileDown,
+    drainSeconds: DRAIN_SECONDS,
+  });
   // A tenth of the requests, for long enough that it shows.
   const careful: ScheduleChoice = { ...blueGreen, steps: [10, 100], stepSeconds: Math.max(2, stepSeconds) };
 
@@ -62,10 +59,36 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace): Chapter[] {
       title: "two servers, blue on one and green on the other",
       topology: "split",
       steps: [
-        { name: "first deployment", action: "release", version: "1.0.0", schedule: blueGreen, expect: good("installed") },
-        { name: "blue/green", action: "release", version: "1.1.0", schedule: blueGreen, expect: good("promoted") },
-        { name: "blue/green again", action: "release", version: "1.1.1", from: "1.1.0", schedule: blueGreen, expect: good("promoted") },
-        { name: "and again", action: "release", version: "1.1.2", from: "1.1.0", schedule: blueGreen, expect: good("promoted") },
+        {
+          name: "first deployment",
+          action: "release",
+          version: "1.0.0",
+          schedule: blueGreen,
+          expect: good("installed"),
+        },
+        {
+          name: "blue/green",
+          action: "release",
+          version: "1.1.0",
+          schedule: blueGreen,
+          expect: good("promoted"),
+        },
+        {
+          name: "blue/green again",
+          action: "release",
+          version: "1.1.1",
+          from: "1.1.0",
+          schedule: blueGreen,
+          expect: good("promoted"),
+        },
+        {
+          name: "and again",
+          action: "release",
+          version: "1.1.2",
+          from: "1.1.0",
+          schedule: blueGreen,
+          expect: good("promoted"),
+        },
         {
           name: "a release that never becomes healthy",
           action: "release",
@@ -80,11 +103,38 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace): Chapter[] {
           schedule: careful,
           expect: { outcome: "rolledBack", exitCode: 5, tolerance: "ownBadAnswers" },
         },
-        { name: "another good one", action: "release", version: "1.4.0", schedule: blueGreen, expect: good("promoted") },
+        {
+          name: "another good one",
+          action: "release",
+          version: "1.4.0",
+          schedule: blueGreen,
+          expect: good("promoted"),
+        },
         { name: "rollback", action: "rollback", schedule: blueGreen, expect: good("rolledBack") },
-        { name: "converge", action: "release", version: "1.4.1", from: "1.4.0", schedule: converge, expect: good("promoted") },
-        { name: "converge again", action: "release", version: "1.4.2", from: "1.4.0", schedule: converge, expect: good("promoted") },
-        { name: "converge once more", action: "release", version: "1.4.3", from: "1.4.0", schedule: converge, expect: good("promoted") },
+        {
+          name: "converge",
+          action: "release",
+          version: "1.4.1",
+          from: "1.4.0",
+          schedule: converge,
+          expect: good("promoted"),
+        },
+        {
+          name: "converge again",
+          action: "release",
+          version: "1.4.2",
+          from: "1.4.0",
+          schedule: converge,
+          expect: good("promoted"),
+        },
+        {
+          name: "converge once more",
+          action: "release",
+          version: "1.4.3",
+          from: "1.4.0",
+          schedule: converge,
+          expect: good("promoted"),
+        },
       ],
     },
     {
@@ -92,13 +142,46 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace): Chapter[] {
       title: "two servers, both versions on each, on two ports",
       topology: "sideBySide",
       steps: [
-        { name: "first deployment", action: "release", version: "1.0.0", schedule: canary, expect: good("installed") },
-        { name: "canary in steps", action: "release", version: "1.1.0", schedule: canary, expect: good("promoted") },
-        { name: "canary held at 10 %", action: "release", version: "1.1.1", from: "1.1.0", goal: 10, schedule: canary, expect: good("held") },
+        {
+          name: "first deployment",
+          action: "release",
+          version: "1.0.0",
+          schedule: canary,
+          expect: good("installed"),
+        },
+        {
+          name: "canary in steps",
+          action: "release",
+          version: "1.1.0",
+          schedule: canary,
+          expect: good("promoted"),
+        },
+        {
+          name: "canary held at 10 %",
+          action: "release",
+          version: "1.1.1",
+          from: "1.1.0",
+          goal: 10,
+          schedule: canary,
+          expect: good("held"),
+        },
         { name: "its promotion", action: "promote", schedule: canary, expect: good("promoted") },
-        { name: "staged only", action: "release", version: "1.4.0", goal: "staged", schedule: blueGreen, expect: good("staged") },
-        { name: "its promotion", action: "promote", schedule: blueGreen, expect: good("promoted") },
-        { name: "recreate, requests held", action: "release", version: "1.4.1", from: "1.4.0", schedule: recreate("hold"), expect: good("recreated") },
+        {
+          name: "staged only",
+          action: "release",
+          version: "1.4.0",
+          goal: "staged",
+          schedule: blueGreen,
+          expect: good("staged"),
+        },
+        {
+          name: "recreate, requests held",
+          action: "release",
+          version: "1.4.1",
+          from: "1.4.0",
+          schedule: recreate("hold"),
+          expect: good("recreated"),
+        },
         {
           name: "recreate, with a page",
           action: "release",

@@ -9,7 +9,7 @@ import { openProject, ownApp } from "../project";
 import type { Project } from "../project";
 import type { Chapter } from "./story";
 
-export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
+const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
 const ATTEMPTS = 50;
@@ -21,11 +21,17 @@ export async function openVenue(folder: string, chapter: Chapter, driver: string
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const file = `${own}/environment.json`;
     const portBase = FIRST_PORT + attempt * PORTS_APART;
-    writeAtomically(join(folder, file), `${JSON.stringify(environmentFile(chapter, driver, own, portBase), null, 2)}\n`);
+    writeAtomically(
+      join(folder, file),
+      `${JSON.stringify(environmentFile(chapter, driver, own, portBase), null, 2)}\n`,
+    );
     const venue = openProject(folder, file, ownApp());
     if (await portsAreFree(venue)) return venue;
   }
-  throw new OperatorError(`no free ports between ${FIRST_PORT} and ${FIRST_PORT + ATTEMPTS * PORTS_APART}`, 1);
+  throw new OperatorError(
+    `no free ports between ${FIRST_PORT} and ${FIRST_PORT + ATTEMPTS * PORTS_APART}`,
+    1,
+  );
 }
 
 /** Environments that an earlier rehearsal left running. */
@@ -46,9 +52,17 @@ export function installMs(venue: Project, releaseId: string): number {
     if (!existsSync(commands)) return [];
     return readdirSync(commands)
       .filter((name) => name.startsWith("install-") && name.endsWith(`-${releaseId}`))
-      .map((name) => readFileSync(join(commands, name, "stdout"), "utf8").trim().split("\n").at(-1) ?? "");
+      .map(
+        (name) =>
+          readFileSync(join(commands, name, "stdout"), "utf8")
+            .trim()
+            .split("\n")
+            .at(-1) ?? "",
+      );
   });
-  const seconds = results.filter((line) => line.startsWith("{")).map((line) => (JSON.parse(line) as { seconds: number }).seconds);
+  const seconds = results
+    .filter((line) => line.startsWith("{"))
+    .map((line) => (JSON.parse(line) as { seconds: number }).seconds);
   return 1000 * Math.max(0, ...seconds);
 }
 
@@ -63,7 +77,7 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
     servers: { count: 2 },
     proxies: { driver },
     start: ["node", "server.js"],
-    verification: { path: "/health", intervalSeconds: 0.1, deadlineSeconds: 5 },
+    verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 4 },
     stopSeconds: 15,
   };
 }

@@ -82,21 +82,39 @@ export class Stack {
   }
 
   private async run(command: string[]): Promise<string> {
-    const { stdout, stderr, exitCode } = await execa(this.terraform.path, [...command, ...(command[0] === "show" ? [] : ["-no-color"])], {
-      ...this.options(),
-      detached: true,
-      reject: false,
-      maxBuffer: 256 * 1024 * 1024,
-    });
+    const { stdout, stderr, exitCode } = await execa(
+      this.terraform.path,
+      [...command, ...(command[0] === "show" ? [] : ["-no-color"])],
+      {
+        ...this.options(),
+        detached: true,
+        reject: false,
+        maxBuffer: 256 * 1024 * 1024,
+      },
+    );
     if (exitCode === 0) return stdout;
     if (stderr.includes("Error acquiring the state lock")) {
       const who = /Who:\s*(.*)/.exec(stderr)?.[1] ?? "somebody";
       const since = /Created:\s*(.*)/.exec(stderr)?.[1] ?? "";
-      throw new OperatorError(`the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\``, 3);
+      throw new OperatorError(
+        `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\``,
+        3,
+      );
     }
-    const said = stderr.split("\n").map((line) => line.replace(/^[│╷╵\s]+/, "")).filter((line) => line !== "");
-    const errors = said.slice(Math.max(0, said.findIndex((line) => line.startsWith("Error:"))));
-    throw new OperatorError(`terraform ${command[0]} of ${this.name} failed: ${errors.slice(0, 6).join(" ")}`, 1);
+    const said = stderr
+      .split("\n")
+      .map((line) => line.replace(/^[│╷╵\s]+/, ""))
+      .filter((line) => line !== "");
+    const errors = said.slice(
+      Math.max(
+        0,
+        said.findIndex((line) => line.startsWith("Error:")),
+      ),
+    );
+    throw new OperatorError(
+      `terraform ${command[0]} of ${this.name} failed: ${errors.slice(0, 6).join(" ")}`,
+      1,
+    );
   }
 
   private options() {

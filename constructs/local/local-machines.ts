@@ -61,7 +61,16 @@ export class LocalProxy extends Construct {
     });
     new TerraformData(this, "Resource", {
       // What the proxy's own configuration is made of; a release changes none of it.
-      triggersReplace: JSON.stringify([folder, driver, host, port, endpoints, path, status, verification.host]),
+      triggersReplace: JSON.stringify([
+        folder,
+        driver,
+        host,
+        port,
+        endpoints,
+        path,
+        status,
+        verification.host,
+      ]),
       input: { folder },
       dependsOn: [director],
       provisioners: [

@@ -25,6 +25,9 @@ export class TerraformData extends TerraformResource {
   }
 
   protected override synthesizeAttributes(): Record<string, unknown> {
-    return { triggers_replace: this.triggersReplace, ...(this.input === undefined ? {} : { input: this.input }) };
+    return {
+      triggers_replace: this.triggersReplace,
+      ...(this.input === undefined ? {} : { input: this.input }),
+    };
   }
 }

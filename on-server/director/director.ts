@@ -80,7 +80,10 @@ export class Director {
     const { state } = this;
     this.refuseStale();
     if (sequence !== state.sequence || recordDigest !== state.recordDigest) {
-      throw new StepFailure(EXIT.refused, `record ${sequence} was not begun on this proxy (${state.sequence} was): apply the whole web stack`);
+      throw new StepFailure(
+        EXIT.refused,
+        `record ${sequence} was not begun on this proxy (${state.sequence} was): apply the whole web stack`,
+      );
     }
   }
 
@@ -89,17 +92,30 @@ export class Director {
     const { sequence, recordDigest } = this.spec;
     const { state } = this;
     if (sequence < state.sequence) {
-      throw new StepFailure(EXIT.refused, `record ${sequence} is older than ${state.sequence}, which this proxy knows; use \`bluegreen rollback\` to go back`);
+      throw new StepFailure(
+        EXIT.refused,
+        `record ${sequence} is older than ${state.sequence}, which this proxy knows; use \`bluegreen rollback\` to go back`,
+      );
     }
     if (sequence === state.sequence && state.recordDigest !== "" && recordDigest !== state.recordDigest) {
-      throw new StepFailure(EXIT.refused, `record ${sequence} is already known with other content: a changed record takes the next sequence, ${sequence + 1}`);
+      throw new StepFailure(
+        EXIT.refused,
+        `record ${sequence} is already known with other content: a changed record takes the next sequence, ${sequence + 1}`,
+      );
     }
   }
 
   /** Whether a slot answers as `release` on at least one endpoint. */
-  async answers(slot: Slot, release: string): Promise<{ healthy: boolean; others: string[]; problem: string }> {
-    const probes = await Promise.all(this.spec.endpoints[slot].map((endpoint) => this.probe(endpoint, release)));
-    const named = probes.flatMap((probe) => (probe.releaseId !== null && probe.releaseId !== release ? [probe.releaseId] : []));
+  async answers(
+    slot: Slot,
+    release: string,
+  ): Promise<{ healthy: boolean; others: string[]; problem: string }> {
+    const probes = await Promise.all(
+      this.spec.endpoints[slot].map((endpoint) => this.probe(endpoint, release)),
+    );
+    const named = probes.flatMap((probe) =>
+      probe.releaseId !== null && probe.releaseId !== release ? [probe.releaseId] : [],
+    );
     return {
       healthy: probes.some((probe) => probe.healthy),
       others: [...new Set(named)],
@@ -163,11 +179,13 @@ export class Director {
     const { candidate, failedDigests } = this.state;
     if (candidate === null || !carried) return failedDigests;
     const others = failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
-    return [...others, { sha256: candidate.sha256, releaseId: candidate.releaseId, reason }].slice(-KEEP_FAILED_DIGESTS);
+    return [...others, { sha256: candidate.sha256, releaseId: candidate.releaseId, reason }].slice(
+      -KEEP_FAILED_DIGESTS,
+    );
   }
 }
 
-export function placed(slot: Slot, release: RecordedRelease | null): PlacedRelease | null {
+function placed(slot: Slot, release: RecordedRelease | null): PlacedRelease | null {
   return release === null ? null : { slot, ...release };
 }
 

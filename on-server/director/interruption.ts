@@ -17,7 +17,8 @@ export class SignalsAndFile implements Interruption {
   private signal: string | undefined;
 
   constructor(private readonly sequence: number) {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (this.signal = signal));
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.on(signal, () => (this.signal = signal));
   }
 
   check(): void {
@@ -27,7 +28,7 @@ export class SignalsAndFile implements Interruption {
 }
 
 /** The sequence that shall be aborted, if any. */
-export function abortRequest(): number | null {
+function abortRequest(): number | null {
   return existsSync(ABORT_FILE) ? Number(readFileSync(ABORT_FILE, "utf8")) : null;
 }
 

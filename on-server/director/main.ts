@@ -32,7 +32,11 @@ import type { StepEnd } from "./steps/step";
 import { switchTraffic } from "./steps/switch";
 
 const EVENTS_FILE = "events.jsonl";
-const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> = { begin, switch: switchTraffic, share };
+const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> = {
+  begin,
+  switch: switchTraffic,
+  share,
+};
 
 const FAILED_AS: Record<ExitCode, Outcome> = {
   [EXIT.done]: "unchanged",
@@ -97,7 +101,10 @@ async function run(
     if (!(error instanceof StepFailure)) return finish(EXIT.unexpected, "frozen", message);
     // The first proxy serves the release that this one rejects: both are verified, so a person decides.
     const later = director.spec.proxy.index > 0 && step !== "begin";
-    const exitCode = later && (error.exitCode === EXIT.rejected || error.exitCode === EXIT.aborted) ? EXIT.frozen : error.exitCode;
+    const exitCode =
+      later && (error.exitCode === EXIT.rejected || error.exitCode === EXIT.aborted)
+        ? EXIT.frozen
+        : error.exitCode;
     return finish(exitCode, FAILED_AS[exitCode], message);
   } finally {
     held.release();
@@ -113,14 +120,18 @@ async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
     const held = await tryDirectorLock(`abort ${spec.sequence}`);
     if (held !== null) return held;
     if (Date.now() >= deadline) {
-      throw new StepFailure(EXIT.refused, "the running director did not end in time; its request to abort stays, look at events.jsonl");
+      throw new StepFailure(
+        EXIT.refused,
+        "the running director did not end in time; its request to abort stays, look at events.jsonl",
+      );
     }
     await sleep(100);
   }
 }
 
 function configure(spec: DirectorSpec): ExitCode {
-  const configurator = spec.proxy.driver === "haproxy" ? new HaproxyConfigurator(spec) : new EmbeddedConfigurator(spec);
+  const configurator =
+    spec.proxy.driver === "haproxy" ? new HaproxyConfigurator(spec) : new EmbeddedConfigurator(spec);
   for (const [name, content] of Object.entries(configurator.files())) {
     // What the proxy serves survives a new configuration.
     if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
@@ -129,8 +140,13 @@ function configure(spec: DirectorSpec): ExitCode {
 }
 
 function readArguments(): { command: string; spec: DirectorSpec } {
-  const usage = "usage: director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder FOLDER]";
-  const options = { spec: { type: "string" }, folder: { type: "string", default: "." }, help: { type: "boolean" } } as const;
+  const usage =
+    "usage: director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder FOLDER]";
+  const options = {
+    spec: { type: "string" },
+    folder: { type: "string", default: "." },
+    help: { type: "boolean" },
+  } as const;
   let parsed;
   try {
     parsed = parseArgs({ options, allowPositionals: true });
@@ -143,7 +159,12 @@ function readArguments(): { command: string; spec: DirectorSpec } {
   }
   const [command, ...rest] = parsed.positionals;
   const known = [...Object.keys(STEPS), "abort", "status", "configure"];
-  if (command === undefined || !known.includes(command) || rest.length > 0 || parsed.values.spec === undefined) {
+  if (
+    command === undefined ||
+    !known.includes(command) ||
+    rest.length > 0 ||
+    parsed.values.spec === undefined
+  ) {
     throw new StepFailure(EXIT.badInput, usage);
   }
   const spec = decodeSpec(parsed.values.spec);
@@ -160,7 +181,10 @@ function decodeSpec(text: string): DirectorSpec {
   }
   const parsed = z.safeParse(DirectorSpec, json);
   if (!parsed.success) {
-    throw new StepFailure(EXIT.badInput, `--spec: ${describeIssues(parsed.error)}; is the director on this proxy as new as the web stack? Deploy base`);
+    throw new StepFailure(
+      EXIT.badInput,
+      `--spec: ${describeIssues(parsed.error)}; is the director on this proxy as new as the web stack? Deploy base`,
+    );
   }
   return parsed.data;
 }

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import type { Endpoint } from "../../release/naming";
 import type { Verification } from "../../release/environment";
 
-export interface Probe {
+interface Probe {
   readonly healthy: boolean;
   /** The release that the answer names; null where none does. */
   readonly releaseId: string | null;

@@ -9,9 +9,9 @@ import { writeAtomically } from "../../system/atomic-file";
 import { CLOSED } from "./drivers/driver";
 import { EXIT, StepFailure } from "./exit-code";
 
-export const STATE_FILE = "state.json";
+const STATE_FILE = "state.json";
 
-export const PHASES = [
+const PHASES = [
   "stable",
   "staged",
   "verified",
@@ -21,9 +21,8 @@ export const PHASES = [
   "aborting",
   "frozen",
 ] as const;
-export type Phase = (typeof PHASES)[number];
 
-export const OUTCOMES = [
+const OUTCOMES = [
   "begun",
   "installed",
   "promoted",
@@ -57,7 +56,6 @@ const Result = z.strictObject({
   outcome: z.enum(OUTCOMES),
   reason: z.string(),
 });
-export type Result = z.infer<typeof Result>;
 
 const State = z.strictObject({
   formatVersion: z.literal(1),

@@ -12,14 +12,21 @@ export async function verifySlot(director: Director, slot: Slot, releaseId: stri
   const { spec, clock } = director;
   const deadline = clock.now() + spec.verification.deadlineSeconds * 1000;
   const endpoints = spec.endpoints[slot];
-  const verdicts = await Promise.all(endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)));
+  const verdicts = await Promise.all(
+    endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)),
+  );
   const failed = verdicts.find((verdict) => !verdict.passed);
   const verdict = failed ?? (await seenByProxy(director, slot, endpoints.length, deadline));
   director.say("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
   return verdict;
 }
 
-async function verifyEndpoint(director: Director, endpoint: Endpoint, releaseId: string, deadline: number): Promise<Verdict> {
+async function verifyEndpoint(
+  director: Director,
+  endpoint: Endpoint,
+  releaseId: string,
+  deadline: number,
+): Promise<Verdict> {
   const { successes, intervalSeconds } = director.spec.verification;
   let inARow = 0;
   for (;;) {
@@ -36,13 +43,21 @@ async function verifyEndpoint(director: Director, endpoint: Endpoint, releaseId:
 }
 
 /** A candidate that the director finds healthy gets no traffic before the proxy does so too. */
-async function seenByProxy(director: Director, slot: Slot, endpoints: number, deadline: number): Promise<Verdict> {
+async function seenByProxy(
+  director: Director,
+  slot: Slot,
+  endpoints: number,
+  deadline: number,
+): Promise<Verdict> {
   for (;;) {
     director.interruption.check();
     const { healthyEndpoints } = (await director.driver.counts())[slot];
     if (healthyEndpoints >= endpoints) return PASSED;
     if (director.clock.now() >= deadline) {
-      return { passed: false, reason: `the proxy finds ${healthyEndpoints} of ${endpoints} endpoints of ${slot} healthy` };
+      return {
+        passed: false,
+        reason: `the proxy finds ${healthyEndpoints} of ${endpoints} endpoints of ${slot} healthy`,
+      };
     }
     await director.clock.sleep(100);
   }

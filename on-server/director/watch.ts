@@ -45,7 +45,10 @@ export class CandidateWatch {
     const stable = this.since(counts, otherSlot(this.slot));
     const ratio = candidate.errors / Math.max(1, candidate.requests);
     const stableRatio = stable.errors / Math.max(1, stable.requests);
-    if (candidate.errors >= MINIMUM_ERRORS && ratio > stableRatio + this.director.spec.schedule.maxErrorRatio) {
+    if (
+      candidate.errors >= MINIMUM_ERRORS &&
+      ratio > stableRatio + this.director.spec.schedule.maxErrorRatio
+    ) {
       const figures = `${candidate.errors} of ${candidate.requests} answers failed (${percent(ratio)}), stable ${percent(stableRatio)}`;
       return { passed: false, reason: `${this.releaseId}: ${figures}` };
     }
@@ -54,7 +57,9 @@ export class CandidateWatch {
 
   private async probeAll(): Promise<Verdict> {
     const endpoints = this.director.spec.endpoints[this.slot];
-    const probes = await Promise.all(endpoints.map((endpoint) => this.director.probe(endpoint, this.releaseId)));
+    const probes = await Promise.all(
+      endpoints.map((endpoint) => this.director.probe(endpoint, this.releaseId)),
+    );
     for (const [index, probe] of probes.entries()) {
       const failures = probe.healthy ? 0 : (this.failedProbes.get(index) ?? 0) + 1;
       this.failedProbes.set(index, failures);

@@ -22,7 +22,8 @@ export class Endpoints {
   private turn = 0;
 
   constructor(private readonly settings: EmbeddedProxySettings) {
-    const watch = (slot: Slot) => settings.endpoints[slot].map(({ host, port }) => ({ host, port, failures: FALL }));
+    const watch = (slot: Slot) =>
+      settings.endpoints[slot].map(({ host, port }) => ({ host, port, failures: FALL }));
     this.watched = { blue: watch("blue"), green: watch("green") };
   }
 
@@ -49,10 +50,13 @@ export class Endpoints {
       endpoint.failures = passed ? 0 : Math.min(FALL, endpoint.failures + 1);
       setTimeout(() => this.check(endpoint), CHECK_INTERVAL_MS).unref();
     };
-    const request = get({ ...endpoint, path, headers: { host }, agent: false, timeout: CHECK_TIMEOUT_MS }, (response) => {
-      response.resume();
-      settle(response.statusCode === status);
-    });
+    const request = get(
+      { ...endpoint, path, headers: { host }, agent: false, timeout: CHECK_TIMEOUT_MS },
+      (response) => {
+        response.resume();
+        settle(response.statusCode === status);
+      },
+    );
     request.on("timeout", () => request.destroy(new Error("timed out")));
     request.on("error", () => settle(false));
   }

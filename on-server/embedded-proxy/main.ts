@@ -22,8 +22,15 @@ const RETRY_AFTER_SECONDS = "5";
 
 const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
 const endpoints = new Endpoints(settings);
-const agents = { serve: new Agent({ keepAlive: true }), hold: new HeldAgent(), page: new Agent({ keepAlive: false }) };
-const counted = { blue: { requests: 0, errors: 0, inFlight: 0 }, green: { requests: 0, errors: 0, inFlight: 0 } };
+const agents = {
+  serve: new Agent({ keepAlive: true }),
+  hold: new HeldAgent(),
+  page: new Agent({ keepAlive: false }),
+};
+const counted = {
+  blue: { requests: 0, errors: 0, inFlight: 0 },
+  green: { requests: 0, errors: 0, inFlight: 0 },
+};
 let traffic = readTraffic();
 
 const proxy = createProxyServer({ xfwd: true });
@@ -39,7 +46,10 @@ const users = createServer((request, response) => {
   if (chosen === null) return sendPage(response, "Nothing is deployed yet");
   const { slot, target, drawnBucket } = chosen;
   if (drawnBucket !== null) {
-    response.appendHeader("set-cookie", `${BUCKET_COOKIE}=${drawnBucket}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax`);
+    response.appendHeader(
+      "set-cookie",
+      `${BUCKET_COOKIE}=${drawnBucket}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax`,
+    );
   }
   count(slot, request.socket, response);
   void proxy.web(request, response, target);
@@ -56,7 +66,8 @@ users.keepAliveTimeout = 75_000;
 
 const admin = createServer((request, response) => {
   if (request.method === "PUT") return void changeTraffic(request, response);
-  if (request.url === "/counts") return void response.end(JSON.stringify({ blue: slotCounts("blue"), green: slotCounts("green") }));
+  if (request.url === "/counts")
+    return void response.end(JSON.stringify({ blue: slotCounts("blue"), green: slotCounts("green") }));
   return void response.end(JSON.stringify(trafficEntries(traffic)));
 });
 
@@ -77,9 +88,13 @@ users.listen(settings.port, settings.host, () => {
   endpoints.startChecks();
 });
 
-function chooseSlot(request: IncomingMessage): { slot: Slot; target: ProxyServerOptions; drawnBucket: number | null } | null {
+function chooseSlot(
+  request: IncomingMessage,
+): { slot: Slot; target: ProxyServerOptions; drawnBucket: number | null } | null {
   const healthy = { blue: endpoints.healthy("blue") > 0, green: endpoints.healthy("green") > 0 };
-  const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, () => Math.floor(Math.random() * 100));
+  const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, () =>
+    Math.floor(Math.random() * 100),
+  );
   const endpoint = slot === null ? undefined : endpoints.next(slot);
   if (slot === null || endpoint === undefined) return null;
   const target = { target: { ...endpoint, protocol: "http:" }, agent: agents[traffic.mode] };
@@ -91,7 +106,8 @@ function count(slot: Slot, socket: Socket, response: ServerResponse): void {
   counted[slot].inFlight += 1;
   response.once("close", () => {
     counted[slot].inFlight -= 1;
-    if (response.statusCode >= 500 || (!response.writableFinished && !socket.destroyed)) counted[slot].errors += 1;
+    if (response.statusCode >= 500 || (!response.writableFinished && !socket.destroyed))
+      counted[slot].errors += 1;
   });
 }
 

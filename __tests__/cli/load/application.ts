@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { Load } from "../../../cli/load/load";
 import type { LoadPlanInput } from "../../../cli/load/plan";
 
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly path: string;
   readonly cookie: string | undefined;

@@ -258,10 +258,10 @@ test("a request without an answer within the time limit fails, and does not hold
   const before = application.seen.length;
   await until(() => application.seen.length >= before + 50);
   const step = await load.endStep();
-  expect(step.failures["time limit"]).toBeGreaterThanOrEqual(50);
-  expect(step.failed).toBe(step.failures["time limit"]);
+  expect(step.failed).toBeGreaterThan(10);
+  expect(step.failures).toEqual({ "time limit": step.failed });
   expect(step.latencyMs.max).toBeGreaterThanOrEqual(300);
-  expect(step.latencyMs.max).toBeLessThan(600);
+  expect(step.latencyMs.max).toBeLessThan(1000);
 });
 
 test("what becomes due above the in-flight cap is not sent, and has failed", async () => {

@@ -57,7 +57,7 @@ if (!b.silent) http.createServer((request, response) => {
 }).listen(Number(env.PORT), env.HOST);
 `;
 
-export function sha256(bytes: Buffer): string {
+function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
@@ -246,7 +246,7 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
-export function environmentOf(pid: number): string[] {
+function environmentOf(pid: number): string[] {
   try {
     return fs.readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   } catch {
@@ -282,7 +282,7 @@ export interface Entry {
 }
 
 /** A zip with stored entries, written by hand because no library writes evil ones. */
-export function zip(entries: readonly Entry[]): Buffer {
+function zip(entries: readonly Entry[]): Buffer {
   const locals: Buffer[] = [];
   const central: Buffer[] = [];
   let offset = 0;

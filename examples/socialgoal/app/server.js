@@ -40,7 +40,9 @@ function main() {
     () =>
       server.listen(settings.port, settings.host, () => {
         const { address, port } = server.address();
-        console.log(`socialgoal ${settings.version} (${settings.release}) listens on ${address} port ${port}`);
+        console.log(
+          `socialgoal ${settings.version} (${settings.release}) listens on ${address} port ${port}`,
+        );
         if (app.ready) console.log("ready");
       }),
     (error) => {

@@ -68,8 +68,12 @@ export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
   const fallback = entries.get("fallback");
   if (
     (live === "blue" || live === "green" || live === "none") &&
-    Number.isInteger(share) && share >= 0 && share <= 100 &&
-    Number.isInteger(offset) && offset >= 0 && offset <= 99 &&
+    Number.isInteger(share) &&
+    share >= 0 &&
+    share <= 100 &&
+    Number.isInteger(offset) &&
+    offset >= 0 &&
+    offset <= 99 &&
     (mode === "serve" || mode === "hold" || mode === "page") &&
     (fallback === "on" || fallback === "off")
   ) {

@@ -15,9 +15,15 @@ export async function abort(director: Director): Promise<StepEnd> {
   const settled = state.finished && state.phase === "stable" && spec.sequence <= state.sequence;
   const asStable = state.stable === null || (traffic.live === state.stable.slot && traffic.mode === "serve");
   if (settled && asStable && (traffic.share === 0 || state.shared)) {
-    return { outcome: "unchanged", reason: `nothing to abort: ${state.stable?.releaseId ?? "nothing"} is stable` };
+    return {
+      outcome: "unchanged",
+      reason: `nothing to abort: ${state.stable?.releaseId ?? "nothing"} is stable`,
+    };
   }
   await director.takeBack("aborted by an operator");
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
-  return { outcome: "rolledBack", reason: `all requests go to ${director.state.stable?.releaseId ?? "no release yet"}` };
+  return {
+    outcome: "rolledBack",
+    reason: `all requests go to ${director.state.stable?.releaseId ?? "no release yet"}`,
+  };
 }

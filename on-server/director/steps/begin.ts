@@ -23,7 +23,9 @@ export async function begin(director: Director): Promise<StepEnd> {
   const { spec, state } = director;
   director.refuseStale();
   if (spec.sequence === state.sequence && state.finished && state.sequence > 0) {
-    throw refused(`record ${spec.sequence} is finished (${state.result?.outcome ?? "aborted"}): the next change takes sequence ${spec.sequence + 1}; \`bluegreen retry\` writes it`);
+    throw refused(
+      `record ${spec.sequence} is finished (${state.result?.outcome ?? "aborted"}): the next change takes sequence ${spec.sequence + 1}; \`bluegreen retry\` writes it`,
+    );
   }
   const observed = await director.driver.observe();
   const found = findCase(director, observed);
@@ -34,7 +36,12 @@ export async function begin(director: Director): Promise<StepEnd> {
   const losesShare = observed.share > 0 && wanted.share === 0 && state.stable !== null;
   if (losesShare && found !== "neverLive") await requireStableAnswers(director, state.stable!);
 
-  director.say("begin", { sequence: spec.sequence, case: found, observed: { ...observed }, wanted: { ...wanted } });
+  director.say("begin", {
+    sequence: spec.sequence,
+    case: found,
+    observed: { ...observed },
+    wanted: { ...wanted },
+  });
   const sameCandidate = state.candidate?.releaseId === spec.slots[spec.target]?.releaseId;
   director.save({
     sequence: spec.sequence,
@@ -65,7 +72,9 @@ function findCase(director: Director, observed: Traffic): Case {
   const recorded = spec.slots[spec.target];
   if (stable === null) {
     if (typeof spec.goal === "number") {
-      throw refused(`nothing is live yet: the first release can't be held at ${spec.goal} %, its goal is "live" or "staged"`);
+      throw refused(
+        `nothing is live yet: the first release can't be held at ${spec.goal} %, its goal is "live" or "staged"`,
+      );
     }
     return "neverLive";
   }
@@ -90,7 +99,9 @@ function refuseFailedArtifact({ spec, state }: Director, found: Case): void {
   const candidate = spec.slots[spec.target];
   const failed = state.failedDigests.find(({ sha256 }) => sha256 === candidate?.sha256);
   if (failed !== undefined && found !== "targetIsLive" && !spec.retry) {
-    throw refused(`this artifact failed before, as ${failed.releaseId} (${failed.reason}): \`bluegreen retry\` tries it again, or set "retry": true in the record`);
+    throw refused(
+      `this artifact failed before, as ${failed.releaseId} (${failed.reason}): \`bluegreen retry\` tries it again, or set "retry": true in the record`,
+    );
   }
 }
 
@@ -100,7 +111,9 @@ async function refuseOtherRelease(director: Director): Promise<void> {
   if (stable === null) return;
   const { healthy, others, problem } = await director.answers(stable.slot, stable.releaseId);
   if (others.length > 0) {
-    throw refused(`${stable.slot} should serve ${stable.releaseId}, but answers as ${others.join(", ")}: it was changed by hand`);
+    throw refused(
+      `${stable.slot} should serve ${stable.releaseId}, but answers as ${others.join(", ")}: it was changed by hand`,
+    );
   }
   // A live release that is down must not keep its repair from being shipped.
   if (!healthy) director.say("live-down", { slot: stable.slot, releaseId: stable.releaseId, problem });
@@ -109,7 +122,9 @@ async function refuseOtherRelease(director: Director): Promise<void> {
 async function requireStableAnswers(director: Director, stable: PlacedRelease): Promise<void> {
   const { healthy, problem } = await director.answers(stable.slot, stable.releaseId);
   if (!healthy) {
-    throw refused(`${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`);
+    throw refused(
+      `${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`,
+    );
   }
 }
 
@@ -119,8 +134,11 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   const serving: Traffic = { ...observed, live: state.stable.slot, mode: "serve", share: 0, fallback: false };
   if (found === "recreate") return { ...serving, mode: spec.schedule.whileDown };
   const promotesHeld =
-    found === "otherIsLive" && !spec.touched.includes(idle) && state.candidate?.releaseId === spec.slots[idle]?.releaseId;
-  const staysShared = found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
+    found === "otherIsLive" &&
+    !spec.touched.includes(idle) &&
+    state.candidate?.releaseId === spec.slots[idle]?.releaseId;
+  const staysShared =
+    found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
   return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
 }
 

@@ -13,7 +13,10 @@ export async function share(director: Director): Promise<StepEnd> {
   const { stable, aborted } = director.state;
   if (aborted) throw new StepFailure(EXIT.aborted, `record ${director.spec.sequence} was aborted`);
   if (stable === null || stable.releaseId !== director.candidate?.releaseId) {
-    throw new StepFailure(EXIT.refused, `nothing to share: ${stable?.releaseId ?? "nothing"} is stable, not ${director.candidate?.releaseId}`);
+    throw new StepFailure(
+      EXIT.refused,
+      `nothing to share: ${stable?.releaseId ?? "nothing"} is stable, not ${director.candidate?.releaseId}`,
+    );
   }
   const idle = otherSlot(stable.slot);
   try {
@@ -34,5 +37,8 @@ export async function share(director: Director): Promise<StepEnd> {
 function stays(director: Director, reason: string): never {
   director.save({ phase: "frozen", finished: true });
   const { stable } = director.state;
-  throw new StepFailure(EXIT.frozen, `${reason}; ${stable?.releaseId} keeps serving from ${stable?.slot} alone: \`bluegreen retry\` or \`rollback\``);
+  throw new StepFailure(
+    EXIT.frozen,
+    `${reason}; ${stable?.releaseId} keeps serving from ${stable?.slot} alone: \`bluegreen retry\` or \`rollback\``,
+  );
 }

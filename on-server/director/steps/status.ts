@@ -33,5 +33,12 @@ export async function status(director: Director): Promise<Status> {
       }),
     );
   const [blue, green] = await Promise.all(SLOTS.map(endpoints));
-  return { proxy: spec.proxy.name, traffic, serving: servingSlots(traffic), state, counts, endpoints: { blue: blue!, green: green! } };
+  return {
+    proxy: spec.proxy.name,
+    traffic,
+    serving: servingSlots(traffic),
+    state,
+    counts,
+    endpoints: { blue: blue!, green: green! },
+  };
 }

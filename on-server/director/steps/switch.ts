@@ -22,7 +22,8 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
     return { outcome: "unchanged", reason: "the record has no release" };
   }
   const { stable } = director.state;
-  if (stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot) return alreadyLive(director, candidate);
+  if (stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot)
+    return alreadyLive(director, candidate);
   if (stable === null) return firstDeployment(director, candidate);
   if (stable.slot === candidate.slot) return recreated(director, candidate);
   return shift(director, candidate);
@@ -35,7 +36,10 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
     if (!healthy) throw frozen(director, `${candidate.releaseId} in ${candidate.slot} ${problem}`);
     await director.setTraffic({ ...traffic, live: candidate.slot, share: 0, mode: "serve", fallback: false });
   }
-  director.save({ phase: director.spec.converge ? "converging" : "stable", finished: !director.spec.converge });
+  director.save({
+    phase: director.spec.converge ? "converging" : "stable",
+    finished: !director.spec.converge,
+  });
   return { outcome: "unchanged", reason: `${candidate.releaseId} is live in ${candidate.slot} already` };
 }
 
@@ -44,14 +48,24 @@ async function firstDeployment(director: Director, candidate: PlacedRelease): Pr
   if (director.spec.goal === "staged") return staged(director, candidate);
   // There is nothing to compare it with and nothing to go back to: no shift and no bake.
   await commit(director, candidate);
-  return { outcome: "installed", reason: `${candidate.releaseId} is the first release, live in ${candidate.slot}` };
+  return {
+    outcome: "installed",
+    reason: `${candidate.releaseId} is the first release, live in ${candidate.slot}`,
+  };
 }
 
 async function recreated(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   const verdict = await verifySlot(director, candidate.slot, candidate.releaseId);
-  if (!verdict.passed) throw frozen(director, `${candidate.releaseId} was recreated in ${candidate.slot}, but ${verdict.reason}`);
+  if (!verdict.passed)
+    throw frozen(
+      director,
+      `${candidate.releaseId} was recreated in ${candidate.slot}, but ${verdict.reason}`,
+    );
   await commit(director, candidate);
-  return { outcome: "recreated", reason: `${candidate.releaseId} took the place of its predecessor in ${candidate.slot}` };
+  return {
+    outcome: "recreated",
+    reason: `${candidate.releaseId} took the place of its predecessor in ${candidate.slot}`,
+  };
 }
 
 async function shift(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
@@ -71,13 +85,17 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     }
   } catch (error) {
     if (error instanceof StepFailure) throw error;
-    const reason = error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
+    const reason =
+      error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
     await director.takeBack(reason);
     throw abortedTo(director, reason);
   }
   if (spec.goal !== "live") {
     director.save({ deadline: null, finished: true });
-    return { outcome: "held", reason: `${candidate.releaseId} stays at ${spec.goal} % until it is promoted or aborted` };
+    return {
+      outcome: "held",
+      reason: `${candidate.releaseId} stays at ${spec.goal} % until it is promoted or aborted`,
+    };
   }
   await commit(director, candidate);
   await director.drain(otherSlot(candidate.slot));
@@ -93,7 +111,12 @@ function remainingShares({ spec, state }: Director, current: number): number[] {
   return shares.filter((share) => share > current || (interrupted && share === current));
 }
 
-async function giveShare(director: Director, candidate: PlacedRelease, share: number, current: number): Promise<void> {
+async function giveShare(
+  director: Director,
+  candidate: PlacedRelease,
+  share: number,
+  current: number,
+): Promise<void> {
   director.interruption.check();
   const { schedule } = director.spec;
   const { state, clock } = director;
@@ -138,7 +161,10 @@ async function commit(director: Director, candidate: PlacedRelease): Promise<voi
 
 function staged(director: Director, candidate: PlacedRelease): StepEnd {
   director.save({ phase: "staged", candidate, finished: true });
-  return { outcome: "staged", reason: `${candidate.releaseId} is verified in ${candidate.slot} and waits for its promotion` };
+  return {
+    outcome: "staged",
+    reason: `${candidate.releaseId} is verified in ${candidate.slot} and waits for its promotion`,
+  };
 }
 
 async function requireVerified(director: Director, candidate: PlacedRelease): Promise<void> {
@@ -166,5 +192,8 @@ function abortedTo(director: Director, reason: string): StepFailure {
 
 function frozen(director: Director, reason: string): StepFailure {
   director.save({ phase: "frozen", finished: true, deadline: null });
-  return new StepFailure(EXIT.frozen, `${reason}; traffic stays as it is until somebody decides: \`bluegreen abort\`, \`retry\` or a new release`);
+  return new StepFailure(
+    EXIT.frozen,
+    `${reason}; traffic stays as it is until somebody decides: \`bluegreen abort\`, \`retry\` or a new release`,
+  );
 }

@@ -16,7 +16,9 @@ export class EmbeddedDriver implements Driver {
     await ask("PUT", "/traffic", JSON.stringify(trafficEntries(traffic)));
     const observed = await this.observe();
     if (!sameTraffic(observed, traffic)) {
-      throw new Error(`the proxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`);
+      throw new Error(
+        `the proxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
+      );
     }
   }
 
@@ -28,17 +30,22 @@ export class EmbeddedDriver implements Driver {
 async function ask(method: string, path: string, body = ""): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const unreachable = (error: Error): void =>
-      reject(new Error(`the embedded proxy can't be reached on ${ADMIN_SOCKET}: ${error.message}; is it running?`));
-    const asked = request({ socketPath: ADMIN_SOCKET, method, path, timeout: TIMEOUT_MS, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("error", unreachable);
-      response.on("end", () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text));
-        else reject(new Error(`the embedded proxy refused: ${text}`));
-      });
-    });
+      reject(
+        new Error(`the embedded proxy can't be reached on ${ADMIN_SOCKET}: ${error.message}; is it running?`),
+      );
+    const asked = request(
+      { socketPath: ADMIN_SOCKET, method, path, timeout: TIMEOUT_MS, agent: false },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (text += chunk));
+        response.on("error", unreachable);
+        response.on("end", () => {
+          if (response.statusCode === 200) resolve(JSON.parse(text));
+          else reject(new Error(`the embedded proxy refused: ${text}`));
+        });
+      },
+    );
     asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
     asked.on("error", unreachable);
     asked.end(body);

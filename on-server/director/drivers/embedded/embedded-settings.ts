@@ -26,6 +26,9 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
       endpoints,
       check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
     };
-    return { [SETTINGS_FILE]: JSON.stringify(settings, null, 2), [TRAFFIC_FILE]: JSON.stringify(trafficEntries(CLOSED)) };
+    return {
+      [SETTINGS_FILE]: JSON.stringify(settings, null, 2),
+      [TRAFFIC_FILE]: JSON.stringify(trafficEntries(CLOSED)),
+    };
   }
 }

@@ -8,11 +8,10 @@ import type { Slot } from "../../../../release/slot";
 import { CLOSED, trafficEntries } from "../driver";
 import type { ProxyConfigurator, Traffic } from "../driver";
 
-
 /** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
 export const ADMIN_SOCKET = "admin.sock";
 export const TRAFFIC_MAP = "traffic.map";
-export const CONFIGURATION = "haproxy.cfg";
+const CONFIGURATION = "haproxy.cfg";
 
 /** Longest time that a request waits for a site that is being recreated. */
 const HOLD_SECONDS = 120;
@@ -24,7 +23,9 @@ export function backendNames(slot: Slot): { serve: string; hold: string; page: s
 }
 
 export function trafficMap(traffic: Traffic): string {
-  return trafficEntries(traffic).map(([key, value]) => `${key} ${value}\n`).join("");
+  return trafficEntries(traffic)
+    .map(([key, value]) => `${key} ${value}\n`)
+    .join("");
 }
 
 export class HaproxyConfigurator implements ProxyConfigurator {
@@ -106,7 +107,9 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
     const { verification, endpoints } = this.spec;
     const names = backendNames(slot);
     const servers = (options: string) =>
-      endpoints[slot].map(({ server, host: address, port }) => `  server ${server} ${address}:${port}${options}\n`).join("");
+      endpoints[slot]
+        .map(({ server, host: address, port }) => `  server ${server} ${address}:${port}${options}\n`)
+        .join("");
     return `backend ${names.serve}
   option httpchk
   http-check send meth GET uri ${verification.path} ver HTTP/1.1 hdr Host ${verification.host ?? "localhost"}

@@ -31,7 +31,9 @@ export class HaproxyDriver implements Driver {
     await this.expectSilence(`commit map @${version} ${TRAFFIC_MAP}`);
     const observed = await this.observe();
     if (!sameTraffic(observed, traffic)) {
-      throw new Error(`haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`);
+      throw new Error(
+        `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
+      );
     }
     // For a restart: HAProxy comes up with the weights it had.
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
@@ -46,9 +48,14 @@ export class HaproxyDriver implements Driver {
     });
     const count = (slot: Slot): SlotCounts => {
       const names = backendNames(slot);
-      const backends = table.filter((row) => row.get("svname") === "BACKEND" && names.all.includes(row.get("pxname")!));
-      const servers = table.filter((row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND");
-      const sum = (column: string) => backends.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
+      const backends = table.filter(
+        (row) => row.get("svname") === "BACKEND" && names.all.includes(row.get("pxname")!),
+      );
+      const servers = table.filter(
+        (row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND",
+      );
+      const sum = (column: string) =>
+        backends.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
       return {
         requests: sum("req_tot"),
         errors: sum("hrsp_5xx"),

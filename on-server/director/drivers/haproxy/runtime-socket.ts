@@ -16,7 +16,9 @@ export class RuntimeSocket {
       socket.on("connect", () => socket.write(`${command}\n`));
       socket.on("data", (chunk: string) => (answer += chunk));
       socket.on("error", (error) =>
-        reject(new Error(`haproxy can't be reached on ${this.path}: ${error.message}; is the proxy running?`)),
+        reject(
+          new Error(`haproxy can't be reached on ${this.path}: ${error.message}; is the proxy running?`),
+        ),
       );
       socket.on("end", () => resolve(answer.trim()));
     });
