@@ -26,6 +26,17 @@ export function createProgress(): Progress {
   return process.stderr.isTTY ? new TerminalProgress() : new PlainProgress();
 }
 
+/** The same, for one of several things that go on at once. */
+export function withPrefix(prefix: string, progress: Progress): Progress {
+  return {
+    now: (text) => progress.now(prefix + text),
+    done: (text) => progress.done(prefix + text),
+    failed: (text) => progress.failed(prefix + text),
+    note: (text) => progress.note(prefix + text),
+    stop: () => progress.stop(),
+  };
+}
+
 class TerminalProgress implements Progress {
   private spinner: Spinner | undefined;
 

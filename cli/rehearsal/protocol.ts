@@ -8,14 +8,16 @@ export interface Protocol {
   readonly driver: string;
   readonly terraform: string;
   readonly steps: readonly ProtocolStep[];
-  readonly totals: {
-    readonly sent: number;
-    readonly failed: number;
-    /** POSTs that the application acknowledged, and those of them that were there at the end. */
-    readonly acknowledged: number;
-    readonly found: number;
-  };
+  readonly totals: Totals;
   readonly passed: boolean;
+}
+
+export interface Totals {
+  readonly sent: number;
+  readonly failed: number;
+  /** POSTs that the application acknowledged, and those of them that were there at the end. */
+  readonly acknowledged: number;
+  readonly found: number;
 }
 
 export interface ProtocolStep {

@@ -15,14 +15,15 @@ import type { Deployment, Tools } from "../deploy";
 import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
 import { OperatorError } from "../operator-error";
+import { withPrefix } from "../progress";
 import type { Progress } from "../progress";
 import { platformFile, readRecord } from "../project";
 import type { Project } from "../project";
 import { brokenPromises, versionOf } from "./protocol";
-import type { Protocol, ProtocolStep } from "./protocol";
+import type { Protocol, ProtocolStep, Totals } from "./protocol";
 import { QUICK_PACE, tellStory, USUAL_PACE } from "./story";
 import type { Chapter, StoryStep } from "./story";
-import { installMs, leftVenues, openVenue } from "./venue";
+import { installMs, leftVenues, openVenues } from "./venue";
 
 export interface RehearseOptions {
   /** @default - haproxy where it is installed, else embedded */
@@ -46,22 +47,22 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
   const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE);
-  const steps: ProtocolStep[] = [];
-  const totals = { sent: 0, failed: 0, acknowledged: 0, found: 0 };
   const interruption = watchForInterruption();
-  for (const [index, chapter] of chapters.entries()) {
-    const keep = options.keep === true && index === chapters.length - 1;
-    const venue = await openVenue(folder, chapter, driver);
-    const player = new ChapterPlayer(chapter, venue, tools, interruption);
-    try {
-      await deployBase(venue, tools, readRecord(venue));
-      await player.play(steps, totals);
-    } finally {
-      await player.end();
-      if (keep) announceKept(venue, progress);
-      else await takeDown(venue, tools);
-    }
+  // Each in an environment of its own: side by side they take half the time.
+  const venues = await openVenues(folder, chapters, driver);
+  const played = await Promise.allSettled(
+    chapters.map((chapter, index) => playChapter(chapter, venues[index]!, tools, interruption)),
+  );
+  for (const [index, venue] of venues.entries()) {
+    if (options.keep === true && index === venues.length - 1) announceKept(venue, progress);
+    else await takeDown(venue, tools);
   }
+  const told = played.map((chapter) => {
+    if (chapter.status === "rejected") throw chapter.reason;
+    return chapter.value;
+  });
+  const steps = told.flatMap((chapter) => chapter.steps);
+  const totals = told.map((chapter) => chapter.totals).reduce(addTotals);
 
   const passed = steps.every(({ broken }) => broken.length === 0) && totals.found === totals.acknowledged;
   const protocol: Protocol = {
@@ -82,6 +83,28 @@ interface Interruption {
   check(): void;
 }
 
+interface PlayedChapter {
+  readonly steps: readonly ProtocolStep[];
+  readonly totals: Totals;
+}
+
+async function playChapter(
+  chapter: Chapter,
+  venue: Project,
+  { terraform, progress }: Tools,
+  interruption: Interruption,
+): Promise<PlayedChapter> {
+  const tools = { terraform, progress: withPrefix(`[${chapter.name}] `, progress) };
+  tools.progress.note(chapter.title);
+  const player = new ChapterPlayer(chapter, venue, tools, interruption);
+  try {
+    await deployBase(venue, tools, readRecord(venue));
+    return await player.play();
+  } finally {
+    await player.end();
+  }
+}
+
 class ChapterPlayer {
   private load: Load | undefined;
   private readonly history: string[] = [];
@@ -93,11 +116,8 @@ class ChapterPlayer {
     private readonly interruption: Interruption,
   ) {}
 
-  async play(
-    steps: ProtocolStep[],
-    totals: { sent: number; failed: number; acknowledged: number; found: number },
-  ): Promise<void> {
-    this.tools.progress.note(pc.bold(`\n${this.chapter.title}`));
+  async play(): Promise<PlayedChapter> {
+    const steps: ProtocolStep[] = [];
     for (const step of this.chapter.steps) {
       this.interruption.check();
       const played = await this.playStep(step);
@@ -108,13 +128,10 @@ class ChapterPlayer {
     }
     const { sent, failed, acknowledged, found, missing } = await this.load!.stop();
     this.load = undefined;
-    totals.sent += sent;
-    totals.failed += failed;
-    totals.acknowledged += acknowledged;
-    totals.found += found;
     const words = `${found} of ${acknowledged} acknowledged POSTs are there at the end`;
     if (missing.length === 0) this.tools.progress.done(words);
     else this.tools.progress.failed(`${words}; missing: ${missing.join(", ")}`);
+    return { steps, totals: { sent, failed, acknowledged, found } };
   }
 
   async end(): Promise<void> {
@@ -224,6 +241,15 @@ function watchForInterruption(): Interruption {
     check() {
       if (interrupted) throw new OperatorError("the rehearsal was interrupted", 5);
     },
+  };
+}
+
+function addTotals(one: Totals, other: Totals): Totals {
+  return {
+    sent: one.sent + other.sent,
+    failed: one.failed + other.failed,
+    acknowledged: one.acknowledged + other.acknowledged,
+    found: one.found + other.found,
   };
 }
 

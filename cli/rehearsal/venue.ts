@@ -12,26 +12,41 @@ import type { Chapter } from "./story";
 const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
-const ATTEMPTS = 50;
+const LAST_PORT = 40_000;
 
-export async function openVenue(folder: string, chapter: Chapter, driver: string): Promise<Project> {
+/** One environment a chapter; no two of them want the same port. */
+export async function openVenues(
+  folder: string,
+  chapters: readonly Chapter[],
+  driver: string,
+): Promise<Project[]> {
+  const venues: Project[] = [];
+  let portBase = FIRST_PORT;
+  for (const chapter of chapters) {
+    const venue = await openVenue(folder, chapter, driver, portBase);
+    portBase = venue.environment.platform.portBase + PORTS_APART;
+    venues.push(venue);
+  }
+  return venues;
+}
+
+async function openVenue(
+  folder: string,
+  chapter: Chapter,
+  driver: string,
+  firstPort: number,
+): Promise<Project> {
   const own = `${REHEARSAL_FOLDER}/${chapter.name}`;
   rmSync(join(folder, own), { recursive: true, force: true });
   mkdirSync(join(folder, own), { recursive: true });
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let portBase = firstPort; portBase < LAST_PORT; portBase += PORTS_APART) {
     const file = `${own}/environment.json`;
-    const portBase = FIRST_PORT + attempt * PORTS_APART;
-    writeAtomically(
-      join(folder, file),
-      `${JSON.stringify(environmentFile(chapter, driver, own, portBase), null, 2)}\n`,
-    );
+    const environment = environmentFile(chapter, driver, own, portBase);
+    writeAtomically(join(folder, file), `${JSON.stringify(environment, null, 2)}\n`);
     const venue = openProject(folder, file, ownApp());
     if (await portsAreFree(venue)) return venue;
   }
-  throw new OperatorError(
-    `no free ports between ${FIRST_PORT} and ${FIRST_PORT + ATTEMPTS * PORTS_APART}`,
-    1,
-  );
+  throw new OperatorError(`no free ports between ${firstPort} and ${LAST_PORT}`, 1);
 }
 
 /** Environments that an earlier rehearsal left running. */
