@@ -10,5 +10,6 @@ module.exports = {
     ],
   },
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Real proxies and applications under load share the machine with their tests: one suite at a time.
+  maxWorkers: 1,
 };

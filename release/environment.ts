@@ -8,7 +8,7 @@ import { quote } from "./release";
 import { ApplicationName } from "./record";
 import { resolveSchedule, ScheduleChoice, Topology } from "./schedule";
 import type { Schedule } from "./schedule";
-import { describeIssues } from "./validation";
+import { describeIssues, oneLine } from "./validation";
 
 const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
@@ -23,8 +23,22 @@ const matches = (pattern: RegExp, what: string) =>
       z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }),
     );
 
+/** Seconds that servers count in milliseconds. */
 const seconds = (minimum: number, maximum: number) =>
-  z.number().check(z.minimum(minimum), z.maximum(maximum));
+  z.number().check(
+    z.minimum(minimum),
+    z.maximum(maximum),
+    z.refine((value) => /^\d+(\.\d{1,3})?$/.test(String(value)), { error: () => "at most three decimals" }),
+  );
+
+const wholeSeconds = (minimum: number, maximum: number) =>
+  z.int().check(z.minimum(minimum), z.maximum(maximum));
+
+const Argument = z.string().check(
+  z.minLength(1),
+  z.maxLength(500),
+  z.refine((text) => !/[\u0000-\u001f\u007f]/.test(text), { error: () => "no control characters" }),
+);
 
 /** How a proxy and a server convince themselves that an endpoint serves exactly this release. */
 export const Verification = z.strictObject({
@@ -43,7 +57,7 @@ export const Verification = z.strictObject({
   /** Time limit of one request. @default 5 */
   timeoutSeconds: z._default(seconds(0.1, 60), 5),
   /** After this time without enough successes the candidate is rejected. @default 60 */
-  deadlineSeconds: z._default(seconds(1, 3600), 60),
+  deadlineSeconds: z._default(wholeSeconds(1, 3600), 60),
 });
 export type Verification = z.infer<typeof Verification>;
 
@@ -76,20 +90,20 @@ const EnvironmentFile = z.strictObject({
   servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(20)) }),
   proxies: z._default(Proxies, z.parse(Proxies, {})),
   /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. */
-  start: z
-    .array(
-      z
-        .string()
-        .check(z.minLength(1), z.maxLength(500), z.regex(/^[^\u0000-\u001f]*$/, "no control characters")),
-    )
-    .check(z.minLength(1), z.maxLength(50)),
+  start: z.array(Argument).check(
+    z.minLength(1),
+    z.maxLength(50),
+    z.refine(([program]) => program === undefined || /^[^=-][^=]*$/.test(program), {
+      error: () => `starts with a program: its name has no "=" and no leading "-"`,
+    }),
+  ),
   verification: z._default(Verification, z.parse(Verification, {})),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** Releases kept on a server's disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped. @default 30 */
-  stopSeconds: z._default(seconds(1, 600), 30),
+  stopSeconds: z._default(wholeSeconds(1, 600), 30),
 });
 
 export type Environment = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "platform"> & {
@@ -106,7 +120,7 @@ export function parseEnvironment(text: string, file: string): Environment {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new InvalidInput(`${file} is not JSON: ${(error as Error).message}`);
+    throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
   }
   const parsed = z.safeParse(EnvironmentFile, json);
   if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);

@@ -11,7 +11,7 @@ import { resolveSchedule, ScheduleChoice } from "./schedule";
 import type { Schedule } from "./schedule";
 import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
-import { describeIssues } from "./validation";
+import { describeIssues, oneLine } from "./validation";
 
 export const RECORD_FORMAT = 1;
 
@@ -19,7 +19,7 @@ export const RECORD_FORMAT = 1;
 export const Goal = z.union(
   [z.literal("staged"), z.int().check(z.minimum(1), z.maximum(99)), z.literal("live")],
   {
-    error: () => `"goal" must be "staged", a whole number from 1 to 99, or "live"`,
+    error: () => `must be "staged", a whole number from 1 to 99, or "live"`,
   },
 );
 export type Goal = z.infer<typeof Goal>;
@@ -72,7 +72,7 @@ export function parseRecord(text: string, file: string): ReleaseRecord {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new InvalidInput(`${file} is not JSON: ${(error as Error).message}`);
+    throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
   }
   const parsed = z.safeParse(ReleaseRecord, json);
   if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);

@@ -7,7 +7,9 @@ import * as z from "zod/mini";
 /** Letters, digits, dots and hyphens: what every place that a version reaches accepts (Azure names, folders, HTTP headers). */
 export const VERSION_PATTERN = /^[0-9A-Za-z](?:[0-9A-Za-z.-]{0,38}[0-9A-Za-z])?$/;
 
-const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
+/** As strict as install-release.sh: printable ASCII without blanks, quotes and a user; the rest has a %-escape. */
+const ARTIFACT_URL =
+  /^(https:\/\/[0-9A-Za-z.-]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])|file:\/\/(?=\/))(:[0-9]+)?([/?][\]!#-&(-;=?-Z[_a-z~]*)?$/;
 
 export const Version = z.string().check(
   z.refine((version) => VERSION_PATTERN.test(version) && !version.includes(".."), {
@@ -31,7 +33,7 @@ export type Artifact = z.infer<typeof Artifact>;
 export const Release = z.strictObject({
   version: Version,
   /** The sequence number of the record that installed it. */
-  run: z.int().check(z.positive()),
+  run: z.int().check(z.minimum(1)),
   artifact: Artifact,
 });
 export type Release = z.infer<typeof Release>;
@@ -47,14 +49,9 @@ export function releaseId(release: Release): ReleaseId {
 }
 
 function isArtifactUrl(text: string): boolean {
-  // Printable ASCII without blanks and quotes; everything else has a %-escape.
-  if (text.length > 2000 || !/^[!#-&(-;=?-_a-z~]+$/.test(text)) return false;
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  if (url.username !== "" || url.password !== "") return false;
-  if (url.protocol === "https:") return true;
-  if (url.protocol === "http:") return LOOPBACK_HOSTS.includes(url.hostname);
-  return url.protocol === "file:" && url.host === "" && !/%(00|2f)/i.test(url.pathname);
+  if (text.length > 2000 || !ARTIFACT_URL.test(text) || !URL.canParse(text)) return false;
+  const { protocol, pathname } = new URL(text);
+  return protocol !== "file:" || !/%(?![0-9a-f]{2})|%(00|2f)/i.test(pathname);
 }
 
 /** Somebody's text, safe and short enough for a one-line message. */

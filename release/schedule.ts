@@ -3,6 +3,8 @@
  * the three ways to upgrade: blue/green, a growing share, and recreate.
  */
 import * as z from "zod/mini";
+import { InvalidInput } from "./refusal";
+import { describeIssues } from "./validation";
 
 /**
  * `split`: blue is the first half of the servers, green the second.
@@ -91,6 +93,10 @@ export function resolveSchedule(choice: ScheduleChoice): Schedule {
   return Strategy[strategy](props as BlueGreenProps & CanaryProps & RecreateProps);
 }
 
-function complete(props: object): Schedule {
-  return z.parse(Schedule, { ...DEFAULTS, ...props });
+/** @throws InvalidInput one line that names the strategy, the field, and what it should be. */
+function complete(props: Pick<Schedule, "strategy"> & object): Schedule {
+  const parsed = z.safeParse(Schedule, { ...DEFAULTS, ...props });
+  if (!parsed.success)
+    throw new InvalidInput(`a ${props.strategy} schedule: ${describeIssues(parsed.error)}`);
+  return parsed.data;
 }

@@ -46,6 +46,7 @@ export function release(
   const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
 
   if (live === null) {
+    requireShareIsPossible(observed, goal);
     const slots = perSlot(record.active, entry, null);
     return next(record, intent, { slots, goal, previous: null, ...converge });
   }
@@ -54,12 +55,21 @@ export function release(
     if (goal !== "live") {
       throw new Refusal("not-possible-here", `a recreate goes live at once: it can't stop at "${goal}"`);
     }
+    // A candidate that never became stable, or a second copy of what is replaced, does not stay beside it.
+    const retained =
+      record.active === live && record.converge !== true ? record.slots[otherSlot(live)] : null;
     return next(record, intent, {
       active: live,
-      slots: { ...record.slots, [live]: entry },
+      slots: perSlot(live, entry, retained),
       goal,
       previous: stable,
     });
+  }
+  if (record.active === live && id(target(record)) !== id(stable)) {
+    throw new Refusal(
+      "not-possible-here",
+      `${live} was to be recreated with ${describe(target(record))}, and ${id(stable)} still is stable: \`bluegreen abort\` puts it in order first`,
+    );
   }
   const idle = otherSlot(live);
   return next(record, intent, {
@@ -97,10 +107,14 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
     );
   }
   if (observed.live === record.active) throw disagree(record, observed);
+  requireShareIsPossible(observed, to);
   return { ...record, sequence: record.sequence + 1, goal: to };
 }
 
-/** Goes back to `previous`: at once where it still runs in the other slot, else as a release of it. */
+/**
+ * Goes back to `previous`: at once where it still runs in the other slot, else as a release of it. It was stable,
+ * so its artifact is taken (`retry`) even if an earlier attempt with it had failed.
+ */
 export function rollback(record: ReleaseRecord, observed: Observed, intent: Intent): ReleaseRecord {
   const { live } = observed;
   if (live === null) throw nothingLive();
@@ -119,7 +133,9 @@ export function rollback(record: ReleaseRecord, observed: Observed, intent: Inte
  */
 export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): ReleaseRecord {
   const live = record.active;
-  return back(record, { live, releaseId: id(target(record)), serving: ["blue", "green"] }, live, intent);
+  // All proxies come before the converge steps, so the idle slot still is what it was.
+  const { converge: _, ...unshared } = record;
+  return back(unshared, { live, releaseId: id(target(record)), serving: ["blue", "green"] }, live, intent);
 }
 
 /** Whether {@link rollback} moves traffic only, because the release to go back to is still running. */
@@ -137,6 +153,12 @@ export function rollbackIsInstant(record: ReleaseRecord): boolean {
 export function retry(record: ReleaseRecord, observed: Observed, reinstall: boolean): ReleaseRecord {
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
+  if (reinstall && observed.live === record.active && observed.releaseId === id(candidate)) {
+    throw new Refusal(
+      "not-possible-here",
+      `${releaseId(candidate)} is live, but does not answer everywhere: nothing is installed under its users; release it again, into the idle slot`,
+    );
+  }
   if (reinstall && record.active !== observed.live && observed.serving.includes(record.active)) {
     throw new Refusal(
       "not-possible-here",
@@ -176,6 +198,7 @@ export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseReco
       goal: "live",
       slots: { ...record.slots, [live]: { version, artifact, run: sequence } },
       previous: stable,
+      retry: true,
       ...(record.schedule === undefined ? {} : { schedule: record.schedule }),
     };
   }
@@ -212,18 +235,30 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
       active: otherSlot(live),
       goal: "live",
       previous: target(record),
+      retry: true,
       schedule: atOnce(effective(intent)),
     };
   }
   const { version, artifact } = previous;
   const schedule = effective(intent);
-  return release(record, { version, artifact }, observed, {
+  const again = release(record, { version, artifact }, observed, {
     ...intent,
     schedule:
       schedule.strategy === "recreate"
         ? schedule
         : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
   });
+  return { ...again, retry: true };
+}
+
+/** A share needs somebody to have the rest. */
+function requireShareIsPossible(observed: Observed, goal: Goal): void {
+  if (observed.live === null && typeof goal === "number") {
+    throw new Refusal(
+      "not-possible-here",
+      `nothing is live yet: the first release can't be held at ${goal} %, its goal is "live" or "staged"`,
+    );
+  }
 }
 
 /** Back is no experiment: all requests at once, as the release that is left may be the trouble. */

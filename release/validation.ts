@@ -7,6 +7,11 @@ export function describeIssues(error: z.core.$ZodError): string {
   return rest.length === 0 ? `${first}` : `${first} (and ${rest.length} more)`;
 }
 
+/** What a parser said, without the lines of the file that it quotes. */
+export function oneLine(error: Error): string {
+  return error.message.replace(/[^\x20-\x7e]+\s*/g, " ");
+}
+
 function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
   const path = [...above, ...issue.path];
   const field = path.length === 0 ? "the whole" : path.join(".");
@@ -22,10 +27,16 @@ function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): 
         `${field} must be ${issue.expected === "int" ? "a whole number" : `of type ${issue.expected}`}`,
       ];
     case "too_small":
-      return [`${field} must be at least ${String(issue.minimum)}`];
+      return [`${field} must ${amount(issue.origin, "at least", issue.minimum)}`];
     case "too_big":
-      return [`${field} must be at most ${String(issue.maximum)}`];
+      return [`${field} must ${amount(issue.origin, "at most", issue.maximum)}`];
     default:
       return [issue.message ? `${field}: ${issue.message}` : `${field} is not valid`];
   }
+}
+
+function amount(origin: string, bound: string, limit: number | bigint): string {
+  if (origin === "string") return `have ${bound} ${limit} characters`;
+  if (origin === "array") return `have ${bound} ${limit} entries`;
+  return `be ${bound} ${limit}`;
 }

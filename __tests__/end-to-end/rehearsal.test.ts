@@ -1,0 +1,87 @@
+/** The rehearsal as a user starts it: every step as its name says, nobody notices what they should not. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Protocol } from "../../cli/rehearsal/protocol";
+
+const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
+const TWO_MINUTES = 120_000;
+
+const hasHaproxy = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy"].some((path) =>
+  existsSync(path),
+);
+if (!hasHaproxy) console.warn("SKIPPED: the rehearsal with haproxy, which is not installed");
+
+function rehearse(driver: string, folder: string): { protocol: Protocol; output: string; seconds: number } {
+  const startedAt = Date.now();
+  const file = join(folder, "protocol.json");
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [COMMAND, "rehearse", "--quick", "--driver", driver, "--json", file],
+    {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: TWO_MINUTES,
+    },
+  );
+  const output = `${stderr}${stdout}`;
+  if (!existsSync(file)) throw new Error(output);
+  const protocol = JSON.parse(readFileSync(file, "utf8")) as Protocol;
+  return { protocol, output, seconds: (Date.now() - startedAt) / 1000 };
+}
+
+function processesIn(folder: string): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+      } catch {
+        return false;
+      }
+    });
+}
+
+describe.each([
+  ["haproxy", hasHaproxy],
+  ["embedded", true],
+])("a rehearsal with %s", (driver, possible) => {
+  const promise = possible ? test : test.skip;
+
+  promise(
+    "ends every step as the story says, loses nothing, and leaves no process",
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), "bluegreen-rehearsal-"));
+      try {
+        const { protocol, output } = rehearse(driver, folder);
+        expect(
+          protocol.steps.flatMap(({ name, broken }) => broken.map((words) => `${name}: ${words}`)),
+        ).toEqual([]);
+        expect(protocol).toMatchObject({ formatVersion: 1, driver, passed: true });
+        expect(protocol.totals.found).toBe(protocol.totals.acknowledged);
+        expect(protocol.totals.acknowledged).toBeGreaterThan(100);
+        expect(output).toContain("passed");
+
+        const outcomes = protocol.steps.map(({ outcome }) => outcome);
+        for (const outcome of [
+          "installed",
+          "promoted",
+          "rejected",
+          "rolledBack",
+          "held",
+          "staged",
+          "recreated",
+        ]) {
+          expect(outcomes).toContain(outcome);
+        }
+        const served = protocol.steps.flatMap(({ requests }) => Object.keys(requests.versions));
+        expect(served.some((id) => id.startsWith("1.2.0-"))).toBe(false);
+        expect(processesIn(folder)).toEqual([]);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    TWO_MINUTES,
+  );
+});

@@ -1,0 +1,113 @@
+/** Somebody with the `bluegreen` command in a simulated world: makes records by transitions and applies them. */
+import { EXIT } from "../../../on-server/director/exit-code";
+import { emptyRecord, scheduleOf, target } from "../../../release/record";
+import type { Goal, ReleaseRecord } from "../../../release/record";
+import { Refusal } from "../../../release/refusal";
+import { releaseId } from "../../../release/release";
+import type { Candidate } from "../../../release/release";
+import type { ScheduleChoice } from "../../../release/schedule";
+import * as transitions from "../../../release/transitions";
+import { artifact } from "./simulated-world";
+import type { SimulatedWorld, StepResult } from "./simulated-world";
+
+export interface Mishap {
+  readonly installFails?: boolean;
+}
+
+/** How an apply ended: at which step, and how. */
+export interface Applied {
+  readonly step: "begin" | "install" | "switch" | "share" | "none";
+  readonly result: StepResult | null;
+  readonly record: ReleaseRecord;
+}
+
+export class Operator {
+  record: ReleaseRecord = emptyRecord("demo");
+
+  constructor(readonly world: SimulatedWorld) {}
+
+  async release(
+    version: string | Candidate,
+    options: { goal?: Goal; schedule?: ScheduleChoice; retry?: boolean } & Mishap = {},
+  ): Promise<Applied> {
+    const { retry, installFails, ...choice } = options;
+    const candidate = typeof version === "string" ? artifact(version) : version;
+    const record = transitions.release(this.record, candidate, this.world.observed, {
+      environmentSchedule: this.world.environment.schedule,
+      ...choice,
+    });
+    return this.apply(retry ? { ...record, retry } : record, { installFails: installFails === true });
+  }
+
+  async promote(to: Goal = "live"): Promise<Applied> {
+    return this.apply(transitions.promote(this.record, this.world.observed, to));
+  }
+
+  async rollback(): Promise<Applied> {
+    const intent = { environmentSchedule: this.world.environment.schedule };
+    return this.apply(transitions.rollback(this.record, this.world.observed, intent));
+  }
+
+  async retry(mishap: Mishap = {}): Promise<Applied> {
+    const candidate = target(this.record);
+    const missing = candidate !== null && !this.world.answers(this.record.active, releaseId(candidate));
+    return this.apply(transitions.retry(this.record, this.world.observed, missing), mishap);
+  }
+
+  async withdraw(): Promise<Applied> {
+    return this.apply(transitions.withdraw(this.record, this.world.observed));
+  }
+
+  /** `bluegreen abort`: the director first, then the record. @returns null where there was nothing to withdraw. */
+  async abort(): Promise<Applied | null> {
+    const aborted = await this.world.run("abort", this.record);
+    if (aborted.exitCode !== EXIT.done) return { step: "none", result: aborted, record: this.record };
+    try {
+      return await this.withdraw();
+    } catch (error) {
+      if (error instanceof Refusal) return null;
+      throw error;
+    }
+  }
+
+  /** What Terraform runs for a record, in its order; the first failure ends it. */
+  async apply(record: ReleaseRecord, mishap: Mishap = {}): Promise<Applied> {
+    const { world } = this;
+    this.record = record;
+    const { abortAfterMs } = world;
+    world.abortAfterMs = null;
+    world.countEffects();
+    let result = await world.run("begin", record);
+    if (result.exitCode !== EXIT.done) return { step: "begin", result, record };
+    if (!world.install(record, mishap.installFails)) return { step: "install", result: null, record };
+    world.abortAfterMs = abortAfterMs;
+    result = await world.run("switch", record);
+    world.abortAfterMs = null;
+    if (result.exitCode !== EXIT.done) return { step: "switch", result, record };
+    if (!this.converges(record)) return { step: "switch", result, record };
+    world.converge(record);
+    return { step: "share", result: await world.run("share", record), record };
+  }
+
+  /** Whether users get exactly what the record asks for. */
+  reaches({ goal, active, converge, slots }: ReleaseRecord): boolean {
+    const { traffic, state } = this.world;
+    const wanted = slots[active] && releaseId(slots[active]);
+    if (traffic.mode !== "serve") return false;
+    if (wanted === null) return state.stable === null && traffic.live === null;
+    if (goal === "live") {
+      const shared = converge === true ? traffic.share === 50 : traffic.share === 0 || state.shared;
+      return traffic.live === active && state.stable?.releaseId === wanted && shared;
+    }
+    if (traffic.live === active || state.candidate?.releaseId !== wanted) return false;
+    return traffic.share === (goal === "staged" ? 0 : goal);
+  }
+
+  private converges(record: ReleaseRecord): boolean {
+    return record.converge === true && record.goal === "live" && target(record) !== null;
+  }
+
+  get schedule() {
+    return scheduleOf(this.record, this.world.environment);
+  }
+}

@@ -1,0 +1,189 @@
+/** Any life of an application: releases good and bad, and everything that may come between two effects. */
+import * as fc from "fast-check";
+import { Refusal } from "../../../release/refusal";
+import type { ReleaseRecord, Goal } from "../../../release/record";
+import { otherSlot } from "../../../release/slot";
+import type { ScheduleChoice } from "../../../release/schedule";
+import { Operator } from "./operator";
+import type { Applied } from "./operator";
+import { simulatedEnvironment, SimulatedWorld } from "./simulated-world";
+import type { Behaviour, CrashPoint } from "./simulated-world";
+
+type Action =
+  | { readonly kind: "release"; readonly behaviour: Behaviour; readonly goal: Goal; readonly again: boolean }
+  | { readonly kind: "promote"; readonly to: Goal }
+  | { readonly kind: "rollback" | "retry" | "withdraw" | "abort" | "abortOnly" }
+  | { readonly kind: "stableFails" | "stableRecovers" }
+  | { readonly kind: "changedByHand"; readonly share: number };
+
+interface Happening {
+  readonly action: Action;
+  readonly crash: CrashPoint | null;
+  readonly abortAfterMs: number | null;
+  readonly installFails: boolean;
+}
+
+export interface Scenario {
+  readonly schedule: ScheduleChoice;
+  readonly happenings: readonly Happening[];
+}
+
+const seconds = fc.constantFrom(0, 0.3, 1);
+const steps = fc.constantFrom([100], [10, 100], [5, 25, 50, 100], [99, 100]);
+const goal = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Goal>("live") },
+  fc.constant<Goal>("staged"),
+  fc.constantFrom<Goal>(1, 25, 30, 99),
+);
+
+const shift = fc.record({
+  strategy: fc.constantFrom("blueGreen" as const, "canary" as const),
+  steps,
+  stepSeconds: seconds,
+  bakeSeconds: seconds,
+  drainSeconds: fc.constant(1),
+  onFailure: fc.constantFrom("rollback" as const, "freeze" as const),
+  afterPromotion: fc.constantFrom("retain" as const, "retain" as const, "converge" as const),
+});
+const recreate = fc.record({
+  strategy: fc.constant("recreate" as const),
+  drainSeconds: fc.constant(1),
+  whileDown: fc.constantFrom("hold" as const, "page" as const),
+});
+
+const behaviour = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Behaviour>("good") },
+  fc.constantFrom<Behaviour>("unhealthy", "failsUnderTraffic", "diesUnderTraffic"),
+);
+
+const release = fc.record({
+  kind: fc.constant("release" as const),
+  behaviour,
+  goal,
+  again: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true)),
+});
+
+const plainAction: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 6, arbitrary: release },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("promote" as const), to: goal }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("rollback", "retry", "withdraw", "abort", "abortOnly"),
+    }) as fc.Arbitrary<Action>,
+  },
+);
+
+const rudeAction: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 12, arbitrary: plainAction },
+  fc.record({ kind: fc.constantFrom("stableFails" as const, "stableRecovers" as const) }),
+  fc.record({ kind: fc.constant("changedByHand" as const), share: fc.integer({ min: 0, max: 100 }) }),
+);
+
+function happenings(action: fc.Arbitrary<Action>): fc.Arbitrary<Happening[]> {
+  const crash = fc.record({
+    effect: fc.integer({ min: 1, max: 24 }),
+    when: fc.constantFrom("before" as const, "after" as const),
+  });
+  const happening = fc.record({
+    action,
+    crash: fc.option(crash, { freq: 3 }),
+    abortAfterMs: fc.option(fc.integer({ min: 0, max: 3_000 }), { freq: 3 }),
+    installFails: fc.oneof({ weight: 8, arbitrary: fc.constant(false) }, fc.constant(true)),
+  });
+  return fc.array(happening, { minLength: 1, maxLength: 9 });
+}
+
+/** Releases, crashes, aborts, failures of candidates. */
+export const scenario: fc.Arbitrary<Scenario> = fc.record({
+  schedule: fc.oneof({ weight: 3, arbitrary: shift }, recreate),
+  happenings: happenings(plainAction),
+});
+
+/** ... and live releases that fail, and proxies that somebody changes by hand. */
+export const rudeScenario: fc.Arbitrary<Scenario> = fc.record({
+  schedule: fc.oneof({ weight: 3, arbitrary: shift }, recreate),
+  happenings: happenings(rudeAction),
+});
+
+export interface Played {
+  readonly operator: Operator;
+  readonly world: SimulatedWorld;
+  readonly applied: readonly Applied[];
+  /** Every record that was applied, the oldest first. */
+  readonly records: readonly ReleaseRecord[];
+}
+
+/** @param watch is told after each apply. */
+export async function play(
+  { schedule, happenings: all }: Scenario,
+  watch: (applied: Applied, operator: Operator) => void = () => undefined,
+): Promise<Played> {
+  const world = new SimulatedWorld(simulatedEnvironment(schedule));
+  const operator = new Operator(world);
+  const applied: Applied[] = [];
+  for (const [index, { action, crash, abortAfterMs, installFails }] of all.entries()) {
+    world.crash = crash;
+    world.abortAfterMs = abortAfterMs;
+    world.countEffects();
+    const done = await perform(operator, action, `1.${index}.0`, installFails);
+    world.crash = null;
+    world.abortAfterMs = null;
+    if (done === null) continue;
+    applied.push(done);
+    watch(done, operator);
+  }
+  return { operator, world, applied, records: applied.map(({ record }) => record) };
+}
+
+/** @returns null where nothing was applied, or the command refused. */
+async function perform(
+  operator: Operator,
+  action: Action,
+  version: string,
+  installFails: boolean,
+): Promise<Applied | null> {
+  const { world } = operator;
+  try {
+    switch (action.kind) {
+      case "release": {
+        const { active, slots } = operator.record;
+        const known = action.again ? slots[active] : null;
+        if (known === null) world.behaviours.set(version, action.behaviour);
+        const { schedule } = world.environment;
+        const goal = schedule.strategy === "recreate" ? "live" : action.goal;
+        return await operator.release(
+          known === null ? version : { version: known.version, artifact: known.artifact },
+          { goal, installFails },
+        );
+      }
+      case "promote":
+        return await operator.promote(action.to);
+      case "rollback":
+        return await operator.rollback();
+      case "retry":
+        return await operator.retry({ installFails });
+      case "withdraw":
+        return await operator.withdraw();
+      case "abort":
+        return await operator.abort();
+      case "abortOnly":
+        await world.run("abort", operator.record);
+        return null;
+      case "stableFails":
+      case "stableRecovers": {
+        const { stable } = world.state;
+        if (stable !== null) world.setUp(stable.slot, action.kind === "stableRecovers");
+        return null;
+      }
+      case "changedByHand": {
+        const live = world.traffic.live === null ? "blue" : otherSlot(world.traffic.live);
+        world.traffic = { ...world.traffic, live, share: action.share, offset: 77 };
+        return null;
+      }
+    }
+  } catch (error) {
+    if (error instanceof Refusal) return null;
+    throw error;
+  }
+}

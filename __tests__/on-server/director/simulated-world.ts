@@ -1,0 +1,399 @@
+/**
+ * Everything that surrounds a director, simulated: a proxy, the releases on its servers, time, a state file, and a
+ * crash after any effect. The world watches itself: what must never happen is noted under the name of the invariant.
+ */
+import { createHash } from "node:crypto";
+import { Director } from "../../../on-server/director/director";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
+import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
+import { EXIT, StepFailure } from "../../../on-server/director/exit-code";
+import { Interrupted } from "../../../on-server/director/interruption";
+import { NEVER_LIVE } from "../../../on-server/director/state";
+import type { State } from "../../../on-server/director/state";
+import { abort } from "../../../on-server/director/steps/abort";
+import { begin } from "../../../on-server/director/steps/begin";
+import { share } from "../../../on-server/director/steps/share";
+import { switchTraffic } from "../../../on-server/director/steps/switch";
+import { directorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../release/director-spec";
+import { parseEnvironment } from "../../../release/environment";
+import type { Environment } from "../../../release/environment";
+import type { Endpoint } from "../../../release/naming";
+import { emptyRecord } from "../../../release/record";
+import type { ReleaseRecord } from "../../../release/record";
+import { releaseId } from "../../../release/release";
+import type { Candidate, Release } from "../../../release/release";
+import type { ScheduleChoice } from "../../../release/schedule";
+import { otherSlot, SLOTS } from "../../../release/slot";
+import type { PerSlot, Slot } from "../../../release/slot";
+import type { Observed } from "../../../release/transitions";
+
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5";
+
+/** What a release is like once it runs. */
+export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "diesUnderTraffic";
+
+export interface CrashPoint {
+  /** The n-th effect (state saved, or traffic changed) of what runs next. */
+  readonly effect: number;
+  readonly when: "before" | "after";
+}
+
+export type Step = "begin" | "switch" | "share" | "abort";
+
+export interface StepResult {
+  readonly exitCode: number | "crashed";
+  readonly outcome: string;
+  readonly reason: string;
+  /** How often the proxy was told something. */
+  readonly trafficChanges: number;
+  readonly saves: number;
+}
+
+interface Instance {
+  readonly releaseId: string;
+  readonly sha256: string;
+  readonly behaviour: Behaviour;
+  up: boolean;
+  servedMs: number;
+  /** Successful probes in a row; and whether there were ever enough of them. */
+  inARow: number;
+  verified: boolean;
+}
+
+class Crash extends Error {}
+
+const STEPS = { begin, switch: switchTraffic, share, abort };
+const REQUESTS_PER_MS = 0.4;
+const REQUEST_MS = 150;
+const DIES_AFTER_MS = 400;
+
+export function simulatedEnvironment(
+  schedule: ScheduleChoice = { strategy: "blueGreen", bakeSeconds: 1, drainSeconds: 1 },
+  proxies = 1,
+): Environment {
+  const verification = { successes: 2, intervalSeconds: 0.1, deadlineSeconds: 1 };
+  return parseEnvironment(
+    JSON.stringify({
+      formatVersion: 1,
+      application: "demo",
+      name: "simulated",
+      record: "release.json",
+      platform: { kind: "local" },
+      topology: "split",
+      servers: { count: 4 },
+      proxies: { count: proxies },
+      start: ["node", "server.js"],
+      verification,
+      schedule,
+    }),
+    "simulated.json",
+  );
+}
+
+export function artifact(version: string): Candidate {
+  const sha256 = createHash("sha256").update(version).digest("hex");
+  return { version, artifact: { url: `https://example.com/${version}.zip`, sha256 } };
+}
+
+export function weightOf(traffic: Traffic, slot: Slot): number {
+  if (traffic.live === null) return 0;
+  return slot === traffic.live ? 100 - traffic.share : traffic.share;
+}
+
+export class SimulatedWorld {
+  readonly violations: { readonly invariant: Invariant; readonly what: string }[] = [];
+  /** How releases behave, by version; good unless said otherwise. */
+  readonly behaviours = new Map<string, Behaviour>();
+  readonly events: { readonly event: string; readonly facts: Readonly<Record<string, unknown>> }[] = [];
+  /** Every traffic value that the proxy was told, in order. */
+  readonly history: Traffic[] = [];
+  traffic: Traffic = CLOSED;
+  state: State = NEVER_LIVE;
+  now = 1_700_000_000_000;
+  /** An operator asks for an end this many milliseconds after the next step began. */
+  abortAfterMs: number | null = null;
+  crash: CrashPoint | null = null;
+  /** The proxy refuses what it is told; what it does now can still be asked. */
+  proxyRefuses = false;
+
+  private readonly instances: Record<Slot, (Instance | null)[]> = { blue: [null, null], green: [null, null] };
+  private readonly busyUntil = { blue: 0, green: 0 };
+  private readonly counted = { blue: { requests: 0, errors: 0 }, green: { requests: 0, errors: 0 } };
+  private readonly installedNames = new Map<Slot, string>();
+  private fullSince: { slot: Slot; at: number } | null = null;
+  private probed = new Set<Slot>();
+  private spec: DirectorSpec;
+  private abortAt: number | null = null;
+  private effects = 0;
+  private saves = 0;
+  private dead = false;
+
+  constructor(
+    readonly environment: Environment,
+    readonly proxy = 0,
+  ) {
+    this.spec = directorSpec(environment, emptyRecord("demo"), proxy);
+  }
+
+  /** What the operator's command sees. */
+  get observed(): Observed {
+    const { stable } = this.state;
+    const serving = SLOTS.filter((slot) => weightOf(this.traffic, slot) > 0);
+    return { live: stable?.slot ?? null, releaseId: stable?.releaseId ?? null, serving };
+  }
+
+  get stableAnswers(): boolean {
+    const { stable } = this.state;
+    return stable !== null && this.answers(stable.slot, stable.releaseId);
+  }
+
+  answers(slot: Slot, release: string): boolean {
+    return this.instances[slot].some((instance) => isHealthy(instance) && instance.releaseId === release);
+  }
+
+  /** Runs one step of the director as main.ts does. */
+  async run(step: Step, record: ReleaseRecord): Promise<StepResult> {
+    return this.runSpec(step, directorSpec(this.environment, record, this.proxy));
+  }
+
+  async runSpec(step: Step, spec: DirectorSpec): Promise<StepResult> {
+    this.spec = spec;
+    this.probed = new Set();
+    this.dead = false;
+    this.abortAt = this.abortAfterMs === null || step === "abort" ? null : this.now + this.abortAfterMs;
+    const changes = this.history.length;
+    const { saves } = this;
+    const ended = (exitCode: number | "crashed", outcome: string, reason: string): StepResult => ({
+      exitCode,
+      outcome,
+      reason,
+      trafficChanges: this.history.length - changes,
+      saves: this.saves - saves,
+    });
+    try {
+      const { outcome, reason } = await STEPS[step](this.director());
+      return ended(EXIT.done, outcome, reason);
+    } catch (error) {
+      const { message } = error as Error;
+      if (this.dead) return ended("crashed", "crashed", message);
+      if (error instanceof Interrupted) return ended(EXIT.aborted, "rolledBack", message);
+      return ended(error instanceof StepFailure ? error.exitCode : EXIT.unexpected, "failed", message);
+    }
+  }
+
+  /** The install steps of a record: what Terraform runs for it, and no more. @returns whether all succeeded. */
+  install(record: ReleaseRecord, fails = false): boolean {
+    for (const slot of SLOTS) {
+      const release = record.slots[slot];
+      const name = release === null ? `empty-${slot}-${record.sequence}` : releaseId(release);
+      if (this.installedNames.get(slot) === name) continue;
+      if (!this.installInto(slot, release, record, fails)) return false;
+      this.installedNames.set(slot, name);
+    }
+    return true;
+  }
+
+  /** The convergence: the idle slot's servers get the active release too. */
+  converge(record: ReleaseRecord): void {
+    this.installInto(otherSlot(record.active), record.slots[record.active], record, false);
+  }
+
+  /** Somebody stops (or starts) what runs in a slot. */
+  setUp(slot: Slot, up: boolean): void {
+    for (const instance of this.instances[slot]) if (instance) instance.up = up;
+  }
+
+  /** Somebody puts another release there, past the director. */
+  replaceByHand(slot: Slot, release: string): void {
+    this.instances[slot] = [this.instance(release, "0".repeat(64)), this.instance(release, "0".repeat(64))];
+  }
+
+  violationsOf(invariant: Invariant): string[] {
+    return this.violations.filter((each) => each.invariant === invariant).map(({ what }) => what);
+  }
+
+  private installInto(slot: Slot, release: Release | null, record: ReleaseRecord, fails: boolean): boolean {
+    const { traffic } = this;
+    const inPlace = this.spec.schedule.strategy === "recreate" && slot === record.active;
+    if (inPlace ? traffic.live === slot && traffic.mode === "serve" : weightOf(traffic, slot) > 0) {
+      this.note("I2", `record ${record.sequence} installs into ${slot} while ${JSON.stringify(traffic)}`);
+    }
+    if (!inPlace && this.now < this.busyUntil[slot]) {
+      this.note("I2", `record ${record.sequence} installs into ${slot} while requests still run there`);
+    }
+    const placed = () =>
+      release === null ? null : this.instance(releaseId(release), release.artifact.sha256);
+    // The first server gets it, the second one fails; a recreate starts the old release again.
+    this.instances[slot] = [placed(), fails ? (inPlace ? this.instances[slot][1]! : null) : placed()];
+    return !fails;
+  }
+
+  private instance(id: string, sha256: string): Instance {
+    const behaviour = this.behaviours.get(id.replace(/-\d+$/, "")) ?? "good";
+    return { releaseId: id, sha256, behaviour, up: true, servedMs: 0, inARow: 0, verified: false };
+  }
+
+  private director(): Director {
+    const { driver, spec } = this;
+    return new Director({
+      spec,
+      driver,
+      probe: async (endpoint, expected) => {
+        this.requireAlive();
+        return this.probe(endpoint, expected);
+      },
+      store: {
+        load: () => this.state,
+        save: (state) => this.effect(() => this.saved(state)),
+      },
+      clock: { now: () => this.now, sleep: async (milliseconds) => this.advance(milliseconds) },
+      interruption: {
+        check: () => {
+          this.requireAlive();
+          if (this.abortAt !== null && this.now >= this.abortAt) {
+            throw new Interrupted("aborted by an operator");
+          }
+        },
+      },
+      say: (event, facts = {}) => void this.events.push({ event, facts }),
+    });
+  }
+
+  private readonly driver: Driver = {
+    observe: async () => {
+      this.requireAlive();
+      return this.traffic;
+    },
+    setTraffic: async (traffic) => {
+      this.requireAlive();
+      if (this.proxyRefuses) throw new Error("the proxy refused");
+      this.effect(() => this.told(traffic));
+    },
+    counts: async () => {
+      this.requireAlive();
+      const count = (slot: Slot): SlotCounts => ({
+        requests: Math.floor(this.counted[slot].requests),
+        errors: Math.floor(this.counted[slot].errors),
+        inFlight: this.now < this.busyUntil[slot] ? 1 : 0,
+        healthyEndpoints: this.instances[slot].filter(isHealthy).length,
+      });
+      return { blue: count("blue"), green: count("green") } satisfies PerSlot<SlotCounts>;
+    },
+  };
+
+  private probe(endpoint: Endpoint, expected: string | null) {
+    for (const slot of SLOTS) {
+      const index = this.spec.endpoints[slot].findIndex(
+        ({ server, port }) => server === endpoint.server && port === endpoint.port,
+      );
+      if (index < 0) continue;
+      const instance = this.instances[slot][index] ?? null;
+      if (instance === null || !instance.up)
+        return { healthy: false, releaseId: null, problem: "ECONNREFUSED" };
+      const healthy = isHealthy(instance) && (expected === null || instance.releaseId === expected);
+      instance.inARow = healthy ? instance.inARow + 1 : 0;
+      instance.verified ||= instance.inARow >= this.spec.verification.successes;
+      if (healthy) this.probed.add(slot);
+      const problem = healthy ? "" : `says it is ${instance.releaseId}, not ${expected}`;
+      return { healthy, releaseId: instance.releaseId, problem };
+    }
+    throw new Error(`nobody listens on ${endpoint.server}:${endpoint.port}`);
+  }
+
+  private effect(perform: () => void): void {
+    this.requireAlive();
+    this.effects += 1;
+    const { crash } = this;
+    const crashes = crash !== null && this.effects === crash.effect;
+    if (!crashes || crash.when === "after") perform();
+    if (crashes) this.dead = true;
+    this.requireAlive();
+  }
+
+  /** Counts effects from here; a crash point is relative to this. */
+  countEffects(): void {
+    this.effects = 0;
+  }
+
+  private requireAlive(): void {
+    if (this.dead) throw new Crash("crashed");
+  }
+
+  private saved(state: State): void {
+    const before = this.state.stable;
+    const after = state.stable;
+    if (before !== null && JSON.stringify(before) !== JSON.stringify(after)) this.stableChanges(before, after);
+    this.saves += 1;
+    this.state = state;
+  }
+
+  private stableChanges(before: NonNullable<State["stable"]>, after: State["stable"]): void {
+    if (after === null) return this.note("I4", `${before.releaseId} was stable, and nothing is`);
+    if (after.slot === before.slot) {
+      if (this.traffic.mode === "serve") this.note("I4", `${after.releaseId} took the place of a release that serves`);
+      return;
+    }
+    const bakedMs = this.fullSince?.slot === after.slot ? this.now - this.fullSince.at : -1;
+    if (bakedMs < this.spec.schedule.bakeSeconds * 1000) {
+      this.note("I4", `${after.releaseId} is stable after ${bakedMs} ms of all requests`);
+    }
+  }
+
+  private told(traffic: Traffic): void {
+    const before = this.traffic;
+    this.traffic = traffic;
+    this.history.push(traffic);
+    if (!Number.isInteger(traffic.share) || traffic.share < 0 || traffic.share > 100) {
+      this.note("I1", `a share of ${traffic.share} %`);
+    }
+    for (const slot of SLOTS) if (weightOf(traffic, slot) > weightOf(before, slot)) this.gains(slot, before);
+    const reaches = (slot: Slot) =>
+      (weightOf(traffic, slot) > 0 || traffic.fallback) && this.instances[slot].some(isHealthy);
+    if (this.stableAnswers && !SLOTS.some(reaches)) this.note("I1", `${JSON.stringify(traffic)} reaches nobody`);
+    const full = SLOTS.find((slot) => weightOf(traffic, slot) === 100);
+    if (full === undefined) this.fullSince = null;
+    else if (this.fullSince?.slot !== full) this.fullSince = { slot: full, at: this.now };
+  }
+
+  private gains(slot: Slot, before: Traffic): void {
+    const { stable } = this.state;
+    const instances = this.instances[slot];
+    if (stable?.slot === slot && before.live !== null) {
+      if (!this.probed.has(slot)) this.note("I5", `traffic returns to ${slot}, which was not probed`);
+    } else if (before.live !== null || stable === null) {
+      const expected = this.spec.slots[this.spec.target];
+      const verified = (instance: Instance | null) =>
+        instance !== null && instance.verified && instance.sha256 === expected?.sha256;
+      if (!instances.every(verified)) this.note("I3", `${slot} gets requests before it was verified`);
+    }
+  }
+
+  private advance(milliseconds: number): void {
+    this.requireAlive();
+    this.now += milliseconds;
+    for (const slot of SLOTS) {
+      const weight = weightOf(this.traffic, slot);
+      if (weight === 0) continue;
+      this.busyUntil[slot] = this.now + REQUEST_MS;
+      const requests = (milliseconds * REQUESTS_PER_MS * weight) / 100;
+      const instances = this.instances[slot];
+      const failing = instances.filter((each) => !isHealthy(each) || each.behaviour === "failsUnderTraffic");
+      this.counted[slot].requests += requests;
+      this.counted[slot].errors += (requests * failing.length) / instances.length / 2;
+      for (const instance of instances) {
+        if (instance === null) continue;
+        instance.servedMs += milliseconds;
+        if (instance.behaviour === "diesUnderTraffic" && instance.servedMs > DIES_AFTER_MS) instance.up = false;
+      }
+    }
+  }
+
+  private note(invariant: Invariant, what: string): void {
+    this.violations.push({ invariant, what });
+  }
+}
+
+function isHealthy(instance: Instance | null): instance is Instance {
+  return instance !== null && instance.up && instance.behaviour !== "unhealthy";
+}

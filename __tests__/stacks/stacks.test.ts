@@ -1,0 +1,201 @@
+import { emptyRecord } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import type { Observed } from "../../release/transitions";
+import * as transitions from "../../release/transitions";
+import { target } from "../../release/record";
+import { releaseId } from "../../release/release";
+import { otherSlot } from "../../release/slot";
+import { environmentWith, synthesize } from "./synthesis";
+import type { SynthesizedStack } from "./synthesis";
+
+const sideBySide = environmentWith();
+const split = environmentWith({
+  topology: "split",
+  schedule: { strategy: "blueGreen", afterPromotion: "converge" },
+});
+
+function candidate(version: string) {
+  return { version, artifact: { url: `https://store.example/${version}.zip`, sha256: "a".repeat(64) } };
+}
+
+/** The record after these versions were released one after another, all promoted. */
+function after(versions: readonly string[], environment = sideBySide): ReleaseRecord {
+  return versions.reduce<ReleaseRecord>((record, version) => {
+    const observed: Observed =
+      record.sequence === 0
+        ? { live: null, releaseId: null, serving: [] }
+        : { live: record.active, releaseId: releaseId(target(record)!), serving: [record.active] };
+    return transitions.release(record, candidate(version), observed, {
+      environmentSchedule: environment.schedule,
+    });
+  }, emptyRecord("socialgoal"));
+}
+
+function graph(stack: SynthesizedStack): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(stack.resources).map(([id, { depends_on = [] }]) => [id, depends_on]),
+  );
+}
+
+test("the addresses of base are public and stay as they are", () => {
+  expect(synthesize(sideBySide, emptyRecord("socialgoal")).base.addresses).toEqual([
+    "terraform_data.proxy-1_6F01E083",
+    "terraform_data.proxy-1_director_A3078DF1",
+    "terraform_data.web-1_18B4D3DD",
+    "terraform_data.web-2_ACF93DD4",
+  ]);
+});
+
+test("the addresses of web are public and stay as they are, side by side", () => {
+  expect(synthesize(sideBySide, after(["1.0.0"])).web.addresses).toEqual([
+    "terraform_data.begin-proxy-1",
+    "terraform_data.converge-blue-web-1",
+    "terraform_data.converge-blue-web-2",
+    "terraform_data.converge-green-web-1",
+    "terraform_data.converge-green-web-2",
+    "terraform_data.install-blue-web-1",
+    "terraform_data.install-blue-web-2",
+    "terraform_data.install-green-web-1",
+    "terraform_data.install-green-web-2",
+    "terraform_data.share-proxy-1",
+    "terraform_data.switch-proxy-1",
+  ]);
+});
+
+test("the addresses of web are public and stay as they are, split and with two proxies", () => {
+  const environment = environmentWith({ topology: "split", proxies: { count: 2 } });
+  expect(synthesize(environment, after(["1.0.0"])).web.addresses).toEqual([
+    "terraform_data.begin-proxy-1",
+    "terraform_data.begin-proxy-2",
+    "terraform_data.converge-blue-web-1",
+    "terraform_data.converge-green-web-2",
+    "terraform_data.install-blue-web-1",
+    "terraform_data.install-green-web-2",
+    "terraform_data.share-proxy-1",
+    "terraform_data.share-proxy-2",
+    "terraform_data.switch-proxy-1",
+    "terraform_data.switch-proxy-2",
+  ]);
+});
+
+test.each([
+  ["side by side", sideBySide],
+  ["split, converging", split],
+])("the graph is the same for every record, %s", (_, environment) => {
+  const first = after(["1.0.0"], environment);
+  const promoted = after(["1.0.0", "1.1.0"], environment);
+  const observed: Observed = {
+    live: otherSlot(promoted.active),
+    releaseId: "1.0.0-1",
+    serving: [otherSlot(promoted.active)],
+  };
+  const records = [
+    first,
+    promoted,
+    after(["1.0.0", "1.1.0", "1.2.0"], environment),
+    transitions.withdraw(promoted, observed),
+  ];
+  const graphs = records.map((record) => graph(synthesize(environment, record).web));
+  for (const each of graphs) expect(each).toEqual(graphs[0]);
+});
+
+test("steps follow one another: begin, installs, proxy after proxy, converge, share", () => {
+  const environment = environmentWith({ topology: "split", proxies: { count: 2 } });
+  const edges = graph(synthesize(environment, after(["1.0.0"])).web);
+  expect(edges["begin-proxy-1"]).toEqual([]);
+  expect(edges["install-green-web-2"]).toEqual([
+    "terraform_data.begin-proxy-1",
+    "terraform_data.begin-proxy-2",
+  ]);
+  expect(edges["switch-proxy-1"]).toEqual([
+    "terraform_data.install-blue-web-1",
+    "terraform_data.install-green-web-2",
+  ]);
+  expect(edges["switch-proxy-2"]).toEqual(["terraform_data.switch-proxy-1"]);
+  expect(edges["converge-blue-web-1"]).toEqual([
+    "terraform_data.switch-proxy-1",
+    "terraform_data.switch-proxy-2",
+  ]);
+  expect(edges["share-proxy-1"]).toEqual([
+    "terraform_data.converge-blue-web-1",
+    "terraform_data.converge-green-web-2",
+  ]);
+});
+
+test("a release renames the steps of the idle slot and of the proxies, and nothing else", () => {
+  const names = (record: ReleaseRecord) =>
+    Object.fromEntries(
+      Object.entries(synthesize(sideBySide, record).web.resources).map(([id, { triggers_replace }]) => [
+        id,
+        triggers_replace,
+      ]),
+    );
+  const before = names(after(["1.0.0", "1.1.0"]));
+  const now = names(after(["1.0.0", "1.1.0", "1.2.0"]));
+  const renamed = Object.keys(now).filter((id) => now[id] !== before[id] && !/^(converge|share)-/.test(id));
+  expect(renamed.sort()).toEqual([
+    "begin-proxy-1",
+    "install-blue-web-1",
+    "install-blue-web-2",
+    "switch-proxy-1",
+  ]);
+  expect(now["install-blue-web-1"]).toBe("install-blue-1.2.0-3");
+});
+
+test("only a converging record runs converge on the idle slot's servers, and share", () => {
+  const needed = (record: ReleaseRecord, environment = split) =>
+    Object.entries(synthesize(environment, record).web.resources)
+      .filter(([id, { count }]) => /^(converge|share)-/.test(id) && count !== 0)
+      .map(([id]) => id);
+  expect(needed(after(["1.0.0", "1.1.0"], split))).toEqual(["converge-blue-web-1", "share-proxy-1"]);
+  expect(needed(after(["1.0.0", "1.1.0"]), sideBySide)).toEqual([]);
+});
+
+test("every step is created before its predecessor's record goes", () => {
+  const { resources } = synthesize(sideBySide, after(["1.0.0"])).web;
+  for (const { lifecycle } of Object.values(resources))
+    expect(lifecycle).toEqual({ create_before_destroy: true });
+});
+
+test("web holds nothing but steps: it can't destroy infrastructure", () => {
+  const { resources, addresses } = synthesize(sideBySide, after(["1.0.0", "1.1.0"])).web;
+  expect(addresses.every((address) => address.startsWith("terraform_data."))).toBe(true);
+  for (const { provisioner } of Object.values(resources)) {
+    expect(provisioner.map((each) => each["local-exec"].when ?? "create")).toEqual(["create"]);
+  }
+});
+
+test("before the first release web is empty", () => {
+  expect(synthesize(sideBySide, emptyRecord("socialgoal")).web.addresses).toEqual([]);
+});
+
+test("neither the schedule nor the verification is what runs a step", () => {
+  const record = after(["1.0.0", "1.1.0"]);
+  const triggers = (environment = sideBySide) =>
+    Object.values(synthesize(environment, record).web.resources).map((resource) => resource.triggers_replace);
+  const changed = environmentWith({
+    schedule: { strategy: "canary", stepSeconds: 7 },
+    verification: { successes: 9 },
+  });
+  expect(triggers(changed)).toEqual(triggers());
+});
+
+test("the synthesized stacks name no folder of this machine", () => {
+  const { base, web } = synthesize(sideBySide, after(["1.0.0"]));
+  const relativeToRoot = (text: string) => text.replaceAll(/\.\.\/[^"]*/g, "");
+  for (const { text } of [base, web]) expect(relativeToRoot(text)).not.toContain(process.cwd());
+});
+
+test("destroying base stops what it started", () => {
+  const { resources } = synthesize(sideBySide, emptyRecord("socialgoal")).base;
+  const stopping = Object.entries(resources).filter(([, { provisioner }]) =>
+    provisioner.some((each) => each["local-exec"].when === "destroy"),
+  );
+  expect(stopping.map(([id]) => id).sort()).toEqual(["proxy-1_6F01E083", "web-1_18B4D3DD", "web-2_ACF93DD4"]);
+});
+
+test("a record of another application is refused", () => {
+  expect(() => synthesize(sideBySide, { ...emptyRecord("shop"), sequence: 1 })).toThrow(
+    'the record is of application "shop", the environment of "socialgoal"',
+  );
+});
