@@ -56,6 +56,6 @@ function isArtifactUrl(text: string): boolean {
 
 /** Somebody's text, safe and short enough for a one-line message. */
 export function quote(input: unknown): string {
-  const text = JSON.stringify(input) ?? String(input);
+  const text = (JSON.stringify(input) ?? String(input)).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
   return text.length > 60 ? `${text.slice(0, 57)}..."` : text;
 }

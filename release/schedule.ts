@@ -94,7 +94,7 @@ export function resolveSchedule(choice: ScheduleChoice): Schedule {
 }
 
 /** @throws InvalidInput one line that names the strategy, the field, and what it should be. */
-function complete(props: Pick<Schedule, "strategy"> & object): Schedule {
+function complete(props: Pick<Schedule, "strategy"> & Partial<Record<keyof Schedule, unknown>>): Schedule {
   const parsed = z.safeParse(Schedule, { ...DEFAULTS, ...props });
   if (!parsed.success)
     throw new InvalidInput(`a ${props.strategy} schedule: ${describeIssues(parsed.error)}`);

@@ -9,7 +9,7 @@ export function describeIssues(error: z.core.$ZodError): string {
 
 /** What a parser said, without the lines of the file that it quotes. */
 export function oneLine(error: Error): string {
-  return error.message.replace(/[^\x20-\x7e]+\s*/g, " ");
+  return error.message.replace(/[\p{C}\p{Zl}\p{Zp}]+\s*/gu, " ");
 }
 
 function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {

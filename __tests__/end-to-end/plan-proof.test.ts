@@ -138,9 +138,9 @@ describeEndToEnd("the plan of a release, side by side", () => {
         }
         expect(changes(await world.planByHand("web", newer))).toEqual({});
         // The proxies shall get the newer director: base replaces that file and nothing else.
-        expect(changes(await world.planByHand("base", newer))).toEqual({
-          [expect.stringContaining("director") as unknown as string]: "delete+create",
-        });
+        expect(Object.entries(changes(await world.planByHand("base", newer)))).toEqual([
+          [expect.stringMatching(/^terraform_data\.proxy-1_director_/), "delete+create"],
+        ]);
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -162,9 +162,8 @@ describeEndToEnd("the plan of a release, split", () => {
     const plays: readonly (Play & { readonly server: string })[] = [
       { release: "1.1.0", outcome: "promoted", server: "web-1" },
       { release: "1.1.1", from: "1.1.0", options: ["--converge"], outcome: "promoted", server: "web-2" },
-      { release: "1.4.0", outcome: "promoted", server: "web-1" },
+      { release: "1.4.0", options: ["--converge"], outcome: "promoted", server: "web-1" },
       { release: "1.4.1", from: "1.4.0", options: ["--converge"], outcome: "promoted", server: "web-2" },
-      { release: "1.4.2", from: "1.4.0", options: ["--converge"], outcome: "promoted", server: "web-1" },
     ];
     for (const play of plays) {
       await playAndProve(world, play, [play.server]);
@@ -177,7 +176,7 @@ describeEndToEnd("the plan of a release, split", () => {
 
   it("goes back by a release of what was there before, where both halves serve the new one", async () => {
     const { outcome, to } = await world.deploy("rollback");
-    expect({ outcome, to }).toEqual({ outcome: "rolledBack", to: `1.4.1-${world.record.sequence}` });
-    expect(await world.serving()).toEqual([`1.4.1-${world.record.sequence}`]);
+    expect({ outcome, to }).toEqual({ outcome: "rolledBack", to: `1.4.0-${world.record.sequence}` });
+    expect(await world.serving()).toEqual([`1.4.0-${world.record.sequence}`]);
   });
 });

@@ -220,6 +220,11 @@ export class World {
     return [...new Set(answers)].sort();
   }
 
+  /** Whether a step was started on a server. */
+  hasCommand(server: string, name: string): boolean {
+    return existsSync(this.path(`.bluegreen/local/servers/${server}/commands/${name}`));
+  }
+
   // --- Terraform ---
 
   /** The plan that the command saved, and applied. */
@@ -229,7 +234,7 @@ export class World {
 
   /** Synthesizes as cdktf-cli does, and plans with Terraform; applies nothing. */
   async planByHand(stack = "web", stacks = STACKS): Promise<SavedPlan> {
-    await this.synthesizeByHand(stacks);
+    await succeed(this.synth(stacks));
     const folder = this.path(`cdktf.out/stacks/${stack}`);
     await succeed(this.terraform(folder, "init", "-input=false"));
     await succeed(this.terraform(folder, "plan", "-input=false", "-out=by-hand.tfplan"));
@@ -238,15 +243,16 @@ export class World {
 
   /** What a pipeline without the command does: synth, then `terraform apply`. */
   async applyByHand(): Promise<Ran> {
-    await this.synthesizeByHand();
+    await succeed(this.synth());
     const folder = this.path("cdktf.out/stacks/web");
     await succeed(this.terraform(folder, "init", "-input=false"));
     return this.terraform(folder, "apply", "-input=false", "-auto-approve", "-no-color");
   }
 
-  private async synthesizeByHand(stacks = STACKS): Promise<void> {
+  /** Runs the project's app, as cdktf-cli does. */
+  synth(stacks = STACKS): Promise<Ran> {
     const env = { CDKTF_OUTDIR: this.path("cdktf.out") };
-    await succeed(this.start([stacks], { program: process.execPath, env }).ended);
+    return this.start([stacks], { program: process.execPath, env }).ended;
   }
 
   terraform(folder: string, ...args: string[]): Promise<Ran> {
@@ -327,6 +333,21 @@ export function changes({ resource_changes = [] }: SavedPlan): Record<string, st
       ]),
   );
 }
+
+/**
+ * What a person reads: the one line on stderr that says what is wrong. Progress may stand before it.
+ * @throws Error with all that was said where there is a stack trace, or a second complaint.
+ */
+export function oneLine({ exitCode, stdout, stderr }: Ran): string {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  const complaints = lines.filter((line) => !PROGRESS.test(line));
+  const [first, ...more] = complaints;
+  if (first !== undefined && more.length === 0) return first;
+  throw new Error(`exit code ${exitCode}, and not one line of complaint:\n${stdout}${stderr}`);
+}
+
+/** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
+const PROGRESS = /^(ok: |deploying base|base: |planning record|plan: |putting traffic|aborting: |destroying |\(--help)|\(record \d+\)$/;
 
 function follow(child: ChildProcess): Running {
   let stdout = "";

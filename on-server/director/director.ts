@@ -6,7 +6,7 @@
 import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
-import { sameTraffic } from "./drivers/driver";
+import { CLOSED, sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import { EXIT, StepFailure } from "./exit-code";
 import type { Interruption } from "./interruption";
@@ -150,27 +150,29 @@ export class Director {
     const { stable } = this.state;
     const traffic = await this.driver.observe();
     if (stable === null) {
+      if (!sameTraffic(traffic, CLOSED)) await this.setTraffic(CLOSED);
       this.save({ phase: "stable", candidate: null, weight: 0, deadline: null });
       return;
     }
     const expected = { ...traffic, live: stable.slot, share: 0, mode: "serve" as const, fallback: false };
     const carried = traffic.share > 0 || traffic.live !== stable.slot;
-    const { healthy, problem } = await this.answers(stable.slot, stable.releaseId);
-    if (!healthy && (carried || traffic.mode !== "serve")) {
+    const { healthy, others, problem } = await this.answers(stable.slot, stable.releaseId);
+    // A recreate that replaced stable on some servers only: "back" would be two releases at once.
+    const mixed = traffic.mode !== "serve" && others.length > 0;
+    if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {
       this.save({ phase: "frozen", finished: true });
       throw new StepFailure(
         EXIT.frozen,
         `${reason}; but ${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, so traffic stays as it is (${describeTraffic(traffic)}). Bring it up, then \`bluegreen abort\`; or release a version that works`,
       );
     }
-    this.save({ phase: "aborting" });
+    this.save({ phase: "aborting", failedDigests: this.failedAfter(reason, carried) });
     await this.setTraffic(expected);
     if (carried) await this.drain(otherSlot(stable.slot));
     this.save({
       phase: "stable",
       weight: 0,
       deadline: null,
-      failedDigests: this.failedAfter(reason, carried),
       candidate: null,
     });
   }

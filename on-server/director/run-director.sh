@@ -27,7 +27,7 @@ done
 # Killed without a chance to tidy up: put the traffic back on what is stable.
 if ((exit_code == 137 || exit_code == 134 || exit_code == 139)); then
   echo "director: $DIRECTOR_COMMAND was killed; putting the traffic back" >&2
-  run abort || true
-  exit 5
+  exit_code=5
+  run abort || exit_code=$? # frozen, or the proxy can't be reached: the traffic is not back
 fi
 exit "$exit_code"

@@ -20,6 +20,9 @@ import { BUCKET_COOKIE, route } from "./route";
 
 const RETRY_AFTER_SECONDS = "5";
 
+// The admin socket is for this user alone.
+process.umask(0o177);
+
 const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
 const endpoints = new Endpoints(settings);
 const agents = {
@@ -34,6 +37,12 @@ const counted = {
 let traffic = readTraffic();
 
 const proxy = createProxyServer({ xfwd: true });
+// The proxy library replaces headers that are set already; the bucket goes beside the application's cookies.
+proxy.on("proxyRes", (answer, _request, response) => {
+  const bucket = response.getHeader("set-cookie");
+  const cookies = answer.headers["set-cookie"];
+  if (bucket !== undefined && cookies !== undefined) cookies.push(...[bucket].flat().map(String));
+});
 proxy.on("error", (error, _request, response) => {
   if (response === undefined || !("setHeader" in response)) response?.destroy();
   else if (response.headersSent) response.destroy(error);

@@ -52,14 +52,18 @@ test("I6: after an abort stable has all requests, a second abort changes nothing
       const { record } = operator;
       const { stable } = world.state;
       const aborted = await world.run("abort", record);
-      if (aborted.exitCode === EXIT.frozen) return expect(world.stableAnswers).toBe(false);
+      if (aborted.exitCode === EXIT.frozen) return expect(world.stableIsEverywhere).toBe(false);
       expect(aborted.exitCode).toBe(EXIT.done);
       expect(world.state.stable).toEqual(stable);
       if (!world.state.shared) {
         expect(world.traffic).toMatchObject({ live: stable?.slot ?? null, share: 0, mode: "serve" });
       }
       const { traffic } = world;
-      expect(await world.run("abort", record)).toMatchObject({ outcome: "unchanged", trafficChanges: 0, saves: 0 });
+      expect(await world.run("abort", record)).toMatchObject({
+        outcome: "unchanged",
+        trafficChanges: 0,
+        saves: 0,
+      });
       await world.run("switch", record);
       expect(world.traffic).toEqual(traffic);
       return expect(world.state.stable).toEqual(stable);
@@ -112,7 +116,7 @@ test("I7: a proxy that somebody changed stops the next sequence before any effec
       expect(world.traffic).toBe(byHand);
       expect(world.state).toBe(before);
       await putRight(operator);
-      if (world.state.stable !== null && !world.stableAnswers) return;
+      if (world.state.stable !== null && !world.stableIsEverywhere) return;
       expect(await operator.release("9.1.0")).toMatchObject({ result: { exitCode: EXIT.done } });
     }),
     RUNS,

@@ -1,6 +1,6 @@
 /** Somebody with the `bluegreen` command in a simulated world: makes records by transitions and applies them. */
 import { EXIT } from "../../../on-server/director/exit-code";
-import { emptyRecord, scheduleOf, target } from "../../../release/record";
+import { emptyRecord, target } from "../../../release/record";
 import type { Goal, ReleaseRecord } from "../../../release/record";
 import { Refusal } from "../../../release/refusal";
 import { releaseId } from "../../../release/release";
@@ -93,7 +93,8 @@ export class Operator {
   reaches({ goal, active, converge, slots }: ReleaseRecord): boolean {
     const { traffic, state } = this.world;
     const wanted = slots[active] && releaseId(slots[active]);
-    if (traffic.mode !== "serve") return false;
+    // Frozen is what the director says of a candidate that misbehaves where it is.
+    if (traffic.mode !== "serve" || state.phase === "frozen") return false;
     if (wanted === null) return state.stable === null && traffic.live === null;
     if (goal === "live") {
       const shared = converge === true ? traffic.share === 50 : traffic.share === 0 || state.shared;
@@ -105,9 +106,5 @@ export class Operator {
 
   private converges(record: ReleaseRecord): boolean {
     return record.converge === true && record.goal === "live" && target(record) !== null;
-  }
-
-  get schedule() {
-    return scheduleOf(this.record, this.world.environment);
   }
 }

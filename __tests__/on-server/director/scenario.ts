@@ -29,7 +29,7 @@ export interface Scenario {
 }
 
 const seconds = fc.constantFrom(0, 0.3, 1);
-const steps = fc.constantFrom([100], [10, 100], [5, 25, 50, 100], [99, 100]);
+const steps = fc.constantFrom<number[]>([100], [10, 100], [5, 25, 50, 100], [99, 100]);
 const goal = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Goal>("live") },
   fc.constant<Goal>("staged"),
@@ -87,22 +87,26 @@ function happenings(action: fc.Arbitrary<Action>): fc.Arbitrary<Happening[]> {
   });
   const happening = fc.record({
     action,
-    crash: fc.option(crash, { freq: 3 }),
-    abortAfterMs: fc.option(fc.integer({ min: 0, max: 3_000 }), { freq: 3 }),
+    crash: sometimes(crash),
+    abortAfterMs: sometimes(fc.integer({ min: 0, max: 3_000 })),
     installFails: fc.oneof({ weight: 8, arbitrary: fc.constant(false) }, fc.constant(true)),
   });
   return fc.array(happening, { minLength: 1, maxLength: 9 });
 }
 
+function sometimes<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, arbitrary);
+}
+
 /** Releases, crashes, aborts, failures of candidates. */
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
-  schedule: fc.oneof({ weight: 3, arbitrary: shift }, recreate),
+  schedule: fc.oneof<fc.Arbitrary<ScheduleChoice>[]>(shift, shift, shift, recreate),
   happenings: happenings(plainAction),
 });
 
 /** ... and live releases that fail, and proxies that somebody changes by hand. */
 export const rudeScenario: fc.Arbitrary<Scenario> = fc.record({
-  schedule: fc.oneof({ weight: 3, arbitrary: shift }, recreate),
+  schedule: fc.oneof<fc.Arbitrary<ScheduleChoice>[]>(shift, shift, shift, recreate),
   happenings: happenings(rudeAction),
 });
 

@@ -114,6 +114,8 @@ export class SimulatedWorld {
   /** An operator asks for an end this many milliseconds after the next step began. */
   abortAfterMs: number | null = null;
   crash: CrashPoint | null = null;
+  /** The director is killed right after the first effect that makes this true. */
+  crashOnce: (() => boolean) | null = null;
   /** The proxy refuses what it is told; what it does now can still be asked. */
   proxyRefuses = false;
 
@@ -146,6 +148,14 @@ export class SimulatedWorld {
   get stableAnswers(): boolean {
     const { stable } = this.state;
     return stable !== null && this.answers(stable.slot, stable.releaseId);
+  }
+
+  /** A recreate that failed on one server of several leaves two releases in the slot. */
+  get stableIsEverywhere(): boolean {
+    const { stable } = this.state;
+    const isStable = (instance: Instance | null) =>
+      isHealthy(instance) && instance.releaseId === stable?.releaseId;
+    return stable !== null && this.instances[stable.slot].every(isStable);
   }
 
   answers(slot: Slot, release: string): boolean {
@@ -307,7 +317,10 @@ export class SimulatedWorld {
     const { crash } = this;
     const crashes = crash !== null && this.effects === crash.effect;
     if (!crashes || crash.when === "after") perform();
-    if (crashes) this.dead = true;
+    if (crashes || this.crashOnce?.() === true) {
+      this.dead = true;
+      this.crashOnce = null;
+    }
     this.requireAlive();
   }
 
@@ -323,7 +336,8 @@ export class SimulatedWorld {
   private saved(state: State): void {
     const before = this.state.stable;
     const after = state.stable;
-    if (before !== null && JSON.stringify(before) !== JSON.stringify(after)) this.stableChanges(before, after);
+    if (before !== null && JSON.stringify(before) !== JSON.stringify(after))
+      this.stableChanges(before, after);
     this.saves += 1;
     this.state = state;
   }
@@ -331,7 +345,8 @@ export class SimulatedWorld {
   private stableChanges(before: NonNullable<State["stable"]>, after: State["stable"]): void {
     if (after === null) return this.note("I4", `${before.releaseId} was stable, and nothing is`);
     if (after.slot === before.slot) {
-      if (this.traffic.mode === "serve") this.note("I4", `${after.releaseId} took the place of a release that serves`);
+      if (this.traffic.mode === "serve")
+        this.note("I4", `${after.releaseId} took the place of a release that serves`);
       return;
     }
     const bakedMs = this.fullSince?.slot === after.slot ? this.now - this.fullSince.at : -1;
@@ -350,7 +365,8 @@ export class SimulatedWorld {
     for (const slot of SLOTS) if (weightOf(traffic, slot) > weightOf(before, slot)) this.gains(slot, before);
     const reaches = (slot: Slot) =>
       (weightOf(traffic, slot) > 0 || traffic.fallback) && this.instances[slot].some(isHealthy);
-    if (this.stableAnswers && !SLOTS.some(reaches)) this.note("I1", `${JSON.stringify(traffic)} reaches nobody`);
+    if (this.stableAnswers && !SLOTS.some(reaches))
+      this.note("I1", `${JSON.stringify(traffic)} reaches nobody`);
     const full = SLOTS.find((slot) => weightOf(traffic, slot) === 100);
     if (full === undefined) this.fullSince = null;
     else if (this.fullSince?.slot !== full) this.fullSince = { slot: full, at: this.now };
@@ -384,7 +400,8 @@ export class SimulatedWorld {
       for (const instance of instances) {
         if (instance === null) continue;
         instance.servedMs += milliseconds;
-        if (instance.behaviour === "diesUnderTraffic" && instance.servedMs > DIES_AFTER_MS) instance.up = false;
+        if (instance.behaviour === "diesUnderTraffic" && instance.servedMs > DIES_AFTER_MS)
+          instance.up = false;
       }
     }
   }

@@ -13,7 +13,8 @@ export async function abort(director: Director): Promise<StepEnd> {
   }
   const traffic = await director.driver.observe();
   const settled = state.finished && state.phase === "stable" && spec.sequence <= state.sequence;
-  const asStable = state.stable === null || (traffic.live === state.stable.slot && traffic.mode === "serve");
+  const asStable =
+    director.isOwn(traffic) && traffic.live === (state.stable?.slot ?? null) && traffic.mode === "serve";
   if (settled && asStable && (traffic.share === 0 || state.shared)) {
     return {
       outcome: "unchanged",

@@ -30,7 +30,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   const observed = await director.driver.observe();
   const found = findCase(director, observed);
   refuseFailedArtifact(director, found);
-  await refuseOtherRelease(director);
+  await refuseOtherRelease(director, observed);
 
   const wanted = wantedTraffic(director, found, observed);
   const losesShare = observed.share > 0 && wanted.share === 0 && state.stable !== null;
@@ -42,7 +42,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     observed: { ...observed },
     wanted: { ...wanted },
   });
-  const sameCandidate = state.candidate?.releaseId === spec.slots[spec.target]?.releaseId;
+  const sameCandidate = state.candidate !== null && same(spec.slots[spec.target], state.candidate);
   director.save({
     sequence: spec.sequence,
     recordDigest: spec.recordDigest,
@@ -56,7 +56,10 @@ export async function begin(director: Director): Promise<StepEnd> {
   clearAbortRequest();
 
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
-  if (losesShare) await director.drain(otherSlot(wanted.live!));
+  // Where a director before this one took the slot out of rotation, its last requests may run still.
+  const idle = wanted.live === null ? null : otherSlot(wanted.live);
+  if (idle !== null && wanted.share === 0 && (losesShare || spec.touched.includes(idle)))
+    await director.drain(idle);
   if (wanted.mode !== "serve") await director.drain(spec.target);
   return { outcome: "begun", reason: `${found}, ${describeTraffic(wanted)}` };
 }
@@ -94,9 +97,15 @@ function findCase(director: Director, observed: Traffic): Case {
   );
 }
 
-/** An artifact that was aborted or taken back is not tried again by accident. */
+/** An artifact that was aborted or taken back is not tried again by accident; nor is one exchanged under its name. */
 function refuseFailedArtifact({ spec, state }: Director, found: Case): void {
   const candidate = spec.slots[spec.target];
+  const known = state.candidate;
+  if (known !== null && known.releaseId === candidate?.releaseId && known.sha256 !== candidate.sha256) {
+    throw refused(
+      `${known.releaseId} was verified with sha256 ${known.sha256}, record ${spec.sequence} gives it ${candidate.sha256}: another artifact takes a new run`,
+    );
+  }
   const failed = state.failedDigests.find(({ sha256 }) => sha256 === candidate?.sha256);
   if (failed !== undefined && found !== "targetIsLive" && !spec.retry) {
     throw refused(
@@ -106,9 +115,10 @@ function refuseFailedArtifact({ spec, state }: Director, found: Case): void {
 }
 
 /** Something else than the director's stable release answers on the live slot: somebody changed it by hand. */
-async function refuseOtherRelease(director: Director): Promise<void> {
+async function refuseOtherRelease(director: Director, observed: Traffic): Promise<void> {
   const { stable } = director.state;
-  if (stable === null) return;
+  // A recreate that was not finished: what answers is its doing, and the way on must stay open.
+  if (stable === null || observed.mode !== "serve") return;
   const { healthy, others, problem } = await director.answers(stable.slot, stable.releaseId);
   if (others.length > 0) {
     throw refused(
@@ -135,15 +145,17 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   if (found === "recreate") return { ...serving, mode: spec.schedule.whileDown };
   const promotesHeld =
     found === "otherIsLive" &&
+    spec.goal !== "staged" &&
     !spec.touched.includes(idle) &&
-    state.candidate?.releaseId === spec.slots[idle]?.releaseId;
+    state.candidate !== null &&
+    same(spec.slots[idle], state.candidate);
   const staysShared =
     found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
   return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
 }
 
-function same(recorded: RecordedRelease | null, stable: PlacedRelease): boolean {
-  return recorded !== null && recorded.releaseId === stable.releaseId && recorded.sha256 === stable.sha256;
+function same(recorded: RecordedRelease | null, known: PlacedRelease): boolean {
+  return recorded !== null && recorded.releaseId === known.releaseId && recorded.sha256 === known.sha256;
 }
 
 function refused(message: string): StepFailure {

@@ -24,9 +24,20 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
   const { stable } = director.state;
   if (stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot)
     return alreadyLive(director, candidate);
+  refuseFinished(director);
   if (stable === null) return firstDeployment(director, candidate);
   if (stable.slot === candidate.slot) return recreated(director, candidate);
   return shift(director, candidate);
+}
+
+/** A sequence that failed does not get a second try by running its step again. */
+function refuseFinished({ spec, state }: Director): void {
+  const { finished, phase, result } = state;
+  if (!finished || (phase !== "stable" && phase !== "frozen")) return;
+  throw new StepFailure(
+    EXIT.refused,
+    `record ${spec.sequence} is finished (${result?.outcome ?? phase}): \`bluegreen retry\` tries it again as ${spec.sequence + 1}`,
+  );
 }
 
 async function alreadyLive(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
@@ -102,13 +113,15 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}` };
 }
 
-/** The shares still to be given, the one that a crash interrupted included; 100 is followed by the bake. */
+/** The shares still to be given, the one that a crash interrupted included; 100 is always followed by the bake. */
 function remainingShares({ spec, state }: Director, current: number): number[] {
-  const { goal, schedule } = spec;
+  const { goal, schedule, proxy } = spec;
   const until = goal === "live" ? 100 : Number(goal);
-  const shares = [...schedule.steps.filter((share) => share < until), until];
+  if (current > until) return [until];
+  const steps = proxy.index === 0 ? schedule.steps : [];
+  const shares = [...steps.filter((share) => share < until), until];
   const interrupted = state.deadline !== null && state.weight === current;
-  return shares.filter((share) => share > current || (interrupted && share === current));
+  return shares.filter((share) => share > current || (share === current && (interrupted || share === 100)));
 }
 
 async function giveShare(
@@ -148,7 +161,9 @@ async function misbehaved(director: Director, reason: string): Promise<never> {
 /** Stable changes here and nowhere else. Written before the proxy is told: both say the same to users by now. */
 async function commit(director: Director, candidate: PlacedRelease): Promise<void> {
   const { converge } = director.spec;
-  director.save({ stable: candidate, weight: 0, deadline: null, shared: false });
+  // What failed once and was tried again has proved itself: a rollback to it is not refused.
+  const failedDigests = director.state.failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
+  director.save({ stable: candidate, weight: 0, deadline: null, shared: false, failedDigests });
   await director.setTraffic({
     live: candidate.slot,
     share: 0,

@@ -1,0 +1,78 @@
+/** HAProxy, driven without ever reloading it. */
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
+import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
+import type { DirectorSpec } from "../../../release/director-spec";
+import { promisesOfAProxy, proxySpec, ProxyUnderTest, until } from "./proxy-promises";
+import type { ProxyKind } from "./proxy-promises";
+
+const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
+const env = { ...process.env, PATH };
+const installed = spawnSync("haproxy", ["-v"], { env }).status === 0;
+if (!installed) console.warn("haproxy is not installed: NOTHING of its driver is tested here");
+
+const haproxy: ProxyKind = {
+  name: "haproxy",
+  configurator: (spec) => new HaproxyConfigurator(spec),
+  driver: () => new HaproxyDriver(),
+  start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
+};
+
+/** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
+function complaints(spec: DirectorSpec): string {
+  const folder = mkdtempSync(join(tmpdir(), "haproxy-"));
+  for (const [name, content] of Object.entries(new HaproxyConfigurator(spec).files())) {
+    writeFileSync(join(folder, name), content);
+  }
+  const { status, stderr } = spawnSync("haproxy", ["-c", "-f", "haproxy.cfg"], { cwd: folder, env });
+  rmSync(folder, { recursive: true });
+  return status === 0 ? "" : String(stderr);
+}
+
+const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
+
+(installed ? describe : describe.skip)("haproxy", () => {
+  promisesOfAProxy(haproxy);
+
+  test.each([
+    ["split", 2],
+    ["split", 20],
+    ["sideBySide", 1],
+    ["sideBySide", 20],
+  ] as const)("accepts the configuration of topology %s with %i servers", (topology, servers) => {
+    expect(complaints(proxySpec({ driver: "haproxy", topology, servers }))).toBe("");
+  });
+
+  test.each([
+    { path: HOSTILE_PATH },
+    { path: "/*" },
+    { path: "/(&;!)" },
+    { path: "/%", host: "xn--bcher-kva.example:65535", status: 599 },
+    { path: `/${"a".repeat(500)}`, host: `${"a".repeat(240)}.com`, status: 302 },
+  ])("accepts whatever an environment file may say about health: %j", (verification) => {
+    const spec = proxySpec({ driver: "haproxy", topology: "sideBySide", servers: 2, verification });
+    expect(complaints(spec)).toBe("");
+  });
+});
+
+(installed ? describe : describe.skip)("haproxy's health checks", () => {
+  let proxy: ProxyUnderTest;
+  beforeAll(async () => {
+    proxy = await ProxyUnderTest.create(haproxy, { path: HOSTILE_PATH, host: "shop.example:8443" });
+  });
+  afterAll(() => proxy?.close());
+
+  test("ask for exactly the path and the host of the environment", async () => {
+    const { seen } = proxy.green;
+    await until("a check came", () => seen.length > 0);
+    expect(seen[0]).toEqual({ method: "GET", url: HOSTILE_PATH, host: "shop.example:8443" });
+  });
+
+  test("a driver says where it looked when there is no proxy", async () => {
+    await proxy.stop();
+    await expect(proxy.driver.observe()).rejects.toThrow("haproxy can't be reached on admin.sock");
+  });
+});

@@ -1,0 +1,248 @@
+/**
+ * A model of everything behind the record, small enough to read: the director's memory and gate (begin's four
+ * cases), the proxy's traffic, Terraform's memory of the install steps, and the servers, which run a step's name
+ * once. It applies records as the web stack would, with an outcome that the test chooses.
+ */
+import { stepName } from "../../release/naming";
+import {
+  emptyRecord,
+  expectedRelease,
+  idOrNull,
+  scheduleOf,
+  target,
+  touchedSlots,
+} from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { releaseId } from "../../release/release";
+import type { Release, ReleaseId } from "../../release/release";
+import type { Schedule } from "../../release/schedule";
+import { otherSlot, SLOTS } from "../../release/slot";
+import type { PerSlot, Slot } from "../../release/slot";
+import type { Observed } from "../../release/transitions";
+
+export const OUTCOMES = [
+  "success",
+  "rejected",
+  "takenBack",
+  "frozen",
+  "installFailed",
+  "abortedBeforeInstall",
+  "abortedAfterInstall",
+  "secondHalfFailed",
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** A promise that does not hold. */
+class Broken extends Error {}
+
+export function promise(claim: string, holds: boolean): void {
+  if (!holds) throw new Broken(claim);
+}
+
+type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
+type Placed = { readonly slot: Slot; readonly releaseId: ReleaseId; readonly sha256: string };
+type StepMemory = { name: string; failed: boolean };
+
+export class World {
+  record: ReleaseRecord = emptyRecord("socialgoal");
+  stable: Placed | null = null;
+  /** Per cent of the requests that the slot gets which is not stable's. */
+  share = 0;
+  /** The candidate that the share belongs to. */
+  candidate: ReleaseId | null = null;
+  /** After a convergence both slots serve stable. */
+  shared = false;
+  /** What each slot's endpoints answer. */
+  readonly running: Record<Slot, ReleaseId | null> = { blue: null, green: null };
+  readonly wasStable = new Set<ReleaseId>();
+  private readonly failedArtifacts = new Set<string>();
+  private readonly installed = new Map<ReleaseId, string>();
+  private readonly steps: Record<Slot, StepMemory | null> = { blue: null, green: null };
+  private readonly usedNames = new Set<string>();
+  /** `promote` can't know that an install failed: the servers refuse its step, and `retry` goes on. */
+  mayMeetFailedInstall = false;
+
+  constructor(private readonly environment: { readonly schedule: Schedule }) {}
+
+  get observed(): Observed {
+    const { stable, share } = this;
+    if (stable === null) return { live: null, releaseId: null, serving: [] };
+    const serving = SLOTS.filter((slot) => (slot === stable.slot ? share < 100 : share > 0));
+    return { live: stable.slot, releaseId: stable.releaseId, serving };
+  }
+
+  /** `bluegreen abort` asks the director first: traffic is back on stable before the record changes. */
+  abort(): void {
+    const candidate = target(this.record);
+    if (this.stable === null || this.shared || candidate === null || this.share === 0) return;
+    this.failedArtifacts.add(candidate.artifact.sha256);
+    this.share = 0;
+    this.candidate = null;
+  }
+
+  /** @returns what it came to; "refused" where begin does not take an artifact that failed before. */
+  apply(record: ReleaseRecord, outcome: Outcome): Outcome | "refused" {
+    this.record = record;
+    const schedule = scheduleOf(record, this.environment);
+    const found = this.begin(record, schedule);
+    this.use(stepName.begin(record));
+    const candidate = target(record);
+    if (this.isFailedArtifact(candidate) && found !== "targetIsLive" && record.retry !== true)
+      return "refused";
+    if (found === "targetIsLive" && outcome === "frozen") outcome = "success";
+    this.takeTouchedOutOfRotation(record, found);
+    if (outcome === "abortedBeforeInstall") return outcome;
+
+    if (!this.install(record, found, outcome === "installFailed")) return "installFailed";
+    if (outcome === "installFailed") outcome = "rejected"; // there was nothing to install
+    if (outcome === "abortedAfterInstall") return outcome;
+    return this.switch(record, schedule, found, outcome);
+  }
+
+  private begin(record: ReleaseRecord, schedule: Schedule): Case {
+    const { stable } = this;
+    if (stable === null) {
+      promise("a first release is held at no share", typeof record.goal !== "number");
+      return "neverLive";
+    }
+    if (stable.slot !== record.active) {
+      if (same(record.slots[stable.slot], stable)) return "otherIsLive";
+    } else {
+      if (same(target(record), stable)) return "targetIsLive";
+      if (schedule.strategy === "recreate" && same(record.previous, stable)) return "recreate";
+    }
+    throw new Broken(
+      `begin refuses: ${stable.releaseId} is live in ${stable.slot}, the record is ${JSON.stringify(record)}`,
+    );
+  }
+
+  private isFailedArtifact(candidate: Release | null): boolean {
+    return candidate !== null && this.failedArtifacts.has(candidate.artifact.sha256);
+  }
+
+  private takeTouchedOutOfRotation(record: ReleaseRecord, found: Case): void {
+    if (this.stable === null) return;
+    const idle = otherSlot(this.stable.slot);
+    const isTouched = touchedSlots(record).includes(idle);
+    const isSame = this.candidate === idOrNull(record.slots[idle]);
+    if (found === "otherIsLive" && isSame && !isTouched && record.goal !== "staged") return;
+    if (found === "targetIsLive" && this.shared && record.converge !== true && !isTouched) return;
+    this.share = 0;
+    this.shared = false;
+    this.candidate = null;
+  }
+
+  /** @returns false where a step failed. */
+  private install(record: ReleaseRecord, found: Case, fails: boolean): boolean {
+    const wanted = SLOTS.map((slot) => [slot, stepName.install(record, slot)] as const);
+    const due = wanted.filter(([slot, name]) => this.steps[slot]?.name !== name || this.steps[slot].failed);
+    for (const [slot, name] of due) {
+      const inPlace = found === "recreate" && slot === record.active;
+      promise(`only an idle slot takes a release, not ${name}`, slot !== this.stable?.slot || inPlace);
+      promise(`nothing is installed under users: ${name}`, inPlace || !this.observed.serving.includes(slot));
+      if (this.usedNames.has(name) && this.mayMeetFailedInstall) return false;
+      this.use(name);
+      this.steps[slot] = { name, failed: fails };
+      if (fails) {
+        this.running[slot] = inPlace ? this.stable!.releaseId : null;
+        continue;
+      }
+      const release = record.slots[slot];
+      this.running[slot] = idOrNull(release);
+      if (release !== null) this.rememberInstall(release);
+    }
+    return !fails || due.length === 0;
+  }
+
+  private switch(record: ReleaseRecord, schedule: Schedule, found: Case, outcome: Outcome): Outcome {
+    const candidate = target(record);
+    if (candidate === null || found === "targetIsLive") {
+      return this.converge(record, outcome);
+    }
+    if (outcome === "rejected" && this.share === 0) {
+      this.candidate = null;
+      return outcome;
+    }
+    if (found === "otherIsLive") this.candidate = releaseId(candidate);
+    if (record.goal === "staged") return "success";
+    if (outcome !== "success" && outcome !== "secondHalfFailed") {
+      if (found !== "otherIsLive") return outcome;
+      const freezes = outcome === "frozen" || schedule.onFailure === "freeze";
+      this.share = freezes ? (typeof record.goal === "number" ? record.goal : 100) : 0;
+      if (!freezes) {
+        this.failedArtifacts.add(candidate.artifact.sha256);
+        this.candidate = null;
+      }
+      return outcome;
+    }
+    if (typeof record.goal === "number") {
+      this.share = record.goal;
+      return "success";
+    }
+    this.stable = {
+      slot: record.active,
+      releaseId: releaseId(candidate),
+      sha256: candidate.artifact.sha256,
+    };
+    this.share = 0;
+    this.shared = false;
+    this.candidate = null;
+    this.wasStable.add(this.stable.releaseId);
+    return this.converge(record, outcome);
+  }
+
+  private converge(record: ReleaseRecord, outcome: Outcome): Outcome {
+    const { stable } = this;
+    if (stable === null) return "success";
+    if (record.converge === true && record.goal === "live") {
+      const second = otherSlot(stable.slot);
+      this.use(stepName.converge(record, second));
+      if (outcome !== "success") {
+        this.running[second] = null;
+        return outcome;
+      }
+      this.use(stepName.share(record));
+      this.running[second] = stable.releaseId;
+      this.share = 50;
+      this.shared = true;
+    }
+    for (const slot of SLOTS) {
+      const expected = idOrNull(expectedRelease(record, slot));
+      promise(
+        `${slot} serves ${expected} once the record is applied, not ${this.running[slot]}`,
+        this.running[slot] === expected,
+      );
+    }
+    return "success";
+  }
+
+  private rememberInstall(release: Release): void {
+    const id = releaseId(release);
+    const content = JSON.stringify(release);
+    promise(`${id} names one install`, (this.installed.get(id) ?? content) === content);
+    this.installed.set(id, content);
+  }
+
+  private use(name: string): void {
+    promise(`the step ${name} has a name that was never used`, !this.usedNames.has(name));
+    this.usedNames.add(name);
+  }
+}
+
+function same(recorded: Release | null, stable: Placed): boolean {
+  return (
+    recorded !== null &&
+    releaseId(recorded) === stable.releaseId &&
+    recorded.artifact.sha256 === stable.sha256
+  );
+}
+
+export function recordedIds(
+  record: ReleaseRecord,
+): PerSlot<ReleaseId | null> & { previous: ReleaseId | null } {
+  return {
+    blue: idOrNull(record.slots.blue),
+    green: idOrNull(record.slots.green),
+    previous: idOrNull(record.previous),
+  };
+}

@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { buildSync } from "esbuild";
+import { lockHolder, tryLock } from "../../system/process-lock";
+
+const folder = mkdtempSync(join(tmpdir(), "lock-"));
+const program = join(folder, "holder.js");
+const children: ChildProcess[] = [];
+
+beforeAll(() => {
+  buildSync({
+    stdin: {
+      contents: `
+        import { tryLock } from "./system/process-lock";
+        const [file, how] = process.argv.slice(2);
+        tryLock(file, "a holder").then((lock) => {
+          console.log(lock === null ? "taken" : "held");
+          if (how === "stay") setInterval(() => undefined, 1_000);
+        });`,
+      resolveDir: resolve(__dirname, "../.."),
+    },
+    bundle: true,
+    platform: "node",
+    outfile: program,
+  });
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function start(file: string, how: "stay" | "end"): ChildProcess {
+  const child = spawn(process.execPath, [program, file, how], { stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  return child;
+}
+
+async function held(child: ChildProcess): Promise<string> {
+  const [said] = (await once(child.stdout!, "data")) as [Buffer];
+  return String(said).trim();
+}
+
+/** The kernel frees a lock a moment after its process is gone. */
+async function eventuallyLocked(file: string): Promise<void> {
+  for (;;) {
+    const lock = await tryLock(file, "the next one");
+    if (lock !== null) return lock.release();
+  }
+}
+
+test("only one process at a time has a lock, and the holder's words are there to read", async () => {
+  const file = join(folder, "one");
+  expect(lockHolder(file)).toBe("unknown");
+  const lock = await tryLock(file, "switch 17, process 4711");
+  expect(await tryLock(file, "another")).toBeNull();
+  expect(lockHolder(file)).toBe("switch 17, process 4711");
+  expect(await held(start(file, "stay"))).toBe("taken");
+  lock!.release();
+  await eventuallyLocked(file);
+});
+
+test("a lock ends with its process, however that ends", async () => {
+  const file = join(folder, "killed");
+  const child = start(file, "stay");
+  expect(await held(child)).toBe("held");
+  expect(await tryLock(file, "too early")).toBeNull();
+  child.kill("SIGKILL");
+  await eventuallyLocked(file);
+});
+
+test("a process that is done ends although it holds a lock", async () => {
+  const file = join(folder, "done");
+  const child = start(file, "end");
+  const [code] = (await once(child, "exit")) as [number];
+  expect(code).toBe(0);
+  await eventuallyLocked(file);
+});
+
+test("a file that can't be locked is an error, not a free lock", async () => {
+  await expect(tryLock(join(folder, "missing", "lock"), "me")).rejects.toThrow("can't be locked");
+});
+
+test("two files are two locks", async () => {
+  const [one, two] = [await tryLock(join(folder, "a"), "me"), await tryLock(join(folder, "b"), "me")];
+  expect(one).not.toBeNull();
+  expect(two).not.toBeNull();
+  one!.release();
+  two!.release();
+});
