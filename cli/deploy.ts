@@ -44,6 +44,8 @@ export type Transition = (
   statuses: readonly ProxyStatus[],
 ) => ReleaseRecord;
 
+const NOTHING_LIVE: Observed = { live: null, releaseId: null, serving: [] };
+
 /** What the directors say after a sequence without a shift; an install that failed says nothing there. */
 const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   0: "unchanged",
@@ -61,10 +63,12 @@ export async function deploy(project: Project, tools: Tools, transition: Transit
   const lock = await lockProject(project);
   try {
     const record = readRecord(project);
-    if (!baseIsDeployed(project)) await deployBase(project, tools, record);
-    const statuses = await proxyStatuses(project, record);
-    const observed = agreed(statuses);
+    const hasBase = baseIsDeployed(project);
+    const statuses = hasBase ? await proxyStatuses(project, record) : [];
+    const observed = hasBase ? agreed(statuses) : NOTHING_LIVE;
     const next = transition(record, observed, statuses);
+    refuseStaleRecord(next, statuses);
+    if (!hasBase) await deployBase(project, tools, record);
 
     progress.now(`planning record ${next.sequence}`);
     const web = new Stack(await synthesize(project, next), "web", terraform);
@@ -206,6 +210,18 @@ export function requireAgreement(observed: Observed | null, statuses: readonly P
     "proxies-disagree",
     `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
   );
+}
+
+/** A stale checkout: what it would write was written before, by somebody else. */
+function refuseStaleRecord(next: ReleaseRecord, statuses: readonly ProxyStatus[]): void {
+  for (const { proxy, state } of statuses) {
+    if (state.sequence >= next.sequence) {
+      throw new OperatorError(
+        `the record here is at ${next.sequence - 1}, but ${proxy} knows record ${state.sequence}: pull, then try again; nothing was changed`,
+        3,
+      );
+    }
+  }
 }
 
 function shortAddress(address: string): string {

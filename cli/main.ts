@@ -6,7 +6,7 @@
  * traffic back on stable; 6 frozen, a person decides.
  */
 import { Command, CommanderError } from "commander";
-import pc from "picocolors";
+import { err, out } from "./colours";
 import { InvalidInput, Refusal } from "../release/refusal";
 import { candidateFrom } from "./artifact";
 import * as commands from "./commands";
@@ -162,7 +162,7 @@ async function findTools(progress: Progress): Promise<Tools> {
 }
 
 function report({ sequence, outcome, exitCode, reason, from, to, seconds }: Deployment): void {
-  const mark = exitCode === 0 ? pc.green("✔") : pc.red("✖");
+  const mark = exitCode === 0 ? out.green("✔") : out.red("✖");
   console.log(`${mark} record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`);
   console.log(`  stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`);
 }
@@ -177,7 +177,7 @@ async function main(): Promise<void> {
 
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const say = (text: string): void => console.error(pc.red(text));
+  const say = (text: string): void => console.error(err.red(text));
   if (error instanceof OperatorError) {
     say(error.message);
     return error.exitCode;

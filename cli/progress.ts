@@ -1,7 +1,7 @@
 /** Tells a person what happens now: one line that changes on a terminal, one line a change elsewhere. On stderr. */
 import { createSpinner } from "nanospinner";
 import type { Spinner } from "nanospinner";
-import pc from "picocolors";
+import { err } from "./colours";
 
 export interface Progress {
   /** What is done now; replaces what was done before. */
@@ -47,11 +47,11 @@ class TerminalProgress implements Progress {
   }
 
   done(text: string): void {
-    this.end(`${pc.green("✔")} ${text}`);
+    this.end(`${err.green("✔")} ${text}`);
   }
 
   failed(text: string): void {
-    this.end(`${pc.red("✖")} ${text}`);
+    this.end(`${err.red("✖")} ${text}`);
   }
 
   note(text: string): void {

@@ -43,8 +43,11 @@ export interface StepResult {
   readonly reason: string;
 }
 
+/** Whether every proxy was started; one whose port was taken was not. */
 export function baseIsDeployed(project: Project): boolean {
-  return proxyPlaces(project.environment).every(({ name }) => existsSync(directorOf(project, name)));
+  return proxyPlaces(project.environment).every(({ name }) =>
+    existsSync(join(proxyFolder(project, name), "admin.sock")),
+  );
 }
 
 export async function proxyStatuses(project: Project, record: ReleaseRecord): Promise<ProxyStatus[]> {
@@ -91,15 +94,22 @@ async function direct(project: Project, record: ReleaseRecord, index: number, co
     );
   }
   const spec = encodeSpec(directorSpec(project.environment, record, index));
-  const folder = join(project.folder, serverFolder(project.environment, name));
-  return execa(process.execPath, [director, command, "--spec", spec, "--folder", folder], {
-    reject: false,
-    // Ctrl-C is for this command to understand, not for a director that puts traffic back.
-    detached: true,
-    stdin: "ignore",
-  });
+  return execa(
+    process.execPath,
+    [director, command, "--spec", spec, "--folder", proxyFolder(project, name)],
+    {
+      reject: false,
+      // Ctrl-C is for this command to understand, not for a director that puts traffic back.
+      detached: true,
+      stdin: "ignore",
+    },
+  );
 }
 
 function directorOf(project: Project, proxy: string): string {
-  return join(project.folder, serverFolder(project.environment, proxy), "director.js");
+  return join(proxyFolder(project, proxy), "director.js");
+}
+
+function proxyFolder(project: Project, proxy: string): string {
+  return join(project.folder, serverFolder(project.environment, proxy));
 }

@@ -1,5 +1,5 @@
 /** What `bluegreen status` shows: what users get, slot by slot. */
-import pc from "picocolors";
+import { out } from "./colours";
 import { target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { releaseId } from "../release/release";
@@ -16,7 +16,7 @@ export function formatStatus(record: ReleaseRecord, statuses: readonly ProxyStat
   for (const status of statuses) {
     const { state } = status;
     const result = state.result === null ? "" : `; last: ${state.result.reason}`;
-    lines.push("", `${pc.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${result}`);
+    lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${result}`);
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }
   return lines.join("\n");
@@ -26,9 +26,9 @@ function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): str
   const share = traffic.live === null ? 0 : traffic.live === slot ? 100 - traffic.share : traffic.share;
   const answers = endpoints[slot].map(({ server, address, releaseId: id, healthy }) => {
     const text = `${server} (${address}) ${healthy ? (id ?? "healthy") : "down"}`;
-    return healthy ? text : pc.dim(text);
+    return healthy ? text : out.dim(text);
   });
   const role = state.stable?.slot === slot ? "stable" : state.stable?.slot === otherSlot(slot) ? "idle" : "";
-  const colour = slot === "blue" ? pc.blue : pc.green;
+  const colour = slot === "blue" ? out.blue : out.green;
   return `${colour(slot.padEnd(6))} ${String(share).padStart(3)} %  ${role.padEnd(7)} ${answers.join(", ")}`;
 }

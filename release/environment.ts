@@ -14,7 +14,7 @@ const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
 const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 /** Relative, below the project: no "..", nothing that Terraform or a shell would read as more than a path. */
-const FOLDER = /^(?!.*(^|\/)\.\.(\/|$))[A-Za-z0-9._-][A-Za-z0-9._/-]{0,199}$/;
+const FOLDER = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,199}$/;
 
 const matches = (pattern: RegExp, what: string) =>
   z

@@ -4,6 +4,7 @@
  */
 import type { Environment } from "./environment";
 import { releaseId } from "./release";
+import { recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import { SLOTS } from "./slot";
 import type { PerSlot, Slot } from "./slot";
@@ -69,14 +70,17 @@ export function stateFile(environment: Environment, stack: string): string {
   return `${environment.platform.folder}/terraform.${stack}.tfstate`;
 }
 
-/** Names of the steps' executions. A name is never used twice on a server, so each carries what makes it run. */
+/**
+ * Names of the steps' executions. A name is never used twice on a server, so each carries what makes it run. Begin
+ * and switch carry the record's digest too: an edit that forgets the sequence runs begin, which refuses it.
+ */
 export const stepName = {
-  begin: (record: ReleaseRecord): string => `begin-${record.sequence}`,
+  begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
   install: (record: ReleaseRecord, slot: Slot): string => {
     const entry = record.slots[slot];
     return entry === null ? `empty-${slot}-${record.sequence}` : `install-${slot}-${releaseId(entry)}`;
   },
-  switch: (record: ReleaseRecord): string => `switch-${record.sequence}`,
+  switch: (record: ReleaseRecord): string => `switch-${edition(record)}`,
   converge: (record: ReleaseRecord, slot: Slot): string => `converge-${slot}-${record.sequence}`,
   share: (record: ReleaseRecord): string => `share-${record.sequence}`,
 };
@@ -89,6 +93,10 @@ export const stepId = {
   converge: (slot: Slot, server: string): string => `converge-${slot}-${server}`,
   share: (proxy: string): string => `share-${proxy}`,
 };
+
+function edition(record: ReleaseRecord): string {
+  return `${record.sequence}-${recordDigest(record).slice(0, 8)}`;
+}
 
 function slotsOn(environment: Environment, index: number): readonly Slot[] {
   if (environment.topology === "sideBySide") return SLOTS;

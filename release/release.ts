@@ -23,7 +23,7 @@ export const Artifact = z.strictObject({
   url: z.string().check(
     z.refine(isArtifactUrl, {
       error: (issue) =>
-        `${quote(issue.input)} is no artifact address: https://..., file:///..., or http:// on the loopback address`,
+        `${quote(withoutCredentials(issue.input))} is no artifact address: https://..., file:///..., or http:// on the loopback address`,
     }),
   ),
   sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, "sha256 is 64 lower-case hexadecimal digits")),
@@ -46,6 +46,11 @@ export type ReleaseId = string;
 
 export function releaseId(release: Release): ReleaseId {
   return `${release.version}-${release.run}`;
+}
+
+/** A refused address may hold a password, and messages get into logs. */
+function withoutCredentials(input: unknown): unknown {
+  return typeof input === "string" ? input.replace(/\/\/[^/]*@/, "//***@") : input;
 }
 
 function isArtifactUrl(text: string): boolean {

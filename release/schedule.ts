@@ -90,6 +90,12 @@ export type ScheduleChoice = z.infer<typeof ScheduleChoice>;
 
 export function resolveSchedule(choice: ScheduleChoice): Schedule {
   const { strategy, ...props } = choice;
+  const shifts = props.steps !== undefined && props.steps.some((share) => share !== 100);
+  if (strategy === "recreate" && (shifts || props.afterPromotion === "converge")) {
+    throw new InvalidInput(
+      `a recreate schedule has no "steps" and does not "converge": it replaces the release where it is, at once`,
+    );
+  }
   return Strategy[strategy](props as BlueGreenProps & CanaryProps & RecreateProps);
 }
 

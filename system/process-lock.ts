@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { writeAtomically } from "./atomic-file";
 
 const HELD = 9;
@@ -33,7 +34,10 @@ export async function tryLock(file: string, holder: string): Promise<ProcessLock
   });
   if (outcome === HELD) return null;
   if (outcome !== "held") throw new Error(`${file} can't be locked: flock ended with exit code ${outcome}`);
+  // Who holds a lock may end with it: it keeps no process alive.
   child.unref();
+  child.stdout.destroy();
+  (child.stdin as Socket).unref();
   child.stdin.on("error", () => undefined);
   writeAtomically(`${file}.holder`, holder);
   return { release: () => child.stdin.destroy() };

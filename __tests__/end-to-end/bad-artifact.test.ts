@@ -72,7 +72,11 @@ describeEndToEnd("an artifact that must not be installed", () => {
   });
 
   it("whose digest is another one", async () => {
-    await rejects(`${origin}/whole.zip`, "0".repeat(64), /the artifact's sha256 is .*, the record says 000000000000/);
+    await rejects(
+      `${origin}/whole.zip`,
+      "0".repeat(64),
+      /the artifact's sha256 is .*, the record says 000000000000/,
+    );
   });
 
   it("is forgotten after five failures and an abort: the next release goes through", async () => {
@@ -83,10 +87,22 @@ describeEndToEnd("an artifact that must not be installed", () => {
   });
 
   it.each([
-    ["a name that leaves the folder", () => zipOf("xx/xx/escaped.txt", "../../escaped.txt"), /leaves the folder/],
-    ["an absolute name", () => zipOf("xtmp/bluegreen-e2e-escaped", "/tmp/bluegreen-e2e-escaped"), /absolute name/],
+    [
+      "a name that leaves the folder",
+      () => zipOf("xx/xx/escaped.txt", "../../escaped.txt"),
+      /leaves the folder/,
+    ],
+    [
+      "an absolute name",
+      () => zipOf("xtmp/bluegreen-e2e-escaped", "/tmp/bluegreen-e2e-escaped"),
+      /absolute name/,
+    ],
     ["a link out of the folder", () => zipOf("link", "link", { mode: 0o120777 }), /neither file nor folder/],
-    ["no zip in it", () => Promise.resolve(Buffer.from("<!doctype html>Not found")), /neither a zip nor a \.tar\.gz/],
+    [
+      "no zip in it",
+      () => Promise.resolve(Buffer.from("<!doctype html>Not found")),
+      /neither a zip nor a \.tar\.gz/,
+    ],
   ])("with %s", async (_, make, says) => {
     const zip = await make();
     writeFileSync(world.path("evil.zip"), zip);
@@ -112,7 +128,9 @@ describeEndToEnd("an artifact that must not be installed", () => {
     const ran = await (await world.startRelease("1.1.0")).ended;
     expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
       exitCode: 3,
-      said: expect.stringMatching(/8 failed applies left a record of .*: `bluegreen abort` withdraws the candidate/),
+      said: expect.stringMatching(
+        /8 failed applies left a record of .*: `bluegreen abort` withdraws the candidate/,
+      ),
     });
     expect(world.text("release.json")).toBe(record);
     const aborted = await world.run(["abort", "--json"]);
@@ -134,6 +152,7 @@ async function zipOf(name: string, evil: string, options: { mode?: number } = {}
   zip.end();
   const bytes = await buffer(zip.outputStream);
   expect(evil).toHaveLength(name.length);
-  for (let at = bytes.indexOf(name); name !== evil && at !== -1; at = bytes.indexOf(name)) bytes.write(evil, at);
+  for (let at = bytes.indexOf(name); name !== evil && at !== -1; at = bytes.indexOf(name))
+    bytes.write(evil, at);
   return bytes;
 }

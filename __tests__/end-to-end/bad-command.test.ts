@@ -74,12 +74,28 @@ describeEndToEnd("bad input", () => {
     it.each([
       ["that is not there", ["no-such.zip"], /there is no file no-such\.zip/],
       ["that is a folder", ["packages"], /packages is (a folder|no file)/],
-      ["with another digest than it has", [PACKED, "--sha256", GOOD_DIGEST], /has the digest [0-9a-f]{64}, not a{64}/],
-      ["from an address without a digest", ["https://example.invalid/a.zip"], /give its digest with --sha256/],
-      ["with a digest that is none", ["https://example.invalid/a.zip", "--sha256", "abc"], /64 lower-case hex/],
+      [
+        "with another digest than it has",
+        [PACKED, "--sha256", GOOD_DIGEST],
+        /has the digest [0-9a-f]{64}, not a{64}/,
+      ],
+      [
+        "from an address without a digest",
+        ["https://example.invalid/a.zip"],
+        /give its digest with --sha256/,
+      ],
+      [
+        "with a digest that is none",
+        ["https://example.invalid/a.zip", "--sha256", "abc"],
+        /64 lower-case hex/,
+      ],
       ["from plain http", ["http://example.invalid/a.zip", "--sha256", GOOD_DIGEST], /no artifact address/],
     ] as const)("an artifact %s", async (_, [artifact, ...more], says) => {
-      await refuses(["release", "1.4.0", "--artifact", artifact === PACKED ? file : artifact, ...more], 2, says);
+      await refuses(
+        ["release", "1.4.0", "--artifact", artifact === PACKED ? file : artifact, ...more],
+        2,
+        says,
+      );
     });
 
     it.each([
@@ -116,9 +132,24 @@ describeEndToEnd("bad input", () => {
       ["no JSON", "release.json", (text: string) => text.slice(0, -5), /release\.json is not JSON/],
       ["an unknown slot", "release.json", replace('"green"', '"red"'), /release\.json: .*(active|slots|red)/],
       ["an unknown field", "release.json", replace('"goal"', '"gaol"'), /release\.json: .*(goal|gaol)/],
-      ["a newer format", "release.json", replace('"formatVersion": 1', '"formatVersion": 2'), /formatVersion/],
-      ["a run from the future", "release.json", replace('"run": 2', '"run": 9'), /run is 9 but "sequence" is 2/],
-      ["another application", "release.json", replace("socialgoal", "another"), /one of them is the wrong file/],
+      [
+        "a newer format",
+        "release.json",
+        replace('"formatVersion": 1', '"formatVersion": 2'),
+        /formatVersion/,
+      ],
+      [
+        "a run from the future",
+        "release.json",
+        replace('"run": 2', '"run": 9'),
+        /run is 9 but "sequence" is 2/,
+      ],
+      [
+        "another application",
+        "release.json",
+        replace("socialgoal", "another"),
+        /one of them is the wrong file/,
+      ],
       ["no JSON", "environments/local.json", (text: string) => text.slice(0, -5), /local\.json is not JSON/],
       ["an unknown field", "environments/local.json", replace("stopSeconds", "stopSecs"), /stopSecs/],
       ["an unknown topology", "environments/local.json", replace("sideBySide", "inline"), /topology/],
@@ -156,7 +187,9 @@ describeEndToEnd("bad input", () => {
       };
       const ran = await world.run(["release", "1.4.0", "--artifact", file], env);
       expect(ran.exitCode).toBe(2);
-      expect(ran.stderr).toMatch(/Neither terraform nor tofu is on PATH, and Terraform .* could not be fetched/);
+      expect(ran.stderr).toMatch(
+        /Neither terraform nor tofu is on PATH, and Terraform .* could not be fetched/,
+      );
       expect(ran.stderr).not.toMatch(/^\s+at /m);
       expect(world.text("release.json")).toBe(before.record);
     });
@@ -166,7 +199,12 @@ describeEndToEnd("bad input", () => {
       world.write("old/terraform", `#!/bin/sh\necho '{"terraform_version":"1.5.7"}'\n`);
       chmodSync(script, 0o755);
       const env = { PATH: `${dirname(script)}:${process.env["PATH"]}` };
-      await refuses(["release", "1.4.0", "--artifact", file], 2, /1\.5\.7 at .* is too old: 1\.6\.0 or newer/, env);
+      await refuses(
+        ["release", "1.4.0", "--artifact", file],
+        2,
+        /1\.5\.7 at .* is too old: 1\.6\.0 or newer/,
+        env,
+      );
     });
 
     it("a record that another folder's proxies never saw: both pairs are named", async () => {

@@ -1,6 +1,5 @@
 /** What is killed, and when: users never notice, the old release keeps all requests, and the next release works. */
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Load } from "../../cli/load/load";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
@@ -32,15 +31,21 @@ describeEndToEnd("an interruption", () => {
   /** During the install: a release that never becomes healthy, so there is time. */
   async function installing(): Promise<Running> {
     const running = await world.startRelease("1.2.0");
-    await until(async () => {
-      const { slots, active, sequence } = world.record;
-      const release = slots[active];
-      return (
-        release?.version === "1.2.0" &&
-        release.run === sequence &&
-        ["web-1", "web-2"].every((server) => world.hasCommand(server, `install-${active}-1.2.0-${sequence}`))
-      );
-    }, "the install runs on both servers");
+    await until(
+      async () => {
+        const { slots, active, sequence } = world.record;
+        const release = slots[active];
+        return (
+          release?.version === "1.2.0" &&
+          release.run === sequence &&
+          ["web-1", "web-2"].every((server) =>
+            world.hasCommand(server, `install-${active}-1.2.0-${sequence}`),
+          )
+        );
+      },
+      "the install runs on both servers",
+      { running },
+    );
     return running;
   }
 
@@ -48,11 +53,16 @@ describeEndToEnd("an interruption", () => {
   async function shifting(...options: string[]): Promise<Running> {
     versions += 1;
     const running = await world.startRelease(`1.1.${versions}`, "1.1.0", ...CANARY, ...options);
-    await until(() => state().weight === 20 && traffic().includes("share 20"), "the candidate has its first share");
+    await until(
+      () => state().weight === 20 && traffic().includes("share 20"),
+      "the candidate has its first share",
+      { running },
+    );
     return running;
   }
 
-  const proxyFile = (name: string): string => readFileSync(world.path(`.bluegreen/local/servers/proxy-1/${name}`), "utf8");
+  const proxyFile = (name: string): string =>
+    readFileSync(world.path(`.bluegreen/local/servers/proxy-1/${name}`), "utf8");
   const state = (): { weight: number; stable: { releaseId: string } } => JSON.parse(proxyFile("state.json"));
   const traffic = (): string => proxyFile("traffic.map");
 
@@ -205,7 +215,9 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 all", async () => {
       const old = stable();
       const running = await shifting();
-      const everything = pids(/cli\/main\.js|terraform|run-command|run-director|director\.js|install-release/);
+      const everything = pids(
+        /cli\/main\.js|terraform|run-command|run-director|director\.js|install-release/,
+      );
       for (const pid of everything) {
         try {
           process.kill(pid, "SIGKILL");

@@ -4,7 +4,15 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
 import { cpSync, existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { createServer } from "node:net";
@@ -27,12 +35,13 @@ const POLL_MS = 25;
 const PATIENCE_MS = 60_000;
 
 /** Like `describe`, where terraform and the built command are there. */
-export const describeEndToEnd: (title: string, tests: () => void) => void = missing() === undefined
-  ? describe
-  : (title, tests) => {
-      console.warn(`skipped, ${missing()}: ${title}`);
-      describe.skip(title, tests);
-    };
+export const describeEndToEnd: (title: string, tests: () => void) => void =
+  missing() === undefined
+    ? describe
+    : (title, tests) => {
+        console.warn(`skipped, ${missing()}: ${title}`);
+        describe.skip(title, tests);
+      };
 
 function missing(): string | undefined {
   for (const [tool, argument] of [
@@ -91,7 +100,11 @@ export class World {
     readonly portBase: number,
   ) {}
 
-  static async create({ topology = "sideBySide", proxies = 1, environment = {} }: WorldProps = {}): Promise<World> {
+  static async create({
+    topology = "sideBySide",
+    proxies = 1,
+    environment = {},
+  }: WorldProps = {}): Promise<World> {
     const folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-e2e-"));
     const world = new World(folder, await freePortBase());
     world.write("cdktf.json", {
@@ -164,7 +177,8 @@ export class World {
   // --- the command ---
 
   start(args: readonly string[], options: { env?: NodeJS.ProcessEnv; program?: string } = {}): Running {
-    const [program, ...before] = options.program === undefined ? [process.execPath, COMMAND] : [options.program];
+    const [program, ...before] =
+      options.program === undefined ? [process.execPath, COMMAND] : [options.program];
     const child = spawn(program!, [...before, ...args], {
       cwd: this.folder,
       env: { ...process.env, CHECKPOINT_DISABLE: "1", NO_COLOR: "1", FORCE_COLOR: undefined, ...options.env },
@@ -216,7 +230,9 @@ export class World {
 
   /** The releases that the proxy's next answers come from; "status 503" where an answer was none. */
   async serving(proxy = 0, requests = 20): Promise<string[]> {
-    const answers = await Promise.all(Array.from({ length: requests }, () => ask(`${this.origin(proxy)}/version`)));
+    const answers = await Promise.all(
+      Array.from({ length: requests }, () => ask(`${this.origin(proxy)}/version`)),
+    );
     return [...new Set(answers)].sort();
   }
 
@@ -295,11 +311,15 @@ export class World {
   /** Takes everything down as a user does. @returns what was left running, which should be nothing. */
   async end(): Promise<string[]> {
     const down = await this.run(["down"]);
-    await until(() => this.processes().length === 0, "no process is left", 3_000).catch(() => undefined);
+    await until(() => this.processes().length === 0, "no process is left", { patienceMs: 3_000 }).catch(
+      () => undefined,
+    );
     const left = this.processes();
     for (const line of left) process.kill(Number(line.split(" ")[0]), "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
-    return down.exitCode === 0 ? left : [`down ended with exit code ${down.exitCode}: ${down.stderr}`, ...left];
+    return down.exitCode === 0
+      ? left
+      : [`down ended with exit code ${down.exitCode}: ${down.stderr}`, ...left];
   }
 }
 
@@ -310,13 +330,20 @@ export function copyOfLibrary(folder: string): string {
   return join(folder, "lib/main.js");
 }
 
+/** Looks again and again, no longer than what must be `running` meanwhile runs. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  patienceMs = PATIENCE_MS,
+  { patienceMs = PATIENCE_MS, running }: { patienceMs?: number; running?: Running } = {},
 ): Promise<void> {
   const deadline = Date.now() + patienceMs;
+  let ended: Ran | undefined;
+  void running?.ended.then((ran) => (ended = ran));
   while (!(await condition())) {
+    if (ended !== undefined)
+      throw new Error(
+        `ended with exit code ${ended.exitCode} before ${what}: ${ended.stderr}${ended.stdout}`,
+      );
     if (Date.now() >= deadline) throw new Error(`not within ${patienceMs} ms: ${what}`);
     await pause(POLL_MS);
   }
@@ -347,7 +374,8 @@ export function oneLine({ exitCode, stdout, stderr }: Ran): string {
 }
 
 /** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
-const PROGRESS = /^(ok: |deploying base|base: |planning record|plan: |putting traffic|aborting: |destroying |\(--help)|\(record \d+\)$/;
+const PROGRESS =
+  /^(ok: |deploying base|base: |planning record|plan: |putting traffic|aborting: |destroying |\(--help)|\(record \d+\)$/;
 
 function follow(child: ChildProcess): Running {
   let stdout = "";
@@ -385,7 +413,11 @@ function ask(address: string): Promise<string> {
       response.resume();
       const release = response.headers["x-release-id"];
       response.on("end", () =>
-        resolve(response.statusCode === 200 && typeof release === "string" ? release : `status ${response.statusCode}`),
+        resolve(
+          response.statusCode === 200 && typeof release === "string"
+            ? release
+            : `status ${response.statusCode}`,
+        ),
       );
     });
     asked.on("timeout", () => asked.destroy(new Error("no answer")));

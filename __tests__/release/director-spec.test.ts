@@ -19,19 +19,24 @@ const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefi
 const steps = fc
   .uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 6 })
   .map((shares) => [...shares.sort((one, other) => one - other), 100]);
-const schedules = fc.record(
-  {
-    strategy: fc.constantFrom("blueGreen", "canary", "recreate"),
-    steps: optional(steps),
-    stepSeconds: optional(seconds(0, 86_400)),
-    bakeSeconds: optional(seconds(0, 86_400)),
-    drainSeconds: optional(seconds(0, 3_600)),
-    onFailure: optional(fc.constantFrom("rollback", "freeze")),
-    whileDown: optional(fc.constantFrom("hold", "page")),
-    maxErrorRatio: optional(fc.double({ min: 0, max: 1, noNaN: true })),
-  },
-  plain,
-);
+const schedules = fc
+  .record(
+    {
+      strategy: fc.constantFrom("blueGreen", "canary", "recreate"),
+      steps: optional(steps),
+      stepSeconds: optional(seconds(0, 86_400)),
+      bakeSeconds: optional(seconds(0, 86_400)),
+      drainSeconds: optional(seconds(0, 3_600)),
+      onFailure: optional(fc.constantFrom("rollback", "freeze")),
+      whileDown: optional(fc.constantFrom("hold", "page")),
+      maxErrorRatio: optional(fc.double({ min: 0, max: 1, noNaN: true })),
+    },
+    plain,
+  )
+  .map(({ steps: shares, ...schedule }) =>
+    // A recreate has no steps to give.
+    schedule.strategy === "recreate" ? schedule : { ...schedule, steps: shares },
+  );
 
 const environments: fc.Arbitrary<Environment> = fc
   .record(

@@ -142,6 +142,15 @@ test("a release renames the steps of the idle slot and of the proxies, and nothi
   expect(now["install-blue-web-1"]).toBe("install-blue-1.2.0-3");
 });
 
+test("an edit that forgets the sequence runs begin, which refuses it", () => {
+  const record = after(["1.0.0", "1.1.0"]);
+  const begin = (edited: ReleaseRecord) =>
+    synthesize(sideBySide, edited).web.resources["begin-proxy-1"]!.triggers_replace;
+  expect(begin({ ...record, active: otherSlot(record.active) })).not.toBe(begin(record));
+  expect(begin({ ...record, goal: 50 })).not.toBe(begin(record));
+  expect(begin(record)).toMatch(/^begin-2-[0-9a-f]{8}$/);
+});
+
 test("only a converging record runs converge on the idle slot's servers, and share", () => {
   const needed = (record: ReleaseRecord, environment = split) =>
     Object.entries(synthesize(environment, record).web.resources)

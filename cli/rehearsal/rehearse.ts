@@ -4,7 +4,7 @@
  */
 import { accessSync, constants, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import pc from "picocolors";
+import { out } from "../colours";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { DRIVERS } from "../../release/environment";
 import { proxyPlaces } from "../../release/naming";
@@ -267,6 +267,6 @@ function summary({ steps, totals, passed, driver }: Protocol, seconds: number): 
     "",
     `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as asked, ${steps.length - promoted} kept from users`,
     `${sent} requests, ${failed} failed; ${found} of ${acknowledged} acknowledged POSTs found`,
-    passed ? pc.green("passed: nobody noticed what they should not notice") : pc.red("failed: see above"),
+    passed ? out.green("passed: nobody noticed what they should not notice") : out.red("failed: see above"),
   ].join("\n");
 }

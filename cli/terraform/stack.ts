@@ -72,7 +72,9 @@ export class Stack {
       const message = parseMessage(line);
       const action = ACTIONS[message.type ?? ""];
       const address = message.hook?.resource?.addr;
-      if (action !== undefined && address !== undefined) events.onStep(address, action);
+      // What an earlier execution left in the state goes silently.
+      const isStep = action !== undefined && address !== undefined && message.hook?.action !== "delete";
+      if (isStep) events.onStep(address, action);
       if (message.diagnostic?.severity === "error") failures.push(readFailure(message.diagnostic));
     });
     const [{ exitCode }] = await Promise.all([child, once(lines, "close")]);

@@ -11,10 +11,11 @@ if [[ ! -f "$director" ]]; then
   exit 3
 fi
 
-run() { node "$director" "$1" --spec "$DIRECTOR_SPEC" --folder "$SERVER_FOLDER"; }
+arguments=(--spec "$DIRECTOR_SPEC" --folder "$SERVER_FOLDER")
 
 # A step that is stopped from outside ends the director with SIGTERM: it puts the traffic back and exits by itself.
-run "$DIRECTOR_COMMAND" &
+# Started without a shell in between, which would take the signal for itself.
+node "$director" "$DIRECTOR_COMMAND" "${arguments[@]}" &
 running=$!
 trap 'kill -TERM "$running" 2>/dev/null || true' TERM INT HUP
 exit_code=0
@@ -28,6 +29,6 @@ done
 if ((exit_code == 137 || exit_code == 134 || exit_code == 139)); then
   echo "director: $DIRECTOR_COMMAND was killed; putting the traffic back" >&2
   exit_code=5
-  run abort || exit_code=$? # frozen, or the proxy can't be reached: the traffic is not back
+  node "$director" abort "${arguments[@]}" || exit_code=$? # frozen, or the proxy can't be reached: the traffic is not back
 fi
 exit "$exit_code"

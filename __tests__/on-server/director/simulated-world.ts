@@ -116,6 +116,8 @@ export class SimulatedWorld {
   crash: CrashPoint | null = null;
   /** The director is killed right after the first effect that makes this true. */
   crashOnce: (() => boolean) | null = null;
+  /** Whether the proxy's own health checks pass where the director's do. */
+  proxyReachesEndpoints = true;
   /** The proxy refuses what it is told; what it does now can still be asked. */
   proxyRefuses = false;
 
@@ -286,7 +288,7 @@ export class SimulatedWorld {
         requests: Math.floor(this.counted[slot].requests),
         errors: Math.floor(this.counted[slot].errors),
         inFlight: this.now < this.busyUntil[slot] ? 1 : 0,
-        healthyEndpoints: this.instances[slot].filter(isHealthy).length,
+        healthyEndpoints: this.proxyReachesEndpoints ? this.instances[slot].filter(isHealthy).length : 0,
       });
       return { blue: count("blue"), green: count("green") } satisfies PerSlot<SlotCounts>;
     },

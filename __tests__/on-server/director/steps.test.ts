@@ -231,6 +231,14 @@ describe("a candidate", () => {
     expect(world.state).toMatchObject({ finished: true, failedDigests: [], candidate: null });
   });
 
+  test("that the proxy itself finds down gets no request either", async () => {
+    const { world, operator } = await liveWorld();
+    world.proxyReachesEndpoints = false;
+    const { result } = await operator.release("1.1.0");
+    expect(result).toMatchObject({ exitCode: EXIT.rejected, trafficChanges: 0 });
+    expect(result?.reason).toContain("the proxy finds 0 of 2 endpoints of green healthy");
+  });
+
   test("gets the steps of the schedule one after another, each for its time", async () => {
     const { world, operator } = await liveWorld(CANARY);
     const startedAt = world.now;
@@ -291,7 +299,7 @@ describe("a candidate", () => {
     expect((await operator.release("1.1.0", { retry: true })).result).toMatchObject({ outcome: "promoted" });
   });
 
-  test("that failed once and then proved itself can be rolled back to", async () => {
+  test("that failed once and then proved itself needs no retry any more", async () => {
     const { world, operator } = await liveWorld(CANARY);
     world.behaviours.set("1.1.0", "failsUnderTraffic");
     await operator.release("1.1.0");
@@ -299,8 +307,7 @@ describe("a candidate", () => {
     await operator.withdraw();
     await operator.release("1.1.0", { retry: true });
     await operator.release("1.2.0");
-    expect((await operator.rollback()).result).toMatchObject({ exitCode: EXIT.done });
-    expect(world.state.stable?.releaseId).toMatch(/^1\.1\.0-/);
+    expect((await operator.release("1.1.0")).result).toMatchObject({ outcome: "promoted" });
   });
 
   test("is not committed without a bake, even if a crash left it with all requests", async () => {
@@ -407,6 +414,14 @@ describe("share", () => {
     expect(world.state).toMatchObject({ shared: true, finished: true });
   });
 
+  test("waits for the old release's requests before its servers get the new one, even after a crash", async () => {
+    const { world, operator } = await liveWorld();
+    world.crashOnce = () => world.state.stable?.releaseId === "1.1.0-2" && world.traffic.share === 0;
+    expect((await operator.release("1.1.0", { schedule })).result?.exitCode).toBe("crashed");
+    expect((await operator.retry()).result).toMatchObject({ outcome: "shared" });
+    expect(world.violations).toEqual([]);
+  });
+
   test("never moves traffic off the first half when the second does not come up", async () => {
     const { world, operator } = await liveWorld();
     const { record } = await operator.release("1.1.0", { goal: "staged", schedule });
@@ -474,6 +489,23 @@ describe("abort", () => {
     expect(world.traffic.mode).toBe("hold");
     expect((await world.run("abort", operator.record)).outcome).toBe("rolledBack");
     expect(world.traffic).toMatchObject({ live: "blue", mode: "serve" });
+  });
+
+  test("waits for what still runs on the candidate, at most for the time to drain", async () => {
+    const { world, operator } = await liveWorld(CANARY);
+    await operator.release("1.1.0", { goal: 50 });
+    world.events.length = 0;
+    await world.run("abort", operator.record);
+    expect(world.events.at(-1)).toEqual({ event: "drained", facts: { slot: "green", stillRunning: 0 } });
+  });
+
+  test("puts right what somebody changed by hand, even if all requests still go to stable", async () => {
+    const { world, operator } = await liveWorld();
+    const { record } = operator;
+    world.traffic = { ...world.traffic, offset: 77, fallback: true };
+    expect((await operator.release("1.1.0")).result?.exitCode).toBe(EXIT.refused);
+    expect((await world.run("abort", record)).exitCode).toBe(EXIT.done);
+    expect((await operator.release("1.1.0")).result?.exitCode).toBe(EXIT.done);
   });
 
   test("closes a proxy that somebody opened before the first release", async () => {

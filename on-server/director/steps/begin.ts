@@ -58,7 +58,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
   // Where a director before this one took the slot out of rotation, its last requests may run still.
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
-  if (idle !== null && wanted.share === 0 && (losesShare || spec.touched.includes(idle)))
+  if (idle !== null && wanted.share === 0 && (losesShare || spec.converge || spec.touched.includes(idle)))
     await director.drain(idle);
   if (wanted.mode !== "serve") await director.drain(spec.target);
   return { outcome: "begun", reason: `${found}, ${describeTraffic(wanted)}` };
