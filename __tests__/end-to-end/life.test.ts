@@ -65,6 +65,24 @@ describeEndToEnd("an environment's life", () => {
   });
 });
 
+describeEndToEnd("an environment's seconds", () => {
+  it("may have fractions: what the environment accepts, every step accepts", async () => {
+    const verification = {
+      path: "/health",
+      intervalSeconds: 0.0625,
+      timeoutSeconds: 2.5,
+      deadlineSeconds: 4.5,
+    };
+    const world = await World.create({ environment: { verification, stopSeconds: 5.5 } });
+    try {
+      const { outcome, reason } = await world.release("1.0.0");
+      expect({ outcome, reason }).toEqual({ outcome: "installed", reason: expect.any(String) });
+    } finally {
+      expect(await world.end()).toEqual([]);
+    }
+  });
+});
+
 describeEndToEnd("the command's words", () => {
   let world: World;
   beforeAll(async () => {

@@ -9,16 +9,17 @@ import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesOfAProxy, proxySpec, ProxyUnderTest, until } from "./proxy-promises";
 import type { ProxyKind } from "./proxy-promises";
 
+const HAPROXY = "haproxy";
 const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
 const env = { ...process.env, PATH };
-const installed = spawnSync("haproxy", ["-v"], { env }).status === 0;
+const installed = spawnSync(HAPROXY, ["-v"], { env }).status === 0;
 if (!installed) console.warn("haproxy is not installed: NOTHING of its driver is tested here");
 
 const haproxy: ProxyKind = {
   name: "haproxy",
   configurator: (spec) => new HaproxyConfigurator(spec),
   driver: () => new HaproxyDriver(),
-  start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
+  start: (folder) => spawn(HAPROXY, ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
 };
 
 /** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
@@ -27,7 +28,7 @@ function complaints(spec: DirectorSpec): string {
   for (const [name, content] of Object.entries(new HaproxyConfigurator(spec).files())) {
     writeFileSync(join(folder, name), content);
   }
-  const { status, stderr } = spawnSync("haproxy", ["-c", "-f", "haproxy.cfg"], { cwd: folder, env });
+  const { status, stderr } = spawnSync(HAPROXY, ["-c", "-f", "haproxy.cfg"], { cwd: folder, env });
   rmSync(folder, { recursive: true });
   return status === 0 ? "" : String(stderr);
 }

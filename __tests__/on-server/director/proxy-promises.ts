@@ -64,7 +64,7 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createTcpServer().listen(0, HOST);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -274,7 +274,7 @@ function ask(port: number, { method = "GET", path = "/", bucket, agent, body }: 
 }
 
 /** Users on keep-alive connections, who ask and post one after another; none of them tries anything twice. */
-export class Load {
+class Load {
   answered = 0;
   readonly lost: string[] = [];
   private gate: Promise<void> = Promise.resolve();
@@ -334,7 +334,7 @@ export class Load {
 }
 
 /** Ports that a process accepts connections on. */
-export function listeningPorts(pid: number): number[] {
+function listeningPorts(pid: number): number[] {
   const folder = `/proc/${pid}/fd`;
   const inodes = new Set(
     readdirSync(folder).flatMap((fd) => {

@@ -96,7 +96,7 @@ export function artifact(version: string): Candidate {
   return { version, artifact: { url: `https://example.com/${version}.zip`, sha256 } };
 }
 
-export function weightOf(traffic: Traffic, slot: Slot): number {
+function weightOf(traffic: Traffic, slot: Slot): number {
   if (traffic.live === null) return 0;
   return slot === traffic.live ? 100 - traffic.share : traffic.share;
 }

@@ -417,7 +417,8 @@ describe("share", () => {
   test("waits for the old release's requests before its servers get the new one, even after a crash", async () => {
     const { world, operator } = await liveWorld();
     world.crashOnce = () => world.state.stable?.releaseId === "1.1.0-2" && world.traffic.share === 0;
-    expect((await operator.release("1.1.0", { schedule })).result?.exitCode).toBe("crashed");
+    const unbaked = { ...schedule, bakeSeconds: 0 };
+    expect((await operator.release("1.1.0", { schedule: unbaked })).result?.exitCode).toBe("crashed");
     expect((await operator.retry()).result).toMatchObject({ outcome: "shared" });
     expect(world.violations).toEqual([]);
   });
