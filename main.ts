@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { App } from "cdktf";
 import { parseEnvironment, refuseConvergeSideBySide } from "./release/environment";
-import { emptyRecord, parseRecord, scheduleOf } from "./release/record";
+import { emptyRecord, parseRecord, refuseOtherApplication, scheduleOf } from "./release/record";
 import { InvalidInput } from "./release/refusal";
 import { BaseStack } from "./stacks/base-stack";
 import { WebStack } from "./stacks/web-stack";
@@ -23,6 +23,7 @@ function main(): void {
   const record = existsSync(recordFile)
     ? parseRecord(readFileSync(recordFile, "utf8"), recordFile)
     : emptyRecord(environment.application);
+  refuseOtherApplication(record, environment.application, recordFile);
   refuseConvergeSideBySide(scheduleOf(record, environment), environment.topology, recordFile);
 
   const app = new App();

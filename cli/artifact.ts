@@ -1,6 +1,6 @@
 /** What `bluegreen release` is given: a zip on this machine, or the address of one. */
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
@@ -36,8 +36,11 @@ export function candidateFrom(
     }
     return { version, artifact: checkedArtifact(artifact, sha256) };
   }
-  if (!existsSync(artifact))
+  const found = statSync(artifact, { throwIfNoEntry: false });
+  if (found === undefined) {
     throw new OperatorError(`there is no file ${artifact}: pack the application first`, 2);
+  }
+  if (!found.isFile()) throw new OperatorError(`${artifact} is a folder: pack it into a zip first`, 2);
   const digest = createHash("sha256").update(readFileSync(artifact)).digest("hex");
   if (sha256 !== undefined && sha256 !== digest) {
     throw new OperatorError(

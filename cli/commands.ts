@@ -6,7 +6,7 @@ import type { Candidate } from "../release/release";
 import type { ScheduleChoice } from "../release/schedule";
 import * as transitions from "../release/transitions";
 import { deploy, requireAgreement } from "./deploy";
-import type { Deployment, Tools } from "./deploy";
+import type { Deployment, Tools, Transition } from "./deploy";
 import { readRecord } from "./project";
 import type { Project } from "./project";
 import { lockProject } from "./project-lock";
@@ -86,9 +86,9 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
     if (error instanceof Refusal && error.reason === "nothing-to-withdraw") return null;
     throw error;
   }
-  return deploy(project, tools, (current, seen, statuses) =>
-    transitions.withdraw(current, requireAgreement(seen, statuses)),
-  );
+  const withdraw: Transition = (current, seen, statuses) =>
+    transitions.withdraw(current, requireAgreement(seen, statuses));
+  return deploy(project, tools, withdraw, true);
 }
 
 function intent(project: Project): transitions.Intent {

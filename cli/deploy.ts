@@ -57,7 +57,13 @@ const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   6: "frozen",
 };
 
-export async function deploy(project: Project, tools: Tools, transition: Transition): Promise<Deployment> {
+/** @param clearsUp this sequence is the way out of many failed applies, so their number does not stop it. */
+export async function deploy(
+  project: Project,
+  tools: Tools,
+  transition: Transition,
+  clearsUp = false,
+): Promise<Deployment> {
   const startedAt = Date.now();
   const { progress, terraform } = tools;
   const lock = await lockProject(project);
@@ -73,7 +79,7 @@ export async function deploy(project: Project, tools: Tools, transition: Transit
     progress.now(`planning record ${next.sequence}`);
     const web = new Stack(await synthesize(project, next), "web", terraform);
     const plan = await web.plan();
-    refuseManyDeposed(plan);
+    if (!clearsUp) refuseManyDeposed(plan);
     const live = observed?.live ?? null;
     const inPlace = live !== null && live === next.active && releaseId(target(next)!) !== observed?.releaseId;
     if (live !== null && !inPlace) {

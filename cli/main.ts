@@ -36,7 +36,6 @@ function buildProgram(): Command {
   const program = new Command("bluegreen")
     .description("Upgrade a web application instead of removing it.")
     .exitOverride()
-    .showHelpAfterError("(--help shows the usage)")
     .addHelpText("after", EXIT_CODES);
 
   withSchedule(
@@ -154,17 +153,23 @@ async function carryOut(
   }
   process.exitCode = deployment.exitCode;
   if (options.json) console.log(JSON.stringify(deployment, null, 2));
-  else report(deployment);
+  report(deployment, options.json === true);
 }
 
 async function findTools(progress: Progress): Promise<Tools> {
   return { progress, terraform: await findTerraform({ say: (line) => progress.note(line) }) };
 }
 
-function report({ sequence, outcome, exitCode, reason, from, to, seconds }: Deployment): void {
-  const mark = exitCode === 0 ? out.green("✔") : out.red("✖");
-  console.log(`${mark} record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`);
-  console.log(`  stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`);
+/** Success goes to stdout, unless that is for a machine; what went wrong goes to stderr, in one line. */
+function report(
+  { sequence, outcome, exitCode, reason, from, to, seconds }: Deployment,
+  stdoutIsTaken: boolean,
+): void {
+  const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
+  const stable =
+    from === to ? `stable: ${to ?? "nothing"}` : `stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`;
+  if (exitCode !== 0) console.error(`${err.red("✖")} ${line}; ${stable}`);
+  else if (!stdoutIsTaken) console.log(`${out.green("✔")} ${line}\n  ${stable}`);
 }
 
 async function main(): Promise<void> {

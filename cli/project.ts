@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnvironment } from "../release/environment";
 import type { Environment } from "../release/environment";
-import { emptyRecord, formatRecord, parseRecord } from "../release/record";
+import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { writeAtomically } from "../system/atomic-file";
 import { OperatorError } from "./operator-error";
@@ -38,12 +38,7 @@ export function readRecord(project: Project): ReleaseRecord {
   const path = join(project.folder, record);
   if (!existsSync(path)) return emptyRecord(application);
   const found = parseRecord(readFileSync(path, "utf8"), record);
-  if (found.application !== application) {
-    throw new OperatorError(
-      `${record} is of application "${found.application}", ${project.environmentFile} of "${application}": one of them is the wrong file`,
-      2,
-    );
-  }
+  refuseOtherApplication(found, application, record);
   return found;
 }
 
@@ -62,10 +57,20 @@ export function platformFile(project: Project, name: string): string {
 function appCommand(folder: string): SynthCommand {
   const settings = join(folder, "cdktf.json");
   if (existsSync(settings)) {
-    const { app } = JSON.parse(readFileSync(settings, "utf8")) as { app?: string };
+    const app = readApp(readFileSync(settings, "utf8"));
     if (app !== undefined) return ["sh", "-c", app];
   }
   return ownApp();
+}
+
+function readApp(text: string): string | undefined {
+  try {
+    const { app } = JSON.parse(text) as { app?: unknown };
+    if (app === undefined || typeof app === "string") return app;
+  } catch {
+    // said below
+  }
+  throw new OperatorError(`cdktf.json is not JSON with an "app" that is a command: mend it, or remove it`, 2);
 }
 
 /** The package's own synth entry. */

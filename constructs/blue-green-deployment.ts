@@ -13,7 +13,14 @@ import { directorSpec, encodeSpec } from "../release/director-spec";
 import type { Environment } from "../release/environment";
 import { slotEndpoints, stepId, stepName } from "../release/naming";
 import type { Endpoint } from "../release/naming";
-import { expectedRelease, idOrNull, recordDigest, scheduleOf, target } from "../release/record";
+import {
+  expectedRelease,
+  idOrNull,
+  recordDigest,
+  refuseOtherApplication,
+  scheduleOf,
+  target,
+} from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { releaseId } from "../release/release";
 import type { Release } from "../release/release";
@@ -42,11 +49,7 @@ export class BlueGreenDeployment extends Construct {
   constructor(scope: Construct, id: string, props: BlueGreenDeploymentProps) {
     super(scope, id);
     this.props = props;
-    if (props.record.application !== props.environment.application) {
-      throw new Error(
-        `the record is of application "${props.record.application}", the environment of "${props.environment.application}": is it the right record?`,
-      );
-    }
+    refuseOtherApplication(props.record, props.environment.application, "the record");
     if (props.record.sequence === 0) return;
 
     const begun = props.proxies.map((proxy, index) => this.direct("begin", proxy, index, []));

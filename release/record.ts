@@ -81,6 +81,15 @@ export function parseRecord(text: string, file: string): ReleaseRecord {
   return parsed.data;
 }
 
+/** @throws InvalidInput where the record is another application's. */
+export function refuseOtherApplication(record: ReleaseRecord, application: string, file: string): void {
+  if (record.application !== application) {
+    throw new InvalidInput(
+      `${file} is of application "${record.application}", the environment of "${application}": one of them is the wrong file`,
+    );
+  }
+}
+
 export function formatRecord(record: ReleaseRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
 }
