@@ -5,16 +5,13 @@ import { Refusal } from "../release/refusal";
 import type { Candidate } from "../release/release";
 import type { ScheduleChoice } from "../release/schedule";
 import * as transitions from "../release/transitions";
-import { deploy, requireAgreement } from "./deploy";
+import { APPLY_END_SECONDS, deploy, requireAgreement } from "./deploy";
 import type { Deployment, Tools, Transition } from "./deploy";
 import { readRecord } from "./project";
 import type { Project } from "./project";
 import { lockProject } from "./project-lock";
 import { abortOnProxies, agreed, proxyStatuses } from "./proxies";
 import type { ProxyStatus } from "./proxies";
-
-/** An apply whose director was told to abort ends by itself; its installers may take their time. */
-const APPLY_END_SECONDS = 300;
 
 export interface ReleaseOptions {
   readonly goal?: Goal;

@@ -44,6 +44,9 @@ export type Transition = (
   statuses: readonly ProxyStatus[],
 ) => ReleaseRecord;
 
+/** An apply whose director was told to abort ends by itself; its installers may take their time. */
+export const APPLY_END_SECONDS = 300;
+
 const NOTHING_LIVE: Observed = { live: null, releaseId: null, serving: [] };
 
 /** What the directors say after a sequence without a shift; an install that failed says nothing there. */
@@ -57,7 +60,10 @@ const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   6: "frozen",
 };
 
-/** @param clearsUp this sequence is the way out of many failed applies, so their number does not stop it. */
+/**
+ * @param clearsUp this sequence is the way out: many failed applies don't stop it, and it waits for an apply that
+ * was aborted, or lost its command, to end.
+ */
 export async function deploy(
   project: Project,
   tools: Tools,
@@ -78,7 +84,7 @@ export async function deploy(
 
     progress.now(`planning record ${next.sequence}`);
     const web = new Stack(await synthesize(project, next), "web", terraform);
-    const plan = await web.plan();
+    const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
     if (!clearsUp) refuseManyDeposed(plan);
     const live = observed?.live ?? null;
     const inPlace = live !== null && live === next.active && releaseId(target(next)!) !== observed?.releaseId;

@@ -9,7 +9,7 @@ import type { ReleaseRecord } from "../../release/record";
 import { BaseStack } from "../../stacks/base-stack";
 import { WebStack } from "../../stacks/web-stack";
 
-export interface SynthesizedResource {
+interface SynthesizedResource {
   readonly triggers_replace: string;
   readonly depends_on?: readonly string[];
   readonly count?: number;

@@ -49,10 +49,18 @@ export class Stack {
   }
 
   /** @throws OperatorError with Terraform's own words; exit code 3 where somebody else holds the state lock. */
-  async plan(options: { readonly destroy?: boolean } = {}): Promise<Plan> {
+  async plan(
+    options: { readonly destroy?: boolean; readonly lockTimeoutSeconds?: number } = {},
+  ): Promise<Plan> {
     await this.run(["init", "-input=false", "-reconfigure"]);
     const destroy = options.destroy === true ? ["-destroy"] : [];
-    await this.run(["plan", "-input=false", "-lock-timeout=0s", ...destroy, `-out=${PLAN_FILE}`]);
+    await this.run([
+      "plan",
+      "-input=false",
+      `-lock-timeout=${options.lockTimeoutSeconds ?? 0}s`,
+      ...destroy,
+      `-out=${PLAN_FILE}`,
+    ]);
     return readPlan(await this.run(["show", "-json", PLAN_FILE]));
   }
 
