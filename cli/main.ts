@@ -103,7 +103,12 @@ function buildProgram(): Command {
 
   common(program.command("down"))
     .description("stop everything that the local environment runs; data and record stay")
-    .action(async (options: CommonOptions) => takeDown(open(options), await findTools(createProgress())));
+    .action(async (options: CommonOptions) => {
+      const project = open(options);
+      await takeDown(project, await findTools(progressFor(options)));
+      if (options.json)
+        console.log(JSON.stringify({ environment: project.environment.name, outcome: "down", exitCode: 0 }));
+    });
 
   program
     .command("rehearse")
@@ -145,8 +150,7 @@ async function carryOut(
   options: CommonOptions,
   command: (project: Project, tools: Tools) => Promise<Deployment | null>,
 ): Promise<void> {
-  const progress = options.json && !process.stderr.isTTY ? SILENT : createProgress();
-  const deployment = await command(open(options), await findTools(progress));
+  const deployment = await command(open(options), await findTools(progressFor(options)));
   if (deployment === null) {
     console.log(options.json ? JSON.stringify({ outcome: "unchanged", exitCode: 0 }) : "nothing to abort");
     return;
@@ -154,6 +158,11 @@ async function carryOut(
   process.exitCode = deployment.exitCode;
   if (options.json) console.log(JSON.stringify(deployment, null, 2));
   report(deployment, options.json === true);
+}
+
+/** A machine that reads JSON is told nothing else, unless a person watches too. */
+function progressFor({ json }: CommonOptions): Progress {
+  return json === true && !process.stderr.isTTY ? SILENT : createProgress();
 }
 
 async function findTools(progress: Progress): Promise<Tools> {

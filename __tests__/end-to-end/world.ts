@@ -78,7 +78,7 @@ export interface WorldProps {
   readonly environment?: Readonly<Record<string, unknown>>;
 }
 
-export interface PlannedChange {
+interface PlannedChange {
   readonly address: string;
   readonly deposed?: string;
   readonly change: { readonly actions: readonly string[] };
