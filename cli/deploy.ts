@@ -2,10 +2,9 @@
  * One sequence from the transition to its outcome: observe the proxies, compute the next record, plan it, prove
  * that the live slot stays as it is, make it the environment's record, apply exactly that plan.
  */
-import { target } from "../release/record";
+import { scheduleOf } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
-import { releaseId } from "../release/release";
 import type { Observed } from "../release/transitions";
 import { OperatorError } from "./operator-error";
 import { readRecord, writeRecord } from "./project";
@@ -87,7 +86,7 @@ export async function deploy(
     const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
     if (!clearsUp) refuseManyDeposed(plan);
     const live = observed?.live ?? null;
-    const inPlace = live !== null && live === next.active && releaseId(target(next)!) !== observed?.releaseId;
+    const inPlace = scheduleOf(next, project.environment).strategy === "recreate" && live === next.active;
     if (live !== null && !inPlace) {
       const steps = proveLiveSlotUntouched(plan, live);
       progress.note(

@@ -85,8 +85,12 @@ export class Stack {
       if (isStep) events.onStep(address, action);
       if (message.diagnostic?.severity === "error") failures.push(readFailure(message.diagnostic));
     });
-    const [{ exitCode }] = await Promise.all([child, once(lines, "close")]);
+    const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
     if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [] };
+    if (failures.length === 0) {
+      const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
+      failures.push({ exitCode: 1, reason });
+    }
     const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
     return { succeeded: false, exitCode: worst, reasons: [...new Set(failures.map(({ reason }) => reason))] };
   }
