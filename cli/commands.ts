@@ -1,6 +1,6 @@
 /** The operator's commands: each is a transition of the record, carried out by {@link deploy}. */
-import { target } from "../release/record";
-import type { Goal } from "../release/record";
+import { idOrNull, target } from "../release/record";
+import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
 import type { Candidate } from "../release/release";
 import type { ScheduleChoice } from "../release/schedule";
@@ -93,9 +93,8 @@ function intent(project: Project): transitions.Intent {
 }
 
 /** Whether some endpoint of the candidate's slot does not answer as the candidate: its install failed. */
-function candidateIsMissing(record: Parameters<typeof target>[0], statuses: readonly ProxyStatus[]): boolean {
-  const candidate = target(record);
-  const wanted = candidate && `${candidate.version}-${candidate.run}`;
+function candidateIsMissing(record: ReleaseRecord, statuses: readonly ProxyStatus[]): boolean {
+  const wanted = idOrNull(target(record));
   return statuses.some(({ endpoints }) =>
     endpoints[record.active].some(({ healthy, releaseId }) => !healthy || releaseId !== wanted),
   );

@@ -8,7 +8,7 @@ import { quote } from "./release";
 import { ApplicationName } from "./record";
 import { resolveSchedule, ScheduleChoice, Topology } from "./schedule";
 import type { Schedule } from "./schedule";
-import { describeIssues, oneLine } from "./validation";
+import { describeIssues, parseFile } from "./validation";
 
 const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
@@ -116,15 +116,7 @@ export type Environment = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "pl
  * @throws InvalidInput one line that names the file, the field, and what it should be.
  */
 export function parseEnvironment(text: string, file: string): Environment {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
-  }
-  const parsed = z.safeParse(EnvironmentFile, json);
-  if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
-  const { data } = parsed;
+  const data = parseFile(EnvironmentFile, text, file);
   if (data.topology === "split" && data.servers.count < 2) {
     throw new InvalidInput(
       `${file}: topology "split" needs 2 servers or more, servers.count is ${data.servers.count}; one is enough for "sideBySide"`,

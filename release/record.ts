@@ -11,7 +11,7 @@ import { resolveSchedule, ScheduleChoice } from "./schedule";
 import type { Schedule } from "./schedule";
 import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
-import { describeIssues, oneLine } from "./validation";
+import { parseFile } from "./validation";
 
 export const RECORD_FORMAT = 1;
 
@@ -68,17 +68,10 @@ export function emptyRecord(application: string): ReleaseRecord {
  * @throws InvalidInput one line that names the file, the field, and what it should be.
  */
 export function parseRecord(text: string, file: string): ReleaseRecord {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
-  }
-  const parsed = z.safeParse(ReleaseRecord, json);
-  if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
-  const contradiction = findContradiction(parsed.data);
+  const record = parseFile(ReleaseRecord, text, file);
+  const contradiction = findContradiction(record);
   if (contradiction !== undefined) throw new InvalidInput(`${file}: ${contradiction}`);
-  return parsed.data;
+  return record;
 }
 
 /** @throws InvalidInput where the record is another application's. */

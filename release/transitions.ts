@@ -3,7 +3,7 @@
  * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
  * (recreate excepted).
  */
-import { touchedSlots, target } from "./record";
+import { idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
 import { releaseId } from "./release";
@@ -65,10 +65,10 @@ export function release(
       previous: stable,
     });
   }
-  if (record.active === live && id(target(record)) !== id(stable)) {
+  if (record.active === live && idOrNull(target(record)) !== idOrNull(stable)) {
     throw new Refusal(
       "not-possible-here",
-      `${live} was to be recreated with ${describe(target(record))}, and ${id(stable)} still is stable: \`bluegreen abort\` puts it in order first`,
+      `${live} was to be recreated with ${describe(target(record))}, and ${idOrNull(stable)} still is stable: \`bluegreen abort\` puts it in order first`,
     );
   }
   const idle = otherSlot(live);
@@ -118,7 +118,7 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
 export function rollback(record: ReleaseRecord, observed: Observed, intent: Intent): ReleaseRecord {
   const { live } = observed;
   if (live === null) throw nothingLive();
-  if (record.goal !== "live" || live !== record.active || observed.releaseId !== id(target(record))) {
+  if (record.goal !== "live" || live !== record.active || observed.releaseId !== idOrNull(target(record))) {
     throw new Refusal(
       "not-promoted",
       `${describe(target(record))} never became stable: ${observed.releaseId} still is; use \`bluegreen abort\` to withdraw it`,
@@ -135,14 +135,22 @@ export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): R
   const live = record.active;
   // All proxies come before the converge steps, so the idle slot still is what it was.
   const { converge: _, ...unshared } = record;
-  return back(unshared, { live, releaseId: id(target(record)), serving: ["blue", "green"] }, live, intent);
+  return back(
+    unshared,
+    { live, releaseId: idOrNull(target(record)), serving: ["blue", "green"] },
+    live,
+    intent,
+  );
 }
 
 /** Whether {@link rollback} moves traffic only, because the release to go back to is still running. */
 export function rollbackIsInstant(record: ReleaseRecord): boolean {
   const idle = record.slots[otherSlot(record.active)];
   return (
-    record.converge !== true && idle !== null && record.previous !== null && id(idle) === id(record.previous)
+    record.converge !== true &&
+    idle !== null &&
+    record.previous !== null &&
+    idOrNull(idle) === idOrNull(record.previous)
   );
 }
 
@@ -153,7 +161,7 @@ export function rollbackIsInstant(record: ReleaseRecord): boolean {
 export function retry(record: ReleaseRecord, observed: Observed, reinstall: boolean): ReleaseRecord {
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
-  if (reinstall && observed.live === record.active && observed.releaseId === id(candidate)) {
+  if (reinstall && observed.live === record.active && observed.releaseId === idOrNull(candidate)) {
     throw new Refusal(
       "not-possible-here",
       `${releaseId(candidate)} is live, but does not answer everywhere: nothing is installed under its users; release it again, into the idle slot`,
@@ -177,7 +185,7 @@ export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseReco
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-withdraw", "the record has no candidate");
   const { live } = observed;
-  if (live === record.active && observed.releaseId === id(candidate)) {
+  if (live === record.active && observed.releaseId === idOrNull(candidate)) {
     throw new Refusal(
       "nothing-to-withdraw",
       `${releaseId(candidate)} is live and stable: there is nothing to abort; \`bluegreen rollback\` goes back`,
@@ -221,7 +229,7 @@ export function installsCandidate(record: ReleaseRecord): boolean {
 
 function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Intent): ReleaseRecord {
   const { previous } = record;
-  if (previous === null || id(previous) === observed.releaseId) {
+  if (previous === null || idOrNull(previous) === observed.releaseId) {
     throw new Refusal(
       "nothing-to-roll-back-to",
       "no earlier release is recorded; release the version you want with `bluegreen release`",
@@ -304,10 +312,6 @@ function effective(intent: Intent): Schedule {
 
 function perSlot(slot: Slot, here: Release | null, there: Release | null): ReleaseRecord["slots"] {
   return slot === "blue" ? { blue: here, green: there } : { blue: there, green: here };
-}
-
-function id(release: Release | null): ReleaseId | null {
-  return release === null ? null : releaseId(release);
 }
 
 function describe(release: Release | null): string {

@@ -1,5 +1,22 @@
 /** Turns what a schema found into one line for a person: the field, and what it should be. */
-import type * as z from "zod/mini";
+import * as z from "zod/mini";
+import { InvalidInput } from "./refusal";
+
+/**
+ * Reads a JSON file that a person may have edited.
+ * @throws InvalidInput one line that names the file, the field, and what it should be.
+ */
+export function parseFile<T extends z.ZodMiniType>(schema: T, text: string, file: string): z.infer<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
+  }
+  const parsed = z.safeParse(schema, json);
+  if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
+  return parsed.data;
+}
 
 export function describeIssues(error: z.core.$ZodError): string {
   const lines = error.issues.flatMap((issue) => describeIssue(issue, []));
@@ -8,7 +25,7 @@ export function describeIssues(error: z.core.$ZodError): string {
 }
 
 /** What a parser said, without the lines of the file that it quotes. */
-export function oneLine(error: Error): string {
+function oneLine(error: Error): string {
   return error.message.replace(/[\p{C}\p{Zl}\p{Zp}]+\s*/gu, " ");
 }
 
