@@ -2,6 +2,7 @@
 export * from "./constructs/blue-green-deployment";
 export * from "./constructs/local/local-machines";
 export * from "./constructs/local/local-server";
+export * from "./constructs/platform";
 export * from "./constructs/server";
 export * from "./release/environment";
 export * from "./release/record";

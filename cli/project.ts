@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnvironment } from "../release/environment";
 import type { Environment } from "../release/environment";
+import { workFolder } from "../release/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { writeAtomically } from "../system/atomic-file";
@@ -48,7 +49,7 @@ export function writeRecord(project: Project, record: ReleaseRecord): void {
 
 /** A file of the platform's own folder, which is made where it is missing. */
 export function platformFile(project: Project, name: string): string {
-  const folder = join(project.folder, project.environment.platform.folder);
+  const folder = join(project.folder, workFolder(project.environment));
   mkdirSync(folder, { recursive: true });
   return join(folder, name);
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import execa from "execa";
 import { directorSpec, encodeSpec } from "../release/director-spec";
 import { proxyPlaces, serverFolder } from "../release/naming";
+import { requireLocal } from "../release/platform";
 import type { ReleaseRecord } from "../release/record";
 import type { PerSlot, Slot } from "../release/slot";
 import type { Observed } from "../release/transitions";
@@ -111,5 +112,8 @@ function directorOf(project: Project, proxy: string): string {
 }
 
 function proxyFolder(project: Project, proxy: string): string {
-  return join(project.folder, serverFolder(project.environment, proxy));
+  return join(
+    project.folder,
+    serverFolder(requireLocal(project.environment, "asking a proxy directly"), proxy),
+  );
 }

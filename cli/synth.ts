@@ -1,6 +1,7 @@
 /** Turns environment and record into the stacks' Terraform files, by running the project's CDKTF app. */
 import { join } from "node:path";
 import execa from "execa";
+import { workFolder } from "../release/naming";
 import { formatRecord } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { writeAtomically } from "../system/atomic-file";
@@ -10,7 +11,7 @@ import type { Project } from "./project";
 
 /** @returns the output folder. The record need not be the environment's record yet. */
 export async function synthesize(project: Project, record: ReleaseRecord): Promise<string> {
-  const output = join(project.environment.platform.folder, "cdktf.out");
+  const output = join(workFolder(project.environment), "cdktf.out");
   const recordFile = platformFile(project, "planned-record.json");
   writeAtomically(recordFile, formatRecord(record));
   const [command, ...args] = project.synth;

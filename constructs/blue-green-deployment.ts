@@ -37,8 +37,15 @@ export interface BlueGreenDeploymentProps {
   readonly servers: ReadonlyMap<string, Server>;
   /** The proxies in the order of the traffic shift: the first carries the schedule. */
   readonly proxies: readonly Server[];
-  /** Shared by all releases; the installer hands it to the application. @default - a folder of each server */
-  readonly dataFolder?: string;
+  readonly installer: Installer;
+}
+
+/** What installs a release into a slot of a server. */
+export interface Installer {
+  /** Path of the script. What it promises: see on-server/install/install-release.sh. */
+  readonly script: string;
+  /** Besides those of the release and the slot. No secrets. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 const PER_STEP_MARGIN_SECONDS = 120;
@@ -113,14 +120,14 @@ export class BlueGreenDeployment extends Construct {
     endpoint: Endpoint,
     step: { release: Release | null; inPlace: boolean; dependsOn: ITerraformDependable[]; needed: boolean },
   ): ITerraformDependable {
-    const { environment, servers } = this.props;
+    const { environment, servers, installer } = this.props;
     const server = servers.get(endpoint.server);
     if (server === undefined)
       throw new Error(`there is no server "${endpoint.server}", which the environment names`);
     const { deadlineSeconds } = environment.verification;
     return server.run(this, id, {
       name,
-      script: onServerProgram("install/install-release.sh"),
+      script: installer.script,
       parameters: this.installParameters(slot, endpoint, step.release, step.inPlace),
       timeoutSeconds: Math.ceil(2 * deadlineSeconds + environment.stopSeconds) + PER_STEP_MARGIN_SECONDS,
       dependsOn: step.dependsOn,
@@ -134,7 +141,7 @@ export class BlueGreenDeployment extends Construct {
     release: Release | null,
     inPlace: boolean,
   ): Record<string, string> {
-    const { environment, record, dataFolder } = this.props;
+    const { environment, record, installer } = this.props;
     const { verification } = environment;
     const inUse = [
       ...SLOTS.map((each) => idOrNull(expectedRelease(record, each))),
@@ -151,7 +158,9 @@ export class BlueGreenDeployment extends Construct {
       ARTIFACT_SHA256: release?.artifact.sha256 ?? "",
       HOST: endpoint.host,
       PORT: String(endpoint.port),
-      START_COMMAND_BASE64: base64(environment.start.join("\n")),
+      ...(environment.start === undefined
+        ? {}
+        : { START_COMMAND_BASE64: base64(environment.start.join("\n")) }),
       HEALTH_PATH: verification.path,
       HEALTH_STATUS: String(verification.status),
       HEALTH_HOST: verification.host ?? "",
@@ -163,9 +172,8 @@ export class BlueGreenDeployment extends Construct {
       STOP_SECONDS: String(environment.stopSeconds),
       KEEP_RELEASES: String(environment.keepReleases),
       PROTECTED_RELEASES: [...new Set(inUse.filter((id) => id !== null))].join(" "),
-      SERVICE_MANAGER: "process",
       MODE: inPlace ? "inPlace" : "slot",
-      ...(dataFolder === undefined ? {} : { DATA_FOLDER: dataFolder }),
+      ...installer.parameters,
     };
   }
 

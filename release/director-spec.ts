@@ -3,7 +3,7 @@
  * director reads it; the format is the contract between a web stack and the proxies that base set up.
  */
 import * as z from "zod/mini";
-import { Verification } from "./environment";
+import { Verification } from "./verification";
 import type { Environment } from "./environment";
 import { proxyPlaces, slotEndpoints } from "./naming";
 import { Goal, recordDigest, scheduleOf, touchedSlots } from "./record";

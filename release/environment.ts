@@ -3,63 +3,23 @@
  * change with a release. One application each.
  */
 import * as z from "zod/mini";
+import { azureNames, virtualMachineName } from "./azure/azure-names";
+import { AzurePlatform, Iis } from "./azure/azure-platform";
+import { Backend } from "./backend";
+import { serverPlaces } from "./naming";
+import { FOLDER, matches } from "./patterns";
 import { InvalidInput } from "./refusal";
-import { quote } from "./release";
 import { ApplicationName } from "./record";
 import { resolveSchedule, ScheduleChoice, Topology } from "./schedule";
 import type { Schedule } from "./schedule";
 import { describeIssues, parseFile } from "./validation";
-
-const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
-const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
-const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
-/** Relative, below the project: no "..", nothing that Terraform or a shell would read as more than a path. */
-const FOLDER = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,199}$/;
-
-const matches = (pattern: RegExp, what: string) =>
-  z
-    .string()
-    .check(
-      z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }),
-    );
-
-/** Seconds that servers count in milliseconds. */
-const seconds = (minimum: number, maximum: number) =>
-  z.number().check(
-    z.minimum(minimum),
-    z.maximum(maximum),
-    z.refine((value) => /^\d+(\.\d{1,3})?$/.test(String(value)), { error: () => "at most three decimals" }),
-  );
-
-const wholeSeconds = (minimum: number, maximum: number) =>
-  z.int().check(z.minimum(minimum), z.maximum(maximum));
+import { Verification, wholeSeconds } from "./verification";
 
 const Argument = z.string().check(
   z.minLength(1),
   z.maxLength(500),
   z.refine((text) => !/[\u0000-\u001f\u007f]/.test(text), { error: () => "no control characters" }),
 );
-
-/** How a proxy and a server convince themselves that an endpoint serves exactly this release. */
-export const Verification = z.strictObject({
-  /** Requested on every endpoint. @default "/health" */
-  path: z._default(matches(HTTP_PATH, "HTTP path"), "/health"),
-  /** The one status that counts as healthy; redirects are not followed. @default 200 */
-  status: z._default(z.int().check(z.minimum(200), z.maximum(599)), 200),
-  /** The public host name sent as Host header. @default the endpoint's own address */
-  host: z.optional(matches(HOST_NAME, "host name")),
-  /** The answer's header that carries the release id; null: the id must stand in the body. @default "x-release-id" */
-  releaseHeader: z._default(z.nullable(matches(HEADER_NAME, "header name")), "x-release-id"),
-  /** Successes in a row, on each endpoint. @default 3 */
-  successes: z._default(z.int().check(z.minimum(1), z.maximum(100)), 3),
-  /** Pause between two requests to an endpoint. @default 1 */
-  intervalSeconds: z._default(seconds(0.01, 60), 1),
-  /** Time limit of one request. @default 5 */
-  timeoutSeconds: z._default(seconds(0.1, 60), 5),
-  /** After this time without enough successes the candidate is rejected. @default 60 */
-  deadlineSeconds: z._default(wholeSeconds(1, 3600), 60),
-});
-export type Verification = z.infer<typeof Verification>;
 
 export const DRIVERS = ["haproxy", "embedded"] as const;
 
@@ -85,17 +45,23 @@ const EnvironmentFile = z.strictObject({
   name: matches(/^[a-z][a-z0-9-]{0,23}$/, "environment name: a-z, 0-9 and -, at most 24 characters"),
   /** The record of this environment, relative to the project. */
   record: matches(FOLDER, "path below the project"),
-  platform: LocalPlatform,
+  platform: z.discriminatedUnion("kind", [LocalPlatform, AzurePlatform], {
+    error: () => `must be "local" or "azure"`,
+  }),
+  /** @default local: two files in the environment's folder */
+  backend: z._default(Backend, { kind: "local" }),
   topology: Topology,
   servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(20)) }),
   proxies: z._default(Proxies, z.parse(Proxies, {})),
-  /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. */
-  start: z.array(Argument).check(
-    z.minLength(1),
-    z.maxLength(50),
-    z.refine(([program]) => program === undefined || /^[^=-][^=]*$/.test(program), {
-      error: () => `starts with a program: its name has no "=" and no leading "-"`,
-    }),
+  /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. Not for IIS. */
+  start: z.optional(
+    z.array(Argument).check(
+      z.minLength(1),
+      z.maxLength(50),
+      z.refine(([program]) => program === undefined || /^[^=-][^=]*$/.test(program), {
+        error: () => `starts with a program: its name has no "=" and no leading "-"`,
+      }),
+    ),
   ),
   verification: z._default(Verification, z.parse(Verification, {})),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
@@ -106,10 +72,16 @@ const EnvironmentFile = z.strictObject({
   stopSeconds: z._default(wholeSeconds(1, 600), 30),
 });
 
-export type Environment = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "platform"> & {
+const START_IS_MISSING = `start must say what starts an instance, as in ["node", "server.js"]`;
+
+type Common = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "platform"> & {
   readonly schedule: Schedule;
+};
+export type LocalEnvironment = Common & {
   readonly platform: z.infer<typeof LocalPlatform> & { readonly folder: string };
 };
+export type AzureEnvironment = Common & { readonly platform: AzurePlatform };
+export type Environment = LocalEnvironment | AzureEnvironment;
 
 /**
  * Reads an environment file.
@@ -124,8 +96,52 @@ export function parseEnvironment(text: string, file: string): Environment {
   }
   const schedule = parseSchedule(data.schedule, `${file}: schedule`);
   refuseConvergeSideBySide(schedule, data.topology, file);
-  const folder = data.platform.folder ?? `.bluegreen/${data.name}`;
-  return { ...data, schedule, platform: { ...data.platform, folder } };
+  const { platform } = data;
+  if (platform.kind === "local") {
+    if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
+    if (data.backend.kind !== "local") {
+      throw new InvalidInput(
+        `${file}: the servers are on this machine, so the state is too: leave out "backend"`,
+      );
+    }
+    const folder = platform.folder ?? `.bluegreen/${data.name}`;
+    return { ...data, schedule, platform: { ...platform, folder } };
+  }
+  try {
+    return resolveAzure({ ...data, schedule, platform });
+  } catch (error) {
+    throw error instanceof InvalidInput ? new InvalidInput(`${file}: ${error.message}`) : error;
+  }
+}
+
+/** @throws InvalidInput where the parts contradict each other or a name breaks a rule of Azure. */
+function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
+  const { platform, start, proxies, verification } = environment;
+  if (proxies.driver === "embedded") {
+    throw new InvalidInput(
+      `proxies.driver "embedded" is for a rehearsal on one machine; on Azure it is "haproxy"`,
+    );
+  }
+  const windows = platform.webServers.os === "windows";
+  if (windows && start !== undefined) {
+    throw new InvalidInput("start has no meaning on IIS, which starts the application itself: leave it out");
+  }
+  if (!windows && start === undefined) throw new InvalidInput(START_IS_MISSING);
+  if (!windows && platform.iis !== undefined) {
+    throw new InvalidInput(`platform.iis is for platform.webServers.os "windows", this one is "linux"`);
+  }
+  if (windows && platform.webServers.packages.length > 0) {
+    throw new InvalidInput(`platform.webServers.packages are Debian packages, the servers run Windows`);
+  }
+  const { domain } = platform;
+  azureNames(environment);
+  for (const { name } of serverPlaces(environment)) virtualMachineName(environment, name);
+  return {
+    ...environment,
+    platform: windows ? { ...platform, iis: platform.iis ?? z.parse(Iis, {}) } : platform,
+    // What users send is what the application shall be asked with.
+    verification: domain === undefined ? verification : { host: domain, ...verification },
+  };
 }
 
 /** @throws InvalidInput where the parts of a schedule contradict each other. */

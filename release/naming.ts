@@ -2,7 +2,9 @@
  * The contract between the base and the web stack: names, addresses and ports, computed from the environment
  * alone. So web needs nothing from base's state, and an old release still resolves after base changed.
  */
-import type { Environment } from "./environment";
+import { privateAddress } from "./azure/azure-names";
+import type { Environment, LocalEnvironment } from "./environment";
+import { isLocal } from "./platform";
 import { releaseId } from "./release";
 import { recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
@@ -26,48 +28,66 @@ export interface ProxyPlace {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  /** Set where HTTPS is served; `port` then redirects there. The certificate is a file in the proxy's folder. */
+  readonly tls: { readonly port: number; readonly certificate: string } | null;
 }
 
+const CERTIFICATE_FILE = "tls/site.pem";
 const LOOPBACK = "127.0.0.1";
 const SLOT_PORT_OFFSET = 100;
+const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 
-export function serverPlaces(environment: Environment): ServerPlace[] {
+export function serverPlaces(environment: Pick<Environment, "servers" | "topology">): ServerPlace[] {
   const { count } = environment.servers;
   return range(count).map((index) => ({ name: `web-${index + 1}`, slots: slotsOn(environment, index) }));
 }
 
 export function proxyPlaces(environment: Environment): ProxyPlace[] {
-  const { portBase } = environment.platform;
-  return range(environment.proxies.count).map((index) => ({
-    name: `proxy-${index + 1}`,
-    host: LOOPBACK,
-    port: portBase + index,
-  }));
+  const place = (index: number): Omit<ProxyPlace, "name"> =>
+    isLocal(environment)
+      ? { host: LOOPBACK, port: environment.platform.portBase + index, tls: null }
+      : {
+          host: privateAddress(environment, "proxy", index),
+          port: HTTP_PORT,
+          tls:
+            environment.platform.tlsCertificate === undefined
+              ? null
+              : { port: HTTPS_PORT, certificate: CERTIFICATE_FILE },
+        };
+  return range(environment.proxies.count).map((index) => ({ name: `proxy-${index + 1}`, ...place(index) }));
 }
 
 export function slotEndpoints(environment: Environment): PerSlot<readonly Endpoint[]> {
   const places = serverPlaces(environment);
+  const address = (index: number): string =>
+    isLocal(environment) ? LOOPBACK : privateAddress(environment, "web", index);
   const endpoints = (slot: Slot): Endpoint[] =>
     places.flatMap((place, index) =>
       place.slots.includes(slot)
-        ? [{ server: place.name, host: LOOPBACK, port: slotPort(environment, index, slot) }]
+        ? [{ server: place.name, host: address(index), port: slotPort(environment, index, slot) }]
         : [],
     );
   return { blue: endpoints("blue"), green: endpoints("green") };
 }
 
+/** Where synthesized stacks, plans and the state of a local backend live, relative to the project. */
+export function workFolder(environment: Environment): string {
+  return isLocal(environment) ? environment.platform.folder : `.bluegreen/${environment.name}`;
+}
+
 /** The folder of a server or proxy of the local platform, relative to the project. */
-export function serverFolder(environment: Environment, name: string): string {
+export function serverFolder(environment: LocalEnvironment, name: string): string {
   return `${environment.platform.folder}/servers/${name}`;
 }
 
 /** Where all servers of the local platform keep what must survive a release, relative to the project. */
-export function dataFolder(environment: Environment): string {
+export function dataFolder(environment: LocalEnvironment): string {
   return `${environment.platform.folder}/data`;
 }
 
 export function stateFile(environment: Environment, stack: string): string {
-  return `${environment.platform.folder}/terraform.${stack}.tfstate`;
+  return `${workFolder(environment)}/terraform.${stack}.tfstate`;
 }
 
 /**
@@ -98,14 +118,17 @@ function edition(record: ReleaseRecord): string {
   return `${record.sequence}-${recordDigest(record).slice(0, 8)}`;
 }
 
-function slotsOn(environment: Environment, index: number): readonly Slot[] {
+function slotsOn(environment: Pick<Environment, "servers" | "topology">, index: number): readonly Slot[] {
   if (environment.topology === "sideBySide") return SLOTS;
   const half = Math.ceil(environment.servers.count / 2);
   return index < half ? ["blue"] : ["green"];
 }
 
 function slotPort(environment: Environment, serverIndex: number, slot: Slot): number {
-  const first = environment.platform.portBase + SLOT_PORT_OFFSET + 10 * serverIndex;
+  // On one machine every server needs ports of its own.
+  const first = isLocal(environment)
+    ? environment.platform.portBase + SLOT_PORT_OFFSET + 10 * serverIndex
+    : environment.platform.webServers.port;
   return environment.topology === "sideBySide" && slot === "green" ? first + 1 : first;
 }
 

@@ -1,6 +1,7 @@
 /** What the tests of the domain start from. */
+import { requireLocal } from "../../release/platform";
 import { parseEnvironment } from "../../release/environment";
-import type { Environment } from "../../release/environment";
+import type { LocalEnvironment } from "../../release/environment";
 import { InvalidInput } from "../../release/refusal";
 import type { Candidate, Release } from "../../release/release";
 import type { ReleaseRecord } from "../../release/record";
@@ -42,8 +43,11 @@ export const LEAST = {
   start: ["node", "server.js"],
 };
 
-export function environmentOf(changes: object = {}): Environment {
-  return parseEnvironment(JSON.stringify({ ...LEAST, ...changes }), "environments/local.json");
+export function environmentOf(changes: object = {}): LocalEnvironment {
+  return requireLocal(
+    parseEnvironment(JSON.stringify({ ...LEAST, ...changes }), "environments/local.json"),
+    "this test",
+  );
 }
 
 /** What was said to the person whose input was refused: one line. */

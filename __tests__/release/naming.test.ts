@@ -1,6 +1,6 @@
 /** The contract between base and web: no two things share a name, a folder or a port. */
 import * as fc from "fast-check";
-import type { Environment } from "../../release/environment";
+import type { LocalEnvironment } from "../../release/environment";
 import {
   dataFolder,
   proxyPlaces,
@@ -24,7 +24,12 @@ const sizes = fc.record({
   portBase: fc.integer({ min: 1024, max: 65_000 }),
 });
 
-function sized(size: { topology: string; servers: number; proxies: number; portBase: number }): Environment {
+function sized(size: {
+  topology: string;
+  servers: number;
+  proxies: number;
+  portBase: number;
+}): LocalEnvironment {
   return environmentOf({
     topology: size.topology,
     servers: { count: size.servers },

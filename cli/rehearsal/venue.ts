@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:f
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { proxyPlaces, slotEndpoints } from "../../release/naming";
+import type { LocalEnvironment } from "../../release/environment";
+import { requireLocal } from "../../release/platform";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 import { openProject, ownApp } from "../project";
@@ -24,7 +26,7 @@ export async function openVenues(
   let portBase = FIRST_PORT;
   for (const chapter of chapters) {
     const venue = await openVenue(folder, chapter, driver, portBase);
-    portBase = venue.environment.platform.portBase + PORTS_APART;
+    portBase = localPlatform(venue).portBase + PORTS_APART;
     venues.push(venue);
   }
   return venues;
@@ -49,6 +51,10 @@ async function openVenue(
   throw new OperatorError(`no free ports between ${firstPort} and ${LAST_PORT}`, 1);
 }
 
+function localPlatform({ environment }: Project): LocalEnvironment["platform"] {
+  return requireLocal(environment, "a rehearsal").platform;
+}
+
 /** Environments that an earlier rehearsal left running. */
 export function leftVenues(folder: string): Project[] {
   const all = join(folder, REHEARSAL_FOLDER);
@@ -61,7 +67,7 @@ export function leftVenues(folder: string): Project[] {
 
 /** How long the instances of a release took to stop and start, as the installers measured it. The longest counts. */
 export function installMs(venue: Project, releaseId: string): number {
-  const servers = join(venue.folder, venue.environment.platform.folder, "servers");
+  const servers = join(venue.folder, localPlatform(venue).folder, "servers");
   const results = readdirSync(servers).flatMap((server) => {
     const commands = join(servers, server, "commands");
     if (!existsSync(commands)) return [];

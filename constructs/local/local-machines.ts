@@ -7,7 +7,7 @@ import { encodeSpec } from "../../release/director-spec";
 import type { DirectorSpec } from "../../release/director-spec";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { projectFromStack } from "./project-path";
-import { TerraformData } from "./terraform-data";
+import { TerraformData } from "../terraform-data";
 
 export interface LocalMachineProps {
   readonly name: string;

@@ -9,7 +9,7 @@ import { onServerProgram, shippedFile } from "../on-server-program";
 import { requireRunName } from "../server";
 import type { RunProps, Server } from "../server";
 import { projectFromStack } from "./project-path";
-import { TerraformData } from "./terraform-data";
+import { TerraformData } from "../terraform-data";
 
 export interface LocalServerProps {
   readonly name: string;

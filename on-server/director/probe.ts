@@ -1,7 +1,7 @@
 /** Asks one endpoint once: does it answer as a healthy instance of exactly this release? */
 import { request } from "node:http";
 import type { Endpoint } from "../../release/naming";
-import type { Verification } from "../../release/environment";
+import type { Verification } from "../../release/verification";
 
 interface Probe {
   readonly healthy: boolean;

@@ -1,0 +1,324 @@
+/** Everything that an environment owns on Azure and that no release touches. */
+import { ResourceGroup } from "@cdktf/provider-azurerm/lib/resource-group";
+import { UserAssignedIdentity } from "@cdktf/provider-azurerm/lib/user-assigned-identity";
+import { Annotations } from "cdktf";
+import { Construct } from "constructs";
+import {
+  azureNames,
+  identityId,
+  identityName,
+  keyVaultHost,
+  privateAddress,
+  RELEASES_CONTAINER,
+  subnetRange,
+  virtualMachineName,
+  zoneOf,
+} from "../../release/azure/azure-names";
+import type { AzureNames, Role } from "../../release/azure/azure-names";
+import { directorSpec, encodeSpec } from "../../release/director-spec";
+import type { AzureEnvironment } from "../../release/environment";
+import { proxyPlaces, serverPlaces, slotEndpoints } from "../../release/naming";
+import { emptyRecord } from "../../release/record";
+import { SLOTS } from "../../release/slot";
+import { onServerProgram } from "../on-server-program";
+import { ArtifactStore } from "./artifact-store";
+import { Database } from "./database";
+import { LoadBalancer } from "./load-balancer";
+import { MachineSetup } from "./machine-setup";
+import { Machine } from "./machine";
+import type { MachineProps, OperatingSystem } from "./machine";
+import { Monitoring } from "./monitoring";
+import { Network } from "./network";
+import { Patching } from "./patching";
+import type { Placement } from "./placement";
+import { PrivateEndpoint } from "./private-endpoint";
+import { SecretStore } from "./secret-store";
+
+export interface AzureInfrastructureProps {
+  readonly environment: AzureEnvironment;
+}
+
+const ROLES: readonly Role[] = ["web", "proxy", "operations"];
+const PROBE_PATH = "/proxy-healthz";
+const OPERATIONS_SERVER = "operations-1";
+const OPERATIONS_SIZE = "Standard_B1ms";
+const RETENTION_DAYS = 30;
+/** What the programs of ours need on the machines, as Debian packages. */
+const INSTALLER_PACKAGES = ["curl", "unzip"];
+const OPERATIONS_PACKAGES = ["curl", "nodejs"];
+
+export class AzureInfrastructure extends Construct {
+  private readonly environment: AzureEnvironment;
+  private readonly names: AzureNames;
+  private readonly placement: Placement;
+  private readonly network: Network;
+  private readonly identities: ReadonlyMap<Role, UserAssignedIdentity>;
+  private readonly monitoring: Monitoring;
+  private readonly patching: Patching;
+
+  constructor(scope: Construct, id: string, { environment }: AzureInfrastructureProps) {
+    super(scope, id);
+    this.environment = environment;
+    this.names = azureNames(environment);
+    const { platform } = environment;
+    if (platform.tlsCertificate === undefined) {
+      Annotations.of(this).addWarning(
+        "platform.tlsCertificate is not set: the site is served over plain HTTP, and everybody on the way can read it",
+      );
+    }
+
+    this.placement = this.addResourceGroup();
+    this.network = this.addNetwork();
+    this.identities = new Map(ROLES.map((role) => [role, this.addIdentity(role)]));
+    const { prefix: name } = this.names;
+    this.monitoring = new Monitoring(this, "monitoring", {
+      ...this.placement,
+      name,
+      emails: platform.alertEmails,
+      retentionDays: RETENTION_DAYS,
+    });
+    const { days, start, timeZone } = platform.patching;
+    this.patching = new Patching(this, "patching", { ...this.placement, name, days, start, timeZone });
+
+    const artifacts = this.addArtifactStore();
+    const secrets = this.addSecretStore();
+    this.addWebServers();
+    this.addProxies(secrets);
+    this.addOperationsServer();
+    this.addDatabase();
+    this.addPrivateEndpoint("artifacts", "blob", artifacts.accountId);
+    this.addPrivateEndpoint("secrets", "vault", secrets.vaultId);
+  }
+
+  private addResourceGroup(): Placement {
+    const { application, name, platform } = this.environment;
+    const tags = { ...platform.tags, application, environment: name, "managed-by": "cdktf-bluegreen" };
+    const group = new ResourceGroup(this, "group", {
+      name: this.names.resourceGroup,
+      location: platform.location,
+      tags,
+    });
+    return { resourceGroupName: group.name, location: platform.location, tags };
+  }
+
+  private addNetwork(): Network {
+    const { environment } = this;
+    const { addressSpace, proxyServers, bastion } = environment.platform;
+    const endpoints = slotEndpoints(environment);
+    const slotPorts = new Set(SLOTS.flatMap((slot) => endpoints[slot].map(({ port }) => port)));
+    const range = (role: Parameters<typeof subnetRange>[1]) => subnetRange(environment, role);
+    return new Network(this, "network", {
+      ...this.placement,
+      name: this.names.prefix,
+      addressSpace,
+      ranges: {
+        web: range("web"),
+        proxy: range("proxy"),
+        operations: range("operations"),
+        endpoints: range("endpoints"),
+        bastion: range("bastion"),
+      },
+      slotPorts: [...slotPorts].sort(),
+      publicPorts: this.publicPorts(),
+      allowedSources: proxyServers.allowedSources,
+      bastion,
+    });
+  }
+
+  private publicPorts(): number[] {
+    const [place] = proxyPlaces(this.environment);
+    return [place!.port, ...(place!.tls === null ? [] : [place!.tls.port])];
+  }
+
+  private addIdentity(role: Role): UserAssignedIdentity {
+    return new UserAssignedIdentity(this, `identity-${role}`, {
+      ...this.placement,
+      name: identityName(this.environment, role),
+    });
+  }
+
+  private addArtifactStore(): ArtifactStore {
+    const { platform } = this.environment;
+    return new ArtifactStore(this, "artifacts", {
+      ...this.placement,
+      accountName: this.names.storageAccount,
+      containerName: RELEASES_CONTAINER,
+      readers: this.principals("web", "operations"),
+      publishers: platform.publishers,
+      retentionDays: RETENTION_DAYS,
+      protect: platform.protect,
+    });
+  }
+
+  private addSecretStore(): SecretStore {
+    const { tenantId, protect } = this.environment.platform;
+    return new SecretStore(this, "secrets", {
+      ...this.placement,
+      name: this.names.keyVault,
+      tenantId,
+      readers: this.principals("web", "proxy"),
+      protect,
+    });
+  }
+
+  private addWebServers(): void {
+    const { environment } = this;
+    const { os, size, zones, image, packages } = environment.platform.webServers;
+    serverPlaces(environment).forEach(({ name }, index) => {
+      const zone = zoneOf(zones, environment.topology, index);
+      const machine = this.addMachine("web", name, index, os, {
+        size,
+        ...(image === undefined ? {} : { image }),
+        ...(zone === undefined ? {} : { zone }),
+      });
+      this.patching.assign(name, machine, index % 2);
+      new MachineSetup(this, `${name}-setup`, {
+        serverName: name,
+        machine,
+        location: this.placement.location,
+        ...(os === "windows"
+          ? {
+              script: onServerProgram("azure/setup-iis.ps1"),
+              parameters: { ADMINISTRATOR_NAME: environment.platform.administrator },
+            }
+          : {
+              script: onServerProgram("azure/setup-web-server.sh"),
+              parameters: { PACKAGES: [...INSTALLER_PACKAGES, ...packages].join(" ") },
+            }),
+        dependsOn: this.network.ready,
+      });
+    });
+  }
+
+  private addProxies(secrets: SecretStore): void {
+    const { environment } = this;
+    const { size, zones } = environment.platform.proxyServers;
+    const nothing = emptyRecord(environment.application);
+    const interfaces = new Map<string, string>();
+    proxyPlaces(environment).forEach(({ name }, index) => {
+      const zone = zoneOf(zones, "sideBySide", index);
+      const machine = this.addMachine("proxy", name, index, "linux", {
+        size,
+        ...(zone === undefined ? {} : { zone }),
+      });
+      this.patching.assign(name, machine, index % 2);
+      interfaces.set(name, machine.networkInterfaceId);
+      new MachineSetup(this, `${name}-setup`, {
+        serverName: name,
+        machine,
+        location: this.placement.location,
+        script: onServerProgram("azure/setup-proxy.sh"),
+        parameters: {
+          DIRECTOR_SPEC: encodeSpec(directorSpec(environment, nothing, index)),
+          ...this.certificateParameters(),
+        },
+        files: {
+          "director.js": onServerProgram("director.js"),
+          "fetch-certificate.sh": onServerProgram("azure/fetch-certificate.sh"),
+        },
+        dependsOn: [...this.network.ready, ...secrets.rights],
+      });
+    });
+    const balancer = new LoadBalancer(this, "load-balancer", {
+      ...this.placement,
+      name: this.names.prefix,
+      ports: this.publicPorts(),
+      probePath: PROBE_PATH,
+      proxies: interfaces,
+    });
+    this.monitoring.watchLoadBalancer(balancer.id);
+    const { domain, tlsCertificate } = environment.platform;
+    if (domain !== undefined) {
+      const scheme = tlsCertificate === undefined ? "http" : "https";
+      this.monitoring.watchSite(`${scheme}://${domain}${environment.verification.path}`);
+    }
+  }
+
+  private certificateParameters(): Record<string, string> {
+    const { tlsCertificate } = this.environment.platform;
+    if (tlsCertificate === undefined) return {};
+    return {
+      TLS_CERTIFICATE: tlsCertificate,
+      KEY_VAULT_HOST: keyVaultHost(this.environment),
+      IDENTITY: identityId(this.environment, "proxy"),
+    };
+  }
+
+  /** Runs migrations: the proxies, which the world can reach, get no rights on the database. */
+  private addOperationsServer(): void {
+    const [zone] = this.environment.platform.webServers.zones;
+    const machine = this.addMachine("operations", OPERATIONS_SERVER, 0, "linux", {
+      size: OPERATIONS_SIZE,
+      ...(zone === undefined ? {} : { zone }),
+    });
+    this.patching.assign(OPERATIONS_SERVER, machine, 0);
+    new MachineSetup(this, `${OPERATIONS_SERVER}-setup`, {
+      serverName: OPERATIONS_SERVER,
+      machine,
+      location: this.placement.location,
+      script: onServerProgram("azure/setup-web-server.sh"),
+      parameters: { PACKAGES: OPERATIONS_PACKAGES.join(" ") },
+      dependsOn: this.network.ready,
+    });
+  }
+
+  private addDatabase(): void {
+    const { tenantId, database: settings, protect } = this.environment.platform;
+    if (settings === undefined) return;
+    const database = new Database(this, "database", {
+      ...this.placement,
+      serverName: this.names.sqlServer,
+      databaseName: this.names.database,
+      tenantId,
+      settings,
+      protect,
+    });
+    this.addPrivateEndpoint("database", "sqlServer", database.serverId);
+    this.monitoring.watchDatabase(database.databaseId);
+  }
+
+  private addMachine(
+    role: Role,
+    name: string,
+    index: number,
+    os: OperatingSystem,
+    kind: Pick<MachineProps, "size" | "image" | "zone">,
+  ): Machine {
+    const { environment } = this;
+    const identity = this.identities.get(role)!;
+    const machine = new Machine(this, name, {
+      ...this.placement,
+      ...kind,
+      name,
+      os,
+      virtualMachineName: virtualMachineName(environment, name),
+      subnetId: this.network.subnetId(role),
+      privateAddress: privateAddress(environment, role, index),
+      identityId: identity.id,
+      administrator: environment.platform.administrator,
+      sshPublicKey: environment.platform.sshPublicKey,
+      dependsOn: this.network.ready,
+    });
+    this.monitoring.watchMachine(name, machine, identity.id);
+    return machine;
+  }
+
+  private addPrivateEndpoint(
+    name: string,
+    service: "blob" | "sqlServer" | "vault",
+    resourceId: string,
+  ): void {
+    new PrivateEndpoint(this, `${name}-endpoint`, {
+      ...this.placement,
+      name: `${this.names.prefix}-${name}`,
+      service,
+      resourceId,
+      subnetId: this.network.subnetId("endpoints"),
+      virtualNetworkId: this.network.id,
+    });
+  }
+
+  private principals(...roles: Role[]): ReadonlyMap<string, string> {
+    return new Map(roles.map((role) => [role, this.identities.get(role)!.principalId]));
+  }
+}

@@ -1,0 +1,86 @@
+/** Azure: virtual machines, and managed run commands as the steps on them. */
+import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
+import type { TerraformStack } from "cdktf";
+import {
+  blobHost,
+  identityId,
+  keyVaultHost,
+  subnetRange,
+  virtualMachineId,
+} from "../../release/azure/azure-names";
+import type { AzureEnvironment } from "../../release/environment";
+import { proxyPlaces, serverPlaces } from "../../release/naming";
+import { usesIis } from "../../release/platform";
+import type { Installer } from "../blue-green-deployment";
+import { onServerProgram } from "../on-server-program";
+import type { Platform } from "../platform";
+import { AzureInfrastructure } from "./azure-infrastructure";
+import { AzureVirtualMachine } from "./azure-virtual-machine";
+import type { OperatingSystem } from "./machine";
+
+export class AzurePlatform implements Platform {
+  constructor(private readonly environment: AzureEnvironment) {}
+
+  provision(stack: TerraformStack): void {
+    this.addProvider(stack);
+    new AzureInfrastructure(stack, "Default", { environment: this.environment });
+  }
+
+  machines(stack: TerraformStack): ReturnType<Platform["machines"]> {
+    this.addProvider(stack);
+    const { environment } = this;
+    const server =
+      (os: OperatingSystem) =>
+      ({ name }: { name: string }) =>
+        new AzureVirtualMachine({
+          name,
+          os,
+          virtualMachineId: virtualMachineId(environment, name),
+          location: environment.platform.location,
+        });
+    const web = server(environment.platform.webServers.os);
+    return {
+      servers: new Map(serverPlaces(environment).map((place) => [place.name, web(place)])),
+      proxies: proxyPlaces(environment).map(server("linux")),
+      installer: this.installer(),
+    };
+  }
+
+  private installer(): Installer {
+    const { environment } = this;
+    const identity = { ARTIFACT_HOST: blobHost(environment), IDENTITY: identityId(environment, "web") };
+    if (!usesIis(environment)) {
+      return {
+        script: onServerProgram("install/install-release.sh"),
+        parameters: { ...identity, SERVICE_MANAGER: "auto" },
+      };
+    }
+    const { iis } = environment.platform;
+    return {
+      script: onServerProgram("install/install-release.ps1"),
+      parameters: {
+        ...identity,
+        KEY_VAULT_HOST: keyVaultHost(environment),
+        ALLOWED_SOURCES: subnetRange(environment, "proxy"),
+        IIS_SETTINGS_BASE64: Buffer.from(
+          JSON.stringify({
+            connectionString: null,
+            machineKeySecret: null,
+            disableInitializer: null,
+            ...iis,
+          }),
+        ).toString("base64"),
+      },
+    };
+  }
+
+  private addProvider(stack: TerraformStack): void {
+    new AzurermProvider(stack, "azurerm", {
+      subscriptionId: this.environment.platform.subscriptionId,
+      // Behind a private endpoint Terraform can't reach what is inside of an account, and need not.
+      features: [{ storage: [{ dataPlaneAvailable: false }] }],
+      storageUseAzuread: true,
+      resourceProviderRegistrations: "none",
+    });
+  }
+}

@@ -1,0 +1,90 @@
+/** Azure SQL, reachable from inside the network only. By default there are no passwords: Entra says who is who. */
+import { ManagementLock } from "@cdktf/provider-azurerm/lib/management-lock";
+import { MssqlDatabase } from "@cdktf/provider-azurerm/lib/mssql-database";
+import { MssqlServer } from "@cdktf/provider-azurerm/lib/mssql-server";
+import { TerraformVariable } from "cdktf";
+import { Construct } from "constructs";
+import type { AzureDatabase } from "../../release/azure/azure-platform";
+import type { Placement } from "./placement";
+
+export interface DatabaseProps extends Placement {
+  readonly serverName: string;
+  readonly databaseName: string;
+  readonly tenantId: string;
+  readonly settings: AzureDatabase;
+  /** Keeps the data from being destroyed. */
+  readonly protect: boolean;
+}
+
+/** The SQL administrator of `authentication: "sql"`. Changing it would replace the server and all databases. */
+const SQL_ADMINISTRATOR = "bluegreen-admin";
+const PASSWORD_VARIABLE = "sql_administrator_password";
+
+export class Database extends Construct {
+  readonly serverId: string;
+  readonly databaseId: string;
+
+  constructor(scope: Construct, id: string, props: DatabaseProps) {
+    super(scope, id);
+    const { resourceGroupName, location, tags, settings, tenantId, protect } = props;
+    const entraOnly = settings.authentication === "entra";
+    const server = new MssqlServer(this, "Resource", {
+      resourceGroupName,
+      location,
+      tags,
+      name: props.serverName,
+      version: "12.0",
+      minimumTlsVersion: "1.2",
+      publicNetworkAccessEnabled: false,
+      outboundNetworkRestrictionEnabled: false,
+      azureadAdministrator: {
+        loginUsername: settings.administrators.group,
+        objectId: settings.administrators.objectId,
+        tenantId,
+        azureadAuthenticationOnly: entraOnly,
+      },
+      ...(entraOnly ? {} : this.sqlAdministrator(settings.passwordVersion)),
+      identity: { type: "SystemAssigned" },
+      lifecycle: { preventDestroy: protect },
+    });
+    const database = new MssqlDatabase(this, "database", {
+      serverId: server.id,
+      tags,
+      name: props.databaseName,
+      skuName: settings.sku,
+      maxSizeGb: settings.maxSizeGb,
+      collation: settings.collation,
+      storageAccountType: "Geo",
+      shortTermRetentionPolicy: { retentionDays: settings.backupDays, backupIntervalInHours: 12 },
+      longTermRetentionPolicy: { weeklyRetention: "P4W" },
+      lifecycle: { preventDestroy: protect },
+    });
+    if (protect) {
+      new ManagementLock(this, "lock", {
+        scope: database.id,
+        name: "keep-data",
+        lockLevel: "CanNotDelete",
+        notes: "The application's data. Set platform.protect to false to remove this lock.",
+      });
+    }
+    this.serverId = server.id;
+    this.databaseId = database.id;
+  }
+
+  /** The password goes from an ephemeral variable into a write-only argument: neither plan nor state has it. */
+  private sqlAdministrator(passwordVersion: number) {
+    const password = new TerraformVariable(this, "password", {
+      type: "string",
+      sensitive: true,
+      nullable: false,
+      description: "The SQL administrator's password; read when passwordVersion changes.",
+    });
+    password.overrideLogicalId(PASSWORD_VARIABLE);
+    password.addOverride("ephemeral", true);
+    return {
+      administratorLogin: SQL_ADMINISTRATOR,
+      administratorLoginPasswordWo: password.stringValue,
+      administratorLoginPasswordWoVersion: passwordVersion,
+    };
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Brings what a machine needs for its task onto it: once, and again when it changes or the machine is a new one.
+ * Releases need none of it to change.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import { machineFolder } from "../../release/azure/azure-names";
+import type { Machine } from "./machine";
+import { runCommand } from "./run-command";
+
+export interface MachineSetupProps {
+  readonly serverName: string;
+  readonly machine: Machine;
+  readonly location: string;
+  /** Path of the script. */
+  readonly script: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Linux: paths of files that go along, by name. @default - none */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly dependsOn: ITerraformDependable[];
+}
+
+/** Packages come from the distribution's mirrors, roles of Windows from its own store: both may be slow. */
+const SETUP_SECONDS = 1800;
+
+export class MachineSetup extends Construct {
+  constructor(scope: Construct, id: string, props: MachineSetupProps) {
+    super(scope, id);
+    const { machine, serverName, script, parameters, files = {} } = props;
+    runCommand(this, "Resource", {
+      name: `setup-${digest(script, parameters, files)}-${machine.generation}`,
+      virtualMachineId: machine.id,
+      location: props.location,
+      os: machine.os,
+      script,
+      parameters: { ...parameters, SERVER_NAME: serverName, SERVER_FOLDER: machineFolder(machine.os) },
+      files,
+      timeoutSeconds: SETUP_SECONDS,
+      dependsOn: props.dependsOn,
+      // The machine is in this stack: Terraform would want to create its successor before it, too.
+      createBeforeDestroy: false,
+    });
+  }
+}
+
+function digest(
+  script: string,
+  parameters: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string>>,
+): string {
+  const hash = createHash("sha256").update(readFileSync(script));
+  for (const [name, value] of Object.entries(parameters)) hash.update(`\0${name}=${value}`);
+  for (const [name, path] of Object.entries(files)) hash.update(`\0${name}\0`).update(readFileSync(path));
+  return hash.digest("hex").slice(0, 10);
+}

@@ -1,0 +1,121 @@
+/**
+ * A virtual machine with a static private address, an identity and no public address. It lives longer than any
+ * release: nothing here changes with one. Many of these settings replace the machine when they change; see docs.
+ */
+import { LinuxVirtualMachine } from "@cdktf/provider-azurerm/lib/linux-virtual-machine";
+import { NetworkInterface } from "@cdktf/provider-azurerm/lib/network-interface";
+import { WindowsVirtualMachine } from "@cdktf/provider-azurerm/lib/windows-virtual-machine";
+import { Fn } from "cdktf";
+import type { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import type { Image } from "../../release/azure/azure-platform";
+import { TerraformData } from "../terraform-data";
+import type { Placement } from "./placement";
+
+export type OperatingSystem = "windows" | "linux";
+
+export interface MachineProps extends Placement {
+  /** The server's name, which is also its host name: at most 15 characters. */
+  readonly name: string;
+  /** The virtual machine's name in Azure. */
+  readonly virtualMachineName: string;
+  readonly os: OperatingSystem;
+  readonly size: string;
+  readonly image?: Image;
+  readonly zone?: string;
+  readonly subnetId: string;
+  readonly privateAddress: string;
+  readonly identityId: string;
+  readonly administrator: string;
+  /** Linux: who may log in through Bastion. There is no password. */
+  readonly sshPublicKey: string;
+  readonly dependsOn: ITerraformDependable[];
+}
+
+export const IP_CONFIGURATION = "primary";
+
+const IMAGES: Record<OperatingSystem, Image> = {
+  windows: {
+    publisher: "MicrosoftWindowsServer",
+    offer: "WindowsServer",
+    sku: "2022-datacenter-azure-edition",
+    version: "latest",
+  },
+  linux: { publisher: "Canonical", offer: "ubuntu-24_04-lts", sku: "server", version: "latest" },
+};
+
+export class Machine extends Construct {
+  readonly id: string;
+  readonly os: OperatingSystem;
+  readonly networkInterfaceId: string;
+  /** Eight characters, other ones for each machine that ever had this place. */
+  readonly generation: string;
+
+  constructor(scope: Construct, id: string, props: MachineProps) {
+    super(scope, id);
+    const { resourceGroupName, location, tags, name, os } = props;
+    const placement = { resourceGroupName, location, tags };
+    this.os = os;
+    const networkInterface = new NetworkInterface(this, "nic", {
+      ...placement,
+      name: `nic-${props.virtualMachineName}`,
+      ipConfiguration: [
+        {
+          name: IP_CONFIGURATION,
+          subnetId: props.subnetId,
+          privateIpAddressAllocation: "Static",
+          privateIpAddress: props.privateAddress,
+        },
+      ],
+    });
+    this.networkInterfaceId = networkInterface.id;
+
+    const common = {
+      ...placement,
+      name: props.virtualMachineName,
+      computerName: name,
+      size: props.size,
+      ...(props.zone === undefined ? {} : { zone: props.zone }),
+      networkInterfaceIds: [networkInterface.id],
+      adminUsername: props.administrator,
+      osDisk: {
+        name: `osdisk-${props.virtualMachineName}`,
+        caching: "ReadWrite",
+        storageAccountType: os === "windows" ? "Premium_LRS" : "StandardSSD_LRS",
+      },
+      sourceImageReference: props.image ?? IMAGES[os],
+      secureBootEnabled: true,
+      vtpmEnabled: true,
+      encryptionAtHostEnabled: true,
+      provisionVmAgent: true,
+      allowExtensionOperations: true,
+      // Updates come in the maintenance window of this machine's half, see Patching.
+      patchMode: "AutomaticByPlatform",
+      patchAssessmentMode: "AutomaticByPlatform",
+      bypassPlatformSafetyChecksOnUserScheduleEnabled: true,
+      rebootSetting: "IfRequired",
+      identity: { type: "UserAssigned", identityIds: [props.identityId] },
+      bootDiagnostics: {},
+      dependsOn: props.dependsOn,
+    };
+    const machine =
+      os === "windows"
+        ? new WindowsVirtualMachine(this, "Resource", {
+            ...common,
+            automaticUpdatesEnabled: true,
+            // Terraform's own random text, known to nobody before; set-up gives the account another one at once,
+            // so what the state holds opens nothing.
+            adminPassword: "${uuid()}-Aa1!",
+            lifecycle: { ignoreChanges: ["admin_password"] },
+          })
+        : new LinuxVirtualMachine(this, "Resource", {
+            ...common,
+            disablePasswordAuthentication: true,
+            adminSshKey: [{ username: props.administrator, publicKey: props.sshPublicKey }],
+          });
+    this.id = machine.id;
+    // A new machine has a new id in Terraform's eyes, and only a new one.
+    const generation = new TerraformData(this, "generation", { triggersReplace: machine.id });
+    this.generation = Fn.substr(generation.getStringAttribute("id"), 0, 8);
+  }
+}

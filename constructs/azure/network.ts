@@ -1,0 +1,220 @@
+/**
+ * The virtual network: a subnet for each kind of machine, closed to all but what its task needs. Nothing has a
+ * public address but the load balancer (elsewhere), Bastion, and the NAT gateway that everybody leaves through.
+ */
+import { BastionHost } from "@cdktf/provider-azurerm/lib/bastion-host";
+import { NatGateway } from "@cdktf/provider-azurerm/lib/nat-gateway";
+import { NatGatewayPublicIpAssociation } from "@cdktf/provider-azurerm/lib/nat-gateway-public-ip-association";
+import { NetworkSecurityGroup } from "@cdktf/provider-azurerm/lib/network-security-group";
+import { NetworkSecurityRule } from "@cdktf/provider-azurerm/lib/network-security-rule";
+import { PublicIp } from "@cdktf/provider-azurerm/lib/public-ip";
+import { Subnet } from "@cdktf/provider-azurerm/lib/subnet";
+import { SubnetNatGatewayAssociation } from "@cdktf/provider-azurerm/lib/subnet-nat-gateway-association";
+import { SubnetNetworkSecurityGroupAssociation } from "@cdktf/provider-azurerm/lib/subnet-network-security-group-association";
+import { VirtualNetwork } from "@cdktf/provider-azurerm/lib/virtual-network";
+import type { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import type { SubnetRole } from "../../release/azure/azure-names";
+import type { Placement } from "./placement";
+
+export interface NetworkProps extends Placement {
+  /** In the names of all parts. */
+  readonly name: string;
+  /** As in "10.20.0.0/16". */
+  readonly addressSpace: string;
+  /** The subnets' ranges inside of it. */
+  readonly ranges: Readonly<Record<SubnetRole, string>>;
+  /** The ports of the slots, which only the proxies reach. */
+  readonly slotPorts: readonly number[];
+  /** The ports on which the proxies serve users. */
+  readonly publicPorts: readonly number[];
+  /** Who may reach the public ports, as IPv4 ranges. */
+  readonly allowedSources: readonly string[];
+  /** The SKU of Bastion, or "none". */
+  readonly bastion: "none" | "Basic" | "Standard";
+}
+
+/** A subnet that has a security group; Bastion's has rules that are Azure's own. */
+type GuardedRole = Exclude<SubnetRole, "bastion">;
+
+interface InboundRule {
+  readonly name: string;
+  readonly from: string | readonly string[];
+  readonly ports: readonly string[];
+}
+
+const REMOTE_LOGIN = ["22", "3389"];
+const HTTPS = "443";
+/** Azure SQL redirects clients inside Azure to the second range. */
+const SQL = ["1433", "11000-11999"];
+const ANYBODY = "0.0.0.0/0";
+
+export class Network extends Construct {
+  /** Wait for these before something starts on a machine: without the way out its agent hangs. */
+  readonly ready: ITerraformDependable[] = [];
+  readonly id: string;
+  private readonly subnets = new Map<SubnetRole, Subnet>();
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: NetworkProps,
+  ) {
+    super(scope, id);
+    const { name, addressSpace, ranges, bastion, slotPorts, publicPorts, allowedSources } = props;
+    const network = new VirtualNetwork(this, "Resource", {
+      ...this.placement,
+      name: `vnet-${name}`,
+      addressSpace: [addressSpace],
+    });
+    this.id = network.id;
+
+    const fromBastion: InboundRule[] =
+      bastion === "none" ? [] : [{ name: "bastion-login", from: ranges.bastion, ports: REMOTE_LOGIN }];
+    const rules: Record<GuardedRole, InboundRule[]> = {
+      web: [{ name: "proxies", from: ranges.proxy, ports: slotPorts.map(String) }, ...fromBastion],
+      proxy: [
+        { name: "users", from: allowedSources, ports: publicPorts.map(String) },
+        { name: "load-balancer-probe", from: "AzureLoadBalancer", ports: publicPorts.map(String) },
+        ...fromBastion,
+      ],
+      operations: fromBastion,
+      endpoints: [
+        { name: "web", from: ranges.web, ports: [HTTPS, ...SQL] },
+        { name: "operations", from: ranges.operations, ports: [HTTPS, ...SQL] },
+        { name: "proxies", from: ranges.proxy, ports: [HTTPS] },
+      ],
+    };
+    const nat = this.addNat();
+    for (const role of ["web", "proxy", "operations", "endpoints"] as const) {
+      this.addGuardedSubnet(network, role, rules[role], role === "endpoints" ? undefined : nat);
+    }
+    if (bastion !== "none") this.addBastion(network, bastion);
+  }
+
+  subnetId(role: GuardedRole): string {
+    return this.subnets.get(role)!.id;
+  }
+
+  private get placement(): Placement {
+    const { resourceGroupName, location, tags } = this.props;
+    return { resourceGroupName, location, tags };
+  }
+
+  private addSubnet(network: VirtualNetwork, role: SubnetRole, name: string): Subnet {
+    const subnet = new Subnet(this, `subnet-${role}`, {
+      resourceGroupName: this.props.resourceGroupName,
+      virtualNetworkName: network.name,
+      name,
+      addressPrefixes: [this.props.ranges[role]],
+      // Else a network security group means nothing to private endpoints.
+      ...(role === "endpoints" ? { privateEndpointNetworkPolicies: "NetworkSecurityGroupEnabled" } : {}),
+      ...(role === "bastion" ? {} : { defaultOutboundAccessEnabled: false }),
+    });
+    this.subnets.set(role, subnet);
+    return subnet;
+  }
+
+  private addGuardedSubnet(
+    network: VirtualNetwork,
+    role: GuardedRole,
+    rules: readonly InboundRule[],
+    nat: NatGateway | undefined,
+  ): void {
+    const subnet = this.addSubnet(network, role, `snet-${role}`);
+    const group = new NetworkSecurityGroup(this, `nsg-${role}`, {
+      ...this.placement,
+      name: `nsg-${this.props.name}-${role}`,
+    });
+    rules.forEach((rule, index) => this.addRule(group, role, rule, 100 + 10 * index));
+    this.addDeny(group, role);
+    this.ready.push(
+      new SubnetNetworkSecurityGroupAssociation(this, `nsg-${role}-association`, {
+        subnetId: subnet.id,
+        networkSecurityGroupId: group.id,
+      }),
+    );
+    if (nat === undefined) return;
+    this.ready.push(
+      new SubnetNatGatewayAssociation(this, `nat-${role}`, { subnetId: subnet.id, natGatewayId: nat.id }),
+    );
+  }
+
+  private addRule(group: NetworkSecurityGroup, role: GuardedRole, rule: InboundRule, priority: number): void {
+    const { name, from, ports } = rule;
+    const sources = typeof from === "string" ? [from] : from;
+    new NetworkSecurityRule(this, `nsg-${role}-${name}`, {
+      resourceGroupName: this.props.resourceGroupName,
+      networkSecurityGroupName: group.name,
+      name: `allow-${name}`,
+      priority,
+      direction: "Inbound",
+      access: "Allow",
+      protocol: "Tcp",
+      sourcePortRange: "*",
+      destinationAddressPrefix: "*",
+      destinationPortRanges: [...ports],
+      ...(sources.length === 1
+        ? { sourceAddressPrefix: sources[0] === ANYBODY ? "Internet" : sources[0]! }
+        : { sourceAddressPrefixes: [...sources] }),
+    });
+  }
+
+  /** Azure lets machines of one network talk to each other unless told otherwise. */
+  private addDeny(group: NetworkSecurityGroup, role: GuardedRole): void {
+    new NetworkSecurityRule(this, `nsg-${role}-deny`, {
+      resourceGroupName: this.props.resourceGroupName,
+      networkSecurityGroupName: group.name,
+      name: "deny-virtual-network",
+      priority: 4096,
+      direction: "Inbound",
+      access: "Deny",
+      protocol: "*",
+      sourcePortRange: "*",
+      destinationPortRange: "*",
+      sourceAddressPrefix: "VirtualNetwork",
+      destinationAddressPrefix: "*",
+    });
+  }
+
+  private addNat(): NatGateway {
+    const nat = new NatGateway(this, "nat", {
+      ...this.placement,
+      name: `ng-${this.props.name}`,
+      skuName: "Standard",
+      idleTimeoutInMinutes: 10,
+    });
+    this.ready.push(
+      new NatGatewayPublicIpAssociation(this, "nat-address-association", {
+        natGatewayId: nat.id,
+        publicIpAddressId: this.addPublicIp("nat").id,
+      }),
+    );
+    return nat;
+  }
+
+  private addBastion(network: VirtualNetwork, sku: "Basic" | "Standard"): void {
+    // The subnet's name is Azure's.
+    const subnet = this.addSubnet(network, "bastion", "AzureBastionSubnet");
+    new BastionHost(this, "bastion", {
+      ...this.placement,
+      name: `bas-${this.props.name}`,
+      sku,
+      ...(sku === "Standard" ? { tunnelingEnabled: true } : {}),
+      ipConfiguration: {
+        name: "primary",
+        subnetId: subnet.id,
+        publicIpAddressId: this.addPublicIp("bastion").id,
+      },
+    });
+  }
+
+  private addPublicIp(purpose: string): PublicIp {
+    return new PublicIp(this, `${purpose}-address`, {
+      ...this.placement,
+      name: `pip-${this.props.name}-${purpose}`,
+      allocationMethod: "Static",
+      sku: "Standard",
+    });
+  }
+}

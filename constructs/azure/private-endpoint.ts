@@ -1,0 +1,52 @@
+/** A service of Azure with an address inside the network, under its usual name. */
+import { PrivateDnsZoneVirtualNetworkLink } from "@cdktf/provider-azurerm/lib/private-dns-zone-virtual-network-link";
+import { PrivateDnsZone } from "@cdktf/provider-azurerm/lib/private-dns-zone";
+import { PrivateEndpoint as AzurePrivateEndpoint } from "@cdktf/provider-azurerm/lib/private-endpoint";
+import { Construct } from "constructs";
+import type { Placement } from "./placement";
+
+/** What can be reached, with Azure's name of the sub-resource and of its DNS zone. */
+const SERVICES = {
+  blob: { subresource: "blob", zone: "privatelink.blob.core.windows.net" },
+  sqlServer: { subresource: "sqlServer", zone: "privatelink.database.windows.net" },
+  vault: { subresource: "vault", zone: "privatelink.vaultcore.azure.net" },
+} as const;
+
+export interface PrivateEndpointProps extends Placement {
+  readonly name: string;
+  readonly service: keyof typeof SERVICES;
+  /** The id of the storage account, SQL server or Key Vault. */
+  readonly resourceId: string;
+  readonly subnetId: string;
+  readonly virtualNetworkId: string;
+}
+
+export class PrivateEndpoint extends Construct {
+  constructor(scope: Construct, id: string, props: PrivateEndpointProps) {
+    super(scope, id);
+    const { resourceGroupName, location, tags, name } = props;
+    const { subresource, zone: zoneName } = SERVICES[props.service];
+    const zone = new PrivateDnsZone(this, "zone", { resourceGroupName, name: zoneName, tags });
+    new PrivateDnsZoneVirtualNetworkLink(this, "zone-link", {
+      resourceGroupName,
+      name: `link-${name}`,
+      privateDnsZoneName: zone.name,
+      virtualNetworkId: props.virtualNetworkId,
+      tags,
+    });
+    new AzurePrivateEndpoint(this, "Resource", {
+      resourceGroupName,
+      location,
+      tags,
+      name: `pe-${name}`,
+      subnetId: props.subnetId,
+      privateServiceConnection: {
+        name: `psc-${name}`,
+        isManualConnection: false,
+        privateConnectionResourceId: props.resourceId,
+        subresourceNames: [subresource],
+      },
+      privateDnsZoneGroup: { name: "default", privateDnsZoneIds: [zone.id] },
+    });
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * One execution of a script on a virtual machine, as a managed run command. It is never updated: Azure would store a
+ * failed update as done, and may not run a name again that was there before. So every execution is a new name.
+ */
+import { VirtualMachineRunCommand } from "@cdktf/provider-azurerm/lib/virtual-machine-run-command";
+import { Fn } from "cdktf";
+import type { ITerraformDependable } from "cdktf";
+import type { Construct } from "constructs";
+import { readFileSync } from "node:fs";
+import { onServerProgram, shippedFile } from "../on-server-program";
+import type { OperatingSystem } from "./machine";
+
+export interface RunCommandProps {
+  /** The execution's name: never used twice on a machine. */
+  readonly name: string;
+  readonly virtualMachineId: string;
+  readonly location: string;
+  readonly os: OperatingSystem;
+  /** Path of a bash script (Linux) or a PowerShell script (Windows). */
+  readonly script: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Linux: paths of files that the script finds in `$SERVER_FOLDER/files`, by name. @default - none */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly timeoutSeconds: number;
+  readonly dependsOn: ITerraformDependable[];
+  /** @default true */
+  readonly needed?: boolean;
+  /** Whether the new execution comes before the old one's record goes. @default true */
+  readonly createBeforeDestroy?: boolean;
+}
+
+/** The agent needs its time before and after the script. */
+const AGENT_SECONDS = 120;
+/** A Windows command line ends at 32,767 characters; the agent's own share is small. */
+const MAX_WINDOWS_PARAMETERS = 24_000;
+
+export function runCommand(scope: Construct, id: string, props: RunCommandProps): VirtualMachineRunCommand {
+  const { name, parameters, needed = true, createBeforeDestroy = true } = props;
+  const windows = props.os === "windows";
+  const minutes = Math.ceil((props.timeoutSeconds + AGENT_SECONDS) / 60);
+  return new VirtualMachineRunCommand(scope, id, {
+    name,
+    virtualMachineId: props.virtualMachineId,
+    location: props.location,
+    source: { script: windows ? Fn.file(shippedFile(scope, props.script)) : linuxScript(scope, props) },
+    parameter: windows ? windowsParameters(name, parameters) : linuxParameters(name, parameters),
+    // Azure stops the script after the time that its creation may take.
+    timeouts: { create: `${minutes}m`, delete: "30m" },
+    dependsOn: props.dependsOn,
+    ...(needed ? {} : { count: 0 }),
+    lifecycle: {
+      createBeforeDestroy,
+      // Another version of this library alone must not run a step again, and an update could not.
+      ignoreChanges: ["source", "parameter", "timeouts", "tags"],
+      postcondition: [
+        {
+          condition:
+            "${try(self.instance_view[0].exit_code == 0 && " +
+            `strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name)), false)}`,
+          errorMessage:
+            "The step did not end well, or Azure reported an earlier one: a new sequence goes on (`bluegreen retry`).",
+        },
+      ],
+    },
+  });
+}
+
+/** Text of files is not Terraform's to interpret, so all of it comes through `file`. */
+function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps): string {
+  const text = (path: string): string => Fn.file(shippedFile(scope, path));
+  for (const line of readFileSync(script, "utf8").split("\n")) {
+    if (line === "BLUEGREEN_SCRIPT")
+      throw new Error(`${script} has a line "BLUEGREEN_SCRIPT", which ends it`);
+  }
+  const received = Object.entries(files).map(([name, path]) => {
+    if (!/^[a-z0-9][a-z0-9.-]{0,60}$/.test(name))
+      throw new Error(`"${name}" is no name for a file on a server`);
+    return [`receive_file '${name}' <<'BLUEGREEN_FILE'\n`, Fn.base64gzip(text(path)), "\nBLUEGREEN_FILE\n"];
+  });
+  return Fn.join("", [
+    text(onServerProgram("azure/run-command.head.sh")),
+    ...received.flat(),
+    "run_script <<'BLUEGREEN_SCRIPT'\n",
+    text(script),
+    text(onServerProgram("azure/run-command.tail.sh")),
+  ]);
+}
+
+function linuxParameters(name: string, parameters: Readonly<Record<string, string>>) {
+  return Object.entries({ STEP_NAME: name, ...parameters })
+    .filter(([, value]) => value !== "") // the provider refuses them, and a script takes unset for empty
+    .map(([parameter, value]) => ({ name: parameter, value }));
+}
+
+/** One word without quotes or blanks: Azure puts it on a command line. */
+function windowsParameters(name: string, parameters: Readonly<Record<string, string>>) {
+  const value = Buffer.from(JSON.stringify(parameters)).toString("base64");
+  if (value.length > MAX_WINDOWS_PARAMETERS) {
+    throw new Error(
+      `the parameters take ${value.length} characters, a command line allows ${MAX_WINDOWS_PARAMETERS}`,
+    );
+  }
+  return [
+    { name: "StepName", value: name },
+    { name: "Parameters", value },
+  ];
+}

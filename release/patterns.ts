@@ -1,0 +1,16 @@
+/** What people write in files, as patterns with a name for the message. */
+import * as z from "zod/mini";
+import { quote } from "./release";
+
+export const matches = (pattern: RegExp, what: string) =>
+  z
+    .string()
+    .check(
+      z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }),
+    );
+
+export const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
+export const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
+export const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
+/** Relative, below the project: no "..", nothing that Terraform or a shell would read as more than a path. */
+export const FOLDER = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,199}$/;

@@ -1,0 +1,24 @@
+/** What kind of place an environment is. */
+import { InvalidInput } from "./refusal";
+import type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
+
+export function isLocal(environment: Environment): environment is LocalEnvironment {
+  return environment.platform.kind === "local";
+}
+
+/** @throws InvalidInput where something is asked of Azure that only servers on this machine can do. */
+export function requireLocal(environment: Environment, what: string): LocalEnvironment {
+  if (isLocal(environment)) return environment;
+  throw new InvalidInput(`${what} is for environments on this machine; "${environment.name}" is on Azure`);
+}
+
+/** Whether instances are sites of IIS, which starts them itself. */
+export function usesIis({ platform }: Pick<Environment, "platform">): boolean {
+  return platform.kind === "azure" && platform.webServers.os === "windows";
+}
+
+/** @throws Error where a construct of one platform is given an environment of the other. */
+export function requireAzure(environment: Environment): AzureEnvironment {
+  if (environment.platform.kind === "azure") return environment as AzureEnvironment;
+  throw new Error(`"${environment.name}" is no Azure environment`);
+}
