@@ -54,6 +54,14 @@ export const DirectorSpec = z.strictObject({
     index: z.int().check(z.minimum(0)),
     host: z.string(),
     port: z.int().check(z.minimum(1), z.maximum(65_535)),
+    /** null: users come over plain HTTP. Else they come to this port, and `port` only tells them so. */
+    tls: z.nullable(
+      z.strictObject({
+        port: z.int().check(z.minimum(1), z.maximum(65_535)),
+        /** A PEM file with certificate, chain and key, relative to the proxy's folder. */
+        certificate: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z._/-]{0,99}$/)),
+      }),
+    ),
   }),
 });
 export type DirectorSpec = z.infer<typeof DirectorSpec>;
@@ -82,7 +90,7 @@ export function directorSpec(
     schedule: scheduleOf(record, environment),
     verification: environment.verification,
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
-    proxy: { driver: environment.proxies.driver, index: proxyIndex, ...place },
+    proxy: { driver: environment.proxies.driver, index: proxyIndex, tls: null, ...place },
   };
 }
 

@@ -158,7 +158,7 @@ test("the director gets the record's facts, resolved", () => {
       blue: [{ server: "web-1", host: "127.0.0.1", port: 18_180 }],
       green: [{ server: "web-2", host: "127.0.0.1", port: 18_190 }],
     },
-    proxy: { driver: "embedded", name: "proxy-2", index: 1, host: "127.0.0.1", port: 18_081 },
+    proxy: { driver: "embedded", name: "proxy-2", index: 1, host: "127.0.0.1", port: 18_081, tls: null },
   });
 });
 

@@ -40,7 +40,7 @@ read_parameters() {
   parameter RECORD_DIGEST "" 64 '^[0-9a-f]{64}$' "64 lower-case hexadecimal digits"
   [[ -v RELEASE_ID ]] || fail 2 "RELEASE_ID is missing: set it, to nothing if the slot shall be empty"
   parameter RELEASE_ID "" 57 '^([0-9A-Za-z][0-9A-Za-z.-]*-[0-9]+)?$' '"<version>-<run>", or nothing for an empty slot'
-  parameter SERVICE_MANAGER process 7 '^(process|systemd)$' "process or systemd"
+  parameter SERVICE_MANAGER process 7 '^(process|systemd|auto)$' "process, systemd or auto"
   parameter SYSTEMD_FOLDER /etc/systemd/system 200 "$FOLDER" "an absolute folder"
   parameter SERVICE_USER www-data 32 '^[a-z_][a-z0-9_-]*$' "the name of a user"
   parameter MODE slot 7 '^(slot|inPlace)$' "slot or inPlace"
@@ -49,6 +49,10 @@ read_parameters() {
   parameter KEEP_RELEASES 5 3 '^[1-9][0-9]*$' "a number from 1 to 999"
   parameter PROTECTED_RELEASES "" 2000 '^[0-9A-Za-z. -]*$' "release ids with blanks between them"
   parameter DATA_FOLDER "$SERVER_FOLDER/data" 200 "$FOLDER" "an absolute folder"
+  if [[ $SERVICE_MANAGER == auto ]]; then
+    SERVICE_MANAGER=process # SIM_VM_ROOT: this "machine" is a folder on somebody's own, whose systemd is none of our business
+    if [[ -d /run/systemd/system && -z ${SIM_VM_ROOT:-} ]]; then SERVICE_MANAGER=systemd; fi
+  fi
   milliseconds "$DEADLINE_SECONDS" && DEADLINE_MS=$REPLY
   milliseconds "$STOP_SECONDS" && STOP_MS=$REPLY
 
@@ -71,6 +75,10 @@ read_parameters() {
   parameter HEALTH_TIMEOUT_SECONDS 5 8 '^[0-9]+(\.[0-9]{1,3})?$' "seconds"
   parameter FETCH_TIMEOUT_SECONDS 300 5 '^[1-9][0-9]*$' "whole seconds"
   parameter FETCH_STALL_SECONDS 20 4 '^[1-9][0-9]*$' "whole seconds"
+  parameter FETCH_RETRY_SECONDS 300 4 '^[0-9]+$' "whole seconds"
+  parameter ARTIFACT_HOST "" 260 '^((\[::1\]|[0-9A-Za-z][0-9A-Za-z.-]*)(:[1-9][0-9]{0,4})?)?$' "a host name, with a port or without"
+  parameter IDENTITY "" 500 "$IDENTITY_PATTERN" "the resource id of a user-assigned managed identity"
+  parameter IMDS_ENDPOINT http://169.254.169.254 60 "$IMDS_PATTERN" "http://169.254.169.254, or http:// on the loopback address"
   milliseconds "$HEALTH_INTERVAL_SECONDS" && INTERVAL_MS=$REPLY
   milliseconds "$HEALTH_TIMEOUT_SECONDS" && TIMEOUT_MS=$REPLY
   ((TIMEOUT_MS > 0)) || fail 2 "HEALTH_TIMEOUT_SECONDS must be more than 0"
@@ -96,7 +104,10 @@ readonly BASE64='^[0-9A-Za-z+/]+={0,2}$'
 # Names in any language are fine; what a shell, a unit file or a listing could read as something else is not.
 readonly FOLDER='^/[^][:cntrl:]"'"'"'`$%\;:&|<>*?{}!#()[]*$'
 readonly URL_REST='[]!#-&(-;=?-Z[_a-z~]*'
-readonly ARTIFACT_URL_PATTERN="^(https://[0-9A-Za-z.-]+(:[0-9]+)?([/?]$URL_REST)?|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?([/?]$URL_REST)?|file:///$URL_REST)\$"
+readonly LOOPBACK='(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?'
+readonly ARTIFACT_URL_PATTERN="^(https://[0-9A-Za-z.-]+(:[0-9]+)?([/?]$URL_REST)?|http://$LOOPBACK([/?]$URL_REST)?|file:///$URL_REST)\$"
+readonly IMDS_PATTERN="^http://(169\.254\.169\.254|$LOOPBACK)\$"
+readonly IDENTITY_PATTERN='^(/subscriptions/[0-9A-Fa-f-]{36}/resource[Gg]roups/[0-9A-Za-z_.()-]{1,90}/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[0-9A-Za-z_-]{3,128})?$'
 
 # parameter NAME DEFAULT MAX_LENGTH PATTERN WHAT: the variable (or its default, if it is empty) fits, or exit 2.
 parameter() {
@@ -127,7 +138,7 @@ milliseconds() { # SECONDS (may have up to three decimals) -> REPLY
 
 # -------------------------------------------------------------------------------------------------- main course
 
-CHILD="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PHASE="starting" WORK=""
+CHILD="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PHASE="starting" WORK="" STATUS=""
 STOPPED=0 LINKED=0 UNPACKED=0 DIED=0 LOG_START=0 INSTANCES=()
 declare -A OF=()
 
@@ -327,7 +338,13 @@ obtain_release() {
 
   local partial=downloads/$ARTIFACT_SHA256.partial
   rm -f -- "$partial"
-  if [[ $ARTIFACT_URL == file:* ]]; then fetch_file "$partial"; else fetch_http "$partial"; fi
+  if [[ $ARTIFACT_URL == file:* ]]; then
+    fetch_file "$partial"
+  elif is_artifact_host; then
+    fetch_with_token "$partial"
+  else
+    fetch_http "$partial"
+  fi
   local actual
   actual=$(sha256sum 9>&- <"$partial")
   [[ ${actual%% *} == "$ARTIFACT_SHA256" ]] ||
@@ -357,17 +374,107 @@ fetch_file() { # TARGET
   attend limited cp -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(first_line "$WORK/error")"
 }
 
-fetch_http() { # TARGET. The address goes in through stdin: it may carry a signature, and argv is public.
-  local code=0 status="" only='=https' redirects=(-L --max-redirs 5 --proto-redir '=https')
-  if [[ $ARTIFACT_URL == http:* ]]; then only='=http' redirects=(--noproxy '*'); fi
-  attend limited timeout -k 2 "$FETCH_TIMEOUT_SECONDS" curl -q --config - -g -f -sS --proto "$only" "${redirects[@]}" \
-    --connect-timeout 10 --retry 2 --retry-connrefused --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" \
-    -w '%{http_code}' -o "$1" <<<"url = \"$ARTIFACT_URL\"" >"$WORK/status" 2>"$WORK/error" || code=$?
-  if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $FETCH_TIMEOUT_SECONDS s (FETCH_TIMEOUT_SECONDS): retry"; fi
-  if ((code != 0)); then fail 4 "download failed: $(first_line "$WORK/error"): is ${ARTIFACT_URL%%\?*} right and reachable from this server?"; fi
-  read -r status <"$WORK/status" || true
-  [[ $status == 200 ]] || fail 4 "download failed: status $status instead of 200 from ${ARTIFACT_URL%%\?*}"
+fetch_http() { # TARGET
+  local redirects=(-L --max-redirs 5 --proto-redir '=https')
+  if [[ $ARTIFACT_URL == http:* ]]; then redirects=(); fi
+  download "$1" "" -f --retry 2 --retry-connrefused "${redirects[@]}" ||
+    fail 4 "download failed: $(first_line "$WORK/error"): is ${ARTIFACT_URL%%\?*} right and reachable from this server?"
+  [[ $STATUS == 200 ]] || fail 4 "download failed: status $STATUS instead of 200 from ${ARTIFACT_URL%%\?*}"
   [[ -e $1 ]] || : >"$1" # curl creates nothing for an empty body
+}
+
+# download TARGET HEADERS OPTION... -> STATUS. The address and the headers go in through stdin: they may carry a
+# signature or a token, and argv is public.
+download() {
+  local target=$1 headers=$2 code=0 only=('=https')
+  shift 2
+  if [[ $ARTIFACT_URL == http:* ]]; then only=('=http' --noproxy '*'); fi
+  STATUS=
+  attend limited timeout -k 2 "$FETCH_TIMEOUT_SECONDS" curl -q --config - -g -sS --proto "${only[@]}" "$@" \
+    --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
+    <<<"url = \"$ARTIFACT_URL\""$'\n'"$headers" >"$WORK/status" 2>"$WORK/error" || code=$?
+  if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $FETCH_TIMEOUT_SECONDS s (FETCH_TIMEOUT_SECONDS): retry"; fi
+  read -r STATUS <"$WORK/status" || true
+  return "$code"
+}
+
+# Only this host ever sees a token of our identity: whatever else a record names is fetched without one.
+is_artifact_host() {
+  local host=${ARTIFACT_URL#*://} known=${ARTIFACT_HOST,,}
+  host=${host%%[/?]*} host=${host,,}
+  if [[ $ARTIFACT_URL == https:* ]]; then host=${host%:443} known=${known%:443}; fi
+  [[ -n $known && $host == "$known" ]]
+}
+
+# From the environment's own storage, with a token of this machine's identity. Storage says 403 for minutes after a role
+# was assigned, so that is tried again like any passing trouble. No redirect is followed: it would take the token along.
+fetch_with_token() { # TARGET
+  local code headers text said advice from=${ARTIFACT_URL%%\?*}
+  clock && RETRY_END=$((NOW + FETCH_RETRY_SECONDS * 1000))
+  obtain_token
+  headers="header = \"Authorization: Bearer $REPLY\""$'\n''header = "x-ms-version: 2021-08-06"'
+  RETRY_MS=250
+  while true; do
+    code=0 text="" advice="is $from right and reachable from this server?"
+    download "$1" "$headers" || code=$?
+    case $code:$STATUS in
+      0:200)
+        [[ -e $1 ]] || : >"$1" # curl creates nothing for an empty body
+        return 0
+        ;;
+      0:*) said="storage answered $STATUS" ;;
+      *) said="storage gave no whole answer ($(first_line "$WORK/error"))" ;;
+    esac
+    if [[ $code == 0 && -e $1 ]]; then IFS= read -r -N 1000 text <"$1" || true; fi
+    if [[ $text =~ \<Code\>([A-Za-z]{1,60})\</Code\> ]]; then said+=" (${BASH_REMATCH[1]})"; fi
+    case $code:$STATUS in
+      0:403) advice="does the identity have Storage Blob Data Reader on the container?" ;;
+      0:404) advice="is the artifact published at $from?" ;;
+      0:429 | 0:5??) advice="retry later" ;;
+      0:3??) fail 4 "download failed: $said: a redirect is not followed with a token: correct the artifact's address" ;;
+      0:* | 23:* | 60:*) fail 4 "download failed: $said: $advice" ;;
+      *) ;;
+    esac
+    wait_before_retry || fail 4 "download failed: $said for $FETCH_RETRY_SECONDS s: $advice"
+  done
+}
+
+# From the machine's metadata service. The token is never in a file, an argument or a message.
+obtain_token() { # -> REPLY
+  local answer status said advice url identity=${IDENTITY//\//%2F}
+  url="$IMDS_ENDPOINT/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
+  identity=${identity//\(/%28}
+  if [[ -n $IDENTITY ]]; then url+="&msi_res_id=${identity//\)/%29}"; fi
+  RETRY_MS=250
+  while true; do
+    answer=$(curl -q -g -sS --noproxy '*' --proto '=http' --connect-timeout 2 --max-time 5 -H 'Metadata: true' \
+      -w '\n%{http_code}' "$url" 2>"$WORK/error" 9>&- | tail -c 65536 | tr -d '\0') || true
+    status=${answer##*$'\n'} answer=${answer%$'\n'*} advice="retry later"
+    said="$IMDS_ENDPOINT answered ${status:0:3}"
+    if [[ $answer =~ $TOKEN_REFUSED ]]; then said+=" (${BASH_REMATCH[1]})"; fi
+    case $status in
+      200)
+        [[ $answer =~ $TOKEN_ANSWER ]] || fail 4 "no token for the identity: $said without a readable access_token: retry"
+        REPLY=${BASH_REMATCH[2]}
+        return 0
+        ;;
+      404 | 410 | 429 | 5??) ;;
+      [1-4]??) fail 4 "no token for the identity: $said: is ${IDENTITY:-an identity} assigned to this machine?" ;;
+      *) said="no answer from $IMDS_ENDPOINT ($(first_line "$WORK/error"))" advice="is this an Azure virtual machine?" ;;
+    esac
+    wait_before_retry || fail 4 "no token for the identity: $said for $FETCH_RETRY_SECONDS s: $advice"
+  done
+}
+
+readonly TOKEN_ANSWER='^[[:space:]]*\{([^{}]*,)?[[:space:]]*"access_token"[[:space:]]*:[[:space:]]*"([0-9A-Za-z._~+/=-]+)"[[:space:]]*(,[^{}]*)?\}[[:space:]]*$'
+readonly TOKEN_REFUSED='"error_description"[[:space:]]*:[[:space:]]*"([^"\]{1,200})'
+
+# A longer pause each time, 0.25 to 15 s; or 1, once FETCH_RETRY_SECONDS are over.
+wait_before_retry() {
+  clock
+  ((NOW < RETRY_END)) || return 1
+  pause $((RETRY_MS < RETRY_END - NOW ? RETRY_MS : RETRY_END - NOW))
+  RETRY_MS=$((RETRY_MS < 7500 ? RETRY_MS * 2 : 15000))
 }
 
 # No file may grow above the limit, whatever a header or a listing promised.

@@ -47,6 +47,17 @@ const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
     expect(complaints(proxySpec({ driver: "haproxy", topology, servers }))).toBe("");
   });
 
+  test("with TLS, users come to its port, and the other one brings them there", () => {
+    const spec = proxySpec({ driver: "haproxy", topology: "sideBySide", servers: 2 });
+    const encrypted = { ...spec, proxy: { ...spec.proxy, tls: { port: 8443, certificate: "tls/site.pem" } } };
+    const { "haproxy.cfg": configuration } = new HaproxyConfigurator(encrypted).files();
+    expect(configuration).toContain(
+      "  bind 127.0.0.1:8443 ssl crt tls/site.pem alpn h2,http/1.1 ssl-min-ver TLSv1.2\n",
+    );
+    expect(configuration).toContain("  http-request set-header X-Forwarded-Proto https\n");
+    expect(configuration).toContain("location https://%[var(txn.host)]:8443%[pathq]\n");
+  });
+
   test.each([
     { path: HOSTILE_PATH },
     { path: "/*" },

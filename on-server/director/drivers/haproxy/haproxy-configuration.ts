@@ -36,7 +36,7 @@ export class HaproxyConfigurator implements ProxyConfigurator {
   }
 
   private configuration(): string {
-    const { proxy, application, environment } = this.spec;
+    const { application, environment } = this.spec;
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${TRAFFIC_MAP} only.
 global
   stats socket unix@${ADMIN_SOCKET} mode 600 level admin
@@ -53,14 +53,13 @@ defaults
   timeout check 5s
   timeout tunnel 1h
   option forwardfor
+  # When base reloads HAProxy, an idle connection is closed with its next answer, not under its next request.
+  option idle-close-on-response
   retries 2
   retry-on conn-failure
   http-error status 503 content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
-frontend users
-  bind ${proxy.host}:${proxy.port}
-  monitor-uri /proxy-healthz
-
+${this.entrance()}
   http-request set-var(txn.live) str(live),map_str(${TRAFFIC_MAP},none)
   http-request set-var(txn.share) str(share),map_str(${TRAFFIC_MAP},0),add(0)
   http-request set-var(txn.offset) str(offset),map_str(${TRAFFIC_MAP},0),add(0)
@@ -101,6 +100,26 @@ backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
 ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
+  }
+
+  /** Where users come in, up to what is done with their requests. */
+  private entrance(): string {
+    const { host, port, tls } = this.spec.proxy;
+    const users = (bind: string, scheme: "http" | "https") => `frontend users
+  bind ${bind}
+  monitor-uri /proxy-healthz
+  http-request set-header X-Forwarded-Proto ${scheme}
+`;
+    if (tls === null) return users(`${host}:${port}`, "http");
+    const suffix = tls.port === 443 ? "" : `:${tls.port}`;
+    return `frontend plain
+  bind ${host}:${port}
+  monitor-uri /proxy-healthz
+  http-request deny deny_status 400 if !{ req.hdr(host) -m found }
+  http-request set-var(txn.host) req.hdr(host),regsub(:[0-9]*$,)
+  http-request redirect code 308 location https://%[var(txn.host)]${suffix}%[pathq]
+
+${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min-ver TLSv1.2`, "https")}`;
   }
 
   private backends(slot: Slot): string {
