@@ -90,7 +90,7 @@ export function directorSpec(
     schedule: scheduleOf(record, environment),
     verification: environment.verification,
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
-    proxy: { driver: environment.proxies.driver, index: proxyIndex, tls: null, ...place },
+    proxy: { driver: environment.proxies.driver, index: proxyIndex, ...place },
   };
 }
 
