@@ -4,6 +4,9 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
+import { azureNames, blobHost, RELEASES_CONTAINER } from "../release/azure/azure-names";
+import type { AzureEnvironment } from "../release/environment";
+import { isLocal, requireAzure } from "../release/platform";
 import { Artifact, Version } from "../release/release";
 import type { Candidate } from "../release/release";
 import { describeIssues } from "../release/validation";
@@ -36,6 +39,7 @@ export function candidateFrom(
     }
     return { version, artifact: checkedArtifact(artifact, sha256) };
   }
+  if (!isLocal(project.environment)) refuseFile(requireAzure(project.environment), version, artifact);
   const found = statSync(artifact, { throwIfNoEntry: false });
   if (found === undefined) {
     throw new OperatorError(`there is no file ${artifact}: pack the application first`, 2);
@@ -56,6 +60,16 @@ export function candidateFrom(
     renameSync(`${kept}.new`, kept);
   }
   return { version, artifact: checkedArtifact(pathToFileURL(kept).href, digest) };
+}
+
+function refuseFile(environment: AzureEnvironment, version: string, file: string): never {
+  const { storageAccount } = azureNames(environment);
+  const blob = `${environment.application}/${version}/<sha256>.zip`;
+  throw new OperatorError(
+    `${file} is on this machine, which the servers can't read: publish it (az storage blob upload --auth-mode login --account-name ${storageAccount} ` +
+      `--container-name ${RELEASES_CONTAINER} --name ${blob} --file ...), then give --artifact https://${blobHost(environment)}/${RELEASES_CONTAINER}/${blob} and --sha256`,
+    2,
+  );
 }
 
 function checkedArtifact(url: string, sha256: string): Artifact {

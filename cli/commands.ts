@@ -10,7 +10,7 @@ import type { Deployment, Tools, Transition } from "./deploy";
 import { readRecord } from "./project";
 import type { Project } from "./project";
 import { lockProject } from "./project-lock";
-import { abortOnProxies, agreed, proxyStatuses } from "./proxies";
+import { agreed, proxiesOf } from "./proxies";
 import type { ProxyStatus } from "./proxies";
 
 export interface ReleaseOptions {
@@ -70,13 +70,14 @@ export function retry(project: Project, tools: Tools): Promise<Deployment> {
 export async function abort(project: Project, tools: Tools): Promise<Deployment | null> {
   tools.progress.now("putting traffic back on what is stable");
   const record = readRecord(project);
-  const results = await abortOnProxies(project, record);
+  const proxies = proxiesOf(project, () => Promise.resolve(tools.terraform));
+  const results = await proxies.abort(record);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
     return { goal: record.goal, from: null, to: null, seconds: 0, ...frozen };
   }
   (await lockProject(project, APPLY_END_SECONDS)).release();
-  const observed = agreed(await proxyStatuses(project, readRecord(project)));
+  const observed = agreed(await proxies.statuses(readRecord(project)));
   try {
     if (observed !== null) transitions.withdraw(readRecord(project), observed);
   } catch (error) {

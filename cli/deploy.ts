@@ -2,6 +2,7 @@
  * One sequence from the transition to its outcome: observe the proxies, compute the next record, plan it, prove
  * that the live slot stays as it is, make it the environment's record, apply exactly that plan.
  */
+import { requireLocal } from "../release/platform";
 import { scheduleOf } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
@@ -11,8 +12,8 @@ import { readRecord, writeRecord } from "./project";
 import type { Project } from "./project";
 import { lockProject } from "./project-lock";
 import type { Progress } from "./progress";
-import { abortOnProxies, agreed, baseIsDeployed, proxyStatuses } from "./proxies";
-import type { ProxyStatus, StepResult } from "./proxies";
+import { agreed, proxiesOf } from "./proxies";
+import type { Proxies, ProxyStatus, StepResult } from "./proxies";
 import { synthesize } from "./synth";
 import type { TerraformBinary } from "./terraform/binary";
 import { proveLiveSlotUntouched, refuseManyDeposed } from "./terraform/plan";
@@ -46,8 +47,6 @@ export type Transition = (
 /** An apply whose director was told to abort ends by itself; its installers may take their time. */
 export const APPLY_END_SECONDS = 300;
 
-const NOTHING_LIVE: Observed = { live: null, releaseId: null, serving: [] };
-
 /** What the directors say after a sequence without a shift; an install that failed says nothing there. */
 const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   0: "unchanged",
@@ -74,9 +73,11 @@ export async function deploy(
   const lock = await lockProject(project);
   try {
     const record = readRecord(project);
-    const hasBase = baseIsDeployed(project);
-    const statuses = hasBase ? await proxyStatuses(project, record) : [];
-    const observed = hasBase ? agreed(statuses) : NOTHING_LIVE;
+    const proxies = proxiesOf(project, () => Promise.resolve(terraform));
+    const hasBase = proxies.baseIsDeployed();
+    progress.now("asking the proxies");
+    const statuses = hasBase ? await proxies.statuses(record) : [];
+    const observed = agreed(statuses);
     const next = transition(record, observed, statuses);
     refuseStaleRecord(next, statuses);
     if (!hasBase) await deployBase(project, tools, record);
@@ -95,8 +96,8 @@ export async function deploy(
     }
     // From here on the record says what should run, whatever becomes of this apply.
     writeRecord(project, next);
-    const applied = await applyInterruptibly(project, tools, web, next);
-    return await conclude(project, next, observed, applied, startedAt);
+    const applied = await applyInterruptibly(proxies, tools, web, next);
+    return await conclude(proxies, next, observed, applied, startedAt);
   } finally {
     progress.stop();
     lock.release();
@@ -105,6 +106,7 @@ export async function deploy(
 
 /** Stops everything that base and web started, in that order of ownership. The record stays. */
 export async function takeDown(project: Project, tools: Tools): Promise<void> {
+  requireLocal(project.environment, "`bluegreen down`");
   const { progress, terraform } = tools;
   const lock = await lockProject(project);
   try {
@@ -140,7 +142,7 @@ export async function deployBase(project: Project, tools: Tools, record: Release
 
 /** Ctrl-C: the directors put traffic back first, then Terraform is asked to stop. */
 async function applyInterruptibly(
-  project: Project,
+  proxies: Proxies,
   { progress }: Tools,
   web: Stack,
   record: ReleaseRecord,
@@ -150,8 +152,12 @@ async function applyInterruptibly(
   const interrupt = (): void => {
     if (interrupted) return interruptTerraform();
     interrupted = true;
-    progress.note("aborting: traffic goes back to what is stable (once more stops Terraform at once)");
-    abortOnProxies(project, record).then(
+    progress.note(
+      proxies.reachable
+        ? "aborting: traffic goes back to what is stable (once more stops Terraform at once)"
+        : "stopping: a director that is at work ends by itself, with traffic on verified releases; then `bluegreen abort`",
+    );
+    proxies.abort(record).then(
       () => interruptTerraform(),
       (error: Error) => {
         progress.note(error.message);
@@ -175,13 +181,13 @@ async function applyInterruptibly(
 }
 
 async function conclude(
-  project: Project,
+  proxies: Proxies,
   record: ReleaseRecord,
   before: Observed | null,
   applied: ApplyResult,
   startedAt: number,
 ): Promise<Deployment> {
-  const statuses = await proxyStatuses(project, record);
+  const statuses = await proxies.statuses(record);
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );

@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import { err, out } from "./colours";
 import { InvalidInput, Refusal } from "../release/refusal";
 import { candidateFrom } from "./artifact";
+import { formatBasePlan, planBase } from "./base";
 import * as commands from "./commands";
 import { takeDown } from "./deploy";
 import type { Deployment, Tools } from "./deploy";
@@ -19,7 +20,7 @@ import { createProgress, SILENT } from "./progress";
 import type { Progress } from "./progress";
 import { DEFAULT_ENVIRONMENT, openProject, readRecord } from "./project";
 import type { Project } from "./project";
-import { proxyStatuses } from "./proxies";
+import { proxiesOf } from "./proxies";
 import { formatStatus } from "./status";
 import { findTerraform } from "./terraform/binary";
 
@@ -93,12 +94,23 @@ function buildProgram(): Command {
     .action(async (options: CommonOptions) => {
       const project = open(options);
       const record = readRecord(project);
-      const statuses = await proxyStatuses(project, record);
+      const terraform = async () => (await findTools(SILENT)).terraform;
+      const statuses = await proxiesOf(project, terraform).statuses(record);
       console.log(
         options.json
           ? JSON.stringify({ record, proxies: statuses }, null, 2)
           : formatStatus(record, statuses),
       );
+    });
+
+  common(program.command("plan").argument("<stack>", "base"))
+    .description("show what a change of the environment would do; refuses to lose data or servers")
+    .option("--allow-replace <address...>", "an address that may be replaced or destroyed", [])
+    .action(async (stack: string, options: CommonOptions & { allowReplace: string[] }) => {
+      if (stack !== "base")
+        throw new OperatorError(`there is no plan of "${stack}": base is what can be planned`, 2);
+      const plan = await planBase(open(options), await findTools(progressFor(options)), options.allowReplace);
+      console.log(options.json ? JSON.stringify({ ...plan, exitCode: 0 }, null, 2) : formatBasePlan(plan));
     });
 
   common(program.command("down"))

@@ -14,9 +14,10 @@ export function formatStatus(record: ReleaseRecord, statuses: readonly ProxyStat
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
   ];
   for (const status of statuses) {
-    const { state } = status;
+    const { state, at } = status;
+    const age = at === undefined ? "" : ` (as its last step said at ${at})`;
     const result = state.result === null ? "" : `; last: ${state.result.reason}`;
-    lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${result}`);
+    lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${result}${age}`);
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }
   return lines.join("\n");

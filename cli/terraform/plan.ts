@@ -5,7 +5,7 @@ import { OperatorError } from "../operator-error";
 /** Azure allows 25 run commands a machine, and each failed apply leaves one: far enough from that to go on. */
 const DEPOSED_LIMIT = 8;
 
-interface Change {
+export interface Change {
   readonly address: string;
   readonly actions: readonly string[];
   /** Set for what an earlier, failed replacement left behind. */

@@ -29,7 +29,35 @@ interface Message {
   readonly diagnostic?: { readonly severity: string; readonly summary: string; readonly detail?: string };
 }
 
+/** A step's execution as Azure reports it. */
+export interface StateResource {
+  readonly address: string;
+  readonly name: string;
+  readonly output: string;
+  readonly exitCode: number | null;
+  /** Left by a replacement that failed, not the address's current object. */
+  readonly deposed: boolean;
+}
+
+interface PlannedState {
+  readonly prior_state?: {
+    readonly values?: {
+      readonly root_module?: {
+        readonly resources?: readonly {
+          readonly address: string;
+          readonly deposed_key?: string;
+          readonly values: {
+            readonly name?: string;
+            readonly instance_view?: readonly { readonly output?: string; readonly exit_code?: number }[];
+          };
+        }[];
+      };
+    };
+  };
+}
+
 const PLAN_FILE = "bluegreen.tfplan";
+const REFRESH_FILE = "refresh.tfplan";
 const ACTIONS: Readonly<Record<string, "started" | "done" | "failed">> = {
   apply_start: "started",
   apply_complete: "done",
@@ -52,7 +80,7 @@ export class Stack {
   async plan(
     options: { readonly destroy?: boolean; readonly lockTimeoutSeconds?: number } = {},
   ): Promise<Plan> {
-    await this.run(["init", "-input=false", "-reconfigure"]);
+    await this.init();
     const destroy = options.destroy === true ? ["-destroy"] : [];
     await this.run([
       "plan",
@@ -62,6 +90,23 @@ export class Stack {
       `-out=${PLAN_FILE}`,
     ]);
     return readPlan(await this.run(["show", "-json", PLAN_FILE]));
+  }
+
+  /** What the provider says now of everything in the state; the state itself stays as it is. */
+  async refreshedState(): Promise<StateResource[]> {
+    await this.init();
+    await this.run(["plan", "-refresh-only", "-input=false", "-lock=false", `-out=${REFRESH_FILE}`]);
+    const { prior_state } = JSON.parse(await this.run(["show", "-json", REFRESH_FILE])) as PlannedState;
+    return (prior_state?.values?.root_module?.resources ?? []).map(({ address, deposed_key, values }) => {
+      const [view] = values.instance_view ?? [];
+      return {
+        address,
+        name: values.name ?? "",
+        output: view?.output ?? "",
+        exitCode: view?.exit_code ?? null,
+        deposed: deposed_key !== undefined,
+      };
+    });
   }
 
   /** Applies the plan that was made, nothing else. */
@@ -93,6 +138,10 @@ export class Stack {
     }
     const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
     return { succeeded: false, exitCode: worst, reasons: [...new Set(failures.map(({ reason }) => reason))] };
+  }
+
+  private async init(): Promise<void> {
+    await this.run(["init", "-input=false", "-reconfigure"]);
   }
 
   private async run(command: string[]): Promise<string> {
@@ -147,6 +196,7 @@ function parseMessage(line: string): Message {
 /** A step's exit code and last words, out of what Terraform reports of a failed command. */
 function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): { exitCode: number; reason: string } {
   const { summary, detail = "" } = diagnostic;
+  if (/run command/i.test(summary)) return readRunCommandFailure(summary, detail);
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
   if (code === undefined || output === undefined) {
     return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
@@ -155,4 +205,15 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): { exitCode
   const own = lines.filter((line) => /^(director|install)\b/.test(line)).at(-1);
   const exitCode = Number(code);
   return { exitCode: exitCode <= 6 ? exitCode : 1, reason: own ?? lines.at(-1) ?? summary };
+}
+
+/** Azure puts the exit code and what the script wrote to stderr into a sentence of its own. */
+function readRunCommandFailure(summary: string, detail: string): { exitCode: number; reason: string } {
+  const text = `${summary}\n${detail}`;
+  const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1");
+  const own = [...text.matchAll(/\b((?:director \w+|install): [^\n'"]+)/g)].at(-1)?.[1];
+  return {
+    exitCode: code >= 1 && code <= 6 ? code : 1,
+    reason: own?.trim() ?? summary.split("\n")[0]!.slice(0, 500),
+  };
 }

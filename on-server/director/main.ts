@@ -27,7 +27,7 @@ import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
 import { begin } from "./steps/begin";
 import { share } from "./steps/share";
-import { status } from "./steps/status";
+import { remembered, status } from "./steps/status";
 import type { StepEnd } from "./steps/step";
 import { switchTraffic } from "./steps/switch";
 
@@ -88,7 +88,12 @@ async function run(
     // A refused step is as if it had not been there.
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
-    print({ ...result, seconds: (Date.now() - startedAt) / 1000, proxy: director.spec.proxy.name });
+    print({
+      ...result,
+      seconds: (Date.now() - startedAt) / 1000,
+      at: new Date().toISOString(),
+      ...remembered(director),
+    });
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${reason}`);
     return exitCode;
   };

@@ -13,6 +13,8 @@ interface EndpointStatus {
   readonly healthy: boolean;
 }
 
+const LONGEST_REASON = 600;
+
 export interface Status {
   readonly proxy: string;
   readonly traffic: Traffic;
@@ -20,6 +22,24 @@ export interface Status {
   readonly state: State;
   readonly counts: PerSlot<SlotCounts>;
   readonly endpoints: PerSlot<readonly EndpointStatus[]>;
+}
+
+/**
+ * What the director left behind, without asking anybody: short enough for a step's output, which is all that can be
+ * read of a proxy from afar.
+ */
+export function remembered({ state, spec }: Director) {
+  const { intended } = state.traffic;
+  const { sequence, phase, finished, stable, candidate, weight, deadline, result } = state;
+  return {
+    proxy: spec.proxy.name,
+    traffic: intended,
+    serving: servingSlots(intended),
+    state: {
+      ...{ sequence, phase, finished, stable, candidate, weight, deadline },
+      result: result === null ? null : { ...result, reason: result.reason.slice(0, LONGEST_REASON) },
+    },
+  };
 }
 
 export async function status(director: Director): Promise<Status> {

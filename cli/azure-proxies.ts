@@ -1,0 +1,83 @@
+/**
+ * Proxies on Azure: nobody reaches them from outside, so what is known of them is what their last steps reported,
+ * read from the web stack's state after a refresh. Whether it still holds, begin checks on the spot.
+ */
+import { proxyPlaces, stepId } from "../release/naming";
+import type { AzureEnvironment } from "../release/environment";
+import type { ReleaseRecord } from "../release/record";
+import type { Slot } from "../release/slot";
+import type { EndpointStatus, Proxies, ProxyStatus, StepResult } from "./proxies";
+import type { Project } from "./project";
+import { synthesize } from "./synth";
+import type { TerraformBinary } from "./terraform/binary";
+import { Stack } from "./terraform/stack";
+import type { StateResource } from "./terraform/stack";
+
+/** A director's last words, as its step printed them. */
+type Report = Omit<ProxyStatus, "endpoints"> & StepResult;
+
+export class AzureProxies implements Proxies {
+  readonly reachable = false;
+
+  constructor(
+    private readonly project: Project,
+    private readonly environment: AzureEnvironment,
+    private readonly terraform: () => Promise<TerraformBinary>,
+  ) {}
+
+  /** Base is deployed apart: its rights are others. */
+  baseIsDeployed(): boolean {
+    return true;
+  }
+
+  async statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
+    const web = new Stack(await synthesize(this.project, record), "web", await this.terraform());
+    const resources = await web.refreshedState();
+    return proxyPlaces(this.environment).flatMap(({ name }) => {
+      const steps = [stepId.begin(name), stepId.switch(name), stepId.share(name)];
+      const reports = steps.flatMap((id) => resources.filter(isStep(id)).flatMap(readReport));
+      // A later step of the same sequence comes later in the list, and wins.
+      const last = reports.reduce<Report | undefined>(
+        (latest, report) => (latest !== undefined && latest.sequence > report.sequence ? latest : report),
+        undefined,
+      );
+      if (last === undefined) return [];
+      return [{ ...last, endpoints: this.endpoints(record, resources) }];
+    });
+  }
+
+  /** A director whose step runs ends by itself, with traffic on verified releases; nobody can be told from here. */
+  abort(): Promise<StepResult[]> {
+    return Promise.resolve([]);
+  }
+
+  /** Whether the recorded releases were installed; who answers now, only the proxies know. */
+  private endpoints(record: ReleaseRecord, resources: readonly StateResource[]): ProxyStatus["endpoints"] {
+    const of = (slot: Slot): EndpointStatus[] =>
+      resources.flatMap((resource) => {
+        const [, server] = new RegExp(`\\.install-${slot}-(web-\\d+)$`).exec(resource.address) ?? [];
+        if (server === undefined || resource.deposed) return [];
+        const installed = /"releaseId":"([^"]*)"/.exec(resource.output)?.[1] ?? null;
+        const healthy = resource.exitCode === 0 && record.slots[slot] !== null;
+        return [{ server, address: resource.name, releaseId: healthy ? installed : null, healthy }];
+      });
+    return { blue: of("blue"), green: of("green") };
+  }
+}
+
+function isStep(id: string): (resource: StateResource) => boolean {
+  return ({ address, deposed }) => !deposed && address.replace(/\[0\]$/, "").endsWith(`.${id}`);
+}
+
+function readReport({ output }: StateResource): Report[] {
+  const line = output
+    .split("\n")
+    .reverse()
+    .find((text) => text.startsWith('{"step":'));
+  if (line === undefined) return [];
+  try {
+    return [JSON.parse(line) as Report];
+  } catch {
+    return [];
+  }
+}

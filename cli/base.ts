@@ -1,0 +1,110 @@
+/**
+ * The base stack from the command's side. A release never touches it; a change of the environment may, and some of
+ * those changes would replace what holds data or serves users: these are refused unless somebody asked for them.
+ */
+import { synthesize } from "./synth";
+import { OperatorError } from "./operator-error";
+import { readRecord } from "./project";
+import type { Project } from "./project";
+import type { Tools } from "./deploy";
+import type { Change } from "./terraform/plan";
+import { Stack } from "./terraform/stack";
+
+export interface BasePlan {
+  readonly create: readonly string[];
+  readonly update: readonly string[];
+  readonly replace: readonly string[];
+  readonly destroy: readonly string[];
+}
+
+/** Replacing one of these costs users something: their data, or a server that serves them. */
+const PROTECTED_TYPES = new Set([
+  "azurerm_linux_virtual_machine",
+  "azurerm_windows_virtual_machine",
+  "azurerm_mssql_server",
+  "azurerm_mssql_database",
+  "azurerm_storage_account",
+  "azurerm_storage_container",
+  "azurerm_key_vault",
+  "azurerm_public_ip",
+]);
+/** On the local platform a server is a folder that Terraform made. */
+const LOCAL_SERVER = /^terraform_data\.web-\d+(_[0-9A-F]{8})?$/;
+
+/**
+ * Plans base and says what would happen. Nothing is applied.
+ * @throws OperatorError (refused) where a server, the SQL server, the database or a store would be replaced or destroyed.
+ */
+export async function planBase(
+  project: Project,
+  { progress, terraform }: Tools,
+  allowed: readonly string[],
+): Promise<BasePlan> {
+  progress.now("planning base");
+  try {
+    const base = new Stack(await synthesize(project, readRecord(project)), "base", terraform);
+    const { changes } = await base.plan().catch((error: Error) => {
+      throw prevented(error);
+    });
+    const unknown = allowed.find((address) => !changes.some((change) => change.address === address));
+    if (unknown !== undefined) {
+      throw new OperatorError(`--allow-replace ${unknown}: base has no such address in its plan`, 2);
+    }
+    refuseReplacements(changes, allowed);
+    return summarize(changes);
+  } finally {
+    progress.stop();
+  }
+}
+
+/** @throws OperatorError (refused) naming every protected address that would go, and the way on. */
+export function refuseReplacements(changes: readonly Change[], allowed: readonly string[]): void {
+  const gone = changes.filter(
+    ({ address, actions }) =>
+      actions.includes("delete") && isProtected(address) && !allowed.includes(address),
+  );
+  if (gone.length === 0) return;
+  const each = gone.map(
+    ({ address, actions }) => `${address} (${actions.includes("create") ? "replaced" : "destroyed"})`,
+  );
+  const options = gone.map(({ address }) => `--allow-replace ${address}`).join(" ");
+  throw new OperatorError(
+    `base would lose ${each.join(", ")}; nothing was applied. If that is meant: ${options}, and \`bluegreen heal\` for each web server afterwards`,
+    3,
+  );
+}
+
+export function summarize(changes: readonly Change[]): BasePlan {
+  const addresses = (wanted: (actions: readonly string[]) => boolean): string[] =>
+    changes.filter(({ actions }) => wanted(actions)).map(({ address }) => address);
+  const has = (actions: readonly string[], action: string) => actions.includes(action);
+  return {
+    create: addresses((actions) => has(actions, "create") && !has(actions, "delete")),
+    update: addresses((actions) => has(actions, "update")),
+    replace: addresses((actions) => has(actions, "create") && has(actions, "delete")),
+    destroy: addresses((actions) => has(actions, "delete") && !has(actions, "create")),
+  };
+}
+
+export function formatBasePlan({ create, update, replace, destroy }: BasePlan): string {
+  const lines = Object.entries({ create, update, replace, destroy }).flatMap(([action, addresses]) =>
+    addresses.map((address) => `${action.padEnd(8)} ${address}`),
+  );
+  return lines.length === 0
+    ? "base: nothing to change"
+    : [...lines, "apply it with `npx cdktf deploy base`"].join("\n");
+}
+
+function isProtected(address: string): boolean {
+  return PROTECTED_TYPES.has(address.split(".")[0]!) || LOCAL_SERVER.test(address);
+}
+
+/** Terraform itself refuses to plan what `prevent_destroy` keeps. */
+function prevented(error: Error): Error {
+  const [, address] = /Resource (\S+) has\s+lifecycle\.prevent_destroy/.exec(error.message) ?? [];
+  if (address === undefined) return error;
+  return new OperatorError(
+    `base would destroy ${address}, which platform.protect keeps; nothing was applied. Take the change of the environment back`,
+    3,
+  );
+}

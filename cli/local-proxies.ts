@@ -1,0 +1,70 @@
+/** Proxies on this machine: the director in a proxy's folder is asked directly. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import execa from "execa";
+import { directorSpec, encodeSpec } from "../release/director-spec";
+import type { LocalEnvironment } from "../release/environment";
+import { proxyPlaces, serverFolder } from "../release/naming";
+import type { ReleaseRecord } from "../release/record";
+import { OperatorError } from "./operator-error";
+import type { Proxies, ProxyStatus, StepResult } from "./proxies";
+
+export class LocalProxies implements Proxies {
+  readonly reachable = true;
+
+  constructor(
+    private readonly projectFolder: string,
+    private readonly environment: LocalEnvironment,
+  ) {}
+
+  /** One whose port was taken was not started. */
+  baseIsDeployed(): boolean {
+    return proxyPlaces(this.environment).every(({ name }) =>
+      existsSync(join(this.folder(name), "admin.sock")),
+    );
+  }
+
+  statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
+    return Promise.all(
+      proxyPlaces(this.environment).map(async ({ name }, index) => {
+        const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
+        if (exitCode !== 0)
+          throw new OperatorError(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, 1);
+        return JSON.parse(stdout) as ProxyStatus;
+      }),
+    );
+  }
+
+  abort(record: ReleaseRecord): Promise<StepResult[]> {
+    return Promise.all(
+      proxyPlaces(this.environment).map(async ({ name }, index) => {
+        const { stdout, stderr, exitCode } = await this.direct(record, index, "abort");
+        const line = stdout.split("\n").at(-1) ?? "";
+        if (line.startsWith("{")) return JSON.parse(line) as StepResult;
+        throw new OperatorError(`${name} did not abort: ${stderr}`, exitCode === 3 ? 3 : 1);
+      }),
+    );
+  }
+
+  private async direct(record: ReleaseRecord, index: number, command: string) {
+    const { name } = proxyPlaces(this.environment)[index]!;
+    const director = join(this.folder(name), "director.js");
+    if (!existsSync(director)) {
+      throw new OperatorError(
+        `${name} does not exist: deploy the base stack first (\`npx cdktf deploy base\`)`,
+        3,
+      );
+    }
+    const spec = encodeSpec(directorSpec(this.environment, record, index));
+    return execa(process.execPath, [director, command, "--spec", spec, "--folder", this.folder(name)], {
+      reject: false,
+      // Ctrl-C is for this command to understand, not for a director that puts traffic back.
+      detached: true,
+      stdin: "ignore",
+    });
+  }
+
+  private folder(proxy: string): string {
+    return join(this.projectFolder, serverFolder(this.environment, proxy));
+  }
+}
