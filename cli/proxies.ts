@@ -31,6 +31,7 @@ export interface ProxyStatus {
       readonly address: string;
       readonly releaseId: string | null;
       readonly healthy: boolean;
+      readonly inRotation: boolean;
     }[]
   >;
 }

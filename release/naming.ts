@@ -3,8 +3,9 @@
  * alone. So web needs nothing from base's state, and an old release still resolves after base changed.
  */
 import type { Environment } from "./environment";
-import { releaseId } from "./release";
-import { recordDigest } from "./record";
+import { InvalidInput } from "./refusal";
+import { quote, releaseId } from "./release";
+import { isHealed, recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import { SLOTS } from "./slot";
 import type { PerSlot, Slot } from "./slot";
@@ -34,6 +35,17 @@ const SLOT_PORT_OFFSET = 100;
 export function serverPlaces(environment: Environment): ServerPlace[] {
   const { count } = environment.servers;
   return range(count).map((index) => ({ name: `web-${index + 1}`, slots: slotsOn(environment, index) }));
+}
+
+/** @throws InvalidInput naming those that there are. */
+export function refuseUnknownServers(servers: readonly string[], environment: Environment): void {
+  const names = serverPlaces(environment).map(({ name }) => name);
+  const unknown = servers.find((server) => !names.includes(server));
+  if (unknown !== undefined) {
+    throw new InvalidInput(
+      `there is no server ${quote(unknown)} in ${environment.name}: ${names.join(", ")}`,
+    );
+  }
 }
 
 export function proxyPlaces(environment: Environment): ProxyPlace[] {
@@ -76,8 +88,10 @@ export function stateFile(environment: Environment, stack: string): string {
  */
 export const stepName = {
   begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
-  install: (record: ReleaseRecord, slot: Slot): string => {
+  /** A healed server's is its own; the other servers' stay as they are, so nothing runs there. */
+  install: (record: ReleaseRecord, slot: Slot, server: string): string => {
     const entry = record.slots[slot];
+    if (isHealed(record, slot, server)) return `heal-${slot}-${record.heals![server]}`;
     return entry === null ? `empty-${slot}-${record.sequence}` : `install-${slot}-${releaseId(entry)}`;
   },
   switch: (record: ReleaseRecord): string => `switch-${edition(record)}`,
@@ -100,8 +114,8 @@ function edition(record: ReleaseRecord): string {
 
 function slotsOn(environment: Environment, index: number): readonly Slot[] {
   if (environment.topology === "sideBySide") return SLOTS;
-  const half = Math.ceil(environment.servers.count / 2);
-  return index < half ? ["blue"] : ["green"];
+  // In turn, so that one more server moves none of the others to the other slot.
+  return index % 2 === 0 ? ["blue"] : ["green"];
 }
 
 function slotPort(environment: Environment, serverIndex: number, slot: Slot): number {

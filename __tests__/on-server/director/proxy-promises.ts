@@ -18,7 +18,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Driver, ProxyConfigurator, Traffic } from "../../../on-server/director/drivers/driver";
+import type {
+  Driver,
+  ProxyConfigurator,
+  SlotCounts,
+  Traffic,
+} from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { writeAtomically } from "../../../system/atomic-file";
 import { directorSpec } from "../../../release/director-spec";
@@ -62,6 +67,10 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
     await sleep(10);
   }
+}
+
+function healthyIn({ endpoints }: SlotCounts): number {
+  return endpoints.filter(({ healthy }) => healthy).length;
 }
 
 async function freePort(): Promise<number> {
@@ -180,7 +189,7 @@ export class ProxyUnderTest {
     });
     const healthy = async () => {
       const counts = await this.driver.counts();
-      return SLOTS.every((slot) => counts[slot].healthyEndpoints === 1);
+      return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
     };
     await until("the proxy finds both slots healthy", healthy);
   }
@@ -493,12 +502,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   test("with fallback the other slot stands in for one without a healthy endpoint", async () => {
     await proxy.set({ share: 50, fallback: true });
     await proxy.green.stop();
-    await until("the proxy notices", async () => (await proxy.driver.counts()).green.healthyEndpoints === 0);
+    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 0);
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
     await proxy.set({ share: 50, fallback: false });
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 503, slot: undefined });
     await proxy.green.start();
-    await until("the proxy notices", async () => (await proxy.driver.counts()).green.healthyEndpoints === 1);
+    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 1);
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "green" });
   });
 
