@@ -511,6 +511,56 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "green" });
   });
 
+  test("a server out of rotation gets no request, is still checked, and does not count as up", async () => {
+    const green = async () => (await proxy.driver.counts()).green.endpoints;
+    await proxy.set({ share: 50, fallback: true });
+    expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
+    for (const _ of ["once", "twice"]) await proxy.driver.exclude("green", ["web-1"]);
+    expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: false }]);
+    expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
+    await proxy.set({ live: "green", share: 0, fallback: false });
+    expect(await proxy.ask()).toMatchObject({ status: 503, slot: undefined });
+    await proxy.green.stop();
+    await until("the proxy notices", async () => (await green())[0]?.healthy === false);
+    expect(await green()).toEqual([{ server: "web-1", healthy: false, inRotation: false }]);
+    await proxy.green.start();
+    await until("the proxy notices", async () => (await green())[0]?.healthy === true);
+    expect((await proxy.ask()).status).toBe(503);
+    for (const _ of ["once", "twice"]) await proxy.driver.include("green", ["web-1"]);
+    expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
+    expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });
+  });
+
+  test("a server that leaves the rotation and comes back costs no request", async () => {
+    await proxy.set({ share: 50, fallback: true });
+    const load = new Load(proxy.spec.proxy.port);
+    for (let change = 0; change < 10; change += 1) {
+      await proxy.driver.exclude("green", ["web-1"]);
+      await load.more(20);
+      await proxy.driver.include("green", ["web-1"]);
+      await load.more(20);
+    }
+    await load.stop();
+    expect(load.lost).toEqual([]);
+  });
+
+  test("a proxy that is restarted keeps servers out of rotation", async () => {
+    await proxy.set({ live: "green" });
+    await proxy.driver.exclude("green", ["web-1"]);
+    await proxy.stop();
+    await proxy.start();
+    expect((await proxy.driver.counts()).green.endpoints[0]?.inRotation).toBe(false);
+    expect((await proxy.ask()).status).toBe(503);
+    await proxy.driver.include("green", ["web-1"]);
+    await proxy.stop();
+    await proxy.start();
+    expect((await proxy.ask()).status).toBe(200);
+  });
+
+  test("a server that the proxy does not know is refused", async () => {
+    await expect(proxy.driver.exclude("green", ["web-9"])).rejects.toThrow(/web-9|No such server/);
+  });
+
   test("counts requests, failed answers and what still runs, for each slot", async () => {
     await proxy.set({ share: 50 });
     const before = await proxy.driver.counts();

@@ -6,7 +6,7 @@ import { writeAtomically } from "../../../../system/atomic-file";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
 import type { Driver, SlotCounts, Traffic } from "../driver";
-import { ADMIN_SOCKET, backendNames, trafficMap, TRAFFIC_MAP } from "./haproxy-configuration";
+import { ADMIN_SOCKET, backendNames, SERVERS_STATE, trafficMap, TRAFFIC_MAP } from "./haproxy-configuration";
 import { RuntimeSocket } from "./runtime-socket";
 
 export class HaproxyDriver implements Driver {
@@ -98,6 +98,15 @@ export class HaproxyDriver implements Driver {
       for (const server of servers)
         await this.expectSilence(`set server ${backend}/${server} state ${state}`);
     }
+    await this.rememberExcluded();
+  }
+
+  /** For a restart, as with the map. Whoever is in rotation is left out: it shall start as if nothing was known of it. */
+  private async rememberExcluded(): Promise<void> {
+    const [version, header, ...rows] = (await this.socket.send("show servers state")).split("\n");
+    const column = header!.replace(/^# /, "").split(" ").indexOf("srv_admin_state");
+    const excluded = rows.filter((row) => row.split(" ")[column] !== "0");
+    writeAtomically(SERVERS_STATE, [version, header, ...excluded, ""].join("\n"));
   }
 
   private async expectSilence(command: string): Promise<void> {
