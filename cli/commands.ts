@@ -71,7 +71,11 @@ export function heal(project: Project, tools: Tools, servers: readonly string[])
   refuseUnknownServers(servers, project.environment);
   return deploy(project, tools, (record, observed, statuses) => {
     const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
-    if (next.retry !== true) refuseNothingToHeal(next, statuses, servers);
+    // A heal that did not come to its end has to, even where all is well by now.
+    const isHealed = statuses.every(
+      ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
+    );
+    if (next.retry !== true || isHealed) refuseNothingToHeal(next, statuses, servers);
     makeLostFolders(project, tools, servers);
     return next;
   });
