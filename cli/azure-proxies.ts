@@ -59,7 +59,15 @@ export class AzureProxies implements Proxies {
         if (server === undefined || resource.deposed) return [];
         const installed = /"releaseId":"([^"]*)"/.exec(resource.output)?.[1] ?? null;
         const healthy = resource.exitCode === 0 && record.slots[slot] !== null;
-        return [{ server, address: resource.name, releaseId: healthy ? installed : null, healthy }];
+        return [
+          {
+            server,
+            address: resource.name,
+            releaseId: healthy ? installed : null,
+            healthy,
+            inRotation: true,
+          },
+        ];
       });
     return { blue: of("blue"), green: of("green") };
   }

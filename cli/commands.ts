@@ -1,4 +1,8 @@
 /** The operator's commands: each is a transition of the record, carried out by {@link deploy}. */
+import { mkdirSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { refuseUnknownServers, serverFolder } from "../release/naming";
+import { isLocal } from "../release/platform";
 import { idOrNull, target } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
@@ -63,6 +67,21 @@ export function retry(project: Project, tools: Tools): Promise<Deployment> {
   });
 }
 
+/** Gives servers that base replaced or added what the others serve; they get traffic once that is verified. */
+export function heal(project: Project, tools: Tools, servers: readonly string[]): Promise<Deployment> {
+  refuseUnknownServers(servers, project.environment);
+  return deploy(project, tools, (record, observed, statuses) => {
+    const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
+    // A heal that did not come to its end has to, even where all is well by now.
+    const isHealed = statuses.every(
+      ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
+    );
+    if (next.retry !== true || isHealed) refuseNothingToHeal(next, statuses, servers);
+    makeLostFolders(project, tools, servers);
+    return next;
+  });
+}
+
 /**
  * Puts traffic back at once, whatever runs; then withdraws the candidate, so that record, Terraform and proxies
  * agree again. @returns null where there was nothing to abort.
@@ -91,6 +110,42 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
 
 function intent(project: Project): transitions.Intent {
   return { environmentSchedule: project.environment.schedule };
+}
+
+/** Before the record says so: servers that nobody stands in for, and that serve well, are left alone. */
+function refuseNothingToHeal(
+  record: ReleaseRecord,
+  statuses: readonly ProxyStatus[],
+  servers: readonly string[],
+): void {
+  const wanted = idOrNull(target(record));
+  for (const { endpoints, serving } of statuses) {
+    const well = serving
+      .flatMap((slot) => endpoints[slot])
+      .filter(({ healthy, inRotation, releaseId }) => healthy && inRotation && releaseId === wanted);
+    if (well.length > 0 && well.every(({ server }) => servers.includes(server))) {
+      const names = [...new Set(well.map(({ server }) => server))].join(", ");
+      throw new Refusal(
+        "already-there",
+        `nothing else serves ${wanted} than ${names}, and well: there is nothing to heal there`,
+      );
+    }
+  }
+}
+
+/** On the local platform a folder is all that base makes of a web server; Terraform does not see that one is gone. */
+function makeLostFolders(
+  { folder, environment }: Project,
+  { progress }: Tools,
+  servers: readonly string[],
+): void {
+  if (!isLocal(environment)) return;
+  for (const server of servers) {
+    const lost = join(folder, serverFolder(environment, server));
+    if (existsSync(lost)) continue;
+    mkdirSync(lost, { mode: 0o750 });
+    progress.note(`${server}: its folder was gone and is there again, empty`);
+  }
 }
 
 /** Whether some endpoint of the candidate's slot does not answer as the candidate: its install failed. */

@@ -2,8 +2,9 @@
  * One sequence from the transition to its outcome: observe the proxies, compute the next record, plan it, prove
  * that the live slot stays as it is, make it the environment's record, apply exactly that plan.
  */
+import { serverPlaces, stepId } from "../release/naming";
 import { requireLocal } from "../release/platform";
-import { scheduleOf } from "../release/record";
+import { healedServers, isHealed, scheduleOf } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
 import type { Observed } from "../release/transitions";
@@ -16,7 +17,7 @@ import { agreed, proxiesOf } from "./proxies";
 import type { Proxies, ProxyStatus, StepResult } from "./proxies";
 import { synthesize } from "./synth";
 import type { TerraformBinary } from "./terraform/binary";
-import { proveLiveSlotUntouched, refuseManyDeposed } from "./terraform/plan";
+import { proveLiveSlotUntouched, proveOnlyHealed, refuseManyDeposed, refuseUnhealed } from "./terraform/plan";
 import { Stack } from "./terraform/stack";
 import type { ApplyResult } from "./terraform/stack";
 
@@ -87,8 +88,13 @@ export async function deploy(
     const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
     if (!clearsUp) refuseManyDeposed(plan);
     const live = observed?.live ?? null;
+    const healing = healedServers(next);
+    if (live !== null && healing.length === 0) refuseUnhealed(plan, healSteps(project, next));
     const inPlace = scheduleOf(next, project.environment).strategy === "recreate" && live === next.active;
-    if (live !== null && !inPlace) {
+    if (live !== null && healing.length > 0) {
+      const steps = proveOnlyHealed(plan, live, healing);
+      progress.note(`plan: ${steps.join(", ")} run, the other servers are not touched`);
+    } else if (live !== null && !inPlace) {
       const steps = proveLiveSlotUntouched(plan, live);
       progress.note(
         `plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`,
@@ -102,6 +108,18 @@ export async function deploy(
     progress.stop();
     lock.release();
   }
+}
+
+/** The install steps whose last execution was a heal's. */
+function healSteps(
+  { environment }: Project,
+  record: ReleaseRecord,
+): { readonly id: string; readonly server: string }[] {
+  return serverPlaces(environment).flatMap(({ name: server, slots }) =>
+    slots.flatMap((slot) =>
+      isHealed(record, slot, server) ? [{ id: stepId.install(slot, server), server }] : [],
+    ),
+  );
 }
 
 /** Stops everything that base and web started, in that order of ownership. The record stays. */

@@ -85,6 +85,12 @@ function buildProgram(): Command {
     .description("try the record again after a failure, under a new sequence")
     .action((options: CommonOptions) => carryOut(options, commands.retry));
 
+  common(program.command("heal").argument("<server...>", "as in web-1 web-3"))
+    .description("give servers that base replaced or added what the others serve, then their traffic")
+    .action((servers: string[], options: CommonOptions) =>
+      carryOut(options, (project, tools) => commands.heal(project, tools, servers)),
+    );
+
   common(program.command("abort").alias("withdraw"))
     .description("put traffic back on the stable release at once, and withdraw the candidate")
     .action((options: CommonOptions) => carryOut(options, commands.abort));

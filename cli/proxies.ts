@@ -33,6 +33,7 @@ export interface EndpointStatus {
   readonly address: string;
   readonly releaseId: string | null;
   readonly healthy: boolean;
+  readonly inRotation: boolean;
 }
 
 export interface StepResult {

@@ -25,8 +25,9 @@ export function formatStatus(record: ReleaseRecord, statuses: readonly ProxyStat
 
 function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): string {
   const share = traffic.live === null ? 0 : traffic.live === slot ? 100 - traffic.share : traffic.share;
-  const answers = endpoints[slot].map(({ server, address, releaseId: id, healthy }) => {
-    const text = `${server} (${address}) ${healthy ? (id ?? "healthy") : "down"}`;
+  const answers = endpoints[slot].map(({ server, address, releaseId: id, healthy, inRotation }) => {
+    const answer = healthy ? (id ?? "healthy") : "down";
+    const text = `${server} (${address}) ${answer}${inRotation ? "" : " out of rotation"}`;
     return healthy ? text : out.dim(text);
   });
   const role = state.stable?.slot === slot ? "stable" : state.stable?.slot === otherSlot(slot) ? "idle" : "";

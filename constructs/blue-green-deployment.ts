@@ -5,17 +5,20 @@
  *   begin (each proxy) -> install blue + install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
- * So the live slot's install steps are no-ops in every plan: that is the proof that a release does not touch it.
+ * So the live slot's install steps are no-ops in every plan: that is the proof that a release does not touch it. A
+ * heal runs the install steps of the healed servers between begin and switch, and no others.
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { directorSpec, encodeSpec } from "../release/director-spec";
 import type { Environment } from "../release/environment";
-import { slotEndpoints, stepId, stepName } from "../release/naming";
+import { refuseUnknownServers, slotEndpoints, stepId, stepName } from "../release/naming";
 import type { Endpoint } from "../release/naming";
 import {
   expectedRelease,
+  healedServers,
   idOrNull,
+  installedRelease,
   recordDigest,
   refuseOtherApplication,
   scheduleOf,
@@ -57,6 +60,7 @@ export class BlueGreenDeployment extends Construct {
     super(scope, id);
     this.props = props;
     refuseOtherApplication(props.record, props.environment.application, "the record");
+    refuseUnknownServers(healedServers(props.record), props.environment);
     if (props.record.sequence === 0) return;
 
     const begun = props.proxies.map((proxy, index) => this.direct("begin", proxy, index, []));
@@ -90,14 +94,25 @@ export class BlueGreenDeployment extends Construct {
 
   private installSlot(slot: Slot, dependsOn: ITerraformDependable[]): ITerraformDependable[] {
     const { environment, record } = this.props;
-    return slotEndpoints(environment)[slot].map((endpoint) =>
-      this.install(stepId.install(slot, endpoint.server), stepName.install(record, slot), slot, endpoint, {
-        release: record.slots[slot],
-        inPlace: scheduleOf(record, environment).strategy === "recreate" && slot === record.active,
-        dependsOn,
-        needed: true,
-      }),
-    );
+    const heals = healedServers(record).length > 0;
+    const recreates = !heals && scheduleOf(record, environment).strategy === "recreate";
+    return slotEndpoints(environment)[slot].map((endpoint) => {
+      const { server } = endpoint;
+      const release = installedRelease(record, slot, server);
+      return this.install(
+        stepId.install(slot, server),
+        stepName.install(record, slot, server),
+        slot,
+        endpoint,
+        {
+          release,
+          inPlace: recreates && slot === record.active,
+          dependsOn,
+          // What is empty stays as it is: after a convergence it may serve what `converge` put there.
+          needed: !heals || release !== null,
+        },
+      );
+    });
   }
 
   /** The idle slot's servers get the active release too. */
@@ -179,7 +194,8 @@ export class BlueGreenDeployment extends Construct {
 
   private converges(): boolean {
     const { record } = this.props;
-    return record.converge === true && record.goal === "live" && target(record) !== null;
+    const converges = record.converge === true && record.goal === "live" && target(record) !== null;
+    return converges && healedServers(record).length === 0;
   }
 
   /** Long enough for everything that the schedule may wait for; a step that hangs still ends. */

@@ -6,7 +6,7 @@ import * as z from "zod/mini";
 import { Verification } from "./verification";
 import type { Environment } from "./environment";
 import { proxyPlaces, slotEndpoints } from "./naming";
-import { Goal, recordDigest, scheduleOf, touchedSlots } from "./record";
+import { Goal, healedServers, recordDigest, scheduleOf, ServerName, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId } from "./release";
 import type { Release } from "./release";
@@ -24,7 +24,7 @@ const RecordedRelease = z.strictObject({
 export type RecordedRelease = z.infer<typeof RecordedRelease>;
 
 const EndpointSpec = z.strictObject({
-  server: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
+  server: ServerName,
   host: z.string().check(z.regex(/^[0-9A-Za-z.:-]{1,100}$/)),
   port: z.int().check(z.minimum(1), z.maximum(65_535)),
 });
@@ -42,6 +42,8 @@ export const DirectorSpec = z.strictObject({
   previous: z.nullable(RecordedRelease),
   /** Slots that this sequence installs into or empties. */
   touched: z.array(z.enum(SLOTS)),
+  /** Servers that this sequence gives again what is live (and retained): the slots' other servers keep their traffic. */
+  healing: z.array(ServerName),
   converge: z.boolean(),
   retry: z.boolean(),
   schedule: Schedule,
@@ -74,6 +76,7 @@ export function directorSpec(
   const place = proxyPlaces(environment)[proxyIndex];
   if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
   const endpoints = slotEndpoints(environment);
+  const healing = healedServers(record);
   return {
     formatVersion: SPEC_FORMAT,
     application: environment.application,
@@ -85,7 +88,9 @@ export function directorSpec(
     slots: { blue: recorded(record.slots.blue), green: recorded(record.slots.green) },
     previous: recorded(record.previous),
     touched: touchedSlots(record),
-    converge: record.converge === true,
+    healing,
+    // What a convergence left stays as it is while a server is healed.
+    converge: record.converge === true && healing.length === 0,
     retry: record.retry === true,
     schedule: scheduleOf(record, environment),
     verification: environment.verification,

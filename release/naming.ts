@@ -5,8 +5,9 @@
 import { privateAddress } from "./azure/azure-names";
 import type { Environment, LocalEnvironment } from "./environment";
 import { isLocal } from "./platform";
-import { releaseId } from "./release";
-import { recordDigest } from "./record";
+import { InvalidInput } from "./refusal";
+import { quote, releaseId } from "./release";
+import { isHealed, recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import { SLOTS } from "./slot";
 import type { PerSlot, Slot } from "./slot";
@@ -41,6 +42,17 @@ const HTTPS_PORT = 443;
 export function serverPlaces(environment: Pick<Environment, "servers" | "topology">): ServerPlace[] {
   const { count } = environment.servers;
   return range(count).map((index) => ({ name: `web-${index + 1}`, slots: slotsOn(environment, index) }));
+}
+
+/** @throws InvalidInput naming those that there are. */
+export function refuseUnknownServers(servers: readonly string[], environment: Environment): void {
+  const names = serverPlaces(environment).map(({ name }) => name);
+  const unknown = servers.find((server) => !names.includes(server));
+  if (unknown !== undefined) {
+    throw new InvalidInput(
+      `there is no server ${quote(unknown)} in ${environment.name}: ${names.join(", ")}`,
+    );
+  }
 }
 
 export function proxyPlaces(environment: Environment): ProxyPlace[] {
@@ -96,8 +108,10 @@ export function stateFile(environment: Environment, stack: string): string {
  */
 export const stepName = {
   begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
-  install: (record: ReleaseRecord, slot: Slot): string => {
+  /** A healed server's is its own; the other servers' stay as they are, so nothing runs there. */
+  install: (record: ReleaseRecord, slot: Slot, server: string): string => {
     const entry = record.slots[slot];
+    if (isHealed(record, slot, server)) return `heal-${slot}-${record.heals![server]}`;
     return entry === null ? `empty-${slot}-${record.sequence}` : `install-${slot}-${releaseId(entry)}`;
   },
   switch: (record: ReleaseRecord): string => `switch-${edition(record)}`,
@@ -120,8 +134,8 @@ function edition(record: ReleaseRecord): string {
 
 function slotsOn(environment: Pick<Environment, "servers" | "topology">, index: number): readonly Slot[] {
   if (environment.topology === "sideBySide") return SLOTS;
-  const half = Math.ceil(environment.servers.count / 2);
-  return index < half ? ["blue"] : ["green"];
+  // In turn, so that one more server moves none of the others to the other slot.
+  return index % 2 === 0 ? ["blue"] : ["green"];
 }
 
 function slotPort(environment: Environment, serverIndex: number, slot: Slot): number {

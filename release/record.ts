@@ -31,6 +31,9 @@ export const ApplicationName = z.string().check(
   }),
 );
 
+/** As naming.ts makes them. */
+export const ServerName = z.string().check(z.regex(/^[a-z0-9-]{1,40}$/));
+
 export const ReleaseRecord = z.strictObject({
   formatVersion: z.literal(RECORD_FORMAT),
   application: ApplicationName,
@@ -48,6 +51,11 @@ export const ReleaseRecord = z.strictObject({
   retry: z.optional(z.boolean()),
   /** For this sequence only; else the environment's. */
   schedule: z.optional(ScheduleChoice),
+  /**
+   * The sequence at which a server was last given again what its slots serve, because base had replaced or added
+   * it. It means something while it is greater than the run of what is in a slot.
+   */
+  heals: z.optional(z.record(ServerName, z.int().check(z.minimum(1)))),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
 
@@ -91,9 +99,16 @@ export function formatRecord(record: ReleaseRecord): string {
 export function recordDigest(record: ReleaseRecord): string {
   const { formatVersion, application, sequence, active, goal, slots, previous, converge, retry } = record;
   const facts = [formatVersion, application, sequence, active, goal, facet(slots.blue), facet(slots.green)];
-  return createHash("sha256")
-    .update(JSON.stringify([...facts, facet(previous), converge ?? false, retry ?? false]))
-    .digest("hex");
+  const heals = Object.entries(record.heals ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
+  // A record without heals has the digest that it had before there were any: its steps keep their names.
+  const all = [
+    ...facts,
+    facet(previous),
+    converge ?? false,
+    retry ?? false,
+    ...(heals.length > 0 ? [heals] : []),
+  ];
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 
 /** The release in the slot that this record wants live (or staged, or on a share). */
@@ -105,14 +120,40 @@ export function scheduleOf(record: ReleaseRecord, environment: { readonly schedu
   return record.schedule === undefined ? environment.schedule : resolveSchedule(record.schedule);
 }
 
-/** The slots whose install steps run with this sequence: it installs into them, or empties them. */
+/** The servers that this sequence heals; where there are any, it does nothing else. */
+export function healedServers({ heals = {}, sequence }: ReleaseRecord): string[] {
+  return Object.keys(heals)
+    .filter((server) => heals[server] === sequence)
+    .sort();
+}
+
+/** Whether a server was healed since the release came into this slot; an empty slot is healed by this sequence or not. */
+export function isHealed(
+  { heals = {}, slots, sequence }: ReleaseRecord,
+  slot: Slot,
+  server: string,
+): boolean {
+  const healed = heals[server];
+  return healed !== undefined && healed > (slots[slot]?.run ?? sequence - 1);
+}
+
+/**
+ * The slots whose install steps run with this sequence on every server: it installs into them, or empties them. A
+ * heal touches none: the slots keep their releases, and their traffic on the other servers.
+ */
 export function touchedSlots(record: ReleaseRecord): Slot[] {
+  if (healedServers(record).length > 0) return [];
   return SLOTS.filter((slot) => record.slots[slot] === null || record.slots[slot].run === record.sequence);
 }
 
 /** The release that a slot's endpoints serve once the record is applied; after `converge` both serve the active one. */
 export function expectedRelease(record: ReleaseRecord, slot: Slot): Release | null {
   return record.converge === true && record.goal === "live" ? target(record) : record.slots[slot];
+}
+
+/** What the install step of a slot puts onto a server. */
+export function installedRelease(record: ReleaseRecord, slot: Slot, server: string): Release | null {
+  return isHealed(record, slot, server) ? expectedRelease(record, slot) : record.slots[slot];
 }
 
 export function idOrNull(release: Release | null): ReleaseId | null {
@@ -140,6 +181,21 @@ function findContradiction(record: ReleaseRecord): string | undefined {
   }
   if (slots[active] === null && slots[otherSlot(active)] !== null) {
     return `"active" is "${active}", but slots.${active} is null: there is nothing to serve from it`;
+  }
+  for (const [server, healed] of Object.entries(record.heals ?? {})) {
+    if (healed > sequence) return `heals.${server} is ${healed} but "sequence" is ${sequence}`;
+  }
+  const [healed] = healedServers(record);
+  if (healed !== undefined) {
+    const heals = `heals.${healed} is the sequence, ${sequence}`;
+    if (slots[active] === null)
+      return `${heals}, but slots.${active} is null: there is nothing to heal it with`;
+    if (record.goal !== "live")
+      return `${heals}, and "goal" is ${JSON.stringify(record.goal)}: a heal is of what is live`;
+    const installed = SLOTS.find((slot) => slots[slot]?.run === sequence);
+    if (installed !== undefined) {
+      return `${heals}, and so is slots.${installed}.run: a heal and a release take a sequence each`;
+    }
   }
   if (record.goal !== "live" && slots[active] === null) {
     return `"goal" is ${JSON.stringify(record.goal)}, but slots.${active} is null: there is no candidate`;

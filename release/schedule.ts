@@ -7,7 +7,7 @@ import { InvalidInput } from "./refusal";
 import { describeIssues } from "./validation";
 
 /**
- * `split`: blue is the first half of the servers, green the second.
+ * `split`: the servers are blue and green in turn (web-1 blue, web-2 green, web-3 blue, ...).
  * `sideBySide`: both slots on every server, on two ports.
  * Set by the base stack, fixed from then on.
  */

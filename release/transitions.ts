@@ -3,7 +3,7 @@
  * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
  * (recreate excepted).
  */
-import { idOrNull, touchedSlots, target } from "./record";
+import { healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
 import { releaseId } from "./release";
@@ -108,7 +108,7 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
   }
   if (observed.live === record.active) throw disagree(record, observed);
   requireShareIsPossible(observed, to);
-  return { ...record, sequence: record.sequence + 1, goal: to };
+  return following(record, { goal: to });
 }
 
 /**
@@ -156,15 +156,17 @@ export function rollbackIsInstant(record: ReleaseRecord): boolean {
 
 /**
  * Tries this record again under a new sequence. With `reinstall`, the candidate's install failed: it gets a new
- * run, so that its install steps have names that were never used.
+ * run, so that its install steps have names that were never used. A heal is tried again as one.
  */
 export function retry(record: ReleaseRecord, observed: Observed, reinstall: boolean): ReleaseRecord {
+  const healed = healedServers(record);
+  if (healed.length > 0 && observed.live !== null) return heal(record, observed, healed);
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
   if (reinstall && observed.live === record.active && observed.releaseId === idOrNull(candidate)) {
     throw new Refusal(
       "not-possible-here",
-      `${releaseId(candidate)} is live, but does not answer everywhere: nothing is installed under its users; release it again, into the idle slot`,
+      `${releaseId(candidate)} is live, but does not answer everywhere, and nothing is installed under its users: \`bluegreen heal <server>\` takes the server out of rotation first`,
     );
   }
   if (reinstall && record.active !== observed.live && observed.serving.includes(record.active)) {
@@ -177,7 +179,43 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
   const slots = reinstall
     ? { ...record.slots, [record.active]: { ...candidate, run: sequence } }
     : record.slots;
-  return { ...record, sequence, slots, retry: true };
+  return following(record, { slots, retry: true });
+}
+
+/**
+ * Gives servers that base replaced or added what the other servers of their slots serve, under traffic: the live
+ * release, and the retained one beside it. Everything else stays as it is.
+ */
+export function heal(record: ReleaseRecord, observed: Observed, servers: readonly string[]): ReleaseRecord {
+  const { live } = observed;
+  if (live === null) {
+    throw new Refusal(
+      "nothing-live",
+      "nothing is live yet: the first release goes to every server, there is nothing to heal",
+    );
+  }
+  const wanted = target(record);
+  if (record.goal !== "live" || live !== record.active || observed.releaseId !== idOrNull(wanted)) {
+    throw new Refusal(
+      "not-possible-here",
+      `${describe(wanted)} (goal ${describeGoal(record.goal)}) is not what is stable, ${observed.releaseId} is: ` +
+        "`bluegreen promote`, `retry` or `abort` comes first, then `heal`",
+    );
+  }
+  if (record.converge === true && !observed.serving.includes(otherSlot(live))) {
+    throw new Refusal(
+      "not-possible-here",
+      `the convergence to ${describe(wanted)} did not come to its end: \`bluegreen retry\` goes on with it, on healed servers too`,
+    );
+  }
+  const { schedule: _, retry: __, ...rest } = record;
+  const healed = servers.map((server) => [server, record.sequence + 1] as const);
+  const again = healedServers(record).some((server) => servers.includes(server));
+  return following(rest, {
+    heals: { ...record.heals, ...Object.fromEntries(healed) },
+    // The one before may not have come to its end: this one shall, even if all is well by now.
+    ...(again ? { retry: true } : {}),
+  });
 }
 
 /** Gives up a candidate that failed, was aborted, or waits: its slot becomes empty, the live release stays. */
@@ -192,34 +230,29 @@ export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseReco
     );
   }
   const { schedule: _, converge, retry: __, ...rest } = record;
-  const sequence = record.sequence + 1;
   if (live === null) {
-    return { ...rest, sequence, goal: "live", slots: { blue: null, green: null }, previous: null };
+    return following(rest, { goal: "live", slots: { blue: null, green: null }, previous: null });
   }
   const stable = stableRelease(record, observed, live);
   if (live === record.active) {
     // A recreate whose new release did not come up: the old one is back. A new run gives its steps unused names.
     const { version, artifact } = stable;
-    return {
-      ...rest,
-      sequence,
+    return following(rest, {
       goal: "live",
-      slots: { ...record.slots, [live]: { version, artifact, run: sequence } },
+      slots: { ...record.slots, [live]: { version, artifact, run: record.sequence + 1 } },
       previous: stable,
       retry: true,
       ...(record.schedule === undefined ? {} : { schedule: record.schedule }),
-    };
+    });
   }
-  return {
-    ...rest,
-    sequence,
+  return following(rest, {
     active: live,
     goal: "live",
     slots: perSlot(live, stable, null),
     previous: null,
     // The candidate took the second half's servers; they shall serve the stable release again.
     ...(converge === true ? { converge } : {}),
-  };
+  });
 }
 
 /** Whether the record's install steps are among what runs with this sequence. */
@@ -237,15 +270,13 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
   }
   if (rollbackIsInstant(record)) {
     const { schedule: _, converge: __, retry: ___, ...rest } = record;
-    return {
-      ...rest,
-      sequence: record.sequence + 1,
+    return following(rest, {
       active: otherSlot(live),
       goal: "live",
       previous: target(record),
       retry: true,
       schedule: atOnce(effective(intent)),
-    };
+    });
   }
   const { version, artifact } = previous;
   const schedule = effective(intent);
@@ -277,12 +308,18 @@ function atOnce(schedule: Schedule): ScheduleChoice {
 
 function next(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {
   const { schedule: _, converge: __, retry: ___, ...rest } = record;
-  return {
-    ...rest,
+  return following(rest, {
     ...changes,
-    sequence: record.sequence + 1,
     ...(intent.schedule === undefined ? {} : { schedule: intent.schedule }),
-  };
+  });
+}
+
+/** The record after this one: the next sequence, and of the heals those that a slot's release did not outlive yet. */
+function following(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
+  const { heals = {}, ...next } = { ...record, ...changes, sequence: record.sequence + 1 };
+  const runs = [next.slots.blue, next.slots.green].flatMap((entry) => (entry === null ? [] : [entry.run]));
+  const needed = Object.entries(heals).filter(([, healed]) => runs.some((run) => run < healed));
+  return needed.length === 0 ? next : { ...next, heals: Object.fromEntries(needed) };
 }
 
 /** The recorded release that the proxies call stable. */

@@ -143,6 +143,7 @@ test("the director gets the record's facts, resolved", () => {
     sequence: 2,
     recordDigest: recordDigest(record),
     target: "green",
+    healing: [],
     goal: "live",
     slots: {
       blue: { releaseId: "1.0.0-1", sha256: record.slots.blue!.artifact.sha256 },

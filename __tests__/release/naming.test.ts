@@ -5,14 +5,16 @@ import {
   dataFolder,
   proxyPlaces,
   serverFolder,
+  refuseUnknownServers,
   serverPlaces,
   slotEndpoints,
   stateFile,
   stepId,
   stepName,
 } from "../../release/naming";
+import type { ReleaseRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
-import { environmentOf, recordOf, releaseOf } from "./examples";
+import { complaint, environmentOf, recordOf, releaseOf } from "./examples";
 
 /** What Azure takes as the name of a run command. */
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/;
@@ -65,11 +67,11 @@ test("every server and proxy has a name and a folder of its own", () => {
   );
 });
 
-test("more servers or proxies leave the names and ports of the others alone", () => {
+test("more servers or proxies leave the names, ports and slots of the others alone", () => {
   fc.assert(
     fc.property(sizes, (size) => {
-      const environment = sized({ ...size, topology: "sideBySide" });
-      const larger = sized({ ...size, topology: "sideBySide", servers: 20, proxies: 8 });
+      const environment = sized(size);
+      const larger = sized({ ...size, servers: 20, proxies: 8 });
       expect(proxyPlaces(larger)).toEqual(expect.arrayContaining(proxyPlaces(environment)));
       for (const slot of SLOTS) {
         expect(slotEndpoints(larger)[slot]).toEqual(
@@ -93,16 +95,13 @@ test("side by side, both slots are on every server, on two ports", () => {
   });
 });
 
-test("split, the first half of the servers is blue; of an odd number blue gets the larger half", () => {
-  const halves = (count: number) =>
-    serverPlaces(environmentOf({ topology: "split", servers: { count } })).map(({ slots }) => slots.join());
-  expect(halves(2)).toEqual(["blue", "green"]);
-  expect(halves(3)).toEqual(["blue", "blue", "green"]);
-  expect(halves(4)).toEqual(["blue", "blue", "green", "green"]);
+test("split, the servers are blue and green in turn; of an odd number blue gets one more", () => {
+  const slots = (count: number) =>
+    serverPlaces(environmentOf({ topology: "split", servers: { count } })).map((place) => place.slots.join());
+  expect(slots(2)).toEqual(["blue", "green"]);
+  expect(slots(5)).toEqual(["blue", "green", "blue", "green", "blue"]);
   for (let count = 2; count <= 20; count++) {
-    const blue = halves(count).filter((slots) => slots === "blue").length;
-    expect(blue).toBe(Math.ceil(count / 2));
-    expect(halves(count).slice(blue)).toEqual(Array(count - blue).fill("green"));
+    expect(slots(count).filter((slot) => slot === "blue")).toHaveLength(Math.ceil(count / 2));
   }
 });
 
@@ -124,11 +123,12 @@ test("the names of steps are public", () => {
   const record = recordOf({ slots: { blue: null, green: releaseOf("2.0.0", 2) } });
   expect({
     begin: stepName.begin(record),
-    empty: stepName.install(record, "blue"),
-    install: stepName.install(record, "green"),
+    empty: stepName.install(record, "blue", "web-1"),
+    install: stepName.install(record, "green", "web-1"),
     switch: stepName.switch(record),
     converge: stepName.converge(record, "blue"),
     share: stepName.share(record),
+    heal: stepName.install({ ...record, heals: { "web-1": 2 }, sequence: 2 }, "blue", "web-1"),
   }).toEqual({
     begin: expect.stringMatching(/^begin-2-[0-9a-f]{8}$/),
     empty: "empty-blue-2",
@@ -136,6 +136,7 @@ test("the names of steps are public", () => {
     switch: expect.stringMatching(/^switch-2-[0-9a-f]{8}$/),
     converge: "converge-blue-2",
     share: "share-2",
+    heal: "heal-blue-2",
   });
 });
 
@@ -162,8 +163,9 @@ test("the longest names fit Azure", () => {
     slots: { blue: null, green: releaseOf("9".repeat(40), sequence) },
   });
   const names = SLOTS.flatMap((slot) => [
+    stepName.install({ ...record, heals: { "web-1": sequence } }, "blue", "web-1"),
     stepName.begin(record),
-    stepName.install(record, slot),
+    stepName.install(record, slot, "web-1"),
     stepName.switch(record),
     stepName.converge(record, slot),
     stepName.share(record),
@@ -174,9 +176,33 @@ test("the longest names fit Azure", () => {
 test("the live slot's install keeps its name from record to record, everything else gets a new one", () => {
   const record = recordOf();
   const later = recordOf({ sequence: 3 });
-  expect(stepName.install(later, "blue")).toBe(stepName.install(record, "blue"));
+  expect(stepName.install(later, "blue", "web-1")).toBe(stepName.install(record, "blue", "web-1"));
   expect(stepName.begin(later)).not.toBe(stepName.begin(record));
   expect(stepName.switch(later)).not.toBe(stepName.switch(record));
   expect(stepName.converge(later, "blue")).not.toBe(stepName.converge(record, "blue"));
   expect(stepName.share(later)).not.toBe(stepName.share(record));
+});
+
+test("a healed server's install has a name of its own until another release comes into the slot", () => {
+  const names = (record: ReleaseRecord) =>
+    ["web-1", "web-2"].map((server) => stepName.install(record, "blue", server));
+  const record = recordOf({ sequence: 4, heals: { "web-2": 3 } });
+  expect(names(record)).toEqual(["install-blue-1.0.0-1", "heal-blue-3"]);
+  expect(names({ ...record, sequence: 5, heals: { "web-1": 5, "web-2": 3 } })).toEqual([
+    "heal-blue-5",
+    "heal-blue-3",
+  ]);
+  const released = { ...record, slots: { ...record.slots, blue: releaseOf("3.0.0", 4) } };
+  expect(names(released)).toEqual(["install-blue-3.0.0-4", "install-blue-3.0.0-4"]);
+  expect(names({ ...record, slots: { ...record.slots, blue: null } })).toEqual([
+    "empty-blue-4",
+    "empty-blue-4",
+  ]);
+});
+
+test("a server that the environment does not have is named, with those that it has", () => {
+  expect(() => refuseUnknownServers(["web-1", "web-2"], environmentOf())).not.toThrow();
+  expect(complaint(() => refuseUnknownServers(["web-1", "web-3"], environmentOf()))).toBe(
+    'there is no server "web-3" in local: web-1, web-2',
+  );
 });

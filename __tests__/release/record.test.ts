@@ -3,6 +3,8 @@ import {
   emptyRecord,
   expectedRelease,
   formatRecord,
+  healedServers,
+  installedRelease,
   parseRecord,
   recordDigest,
   scheduleOf,
@@ -87,6 +89,23 @@ test.each<[string, object, string]>([
     { goal: "staged", slots: { blue: null, green: null } },
     ': "goal" is "staged", but slots.green is null: there is no candidate',
   ],
+  ["a heal from the future", { heals: { "web-1": 3 } }, ': heals.web-1 is 3 but "sequence" is 2'],
+  [
+    "a heal of nothing",
+    { sequence: 3, heals: { "web-1": 3 }, slots: { blue: null, green: null } },
+    ": heals.web-1 is the sequence, 3, but slots.green is null: there is nothing to heal it with",
+  ],
+  [
+    "a heal of what is not live",
+    { sequence: 3, heals: { "web-1": 3 }, goal: 30 },
+    ': heals.web-1 is the sequence, 3, and "goal" is 30: a heal is of what is live',
+  ],
+  [
+    "a heal together with a release",
+    { heals: { "web-1": 2 } },
+    ": heals.web-1 is the sequence, 2, and so is slots.green.run: a heal and a release take a sequence each",
+  ],
+  ["a heal at no sequence", { heals: { "web-1": 0 } }, ": heals.web-1 must be at least 1"],
   ["a goal of no requests", { goal: 0 }, ": goal must be at least 1"],
   ["a goal of all requests", { goal: 100 }, ": goal must be at most 99"],
   ...["half", 1.5, null, undefined].map(
@@ -272,6 +291,10 @@ test("whatever decides what runs changes the digest", () => {
     { goal: 11 },
     { converge: true },
     { retry: true },
+    { heals: { "web-1": 1 } },
+    { heals: { "web-2": 1 } },
+    { heals: { "web-1": 2 } },
+    { heals: { "web-1": 1, "web-2": 1 } },
     { previous: null },
     { previous: releaseOf("1.0.1", 1) },
     { slots: { blue: null, green } },
@@ -284,6 +307,24 @@ test("whatever decides what runs changes the digest", () => {
   const digests = changes.map((change) => recordDigest(recordOf(change)));
   expect(new Set(digests).size).toBe(changes.length);
   for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("a record without heals has the digest that it had before there were any", () => {
+  const digest = "3f3eb91e69c78acea813d1a879fe68cf06fe270e2188ceb505a63ca0fcae327b";
+  expect(recordDigest(recordOf())).toBe(digest);
+  expect(recordDigest(recordOf({ heals: {} }))).toBe(digest);
+});
+
+test("a heal installs what a slot serves, on its servers alone, and touches no slot", () => {
+  const record = recordOf({ sequence: 3, heals: { "web-1": 3, "web-2": 2 } });
+  const { blue, green } = record.slots;
+  expect(healedServers(record)).toEqual(["web-1"]);
+  expect(healedServers({ ...record, sequence: 4 })).toEqual([]);
+  expect(touchedSlots({ ...record, active: "blue", slots: { blue, green: null } })).toEqual([]);
+  expect(installedRelease(record, "blue", "web-1")).toEqual(blue);
+  const converged = { ...record, converge: true };
+  expect(installedRelease(converged, "blue", "web-1")).toEqual(green);
+  expect(installedRelease(converged, "blue", "web-3")).toEqual(blue);
 });
 
 test("the target is what the active slot holds", () => {

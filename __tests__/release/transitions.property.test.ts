@@ -1,7 +1,7 @@
 /** Whatever operators do and however it ends: the next record is one that the proxies and the servers accept. */
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
-import { formatRecord, idOrNull, parseRecord, target } from "../../release/record";
+import { formatRecord, healedServers, idOrNull, parseRecord, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { Refusal } from "../../release/refusal";
 import { releaseId } from "../../release/release";
@@ -11,7 +11,7 @@ import { otherSlot, SLOTS } from "../../release/slot";
 import * as transitions from "../../release/transitions";
 import { candidateOf, deepFreeze } from "./examples";
 import { OUTCOMES, promise, recordedIds, World } from "./world";
-import type { Outcome } from "./world";
+import type { Outcome, Server } from "./world";
 
 type Command =
   | { kind: "release"; version: string; goal: Goal; schedule: ScheduleChoice | null; outcome: Outcome }
@@ -19,6 +19,7 @@ type Command =
   | { kind: "promote"; to: Goal; outcome: Outcome }
   | { kind: "rollback"; schedule: ScheduleChoice | null; outcome: Outcome }
   | { kind: "retry"; seemsDown: boolean; outcome: Outcome }
+  | { kind: "heal"; servers: Server[]; lost: boolean; outcome: Outcome }
   | { kind: "withdraw"; outcome: Outcome };
 
 const outcomes = fc.oneof(
@@ -79,6 +80,15 @@ function commands(topology: "split" | "sideBySide"): fc.Arbitrary<Command[]> {
         outcome: outcomes,
       }),
     },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("heal" as const),
+        servers: fc.constantFrom<Server[]>(["web-1"], ["web-2"], ["web-1", "web-2"]),
+        lost: fc.boolean(),
+        outcome: outcomes,
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("withdraw" as const), outcome: outcomes }) },
   );
   return fc.array(command, { minLength: 1, maxLength: 15, size: "max" });
@@ -116,9 +126,12 @@ function transition(world: World, command: Command, environmentSchedule: Schedul
     case "rollback":
       return transitions.rollback(record, observed, intent(command.schedule));
     case "retry": {
-      const missing = world.running[record.active] !== idOrNull(target(record));
+      const missing = world.answers(record.active) !== idOrNull(target(record));
       return transitions.retry(record, observed, missing || command.seemsDown);
     }
+    case "heal":
+      if (command.lost) command.servers.forEach((server) => world.lose(server));
+      return transitions.heal(record, observed, command.servers);
     case "withdraw":
       return transitions.withdraw(record, observed);
   }
@@ -156,6 +169,14 @@ function check(next: ReleaseRecord, command: Command, world: World): void {
     const isNew = entry !== null && ![idOrNull(record.slots[slot]), stable].includes(releaseId(entry));
     promise("what is new has the new run", !isNew || entry.run === next.sequence);
   }
+  for (const [server, healed] of Object.entries(next.heals ?? {})) {
+    const isNeeded = SLOTS.some((slot) => (next.slots[slot]?.run ?? healed) < healed);
+    promise(`the heal of ${server} is forgotten once it means nothing`, isNeeded);
+  }
+  if (command.kind !== "heal") return;
+  promise("a heal is of its servers", isDeepStrictEqual(healedServers(next), command.servers));
+  const rest = ({ sequence: _, heals: __, schedule: ___, retry: ____, ...kept }: ReleaseRecord) => kept;
+  promise("a heal changes nothing else", isDeepStrictEqual(rest(next), rest(record)));
 }
 
 test("whatever happens, the next record is one that begin, the servers and the file format accept", () => {
@@ -175,14 +196,14 @@ test("whatever happens, the next record is one that begin, the servers and the f
         const became = world.apply(next, command.outcome);
         count(`${command.kind} ${became}`);
         // Going back is never kept from somebody because of what an artifact did earlier.
-        const goesBack = ["rollback", "retry", "withdraw"].includes(command.kind);
+        const goesBack = ["rollback", "retry", "heal", "withdraw"].includes(command.kind);
         promise(`${command.kind} is let in`, !goesBack || became !== "refused");
       }
     }),
     { numRuns: 6_000 },
   );
   // The model would prove nothing if it never came to these.
-  const never = ["release", "promote", "rollback", "retry", "withdraw"].flatMap((kind) =>
+  const never = ["release", "promote", "rollback", "retry", "heal", "withdraw"].flatMap((kind) =>
     ["refused", "success", "rejected", "installFailed", "abortedAfterInstall"]
       .map((became) => `${kind} ${became}`)
       .filter((what) => (reached[what] ?? 0) < 5),

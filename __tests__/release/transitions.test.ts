@@ -197,7 +197,7 @@ test("nothing is installed again under users", () => {
   expect(refusal(() => transitions.retry(recordOf(), GREEN, true))).toEqual({
     reason: "not-possible-here",
     message:
-      "2.0.0-2 is live, but does not answer everywhere: nothing is installed under its users; release it again, into the idle slot",
+      "2.0.0-2 is live, but does not answer everywhere, and nothing is installed under its users: `bluegreen heal <server>` takes the server out of rotation first",
   });
 });
 
@@ -288,4 +288,81 @@ test("a stale checkout is told what it knows and what users get", () => {
 test("only a record that installs its target says so", () => {
   expect(transitions.installsCandidate(recordOf())).toBe(true);
   expect(transitions.installsCandidate(recordOf({ sequence: 3 }))).toBe(false);
+});
+
+describe("a heal", () => {
+  test("gives its servers a new name for their installs, and changes nothing else", () => {
+    const record = recordOf({ retry: true, schedule: Strategy.canary() });
+    const { retry: _, schedule: __, ...rest } = record;
+    expect(transitions.heal(record, GREEN, ["web-2"])).toEqual({
+      ...rest,
+      sequence: 3,
+      heals: { "web-2": 3 },
+    });
+    const again = transitions.heal({ ...recordOf(), sequence: 4, heals: { "web-1": 3, "web-2": 4 } }, GREEN, [
+      "web-1",
+    ]);
+    expect(again).toMatchObject({ sequence: 5, heals: { "web-1": 5, "web-2": 4 } });
+  });
+
+  test("is forgotten once both slots have a release that came after it", () => {
+    const healed = recordOf({ sequence: 3, heals: { "web-1": 3 } });
+    const released = transitions.release(healed, candidateOf("3.0.0"), GREEN, blueGreen);
+    expect(released.heals).toEqual({ "web-1": 3 });
+    const observed: Observed = { live: "blue", releaseId: "3.0.0-4", serving: ["blue"] };
+    expect(transitions.release(released, candidateOf("4.0.0"), observed, blueGreen)).not.toHaveProperty(
+      "heals",
+    );
+  });
+
+  test("is retried as a heal of the same servers", () => {
+    const failed = recordOf({ sequence: 4, heals: { "web-1": 4, "web-2": 3, "web-3": 4 } });
+    const retried = transitions.retry(failed, GREEN, true);
+    expect(retried).toEqual({
+      ...failed,
+      sequence: 5,
+      heals: { "web-1": 5, "web-2": 3, "web-3": 5 },
+      retry: true,
+    });
+    expect(transitions.heal(failed, GREEN, ["web-3"]).retry).toBe(true);
+    expect(transitions.heal(failed, GREEN, ["web-2"])).not.toHaveProperty("retry");
+  });
+
+  test("is retried as a release where nothing is live any more", () => {
+    const healed = recordOf({ sequence: 3, heals: { "web-1": 3 } });
+    expect(transitions.retry(healed, NOTHING, true)).toMatchObject({
+      slots: { green: releaseOf("2.0.0", 4) },
+      retry: true,
+    });
+  });
+
+  test("needs something live", () => {
+    expect(refusal(() => transitions.heal(recordOf(), NOTHING, ["web-1"])).reason).toBe("nothing-live");
+  });
+
+  test.each<[string, Partial<ReleaseRecord>, Observed]>([
+    ["waits for its promotion", { goal: "staged" }, BLUE],
+    ["has a share", { goal: 30 }, BLUE],
+    ["failed", {}, BLUE],
+    ["is not known", {}, { live: "green", releaseId: "9.0.0-9", serving: ["green"] }],
+  ])("comes after what a candidate needs that %s", (_, changes, observed) => {
+    const { reason, message } = refusal(() => transitions.heal(recordOf(changes), observed, ["web-1"]));
+    expect(reason).toBe("not-possible-here");
+    expect(message).toMatch(
+      /^2\.0\.0-2 \(goal .*\) is not what is stable, .* is: `bluegreen promote`, `retry` or `abort` comes first/,
+    );
+  });
+
+  test("keeps a convergence, and comes after one that did not end", () => {
+    const record = recordOf({ converge: true });
+    const shared: Observed = { live: "green", releaseId: "2.0.0-2", serving: ["blue", "green"] };
+    expect(transitions.heal(record, shared, ["web-1"])).toEqual({
+      ...record,
+      sequence: 3,
+      heals: { "web-1": 3 },
+    });
+    expect(refusal(() => transitions.heal(record, GREEN, ["web-1"])).message).toBe(
+      "the convergence to 2.0.0-2 did not come to its end: `bluegreen retry` goes on with it, on healed servers too",
+    );
+  });
 });

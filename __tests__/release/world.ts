@@ -1,13 +1,16 @@
 /**
  * A model of everything behind the record, small enough to read: the director's memory and gate (begin's four
  * cases), the proxy's traffic, Terraform's memory of the install steps, and the servers, which run a step's name
- * once. It applies records as the web stack would, with an outcome that the test chooses.
+ * once. Both slots are on both servers. It applies records as the web stack would, with an outcome that the test
+ * chooses.
  */
 import { stepName } from "../../release/naming";
 import {
   emptyRecord,
   expectedRelease,
+  healedServers,
   idOrNull,
+  installedRelease,
   scheduleOf,
   target,
   touchedSlots,
@@ -19,6 +22,9 @@ import type { Schedule } from "../../release/schedule";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
+
+const SERVERS = ["web-1", "web-2"] as const;
+export type Server = (typeof SERVERS)[number];
 
 export const OUTCOMES = [
   "success",
@@ -52,12 +58,17 @@ export class World {
   candidate: ReleaseId | null = null;
   /** After a convergence both slots serve stable. */
   shared = false;
-  /** What each slot's endpoints answer. */
-  readonly running: Record<Slot, ReleaseId | null> = { blue: null, green: null };
+  /** What each slot's endpoints answer, server by server. */
+  readonly running: Record<Slot, Record<Server, ReleaseId | null>> = {
+    blue: { "web-1": null, "web-2": null },
+    green: { "web-1": null, "web-2": null },
+  };
   readonly wasStable = new Set<ReleaseId>();
   private readonly failedArtifacts = new Set<string>();
   private readonly installed = new Map<ReleaseId, string>();
-  private readonly steps: Record<Slot, StepMemory | null> = { blue: null, green: null };
+  /** Servers that were lost and not healed since. */
+  private readonly lost = new Set<Server>();
+  private readonly steps = new Map<string, StepMemory>();
   private readonly usedNames = new Set<string>();
   /** `promote` can't know that an install failed: the servers refuse its step, and `retry` goes on. */
   mayMeetFailedInstall = false;
@@ -69,6 +80,18 @@ export class World {
     if (stable === null) return { live: null, releaseId: null, serving: [] };
     const serving = SLOTS.filter((slot) => (slot === stable.slot ? share < 100 : share > 0));
     return { live: stable.slot, releaseId: stable.releaseId, serving };
+  }
+
+  /** What all of a slot's endpoints answer; null where they don't agree. */
+  answers(slot: Slot): ReleaseId | null {
+    const [one, other] = SERVERS.map((server) => this.running[slot][server]);
+    return one === other ? one! : null;
+  }
+
+  /** Base makes a server anew: nothing runs on it, and what Terraform remembers of it is wrong. */
+  lose(server: Server): void {
+    for (const slot of SLOTS) this.running[slot][server] = null;
+    this.lost.add(server);
   }
 
   /** `bluegreen abort` asks the director first: traffic is back on stable before the record changes. */
@@ -126,7 +149,7 @@ export class World {
     const isTouched = touchedSlots(record).includes(idle);
     const isSame = this.candidate === idOrNull(record.slots[idle]);
     if (found === "otherIsLive" && isSame && !isTouched && record.goal !== "staged") return;
-    if (found === "targetIsLive" && this.shared && record.converge !== true && !isTouched) return;
+    if (found === "targetIsLive" && this.shared && !converges(record) && !isTouched) return;
     this.share = 0;
     this.shared = false;
     this.candidate = null;
@@ -134,29 +157,51 @@ export class World {
 
   /** @returns false where a step failed. */
   private install(record: ReleaseRecord, found: Case, fails: boolean): boolean {
-    const wanted = SLOTS.map((slot) => [slot, stepName.install(record, slot)] as const);
-    const due = wanted.filter(([slot, name]) => this.steps[slot]?.name !== name || this.steps[slot].failed);
-    for (const [slot, name] of due) {
-      const inPlace = found === "recreate" && slot === record.active;
-      promise(`only an idle slot takes a release, not ${name}`, slot !== this.stable?.slot || inPlace);
-      promise(`nothing is installed under users: ${name}`, inPlace || !this.observed.serving.includes(slot));
-      if (this.usedNames.has(name) && this.mayMeetFailedInstall) return false;
-      this.use(name);
-      this.steps[slot] = { name, failed: fails };
+    const healed = healedServers(record);
+    const due = SLOTS.flatMap((slot) =>
+      SERVERS.flatMap((server) => {
+        const name = stepName.install(record, slot, server);
+        const known = this.steps.get(`${slot} ${server}`);
+        const release = installedRelease(record, slot, server);
+        const isNoOp = known?.name === name && !known.failed;
+        return isNoOp || (healed.length > 0 && release === null) ? [] : [{ slot, server, name, release }];
+      }),
+    );
+    const isInPlace = (slot: Slot) => found === "recreate" && slot === record.active;
+    // Where a heal failed, or was aborted, the plan is refused until it succeeds.
+    const runsFailedHeal = due.some(
+      ({ server, name }) => name.startsWith("heal-") && !healed.includes(server),
+    );
+    if (runsFailedHeal) return false;
+    for (const { slot, server, name, release } of due) {
+      const inPlace = isInPlace(slot);
+      if (healed.length > 0) {
+        promise(`a heal runs ${name} on ${healed.join()} only, not on ${server}`, healed.includes(server));
+      } else {
+        promise(`only an idle slot takes a release, not ${name}`, slot !== this.stable?.slot || inPlace);
+        promise(
+          `nothing is installed under users: ${name}`,
+          inPlace || !this.observed.serving.includes(slot),
+        );
+      }
+      if (this.usedNames.has(`${server} ${name}`) && this.mayMeetFailedInstall) return false;
+      this.use(name, server);
+      this.steps.set(`${slot} ${server}`, { name, failed: fails });
       if (fails) {
-        this.running[slot] = inPlace ? this.stable!.releaseId : null;
+        this.running[slot][server] = inPlace ? this.stable!.releaseId : null;
         continue;
       }
-      const release = record.slots[slot];
-      this.running[slot] = idOrNull(release);
+      this.running[slot][server] = idOrNull(release);
       if (release !== null) this.rememberInstall(release);
     }
+    if (!fails) for (const server of healed) this.lost.delete(server as Server);
     return !fails || due.length === 0;
   }
 
   private switch(record: ReleaseRecord, schedule: Schedule, found: Case, outcome: Outcome): Outcome {
     const candidate = target(record);
     if (candidate === null || found === "targetIsLive") {
+      if (outcome === "rejected" && healedServers(record).length > 0) return outcome;
       return this.converge(record, outcome);
     }
     if (outcome === "rejected" && this.share === 0) {
@@ -194,24 +239,29 @@ export class World {
   private converge(record: ReleaseRecord, outcome: Outcome): Outcome {
     const { stable } = this;
     if (stable === null) return "success";
-    if (record.converge === true && record.goal === "live") {
+    if (converges(record) && record.goal === "live") {
       const second = otherSlot(stable.slot);
-      this.use(stepName.converge(record, second));
-      if (outcome !== "success") {
-        this.running[second] = null;
-        return outcome;
+      for (const server of SERVERS) {
+        this.use(stepName.converge(record, second), server);
+        this.running[second][server] = outcome === "success" ? stable.releaseId : null;
       }
+      if (outcome !== "success") return outcome;
       this.use(stepName.share(record));
-      this.running[second] = stable.releaseId;
       this.share = 50;
       this.shared = true;
     }
     for (const slot of SLOTS) {
       const expected = idOrNull(expectedRelease(record, slot));
-      promise(
-        `${slot} serves ${expected} once the record is applied, not ${this.running[slot]}`,
-        this.running[slot] === expected,
-      );
+      for (const server of SERVERS) {
+        // A heal leaves alone what is to be empty.
+        const isKept = record.slots[slot] === null && healedServers(record).length > 0;
+        if (isKept || this.lost.has(server)) continue;
+        const running = this.running[slot][server];
+        promise(
+          `${slot} on ${server} serves ${expected} once the record is applied, not ${running}`,
+          running === expected,
+        );
+      }
     }
     return "success";
   }
@@ -223,10 +273,16 @@ export class World {
     this.installed.set(id, content);
   }
 
-  private use(name: string): void {
-    promise(`the step ${name} has a name that was never used`, !this.usedNames.has(name));
-    this.usedNames.add(name);
+  private use(name: string, machine = "proxy-1"): void {
+    const use = `${machine} ${name}`;
+    promise(`the step ${name} has a name that was never used on ${machine}`, !this.usedNames.has(use));
+    this.usedNames.add(use);
   }
+}
+
+/** A heal leaves a convergence as it is. */
+function converges(record: ReleaseRecord): boolean {
+  return record.converge === true && healedServers(record).length === 0;
 }
 
 function same(recorded: Release | null, stable: Placed): boolean {

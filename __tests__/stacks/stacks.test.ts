@@ -41,6 +41,7 @@ test("the addresses of base are public and stay as they are", () => {
   expect(synthesize(sideBySide, emptyRecord("socialgoal")).base.addresses).toEqual([
     "terraform_data.proxy-1_6F01E083",
     "terraform_data.proxy-1_director_A3078DF1",
+    "terraform_data.proxy-1_folder_F0999FA9",
     "terraform_data.web-1_18B4D3DD",
     "terraform_data.web-2_ACF93DD4",
   ]);
@@ -97,6 +98,42 @@ test.each([
   ];
   const graphs = records.map((record) => graph(synthesize(environment, record).web));
   for (const each of graphs) expect(each).toEqual(graphs[0]);
+});
+
+test("the graph of a heal is that of every record, and only the healed servers' steps have another name", () => {
+  const record = after(["1.0.0", "1.1.0"]);
+  const live: Observed = { live: "green", releaseId: "1.1.0-2", serving: ["green"] };
+  const before = synthesize(sideBySide, record).web;
+  const healed = synthesize(sideBySide, transitions.heal(record, live, ["web-2"])).web;
+  expect(graph(healed)).toEqual(graph(before));
+  const renamed = Object.keys(before.resources).filter(
+    (id) =>
+      before.resources[id]!.count !== 0 &&
+      before.resources[id]!.triggers_replace !== healed.resources[id]!.triggers_replace,
+  );
+  expect(renamed.sort()).toEqual([
+    "begin-proxy-1",
+    "install-blue-web-2",
+    "install-green-web-2",
+    "switch-proxy-1",
+  ]);
+  expect(healed.resources["install-green-web-2"]).toMatchObject({ triggers_replace: "heal-green-3" });
+});
+
+test("a heal after a convergence installs what both halves serve, and converges nothing", () => {
+  const record = after(["1.0.0"], split);
+  expect(record).toMatchObject({ converge: true, slots: { green: null } });
+  const shared: Observed = { live: "blue", releaseId: "1.0.0-1", serving: ["blue", "green"] };
+  const { resources } = synthesize(split, transitions.heal(record, shared, ["web-2"])).web;
+  const { provisioner, triggers_replace, count } = resources["install-green-web-2"]!;
+  expect({ triggers_replace, count }).toEqual({ triggers_replace: "heal-green-2", count: undefined });
+  expect(provisioner[0]!["local-exec"].environment["RELEASE_ID"]).toBe("1.0.0-1");
+  for (const id of ["converge-green-web-2", "share-proxy-1"]) expect(resources[id]!.count).toBe(0);
+});
+
+test("a record that heals a server which is not there is refused", () => {
+  const record = { ...after(["1.0.0"]), sequence: 2, heals: { "web-3": 2 } };
+  expect(() => synthesize(sideBySide, record)).toThrow('there is no server "web-3" in test: web-1, web-2');
 });
 
 test("steps follow one another: begin, installs, proxy after proxy, converge, share", () => {
@@ -200,7 +237,12 @@ test("destroying base stops what it started", () => {
   const stopping = Object.entries(resources).filter(([, { provisioner }]) =>
     provisioner.some((each) => each["local-exec"].when === "destroy"),
   );
-  expect(stopping.map(([id]) => id).sort()).toEqual(["proxy-1_6F01E083", "web-1_18B4D3DD", "web-2_ACF93DD4"]);
+  expect(stopping.map(([id]) => id).sort()).toEqual([
+    "proxy-1_6F01E083",
+    "proxy-1_folder_F0999FA9",
+    "web-1_18B4D3DD",
+    "web-2_ACF93DD4",
+  ]);
 });
 
 test("a record of another application is refused", () => {

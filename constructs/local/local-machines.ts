@@ -41,7 +41,10 @@ export interface LocalProxyProps extends LocalMachineProps {
   readonly spec: DirectorSpec;
 }
 
-/** A proxy that runs, with the director beside it. A new director replaces the old one without a restart. */
+/**
+ * A proxy that runs, with the director beside it. A new director replaces the old one without a restart; other
+ * endpoints (a server was added) restart the proxy. Either keeps what it serves and what the director remembers.
+ */
 export class LocalProxy extends Construct {
   constructor(scope: Construct, id: string, props: LocalProxyProps) {
     super(scope, id);
@@ -50,7 +53,13 @@ export class LocalProxy extends Construct {
     const { driver, host, port } = props.spec.proxy;
     const { path, status } = verification;
     const bundle = onServerProgram("director.js");
+    const ownFolder = new TerraformData(this, "folder", {
+      triggersReplace: folder,
+      input: { folder },
+      provisioners: [stopProgram(this)],
+    });
     const director = new TerraformData(this, "director", {
+      dependsOn: [ownFolder],
       triggersReplace: createHash("sha256").update(readFileSync(bundle)).digest("hex"),
       provisioners: [
         program(this, "install-director.sh", {
@@ -81,7 +90,7 @@ export class LocalProxy extends Construct {
           PROXY_ADDRESS: `${host}:${port}`,
           PROXY_BUNDLE: shippedFile(this, onServerProgram("embedded-proxy.js")),
         }),
-        stopProgram(this),
+        stopProgram(this, { KEEP_FOLDER: "yes" }),
       ],
     });
   }
@@ -98,8 +107,9 @@ function program(scope: Construct, name: string, environment: Record<string, str
 }
 
 /** A destroy-time provisioner may refer to the resource only, so the folder is in its state. */
-function stopProgram(scope: Construct): LocalExecProvisioner {
+function stopProgram(scope: Construct, more: Record<string, string> = {}): LocalExecProvisioner {
   const file = shippedFile(scope, onServerProgram("local/stop-server.sh"));
-  const environment = { SERVER_FOLDER: "${self.input.folder}", PROJECT_FOLDER: projectFromStack(scope) };
+  const own = { SERVER_FOLDER: "${self.input.folder}", PROJECT_FOLDER: projectFromStack(scope) };
+  const environment = { ...own, ...more };
   return { type: "local-exec", when: "destroy", interpreter: ["bash"], command: file, environment };
 }

@@ -105,14 +105,29 @@ export class Director {
     }
   }
 
-  /** Whether a slot answers as `release` on at least one endpoint. */
+  /** Puts those of a slot's servers into rotation that are not. Only what was verified a moment ago. */
+  async putIntoRotation(slot: Slot, servers: readonly string[]): Promise<void> {
+    const { endpoints } = (await this.driver.counts())[slot];
+    const out = endpoints.flatMap(({ server, inRotation }) =>
+      !inRotation && servers.includes(server) ? [server] : [],
+    );
+    if (out.length === 0) return;
+    this.say("rotation", { slot, include: out });
+    await this.driver.include(slot, out);
+  }
+
+  /** Whether a slot answers as `release` on at least one endpoint that is in rotation (on some servers only). */
   async answers(
     slot: Slot,
     release: string,
+    isMeant: (server: string) => boolean = () => true,
   ): Promise<{ healthy: boolean; others: string[]; problem: string }> {
-    const probes = await Promise.all(
-      this.spec.endpoints[slot].map((endpoint) => this.probe(endpoint, release)),
+    const counted = (await this.driver.counts())[slot].endpoints;
+    const inRotation = counted.flatMap((each) => (each.inRotation ? [each.server] : []));
+    const endpoints = this.spec.endpoints[slot].filter(
+      ({ server }) => inRotation.includes(server) && isMeant(server),
     );
+    const probes = await Promise.all(endpoints.map((endpoint) => this.probe(endpoint, release)));
     const named = probes.flatMap((probe) =>
       probe.releaseId !== null && probe.releaseId !== release ? [probe.releaseId] : [],
     );

@@ -105,7 +105,8 @@ async function run(
     if (error instanceof Interrupted) return finish(EXIT.aborted, "rolledBack", message);
     if (!(error instanceof StepFailure)) return finish(EXIT.unexpected, "frozen", message);
     // The first proxy serves the release that this one rejects: both are verified, so a person decides.
-    const later = director.spec.proxy.index > 0 && step !== "begin";
+    const { healing, proxy } = director.spec;
+    const later = proxy.index > 0 && step !== "begin" && healing.length === 0;
     const exitCode =
       later && (error.exitCode === EXIT.rejected || error.exitCode === EXIT.aborted)
         ? EXIT.frozen

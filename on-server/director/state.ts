@@ -33,6 +33,7 @@ const OUTCOMES = [
   "held",
   "frozen",
   "shared",
+  "healed",
   "unchanged",
   "refused",
 ] as const;

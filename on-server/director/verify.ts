@@ -7,17 +7,27 @@ export type Verdict = { readonly passed: true } | { readonly passed: false; read
 
 const PASSED: Verdict = { passed: true };
 
-/** @throws Interrupted */
-export async function verifySlot(director: Director, slot: Slot, releaseId: string): Promise<Verdict> {
+/**
+ * Verifies all of a slot's endpoints, or those on some servers. Once they passed they are in rotation: also one that
+ * a heal had taken out, and had not come to put back.
+ * @throws Interrupted
+ */
+export async function admit(
+  director: Director,
+  slot: Slot,
+  releaseId: string,
+  servers: readonly string[] = director.spec.endpoints[slot].map(({ server }) => server),
+): Promise<Verdict> {
   const { spec, clock } = director;
   const deadline = clock.now() + spec.verification.deadlineSeconds * 1000;
-  const endpoints = spec.endpoints[slot];
+  const endpoints = spec.endpoints[slot].filter(({ server }) => servers.includes(server));
   const verdicts = await Promise.all(
     endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)),
   );
   const failed = verdicts.find((verdict) => !verdict.passed);
-  const verdict = failed ?? (await seenByProxy(director, slot, endpoints.length, deadline));
+  const verdict = failed ?? (await seenByProxy(director, slot, servers, deadline));
   director.say("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
+  if (verdict.passed) await director.putIntoRotation(slot, servers);
   return verdict;
 }
 
@@ -46,17 +56,18 @@ async function verifyEndpoint(
 async function seenByProxy(
   director: Director,
   slot: Slot,
-  endpoints: number,
+  servers: readonly string[],
   deadline: number,
 ): Promise<Verdict> {
   for (;;) {
     director.interruption.check();
-    const { healthyEndpoints } = (await director.driver.counts())[slot];
-    if (healthyEndpoints >= endpoints) return PASSED;
+    const { endpoints } = (await director.driver.counts())[slot];
+    const healthy = endpoints.filter((each) => each.healthy && servers.includes(each.server)).length;
+    if (healthy >= servers.length) return PASSED;
     if (director.clock.now() >= deadline) {
       return {
         passed: false,
-        reason: `the proxy finds ${healthyEndpoints} of ${endpoints} endpoints of ${slot} healthy`,
+        reason: `the proxy finds ${healthy} of ${servers.length} endpoints of ${slot} healthy`,
       };
     }
     await director.clock.sleep(100);

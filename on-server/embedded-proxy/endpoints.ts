@@ -1,8 +1,9 @@
 /** The slots' endpoints as the embedded proxy sees them: health by its own checks, requests in turn. */
 import { get } from "node:http";
-import type { EmbeddedProxySettings } from "../director/drivers/embedded/embedded-settings";
+import type { EndpointHealth } from "../director/drivers/driver";
+import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
 import { SLOTS } from "../../release/slot";
-import type { Slot } from "../../release/slot";
+import type { PerSlot, Slot } from "../../release/slot";
 
 const CHECK_INTERVAL_MS = 300;
 const CHECK_TIMEOUT_MS = 5_000;
@@ -14,16 +15,23 @@ export interface ProxiedEndpoint {
 }
 
 interface Watched extends ProxiedEndpoint {
+  readonly server: string;
   failures: number;
+  inRotation: boolean;
 }
 
 export class Endpoints {
   private readonly watched: Record<Slot, Watched[]>;
   private turn = 0;
 
-  constructor(private readonly settings: EmbeddedProxySettings) {
+  constructor(
+    private readonly settings: EmbeddedProxySettings,
+    excluded: PerSlot<readonly string[]>,
+  ) {
     const watch = (slot: Slot) =>
-      settings.endpoints[slot].map(({ host, port }) => ({ host, port, failures: FALL }));
+      settings.endpoints[slot].map(({ server, host, port }) => {
+        return { server, host, port, failures: FALL, inRotation: !excluded[slot].includes(server) };
+      });
     this.watched = { blue: watch("blue"), green: watch("green") };
   }
 
@@ -31,17 +39,37 @@ export class Endpoints {
     for (const slot of SLOTS) for (const endpoint of this.watched[slot]) this.check(endpoint);
   }
 
-  healthy(slot: Slot): number {
-    return this.watched[slot].filter((endpoint) => endpoint.failures < FALL).length;
+  health(slot: Slot): EndpointHealth[] {
+    return this.watched[slot].map(({ server, failures, inRotation }) => {
+      return { server, inRotation, healthy: failures < FALL };
+    });
   }
 
-  /** The next endpoint of a slot, a healthy one where there is any. */
+  /** Whether a slot has an endpoint that can take a request. */
+  isUp(slot: Slot): boolean {
+    return this.health(slot).some(({ healthy, inRotation }) => healthy && inRotation);
+  }
+
+  /** @returns those that are out of rotation now. @throws Error where one is not there. */
+  rotate({ slot, servers, inRotation }: Rotation): PerSlot<string[]> {
+    for (const server of servers) {
+      const endpoint = this.watched[slot].find((each) => each.server === server);
+      if (endpoint === undefined) throw new Error(`there is no ${server} in ${slot}`);
+      endpoint.inRotation = inRotation;
+    }
+    const excluded = (each: Slot) =>
+      this.watched[each].flatMap((endpoint) => (endpoint.inRotation ? [] : [endpoint.server]));
+    return { blue: excluded("blue"), green: excluded("green") };
+  }
+
+  /** The next endpoint of a slot, a healthy one where there is any; none where all are out of rotation. */
   next(slot: Slot): ProxiedEndpoint | undefined {
-    const all = this.watched[slot];
+    const all = this.watched[slot].filter(({ inRotation }) => inRotation);
     const healthy = all.filter((endpoint) => endpoint.failures < FALL);
     const candidates = healthy.length > 0 ? healthy : all;
     this.turn = (this.turn + 1) % 1_000_000;
-    return candidates[this.turn % candidates.length];
+    const next = candidates[this.turn % candidates.length];
+    return next && { host: next.host, port: next.port };
   }
 
   private check(endpoint: Watched): void {
@@ -51,7 +79,14 @@ export class Endpoints {
       setTimeout(() => this.check(endpoint), CHECK_INTERVAL_MS).unref();
     };
     const request = get(
-      { ...endpoint, path, headers: { host }, agent: false, timeout: CHECK_TIMEOUT_MS },
+      {
+        host: endpoint.host,
+        port: endpoint.port,
+        path,
+        headers: { host },
+        agent: false,
+        timeout: CHECK_TIMEOUT_MS,
+      },
       (response) => {
         response.resume();
         settle(response.statusCode === status);

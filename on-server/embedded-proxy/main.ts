@@ -11,9 +11,14 @@ import type { ProxyServerOptions } from "httpxy";
 import { writeAtomically } from "../../system/atomic-file";
 import { CLOSED, parseTraffic, trafficEntries } from "../director/drivers/driver";
 import type { SlotCounts, Traffic } from "../director/drivers/driver";
-import { ADMIN_SOCKET, SETTINGS_FILE, TRAFFIC_FILE } from "../director/drivers/embedded/embedded-settings";
-import type { EmbeddedProxySettings } from "../director/drivers/embedded/embedded-settings";
-import type { Slot } from "../../release/slot";
+import {
+  ADMIN_SOCKET,
+  EXCLUDED_FILE,
+  SETTINGS_FILE,
+  TRAFFIC_FILE,
+} from "../director/drivers/embedded/embedded-settings";
+import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
+import type { PerSlot, Slot } from "../../release/slot";
 import { Endpoints } from "./endpoints";
 import { HeldAgent } from "./held-agent";
 import { BUCKET_COOKIE, route } from "./route";
@@ -24,7 +29,7 @@ const RETRY_AFTER_SECONDS = "5";
 process.umask(0o177);
 
 const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
-const endpoints = new Endpoints(settings);
+const endpoints = new Endpoints(settings, readExcluded());
 const agents = {
   serve: new Agent({ keepAlive: true }),
   hold: new HeldAgent(),
@@ -52,7 +57,12 @@ proxy.on("error", (error, _request, response) => {
 const users = createServer((request, response) => {
   if (request.url === "/proxy-healthz") return void response.end("OK\n");
   const chosen = chooseSlot(request);
-  if (chosen === null) return sendPage(response, "Nothing is deployed yet");
+  if (chosen === null) {
+    return sendPage(
+      response,
+      traffic.live === null ? "Nothing is deployed yet" : "The site is being updated",
+    );
+  }
   const { slot, target, drawnBucket } = chosen;
   if (drawnBucket !== null) {
     response.appendHeader(
@@ -74,7 +84,9 @@ users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => 
 users.keepAliveTimeout = 75_000;
 
 const admin = createServer((request, response) => {
-  if (request.method === "PUT") return void changeTraffic(request, response);
+  if (request.method === "PUT") {
+    return void change(request, response, request.url === "/rotation" ? rotate : changeTraffic);
+  }
   if (request.url === "/counts")
     return void response.end(JSON.stringify({ blue: slotCounts("blue"), green: slotCounts("green") }));
   return void response.end(JSON.stringify(trafficEntries(traffic)));
@@ -100,7 +112,7 @@ users.listen(settings.port, settings.host, () => {
 function chooseSlot(
   request: IncomingMessage,
 ): { slot: Slot; target: ProxyServerOptions; drawnBucket: number | null } | null {
-  const healthy = { blue: endpoints.healthy("blue") > 0, green: endpoints.healthy("green") > 0 };
+  const healthy = { blue: endpoints.isUp("blue"), green: endpoints.isUp("green") };
   const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, () =>
     Math.floor(Math.random() * 100),
   );
@@ -121,21 +133,40 @@ function count(slot: Slot, socket: Socket, response: ServerResponse): void {
 }
 
 function slotCounts(slot: Slot): SlotCounts {
-  return { ...counted[slot], healthyEndpoints: endpoints.healthy(slot) };
+  return { ...counted[slot], endpoints: endpoints.health(slot) };
 }
 
-async function changeTraffic(request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Carries out what the director asks for, and answers with what is so then. */
+async function change(
+  request: IncomingMessage,
+  response: ServerResponse,
+  perform: (asked: unknown) => unknown,
+): Promise<void> {
   try {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const entries = JSON.parse(Buffer.concat(chunks).toString()) as [string, string][];
-    const wanted = parseTraffic(new Map(entries));
-    writeAtomically(TRAFFIC_FILE, JSON.stringify(trafficEntries(wanted)));
-    traffic = wanted;
-    response.end(JSON.stringify(trafficEntries(traffic)));
+    response.end(JSON.stringify(perform(JSON.parse(Buffer.concat(chunks).toString()))));
   } catch (error) {
     response.writeHead(400).end((error as Error).message);
   }
+}
+
+function changeTraffic(asked: unknown): unknown {
+  const wanted = parseTraffic(new Map(asked as [string, string][]));
+  writeAtomically(TRAFFIC_FILE, JSON.stringify(trafficEntries(wanted)));
+  traffic = wanted;
+  return trafficEntries(traffic);
+}
+
+function rotate(asked: unknown): unknown {
+  const excluded = endpoints.rotate(asked as Rotation);
+  writeAtomically(EXCLUDED_FILE, JSON.stringify(excluded));
+  return excluded;
+}
+
+function readExcluded(): PerSlot<readonly string[]> {
+  if (!existsSync(EXCLUDED_FILE)) return { blue: [], green: [] };
+  return JSON.parse(readFileSync(EXCLUDED_FILE, "utf8")) as PerSlot<readonly string[]>;
 }
 
 function readTraffic(): Traffic {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Ends a web server or proxy of the local platform: stops every process that it started, removes its folder.
-# Parameters: PROJECT_FOLDER, and relative to it SERVER_FOLDER.
+# Parameters: PROJECT_FOLDER, and relative to it SERVER_FOLDER; KEEP_FOLDER, where the folder shall stay.
 set -Eeuo pipefail
 
 cd "${PROJECT_FOLDER:?}"
@@ -29,4 +29,5 @@ for ((i = 0; i < 100; i++)); do
   sleep 0.05
 done
 signal_all KILL
+[[ -z "${KEEP_FOLDER:-}" ]] || exit 0
 rm --recursive --force "$SERVER_FOLDER"

@@ -1,6 +1,6 @@
 /** Somebody with the `bluegreen` command in a simulated world: makes records by transitions and applies them. */
 import { EXIT } from "../../../on-server/director/exit-code";
-import { emptyRecord, target } from "../../../release/record";
+import { emptyRecord, healedServers, target } from "../../../release/record";
 import type { Goal, ReleaseRecord } from "../../../release/record";
 import { Refusal } from "../../../release/refusal";
 import { releaseId } from "../../../release/release";
@@ -12,6 +12,8 @@ import type { SimulatedWorld, StepResult } from "./simulated-world";
 
 export interface Mishap {
   readonly installFails?: boolean;
+  /** A server that base made anew. */
+  readonly lost?: string;
 }
 
 /** How an apply ended: at which step, and how. */
@@ -54,6 +56,12 @@ export class Operator {
     return this.apply(transitions.retry(this.record, this.world.observed, missing), mishap);
   }
 
+  async heal(servers: readonly string[], mishap: Mishap = {}): Promise<Applied> {
+    const record = transitions.heal(this.record, this.world.observed, servers);
+    if (mishap.lost !== undefined) this.world.lose(mishap.lost);
+    return this.apply(record, mishap);
+  }
+
   async withdraw(): Promise<Applied> {
     return this.apply(transitions.withdraw(this.record, this.world.observed));
   }
@@ -73,6 +81,9 @@ export class Operator {
   /** What Terraform runs for a record, in its order; the first failure ends it. */
   async apply(record: ReleaseRecord, mishap: Mishap = {}): Promise<Applied> {
     const { world } = this;
+    if (world.state.stable !== null && world.unhealed(record).length > 0) {
+      throw new Refusal("not-possible-here", "the plan is refused: heal first");
+    }
     this.record = record;
     const { abortAfterMs } = world;
     world.abortAfterMs = null;
@@ -90,12 +101,15 @@ export class Operator {
   }
 
   /** Whether users get exactly what the record asks for. */
-  reaches({ goal, active, converge, slots }: ReleaseRecord): boolean {
+  reaches(record: ReleaseRecord): boolean {
+    const { goal, active, converge, slots } = record;
+    const healed = healedServers(record);
     const { traffic, state } = this.world;
     const wanted = slots[active] && releaseId(slots[active]);
     // Frozen is what the director says of a candidate that misbehaves where it is.
     if (traffic.mode !== "serve" || state.phase === "frozen") return false;
     if (wanted === null) return state.stable === null && traffic.live === null;
+    if (!healed.every((server) => this.world.isWell(server))) return false;
     if (goal === "live") {
       const shared = converge === true ? traffic.share === 50 : traffic.share === 0 || state.shared;
       return traffic.live === active && state.stable?.releaseId === wanted && shared;
@@ -105,6 +119,7 @@ export class Operator {
   }
 
   private converges(record: ReleaseRecord): boolean {
-    return record.converge === true && record.goal === "live" && target(record) !== null;
+    const converges = record.converge === true && record.goal === "live" && target(record) !== null;
+    return converges && healedServers(record).length === 0;
   }
 }

@@ -18,7 +18,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Driver, ProxyConfigurator, Traffic } from "../../../on-server/director/drivers/driver";
+import type {
+  Driver,
+  ProxyConfigurator,
+  SlotCounts,
+  Traffic,
+} from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { writeAtomically } from "../../../system/atomic-file";
 import { directorSpec } from "../../../release/director-spec";
@@ -62,6 +67,10 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
     await sleep(10);
   }
+}
+
+function healthyIn({ endpoints }: SlotCounts): number {
+  return endpoints.filter(({ healthy }) => healthy).length;
 }
 
 async function freePort(): Promise<number> {
@@ -180,7 +189,7 @@ export class ProxyUnderTest {
     });
     const healthy = async () => {
       const counts = await this.driver.counts();
-      return SLOTS.every((slot) => counts[slot].healthyEndpoints === 1);
+      return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
     };
     await until("the proxy finds both slots healthy", healthy);
   }
@@ -493,13 +502,63 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   test("with fallback the other slot stands in for one without a healthy endpoint", async () => {
     await proxy.set({ share: 50, fallback: true });
     await proxy.green.stop();
-    await until("the proxy notices", async () => (await proxy.driver.counts()).green.healthyEndpoints === 0);
+    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 0);
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
     await proxy.set({ share: 50, fallback: false });
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 503, slot: undefined });
     await proxy.green.start();
-    await until("the proxy notices", async () => (await proxy.driver.counts()).green.healthyEndpoints === 1);
+    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 1);
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "green" });
+  });
+
+  test("a server out of rotation gets no request, is still checked, and does not count as up", async () => {
+    const green = async () => (await proxy.driver.counts()).green.endpoints;
+    await proxy.set({ share: 50, fallback: true });
+    expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
+    for (const _ of ["once", "twice"]) await proxy.driver.exclude("green", ["web-1"]);
+    expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: false }]);
+    expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
+    await proxy.set({ live: "green", share: 0, fallback: false });
+    expect(await proxy.ask()).toMatchObject({ status: 503, slot: undefined });
+    await proxy.green.stop();
+    await until("the proxy notices", async () => (await green())[0]?.healthy === false);
+    expect(await green()).toEqual([{ server: "web-1", healthy: false, inRotation: false }]);
+    await proxy.green.start();
+    await until("the proxy notices", async () => (await green())[0]?.healthy === true);
+    expect((await proxy.ask()).status).toBe(503);
+    for (const _ of ["once", "twice"]) await proxy.driver.include("green", ["web-1"]);
+    expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
+    expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });
+  });
+
+  test("a server that leaves the rotation and comes back costs no request", async () => {
+    await proxy.set({ share: 50, fallback: true });
+    const load = new Load(proxy.spec.proxy.port);
+    for (let change = 0; change < 10; change += 1) {
+      await proxy.driver.exclude("green", ["web-1"]);
+      await load.more(20);
+      await proxy.driver.include("green", ["web-1"]);
+      await load.more(20);
+    }
+    await load.stop();
+    expect(load.lost).toEqual([]);
+  });
+
+  test("a proxy that is restarted keeps servers out of rotation", async () => {
+    await proxy.set({ live: "green" });
+    await proxy.driver.exclude("green", ["web-1"]);
+    await proxy.stop();
+    await proxy.start();
+    expect((await proxy.driver.counts()).green.endpoints[0]?.inRotation).toBe(false);
+    expect((await proxy.ask()).status).toBe(503);
+    await proxy.driver.include("green", ["web-1"]);
+    await proxy.stop();
+    await proxy.start();
+    expect((await proxy.ask()).status).toBe(200);
+  });
+
+  test("a server that the proxy does not know is refused", async () => {
+    await expect(proxy.driver.exclude("green", ["web-9"])).rejects.toThrow(/web-9|No such server/);
   });
 
   test("counts requests, failed answers and what still runs, for each slot", async () => {

@@ -13,6 +13,7 @@ type Action =
   | { readonly kind: "release"; readonly behaviour: Behaviour; readonly goal: Goal; readonly again: boolean }
   | { readonly kind: "promote"; readonly to: Goal }
   | { readonly kind: "rollback" | "retry" | "withdraw" | "abort" | "abortOnly" }
+  | { readonly kind: "heal"; readonly servers: readonly string[]; readonly lost: boolean }
   | { readonly kind: "stableFails" | "stableRecovers" }
   | { readonly kind: "changedByHand"; readonly share: number };
 
@@ -66,6 +67,14 @@ const release = fc.record({
 const plainAction: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: release },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("promote" as const), to: goal }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("heal" as const),
+      servers: fc.constantFrom(["web-1"], ["web-2"], ["web-1", "web-2"], ["web-1", "web-3"]),
+      lost: fc.boolean(),
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -167,6 +176,11 @@ async function perform(
         return await operator.rollback();
       case "retry":
         return await operator.retry({ installFails });
+      case "heal":
+        return await operator.heal(action.servers, {
+          installFails,
+          ...(action.lost ? { lost: action.servers[0]! } : {}),
+        });
       case "withdraw":
         return await operator.withdraw();
       case "abort":

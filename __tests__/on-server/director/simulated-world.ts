@@ -18,8 +18,9 @@ import { directorSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { parseEnvironment } from "../../../release/environment";
 import type { Environment } from "../../../release/environment";
+import { slotEndpoints, stepId, stepName } from "../../../release/naming";
 import type { Endpoint } from "../../../release/naming";
-import { emptyRecord } from "../../../release/record";
+import { emptyRecord, healedServers, installedRelease, isHealed } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
 import type { Candidate, Release } from "../../../release/release";
@@ -122,9 +123,14 @@ export class SimulatedWorld {
   proxyRefuses = false;
 
   private readonly instances: Record<Slot, (Instance | null)[]> = { blue: [null, null], green: [null, null] };
+  /** Out of rotation, by the proxy's own word. */
+  readonly excluded: Record<Slot, Set<string>> = { blue: new Set(), green: new Set() };
+  /** Servers that this proxy was never told of. */
+  readonly unknown = new Set<string>();
   private readonly busyUntil = { blue: 0, green: 0 };
   private readonly counted = { blue: { requests: 0, errors: 0 }, green: { requests: 0, errors: 0 } };
-  private readonly installedNames = new Map<Slot, string>();
+  /** What Terraform remembers, by the step's address. */
+  private readonly installedNames = new Map<string, string>();
   private fullSince: { slot: Slot; at: number } | null = null;
   private probed = new Set<Slot>();
   private spec: DirectorSpec;
@@ -197,13 +203,75 @@ export class SimulatedWorld {
   /** The install steps of a record: what Terraform runs for it, and no more. @returns whether all succeeded. */
   install(record: ReleaseRecord, fails = false): boolean {
     for (const slot of SLOTS) {
-      const release = record.slots[slot];
-      const name = release === null ? `empty-${slot}-${record.sequence}` : releaseId(release);
-      if (this.installedNames.get(slot) === name) continue;
-      if (!this.installInto(slot, release, record, fails)) return false;
-      this.installedNames.set(slot, name);
+      const due = slotEndpoints(this.environment)[slot].filter(({ server }) => {
+        const known = this.installedNames.get(stepId.install(slot, server));
+        const needed = healedServers(record).length === 0 || installedRelease(record, slot, server) !== null;
+        return needed && known !== stepName.install(record, slot, server);
+      });
+      if (due.length === 0) continue;
+      const [{ server }] = due as [Endpoint];
+      const succeeded = isHealed(record, slot, server)
+        ? due.map((each) => this.heal(slot, each.server, record, fails)).every(Boolean)
+        : this.installInto(slot, record.slots[slot], record, fails);
+      if (!succeeded) return false;
+      for (const each of due) {
+        this.installedNames.set(
+          stepId.install(slot, each.server),
+          stepName.install(record, slot, each.server),
+        );
+      }
     }
     return true;
+  }
+
+  /** Servers whose heal was not carried out: the plan of anything but their heal is refused. */
+  unhealed(record: ReleaseRecord): string[] {
+    const servers = SLOTS.flatMap((slot) =>
+      slotEndpoints(this.environment)[slot].flatMap(({ server }) => {
+        const known = this.installedNames.get(stepId.install(slot, server));
+        const isDue = isHealed(record, slot, server) && known !== stepName.install(record, slot, server);
+        return isDue && !healedServers(record).includes(server) ? [server] : [];
+      }),
+    );
+    return [...new Set(servers)];
+  }
+
+  /** A server is lost, and base makes it anew: nothing runs on it. */
+  lose(server: string): void {
+    for (const slot of SLOTS) {
+      const index = this.indexOf(slot, server);
+      if (index >= 0) this.instances[slot][index] = null;
+    }
+  }
+
+  /** Whether a server is in rotation, and healthy where its slot has traffic. */
+  isWell(server: string): boolean {
+    return SLOTS.every((slot) => {
+      const index = this.indexOf(slot, server);
+      const serves =
+        index < 0 || weightOf(this.traffic, slot) === 0 || isHealthy(this.instances[slot][index] ?? null);
+      return serves && !this.excluded[slot].has(server);
+    });
+  }
+
+  runs(server: string): (string | null)[] {
+    return SLOTS.flatMap((slot) => {
+      const index = this.indexOf(slot, server);
+      return index < 0 ? [] : [this.instances[slot][index]?.releaseId ?? null];
+    });
+  }
+
+  private heal(slot: Slot, server: string, record: ReleaseRecord, fails: boolean): boolean {
+    const index = this.indexOf(slot, server);
+    const release = installedRelease(record, slot, server)!;
+    const found = this.instances[slot][index] ?? null;
+    // What runs there already, and well, is left alone.
+    if (found?.releaseId === releaseId(release) && isHealthy(found)) return true;
+    if (!this.excluded[slot].has(server)) {
+      this.note("I2", `record ${record.sequence} heals ${server} in ${slot} while it is in rotation`);
+    }
+    this.instances[slot][index] = fails ? null : this.instance(releaseId(release), release.artifact.sha256);
+    return !fails;
   }
 
   /** The convergence: the idle slot's servers get the active release too. */
@@ -288,11 +356,33 @@ export class SimulatedWorld {
         requests: Math.floor(this.counted[slot].requests),
         errors: Math.floor(this.counted[slot].errors),
         inFlight: this.now < this.busyUntil[slot] ? 1 : 0,
-        healthyEndpoints: this.proxyReachesEndpoints ? this.instances[slot].filter(isHealthy).length : 0,
+        endpoints: this.spec.endpoints[slot].flatMap(({ server }, index) => {
+          const healthy = this.proxyReachesEndpoints && isHealthy(this.instances[slot][index] ?? null);
+          const inRotation = !this.excluded[slot].has(server);
+          return this.unknown.has(server) ? [] : [{ server, healthy, inRotation }];
+        }),
       });
       return { blue: count("blue"), green: count("green") } satisfies PerSlot<SlotCounts>;
     },
+    exclude: async (slot, servers) => {
+      for (const server of servers) this.effect(() => void this.excluded[slot].add(server));
+    },
+    include: async (slot, servers) => {
+      for (const server of servers) this.effect(() => this.included(slot, server));
+    },
   };
+
+  private included(slot: Slot, server: string): void {
+    this.excluded[slot].delete(server);
+    const instance = this.instances[slot][this.indexOf(slot, server)] ?? null;
+    if (weightOf(this.traffic, slot) > 0 && !(instance?.verified === true && isHealthy(instance))) {
+      this.note("I3", `${server} gets requests of ${slot} before it was verified`);
+    }
+  }
+
+  private indexOf(slot: Slot, server: string): number {
+    return slotEndpoints(this.environment)[slot].findIndex((endpoint) => endpoint.server === server);
+  }
 
   private probe(endpoint: Endpoint, expected: string | null) {
     for (const slot of SLOTS) {

@@ -30,8 +30,16 @@ export interface SlotCounts {
   readonly errors: number;
   /** Requests, WebSockets and downloads that run now. */
   readonly inFlight: number;
-  /** Endpoints that the proxy itself finds healthy. */
-  readonly healthyEndpoints: number;
+  readonly endpoints: readonly EndpointHealth[];
+}
+
+/** How the proxy sees one endpoint of a slot. */
+export interface EndpointHealth {
+  readonly server: string;
+  /** By the proxy's own check, which goes on while the endpoint is out of rotation. */
+  readonly healthy: boolean;
+  /** Whether the endpoint gets its part of the slot's requests, as long as it is healthy. */
+  readonly inRotation: boolean;
 }
 
 export interface Driver {
@@ -40,6 +48,13 @@ export interface Driver {
   /** Replaces all of it at once, without losing a request, and reads it back. */
   setTraffic(traffic: Traffic): Promise<void>;
   counts(): Promise<PerSlot<SlotCounts>>;
+  /**
+   * Takes servers out of a slot's rotation: they get no new request, and don't count as a healthy endpoint for the
+   * others. Requests that run there go on. Said twice it is as said once.
+   */
+  exclude(slot: Slot, servers: readonly string[]): Promise<void>;
+  /** Puts them back. */
+  include(slot: Slot, servers: readonly string[]): Promise<void>;
 }
 
 /** Writes the proxy's own configuration; base runs it before the proxy starts. */

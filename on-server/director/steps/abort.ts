@@ -21,6 +21,12 @@ export async function abort(director: Director): Promise<StepEnd> {
       reason: `nothing to abort: ${state.stable?.releaseId ?? "nothing"} is stable`,
     };
   }
+  const begun = spec.sequence === director.state.sequence && director.state.phase === "stable";
+  if (spec.healing.length > 0 && begun && asStable && (traffic.share === 0 || state.shared)) {
+    // A heal moves no traffic between the slots; its servers wait for the next one.
+    director.save({ aborted: true, finished: true });
+    return { outcome: "rolledBack", reason: `${spec.healing.join(", ")} was not healed; the others go on` };
+  }
   await director.takeBack("aborted by an operator");
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
   return {

@@ -5,9 +5,11 @@
  *   (b) the target is live with its recorded release: nothing to do
  *   (c) nothing was ever live
  *   (d) a recreate, and the target is live with `previous`: hold its requests (or show the page), go on
+ * A heal is let in as (b): it takes the endpoints of its servers out of rotation, and leaves the slots' traffic alone.
  */
 import type { RecordedRelease } from "../../../release/director-spec";
-import { otherSlot } from "../../../release/slot";
+import { otherSlot, SLOTS } from "../../../release/slot";
+import type { Slot } from "../../../release/slot";
 import { describeTraffic } from "../director";
 import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
@@ -31,6 +33,8 @@ export async function begin(director: Director): Promise<StepEnd> {
   const found = findCase(director, observed);
   refuseFailedArtifact(director, found);
   await refuseOtherRelease(director, observed);
+
+  const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, found) : null;
 
   const wanted = wantedTraffic(director, found, observed);
   const losesShare = observed.share > 0 && wanted.share === 0 && state.stable !== null;
@@ -61,6 +65,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   if (idle !== null && wanted.share === 0 && (losesShare || spec.converge || spec.touched.includes(idle)))
     await director.drain(idle);
   if (wanted.mode !== "serve") await director.drain(spec.target);
+  for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
   return { outcome: "begun", reason: `${found}, ${describeTraffic(wanted)}` };
 }
 
@@ -119,7 +124,9 @@ async function refuseOtherRelease(director: Director, observed: Traffic): Promis
   const { stable } = director.state;
   // A recreate that was not finished: what answers is its doing, and the way on must stay open.
   if (stable === null || observed.mode !== "serve") return;
-  const { healthy, others, problem } = await director.answers(stable.slot, stable.releaseId);
+  // A server that is to be healed may answer with whatever its image came with.
+  const stays = (server: string) => !director.spec.healing.includes(server);
+  const { healthy, others, problem } = await director.answers(stable.slot, stable.releaseId, stays);
   if (others.length > 0) {
     throw refused(
       `${stable.slot} should serve ${stable.releaseId}, but answers as ${others.join(", ")}: it was changed by hand`,
@@ -136,6 +143,56 @@ async function requireStableAnswers(director: Director, stable: PlacedRelease): 
       `${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`,
     );
   }
+}
+
+/**
+ * A server that nobody stands in for is healed when it is down: then it costs nothing to take it out of rotation. All
+ * others may be healed in any state. A heal that is tried again goes on although its servers came up by themselves.
+ * @returns the release whose healthy endpoints can't be spared; null where all healed ones can.
+ */
+async function requireSomethingToHeal(director: Director, found: Case): Promise<string | null> {
+  const { driver, spec, state } = director;
+  const { stable } = state;
+  if (found !== "targetIsLive" || stable === null) {
+    throw refused(
+      `record ${spec.sequence} heals, but ${spec.target} is not live as recorded: bring that in order first`,
+    );
+  }
+  const counts = await driver.counts();
+  const healing = (server: string) => spec.healing.includes(server);
+  for (const slot of SLOTS) {
+    const known = counts[slot].endpoints.map(({ server }) => server);
+    const missing = spec.endpoints[slot].find(({ server }) => healing(server) && !known.includes(server));
+    if (missing !== undefined) {
+      throw refused(`${spec.proxy.name} does not know ${missing.server} yet: deploy the base stack first`);
+    }
+  }
+  const serving = state.shared ? SLOTS : [stable.slot];
+  const serves = async (isMeant: (server: string) => boolean): Promise<boolean> => {
+    const answers = await Promise.all(
+      serving.map((slot) => director.answers(slot, stable.releaseId, isMeant)),
+    );
+    return answers.some(({ healthy }) => healthy);
+  };
+  const leavesNobody = !(await serves((server) => !healing(server))) && (await serves(healing));
+  if (leavesNobody && !spec.retry) {
+    throw refused(
+      `nothing else serves ${stable.releaseId} than ${spec.healing.join(", ")}, and well: there is nothing to heal`,
+    );
+  }
+  return leavesNobody ? stable.releaseId : null;
+}
+
+/** @param kept the release whose healthy endpoints stay in rotation: their install finds nothing to do. */
+async function takeOutOfRotation(director: Director, slot: Slot, kept: string | null): Promise<void> {
+  const { driver, spec, say } = director;
+  const endpoints = spec.endpoints[slot].filter(({ server }) => spec.healing.includes(server));
+  const probes = await Promise.all(endpoints.map((endpoint) => director.probe(endpoint, kept)));
+  const excluded = endpoints.filter((_, index) => kept === null || !probes[index]!.healthy);
+  if (excluded.length === 0) return;
+  const servers = excluded.map(({ server }) => server);
+  say("rotation", { slot, exclude: servers });
+  await driver.exclude(slot, servers);
 }
 
 function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic): Traffic {

@@ -3,7 +3,7 @@ import { otherSlot } from "../../../release/slot";
 import type { Director } from "../director";
 import { EXIT, StepFailure } from "../exit-code";
 import { Interrupted } from "../interruption";
-import { verifySlot } from "../verify";
+import { admit } from "../verify";
 import type { StepEnd } from "./step";
 
 const HALF = 50;
@@ -20,7 +20,7 @@ export async function share(director: Director): Promise<StepEnd> {
   }
   const idle = otherSlot(stable.slot);
   try {
-    const verdict = await verifySlot(director, idle, stable.releaseId);
+    const verdict = await admit(director, idle, stable.releaseId);
     if (!verdict.passed) return stays(director, verdict.reason);
   } catch (error) {
     if (error instanceof Interrupted) return stays(director, error.message);

@@ -11,6 +11,8 @@ interface EndpointStatus {
   readonly address: string;
   readonly releaseId: string | null;
   readonly healthy: boolean;
+  /** Whether the proxy sends it requests: not where a heal is under way, or failed. */
+  readonly inRotation: boolean;
 }
 
 const LONGEST_REASON = 600;
@@ -49,7 +51,9 @@ export async function status(director: Director): Promise<Status> {
     Promise.all(
       spec.endpoints[slot].map(async (endpoint) => {
         const { releaseId, healthy } = await director.probe(endpoint, null);
-        return { server: endpoint.server, address: `${endpoint.host}:${endpoint.port}`, releaseId, healthy };
+        const { server, host, port } = endpoint;
+        const inRotation = counts[slot].endpoints.some((each) => each.server === server && each.inRotation);
+        return { server, address: `${host}:${port}`, releaseId, healthy, inRotation };
       }),
     );
   const [blue, green] = await Promise.all(SLOTS.map(endpoints));

@@ -3,12 +3,13 @@
  * traffic back. It succeeds if and only if users get what the record's goal asks for.
  */
 import { otherSlot } from "../../../release/slot";
+import type { Slot } from "../../../release/slot";
 import { bucketOffset } from "../director";
 import type { Director } from "../director";
 import { EXIT, StepFailure } from "../exit-code";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../state";
-import { verifySlot } from "../verify";
+import { admit } from "../verify";
 import { CandidateWatch } from "../watch";
 import type { StepEnd } from "./step";
 
@@ -22,8 +23,9 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
     return { outcome: "unchanged", reason: "the record has no release" };
   }
   const { stable } = director.state;
-  if (stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot)
-    return alreadyLive(director, candidate);
+  const isLive = stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot;
+  if (isLive && spec.healing.length > 0) return healed(director, candidate);
+  if (isLive) return alreadyLive(director, candidate);
   refuseFinished(director);
   if (stable === null) return firstDeployment(director, candidate);
   if (stable.slot === candidate.slot) return recreated(director, candidate);
@@ -54,6 +56,54 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
   return { outcome: "unchanged", reason: `${candidate.releaseId} is live in ${candidate.slot} already` };
 }
 
+/**
+ * The healed servers get their part of the traffic again, slot by slot as they are verified: what is live first, then
+ * what is retained beside it. The slots' other endpoints serve all the while, and are not this sequence's business.
+ */
+async function healed(director: Director, live: PlacedRelease): Promise<StepEnd> {
+  const { spec } = director;
+  const idle = otherSlot(live.slot);
+  const retained = director.state.shared ? live.releaseId : spec.slots[idle]?.releaseId;
+  const names = spec.healing.join(", ");
+  for (const [slot, release] of [[live.slot, live.releaseId] as const, [idle, retained] as const]) {
+    const endpoints = spec.endpoints[slot].filter(({ server }) => spec.healing.includes(server));
+    if (endpoints.length === 0) continue;
+    const servers = endpoints.map(({ server }) => server);
+    // Nothing is to answer there: the next release into this slot verifies it.
+    if (release === undefined) await director.putIntoRotation(slot, servers);
+    else await requireHealed(director, slot, release, servers);
+  }
+  director.save({ phase: "stable", finished: true });
+  return {
+    outcome: "healed",
+    reason: `${names} ${spec.healing.length === 1 ? "has" : "have"} ${live.releaseId} again`,
+  };
+}
+
+async function requireHealed(
+  director: Director,
+  slot: Slot,
+  release: string,
+  servers: readonly string[],
+): Promise<void> {
+  let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
+  let reason: string;
+  try {
+    const verdict = await admit(director, slot, release, servers);
+    if (verdict.passed) return;
+    reason = verdict.reason;
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    exitCode = EXIT.aborted;
+    reason = error.message;
+  }
+  director.save({ phase: "stable", finished: true });
+  throw new StepFailure(
+    exitCode,
+    `${release} was not healed in ${slot}: ${reason}; ${servers.join(", ")} gets no requests there, the others go on: \`bluegreen retry\` heals again`,
+  );
+}
+
 async function firstDeployment(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   await requireVerified(director, candidate);
   if (director.spec.goal === "staged") return staged(director, candidate);
@@ -66,7 +116,7 @@ async function firstDeployment(director: Director, candidate: PlacedRelease): Pr
 }
 
 async function recreated(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
-  const verdict = await verifySlot(director, candidate.slot, candidate.releaseId);
+  const verdict = await admit(director, candidate.slot, candidate.releaseId);
   if (!verdict.passed)
     throw frozen(
       director,
@@ -186,7 +236,7 @@ async function requireVerified(director: Director, candidate: PlacedRelease): Pr
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await verifySlot(director, candidate.slot, candidate.releaseId);
+    const verdict = await admit(director, candidate.slot, candidate.releaseId);
     if (verdict.passed) return director.save({ phase: "verified", candidate });
     reason = verdict.reason;
   } catch (error) {

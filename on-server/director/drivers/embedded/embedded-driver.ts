@@ -1,9 +1,10 @@
 /** Drives the embedded proxy over its Unix socket. */
 import { request } from "node:http";
-import type { PerSlot } from "../../../../release/slot";
+import type { PerSlot, Slot } from "../../../../release/slot";
 import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
 import type { Driver, SlotCounts, Traffic } from "../driver";
 import { ADMIN_SOCKET } from "./embedded-settings";
+import type { Rotation } from "./embedded-settings";
 
 const TIMEOUT_MS = 5_000;
 
@@ -24,6 +25,18 @@ export class EmbeddedDriver implements Driver {
 
   async counts(): Promise<PerSlot<SlotCounts>> {
     return (await ask("GET", "/counts")) as PerSlot<SlotCounts>;
+  }
+
+  async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
+    await this.rotate({ slot, servers, inRotation: false });
+  }
+
+  async include(slot: Slot, servers: readonly string[]): Promise<void> {
+    await this.rotate({ slot, servers, inRotation: true });
+  }
+
+  private async rotate(rotation: Rotation): Promise<void> {
+    await ask("PUT", "/rotation", JSON.stringify(rotation));
   }
 }
 

@@ -1,18 +1,28 @@
 /** What the embedded proxy is told when base starts it. Paths are relative to the proxy's folder. */
 import type { DirectorSpec } from "../../../../release/director-spec";
-import type { PerSlot } from "../../../../release/slot";
+import type { Endpoint } from "../../../../release/naming";
+import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED, trafficEntries } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 
 export const ADMIN_SOCKET = "admin.sock";
 export const SETTINGS_FILE = "embedded-proxy.json";
 export const TRAFFIC_FILE = "traffic.json";
+/** Servers that are out of rotation, by slot; absent while there are none. */
+export const EXCLUDED_FILE = "excluded.json";
 
 export interface EmbeddedProxySettings {
   readonly host: string;
   readonly port: number;
-  readonly endpoints: PerSlot<readonly { readonly host: string; readonly port: number }[]>;
+  readonly endpoints: PerSlot<readonly Endpoint[]>;
   readonly check: { readonly path: string; readonly host: string; readonly status: number };
+}
+
+/** What the proxy is told about servers of a slot. */
+export interface Rotation {
+  readonly slot: Slot;
+  readonly servers: readonly string[];
+  readonly inRotation: boolean;
 }
 
 export class EmbeddedConfigurator implements ProxyConfigurator {

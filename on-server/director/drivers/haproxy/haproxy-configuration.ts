@@ -11,6 +11,8 @@ import type { ProxyConfigurator, Traffic } from "../driver";
 /** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
 export const ADMIN_SOCKET = "admin.sock";
 export const TRAFFIC_MAP = "traffic.map";
+/** Which servers are out of rotation, for a restart; in HAProxy's own format. */
+export const SERVERS_STATE = "traffic.servers";
 const CONFIGURATION = "haproxy.cfg";
 
 /** Longest time that a request waits for a site that is being recreated. */
@@ -32,7 +34,11 @@ export class HaproxyConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
 
   files(): Record<string, string> {
-    return { [CONFIGURATION]: this.configuration(), [TRAFFIC_MAP]: trafficMap(CLOSED) };
+    return {
+      [CONFIGURATION]: this.configuration(),
+      [TRAFFIC_MAP]: trafficMap(CLOSED),
+      [SERVERS_STATE]: "1\n",
+    };
   }
 
   private configuration(): string {
@@ -41,9 +47,11 @@ export class HaproxyConfigurator implements ProxyConfigurator {
 global
   stats socket unix@${ADMIN_SOCKET} mode 600 level admin
   stats timeout 10s
+  server-state-file ./${SERVERS_STATE}
 
 defaults
   mode http
+  load-server-state-from-file global
   timeout connect 5s
   timeout client 75s
   timeout server 75s

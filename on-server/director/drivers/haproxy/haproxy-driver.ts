@@ -6,7 +6,7 @@ import { writeAtomically } from "../../../../system/atomic-file";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
 import type { Driver, SlotCounts, Traffic } from "../driver";
-import { ADMIN_SOCKET, backendNames, trafficMap, TRAFFIC_MAP } from "./haproxy-configuration";
+import { ADMIN_SOCKET, backendNames, SERVERS_STATE, trafficMap, TRAFFIC_MAP } from "./haproxy-configuration";
 import { RuntimeSocket } from "./runtime-socket";
 
 export class HaproxyDriver implements Driver {
@@ -40,34 +40,87 @@ export class HaproxyDriver implements Driver {
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    const [header, ...rows] = (await this.socket.send("show stat -1 6 -1")).split("\n");
-    const columns = (header ?? "").replace(/^# /, "").split(",");
-    const table = rows.map((row) => {
-      const cells = row.split(",");
-      return new Map(columns.map((column, index) => [column, cells[index] ?? ""]));
-    });
+    const [stat, state] = await Promise.all([
+      this.socket.send("show stat -1 6 -1"),
+      this.socket.send("show servers state"),
+    ]);
+    const rows = table(stat, ",");
+    // A server that is down and out of rotation is only "DOWN" in the statistics; here is what it was told.
+    const [, states = ""] = state.split(/^1\n/);
+    const told = table(states, " ");
     const count = (slot: Slot): SlotCounts => {
       const names = backendNames(slot);
-      const backends = table.filter(
+      const backends = rows.filter(
         (row) => row.get("svname") === "BACKEND" && names.all.includes(row.get("pxname")!),
       );
-      const servers = table.filter(
+      const servers = rows.filter(
         (row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND",
       );
+      const isReady = (server: string): boolean =>
+        told.some(
+          (row) =>
+            row.get("be_name") === names.serve &&
+            row.get("srv_name") === server &&
+            row.get("srv_admin_state") === "0",
+        );
       const sum = (column: string) =>
         backends.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
       return {
         requests: sum("req_tot"),
         errors: sum("hrsp_5xx"),
         inFlight: sum("scur"),
-        healthyEndpoints: servers.filter((row) => row.get("status")!.startsWith("UP")).length,
+        endpoints: servers.map((row) => {
+          const server = row.get("svname")!;
+          const healthy = /^(UP|DRAIN)/.test(row.get("status")!);
+          return { server, healthy, inRotation: isReady(server) };
+        }),
       };
     };
     return { blue: count("blue"), green: count("green") };
+  }
+
+  /**
+   * "drain" rather than "maint": the health check goes on, so a server that comes back is known to be healthy before
+   * it gets a request. `nbsrv` counts neither.
+   */
+  async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
+    await this.tellServers(slot, servers, "drain");
+  }
+
+  async include(slot: Slot, servers: readonly string[]): Promise<void> {
+    await this.tellServers(slot, servers, "ready");
+  }
+
+  private async tellServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
+    const { serve, hold, page } = backendNames(slot);
+    // What `counts` looks at comes last.
+    for (const backend of [hold, page, serve]) {
+      for (const server of servers)
+        await this.expectSilence(`set server ${backend}/${server} state ${state}`);
+    }
+    await this.rememberExcluded();
+  }
+
+  /** For a restart, as with the map. Whoever is in rotation is left out: it shall start as if nothing was known of it. */
+  private async rememberExcluded(): Promise<void> {
+    const [version, header, ...rows] = (await this.socket.send("show servers state")).split("\n");
+    const column = header!.replace(/^# /, "").split(" ").indexOf("srv_admin_state");
+    const excluded = rows.filter((row) => row.split(" ")[column] !== "0");
+    writeAtomically(SERVERS_STATE, [version, header, ...excluded, ""].join("\n"));
   }
 
   private async expectSilence(command: string): Promise<void> {
     const answer = await this.socket.send(command);
     if (answer !== "") throw new Error(`haproxy refused "${command.split("\n", 1)[0]}": ${answer}`);
   }
+}
+
+/** Rows of what HAProxy tells as lines, by the names in the first one. */
+function table(text: string, separator: string): ReadonlyMap<string, string>[] {
+  const [header = "", ...rows] = text.split("\n");
+  const columns = header.replace(/^# /, "").split(separator);
+  return rows.map((row) => {
+    const cells = row.split(separator);
+    return new Map(columns.map((column, index) => [column, cells[index] ?? ""]));
+  });
 }
