@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# What every managed run command of ours begins with on Linux. Synth puts its text together like this:
+#
+#     ... this file ...
+#     receive_file 'director.js' <<'BLUEGREEN_FILE'     for each file that goes along
+#     H4sIAAAAAAAA...                                   base64 of gzip
+#     BLUEGREEN_FILE
+#     receive_script <<'BLUEGREEN_SCRIPT'
+#     ... the step's script as it is ...
+#     BLUEGREEN_SCRIPT
+#     ... run-command.tail.sh ...
+#
+# Nothing happens before the tail: half a text, however it came to be cut, does nothing.
+#
+# Parameters (environment): STEP_NAME; SERVER_NAME; SERVER_FOLDER (absolute) and, where the script has one, DATA_FOLDER;
+# the script's own. On a stand-in of a machine all our paths are below SIM_VM_ROOT, its folder; real machines have none.
+#
+# The script finds the files in $SERVER_FOLDER/files, where it also starts to work: in $SERVER_FOLDER. What it says and
+# how it ends is kept in $SERVER_FOLDER/commands/<STEP_NAME>/. Azure shows the last 4 KiB.
+
+# shellcheck disable=SC2292 # whatever started us may be another shell, which has no [[
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+set -Eeuo pipefail
+umask 027
+export LC_ALL=C PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="${HOME:-/root}"
+
+readonly KEEP_COMMANDS=50 OUTPUT_BYTES=3800
+declare -A FILES=()
+SCRIPT="" RUNNING="" STOPPED=0
+
+receive_file() { FILES["$1"]=$(cat); }
+receive_script() { SCRIPT=$(cat); }
+
+fail() { # MESSAGE
+  printf 'run-command: %s\n' "${1//[^[:print:]]/?}" >&2
+  exit 2
+}
+
+# The last thing that the tail calls. Ends with the script's exit code.
+run_step() {
+  check_parameters
+  mkdir -p -- "$SERVER_FOLDER"/{files,commands}
+  cd -P -- "$SERVER_FOLDER"
+  local name
+  for name in "${!FILES[@]}"; do put_file "$name"; done
+  run_script "commands/$STEP_NAME"
+}
+
+check_parameters() {
+  [[ ${STEP_NAME:-} =~ ^[0-9A-Za-z][0-9A-Za-z_.-]{0,79}$ ]] || fail "STEP_NAME is \"${STEP_NAME:-}\" but must be the name of a run command"
+  [[ ${SERVER_NAME:-} =~ ^[0-9A-Za-z][0-9A-Za-z.-]{0,63}$ ]] || fail "SERVER_NAME is \"${SERVER_NAME:-}\" but must be letters, digits, . and -"
+  [[ -n $SCRIPT ]] || fail "$STEP_NAME has no script"
+  if [[ -n ${SIM_VM_ROOT:-} && $SIM_VM_ROOT != /* ]]; then SIM_VM_ROOT=$PWD; fi # the stand-in starts us in it
+  place SERVER_FOLDER
+  if [[ -n ${DATA_FOLDER:-} ]]; then place DATA_FOLDER; fi
+  export STEP_NAME SERVER_NAME SIM_VM_ROOT="${SIM_VM_ROOT:-}"
+}
+
+place() { # NAME: of a variable with an absolute folder, which becomes one of this machine
+  local folder=${!1:-}
+  [[ $folder =~ ^/[0-9A-Za-z._/-]{1,200}$ && "$folder/" != */../* ]] || fail "$1 is \"$folder\" but must be an absolute folder"
+  export "$1=${SIM_VM_ROOT:-}$folder"
+}
+
+put_file() { # NAME: whole or not at all
+  [[ $1 =~ ^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$ ]] || fail "\"$1\" is no name for a file that goes along"
+  base64 -d 2>/dev/null <<<"${FILES["$1"]}" | gzip -dc >"files/.$1.new" || fail "the file $1 arrived damaged"
+  mv -fT -- "files/.$1.new" "files/$1"
+}
+
+# In a session of its own: whatever ends us (Azure at a timeout, somebody by hand) becomes one SIGTERM to the script, and
+# we wait until it has put things right.
+run_script() { # FOLDER
+  local code=0
+  mkdir -p -- "$1"
+  touch -- "$1" # the newest
+  forget_old_commands
+  printf '%s\n' "$SCRIPT" >"$1/script.sh"
+  rm -f -- "$1/exit-code"
+  trap stop_script TERM INT HUP
+  setsid bash "$1/script.sh" >"$1/stdout" 2>"$1/stderr" </dev/null &
+  RUNNING=$!
+  if ((STOPPED)); then kill -TERM "$RUNNING" 2>/dev/null || true; fi
+  wait "$RUNNING" || code=$?
+  while kill -0 "$RUNNING" 2>/dev/null; do # a signal ends `wait` early
+    code=0
+    wait "$RUNNING" || code=$?
+  done
+  printf '%s\n' "$code" >"$1/exit-code"
+  show "$1/stderr" >&2
+  show "$1/stdout"
+  if ((code == 0)); then printf 'bluegreen: %s ended with 0\n' "$STEP_NAME"; fi
+  exit "$code"
+}
+
+stop_script() {
+  if ((STOPPED)); then return 0; fi
+  STOPPED=1
+  if [[ -n $RUNNING ]]; then kill -TERM "$RUNNING" 2>/dev/null || true; fi
+}
+
+show() { # FILE: its end, as whole lines
+  tail -c "$OUTPUT_BYTES" -- "$1"
+  if [[ -n $(tail -c 1 -- "$1" | tr -d '\0') ]]; then printf '\n'; fi
+}
+
+forget_old_commands() {
+  local folder
+  find commands -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn | tail -n "+$((KEEP_COMMANDS + 1))" |
+    while read -r _ folder; do rm -rf -- "$folder"; done || true
+}
+

@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# Makes this machine a proxy, or brings one up to date: packages, the director, HAProxy with the configuration that the
+# director writes, the certificate. Can be run again at any time: HAProxy is left alone if nothing changed, else reloaded
+# without losing a request, and keeps what it had if it does not accept the new configuration. The traffic, which belongs
+# to releases, stays what it is.
+#
+# Goes with director.js, install-packages.sh, proxy-process.sh and fetch-certificate.sh.
+# Parameters (environment): SERVER_FOLDER, SERVER_NAME, DIRECTOR_SPEC (base64 JSON), PACKAGES, LOCK_SECONDS (60),
+# CERTIFICATE_RETRY_SECONDS (60); TLS_CERTIFICATE, KEY_VAULT_HOST, IDENTITY, IMDS_ENDPOINT as in fetch-certificate.sh;
+# SERVICE_MANAGER and SYSTEMD_FOLDER as in proxy-process.sh.
+# Exit codes: 0 done; 1 it could not be done; 2 bad input; 3 refused (too old, port taken, a release is running).
+set -Eeuo pipefail
+umask 027
+export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+fail() { # CODE MESSAGE
+  printf 'setup: %s\n' "${2//[^[:print:]]/?}" >&2
+  exit "$1"
+}
+
+main() {
+  : "${SERVER_FOLDER:?}" "${SERVER_NAME:?}" "${DIRECTOR_SPEC:?}"
+  [[ $DIRECTOR_SPEC =~ ^[0-9A-Za-z+/]+={0,2}$ ]] || fail 2 "DIRECTOR_SPEC is no base64"
+  [[ ${LOCK_SECONDS:=60} =~ ^[0-9]{1,4}$ ]] || fail 2 "LOCK_SECONDS must be whole seconds"
+  cd -P -- "$SERVER_FOLDER"
+  PACKAGES="${PACKAGES:-haproxy nodejs curl openssl}" bash files/install-packages.sh
+  at_least haproxy 2 4 "$(haproxy -v 2>&1 | head -n 1)"
+  at_least node 18 0 "$(node --version)"
+
+  install_file proxy-process.sh
+  install_file fetch-certificate.sh
+  # shellcheck source=on-server/azure/proxy-process.sh
+  . files/proxy-process.sh
+  read_spec
+  provide_certificate
+  stage
+  bring_up
+  install_file director.js
+  wait_for_director
+  if [[ -n $CERTIFICATE_FILE ]]; then start_timer; fi
+  printf '%s is a proxy on %s: %s\n' "$SERVER_NAME" "${PLACES[*]}" "$DONE"
+}
+
+at_least() { # COMMAND MAJOR MINOR WHAT_IT_SAYS
+  [[ $4 =~ ([0-9]+)\.([0-9]+) ]] || fail 1 "$1 does not say its version but \"${4:0:100}\""
+  ((BASH_REMATCH[1] > $2 || (BASH_REMATCH[1] == $2 && BASH_REMATCH[2] >= $3))) ||
+    fail 3 "$1 is ${BASH_REMATCH[0]} but must be at least $2.$3: use a newer image (Debian 12, Ubuntu 24.04)"
+}
+
+install_file() { # NAME: whole or not at all
+  cp -- "files/$1" ".$1.new"
+  mv -fT -- ".$1.new" "$1"
+}
+
+# -> PLACES (host:port that users come to), CERTIFICATE_FILE (nothing without TLS)
+read_spec() {
+  local facts
+  # shellcheck disable=SC2016
+  facts=$(node -e '
+    const { host, port, tls } = JSON.parse(Buffer.from(process.env.DIRECTOR_SPEC, "base64")).proxy;
+    console.log([tls?.certificate ?? "", `${host}:${port}`, ...(tls ? [`${host}:${tls.port}`] : [])].join("\n"));
+  ' 2>/dev/null) || fail 2 "DIRECTOR_SPEC names no proxy"
+  mapfile -t PLACES <<<"$facts"
+  CERTIFICATE_FILE=${PLACES[0]}
+  PLACES=("${PLACES[@]:1}")
+}
+
+# HAProxy does not start without a certificate, and users are better off with the old one than with none.
+provide_certificate() {
+  [[ -n $CERTIFICATE_FILE ]] || return 0
+  export CERTIFICATE_FILE SERVER_FOLDER SERVICE_MANAGER SYSTEMD_FOLDER
+  local code=0
+  PLACEHOLDER=1 RETRY_SECONDS="${CERTIFICATE_RETRY_SECONDS:-60}" bash fetch-certificate.sh || code=$?
+  ((code != 2)) || exit 2
+  [[ -e $CERTIFICATE_FILE ]] || fail 1 "there is no certificate, and none could be made"
+}
+
+# What the director configures goes beside the running configuration first, and HAProxy is asked about it.
+stage() {
+  mkdir -p -- .staging
+  rm -f -- .staging/haproxy.cfg
+  node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging || exit "$?"
+  [[ -e .staging/haproxy.cfg ]] || fail 2 "DIRECTOR_SPEC is not for HAProxy"
+  [[ -e traffic.map ]] || cp -- .staging/traffic.map traffic.map
+  if ((EUID == 0)) && id haproxy >/dev/null 2>&1; then
+    printf '# Written by setup-proxy.sh.\nglobal\n  user haproxy\n  group haproxy\n' >user.cfg
+  fi
+  haproxy -c -f .staging/haproxy.cfg >.staging/said 2>&1 || {
+    grep -F ALERT .staging/said >&2 || true
+    fail 1 "HAProxy does not accept the new configuration, $(if [[ -n $(serving_worker) ]]; then echo "the old one still serves"; else echo "nothing was started"; fi)"
+  }
+}
+
+# loaded.cfg is what the running HAProxy read: a run that ended between installing and reloading leaves it old.
+bring_up() {
+  local running
+  running=$(serving_worker)
+  write_unit
+  if [[ -n $running ]] && cmp -s .staging/haproxy.cfg loaded.cfg; then
+    DONE="nothing changed"
+    return 0
+  fi
+  # A director at work and a reload would not see each other's traffic.
+  exec 8>>director.lock
+  flock -w "$LOCK_SECONDS" 8 ||
+    fail 3 "a release is running on this proxy ($(cat director.lock.holder 2>/dev/null || true)): deploy base again when it has ended"
+  if [[ -e haproxy.cfg ]]; then cp -- haproxy.cfg previous.cfg; fi
+  mv -fT -- .staging/haproxy.cfg haproxy.cfg
+  if [[ -n $running ]]; then change_running; else start_stopped; fi
+  cp -- haproxy.cfg .loaded.cfg.new
+  mv -fT -- .loaded.cfg.new loaded.cfg
+  exec 8>&-
+}
+
+start_stopped() {
+  local place
+  if [[ $SERVICE_MANAGER == systemd ]]; then
+    systemctl disable --quiet --now haproxy.service 2>/dev/null || true # the distribution's: ours is another
+    systemctl stop "$PROXY_UNIT" 2>/dev/null || true
+  elif [[ -e haproxy.pid ]] && is_ours "$(<haproxy.pid)"; then
+    kill -KILL "$(<haproxy.pid)" 2>/dev/null || true # a master without a worker
+  fi
+  # HAProxy itself would share a port with another HAProxy.
+  for place in "${PLACES[@]}"; do
+    if somebody_accepts "${place%:*}" "${place##*:}"; then fail 3 "$place is in use by another program: stop it, then deploy base again"; fi
+  done
+  if ! start_proxy; then
+    proxy_complaints >&2
+    fail 1 "HAProxy did not start"
+  fi
+  DONE="started"
+}
+
+change_running() {
+  keep_traffic
+  if reload_proxy; then
+    DONE="reloaded with a new configuration"
+    return 0
+  fi
+  proxy_complaints >&2
+  [[ -e previous.cfg ]] || fail 1 "HAProxy did not take the new configuration, the old process still serves"
+  mv -fT -- previous.cfg haproxy.cfg
+  reload_proxy || true # the master tries no more by itself after a failure
+  fail 1 "HAProxy did not take the new configuration, the old one still serves"
+}
+
+# A new worker reads the map from disk. The director writes it there after it told HAProxy, and can be killed in between.
+keep_traffic() {
+  printf 'show map traffic.map\n' | ask_haproxy | awk '/^0x/ { print $2, $3 }' >.traffic.map.new || true
+  if [[ $(wc -l <.traffic.map.new) == 5 ]] && ! cmp -s .traffic.map.new traffic.map; then mv -fT -- .traffic.map.new traffic.map; fi
+  rm -f -- .traffic.map.new
+}
+
+is_ours() { # PID
+  [[ $(readlink "/proc/$1/cwd" 2>/dev/null) == "$PWD" && $(cat "/proc/$1/comm" 2>/dev/null) == haproxy ]]
+}
+
+somebody_accepts() { # HOST PORT
+  local host=$1
+  if [[ $host == 0.0.0.0 || $host == '*' ]]; then host=127.0.0.1; fi
+  # shellcheck disable=SC2016
+  timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$2" 2>/dev/null
+}
+
+wait_for_director() {
+  local end=$((SECONDS + 60))
+  until node director.js status --spec "$DIRECTOR_SPEC" --folder . >/dev/null 2>.staging/status; do
+    ((SECONDS < end)) || fail 1 "the director does not reach HAProxy: $(tail -n 1 .staging/status)"
+    sleep 0.2
+  done
+}
+
+# -------------------------------------------------------------------------------------------------------- systemd
+
+write_unit() {
+  [[ $SERVICE_MANAGER == systemd ]] || return 0
+  haproxy_arguments
+  unit_file "$PROXY_UNIT" <<TEXT
+[Unit]
+Description=HAProxy of $SERVER_NAME
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+WorkingDirectory=$PWD
+ExecStart=$(command -v haproxy) ${ARGUMENTS[*]}
+ExecReload=$(command -v haproxy) -c -q -f haproxy.cfg
+ExecReload=/bin/kill -USR2 \$MAINPID
+KillMode=mixed
+SuccessExitStatus=143
+Restart=always
+RestartSec=1
+LimitNOFILE=262144
+NoNewPrivileges=yes
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+TEXT
+  systemctl daemon-reload
+}
+
+# Every five minutes; the script asks the vault only once a day when it has a certificate from there.
+start_timer() {
+  {
+    for name in SERVER_FOLDER CERTIFICATE_FILE TLS_CERTIFICATE KEY_VAULT_HOST IDENTITY IMDS_ENDPOINT SERVICE_MANAGER; do
+      printf '%s="%s"\n' "$name" "${!name:-}"
+    done
+  } >certificate.env
+  if [[ $SERVICE_MANAGER != systemd ]]; then
+    printf 'without systemd nobody renews the certificate: run fetch-certificate.sh with certificate.env yourself\n'
+    return 0
+  fi
+  unit_file bluegreen-certificate.service <<TEXT
+[Unit]
+Description=The site's certificate from Key Vault
+After=network-online.target $PROXY_UNIT
+
+[Service]
+Type=oneshot
+EnvironmentFile=$PWD/certificate.env
+Environment=MAX_AGE_SECONDS=86400 PLACEHOLDER=1
+ExecStart=$(command -v bash) $PWD/fetch-certificate.sh
+TimeoutStartSec=300
+TEXT
+  unit_file bluegreen-certificate.timer <<TEXT
+[Unit]
+Description=The site's certificate from Key Vault
+
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=5min
+RandomizedDelaySec=1min
+
+[Install]
+WantedBy=timers.target
+TEXT
+  systemctl daemon-reload
+  systemctl enable --quiet --now bluegreen-certificate.timer
+}
+
+unit_file() { # NAME; text on stdin
+  mkdir -p -- "$SYSTEMD_FOLDER"
+  { printf '# Written by setup-proxy.sh; the next set-up writes it again.\n' && cat; } >"$SYSTEMD_FOLDER/.$1.new"
+  chmod 644 "$SYSTEMD_FOLDER/.$1.new"
+  mv -fT -- "$SYSTEMD_FOLDER/.$1.new" "$SYSTEMD_FOLDER/$1"
+}
+
+main
