@@ -444,8 +444,8 @@ function Get-Release {
     $known = Read-Whole ([IO.Path]::Combine($folder, '.release'))
     if ($known -ceq $marker) { return }
     if ($known -ne '' -or (Test-InUse $ReleaseId)) {
-      Stop-Step 3 ('release {0} is already here with another sha256 or other settings: release it as a new version or run' -f
-        $ReleaseId)
+      Stop-Step 3 ('release {0} is already here with another sha256 or other settings: {1}' -f
+        $ReleaseId, 'release it under a new version or run')
     }
     Remove-Folder $folder # no .release: put there by hand
   }
@@ -454,7 +454,7 @@ function Get-Release {
   $stream = [IO.File]::OpenRead($file)
   $actual = Get-Sha256 $stream
   if ($actual -cne $ArtifactSha256) {
-    Stop-Step 4 ('the sha256 of the artifact is {0}..., the record says {1}...: publish it again or correct the record' -f
+    Stop-Step 4 ('the artifact has sha256 {0}..., the record says {1}...: publish it again, or correct the record' -f
       $actual.Substring(0, 12), $ArtifactSha256.Substring(0, 12))
   }
   $script:Phase = 'unpacking ' + $ReleaseId
@@ -548,7 +548,7 @@ function Expand-Artifact([string] $File, [string] $Folder) {
       $actual += $item.Length
     }
     if ($actual -ne $expected) {
-      Stop-Step 4 ('the archive unpacks to {0} bytes, its listing says {1}: build and publish it again' -f $actual, $expected)
+      Stop-Step 4 ('the archive unpacks to {0} bytes, its listing says {1}: build it again' -f $actual, $expected)
     }
   } catch {
     if ((Get-ExitCode $_) -ne 1) { throw }
@@ -659,7 +659,10 @@ function Confirm-InitializerOff([Xml.XmlElement] $Root, [string] $Folder) {
 # One key for all servers, slots and releases, or each would refuse the cookies of the others.
 function Set-MachineKey([Xml.XmlElement] $Element) {
   $text = Get-Secret $MachineKeySecret
-  $hexadecimal = @{ 'validationKey' = '^[0-9A-Fa-f]{64,128}\z'; 'decryptionKey' = '^([0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})\z' }
+  $hexadecimal = @{
+    'validationKey' = '^[0-9A-Fa-f]{64,128}\z'
+    'decryptionKey' = '^([0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})\z'
+  }
   foreach ($name in $hexadecimal.Keys) {
     $key = Get-JsonText $text $name
     if ($key -cnotmatch $hexadecimal[$name]) {
@@ -687,7 +690,7 @@ function Get-Element([Xml.XmlElement] $Parent, [string] $Name, [string] $Attribu
 function Get-Section([Xml.XmlElement] $Parent, [string] $Name) {
   $section = Get-Element $Parent $Name
   if ($section.HasAttribute('configSource') -or $section.HasAttribute('configProtectionProvider')) {
-    Stop-Step 4 ('Web.config keeps {0} in another file or encrypted, where it cannot be set: put it into Web.config' -f $Name)
+    Stop-Step 4 ('Web.config keeps {0} encrypted or in another file: put it into Web.config as it is' -f $Name)
   }
   return $section
 }
@@ -710,7 +713,7 @@ function Get-Secret([string] $Name) {
   $headers = @{ 'Authorization' = 'Bearer ' + (Get-Token 'https://vault.azure.net') }
   $answer = Get-PatientAnswer $address $headers '^(0|403|429|5[0-9]{2})$'
   if ($answer.Status -ne 200) {
-    Stop-Step 1 ('secret {0} of {1} cannot be read ({2}): does it exist, and may the identity of this server read it?' -f
+    Stop-Step 1 ('secret {0} of {1} cannot be read ({2}): does it exist, and may this server read it?' -f
       $Name, $KeyVaultHost, $Reason)
   }
   return Get-JsonText $answer.Text 'value'
@@ -855,10 +858,11 @@ function Set-SlotSite($Manager, [string] $Folder) {
   $root.ApplicationPoolName = $SiteName
   $root.SetAttributeValue('preloadEnabled', $true)
   $root.VirtualDirectories['/'].PhysicalPath = $Folder
+  foreach ($old in @($root.VirtualDirectories | Where-Object { $_.Path -ne '/' })) {
+    $root.VirtualDirectories.Remove($old)
+  }
   foreach ($path in $SharedFolders) {
-    $shared = $root.VirtualDirectories['/' + $path]
-    if ($null -eq $shared) { $shared = $root.VirtualDirectories.Add('/' + $path, (Get-SharedFolder $path)) }
-    $shared.PhysicalPath = Get-SharedFolder $path
+    [void] $root.VirtualDirectories.Add('/' + $path, (Get-SharedFolder $path))
   }
   # Static files are otherwise read as IUSR, who may not read a release.
   $section = 'system.webServer/security/authentication/anonymousAuthentication'
@@ -947,7 +951,7 @@ function Get-Binding {
 function Confirm-PortFree {
   foreach ($site in (Get-Sites)) {
     if ($site.Name -ne $SiteName -and ($site.Bindings -join ' ').Contains((':{0}:' -f $Port))) {
-      Stop-Step 3 ('port {0} is taken by site {1}, which is not slot {2}: choose another port' -f $Port, $site.Name, $Slot)
+      Stop-Step 3 ('port {0} is taken by site {1}: choose another port, or remove that site' -f $Port, $site.Name)
     }
   }
   foreach ($listener in (Get-NetTCPConnection -State Listen -LocalPort $Port -ErrorAction SilentlyContinue)) {
