@@ -161,11 +161,11 @@ function Read-ReleaseParameters {
   $digest = '^[0-9a-f]{64}$'
   $script:ArtifactSha256 = Read-Parameter 'ARTIFACT_SHA256' '' 64 $digest '64 lower-case hexadecimal digits'
   $script:ArtifactUrl = Read-Decoded 'ARTIFACT_URL_BASE64'
-  $address = '^https://[0-9A-Za-z.-]+(:[0-9]{1,5})?([/?][\]!#-&(-;=?-Z\[_a-z~]*)?$'
+  $address = '^https://[0-9A-Za-z.-]+(:[0-9]+)?([/?][\]!#-&(-;=?-Z\[_a-z~]*)?$'
   if ($ArtifactUrl.Length -gt 2000 -or $ArtifactUrl -cmatch '[^!-~]' -or $ArtifactUrl -cnotmatch $address) {
     Deny-Value 'ARTIFACT_URL_BASE64' ($ArtifactUrl -replace '//[^/]*@', '//' -replace '\?(.|\n)*', '') 'https://...'
   }
-  $authority = '^([0-9A-Za-z][0-9A-Za-z.-]*(:[0-9]{1,5})?)?$'
+  $authority = '^([0-9A-Za-z][0-9A-Za-z.-]*(:[0-9]+)?)?$'
   $script:ArtifactHost = Read-Parameter 'ARTIFACT_HOST' '' 260 $authority 'a host name, or nothing'
   $resource = '^(/subscriptions/[0-9A-Za-z-]+/resource[Gg]roups/[0-9A-Za-z._()-]+/providers/' +
     'Microsoft\.ManagedIdentity/userAssignedIdentities/[0-9A-Za-z_-]+)?$'
@@ -451,8 +451,7 @@ function Get-Release {
   }
   $file = Get-Below ('downloads\' + $ArtifactSha256 + '.partial')
   Save-Artifact $file
-  $stream = [IO.File]::OpenRead($file)
-  $actual = Get-Sha256 $stream
+  $actual = Get-Sha256 ([IO.File]::OpenRead($file))
   if ($actual -cne $ArtifactSha256) {
     Stop-Step 4 ('the artifact has sha256 {0}..., the record says {1}...: publish it again, or correct the record' -f
       $actual.Substring(0, 12), $ArtifactSha256.Substring(0, 12))
@@ -919,15 +918,13 @@ function Stop-Slot {
 function Get-Sites {
   $manager = [Microsoft.Web.Administration.ServerManager]::new()
   try {
-    foreach ($site in $manager.Sites) {
-      $folders = foreach ($application in $site.Applications) {
-        foreach ($directory in $application.VirtualDirectories) { [string] $directory.PhysicalPath }
-      }
-      $bindings = foreach ($binding in $site.Bindings) {
-        [string] $binding.BindingInformation
-      }
-      @{ Name = $site.Name; Folders = @($folders); Bindings = @($bindings) }
+    $sites = foreach ($site in $manager.Sites) {
+      $directories = $site.Applications | ForEach-Object { $_.VirtualDirectories }
+      $folders = $directories | ForEach-Object { [string] $_.PhysicalPath }
+      $bindings = $site.Bindings | ForEach-Object { [string] $_.BindingInformation }
+      @{ Name = $site.Name; Folders = @($folders); Bindings = $bindings -join ' ' }
     }
+    return $sites
   } finally { $manager.Dispose() }
 }
 
@@ -950,7 +947,7 @@ function Get-Binding {
 # Whoever listens on the port must be this slot's site. 4 is the process of Windows that listens for all sites.
 function Confirm-PortFree {
   foreach ($site in (Get-Sites)) {
-    if ($site.Name -ne $SiteName -and ($site.Bindings -join ' ').Contains((':{0}:' -f $Port))) {
+    if ($site.Name -ne $SiteName -and $site.Bindings.Contains((':{0}:' -f $Port))) {
       Stop-Step 3 ('port {0} is taken by site {1}: choose another port, or remove that site' -f $Port, $site.Name)
     }
   }
@@ -1010,7 +1007,7 @@ function Test-AlreadyHealthy {
   $script:Phase = 'looking at what runs in slot ' + $Slot
   if ((Get-LinkedRelease $SiteName) -cne $ReleaseId -or (Get-PoolState) -ne 'Started') { return $false }
   foreach ($site in (Get-Sites)) {
-    if ($site.Name -eq $SiteName -and ($site.Bindings -join ' ') -cne (Get-Binding)) { return $false }
+    if ($site.Name -eq $SiteName -and $site.Bindings -cne (Get-Binding)) { return $false }
   }
   return Wait-Healthy $ReleaseId (1000 * $DeadlineSeconds / 3)
 }
@@ -1155,6 +1152,7 @@ function Write-Whole([string] $File, [string] $Text) {
   } else { [IO.File]::Move($new, $File) }
 }
 
+# Closes the stream.
 function Get-Sha256([IO.Stream] $Stream) {
   $algorithm = [Security.Cryptography.SHA256]::Create()
   try {
