@@ -16,16 +16,16 @@ export const SOURCES = {
 
 let parser: Parser;
 
-/** The runtime loads a module by dynamic import, which jest's sandbox refuses: so Node's own loader is named. */
+/** The runtime loads modules of Node by dynamic import, which jest's sandbox does not do: so it gets them by require. */
 export async function loadGrammar(): Promise<void> {
   const filename = require.resolve("@vscode/tree-sitter-wasm");
   const main = vm.compileFunction(
-    fs.readFileSync(filename, "utf8"),
-    ["module", "exports", "require", "__filename", "__dirname"],
-    { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER },
+    fs.readFileSync(filename, "utf8").replaceAll("await import(", "load("),
+    ["module", "exports", "require", "load", "__filename", "__dirname"],
+    { filename },
   );
   const module = { exports: {} };
-  main(module, module.exports, require, filename, path.dirname(filename));
+  main(module, module.exports, require, require, filename, path.dirname(filename));
   const treeSitter = module.exports as { Parser: typeof Parser; Language: typeof Language };
   await treeSitter.Parser.init();
   parser = new treeSitter.Parser();
