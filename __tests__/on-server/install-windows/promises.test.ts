@@ -1,0 +1,249 @@
+/** What the Windows installer promises beyond its syntax, as far as its text can show it. */
+import { createHash } from "node:crypto";
+import { commands, literal, loadGrammar, named, parse, SOURCES, walk, type Script } from "./script";
+
+let script: Script;
+
+beforeAll(async () => {
+  await loadGrammar();
+  script = parse(SOURCES["install-release.ps1"]);
+});
+
+const body = (name: string) => script.functions.find((one) => one.name === name)!.nodes[0]!.text;
+
+/** The pieces stand in this order in that function. */
+function expectOrder(name: string, ...pieces: string[]): void {
+  const text = body(name);
+  let at = 0;
+  for (const piece of pieces) {
+    const found = text.indexOf(piece, at);
+    expect({ piece, found: found >= 0 }).toEqual({ piece, found: true });
+    at = found + piece.length;
+  }
+}
+
+test("both scripts read parameters and report failures by the same text", () => {
+  const shared = Object.values(SOURCES).map(
+    (source) => /\n# -+ parameters and failure [^\n]*\n(.*?)\n# -{50,}/s.exec(source)?.[1],
+  );
+  expect(shared[0]).toContain("function Stop-Step");
+  expect(shared[0]).toContain("function Read-Parameter");
+  expect(shared[1]).toBe(shared[0]);
+});
+
+describe("the names in an archive", () => {
+  /** The script's own rules, in their order, case-insensitive as -match is. */
+  function flawOf(name: string): string {
+    const table = walk(script.outside.nodes[0]!).find(
+      ({ type, text }) => type === "assignment_expression" && text.startsWith("$EntryFlaws"),
+    )!;
+    const texts = walk(table).flatMap((node) => (node.type === "string_literal" ? [literal(node)!] : []));
+    const rules = texts.flatMap((text, index) =>
+      index % 2 === 0 ? [{ pattern: text, why: texts[index + 1]! }] : [],
+    );
+    expect(rules).toHaveLength(6);
+    return rules.find(({ pattern }) => new RegExp(pattern, "i").test(name))?.why ?? "";
+  }
+
+  test.each([
+    ["/etc/passwd", "absolute"],
+    ["C:/evil", "Windows does not allow"],
+    ["a/file.txt:stream", "Windows does not allow"],
+    ["../evil", "leaves the folder"],
+    ["a/../../evil", "leaves the folder"],
+    ["a/..", "leaves the folder"],
+    ["a\nb", "Windows does not allow"],
+    ["a\u0000b", "Windows does not allow"],
+    ["a?b", "Windows does not allow"],
+    ["", "empty part"],
+    ["a//b", "empty part"],
+    ["./a", "empty part"],
+    ["a /b", "dot or a blank"],
+    ["a./b", "dot or a blank"],
+    ["Web.config.", "dot or a blank"],
+    ["CON", "device"],
+    ["a/nul.txt", "device"],
+    ["Lpt1", "device"],
+    ["com9.tar.gz/x", "device"],
+    ["aux .txt", "device"],
+  ])("%j is refused", (name, because) => {
+    expect(flawOf(name)).toContain(because);
+  });
+
+  test.each([
+    "Web.config",
+    "bin/SocialGoal.dll",
+    "Views/_ViewStart.cshtml",
+    "Content/ProfilePics/default.png",
+    "a folder/\u00fcn\u00ef.txt",
+    "console.js",
+    "null.txt",
+    "com.js",
+    "common/com10.js",
+    ".well-known/x",
+    "..a/b..c",
+  ])("%j is accepted", (name) => {
+    expect(flawOf(name)).toBe("");
+  });
+
+  test("are looked at before a byte is unpacked, and the sum afterwards", () => {
+    expectOrder(
+      "Expand-Artifact",
+      "OpenRead",
+      "Confirm-Entries $archive",
+      "ExtractToDirectory",
+      "$actual -ne $expected",
+    );
+    expectOrder(
+      "Confirm-Entries",
+      "$MaxEntries",
+      "Get-EntryFlaw $plain",
+      "$seen.Add($plain)",
+      "$MaxBytes",
+      "$RequiredFiles",
+    );
+    expect(body("Confirm-Entries")).toContain("OrdinalIgnoreCase");
+  });
+});
+
+test("the record is fenced before anything is fetched or touched", () => {
+  expectOrder(
+    "Install-Release",
+    "Initialize-Server",
+    "Confirm-Sequence",
+    "Clear-Slot",
+    "Get-Release",
+    "Update-Slot",
+  );
+  expectOrder("Confirm-Sequence", "$Sequence -lt $known", "$RecordDigest -cne $digest", "Write-Whole $file");
+});
+
+test("a release gets its name only when it is complete", () => {
+  expectOrder(
+    "Get-Release",
+    "$known -ceq $marker",
+    "Save-Artifact",
+    "$actual -cne $ArtifactSha256",
+    "Protect-Folder $Staging",
+    "Expand-Artifact $file $Staging",
+    "Edit-WebConfig $Staging",
+    "'_release.txt'",
+    "'.release'",
+    "[IO.Directory]::Move($Staging, $folder)",
+  );
+});
+
+test("the database cannot be dropped by a start: Web.config is refused before it is written", () => {
+  expectOrder(
+    "Edit-WebConfig",
+    "disableDatabaseInitialization",
+    "Confirm-InitializerOff",
+    "$document.Save($writer)",
+  );
+  expectOrder(
+    "Confirm-InitializerOff",
+    "EntityFramework.dll",
+    "disableDatabaseInitialization",
+    "$AllowInitializer",
+    "Stop-Step 4",
+  );
+});
+
+test("the old release is stopped last and comes back first", () => {
+  expectOrder(
+    "Update-Slot",
+    "Get-Previous",
+    "Confirm-PortFree",
+    "$script:Touched = $true",
+    "Stop-Slot",
+    "Set-Slot $ReleaseId $true",
+    "Start-Slot",
+    "Wait-Warm",
+    "Wait-Healthy",
+    "Stop-Step 4",
+  );
+  expectOrder(
+    "Undo-Install",
+    "if ($Touched)",
+    "Stop-Slot",
+    "Set-Slot $Previous",
+    "Start-Slot",
+    "Wait-Healthy $Previous",
+  );
+});
+
+test("the slot changes in one commit, tried five times", () => {
+  const commits = script.nodes.filter(({ type, text }) => type === "member_name" && text === "CommitChanges");
+  expect(commits).toHaveLength(1);
+  expectOrder(
+    "Set-Slot",
+    "Set-SlotPool",
+    "Set-SlotSite",
+    "CommitChanges",
+    "$attempt -ge 5",
+    "Start-Sleep",
+    "Dispose",
+  );
+});
+
+test("every failure says in one line what it is, and has an exit code", () => {
+  const said = commands(script.nodes).filter(({ name }) => name === "Stop-Step");
+  expect(said.length).toBeGreaterThan(40);
+  const codes = new Set(said.map(({ values }) => values[0]!.text));
+  expect([...codes].toSorted()).toEqual(["1", "2", "3", "4"]);
+  expect(script.source).toContain("return $text -replace '[^ -~]', '?'\n");
+});
+
+/** A "{2}" without a third value throws, at the moment when something is to be said. */
+test("every format has as many values as it names", () => {
+  const formats = script.nodes.filter(
+    ({ type }) => type === "format_expression" || type === "format_argument_expression",
+  );
+  const wrong = formats.flatMap((node) => {
+    const [format, operator, values] = named(node);
+    if (operator?.type !== "format_operator") return [];
+    const names = [...format!.text.replaceAll(/\{\{|\}\}/g, "").matchAll(/\{(\d)\}/g)].map(([, digit]) =>
+      Number(digit),
+    );
+    const given = arrayOf(node, values!);
+    return names.length > 0 && Math.max(...names) + 1 === given ? [] : [`${node.text} (${given})`];
+  });
+  expect(formats.filter((node) => named(node)[1]?.type === "format_operator").length).toBeGreaterThan(50);
+  expect(wrong).toEqual([]);
+});
+
+/** `'...' -f $a, $b`: the comma binds tighter than -f. */
+function arrayOf(format: Script["nodes"][number], values: Script["nodes"][number]): number {
+  const arrays = walk(values).filter(({ type }) => type === "array_literal_expression");
+  expect(format.text).toContain("-f");
+  return arrays.length === 0 ? 1 : named(arrays[0]!).length;
+}
+
+test("the account of a pool is the one that Windows gives it", () => {
+  const sidOf = (pool: string) => {
+    const hash = createHash("sha1").update(Buffer.from(pool.toLowerCase(), "utf16le")).digest();
+    return `S-1-5-82-${[0, 4, 8, 12, 16].map((start) => hash.readUInt32LE(start)).join("-")}`;
+  };
+  expect(sidOf("DefaultAppPool")).toBe("S-1-5-82-3006700770-424185619-1745488364-794895919-4004696415");
+  expectOrder(
+    "Get-PoolSid",
+    "Unicode.GetBytes($Pool.ToLowerInvariant())",
+    "SHA1",
+    "0, 4, 8, 12, 16",
+    "ToUInt32",
+    "S-1-5-82-",
+  );
+});
+
+test("nothing but the health of the release itself counts: redirects are not followed, the id must stand there", () => {
+  const pattern = /'(\(\^\|.*?)' \+ \[regex\]::Escape\(\$Release\) \+ '(.*?)'\n/.exec(body("Test-Health"))!;
+  const names = (text: string) => new RegExp(`${pattern[1]}1\\.4\\.0-17${pattern[2]}`).test(text);
+  expect(
+    ["1.4.0-17", "1.4.0-17 0abc\n", '{"release":"1.4.0-17"}', "this is 1.4.0-17."].filter(
+      (text) => !names(text),
+    ),
+  ).toEqual([]);
+  expect(
+    ["11.4.0-17", "1.4.0-170", "1.4.0-17-1", "1x4.0-17", "1.4.0-17.5", "v1.4.0-17"].filter(names),
+  ).toEqual([]);
+});

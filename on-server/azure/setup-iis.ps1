@@ -1,0 +1,188 @@
+# Makes a fresh Windows server one that install-release.ps1 can install on: IIS, an empty SERVER_FOLDER, no site that
+# nobody asked for, and an administrator whose password nobody knows. Run as SYSTEM by a managed run command of the base
+# stack, once; running it again changes nothing but that password.
+#
+# Where it stands:  base stack: server -> THIS SCRIPT ... web stack: record -> synth -> install-release.ps1 -> switch
+#
+# Parameters: base64 of a JSON object of strings: SERVER_FOLDER, ADMINISTRATOR_NAME.
+# Exit codes: 0 done; 1 unexpected, or a restart is needed; 2 bad input.
+# The last lines on stdout: one of JSON with the outcome and "bluegreen: <step> ended with 0"; or "setup: <failure>".
+
+param([string] $StepName, [string] $Parameters)
+
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+# ASP.NET 4 with warm-up; Web-Scripting-Tools brings Microsoft.Web.Administration. The names of Server 2019 to 2025.
+$Features = @(
+  'Web-Server', 'Web-Default-Doc', 'Web-Static-Content', 'Web-Http-Errors', 'Web-Http-Logging', 'Web-Stat-Compression',
+  'Web-Filtering', 'Web-Net-Ext45', 'Web-Asp-Net45', 'Web-ISAPI-Ext', 'Web-ISAPI-Filter', 'Web-AppInit',
+  'Web-Scripting-Tools', 'NET-Framework-45-ASPNET'
+)
+$PasswordLength = 64
+$PasswordLetters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_' # 64: one for each value of 6 bits
+
+# ------------------------------------------------------------- parameters and failure (the same text in setup-iis.ps1)
+
+# Ends the step with this exit code. It is a throw, so that everything is undone before anything is said.
+function Stop-Step([int] $Code, [string] $Text) {
+  $failure = [InvalidOperationException]::new($Text)
+  $failure.Data['ExitCode'] = $Code
+  throw $failure
+}
+
+function Get-ExitCode($Failure) {
+  for ($cause = $Failure.Exception; $null -ne $cause; $cause = $cause.InnerException) {
+    if ($cause.Data.Contains('ExitCode')) { return $cause.Data['ExitCode'] }
+  }
+  return 1
+}
+
+function Get-FailureText($Failure) {
+  $text = $Failure.Exception.GetBaseException().Message
+  if (-not $Failure.Exception.GetBaseException().Data.Contains('ExitCode')) {
+    $text = 'unexpected failure while {0}, line {1}: {2}: look at the server, then retry' -f
+      $Phase, $Failure.InvocationInfo.ScriptLineNumber, $text
+  }
+  return $text -replace '[^ -~]', '?'
+}
+
+# Fills $Given from $Parameters, which is base64 of a JSON object of strings: so nothing on the way needs quotes.
+function Read-Given {
+  if ($StepName -cnotmatch '^[0-9A-Za-z._-]{1,80}\z') {
+    Stop-Step 2 'StepName must be 1 to 80 letters, digits, dots, _ and -'
+  }
+  $object = $null
+  try {
+    $bytes = [Convert]::FromBase64String($Parameters)
+    $object = ConvertFrom-Json -InputObject ([Text.UTF8Encoding]::new($false, $true).GetString($bytes))
+  } catch {
+    Stop-Step 2 'Parameters is no base64 of JSON: give it a JSON object of strings'
+  }
+  if ($object -isnot [Management.Automation.PSCustomObject]) {
+    Stop-Step 2 'Parameters is no JSON object: give it a JSON object of strings'
+  }
+  foreach ($property in $object.PSObject.Properties) {
+    if ($property.Value -isnot [string]) {
+      Stop-Step 2 'Parameters has a value that is no string: give it a JSON object of strings'
+    }
+    $Given[$property.Name] = $property.Value
+  }
+}
+
+# The parameter (or its default, if it is empty) fits, or exit 2.
+function Read-Parameter([string] $Name, [string] $Default, [int] $MaxLength, [string] $Pattern, [string] $What) {
+  $value = $Given[$Name]
+  if ($null -eq $value -or $value -eq '') { $value = $Default }
+  return Confirm-Text $Name $value $MaxLength $Pattern $What
+}
+
+# A "$" of .NET also matches before a last line feed: so what is not printable is refused before any pattern.
+function Confirm-Text([string] $Name, $Value, [int] $MaxLength, [string] $Pattern, [string] $What) {
+  if ($Value -isnot [string] -or $Value.Length -gt $MaxLength -or $Value -cnotmatch '^[ -~]*\z' -or
+    $Value -cnotmatch $Pattern) {
+    Deny-Value $Name ([string] $Value) $What
+  }
+  return $Value
+}
+
+function Deny-Value([string] $Name, [string] $Value, [string] $What) {
+  $shown = $Value.Substring(0, [Math]::Min(60, $Value.Length))
+  Stop-Step 2 ('{0} is "{1}" but must be {2}: correct it in the environment or the record' -f $Name, $shown, $What)
+}
+
+# -------------------------------------------------------------------------------------------------------- main course
+
+$Given = @{}
+$Phase = 'starting'
+$Clock = [Diagnostics.Stopwatch]::StartNew()
+
+function Initialize-Iis {
+  $script:Phase = 'reading the parameters'
+  Read-Given
+  $pattern = '^[A-Za-z]:(\\[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*)+$'
+  $folder = Read-Parameter 'SERVER_FOLDER' '' 80 $pattern 'an absolute folder like C:\bluegreen'
+  $pattern = '^[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*$'
+  $administrator = Read-Parameter 'ADMINISTRATOR_NAME' '' 20 $pattern 'the name of a local account'
+
+  Set-UnknownPassword $administrator
+  Install-Features
+  Remove-DefaultSite
+  New-ServerFolder $folder
+}
+
+# The password that the server was made with stands in the state of Terraform. Whoever needs to log on sets a new one
+# through Azure ("reset password").
+function Set-UnknownPassword([string] $Administrator) {
+  $script:Phase = 'setting a password'
+  $bytes = [byte[]]::new($PasswordLength)
+  $source = [Security.Cryptography.RandomNumberGenerator]::Create()
+  try {
+    $source.GetBytes($bytes)
+  } finally {
+    $source.Dispose()
+  }
+  $password = [Security.SecureString]::new()
+  foreach ($byte in $bytes) { $password.AppendChar($PasswordLetters[$byte -band 63]) }
+  foreach ($kind in 'A', 'a', '1', '-') { $password.AppendChar([char] $kind) } # what Windows asks of a password
+  if ($null -eq (Get-LocalUser -Name $Administrator -ErrorAction SilentlyContinue)) {
+    Stop-Step 2 ('there is no local account {0}: ADMINISTRATOR_NAME must be the one the server was made with' -f
+      $Administrator)
+  }
+  Set-LocalUser -Name $Administrator -Password $password
+}
+
+function Install-Features {
+  $script:Phase = 'installing IIS'
+  $result = Install-WindowsFeature -Name $Features
+  if (-not $result.Success) { Stop-Step 1 ('IIS cannot be installed (exit code {0})' -f $result.ExitCode) }
+  if ([string] $result.RestartNeeded -eq 'Yes') {
+    Stop-Step 1 'IIS is installed, but Windows must restart first: restart this server, then apply again'
+  }
+  foreach ($service in 'WAS', 'W3SVC') {
+    Set-Service -Name $service -StartupType Automatic
+    Start-Service -Name $service
+  }
+}
+
+# The site that comes with IIS, and the rules of the firewall that let everybody ask ports 80 and 443.
+function Remove-DefaultSite {
+  $script:Phase = 'removing the default site'
+  Add-Type -Path ([IO.Path]::Combine([Environment]::SystemDirectory, 'inetsrv\Microsoft.Web.Administration.dll'))
+  $manager = [Microsoft.Web.Administration.ServerManager]::new()
+  try {
+    $site = $manager.Sites['Default Web Site']
+    if ($null -ne $site) {
+      $manager.Sites.Remove($site)
+      $manager.CommitChanges()
+    }
+  } finally {
+    $manager.Dispose()
+  }
+  Get-NetFirewallRule -Name 'IIS-WebServerRole-*' -ErrorAction SilentlyContinue | Disable-NetFirewallRule
+}
+
+# For SYSTEM and the administrators only. install-release.ps1 adds what its pools need, which a second run leaves alone.
+function New-ServerFolder([string] $Folder) {
+  $script:Phase = 'making the folder'
+  [void] [IO.Directory]::CreateDirectory($Folder)
+  if ([IO.Directory]::GetAccessControl($Folder).AreAccessRulesProtected) { return }
+  $security = [Security.AccessControl.DirectorySecurity]::new()
+  $rules = 'D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)'
+  $security.SetSecurityDescriptorSddlForm($rules, [Security.AccessControl.AccessControlSections]::Access)
+  [IO.Directory]::SetAccessControl($Folder, $security)
+}
+
+# ------------------------------------------------------------------------------------------------- the step as a whole
+
+try {
+  [void] (Initialize-Iis)
+} catch {
+  Write-Output ('setup: ' + (Get-FailureText $_))
+  exit (Get-ExitCode $_)
+}
+$seconds = $Clock.Elapsed.TotalSeconds.ToString('0.000', [Globalization.CultureInfo]::InvariantCulture)
+Write-Output ('{{"step":"setup-iis","outcome":"ready","seconds":{0}}}' -f $seconds)
+Write-Output ('bluegreen: {0} ended with 0' -f $StepName)
+exit 0
