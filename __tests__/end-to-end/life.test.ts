@@ -3,7 +3,7 @@ import { describeEndToEnd, until, World } from "./world";
 
 jest.setTimeout(60_000);
 
-const COMMANDS = ["release", "promote", "rollback", "retry", "abort", "status", "down", "rehearse"];
+const COMMANDS = ["release", "promote", "rollback", "retry", "heal", "abort", "status", "down", "rehearse"];
 
 describeEndToEnd("an environment's life", () => {
   let world: World;
