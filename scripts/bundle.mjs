@@ -22,7 +22,7 @@ await build({
   logLevel: "warning",
 });
 
-for (const folder of ["install", "local", "director"]) {
+for (const folder of ["install", "local", "director", "azure"]) {
   mkdirSync(`${OUT}/${folder}`, { recursive: true });
   for (const file of readdirSync(`on-server/${folder}`)) {
     if (/\.(sh|ps1)$/.test(file)) copyFileSync(`on-server/${folder}/${file}`, `${OUT}/${folder}/${file}`);
