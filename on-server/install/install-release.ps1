@@ -457,7 +457,7 @@ function Get-Release {
       $actual.Substring(0, 12), $ArtifactSha256.Substring(0, 12))
   }
   $script:Phase = 'unpacking ' + $ReleaseId
-  $script:Staging = Get-Below ('releases\.staging-' + [Guid]::NewGuid().ToString('N'))
+  $script:Staging = Get-Below ('releases\.staging-' + (Get-UniqueName))
   [void] [IO.Directory]::CreateDirectory($Staging)
   Protect-Folder $Staging 'OICI;0x1200a9'
   Expand-Artifact $file $Staging
@@ -561,7 +561,7 @@ function Expand-Artifact([string] $File, [string] $Folder) {
 # Returns how many bytes the listing promises. A "\" is a "/": older .NET packs so.
 function Confirm-Entries($Archive) {
   $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
-  $longest = 247 - (Get-Below ('releases\' + $ReleaseId)).Length
+  $longest = 247 - [Math]::Max($Staging.Length, (Get-Below ('releases\' + $ReleaseId)).Length)
   $total = [long] 0
   if ($Archive.Entries.Count -eq 0 -or $Archive.Entries.Count -gt $MaxEntries) {
     Stop-Step 4 ('the archive is refused: it has {0} entries, not 1 to {1}' -f $Archive.Entries.Count, $MaxEntries)
@@ -790,7 +790,7 @@ function Send-Request([Uri] $Address, [hashtable] $Headers, [int] $Milliseconds,
   }
 }
 
-# Returns the number of bytes; one more than MaxBytes or so if there were too many.
+# Returns the number of bytes: more than the limit if there were too many.
 function Copy-Stream($Source, $Target, [long] $Limit, [int] $Milliseconds) {
   $watch = [Diagnostics.Stopwatch]::StartNew()
   $buffer = [byte[]]::new(65536)
@@ -987,7 +987,7 @@ function Initialize-SharedFolders {
       [IO.Directory]::Delete($shared)
     }
     if (-not [IO.Directory]::Exists($shared)) {
-      $seed = Get-Below ('data\.seed-' + [Guid]::NewGuid().ToString('N'))
+      $seed = Get-Below ('data\.seed-' + (Get-UniqueName))
       [void] [IO.Directory]::CreateDirectory($seed)
       Protect-Folder $seed 'OICI;0x1301bf'
       if ([IO.Directory]::Exists($own)) {
@@ -1114,7 +1114,7 @@ function Test-InUse([string] $Id) {
 
 # Renamed first: what is half removed must not look like a release. What is locked stays until the next clean-up.
 function Remove-Folder([string] $Folder) {
-  $trash = Get-Below ('releases\.trash-' + [Guid]::NewGuid().ToString('N'))
+  $trash = Get-Below ('releases\.trash-' + (Get-UniqueName))
   try {
     [IO.Directory]::Move($Folder, $trash)
     Remove-Item -LiteralPath $trash -Recurse -Force
@@ -1128,6 +1128,8 @@ function Remove-Folder([string] $Folder) {
 function Get-Below([string] $Path) { return [IO.Path]::Combine($ServerFolder, $Path) }
 
 function Get-SharedFolder([string] $Path) { return Get-Below ('data\' + $Path.Replace('/', '\')) }
+
+function Get-UniqueName { return [Guid]::NewGuid().ToString('N').Substring(0, 8) }
 
 function Get-HealthyFile([string] $Name) { return Get-Below ('run\' + $Name + '.healthy') }
 

@@ -135,6 +135,8 @@ const VALUES: Readonly<Record<string, { good: readonly string[]; bad: readonly s
       "C:",
       "C:\\",
       "C:bluegreen",
+      "C\\bluegreen",
+      "C\\bluegreen",
       "\\\\host\\share",
       "C:\\a\\..\\b",
       "C:\\a.",
@@ -144,7 +146,7 @@ const VALUES: Readonly<Record<string, { good: readonly string[]; bad: readonly s
     ],
   },
   APPLICATION: { good: ["socialgoal", "a-1"], bad: ["", "A", "1a", "a_b", "x".repeat(25)] },
-  SLOT: { good: ["blue", "green"], bad: ["", "Blue", "bluegreen", "red"] },
+  SLOT: { good: ["blue", "green"], bad: ["", "Blue", "bluegreen", "red", "blue2", "xblue"] },
   SEQUENCE: { good: ["1", "123456789012345"], bad: ["", "0", "01", "-1", "1.5", "1234567890123456"] },
   RELEASE_ID: {
     good: ["", "1.4.0-17", "1.0.0-rc.1-3"],
@@ -191,9 +193,36 @@ const VALUES: Readonly<Record<string, { good: readonly string[]; bad: readonly s
   MODE: { good: ["", "slot", "inPlace"], bad: ["inplace", "all"] },
 };
 
-test.each(Object.entries(VALUES))("%s accepts what it should, and nothing else", (key, { good, bad }) => {
-  expect(good.filter((value) => !accepts(ruleOf(key), value))).toEqual([]);
-  expect(bad.filter((value) => accepts(ruleOf(key), value))).toEqual([]);
+/** The values on which the script and the tables differ. */
+function misjudged(key: string): string[] {
+  const { good, bad } = VALUES[key] ?? { good: [], bad: [] };
+  return [
+    ...good.filter((value) => !accepts(ruleOf(key), value)),
+    ...bad.filter((value) => accepts(ruleOf(key), value)),
+  ];
+}
+
+test.each(Object.keys(VALUES))("%s accepts what it should, and nothing else", (key) => {
+  expect(misjudged(key)).toEqual([]);
+});
+
+test.each([
+  ["SLOT", "'^(blue|green)$'", "'^(blue|green)'"],
+  ["SLOT", "'^(blue|green)$'", "'(blue|green)$'"],
+  ["HOST", "(25[0-5]|", "([0-9]+|"],
+  ["SEQUENCE", "'SEQUENCE' '' 15", "'SEQUENCE' '' 150"],
+  ["SERVER_FOLDER", "'^[A-Za-z]:(", "'^[A-Za-z]:?("],
+  ["KEY_VAULT_HOST", "azure\\.net)?$", "azure.net)?"],
+  ["ALLOWED_SOURCES", "([1-9]|[12][0-9]|3[0-2])", "[0-9]+"],
+  ["MODE", "'slot' 7", "'all' 7"],
+])("a looser rule for %s is found: %s -> %s", (key, from, to) => {
+  const source = SOURCES["install-release.ps1"];
+  expect(source).toContain(from);
+  const strict = script;
+  script = parse(source.replaceAll(from, () => to));
+  const found = misjudged(key);
+  script = strict;
+  expect(found).not.toEqual([]);
 });
 
 test("only https addresses are fetched from", () => {

@@ -11,16 +11,128 @@ beforeAll(async () => {
 
 const body = (name: string) => script.functions.find((one) => one.name === name)!.nodes[0]!.text;
 
-/** The pieces stand in this order in that function. */
-function expectOrder(name: string, ...pieces: string[]): void {
-  const text = body(name);
+/** The first piece that does not follow the ones before it. */
+function outOfOrder(text: string, pieces: readonly string[]): string | undefined {
   let at = 0;
-  for (const piece of pieces) {
+  return pieces.find((piece) => {
     const found = text.indexOf(piece, at);
-    expect({ piece, found: found >= 0 }).toEqual({ piece, found: true });
     at = found + piece.length;
-  }
+    return found < 0;
+  });
 }
+
+/** What must happen in this order. That each of these can fail is a test of its own. */
+const ORDERS: readonly (readonly [string, string, readonly string[]])[] = [
+  [
+    "what is in an archive is looked at before a byte is unpacked, and the sum afterwards",
+    "Expand-Artifact",
+    ["OpenRead", "Confirm-Entries $archive", "ExtractToDirectory", "$actual -ne $expected"],
+  ],
+  [
+    "an archive is refused by its listing",
+    "Confirm-Entries",
+    [
+      "OrdinalIgnoreCase",
+      "$MaxEntries",
+      "Get-EntryFlaw $plain",
+      "$seen.Add($plain)",
+      "$total -gt $MaxBytes",
+      "$seen.Contains($path)",
+    ],
+  ],
+  [
+    "the record is fenced before anything is fetched or touched",
+    "Install-Release",
+    [
+      "Read-Parameters",
+      "Initialize-Server",
+      "Confirm-Sequence",
+      "Clear-Slot",
+      "Get-Release",
+      "Test-AlreadyHealthy",
+      "Update-Slot",
+      "Get-HealthyFile $Slot",
+      "Remove-OldReleases",
+    ],
+  ],
+  [
+    "an older record and an altered one are refused before the file is written",
+    "Confirm-Sequence",
+    ["$Sequence -lt $known", "Stop-Step 3", "$RecordDigest -cne $digest", "Write-Whole $file"],
+  ],
+  [
+    "a release gets its name only when it is complete",
+    "Get-Release",
+    [
+      "$known -ceq $marker",
+      "Save-Artifact",
+      "$actual -cne $ArtifactSha256",
+      "Protect-Folder $Staging",
+      "Expand-Artifact $file $Staging",
+      "Edit-WebConfig $Staging",
+      "'_release.txt'",
+      "[IO.Directory]::Move($Staging, $folder)",
+    ],
+  ],
+  [
+    "a Web.config that lets a start drop the database is refused before it is written",
+    "Edit-WebConfig",
+    ["disableDatabaseInitialization", "Confirm-InitializerOff $root $Folder", "$document.Save($writer)"],
+  ],
+  [
+    "Entity Framework without a word about its initializer is refused",
+    "Confirm-InitializerOff",
+    ["EntityFramework.dll", "disableDatabaseInitialization", "-not $AllowInitializer"],
+  ],
+  [
+    "everything is prepared before the old release is stopped",
+    "Update-Slot",
+    [
+      "Get-Previous",
+      "Confirm-PortFree",
+      "Initialize-SharedFolders",
+      "$script:Touched = $true",
+      "Stop-Slot",
+      "Set-Slot $ReleaseId $true",
+      "Start-Slot",
+      "Wait-Warm",
+      "Wait-Healthy",
+      "Stop-Step 4",
+    ],
+  ],
+  [
+    "a failure puts the slot back, and only inPlace starts it",
+    "Undo-Install",
+    [
+      "if ($Touched)",
+      "Stop-Slot",
+      "Set-Slot $Previous ($Mode -ceq 'inPlace')",
+      "Start-Slot",
+      "Wait-Healthy $Previous",
+      "$script:Restored = $true",
+    ],
+  ],
+  [
+    "the slot changes in one commit, tried five times",
+    "Set-Slot",
+    ["Set-SlotPool", "Set-SlotSite", "CommitChanges", "$attempt -ge 5", "Start-Sleep", "Dispose"],
+  ],
+  [
+    "the account of a pool is computed as Windows does",
+    "Get-PoolSid",
+    ["Unicode.GetBytes($Pool.ToLowerInvariant())", "SHA1", "0, 4, 8, 12, 16", "ToUInt32", "S-1-5-82-"],
+  ],
+];
+
+test.each(ORDERS)("%s (%s)", (_promise, name, pieces) => {
+  expect(outOfOrder(body(name), pieces)).toBeUndefined();
+});
+
+test.each(ORDERS)("would be missed: %s (%s)", (_promise, name, pieces) => {
+  const text = body(name);
+  for (const piece of pieces) expect(outOfOrder(text.replaceAll(piece, ""), pieces)).toBeDefined();
+  expect(outOfOrder(text, pieces.toReversed())).toBeDefined();
+});
 
 test("both scripts read parameters and report failures by the same text", () => {
   const shared = Object.values(SOURCES).map(
@@ -85,105 +197,11 @@ describe("the names in an archive", () => {
   ])("%j is accepted", (name) => {
     expect(flawOf(name)).toBe("");
   });
-
-  test("are looked at before a byte is unpacked, and the sum afterwards", () => {
-    expectOrder(
-      "Expand-Artifact",
-      "OpenRead",
-      "Confirm-Entries $archive",
-      "ExtractToDirectory",
-      "$actual -ne $expected",
-    );
-    expectOrder(
-      "Confirm-Entries",
-      "$MaxEntries",
-      "Get-EntryFlaw $plain",
-      "$seen.Add($plain)",
-      "$MaxBytes",
-      "$RequiredFiles",
-    );
-    expect(body("Confirm-Entries")).toContain("OrdinalIgnoreCase");
-  });
 });
 
-test("the record is fenced before anything is fetched or touched", () => {
-  expectOrder(
-    "Install-Release",
-    "Initialize-Server",
-    "Confirm-Sequence",
-    "Clear-Slot",
-    "Get-Release",
-    "Update-Slot",
-  );
-  expectOrder("Confirm-Sequence", "$Sequence -lt $known", "$RecordDigest -cne $digest", "Write-Whole $file");
-});
-
-test("a release gets its name only when it is complete", () => {
-  expectOrder(
-    "Get-Release",
-    "$known -ceq $marker",
-    "Save-Artifact",
-    "$actual -cne $ArtifactSha256",
-    "Protect-Folder $Staging",
-    "Expand-Artifact $file $Staging",
-    "Edit-WebConfig $Staging",
-    "'_release.txt'",
-    "'.release'",
-    "[IO.Directory]::Move($Staging, $folder)",
-  );
-});
-
-test("the database cannot be dropped by a start: Web.config is refused before it is written", () => {
-  expectOrder(
-    "Edit-WebConfig",
-    "disableDatabaseInitialization",
-    "Confirm-InitializerOff",
-    "$document.Save($writer)",
-  );
-  expectOrder(
-    "Confirm-InitializerOff",
-    "EntityFramework.dll",
-    "disableDatabaseInitialization",
-    "$AllowInitializer",
-    "Stop-Step 4",
-  );
-});
-
-test("the old release is stopped last and comes back first", () => {
-  expectOrder(
-    "Update-Slot",
-    "Get-Previous",
-    "Confirm-PortFree",
-    "$script:Touched = $true",
-    "Stop-Slot",
-    "Set-Slot $ReleaseId $true",
-    "Start-Slot",
-    "Wait-Warm",
-    "Wait-Healthy",
-    "Stop-Step 4",
-  );
-  expectOrder(
-    "Undo-Install",
-    "if ($Touched)",
-    "Stop-Slot",
-    "Set-Slot $Previous",
-    "Start-Slot",
-    "Wait-Healthy $Previous",
-  );
-});
-
-test("the slot changes in one commit, tried five times", () => {
+test("there is one place that commits a change of IIS", () => {
   const commits = script.nodes.filter(({ type, text }) => type === "member_name" && text === "CommitChanges");
   expect(commits).toHaveLength(1);
-  expectOrder(
-    "Set-Slot",
-    "Set-SlotPool",
-    "Set-SlotSite",
-    "CommitChanges",
-    "$attempt -ge 5",
-    "Start-Sleep",
-    "Dispose",
-  );
 });
 
 test("every failure says in one line what it is, and has an exit code", () => {
@@ -195,11 +213,11 @@ test("every failure says in one line what it is, and has an exit code", () => {
 });
 
 /** A "{2}" without a third value throws, at the moment when something is to be said. */
-test("every format has as many values as it names", () => {
-  const formats = script.nodes.filter(
+function wrongFormats({ nodes }: Script): string[] {
+  const formats = nodes.filter(
     ({ type }) => type === "format_expression" || type === "format_argument_expression",
   );
-  const wrong = formats.flatMap((node) => {
+  return formats.flatMap((node) => {
     const [format, operator, values] = named(node);
     if (operator?.type !== "format_operator") return [];
     const names = [...format!.text.replaceAll(/\{\{|\}\}/g, "").matchAll(/\{(\d)\}/g)].map(([, digit]) =>
@@ -208,8 +226,14 @@ test("every format has as many values as it names", () => {
     const given = arrayOf(node, values!);
     return names.length > 0 && Math.max(...names) + 1 === given ? [] : [`${node.text} (${given})`];
   });
-  expect(formats.filter((node) => named(node)[1]?.type === "format_operator").length).toBeGreaterThan(50);
-  expect(wrong).toEqual([]);
+}
+
+test.each(Object.entries(SOURCES))("every format of %s has as many values as it names", (_name, source) => {
+  expect(wrongFormats(parse(source))).toEqual([]);
+  const lacking = source
+    .replaceAll("-f $ServerFolder)", "-f )")
+    .replaceAll("{0} ended with 0", "{1} ended with 0");
+  expect(wrongFormats(parse(lacking))).not.toEqual([]);
 });
 
 /** `'...' -f $a, $b`: the comma binds tighter than -f. */
@@ -225,14 +249,6 @@ test("the account of a pool is the one that Windows gives it", () => {
     return `S-1-5-82-${[0, 4, 8, 12, 16].map((start) => hash.readUInt32LE(start)).join("-")}`;
   };
   expect(sidOf("DefaultAppPool")).toBe("S-1-5-82-3006700770-424185619-1745488364-794895919-4004696415");
-  expectOrder(
-    "Get-PoolSid",
-    "Unicode.GetBytes($Pool.ToLowerInvariant())",
-    "SHA1",
-    "0, 4, 8, 12, 16",
-    "ToUInt32",
-    "S-1-5-82-",
-  );
 });
 
 test("nothing but the health of the release itself counts: redirects are not followed, the id must stand there", () => {
