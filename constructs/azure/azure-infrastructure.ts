@@ -184,6 +184,7 @@ export class AzureInfrastructure extends Construct {
           : {
               script: onServerProgram("azure/setup-web-server.sh"),
               parameters: { PACKAGES: [...INSTALLER_PACKAGES, ...packages].join(" ") },
+              files: delivered("install-packages.sh"),
             }),
         dependsOn: this.network.ready,
       });
@@ -214,7 +215,7 @@ export class AzureInfrastructure extends Construct {
         },
         files: {
           "director.js": onServerProgram("director.js"),
-          "fetch-certificate.sh": onServerProgram("azure/fetch-certificate.sh"),
+          ...delivered("install-packages.sh", "proxy-process.sh", "fetch-certificate.sh"),
         },
         dependsOn: [...this.network.ready, ...secrets.rights],
       });
@@ -258,6 +259,7 @@ export class AzureInfrastructure extends Construct {
       location: this.placement.location,
       script: onServerProgram("azure/setup-web-server.sh"),
       parameters: { PACKAGES: OPERATIONS_PACKAGES.join(" ") },
+      files: delivered("install-packages.sh"),
       dependsOn: this.network.ready,
     });
   }
@@ -321,4 +323,9 @@ export class AzureInfrastructure extends Construct {
   private principals(...roles: Role[]): ReadonlyMap<string, string> {
     return new Map(roles.map((role) => [role, this.identities.get(role)!.principalId]));
   }
+}
+
+/** Files that a set-up script finds beside it. */
+function delivered(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, onServerProgram(`azure/${name}`)]));
 }

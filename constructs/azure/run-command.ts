@@ -54,9 +54,11 @@ export function runCommand(scope: Construct, id: string, props: RunCommandProps)
       ignoreChanges: ["source", "parameter", "timeouts", "tags"],
       postcondition: [
         {
+          // A step's last line names it. Where Azure keeps no output (any more), its own word counts.
           condition:
             "${try(self.instance_view[0].exit_code == 0 && " +
-            `strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name)), false)}`,
+            `(strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name)) || ` +
+            `(self.instance_view[0].output == "" && self.instance_view[0].execution_state == "Succeeded")), false)}`,
           errorMessage:
             "The step did not end well, or Azure reported an earlier one: a new sequence goes on (`bluegreen retry`).",
         },
@@ -80,15 +82,19 @@ function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps):
   return Fn.join("", [
     text(onServerProgram("azure/run-command.head.sh")),
     ...received.flat(),
-    "run_script <<'BLUEGREEN_SCRIPT'\n",
+    "receive_script <<'BLUEGREEN_SCRIPT'\n",
     text(script),
+    "BLUEGREEN_SCRIPT\n",
     text(onServerProgram("azure/run-command.tail.sh")),
   ]);
 }
 
 function linuxParameters(name: string, parameters: Readonly<Record<string, string>>) {
-  return Object.entries({ STEP_NAME: name, ...parameters })
-    .filter(([, value]) => value !== "") // the provider refuses them, and a script takes unset for empty
+  const all = Object.entries({ STEP_NAME: name, ...parameters });
+  // The provider refuses an empty value, and a script may ask whether it was given one.
+  const empty = all.filter(([, value]) => value === "").map(([parameter]) => parameter);
+  return [...all, ...(empty.length === 0 ? [] : [["EMPTY_PARAMETERS", empty.join(" ")] as const])]
+    .filter(([, value]) => value !== "")
     .map(([parameter, value]) => ({ name: parameter, value }));
 }
 

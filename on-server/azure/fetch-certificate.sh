@@ -232,7 +232,9 @@ tell_haproxy() {
   held=$(held_fingerprint) wanted=$(openssl x509 -in "$CERTIFICATE_FILE" -noout -fingerprint -sha1)
   wanted=${wanted#*=} wanted=${wanted//:/}
   if [[ -z $held || ($held == "$wanted" && $CHANGED == 0) ]]; then return 0; fi # not running, not configured yet, or there
-  { printf 'set ssl cert %s <<\n' "$CERTIFICATE_FILE" && cat -- "$CERTIFICATE_FILE" && printf '\n'; } | ask_haproxy >"$WORK/said" || true
+  # An empty line would be the end of it.
+  { printf 'set ssl cert %s <<\n' "$CERTIFICATE_FILE" && grep -v '^[[:space:]]*$' -- "$CERTIFICATE_FILE" && printf '\n'; } |
+    ask_haproxy >"$WORK/said" || true
   printf 'commit ssl cert %s\n' "$CERTIFICATE_FILE" | ask_haproxy >>"$WORK/said" || true
   if [[ $(held_fingerprint) == "$wanted" ]] && grep -q Success "$WORK/said"; then
     printf 'certificate: HAProxy has it now, without a reload: %s\n' "$(openssl x509 -in "$CERTIFICATE_FILE" -noout -subject -enddate | tr '\n' ' ')"

@@ -13,7 +13,7 @@
 # Nothing happens before the tail: half a text, however it came to be cut, does nothing.
 #
 # Parameters (environment): STEP_NAME; SERVER_NAME; SERVER_FOLDER (absolute) and, where the script has one, DATA_FOLDER;
-# the script's own. On a stand-in of a machine all our paths are below SIM_VM_ROOT, its folder; real machines have none.
+# the script's own; EMPTY_PARAMETERS. On a stand-in of a machine all our paths are below SIM_VM_ROOT, its folder; real machines have none.
 #
 # The script finds the files in $SERVER_FOLDER/files, where it also starts to work: in $SERVER_FOLDER. What it says and
 # how it ends is kept in $SERVER_FOLDER/commands/<STEP_NAME>/. Azure shows the last 4 KiB.
@@ -47,6 +47,7 @@ run_step() {
 }
 
 check_parameters() {
+  set_empty_parameters
   [[ ${STEP_NAME:-} =~ ^[0-9A-Za-z][0-9A-Za-z_.-]{0,79}$ ]] || fail "STEP_NAME is \"${STEP_NAME:-}\" but must be the name of a run command"
   [[ ${SERVER_NAME:-} =~ ^[0-9A-Za-z][0-9A-Za-z.-]{0,63}$ ]] || fail "SERVER_NAME is \"${SERVER_NAME:-}\" but must be letters, digits, . and -"
   [[ -n $SCRIPT ]] || fail "$STEP_NAME has no script"
@@ -54,6 +55,15 @@ check_parameters() {
   place SERVER_FOLDER
   if [[ -n ${DATA_FOLDER:-} ]]; then place DATA_FOLDER; fi
   export STEP_NAME SERVER_NAME SIM_VM_ROOT="${SIM_VM_ROOT:-}"
+}
+
+# Azure has no empty parameters: EMPTY_PARAMETERS names those that are set to nothing.
+set_empty_parameters() {
+  local name
+  for name in ${EMPTY_PARAMETERS:-}; do
+    [[ $name =~ ^[A-Z][A-Z0-9_]{0,63}$ ]] || fail "EMPTY_PARAMETERS has \"$name\", which is no name of a parameter"
+    export "$name="
+  done
 }
 
 place() { # NAME: of a variable with an absolute folder, which becomes one of this machine
