@@ -73,4 +73,4 @@ export function agreed(statuses: readonly ProxyStatus[]): Observed | null {
   return { live: first.state.stable?.slot ?? null, releaseId: id(first), serving };
 }
 
-export const NOTHING_LIVE: Observed = { live: null, releaseId: null, serving: [] };
+const NOTHING_LIVE: Observed = { live: null, releaseId: null, serving: [] };

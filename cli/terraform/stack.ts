@@ -22,6 +22,11 @@ export interface ApplyEvents {
   onStarted?(interrupt: () => void): void;
 }
 
+interface Failure {
+  readonly exitCode: number;
+  readonly reason: string;
+}
+
 interface Message {
   readonly "@level"?: string;
   readonly type?: string;
@@ -57,6 +62,8 @@ interface PlannedState {
 }
 
 const PLAN_FILE = "bluegreen.tfplan";
+/** Follows on the failure of a step, and says less. */
+const POSTCONDITION = "Resource postcondition failed";
 const REFRESH_FILE = "refresh.tfplan";
 const ACTIONS: Readonly<Record<string, "started" | "done" | "failed">> = {
   apply_start: "started",
@@ -119,7 +126,8 @@ export class Stack {
       reject: false,
     });
     events.onStarted?.(() => child.kill("SIGINT", { forceKillAfterTimeout: false }));
-    const failures: { exitCode: number; reason: string }[] = [];
+    const failures: Failure[] = [];
+    const unmet: Failure[] = [];
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
       const message = parseMessage(line);
@@ -128,10 +136,12 @@ export class Stack {
       // What an earlier execution left in the state goes silently.
       const isStep = action !== undefined && address !== undefined && message.hook?.action !== "delete";
       if (isStep) events.onStep(address, action);
-      if (message.diagnostic?.severity === "error") failures.push(readFailure(message.diagnostic));
+      if (message.diagnostic?.severity !== "error") return;
+      (message.diagnostic.summary === POSTCONDITION ? unmet : failures).push(readFailure(message.diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
     if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [] };
+    if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
       const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
       failures.push({ exitCode: 1, reason });
@@ -194,9 +204,9 @@ function parseMessage(line: string): Message {
 }
 
 /** A step's exit code and last words, out of what Terraform reports of a failed command. */
-function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): { exitCode: number; reason: string } {
+function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
   const { summary, detail = "" } = diagnostic;
-  if (/run command/i.test(summary)) return readRunCommandFailure(summary, detail);
+  if (/running the command|runCommands\//i.test(summary)) return readRunCommandFailure(summary, detail);
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
   if (code === undefined || output === undefined) {
     return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
@@ -208,7 +218,7 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): { exitCode
 }
 
 /** Azure puts the exit code and what the script wrote to stderr into a sentence of its own. */
-function readRunCommandFailure(summary: string, detail: string): { exitCode: number; reason: string } {
+function readRunCommandFailure(summary: string, detail: string): Failure {
   const text = `${summary}\n${detail}`;
   const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1");
   const own = [...text.matchAll(/\b((?:director \w+|install): [^\n'"]+)/g)].at(-1)?.[1];

@@ -2,7 +2,7 @@ import { parseEnvironment } from "../../../release/environment";
 import type { AzureEnvironment } from "../../../release/environment";
 import { requireAzure } from "../../../release/platform";
 
-export const LEAST_PLATFORM = {
+const LEAST_PLATFORM = {
   kind: "azure",
   subscriptionId: "00000000-0000-0000-0000-000000000000",
   tenantId: "00000000-0000-0000-0000-000000000001",
