@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import type { AzureEnvironment } from "../../release/environment";
 import { parseEnvironment } from "../../release/environment";
 import { requireAzure } from "../../release/platform";
-import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
+import { BaseStack } from "../../stacks/base-stack";
 import { azureEnvironment, ON_WINDOWS } from "../release/azure/examples";
 import { recordOf } from "../release/examples";
-import { synthesize } from "./synthesis";
+import { synthesizeApp, readStack, synthesizeWeb } from "./synthesis";
 import type { Block, SynthesizedStack } from "./synthesis";
 
 export type { Block, SynthesizedStack } from "./synthesis";
@@ -54,20 +54,28 @@ function onWindows(allowedSources: readonly string[]) {
   return [{ ...platform, proxyServers: { allowedSources } }, changes] as const;
 }
 
-const cache = new Map<AzureEnvironment, SynthesizedStack>();
+const bases = new Map<AzureEnvironment, SynthesizedStack>();
+const webs = new Map<AzureEnvironment, SynthesizedStack>();
 
 /** The base stack; each environment's is synthesized once. */
 export function baseOf(environment: AzureEnvironment): SynthesizedStack {
-  const known = cache.get(environment);
-  if (known !== undefined) return known;
-  const { base } = synthesize(environment, emptyRecord(environment.application));
-  cache.set(environment, base);
-  return base;
+  return once(bases, environment, () => {
+    const outdir = synthesizeApp((app) => new BaseStack(app, "base", { environment }));
+    return readStack(outdir, "base");
+  });
 }
 
-/** The web stack of a record; without one, of a release that is to follow another. */
+/** The web stack of a record; without one, of a release that follows another. */
 export function webOf(environment: AzureEnvironment, record?: ReleaseRecord): SynthesizedStack {
-  return synthesize(environment, record ?? recordOf({ application: environment.application })).web;
+  if (record !== undefined) return synthesizeWeb(environment, record);
+  const { application } = environment;
+  return once(webs, environment, () => synthesizeWeb(environment, recordOf({ application })));
+}
+
+function once<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }
 
 /** The blocks of a type by their name in Terraform. @param type without `azurerm_`. */

@@ -64,12 +64,28 @@ export function synthesize(
   environment: Environment,
   record: ReleaseRecord,
 ): { base: SynthesizedStack; web: SynthesizedStack } {
+  const outdir = synthesizeApp((app) => {
+    new BaseStack(app, "base", { environment });
+    new WebStack(app, "web", { environment, record });
+  });
+  return { base: readStack(outdir, "base"), web: readStack(outdir, "web") };
+}
+
+/** The web stack alone: most of the time goes into base. */
+export function synthesizeWeb(environment: Environment, record: ReleaseRecord): SynthesizedStack {
+  return readStack(
+    synthesizeApp((app) => new WebStack(app, "web", { environment, record })),
+    "web",
+  );
+}
+
+/** @returns the folder of what came out. */
+export function synthesizeApp(build: (app: App) => void): string {
   const outdir = mkdtempSync(join(tmpdir(), "bluegreen-synth-"));
   const app = new App({ outdir });
-  new BaseStack(app, "base", { environment });
-  new WebStack(app, "web", { environment, record });
+  build(app);
   app.synth();
-  return { base: readStack(outdir, "base"), web: readStack(outdir, "web") };
+  return outdir;
 }
 
 interface Manifest {
