@@ -3,10 +3,10 @@
  * change with a release. One application each.
  */
 import * as z from "zod/mini";
-import { azureNames, virtualMachineName } from "./azure/azure-names";
+import { azureNames, OPERATIONS_SERVER, virtualMachineName } from "./azure/azure-names";
 import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
-import { serverPlaces } from "./naming";
+import { proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
 import { InvalidInput } from "./refusal";
 import { ApplicationName } from "./record";
@@ -135,7 +135,8 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   }
   const { domain } = platform;
   azureNames(environment);
-  for (const { name } of serverPlaces(environment)) virtualMachineName(environment, name);
+  const servers = [...serverPlaces(environment), ...proxyPlaces(environment)].map(({ name }) => name);
+  for (const server of [...servers, OPERATIONS_SERVER]) virtualMachineName(environment, server);
   return {
     ...environment,
     platform: windows ? { ...platform, iis: platform.iis ?? z.parse(Iis, {}) } : platform,

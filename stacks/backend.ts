@@ -1,6 +1,6 @@
 /** Tells Terraform where a stack's state is. */
-import { LocalBackend } from "cdktf";
-import type { TerraformStack } from "cdktf";
+import { AzurermBackend, LocalBackend, TerraformBackend } from "cdktf";
+import type { TerraformRemoteState, TerraformStack } from "cdktf";
 import { fromStack } from "../constructs/local/project-path";
 import type { Environment } from "../release/environment";
 import { stateFile } from "../release/naming";
@@ -13,22 +13,47 @@ export function useBackend(stack: TerraformStack, environment: Environment): voi
       new LocalBackend(stack, { path: fromStack(stack, stateFile(environment, id)) });
       return;
     case "azurerm":
-      stack.addOverride("terraform.backend.azurerm", {
-        resource_group_name: backend.resourceGroup,
-        storage_account_name: backend.storageAccount,
-        container_name: backend.container,
+      new AzurermBackend(stack, {
+        resourceGroupName: backend.resourceGroup,
+        storageAccountName: backend.storageAccount,
+        containerName: backend.container,
         key: `${application}/${name}/${id}.tfstate`,
-        use_azuread_auth: true,
+        useAzureadAuth: true,
       });
       return;
     case "cloud":
-      // cdktf's CloudBackend starts the terraform binary at synth; the block is all that is needed of it.
-      stack.addOverride("terraform.cloud", {
+      new CloudWorkspace(stack, {
         organization: backend.organization,
         workspaces: {
           name: `${application}-${name}-${id}`,
           ...(backend.project === undefined ? {} : { project: backend.project }),
         },
       });
+  }
+}
+
+interface CloudWorkspaceProps {
+  readonly organization: string;
+  readonly workspaces: { readonly name: string; readonly project?: string };
+}
+
+/**
+ * The `cloud` block. Not cdktf's own CloudBackend: that one starts the terraform binary at synth. It has to be a
+ * backend nevertheless: cdktf adds a local one to a stack that has none, and Terraform refuses both together.
+ */
+class CloudWorkspace extends TerraformBackend {
+  constructor(
+    stack: TerraformStack,
+    private readonly props: CloudWorkspaceProps,
+  ) {
+    super(stack, "backend", "cloud");
+  }
+
+  override toTerraform(): unknown {
+    return { terraform: { cloud: this.props } };
+  }
+
+  override getRemoteStateDataSource(): TerraformRemoteState {
+    throw new Error("the stacks read nothing of one another's state");
   }
 }

@@ -20,8 +20,25 @@ interface SynthesizedResource {
   >[];
 }
 
+/** What is in one block of Terraform's JSON. */
+export type Block = Readonly<Record<string, unknown>>;
+type BlocksByName = Readonly<Record<string, Block>>;
+
+interface StackJson {
+  readonly "//": Block;
+  readonly terraform: Block & { readonly backend?: unknown };
+  readonly provider?: Block;
+  readonly resource?: Readonly<Record<string, BlocksByName>>;
+  readonly variable?: BlocksByName;
+}
+
 export interface SynthesizedStack {
   readonly text: string;
+  readonly json: StackJson;
+  /** The folder of the stack's file and of what it ships. */
+  readonly folder: string;
+  /** What a person is told at synth. */
+  readonly warnings: readonly string[];
   readonly backend: unknown;
   readonly resources: Readonly<Record<string, SynthesizedResource>>;
   /** Every Terraform address, sorted. */
@@ -47,28 +64,52 @@ export function synthesize(
   environment: Environment,
   record: ReleaseRecord,
 ): { base: SynthesizedStack; web: SynthesizedStack } {
-  const outdir = mkdtempSync(join(tmpdir(), "bluegreen-synth-"));
-  const app = new App({ outdir });
-  new BaseStack(app, "base", { environment });
-  new WebStack(app, "web", { environment, record });
-  app.synth();
-  return { base: read(outdir, "base"), web: read(outdir, "web") };
+  const outdir = synthesizeApp((app) => {
+    new BaseStack(app, "base", { environment });
+    new WebStack(app, "web", { environment, record });
+  });
+  return { base: readStack(outdir, "base"), web: readStack(outdir, "web") };
 }
 
-function read(outdir: string, stack: string): SynthesizedStack {
-  const text = readFileSync(join(outdir, "stacks", stack, "cdk.tf.json"), "utf8");
-  const json = JSON.parse(text) as {
-    terraform: { backend: unknown };
-    resource?: Record<string, Record<string, SynthesizedResource>>;
-  };
+/** The web stack alone: most of the time goes into base. */
+export function synthesizeWeb(environment: Environment, record: ReleaseRecord): SynthesizedStack {
+  return readStack(
+    synthesizeApp((app) => new WebStack(app, "web", { environment, record })),
+    "web",
+  );
+}
+
+/** @returns the folder of what came out. */
+export function synthesizeApp(build: (app: App) => void): string {
+  const outdir = mkdtempSync(join(tmpdir(), "bluegreen-synth-"));
+  const app = new App({ outdir });
+  build(app);
+  app.synth();
+  return outdir;
+}
+
+interface Manifest {
+  readonly stacks: Record<string, { readonly annotations: readonly { level: string; message: string }[] }>;
+}
+
+/** @param outdir of an app that was synthesized. */
+export function readStack(outdir: string, stack: string): SynthesizedStack {
+  const folder = join(outdir, "stacks", stack);
+  const text = readFileSync(join(folder, "cdk.tf.json"), "utf8");
+  const json = JSON.parse(text) as StackJson;
   const byType = json.resource ?? {};
   const addresses = Object.entries(byType).flatMap(([type, resources]) =>
     Object.keys(resources).map((name) => `${type}.${name}`),
   );
+  const manifest = JSON.parse(readFileSync(join(outdir, "manifest.json"), "utf8")) as Manifest;
+  const { annotations } = manifest.stacks[stack]!;
   return {
     text,
+    json,
+    folder,
+    warnings: annotations.filter(({ level }) => level === "@cdktf/warn").map(({ message }) => message),
     backend: json.terraform.backend,
-    resources: byType["terraform_data"] ?? {},
+    resources: (byType["terraform_data"] ?? {}) as unknown as SynthesizedStack["resources"],
     addresses: addresses.sort(),
   };
 }

@@ -8,6 +8,7 @@ import {
   identityId,
   identityName,
   keyVaultHost,
+  OPERATIONS_SERVER,
   privateAddress,
   RELEASES_CONTAINER,
   subnetRange,
@@ -40,7 +41,6 @@ export interface AzureInfrastructureProps {
 
 const ROLES: readonly Role[] = ["web", "proxy", "operations"];
 const PROBE_PATH = "/proxy-healthz";
-const OPERATIONS_SERVER = "operations-1";
 const OPERATIONS_SIZE = "Standard_B1ms";
 const RETENTION_DAYS = 30;
 /** What the programs of ours need on the machines, as Debian packages. */

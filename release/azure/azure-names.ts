@@ -105,6 +105,9 @@ export interface AzureNames {
 /** @throws InvalidInput where a name breaks a rule of Azure. */
 export function azureNames({ application, name, platform }: AzureScope): AzureNames {
   const prefix = `${application}-${name}`;
+  if (prefix.endsWith("-")) {
+    throw new InvalidInput(`name "${name}" ends with a hyphen: most names on Azure end with it, and may not`);
+  }
   const suffix = platform.suffix ?? digest(`${platform.subscriptionId} ${prefix}`);
   const given = platform.names;
   return {
@@ -155,6 +158,9 @@ export function virtualMachineName(scope: AzureScope, server: string): string {
   checkName("windowsComputer", server, "server");
   return checkName("virtualMachine", `vm-${azureNames(scope).prefix}-${server}`, "virtual machine");
 }
+
+/** Runs migrations. The only machine that no environment file counts. */
+export const OPERATIONS_SERVER = "operations-1";
 
 export function virtualMachineId(scope: AzureScope, server: string): string {
   return resourceId(scope, "Microsoft.Compute/virtualMachines", virtualMachineName(scope, server));

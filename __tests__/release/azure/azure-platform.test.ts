@@ -87,6 +87,12 @@ test.each<[object, object, string]>([
   [{ names: { keyVault: "kv--shop" } }, {}, "must be letters, digits and single hyphens"],
   [{ names: { sqlServer: "Shop" } }, {}, "must be lower-case letters, digits and inner hyphens"],
   [{ names: { resourceGroup: "rg." } }, {}, "not ending with a full stop"],
+  [{ names: { keyVault: "kv-shop" } }, { name: "prod-" }, 'name "prod-" ends with a hyphen'],
+  [
+    {},
+    { application: "a".repeat(24), name: "b".repeat(24) },
+    '-operations-1" has 65 characters, Azure allows 2 to 64',
+  ],
   [{ names: { sqlServer: "sql-microsoft" } }, {}, 'contains "microsoft", which Azure reserves'],
 ])("%j %j is refused", (platform, changes, message) => {
   expect(refusal(platform, changes)).toContain(message);
