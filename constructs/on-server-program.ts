@@ -1,6 +1,6 @@
 /** Finds the built programs that synth ships to servers. They are files to synth, never imports. */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { AssetType, TerraformAsset, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 
@@ -16,11 +16,19 @@ export function onServerProgram(name: string): string {
   return found;
 }
 
+const SOURCES = new WeakMap<TerraformAsset, string>();
+
 /** The path of a file's copy in the synthesized stack, relative to it. One copy a stack. */
 export function shippedFile(scope: Construct, path: string): string {
   const stack = TerraformStack.of(scope);
-  const id = `file-${basename(path).replaceAll(".", "-")}`;
-  const existing = stack.node.tryFindChild(id) as TerraformAsset | undefined;
-  const asset = existing ?? new TerraformAsset(stack, id, { path, type: AssetType.FILE });
-  return asset.path;
+  const source = resolve(path);
+  // Files of one name in different folders are different files.
+  for (let number = 1; ; number += 1) {
+    const id = `file-${basename(path).replaceAll(".", "-")}${number === 1 ? "" : `-${number}`}`;
+    const existing = stack.node.tryFindChild(id) as TerraformAsset | undefined;
+    if (existing !== undefined && SOURCES.get(existing) !== source) continue;
+    const asset = existing ?? new TerraformAsset(stack, id, { path, type: AssetType.FILE });
+    SOURCES.set(asset, source);
+    return asset.path;
+  }
 }

@@ -70,9 +70,9 @@ export function runCommand(scope: Construct, id: string, props: RunCommandProps)
 /** Text of files is not Terraform's to interpret, so all of it comes through `file`. */
 function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps): string {
   const text = (path: string): string => Fn.file(shippedFile(scope, path));
-  for (const line of readFileSync(script, "utf8").split("\n")) {
-    if (line === "BLUEGREEN_SCRIPT")
-      throw new Error(`${script} has a line "BLUEGREEN_SCRIPT", which ends it`);
+  const lines = readFileSync(script, "utf8").split("\n");
+  if (lines.includes("BLUEGREEN_SCRIPT")) {
+    throw new Error(`${script} has a line "BLUEGREEN_SCRIPT", which ends it`);
   }
   const received = Object.entries(files).map(([name, path]) => {
     if (!/^[a-z0-9][a-z0-9.-]{0,60}$/.test(name))
@@ -84,6 +84,8 @@ function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps):
     ...received.flat(),
     "receive_script <<'BLUEGREEN_SCRIPT'\n",
     text(script),
+    // Without its own line end, the script's last line would take the mark.
+    ...(lines.at(-1) === "" ? [] : ["\n"]),
     "BLUEGREEN_SCRIPT\n",
     text(onServerProgram("azure/run-command.tail.sh")),
   ]);
