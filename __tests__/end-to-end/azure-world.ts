@@ -13,15 +13,15 @@ import { basename, join } from "node:path";
 import { packRelease } from "../../examples/socialgoal/pack";
 import type { Deployment } from "../../cli/deploy";
 import type { ReleaseRecord } from "../../release/record";
+import { providerIsMissing } from "../terraform/provider";
 import { ask, REPOSITORY, until } from "./world";
 
 const STAND_IN = join(REPOSITORY, "../shared/tools/armsim.py");
 const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 const STACKS = join(REPOSITORY, "lib/main.js");
-const PROVIDER = { source: "registry.terraform.io/hashicorp/azurerm", version: "4.55.0" };
 const ENVIRONMENT_FILE = "environments/sim.json";
 /** Anything that looks like a password and must not be found afterwards. */
-export const PLANTED_SECRET = "Planted-Secret-4711!";
+const PLANTED_SECRET = "Planted-Secret-4711!";
 
 /** Like `describe`, where the provider, the stand-in and the right to open port 80 are there. */
 export const describeOnAzure: (title: string, tests: () => void) => void = (title, tests) => {
@@ -36,19 +36,6 @@ function missing(): string | undefined {
   if (spawnSync("python3", ["--version"]).status !== 0) return "there is no python3";
   if (process.getuid?.() !== 0) return "only root can open port 80 for the proxies";
   return providerIsMissing();
-}
-
-/** Whether `terraform init` finds the provider: in a mirror, or in a registry. */
-export function providerIsMissing(): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "bluegreen-provider-"));
-  try {
-    const block = { required_providers: { azurerm: PROVIDER } };
-    writeFileSync(join(folder, "main.tf.json"), JSON.stringify({ terraform: block }));
-    const { status } = spawnSync("terraform", ["init", "-input=false"], { cwd: folder, timeout: 120_000 });
-    return status === 0 ? undefined : `terraform does not find the provider azurerm ${PROVIDER.version}`;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 interface Ran {
