@@ -68,8 +68,11 @@ export function refuseReplacements(changes: readonly Change[], allowed: readonly
     ({ address, actions }) => `${address} (${actions.includes("create") ? "replaced" : "destroyed"})`,
   );
   const options = gone.map(({ address }) => `--allow-replace ${address}`).join(" ");
+  const webServers = gone.flatMap(({ address }) => /\.(web-\d+)(?:_|$)/.exec(address)?.[1] ?? []);
+  const afterwards =
+    webServers.length === 0 ? "" : `, and \`bluegreen heal ${webServers.join(" ")}\` afterwards`;
   throw new OperatorError(
-    `base would lose ${each.join(", ")}; nothing was applied. If that is meant: ${options}, and \`bluegreen heal\` for each web server afterwards`,
+    `base would lose ${each.join(", ")}; nothing was applied. If that is meant: ${options}${afterwards}`,
     3,
   );
 }

@@ -144,7 +144,7 @@ function buildProgram(): Command {
 
 function common(command: Command): Command {
   return command
-    .option("--environment <file>", "the environment file", DEFAULT_ENVIRONMENT)
+    .option("--environment <file>", "the environment file; else BLUEGREEN_ENVIRONMENT", DEFAULT_ENVIRONMENT)
     .option("--json", "print the result as JSON on stdout");
 }
 

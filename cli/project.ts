@@ -9,7 +9,8 @@ import type { ReleaseRecord } from "../release/record";
 import { writeAtomically } from "../system/atomic-file";
 import { OperatorError } from "./operator-error";
 
-export const DEFAULT_ENVIRONMENT = "environments/local.json";
+/** The same variable tells cdktf-cli's synth. */
+export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] ?? "environments/local.json";
 
 /** How the synth entry is started, as a list of arguments. */
 export type SynthCommand = readonly [string, ...string[]];

@@ -49,6 +49,8 @@ export interface Installer {
   readonly script: string;
   /** Besides those of the release and the slot. No secrets. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** How long it may wait for what is not the release's fault: rights, downloads. */
+  readonly patienceSeconds: number;
 }
 
 const PER_STEP_MARGIN_SECONDS = 120;
@@ -144,7 +146,10 @@ export class BlueGreenDeployment extends Construct {
       name,
       script: installer.script,
       parameters: this.installParameters(slot, endpoint, step.release, step.inPlace),
-      timeoutSeconds: Math.ceil(2 * deadlineSeconds + environment.stopSeconds) + PER_STEP_MARGIN_SECONDS,
+      timeoutSeconds:
+        Math.ceil(2 * deadlineSeconds + environment.stopSeconds) +
+        installer.patienceSeconds +
+        PER_STEP_MARGIN_SECONDS,
       dependsOn: step.dependsOn,
       needed: step.needed,
     });

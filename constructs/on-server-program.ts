@@ -9,8 +9,8 @@ import type { Construct } from "constructs";
  * @throws Error where the package was not built.
  */
 export function onServerProgram(name: string): string {
-  // This file is in lib/constructs once compiled, and in constructs/ when an app is run by tsx.
-  const folders = [join(__dirname, "..", "on-server"), join(__dirname, "..", "lib", "on-server")];
+  // This code is in lib/main.js, in lib/constructs as a library, and in constructs/ when an app is run by tsx.
+  const folders = ["on-server", "../on-server", "../lib/on-server"].map((folder) => join(__dirname, folder));
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
   if (found === undefined) throw new Error(`${name} is not built: run \`npm run build\` in cdktf-bluegreen`);
   return found;

@@ -1,7 +1,12 @@
-/** Bundles the programs that run on servers into one file each; synth ships these files. */
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+/**
+ * Bundles what is started often: the programs that run on servers, one file each, which synth ships; and the synth entry,
+ * which as one file, cdktf included, takes two thirds of the time and less memory.
+ */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { readFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const OUT = "lib/on-server";
@@ -28,6 +33,33 @@ for (const folder of ["install", "local", "director", "azure"]) {
     if (/\.(sh|ps1)$/.test(file)) copyFileSync(`on-server/${folder}/${file}`, `${OUT}/${folder}/${file}`);
   }
 }
+
+// Names of functions stay as they are: cdktf's messages have them, and to keep them beside shorter ones takes time.
+await build({
+  entryPoints: { "main.bundle": "main.ts" },
+  outdir: "lib",
+  bundle: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  mainFields: ["module", "main"],
+  conditions: ["module", "import"],
+  logLevel: "warning",
+});
+copyFileSync("scripts/start-main.cjs", "lib/main.js");
+// The first run leaves what the JavaScript engine made of the bundle.
+const firstRun = spawnSync(process.execPath, ["lib/main.js"], {
+  env: {
+    ...process.env,
+    BLUEGREEN_WRITE_CODE_CACHE: "1",
+    BLUEGREEN_ENVIRONMENT: "environments/azure-linux.json",
+    CDKTF_OUTDIR: mkdtempSync(join(tmpdir(), "bluegreen-bundle-")),
+  },
+  stdio: ["ignore", "ignore", "inherit"],
+});
+if (firstRun.status !== 0) process.exit(1);
 
 const kib = gzipSync(readFileSync(`${OUT}/director.js`)).length / 1024;
 if (kib > DIRECTOR_LIMIT_KIB) {

@@ -252,7 +252,11 @@ test("releases onto machines of theirs, which are known by their ids", () => {
       record: recordOf({ application: "shop" }),
       servers: new Map(serverPlaces(environment).map((place) => [place.name, server(place)])),
       proxies: proxyPlaces(environment).map(server),
-      installer: { script: script("install.sh", "exit 0\n"), parameters: { COLOR: "blue" } },
+      installer: {
+        script: script("install.sh", "exit 0\n"),
+        patienceSeconds: 0,
+        parameters: { COLOR: "blue" },
+      },
     });
   });
   expect(count(stack)).toEqual({ virtual_machine_run_command: 11 });

@@ -18,6 +18,9 @@ import { AzureInfrastructure } from "./azure-infrastructure";
 import { AzureVirtualMachine } from "./azure-virtual-machine";
 import type { OperatingSystem } from "./machine";
 
+/** A fresh role assignment takes minutes to be known everywhere, and so may a large artifact. */
+const PATIENCE_SECONDS = 900;
+
 export class AzurePlatform implements Platform {
   constructor(private readonly environment: AzureEnvironment) {}
 
@@ -52,12 +55,14 @@ export class AzurePlatform implements Platform {
     if (!usesIis(environment)) {
       return {
         script: onServerProgram("install/install-release.sh"),
+        patienceSeconds: PATIENCE_SECONDS,
         parameters: { ...identity, SERVICE_MANAGER: "auto" },
       };
     }
     const { iis } = environment.platform;
     return {
       script: onServerProgram("install/install-release.ps1"),
+      patienceSeconds: PATIENCE_SECONDS,
       parameters: {
         ...identity,
         KEY_VAULT_HOST: keyVaultHost(environment),

@@ -34,6 +34,7 @@ export class LocalPlatform implements Platform {
       proxies: proxyPlaces(environment).map(server),
       installer: {
         script: onServerProgram("install/install-release.sh"),
+        patienceSeconds: 0,
         parameters: { SERVICE_MANAGER: "process", DATA_FOLDER: dataFolder(environment) },
       },
     };
