@@ -407,7 +407,7 @@ async function succeed(ended: Promise<Ran>): Promise<Ran> {
   return ran;
 }
 
-function ask(address: string): Promise<string> {
+export function ask(address: string): Promise<string> {
   return new Promise((resolve) => {
     const asked = get(address, { agent: false, timeout: 5_000 }, (response) => {
       response.resume();

@@ -7,11 +7,11 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { providerIsMissing } from "./provider";
 
 const REPOSITORY = resolve(__dirname, "../..");
 const ENVIRONMENTS = ["azure-linux", "azure-socialgoal"] as const;
 const STACKS = ["base", "web"] as const;
-const PROVIDER = { source: "azurerm", version: "4.55.0" };
 const PATIENCE_MS = 180_000;
 const PLUGIN_CACHE = join(tmpdir(), "bluegreen-terraform-plugins");
 mkdirSync(PLUGIN_CACHE, { recursive: true });
@@ -39,20 +39,10 @@ function terraform(
 
 /** Like `describe`, where Terraform finds the provider. */
 function describeWithProvider(title: string, tests: () => void): void {
-  const reason = missing();
+  const reason = providerIsMissing();
   if (reason === undefined) return describe(title, tests);
   console.warn(`skipped, ${reason}: ${title}`);
   describe.skip(title, tests);
-}
-
-function missing(): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "bluegreen-provider-"));
-  const configuration = { terraform: { required_providers: { azurerm: PROVIDER } } };
-  writeFileSync(join(folder, "main.tf.json"), JSON.stringify(configuration));
-  const { status, output } = terraform(folder, "init", "-no-color", "-input=false");
-  if (status === 0) return undefined;
-  const [complaint] = output.match(/Error: .*|ENOENT/) ?? [output.trim()];
-  return `terraform init does not get ${PROVIDER.source} ${PROVIDER.version} (${complaint})`;
 }
 
 /** Synthesizes an environment as users do, and lays the test files beside what came out. @returns the stacks' folder. */

@@ -219,9 +219,10 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
 
 /** Azure puts the exit code and what the script wrote to stderr into a sentence of its own. */
 function readRunCommandFailure(summary: string, detail: string): Failure {
-  const text = `${summary}\n${detail}`;
+  // What the script wrote is in there as one line.
+  const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
   const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1");
-  const own = [...text.matchAll(/\b((?:director \w+|install): [^\n'"]+)/g)].at(-1)?.[1];
+  const own = [...text.matchAll(/^(?:.*?["':] )?((?:director \w+|install|setup): .+)$/gm)].at(-1)?.[1];
   return {
     exitCode: code >= 1 && code <= 6 ? code : 1,
     reason: own?.trim() ?? summary.split("\n")[0]!.slice(0, 500),

@@ -77,8 +77,14 @@ export class AzurePlatform implements Platform {
   private addProvider(stack: TerraformStack): void {
     new AzurermProvider(stack, "azurerm", {
       subscriptionId: this.environment.platform.subscriptionId,
-      // Behind a private endpoint Terraform can't reach what is inside of an account, and need not.
-      features: [{ storage: [{ dataPlaneAvailable: false }] }],
+      features: [
+        {
+          // Behind a private endpoint Terraform can't reach what is inside of an account, and need not.
+          storage: [{ dataPlaneAvailable: false }],
+          // A vault with purge protection can't be purged: destroying it leaves it recoverable, and so does Terraform.
+          keyVault: [{ purgeSoftDeleteOnDestroy: false, recoverSoftDeletedKeyVaults: true }],
+        },
+      ],
       storageUseAzuread: true,
       resourceProviderRegistrations: "none",
     });

@@ -1,3 +1,4 @@
+#ps1
 # Makes a fresh Windows server one that install-release.ps1 can install on: IIS, an empty SERVER_FOLDER, no site that
 # nobody asked for, and an administrator whose password nobody knows. Run as SYSTEM by a managed run command of the base
 # stack, once; running it again changes nothing but that password.

@@ -1,3 +1,4 @@
+#ps1
 # Installs one release of the web application into one slot (blue or green) of this server: its own site and application
 # pool of IIS. It starts the slot and waits until it is healthy. It never touches the other slot and knows nothing of
 # traffic: that is the director's. The Windows twin of install-release.sh; run as SYSTEM by a managed run command.
@@ -166,7 +167,8 @@ function Read-ReleaseParameters {
     Deny-Value 'ARTIFACT_URL_BASE64' ($ArtifactUrl -replace '//[^/]*@', '//' -replace '\?(.|\n)*', '') 'https://...'
   }
   $authority = '^([0-9A-Za-z][0-9A-Za-z.-]*(:[0-9]+)?)?$'
-  $script:ArtifactHost = Read-Parameter 'ARTIFACT_HOST' '' 260 $authority 'a host name, or nothing'
+  $artifactAuthority = '^((\[::1\]|[0-9A-Za-z][0-9A-Za-z.-]*)(:[1-9][0-9]{0,4})?)?$'
+  $script:ArtifactHost = Read-Parameter 'ARTIFACT_HOST' '' 260 $artifactAuthority 'a host name, or nothing'
   $resource = '^(/subscriptions/[0-9A-Za-z-]+/resource[Gg]roups/[0-9A-Za-z._()-]+/providers/' +
     'Microsoft\.ManagedIdentity/userAssignedIdentities/[0-9A-Za-z_-]+)?$'
   $script:Identity = Read-Parameter 'IDENTITY' '' 400 $resource 'the resource id of an identity, or nothing'

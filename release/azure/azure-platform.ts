@@ -165,7 +165,11 @@ export const AzurePlatform = z.strictObject({
     "bluegreen",
   ),
   /** The administrator's public key on the Linux machines. */
-  sshPublicKey: matches(SSH_KEY, `SSH public key in one line, as in "ssh-ed25519 AAAA..."`),
+  sshPublicKey: matches(SSH_KEY, `SSH public key in one line, as in "ssh-ed25519 AAAA..."`).check(
+    z.refine(saysItsKind, {
+      error: () => "the key is cut off or damaged: copy the whole line of the .pub file",
+    }),
+  ),
   webServers: WebServers,
   iis: z.optional(Iis),
   proxyServers: z._default(ProxyServers, z.parse(ProxyServers, {})),
@@ -213,6 +217,14 @@ export const AzurePlatform = z.strictObject({
 });
 export type AzurePlatform = z.infer<typeof AzurePlatform>;
 export type AzureDatabase = z.infer<typeof Database>;
+
+/** A key begins with the length and the name of its kind, as the line does; Azure looks at that, too. */
+function saysItsKind(line: string): boolean {
+  const [kind = "", key = ""] = line.split(" ");
+  const bytes = Buffer.from(key, "base64");
+  if (bytes.length < 4 + kind.length) return false;
+  return bytes.readUInt32BE(0) === kind.length && bytes.toString("latin1", 4, 4 + kind.length) === kind;
+}
 
 function Weekday() {
   return z.enum(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]);

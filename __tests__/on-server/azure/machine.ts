@@ -25,7 +25,11 @@ export function script(name: string): string {
   return fs.readFileSync(path.join(SCRIPTS, name), "utf8");
 }
 
-export const scriptNames = (): string[] => fs.readdirSync(SCRIPTS).sort();
+export const scriptNames = (): string[] =>
+  fs
+    .readdirSync(SCRIPTS)
+    .filter((name) => name.endsWith(".sh"))
+    .sort();
 
 /** What synth makes of a step, by Terraform's functions. */
 export function compose(text: string, files: Readonly<Record<string, string | Buffer>> = {}): string {

@@ -55,6 +55,11 @@ test.each<[object, object, string]>([
   [{ addressSpace: "10.20.0.0/24" }, {}, "is no private address space of the form x.y.0.0/16"],
   [{ addressSpace: "127.0.0.0/16" }, {}, "is no private address space of the form x.y.0.0/16"],
   [{ sshPublicKey: "-----BEGIN OPENSSH PRIVATE KEY-----" }, {}, "is no SSH public key in one line"],
+  [
+    { sshPublicKey: `ssh-ed25519 ${"A".repeat(68)}` },
+    {},
+    "platform.sshPublicKey: the key is cut off or damaged",
+  ],
   [{ administrator: "administrator" }, {}, "is no administrator's name"],
   [{ domain: "shop" }, {}, '"shop" is no domain name'],
   [{ suffix: "abc" }, {}, '"abc" is no suffix: 4 to 8 of a-z and 0-9'],

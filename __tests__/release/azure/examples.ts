@@ -7,7 +7,8 @@ const LEAST_PLATFORM = {
   subscriptionId: "00000000-0000-0000-0000-000000000000",
   tenantId: "00000000-0000-0000-0000-000000000001",
   location: "westeurope",
-  sshPublicKey: `ssh-ed25519 ${"A".repeat(68)} somebody@example.com`,
+  sshPublicKey:
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDn1nXS8Z8h1nV1pX0k6Jm3gk8g1ZbO1n0bWm1xq3i5K somebody@example.com",
   webServers: { os: "linux" },
 } as const;
 

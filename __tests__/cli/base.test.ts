@@ -1,0 +1,72 @@
+import { formatBasePlan, refuseReplacements, summarize } from "../../cli/base";
+import { OperatorError } from "../../cli/operator-error";
+import type { Change } from "../../cli/terraform/plan";
+
+const SERVER = "azurerm_windows_virtual_machine.web-1_18B4D3DD";
+
+function change(address: string, ...actions: string[]): Change {
+  return { address, actions };
+}
+
+function refusal(changes: readonly Change[], allowed: readonly string[] = []): OperatorError | undefined {
+  try {
+    refuseReplacements(changes, allowed);
+  } catch (error) {
+    expect(error).toBeInstanceOf(OperatorError);
+    return error as OperatorError;
+  }
+  return undefined;
+}
+
+test.each([
+  SERVER,
+  "azurerm_linux_virtual_machine.proxy-1_6F01E083",
+  "azurerm_mssql_server.database_EBDE4557",
+  "azurerm_mssql_database.database_7CF902CB",
+  "azurerm_storage_account.artifacts_7424475B",
+  "azurerm_storage_container.artifacts_container_F7108710",
+  "azurerm_key_vault.secrets_E5A2BDAA",
+  "azurerm_public_ip.load-balancer_address_32FC4C5D",
+  "terraform_data.web-2_ACF93DD4",
+])("%s is neither replaced nor destroyed by accident", (address) => {
+  expect(refusal([change(address, "delete", "create")])?.exitCode).toBe(3);
+  expect(refusal([change(address, "create", "delete")])?.message).toContain(`${address} (replaced)`);
+  expect(refusal([change(address, "delete")])?.message).toContain(`${address} (destroyed)`);
+  expect(refusal([change(address, "update")])).toBeUndefined();
+  expect(refusal([change(address, "create")])).toBeUndefined();
+  expect(refusal([change(address, "no-op")])).toBeUndefined();
+});
+
+test.each([
+  "azurerm_virtual_machine_run_command.web-1-setup_00F88649",
+  "azurerm_monitor_metric_alert.monitoring_site-down_4204ED3D",
+  "azurerm_network_security_rule.network_nsg-web-proxies_945A7E12",
+  "terraform_data.web-1_generation_5164FB14",
+  "terraform_data.proxy-1_6F01E083",
+])("%s may be replaced: it holds nothing", (address) => {
+  expect(refusal([change(address, "delete", "create")])).toBeUndefined();
+});
+
+test("what is meant is said address by address", () => {
+  const other = "azurerm_windows_virtual_machine.web-2_ACF93DD4";
+  const changes = [change(SERVER, "delete", "create"), change(other, "delete", "create")];
+  expect(refusal(changes, [SERVER])?.message).toMatch(
+    new RegExp(`^base would lose ${other} \\(replaced\\); nothing was applied.*--allow-replace ${other}`),
+  );
+  expect(refusal(changes, [SERVER, other])).toBeUndefined();
+});
+
+test("a plan is told by what happens to whom", () => {
+  const plan = summarize([
+    change("a.a", "create"),
+    change("b.b", "update"),
+    change("c.c", "delete", "create"),
+    change("d.d", "delete"),
+    change("e.e", "no-op"),
+  ]);
+  expect(plan).toEqual({ create: ["a.a"], update: ["b.b"], replace: ["c.c"], destroy: ["d.d"] });
+  expect(formatBasePlan(plan)).toBe(
+    "create   a.a\nupdate   b.b\nreplace  c.c\ndestroy  d.d\napply it with `npx cdktf deploy base`",
+  );
+  expect(formatBasePlan(summarize([]))).toBe("base: nothing to change");
+});

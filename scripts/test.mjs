@@ -1,0 +1,60 @@
+/**
+ * Runs all tests: those against the stand-in of Azure beside the others, as they mostly wait for Terraform's polls.
+ * With arguments it is jest with these arguments. Closes with the counts.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
+const WAITING = "__tests__/end-to-end/azure";
+
+const given = process.argv.slice(2);
+process.exitCode = given.length > 0 ? (await jest(given, "inherit")).exitCode : await runAll();
+
+async function runAll() {
+  const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
+  try {
+    const report = (name) => join(folder, `${name}.json`);
+    const waiting = jest([WAITING, "--json", `--outputFile=${report("waiting")}`], "pipe");
+    const others = jest(
+      [`--testPathIgnorePatterns=${WAITING}`, "--json", `--outputFile=${report("others")}`],
+      ["inherit", "ignore", "inherit"],
+    );
+    const ended = [await others, await waiting];
+    process.stderr.write(ended[1].said);
+    const counts = ["waiting", "others"].map((name) => readCounts(report(name)));
+    const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
+    const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
+    console.log(`${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
+    return Math.max(...ended.map(({ exitCode }) => exitCode));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function jest(args, stdio) {
+  const child = spawn(process.execPath, [JEST, ...args], { stdio });
+  let said = "";
+  child.stderr?.on("data", (data) => (said += data));
+  child.stdout?.resume();
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ exitCode: code ?? 1, said }));
+  });
+}
+
+function readCounts(file) {
+  try {
+    const result = JSON.parse(readFileSync(file, "utf8"));
+    return {
+      passed: result.numPassedTests,
+      failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+      skipped: result.numPendingTests,
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
