@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import type { AzureEnvironment } from "../../release/environment";
 import { blobHost, identityId, keyVaultHost, virtualMachineId } from "../../release/azure/azure-names";
+import { serverPlaces } from "../../release/naming";
 import { emptyRecord, parseRecord, target as targetOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { InvalidInput } from "../../release/refusal";
@@ -56,7 +57,7 @@ const FULL = { ...candidateOf("9".repeat(40)), run: 123_456 };
 /** Any record that `bluegreen` would take, however it came about. */
 function records(environment: AzureEnvironment): fc.Arbitrary<ReleaseRecord> {
   const { application, topology } = environment;
-  const servers = topology === "split" ? ["web-1", "web-2", "web-3"] : ["web-1", "web-2"];
+  const servers = serverPlaces(environment).map(({ name }) => name);
   const release = fc
     .record({ version: fc.constantFrom("1.0.0", "1.1.0-rc.1", "2"), run: fc.integer({ min: 1, max: 9 }) })
     .map(({ version, run }) => releaseOf(version, run));
