@@ -62,5 +62,5 @@ export default tseslint.config(
     `${other("constructs", "stacks", "on-server")}|^cdktf$|^constructs$`,
     "cli/ starts Terraform and the synth as processes and imports no construct",
   ),
-  { files: ["**/*.js", "**/*.mjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
+  { files: ["**/*.js", "**/*.mjs", "**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
 );
