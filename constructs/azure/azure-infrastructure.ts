@@ -19,6 +19,7 @@ import type { AzureNames, Role } from "../../release/azure/azure-names";
 import { directorSpec, encodeSpec } from "../../release/director-spec";
 import type { AzureEnvironment } from "../../release/environment";
 import { proxyPlaces, serverPlaces, slotEndpoints } from "../../release/naming";
+import { usesIis } from "../../release/platform";
 import { emptyRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import { onServerProgram } from "../on-server-program";
@@ -151,12 +152,17 @@ export class AzureInfrastructure extends Construct {
   }
 
   private addSecretStore(): SecretStore {
-    const { tenantId, protect } = this.environment.platform;
+    const { tenantId, protect, tlsCertificate } = this.environment.platform;
+    // Who needs no secret may read none.
+    const readers: Role[] = [
+      ...(usesIis(this.environment) ? (["web"] as const) : []),
+      ...(tlsCertificate === undefined ? [] : (["proxy"] as const)),
+    ];
     return new SecretStore(this, "secrets", {
       ...this.placement,
       name: this.names.keyVault,
       tenantId,
-      readers: this.principals("web", "proxy"),
+      readers: this.principals(...readers),
       protect,
     });
   }
@@ -228,8 +234,9 @@ export class AzureInfrastructure extends Construct {
       proxies: interfaces,
     });
     this.monitoring.watchLoadBalancer(balancer.id);
-    const { domain, tlsCertificate } = environment.platform;
-    if (domain !== undefined) {
+    const { domain, tlsCertificate, proxyServers } = environment.platform;
+    // It comes from Azure's own locations, so a site that is not open to all would seem down.
+    if (domain !== undefined && proxyServers.allowedSources.includes("0.0.0.0/0")) {
       const scheme = tlsCertificate === undefined ? "http" : "https";
       this.monitoring.watchSite(`${scheme}://${domain}${environment.verification.path}`);
     }

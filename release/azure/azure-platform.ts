@@ -12,7 +12,7 @@ const SSH_KEY =
 /** x.y.0.0/16 of what is private. The loopback network is for a stand-in of Azure on one machine. */
 const ADDRESS_SPACE =
   /^(10\.(1?\d?\d|2[0-4]\d|25[0-5])|172\.(1[6-9]|2\d|3[01])|192\.168|127\.([1-9]|1?\d\d|2[0-4]\d|25[0-5]))\.0\.0\/16$/;
-const CIDR = /^(\d{1,3}\.){3}\d{1,3}(\/([0-9]|[12]\d|3[0-2]))?$/;
+const CIDR = /^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)(\/([0-9]|[12]\d|3[0-2]))?$/;
 const SIZE = /^(Standard|Basic)_[A-Za-z0-9_-]{1,60}$/;
 const VAULT_OBJECT = /^[A-Za-z0-9-]{1,127}$/;
 const ENVIRONMENT_VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_.:-]{0,99}$/;
@@ -105,7 +105,12 @@ const ProxyServers = z.strictObject({
 
 const Database = z.strictObject({
   /** @default the application's name */
-  name: z.optional(matches(/^[A-Za-z0-9_-]{1,128}$/, "database name: letters, digits, _ and -, at most 128")),
+  name: z.optional(
+    matches(
+      /^(?!(master|model|msdb|tempdb)$)[A-Za-z0-9_-]{1,128}$/i,
+      "database name: letters, digits, _ and -, at most 128, none of SQL Server's own",
+    ),
+  ),
   /** Service objective, as in S1, GP_Gen5_2. Serverless ones pause: their first request fails. @default "S1" */
   sku: z._default(
     matches(
