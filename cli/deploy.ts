@@ -76,7 +76,7 @@ export async function deploy(
     const record = readRecord(project);
     const proxies = proxiesOf(project, () => Promise.resolve(terraform));
     const hasBase = proxies.baseIsDeployed();
-    progress.now("asking the proxies");
+    if (!proxies.reachable) progress.now("reading what the proxies said last");
     const statuses = hasBase ? await proxies.statuses(record) : [];
     const observed = agreed(statuses);
     const next = transition(record, observed, statuses);

@@ -68,7 +68,7 @@ function failed(outcome: Installation, because: RegExp): void {
 
 function holdsToken(file: string): boolean {
   try {
-    return fs.readFileSync(file).includes("SECRET");
+    return fs.readFileSync(file).includes("SECRET-token");
   } catch {
     return false; // not ours to read, or gone
   }
