@@ -3,7 +3,7 @@
  * which as one file, cdktf included, takes two thirds of the time and less memory.
  */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -58,15 +58,17 @@ await build({
 });
 copyFileSync("scripts/start-main.cjs", "lib/main.js");
 // The first run leaves what the JavaScript engine made of the bundle.
+const scratch = mkdtempSync(join(tmpdir(), "bluegreen-bundle-"));
 const firstRun = spawnSync(process.execPath, ["lib/main.js"], {
   env: {
     ...process.env,
     BLUEGREEN_WRITE_CODE_CACHE: "1",
     BLUEGREEN_ENVIRONMENT: "environments/azure-linux.json",
-    CDKTF_OUTDIR: mkdtempSync(join(tmpdir(), "bluegreen-bundle-")),
+    CDKTF_OUTDIR: scratch,
   },
   stdio: ["ignore", "ignore", "inherit"],
 });
+rmSync(scratch, { recursive: true, force: true });
 if (firstRun.status !== 0) process.exit(1);
 
 const kib = gzipSync(readFileSync(`${OUT}/director.js`)).length / 1024;
