@@ -3,12 +3,16 @@
  * director reads it; the format is the contract between a web stack and the proxies that base set up.
  */
 import * as z from "zod/mini";
+import { Activation } from "./http-exchange";
+import { Preview } from "./preview";
 import { Verification } from "./verification";
+import { DRIVERS } from "./drivers";
 import type { Environment } from "./environment";
 import { proxyPlaces, slotEndpoints } from "./naming";
 import { Goal, healedServers, recordDigest, scheduleOf, ServerName, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId } from "./release";
+import { ScriptName } from "./release";
 import type { Release } from "./release";
 import { Schedule } from "./schedule";
 import { SLOTS } from "./slot";
@@ -20,6 +24,8 @@ const RecordedRelease = z.strictObject({
   /** A version of 40 characters, a hyphen, and a run. */
   releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
   sha256: Sha256,
+  /** The contract migrations that it works without what they take away. */
+  contracts: z.array(ScriptName),
 });
 export type RecordedRelease = z.infer<typeof RecordedRelease>;
 
@@ -47,10 +53,14 @@ export const DirectorSpec = z.strictObject({
   converge: z.boolean(),
   retry: z.boolean(),
   schedule: Schedule,
+  /** Contract migrations that ran, or run with this sequence. */
+  contracted: z.array(ScriptName),
   verification: Verification,
+  activation: z.nullable(Activation),
+  preview: z.nullable(Preview),
   endpoints: z.strictObject({ blue: z.array(EndpointSpec), green: z.array(EndpointSpec) }),
   proxy: z.strictObject({
-    driver: z.enum(["haproxy", "embedded"]),
+    driver: z.enum(DRIVERS),
     name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
     /** 0 carries the schedule; later ones verify and follow. */
     index: z.int().check(z.minimum(0)),
@@ -93,7 +103,10 @@ export function directorSpec(
     converge: record.converge === true && healing.length === 0,
     retry: record.retry === true,
     schedule: scheduleOf(record, environment),
+    contracted: record.contracted ?? [],
     verification: environment.verification,
+    activation: environment.activation ?? null,
+    preview: environment.preview ?? null,
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
     proxy: { driver: environment.proxies.driver, index: proxyIndex, ...place },
   };
@@ -105,5 +118,7 @@ export function encodeSpec(spec: DirectorSpec): string {
 }
 
 function recorded(release: Release | null): RecordedRelease | null {
-  return release === null ? null : { releaseId: releaseId(release), sha256: release.artifact.sha256 };
+  if (release === null) return null;
+  const { artifact, contracts = [] } = release;
+  return { releaseId: releaseId(release), sha256: artifact.sha256, contracts };
 }

@@ -6,8 +6,11 @@ import * as z from "zod/mini";
 import { azureNames, OPERATIONS_SERVER, virtualMachineName } from "./azure/azure-names";
 import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
+import { DRIVERS } from "./drivers";
+import { Activation } from "./http-exchange";
 import { proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
+import { Preview } from "./preview";
 import { InvalidInput } from "./refusal";
 import { ApplicationName } from "./record";
 import { resolveSchedule, ScheduleChoice, Topology } from "./schedule";
@@ -20,8 +23,6 @@ const Argument = z.string().check(
   z.maxLength(500),
   z.refine((text) => !/[\u0000-\u001f\u007f]/.test(text), { error: () => "no control characters" }),
 );
-
-export const DRIVERS = ["haproxy", "embedded"] as const;
 
 export const Proxies = z.strictObject({
   /** How the proxy is told about traffic; see docs. @default "haproxy" */
@@ -64,6 +65,10 @@ const EnvironmentFile = z.strictObject({
     ),
   ),
   verification: z._default(Verification, z.parse(Verification, {})),
+  /** @default nobody is told */
+  activation: z.optional(Activation),
+  /** @default nobody sees a release before it gets traffic */
+  preview: z.optional(Preview),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** Releases kept on a server's disk besides those in use. @default 5 */
@@ -96,6 +101,7 @@ export function parseEnvironment(text: string, file: string): Environment {
   }
   const schedule = parseSchedule(data.schedule, `${file}: schedule`);
   refuseConvergeSideBySide(schedule, data.topology, file);
+  refusePreviewWithoutDigest(data, file);
   const { platform } = data;
   if (platform.kind === "local") {
     if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
@@ -117,9 +123,9 @@ export function parseEnvironment(text: string, file: string): Environment {
 /** @throws InvalidInput where the parts contradict each other or a name breaks a rule of Azure. */
 function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   const { platform, start, proxies, verification } = environment;
-  if (proxies.driver === "embedded") {
+  if (proxies.driver !== "haproxy") {
     throw new InvalidInput(
-      `proxies.driver "embedded" is for a rehearsal on one machine; on Azure it is "haproxy"`,
+      `proxies.driver "${proxies.driver}" is for servers on one machine; on Azure it is "haproxy"`,
     );
   }
   const windows = platform.webServers.os === "windows";
@@ -143,6 +149,17 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
     // What users send is what the application shall be asked with.
     verification: domain === undefined ? verification : { host: domain, ...verification },
   };
+}
+
+function refusePreviewWithoutDigest(
+  { preview, proxies }: Pick<Common, "preview" | "proxies">,
+  file: string,
+): void {
+  if ((proxies.driver as string) === "nginx" && preview !== undefined && preview.md5 === undefined) {
+    throw new InvalidInput(
+      `${file}: preview.md5 is missing: NGINX can compute no other digest (a secret of 128 random bits is as safe with it)`,
+    );
+  }
 }
 
 /** @throws InvalidInput where the parts of a schedule contradict each other. */

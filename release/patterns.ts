@@ -14,3 +14,20 @@ export const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{
 export const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 /** Relative, below the project: no "..", nothing that Terraform or a shell would read as more than a path. */
 export const FOLDER = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,199}$/;
+/** A regular expression, as JavaScript reads it. Short, because it is tried on whatever an application answers. */
+export const pattern = z
+  .string()
+  .check(
+    z.minLength(1),
+    z.maxLength(500),
+    z.refine(isPattern, { error: (issue) => `${quote(issue.input)} is no regular expression` }),
+  );
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text, "u");
+    return true;
+  } catch {
+    return false;
+  }
+}

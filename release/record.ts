@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { InvalidInput } from "./refusal";
-import { quote, Release, releaseId } from "./release";
+import { quote, Release, releaseId, ScriptName } from "./release";
 import type { ReleaseId } from "./release";
 import { resolveSchedule, ScheduleChoice } from "./schedule";
 import type { Schedule } from "./schedule";
@@ -56,6 +56,8 @@ export const ReleaseRecord = z.strictObject({
    * it. It means something while it is greater than the run of what is in a slot.
    */
   heals: z.optional(z.record(ServerName, z.int().check(z.minimum(1)))),
+  /** Contract migrations that ran, or run with this sequence: no release may get traffic again that needs the old schema. */
+  contracted: z.optional(z.array(ScriptName)),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
 
@@ -107,6 +109,7 @@ export function recordDigest(record: ReleaseRecord): string {
     converge ?? false,
     retry ?? false,
     ...(heals.length > 0 ? [heals] : []),
+    ...(record.contracted === undefined ? [] : [{ contracted: record.contracted }]),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
@@ -161,7 +164,9 @@ export function idOrNull(release: Release | null): ReleaseId | null {
 }
 
 function facet(release: Release | null): unknown {
-  return release && [release.version, release.run, release.artifact.url, release.artifact.sha256];
+  if (release === null) return null;
+  const { version, run, artifact, contracts } = release;
+  return [version, run, artifact.url, artifact.sha256, ...(contracts === undefined ? [] : [contracts])];
 }
 
 function findContradiction(record: ReleaseRecord): string | undefined {

@@ -24,6 +24,24 @@ const Steps = z.array(z.int().check(z.minimum(1), z.maximum(100))).check(
   z.refine((steps) => steps.at(-1) === 100, { error: () => `"steps" must end with 100` }),
 );
 
+/** How a candidate under traffic is compared with stable. */
+export const Analysis = z.strictObject({
+  /** Figures are judged over windows of this length; a candidate that turns bad is taken back within two. @default 5 */
+  intervalSeconds: z.number().check(z.minimum(0.1), z.maximum(3_600)),
+  /**
+   * Fewer answers than this prove nothing. Where users send fewer, the director asks by itself: so a step also ends
+   * on a quiet site, and never without data. @default 20
+   */
+  minimumRequests: z.int().check(z.minimum(1), z.maximum(100_000)),
+  /** The candidate may have more failed answers (5xx or none) than stable by this ratio. From 0 to 1. @default 0.02 */
+  maxErrorRatio: z.number().check(z.minimum(0), z.maximum(1)),
+  /** ... and its 95th percentile of latency may be this many times stable's. @default 2 */
+  maxLatencyRatio: z.number().check(z.minimum(1), z.maximum(1_000)),
+  /** A latency that is greater by no more than this many milliseconds is never a reason. @default 100 */
+  latencySlackMs: z.number().check(z.minimum(0), z.maximum(60_000)),
+});
+export type Analysis = z.infer<typeof Analysis>;
+
 export const Schedule = z.strictObject({
   /** `recreate` takes the active slot itself; the other two release to the idle one. */
   strategy: z.enum(["blueGreen", "canary", "recreate"]),
@@ -41,13 +59,16 @@ export const Schedule = z.strictObject({
   afterPromotion: z.enum(["retain", "converge"]),
   /** What users get while a site is recreated: requests wait, or a 503 page with Retry-After. */
   whileDown: z.enum(["hold", "page"]),
-  /** The candidate is taken back when more of its answers fail (5xx or none) than stable's by this ratio. Between 0 and 1. */
-  maxErrorRatio: z.number().check(z.minimum(0), z.maximum(1)),
+  /** How long the old slot is kept for an instant rollback: until then only a release into it replaces it. */
+  retainSeconds: seconds(30 * 86_400),
+  analysis: Analysis,
 });
 export type Schedule = z.infer<typeof Schedule>;
 
-type Common = Partial<Pick<Schedule, "bakeSeconds" | "drainSeconds" | "maxErrorRatio" | "onFailure">>;
-type Shift = Common & Partial<Pick<Schedule, "afterPromotion" | "stepSeconds">>;
+type Common = Partial<Pick<Schedule, "bakeSeconds" | "drainSeconds" | "onFailure">> & {
+  readonly analysis?: Partial<Analysis>;
+};
+type Shift = Common & Partial<Pick<Schedule, "afterPromotion" | "retainSeconds" | "stepSeconds">>;
 
 export type BlueGreenProps = Shift & { readonly steps?: readonly number[] };
 export type CanaryProps = Shift & { readonly steps?: readonly number[] };
@@ -60,8 +81,16 @@ const DEFAULTS = {
   onFailure: "rollback",
   afterPromotion: "retain",
   whileDown: "hold",
-  maxErrorRatio: 0.02,
+  retainSeconds: 0,
 } as const;
+
+const DEFAULT_ANALYSIS: Analysis = {
+  intervalSeconds: 5,
+  minimumRequests: 20,
+  maxErrorRatio: 0.02,
+  maxLatencyRatio: 2,
+  latencySlackMs: 100,
+};
 
 /** The three ways to upgrade, as schedules. Every field has a default; see {@link Schedule} for meaning and units. */
 export const Strategy = {
@@ -85,6 +114,7 @@ export const Strategy = {
 export const ScheduleChoice = z.strictObject({
   ...z.partial(Schedule).shape,
   strategy: Schedule.shape.strategy,
+  analysis: z.optional(z.partial(Analysis)),
 });
 export type ScheduleChoice = z.infer<typeof ScheduleChoice>;
 
@@ -101,7 +131,8 @@ export function resolveSchedule(choice: ScheduleChoice): Schedule {
 
 /** @throws InvalidInput one line that names the strategy, the field, and what it should be. */
 function complete(props: Pick<Schedule, "strategy"> & Partial<Record<keyof Schedule, unknown>>): Schedule {
-  const parsed = z.safeParse(Schedule, { ...DEFAULTS, ...props });
+  const analysis = { ...DEFAULT_ANALYSIS, ...(props.analysis as Partial<Analysis> | undefined) };
+  const parsed = z.safeParse(Schedule, { ...DEFAULTS, ...props, analysis });
   if (!parsed.success)
     throw new InvalidInput(`a ${props.strategy} schedule: ${describeIssues(parsed.error)}`);
   return parsed.data;

@@ -302,8 +302,8 @@ function requireShareIsPossible(observed: Observed, goal: Goal): void {
 
 /** Back is no experiment: all requests at once, as the release that is left may be the trouble. */
 function atOnce(schedule: Schedule): ScheduleChoice {
-  const { bakeSeconds, drainSeconds, onFailure, maxErrorRatio } = schedule;
-  return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, maxErrorRatio };
+  const { bakeSeconds, drainSeconds, onFailure, analysis } = schedule;
+  return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, analysis };
 }
 
 function next(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {

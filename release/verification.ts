@@ -1,5 +1,6 @@
 /** How a proxy and a server convince themselves that an endpoint serves exactly this release. */
 import * as z from "zod/mini";
+import { Expectation, HttpExchange } from "./http-exchange";
 import { HEADER_NAME, HOST_NAME, HTTP_PATH, matches } from "./patterns";
 
 /** Seconds that servers count in milliseconds. */
@@ -16,6 +17,7 @@ export const wholeSeconds = (minimum: number, maximum: number) =>
 export const Verification = z.strictObject({
   /** Requested on every endpoint. @default "/health" */
   path: z._default(matches(HTTP_PATH, "HTTP path"), "/health"),
+  ...Expectation,
   /** The one status that counts as healthy; redirects are not followed. @default 200 */
   status: z._default(z.int().check(z.minimum(200), z.maximum(599)), 200),
   /** The public host name sent as Host header. @default the endpoint's own address */
@@ -30,5 +32,7 @@ export const Verification = z.strictObject({
   timeoutSeconds: z._default(seconds(0.1, 60), 5),
   /** After this time without enough successes the candidate is rejected. @default 60 */
   deadlineSeconds: z._default(wholeSeconds(1, 3600), 60),
+  /** Asked of every endpoint once it is healthy, in this order, with the same host and time limit. @default none */
+  smoke: z._default(z.array(HttpExchange).check(z.maxLength(50)), []),
 });
 export type Verification = z.infer<typeof Verification>;

@@ -32,6 +32,8 @@ test("eight fields are enough", () => {
       intervalSeconds: 1,
       timeoutSeconds: 5,
       deadlineSeconds: 60,
+      headerPatterns: {},
+      smoke: [],
     },
     schedule: Strategy.blueGreen(),
     keepReleases: 5,
@@ -91,6 +93,19 @@ test.each<[object, string]>([
   [{ verification: { timeoutSeconds: 61 } }, "verification.timeoutSeconds must be at most 60"],
   [{ verification: { deadlineSeconds: 0 } }, "verification.deadlineSeconds must be at least 1"],
   [{ verification: { deadlineSeconds: 1.5 } }, "verification.deadlineSeconds must be a whole number"],
+  [{ verification: { bodyPattern: "(" } }, 'verification.bodyPattern: "(" is no regular expression'],
+  [{ verification: { headerPatterns: { "x y": "1" } } }, "verification.headerPatterns.x y: Invalid input"],
+  [{ verification: { smoke: [{ path: "login" }] } }, 'verification.smoke.0.path: "login" is no HTTP path'],
+  [
+    { verification: { smoke: [{ path: "/", headers: { cookie: "a\r\nb" } }] } },
+    "verification.smoke.0.headers.cookie: printable ASCII only",
+  ],
+  [
+    { verification: { smoke: [{ path: "/", method: "TRACE" }] } },
+    'verification.smoke.0.method must be "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS"',
+  ],
+  [{ activation: { activate: { path: "/on" } } }, "activation.deactivate must be of type object"],
+  [{ preview: { sha256: "secret" } }, "preview.sha256: must be 64 lower-case hexadecimal digits"],
   [
     { schedule: { strategy: "canary", steps: [50, 100, 100] } },
     'schedule.steps: "steps" must grow, as in [5, 25, 50, 100]',

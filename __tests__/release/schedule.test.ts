@@ -10,7 +10,14 @@ const COMMON = {
   onFailure: "rollback",
   afterPromotion: "retain",
   whileDown: "hold",
-  maxErrorRatio: 0.02,
+  retainSeconds: 0,
+  analysis: {
+    intervalSeconds: 5,
+    minimumRequests: 20,
+    maxErrorRatio: 0.02,
+    maxLatencyRatio: 2,
+    latencySlackMs: 100,
+  },
 };
 
 test("blue/green moves all requests at once", () => {
@@ -84,7 +91,10 @@ test.each<[object, string]>([
   [{ strategy: "canary", onFailure: "hope" }, 'the options: onFailure must be "rollback" or "freeze"'],
   [{ strategy: "canary", afterPromotion: "x" }, 'the options: afterPromotion must be "retain" or "converge"'],
   [{ strategy: "recreate", whileDown: "x" }, 'the options: whileDown must be "hold" or "page"'],
-  [{ strategy: "canary", maxErrorRatio: 1.1 }, "the options: maxErrorRatio must be at most 1"],
+  [
+    { strategy: "canary", analysis: { maxErrorRatio: 1.1 } },
+    "the options: analysis.maxErrorRatio must be at most 1",
+  ],
   [{ strategy: "canary", weight: 5 }, 'the options: unknown field "weight"'],
 ])("%j is refused", (choice, message) => {
   expect(complaint(() => parseSchedule(choice, "the options"))).toBe(message);

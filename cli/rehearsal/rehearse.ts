@@ -6,7 +6,7 @@ import { accessSync, constants, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { out } from "../colours";
 import { packRelease } from "../../examples/socialgoal/pack";
-import { DRIVERS } from "../../release/environment";
+import { DRIVERS } from "../../release/drivers";
 import { proxyPlaces } from "../../release/naming";
 import { candidateFrom } from "../artifact";
 import * as commands from "../commands";

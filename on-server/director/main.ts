@@ -13,10 +13,7 @@ import { describeIssues } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
 import { writeAtomically } from "../../system/atomic-file";
 import { Director } from "./director";
-import { EmbeddedDriver } from "./drivers/embedded/embedded-driver";
-import { EmbeddedConfigurator } from "./drivers/embedded/embedded-settings";
-import { HaproxyConfigurator } from "./drivers/haproxy/haproxy-configuration";
-import { HaproxyDriver } from "./drivers/haproxy/haproxy-driver";
+import { KINDS } from "./drivers/kinds";
 import { EXIT, StepFailure } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
@@ -51,7 +48,7 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 async function main(): Promise<ExitCode> {
   const { command, spec } = readArguments();
   if (command === "configure") return configure(spec);
-  const driver = spec.proxy.driver === "haproxy" ? new HaproxyDriver() : new EmbeddedDriver();
+  const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
   const newDirector = (): Director =>
     new Director({
@@ -136,9 +133,8 @@ async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
 }
 
 function configure(spec: DirectorSpec): ExitCode {
-  const configurator =
-    spec.proxy.driver === "haproxy" ? new HaproxyConfigurator(spec) : new EmbeddedConfigurator(spec);
-  for (const [name, content] of Object.entries(configurator.files())) {
+  const files = KINDS[spec.proxy.driver].configurator(spec).files();
+  for (const [name, content] of Object.entries(files)) {
     // What the proxy serves survives a new configuration.
     if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
   }

@@ -47,7 +47,7 @@ export class CandidateWatch {
     const stableRatio = stable.errors / Math.max(1, stable.requests);
     if (
       candidate.errors >= MINIMUM_ERRORS &&
-      ratio > stableRatio + this.director.spec.schedule.maxErrorRatio
+      ratio > stableRatio + this.director.spec.schedule.analysis.maxErrorRatio
     ) {
       const figures = `${candidate.errors} of ${candidate.requests} answers failed (${percent(ratio)}), stable ${percent(stableRatio)}`;
       return { passed: false, reason: `${this.releaseId}: ${figures}` };

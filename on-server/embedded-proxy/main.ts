@@ -133,7 +133,7 @@ function count(slot: Slot, socket: Socket, response: ServerResponse): void {
 }
 
 function slotCounts(slot: Slot): SlotCounts {
-  return { ...counted[slot], endpoints: endpoints.health(slot) };
+  return { ...counted[slot], latency: {}, endpoints: endpoints.health(slot) };
 }
 
 /** Carries out what the director asks for, and answers with what is so then. */

@@ -356,6 +356,7 @@ export class SimulatedWorld {
         requests: Math.floor(this.counted[slot].requests),
         errors: Math.floor(this.counted[slot].errors),
         inFlight: this.now < this.busyUntil[slot] ? 1 : 0,
+        latency: {},
         endpoints: this.spec.endpoints[slot].flatMap(({ server }, index) => {
           const healthy = this.proxyReachesEndpoints && isHealthy(this.instances[slot][index] ?? null);
           const inRotation = !this.excluded[slot].has(server);
@@ -367,6 +368,7 @@ export class SimulatedWorld {
     exclude: async (slot, servers) => {
       for (const server of servers) this.effect(() => void this.excluded[slot].add(server));
     },
+    cut: async (slot) => this.effect(() => void (this.busyUntil[slot] = 0)),
     include: async (slot, servers) => {
       for (const server of servers) this.effect(() => this.included(slot, server));
     },

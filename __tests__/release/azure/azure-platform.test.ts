@@ -68,7 +68,7 @@ test.each<[object, object, string]>([
   [{ iis: {} }, {}, 'platform.iis is for platform.webServers.os "windows"'],
   [{ webServers: { os: "windows", packages: ["nodejs"] } }, { start: undefined }, "are Debian packages"],
   [{ webServers: { os: "linux", packages: ["nodejs; reboot"] } }, {}, "is no name of a Debian package"],
-  [{}, { proxies: { driver: "embedded" } }, 'proxies.driver "embedded" is for a rehearsal'],
+  [{}, { proxies: { driver: "embedded" } }, 'proxies.driver "embedded" is for servers on one machine'],
   [{ patching: { days: ["Monday", "Monday"] } }, {}, "platform.patching.days: two different days"],
   [{ database: { administrators: { group: "g" } } }, {}, "platform.database.administrators.objectId must be"],
   [{ database: { sku: "GP_S_Gen5_2" } }, {}, "is no service objective without auto-pause"],

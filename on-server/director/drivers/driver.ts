@@ -30,7 +30,19 @@ export interface SlotCounts {
   readonly errors: number;
   /** Requests, WebSockets and downloads that run now. */
   readonly inFlight: number;
+  /** How long answers took to begin: how many by milliseconds, which get coarser as they grow (see `latencyClass`). */
+  readonly latency: Latencies;
   readonly endpoints: readonly EndpointHealth[];
+}
+
+/** Numbers of answers by their latency class, in milliseconds. */
+export type Latencies = Readonly<Record<number, number>>;
+
+/** The class of a latency: exact below 64 ms, then in steps of 16, from 1024 ms on in steps of 256, at most a minute. */
+export function latencyClass(milliseconds: number): number {
+  const whole = Math.min(60_000, Math.max(0, Math.floor(milliseconds)));
+  const step = whole < 64 ? 1 : whole < 1024 ? 16 : 256;
+  return whole - (whole % step);
 }
 
 /** How the proxy sees one endpoint of a slot. */
@@ -53,6 +65,11 @@ export interface Driver {
    * others. Requests that run there go on. Said twice it is as said once.
    */
   exclude(slot: Slot, servers: readonly string[]): Promise<void>;
+  /**
+   * Ends what still runs on a slot, whose time to finish is over. A proxy that can't leaves it to the instance, which
+   * is stopped next.
+   */
+  cut(slot: Slot): Promise<void>;
   /** Puts them back. */
   include(slot: Slot, servers: readonly string[]): Promise<void>;
 }

@@ -35,6 +35,10 @@ export class EmbeddedDriver implements Driver {
     await this.rotate({ slot, servers, inRotation: true });
   }
 
+  async cut(slot: Slot): Promise<void> {
+    await ask("PUT", "/cut", JSON.stringify(slot));
+  }
+
   private async rotate(rotation: Rotation): Promise<void> {
     await ask("PUT", "/rotation", JSON.stringify(rotation));
   }

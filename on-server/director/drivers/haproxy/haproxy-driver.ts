@@ -69,6 +69,7 @@ export class HaproxyDriver implements Driver {
         requests: sum("req_tot"),
         errors: sum("hrsp_5xx"),
         inFlight: sum("scur"),
+        latency: {},
         endpoints: servers.map((row) => {
           const server = row.get("svname")!;
           const healthy = /^(UP|DRAIN)/.test(row.get("status")!);
@@ -89,6 +90,14 @@ export class HaproxyDriver implements Driver {
 
   async include(slot: Slot, servers: readonly string[]): Promise<void> {
     await this.tellServers(slot, servers, "ready");
+  }
+
+  async cut(slot: Slot): Promise<void> {
+    const { endpoints } = (await this.counts())[slot];
+    for (const backend of backendNames(slot).all) {
+      for (const { server } of endpoints)
+        await this.expectSilence(`shutdown sessions server ${backend}/${server}`);
+    }
   }
 
   private async tellServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
