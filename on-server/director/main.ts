@@ -18,7 +18,7 @@ import { EXIT, StepFailure } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
-import { httpProbe } from "./probe";
+import { httpProbe, httpTry } from "./probe";
 import { StateFile } from "./state";
 import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
@@ -56,6 +56,7 @@ async function main(): Promise<ExitCode> {
       driver,
       interruption,
       probe: httpProbe(spec.verification),
+      attempt: httpTry(spec.verification),
       store: new StateFile(),
       clock: { now: () => Date.now(), sleep: (milliseconds) => sleep(milliseconds) },
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
@@ -81,7 +82,8 @@ async function run(
   const startedAt = Date.now();
   const finish = (exitCode: ExitCode, outcome: Outcome, reason: string): ExitCode => {
     const { sequence } = director.spec;
-    const result = { step, sequence, exitCode, outcome, reason };
+    const { comparison, unfinished } = director;
+    const result = { step, sequence, exitCode, outcome, reason, comparison, unfinished };
     // A refused step is as if it had not been there.
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });

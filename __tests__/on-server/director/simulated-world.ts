@@ -323,6 +323,10 @@ export class SimulatedWorld {
         this.requireAlive();
         return this.probe(endpoint, expected);
       },
+      attempt: async () => {
+        this.requireAlive();
+        return { problem: "", milliseconds: 5 };
+      },
       store: {
         load: () => this.state,
         save: (state) => this.effect(() => this.saved(state)),
@@ -394,13 +398,13 @@ export class SimulatedWorld {
       if (index < 0) continue;
       const instance = this.instances[slot][index] ?? null;
       if (instance === null || !instance.up)
-        return { healthy: false, releaseId: null, problem: "ECONNREFUSED" };
+        return { healthy: false, releaseId: null, problem: "ECONNREFUSED", milliseconds: null };
       const healthy = isHealthy(instance) && (expected === null || instance.releaseId === expected);
       instance.inARow = healthy ? instance.inARow + 1 : 0;
       instance.verified ||= instance.inARow >= this.spec.verification.successes;
       if (healthy) this.probed.add(slot);
       const problem = healthy ? "" : `says it is ${instance.releaseId}, not ${expected}`;
-      return { healthy, releaseId: instance.releaseId, problem };
+      return { healthy, releaseId: instance.releaseId, problem, milliseconds: 5 };
     }
     throw new Error(`nobody listens on ${endpoint.server}:${endpoint.port}`);
   }
