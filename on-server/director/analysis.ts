@@ -97,7 +97,9 @@ function percentile(latency: Latencies, part: number): number | null {
   const classes = Object.entries(latency)
     .map(([milliseconds, count]) => [Number(milliseconds), count] as const)
     .sort(([one], [other]) => one - other);
-  let left = part * classes.reduce((sum, [, count]) => sum + count, 0);
+  const all = classes.reduce((sum, [, count]) => sum + count, 0);
+  if (all === 0) return null;
+  let left = part * all;
   for (const [milliseconds, count] of classes) {
     left -= count;
     if (left <= 0) return milliseconds;

@@ -117,6 +117,9 @@ export class SimulatedWorld {
   crash: CrashPoint | null = null;
   /** The director is killed right after the first effect that makes this true. */
   crashOnce: (() => boolean) | null = null;
+  /** The environment's own requests that instances got, in order; and which of them they answer badly. */
+  readonly asked: string[] = [];
+  complains: (server: string, path: string) => boolean = () => false;
   /** Whether the proxy's own health checks pass where the director's do. */
   proxyReachesEndpoints = true;
   /** The proxy refuses what it is told; what it does now can still be asked. */
@@ -323,9 +326,13 @@ export class SimulatedWorld {
         this.requireAlive();
         return this.probe(endpoint, expected);
       },
-      attempt: async () => {
+      attempt: async (endpoint, exchange) => {
         this.requireAlive();
-        return { problem: "", milliseconds: 5 };
+        this.asked.push(`${exchange.path} ${endpoint.server}`);
+        const problem = this.complains(endpoint.server, exchange.path)
+          ? `answers 500 to ${exchange.path}`
+          : "";
+        return { problem, milliseconds: 5 };
       },
       store: {
         load: () => this.state,

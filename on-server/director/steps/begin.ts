@@ -49,6 +49,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     case: found,
     observed: { ...observed },
     wanted: { ...wanted },
+    ...(replaces === "" ? {} : { replaces }),
   });
   const sameCandidate = state.candidate !== null && same(spec.slots[spec.target], state.candidate);
   director.save({
