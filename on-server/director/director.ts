@@ -13,7 +13,7 @@ import { EXIT, StepFailure } from "./exit-code";
 import type { Interruption } from "./interruption";
 import type { ProbeEndpoint, TryExchange } from "./probe";
 import { KEEP_FAILED_DIGESTS } from "./state";
-import type { Comparison, PlacedRelease, State, StateStore, Unfinished } from "./state";
+import type { Comparison, PlacedRelease, State, StateStore } from "./state";
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -50,8 +50,6 @@ export class Director {
   state: State;
   /** What the last judgement of this step rests on. */
   comparison: Comparison | null = null;
-  /** What still ran when a drain's time was over. */
-  unfinished: Unfinished | null = null;
 
   constructor(surroundings: Surroundings) {
     ({
@@ -166,9 +164,10 @@ export class Director {
         await this.clock.sleep(DRAIN_POLL_MS);
         continue;
       }
-      if (inFlight > 0) this.unfinished = { slot, running: inFlight, cut };
       this.say("drained", { slot, stillRunning: inFlight, cut: inFlight > 0 && cut });
-      if (inFlight > 0 && cut) await this.driver.cut(slot);
+      if (inFlight === 0) return;
+      this.save({ unfinished: [...this.state.unfinished, { slot, running: inFlight, cut }] });
+      if (cut) await this.driver.cut(slot);
       return;
     }
   }

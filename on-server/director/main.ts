@@ -4,7 +4,7 @@
  * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
  * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
  */
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, existsSync, renameSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
@@ -29,6 +29,7 @@ import type { StepEnd } from "./steps/step";
 import { switchTraffic } from "./steps/switch";
 
 const EVENTS_FILE = "events.jsonl";
+const OLDER_EVENTS_FILE = "events.older.jsonl";
 const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> = {
   begin,
   switch: switchTraffic,
@@ -82,8 +83,8 @@ async function run(
   const startedAt = Date.now();
   const finish = (exitCode: ExitCode, outcome: Outcome, reason: string): ExitCode => {
     const { sequence } = director.spec;
-    const { comparison, unfinished } = director;
-    const result = { step, sequence, exitCode, outcome, reason, comparison, unfinished };
+    const { comparison } = director;
+    const result = { step, sequence, exitCode, outcome, reason, comparison };
     // A refused step is as if it had not been there.
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
@@ -193,7 +194,12 @@ function decodeSpec(text: string): DirectorSpec {
   return parsed.data;
 }
 
+/** Two files of this size at most: years of releases, and no disk that fills up. */
+const EVENTS_LIMIT = 8 * 1024 * 1024;
+
 function note(facts: Readonly<Record<string, unknown>>): void {
+  const { size } = statSync(EVENTS_FILE, { throwIfNoEntry: false }) ?? { size: 0 };
+  if (size > EVENTS_LIMIT) renameSync(EVENTS_FILE, OLDER_EVENTS_FILE);
   appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
 }
 

@@ -68,13 +68,13 @@ const Comparison = z.strictObject({
 });
 export type Comparison = z.infer<typeof Comparison>;
 
+/** Requests, WebSockets and downloads whose time to finish was over. */
 const Unfinished = z.strictObject({
   slot: z.enum(SLOTS),
   running: z.int(),
   /** Ended by the proxy, or by the stop of the instance that follows; else they go on in the old slot. */
   cut: z.boolean(),
 });
-export type Unfinished = z.infer<typeof Unfinished>;
 
 const Result = z.strictObject({
   step: z.string(),
@@ -84,8 +84,6 @@ const Result = z.strictObject({
   reason: z.string(),
   /** Where a candidate was judged under traffic. */
   comparison: z._default(z.nullable(Comparison), null),
-  /** Requests, WebSockets and downloads whose time to finish was over, by what became of them. */
-  unfinished: z._default(z.nullable(Unfinished), null),
 });
 
 const State = z.strictObject({
@@ -117,6 +115,8 @@ const State = z.strictObject({
   deadline: z.nullable(z.number()),
   /** Artifacts that were aborted or taken back: refused until a record says `retry`. */
   failedDigests: z.array(z.strictObject({ sha256: z.string(), releaseId: z.string(), reason: z.string() })),
+  /** What this sequence's drains left running. */
+  unfinished: z._default(z.array(Unfinished), []),
   /** How the last step ended. */
   result: z.nullable(Result),
 });
@@ -139,6 +139,7 @@ export const NEVER_LIVE: State = {
   traffic: { intended: CLOSED, before: CLOSED },
   deadline: null,
   failedDigests: [],
+  unfinished: [],
   result: null,
 };
 

@@ -58,6 +58,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     finished: false,
     aborted: false,
     deadline: null,
+    unfinished: [],
     phase: "stable",
     shared: state.shared && wanted.share > 0,
     retainedUntil: endsRetention(director) ? null : state.retainedUntil,
