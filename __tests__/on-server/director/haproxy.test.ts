@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import type { DirectorSpec } from "../../../release/director-spec";
-import { promisesOfAProxy, proxySpec, ProxyUnderTest, until } from "./proxy-promises";
-import type { ProxyKind } from "./proxy-promises";
+import { promisesOfAProxy } from "./proxy-promises";
+import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
+import type { ProxyKind } from "./proxy-under-test";
 
 const HAPROXY = "haproxy";
 const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;

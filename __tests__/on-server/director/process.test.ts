@@ -12,7 +12,7 @@ import type { DirectorSpec } from "../../../release/director-spec";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
-import { proxySpec, ProxyUnderTest, until } from "./proxy-promises";
+import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");

@@ -8,7 +8,7 @@ import { CandidateWatch } from "../../../on-server/director/watch";
 import type { Analysis } from "../../../release/schedule";
 import { Strategy } from "../../../release/schedule";
 import type { Slot } from "../../../release/slot";
-import { proxySpec } from "./proxy-promises";
+import { proxySpec } from "./proxy-under-test";
 
 const INTERVAL = 2;
 
