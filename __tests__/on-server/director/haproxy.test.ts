@@ -18,6 +18,7 @@ if (!installed) console.warn("haproxy is not installed: NOTHING of its driver is
 
 const haproxy: ProxyKind = {
   name: "haproxy",
+  cuts: true,
   configurator: (spec) => new HaproxyConfigurator(spec),
   driver: () => new HaproxyDriver(),
   start: (folder) => spawn(HAPROXY, ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),

@@ -129,6 +129,7 @@ describe("a director at work", () => {
   beforeEach(async () => {
     proxy = await ProxyUnderTest.create({
       name: "embedded",
+      cuts: true,
       configurator: (spec) => new EmbeddedConfigurator(spec),
       driver: () => new EmbeddedDriver(),
       start: (folder) =>

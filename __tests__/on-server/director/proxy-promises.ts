@@ -1,11 +1,24 @@
 /** What every kind of proxy promises to a director and to users; real requests, real backends. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { statSync } from "node:fs";
 import { Agent } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { between } from "../../../on-server/director/analysis";
 import type { Traffic } from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
-import { healthyIn, listeningPorts, Load, ProxyUnderTest, until } from "./proxy-under-test";
+import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest, until } from "./proxy-under-test";
 import type { ProxyKind } from "./proxy-under-test";
+
+/** An instance of a release that is a process of its own, and can be killed. */
+const INSTANCE = `
+  const server = require("node:http").createServer((request, response) => {
+    request.resume();
+    setTimeout(() => response.setHeader("x-slot", "green").end("release"), request.url === "/health" ? 0 : 20);
+  });
+  server.listen(Number(process.argv[1]), "127.0.0.1");
+`;
 
 export function promisesOfAProxy(kind: ProxyKind): void {
   let proxy: ProxyUnderTest;
@@ -220,6 +233,120 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(blue.errors - before.blue.errors).toBe(0);
     expect(green.requests - before.green.requests).toBe(2);
     expect(green.errors - before.green.errors).toBe(1);
+  });
+
+  test("counts how long answers take to begin, for each slot", async () => {
+    await proxy.set({ share: 50 });
+    const before = await proxy.driver.counts();
+    for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
+    const { blue, green } = await proxy.driver.counts();
+    const { latency } = between(before.green, green);
+    expect(Object.values(latency).reduce((sum, count) => sum + count, 0)).toBe(3);
+    const classes = Object.keys(latency)
+      .map(Number)
+      .sort((one, other) => one - other);
+    expect(classes[0]).toBeLessThan(96);
+    expect(classes[1]).toBeGreaterThanOrEqual(96);
+    expect(classes[1]).toBeLessThan(400);
+    expect(classes[2]).toBeGreaterThanOrEqual(400);
+    expect(between(before.blue, blue).latency).toEqual({});
+  });
+
+  describe("a preview", () => {
+    const header = { "x-bluegreen-preview": PREVIEW_SECRET };
+    const cookie = { cookie: "a=b; bluegreen-preview=close" };
+
+    test("shows the slot that is not live, before it has a share, whatever the bucket", async () => {
+      for (const [live, waiting] of [
+        ["blue", "green"],
+        ["green", "blue"],
+      ] as const) {
+        await proxy.set({ live, share: 0 });
+        const { status, slot, headers, bucket } = await proxy.ask({ headers: header, bucket: 99 });
+        expect({ status, slot, bucket }).toEqual({ status: 200, slot: waiting, bucket: undefined });
+        expect(headers["x-bluegreen-slot"]).toBe(waiting);
+      }
+    });
+
+    test("is not for who does not know the secret", async () => {
+      await proxy.set({ share: 0 });
+      for (const headers of [{ "x-bluegreen-preview": "open" }, cookie, { "x-bluegreen-preview": "" }]) {
+        const answer = await proxy.ask({ headers });
+        expect(answer.slot).toBe("blue");
+        expect(answer.headers["x-bluegreen-slot"]).toBeUndefined();
+      }
+    });
+
+    test("keeps its secret from the application, and enters no figures", async () => {
+      await proxy.set({ share: 50 });
+      const before = await proxy.driver.counts();
+      const { headers, bucket } = await proxy.ask({ path: "/headers", headers: header });
+      expect(headers["x-seen"]).not.toContain(PREVIEW_SECRET);
+      expect(bucket).toBeUndefined();
+      await proxy.ask({ path: "/broken", headers: header });
+      const { green } = await proxy.driver.counts();
+      expect(between(before.green, green)).toEqual({ requests: 0, errors: 0, latency: {} });
+    });
+
+    test("of a slot where nothing runs is the page", async () => {
+      await proxy.set({ share: 0, fallback: true });
+      await proxy.green.stop();
+      expect((await proxy.ask({ headers: header })).status).toBe(503);
+      await proxy.green.start();
+    });
+  });
+
+  (kind.cuts ? test : test.skip)("cut ends what still runs on a slot, and nothing else", async () => {
+    await proxy.set({ share: 50 });
+    const [green, blue] = [await proxy.webSocket("green"), await proxy.webSocket("blue")];
+    const download = proxy.ask({ bucket: 0, path: "/slow" }).then(
+      () => "ended",
+      () => "cut",
+    );
+    await until("both run", async () => (await proxy.driver.counts()).green.inFlight === 2);
+    const ended = once(green, "close");
+    await proxy.driver.cut("green");
+    await ended;
+    expect(await download).toBe("cut");
+    await until("none runs", async () => (await proxy.driver.counts()).green.inFlight === 0);
+    proxy.green.finishSlowRequests();
+    blue.write("still here");
+    expect(String((await once(blue, "data"))[0])).toBe("still here");
+    blue.destroy();
+  });
+
+  test("a slot that is killed at 50 per cent costs the requests that ran on it, and no other", async () => {
+    await proxy.green.stop();
+    const instance = spawn(process.execPath, ["-e", INSTANCE, String(proxy.green.port)], { stdio: "ignore" });
+    await until("it is healthy", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    await proxy.set({ share: 50, fallback: true });
+    const asked: { begun: number; bucket: number; problem: string }[] = [];
+    const agent = new Agent({ keepAlive: true, maxSockets: 40 });
+    const pending: Promise<unknown>[] = [];
+    let [exited, answered] = [Infinity, 0];
+    void once(instance, "exit").then(() => (exited = performance.now()));
+    for (let turn = 0; turn < 300; turn += 1) {
+      if (turn === 100) instance.kill("SIGKILL");
+      const one = { begun: performance.now(), bucket: turn % 100, problem: "" };
+      asked.push(one);
+      const question = turn % 2 === 0 ? {} : { method: "POST", body: `turn ${turn}` };
+      pending.push(
+        proxy.ask({ agent, bucket: one.bucket, ...question }).then(
+          ({ status }) => (status === 200 ? (answered += 1) : (one.problem = String(status))),
+          (error: Error) => (one.problem = error.message),
+        ),
+      );
+      await sleep(5);
+    }
+    await Promise.all(pending);
+    agent.destroy();
+    await proxy.green.start();
+    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    const failed = asked.filter(({ problem }) => problem !== "");
+    // Each of them was on its way to the slot when it died.
+    expect(failed.filter(({ begun, bucket }) => begun > exited || bucket >= 50)).toEqual([]);
+    expect(answered + failed.length).toBe(300);
+    await until("it is in use again", async () => (await proxy.ask({ bucket: 0 })).slot === "green");
   });
 
   test("thirty changes of the traffic lose no request", async () => {

@@ -1,18 +1,12 @@
 /** A real proxy in a folder, real backends behind it, and users who ask them. */
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildProcess } from "node:child_process";
@@ -25,6 +19,7 @@ import type {
 } from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { writeAtomically } from "../../../system/atomic-file";
+import type { DriverName } from "../../../release/drivers";
 import { directorSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { parseEnvironment } from "../../../release/environment";
@@ -33,7 +28,9 @@ import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 
 export interface ProxyKind {
-  readonly name: "haproxy" | "embedded";
+  readonly name: DriverName;
+  /** Whether it can end what runs on a slot. */
+  readonly cuts: boolean;
   configurator(spec: DirectorSpec): ProxyConfigurator;
   driver(): Driver;
   /** Starts the proxy in its folder, which holds its files. */
@@ -56,7 +53,11 @@ interface Question {
   readonly bucket?: number | string;
   readonly agent?: Agent;
   readonly body?: string;
+  readonly headers?: Record<string, string>;
 }
+
+/** What a preview's secret is here. */
+export const PREVIEW_SECRET = "open sesame";
 
 const HOST = "127.0.0.1";
 
@@ -87,6 +88,7 @@ export class Backend {
   /** Requests for /slow wait until this is called. */
   private release: () => void = () => undefined;
   private server: Server | null = null;
+  private readonly upgraded = new Set<Duplex>();
 
   constructor(
     readonly slot: Slot,
@@ -96,6 +98,7 @@ export class Backend {
 
   async start(): Promise<void> {
     const server = createServer((asked, response) => void this.answer(asked, response));
+    server.on("upgrade", (asked, socket) => this.upgrade(asked, socket));
     server.keepAliveTimeout = 60_000;
     server.listen(this.port, HOST);
     await once(server, "listening");
@@ -110,12 +113,27 @@ export class Backend {
     const closed = once(server, "close");
     server.close();
     server.closeIdleConnections();
+    for (const socket of this.upgraded) socket.destroy();
     this.release();
     await closed;
   }
 
   finishSlowRequests(): void {
     this.release();
+  }
+
+  /** Whatever comes is sent back, as it is. */
+  private upgrade(asked: IncomingMessage, socket: Duplex): void {
+    this.upgraded.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => this.upgraded.delete(socket));
+    const accept = createHash("sha1")
+      .update(`${asked.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    const head = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"];
+    const more = [`Sec-WebSocket-Accept: ${accept}`, `X-Slot: ${this.slot}`];
+    socket.write([...head, ...more, "", ""].join("\r\n"));
+    socket.pipe(socket);
   }
 
   private async answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -132,6 +150,8 @@ export class Backend {
     }
     if (url === "/session") response.setHeader("set-cookie", ["session=1", "theme=dark"]);
     if (url === "/broken") response.statusCode = 500;
+    if (url.startsWith("/after/")) await sleep(Number(url.slice("/after/".length)));
+    if (url === "/headers") response.setHeader("x-seen", JSON.stringify(headers));
     if (this.server === null) response.shouldKeepAlive = false;
     response.end(method === "POST" ? body : `release ${this.releaseId}`);
   }
@@ -218,6 +238,25 @@ export class ProxyUnderTest {
     return ask(this.spec.proxy.port, question);
   }
 
+  /** A WebSocket to a slot, as far as its handshake; frames are the caller's. */
+  async webSocket(slot: Slot): Promise<Duplex> {
+    const { live, share } = await this.driver.observe();
+    const own = live === slot ? 99 : 0;
+    const bucket = share > 0 && share < 100 ? { cookie: `bluegreen-bucket=${own}` } : {};
+    const asked = request({
+      ...{ host: HOST, port: this.spec.proxy.port, path: "/socket" },
+      headers: {
+        ...{ connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" },
+        ...{ "sec-websocket-key": Buffer.from("0123456789abcdef").toString("base64"), ...bucket },
+      },
+    });
+    asked.end();
+    const [answer, socket] = (await once(asked, "upgrade")) as [IncomingMessage, Duplex];
+    if (answer.headers["x-slot"] !== slot) throw new Error(`connected to ${answer.headers["x-slot"]}`);
+    socket.on("error", () => socket.destroy());
+    return socket;
+  }
+
   /** Which of the 100 buckets the candidate, green, gets. */
   async candidateBuckets(): Promise<number[]> {
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
@@ -230,12 +269,13 @@ export class ProxyUnderTest {
 }
 
 export function proxySpec(choice: {
-  driver: "haproxy" | "embedded";
+  driver: DriverName;
   topology: "split" | "sideBySide";
   servers: number;
   verification?: object;
 }): DirectorSpec {
   const { driver, topology, servers, verification = {} } = choice;
+  const digest = (algorithm: string) => createHash(algorithm).update(PREVIEW_SECRET).digest("hex");
   const environment = parseEnvironment(
     JSON.stringify({
       formatVersion: 1,
@@ -248,16 +288,20 @@ export function proxySpec(choice: {
       proxies: { driver },
       start: ["node", "server.js"],
       verification,
+      preview: { sha256: digest("sha256"), md5: digest("md5") },
     }),
     "test.json",
   );
   return directorSpec(environment, emptyRecord("demo"), 0);
 }
 
-function ask(port: number, { method = "GET", path = "/", bucket, agent, body }: Question): Promise<Answer> {
+function ask(
+  port: number,
+  { method = "GET", path = "/", bucket, agent, body, headers: more = {} }: Question,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const cookie = bucket === undefined ? {} : { cookie: `a=b; bluegreen-bucket=${bucket}` };
-    const headers = { host: "shop.example", ...cookie };
+    const headers = { host: "shop.example", ...cookie, ...more };
     const asked = request({ host: HOST, port, method, path, headers, agent: agent ?? false }, (response) => {
       let text = "";
       response.setEncoding("utf8");

@@ -13,6 +13,7 @@ describe("the embedded proxy", () => {
 
   promisesOfAProxy({
     name: "embedded",
+    cuts: true,
     configurator: (spec) => new EmbeddedConfigurator(spec),
     driver: () => new EmbeddedDriver(),
     start: (folder) => spawn(process.execPath, [BUNDLE], { cwd: folder, stdio: "ignore" }),
