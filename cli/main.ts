@@ -141,7 +141,7 @@ function buildProgram(): Command {
   program
     .command("rehearse")
     .description("play a whole series of releases on this machine, under load, with the sample application")
-    .option("--driver <driver>", "haproxy or embedded", undefined)
+    .option("--driver <driver>", "haproxy, nginx or embedded", undefined)
     .option("--json <file>", "write what was measured")
     .option("--quick", "shorter waits; the same steps")
     .option("--keep", "leave the environment running at the end")

@@ -4,14 +4,13 @@
  * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
  * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
  */
-import { appendFileSync, existsSync, renameSync, statSync } from "node:fs";
+import { appendFileSync, renameSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
 import { DirectorSpec } from "../../release/director-spec";
 import { describeIssues } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
-import { writeAtomically } from "../../system/atomic-file";
 import { Director } from "./director";
 import { KINDS } from "./drivers/kinds";
 import { EXIT, StepFailure } from "./exit-code";
@@ -48,7 +47,10 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 
 async function main(): Promise<ExitCode> {
   const { command, spec } = readArguments();
-  if (command === "configure") return configure(spec);
+  if (command === "configure") {
+    await KINDS[spec.proxy.driver].configure(spec);
+    return EXIT.done;
+  }
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
   const newDirector = (): Director =>
@@ -133,15 +135,6 @@ async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
     }
     await sleep(100);
   }
-}
-
-function configure(spec: DirectorSpec): ExitCode {
-  const files = KINDS[spec.proxy.driver].configurator(spec).files();
-  for (const [name, content] of Object.entries(files)) {
-    // What the proxy serves survives a new configuration.
-    if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
-  }
-  return EXIT.done;
 }
 
 function readArguments(): { command: string; spec: DirectorSpec } {

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
-import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesOfAProxy } from "./proxy-promises";
 import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
@@ -19,8 +18,9 @@ if (!installed) console.warn("haproxy is not installed: NOTHING of its driver is
 const haproxy: ProxyKind = {
   name: "haproxy",
   cuts: true,
-  configurator: (spec) => new HaproxyConfigurator(spec),
-  driver: () => new HaproxyDriver(),
+  holds: true,
+  rotatesWithoutReload: true,
+  control: "admin.sock",
   start: (folder) => spawn(HAPROXY, ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
 };
 

@@ -4,8 +4,6 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { EmbeddedDriver } from "../../../on-server/director/drivers/embedded/embedded-driver";
-import { EmbeddedConfigurator } from "../../../on-server/director/drivers/embedded/embedded-settings";
 import type { State } from "../../../on-server/director/state";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
@@ -130,8 +128,9 @@ describe("a director at work", () => {
     proxy = await ProxyUnderTest.create({
       name: "embedded",
       cuts: true,
-      configurator: (spec) => new EmbeddedConfigurator(spec),
-      driver: () => new EmbeddedDriver(),
+      holds: true,
+      rotatesWithoutReload: true,
+      control: "admin.sock",
       start: (folder) =>
         spawn(process.execPath, [join(PROGRAMS, "embedded-proxy.js")], { cwd: folder, stdio: "ignore" }),
     });

@@ -11,14 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type {
-  Driver,
-  ProxyConfigurator,
-  SlotCounts,
-  Traffic,
-} from "../../../on-server/director/drivers/driver";
+import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
+import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
-import { writeAtomically } from "../../../system/atomic-file";
 import type { DriverName } from "../../../release/drivers";
 import { directorSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
@@ -31,8 +26,12 @@ export interface ProxyKind {
   readonly name: DriverName;
   /** Whether it can end what runs on a slot. */
   readonly cuts: boolean;
-  configurator(spec: DirectorSpec): ProxyConfigurator;
-  driver(): Driver;
+  /** Whether requests can wait while nobody listens. */
+  readonly holds: boolean;
+  /** Whether a server leaves the rotation without a reload. */
+  readonly rotatesWithoutReload: boolean;
+  /** The file or folder by which it is told something. */
+  readonly control: string;
   /** Starts the proxy in its folder, which holds its files. */
   start(folder: string): ChildProcess;
 }
@@ -170,7 +169,7 @@ export class ProxyUnderTest {
     readonly folder: string,
     readonly spec: DirectorSpec,
   ) {
-    this.driver = kind.driver();
+    this.driver = KINDS[kind.name].driver(spec);
     this.blue = new Backend("blue", spec.endpoints.blue[0]!.port);
     this.green = new Backend("green", spec.endpoints.green[0]!.port);
   }
@@ -188,9 +187,7 @@ export class ProxyUnderTest {
       endpoints: { blue: endpoint(blue), green: endpoint(green) },
     });
     process.chdir(folder);
-    for (const [name, content] of Object.entries(kind.configurator(under.spec).files())) {
-      writeAtomically(name, content);
-    }
+    await KINDS[kind.name].configure(under.spec);
     await Promise.all([under.blue.start(), under.green.start()]);
     await under.start();
     return under;

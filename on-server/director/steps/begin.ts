@@ -8,7 +8,8 @@
  * A heal is let in as (b): it takes the endpoints of its servers out of rotation, and leaves the slots' traffic alone.
  */
 import { activateStable, deactivateAll, NotTold } from "../activation";
-import type { RecordedRelease } from "../../../release/director-spec";
+import type { DirectorSpec, RecordedRelease } from "../../../release/director-spec";
+import { canHold } from "../../../release/drivers";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { describeTraffic } from "../director";
@@ -75,8 +76,6 @@ export async function begin(director: Director): Promise<StepEnd> {
   const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
   if (idle !== null && wanted.share === 0 && (losesShare || replaced))
     await director.drain(idle, { cut: replaced });
-  // Here the instance itself finishes what runs when it is stopped.
-  if (wanted.mode !== "serve") await director.drain(spec.target, { cut: false });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
   const facts = [found, describeTraffic(wanted), replaces].filter(Boolean);
   return { outcome: "begun", reason: facts.join(", ") };
@@ -223,7 +222,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   if (state.stable === null) return CLOSED;
   const idle = otherSlot(state.stable.slot);
   const serving: Traffic = { ...observed, live: state.stable.slot, mode: "serve", share: 0, fallback: false };
-  if (found === "recreate") return { ...serving, mode: spec.schedule.whileDown };
+  if (found === "recreate") return { ...serving, mode: whileDown(spec) };
   const promotesHeld =
     found === "otherIsLive" &&
     spec.goal !== "staged" &&
@@ -233,6 +232,11 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   const staysShared =
     found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
   return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
+}
+
+/** Requests of a recreated slot go to its instances as before, which finish what runs when they are stopped. */
+function whileDown({ proxy, schedule }: DirectorSpec): Traffic["mode"] {
+  return canHold(proxy.driver) ? schedule.whileDown : "page";
 }
 
 function same(recorded: RecordedRelease | null, known: PlacedRelease): boolean {
