@@ -271,17 +271,16 @@ function refuseStaleRecord(next: ReleaseRecord, statuses: readonly ProxyStatus[]
 }
 
 /**
- * What a release does to a slot that is kept for an instant rollback: only the next release may take it before its time.
- * @throws OperatorError where something else would.
+ * What happens to a slot that is kept for an instant rollback: the next release may take it before its time.
+ * @throws OperatorError where a convergence would.
  */
 function retainedThatIsReplaced(next: ReleaseRecord, statuses: readonly ProxyStatus[]): string | null {
   const { retainedUntil = null, stable = null } = statuses[0]?.state ?? {};
   if (retainedUntil === null || stable === null || retainedUntil <= Date.now()) return null;
   const retained = otherSlot(stable.slot);
   const until = `kept for an instant rollback until ${new Date(retainedUntil).toISOString()}`;
-  const touches = touchedSlots(next).includes(retained);
-  if (touches && next.active === retained) return `the release takes ${retained}, which is ${until}`;
-  if (!touches && next.converge !== true) return null;
+  if (touchedSlots(next).includes(retained)) return `it gives up ${retained}, which is ${until}`;
+  if (next.converge !== true) return null;
   throw new OperatorError(`${retained} is ${until}: only a release into it may replace it before`, 3);
 }
 

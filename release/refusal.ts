@@ -10,6 +10,7 @@ export class Refusal extends Error {
       | "nothing-to-retry"
       | "nothing-to-withdraw"
       | "not-promoted"
+      | "old-schema"
       | "already-there"
       | "unknown-release"
       | "proxies-disagree"

@@ -43,6 +43,7 @@ export function release(
   const sequence = record.sequence + 1;
   const entry: Release = { ...candidate, run: sequence };
 
+  requireSchema(record, candidate);
   const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
 
   if (live === null) {
@@ -236,10 +237,9 @@ export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseReco
   const stable = stableRelease(record, observed, live);
   if (live === record.active) {
     // A recreate whose new release did not come up: the old one is back. A new run gives its steps unused names.
-    const { version, artifact } = stable;
     return following(rest, {
       goal: "live",
-      slots: { ...record.slots, [live]: { version, artifact, run: record.sequence + 1 } },
+      slots: { ...record.slots, [live]: { ...stable, run: record.sequence + 1 } },
       previous: stable,
       retry: true,
       ...(record.schedule === undefined ? {} : { schedule: record.schedule }),
@@ -268,6 +268,7 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
       "no earlier release is recorded; release the version you want with `bluegreen release`",
     );
   }
+  requireSchema(record, previous);
   if (rollbackIsInstant(record)) {
     const { schedule: _, converge: __, retry: ___, ...rest } = record;
     return following(rest, {
@@ -278,9 +279,9 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
       schedule: atOnce(effective(intent)),
     });
   }
-  const { version, artifact } = previous;
+  const { run: _, ...candidate } = previous;
   const schedule = effective(intent);
-  const again = release(record, { version, artifact }, observed, {
+  const again = release(record, candidate, observed, {
     ...intent,
     schedule:
       schedule.strategy === "recreate"
@@ -288,6 +289,17 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
         : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
   });
   return { ...again, retry: true };
+}
+
+/** What a contract migration took away does not come back. */
+function requireSchema({ contracted = [] }: ReleaseRecord, { version, contracts = [] }: Candidate): void {
+  const missing = contracted.find((script) => !contracts.includes(script));
+  if (missing !== undefined) {
+    throw new Refusal(
+      "old-schema",
+      `${version} needs what ${missing} took away from the database: release a version whose migrations include it`,
+    );
+  }
 }
 
 /** A share needs somebody to have the rest. */

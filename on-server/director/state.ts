@@ -11,7 +11,7 @@ import { EXIT, StepFailure } from "./exit-code";
 
 const STATE_FILE = "state.json";
 
-const PHASES = [
+export const PHASES = [
   "stable",
   "staged",
   "verified",

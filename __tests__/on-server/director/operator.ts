@@ -4,6 +4,7 @@ import { emptyRecord, healedServers, target } from "../../../release/record";
 import type { Goal, ReleaseRecord } from "../../../release/record";
 import { Refusal } from "../../../release/refusal";
 import { releaseId } from "../../../release/release";
+import { otherSlot } from "../../../release/slot";
 import type { Candidate } from "../../../release/release";
 import type { ScheduleChoice } from "../../../release/schedule";
 import * as transitions from "../../../release/transitions";
@@ -34,6 +35,7 @@ export class Operator {
   ): Promise<Applied> {
     const { retry, installFails, ...choice } = options;
     const candidate = typeof version === "string" ? artifact(version) : version;
+    this.world.contracts.set(candidate.version, candidate.contracts ?? []);
     const record = transitions.release(this.record, candidate, this.world.observed, {
       environmentSchedule: this.world.environment.schedule,
       ...choice,
@@ -60,6 +62,32 @@ export class Operator {
     const record = transitions.heal(this.record, this.world.observed, servers);
     if (mishap.lost !== undefined) this.world.lose(mishap.lost);
     return this.apply(record, mishap);
+  }
+
+  /** The next sequence lets contract migrations run that no release here needs any more, or that one does. */
+  async contract(script: string): Promise<Applied> {
+    const { contracted = [], sequence } = this.record;
+    return this.tryOut({
+      ...this.record,
+      sequence: sequence + 1,
+      contracted: [...new Set([...contracted, script])],
+    });
+  }
+
+  /** Somebody wants what is kept for a rollback to be emptied, or to serve the live release as well. */
+  async takeRetained(how: "empty" | "converge"): Promise<Applied> {
+    const { slots, active, sequence } = this.record;
+    const idle = otherSlot(active);
+    const change = how === "converge" ? { converge: true } : { slots: { ...slots, [idle]: null } };
+    return this.tryOut({ ...this.record, ...change, sequence: sequence + 1 });
+  }
+
+  /** An edit that is refused is taken back. */
+  private async tryOut(edited: ReleaseRecord): Promise<Applied> {
+    const before = this.record;
+    const applied = await this.apply(edited);
+    if (applied.step === "begin" && applied.result?.exitCode === EXIT.refused) this.record = before;
+    return applied;
   }
 
   async withdraw(): Promise<Applied> {
@@ -90,6 +118,7 @@ export class Operator {
     world.countEffects();
     let result = await world.run("begin", record);
     if (result.exitCode !== EXIT.done) return { step: "begin", result, record };
+    world.migrate(record);
     if (!world.install(record, mishap.installFails)) return { step: "install", result: null, record };
     world.abortAfterMs = abortAfterMs;
     result = await world.run("switch", record);

@@ -1,21 +1,40 @@
 /** Any life of an application: releases good and bad, and everything that may come between two effects. */
 import * as fc from "fast-check";
+import type { Activation, HttpExchange } from "../../../release/http-exchange";
 import { Refusal } from "../../../release/refusal";
 import type { ReleaseRecord, Goal } from "../../../release/record";
+import type { Candidate, Release } from "../../../release/release";
 import { otherSlot } from "../../../release/slot";
 import type { ScheduleChoice } from "../../../release/schedule";
+import { PHASES } from "../../../on-server/director/state";
 import { Operator } from "./operator";
 import type { Applied } from "./operator";
-import { simulatedEnvironment, SimulatedWorld } from "./simulated-world";
+import { artifact, REACHABLE, simulatedEnvironment, SimulatedWorld } from "./simulated-world";
 import type { Behaviour, CrashPoint } from "./simulated-world";
 
 type Action =
-  | { readonly kind: "release"; readonly behaviour: Behaviour; readonly goal: Goal; readonly again: boolean }
+  | {
+      readonly kind: "release";
+      readonly behaviour: Behaviour;
+      readonly goal: Goal;
+      readonly again: boolean;
+      readonly contracts: readonly string[];
+    }
   | { readonly kind: "promote"; readonly to: Goal }
   | { readonly kind: "rollback" | "retry" | "withdraw" | "abort" | "abortOnly" }
+  | { readonly kind: "contract"; readonly script: string }
+  | { readonly kind: "takeRetained"; readonly how: "empty" | "converge" }
   | { readonly kind: "heal"; readonly servers: readonly string[]; readonly lost: boolean }
   | { readonly kind: "stableFails" | "stableRecovers" }
   | { readonly kind: "changedByHand"; readonly share: number };
+
+/** What users and their requests are like. */
+interface Site {
+  readonly requestsPerMs: number;
+  readonly hasLongRequests: boolean;
+  /** Whether instances are told that they are live. */
+  readonly activates: boolean;
+}
 
 interface Happening {
   readonly action: Action;
@@ -26,8 +45,19 @@ interface Happening {
 
 export interface Scenario {
   readonly schedule: ScheduleChoice;
+  readonly site: Site;
   readonly happenings: readonly Happening[];
 }
+
+const exchange = (path: string): HttpExchange => ({
+  ...{ method: "POST", path, headers: {}, headerPatterns: {}, status: 200 },
+});
+const ACTIVATION: Activation = { activate: exchange("/on"), deactivate: exchange("/off") };
+
+const PLACES = PHASES.flatMap((phase) => REACHABLE[phase].map((point) => ({ phase, point })));
+
+/** What a release that works after every contract migration says of itself. */
+export const SCRIPTS = ["0005-drop.sql", "0009-rename.sql"];
 
 const seconds = fc.constantFrom(0, 0.3, 1);
 const steps = fc.constantFrom<number[]>([100], [10, 100], [5, 25, 50, 100], [99, 100]);
@@ -45,6 +75,8 @@ const shift = fc.record({
   drainSeconds: fc.constant(1),
   onFailure: fc.constantFrom("rollback" as const, "freeze" as const),
   afterPromotion: fc.constantFrom("retain" as const, "retain" as const, "converge" as const),
+  retainSeconds: fc.constantFrom(0, 0, 5),
+  analysis: fc.constant({ intervalSeconds: 0.4, minimumRequests: 20 }),
 });
 const recreate = fc.record({
   strategy: fc.constant("recreate" as const),
@@ -54,7 +86,7 @@ const recreate = fc.record({
 
 const behaviour = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Behaviour>("good") },
-  fc.constantFrom<Behaviour>("unhealthy", "failsUnderTraffic", "diesUnderTraffic"),
+  fc.constantFrom<Behaviour>("unhealthy", "failsUnderTraffic", "slowUnderTraffic", "diesUnderTraffic"),
 );
 
 const release = fc.record({
@@ -62,11 +94,17 @@ const release = fc.record({
   behaviour,
   goal,
   again: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true)),
+  contracts: fc.constantFrom<readonly string[]>([], SCRIPTS.slice(0, 1), SCRIPTS, SCRIPTS),
 });
 
 const plainAction: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: release },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("promote" as const), to: goal }) },
+  fc.record({ kind: fc.constant("contract" as const), script: fc.constantFrom(...SCRIPTS) }),
+  fc.record({
+    kind: fc.constant("takeRetained" as const),
+    how: fc.constantFrom("empty" as const, "converge" as const),
+  }),
   {
     weight: 2,
     arbitrary: fc.record({
@@ -90,10 +128,13 @@ const rudeAction: fc.Arbitrary<Action> = fc.oneof(
 );
 
 function happenings(action: fc.Arbitrary<Action>): fc.Arbitrary<Happening[]> {
-  const crash = fc.record({
-    effect: fc.integer({ min: 1, max: 24 }),
-    when: fc.constantFrom("before" as const, "after" as const),
-  });
+  const when = fc.constantFrom("before" as const, "after" as const);
+  const crash = fc.oneof<fc.Arbitrary<CrashPoint>[]>(
+    fc.record({ effect: fc.integer({ min: 1, max: 24 }), when }),
+    fc
+      .record({ place: fc.constantFrom(...PLACES), when })
+      .map(({ place, when: at }) => ({ ...place, when: at })),
+  );
   const happening = fc.record({
     action,
     crash: sometimes(crash),
@@ -107,15 +148,23 @@ function sometimes<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
   return fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, arbitrary);
 }
 
+const site: fc.Arbitrary<Site> = fc.record({
+  requestsPerMs: fc.constantFrom(0.4, 0.4, 0.01, 0),
+  hasLongRequests: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
+  activates: fc.boolean(),
+});
+
 /** Releases, crashes, aborts, failures of candidates. */
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
   schedule: fc.oneof<fc.Arbitrary<ScheduleChoice>[]>(shift, shift, shift, recreate),
+  site,
   happenings: happenings(plainAction),
 });
 
 /** ... and live releases that fail, and proxies that somebody changes by hand. */
 export const rudeScenario: fc.Arbitrary<Scenario> = fc.record({
   schedule: fc.oneof<fc.Arbitrary<ScheduleChoice>[]>(shift, shift, shift, recreate),
+  site,
   happenings: happenings(rudeAction),
 });
 
@@ -129,10 +178,12 @@ export interface Played {
 
 /** @param watch is told after each apply. */
 export async function play(
-  { schedule, happenings: all }: Scenario,
+  { schedule, site: { activates, ...users }, happenings: all }: Scenario,
   watch: (applied: Applied, operator: Operator) => void = () => undefined,
 ): Promise<Played> {
-  const world = new SimulatedWorld(simulatedEnvironment(schedule));
+  const environment = simulatedEnvironment(schedule);
+  const world = new SimulatedWorld(activates ? { ...environment, activation: ACTIVATION } : environment);
+  Object.assign(world, users);
   const operator = new Operator(world);
   const applied: Applied[] = [];
   for (const [index, { action, crash, abortAfterMs, installFails }] of all.entries()) {
@@ -147,6 +198,10 @@ export async function play(
     watch(done, operator);
   }
   return { operator, world, applied, records: applied.map(({ record }) => record) };
+}
+
+function withoutRun({ run: _, ...candidate }: Release): Candidate {
+  return candidate;
 }
 
 /** @returns null where nothing was applied, or the command refused. */
@@ -166,7 +221,7 @@ async function perform(
         const { schedule } = world.environment;
         const goal = schedule.strategy === "recreate" ? "live" : action.goal;
         return await operator.release(
-          known === null ? version : { version: known.version, artifact: known.artifact },
+          known === null ? { ...artifact(version), contracts: [...action.contracts] } : withoutRun(known),
           { goal, installFails },
         );
       }
@@ -181,6 +236,10 @@ async function perform(
           installFails,
           ...(action.lost ? { lost: action.servers[0]! } : {}),
         });
+      case "contract":
+        return await operator.contract(action.script);
+      case "takeRetained":
+        return await operator.takeRetained(action.how);
       case "withdraw":
         return await operator.withdraw();
       case "abort":

@@ -29,16 +29,34 @@ import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import type { Observed } from "../../../release/transitions";
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5";
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I9" | "I10" | "I13";
 
 /** What a release is like once it runs. */
-export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "diesUnderTraffic";
+export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "slowUnderTraffic" | "diesUnderTraffic";
 
-export interface CrashPoint {
-  /** The n-th effect (state saved, or traffic changed) of what runs next. */
-  readonly effect: number;
-  readonly when: "before" | "after";
-}
+/** Where a director can be killed: at an effect, or while it waits. */
+export const POINTS = ["save", "traffic", "exclude", "include", "cut", "sleep"] as const;
+export type Point = (typeof POINTS)[number];
+
+/** Where a director can be killed in each phase: others are over before, or come after, the phase is persisted. */
+export const REACHABLE: Readonly<Record<State["phase"], readonly Point[]>> = {
+  stable: POINTS,
+  staged: ["save"],
+  verified: ["save", "traffic"],
+  shifting: ["save", "traffic", "sleep"],
+  baking: ["save", "traffic", "sleep"],
+  converging: ["save", "traffic", "cut", "sleep"],
+  aborting: ["save", "traffic", "sleep"],
+  frozen: ["save"],
+};
+
+/** The n-th effect of what runs next; or the first one of a kind in a persisted phase. */
+export type CrashPoint = { readonly when: "before" | "after" } & (
+  { readonly effect: number } | { readonly phase: State["phase"]; readonly point: Point }
+);
+
+/** How often a director was killed, by `phase point when`; of all worlds. */
+export const KILLED = new Map<string, number>();
 
 export type Step = "begin" | "switch" | "share" | "abort";
 
@@ -65,8 +83,8 @@ interface Instance {
 class Crash extends Error {}
 
 const STEPS = { begin, switch: switchTraffic, share, abort };
-const REQUESTS_PER_MS = 0.4;
 const REQUEST_MS = 150;
+const LONG_REQUEST_MS = 5_000;
 const DIES_AFTER_MS = 400;
 
 export function simulatedEnvironment(
@@ -120,6 +138,22 @@ export class SimulatedWorld {
   /** The environment's own requests that instances got, in order; and which of them they answer badly. */
   readonly asked: string[] = [];
   complains: (server: string, path: string) => boolean = () => false;
+  /** How much users ask; 0 is a quiet site. */
+  requestsPerMs = 0.4;
+  /** Some requests take longer than any drain. */
+  hasLongRequests = false;
+  /** How many directors are at work, which a lock keeps at one; and how many ever were. */
+  private atWork = 0;
+  mostAtOnce = 0;
+  /** When the running step first judged that all is well. */
+  firstPassAt: number | null = null;
+  /** Contract migrations that ran. */
+  readonly schema = new Set<string>();
+  /** What releases say that they work without, by version. */
+  readonly contracts = new Map<string, readonly string[]>();
+  private retained: { readonly slot: Slot; readonly until: number } | null = null;
+  /** Answers of a slot since it got its first request of this release. */
+  private readonly answersUnderTraffic = { blue: 0, green: 0 };
   /** Whether the proxy's own health checks pass where the director's do. */
   proxyReachesEndpoints = true;
   /** The proxy refuses what it is told; what it does now can still be asked. */
@@ -131,7 +165,10 @@ export class SimulatedWorld {
   /** Servers that this proxy was never told of. */
   readonly unknown = new Set<string>();
   private readonly busyUntil = { blue: 0, green: 0 };
-  private readonly counted = { blue: { requests: 0, errors: 0 }, green: { requests: 0, errors: 0 } };
+  private readonly counted = {
+    blue: { requests: 0, errors: 0, latency: {} as Record<number, number> },
+    green: { requests: 0, errors: 0, latency: {} as Record<number, number> },
+  };
   /** What Terraform remembers, by the step's address. */
   private readonly installedNames = new Map<string, string>();
   private fullSince: { slot: Slot; at: number } | null = null;
@@ -141,6 +178,7 @@ export class SimulatedWorld {
   private effects = 0;
   private saves = 0;
   private dead = false;
+  private crashed = false;
 
   constructor(
     readonly environment: Environment,
@@ -179,9 +217,25 @@ export class SimulatedWorld {
   }
 
   async runSpec(step: Step, spec: DirectorSpec): Promise<StepResult> {
+    if (this.atWork > 0) {
+      const reason = "another director is at work on this proxy";
+      return { exitCode: EXIT.refused, outcome: "refused", reason, trafficChanges: 0, saves: 0 };
+    }
+    this.atWork += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.atWork);
+    try {
+      return await this.runLocked(step, spec);
+    } finally {
+      this.atWork -= 1;
+    }
+  }
+
+  private async runLocked(step: Step, spec: DirectorSpec): Promise<StepResult> {
     this.spec = spec;
     this.probed = new Set();
     this.dead = false;
+    this.crashed = false;
+    this.firstPassAt = null;
     this.abortAt = this.abortAfterMs === null || step === "abort" ? null : this.now + this.abortAfterMs;
     const changes = this.history.length;
     const { saves } = this;
@@ -225,6 +279,23 @@ export class SimulatedWorld {
       }
     }
     return true;
+  }
+
+  /** The migrate step: contract scripts that are due take away what older releases need. */
+  migrate(record: ReleaseRecord): void {
+    for (const script of record.contracted ?? []) {
+      if (this.schema.has(script)) continue;
+      this.schema.add(script);
+      const { slots, previous } = record;
+      const needing = [slots.blue, slots.green, previous].filter(
+        (release) => release !== null && !this.worksWithout(script, releaseId(release)),
+      );
+      if (needing.length > 0) this.note("I10", `${script} ran while ${needing[0]!.version} may get traffic`);
+    }
+  }
+
+  private worksWithout(script: string, id: string): boolean {
+    return this.contracts.get(id.replace(/-\d+$/, ""))?.includes(script) === true;
   }
 
   /** Servers whose heal was not carried out: the plan of anything but their heal is refused. */
@@ -305,6 +376,17 @@ export class SimulatedWorld {
     if (!inPlace && this.now < this.busyUntil[slot]) {
       this.note("I2", `record ${record.sequence} installs into ${slot} while requests still run there`);
     }
+    if (this.retained?.slot === slot && this.now < this.retained.until) {
+      const said = this.events.some(
+        ({ event, facts }) => event === "begin" && facts["sequence"] === record.sequence && facts["replaces"],
+      );
+      if (record.active !== slot && release !== null) {
+        this.note("I13", `record ${record.sequence} converges over ${slot} before its time`);
+      } else if (!said) {
+        this.note("I13", `record ${record.sequence} gives up ${slot} before its time, and does not say so`);
+      }
+      this.retained = null;
+    }
     const placed = () =>
       release === null ? null : this.instance(releaseId(release), release.artifact.sha256);
     // The first server gets it, the second one fails; a recreate starts the old release again.
@@ -336,9 +418,12 @@ export class SimulatedWorld {
       },
       store: {
         load: () => this.state,
-        save: (state) => this.effect(() => this.saved(state)),
+        save: (state) => this.effect("save", () => this.saved(state)),
       },
-      clock: { now: () => this.now, sleep: async (milliseconds) => this.advance(milliseconds) },
+      clock: {
+        now: () => this.now,
+        sleep: async (milliseconds) => this.effect("sleep", () => this.advance(milliseconds)),
+      },
       interruption: {
         check: () => {
           this.requireAlive();
@@ -347,7 +432,10 @@ export class SimulatedWorld {
           }
         },
       },
-      say: (event, facts = {}) => void this.events.push({ event, facts }),
+      say: (event, facts = {}) => {
+        if (event === "analysis" && facts["verdict"] === "pass") this.firstPassAt ??= this.now;
+        this.events.push({ event, facts });
+      },
     });
   }
 
@@ -359,7 +447,7 @@ export class SimulatedWorld {
     setTraffic: async (traffic) => {
       this.requireAlive();
       if (this.proxyRefuses) throw new Error("the proxy refused");
-      this.effect(() => this.told(traffic));
+      this.effect("traffic", () => this.told(traffic));
     },
     counts: async () => {
       this.requireAlive();
@@ -367,7 +455,7 @@ export class SimulatedWorld {
         requests: Math.floor(this.counted[slot].requests),
         errors: Math.floor(this.counted[slot].errors),
         inFlight: this.now < this.busyUntil[slot] ? 1 : 0,
-        latency: {},
+        latency: floored(this.counted[slot].latency),
         endpoints: this.spec.endpoints[slot].flatMap(({ server }, index) => {
           const healthy = this.proxyReachesEndpoints && isHealthy(this.instances[slot][index] ?? null);
           const inRotation = !this.excluded[slot].has(server);
@@ -377,11 +465,11 @@ export class SimulatedWorld {
       return { blue: count("blue"), green: count("green") } satisfies PerSlot<SlotCounts>;
     },
     exclude: async (slot, servers) => {
-      for (const server of servers) this.effect(() => void this.excluded[slot].add(server));
+      for (const server of servers) this.effect("exclude", () => void this.excluded[slot].add(server));
     },
-    cut: async (slot) => this.effect(() => void (this.busyUntil[slot] = 0)),
+    cut: async (slot) => this.effect("cut", () => void (this.busyUntil[slot] = 0)),
     include: async (slot, servers) => {
-      for (const server of servers) this.effect(() => this.included(slot, server));
+      for (const server of servers) this.effect("include", () => this.included(slot, server));
     },
   };
 
@@ -404,6 +492,7 @@ export class SimulatedWorld {
       );
       if (index < 0) continue;
       const instance = this.instances[slot][index] ?? null;
+      if (weightOf(this.traffic, slot) > 0) this.answersUnderTraffic[slot] += 1;
       if (instance === null || !instance.up)
         return { healthy: false, releaseId: null, problem: "ECONNREFUSED", milliseconds: null };
       const healthy = isHealthy(instance) && (expected === null || instance.releaseId === expected);
@@ -416,17 +505,28 @@ export class SimulatedWorld {
     throw new Error(`nobody listens on ${endpoint.server}:${endpoint.port}`);
   }
 
-  private effect(perform: () => void): void {
+  private effect(point: Point, perform: () => void): void {
     this.requireAlive();
-    this.effects += 1;
+    if (point !== "sleep") this.effects += 1;
     const { crash } = this;
-    const crashes = crash !== null && this.effects === crash.effect;
+    const { phase } = this.state;
+    const crashes = !this.crashed && crash !== null && this.isAt(crash, point);
     if (!crashes || crash.when === "after") perform();
-    if (crashes || this.crashOnce?.() === true) {
+    if (crashes) {
+      this.crashed = true;
+      const name = `${phase} ${point} ${crash.when}`;
+      KILLED.set(name, (KILLED.get(name) ?? 0) + 1);
+    }
+    if (crashes || (point !== "sleep" && this.crashOnce?.() === true)) {
       this.dead = true;
       this.crashOnce = null;
     }
     this.requireAlive();
+  }
+
+  private isAt(crash: CrashPoint, point: Point): boolean {
+    if ("effect" in crash) return point !== "sleep" && this.effects === crash.effect;
+    return crash.point === point && crash.phase === this.state.phase;
   }
 
   /** Counts effects from here; a crash point is relative to this. */
@@ -454,6 +554,15 @@ export class SimulatedWorld {
         this.note("I4", `${after.releaseId} took the place of a release that serves`);
       return;
     }
+    const { minimumRequests } = this.spec.schedule.analysis;
+    // Users' requests are counted in whole numbers.
+    if (Math.ceil(this.answersUnderTraffic[after.slot]) < minimumRequests) {
+      const answers = this.answersUnderTraffic[after.slot];
+      this.note("I9", `${after.releaseId} is stable after ${answers} answers`);
+    }
+    const keeps = this.spec.schedule.retainSeconds > 0 && !this.spec.converge;
+    const until = this.now + 1000 * this.spec.schedule.retainSeconds;
+    this.retained = keeps ? { slot: otherSlot(after.slot), until } : null;
     const bakedMs = this.fullSince?.slot === after.slot ? this.now - this.fullSince.at : -1;
     if (bakedMs < this.spec.schedule.bakeSeconds * 1000) {
       this.note("I4", `${after.releaseId} is stable after ${bakedMs} ms of all requests`);
@@ -467,7 +576,11 @@ export class SimulatedWorld {
     if (!Number.isInteger(traffic.share) || traffic.share < 0 || traffic.share > 100) {
       this.note("I1", `a share of ${traffic.share} %`);
     }
-    for (const slot of SLOTS) if (weightOf(traffic, slot) > weightOf(before, slot)) this.gains(slot, before);
+    for (const slot of SLOTS) {
+      if (weightOf(traffic, slot) > weightOf(before, slot)) this.gains(slot, before);
+      if (weightOf(traffic, slot) === 0) this.answersUnderTraffic[slot] = 0;
+      if (weightOf(traffic, slot) > weightOf(before, slot)) this.requireSchema(slot);
+    }
     const reaches = (slot: Slot) =>
       (weightOf(traffic, slot) > 0 || traffic.fallback) && this.instances[slot].some(isHealthy);
     if (this.stableAnswers && !SLOTS.some(reaches))
@@ -475,6 +588,13 @@ export class SimulatedWorld {
     const full = SLOTS.find((slot) => weightOf(traffic, slot) === 100);
     if (full === undefined) this.fullSince = null;
     else if (this.fullSince?.slot !== full) this.fullSince = { slot: full, at: this.now };
+  }
+
+  private requireSchema(slot: Slot): void {
+    for (const script of this.schema) {
+      const needing = this.instances[slot].find((each) => each && !this.worksWithout(script, each.releaseId));
+      if (needing) this.note("I10", `${needing.releaseId} gets requests after ${script}`);
+    }
   }
 
   private gains(slot: Slot, before: Traffic): void {
@@ -496,10 +616,17 @@ export class SimulatedWorld {
     for (const slot of SLOTS) {
       const weight = weightOf(this.traffic, slot);
       if (weight === 0) continue;
-      this.busyUntil[slot] = this.now + REQUEST_MS;
-      const requests = (milliseconds * REQUESTS_PER_MS * weight) / 100;
+      if (this.requestsPerMs > 0) {
+        this.busyUntil[slot] = this.now + (this.hasLongRequests ? LONG_REQUEST_MS : REQUEST_MS);
+      }
+      const requests = (milliseconds * this.requestsPerMs * weight) / 100;
       const instances = this.instances[slot];
       const failing = instances.filter((each) => !isHealthy(each) || each.behaviour === "failsUnderTraffic");
+      const slow = instances.some((each) => each?.behaviour === "slowUnderTraffic");
+      const { latency } = this.counted[slot];
+      const key = slow ? 992 : 5;
+      latency[key] = (latency[key] ?? 0) + requests;
+      this.answersUnderTraffic[slot] += requests;
       this.counted[slot].requests += requests;
       this.counted[slot].errors += (requests * failing.length) / instances.length / 2;
       for (const instance of instances) {
@@ -514,6 +641,10 @@ export class SimulatedWorld {
   private note(invariant: Invariant, what: string): void {
     this.violations.push({ invariant, what });
   }
+}
+
+function floored(latency: Record<number, number>): Record<number, number> {
+  return Object.fromEntries(Object.entries(latency).map(([key, count]) => [key, Math.floor(count)]));
 }
 
 function isHealthy(instance: Instance | null): instance is Instance {

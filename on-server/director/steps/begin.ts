@@ -68,7 +68,8 @@ export async function begin(director: Director): Promise<StepEnd> {
   });
   clearAbortRequest();
 
-  if (wanted.mode !== "serve") await sayStopping(director);
+  const { active } = director.state;
+  if (active !== null && spec.touched.includes(active)) await sayStopping(director);
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
   if (losesShare) await activateStable(director);
   // Where a director before this one took the slot out of rotation, its last requests may run still.

@@ -31,19 +31,19 @@ export function refuseOldSchema({ spec, state }: Director): void {
   }
 }
 
-/** @returns what a release that takes the retained slot costs, for people; empty where that is nothing. */
+/**
+ * A slot that is kept for an instant rollback is given up for the next release, or by somebody who withdraws one; never
+ * for a convergence, which can wait.
+ * @returns what this sequence costs, for people; empty where that is nothing.
+ */
 export function refuseRetained({ spec, state, clock }: Director): string {
   const { stable, retainedUntil } = state;
   if (stable === null || retainedUntil === null || clock.now() >= retainedUntil) return "";
   const retained = otherSlot(stable.slot);
-  const until = new Date(retainedUntil).toISOString();
-  if (!spec.converge && !spec.touched.includes(retained)) return "";
-  if (spec.target === retained && spec.touched.includes(retained)) {
-    return `it takes ${retained}, which was kept for an instant rollback until ${until}`;
-  }
-  throw refused(
-    `${retained} is kept for an instant rollback until ${until}: only a release into it may replace it before`,
-  );
+  const until = `kept for an instant rollback until ${new Date(retainedUntil).toISOString()}`;
+  if (spec.touched.includes(retained)) return `it gives up ${retained}, which was ${until}`;
+  if (!spec.converge) return "";
+  throw refused(`${retained} is ${until}: only a release into it may replace it before`);
 }
 
 /** Whether this sequence ends the retention: its slot gets another release. */

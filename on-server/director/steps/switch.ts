@@ -126,7 +126,14 @@ async function firstDeployment(director: Director, candidate: PlacedRelease): Pr
 }
 
 async function recreated(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
-  const verdict = await admit(director, candidate.slot, candidate.releaseId);
+  let verdict;
+  try {
+    verdict = await admit(director, candidate.slot, candidate.releaseId);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    await director.takeBack(error.message);
+    throw abortedTo(director, error.message);
+  }
   if (!verdict.passed)
     throw frozen(
       director,
