@@ -78,7 +78,11 @@ test.each<[object, string]>([
   ],
   [{ proxies: { count: 0 } }, "proxies.count must be at least 1"],
   [{ proxies: { count: 9 } }, "proxies.count must be at most 8"],
-  [{ proxies: { driver: "nginx" } }, 'proxies.driver must be "haproxy" or "embedded"'],
+  [{ proxies: { driver: "apache" } }, 'proxies.driver must be "haproxy" or "nginx" or "embedded"'],
+  [
+    { proxies: { driver: "nginx" }, preview: { sha256: "0".repeat(64) } },
+    "preview.md5 is missing: NGINX can compute no other digest (a secret of 128 random bits is as safe with it)",
+  ],
   [{ keepReleases: 1 }, "keepReleases must be at least 2"],
   [{ keepReleases: 51 }, "keepReleases must be at most 50"],
   [{ stopSeconds: 0 }, "stopSeconds must be at least 1"],

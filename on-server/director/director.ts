@@ -13,6 +13,7 @@ import { EXIT, StepFailure } from "./exit-code";
 import type { Interruption } from "./interruption";
 import type { ProbeEndpoint, TryExchange } from "./probe";
 import { KEEP_FAILED_DIGESTS } from "./state";
+import { admit } from "./verify";
 import type { Comparison, PlacedRelease, State, StateStore } from "./state";
 
 export interface Clock {
@@ -145,6 +146,20 @@ export class Director {
     };
   }
 
+  /** Whether stable answers; where all its servers are out of rotation since a heal, those that are well come back. */
+  async stableAnswers({ slot, releaseId }: PlacedRelease): ReturnType<Director["answers"]> {
+    const found = await this.answers(slot, releaseId);
+    if (found.healthy) return found;
+    const { endpoints } = (await this.driver.counts())[slot];
+    const out = this.spec.endpoints[slot].filter(({ server }) =>
+      endpoints.some((each) => each.server === server && !each.inRotation),
+    );
+    const probes = await Promise.all(out.map((endpoint) => this.probe(endpoint, releaseId)));
+    const well = out.filter((_, index) => probes[index]!.healthy).map(({ server }) => server);
+    if (well.length === 0 || !(await admit(this, slot, releaseId, well)).passed) return found;
+    return this.answers(slot, releaseId);
+  }
+
   /** Whether what the proxy does is what a director told it. */
   isOwn(traffic: Traffic): boolean {
     const { intended, before } = this.state.traffic;
@@ -187,7 +202,7 @@ export class Director {
     }
     const expected = { ...traffic, live: stable.slot, share: 0, mode: "serve" as const, fallback: false };
     const carried = traffic.share > 0 || traffic.live !== stable.slot;
-    const { healthy, others, problem } = await this.answers(stable.slot, stable.releaseId);
+    const { healthy, others, problem } = await this.stableAnswers(stable);
     // A recreate that replaced stable on some servers only: "back" would be two releases at once.
     const mixed = traffic.mode !== "serve" && others.length > 0;
     if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {

@@ -10,7 +10,7 @@ import { otherSlot } from "../../../release/slot";
 import * as transitions from "../../../release/transitions";
 import { play, rudeScenario, scenario, SCRIPTS } from "./scenario";
 import type { Scenario } from "./scenario";
-import { Operator } from "./operator";
+import type { Operator } from "./operator";
 import { artifact } from "./simulated-world";
 import type { Invariant, StepResult } from "./simulated-world";
 

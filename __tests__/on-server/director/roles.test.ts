@@ -146,7 +146,14 @@ describe("contract migrations", () => {
     await operator.release(knowing("1.1.0"));
     const { record } = await operator.release(knowing("1.2.0"));
     await operator.apply({ ...contracting(record), sequence: 4 });
-    const late = await operator.release("1.0.0");
+    await expect(operator.release("1.0.0")).rejects.toThrow(`1.0.0 needs what ${SCRIPT} took away`);
+    // Somebody who edits the record past that is stopped by the director.
+    const late = await operator.apply({
+      ...operator.record,
+      sequence: 5,
+      active: "green",
+      slots: { ...operator.record.slots, green: { ...artifact("1.0.0"), run: 5 } },
+    });
     expect(late.result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(late.result?.reason).toContain(`1.0.0-5 needs what ${SCRIPT} took away`);
   });

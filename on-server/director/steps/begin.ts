@@ -161,7 +161,7 @@ async function refuseOtherRelease(director: Director, observed: Traffic): Promis
 }
 
 async function requireStableAnswers(director: Director, stable: PlacedRelease): Promise<void> {
-  const { healthy, problem } = await director.answers(stable.slot, stable.releaseId);
+  const { healthy, problem } = await director.stableAnswers(stable);
   if (!healthy) {
     throw refused(
       `${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`,

@@ -8,6 +8,8 @@ import { activateServers, activateSlot, NotTold } from "../activation";
 import { between } from "../analysis";
 import { bucketOffset } from "../director";
 import type { Director } from "../director";
+import { sameTraffic } from "../drivers/driver";
+import type { Traffic } from "../drivers/driver";
 import { EXIT, StepFailure } from "../exit-code";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../state";
@@ -44,17 +46,22 @@ function refuseFinished({ spec, state }: Director): void {
   );
 }
 
+/** Also where a director was killed between two effects of a promotion: what it did not come to do is done here. */
 async function alreadyLive(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   const traffic = await director.driver.observe();
-  if (traffic.live !== candidate.slot || (traffic.share > 0 && !director.state.shared)) {
+  const { shared } = director.state;
+  const alone = { live: candidate.slot, share: 0, mode: "serve", fallback: false } as const;
+  const wanted: Traffic = { ...traffic, ...(shared ? { mode: "serve" } : alone) };
+  if (!sameTraffic(traffic, wanted)) {
     const { healthy, problem } = await director.answers(candidate.slot, candidate.releaseId);
     if (!healthy) throw frozen(director, `${candidate.releaseId} in ${candidate.slot} ${problem}`);
-    await director.setTraffic({ ...traffic, live: candidate.slot, share: 0, mode: "serve", fallback: false });
+    await director.setTraffic(wanted);
   }
   await tellOrFreeze(director, () => activateSlot(director, candidate.slot));
   director.save({
     phase: director.spec.converge ? "converging" : "stable",
     finished: !director.spec.converge,
+    ...{ candidate: null, weight: 0, deadline: null },
   });
   return { outcome: "unchanged", reason: `${candidate.releaseId} is live in ${candidate.slot} already` };
 }
