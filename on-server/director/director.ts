@@ -234,7 +234,7 @@ export class Director {
   }
 }
 
-function placed(slot: Slot, release: RecordedRelease | null): PlacedRelease | null {
+export function placed(slot: Slot, release: RecordedRelease | null): PlacedRelease | null {
   return release === null ? null : { slot, ...release };
 }
 

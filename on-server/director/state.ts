@@ -99,6 +99,8 @@ const State = z.strictObject({
   /** What was live and stayed so through its bake; where traffic goes back to. */
   stable: z.nullable(PlacedRelease),
   candidate: z.nullable(PlacedRelease),
+  /** What the last record said of the slots: a release keeps its artifact. */
+  recorded: z._default(z.array(PlacedRelease), []),
   /** Both slots serve the stable release (after `converge`). */
   shared: z.boolean(),
   /** The slot whose instances were told that they are live; null where nobody is told, or nobody is. */
@@ -131,6 +133,7 @@ export const NEVER_LIVE: State = {
   phase: "stable",
   stable: null,
   candidate: null,
+  recorded: [],
   shared: false,
   active: null,
   retainedUntil: null,

@@ -6,7 +6,12 @@ import * as fc from "fast-check";
 import { KILLED, REACHABLE } from "./simulated-world";
 
 const KILLED_AT_LEAST = 20;
-const RUNS = { numRuns: Number(process.env["PROPERTY_RUNS"] ?? 600) };
+/** PROPERTY_SEED=random looks where nobody looked yet; a fixed one is the same for everybody. */
+const seed = process.env["PROPERTY_SEED"] ?? "4";
+const RUNS = {
+  numRuns: Number(process.env["PROPERTY_RUNS"] ?? 600),
+  ...(seed === "random" ? {} : { seed: Number(seed) }),
+};
 
 test.each(PROPERTIES)("$name", async ({ check }) => {
   await expect(check(RUNS)).resolves.toBeUndefined();
@@ -56,10 +61,12 @@ test.each(PLACES)("killed while $phase, $when it comes to $point: no invariant i
   expect(KILLED.get(name)).toBeGreaterThanOrEqual(KILLED_AT_LEAST);
 });
 
-/** A convergence that puts back a server whose heal had failed before: too rare a life to be met twenty times. */
-const RARE = ["converging include before", "converging include after"];
+/** A server whose heal had failed comes back with a convergence; a staged first release is aborted after a change by hand. */
+const RARE = ["converging include", "staged traffic"];
 
 test("nowhere else can a director be killed", () => {
-  const known = [...PLACES.map(({ name }) => name), ...RARE];
-  expect([...KILLED.keys()].filter((name) => !known.includes(name))).toEqual([]);
+  const known = PLACES.map(({ name }) => name);
+  expect(
+    [...KILLED.keys()].filter((name) => !known.includes(name) && !RARE.some((rare) => name.startsWith(rare))),
+  ).toEqual([]);
 });

@@ -78,8 +78,21 @@ export class Operator {
   async takeRetained(how: "empty" | "converge"): Promise<Applied> {
     const { slots, active, sequence } = this.record;
     const idle = otherSlot(active);
+    if (this.world.environment.schedule.strategy === "recreate") {
+      throw new Refusal("not-possible-here", "a recreate keeps no slot");
+    }
     const change = how === "converge" ? { converge: true } : { slots: { ...slots, [idle]: null } };
     return this.tryOut({ ...this.record, ...change, sequence: sequence + 1 });
+  }
+
+  /** Somebody builds a version again, and puts the other artifact under its name. */
+  async exchange(): Promise<Applied> {
+    const { slots, active, sequence } = this.record;
+    const release = slots[active];
+    if (release === null) throw new Refusal("nothing-to-promote", "there is no release");
+    const exchanged = { ...release, artifact: artifact(`${release.version} again`).artifact };
+    const changed = { slots: { ...slots, [active]: exchanged }, goal: "live" as const };
+    return this.tryOut({ ...this.record, ...changed, sequence: sequence + 1 });
   }
 
   /** An edit that is refused is taken back. */

@@ -21,7 +21,7 @@ type Action =
       readonly contracts: readonly string[];
     }
   | { readonly kind: "promote"; readonly to: Goal }
-  | { readonly kind: "rollback" | "retry" | "withdraw" | "abort" | "abortOnly" }
+  | { readonly kind: "rollback" | "retry" | "withdraw" | "abort" | "abortOnly" | "exchange" }
   | { readonly kind: "contract"; readonly script: string }
   | { readonly kind: "takeRetained"; readonly how: "empty" | "converge" }
   | { readonly kind: "heal"; readonly servers: readonly string[]; readonly lost: boolean }
@@ -116,7 +116,7 @@ const plainAction: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      kind: fc.constantFrom("rollback", "retry", "withdraw", "abort", "abortOnly"),
+      kind: fc.constantFrom("rollback", "retry", "withdraw", "abort", "abortOnly", "exchange"),
     }) as fc.Arbitrary<Action>,
   },
 );
@@ -179,7 +179,7 @@ export interface Played {
 /** @param watch is told after each apply. */
 export async function play(
   { schedule, site: { activates, ...users }, happenings: all }: Scenario,
-  watch: (applied: Applied, operator: Operator) => void = () => undefined,
+  watch: (applied: Applied, operator: Operator) => void | Promise<void> = () => undefined,
 ): Promise<Played> {
   const environment = simulatedEnvironment(schedule);
   const world = new SimulatedWorld(activates ? { ...environment, activation: ACTIVATION } : environment);
@@ -195,7 +195,7 @@ export async function play(
     world.abortAfterMs = null;
     if (done === null) continue;
     applied.push(done);
-    watch(done, operator);
+    await watch(done, operator);
   }
   return { operator, world, applied, records: applied.map(({ record }) => record) };
 }
@@ -238,6 +238,8 @@ async function perform(
         });
       case "contract":
         return await operator.contract(action.script);
+      case "exchange":
+        return await operator.exchange();
       case "takeRetained":
         return await operator.takeRetained(action.how);
       case "withdraw":

@@ -29,7 +29,7 @@ import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import type { Observed } from "../../../release/transitions";
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I9" | "I10" | "I13";
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I9" | "I10" | "I13";
 
 /** What a release is like once it runs. */
 export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "slowUnderTraffic" | "diesUnderTraffic";
@@ -86,6 +86,8 @@ const STEPS = { begin, switch: switchTraffic, share, abort };
 const REQUEST_MS = 150;
 const LONG_REQUEST_MS = 5_000;
 const DIES_AFTER_MS = 400;
+/** A director looks several times a second. */
+const ABORT_NOTICED_MS = 300;
 
 export function simulatedEnvironment(
   schedule: ScheduleChoice = { strategy: "blueGreen", bakeSeconds: 1, drainSeconds: 1 },
@@ -541,8 +543,12 @@ export class SimulatedWorld {
   private saved(state: State): void {
     const before = this.state.stable;
     const after = state.stable;
-    if (before !== null && JSON.stringify(before) !== JSON.stringify(after))
-      this.stableChanges(before, after);
+    if (JSON.stringify(before) !== JSON.stringify(after)) {
+      if (before !== null) this.stableChanges(before, after);
+      const late = this.abortAt === null ? 0 : this.now - this.abortAt;
+      if (late > ABORT_NOTICED_MS)
+        this.note("I6", `${after?.releaseId} is promoted ${late} ms after an abort`);
+    }
     this.saves += 1;
     this.state = state;
   }
@@ -583,7 +589,8 @@ export class SimulatedWorld {
     }
     const reaches = (slot: Slot) =>
       (weightOf(traffic, slot) > 0 || traffic.fallback) && this.instances[slot].some(isHealthy);
-    if (this.stableAnswers && !SLOTS.some(reaches))
+    const served = SLOTS.some((slot) => weightOf(before, slot) > 0 && this.instances[slot].some(isHealthy));
+    if (this.state.stable !== null && (served || this.stableAnswers) && !SLOTS.some(reaches))
       this.note("I1", `${JSON.stringify(traffic)} reaches nobody`);
     const full = SLOTS.find((slot) => weightOf(traffic, slot) === 100);
     if (full === undefined) this.fullSince = null;

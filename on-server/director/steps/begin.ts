@@ -12,7 +12,7 @@ import type { DirectorSpec, RecordedRelease } from "../../../release/director-sp
 import { canHold } from "../../../release/drivers";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
-import { describeTraffic } from "../director";
+import { describeTraffic, placed } from "../director";
 import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
@@ -63,6 +63,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     phase: "stable",
     shared: state.shared && wanted.share > 0,
     retainedUntil: endsRetention(director) ? null : state.retainedUntil,
+    recorded: SLOTS.flatMap((slot) => placed(slot, spec.slots[slot]) ?? []),
     contracted: [...new Set([...state.contracted, ...spec.contracted])],
     ...(found === "otherIsLive" && wanted.share > 0 && sameCandidate ? {} : { candidate: null, weight: 0 }),
   });
@@ -129,10 +130,12 @@ function findCase(director: Director, observed: Traffic): Case {
 /** An artifact that was aborted or taken back is not tried again by accident; nor is one exchanged under its name. */
 function refuseFailedArtifact({ spec, state }: Director, found: Case): void {
   const candidate = spec.slots[spec.target];
-  const known = state.candidate;
-  if (known !== null && known.releaseId === candidate?.releaseId && known.sha256 !== candidate.sha256) {
+  const exchanged = (known: PlacedRelease | null): boolean =>
+    known !== null && known.releaseId === candidate?.releaseId && known.sha256 !== candidate.sha256;
+  const known = [state.stable, state.candidate, ...state.recorded].find(exchanged);
+  if (candidate !== null && known) {
     throw refused(
-      `${known.releaseId} was verified with sha256 ${known.sha256}, record ${spec.sequence} gives it ${candidate.sha256}: another artifact takes a new run`,
+      `${known.releaseId} was recorded with sha256 ${known.sha256}, record ${spec.sequence} gives it ${candidate.sha256}: another artifact takes a new run`,
     );
   }
   const failed = state.failedDigests.find(({ sha256 }) => sha256 === candidate?.sha256);
