@@ -93,7 +93,7 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
   const results = await proxies.abort(record);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
-    return { goal: record.goal, from: null, to: null, seconds: 0, ...frozen };
+    return { goal: record.goal, from: null, to: null, seconds: 0, unfinished: [], ...frozen };
   }
   (await lockProject(project, APPLY_END_SECONDS)).release();
   const observed = agreed(await proxies.statuses(readRecord(project)));

@@ -4,9 +4,10 @@
  */
 import { serverPlaces, stepId } from "../release/naming";
 import { requireLocal } from "../release/platform";
-import { healedServers, isHealed, scheduleOf } from "../release/record";
+import { healedServers, isHealed, scheduleOf, touchedSlots } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
+import { otherSlot } from "../release/slot";
 import type { Observed } from "../release/transitions";
 import { OperatorError } from "./operator-error";
 import { readRecord, writeRecord } from "./project";
@@ -14,7 +15,7 @@ import type { Project } from "./project";
 import { lockProject } from "./project-lock";
 import type { Progress } from "./progress";
 import { agreed, proxiesOf } from "./proxies";
-import type { Proxies, ProxyStatus, StepResult } from "./proxies";
+import type { Comparison, Proxies, ProxyStatus, StepResult, Unfinished } from "./proxies";
 import { synthesize } from "./synth";
 import type { TerraformBinary } from "./terraform/binary";
 import { proveLiveSlotUntouched, proveOnlyHealed, refuseManyDeposed, refuseUnhealed } from "./terraform/plan";
@@ -36,6 +37,10 @@ export interface Deployment {
   readonly exitCode: number;
   readonly reason: string;
   readonly seconds: number;
+  /** Where a candidate was judged under traffic: the figures of the last judgement. */
+  readonly comparison: Comparison | null;
+  /** What still ran when a drain's time was over, of all proxies. */
+  readonly unfinished: readonly Unfinished[];
 }
 
 /** @param observed null where the proxies disagree. */
@@ -81,6 +86,7 @@ export async function deploy(
     const observed = agreed(statuses);
     const next = transition(record, observed, statuses);
     refuseStaleRecord(next, statuses);
+    const replaced = retainedThatIsReplaced(next, statuses);
     if (!hasBase) await deployBase(project, tools, record);
 
     progress.now(`planning record ${next.sequence}`);
@@ -100,6 +106,7 @@ export async function deploy(
         `plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`,
       );
     }
+    if (replaced !== null) progress.note(`plan: ${replaced}`);
     // From here on the record says what should run, whatever becomes of this apply.
     writeRecord(project, next);
     const applied = await applyInterruptibly(proxies, tools, web, next);
@@ -219,6 +226,10 @@ async function conclude(
     exitCode: applied.exitCode,
     reason,
     seconds: (Date.now() - startedAt) / 1000,
+    comparison: results.find(({ comparison }) => comparison)?.comparison ?? null,
+    unfinished: statuses.flatMap(({ state }) =>
+      state.sequence === record.sequence ? (state.unfinished ?? []) : [],
+    ),
   };
 }
 
@@ -257,6 +268,21 @@ function refuseStaleRecord(next: ReleaseRecord, statuses: readonly ProxyStatus[]
       );
     }
   }
+}
+
+/**
+ * What a release does to a slot that is kept for an instant rollback: only the next release may take it before its time.
+ * @throws OperatorError where something else would.
+ */
+function retainedThatIsReplaced(next: ReleaseRecord, statuses: readonly ProxyStatus[]): string | null {
+  const { retainedUntil = null, stable = null } = statuses[0]?.state ?? {};
+  if (retainedUntil === null || stable === null || retainedUntil <= Date.now()) return null;
+  const retained = otherSlot(stable.slot);
+  const until = `kept for an instant rollback until ${new Date(retainedUntil).toISOString()}`;
+  const touches = touchedSlots(next).includes(retained);
+  if (touches && next.active === retained) return `the release takes ${retained}, which is ${until}`;
+  if (!touches && next.converge !== true) return null;
+  throw new OperatorError(`${retained} is ${until}: only a release into it may replace it before`, 3);
 }
 
 function shortAddress(address: string): string {

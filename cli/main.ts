@@ -16,6 +16,7 @@ import type { Deployment, Tools } from "./deploy";
 import { OperatorError } from "./operator-error";
 import { parseGoal, scheduleFrom } from "./options";
 import type { ScheduleOptions } from "./options";
+import { formatPreview, newPreview } from "./preview";
 import { createProgress, SILENT } from "./progress";
 import type { Progress } from "./progress";
 import { DEFAULT_ENVIRONMENT, openProject, readRecord } from "./project";
@@ -119,6 +120,15 @@ function buildProgram(): Command {
       console.log(options.json ? JSON.stringify({ ...plan, exitCode: 0 }, null, 2) : formatBasePlan(plan));
     });
 
+  program
+    .command("preview")
+    .description("make a secret with which people see a release before it gets traffic")
+    .option("--json", "print it as JSON on stdout")
+    .action(({ json }: { json?: boolean }) => {
+      const made = newPreview();
+      console.log(json === true ? JSON.stringify(made, null, 2) : formatPreview(made));
+    });
+
   common(program.command("down"))
     .description("stop everything that the local environment runs; data and record stay")
     .action(async (options: CommonOptions) => {
@@ -131,7 +141,7 @@ function buildProgram(): Command {
   program
     .command("rehearse")
     .description("play a whole series of releases on this machine, under load, with the sample application")
-    .option("--driver <driver>", "haproxy or embedded", undefined)
+    .option("--driver <driver>", "haproxy, nginx or embedded", undefined)
     .option("--json <file>", "write what was measured")
     .option("--quick", "shorter waits; the same steps")
     .option("--keep", "leave the environment running at the end")
@@ -155,6 +165,7 @@ function withSchedule(command: Command): Command {
     .option("--step-seconds <seconds>", "how long each share lasts")
     .option("--bake-seconds <seconds>", "how long the candidate is watched at 100 %")
     .option("--drain-seconds <seconds>", "how long running requests may take to finish")
+    .option("--retain-seconds <seconds>", "how long the old slot is kept for an instant rollback")
     .option("--on-failure <reaction>", "rollback or freeze")
     .option("--while-down <what>", "for recreate: hold requests, or show a page")
     .option("--converge", "give the old slot's servers the new release too (topology split)");
@@ -189,9 +200,13 @@ async function findTools(progress: Progress): Promise<Tools> {
 
 /** Success goes to stdout, unless that is for a machine; what went wrong goes to stderr, in one line. */
 function report(
-  { sequence, outcome, exitCode, reason, from, to, seconds }: Deployment,
+  { sequence, outcome, exitCode, reason, from, to, seconds, unfinished }: Deployment,
   stdoutIsTaken: boolean,
 ): void {
+  for (const { slot, running, cut } of unfinished) {
+    const fate = cut ? "and were cut" : `and go on in ${slot}`;
+    console.error(`  ${running} requests in ${slot} took longer than the time to drain, ${fate}`);
+  }
   const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
   const stable =
     from === to ? `stable: ${to ?? "nothing"}` : `stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`;

@@ -2,9 +2,11 @@
 import * as z from "zod/mini";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/environment";
 import { Goal } from "../release/record";
-import type { ScheduleChoice } from "../release/schedule";
+import type { Schedule, ScheduleChoice } from "../release/schedule";
 import { OperatorError } from "./operator-error";
 import type { Project } from "./project";
+
+const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
 
 export interface ScheduleOptions {
   readonly strategy?: string;
@@ -12,6 +14,7 @@ export interface ScheduleOptions {
   readonly stepSeconds?: string;
   readonly bakeSeconds?: string;
   readonly drainSeconds?: string;
+  readonly retainSeconds?: string;
   readonly onFailure?: string;
   readonly whileDown?: string;
   readonly converge?: boolean;
@@ -28,7 +31,7 @@ export function scheduleFrom(project: Project, options: ScheduleOptions): Schedu
   const { strategy, steps, onFailure, whileDown } = options;
   const given = {
     ...(steps === undefined ? {} : { steps: steps.split(",").map(Number) }),
-    ...numbers(options, ["stepSeconds", "bakeSeconds", "drainSeconds"]),
+    ...numbers(options, SECONDS),
     ...(onFailure === undefined ? {} : { onFailure }),
     ...(whileDown === undefined ? {} : { whileDown }),
     ...(options.converge === undefined ? {} : { afterPromotion: options.converge ? "converge" : "retain" }),
@@ -37,18 +40,18 @@ export function scheduleFrom(project: Project, options: ScheduleOptions): Schedu
   const { schedule } = project.environment;
   // An option changes the environment's schedule; another strategy starts from its own defaults.
   const basis =
-    strategy === undefined || strategy === schedule.strategy
-      ? schedule
-      : { strategy, bakeSeconds: schedule.bakeSeconds, drainSeconds: schedule.drainSeconds };
+    strategy === undefined || strategy === schedule.strategy ? schedule : { strategy, ...pick(schedule) };
   const resolved = parseSchedule({ ...basis, ...given }, "the options");
   refuseConvergeSideBySide(resolved, project.environment.topology, "the options");
   return resolved;
 }
 
-function numbers(
-  options: ScheduleOptions,
-  names: readonly ("stepSeconds" | "bakeSeconds" | "drainSeconds")[],
-) {
+/** What is about the site, not about one way to upgrade it. */
+function pick({ bakeSeconds, drainSeconds, analysis }: Schedule): Partial<Schedule> {
+  return { bakeSeconds, drainSeconds, analysis };
+}
+
+function numbers(options: ScheduleOptions, names: typeof SECONDS) {
   return Object.fromEntries(
     names.flatMap((name) => (options[name] === undefined ? [] : [[name, Number(options[name])]])),
   );

@@ -21,11 +21,37 @@ export interface ProxyStatus {
     readonly candidate: { readonly slot: Slot; readonly releaseId: string } | null;
     readonly weight: number;
     readonly deadline: number | null;
+    /** Until when the idle slot is kept for an instant rollback, in milliseconds since 1970. */
+    readonly retainedUntil: number | null;
+    readonly unfinished: readonly Unfinished[];
     readonly result: StepResult | null;
   };
   readonly endpoints: PerSlot<readonly EndpointStatus[]>;
   /** Set where this is what the proxy said at that time, not what it says now. */
   readonly at?: string;
+}
+
+/** Requests, WebSockets and downloads that ran longer than the time to drain. */
+export interface Unfinished {
+  readonly slot: Slot;
+  readonly running: number;
+  /** Whether they were ended, or go on in the old slot. */
+  readonly cut: boolean;
+}
+
+/** What a judgement of a candidate under traffic rests on. */
+export interface Comparison {
+  readonly candidate: Figures;
+  readonly stable: Figures;
+  /** Of the users' requests, in per cent. */
+  readonly share: number;
+  readonly seconds: number;
+}
+
+interface Figures {
+  readonly requests: number;
+  readonly errors: number;
+  readonly p95Ms: number | null;
 }
 
 export interface EndpointStatus {
@@ -42,6 +68,7 @@ export interface StepResult {
   readonly exitCode: number;
   readonly outcome: string;
   readonly reason: string;
+  readonly comparison: Comparison | null;
 }
 
 export interface Proxies {

@@ -18,6 +18,10 @@ export function formatStatus(record: ReleaseRecord, statuses: readonly ProxyStat
     const age = at === undefined ? "" : ` (as its last step said at ${at})`;
     const result = state.result === null ? "" : `; last: ${state.result.reason}`;
     lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${result}${age}`);
+    if (state.stable !== null && (state.retainedUntil ?? 0) > Date.now()) {
+      const until = new Date(state.retainedUntil!).toISOString();
+      lines.push(`  ${otherSlot(state.stable.slot)} is kept for an instant rollback until ${until}`);
+    }
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }
   return lines.join("\n");

@@ -155,7 +155,7 @@ function refusePreviewWithoutDigest(
   { preview, proxies }: Pick<Common, "preview" | "proxies">,
   file: string,
 ): void {
-  if ((proxies.driver as string) === "nginx" && preview !== undefined && preview.md5 === undefined) {
+  if (proxies.driver === "nginx" && preview !== undefined && preview.md5 === undefined) {
     throw new InvalidInput(
       `${file}: preview.md5 is missing: NGINX can compute no other digest (a secret of 128 random bits is as safe with it)`,
     );

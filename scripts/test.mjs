@@ -1,6 +1,7 @@
 /**
- * Runs all tests: those against the stand-in of Azure beside the others, as they mostly wait for Terraform's polls.
- * With arguments it is jest with these arguments. Closes with the counts.
+ * Runs all tests in two lines beside each other: those that put proxies under load, and the rest, which mostly waits
+ * (for Terraform's polls, for installers) or only computes. With arguments it is jest with these arguments. Closes with
+ * the counts.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,7 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
-const WAITING = "__tests__/end-to-end/azure";
+const WITHOUT_LOAD = [
+  "__tests__/end-to-end/azure",
+  ...["release", "stacks", "terraform", "system", "project", "examples"].map((name) => `__tests__/${name}/`),
+  ...["install", "install-windows", "azure"].map((name) => `__tests__/on-server/${name}/`),
+  "__tests__/on-server/director/(invariants|mutations|re-entry)",
+].join("|");
 
 const given = process.argv.slice(2);
 process.exitCode = given.length > 0 ? (await jest(given, "inherit")).exitCode : await runAll();
@@ -18,14 +24,14 @@ async function runAll() {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
   try {
     const report = (name) => join(folder, `${name}.json`);
-    const waiting = jest([WAITING, "--json", `--outputFile=${report("waiting")}`], "pipe");
-    const others = jest(
-      [`--testPathIgnorePatterns=${WAITING}`, "--json", `--outputFile=${report("others")}`],
+    const quiet = jest([WITHOUT_LOAD, "--json", `--outputFile=${report("quiet")}`], "pipe");
+    const loaded = jest(
+      [`--testPathIgnorePatterns=${WITHOUT_LOAD}`, "--json", `--outputFile=${report("loaded")}`],
       ["inherit", "ignore", "inherit"],
     );
-    const ended = [await others, await waiting];
+    const ended = [await loaded, await quiet];
     process.stderr.write(ended[1].said);
-    const counts = ["waiting", "others"].map((name) => readCounts(report(name)));
+    const counts = ["quiet", "loaded"].map((name) => readCounts(report(name)));
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
     console.log(`${sum("passed")} passed, ${sum("failed")} failed${skipped}`);

@@ -6,7 +6,8 @@ import { accessSync, constants, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { out } from "../colours";
 import { packRelease } from "../../examples/socialgoal/pack";
-import { DRIVERS } from "../../release/drivers";
+import { canHold, DRIVERS } from "../../release/drivers";
+import type { DriverName } from "../../release/drivers";
 import { proxyPlaces } from "../../release/naming";
 import { candidateFrom } from "../artifact";
 import * as commands from "../commands";
@@ -46,7 +47,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
-  const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE);
+  const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold(driver));
   const interruption = watchForInterruption();
   // Each in an environment of its own: side by side they take half the time.
   const venues = await openVenues(folder, chapters, driver);
@@ -213,9 +214,10 @@ async function startLoad(venue: Project): Promise<Load> {
   return load;
 }
 
-function chooseDriver(wanted: string | undefined, progress: Progress): string {
+function chooseDriver(wanted: string | undefined, progress: Progress): DriverName {
   if (wanted !== undefined) {
-    if ((DRIVERS as readonly string[]).includes(wanted)) return wanted;
+    const known = DRIVERS.find((driver) => driver === wanted);
+    if (known !== undefined) return known;
     throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, 2);
   }
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];

@@ -5,14 +5,15 @@
  */
 import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
 import { otherSlot } from "../../release/slot";
+import { activateStable } from "./activation";
 import type { Slot } from "../../release/slot";
 import { CLOSED, sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import { EXIT, StepFailure } from "./exit-code";
 import type { Interruption } from "./interruption";
-import type { ProbeEndpoint } from "./probe";
+import type { ProbeEndpoint, TryExchange } from "./probe";
 import { KEEP_FAILED_DIGESTS } from "./state";
-import type { PlacedRelease, State, StateStore } from "./state";
+import type { Comparison, PlacedRelease, State, StateStore } from "./state";
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -26,6 +27,8 @@ export interface Surroundings {
   readonly spec: DirectorSpec;
   readonly driver: Driver;
   readonly probe: ProbeEndpoint;
+  /** Sends one of the environment's requests: a smoke request, or one that tells an instance of its role. */
+  readonly attempt: TryExchange;
   readonly store: StateStore;
   readonly clock: Clock;
   readonly interruption: Interruption;
@@ -39,17 +42,21 @@ export class Director {
   readonly spec: DirectorSpec;
   readonly driver: Driver;
   readonly probe: ProbeEndpoint;
+  readonly attempt: TryExchange;
   readonly clock: Clock;
   readonly interruption: Interruption;
   readonly say: Say;
   private readonly store: StateStore;
   state: State;
+  /** What the last judgement of this step rests on. */
+  comparison: Comparison | null = null;
 
   constructor(surroundings: Surroundings) {
     ({
       spec: this.spec,
       driver: this.driver,
       probe: this.probe,
+      attempt: this.attempt,
       clock: this.clock,
       interruption: this.interruption,
       say: this.say,
@@ -144,16 +151,24 @@ export class Director {
     return sameTraffic(traffic, intended) || sameTraffic(traffic, before);
   }
 
-  /** Waits until a slot has no running request, at most `drainSeconds`. @returns how many were still running. */
-  async drain(slot: Slot): Promise<number> {
+  /**
+   * Waits until a slot has no running request, at most `drainSeconds`. What runs longer is cut where the slot's
+   * instances are replaced next; else it goes on in the old slot, and nobody notices.
+   */
+  async drain(slot: Slot, { cut }: { readonly cut: boolean }): Promise<void> {
     const deadline = this.clock.now() + this.spec.schedule.drainSeconds * 1000;
     for (;;) {
       const { inFlight } = (await this.driver.counts())[slot];
-      if (inFlight === 0 || this.clock.now() >= deadline) {
-        this.say("drained", { slot, stillRunning: inFlight });
-        return inFlight;
+      const isOver = this.clock.now() >= deadline;
+      if (inFlight > 0 && !isOver) {
+        await this.clock.sleep(DRAIN_POLL_MS);
+        continue;
       }
-      await this.clock.sleep(DRAIN_POLL_MS);
+      this.say("drained", { slot, stillRunning: inFlight, cut: inFlight > 0 && cut });
+      if (inFlight === 0) return;
+      this.save({ unfinished: [...this.state.unfinished, { slot, running: inFlight, cut }] });
+      if (cut) await this.driver.cut(slot);
+      return;
     }
   }
 
@@ -166,6 +181,7 @@ export class Director {
     const traffic = await this.driver.observe();
     if (stable === null) {
       if (!sameTraffic(traffic, CLOSED)) await this.setTraffic(CLOSED);
+      await activateStable(this);
       this.save({ phase: "stable", candidate: null, weight: 0, deadline: null });
       return;
     }
@@ -183,7 +199,8 @@ export class Director {
     }
     this.save({ phase: "aborting", failedDigests: this.failedAfter(reason, carried) });
     await this.setTraffic(expected);
-    if (carried) await this.drain(otherSlot(stable.slot));
+    await activateStable(this);
+    if (carried) await this.drain(otherSlot(stable.slot), { cut: false });
     this.save({
       phase: "stable",
       weight: 0,

@@ -4,21 +4,20 @@
  * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
  * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
  */
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, renameSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
 import { DirectorSpec } from "../../release/director-spec";
 import { describeIssues } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
-import { writeAtomically } from "../../system/atomic-file";
 import { Director } from "./director";
 import { KINDS } from "./drivers/kinds";
 import { EXIT, StepFailure } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
-import { httpProbe } from "./probe";
+import { httpProbe, httpTry } from "./probe";
 import { StateFile } from "./state";
 import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
@@ -29,6 +28,7 @@ import type { StepEnd } from "./steps/step";
 import { switchTraffic } from "./steps/switch";
 
 const EVENTS_FILE = "events.jsonl";
+const OLDER_EVENTS_FILE = "events.older.jsonl";
 const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> = {
   begin,
   switch: switchTraffic,
@@ -47,7 +47,10 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 
 async function main(): Promise<ExitCode> {
   const { command, spec } = readArguments();
-  if (command === "configure") return configure(spec);
+  if (command === "configure") {
+    await KINDS[spec.proxy.driver].configure(spec);
+    return EXIT.done;
+  }
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
   const newDirector = (): Director =>
@@ -56,6 +59,7 @@ async function main(): Promise<ExitCode> {
       driver,
       interruption,
       probe: httpProbe(spec.verification),
+      attempt: httpTry(spec.verification),
       store: new StateFile(),
       clock: { now: () => Date.now(), sleep: (milliseconds) => sleep(milliseconds) },
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
@@ -81,7 +85,8 @@ async function run(
   const startedAt = Date.now();
   const finish = (exitCode: ExitCode, outcome: Outcome, reason: string): ExitCode => {
     const { sequence } = director.spec;
-    const result = { step, sequence, exitCode, outcome, reason };
+    const { comparison } = director;
+    const result = { step, sequence, exitCode, outcome, reason, comparison };
     // A refused step is as if it had not been there.
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
@@ -130,15 +135,6 @@ async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
     }
     await sleep(100);
   }
-}
-
-function configure(spec: DirectorSpec): ExitCode {
-  const files = KINDS[spec.proxy.driver].configurator(spec).files();
-  for (const [name, content] of Object.entries(files)) {
-    // What the proxy serves survives a new configuration.
-    if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
-  }
-  return EXIT.done;
 }
 
 function readArguments(): { command: string; spec: DirectorSpec } {
@@ -191,7 +187,12 @@ function decodeSpec(text: string): DirectorSpec {
   return parsed.data;
 }
 
+/** Two files of this size at most: years of releases, and no disk that fills up. */
+const EVENTS_LIMIT = 8 * 1024 * 1024;
+
 function note(facts: Readonly<Record<string, unknown>>): void {
+  const { size } = statSync(EVENTS_FILE, { throwIfNoEntry: false }) ?? { size: 0 };
+  if (size > EVENTS_LIMIT) renameSync(EVENTS_FILE, OLDER_EVENTS_FILE);
   appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
 }
 

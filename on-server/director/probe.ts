@@ -1,55 +1,62 @@
-/** Asks one endpoint once: does it answer as a healthy instance of exactly this release? */
-import { request } from "node:http";
+/** Asks an endpoint: is it a healthy instance of exactly this release, and does it do what it shall? */
+import type { HttpExchange } from "../../release/http-exchange";
 import type { Endpoint } from "../../release/naming";
 import type { Verification } from "../../release/verification";
+import { ask, complaint } from "./exchange";
+import type { Answer } from "./exchange";
 
-interface Probe {
+export interface Probe {
   readonly healthy: boolean;
   /** The release that the answer names; null where none does. */
   readonly releaseId: string | null;
   /** What was wrong, for a person. */
   readonly problem: string;
+  /** How long the answer took to begin; null where there was none. */
+  readonly milliseconds: number | null;
 }
 
 export type ProbeEndpoint = (endpoint: Endpoint, expected: string | null) => Promise<Probe>;
 
-const BODY_LIMIT = 256 * 1024;
+/** One request of the environment's; with what was wrong with its answer. */
+export type TryExchange = (
+  endpoint: Endpoint,
+  exchange: HttpExchange,
+) => Promise<Pick<Probe, "problem" | "milliseconds">>;
 
 /** @param expected the release id that the answer shall carry; null: whichever it names. */
 export function httpProbe(verification: Verification): ProbeEndpoint {
-  return (endpoint, expected) =>
-    new Promise((resolve) => {
-      const { path, status, host, releaseHeader, timeoutSeconds } = verification;
-      const failed = (problem: string): void => resolve({ healthy: false, releaseId: null, problem });
-      const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-      const options = { host: endpoint.host, port: endpoint.port, path, agent: false as const, signal };
-      const headers = host === undefined ? {} : { host };
-      const asked = request({ ...options, headers }, (response) => {
-        let body = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => (body.length < BODY_LIMIT ? (body += chunk) : undefined));
-        response.on("error", (error) => failed(error.message));
-        response.on("end", () => {
-          const releaseId = namedRelease(response.headers, body, releaseHeader, expected);
-          const problem =
-            response.statusCode !== status
-              ? `answers ${response.statusCode}, not ${status}`
-              : expected !== null && releaseId !== expected
-                ? `says it is ${releaseId ?? "no release"}, not ${expected}`
-                : "";
-          resolve({ healthy: problem === "", releaseId, problem });
-        });
-      });
-      asked.on("error", (error: NodeJS.ErrnoException) =>
-        failed(signal.aborted ? `no answer within ${timeoutSeconds} s` : (error.code ?? error.message)),
-      );
-      asked.end();
-    });
+  const { path, releaseHeader } = verification;
+  return async (endpoint, expected) => {
+    let answer: Answer;
+    try {
+      answer = await ask(endpoint, { method: "GET", path, headers: {} }, verification);
+    } catch (error) {
+      return { healthy: false, releaseId: null, problem: (error as Error).message, milliseconds: null };
+    }
+    const releaseId = namedRelease(answer, releaseHeader, expected);
+    const other = expected !== null && releaseId !== expected;
+    const problem =
+      complaint(answer, verification) ||
+      (other ? `says it is ${releaseId ?? "no release"}, not ${expected}` : "");
+    return { healthy: problem === "", releaseId, problem, milliseconds: answer.milliseconds };
+  };
+}
+
+export function httpTry(verification: Verification): TryExchange {
+  return async (endpoint, exchange) => {
+    const what = `${exchange.method} ${exchange.path}`;
+    try {
+      const answer = await ask(endpoint, exchange, verification);
+      const problem = complaint(answer, exchange);
+      return { problem: problem && `${problem} to ${what}`, milliseconds: answer.milliseconds };
+    } catch (error) {
+      return { problem: `${(error as Error).message} to ${what}`, milliseconds: null };
+    }
+  };
 }
 
 function namedRelease(
-  headers: NodeJS.Dict<string | string[]>,
-  body: string,
+  { headers, body }: Answer,
   releaseHeader: string | null,
   expected: string | null,
 ): string | null {

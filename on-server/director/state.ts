@@ -39,7 +39,13 @@ const OUTCOMES = [
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-const PlacedRelease = z.strictObject({ slot: z.enum(SLOTS), releaseId: z.string(), sha256: z.string() });
+const PlacedRelease = z.strictObject({
+  slot: z.enum(SLOTS),
+  releaseId: z.string(),
+  sha256: z.string(),
+  /** The contract migrations that it works after. */
+  contracts: z._default(z.array(z.string()), []),
+});
 export type PlacedRelease = z.infer<typeof PlacedRelease>;
 
 const TrafficEntry = z.strictObject({
@@ -50,12 +56,34 @@ const TrafficEntry = z.strictObject({
   fallback: z.boolean(),
 });
 
+const Figures = z.strictObject({ requests: z.int(), errors: z.int(), p95Ms: z.nullable(z.number()) });
+
+/** What a judgement of a candidate rests on: its answers and stable's over the last seconds. */
+const Comparison = z.strictObject({
+  candidate: Figures,
+  stable: Figures,
+  /** Of the users' requests, in per cent. */
+  share: z.int(),
+  seconds: z.number(),
+});
+export type Comparison = z.infer<typeof Comparison>;
+
+/** Requests, WebSockets and downloads whose time to finish was over. */
+const Unfinished = z.strictObject({
+  slot: z.enum(SLOTS),
+  running: z.int(),
+  /** Ended by the proxy, or by the stop of the instance that follows; else they go on in the old slot. */
+  cut: z.boolean(),
+});
+
 const Result = z.strictObject({
   step: z.string(),
   sequence: z.int(),
   exitCode: z.int(),
   outcome: z.enum(OUTCOMES),
   reason: z.string(),
+  /** Where a candidate was judged under traffic. */
+  comparison: z._default(z.nullable(Comparison), null),
 });
 
 const State = z.strictObject({
@@ -73,6 +101,12 @@ const State = z.strictObject({
   candidate: z.nullable(PlacedRelease),
   /** Both slots serve the stable release (after `converge`). */
   shared: z.boolean(),
+  /** The slot whose instances were told that they are live; null where nobody is told, or nobody is. */
+  active: z._default(z.nullable(z.enum(SLOTS)), null),
+  /** Until when the idle slot is kept for an instant rollback, in milliseconds since 1970. */
+  retainedUntil: z._default(z.nullable(z.number()), null),
+  /** Contract migrations that were let run: nothing that needs the old schema gets traffic again. */
+  contracted: z._default(z.array(z.string()), []),
   /** The share of the requests that the candidate shall have at this moment of its schedule. */
   weight: z.int(),
   /** Written before the proxy is told, so the proxy serves one of the two; anything else was set by somebody else. */
@@ -81,6 +115,8 @@ const State = z.strictObject({
   deadline: z.nullable(z.number()),
   /** Artifacts that were aborted or taken back: refused until a record says `retry`. */
   failedDigests: z.array(z.strictObject({ sha256: z.string(), releaseId: z.string(), reason: z.string() })),
+  /** What this sequence's drains left running. */
+  unfinished: z._default(z.array(Unfinished), []),
   /** How the last step ended. */
   result: z.nullable(Result),
 });
@@ -96,10 +132,14 @@ export const NEVER_LIVE: State = {
   stable: null,
   candidate: null,
   shared: false,
+  active: null,
+  retainedUntil: null,
+  contracted: [],
   weight: 0,
   traffic: { intended: CLOSED, before: CLOSED },
   deadline: null,
   failedDigests: [],
+  unfinished: [],
   result: null,
 };
 

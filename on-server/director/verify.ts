@@ -1,4 +1,7 @@
-/** The gate before any traffic: every endpoint of a slot, N successes in a row, and the proxy's own view of it. */
+/**
+ * The gate before any traffic: every endpoint of a slot, N successes in a row, the smoke requests, and the proxy's own
+ * view of it.
+ */
 import type { Slot } from "../../release/slot";
 import type { Endpoint } from "../../release/naming";
 import type { Director } from "./director";
@@ -43,13 +46,24 @@ async function verifyEndpoint(
     director.interruption.check();
     const probe = await director.probe(endpoint, releaseId);
     inARow = probe.healthy ? inARow + 1 : 0;
-    if (inARow >= successes) return PASSED;
+    const smoke = inARow >= successes ? await smokeProblem(director, endpoint) : null;
+    if (smoke === "") return PASSED;
     if (director.clock.now() >= deadline) {
-      const problem = probe.problem || `was healthy only ${inARow} of ${successes} times in a row`;
+      const problem = probe.problem || smoke || `was healthy only ${inARow} of ${successes} times in a row`;
       return { passed: false, reason: `${endpoint.server} (${endpoint.host}:${endpoint.port}) ${problem}` };
     }
     await director.clock.sleep(intervalSeconds * 1000);
   }
+}
+
+/** @returns what is wrong with the first answer that is not as expected; empty where all are. */
+async function smokeProblem(director: Director, endpoint: Endpoint): Promise<string> {
+  for (const exchange of director.spec.verification.smoke) {
+    director.interruption.check();
+    const { problem } = await director.attempt(endpoint, exchange);
+    if (problem !== "") return problem;
+  }
+  return "";
 }
 
 /** A candidate that the director finds healthy gets no traffic before the proxy does so too. */

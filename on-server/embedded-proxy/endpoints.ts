@@ -62,6 +62,12 @@ export class Endpoints {
     return { blue: excluded("blue"), green: excluded("green") };
   }
 
+  /** Nobody listens there: it is down until it passes a check again. */
+  refused(slot: Slot, { host, port }: ProxiedEndpoint): void {
+    const endpoint = this.watched[slot].find((each) => each.host === host && each.port === port);
+    if (endpoint !== undefined) endpoint.failures = FALL;
+  }
+
   /** The next endpoint of a slot, a healthy one where there is any; none where all are out of rotation. */
   next(slot: Slot): ProxiedEndpoint | undefined {
     const all = this.watched[slot].filter(({ inRotation }) => inRotation);

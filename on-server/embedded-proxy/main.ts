@@ -18,10 +18,15 @@ import {
   TRAFFIC_FILE,
 } from "../director/drivers/embedded/embedded-settings";
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
+import { PREVIEW_HEADER } from "../../release/preview";
+import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { Endpoints } from "./endpoints";
+import type { ProxiedEndpoint } from "./endpoints";
 import { HeldAgent } from "./held-agent";
-import { BUCKET_COOKIE, route } from "./route";
+import { BUCKET_COOKIE, isPreview, route } from "./route";
+import { SlotCounter } from "./slot-counter";
+import { StandInAgent } from "./stand-in-agent";
 
 const RETRY_AFTER_SECONDS = "5";
 
@@ -31,19 +36,22 @@ process.umask(0o177);
 const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
 const endpoints = new Endpoints(settings, readExcluded());
 const agents = {
-  serve: new Agent({ keepAlive: true }),
+  serve: {
+    blue: new StandInAgent((refused) => standIn("blue", refused)),
+    green: new StandInAgent((refused) => standIn("green", refused)),
+  },
   hold: new HeldAgent(),
   page: new Agent({ keepAlive: false }),
 };
-const counted = {
-  blue: { requests: 0, errors: 0, inFlight: 0 },
-  green: { requests: 0, errors: 0, inFlight: 0 },
-};
+const counted = { blue: new SlotCounter(), green: new SlotCounter() };
+const counters = new WeakMap<ServerResponse, { readonly slot: Slot; readonly at: number }>();
 let traffic = readTraffic();
 
 const proxy = createProxyServer({ xfwd: true });
 // The proxy library replaces headers that are set already; the bucket goes beside the application's cookies.
 proxy.on("proxyRes", (answer, _request, response) => {
+  const begun = counters.get(response as ServerResponse);
+  if (begun !== undefined) counted[begun.slot].answered(performance.now() - begun.at);
   const bucket = response.getHeader("set-cookie");
   const cookies = answer.headers["set-cookie"];
   if (bucket !== undefined && cookies !== undefined) cookies.push(...[bucket].flat().map(String));
@@ -64,20 +72,21 @@ const users = createServer((request, response) => {
     );
   }
   const { slot, target, drawnBucket } = chosen;
+  if (chosen.preview) response.setHeader("x-bluegreen-slot", slot);
   if (drawnBucket !== null) {
     response.appendHeader(
       "set-cookie",
       `${BUCKET_COOKIE}=${drawnBucket}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax`,
     );
   }
-  count(slot, request.socket, response);
+  if (chosen.preview) counted[slot].runs(response);
+  else count(slot, request.socket, response);
   void proxy.web(request, response, target);
 });
 users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
   const chosen = chooseSlot(request);
   if (chosen === null) return socket.destroy();
-  counted[chosen.slot].inFlight += 1;
-  socket.once("close", () => (counted[chosen.slot].inFlight -= 1));
+  counted[chosen.slot].runs(socket);
   void proxy.ws(request, socket, chosen.target, head);
   return undefined;
 });
@@ -85,7 +94,8 @@ users.keepAliveTimeout = 75_000;
 
 const admin = createServer((request, response) => {
   if (request.method === "PUT") {
-    return void change(request, response, request.url === "/rotation" ? rotate : changeTraffic);
+    const changes: Record<string, (asked: unknown) => unknown> = { "/rotation": rotate, "/cut": cut };
+    return void change(request, response, changes[request.url ?? ""] ?? changeTraffic);
   }
   if (request.url === "/counts")
     return void response.end(JSON.stringify({ blue: slotCounts("blue"), green: slotCounts("green") }));
@@ -109,31 +119,51 @@ users.listen(settings.port, settings.host, () => {
   endpoints.startChecks();
 });
 
-function chooseSlot(
-  request: IncomingMessage,
-): { slot: Slot; target: ProxyServerOptions; drawnBucket: number | null } | null {
+function chooseSlot(request: IncomingMessage): {
+  slot: Slot;
+  target: ProxyServerOptions;
+  drawnBucket: number | null;
+  preview: boolean;
+} | null {
   const healthy = { blue: endpoints.isUp("blue"), green: endpoints.isUp("green") };
-  const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, () =>
-    Math.floor(Math.random() * 100),
-  );
+  const preview = isPreview(request, settings.preview);
+  delete request.headers[PREVIEW_HEADER];
+  const draw = () => Math.floor(Math.random() * 100);
+  const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, draw, preview);
   const endpoint = slot === null ? undefined : endpoints.next(slot);
   if (slot === null || endpoint === undefined) return null;
-  const target = { target: { ...endpoint, protocol: "http:" }, agent: agents[traffic.mode] };
-  return { slot, target, drawnBucket };
+  const usual = traffic.mode === "serve" ? agents.serve[slot] : agents[traffic.mode];
+  const target = { target: { ...endpoint, protocol: "http:" }, agent: preview ? agents.page : usual };
+  return { slot, target, drawnBucket, preview };
+}
+
+/** Another server of the slot; while both slots are verified also one of the other slot, which this one did not answer. */
+function standIn(slot: Slot, refused: ProxiedEndpoint): ProxiedEndpoint | undefined {
+  const other = otherSlot(slot);
+  for (const each of [slot, other]) endpoints.refused(each, refused);
+  if (endpoints.isUp(slot)) return endpoints.next(slot);
+  if (!traffic.fallback || !endpoints.isUp(other)) return undefined;
+  counted[slot].errors += 1;
+  return endpoints.next(other);
 }
 
 function count(slot: Slot, socket: Socket, response: ServerResponse): void {
-  counted[slot].requests += 1;
-  counted[slot].inFlight += 1;
+  const counter = counted[slot];
+  counter.requests += 1;
+  counter.runs(response);
+  counters.set(response, { slot, at: performance.now() });
   response.once("close", () => {
-    counted[slot].inFlight -= 1;
-    if (response.statusCode >= 500 || (!response.writableFinished && !socket.destroyed))
-      counted[slot].errors += 1;
+    if (response.statusCode >= 500 || (!response.writableFinished && !socket.destroyed)) counter.errors += 1;
   });
 }
 
+function cut(asked: unknown): unknown {
+  counted[asked as Slot].cut();
+  return asked;
+}
+
 function slotCounts(slot: Slot): SlotCounts {
-  return { ...counted[slot], latency: {}, endpoints: endpoints.health(slot) };
+  return { ...counted[slot].counts(), endpoints: endpoints.health(slot) };
 }
 
 /** Carries out what the director asks for, and answers with what is so then. */

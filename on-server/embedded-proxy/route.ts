@@ -1,4 +1,8 @@
 /** Which slot one request goes to: the same rules as in the HAProxy configuration. Pure. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../release/preview";
+import type { Preview } from "../../release/preview";
 import type { Traffic } from "../director/drivers/driver";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -16,8 +20,13 @@ export function route(
   cookies: string | undefined,
   healthy: PerSlot<boolean>,
   drawBucket: () => number,
+  isPreview = false,
 ): Route {
   const { live, share, offset } = traffic;
+  if (isPreview) {
+    const waiting = live === null ? (healthy.blue ? "blue" : "green") : otherSlot(live);
+    return { slot: waiting, drawnBucket: null };
+  }
   if (live === null) return { slot: null, drawnBucket: null };
   const divided = share > 0 && share < 100;
   const known = bucketOf(cookies);
@@ -26,6 +35,20 @@ export function route(
   const chosen = (bucket + offset) % 100 < share ? otherSlot(live) : live;
   const standIn = otherSlot(chosen);
   return { slot: traffic.fallback && !healthy[chosen] && healthy[standIn] ? standIn : chosen, drawnBucket };
+}
+
+/** Whether somebody knows the secret whose digest this is. */
+export function isPreview(
+  { headers }: Pick<IncomingMessage, "headers">,
+  preview: Pick<Preview, "sha256"> | null,
+): boolean {
+  if (preview === null) return false;
+  const [, cookie] = new RegExp(`(?:^|;\\s*)${PREVIEW_COOKIE}=([^;]*)`).exec(headers.cookie ?? "") ?? [];
+  const digest = (secret: string) => createHash("sha256").update(secret).digest();
+  const expected = Buffer.from(preview.sha256, "hex");
+  return [headers[PREVIEW_HEADER], cookie].some(
+    (secret) => typeof secret === "string" && timingSafeEqual(digest(secret), expected),
+  );
 }
 
 function bucketOf(cookies: string | undefined): number | null {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts a proxy of the local platform; it ends with stop-server.sh. The director writes its configuration.
-# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy or embedded), PROXY_ADDRESS (host:port),
+# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy, nginx or embedded), PROXY_ADDRESS (host:port),
 # PROXY_BUNDLE (the embedded proxy's program).
 set -Eeuo pipefail
 umask 027
@@ -11,8 +11,8 @@ cd "$PROJECT_FOLDER/$SERVER_FOLDER"
 
 # Debian keeps it in /usr/sbin, which is not on every user's PATH.
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
-if [[ "$PROXY_DRIVER" == haproxy ]] && ! command -v haproxy >/dev/null; then
-  echo "haproxy is not installed: install it, or set proxies.driver to \"embedded\" in the environment file" >&2
+if [[ "$PROXY_DRIVER" != embedded ]] && ! command -v "$PROXY_DRIVER" >/dev/null; then
+  echo "$PROXY_DRIVER is not installed: install it, or set proxies.driver to \"embedded\" in the environment file" >&2
   exit 3
 fi
 
@@ -21,6 +21,8 @@ if (exec 3<>"/dev/tcp/${PROXY_ADDRESS%:*}/${PROXY_ADDRESS##*:}") 2>/dev/null; th
   exit 3
 fi
 
+# A proxy that was killed leaves its socket behind.
+rm --force admin.sock
 node director.js configure --spec "$DIRECTOR_SPEC"
 case "$PROXY_DRIVER" in
   haproxy)
@@ -29,6 +31,17 @@ case "$PROXY_DRIVER" in
       exit 1
     }
     setsid haproxy -D -f haproxy.cfg -p haproxy.pid >>proxy.log 2>&1 </dev/null || {
+      tail -n 3 proxy.log >&2
+      exit 1
+    }
+    ;;
+  nginx)
+    nginx -t -q -p "$PWD/" -c nginx.conf 2>proxy.log || {
+      grep --fixed-strings '[emerg]' proxy.log >&2
+      exit 1
+    }
+    # It finds its files relative to the folder, as the director does.
+    setsid nginx -p "$PWD/" -c nginx.conf >>proxy.log 2>&1 </dev/null || {
       tail -n 3 proxy.log >&2
       exit 1
     }

@@ -8,7 +8,7 @@ import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as tls from "node:tls";
 import type { DirectorSpec } from "../../../release/director-spec";
-import { Backend, proxySpec } from "../director/proxy-promises";
+import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort, until } from "../install/server";
 import { eachTestHasAMachine, haproxyIsHere, PATH, type Ended, type Parameters } from "./machine";
 

@@ -7,7 +7,7 @@ import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import type { DirectorSpec } from "../../../release/director-spec";
-import { Backend, proxySpec } from "../director/proxy-promises";
+import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort, until } from "../install/server";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
 

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
-import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import type { DirectorSpec } from "../../../release/director-spec";
-import { promisesOfAProxy, proxySpec, ProxyUnderTest, until } from "./proxy-promises";
-import type { ProxyKind } from "./proxy-promises";
+import { promisesOfAProxy } from "./proxy-promises";
+import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
+import type { ProxyKind } from "./proxy-under-test";
 
 const HAPROXY = "haproxy";
 const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
@@ -17,8 +17,10 @@ if (!installed) console.warn("haproxy is not installed: NOTHING of its driver is
 
 const haproxy: ProxyKind = {
   name: "haproxy",
-  configurator: (spec) => new HaproxyConfigurator(spec),
-  driver: () => new HaproxyDriver(),
+  cuts: true,
+  holds: true,
+  rotatesWithoutReload: true,
+  control: "admin.sock",
   start: (folder) => spawn(HAPROXY, ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
 };
 

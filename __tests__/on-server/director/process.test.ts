@@ -4,15 +4,13 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { EmbeddedDriver } from "../../../on-server/director/drivers/embedded/embedded-driver";
-import { EmbeddedConfigurator } from "../../../on-server/director/drivers/embedded/embedded-settings";
 import type { State } from "../../../on-server/director/state";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
-import { proxySpec, ProxyUnderTest, until } from "./proxy-promises";
+import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
@@ -129,8 +127,10 @@ describe("a director at work", () => {
   beforeEach(async () => {
     proxy = await ProxyUnderTest.create({
       name: "embedded",
-      configurator: (spec) => new EmbeddedConfigurator(spec),
-      driver: () => new EmbeddedDriver(),
+      cuts: true,
+      holds: true,
+      rotatesWithoutReload: true,
+      control: "admin.sock",
       start: (folder) =>
         spawn(process.execPath, [join(PROGRAMS, "embedded-proxy.js")], { cwd: folder, stdio: "ignore" }),
     });

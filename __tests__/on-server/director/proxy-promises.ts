@@ -1,372 +1,34 @@
 /** What every kind of proxy promises to a director and to users; real requests, real backends. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-} from "node:fs";
-import { Agent, createServer, request } from "node:http";
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer as createTcpServer } from "node:net";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { ChildProcess } from "node:child_process";
+import { statSync } from "node:fs";
+import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type {
-  Driver,
-  ProxyConfigurator,
-  SlotCounts,
-  Traffic,
-} from "../../../on-server/director/drivers/driver";
+import { between } from "../../../on-server/director/analysis";
+import type { Traffic } from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
-import { writeAtomically } from "../../../system/atomic-file";
-import { directorSpec } from "../../../release/director-spec";
-import type { DirectorSpec } from "../../../release/director-spec";
-import { parseEnvironment } from "../../../release/environment";
-import { emptyRecord } from "../../../release/record";
 import { otherSlot, SLOTS } from "../../../release/slot";
-import type { Slot } from "../../../release/slot";
+import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest, until } from "./proxy-under-test";
+import type { ProxyKind } from "./proxy-under-test";
 
-export interface ProxyKind {
-  readonly name: "haproxy" | "embedded";
-  configurator(spec: DirectorSpec): ProxyConfigurator;
-  driver(): Driver;
-  /** Starts the proxy in its folder, which holds its files. */
-  start(folder: string): ChildProcess;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-  /** The slot that answered. */
-  readonly slot: string | undefined;
-  /** The bucket that the answer gave to the client. */
-  readonly bucket: number | undefined;
-}
-
-interface Question {
-  readonly method?: string;
-  readonly path?: string;
-  readonly bucket?: number | string;
-  readonly agent?: Agent;
-  readonly body?: string;
-}
-
-const HOST = "127.0.0.1";
-
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
-    await sleep(10);
-  }
-}
-
-function healthyIn({ endpoints }: SlotCounts): number {
-  return endpoints.filter(({ healthy }) => healthy).length;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, HOST);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** An instance of a release, that starts and stops as a well-behaved one does. */
-export class Backend {
-  readonly seen: { readonly method: string; readonly url: string; readonly host: string }[] = [];
-  /** Requests for /slow wait until this is called. */
-  private release: () => void = () => undefined;
-  private server: Server | null = null;
-
-  constructor(
-    readonly slot: Slot,
-    readonly port: number,
-    public releaseId = slot === "blue" ? "1.0.0-1" : "1.1.0-2",
-  ) {}
-
-  async start(): Promise<void> {
-    const server = createServer((asked, response) => void this.answer(asked, response));
-    server.keepAliveTimeout = 60_000;
-    server.listen(this.port, HOST);
-    await once(server, "listening");
-    this.server = server;
-  }
-
-  /** What runs is finished, nothing new is accepted. */
-  async stop(): Promise<void> {
-    const { server } = this;
-    if (server === null) return;
-    this.server = null;
-    const closed = once(server, "close");
-    server.close();
-    server.closeIdleConnections();
-    this.release();
-    await closed;
-  }
-
-  finishSlowRequests(): void {
-    this.release();
-  }
-
-  private async answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method = "", url = "", headers } = asked;
-    this.seen.push({ method, url, host: headers.host ?? "" });
-    let body = "";
-    for await (const chunk of asked) body += String(chunk);
-    response.setHeader("x-slot", this.slot);
-    response.setHeader("x-release-id", this.releaseId);
-    if (url === "/slow") {
-      // Headers first: then a test knows that the request is running.
-      response.flushHeaders();
-      await new Promise<void>((resolve) => (this.release = resolve));
-    }
-    if (url === "/session") response.setHeader("set-cookie", ["session=1", "theme=dark"]);
-    if (url === "/broken") response.statusCode = 500;
-    if (this.server === null) response.shouldKeepAlive = false;
-    response.end(method === "POST" ? body : `release ${this.releaseId}`);
-  }
-}
-
-/** A proxy in a folder of its own, with one backend for each slot. The process works in that folder meanwhile. */
-export class ProxyUnderTest {
-  readonly driver: Driver;
-  readonly blue: Backend;
-  readonly green: Backend;
-  process: ChildProcess | null = null;
-  private readonly home = process.cwd();
-
-  private constructor(
-    private readonly kind: ProxyKind,
-    readonly folder: string,
-    readonly spec: DirectorSpec,
-  ) {
-    this.driver = kind.driver();
-    this.blue = new Backend("blue", spec.endpoints.blue[0]!.port);
-    this.green = new Backend("green", spec.endpoints.green[0]!.port);
-  }
-
-  static async create(kind: ProxyKind, verification: object = {}): Promise<ProxyUnderTest> {
-    const folder = mkdtempSync(join(tmpdir(), "proxy-"));
-    chmodSync(folder, 0o755);
-    const [port, blue, green] = [await freePort(), await freePort(), await freePort()];
-    const spec = proxySpec({ driver: kind.name, topology: "sideBySide", servers: 1, verification });
-    const endpoint = (listens: number) => [{ server: "web-1", host: HOST, port: listens }];
-    const proxy = { ...spec.proxy, port };
-    const under = new ProxyUnderTest(kind, folder, {
-      ...spec,
-      proxy,
-      endpoints: { blue: endpoint(blue), green: endpoint(green) },
-    });
-    process.chdir(folder);
-    for (const [name, content] of Object.entries(kind.configurator(under.spec).files())) {
-      writeAtomically(name, content);
-    }
-    await Promise.all([under.blue.start(), under.green.start()]);
-    await under.start();
-    return under;
-  }
-
-  async start(): Promise<void> {
-    this.process = this.kind.start(this.folder);
-    await until("the proxy answers its director and its users", async () => {
-      try {
-        await this.driver.observe();
-        return (await this.ask({ path: "/proxy-healthz" })).status === 200;
-      } catch {
-        return false;
-      }
-    });
-    const healthy = async () => {
-      const counts = await this.driver.counts();
-      return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
-    };
-    await until("the proxy finds both slots healthy", healthy);
-  }
-
-  async stop(): Promise<void> {
-    const { process: child } = this;
-    if (child === null) return;
-    this.process = null;
-    const exited = once(child, "exit");
-    child.kill("SIGTERM");
-    await exited;
-  }
-
-  async close(): Promise<void> {
-    await this.stop();
-    await Promise.all([this.blue.stop(), this.green.stop()]);
-    process.chdir(this.home);
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  async set(traffic: Partial<Traffic>): Promise<void> {
-    await this.driver.setTraffic({ ...CLOSED, live: "blue", ...traffic });
-  }
-
-  /** One request. @throws where it gets no answer. */
-  ask(question: Question = {}): Promise<Answer> {
-    return ask(this.spec.proxy.port, question);
-  }
-
-  /** Which of the 100 buckets the candidate, green, gets. */
-  async candidateBuckets(): Promise<number[]> {
-    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-    const slots = await Promise.all(
-      Array.from({ length: 100 }, async (_, bucket) => (await this.ask({ bucket, agent })).slot),
-    );
-    agent.destroy();
-    return slots.flatMap((slot, bucket) => (slot === "green" ? [bucket] : []));
-  }
-}
-
-export function proxySpec(choice: {
-  driver: "haproxy" | "embedded";
-  topology: "split" | "sideBySide";
-  servers: number;
-  verification?: object;
-}): DirectorSpec {
-  const { driver, topology, servers, verification = {} } = choice;
-  const environment = parseEnvironment(
-    JSON.stringify({
-      formatVersion: 1,
-      application: "demo",
-      name: "test",
-      record: "release.json",
-      platform: { kind: "local" },
-      topology,
-      servers: { count: servers },
-      proxies: { driver },
-      start: ["node", "server.js"],
-      verification,
-    }),
-    "test.json",
-  );
-  return directorSpec(environment, emptyRecord("demo"), 0);
-}
-
-function ask(port: number, { method = "GET", path = "/", bucket, agent, body }: Question): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const cookie = bucket === undefined ? {} : { cookie: `a=b; bluegreen-bucket=${bucket}` };
-    const headers = { host: "shop.example", ...cookie };
-    const asked = request({ host: HOST, port, method, path, headers, agent: agent ?? false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("error", reject);
-      response.on("aborted", () => reject(new Error("the answer was cut off")));
-      response.on("end", () => {
-        const cookies = response.headers["set-cookie"] ?? [];
-        const given = cookies.map((each) => /^bluegreen-bucket=(\d+);/.exec(each)?.[1]).find(Boolean);
-        resolve({
-          status: response.statusCode!,
-          headers: response.headers,
-          body: text,
-          slot: response.headers["x-slot"] as string | undefined,
-          bucket: given === undefined ? undefined : Number(given),
-        });
-      });
-    });
-    asked.on("error", reject);
-    asked.end(body);
+/** An instance of a release that is a process of its own, and can be killed. */
+const INSTANCE = `
+  const server = require("node:http").createServer((request, response) => {
+    request.resume();
+    setTimeout(() => response.setHeader("x-slot", "green").end("release"), request.url === "/health" ? 0 : 20);
   });
-}
-
-/** Users on keep-alive connections, who ask and post one after another; none of them tries anything twice. */
-class Load {
-  answered = 0;
-  readonly lost: string[] = [];
-  private gate: Promise<void> = Promise.resolve();
-  private open: () => void = () => undefined;
-  private running = 0;
-  private stopped = false;
-  private readonly users: Promise<void>[];
-
-  constructor(private readonly port: number) {
-    this.users = Array.from({ length: 6 }, (_, user) => this.use(user));
-  }
-
-  /** Lets what runs end, and nothing new begin. */
-  async pause(): Promise<void> {
-    this.gate = new Promise((resolve) => (this.open = resolve));
-    await until("no request runs", () => this.running === 0);
-  }
-
-  resume(): void {
-    this.open();
-  }
-
-  /** Waits for so many more answers. */
-  async more(answers: number): Promise<void> {
-    const enough = this.answered + answers;
-    await until(`${answers} more answers came`, () => this.answered >= enough || this.lost.length > 0);
-  }
-
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.open();
-    await Promise.all(this.users);
-  }
-
-  private async use(user: number): Promise<void> {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    for (let turn = 0; !this.stopped; turn += 1) {
-      await this.gate;
-      const body = `user ${user}, turn ${turn}`;
-      this.running += 1;
-      try {
-        const post = turn % 2 === 1;
-        const answer = await ask(this.port, post ? { agent, method: "POST", body } : { agent });
-        const right =
-          answer.status === 200 && (post ? answer.body === body : answer.body.startsWith("release"));
-        if (right) this.answered += 1;
-        else this.lost.push(`${answer.status} ${answer.body.slice(0, 60)}`);
-      } catch (error) {
-        this.lost.push((error as Error).message);
-      }
-      this.running -= 1;
-      // A rate that leaves the machine to others.
-      await sleep(2);
-    }
-    agent.destroy();
-  }
-}
-
-/** Ports that a process accepts connections on. */
-function listeningPorts(pid: number): number[] {
-  const folder = `/proc/${pid}/fd`;
-  const inodes = new Set(
-    readdirSync(folder).flatMap((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(readlinkSync(join(folder, fd)))?.[1] ?? [];
-      } catch {
-        return [];
-      }
-    }),
-  );
-  const tables = ["/proc/net/tcp", "/proc/net/tcp6"].filter((table) => existsSync(table));
-  const rows = tables.flatMap((table) => readFileSync(table, "utf8").trim().split("\n").slice(1));
-  return rows.flatMap((row) => {
-    const cells = row.trim().split(/\s+/);
-    const listens = cells[3] === "0A" && inodes.has(cells[9]!);
-    return listens ? [Number.parseInt(cells[1]!.split(":").at(-1)!, 16)] : [];
-  });
-}
+  server.listen(Number(process.argv[1]), "127.0.0.1");
+`;
 
 export function promisesOfAProxy(kind: ProxyKind): void {
   let proxy: ProxyUnderTest;
   beforeAll(async () => void (proxy = await ProxyUnderTest.create(kind)));
   afterAll(() => proxy?.close());
+  /** What a kind of proxy can't do is no promise of its. */
+  const where = (can: boolean) => (can ? test : () => undefined);
+  const canHold = where(kind.holds);
+  const canCut = where(kind.cuts);
+  const rotatesWithoutReload = where(kind.rotatesWithoutReload);
   const inShare = (share: number, offset: number) =>
     Array.from({ length: 100 }, (_, bucket) => bucket).filter((bucket) => (bucket + offset) % 100 < share);
 
@@ -467,25 +129,28 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(await proxy.candidateBuckets()).toEqual(inShare(25, 11));
   });
 
-  test("hold: while the application is stopped and started again requests wait, and none is lost", async () => {
-    await proxy.set({ mode: "serve" });
-    const load = new Load(proxy.spec.proxy.port);
-    await load.more(30);
-    await proxy.set({ mode: "hold" });
-    const slow = proxy.ask({ path: "/slow" });
-    await until("the slow request runs", () => proxy.blue.seen.some(({ url }) => url === "/slow"));
-    await load.pause();
-    await proxy.blue.stop();
-    load.resume();
-    await until("requests wait", async () => (await proxy.driver.counts()).blue.inFlight >= 6);
-    await proxy.blue.start();
-    await load.more(30);
-    await proxy.set({ mode: "serve" });
-    await load.more(30);
-    await load.stop();
-    expect(load.lost).toEqual([]);
-    expect((await slow).status).toBe(200);
-  });
+  canHold(
+    "hold: while the application is stopped and started again requests wait, and none is lost",
+    async () => {
+      await proxy.set({ mode: "serve" });
+      const load = new Load(proxy.spec.proxy.port);
+      await load.more(30);
+      await proxy.set({ mode: "hold" });
+      const slow = proxy.ask({ path: "/slow" });
+      await until("the slow request runs", () => proxy.blue.seen.some(({ url }) => url === "/slow"));
+      await load.pause();
+      await proxy.blue.stop();
+      load.resume();
+      await until("requests wait", async () => (await proxy.driver.counts()).blue.inFlight >= 6);
+      await proxy.blue.start();
+      await load.more(30);
+      await proxy.set({ mode: "serve" });
+      await load.more(30);
+      await load.stop();
+      expect(load.lost).toEqual([]);
+      expect((await slow).status).toBe(200);
+    },
+  );
 
   test("page: while the application is down users get a 503 page, and the site heals by itself", async () => {
     await proxy.set({ mode: "page" });
@@ -531,7 +196,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });
   });
 
-  test("a server that leaves the rotation and comes back costs no request", async () => {
+  rotatesWithoutReload("a server that leaves the rotation and comes back costs no request", async () => {
     await proxy.set({ share: 50, fallback: true });
     const load = new Load(proxy.spec.proxy.port);
     for (let change = 0; change < 10; change += 1) {
@@ -571,11 +236,132 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     proxy.green.finishSlowRequests();
     await slow;
     await until("it has ended", async () => (await proxy.driver.counts()).green.inFlight === 0);
+    // A proxy may count an answer a moment after it gave it.
+    await until("all are counted", async () => {
+      const { blue, green } = await proxy.driver.counts();
+      return blue.requests + green.requests === before.blue.requests + before.green.requests + 3;
+    });
     const { blue, green } = await proxy.driver.counts();
     expect(blue.requests - before.blue.requests).toBe(1);
     expect(blue.errors - before.blue.errors).toBe(0);
     expect(green.requests - before.green.requests).toBe(2);
     expect(green.errors - before.green.errors).toBe(1);
+  });
+
+  test("counts how long answers take to begin, for each slot", async () => {
+    await proxy.set({ share: 50 });
+    const before = await proxy.driver.counts();
+    for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
+    const counted = async () => (await proxy.driver.counts()).green.requests - before.green.requests;
+    await until("all are counted", async () => (await counted()) === 3);
+    const { blue, green } = await proxy.driver.counts();
+    const { latency } = between(before.green, green);
+    expect(Object.values(latency).reduce((sum, count) => sum + count, 0)).toBe(3);
+    const classes = Object.keys(latency)
+      .map(Number)
+      .sort((one, other) => one - other);
+    expect(classes[0]).toBeLessThan(96);
+    expect(classes[1]).toBeGreaterThanOrEqual(96);
+    expect(classes[1]).toBeLessThan(400);
+    expect(classes[2]).toBeGreaterThanOrEqual(400);
+    expect(between(before.blue, blue).latency).toEqual({});
+  });
+
+  describe("a preview", () => {
+    const header = { "x-bluegreen-preview": PREVIEW_SECRET };
+    const cookie = { cookie: "a=b; bluegreen-preview=close" };
+
+    test("shows the slot that is not live, before it has a share, whatever the bucket", async () => {
+      for (const [live, waiting] of [
+        ["blue", "green"],
+        ["green", "blue"],
+      ] as const) {
+        await proxy.set({ live, share: 0 });
+        const { status, slot, headers, bucket } = await proxy.ask({ headers: header, bucket: 99 });
+        expect({ status, slot, bucket }).toEqual({ status: 200, slot: waiting, bucket: undefined });
+        expect(headers["x-bluegreen-slot"]).toBe(waiting);
+      }
+    });
+
+    test("is not for who does not know the secret", async () => {
+      await proxy.set({ share: 0 });
+      for (const headers of [{ "x-bluegreen-preview": "open" }, cookie, { "x-bluegreen-preview": "" }]) {
+        const answer = await proxy.ask({ headers });
+        expect(answer.slot).toBe("blue");
+        expect(answer.headers["x-bluegreen-slot"]).toBeUndefined();
+      }
+    });
+
+    test("keeps its secret from the application, and enters no figures", async () => {
+      await proxy.set({ share: 50 });
+      const before = await proxy.driver.counts();
+      const { headers, bucket } = await proxy.ask({ path: "/headers", headers: header });
+      expect(headers["x-seen"]).not.toContain(PREVIEW_SECRET);
+      expect(bucket).toBeUndefined();
+      await proxy.ask({ path: "/broken", headers: header });
+      const { green } = await proxy.driver.counts();
+      expect(between(before.green, green)).toEqual({ requests: 0, errors: 0, latency: {} });
+    });
+
+    test("of a slot where nothing runs is the page", async () => {
+      await proxy.set({ share: 0, fallback: true });
+      await proxy.green.stop();
+      expect((await proxy.ask({ headers: header })).status).toBe(503);
+      await proxy.green.start();
+    });
+  });
+
+  canCut("cut ends what still runs on a slot, and nothing else", async () => {
+    await proxy.set({ share: 50 });
+    const [green, blue] = [await proxy.webSocket("green"), await proxy.webSocket("blue")];
+    const download = proxy.ask({ bucket: 0, path: "/slow" }).then(
+      () => "ended",
+      () => "cut",
+    );
+    await until("both run", async () => (await proxy.driver.counts()).green.inFlight === 2);
+    const ended = once(green, "close");
+    await proxy.driver.cut("green");
+    await ended;
+    expect(await download).toBe("cut");
+    await until("none runs", async () => (await proxy.driver.counts()).green.inFlight === 0);
+    proxy.green.finishSlowRequests();
+    blue.write("still here");
+    expect(String((await once(blue, "data"))[0])).toBe("still here");
+    blue.destroy();
+  });
+
+  test("a slot that is killed at 50 per cent costs the requests that ran on it, and no other", async () => {
+    await proxy.green.stop();
+    const instance = spawn(process.execPath, ["-e", INSTANCE, String(proxy.green.port)], { stdio: "ignore" });
+    await until("it is healthy", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    await proxy.set({ share: 50, fallback: true });
+    const asked: { begun: number; bucket: number; problem: string }[] = [];
+    const agent = new Agent({ keepAlive: true, maxSockets: 40 });
+    const pending: Promise<unknown>[] = [];
+    let [exited, answered] = [Infinity, 0];
+    void once(instance, "exit").then(() => (exited = performance.now()));
+    for (let turn = 0; turn < 300; turn += 1) {
+      if (turn === 100) instance.kill("SIGKILL");
+      const one = { begun: performance.now(), bucket: turn % 100, problem: "" };
+      asked.push(one);
+      const question = turn % 2 === 0 ? {} : { method: "POST", body: `turn ${turn}` };
+      pending.push(
+        proxy.ask({ agent, bucket: one.bucket, ...question }).then(
+          ({ status }) => (status === 200 ? (answered += 1) : (one.problem = String(status))),
+          (error: Error) => (one.problem = error.message),
+        ),
+      );
+      await sleep(5);
+    }
+    await Promise.all(pending);
+    agent.destroy();
+    await proxy.green.start();
+    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    const failed = asked.filter(({ problem }) => problem !== "");
+    // Each of them was on its way to the slot when it died.
+    expect(failed.filter(({ begun, bucket }) => begun > exited || bucket >= 50)).toEqual([]);
+    expect(answered + failed.length).toBe(300);
+    await until("it is in use again", async () => (await proxy.ask({ bucket: 0 })).slot === "green");
   });
 
   test("thirty changes of the traffic lose no request", async () => {
@@ -597,7 +383,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("only its own user can tell the proxy something, and not over the network", () => {
-    expect(statSync("admin.sock").mode & 0o777).toBe(0o600);
+    expect(statSync(kind.control).mode & 0o022).toBe(0);
     expect(listeningPorts(proxy.process!.pid!)).toEqual([proxy.spec.proxy.port]);
   });
 

@@ -117,6 +117,9 @@ export class SimulatedWorld {
   crash: CrashPoint | null = null;
   /** The director is killed right after the first effect that makes this true. */
   crashOnce: (() => boolean) | null = null;
+  /** The environment's own requests that instances got, in order; and which of them they answer badly. */
+  readonly asked: string[] = [];
+  complains: (server: string, path: string) => boolean = () => false;
   /** Whether the proxy's own health checks pass where the director's do. */
   proxyReachesEndpoints = true;
   /** The proxy refuses what it is told; what it does now can still be asked. */
@@ -323,6 +326,14 @@ export class SimulatedWorld {
         this.requireAlive();
         return this.probe(endpoint, expected);
       },
+      attempt: async (endpoint, exchange) => {
+        this.requireAlive();
+        this.asked.push(`${exchange.path} ${endpoint.server}`);
+        const problem = this.complains(endpoint.server, exchange.path)
+          ? `answers 500 to ${exchange.path}`
+          : "";
+        return { problem, milliseconds: 5 };
+      },
       store: {
         load: () => this.state,
         save: (state) => this.effect(() => this.saved(state)),
@@ -394,13 +405,13 @@ export class SimulatedWorld {
       if (index < 0) continue;
       const instance = this.instances[slot][index] ?? null;
       if (instance === null || !instance.up)
-        return { healthy: false, releaseId: null, problem: "ECONNREFUSED" };
+        return { healthy: false, releaseId: null, problem: "ECONNREFUSED", milliseconds: null };
       const healthy = isHealthy(instance) && (expected === null || instance.releaseId === expected);
       instance.inARow = healthy ? instance.inARow + 1 : 0;
       instance.verified ||= instance.inARow >= this.spec.verification.successes;
       if (healthy) this.probed.add(slot);
       const problem = healthy ? "" : `says it is ${instance.releaseId}, not ${expected}`;
-      return { healthy, releaseId: instance.releaseId, problem };
+      return { healthy, releaseId: instance.releaseId, problem, milliseconds: 5 };
     }
     throw new Error(`nobody listens on ${endpoint.server}:${endpoint.port}`);
   }

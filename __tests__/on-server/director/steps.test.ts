@@ -498,7 +498,10 @@ describe("abort", () => {
     await operator.release("1.1.0", { goal: 50 });
     world.events.length = 0;
     await world.run("abort", operator.record);
-    expect(world.events.at(-1)).toEqual({ event: "drained", facts: { slot: "green", stillRunning: 0 } });
+    expect(world.events.at(-1)).toEqual({
+      event: "drained",
+      facts: { slot: "green", stillRunning: 0, cut: false },
+    });
   });
 
   test("puts right what somebody changed by hand, even if all requests still go to stable", async () => {

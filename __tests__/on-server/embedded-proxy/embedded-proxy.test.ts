@@ -2,8 +2,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { EmbeddedDriver } from "../../../on-server/director/drivers/embedded/embedded-driver";
-import { EmbeddedConfigurator } from "../../../on-server/director/drivers/embedded/embedded-settings";
 import { promisesOfAProxy } from "../director/proxy-promises";
 
 const BUNDLE = resolve(__dirname, "../../../lib/on-server/embedded-proxy.js");
@@ -13,8 +11,10 @@ describe("the embedded proxy", () => {
 
   promisesOfAProxy({
     name: "embedded",
-    configurator: (spec) => new EmbeddedConfigurator(spec),
-    driver: () => new EmbeddedDriver(),
+    cuts: true,
+    holds: true,
+    rotatesWithoutReload: true,
+    control: "admin.sock",
     start: (folder) => spawn(process.execPath, [BUNDLE], { cwd: folder, stdio: "ignore" }),
   });
 });

@@ -1,24 +1,39 @@
 /** The kinds of proxy, by name. */
+import { existsSync } from "node:fs";
 import type { DirectorSpec } from "../../../release/director-spec";
 import type { DriverName } from "../../../release/drivers";
+import { writeAtomically } from "../../../system/atomic-file";
 import type { Driver, ProxyConfigurator } from "./driver";
 import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator } from "./embedded/embedded-settings";
 import { HaproxyConfigurator } from "./haproxy/haproxy-configuration";
 import { HaproxyDriver } from "./haproxy/haproxy-driver";
+import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 
 interface Kind {
   driver(spec: DirectorSpec): Driver;
-  configurator(spec: DirectorSpec): ProxyConfigurator;
+  /** Writes the proxy's configuration into its folder; one that can takes it over while it runs. */
+  configure(spec: DirectorSpec): Promise<void>;
 }
 
 export const KINDS: Readonly<Record<DriverName, Kind>> = {
   haproxy: {
     driver: () => new HaproxyDriver(),
-    configurator: (spec) => new HaproxyConfigurator(spec),
+    configure: async (spec) => writeFiles(new HaproxyConfigurator(spec)),
+  },
+  nginx: {
+    driver: (spec) => new NginxDriver(spec),
+    configure: configureNginx,
   },
   embedded: {
     driver: () => new EmbeddedDriver(),
-    configurator: (spec) => new EmbeddedConfigurator(spec),
+    configure: async (spec) => writeFiles(new EmbeddedConfigurator(spec)),
   },
 };
+
+function writeFiles(configurator: ProxyConfigurator): void {
+  for (const [name, content] of Object.entries(configurator.files())) {
+    // What the proxy serves survives a new configuration.
+    if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
+  }
+}

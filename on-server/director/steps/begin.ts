@@ -7,7 +7,9 @@
  *   (d) a recreate, and the target is live with `previous`: hold its requests (or show the page), go on
  * A heal is let in as (b): it takes the endpoints of its servers out of rotation, and leaves the slots' traffic alone.
  */
-import type { RecordedRelease } from "../../../release/director-spec";
+import { activateStable, deactivateAll, NotTold } from "../activation";
+import type { DirectorSpec, RecordedRelease } from "../../../release/director-spec";
+import { canHold } from "../../../release/drivers";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { describeTraffic } from "../director";
@@ -17,6 +19,7 @@ import type { Traffic } from "../drivers/driver";
 import { EXIT, StepFailure } from "../exit-code";
 import { clearAbortRequest } from "../interruption";
 import type { PlacedRelease } from "../state";
+import { endsRetention, refuseOldSchema, refuseRetained } from "./guards";
 import type { StepEnd } from "./step";
 
 type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
@@ -32,6 +35,8 @@ export async function begin(director: Director): Promise<StepEnd> {
   const observed = await director.driver.observe();
   const found = findCase(director, observed);
   refuseFailedArtifact(director, found);
+  refuseOldSchema(director);
+  const replaces = refuseRetained(director);
   await refuseOtherRelease(director, observed);
 
   const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, found) : null;
@@ -45,6 +50,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     case: found,
     observed: { ...observed },
     wanted: { ...wanted },
+    ...(replaces === "" ? {} : { replaces }),
   });
   const sameCandidate = state.candidate !== null && same(spec.slots[spec.target], state.candidate);
   director.save({
@@ -53,20 +59,37 @@ export async function begin(director: Director): Promise<StepEnd> {
     finished: false,
     aborted: false,
     deadline: null,
+    unfinished: [],
     phase: "stable",
     shared: state.shared && wanted.share > 0,
+    retainedUntil: endsRetention(director) ? null : state.retainedUntil,
+    contracted: [...new Set([...state.contracted, ...spec.contracted])],
     ...(found === "otherIsLive" && wanted.share > 0 && sameCandidate ? {} : { candidate: null, weight: 0 }),
   });
   clearAbortRequest();
 
+  if (wanted.mode !== "serve") await sayStopping(director);
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
+  if (losesShare) await activateStable(director);
   // Where a director before this one took the slot out of rotation, its last requests may run still.
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
-  if (idle !== null && wanted.share === 0 && (losesShare || spec.converge || spec.touched.includes(idle)))
-    await director.drain(idle);
-  if (wanted.mode !== "serve") await director.drain(spec.target);
+  const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
+  if (idle !== null && wanted.share === 0 && (losesShare || replaced))
+    await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
-  return { outcome: "begun", reason: `${found}, ${describeTraffic(wanted)}` };
+  const facts = [found, describeTraffic(wanted), replaces].filter(Boolean);
+  return { outcome: "begun", reason: facts.join(", ") };
+}
+
+/** Instances that are about to be stopped: whoever can't be told any more is not at work for long. */
+async function sayStopping(director: Director): Promise<void> {
+  try {
+    await deactivateAll(director);
+  } catch (error) {
+    if (!(error instanceof NotTold)) throw error;
+    director.say("not-told", { problem: error.message });
+    director.save({ active: null });
+  }
 }
 
 function findCase(director: Director, observed: Traffic): Case {
@@ -199,7 +222,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   if (state.stable === null) return CLOSED;
   const idle = otherSlot(state.stable.slot);
   const serving: Traffic = { ...observed, live: state.stable.slot, mode: "serve", share: 0, fallback: false };
-  if (found === "recreate") return { ...serving, mode: spec.schedule.whileDown };
+  if (found === "recreate") return { ...serving, mode: whileDown(spec) };
   const promotesHeld =
     found === "otherIsLive" &&
     spec.goal !== "staged" &&
@@ -209,6 +232,11 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   const staysShared =
     found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
   return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
+}
+
+/** Requests of a recreated slot go to its instances as before, which finish what runs when they are stopped. */
+function whileDown({ proxy, schedule }: DirectorSpec): Traffic["mode"] {
+  return canHold(proxy.driver) ? schedule.whileDown : "page";
 }
 
 function same(recorded: RecordedRelease | null, known: PlacedRelease): boolean {

@@ -33,12 +33,13 @@ export interface Status {
 export function remembered({ state, spec }: Director) {
   const { intended } = state.traffic;
   const { sequence, phase, finished, stable, candidate, weight, deadline, result } = state;
+  const { retainedUntil, unfinished } = state;
   return {
     proxy: spec.proxy.name,
     traffic: intended,
     serving: servingSlots(intended),
     state: {
-      ...{ sequence, phase, finished, stable, candidate, weight, deadline },
+      ...{ sequence, phase, finished, stable, candidate, weight, deadline, retainedUntil, unfinished },
       result: result === null ? null : { ...result, reason: result.reason.slice(0, LONGEST_REASON) },
     },
   };

@@ -4,6 +4,8 @@
  */
 import { otherSlot } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
+import { activateServers, activateSlot, NotTold } from "../activation";
+import { between } from "../analysis";
 import { bucketOffset } from "../director";
 import type { Director } from "../director";
 import { EXIT, StepFailure } from "../exit-code";
@@ -49,6 +51,7 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
     if (!healthy) throw frozen(director, `${candidate.releaseId} in ${candidate.slot} ${problem}`);
     await director.setTraffic({ ...traffic, live: candidate.slot, share: 0, mode: "serve", fallback: false });
   }
+  await tellOrFreeze(director, () => activateSlot(director, candidate.slot));
   director.save({
     phase: director.spec.converge ? "converging" : "stable",
     finished: !director.spec.converge,
@@ -72,6 +75,7 @@ async function healed(director: Director, live: PlacedRelease): Promise<StepEnd>
     // Nothing is to answer there: the next release into this slot verifies it.
     if (release === undefined) await director.putIntoRotation(slot, servers);
     else await requireHealed(director, slot, release, servers);
+    await tellOrFreeze(director, () => activateServers(director, slot, servers));
   }
   director.save({ phase: "stable", finished: true });
   return {
@@ -107,6 +111,12 @@ async function requireHealed(
 async function firstDeployment(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   await requireVerified(director, candidate);
   if (director.spec.goal === "staged") return staged(director, candidate);
+  try {
+    await activateSlot(director, candidate.slot);
+  } catch (error) {
+    if (!(error instanceof NotTold)) throw error;
+    throw notLetIn(director, candidate, EXIT.rejected, error.message);
+  }
   // There is nothing to compare it with and nothing to go back to: no shift and no bake.
   await commit(director, candidate);
   return {
@@ -122,6 +132,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
       director,
       `${candidate.releaseId} was recreated in ${candidate.slot}, but ${verdict.reason}`,
     );
+  await tellOrFreeze(director, () => activateSlot(director, candidate.slot));
   await commit(director, candidate);
   return {
     outcome: "recreated",
@@ -133,14 +144,18 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const { spec } = director;
   const traffic = await director.driver.observe();
   const resumes = traffic.share > 0;
+  const other = otherSlot(candidate.slot);
+  const before = (await director.driver.counts())[other];
   if (!resumes) await requireVerified(director, candidate);
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
   try {
-    const watch = await CandidateWatch.begin(director, candidate.slot, candidate.releaseId);
+    const baseline = between(before, (await director.driver.counts())[other]);
+    const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const share of remainingShares(director, traffic.share)) {
       await giveShare(director, candidate, share, traffic.share);
+      if (share === 100) await activateSlot(director, candidate.slot);
       const verdict = await watch.until(director.state.deadline!);
       if (!verdict.passed) return await misbehaved(director, verdict.reason);
     }
@@ -148,6 +163,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     if (error instanceof StepFailure) throw error;
     const reason =
       error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
+    if (error instanceof NotTold) return await misbehaved(director, reason);
     await director.takeBack(reason);
     throw abortedTo(director, reason);
   }
@@ -159,7 +175,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     };
   }
   await commit(director, candidate);
-  await director.drain(otherSlot(candidate.slot));
+  await director.drain(other, { cut: spec.converge });
   return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}` };
 }
 
@@ -210,10 +226,20 @@ async function misbehaved(director: Director, reason: string): Promise<never> {
 
 /** Stable changes here and nowhere else. Written before the proxy is told: both say the same to users by now. */
 async function commit(director: Director, candidate: PlacedRelease): Promise<void> {
-  const { converge } = director.spec;
+  const { converge, schedule } = director.spec;
+  const { stable } = director.state;
+  const keeps = stable !== null && stable.slot !== candidate.slot && !converge && schedule.retainSeconds > 0;
+  const retainedUntil = keeps ? director.clock.now() + schedule.retainSeconds * 1000 : null;
   // What failed once and was tried again has proved itself: a rollback to it is not refused.
   const failedDigests = director.state.failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
-  director.save({ stable: candidate, weight: 0, deadline: null, shared: false, failedDigests });
+  director.save({
+    stable: candidate,
+    weight: 0,
+    deadline: null,
+    shared: false,
+    failedDigests,
+    retainedUntil,
+  });
   await director.setTraffic({
     live: candidate.slot,
     share: 0,
@@ -244,10 +270,29 @@ async function requireVerified(director: Director, candidate: PlacedRelease): Pr
     reason = error.message;
     exitCode = EXIT.aborted;
   }
+  throw notLetIn(director, candidate, exitCode, reason);
+}
+
+function notLetIn(
+  director: Director,
+  candidate: PlacedRelease,
+  exitCode: typeof EXIT.rejected | typeof EXIT.aborted,
+  reason: string,
+): StepFailure {
   director.save({ phase: "stable", candidate: null, finished: true });
   const { stable } = director.state;
   const stays = stable === null ? "nothing is live yet" : `${stable.releaseId} keeps all requests`;
-  throw new StepFailure(exitCode, `${candidate.releaseId} was not let in: ${reason}; ${stays}`);
+  return new StepFailure(exitCode, `${candidate.releaseId} was not let in: ${reason}; ${stays}`);
+}
+
+/** Users are served, but an instance does not know its role. */
+async function tellOrFreeze(director: Director, tell: () => Promise<void>): Promise<void> {
+  try {
+    await tell();
+  } catch (error) {
+    if (!(error instanceof NotTold)) throw error;
+    throw frozen(director, `an instance does not accept that it is live: ${error.message}`);
+  }
 }
 
 function abortedTo(director: Director, reason: string): StepFailure {

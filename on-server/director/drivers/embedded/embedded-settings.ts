@@ -1,6 +1,7 @@
 /** What the embedded proxy is told when base starts it. Paths are relative to the proxy's folder. */
 import type { DirectorSpec } from "../../../../release/director-spec";
 import type { Endpoint } from "../../../../release/naming";
+import type { Preview } from "../../../../release/preview";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED, trafficEntries } from "../driver";
 import type { ProxyConfigurator } from "../driver";
@@ -15,6 +16,8 @@ export interface EmbeddedProxySettings {
   readonly host: string;
   readonly port: number;
   readonly endpoints: PerSlot<readonly Endpoint[]>;
+  /** The digest of the secret for previews. */
+  readonly preview: Pick<Preview, "sha256"> | null;
   readonly check: { readonly path: string; readonly host: string; readonly status: number };
 }
 
@@ -29,11 +32,12 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
 
   files(): Record<string, string> {
-    const { proxy, endpoints, verification } = this.spec;
+    const { proxy, endpoints, verification, preview } = this.spec;
     const settings: EmbeddedProxySettings = {
       host: proxy.host,
       port: proxy.port,
       endpoints,
+      preview,
       check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
     };
     return {

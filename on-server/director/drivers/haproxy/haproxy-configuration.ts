@@ -3,7 +3,8 @@
  * Needs HAProxy >= 2.4 (atomic map replacement); tested with 2.6.
  */
 import type { DirectorSpec } from "../../../../release/director-spec";
-import { SLOTS } from "../../../../release/slot";
+import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../../../release/preview";
+import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
 import { CLOSED, trafficEntries } from "../driver";
 import type { ProxyConfigurator, Traffic } from "../driver";
@@ -19,8 +20,21 @@ const CONFIGURATION = "haproxy.cfg";
 const HOLD_SECONDS = 120;
 const RETRY_AFTER_SECONDS = 5;
 
-export function backendNames(slot: Slot): { serve: string; hold: string; page: string; all: string[] } {
-  const names = { serve: `slot-${slot}`, hold: `hold-${slot}`, page: `page-${slot}` };
+/** Numbers of answers by slot and latency class. */
+export const LATENCIES = "latencies";
+
+/**
+ * A slot's backends, one for each way to serve it. In `shift` the other slot's servers stand in: they are called
+ * `other-<server>` there, and are none of the slot's.
+ */
+export function backendNames(slot: Slot) {
+  const names = {
+    serve: `slot-${slot}`,
+    shift: `shift-${slot}`,
+    hold: `hold-${slot}`,
+    page: `page-${slot}`,
+    preview: `preview-${slot}`,
+  };
   return { ...names, all: Object.values(names) };
 }
 
@@ -90,19 +104,27 @@ ${this.entrance()}
   http-request set-var(txn.slot) str(green) if live_blue in_share
   http-request set-var(txn.slot) str(blue) if live_green in_share
 
-  # Only while both slots are verified: a slot without a healthy endpoint is stood in for by the other.
-  acl fallback var(txn.fallback) -m str on
-  acl to_blue var(txn.slot) -m str blue
-  acl to_green var(txn.slot) -m str green
-  acl blue_up nbsrv(slot-blue) gt 0
-  acl green_up nbsrv(slot-green) gt 0
-  http-request set-var(txn.slot) str(green) if fallback to_blue !blue_up green_up
-  http-request set-var(txn.slot) str(blue) if fallback to_green !green_up blue_up
+${this.preview()}
+  # How long an answer takes to begin, by classes: exact below 64 ms, then in steps of 16, from 1024 ms on of 256.
+  http-request set-var(txn.begun) date(0,ms)
+  http-response set-var(txn.took) date(0,ms),sub(txn.begun)
+  http-response set-var(txn.took) int(60000) if { var(txn.took) -m int gt 60000 }
+  http-response set-var(txn.beyond) var(txn.took),mod(16) if { var(txn.took) -m int 64:1023 }
+  http-response set-var(txn.beyond) var(txn.took),mod(256) if { var(txn.took) -m int ge 1024 }
+  http-response set-var(txn.took) var(txn.took),sub(txn.beyond) if { var(txn.beyond) -m found }
+  http-response track-sc0 var(txn.slot),concat(:,txn.took,) table ${LATENCIES} if !{ var(txn.preview) -m found }
 
+  acl open var(txn.slot) -m str blue green
+  use_backend preview-%[var(txn.slot)] if open { var(txn.preview) -m found }
   use_backend hold-%[var(txn.slot)] if { var(txn.mode) -m str hold }
   use_backend page-%[var(txn.slot)] if { var(txn.mode) -m str page }
-  use_backend slot-%[var(txn.slot)] if to_blue or to_green
+  # Only while both slots are verified: what can't be served by its slot is served by the other.
+  use_backend shift-%[var(txn.slot)] if open { var(txn.fallback) -m str on }
+  use_backend slot-%[var(txn.slot)] if open
   default_backend closed
+
+backend ${LATENCIES}
+  stick-table type string len 16 size 4k expire 1h store http_req_cnt
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -130,19 +152,58 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
 ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min-ver TLSv1.2`, "https")}`;
   }
 
+  /** Whoever knows the secret gets the slot that is not live; its digest is all that is known here. */
+  private preview(): string {
+    const { preview } = this.spec;
+    if (preview === null) return "";
+    const secret = (sample: string) => `{ ${sample},sha2(256),hex -m str -i ${preview.sha256} }`;
+    return `
+  # A preview: the slot that is not live; before the first release whichever is up.
+  http-request set-var(txn.preview) bool(true) if ${secret(`req.hdr(${PREVIEW_HEADER})`)}
+  http-request set-var(txn.preview) bool(true) if ${secret(`req.cook(${PREVIEW_COOKIE})`)}
+  http-request del-header ${PREVIEW_HEADER}
+  acl preview var(txn.preview) -m found
+  acl blue_up nbsrv(slot-blue) gt 0
+  http-request set-var(txn.slot) str(green) if preview live_blue
+  http-request set-var(txn.slot) str(blue) if preview live_green
+  http-request set-var(txn.slot) str(blue) if preview !live_blue !live_green blue_up
+  http-request set-var(txn.slot) str(green) if preview !live_blue !live_green !blue_up
+  http-request unset-var(txn.drawn) if preview
+  http-after-response set-header X-Bluegreen-Slot %[var(txn.slot)] if { var(txn.preview) -m found }
+`;
+  }
+
   private backends(slot: Slot): string {
     const { verification, endpoints } = this.spec;
     const names = backendNames(slot);
-    const servers = (options: string) =>
-      endpoints[slot]
-        .map(({ server, host: address, port }) => `  server ${server} ${address}:${port}${options}\n`)
+    const list = (of: Slot, prefix: string, options: (server: string) => string) =>
+      endpoints[of]
+        .map(
+          ({ server, host: address, port }) =>
+            `  server ${prefix}${server} ${address}:${port}${options(server)}\n`,
+        )
         .join("");
-    return `backend ${names.serve}
-  option httpchk
+    const servers = (options = "") => list(slot, "", () => options);
+    const other = backendNames(otherSlot(slot)).serve;
+    const checked = `  option httpchk
   http-check send meth GET uri ${verification.path} ver HTTP/1.1 hdr Host ${verification.host ?? "localhost"}
   http-check expect status ${verification.status}
-  default-server check inter 500ms fastinter 200ms downinter 200ms rise 1 fall 3
-${servers("")}
+  # A refused connection is tried again at once with another server: nothing was sent yet, so a POST may be, too.
+  option redispatch 1
+  retries 3
+`;
+    const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
+    return `backend ${names.serve}
+${checked}${servers(`${watched} inter 500ms`)}
+# Both slots are verified: one refused connection takes a server out until it passes a check again, and the other slot
+# stands in where none is left.
+backend ${names.shift}
+${checked}  option allbackups
+${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
+# Whoever previews a slot gets it or nothing. What they do enters no figures.
+backend ${names.preview}
+  retries 0
+${servers()}
 # Recreate: requests wait here until something listens again. No health check and no redispatch, else
 # HAProxy answers 503 at once instead of trying again each second.
 backend ${names.hold}
@@ -152,12 +213,12 @@ backend ${names.hold}
   retry-on conn-failure
   no option redispatch
   http-reuse never
-${servers("")}
+${servers()}
 # Recreate with a page: whoever can't be served gets the page at once.
 backend ${names.page}
   retries 0
   http-reuse never
-${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers("")}`;
+${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
   }
 }
 

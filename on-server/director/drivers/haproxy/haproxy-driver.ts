@@ -3,10 +3,18 @@
  * stats socket (`prepare map`, `add map`, `commit map`; HAProxy >= 2.4), so no request sees half of a change.
  */
 import { writeAtomically } from "../../../../system/atomic-file";
+import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
-import type { Driver, SlotCounts, Traffic } from "../driver";
-import { ADMIN_SOCKET, backendNames, SERVERS_STATE, trafficMap, TRAFFIC_MAP } from "./haproxy-configuration";
+import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import {
+  ADMIN_SOCKET,
+  backendNames,
+  LATENCIES,
+  SERVERS_STATE,
+  trafficMap,
+  TRAFFIC_MAP,
+} from "./haproxy-configuration";
 import { RuntimeSocket } from "./runtime-socket";
 
 export class HaproxyDriver implements Driver {
@@ -40,9 +48,10 @@ export class HaproxyDriver implements Driver {
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    const [stat, state] = await Promise.all([
+    const [stat, state, latencies] = await Promise.all([
       this.socket.send("show stat -1 6 -1"),
       this.socket.send("show servers state"),
+      this.socket.send(`show table ${LATENCIES}`),
     ]);
     const rows = table(stat, ",");
     // A server that is down and out of rotation is only "DOWN" in the statistics; here is what it was told.
@@ -50,12 +59,8 @@ export class HaproxyDriver implements Driver {
     const told = table(states, " ");
     const count = (slot: Slot): SlotCounts => {
       const names = backendNames(slot);
-      const backends = rows.filter(
-        (row) => row.get("svname") === "BACKEND" && names.all.includes(row.get("pxname")!),
-      );
-      const servers = rows.filter(
-        (row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND",
-      );
+      const of = (backends: readonly string[]) =>
+        rows.filter((row) => row.get("svname") === "BACKEND" && backends.includes(row.get("pxname")!));
       const isReady = (server: string): boolean =>
         told.some(
           (row) =>
@@ -63,13 +68,23 @@ export class HaproxyDriver implements Driver {
             row.get("srv_name") === server &&
             row.get("srv_admin_state") === "0",
         );
-      const sum = (column: string) =>
-        backends.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
+      const sum = (counted: readonly ReadonlyMap<string, string>[], column: string) =>
+        counted.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
+      const servers = rows.filter(
+        (row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND",
+      );
+      const users = of([names.serve, names.shift, names.hold, names.page]);
+      // While the other slot stands in, its servers' requests are none of this slot's ...
+      const lent = standIns(rows, names.shift);
+      // ... but this slot's where they stand in there.
+      const borrowed = standIns(rows, backendNames(otherSlot(slot)).shift);
+      const preview = of([names.preview]);
       return {
-        requests: sum("req_tot"),
-        errors: sum("hrsp_5xx"),
-        inFlight: sum("scur"),
-        latency: {},
+        requests: sum(users, "req_tot"),
+        // Whoever was served by the other slot got an answer; the slot that was asked first gave none.
+        errors: sum(users, "hrsp_5xx") + sum(lent, "stot"),
+        inFlight: sum([...users, ...preview, ...borrowed], "scur") - sum(lent, "scur"),
+        latency: latenciesOf(latencies, slot),
         endpoints: servers.map((row) => {
           const server = row.get("svname")!;
           const healthy = /^(UP|DRAIN)/.test(row.get("status")!);
@@ -94,18 +109,17 @@ export class HaproxyDriver implements Driver {
 
   async cut(slot: Slot): Promise<void> {
     const { endpoints } = (await this.counts())[slot];
-    for (const backend of backendNames(slot).all) {
-      for (const { server } of endpoints)
-        await this.expectSilence(`shutdown sessions server ${backend}/${server}`);
+    for (const { server } of endpoints) {
+      const standsIn = `${backendNames(otherSlot(slot)).shift}/other-${server}`;
+      for (const place of [standsIn, ...ownPlaces(slot, server)])
+        await this.expectSilence(`shutdown sessions server ${place}`);
     }
   }
 
   private async tellServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
-    const { serve, hold, page } = backendNames(slot);
-    // What `counts` looks at comes last.
-    for (const backend of [hold, page, serve]) {
-      for (const server of servers)
-        await this.expectSilence(`set server ${backend}/${server} state ${state}`);
+    for (const server of servers) {
+      for (const place of ownPlaces(slot, server))
+        await this.expectSilence(`set server ${place} state ${state}`);
     }
     await this.rememberExcluded();
   }
@@ -122,6 +136,26 @@ export class HaproxyDriver implements Driver {
     const answer = await this.socket.send(command);
     if (answer !== "") throw new Error(`haproxy refused "${command.split("\n", 1)[0]}": ${answer}`);
   }
+}
+
+/** Where a server of a slot takes part; where it stands in, it follows. What `counts` looks at comes last. */
+function ownPlaces(slot: Slot, server: string): string[] {
+  const { serve, shift, hold, page, preview } = backendNames(slot);
+  return [hold, page, preview, shift, serve].map((backend) => `${backend}/${server}`);
+}
+
+function standIns(rows: readonly ReadonlyMap<string, string>[], backend: string) {
+  return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith("other-"));
+}
+
+/** Lines as `0x55...: key=blue:192 use=0 exp=3598409 http_req_cnt=1`. */
+function latenciesOf(text: string, slot: Slot): Latencies {
+  const rows = [...text.matchAll(/ key=(blue|green):(\d+) .*http_req_cnt=(\d+)/g)];
+  return Object.fromEntries(
+    rows.flatMap(([, of, milliseconds, count]) =>
+      of === slot ? [[Number(milliseconds), Number(count)]] : [],
+    ),
+  );
 }
 
 /** Rows of what HAProxy tells as lines, by the names in the first one. */

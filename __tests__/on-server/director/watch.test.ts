@@ -1,0 +1,177 @@
+/** How a candidate under traffic is judged, on a site whose users, latencies and errors are given. */
+import { NOTHING } from "../../../on-server/director/analysis";
+import { Director } from "../../../on-server/director/director";
+import { latencyClass } from "../../../on-server/director/drivers/driver";
+import type { Driver } from "../../../on-server/director/drivers/driver";
+import { NEVER_LIVE } from "../../../on-server/director/state";
+import { CandidateWatch } from "../../../on-server/director/watch";
+import type { Analysis } from "../../../release/schedule";
+import { Strategy } from "../../../release/schedule";
+import type { Slot } from "../../../release/slot";
+import { proxySpec } from "./proxy-under-test";
+
+const INTERVAL = 2;
+
+/** Green is the candidate. */
+class Site {
+  now = 1_700_000_000_000;
+  readonly start = this.now;
+  perSecond: Record<Slot, number> = { blue: 95, green: 5 };
+  badRatio: Record<Slot, number> = { blue: 0, green: 0 };
+  milliseconds: Record<Slot, number> = { blue: 20, green: 20 };
+  /** What happens at a moment, in seconds from the start. */
+  turn: { readonly at: number; readonly what: () => void } | null = null;
+  /** What the director's own requests get. */
+  own = { problem: "", milliseconds: 3 };
+  ownRequests: Record<Slot, number> = { blue: 0, green: 0 };
+  readonly events: Readonly<Record<string, unknown>>[] = [];
+  private readonly counted = {
+    blue: { requests: 0, errors: 0, latency: {} as Record<number, number> },
+    green: { requests: 0, errors: 0, latency: {} as Record<number, number> },
+  };
+
+  watch(analysis: Partial<Analysis> = {}): CandidateWatch {
+    const spec = {
+      ...proxySpec({ driver: "embedded", topology: "split", servers: 2 }),
+      schedule: Strategy.canary({ analysis: { intervalSeconds: INTERVAL, ...analysis } }),
+    };
+    const own = (slot: Slot) => {
+      this.ownRequests[slot] += 1;
+      return { ...this.own, healthy: this.own.problem === "", releaseId: "1.1.0-2" };
+    };
+    const director = new Director({
+      spec,
+      driver: { counts: async () => this.counts() } as unknown as Driver,
+      probe: async ({ server }) => own(server === "web-1" ? "blue" : "green"),
+      attempt: async () => this.own,
+      store: { load: () => NEVER_LIVE, save: () => undefined },
+      clock: { now: () => this.now, sleep: async (milliseconds) => this.advance(milliseconds) },
+      interruption: { check: () => undefined },
+      say: (event, facts = {}) => void this.events.push({ event, ...facts }),
+    });
+    return new CandidateWatch(director, "green", "1.1.0-2", NOTHING);
+  }
+
+  /** Watches for so many seconds. @returns how long it took, and how it ended. */
+  async judge(seconds: number, analysis: Partial<Analysis> = {}) {
+    const verdict = await this.watch(analysis).until(this.start + 1000 * seconds);
+    return { ...verdict, seconds: (this.now - this.start) / 1000 };
+  }
+
+  private counts() {
+    const slot = (each: Slot) => {
+      const { requests, errors, latency } = this.counted[each];
+      const floored = Object.entries(latency).map(([key, count]) => [key, Math.floor(count)]);
+      const latencies = Object.fromEntries(floored) as Record<number, number>;
+      return {
+        requests: Math.floor(requests),
+        errors: Math.floor(errors),
+        latency: latencies,
+        inFlight: 0,
+        endpoints: [],
+      };
+    };
+    return { blue: slot("blue"), green: slot("green") };
+  }
+
+  private advance(milliseconds: number): void {
+    this.now += milliseconds;
+    if (this.turn !== null && this.now >= this.start + 1000 * this.turn.at) this.turn.what();
+    for (const slot of ["blue", "green"] as const) {
+      const more = (this.perSecond[slot] * milliseconds) / 1000;
+      const { latency } = this.counted[slot];
+      const key = latencyClass(this.milliseconds[slot]);
+      this.counted[slot].requests += more;
+      this.counted[slot].errors += more * this.badRatio[slot];
+      latency[key] = (latency[key] ?? 0) + more;
+    }
+  }
+}
+
+test("a good candidate passes when its time is over", async () => {
+  expect(await new Site().judge(10)).toEqual({ passed: true, seconds: 10 });
+});
+
+test.each<[string, (site: Site) => void]>([
+  ["answers with errors", (site) => (site.badRatio.green = 0.5)],
+  ["answers with errors now and then", (site) => (site.badRatio.green = 0.15)],
+  ["becomes slow", (site) => (site.milliseconds.green = 500)],
+  ["goes away", (site) => (site.own = { problem: "ECONNREFUSED", milliseconds: 0 })],
+])("a candidate with 5 per cent that %s is taken back within two intervals", async (_, turnsBad) => {
+  for (const at of [10, 10.3, 11, 11.7, 12]) {
+    const site = new Site();
+    site.perSecond = { blue: 190, green: 10 };
+    site.turn = { at, what: () => turnsBad(site) };
+    const { passed, seconds } = await site.judge(60, { minimumRequests: 10 });
+    expect(passed).toBe(false);
+    expect(seconds).toBeGreaterThanOrEqual(at);
+    expect(seconds).toBeLessThanOrEqual(at + 2 * INTERVAL);
+  }
+});
+
+test("the reason and the figures say why", async () => {
+  const site = new Site();
+  site.badRatio.green = 1;
+  const verdict = await site.judge(60);
+  expect(verdict).toMatchObject({
+    reason: expect.stringMatching(/^1\.1\.0-2: 3 of \d answers failed \(\d+\.0 %\), stable 0\.0 %/) as string,
+  });
+  expect(site.events.at(-1)).toMatchObject({
+    event: "analysis",
+    verdict: "fail",
+    candidate: { errors: 3, p95Ms: 20 },
+    stable: { errors: 0, p95Ms: 20 },
+  });
+});
+
+test("a candidate that is no worse than a bad stable passes", async () => {
+  const site = new Site();
+  site.badRatio = { blue: 0.3, green: 0.3 };
+  site.milliseconds = { blue: 900, green: 900 };
+  expect(await site.judge(20)).toMatchObject({ passed: true });
+});
+
+test("one slow moment is not enough, two windows in a row are", async () => {
+  const site = new Site();
+  site.turn = { at: 5, what: () => (site.milliseconds.green = site.now < site.start + 5_900 ? 500 : 20) };
+  expect(await site.judge(20, { minimumRequests: 50 })).toMatchObject({ passed: true });
+});
+
+test("on a quiet site the director asks by itself, of stable as well", async () => {
+  const site = new Site();
+  site.perSecond = { blue: 0, green: 0 };
+  expect(await site.judge(10)).toMatchObject({ passed: true, seconds: 10 });
+  expect(site.ownRequests.green).toBeGreaterThanOrEqual(20);
+  expect(site.ownRequests.blue).toBeGreaterThanOrEqual(20);
+});
+
+test("a step without time lasts until there were enough answers", async () => {
+  const site = new Site();
+  site.perSecond = { blue: 0, green: 0 };
+  const verdict = await site.judge(0);
+  expect(verdict.passed).toBe(true);
+  expect(site.ownRequests.green).toBe(20);
+});
+
+test("too few answers are no success, however long it takes", async () => {
+  const site = new Site();
+  site.perSecond = { blue: 0, green: 0 };
+  const verdict = await site.judge(1, { minimumRequests: 100_000 });
+  expect(verdict).toMatchObject({
+    passed: false,
+    reason: expect.stringMatching(/only \d+ answers of the 100000 that a judgement needs/) as string,
+  });
+});
+
+test("at 100 per cent the candidate is compared with what stable was like before", async () => {
+  const site = new Site();
+  const watch = site.watch();
+  site.perSecond = { blue: 50, green: 50 };
+  expect(await watch.until(site.start + 10_000)).toEqual({ passed: true });
+  site.perSecond = { blue: 0, green: 100 };
+  site.milliseconds.green = 400;
+  expect(await watch.until(site.start + 60_000)).toMatchObject({
+    passed: false,
+    reason: expect.stringContaining("of stable's within 20 ms") as string,
+  });
+});

@@ -1,0 +1,124 @@
+/**
+ * Compares a candidate's answers with stable's. Pure: what was counted goes in, a verdict with its figures comes out.
+ * Too few answers prove nothing, neither good nor bad.
+ */
+import type { Analysis } from "../../release/schedule";
+import type { Latencies, SlotCounts } from "./drivers/driver";
+
+/** Answers of one slot over some time. */
+export interface Sample {
+  readonly requests: number;
+  readonly errors: number;
+  readonly latency: Latencies;
+}
+
+/** What a verdict rests on, as events and receipts carry it. */
+export interface Figures {
+  readonly requests: number;
+  readonly errors: number;
+  /** The 95th percentile in milliseconds; null without answers. */
+  readonly p95Ms: number | null;
+}
+
+export type Judgement =
+  { readonly verdict: "pass" } | { readonly verdict: "fail" | "inconclusive"; readonly reason: string };
+
+export const NOTHING: Sample = { requests: 0, errors: 0, latency: {} };
+
+/** Fewer failed answers than this may be chance. */
+const MINIMUM_ERRORS = 3;
+
+/** What was counted between two looks. Where a count fell, the proxy started anew, and counts from nothing. */
+export function between(before: SlotCounts, now: SlotCounts): Sample {
+  const latency = Object.entries(now.latency).flatMap(([milliseconds, count]) => {
+    const more = grown(before.latency[Number(milliseconds)] ?? 0, count);
+    return more > 0 ? [[milliseconds, more] as const] : [];
+  });
+  return {
+    requests: grown(before.requests, now.requests),
+    errors: grown(before.errors, now.errors),
+    latency: Object.fromEntries(latency),
+  };
+}
+
+export function together(...samples: readonly Sample[]): Sample {
+  const latency: Record<number, number> = {};
+  let [requests, errors] = [0, 0];
+  for (const sample of samples) {
+    requests += sample.requests;
+    errors += sample.errors;
+    for (const [milliseconds, count] of Object.entries(sample.latency)) {
+      latency[Number(milliseconds)] = (latency[Number(milliseconds)] ?? 0) + count;
+    }
+  }
+  return { requests, errors, latency };
+}
+
+export function figures({ requests, errors, latency }: Sample): Figures {
+  return { requests, errors, p95Ms: percentile(latency, 0.95) };
+}
+
+/** Whether more of the candidate's answers fail than of stable's. Says nothing about how many it takes to know. */
+export function judgeErrors(candidate: Sample, stable: Sample, { maxErrorRatio }: Analysis): Judgement {
+  const [ratio, stableRatio] = [errorRatio(candidate), errorRatio(stable)];
+  if (candidate.errors < MINIMUM_ERRORS || ratio <= stableRatio + maxErrorRatio) return { verdict: "pass" };
+  const { errors, requests } = candidate;
+  return {
+    verdict: "fail",
+    reason: `${errors} of ${requests} answers failed (${percent(ratio)}), stable ${percent(stableRatio)}, allowed ${percent(maxErrorRatio)} more`,
+  };
+}
+
+/** Whether the candidate is slower; inconclusive where one of the two has too few answers. */
+export function judgeLatency(candidate: Sample, stable: Sample, analysis: Analysis): Judgement {
+  const { minimumRequests, maxLatencyRatio, latencySlackMs } = analysis;
+  const fewest = Math.min(answers(candidate), answers(stable));
+  const [slow, usual] = [figures(candidate).p95Ms, figures(stable).p95Ms];
+  if (slow === null || usual === null || fewest < minimumRequests) {
+    return { verdict: "inconclusive", reason: `${fewest} answers are too few to compare latencies` };
+  }
+  if (slow <= usual * maxLatencyRatio || slow <= usual + latencySlackMs) return { verdict: "pass" };
+  return {
+    verdict: "fail",
+    reason: `95 % of the answers began within ${slow} ms, of stable's within ${usual} ms, allowed ${maxLatencyRatio} times that`,
+  };
+}
+
+/** No data is never success. */
+export function judgeAmount(candidate: Sample, { minimumRequests }: Analysis): Judgement {
+  if (candidate.requests >= minimumRequests) return { verdict: "pass" };
+  return {
+    verdict: "inconclusive",
+    reason: `only ${candidate.requests} answers of the ${minimumRequests} that a judgement needs`,
+  };
+}
+
+function percentile(latency: Latencies, part: number): number | null {
+  const classes = Object.entries(latency)
+    .map(([milliseconds, count]) => [Number(milliseconds), count] as const)
+    .sort(([one], [other]) => one - other);
+  const all = classes.reduce((sum, [, count]) => sum + count, 0);
+  if (all === 0) return null;
+  let left = part * all;
+  for (const [milliseconds, count] of classes) {
+    left -= count;
+    if (left <= 0) return milliseconds;
+  }
+  return null;
+}
+
+function answers({ latency }: Sample): number {
+  return Object.values(latency).reduce((sum, count) => sum + count, 0);
+}
+
+function errorRatio({ requests, errors }: Sample): number {
+  return errors / Math.max(1, requests);
+}
+
+function grown(before: number, now: number): number {
+  return now >= before ? now - before : now;
+}
+
+function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(1)} %`;
+}

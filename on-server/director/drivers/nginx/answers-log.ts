@@ -1,0 +1,110 @@
+/**
+ * What NGINX answered, from the log that it writes for the director: one line an answer, its slot, status, the
+ * addresses that were tried, and how long they took. It is read as it grows, and replaced when it is large.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, statSync } from "node:fs";
+import type { Endpoint } from "../../../../release/naming";
+import type { PerSlot, Slot } from "../../../../release/slot";
+import { latencyClass } from "../driver";
+import type { Latencies } from "../driver";
+import { ANSWERS_LOG } from "./nginx-configuration";
+
+const LIMIT = 64 * 1024 * 1024;
+const OLDER = `${ANSWERS_LOG}.older`;
+/** Workers that were told to use the new file have done so by then. */
+const HANDOVER_MS = 10_000;
+
+interface Counted {
+  requests: number;
+  errors: number;
+  readonly latency: Record<number, number>;
+}
+
+interface OpenFile {
+  readonly descriptor: number;
+  readonly inode: number;
+  position: number;
+  rest: string;
+  /** Nothing is written to it any more after this time; null while it is the current one. */
+  closesAt: number | null;
+}
+
+export class AnswersLog {
+  private readonly counted: Record<Slot, Counted> = {
+    blue: { requests: 0, errors: 0, latency: {} },
+    green: { requests: 0, errors: 0, latency: {} },
+  };
+  private files: OpenFile[] = [];
+
+  /** @param reopen tells NGINX to begin a new file. */
+  constructor(
+    private readonly endpoints: PerSlot<readonly Endpoint[]>,
+    private readonly reopen: () => void,
+  ) {
+    // What was answered before is nobody's business here: only differences are looked at.
+    this.follow(true);
+  }
+
+  read(): PerSlot<{ requests: number; errors: number; latency: Latencies }> {
+    this.follow(false);
+    for (const file of this.files) this.readMore(file);
+    this.files = this.files.filter((file) => {
+      const ended = file.closesAt !== null && Date.now() >= file.closesAt;
+      if (ended) closeSync(file.descriptor);
+      return !ended;
+    });
+    this.replaceWhenLarge();
+    const { blue, green } = this.counted;
+    return {
+      blue: { ...blue, latency: { ...blue.latency } },
+      green: { ...green, latency: { ...green.latency } },
+    };
+  }
+
+  private follow(fromItsEnd: boolean): void {
+    if (!existsSync(ANSWERS_LOG)) return;
+    const { ino, size } = statSync(ANSWERS_LOG);
+    if (this.files.some(({ inode, closesAt }) => inode === ino && closesAt === null)) return;
+    for (const file of this.files) file.closesAt ??= Date.now() + HANDOVER_MS;
+    const descriptor = openSync(ANSWERS_LOG, "r");
+    const { ino: inode } = fstatSync(descriptor);
+    this.files.push({ descriptor, inode, position: fromItsEnd ? size : 0, rest: "", closesAt: null });
+  }
+
+  private readMore(file: OpenFile): void {
+    const buffer = Buffer.alloc(1024 * 1024);
+    for (;;) {
+      const length = readSync(file.descriptor, buffer, 0, buffer.length, file.position);
+      if (length === 0) return;
+      file.position += length;
+      const lines = (file.rest + buffer.toString("latin1", 0, length)).split("\n");
+      file.rest = lines.pop()!;
+      for (const line of lines) this.count(line);
+    }
+  }
+
+  private count(line: string): void {
+    const [slot, status, addresses = "", times = ""] = line.split("|");
+    if (slot !== "blue" && slot !== "green") return;
+    const counted = this.counted[slot];
+    counted.requests += 1;
+    const last = addresses.split(/[,:] /).at(-1)!;
+    const own = this.endpoints[slot].some(({ host, port }) => `${host}:${port}` === last);
+    // Whoever was served by the other slot got an answer; the slot that was asked first gave none.
+    if (Number(status) >= 500 || !own) counted.errors += 1;
+    const seconds = times
+      .split(/[,:] /)
+      .filter((each) => each !== "-" && each !== "")
+      .map(Number);
+    if (seconds.length === 0) return;
+    const key = latencyClass(1000 * seconds.reduce((sum, each) => sum + each, 0));
+    counted.latency[key] = (counted.latency[key] ?? 0) + 1;
+  }
+
+  private replaceWhenLarge(): void {
+    const current = this.files.find(({ closesAt }) => closesAt === null);
+    if (current === undefined || current.position < LIMIT) return;
+    renameSync(ANSWERS_LOG, OLDER);
+    this.reopen();
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * The NGINX configuration that base installs once. Releases never change it: they change a folder of empty files,
+ * which NGINX looks into with every request. Needs NGINX >= 1.18 with the module secure_link; tested with 1.22.
+ */
+import { createHash } from "node:crypto";
+import type { DirectorSpec } from "../../../../release/director-spec";
+import { otherSlot, SLOTS } from "../../../../release/slot";
+import type { PerSlot, Slot } from "../../../../release/slot";
+import { LIVE, MARKS } from "./traffic-folder";
+
+/** All paths are relative to the proxy's folder, where NGINX is started. */
+export const CONFIGURATION = "nginx.conf";
+export const ADMIN_SOCKET = "admin.sock";
+export const PID_FILE = "nginx.pid";
+export const ANSWERS_LOG = "answers.log";
+export const EXCLUDED_FILE = "traffic.excluded.json";
+
+export const NONE_EXCLUDED: PerSlot<readonly string[]> = { blue: [], green: [] };
+const RETRY_AFTER_SECONDS = 5;
+
+export class NginxConfigurator {
+  constructor(
+    private readonly spec: DirectorSpec,
+    private readonly excluded: PerSlot<readonly string[]> = NONE_EXCLUDED,
+  ) {}
+
+  /** Carries a digest of itself, by which a reload is known to have taken place. */
+  configuration(): string {
+    const text = (generation: string) => this.text(generation);
+    return text(createHash("sha256").update(text("")).digest("hex"));
+  }
+
+  private text(generation: string): string {
+    const { application, environment, proxy, verification } = this.spec;
+    const { tls, host, port } = proxy;
+    // The folder is its owner's; without this, workers of a root's NGINX would be somebody else.
+    const user = process.getuid?.() === 0 ? "user root;\n" : "";
+    return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${LIVE} only.
+${user}worker_processes auto;
+pid ${PID_FILE};
+error_log nginx-error.log warn;
+events {
+  worker_connections 8192;
+}
+http {
+  client_body_temp_path temp-body;
+  proxy_temp_path temp-proxy;
+  fastcgi_temp_path temp-fastcgi;
+  uwsgi_temp_path temp-uwsgi;
+  scgi_temp_path temp-scgi;
+  log_format answers '$slot|$status|$upstream_addr|$upstream_header_time';
+  access_log off;
+  server_tokens off;
+  keepalive_timeout 75s;
+  keepalive_requests 1000000;
+  client_max_body_size 0;
+  underscores_in_headers on;
+  merge_slashes off;
+
+  proxy_http_version 1.1;
+  proxy_redirect off;
+  proxy_connect_timeout 5s;
+  proxy_buffer_size 16k;
+  proxy_buffers 8 16k;
+  proxy_busy_buffers_size 32k;
+  # A refused connection is tried again at once with another server: nothing was sent yet, so a POST may be, too.
+  proxy_next_upstream error timeout;
+  map $http_upgrade $connection_upgrade {
+    default upgrade;
+    '' '';
+  }
+  # Clients of HTTP/1.0 need not say which host they mean.
+  map $http_host $asked_host {
+    default $http_host;
+    '' ${verification.host ?? "localhost"};
+  }
+
+  # A client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes stale.
+  map $http_cookie $own_bucket {
+    default '';
+    '~(?:^|;\\s*)bluegreen-bucket=0?(?<one_digit>[0-9])(?:;|$)' $one_digit;
+    '~(?:^|;\\s*)bluegreen-bucket=(?<two_digits>[1-9][0-9])(?:;|$)' $two_digits;
+  }
+  split_clients $request_id $drawn_bucket {
+${Array.from({ length: 99 }, (_, bucket) => `    1% ${bucket};\n`).join("")}    * 99;
+  }
+  map $own_bucket $bucket {
+    default $own_bucket;
+    '' $drawn_bucket;
+  }
+  map $own_bucket $new_bucket {
+    default '';
+    '' 'bluegreen-bucket=$drawn_bucket; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax';
+  }
+${this.previewSecret()}
+${SLOTS.map((slot) => this.upstreams(slot)).join("")}
+  server {
+    listen unix:${ADMIN_SOCKET};
+    location = /generation {
+      return 200 '${generation}';
+    }
+    location / {
+      return 404;
+    }
+  }
+${tls === null ? "" : this.redirect()}
+  server {
+    listen ${host}:${tls === null ? port : `${tls.port} ssl http2`};
+${tls === null ? "" : `    ssl_certificate ${tls.certificate};\n    ssl_certificate_key ${tls.certificate};\n    ssl_protocols TLSv1.2 TLSv1.3;\n`}    proxy_set_header Host $asked_host;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Bluegreen-Preview '';
+    add_header Set-Cookie $offered_bucket always;
+    add_header X-Bluegreen-Slot $previewed always;
+
+    # One look decides, so no request sees half of a change: a file for each bucket that goes to green.
+    set $slot blue;
+    if (-f ${LIVE}/$bucket) {
+      set $slot green;
+    }
+    set $way slot;
+    if (-f ${LIVE}/${MARKS.fallback}) {
+      set $way shift;
+    }
+    if (-f ${LIVE}/${MARKS.page}) {
+      set $way page;
+    }
+    set $offered_bucket '';
+    if (-f ${LIVE}/${MARKS.divided}) {
+      set $offered_bucket $new_bucket;
+    }
+    set $closed closed;
+    if (-f ${LIVE}/${MARKS.open}) {
+      set $closed '';
+    }
+    set $counted counted;
+    set $previewed '';
+${this.preview()}
+    location = /proxy-healthz {
+      default_type text/plain;
+      return 200 "OK\\n";
+    }
+    location / {
+      error_page 419 = @closed;
+      error_page 420 = @socket;
+      ${pageInsteadOfNothing()}
+      if ($closed) {
+        return 419;
+      }
+      if ($http_upgrade ~* ^websocket$) {
+        return 420;
+      }
+      access_log ${ANSWERS_LOG} answers if=$counted;
+      proxy_read_timeout 75s;
+      proxy_send_timeout 75s;
+      proxy_pass http://\${way}_$slot;
+    }
+    location @socket {
+      ${pageInsteadOfNothing()}
+      access_log ${ANSWERS_LOG} answers if=$counted;
+      proxy_read_timeout 1h;
+      proxy_send_timeout 1h;
+      proxy_pass http://\${way}_$slot;
+    }
+    location @updating {
+      access_log ${ANSWERS_LOG} answers if=$counted;
+      ${page("The site is being updated", "It is back in a moment.")}
+    }
+    location @closed {
+      ${page("Nothing is deployed yet", "The first release is on its way.")}
+    }
+  }
+}
+`;
+  }
+
+  private upstreams(slot: Slot): string {
+    // They close sooner than the application does, so no request meets a closed one; and soon after the last request
+    // each connection that is left is one at work.
+    const kept = "    keepalive 128;\n    keepalive_timeout 500ms;\n";
+    const servers = (of: Slot, option = " max_fails=1 fail_timeout=1s") =>
+      this.spec.endpoints[of]
+        .map(({ server, host, port }) => {
+          const down = this.excluded[of].includes(server) ? " down" : "";
+          return `    server ${host}:${port}${option}${down};\n`;
+        })
+        .join("");
+    return `  upstream slot_${slot} {
+${servers(slot)}${kept}  }
+  # Both slots are verified: what can't be served by its slot is served by the other.
+  upstream shift_${slot} {
+${servers(slot)}${servers(otherSlot(slot), " max_fails=1 fail_timeout=1s backup")}${kept}  }
+  # Nobody may listen there, and as soon as somebody does it gets the next request.
+  upstream page_${slot} {
+${servers(slot, " max_fails=0")}${kept}  }
+`;
+  }
+
+  private previewSecret(): string {
+    if (this.spec.preview === null) return "";
+    return `  map $http_cookie $preview_cookie {
+    default '';
+    '~(?:^|;\\s*)bluegreen-preview=(?<preview_value>[^;]+)' $preview_value;
+  }
+  map $http_x_bluegreen_preview $preview_secret {
+    default $http_x_bluegreen_preview;
+    '' $preview_cookie;
+  }
+`;
+  }
+
+  /** The slot that is not live, for who knows the secret. Its digest is all that is known here. */
+  private preview(): string {
+    const { preview } = this.spec;
+    if (preview === null) return "";
+    const digest = Buffer.from(preview.md5 ?? "", "hex").toString("base64url");
+    return `
+    secure_link '${digest}';
+    secure_link_md5 $preview_secret;
+    set $waiting blue;
+    if (-f ${LIVE}/${MARKS.liveBlue}) {
+      set $waiting green;
+    }
+    if ($secure_link = 1) {
+      set $slot $waiting;
+      set $way page;
+      set $offered_bucket '';
+      set $closed '';
+      set $counted '';
+      set $previewed $waiting;
+    }
+`;
+  }
+
+  private redirect(): string {
+    const { host, port, tls } = this.spec.proxy;
+    const suffix = tls!.port === 443 ? "" : `:${tls!.port}`;
+    return `  server {
+    listen ${host}:${port};
+    location = /proxy-healthz {
+      default_type text/plain;
+      return 200 "OK\\n";
+    }
+    location / {
+      if ($http_host = '') {
+        return 400;
+      }
+      return 308 https://$host${suffix}$request_uri;
+    }
+  }
+`;
+  }
+}
+
+/** What NGINX itself has to say where no instance answers. The application's own errors pass as they are. */
+function pageInsteadOfNothing(): string {
+  return "error_page 502 504 =503 @updating;";
+}
+
+function page(title: string, text: string): string {
+  const html = `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>${title}</title><body style="font-family:sans-serif;margin:20vh auto;max-width:30em"><h1>${title}</h1><p>${text}</p>`;
+  return `default_type 'text/html; charset=utf-8';
+      add_header Retry-After ${RETRY_AFTER_SECONDS} always;
+      add_header X-Bluegreen-Slot $previewed always;
+      return 503 '${html}';`;
+}

@@ -1,0 +1,126 @@
+/**
+ * Drives NGINX without a reload: what decides where requests go is a folder of files behind a symlink. Only a server
+ * that leaves the rotation, or comes back, takes a reload.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { writeAtomically } from "../../../../system/atomic-file";
+import type { DirectorSpec } from "../../../../release/director-spec";
+import type { Endpoint } from "../../../../release/naming";
+import { SLOTS } from "../../../../release/slot";
+import type { PerSlot, Slot } from "../../../../release/slot";
+import { ask } from "../../exchange";
+import { sameTraffic } from "../driver";
+import type { Driver, SlotCounts, Traffic } from "../driver";
+import { AnswersLog } from "./answers-log";
+import { connectionsTo, family } from "./connections";
+import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
+import { masterPid, reload, servingGeneration } from "./nginx-process";
+import { provideTraffic, readTraffic, writeTraffic } from "./traffic-folder";
+
+const HEALTH_MS = 500;
+const HEALTH_TIMEOUT_SECONDS = 2;
+
+export class NginxDriver implements Driver {
+  private log: AnswersLog | null = null;
+  private health: { readonly at: number; readonly healthy: ReadonlySet<Endpoint> } | null = null;
+
+  constructor(private readonly spec: DirectorSpec) {}
+
+  async observe(): Promise<Traffic> {
+    await servingGeneration();
+    return readTraffic();
+  }
+
+  async setTraffic(traffic: Traffic): Promise<void> {
+    await servingGeneration();
+    writeTraffic(traffic);
+    if (!sameTraffic(readTraffic(), traffic))
+      throw new Error("nginx's traffic folder was changed by somebody");
+  }
+
+  async counts(): Promise<PerSlot<SlotCounts>> {
+    this.log ??= new AnswersLog(this.spec.endpoints, () => process.kill(masterPid(), "SIGUSR1"));
+    await servingGeneration();
+    const answers = this.log.read();
+    const healthy = await this.healthyEndpoints();
+    const excluded = readExcluded();
+    const workers = family(masterPid());
+    const count = (slot: Slot): SlotCounts => ({
+      ...answers[slot],
+      inFlight: connectionsTo(this.spec.endpoints[slot], workers),
+      endpoints: this.spec.endpoints[slot].map((endpoint) => ({
+        server: endpoint.server,
+        healthy: healthy.has(endpoint),
+        inRotation: !excluded[slot].includes(endpoint.server),
+      })),
+    });
+    return { blue: count("blue"), green: count("green") };
+  }
+
+  async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
+    const excluded = readExcluded();
+    await this.rotate(slot, [...new Set([...excluded[slot], ...servers])], servers);
+  }
+
+  async include(slot: Slot, servers: readonly string[]): Promise<void> {
+    const rest = readExcluded()[slot].filter((server) => !servers.includes(server));
+    await this.rotate(slot, rest, servers);
+  }
+
+  /** NGINX can't end single connections; the stop of the instance does, which comes next. */
+  async cut(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async rotate(slot: Slot, excluded: readonly string[], told: readonly string[]): Promise<void> {
+    const unknown = told.find((server) => !this.spec.endpoints[slot].some((each) => each.server === server));
+    if (unknown !== undefined) throw new Error(`there is no ${unknown} in ${slot}`);
+    const wanted = { ...readExcluded(), [slot]: excluded };
+    // First the file: base's next configuration shall say the same.
+    writeAtomically(EXCLUDED_FILE, JSON.stringify(wanted));
+    await reload(new NginxConfigurator(this.spec, wanted).configuration());
+  }
+
+  /** NGINX has no health checks of its own: the endpoints are asked from here. */
+  private async healthyEndpoints(): Promise<ReadonlySet<Endpoint>> {
+    if (this.health !== null && Date.now() - this.health.at < HEALTH_MS) return this.health.healthy;
+    const all = SLOTS.flatMap((slot) => this.spec.endpoints[slot]);
+    const answers = await Promise.all(all.map((endpoint) => this.isHealthy(endpoint)));
+    this.health = { at: Date.now(), healthy: new Set(all.filter((_, index) => answers[index])) };
+    return this.health.healthy;
+  }
+
+  private async isHealthy(endpoint: Endpoint): Promise<boolean> {
+    const { path, status, host, timeoutSeconds } = this.spec.verification;
+    const manners = {
+      host: host ?? "localhost",
+      timeoutSeconds: Math.min(timeoutSeconds, HEALTH_TIMEOUT_SECONDS),
+    };
+    try {
+      return (await ask(endpoint, { method: "GET", path, headers: {} }, manners)).status === status;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** While NGINX runs it takes the configuration over, and keeps the one it has where it does not accept it. */
+export async function configureNginx(spec: DirectorSpec): Promise<void> {
+  provideTraffic();
+  const configuration = new NginxConfigurator(spec, readExcluded()).configuration();
+  if (await isServing()) await reload(configuration);
+  else writeAtomically(CONFIGURATION, configuration);
+}
+
+async function isServing(): Promise<boolean> {
+  try {
+    return (await servingGeneration()) !== "";
+  } catch {
+    return false;
+  }
+}
+
+function readExcluded(): PerSlot<readonly string[]> {
+  if (!existsSync(EXCLUDED_FILE)) return NONE_EXCLUDED;
+  return JSON.parse(readFileSync(EXCLUDED_FILE, "utf8")) as PerSlot<readonly string[]>;
+}

@@ -1,0 +1,83 @@
+/** NGINX as a process: which configuration it serves with, and how it takes another one. */
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
+import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { writeAtomically } from "../../../../system/atomic-file";
+import { ADMIN_SOCKET, CONFIGURATION, PID_FILE } from "./nginx-configuration";
+
+const TIMEOUT_MS = 5_000;
+const RELOAD_MS = 15_000;
+const PREVIOUS = `${CONFIGURATION}.previous`;
+
+/** The digest of the configuration that answers. @throws Error where nobody does. */
+export function servingGeneration(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const unreachable = (error: Error): void =>
+      reject(new Error(`nginx can't be reached on ${ADMIN_SOCKET}: ${error.message}; is the proxy running?`));
+    const asked = request(
+      { socketPath: ADMIN_SOCKET, path: "/generation", timeout: TIMEOUT_MS, agent: false },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (text += chunk));
+        response.on("error", unreachable);
+        response.on("end", () => resolve(text));
+      },
+    );
+    asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
+    asked.on("error", unreachable);
+    asked.end();
+  });
+}
+
+export function masterPid(): number {
+  return Number(readFileSync(PID_FILE, "utf8"));
+}
+
+/**
+ * Makes the running NGINX serve with another configuration.
+ * @throws Error where NGINX refuses it, or does not come to serve with it: then the old one stays.
+ */
+export async function reload(configuration: string): Promise<void> {
+  const wanted = /return 200 '([0-9a-f]{64})'/.exec(configuration)![1]!;
+  if ((await servingGeneration()) === wanted) return writeAtomically(CONFIGURATION, configuration);
+  writeAtomically(`${CONFIGURATION}.new`, configuration);
+  await check(`${CONFIGURATION}.new`);
+  if (existsSync(CONFIGURATION)) copyFileSync(CONFIGURATION, PREVIOUS);
+  renameSync(`${CONFIGURATION}.new`, CONFIGURATION);
+  process.kill(masterPid(), "SIGHUP");
+  if (await serves(wanted)) return;
+  if (existsSync(PREVIOUS)) renameSync(PREVIOUS, CONFIGURATION);
+  process.kill(masterPid(), "SIGHUP");
+  throw new Error(
+    "nginx did not take the new configuration, the old one still serves: look at nginx-error.log",
+  );
+}
+
+/** Several answers in a row: workers of the old configuration may still accept for a moment. */
+async function serves(generation: string): Promise<boolean> {
+  const end = Date.now() + RELOAD_MS;
+  let inARow = 0;
+  while (inARow < 5 && Date.now() < end) {
+    inARow = (await servingGeneration()) === generation ? inARow + 1 : 0;
+    await sleep(20);
+  }
+  return inARow >= 5;
+}
+
+function check(file: string): Promise<void> {
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
+  return new Promise((resolve, reject) => {
+    execFile(
+      "nginx",
+      ["-t", "-q", "-p", `${process.cwd()}/`, "-c", file],
+      { env: { ...process.env, PATH: path } },
+      (error, _stdout, stderr) => {
+        if (error === null) return resolve();
+        const [complaint] = /\[emerg\].*/.exec(stderr) ?? [error.message];
+        return reject(new Error(`nginx does not accept the new configuration: ${complaint}`));
+      },
+    );
+  });
+}

@@ -1,0 +1,91 @@
+/**
+ * The traffic value as NGINX reads it: a folder of empty files behind a symlink, which is replaced by a rename. A file
+ * for each bucket that goes to green, and marks; the value itself is in a file beside them.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { CLOSED, parseTraffic, trafficEntries } from "../driver";
+import type { Traffic } from "../driver";
+
+export const LIVE = "live";
+/** Names that are no bucket's. */
+export const MARKS = {
+  open: "open",
+  divided: "divided",
+  fallback: "fallback",
+  page: "page",
+  liveBlue: "live-blue",
+} as const;
+
+const VALUE = "value.json";
+const FOLDER = /^traffic-(\d+)$/;
+
+/** @throws Error where the folder does not say what its value says: somebody else changed it. */
+export function readTraffic(): Traffic {
+  const text = readFileSync(`${LIVE}/${VALUE}`, "utf8");
+  const traffic = parseTraffic(new Map(JSON.parse(text) as [string, string][]));
+  const expected = [...filesOf(traffic), VALUE].sort();
+  const found = readdirSync(LIVE).sort();
+  if (JSON.stringify(found) !== JSON.stringify(expected)) {
+    throw new Error(`${LIVE} does not hold the files of its traffic ${text}: somebody changed it`);
+  }
+  return traffic;
+}
+
+/** Replaces the whole value at once. */
+export function writeTraffic(traffic: Traffic): void {
+  const numbers = readdirSync(".").flatMap((name) => Number(FOLDER.exec(name)?.[1] ?? []));
+  const folder = `traffic-${Math.max(0, ...numbers) + 1}`;
+  mkdirSync(folder, { mode: 0o755 });
+  for (const name of filesOf(traffic)) writeFileSync(`${folder}/${name}`, "");
+  writeFileSync(`${folder}/${VALUE}`, JSON.stringify(trafficEntries(traffic)));
+  flush(folder);
+  rmSync(`${LIVE}.new`, { force: true });
+  symlinkSync(folder, `${LIVE}.new`);
+  const before = existsSync(LIVE) ? readlinkSync(LIVE) : null;
+  renameSync(`${LIVE}.new`, LIVE);
+  flush(".");
+  // A request may just be looking into the one before.
+  const old = numbers.map((number) => `traffic-${number}`).filter((name) => name !== before);
+  for (const name of old) rmSync(name, { recursive: true, force: true });
+}
+
+/** What a proxy starts with that never served anything. */
+export function provideTraffic(): void {
+  if (!existsSync(LIVE)) writeTraffic(CLOSED);
+}
+
+function filesOf(traffic: Traffic): string[] {
+  const { live, share, offset, mode, fallback } = traffic;
+  if (live === null) return [];
+  const buckets = Array.from({ length: 100 }, (_, bucket) => bucket).filter((bucket) => {
+    const toOther = (bucket + offset) % 100 < share;
+    return toOther === (live === "blue");
+  });
+  return [
+    ...buckets.map(String),
+    MARKS.open,
+    ...(share > 0 && share < 100 ? [MARKS.divided] : []),
+    ...(mode === "serve" ? [] : [MARKS.page]),
+    ...(fallback ? [MARKS.fallback] : []),
+    ...(live === "blue" ? [MARKS.liveBlue] : []),
+  ];
+}
+
+function flush(folder: string): void {
+  const file = openSync(folder, "r");
+  fsyncSync(file);
+  closeSync(file);
+}

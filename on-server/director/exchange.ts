@@ -1,0 +1,70 @@
+/** Asks one endpoint once, and says what its answer is like. */
+import { request } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
+import type { HttpExchange } from "../../release/http-exchange";
+import type { Endpoint } from "../../release/naming";
+import type { Verification } from "../../release/verification";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** What came of it, up to a limit. */
+  readonly body: string;
+  /** Until the answer began. */
+  readonly milliseconds: number;
+}
+
+type Question = Pick<HttpExchange, "method" | "path" | "headers" | "body">;
+type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns">;
+
+/** What is the same for all requests to an application's instances. */
+export type Manners = Pick<Verification, "host" | "timeoutSeconds">;
+
+const BODY_LIMIT = 256 * 1024;
+
+/** @throws Error that says in a few words why there was no whole answer in time. */
+export function ask(endpoint: Endpoint, question: Question, manners: Manners): Promise<Answer> {
+  const { method, path, body } = question;
+  const { host, timeoutSeconds } = manners;
+  const headers = { ...(host === undefined ? {} : { host }), ...lengthOf(body), ...question.headers };
+  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void =>
+      reject(
+        new Error(signal.aborted ? `no answer within ${timeoutSeconds} s` : (error.code ?? error.message)),
+      );
+    const asked = request(
+      { host: endpoint.host, port: endpoint.port, method, path, headers, agent: false, signal },
+      (response) => {
+        const milliseconds = performance.now() - started;
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (text.length < BODY_LIMIT ? (text += chunk) : undefined));
+        response.on("error", failed);
+        response.on("end", () =>
+          resolve({ status: response.statusCode!, headers: response.headers, body: text, milliseconds }),
+        );
+      },
+    );
+    asked.on("error", failed);
+    asked.end(body);
+  });
+}
+
+/** @returns what is wrong with an answer, for a person; empty where nothing is. */
+export function complaint({ status, headers, body }: Answer, expected: Expectation): string {
+  if (status !== expected.status) return `answers ${status}, not ${expected.status}`;
+  if (expected.bodyPattern !== undefined && !new RegExp(expected.bodyPattern, "u").test(body)) {
+    return `answers with a body that does not match ${expected.bodyPattern}`;
+  }
+  for (const [name, pattern] of Object.entries(expected.headerPatterns)) {
+    const value = [headers[name.toLowerCase()] ?? ""].flat().join(", ");
+    if (!new RegExp(pattern, "u").test(value)) return `answers with ${name} that does not match ${pattern}`;
+  }
+  return "";
+}
+
+function lengthOf(body: string | undefined): Record<string, string> {
+  return body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+}
