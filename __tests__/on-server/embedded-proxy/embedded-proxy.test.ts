@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { promisesUnderLoad } from "../director/load-promises";
 import { promisesAcrossProtocols } from "../director/protocol-promises";
 import { promisesOfAProxy } from "../director/proxy-promises";
 import type { ProxyKind } from "../director/proxy-under-test";
@@ -21,4 +22,5 @@ describe("the embedded proxy", () => {
   };
   promisesOfAProxy(embedded);
   describe("across protocols", () => promisesAcrossProtocols(embedded));
+  describe("under load", () => promisesUnderLoad(embedded));
 });
