@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import type { DirectorSpec } from "../../../release/director-spec";
+import { promisesUnderLoad } from "./load-promises";
+import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
 import type { ProxyKind } from "./proxy-under-test";
@@ -39,6 +41,8 @@ const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
 
 (installed ? describe : describe.skip)("haproxy", () => {
   promisesOfAProxy(haproxy);
+  describe("across protocols", () => promisesAcrossProtocols(haproxy));
+  describe("under load", () => promisesUnderLoad(haproxy));
 
   test.each([
     ["split", 2],

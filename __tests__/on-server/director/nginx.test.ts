@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
 import type { DirectorSpec } from "../../../release/director-spec";
+import { promisesUnderLoad } from "./load-promises";
+import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { proxySpec } from "./proxy-under-test";
 import type { ProxyKind } from "./proxy-under-test";
@@ -42,6 +44,8 @@ function complaints(spec: DirectorSpec): string {
 
 (installed ? describe : describe.skip)("nginx", () => {
   promisesOfAProxy(nginx);
+  describe("across protocols", () => promisesAcrossProtocols(nginx));
+  describe("under load", () => promisesUnderLoad(nginx));
 
   test.each([
     ["split", 2],

@@ -122,7 +122,12 @@ export class Backend {
   }
 
   /** Whatever comes is sent back, as it is. */
-  private upgrade(asked: IncomingMessage, socket: Duplex): void {
+  protected upgrade(asked: IncomingMessage, socket: Duplex): void {
+    this.acceptUpgrade(asked, socket);
+    socket.pipe(socket);
+  }
+
+  protected acceptUpgrade(asked: IncomingMessage, socket: Duplex): void {
     this.upgraded.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => this.upgraded.delete(socket));
@@ -132,10 +137,9 @@ export class Backend {
     const head = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"];
     const more = [`Sec-WebSocket-Accept: ${accept}`, `X-Slot: ${this.slot}`];
     socket.write([...head, ...more, "", ""].join("\r\n"));
-    socket.pipe(socket);
   }
 
-  private async answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected async answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "", url = "", headers } = asked;
     this.seen.push({ method, url, host: headers.host ?? "" });
     let body = "";
@@ -168,24 +172,26 @@ export class ProxyUnderTest {
     private readonly kind: ProxyKind,
     readonly folder: string,
     readonly spec: DirectorSpec,
+    backend: (slot: Slot, port: number) => Backend,
   ) {
     this.driver = KINDS[kind.name].driver(spec);
-    this.blue = new Backend("blue", spec.endpoints.blue[0]!.port);
-    this.green = new Backend("green", spec.endpoints.green[0]!.port);
+    this.blue = backend("blue", spec.endpoints.blue[0]!.port);
+    this.green = backend("green", spec.endpoints.green[0]!.port);
   }
 
-  static async create(kind: ProxyKind, verification: object = {}): Promise<ProxyUnderTest> {
+  static async create(
+    kind: ProxyKind,
+    verification: object = {},
+    backend = (slot: Slot, listens: number) => new Backend(slot, listens),
+  ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
     const [port, blue, green] = [await freePort(), await freePort(), await freePort()];
     const spec = proxySpec({ driver: kind.name, topology: "sideBySide", servers: 1, verification });
     const endpoint = (listens: number) => [{ server: "web-1", host: HOST, port: listens }];
     const proxy = { ...spec.proxy, port };
-    const under = new ProxyUnderTest(kind, folder, {
-      ...spec,
-      proxy,
-      endpoints: { blue: endpoint(blue), green: endpoint(green) },
-    });
+    const endpoints = { blue: endpoint(blue), green: endpoint(green) };
+    const under = new ProxyUnderTest(kind, folder, { ...spec, proxy, endpoints }, backend);
     process.chdir(folder);
     await KINDS[kind.name].configure(under.spec);
     await Promise.all([under.blue.start(), under.green.start()]);

@@ -62,6 +62,8 @@ http {
   proxy_connect_timeout 5s;
   proxy_buffer_size 16k;
   proxy_buffers 8 16k;
+  # An upload runs on its slot from its first byte: held back here it would come to an instance that was stopped meanwhile.
+  proxy_request_buffering off;
   proxy_busy_buffers_size 32k;
   # A refused connection is tried again at once with another server: nothing was sent yet, so a POST may be, too.
   proxy_next_upstream error timeout;
