@@ -1,5 +1,5 @@
 /** HAProxy, driven without ever reloading it. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,23 +8,8 @@ import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
+import { describeWith, env, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
-import type { ProxyKind } from "./proxy-under-test";
-
-const HAPROXY = "haproxy";
-const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
-const env = { ...process.env, PATH };
-const installed = spawnSync(HAPROXY, ["-v"], { env }).status === 0;
-if (!installed) console.warn("haproxy is not installed: NOTHING of its driver is tested here");
-
-const haproxy: ProxyKind = {
-  name: "haproxy",
-  cuts: true,
-  holds: true,
-  rotatesWithoutReload: true,
-  control: "admin.sock",
-  start: (folder) => spawn(HAPROXY, ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
-};
 
 /** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
 function complaints(spec: DirectorSpec): string {
@@ -32,14 +17,14 @@ function complaints(spec: DirectorSpec): string {
   for (const [name, content] of Object.entries(new HaproxyConfigurator(spec).files())) {
     writeFileSync(join(folder, name), content);
   }
-  const { status, stderr } = spawnSync(HAPROXY, ["-c", "-f", "haproxy.cfg"], { cwd: folder, env });
+  const { status, stderr } = spawnSync(haproxy.name, ["-c", "-f", "haproxy.cfg"], { cwd: folder, env });
   rmSync(folder, { recursive: true });
   return status === 0 ? "" : String(stderr);
 }
 
 const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
 
-(installed ? describe : describe.skip)("haproxy", () => {
+describeWith(haproxy)("haproxy", () => {
   promisesOfAProxy(haproxy);
   describe("across protocols", () => promisesAcrossProtocols(haproxy));
   describe("under load", () => promisesUnderLoad(haproxy));
@@ -76,7 +61,7 @@ const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
   });
 });
 
-(installed ? describe : describe.skip)("haproxy's health checks", () => {
+describeWith(haproxy)("haproxy's health checks", () => {
   let proxy: ProxyUnderTest;
   beforeAll(async () => {
     proxy = await ProxyUnderTest.create(haproxy, { path: HOSTILE_PATH, host: "shop.example:8443" });

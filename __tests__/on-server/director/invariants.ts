@@ -14,7 +14,7 @@ import type { Operator } from "./operator";
 import { artifact } from "./simulated-world";
 import type { Invariant, StepResult } from "./simulated-world";
 
-export type Runs = fc.Parameters<unknown>;
+type Runs = fc.Parameters<unknown>;
 export interface Property {
   readonly name: string;
   check(runs: Runs): Promise<void>;

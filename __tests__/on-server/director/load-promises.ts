@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Load } from "../../../cli/load/load";
 import { SLOTS } from "../../../release/slot";
 import { healthyIn, ProxyUnderTest, until } from "./proxy-under-test";
-import type { ProxyKind } from "./proxy-under-test";
+import type { ProxyKind } from "./proxy-kinds";
 
 const REPOSITORY = resolve(__dirname, "../../..");
 const CHANGES = 200;

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { State } from "../../../on-server/director/state";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
@@ -10,7 +10,8 @@ import type { DirectorSpec } from "../../../release/director-spec";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
-import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
+import { embedded } from "./proxy-kinds";
+import { children, proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
@@ -125,15 +126,7 @@ describe("a director at work", () => {
   }
 
   beforeEach(async () => {
-    proxy = await ProxyUnderTest.create({
-      name: "embedded",
-      cuts: true,
-      holds: true,
-      rotatesWithoutReload: true,
-      control: "admin.sock",
-      start: (folder) =>
-        spawn(process.execPath, [join(PROGRAMS, "embedded-proxy.js")], { cwd: folder, stdio: "ignore" }),
-    });
+    proxy = await ProxyUnderTest.create(embedded);
     copyFileSync(DIRECTOR, join(proxy.folder, "director.js"));
     expect((await direct("begin", first).ended).code).toBe(0);
     expect((await direct("switch", first).ended).code).toBe(0);
@@ -312,8 +305,3 @@ describe("a director at work", () => {
     });
   });
 });
-
-function children(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ").map(Number) : [];
-}

@@ -10,7 +10,7 @@ import { WebSocket } from "undici";
 import type { Slot } from "../../../release/slot";
 import { LARGE, LONG_HEADER, ProtocolBackend, Running } from "./protocol-backend";
 import { ProxyUnderTest, until } from "./proxy-under-test";
-import type { ProxyKind } from "./proxy-under-test";
+import type { ProxyKind } from "./proxy-kinds";
 import { RawConnection } from "./raw-connection";
 
 const HOST = "127.0.0.1";

@@ -9,7 +9,7 @@ import type { Traffic } from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot } from "../../../release/slot";
 import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest, until } from "./proxy-under-test";
-import type { ProxyKind } from "./proxy-under-test";
+import type { ProxyKind } from "./proxy-kinds";
 
 /** An instance of a release that is a process of its own, and can be killed. */
 const INSTANCE = `

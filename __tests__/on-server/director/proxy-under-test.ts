@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
+import type { ProxyKind } from "./proxy-kinds";
 import type { DriverName } from "../../../release/drivers";
 import { directorSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
@@ -21,20 +22,6 @@ import { parseEnvironment } from "../../../release/environment";
 import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
-
-export interface ProxyKind {
-  readonly name: DriverName;
-  /** Whether it can end what runs on a slot. */
-  readonly cuts: boolean;
-  /** Whether requests can wait while nobody listens. */
-  readonly holds: boolean;
-  /** Whether a server leaves the rotation without a reload. */
-  readonly rotatesWithoutReload: boolean;
-  /** The file or folder by which it is told something. */
-  readonly control: string;
-  /** Starts the proxy in its folder, which holds its files. */
-  start(folder: string): ChildProcess;
-}
 
 export interface Answer {
   readonly status: number;
@@ -225,6 +212,16 @@ export class ProxyUnderTest {
     await exited;
   }
 
+  /** Nobody gets a chance to tidy up. */
+  async kill(): Promise<void> {
+    const { process: child } = this;
+    if (child === null) return;
+    this.process = null;
+    const exited = once(child, "exit");
+    for (const pid of [child.pid!, ...children(child.pid!)]) process.kill(pid, "SIGKILL");
+    await exited;
+  }
+
   async close(): Promise<void> {
     await this.stop();
     await Promise.all([this.blue.stop(), this.green.stop()]);
@@ -386,6 +383,11 @@ export class Load {
     }
     agent.destroy();
   }
+}
+
+export function children(pid: number): number[] {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ").filter(Boolean).map(Number) : [];
 }
 
 /** Ports that a process accepts connections on. */

@@ -35,7 +35,7 @@ export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I9" | "I10" |
 export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "slowUnderTraffic" | "diesUnderTraffic";
 
 /** Where a director can be killed: at an effect, or while it waits. */
-export const POINTS = ["save", "traffic", "exclude", "include", "cut", "sleep"] as const;
+const POINTS = ["save", "traffic", "exclude", "include", "cut", "sleep"] as const;
 export type Point = (typeof POINTS)[number];
 
 /** Where a director can be killed in each phase: others are over before, or come after, the phase is persisted. */
