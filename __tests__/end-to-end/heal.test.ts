@@ -208,3 +208,26 @@ describeEndToEnd("heal, split and converged", () => {
     expect(await world.serving()).toEqual(["1.1.0-4"]);
   });
 });
+
+describeEndToEnd("a server more, behind nginx", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.create({ environment: { proxies: { driver: "nginx", count: 1 } } });
+    await world.release("1.0.0");
+  });
+  afterAll(async () => {
+    expect(await world.end()).toEqual([]);
+  });
+
+  it("is known to the proxy after base, which did not restart it, and serves after a heal", async () => {
+    const pid = () => world.text(".bluegreen/local/servers/proxy-1/nginx.pid");
+    const before = pid();
+    world.changeEnvironment({ servers: { count: 3 } });
+    expect((await world.cdktf(["deploy", "base", "--auto-approve"])).exitCode).toBe(0);
+    expect(pid()).toBe(before);
+    expect(await world.serving()).toEqual(["1.0.0-1"]);
+    expect(await world.deploy("heal", "web-3")).toMatchObject({ outcome: "healed", exitCode: 0 });
+    expect(await seen(world, "blue", "web-3")).toEqual({ server: "web-3", healthy: true, inRotation: true });
+    expect(await world.release("1.1.0")).toMatchObject({ outcome: "promoted" });
+  });
+});

@@ -42,8 +42,9 @@ export interface LocalProxyProps extends LocalMachineProps {
 }
 
 /**
- * A proxy that runs, with the director beside it. A new director replaces the old one without a restart; other
- * endpoints (a server was added) restart the proxy. Either keeps what it serves and what the director remembers.
+ * A proxy that runs, with the director beside it. A new director replaces the old one without a restart. Other
+ * endpoints (a server was added) are taken over by NGINX while it serves, and restart the others. All keep what they
+ * serve and what the director remembers.
  */
 export class LocalProxy extends Construct {
   constructor(scope: Construct, id: string, props: LocalProxyProps) {
@@ -52,6 +53,9 @@ export class LocalProxy extends Construct {
     const { endpoints, verification } = props.spec;
     const { driver, host, port } = props.spec.proxy;
     const { path, status } = verification;
+    const takesOver = driver === "nginx";
+    // What the proxy's own configuration is made of; a release changes none of it.
+    const configuration = [endpoints, path, status, verification.host, props.spec.preview];
     const bundle = onServerProgram("director.js");
     const ownFolder = new TerraformData(this, "folder", {
       triggersReplace: folder,
@@ -68,18 +72,8 @@ export class LocalProxy extends Construct {
         }),
       ],
     });
-    new TerraformData(this, "Resource", {
-      // What the proxy's own configuration is made of; a release changes none of it.
-      triggersReplace: JSON.stringify([
-        folder,
-        driver,
-        host,
-        port,
-        endpoints,
-        path,
-        status,
-        verification.host,
-      ]),
+    const running = new TerraformData(this, "Resource", {
+      triggersReplace: JSON.stringify([folder, driver, host, port, ...(takesOver ? [] : configuration)]),
       input: { folder },
       dependsOn: [director],
       provisioners: [
@@ -91,6 +85,14 @@ export class LocalProxy extends Construct {
           PROXY_BUNDLE: shippedFile(this, onServerProgram("embedded-proxy.js")),
         }),
         stopProgram(this, { KEEP_FOLDER: "yes" }),
+      ],
+    });
+    if (!takesOver) return;
+    new TerraformData(this, "configuration", {
+      triggersReplace: JSON.stringify(configuration),
+      dependsOn: [running],
+      provisioners: [
+        program(this, "configure-proxy.sh", { SERVER_FOLDER: folder, DIRECTOR_SPEC: encodeSpec(props.spec) }),
       ],
     });
   }

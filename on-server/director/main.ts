@@ -48,7 +48,13 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 async function main(): Promise<ExitCode> {
   const { command, spec } = readArguments();
   if (command === "configure") {
-    await KINDS[spec.proxy.driver].configure(spec);
+    // A director at work and a reload would not see each other's traffic.
+    const held = await directorLock("configure");
+    try {
+      await KINDS[spec.proxy.driver].configure(spec);
+    } finally {
+      held.release();
+    }
     return EXIT.done;
   }
   const driver = KINDS[spec.proxy.driver].driver(spec);

@@ -1,15 +1,17 @@
 /** NGINX, driven without reloading it. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
+import { KINDS } from "../../../on-server/director/drivers/kinds";
+import { masterPid, servingGeneration } from "../../../on-server/director/drivers/nginx/nginx-process";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { describeWith, env, nginx } from "./proxy-kinds";
-import { proxySpec } from "./proxy-under-test";
+import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
 
 /** What NGINX says of the configuration that a spec leads to; "" means that it accepts it. */
 function complaints(spec: DirectorSpec): string {
@@ -36,5 +38,75 @@ describeWith(nginx)("nginx", () => {
     ["sideBySide", 20],
   ] as const)("accepts the configuration of topology %s with %i servers", (topology, servers) => {
     expect(complaints(proxySpec({ driver: "nginx", topology, servers }))).toBe("");
+  });
+
+  describe("that gets another configuration while it serves", () => {
+    let proxy: ProxyUnderTest;
+    beforeAll(async () => void (proxy = await ProxyUnderTest.create(nginx)));
+    afterAll(() => proxy.close());
+    const withServer = (host: string): DirectorSpec => ({
+      ...proxy.spec,
+      endpoints: {
+        ...proxy.spec.endpoints,
+        green: [...proxy.spec.endpoints.green, { server: "web-2", host, port: 9 }],
+      },
+    });
+
+    test("takes it over, with the traffic that it has, and no request of a new connection is lost", async () => {
+      await proxy.set({ share: 30, fallback: true });
+      const [master, before] = [masterPid(), await servingGeneration()];
+      const answers: number[] = [];
+      let ended = false;
+      const asking = (async () => {
+        while (!ended) answers.push((await proxy.ask()).status);
+      })();
+      await KINDS.nginx.configure(withServer("127.0.0.9"));
+      expect(await servingGeneration()).not.toBe(before);
+      ended = true;
+      await asking;
+      expect(new Set(answers)).toEqual(new Set([200]));
+      expect(masterPid()).toBe(master);
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 30, fallback: true });
+      expect(readFileSync("nginx.conf", "utf8")).toContain("server 127.0.0.9:9");
+    });
+
+    test("keeps the one it has where it does not accept the new one", async () => {
+      const [before, file] = [await servingGeneration(), readFileSync("nginx.conf", "utf8")];
+      await expect(KINDS.nginx.configure(withServer("no such host"))).rejects.toThrow(
+        /^nginx does not accept the new configuration: \[emerg\]/,
+      );
+      expect(await servingGeneration()).toBe(before);
+      expect(readFileSync("nginx.conf", "utf8")).toBe(file);
+      expect((await proxy.ask()).status).toBe(200);
+    });
+
+    test("is left alone where nothing changed", async () => {
+      const workers = children(masterPid());
+      await KINDS.nginx.configure(withServer("127.0.0.9"));
+      expect(children(masterPid())).toEqual(workers);
+    });
+
+    test("whose traffic folder was changed by hand says what users get, and takes the next value", async () => {
+      const changes: [what: string, change: () => void, seen: object][] = [
+        ["another share", () => rmSync("live/7"), { live: "blue", share: 29 }],
+        [
+          "other buckets",
+          () => [rmSync("live/7"), writeFileSync("live/99", "")],
+          { live: "blue", share: 30 },
+        ],
+        ["closed", () => rmSync("live/open"), { live: null }],
+        ["no value", () => rmSync("live/value.json"), { live: "blue", share: 30 }],
+      ];
+      for (const [what, change, seen] of changes) {
+        await proxy.set({ share: 30 });
+        const told = await proxy.driver.observe();
+        change();
+        const observed = await proxy.driver.observe();
+        expect({ what, ...observed }).toMatchObject(seen);
+        expect(observed).not.toEqual(told);
+        await proxy.set({ share: 30 });
+        expect(await proxy.driver.observe()).toEqual(told);
+      }
+    });
   });
 });
