@@ -8,10 +8,13 @@ import type { Protocol } from "../../cli/rehearsal/protocol";
 const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
 const TWO_MINUTES = 120_000;
 
-const hasHaproxy = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy"].some((path) =>
-  existsSync(path),
-);
-if (!hasHaproxy) console.warn("SKIPPED: the rehearsal with haproxy, which is not installed");
+/** Said aloud where it is not. */
+function isInstalled(program: string): boolean {
+  const folders = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"];
+  const found = folders.some((folder) => existsSync(join(folder, program)));
+  if (!found) console.warn(`SKIPPED: the rehearsal with ${program}, which is not installed`);
+  return found;
+}
 
 function rehearse(driver: string, folder: string): { protocol: Protocol; output: string; seconds: number } {
   const startedAt = Date.now();
@@ -44,7 +47,8 @@ function processesIn(folder: string): string[] {
 }
 
 describe.each([
-  ["haproxy", hasHaproxy],
+  ["haproxy", isInstalled("haproxy")],
+  ["nginx", isInstalled("nginx")],
   ["embedded", true],
 ])("a rehearsal with %s", (driver, possible) => {
   const promise = possible ? test : test.skip;

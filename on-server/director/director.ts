@@ -5,15 +5,12 @@
  */
 import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
 import { otherSlot } from "../../release/slot";
-import { activateStable } from "./activation";
 import type { Slot } from "../../release/slot";
-import { CLOSED, sameTraffic } from "./drivers/driver";
+import { sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import { EXIT, StepFailure } from "./exit-code";
 import type { Interruption } from "./interruption";
 import type { ProbeEndpoint, TryExchange } from "./probe";
-import { KEEP_FAILED_DIGESTS } from "./state";
-import { admit } from "./verify";
 import type { Comparison, PlacedRelease, State, StateStore } from "./state";
 
 export interface Clock {
@@ -146,20 +143,6 @@ export class Director {
     };
   }
 
-  /** Whether stable answers; where all its servers are out of rotation since a heal, those that are well come back. */
-  async stableAnswers({ slot, releaseId }: PlacedRelease): ReturnType<Director["answers"]> {
-    const found = await this.answers(slot, releaseId);
-    if (found.healthy) return found;
-    const { endpoints } = (await this.driver.counts())[slot];
-    const out = this.spec.endpoints[slot].filter(({ server }) =>
-      endpoints.some((each) => each.server === server && !each.inRotation),
-    );
-    const probes = await Promise.all(out.map((endpoint) => this.probe(endpoint, releaseId)));
-    const well = out.filter((_, index) => probes[index]!.healthy).map(({ server }) => server);
-    if (well.length === 0 || !(await admit(this, slot, releaseId, well)).passed) return found;
-    return this.answers(slot, releaseId);
-  }
-
   /** Whether what the proxy does is what a director told it. */
   isOwn(traffic: Traffic): boolean {
     const { intended, before } = this.state.traffic;
@@ -185,52 +168,6 @@ export class Director {
       if (cut) await this.driver.cut(slot);
       return;
     }
-  }
-
-  /**
-   * Sends all requests back to stable, after it was seen to answer.
-   * @throws StepFailure (frozen) where stable does not answer: then traffic stays where it is.
-   */
-  async takeBack(reason: string): Promise<void> {
-    const { stable } = this.state;
-    const traffic = await this.driver.observe();
-    if (stable === null) {
-      if (!sameTraffic(traffic, CLOSED)) await this.setTraffic(CLOSED);
-      await activateStable(this);
-      this.save({ phase: "stable", candidate: null, weight: 0, deadline: null });
-      return;
-    }
-    const expected = { ...traffic, live: stable.slot, share: 0, mode: "serve" as const, fallback: false };
-    const carried = traffic.share > 0 || traffic.live !== stable.slot;
-    const { healthy, others, problem } = await this.stableAnswers(stable);
-    // A recreate that replaced stable on some servers only: "back" would be two releases at once.
-    const mixed = traffic.mode !== "serve" && others.length > 0;
-    if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {
-      this.save({ phase: "frozen", finished: true });
-      throw new StepFailure(
-        EXIT.frozen,
-        `${reason}; but ${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, so traffic stays as it is (${describeTraffic(traffic)}). Bring it up, then \`bluegreen abort\`; or release a version that works`,
-      );
-    }
-    this.save({ phase: "aborting", failedDigests: this.failedAfter(reason, carried) });
-    await this.setTraffic(expected);
-    await activateStable(this);
-    if (carried) await this.drain(otherSlot(stable.slot), { cut: false });
-    this.save({
-      phase: "stable",
-      weight: 0,
-      deadline: null,
-      candidate: null,
-    });
-  }
-
-  private failedAfter(reason: string, carried: boolean): State["failedDigests"] {
-    const { candidate, failedDigests } = this.state;
-    if (candidate === null || !carried) return failedDigests;
-    const others = failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
-    return [...others, { sha256: candidate.sha256, releaseId: candidate.releaseId, reason }].slice(
-      -KEEP_FAILED_DIGESTS,
-    );
   }
 }
 

@@ -84,8 +84,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     invariant: "I5",
     guard: "stable is probed before traffic returns",
-    file: "director.ts",
-    text: "const { healthy, others, problem } = await this.stableAnswers(stable);",
+    file: "take-back.ts",
+    text: "const { healthy, others, problem } = await stableAnswers(director, stable);",
     without: `const { healthy, others, problem } = { healthy: true, others: [] as string[], problem: "" };`,
   },
   {

@@ -3,6 +3,7 @@
  * runs, traffic goes back to stable, and the sequence can't promote any more.
  */
 import type { Director } from "../director";
+import { takeBack } from "../take-back";
 import type { StepEnd } from "./step";
 
 export async function abort(director: Director): Promise<StepEnd> {
@@ -27,7 +28,7 @@ export async function abort(director: Director): Promise<StepEnd> {
     director.save({ aborted: true, finished: true });
     return { outcome: "rolledBack", reason: `${spec.healing.join(", ")} was not healed; the others go on` };
   }
-  await director.takeBack("aborted by an operator");
+  await takeBack(director, "aborted by an operator");
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
   return {
     outcome: "rolledBack",

@@ -20,6 +20,7 @@ import { EXIT, StepFailure } from "../exit-code";
 import { clearAbortRequest } from "../interruption";
 import type { PlacedRelease } from "../state";
 import { endsRetention, refuseOldSchema, refuseRetained } from "./guards";
+import { stableAnswers } from "../take-back";
 import type { StepEnd } from "./step";
 
 type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
@@ -164,7 +165,7 @@ async function refuseOtherRelease(director: Director, observed: Traffic): Promis
 }
 
 async function requireStableAnswers(director: Director, stable: PlacedRelease): Promise<void> {
-  const { healthy, problem } = await director.stableAnswers(stable);
+  const { healthy, problem } = await stableAnswers(director, stable);
   if (!healthy) {
     throw refused(
       `${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`,

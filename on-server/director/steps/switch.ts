@@ -15,6 +15,7 @@ import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../state";
 import { admit } from "../verify";
 import { CandidateWatch } from "../watch";
+import { takeBack } from "../take-back";
 import type { StepEnd } from "./step";
 
 export async function switchTraffic(director: Director): Promise<StepEnd> {
@@ -138,7 +139,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
     verdict = await admit(director, candidate.slot, candidate.releaseId);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    await director.takeBack(error.message);
+    await takeBack(director, error.message);
     throw abortedTo(director, error.message);
   }
   if (!verdict.passed)
@@ -178,7 +179,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     const reason =
       error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
     if (error instanceof NotTold) return await misbehaved(director, reason);
-    await director.takeBack(reason);
+    await takeBack(director, reason);
     throw abortedTo(director, reason);
   }
   if (spec.goal !== "live") {
@@ -234,7 +235,7 @@ async function giveShare(
 
 async function misbehaved(director: Director, reason: string): Promise<never> {
   if (director.spec.schedule.onFailure === "freeze") throw frozen(director, reason);
-  await director.takeBack(reason);
+  await takeBack(director, reason);
   throw abortedTo(director, reason);
 }
 

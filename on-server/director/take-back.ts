@@ -1,0 +1,70 @@
+/** The way back: all requests to stable, from wherever a sequence had come to. */
+import { otherSlot } from "../../release/slot";
+import { activateStable } from "./activation";
+import { describeTraffic } from "./director";
+import type { Director } from "./director";
+import { CLOSED, sameTraffic } from "./drivers/driver";
+import { EXIT, StepFailure } from "./exit-code";
+import { KEEP_FAILED_DIGESTS } from "./state";
+import type { PlacedRelease, State } from "./state";
+import { admit } from "./verify";
+
+/**
+ * Sends all requests back to stable, after it was seen to answer.
+ * @throws StepFailure (frozen) where stable does not answer: then traffic stays where it is.
+ */
+export async function takeBack(director: Director, reason: string): Promise<void> {
+  const { stable } = director.state;
+  const traffic = await director.driver.observe();
+  if (stable === null) {
+    if (!sameTraffic(traffic, CLOSED)) await director.setTraffic(CLOSED);
+    await activateStable(director);
+    director.save({ phase: "stable", candidate: null, weight: 0, deadline: null });
+    return;
+  }
+  const carried = traffic.share > 0 || traffic.live !== stable.slot;
+  const { healthy, others, problem } = await stableAnswers(director, stable);
+  // A recreate that replaced stable on some servers only: "back" would be two releases at once.
+  const mixed = traffic.mode !== "serve" && others.length > 0;
+  if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {
+    director.save({ phase: "frozen", finished: true });
+    throw new StepFailure(
+      EXIT.frozen,
+      `${reason}; but ${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, so traffic stays as it is (${describeTraffic(traffic)}). Bring it up, then \`bluegreen abort\`; or release a version that works`,
+    );
+  }
+  director.save({ phase: "aborting", failedDigests: failedAfter(director.state, reason, carried) });
+  await director.setTraffic({ ...traffic, live: stable.slot, share: 0, mode: "serve", fallback: false });
+  await activateStable(director);
+  if (carried) await director.drain(otherSlot(stable.slot), { cut: false });
+  director.save({ phase: "stable", weight: 0, deadline: null, candidate: null });
+}
+
+/** Whether stable answers; where all its servers are out of rotation since a heal, those that are well come back. */
+export async function stableAnswers(
+  director: Director,
+  { slot, releaseId }: PlacedRelease,
+): ReturnType<Director["answers"]> {
+  const found = await director.answers(slot, releaseId);
+  if (found.healthy) return found;
+  const { endpoints } = (await director.driver.counts())[slot];
+  const out = director.spec.endpoints[slot].filter(({ server }) =>
+    endpoints.some((each) => each.server === server && !each.inRotation),
+  );
+  const probes = await Promise.all(out.map((endpoint) => director.probe(endpoint, releaseId)));
+  const well = out.filter((_, index) => probes[index]!.healthy).map(({ server }) => server);
+  if (well.length === 0 || !(await admit(director, slot, releaseId, well)).passed) return found;
+  return director.answers(slot, releaseId);
+}
+
+function failedAfter(
+  { candidate, failedDigests }: State,
+  reason: string,
+  carried: boolean,
+): State["failedDigests"] {
+  if (candidate === null || !carried) return failedDigests;
+  const others = failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
+  return [...others, { sha256: candidate.sha256, releaseId: candidate.releaseId, reason }].slice(
+    -KEEP_FAILED_DIGESTS,
+  );
+}
