@@ -119,8 +119,9 @@ export class CandidateWatch {
         : users;
     const enough = recent[other].users.requests >= this.analysis.minimumRequests;
     if (enough) this.reference = recent[other].users;
-    if (judged.verdict !== "fail") this.slow = { times: 0, reason: "" };
-    else this.slow = { times: this.slow.times + 1, reason: judged.reason };
+    // Too few answers say nothing, neither that it is slow nor that it is not.
+    if (judged.verdict === "pass") this.slow = { times: 0, reason: "" };
+    if (judged.verdict === "fail") this.slow = { times: this.slow.times + 1, reason: judged.reason };
     return this.slow.times >= SLOW_WINDOWS ? `${this.releaseId}: ${this.slow.reason}` : null;
   }
 

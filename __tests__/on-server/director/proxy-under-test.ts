@@ -71,6 +71,8 @@ async function freePort(): Promise<number> {
 /** An instance of a release, that starts and stops as a well-behaved one does. */
 export class Backend {
   readonly seen: { readonly method: string; readonly url: string; readonly host: string }[] = [];
+  /** What users get from a release that is bad, though its health says otherwise. */
+  trouble: { readonly status?: number; readonly delayMs?: number } = {};
   /** Requests for /slow wait until this is called. */
   private release: () => void = () => undefined;
   private server: Server | null = null;
@@ -141,6 +143,10 @@ export class Backend {
     if (url === "/session") response.setHeader("set-cookie", ["session=1", "theme=dark"]);
     if (url === "/broken") response.statusCode = 500;
     if (url.startsWith("/after/")) await sleep(Number(url.slice("/after/".length)));
+    if (url !== "/health") {
+      if (this.trouble.delayMs !== undefined) await sleep(this.trouble.delayMs);
+      if (this.trouble.status !== undefined) response.statusCode = this.trouble.status;
+    }
     if (url === "/headers") response.setHeader("x-seen", JSON.stringify(headers));
     if (this.server === null) response.shouldKeepAlive = false;
     response.end(method === "POST" ? body : `release ${this.releaseId}`);

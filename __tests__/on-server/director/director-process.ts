@@ -1,0 +1,81 @@
+/** The director as servers get it, on a real proxy: one process a step. */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { State } from "../../../on-server/director/state";
+import { directorSpec, encodeSpec } from "../../../release/director-spec";
+import { emptyRecord } from "../../../release/record";
+import type { ReleaseRecord } from "../../../release/record";
+import type { ScheduleChoice } from "../../../release/schedule";
+import * as transitions from "../../../release/transitions";
+import type { ProxyUnderTest } from "./proxy-under-test";
+import { artifact, simulatedEnvironment } from "./simulated-world";
+
+const DIRECTOR = resolve(__dirname, "../../../lib/on-server/director.js");
+const NEVER = { live: null, releaseId: null, serving: [] };
+const LIVE = { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] } as const;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** 1.0.0 goes live in blue, then 1.1.0 to green. */
+export class DirectorProcesses {
+  readonly first: ReleaseRecord;
+  readonly second: ReleaseRecord;
+  private readonly environment;
+
+  constructor(
+    private readonly proxy: ProxyUnderTest,
+    schedule: ScheduleChoice,
+  ) {
+    this.environment = simulatedEnvironment(schedule);
+    const intent = { environmentSchedule: this.environment.schedule };
+    this.first = transitions.release(emptyRecord("demo"), artifact("1.0.0"), NEVER, intent);
+    this.second = transitions.release(this.first, artifact("1.1.0"), LIVE, intent);
+  }
+
+  start(step: string, record: ReleaseRecord): { child: ChildProcess; ended: Promise<Ended> } {
+    const { endpoints, proxy: place } = this.proxy.spec;
+    const spec = directorSpec(this.environment, record, 0);
+    const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.01, deadlineSeconds: 2 };
+    const encoded = encodeSpec({ ...spec, endpoints, verification, proxy: { ...place, index: 0 } });
+    const args = [DIRECTOR, step, "--spec", encoded, "--folder", this.proxy.folder];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk) => (stdout += String(chunk)));
+    child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+    const ended = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
+    return { child, ended };
+  }
+
+  async run(step: string, record: ReleaseRecord): Promise<{ code: number | null; said: string }> {
+    const { code, stderr } = await this.start(step, record).ended;
+    return { code, said: stderr };
+  }
+
+  /** From nothing to where the second release may switch. */
+  async begin(): Promise<void> {
+    rmSync(join(this.proxy.folder, "state.json"), { force: true });
+    rmSync(join(this.proxy.folder, "events.jsonl"), { force: true });
+    await this.proxy.set({ live: null });
+    for (const step of ["begin", "switch"])
+      expect(await this.run(step, this.first)).toEqual({ code: 0, said: "" });
+    expect(await this.run("begin", this.second)).toEqual({ code: 0, said: "" });
+  }
+
+  get state(): State {
+    return JSON.parse(readFileSync(join(this.proxy.folder, "state.json"), "utf8")) as State;
+  }
+
+  get events(): readonly Readonly<Record<string, unknown>>[] {
+    const file = join(this.proxy.folder, "events.jsonl");
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, "utf8").trim().split("\n");
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * A release that is healthy for everybody but its users: with real requests through a real proxy it is taken back, and
+ * the result says why, with the figures.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Comparison } from "../../../on-server/director/state";
+import { DirectorProcesses } from "./director-process";
+import { describeWith, haproxy, nginx } from "./proxy-kinds";
+import type { ProxyKind } from "./proxy-kinds";
+import { ProxyUnderTest, until } from "./proxy-under-test";
+
+const INTERVAL = 2;
+const analysis = { intervalSeconds: INTERVAL, minimumRequests: 5, latencySlackMs: 50 };
+const times = { stepSeconds: 60, bakeSeconds: 0, drainSeconds: 1 };
+
+interface Result {
+  readonly outcome: string;
+  readonly reason: string;
+  readonly comparison: Comparison;
+}
+
+/** Some 200 requests a second, each on a connection of its own and without a cookie. */
+function startUsers(proxy: ProxyUnderTest): () => Promise<void> {
+  let ended = false;
+  const pending = new Set<Promise<unknown>>();
+  const asking = (async () => {
+    while (!ended) {
+      const one = proxy.ask().finally(() => pending.delete(one));
+      pending.add(one);
+      await sleep(5);
+    }
+  })();
+  return async () => {
+    ended = true;
+    await asking;
+    await Promise.all(pending);
+  };
+}
+
+describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
+  describeWith(kind)("with a candidate that turns bad at 5 per cent", () => {
+    let proxy: ProxyUnderTest;
+    let director: DirectorProcesses;
+    beforeAll(async () => {
+      proxy = await ProxyUnderTest.create(kind);
+      director = new DirectorProcesses(proxy, { strategy: "canary", steps: [5, 100], ...times, analysis });
+    });
+    afterAll(() => proxy.close());
+
+    test.each([
+      ["fails", { status: 500 }, /answers failed \(\d+\.\d %\), stable 0\.0 %, allowed 2\.0 % more/],
+      ["is slow", { delayMs: 300 }, /95 % of the answers began within \d+ ms, of stable's within \d+ ms/],
+    ])("takes it back within two intervals where it %s", async (_, trouble, reason) => {
+      await director.begin();
+      const stopUsers = startUsers(proxy);
+      const { ended } = director.start("switch", director.second);
+      await until("it has its share", async () => (await proxy.driver.observe()).share === 5);
+      await sleep(1_000 * INTERVAL);
+      proxy.green.trouble = trouble;
+      const turned = Date.now();
+      const { code, stdout } = await ended;
+      proxy.green.trouble = {};
+      await stopUsers();
+      const result = JSON.parse(stdout) as Result;
+      expect({ code, outcome: result.outcome }).toEqual({ code: 5, outcome: "rolledBack" });
+      expect(result.reason).toMatch(reason);
+      expect(result.reason).toContain("traffic is back on 1.0.0-1");
+      expect(result.comparison).toMatchObject({ share: 5 });
+      expect(result.comparison.candidate.requests).toBeGreaterThan(0);
+      expect(result.comparison.stable.requests).toBeGreaterThan(result.comparison.candidate.requests);
+      const judged = director.events.findLast(
+        ({ event, verdict }) => event === "analysis" && verdict === "fail",
+      );
+      expect(Date.parse(judged!["at"] as string) - turned).toBeLessThanOrEqual(2_000 * INTERVAL);
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 0 });
+    });
+  });
+});
