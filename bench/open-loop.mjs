@@ -42,10 +42,7 @@ async function obey(message) {
   if (running > 0) await new Promise((resolve) => (finished = resolve));
   const booked = Object.entries(parts).map(([name, part]) => [name, figures(part)]);
   parts = {};
-  return {
-    parts: Object.fromEntries(booked),
-    processorSeconds: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
-  };
+  return Object.fromEntries(booked);
 }
 
 async function capacity(milliseconds) {

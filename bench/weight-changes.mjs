@@ -10,7 +10,7 @@
  * drifts, or which others use, slows both.
  */
 import { fork } from "node:child_process";
-import { availableParallelism, loadavg } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -18,7 +18,7 @@ import { startProxiedSlots } from "./proxied-slots.mjs";
 
 const CHANGES = 200;
 const CHANGES_IN_SLICE = 10;
-const CHANGE_EVERY_MS = 25;
+const CHANGE_EVERY_MS = 50;
 /** Between two slices, where nothing is booked: the traffic is set to what it is at rest. */
 const GAP_MS = 50;
 /** What runs for the first time is slower: Node.js compiles as it goes. */
@@ -84,7 +84,8 @@ async function measure() {
   for (let index = 0; index < pairCount; index += 1) {
     const pair = await measurePair();
     pairs.push(pair);
-    say(`  p99 at rest ${ms(pair.rest.p99)}, during changes ${ms(pair.changes.p99)}`);
+    const told = ({ p99, busy }) => `${ms(p99)} (processors ${percent(busy)} busy)`;
+    say(`  p99 at rest ${told(pair.rest)}, during changes ${told(pair.changes)}`);
   }
   return summary(capacity, rate, pairs);
 }
@@ -112,22 +113,44 @@ async function measurePair() {
     rest: () => sleep(CHANGES_IN_SLICE * CHANGE_EVERY_MS),
     changes: async () => (slowestChangeMs = Math.max(slowestChangeMs, await makeChanges())),
   };
-  const before = await tellLoad({ finish: true });
-  const began = performance.now();
+  const used = { rest: newUse(), changes: newUse() };
+  await tellLoad({ finish: true });
   for (let slice = 0; slice < CHANGES / CHANGES_IN_SLICE; slice += 1) {
     // Whoever goes first in one slice goes second in the next.
     for (const name of slice % 2 === 0 ? ["rest", "changes"] : ["changes", "rest"]) {
       await site.driver.setTraffic(atRest());
       await sleep(GAP_MS);
       await tellLoad({ part: name });
+      const before = processorTimes();
       await parts[name]();
+      addUse(used[name], before, processorTimes());
       await tellLoad({ part: null });
     }
   }
-  const seconds = (performance.now() - began) / 1000;
-  const after = await tellLoad({ finish: true });
-  const loadUse = (after.processorSeconds - before.processorSeconds) / seconds;
-  return { ...after.parts, slowestChangeMs, loadUse };
+  const { rest, changes } = await tellLoad({ finish: true });
+  const shares = ({ all, busy, director }) => ({ busy: busy / all, director: director / all });
+  return {
+    rest: { ...rest, ...shares(used.rest) },
+    changes: { ...changes, ...shares(used.changes) },
+    slowestChangeMs,
+  };
+}
+
+function newUse() {
+  return { all: 0, busy: 0, director: 0 };
+}
+
+function addUse(use, before, after) {
+  for (const kind of Object.keys(use)) use[kind] += after[kind] - before[kind];
+}
+
+/** Milliseconds of all processors so far: all, those at work for anybody, and those at work for this process. */
+function processorTimes() {
+  const sum = (kinds) =>
+    cpus().reduce((total, { times }) => total + kinds.reduce((all, kind) => all + times[kind], 0), 0);
+  const { user, system } = process.cpuUsage();
+  const busy = sum(["user", "nice", "sys", "irq"]);
+  return { all: busy + sum(["idle"]), busy, director: (user + system) / 1000 };
 }
 
 /** Shares of all sizes, up and down, and every 25 changes the other slot becomes live. */
@@ -168,8 +191,10 @@ function summary(capacity, rate, pairs) {
   );
   return {
     driver: values.driver,
-    cores: availableParallelism(),
-    loadAverage: loadavg()[0],
+    cores: cpus().length,
+    busyAtRest: of(({ rest: { busy } }) => busy),
+    busyDuringChanges: of(({ changes: { busy } }) => busy),
+    directorUse: of(({ changes: { director } }) => director),
     capacity,
     rate,
     sent: total("sent"),
@@ -186,8 +211,7 @@ function summary(capacity, rate, pairs) {
 function tell(figures) {
   const { driver, capacity, rate, cores, pairs } = figures;
   const slowest = Math.max(...pairs.map(({ slowestChangeMs }) => slowestChangeMs));
-  const loadUse = Math.max(...pairs.map((pair) => pair.loadUse));
-  const late = Math.max(...pairs.flatMap((pair) => [pair.rest.startedLateMs, pair.changes.startedLateMs]));
+  const late = Math.max(...pairs.map(({ rest }) => rest.startedLateMs));
   console.log(
     [
       `${driver}, ${pairs.length} times ${CHANGES} changes, one each ${CHANGE_EVERY_MS} ms, and as long at rest:`,
@@ -195,15 +219,18 @@ function tell(figures) {
       `  p99 at rest ${ms(figures.p99AtRestMs)}, during changes ${ms(figures.p99DuringChangesMs)} (medians)`,
       `  median of the pairs: ${figures.ratio.toFixed(2)} times as at rest, ${ms(figures.moreMs)} more ` +
         `(limit: ${MAX_RATIO} times or ${MAX_MORE_MS} ms more): ${figures.holds ? "holds" : "BROKEN"}`,
-      `  the slowest change took ${ms(slowest)}`,
-      `  the load's process used at most ${Math.round(loadUse * 100)} % of a core, and sent a request at most ` +
-        `${ms(late)} late`,
-      `  ${cores} cores for proxy, both slots, load, and whatever else runs here (load average ` +
-        `${figures.loadAverage.toFixed(1)}): ${capacity}/s is what all of them reach together, ${rate}/s half of it`,
+      `  the slowest change took ${ms(slowest)}; a request was sent at most ${ms(late)} late at rest`,
+      `  ${cores} cores for proxy, both slots, load, and whatever else runs here: ${percent(figures.busyAtRest)} busy at ` +
+        `rest, ${percent(figures.busyDuringChanges)} during changes, of that the driver ${percent(figures.directorUse)}`,
+      `  capacity ${capacity}/s is what all of them reach together, the load ${rate}/s half of it`,
     ].join("\n"),
   );
 }
 
 function ms(milliseconds) {
   return `${milliseconds.toFixed(1)} ms`;
+}
+
+function percent(part) {
+  return `${Math.round(part * 100)} %`;
 }

@@ -17,17 +17,13 @@ import {
 } from "./haproxy-configuration";
 import { RuntimeSocket } from "./runtime-socket";
 
+const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
+
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
 
   async observe(): Promise<Traffic> {
-    const answer = await this.socket.send(`show map ${TRAFFIC_MAP}`);
-    const entries = new Map<string, string>();
-    for (const line of answer.split("\n")) {
-      const [, key, value] = /^0x[0-9a-f]+ (\S+) (.*)$/.exec(line) ?? [];
-      if (key !== undefined && value !== undefined) entries.set(key, value.trim());
-    }
-    return parseTraffic(entries);
+    return parseMap(await this.socket.send(SHOW_MAP));
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
@@ -36,8 +32,8 @@ export class HaproxyDriver implements Driver {
     if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
     const lines = trafficEntries(traffic).map(([key, value]) => `${key} ${value}`);
     await this.expectSilence(`add map @${version} ${TRAFFIC_MAP} <<\n${lines.join("\n")}\n`);
-    await this.expectSilence(`commit map @${version} ${TRAFFIC_MAP}`);
-    const observed = await this.observe();
+    const committed = await this.socket.send(`commit map @${version} ${TRAFFIC_MAP}; ${SHOW_MAP}`);
+    const observed = parseMap(committed);
     if (!sameTraffic(observed, traffic)) {
       throw new Error(
         `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
@@ -136,6 +132,16 @@ export class HaproxyDriver implements Driver {
     const answer = await this.socket.send(command);
     if (answer !== "") throw new Error(`haproxy refused "${command.split("\n", 1)[0]}": ${answer}`);
   }
+}
+
+/** Lines as `0x55... live blue`. */
+function parseMap(answer: string): Traffic {
+  const entries = new Map<string, string>();
+  for (const line of answer.split("\n")) {
+    const [, key, value] = /^0x[0-9a-f]+ (\S+) (.*)$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined) entries.set(key, value.trim());
+  }
+  return parseTraffic(entries);
 }
 
 /** Where a server of a slot takes part; where it stands in, it follows. What `counts` looks at comes last. */
