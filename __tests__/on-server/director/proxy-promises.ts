@@ -369,10 +369,11 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(listeningPorts(proxy.process!.pid!)).toEqual([proxy.spec.proxy.port]);
   });
 
-  test("a value that is no traffic is reported, not guessed", async () => {
+  test("a value that is no traffic is refused before anything changes", async () => {
+    await proxy.set({ live: otherSlot("blue") });
     const wrong = { ...CLOSED, live: "blue", share: 101 } as Traffic;
     await expect(proxy.driver.setTraffic(wrong)).rejects.toThrow(/traffic entries/);
-    await proxy.set({ live: otherSlot("green") });
-    expect((await proxy.ask()).slot).toBe("blue");
+    expect(await proxy.driver.observe()).toMatchObject({ live: "green", share: 0 });
+    expect((await proxy.ask()).slot).toBe("green");
   });
 }

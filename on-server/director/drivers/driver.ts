@@ -80,18 +80,23 @@ export interface ProxyConfigurator {
   files(): Readonly<Record<string, string>>;
 }
 
-/** How the traffic value is spelt where it is text: in the map of HAProxy and in files. */
+/**
+ * How the traffic value is spelt where it is text: in the map of HAProxy and in files.
+ * @throws Error where it is no traffic (a share of 101): before a driver has changed anything.
+ */
 export function trafficEntries(traffic: Traffic): [key: string, value: string][] {
-  return [
+  const entries: [string, string][] = [
     ["live", traffic.live ?? "none"],
     ["share", String(traffic.share)],
     ["offset", String(traffic.offset)],
     ["mode", traffic.mode],
     ["fallback", traffic.fallback ? "on" : "off"],
   ];
+  parseTraffic(new Map(entries));
+  return entries;
 }
 
-/** @throws Error where the entries are not what {@link trafficEntries} writes: somebody else changed the proxy. */
+/** @throws Error where the entries are no traffic: somebody else changed the proxy. */
 export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
   const live = entries.get("live");
   const share = Number(entries.get("share"));
