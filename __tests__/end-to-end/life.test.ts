@@ -137,6 +137,14 @@ describeEndToEnd("the command's words", () => {
       exitCode: 0,
       reason: "1.1.0-2 is live in green",
       seconds: expect.any(Number),
+      // What the switch was judged by, before it was final.
+      comparison: {
+        share: 100,
+        seconds: expect.any(Number),
+        stable: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },
+        candidate: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },
+      },
+      unfinished: [],
     });
     expect(await world.release("1.2.0")).toMatchObject({ outcome: "rejected", exitCode: 4, to: "1.1.0-2" });
   });
