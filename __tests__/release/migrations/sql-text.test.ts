@@ -1,0 +1,89 @@
+import { batches, statements, tokens } from "../../../release/migrations/sql-text";
+
+const texts = (sql: string) => batches(sql).map(({ text, repeat }) => (repeat === 1 ? text : [text, repeat]));
+
+describe("GO ends a batch", () => {
+  it.each([
+    ["alone on its line", "SELECT 1\nGO\nSELECT 2", ["SELECT 1", "SELECT 2"]],
+    ["in any case, with blanks around it", "SELECT 1\n \t go \t\nSELECT 2\nGo", ["SELECT 1", "SELECT 2"]],
+    ["with a count", "INSERT t DEFAULT VALUES\nGO 5\nSELECT 2", [["INSERT t DEFAULT VALUES", 5], "SELECT 2"]],
+    [
+      "with a comment behind it",
+      "SELECT 1\nGO -- next\nSELECT 2\nGO 2 /* twice */",
+      ["SELECT 1", ["SELECT 2", 2]],
+    ],
+    ["twice, and nothing in between", "GO\nGO\nSELECT 1\nGO\nGO", ["SELECT 1"]],
+    ["after a batch of comments only", "-- nothing\nGO\nSELECT 1", ["SELECT 1"]],
+  ])("%s", (_, sql, expected) => {
+    expect(texts(sql)).toEqual(expected);
+  });
+
+  it.each([
+    ["a string", "SELECT 'a\nGO\nb'"],
+    ["a string with quotes in it", "SELECT N'it''s\nGO\n'''"],
+    ["a comment", "/* a\nGO\n*/ SELECT 1"],
+    ["a nested comment", "/* a /* b */\nGO\n*/ SELECT 1"],
+    ["a quoted name", 'SELECT 1 AS "a\nGO\n"'],
+    ["a name in brackets", "SELECT 1 AS [a]]\nGO\n]"],
+    ["a line with something else", "SELECT 1 AS\nGO + 1"],
+    ["a longer word", "SELECT 1\nGOTO done"],
+    ["a line comment", "SELECT 1 --\n-- GO\n"],
+  ])("but is text in %s", (_, sql) => {
+    expect(batches(sql)).toHaveLength(1);
+  });
+
+  it("and each batch knows its line in the script", () => {
+    expect(
+      batches("\n-- a\nSELECT 1\n\nGO\n\n\nSELECT 2\n/*\n*/\nGO\nSELECT 3").map(({ line }) => line),
+    ).toEqual([2, 8, 12]);
+  });
+
+  it("keeps a procedure whole, semicolons and all", () => {
+    const procedure =
+      "CREATE PROCEDURE dbo.Touch @id int AS\nBEGIN\n  UPDATE dbo.Goals SET Seen = 1 WHERE Id = @id;\n  SELECT ';';\nEND";
+    expect(texts(`SET ANSI_NULLS ON\nGO\n${procedure}\nGO\n`)).toEqual(["SET ANSI_NULLS ON", procedure]);
+  });
+});
+
+describe("a semicolon ends a statement of PostgreSQL", () => {
+  it.each([
+    ["each", "SELECT 1; SELECT 2;\n;SELECT 3", ["SELECT 1", "SELECT 2", "SELECT 3"]],
+    ["but not in a string", "SELECT 'a;b'; SELECT E'it\\'s;'", ["SELECT 'a;b'", "SELECT E'it\\'s;'"]],
+    ["nor in a name", 'SELECT 1 AS "a;b"', ['SELECT 1 AS "a;b"']],
+    [
+      "nor in comments",
+      "SELECT 1 /* ; /* ; */ ; */ -- ;\n; SELECT 2",
+      ["SELECT 1 /* ; /* ; */ ; */ -- ;", "SELECT 2"],
+    ],
+    [
+      "nor in a function's body",
+      "CREATE FUNCTION f() RETURNS int AS $body$ BEGIN RETURN $1; END; $body$ LANGUAGE plpgsql; SELECT $$;$$",
+      [
+        "CREATE FUNCTION f() RETURNS int AS $body$ BEGIN RETURN $1; END; $body$ LANGUAGE plpgsql",
+        "SELECT $$;$$",
+      ],
+    ],
+    [
+      "nor in a body in standard SQL",
+      "CREATE FUNCTION f(a int) RETURNS int BEGIN ATOMIC SELECT CASE WHEN a > 1 THEN 1 END; SELECT 2; END; SELECT 3",
+      [
+        "CREATE FUNCTION f(a int) RETURNS int BEGIN ATOMIC SELECT CASE WHEN a > 1 THEN 1 END; SELECT 2; END",
+        "SELECT 3",
+      ],
+    ],
+    ["and an array's bracket opens no name", "SELECT a[1]; SELECT 2", ["SELECT a[1]", "SELECT 2"]],
+  ])("%s", (_, sql, expected) => {
+    expect(statements(sql).map(({ text }) => text)).toEqual(expected);
+  });
+});
+
+describe("what opens and never ends is refused with its line", () => {
+  it.each([
+    ["mssql", "SELECT 1\n, 'a", /line 2: ' opens/],
+    ["mssql", "SELECT [a", /line 1: \[ opens/],
+    ["mssql", "\n\n/* /* */", /line 3: \/\* opens/],
+    ["postgres", "SELECT $x$ a $y$", /line 1: \$x\$ opens/],
+  ] as const)("%s: %j", (dialect, sql, message) => {
+    expect(() => [...tokens(sql, dialect)]).toThrow(message);
+  });
+});

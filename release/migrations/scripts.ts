@@ -1,0 +1,106 @@
+/**
+ * The migrations that a release carries: numbered plain SQL files. An `expand` script adds what the new release needs
+ * and takes nothing from the running one; a `contract` script takes away what no release needs any more.
+ */
+import { createHash } from "node:crypto";
+import { InvalidInput } from "../refusal";
+import { quote, ScriptName } from "../release";
+
+export type Phase = "expand" | "contract";
+
+export interface Script {
+  /** The file's name, as in `0002-goal-owner.sql`. */
+  readonly name: string;
+  readonly number: number;
+  readonly phase: Phase;
+  /** Whether script and journal row are one transaction; `-- no-transaction` in the header says no. */
+  readonly transaction: boolean;
+  /** Without byte order mark, lines end with `\n`. */
+  readonly sql: string;
+  /** Of `sql`, so that a checkout with other line ends is the same script. */
+  readonly sha256: string;
+}
+
+const FOLDER = "migrations/";
+const HEADER = /^(?:[ \t]*(?:--[^\n]*)?\n)*/;
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/**
+ * @param files of a folder or a zip by their paths; scripts lie at the top or in `migrations/`, other files are none.
+ * @returns the scripts in the order of their numbers.
+ * @throws InvalidInput where a name, a number, the phase or the text is not as it must be.
+ */
+export function readScripts(files: ReadonlyMap<string, Uint8Array>): Script[] {
+  const paths = [...files.keys()].filter((path) => /\.sql$/i.test(path));
+  const folder = paths.some((path) => path.startsWith(FOLDER)) ? FOLDER : "";
+  const scripts = paths
+    .filter((path) => path.startsWith(folder))
+    .map((path) => readScript(path.slice(folder.length), files.get(path)!))
+    .sort((one, other) => one.number - other.number);
+  for (const [index, { name, number }] of scripts.slice(1).entries()) {
+    const before = scripts[index]!;
+    if (number === before.number)
+      throw new InvalidInput(`${before.name} and ${name} have one number: a number is one script`);
+    if (number > before.number + 1) {
+      throw new InvalidInput(
+        `between ${before.name} and ${name} there is a gap: a script is missing, or ${name} has the wrong number`,
+      );
+    }
+  }
+  return scripts;
+}
+
+/** How many bytes of a bundle are looked at; more is no migration, but a mistake or an attack. */
+export function refuseHugeFile(path: string, bytes: number): void {
+  if (bytes > MAX_BYTES)
+    throw new InvalidInput(`${quote(path)} has ${bytes} bytes: a script has at most ${MAX_BYTES}`);
+}
+
+/** @param name a checked script's name. */
+export function numberOf(name: string): number {
+  return Number(/^\d+/.exec(name)![0]);
+}
+
+function readScript(name: string, content: Uint8Array): Script {
+  if (!ScriptName.safeParse(name).success) {
+    throw new InvalidInput(
+      `${quote(name)} is no script's name: a number of up to 6 digits, then letters, digits, "-", "_" and ".", as in 0002-goal-owner.sql`,
+    );
+  }
+  const sql = normalized(name, content);
+  const header = HEADER.exec(`${sql}\n`)![0];
+  return {
+    name,
+    number: numberOf(name),
+    phase: phaseOf(name, header),
+    transaction: !/^[ \t]*--[ \t]*no-transaction[ \t]*$/m.test(header),
+    sql,
+    sha256: createHash("sha256").update(sql).digest("hex"),
+  };
+}
+
+function phaseOf(name: string, header: string): Phase {
+  const inName = /^\d+[._-](expand|contract)[._-]|[._-](expand|contract)\.sql$/.exec(name);
+  const [, said] = /^[ \t]*--[ \t]*phase:[ \t]*(\S+)[ \t]*$/m.exec(header) ?? [];
+  if (said !== undefined && said !== "expand" && said !== "contract") {
+    throw new InvalidInput(`${name}: phase ${quote(said)} is not known: expand or contract`);
+  }
+  const named = inName?.[1] ?? inName?.[2];
+  if (said !== undefined && named !== undefined && said !== named) {
+    throw new InvalidInput(`${name}: its name says ${named}, its header says ${said}`);
+  }
+  return (said ?? named ?? "expand") as Phase;
+}
+
+/** SQL Server's tools save UTF-16, Windows ends lines with CRLF: neither makes another script. */
+function normalized(name: string, content: Uint8Array): string {
+  const encoding = content[0] === 0xff && content[1] === 0xfe ? "utf-16le" : "utf-8";
+  let text: string;
+  try {
+    text = new TextDecoder(encoding, { fatal: true }).decode(content);
+  } catch {
+    throw new InvalidInput(`${name} is not UTF-8: save it as that`);
+  }
+  if (text.includes("\0")) throw new InvalidInput(`${name} has NUL characters: it is no text`);
+  return text.replace(/\r\n?/g, "\n");
+}
