@@ -108,6 +108,7 @@ export function stateFile(environment: Environment, stack: string): string {
  */
 export const stepName = {
   begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
+  migrate: (record: ReleaseRecord): string => `migrate-${edition(record)}`,
   /** A healed server's is its own; the other servers' stay as they are, so nothing runs there. */
   install: (record: ReleaseRecord, slot: Slot, server: string): string => {
     const entry = record.slots[slot];
@@ -122,6 +123,7 @@ export const stepName = {
 /** Construct ids of the steps: with them, the Terraform addresses. Public: a change is a breaking change. */
 export const stepId = {
   begin: (proxy: string): string => `begin-${proxy}`,
+  migrate: "migrate",
   install: (slot: Slot, server: string): string => `install-${slot}-${server}`,
   switch: (proxy: string): string => `switch-${proxy}`,
   converge: (slot: Slot, server: string): string => `converge-${slot}-${server}`,

@@ -58,6 +58,8 @@ export const ReleaseRecord = z.strictObject({
   heals: z.optional(z.record(ServerName, z.int().check(z.minimum(1)))),
   /** Contract migrations that ran, or run with this sequence: no release may get traffic again that needs the old schema. */
   contracted: z.optional(z.array(ScriptName)),
+  /** This sequence brings the database to what the target's bundle asks for, before anything is installed. */
+  migrate: z.optional(z.boolean()),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
 
@@ -110,6 +112,7 @@ export function recordDigest(record: ReleaseRecord): string {
     retry ?? false,
     ...(heals.length > 0 ? [heals] : []),
     ...(record.contracted === undefined ? [] : [{ contracted: record.contracted }]),
+    ...(record.migrate === true ? [{ migrate: true }] : []),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
@@ -165,8 +168,13 @@ export function idOrNull(release: Release | null): ReleaseId | null {
 
 function facet(release: Release | null): unknown {
   if (release === null) return null;
-  const { version, run, artifact, contracts } = release;
-  return [version, run, artifact.url, artifact.sha256, ...(contracts === undefined ? [] : [contracts])];
+  const { version, run, artifact, contracts, migrations } = release;
+  const { url, sha256, newest } = migrations ?? {};
+  return [
+    ...[version, run, artifact.url, artifact.sha256],
+    ...(contracts === undefined ? [] : [contracts]),
+    ...(migrations === undefined ? [] : [{ migrations: [url, sha256, newest] }]),
+  ];
 }
 
 function findContradiction(record: ReleaseRecord): string | undefined {
@@ -201,6 +209,15 @@ function findContradiction(record: ReleaseRecord): string | undefined {
     if (installed !== undefined) {
       return `${heals}, and so is slots.${installed}.run: a heal and a release take a sequence each`;
     }
+  }
+  if (record.migrate === true && slots[active]?.migrations === undefined) {
+    return `"migrate" is true, but slots.${active} has no "migrations"`;
+  }
+  const alone = record.contracted?.find(
+    (script) => slots[active] !== null && !slots[active].contracts?.includes(script),
+  );
+  if (record.migrate === true && alone !== undefined) {
+    return `"contracted" names ${alone}, which slots.${active}.contracts does not`;
   }
   if (record.goal !== "live" && slots[active] === null) {
     return `"goal" is ${JSON.stringify(record.goal)}, but slots.${active} is null: there is no candidate`;

@@ -33,11 +33,17 @@ export type Artifact = z.infer<typeof Artifact>;
 /** A migration script's file name: no folders, nothing that SQL, a shell or a path would read as more than a name. */
 export const ScriptName = z.string().check(z.regex(/^[0-9]{1,6}[0-9A-Za-z._-]{0,100}\.sql$/));
 
+/** The bundle of migrations that a release carries: a zip of SQL files, where it is fetched, and its last script. */
+export const Migrations = z.strictObject({ ...Artifact.shape, newest: ScriptName });
+export type Migrations = z.infer<typeof Migrations>;
+
 export const Release = z.strictObject({
   version: Version,
   /** The sequence number of the record that installed it. */
   run: z.int().check(z.minimum(1)),
   artifact: Artifact,
+  /** What the database must have been brought to before it is installed. @default nothing */
+  migrations: z.optional(Migrations),
   /**
    * The contract migrations in its bundle: whoever ships one says that it works without what the script takes away.
    * @default none
@@ -47,7 +53,7 @@ export const Release = z.strictObject({
 export type Release = z.infer<typeof Release>;
 
 /** What somebody wants to release, before it has a run. */
-export type Candidate = Pick<Release, "version" | "artifact" | "contracts">;
+export type Candidate = Pick<Release, "version" | "artifact" | "migrations" | "contracts">;
 
 /** `1.4.0-17`: what servers, proxies, answers and receipts call a release. */
 export type ReleaseId = string;

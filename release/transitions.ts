@@ -3,6 +3,7 @@
  * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
  * (recreate excepted).
  */
+import { numberOf } from "./migrations/scripts";
 import { healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
@@ -42,6 +43,8 @@ export function release(
   const { live } = observed;
   const sequence = record.sequence + 1;
   const entry: Release = { ...candidate, run: sequence };
+  const next = (changes: Partial<ReleaseRecord>): ReleaseRecord =>
+    withMigration(nextRecord(record, intent, changes), observed);
 
   requireSchema(record, candidate);
   const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
@@ -49,7 +52,7 @@ export function release(
   if (live === null) {
     requireShareIsPossible(observed, goal);
     const slots = perSlot(record.active, entry, null);
-    return next(record, intent, { slots, goal, previous: null, ...converge });
+    return next({ slots, goal, previous: null, ...converge });
   }
   const stable = stableRelease(record, observed, live);
   if (schedule.strategy === "recreate") {
@@ -59,7 +62,7 @@ export function release(
     // A candidate that never became stable, or a second copy of what is replaced, does not stay beside it.
     const retained =
       record.active === live && record.converge !== true ? record.slots[otherSlot(live)] : null;
-    return next(record, intent, {
+    return next({
       active: live,
       slots: perSlot(live, entry, retained),
       goal,
@@ -73,7 +76,7 @@ export function release(
     );
   }
   const idle = otherSlot(live);
-  return next(record, intent, {
+  return next({
     active: idle,
     slots: perSlot(idle, entry, stable),
     goal,
@@ -180,7 +183,9 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
   const slots = reinstall
     ? { ...record.slots, [record.active]: { ...candidate, run: sequence } }
     : record.slots;
-  return following(record, { slots, retry: true });
+  // What failed may be the migration; one that came to its end has nothing left to do.
+  const migrate = reinstall && candidate.migrations !== undefined ? { migrate: true } : {};
+  return following(record, { slots, retry: true, ...migrate });
 }
 
 /**
@@ -302,6 +307,34 @@ function requireSchema({ contracted = [] }: ReleaseRecord, { version, contracts 
   }
 }
 
+/**
+ * Whether the database has something to do before the candidate is installed, and which contract scripts are due:
+ * those without whose objects every release works that gets traffic with this sequence, or can get it again. The
+ * others wait; the next release looks again.
+ */
+function withMigration(record: ReleaseRecord, observed: Observed): ReleaseRecord {
+  const candidate = target(record);
+  if (candidate?.migrations === undefined) return record;
+  const { contracts = [], migrations } = candidate;
+  const { contracted = [], slots, previous } = record;
+  const others = [slots.blue, slots.green, previous].filter((each) => each !== null && each !== candidate);
+  const due = contracts.filter(
+    (script) =>
+      !contracted.includes(script) && others.every((each) => each?.contracts?.includes(script) === true),
+  );
+  const stable = others.find((each) => idOrNull(each) === observed.releaseId)?.migrations;
+  const isNewer =
+    stable === undefined ||
+    numberOf(migrations.newest) > numberOf(stable.newest) ||
+    (migrations.newest === stable.newest && migrations.sha256 !== stable.sha256);
+  if (!isNewer && due.length === 0) return record;
+  return {
+    ...record,
+    migrate: true,
+    ...(due.length === 0 ? {} : { contracted: [...contracted, ...due] }),
+  };
+}
+
 /** A share needs somebody to have the rest. */
 function requireShareIsPossible(observed: Observed, goal: Goal): void {
   if (observed.live === null && typeof goal === "number") {
@@ -318,7 +351,7 @@ function atOnce(schedule: Schedule): ScheduleChoice {
   return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, analysis };
 }
 
-function next(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {
+function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {
   const { schedule: _, converge: __, retry: ___, ...rest } = record;
   return following(rest, {
     ...changes,
@@ -328,7 +361,8 @@ function next(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRec
 
 /** The record after this one: the next sequence, and of the heals those that a slot's release did not outlive yet. */
 function following(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
-  const { heals = {}, ...next } = { ...record, ...changes, sequence: record.sequence + 1 };
+  const { migrate: _, ...rest } = record;
+  const { heals = {}, ...next } = { ...rest, ...changes, sequence: record.sequence + 1 };
   const runs = [next.slots.blue, next.slots.green].flatMap((entry) => (entry === null ? [] : [entry.run]));
   const needed = Object.entries(heals).filter(([, healed]) => runs.some((run) => run < healed));
   return needed.length === 0 ? next : { ...next, heals: Object.fromEntries(needed) };

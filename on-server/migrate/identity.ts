@@ -1,0 +1,57 @@
+/** Tokens of the machine's managed identity, as Azure's instance metadata service gives them out. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** The service's own address; another one is for tests. */
+const METADATA = process.env["BLUEGREEN_METADATA_URL"] ?? "http://169.254.169.254";
+const ATTEMPTS = 8;
+
+export async function accessToken(resource: string, identity: string): Promise<string> {
+  const url = new URL("/metadata/identity/oauth2/token", METADATA);
+  url.search = new URLSearchParams({
+    "api-version": "2018-02-01",
+    resource,
+    msi_res_id: identity,
+  }).toString();
+  const answer = await patiently(() =>
+    fetch(url, { headers: { Metadata: "true" }, signal: AbortSignal.timeout(10_000) }),
+  );
+  const { access_token: token } = (await answer.json()) as { access_token?: string };
+  if (token === undefined) throw new Error(`the metadata service gave no token for ${resource}`);
+  return token;
+}
+
+/** The value of a Key Vault's secret, in its newest version. */
+export async function secretValue(vault: string, secret: string, identity: string): Promise<string> {
+  const token = await accessToken("https://vault.azure.net", identity);
+  const answer = await patiently(() =>
+    fetch(`https://${vault}/secrets/${secret}?api-version=7.4`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(30_000),
+    }),
+  );
+  return ((await answer.json()) as { value: string }).value;
+}
+
+/** A fresh role assignment takes minutes to be known everywhere, and the metadata service may be busy. */
+export async function patiently(request: () => Promise<Response>): Promise<Response> {
+  for (let attempt = 1, pause = 1_000; ; attempt += 1, pause = Math.min(60_000, pause * 2)) {
+    let said: string;
+    try {
+      const answer = await request();
+      if (answer.ok) return answer;
+      said = `${new URL(answer.url).host} answered ${answer.status}`;
+      if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500) throw new GivenUp(said);
+    } catch (error) {
+      if (error instanceof GivenUp) throw error;
+      said =
+        error instanceof Error
+          ? `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`
+          : String(error);
+    }
+    if (attempt === ATTEMPTS) throw new GivenUp(`${said.trim()}, ${ATTEMPTS} times`);
+    process.stderr.write(`migrate: ${said.trim()}; again in ${pause / 1000} s\n`);
+    await sleep(pause);
+  }
+}
+
+class GivenUp extends Error {}
