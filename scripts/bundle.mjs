@@ -16,6 +16,7 @@ await build({
   entryPoints: {
     director: "on-server/director/main.ts",
     "embedded-proxy": "on-server/embedded-proxy/main.ts",
+    "local-database": "on-server/local-database/main.ts",
     migrate: "on-server/migrate/main.ts",
   },
   // A token is all of Entra that a migration needs, and libpq's bindings are not there.

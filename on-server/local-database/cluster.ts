@@ -1,0 +1,117 @@
+/** A PostgreSQL of one's own: a folder with its data, and a server on a loopback port. */
+import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Cluster {
+  readonly folder: string;
+  /** PostgreSQL refuses to run as root, so root lends it to another user; else null. */
+  readonly owner: Owner | null;
+}
+
+export function clusterFor(dataFolder: string): Cluster {
+  if (process.getuid?.() !== 0) return { folder: join(dataFolder, "database"), owner: null };
+  // The other user may not even look into root's folders.
+  const key = createHash("sha256").update(dataFolder).digest("hex").slice(0, 16);
+  return { folder: `/var/tmp/bluegreen-database-${key}`, owner: serviceUser() };
+}
+
+/** @returns the password of the role `bluegreen`. */
+export async function createCluster(cluster: Cluster, programs: string): Promise<string> {
+  const password = randomBytes(24).toString("hex");
+  mkdirSync(cluster.folder, { mode: 0o700 });
+  const passwordFile = join(cluster.folder, "password");
+  const data = dataOf(cluster);
+  try {
+    writeFileSync(passwordFile, password, { mode: 0o600 });
+    if (cluster.owner !== null) {
+      for (const path of [cluster.folder, passwordFile])
+        chownSync(path, cluster.owner.uid, cluster.owner.gid);
+    }
+    await execute(cluster, join(programs, "initdb"), [
+      ...["--pgdata", data, "--username", "bluegreen", "--pwfile", passwordFile, "--auth", "scram-sha-256"],
+      ...["--encoding", "UTF8", "--locale", "C", "--no-sync"],
+    ]);
+  } catch (error) {
+    rmSync(cluster.folder, { recursive: true, force: true });
+    throw error;
+  }
+  rmSync(passwordFile);
+  return password;
+}
+
+export async function startCluster(cluster: Cluster, programs: string, port: number): Promise<void> {
+  await stopCluster(cluster, programs);
+  const settings = [
+    `port=${port}`,
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+  ];
+  const log = join(cluster.folder, "log");
+  try {
+    await execute(cluster, join(programs, "pg_ctl"), [
+      ...["start", "--wait", "--timeout", "60", "--pgdata", dataOf(cluster), "--log", log],
+      ...["--options", settings.map((setting) => `-c ${setting}`).join(" ")],
+    ]);
+  } catch (error) {
+    const said = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-2).join(" ") : "";
+    throw new Error(`PostgreSQL did not start: ${said === "" ? (error as Error).message : said}`);
+  }
+}
+
+export async function stopCluster(cluster: Cluster, programs: string): Promise<void> {
+  if (!existsSync(join(dataOf(cluster), "postmaster.pid"))) return;
+  const control = ["stop", "--wait", "--mode", "fast", "--timeout", "60", "--pgdata", dataOf(cluster)];
+  // After a power cut the file is there and nothing runs.
+  await execute(cluster, join(programs, "pg_ctl"), control).catch(() => undefined);
+}
+
+export async function removeCluster(cluster: Cluster, programs: string): Promise<void> {
+  if (!existsSync(cluster.folder)) return;
+  await stopCluster(cluster, programs);
+  rmSync(cluster.folder, { recursive: true });
+}
+
+function dataOf({ folder }: Cluster): string {
+  return join(folder, "data");
+}
+
+async function execute({ folder, owner }: Cluster, program: string, args: string[]): Promise<void> {
+  try {
+    await run(program, args, {
+      cwd: folder,
+      timeout: 120_000,
+      env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
+      ...owner,
+    });
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    const why =
+      code === "EACCES"
+        ? "root lends PostgreSQL to another user, who may not read its programs: set PG_URL, or run as somebody else than root"
+        : (stderr ?? "").trim().split("\n").at(-1) || (error as Error).message;
+    throw new Error(`${program}: ${why}`);
+  }
+}
+
+/** Debian's `postgres` where PostgreSQL is installed, else `nobody`. */
+function serviceUser(): Owner {
+  const lines = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  for (const wanted of ["postgres", "nobody"]) {
+    const [, , uid, gid] = lines.find(([name]) => name === wanted) ?? [];
+    if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  }
+  throw new Error("PostgreSQL does not run as root, and there is no user postgres or nobody");
+}
