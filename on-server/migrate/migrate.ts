@@ -143,7 +143,7 @@ function refuseTransactionControl({ name, sql, transaction }: Script): void {
   );
   if (control !== undefined) {
     throw new ScriptRefused(
-      `${name}, line ${control.line}: a script runs in one transaction with its journal row; leave out ${control.text.split(/\s/, 1)[0]}, or say -- no-transaction in its first lines`,
+      `${name}, line ${control.line}: a script runs in one transaction with its journal row; leave out ${withoutComments(control.text).split(/\s/, 1)[0]}, or say -- no-transaction in its first lines`,
     );
   }
 }
