@@ -10,6 +10,7 @@ import { isLocal, requireAzure } from "../release/platform";
 import { Artifact, Version } from "../release/release";
 import type { Candidate } from "../release/release";
 import { describeIssues } from "../release/validation";
+import { migrationsFrom } from "./migrations";
 import { OperatorError } from "./operator-error";
 import { platformFile } from "./project";
 import type { Project } from "./project";
@@ -17,6 +18,8 @@ import type { Project } from "./project";
 export interface ArtifactOptions {
   readonly artifact: string;
   readonly sha256?: string;
+  /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
+  readonly migrations?: string;
 }
 
 /**
@@ -26,7 +29,8 @@ export interface ArtifactOptions {
 export function candidateFrom(
   project: Project,
   version: string,
-  { artifact, sha256 }: ArtifactOptions,
+  { artifact, sha256, migrations: given }: ArtifactOptions,
+  say: (line: string) => void,
 ): Candidate {
   const checked = z.safeParse(Version, version);
   if (!checked.success) throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), 2);
@@ -37,7 +41,8 @@ export function candidateFrom(
         2,
       );
     }
-    return { version, artifact: checkedArtifact(artifact, sha256) };
+    const checkedAddress = checkedArtifact(artifact, sha256);
+    return { version, artifact: checkedAddress, ...migrationsFrom(project, { given, artifact: null }, say) };
   }
   if (!isLocal(project.environment)) refuseFile(requireAzure(project.environment), version, artifact);
   const found = statSync(artifact, { throwIfNoEntry: false });
@@ -59,7 +64,11 @@ export function candidateFrom(
     copyFileSync(artifact, `${kept}.new`);
     renameSync(`${kept}.new`, kept);
   }
-  return { version, artifact: checkedArtifact(pathToFileURL(kept).href, digest) };
+  return {
+    version,
+    artifact: checkedArtifact(pathToFileURL(kept).href, digest),
+    ...migrationsFrom(project, { given, artifact: kept }, say),
+  };
 }
 
 function refuseFile(environment: AzureEnvironment, version: string, file: string): never {

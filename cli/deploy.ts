@@ -9,6 +9,7 @@ import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
 import { otherSlot } from "../release/slot";
 import type { Observed } from "../release/transitions";
+import { migrationNote } from "./migrations";
 import { OperatorError } from "./operator-error";
 import { readRecord, writeRecord } from "./project";
 import type { Project } from "./project";
@@ -106,6 +107,8 @@ export async function deploy(
         `plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`,
       );
     }
+    const database = migrationNote(next);
+    if (database !== null) progress.note(`plan: ${database}`);
     if (replaced !== null) progress.note(`plan: ${replaced}`);
     // From here on the record says what should run, whatever becomes of this apply.
     writeRecord(project, next);
@@ -289,5 +292,5 @@ function shortAddress(address: string): string {
 }
 
 function withoutProgram(reason: string): string {
-  return reason.replace(/^(director \w+|install): /, "");
+  return reason.replace(/^(director \w+|install|migrate): /, "");
 }

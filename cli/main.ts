@@ -49,6 +49,10 @@ function buildProgram(): Command {
       )
       .option("--sha256 <digest>", "what the artifact must hash to")
       .option(
+        "--migrations <folder|zip>",
+        "SQL scripts that the release brings; else what the artifact has in migrations/",
+      )
+      .option(
         "--goal <goal>",
         "how far to go: staged, a share of the requests from 1 to 99, or live",
         "live",
@@ -56,11 +60,13 @@ function buildProgram(): Command {
   ).action(
     (
       version: string,
-      options: CommonOptions & ScheduleOptions & { artifact: string; sha256?: string; goal: string },
+      options: CommonOptions &
+        ScheduleOptions & { artifact: string; sha256?: string; migrations?: string; goal: string },
     ) =>
       carryOut(options, (project, tools) => {
         const schedule = scheduleFrom(project, options);
-        return commands.release(project, tools, candidateFrom(project, version, options), {
+        const say = (line: string): void => tools.progress.note(line);
+        return commands.release(project, tools, candidateFrom(project, version, options, say), {
           goal: parseGoal(options.goal),
           ...(schedule === undefined ? {} : { schedule }),
         });

@@ -2,7 +2,7 @@
  * The toggle: which slot gets the new artifact, and the steps around it. The graph is the same for every record;
  * only the names of the steps change, and a changed name is what runs a step:
  *
- *   begin (each proxy) -> install blue + install green (each server) -> switch (proxy after proxy)
+ *   begin (each proxy) -> migrate (where the release has new scripts) -> install blue + install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
  * So the live slot's install steps are no-ops in every plan: that is the proof that a release does not touch it. A
@@ -12,6 +12,8 @@ import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { directorSpec, encodeSpec } from "../release/director-spec";
 import type { Environment } from "../release/environment";
+import { migrateSpec } from "../release/migrations/migrate-spec";
+import type { DatabaseAccess } from "../release/migrations/migrate-spec";
 import { refuseUnknownServers, slotEndpoints, stepId, stepName } from "../release/naming";
 import type { Endpoint } from "../release/naming";
 import {
@@ -25,6 +27,7 @@ import {
   target,
 } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
+import { InvalidInput } from "../release/refusal";
 import { releaseId } from "../release/release";
 import type { Release } from "../release/release";
 import { otherSlot, SLOTS } from "../release/slot";
@@ -41,6 +44,16 @@ export interface BlueGreenDeploymentProps {
   /** The proxies in the order of the traffic shift: the first carries the schedule. */
   readonly proxies: readonly Server[];
   readonly installer: Installer;
+  /** What brings the database to what a release asks for; only environments with a database have one. */
+  readonly migrator?: Migrator;
+}
+
+/** Where migrations run, and on what. */
+export interface Migrator {
+  readonly server: Server;
+  readonly database: DatabaseAccess;
+  /** Where the migrator's program is fetched: see on-server/migrate/run-migrate.sh. No secrets. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** What installs a release into a slot of a server. */
@@ -54,6 +67,8 @@ export interface Installer {
 }
 
 const PER_STEP_MARGIN_SECONDS = 120;
+/** A large table takes its time, and so does waiting for somebody else's migration. */
+const MIGRATE_SECONDS = 3_600;
 
 export class BlueGreenDeployment extends Construct {
   private readonly props: BlueGreenDeploymentProps;
@@ -66,7 +81,8 @@ export class BlueGreenDeployment extends Construct {
     if (props.record.sequence === 0) return;
 
     const begun = props.proxies.map((proxy, index) => this.direct("begin", proxy, index, []));
-    const installed = SLOTS.flatMap((slot) => this.installSlot(slot, begun));
+    const migrated = this.migrate(begun);
+    const installed = SLOTS.flatMap((slot) => this.installSlot(slot, [...begun, ...migrated]));
     const switched = props.proxies.reduce<ITerraformDependable[]>((before, proxy, index) => {
       return [...before, this.direct("switch", proxy, index, index === 0 ? installed : before.slice(-1))];
     }, []);
@@ -92,6 +108,32 @@ export class BlueGreenDeployment extends Construct {
       dependsOn,
       needed: step !== "share" || this.converges(),
     });
+  }
+
+  /** Before anything is installed, so that a release never meets a database that it does not know. */
+  private migrate(dependsOn: ITerraformDependable[]): ITerraformDependable[] {
+    const { record, migrator } = this.props;
+    const release = target(record);
+    const needed = record.migrate === true;
+    if (migrator === undefined) {
+      if (!needed) return [];
+      throw new InvalidInput("the release carries migrations, and the environment has no platform.database");
+    }
+    const { server, database, parameters } = migrator;
+    const spec =
+      needed && release?.migrations !== undefined
+        ? encodeSpec(migrateSpec(record, { ...release, migrations: release.migrations }, database))
+        : "";
+    return [
+      server.run(this, stepId.migrate, {
+        name: stepName.migrate(record),
+        script: onServerProgram("migrate/run-migrate.sh"),
+        parameters: { MIGRATE_SPEC: spec, ...parameters },
+        timeoutSeconds: MIGRATE_SECONDS,
+        dependsOn,
+        needed,
+      }),
+    ];
   }
 
   private installSlot(slot: Slot, dependsOn: ITerraformDependable[]): ITerraformDependable[] {

@@ -6,5 +6,7 @@ export interface Platform {
   /** Adds everything long-lived to the base stack. */
   provision(stack: TerraformStack): void;
   /** The machines that base made, for the web stack to run steps on; nothing of base's state is needed. */
-  machines(stack: TerraformStack): Pick<BlueGreenDeploymentProps, "servers" | "proxies" | "installer">;
+  machines(
+    stack: TerraformStack,
+  ): Pick<BlueGreenDeploymentProps, "servers" | "proxies" | "installer" | "migrator">;
 }

@@ -113,7 +113,7 @@ export function directorSpec(
 }
 
 /** One word without quotes or blanks: what a command line and an environment variable carry unharmed. */
-export function encodeSpec(spec: DirectorSpec): string {
+export function encodeSpec(spec: object): string {
   return Buffer.from(JSON.stringify(spec)).toString("base64");
 }
 

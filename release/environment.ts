@@ -3,12 +3,12 @@
  * change with a release. One application each.
  */
 import * as z from "zod/mini";
-import { azureNames, OPERATIONS_SERVER, virtualMachineName } from "./azure/azure-names";
+import { azureNames, virtualMachineName } from "./azure/azure-names";
 import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
 import { Activation } from "./http-exchange";
-import { proxyPlaces, serverPlaces } from "./naming";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
 import { Preview } from "./preview";
 import { InvalidInput } from "./refusal";
@@ -38,6 +38,8 @@ export const LocalPlatform = z.strictObject({
   folder: z.optional(matches(FOLDER, "folder below the project")),
   /** The first proxy listens here, the next ones after it; slots get ports from 100 above. @default 18080 */
   portBase: z._default(z.int().check(z.minimum(1024), z.maximum(65_000)), 18_080),
+  /** A database that all releases share. @default none */
+  database: z.optional(z.literal("postgres", { error: () => `must be "postgres"` })),
 });
 
 const EnvironmentFile = z.strictObject({

@@ -36,6 +36,7 @@ export interface ProxyPlace {
 const CERTIFICATE_FILE = "tls/site.pem";
 const LOOPBACK = "127.0.0.1";
 const SLOT_PORT_OFFSET = 100;
+const DATABASE_PORT_OFFSET = 90;
 const HTTP_PORT = 80;
 const HTTPS_PORT = 443;
 
@@ -97,6 +98,18 @@ export function serverFolder(environment: LocalEnvironment, name: string): strin
 export function dataFolder(environment: LocalEnvironment): string {
   return `${environment.platform.folder}/data`;
 }
+
+/** The file in which the local platform's database says where it is; it holds a password. */
+export function databaseUrlFile(environment: LocalEnvironment): string {
+  return `${dataFolder(environment)}/database.url`;
+}
+
+export function databasePort(environment: LocalEnvironment): number {
+  return environment.platform.portBase + DATABASE_PORT_OFFSET;
+}
+
+/** Runs migrations. The only machine that no environment file counts. */
+export const OPERATIONS_SERVER = "operations-1";
 
 export function stateFile(environment: Environment, stack: string): string {
   return `${workFolder(environment)}/terraform.${stack}.tfstate`;

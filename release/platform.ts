@@ -1,4 +1,5 @@
 /** What kind of place an environment is. */
+import type { Dialect } from "./migrations/sql-text";
 import { InvalidInput } from "./refusal";
 import type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
 
@@ -10,6 +11,12 @@ export function isLocal(environment: Environment): environment is LocalEnvironme
 export function requireLocal(environment: Environment, what: string): LocalEnvironment {
   if (isLocal(environment)) return environment;
   throw new InvalidInput(`${what} is for environments on this machine; "${environment.name}" is on Azure`);
+}
+
+/** The dialect of the environment's database; null where it has none, and releases carry no migrations. */
+export function databaseDialect({ platform }: Pick<Environment, "platform">): Dialect | null {
+  if (platform.database === undefined) return null;
+  return platform.kind === "local" ? "postgres" : "mssql";
 }
 
 /** Whether instances are sites of IIS, which starts them itself. */

@@ -38,6 +38,19 @@ for (const folder of ["install", "local", "director", "azure", "migrate"]) {
   }
 }
 
+// What the example's artifacts bring along.
+await build({
+  stdin: { contents: `module.exports = { Pool: require("pg").Pool };`, resolveDir: "." },
+  outfile: "lib/examples/socialgoal/vendor/pg.js",
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "node18",
+  format: "cjs",
+  alias: { "pg-native": "./scripts/not-bundled.cjs" },
+  logLevel: "warning",
+});
+
 /** cdktf notes for every token where it was made: a sixth of a synth's time, and nobody reads it here. */
 const withoutCreationStacks = {
   name: "without-creation-stacks",

@@ -1,12 +1,12 @@
 /** Writes a file so that a crash at any moment leaves the old content or the new one, never a part. */
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-export function writeAtomically(path: string, content: string, mode = 0o600): void {
+export function writeAtomically(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.${process.pid}.new`;
   const file = openSync(temporary, "w", mode);
   try {
-    writeSync(file, content);
+    writeFileSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -129,7 +129,7 @@ class ChapterPlayer {
     }
     const { sent, failed, acknowledged, found, missing } = await this.load!.stop();
     this.load = undefined;
-    const words = `${found} of ${acknowledged} acknowledged POSTs are there at the end`;
+    const words = `rows: ${acknowledged} written, ${found} found`;
     if (missing.length === 0) this.tools.progress.done(words);
     else this.tools.progress.failed(`${words}; missing: ${missing.join(", ")}`);
     return { steps, totals: { sent, failed, acknowledged, found } };
@@ -176,10 +176,9 @@ class ChapterPlayer {
     const { version = "", from = version } = step;
     const packed = await packRelease({ version, from, to: platformFile(venue, "packages") });
     const goal = step.goal === undefined ? {} : { goal: step.goal };
-    return commands.release(venue, tools, candidateFrom(venue, version, { artifact: packed.file }), {
-      schedule: step.schedule,
-      ...goal,
-    });
+    const say = (line: string): void => tools.progress.note(line);
+    const candidate = candidateFrom(venue, version, { artifact: packed.file }, say);
+    return commands.release(venue, tools, candidate, { schedule: step.schedule, ...goal });
   }
 
   /** What users shall have after a step, told from the story alone. */
@@ -268,7 +267,7 @@ function summary({ steps, totals, passed, driver }: Protocol, seconds: number): 
   return [
     "",
     `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as asked, ${steps.length - promoted} kept from users`,
-    `${sent} requests, ${failed} failed; ${found} of ${acknowledged} acknowledged POSTs found`,
+    `${sent} requests, ${failed} failed; rows: ${acknowledged} written, ${found} found`,
     passed ? out.green("passed: nobody noticed what they should not notice") : out.red("failed: see above"),
   ].join("\n");
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { proxyPlaces, slotEndpoints } from "../../release/naming";
+import { databasePort, proxyPlaces, slotEndpoints } from "../../release/naming";
 import type { LocalEnvironment } from "../../release/environment";
 import { requireLocal } from "../../release/platform";
 import { writeAtomically } from "../../system/atomic-file";
@@ -93,7 +93,7 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
     application: "socialgoal",
     name: `rehearsal-${chapter.name}`,
     record: `${own}/release.json`,
-    platform: { kind: "local", folder: own, portBase },
+    platform: { kind: "local", folder: own, portBase, database: "postgres" },
     topology: chapter.topology,
     servers: { count: 2 },
     proxies: { driver },
@@ -106,7 +106,8 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
 async function portsAreFree(venue: Project): Promise<boolean> {
   const { blue, green } = slotEndpoints(venue.environment);
   const ports = [...proxyPlaces(venue.environment), ...blue, ...green].map(({ port }) => port);
-  const free = await Promise.all([...new Set(ports)].map(isFree));
+  const all = new Set([...ports, databasePort(requireLocal(venue.environment, "a rehearsal"))]);
+  const free = await Promise.all([...all].map(isFree));
   return free.every(Boolean);
 }
 

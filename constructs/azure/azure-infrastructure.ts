@@ -8,7 +8,6 @@ import {
   identityId,
   identityName,
   keyVaultHost,
-  OPERATIONS_SERVER,
   privateAddress,
   RELEASES_CONTAINER,
   subnetRange,
@@ -18,7 +17,7 @@ import {
 import type { AzureNames, Role } from "../../release/azure/azure-names";
 import { directorSpec, encodeSpec } from "../../release/director-spec";
 import type { AzureEnvironment } from "../../release/environment";
-import { proxyPlaces, serverPlaces, slotEndpoints } from "../../release/naming";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces, slotEndpoints } from "../../release/naming";
 import { usesIis } from "../../release/platform";
 import { emptyRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
@@ -152,11 +151,12 @@ export class AzureInfrastructure extends Construct {
   }
 
   private addSecretStore(): SecretStore {
-    const { tenantId, protect, tlsCertificate } = this.environment.platform;
+    const { tenantId, protect, tlsCertificate, database } = this.environment.platform;
     // Who needs no secret may read none.
     const readers: Role[] = [
       ...(usesIis(this.environment) ? (["web"] as const) : []),
       ...(tlsCertificate === undefined ? [] : (["proxy"] as const)),
+      ...(database?.authentication === "sql" ? (["operations"] as const) : []),
     ];
     return new SecretStore(this, "secrets", {
       ...this.placement,

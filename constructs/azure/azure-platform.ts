@@ -1,19 +1,25 @@
 /** Azure: virtual machines, and managed run commands as the steps on them. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import type { TerraformStack } from "cdktf";
 import {
+  azureNames,
   blobHost,
   identityId,
   keyVaultHost,
+  migratorUrl,
   subnetRange,
   virtualMachineId,
 } from "../../release/azure/azure-names";
+import type { AzureDatabase } from "../../release/azure/azure-platform";
 import type { AzureEnvironment } from "../../release/environment";
-import { proxyPlaces, serverPlaces } from "../../release/naming";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "../../release/naming";
 import { usesIis } from "../../release/platform";
-import type { Installer } from "../blue-green-deployment";
+import type { Installer, Migrator } from "../blue-green-deployment";
 import { onServerProgram } from "../on-server-program";
 import type { Platform } from "../platform";
+import type { Server } from "../server";
 import { AzureInfrastructure } from "./azure-infrastructure";
 import { AzureVirtualMachine } from "./azure-virtual-machine";
 import type { OperatingSystem } from "./machine";
@@ -46,6 +52,35 @@ export class AzurePlatform implements Platform {
       servers: new Map(serverPlaces(environment).map((place) => [place.name, web(place)])),
       proxies: proxyPlaces(environment).map(server("linux")),
       installer: this.installer(),
+      ...(environment.platform.database === undefined
+        ? {}
+        : {
+            migrator: this.migrator(
+              server("linux")({ name: OPERATIONS_SERVER }),
+              environment.platform.database,
+            ),
+          }),
+    };
+  }
+
+  private migrator(server: Server, { authentication, migrationSecret }: AzureDatabase): Migrator {
+    const { environment } = this;
+    const sha256 = createHash("sha256")
+      .update(readFileSync(onServerProgram("migrate.js")))
+      .digest("hex");
+    const identity = identityId(environment, "operations");
+    const { sqlServer, database } = azureNames(environment);
+    return {
+      server,
+      database:
+        authentication === "entra"
+          ? { kind: "entra", server: `${sqlServer}.database.windows.net`, database, identity }
+          : { kind: "secret", vault: keyVaultHost(environment), secret: migrationSecret, identity },
+      parameters: {
+        MIGRATOR_URL: migratorUrl(environment, sha256),
+        MIGRATOR_SHA256: sha256,
+        IDENTITY: identity,
+      },
     };
   }
 

@@ -36,6 +36,46 @@ export class LocalWebServer extends Construct {
   }
 }
 
+export interface LocalDatabaseProps {
+  /** Of the database: letters, digits and underscores. */
+  readonly name: string;
+  readonly dataFolder: string;
+  readonly port: number;
+}
+
+/** The database that all releases share. Destroying it stops the server; the data stays in the data folder. */
+export class LocalDatabase extends Construct {
+  constructor(scope: Construct, id: string, { name, dataFolder, port }: LocalDatabaseProps) {
+    super(scope, id);
+    const interpreter = ["node", shippedFile(this, onServerProgram("local-database.js"))];
+    const project = { PROJECT_FOLDER: projectFromStack(this) };
+    new TerraformData(this, "Resource", {
+      triggersReplace: JSON.stringify([name, dataFolder, port]),
+      input: { folder: dataFolder },
+      provisioners: [
+        {
+          type: "local-exec",
+          interpreter,
+          command: "start",
+          environment: {
+            ...project,
+            DATA_FOLDER: dataFolder,
+            DATABASE_NAME: name,
+            DATABASE_PORT: String(port),
+          },
+        },
+        {
+          type: "local-exec",
+          when: "destroy",
+          interpreter,
+          command: "stop",
+          environment: { ...project, DATA_FOLDER: "${self.input.folder}" },
+        },
+      ],
+    });
+  }
+}
+
 export interface LocalProxyProps extends LocalMachineProps {
   /** What the proxy has to know of the environment; nothing in it depends on a release. */
   readonly spec: DirectorSpec;

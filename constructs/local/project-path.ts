@@ -8,6 +8,12 @@ export function projectFromStack(scope: Construct): string {
   return fromStack(scope, ".");
 }
 
+/** The path, relative to the project, of a file that was shipped with the stack. */
+export function shippedFromProject(scope: Construct, shipped: string): string {
+  const stack = TerraformStack.of(scope);
+  return relative(".", join(App.of(scope).outdir, "stacks", stack.node.id, shipped));
+}
+
 /** @param path relative to the project. */
 export function fromStack(scope: Construct, path: string): string {
   const stack = TerraformStack.of(scope);

@@ -50,6 +50,7 @@ export async function packRelease({ version, from = version, to }: PackReleasePr
   for (const { folder } of chain) {
     for (const [name, content] of await filesIn(folder)) files.set(name, content);
   }
+  files.set("vendor/pg.js", await readFile(databaseDriver()));
   const release = { version, notes: chain.at(-1)?.overlay.notes };
   files.set(RELEASE_FILE, Buffer.from(JSON.stringify(release, undefined, 2) + "\n"));
 
@@ -73,6 +74,11 @@ function exampleFolder(): string {
     if (existsSync(path.join(example, "app"))) return example;
     if (folder === path.dirname(folder)) throw new Error(`no examples/socialgoal/app above ${__dirname}`);
   }
+}
+
+/** PostgreSQL's driver as one file, which the build makes: an artifact brings all that it needs. */
+function databaseDriver(): string {
+  return path.join(exampleFolder(), "..", "..", "lib", "examples", "socialgoal", "vendor", "pg.js");
 }
 
 /** The overlays that make a release, the one to copy first at the start. */

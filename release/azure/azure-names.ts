@@ -143,6 +143,16 @@ export function blobHost(scope: AzureScope): string {
   return `${azureNames(scope).storageAccount}.blob.core.windows.net`;
 }
 
+/** Where a release's migrations are published: by their digest, so that what was published never changes. */
+export function migrationsUrl(scope: AzureScope, sha256: string): string {
+  return `https://${blobHost(scope)}/${RELEASES_CONTAINER}/${scope.application}/migrations/${sha256}.zip`;
+}
+
+/** Where the migrator's program is published, once for each version of it. */
+export function migratorUrl(scope: AzureScope, sha256: string): string {
+  return `https://${blobHost(scope)}/${RELEASES_CONTAINER}/bluegreen/migrate-${sha256}.js`;
+}
+
 export function keyVaultHost(scope: AzureScope): string {
   return `${azureNames(scope).keyVault}.vault.azure.net`;
 }
@@ -158,9 +168,6 @@ export function virtualMachineName(scope: AzureScope, server: string): string {
   checkName("windowsComputer", server, "server");
   return checkName("virtualMachine", `vm-${azureNames(scope).prefix}-${server}`, "virtual machine");
 }
-
-/** Runs migrations. The only machine that no environment file counts. */
-export const OPERATIONS_SERVER = "operations-1";
 
 export function virtualMachineId(scope: AzureScope, server: string): string {
   return resourceId(scope, "Microsoft.Compute/virtualMachines", virtualMachineName(scope, server));

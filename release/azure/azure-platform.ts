@@ -135,6 +135,11 @@ const Database = z.strictObject({
    * SocialGoal); the administrator's password is write-only, TF_VAR_sql_administrator_password. @default "entra"
    */
   authentication: z._default(z.enum(["entra", "sql"]), "entra"),
+  /**
+   * `sql` only: the Key Vault's secret with the address and login that migrations use, as in
+   * `mssql://user:password@server.database.windows.net/database`. @default "migration-database-url"
+   */
+  migrationSecret: z._default(matches(/^[0-9A-Za-z-]{1,127}$/, "secret's name"), "migration-database-url"),
   /** `sql` only: raise it to set another password. @default 1 */
   passwordVersion: z._default(z.int().check(z.minimum(1)), 1),
 });

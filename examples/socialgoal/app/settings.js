@@ -19,11 +19,22 @@ function readSettings(environment, releaseFolder) {
     host: environment.HOST || "127.0.0.1",
     port: Number(port),
     dataFolder: path.resolve(environment.DATA_FOLDER),
+    databaseUrl: readDatabaseUrl(path.resolve(environment.DATA_FOLDER, "database.url")),
     version: readVersion(path.join(releaseFolder, "release.json")),
     release,
     slot: environment.BLUEGREEN_SLOT || null,
     server: environment.BLUEGREEN_SERVER || null,
   };
+}
+
+/** Where goals are kept; without a database they are files in the data folder. */
+function readDatabaseUrl(file) {
+  try {
+    return fs.readFileSync(file, "utf8").trim();
+  } catch (error) {
+    if (error.code === "ENOENT") return null;
+    throw new Error(`${file} cannot be read: ${error.message}`);
+  }
 }
 
 /** A checkout that was not packed has no `release.json`. */

@@ -1,0 +1,142 @@
+/** The migrations that a release brings: from its artifact, or from a folder or zip of their own. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { unzipSync, zipSync } from "fflate";
+import type { Zippable } from "fflate";
+import { migrationsUrl, migratorUrl } from "../release/azure/azure-names";
+import { lint } from "../release/migrations/lint";
+import type { Finding } from "../release/migrations/lint";
+import { readScripts, refuseHugeFile } from "../release/migrations/scripts";
+import type { Script } from "../release/migrations/scripts";
+import { databaseDialect, isLocal, requireAzure } from "../release/platform";
+import type { ReleaseRecord } from "../release/record";
+import { target } from "../release/record";
+import type { Candidate } from "../release/release";
+import { InvalidInput } from "../release/refusal";
+import { writeAtomically } from "../system/atomic-file";
+import { OperatorError } from "./operator-error";
+import { platformFile } from "./project";
+import type { Project } from "./project";
+
+type Brought = Pick<Candidate, "migrations" | "contracts">;
+
+/** Zip's own epoch: the same scripts are the same bytes, whenever they were checked out. */
+const PACKED_AT = new Date(1980, 0, 1);
+
+/**
+ * @param given a folder or zip of SQL scripts. @param artifact a zip on this machine, which may carry `migrations/`.
+ * @param say hears what a person should look at.
+ * @throws OperatorError where an expand script would break the running release.
+ */
+export function migrationsFrom(
+  project: Project,
+  { given, artifact }: { given: string | undefined; artifact: string | null },
+  say: (line: string) => void,
+): Brought {
+  const source = given ?? artifact;
+  if (source === null || source === undefined) return {};
+  const scripts = readScripts(given === undefined ? carried(source) : filesOf(source));
+  const newest = scripts.at(-1);
+  if (newest === undefined) {
+    if (given === undefined) return {};
+    throw new OperatorError(`${given} has no .sql files`, 2);
+  }
+  const dialect = databaseDialect(project.environment);
+  if (dialect === null) {
+    const words = `${project.environment.name} has no database (platform.database)`;
+    if (given !== undefined) throw new OperatorError(`--migrations ${given}: ${words}`, 2);
+    say(`${words}: the artifact's migrations are left out`);
+    return {};
+  }
+  judge(
+    scripts.flatMap((script) => lint(script, dialect)),
+    say,
+  );
+  const contracts = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
+  return {
+    migrations: { ...keep(project, pack(scripts), say), newest: newest.name },
+    ...(contracts.length === 0 ? {} : { contracts }),
+  };
+}
+
+/** What the plan says about the database; null where nothing happens to it. */
+export function migrationNote(record: ReleaseRecord): string | null {
+  const candidate = target(record);
+  if (candidate?.migrations === undefined) return null;
+  const { contracts = [] } = candidate;
+  const waiting = contracts.filter((script) => record.contracted?.includes(script) !== true);
+  const waits =
+    waiting.length === 0
+      ? ""
+      : `; ${waiting.join(", ")} waits until no release that gets or can get traffic needs the old schema`;
+  if (record.migrate !== true) return waits === "" ? null : `the database stays as it is${waits}`;
+  return `the database is migrated before anything is installed${waits}`;
+}
+
+function judge(findings: readonly Finding[], say: (line: string) => void): void {
+  const at = ({ script, line, message }: Finding): string => `${script}:${line}: ${message}`;
+  for (const finding of findings.filter(({ level }) => level === "unknown")) say(at(finding));
+  const [first, ...others] = findings.filter(({ level }) => level === "breaks");
+  if (first === undefined) return;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  throw new OperatorError(
+    `${at(first)}${more}; move it into a contract script, or say why it is safe in a comment before it: -- reviewed: ...`,
+    2,
+  );
+}
+
+function pack(scripts: readonly Script[]): Uint8Array {
+  const files: Zippable = {};
+  for (const { name, sql } of scripts) files[name] = [Buffer.from(sql), { mtime: PACKED_AT }];
+  return zipSync(files);
+}
+
+function keep(
+  project: Project,
+  zip: Uint8Array,
+  say: (line: string) => void,
+): { url: string; sha256: string } {
+  const sha256 = createHash("sha256").update(zip).digest("hex");
+  const kept = resolve(platformFile(project, `artifacts/migrations-${sha256.slice(0, 12)}.zip`));
+  if (!existsSync(kept)) {
+    mkdirSync(dirname(kept), { recursive: true });
+    writeAtomically(kept, Buffer.from(zip));
+  }
+  if (isLocal(project.environment)) return { url: pathToFileURL(kept).href, sha256 };
+  const environment = requireAzure(project.environment);
+  const url = migrationsUrl(environment, sha256);
+  const migrator = join(__dirname, "..", "on-server", "migrate.js");
+  const program = createHash("sha256").update(readFileSync(migrator)).digest("hex");
+  say(`the migrations must be at ${url} (from ${kept})`);
+  say(`and the migrator at ${migratorUrl(environment, program)} (from ${migrator})`);
+  return { url, sha256 };
+}
+
+/** What an artifact has below `migrations/`; whatever else it is made of, the servers will see. */
+function carried(artifact: string): Map<string, Uint8Array> {
+  return unzip(artifact, (name) => /^migrations\/.*\.sql$/i.test(name));
+}
+
+function filesOf(source: string): Map<string, Uint8Array> {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw new OperatorError(`there is no ${source}`, 2);
+  if (!found.isDirectory()) return unzip(source, (name) => /\.sql$/i.test(name));
+  const names = readdirSync(source).filter((name) => /\.sql$/i.test(name));
+  return new Map(names.map((name) => [name, readFileSync(join(source, name))]));
+}
+
+function unzip(file: string, isWanted: (name: string) => boolean): Map<string, Uint8Array> {
+  try {
+    const filter = ({ name, originalSize }: { name: string; originalSize: number }): boolean => {
+      if (!isWanted(name)) return false;
+      refuseHugeFile(name, originalSize);
+      return true;
+    };
+    return new Map(Object.entries(unzipSync(readFileSync(file), { filter })));
+  } catch (error) {
+    if (error instanceof InvalidInput) throw error;
+    throw new OperatorError(`${file} is no zip that can be read: ${(error as Error).message}`, 2);
+  }
+}
