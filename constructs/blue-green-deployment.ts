@@ -120,15 +120,16 @@ export class BlueGreenDeployment extends Construct {
       throw new InvalidInput("the release carries migrations, and the environment has no platform.database");
     }
     const { server, database, parameters } = migrator;
+    const { migrations } = release ?? {};
     const spec =
-      needed && release?.migrations !== undefined
-        ? encodeSpec(migrateSpec(record, { ...release, migrations: release.migrations }, database))
-        : "";
+      release === null || migrations === undefined
+        ? {}
+        : { MIGRATE_SPEC: encodeSpec(migrateSpec(record, { ...release, migrations }, database)) };
     return [
-      server.run(this, stepId.migrate, {
+      server.run(this, stepId.migrate(server.name), {
         name: stepName.migrate(record),
         script: onServerProgram("migrate/run-migrate.sh"),
-        parameters: { MIGRATE_SPEC: spec, ...parameters },
+        parameters: { ...spec, ...parameters },
         timeoutSeconds: MIGRATE_SECONDS,
         dependsOn,
         needed,

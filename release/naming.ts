@@ -136,7 +136,7 @@ export const stepName = {
 /** Construct ids of the steps: with them, the Terraform addresses. Public: a change is a breaking change. */
 export const stepId = {
   begin: (proxy: string): string => `begin-${proxy}`,
-  migrate: "migrate",
+  migrate: (server: string): string => `migrate-${server}`,
   install: (slot: Slot, server: string): string => `install-${slot}-${server}`,
   switch: (proxy: string): string => `switch-${proxy}`,
   converge: (slot: Slot, server: string): string => `converge-${slot}-${server}`,

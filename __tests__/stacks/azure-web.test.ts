@@ -162,7 +162,7 @@ everywhere("before the first release there is nothing to run: %s", (_, environme
 
 everywhere("each step runs on a machine of base, known by its name alone: %s", (_, environment) => {
   for (const [id, { virtual_machine_id, location }] of Object.entries(steps(webOf(environment)))) {
-    const [, server] = /((?:web|proxy)-\d+)$/.exec(id)!;
+    const [, server] = /((?:web|proxy|operations)-\d+)$/.exec(id)!;
     expect(virtual_machine_id).toBe(virtualMachineId(environment, server!));
     expect(location).toBe(environment.platform.location);
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import execa from "execa";
 import { OperatorError } from "../operator-error";
+import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
 import { readPlan } from "./plan";
 import type { Plan } from "./plan";
@@ -191,7 +192,12 @@ export class Stack {
   }
 
   private options() {
-    return { cwd: this.folder, env: { TF_IN_AUTOMATION: "1", TF_INPUT: "0" }, stdin: "ignore" as const };
+    const env = {
+      TF_IN_AUTOMATION: "1",
+      TF_INPUT: "0",
+      BLUEGREEN_POSTGRES_FOLDER: packagedPostgres(),
+    };
+    return { cwd: this.folder, env, stdin: "ignore" as const };
   }
 }
 

@@ -1,7 +1,16 @@
 /** A PostgreSQL of one's own: a folder with its data, and a server on a loopback port. */
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -18,21 +27,39 @@ export interface Cluster {
   readonly owner: Owner | null;
 }
 
+const LENT_FOLDER = "/var/tmp";
+const LENT_PREFIX = "bluegreen-database-";
+/** The data folder that a lent cluster belongs to. */
+const BELONGS_TO = "belongs-to";
+
 export function clusterFor(dataFolder: string): Cluster {
   if (process.getuid?.() !== 0) return { folder: join(dataFolder, "database"), owner: null };
   // The other user may not even look into root's folders.
   const key = createHash("sha256").update(dataFolder).digest("hex").slice(0, 16);
-  return { folder: `/var/tmp/bluegreen-database-${key}`, owner: serviceUser() };
+  return { folder: join(LENT_FOLDER, `${LENT_PREFIX}${key}`), owner: serviceUser() };
+}
+
+/** Removes the lent clusters whose data folder is gone: nobody else would. */
+export async function removeOrphans({ owner }: Cluster, programs: string): Promise<void> {
+  if (owner === null) return;
+  for (const name of readdirSync(LENT_FOLDER).filter((each) => each.startsWith(LENT_PREFIX))) {
+    const folder = join(LENT_FOLDER, name);
+    const note = join(folder, BELONGS_TO);
+    // Anybody may write there; what is somebody else's is left alone.
+    if (lstatSync(folder).uid !== owner.uid || !existsSync(note)) continue;
+    if (!existsSync(readFileSync(note, "utf8"))) await removeCluster({ folder, owner }, programs);
+  }
 }
 
 /** @returns the password of the role `bluegreen`. */
-export async function createCluster(cluster: Cluster, programs: string): Promise<string> {
+export async function createCluster(cluster: Cluster, programs: string, dataFolder: string): Promise<string> {
   const password = randomBytes(24).toString("hex");
   mkdirSync(cluster.folder, { mode: 0o700 });
   const passwordFile = join(cluster.folder, "password");
   const data = dataOf(cluster);
   try {
     writeFileSync(passwordFile, password, { mode: 0o600 });
+    writeFileSync(join(cluster.folder, BELONGS_TO), dataFolder);
     if (cluster.owner !== null) {
       for (const path of [cluster.folder, passwordFile])
         chownSync(path, cluster.owner.uid, cluster.owner.gid);

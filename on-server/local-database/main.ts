@@ -11,7 +11,14 @@ import { join, resolve } from "node:path";
 import { Client } from "pg";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "./programs";
-import { clusterFor, createCluster, removeCluster, startCluster, stopCluster } from "./cluster";
+import {
+  clusterFor,
+  createCluster,
+  removeCluster,
+  removeOrphans,
+  startCluster,
+  stopCluster,
+} from "./cluster";
 
 const MADE_NAME = /^[a-z0-9_]{1,60}$/;
 
@@ -37,11 +44,12 @@ async function main(): Promise<void> {
     return;
   }
   const programs = findPrograms();
+  await removeOrphans(cluster, programs);
   // A data folder that was removed took its database with it; a cluster that is left belongs to the old one.
   if (!existsSync(urlFile)) await removeCluster(cluster, programs);
   const port = Number(wanted("DATABASE_PORT"));
   if (!existsSync(cluster.folder)) {
-    const password = await createCluster(cluster, programs);
+    const password = await createCluster(cluster, programs, dataFolder);
     writeAtomically(urlFile, `postgres://bluegreen:${password}@127.0.0.1:${port}/${name}\n`);
   }
   await startCluster(cluster, programs, port);

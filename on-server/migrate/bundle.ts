@@ -21,7 +21,7 @@ export async function fetchBundle({ url, sha256 }: Migrations, identity: string 
 }
 
 /** @throws InvalidInput where a script is not as it must be. */
-export function readBundle(zip: Uint8Array): Script[] {
+function readBundle(zip: Uint8Array): Script[] {
   let files: Record<string, Uint8Array>;
   try {
     files = unzipSync(zip, {

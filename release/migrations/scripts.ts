@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { InvalidInput } from "../refusal";
 import { quote, ScriptName } from "../release";
 
-export type Phase = "expand" | "contract";
+type Phase = "expand" | "contract";
 
 export interface Script {
   /** The file's name, as in `0002-goal-owner.sql`. */

@@ -27,7 +27,7 @@ export async function connect(access: DatabaseAccess): Promise<Database> {
 }
 
 /** @param address `postgres://user:password@host:port/database` or `mssql://...`; never quoted in a message. */
-export async function connectTo(address: string): Promise<Database> {
+async function connectTo(address: string): Promise<Database> {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (url?.protocol === "postgres:" || url?.protocol === "postgresql:")
     return PostgresDatabase.connect(address);
