@@ -13,6 +13,7 @@ import { formatBasePlan, planBase } from "./base";
 import * as commands from "./commands";
 import { takeDown } from "./deploy";
 import type { Deployment, Tools } from "./deploy";
+import { migrationsFrom } from "./migrations";
 import { OperatorError } from "./operator-error";
 import { parseGoal, scheduleFrom } from "./options";
 import type { ScheduleOptions } from "./options";
@@ -133,6 +134,19 @@ function buildProgram(): Command {
     .action(({ json }: { json?: boolean }) => {
       const made = newPreview();
       console.log(json === true ? JSON.stringify(made, null, 2) : formatPreview(made));
+    });
+
+  common(
+    program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that carries them"),
+  )
+    .description("check a release's SQL scripts, pack them, and tell what the record says of them")
+    .action((source: string, options: CommonOptions) => {
+      const notes: string[] = [];
+      const brought = migrationsFrom(open(options), { given: source, artifact: null }, (line) =>
+        notes.push(line),
+      );
+      for (const line of notes) console.error(line);
+      console.log(JSON.stringify(brought, null, 2));
     });
 
   common(program.command("down"))

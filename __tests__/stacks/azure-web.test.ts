@@ -12,7 +12,7 @@ import type { Observed } from "../../release/transitions";
 import * as transitions from "../../release/transitions";
 import { azureEnvironment, ON_WINDOWS } from "../release/azure/examples";
 import { candidateOf, recordOf, releaseOf } from "../release/examples";
-import { attributes, ENVIRONMENTS, resources, shipped, webOf } from "./azure";
+import { attributes, DATABASE, ENVIRONMENTS, resources, shipped, webOf } from "./azure";
 import type { Block, SynthesizedStack } from "./azure";
 import { environmentWith, synthesize } from "./synthesis";
 
@@ -159,6 +159,48 @@ everywhere("it can run steps and nothing else: %s", (_, environment) => {
 everywhere("before the first release there is nothing to run: %s", (_, environment) => {
   expect(webOf(environment, emptyRecord(environment.application)).addresses).toEqual([]);
 });
+
+test.each([
+  [
+    "entra",
+    {
+      kind: "entra",
+      server: expect.stringMatching(/\.database\.windows\.net$/) as string,
+      database: "socialgoal",
+    },
+  ],
+  ["sql", { kind: "secret", vault: expect.any(String) as string, secret: "migration-database-url" }],
+] as const)(
+  "a migration runs on the operations server, between begin and the installs: %s",
+  (authentication, access) => {
+    const environment = azureEnvironment({ database: { ...DATABASE, authentication } });
+    const sha256 = "b".repeat(64);
+    const migrations = { url: `https://example.org/${sha256}.zip`, sha256, newest: "0001-goals.sql" };
+    const record = recordOf({ application: environment.application, migrate: true });
+    record.slots = { ...record.slots, green: { ...record.slots.green!, migrations } };
+    const all = steps(webOf(environment, record));
+    const step = all["migrate-operations-1"]!;
+    expect(step.virtual_machine_id).toBe(virtualMachineId(environment, "operations-1"));
+    expect(step).not.toHaveProperty("count");
+    expect(step.depends_on).toEqual(["azurerm_virtual_machine_run_command.begin-proxy-1"]);
+    expect(all["install-green-web-1"]!.depends_on).toContain(
+      "azurerm_virtual_machine_run_command.migrate-operations-1",
+    );
+    const { MIGRATE_SPEC, MIGRATOR_URL, MIGRATOR_SHA256 } = parameters(step);
+    const identity = identityId(environment, "operations");
+    const spec = JSON.parse(Buffer.from(MIGRATE_SPEC!, "base64").toString()) as unknown;
+    expect(spec).toMatchObject({
+      releaseId: "2.0.0-2",
+      bundle: migrations,
+      database: { ...access, identity },
+    });
+    expect(MIGRATOR_URL).toBe(
+      `https://${blobHost(environment)}/releases/bluegreen/migrate-${MIGRATOR_SHA256}.js`,
+    );
+    // Without new scripts the step's place in the graph stays.
+    expect(steps(webOf(environment))["migrate-operations-1"]!.count).toBe(0);
+  },
+);
 
 everywhere("each step runs on a machine of base, known by its name alone: %s", (_, environment) => {
   for (const [id, { virtual_machine_id, location }] of Object.entries(steps(webOf(environment)))) {
