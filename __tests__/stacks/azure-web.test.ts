@@ -166,7 +166,7 @@ test.each([
     {
       kind: "entra",
       server: expect.stringMatching(/\.database\.windows\.net$/) as string,
-      database: "socialgoal",
+      database: "shop",
     },
   ],
   ["sql", { kind: "secret", vault: expect.any(String) as string, secret: "migration-database-url" }],
