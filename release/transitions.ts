@@ -3,7 +3,7 @@
  * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
  * (recreate excepted).
  */
-import { numberOf } from "./migrations/scripts";
+import { requireSchema, withMigration } from "./migrations/schema";
 import { healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
@@ -44,7 +44,7 @@ export function release(
   const sequence = record.sequence + 1;
   const entry: Release = { ...candidate, run: sequence };
   const next = (changes: Partial<ReleaseRecord>): ReleaseRecord =>
-    withMigration(nextRecord(record, intent, changes), observed);
+    withMigration(nextRecord(record, intent, changes), observed.releaseId);
 
   requireSchema(record, candidate);
   const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
@@ -294,45 +294,6 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
         : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
   });
   return { ...again, retry: true };
-}
-
-/** What a contract migration took away does not come back. */
-function requireSchema({ contracted = [] }: ReleaseRecord, { version, contracts = [] }: Candidate): void {
-  const missing = contracted.find((script) => !contracts.includes(script));
-  if (missing !== undefined) {
-    throw new Refusal(
-      "old-schema",
-      `${version} needs what ${missing} took away from the database: release a version whose migrations include it`,
-    );
-  }
-}
-
-/**
- * Whether the database has something to do before the candidate is installed, and which contract scripts are due:
- * those without whose objects every release works that gets traffic with this sequence, or can get it again. The
- * others wait; the next release looks again.
- */
-function withMigration(record: ReleaseRecord, observed: Observed): ReleaseRecord {
-  const candidate = target(record);
-  if (candidate?.migrations === undefined) return record;
-  const { contracts = [], migrations } = candidate;
-  const { contracted = [], slots, previous } = record;
-  const others = [slots.blue, slots.green, previous].filter((each) => each !== null && each !== candidate);
-  const due = contracts.filter(
-    (script) =>
-      !contracted.includes(script) && others.every((each) => each?.contracts?.includes(script) === true),
-  );
-  const stable = others.find((each) => idOrNull(each) === observed.releaseId)?.migrations;
-  const isNewer =
-    stable === undefined ||
-    numberOf(migrations.newest) > numberOf(stable.newest) ||
-    (migrations.newest === stable.newest && migrations.sha256 !== stable.sha256);
-  if (!isNewer && due.length === 0) return record;
-  return {
-    ...record,
-    migrate: true,
-    ...(due.length === 0 ? {} : { contracted: [...contracted, ...due] }),
-  };
 }
 
 /** A share needs somebody to have the rest. */

@@ -66,6 +66,9 @@ describe.each([
         expect(protocol.totals.found).toBe(protocol.totals.acknowledged);
         expect(protocol.totals.acknowledged).toBeGreaterThan(100);
         expect(output).toContain("passed");
+        // What each version wrote outlived every release and rollback, and two changes of the schema.
+        expect(output).toMatch(/rows: (\d+) written, \1 found/);
+        expect(output).toContain("0004-contract-goal-author.sql waits until");
 
         const outcomes = protocol.steps.map(({ outcome }) => outcome);
         for (const outcome of [

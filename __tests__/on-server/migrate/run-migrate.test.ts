@@ -1,0 +1,59 @@
+/** The script that a Terraform step runs: it starts the migrator that the stack names by its digest, and no other. */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const SCRIPT = resolve("on-server/migrate/run-migrate.sh");
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-run-migrate-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A migrator that tells what it was asked, and ends with 4. */
+const PROGRAM = "console.log(JSON.stringify(process.argv.slice(2))); process.exitCode = 4;";
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+function run(more: NodeJS.ProcessEnv = {}) {
+  const program = join(folder, "published.js");
+  if (!existsSync(program)) writeFileSync(program, PROGRAM);
+  const env = {
+    ...process.env,
+    SERVER_FOLDER: folder,
+    MIGRATE_SPEC: "c3BlYw==",
+    MIGRATOR_URL: program,
+    MIGRATOR_SHA256: digest(PROGRAM),
+    ...more,
+  };
+  return spawnSync("bash", [SCRIPT], { env, encoding: "utf8" });
+}
+
+it("runs the migrator with the step's spec, and ends as it ends", () => {
+  const { status, stdout } = run();
+  expect({ status, said: JSON.parse(stdout) as unknown }).toEqual({
+    status: 4,
+    said: ["run", "--spec", "c3BlYw==", "--folder", folder],
+  });
+});
+
+it("fetches it once for each digest", () => {
+  run();
+  rmSync(join(folder, "published.js"));
+  writeFileSync(join(folder, "published.js"), "not the migrator");
+  expect(run().status).toBe(4);
+});
+
+it("refuses one with another digest, and keeps the one that is there", () => {
+  run();
+  const { status, stderr } = run({ MIGRATOR_SHA256: "0".repeat(64) });
+  expect(status).toBe(3);
+  expect(stderr).toMatch(/does not have the digest 0000/);
+  expect(readFileSync(join(folder, "migrate.js"), "utf8")).toBe(PROGRAM);
+  expect(existsSync(join(folder, "migrate.js.new"))).toBe(false);
+});
+
+it("says where it has to be published", () => {
+  const { status, stderr } = run({ MIGRATOR_URL: join(folder, "nowhere.js") });
+  expect(status).toBe(3);
+  expect(stderr.trim().split("\n").at(-1)).toMatch(/can't be fetched from .*nowhere\.js: publish it there first/);
+});
