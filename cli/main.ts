@@ -66,9 +66,10 @@ function buildProgram(): Command {
     ) =>
       carryOut(options, (project, tools) => {
         const schedule = scheduleFrom(project, options);
+        const goal = parseGoal(options.goal);
         const say = (line: string): void => tools.progress.note(line);
         return commands.release(project, tools, candidateFrom(project, version, options, say), {
-          goal: parseGoal(options.goal),
+          goal,
           ...(schedule === undefined ? {} : { schedule }),
         });
       }),

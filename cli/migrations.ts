@@ -37,6 +37,7 @@ export function migrationsFrom(
 ): Brought {
   const source = given ?? artifact;
   if (source === null || source === undefined) return {};
+  const tell = (line: string): void => say(`migrations: ${line}`);
   const scripts = readScripts(given === undefined ? carried(source) : filesOf(source));
   const newest = scripts.at(-1);
   if (newest === undefined) {
@@ -47,16 +48,16 @@ export function migrationsFrom(
   if (dialect === null) {
     const words = `${project.environment.name} has no database (platform.database)`;
     if (given !== undefined) throw new OperatorError(`--migrations ${given}: ${words}`, 2);
-    say(`${words}: the artifact's migrations are left out`);
+    tell(`${words}: the artifact's are left out`);
     return {};
   }
   judge(
     scripts.flatMap((script) => lint(script, dialect)),
-    say,
+    tell,
   );
   const contracts = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
   return {
-    migrations: { ...keep(project, pack(scripts), say), newest: newest.name },
+    migrations: { ...keep(project, pack(scripts), tell), newest: newest.name },
     ...(contracts.length === 0 ? {} : { contracts }),
   };
 }
@@ -114,9 +115,14 @@ function keep(
   return { url, sha256 };
 }
 
-/** What an artifact has below `migrations/`; whatever else it is made of, the servers will see. */
+/** What an artifact has below `migrations/`. Whether it is fit to be installed, the installers say. */
 function carried(artifact: string): Map<string, Uint8Array> {
-  return unzip(artifact, (name) => /^migrations\/.*\.sql$/i.test(name));
+  try {
+    return unzip(artifact, (name) => /^migrations\/.*\.sql$/i.test(name));
+  } catch (error) {
+    if (error instanceof OperatorError) return new Map();
+    throw error;
+  }
 }
 
 function filesOf(source: string): Map<string, Uint8Array> {

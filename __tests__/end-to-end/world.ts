@@ -375,7 +375,7 @@ export function oneLine({ exitCode, stdout, stderr }: Ran): string {
 
 /** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
 const PROGRESS =
-  /^(ok: |deploying base|base: |planning record|plan: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
+  /^(ok: |deploying base|base: |planning record|plan: |migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
 
 function follow(child: ChildProcess): Running {
   let stdout = "";

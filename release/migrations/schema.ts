@@ -38,7 +38,10 @@ export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null)
  * What a contract migration took away does not come back.
  * @throws Refusal where the candidate needs it.
  */
-export function requireSchema({ contracted = [] }: ReleaseRecord, { version, contracts = [] }: Candidate): void {
+export function requireSchema(
+  { contracted = [] }: ReleaseRecord,
+  { version, contracts = [] }: Candidate,
+): void {
   const missing = contracted.find((script) => !contracts.includes(script));
   if (missing !== undefined) {
     throw new Refusal(

@@ -2,14 +2,16 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type * as Identity from "../../../on-server/migrate/identity";
 
-const IDENTITY = "/subscriptions/0/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-operations";
+const IDENTITY =
+  "/subscriptions/0/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-operations";
 
 let metadata: Server;
 let asked: URL[] = [];
 let headers: (string | string[] | undefined)[] = [];
 let answers: [number, string][] = [];
-let identity: typeof import("../../../on-server/migrate/identity");
+let identity: Pick<typeof Identity, "accessToken">;
 
 beforeAll(async () => {
   metadata = createServer((request, response) => {

@@ -55,5 +55,7 @@ it("refuses one with another digest, and keeps the one that is there", () => {
 it("says where it has to be published", () => {
   const { status, stderr } = run({ MIGRATOR_URL: join(folder, "nowhere.js") });
   expect(status).toBe(3);
-  expect(stderr.trim().split("\n").at(-1)).toMatch(/can't be fetched from .*nowhere\.js: publish it there first/);
+  expect(stderr.trim().split("\n").at(-1)).toMatch(
+    /can't be fetched from .*nowhere\.js: publish it there first/,
+  );
 });
