@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** The service's own address; another one is for tests. */
-const METADATA = process.env["IMDS_ENDPOINT"] ?? "http://169.254.169.254";
+const METADATA = "http://169.254.169.254";
 const ATTEMPTS = 8;
 
 export async function accessToken(resource: string, identity: string): Promise<string> {
-  const url = new URL("/metadata/identity/oauth2/token", METADATA);
+  const url = new URL("/metadata/identity/oauth2/token", process.env["IMDS_ENDPOINT"] ?? METADATA);
   url.search = new URLSearchParams({
     "api-version": "2018-02-01",
     resource,

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type * as Identity from "../../../on-server/migrate/identity";
+import * as identity from "../../../on-server/migrate/identity";
 
 const IDENTITY =
   "/subscriptions/0/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-operations";
@@ -11,7 +11,6 @@ let metadata: Server;
 let asked: URL[] = [];
 let headers: (string | string[] | undefined)[] = [];
 let answers: [number, string][] = [];
-let identity: Pick<typeof Identity, "accessToken">;
 
 beforeAll(async () => {
   metadata = createServer((request, response) => {
@@ -22,7 +21,6 @@ beforeAll(async () => {
   });
   await new Promise<void>((listening) => metadata.listen(0, "127.0.0.1", listening));
   process.env["IMDS_ENDPOINT"] = `http://127.0.0.1:${(metadata.address() as AddressInfo).port}`;
-  identity = await import("../../../on-server/migrate/identity.js");
 });
 
 afterAll(() => metadata.close());
