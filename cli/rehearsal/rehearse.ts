@@ -2,7 +2,7 @@
  * `bluegreen rehearse`: plays the mission on this machine through real Terraform applies, under a constant load
  * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
  */
-import { accessSync, constants, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { out } from "../colours";
 import { packRelease } from "../../examples/socialgoal/pack";
@@ -15,6 +15,7 @@ import { deployBase, takeDown } from "../deploy";
 import type { Deployment, Tools } from "../deploy";
 import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
+import { isExecutable } from "../../system/executable";
 import { OperatorError } from "../operator-error";
 import { withPrefix } from "../progress";
 import type { Progress } from "../progress";
@@ -223,15 +224,6 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
   if (folders.some((folder) => isExecutable(join(folder, "haproxy")))) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
   return "embedded";
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Ctrl-C ends the rehearsal after what runs was aborted, and takes everything down. */

@@ -1,7 +1,8 @@
 /** Where PostgreSQL's programs are: on PATH, where Debian puts them, or in an npm package. */
-import { accessSync, constants, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
+import { isExecutable } from "../../system/executable";
 
 const DEBIAN = "/usr/lib/postgresql";
 const PROGRAMS = ["initdb", "pg_ctl", "postgres"];
@@ -36,14 +37,5 @@ function debianFolders(): string[] {
     return versions.map((version) => join(DEBIAN, version, "bin"));
   } catch {
     return [];
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
