@@ -29,7 +29,8 @@ function rehearse(driver: string, folder: string): { protocol: Protocol; output:
     },
   );
   const output = `${stderr}${stdout}`;
-  if (!existsSync(file)) throw new Error(output);
+  // The end of a long output is what says why.
+  if (!existsSync(file)) throw new Error(output.slice(-2000));
   const protocol = JSON.parse(readFileSync(file, "utf8")) as Protocol;
   return { protocol, output, seconds: (Date.now() - startedAt) / 1000 };
 }

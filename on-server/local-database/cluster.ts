@@ -44,11 +44,24 @@ export async function removeOrphans({ owner }: Cluster, programs: string): Promi
   if (owner === null) return;
   for (const name of readdirSync(LENT_FOLDER).filter((each) => each.startsWith(LENT_PREFIX))) {
     const folder = join(LENT_FOLDER, name);
-    const note = join(folder, BELONGS_TO);
-    // Anybody may write there; what is somebody else's is left alone.
-    if (lstatSync(folder).uid !== owner.uid || !existsSync(note)) continue;
-    if (!existsSync(readFileSync(note, "utf8"))) await removeCluster({ folder, owner }, programs);
+    if (isOrphan(folder, owner)) await removeCluster({ folder, owner }, programs);
   }
+}
+
+function isOrphan(folder: string, owner: Owner): boolean {
+  try {
+    // Anybody may write there; what is somebody else's is left alone.
+    if (lstatSync(folder).uid !== owner.uid) return false;
+    return !existsSync(readFileSync(join(folder, BELONGS_TO), "utf8"));
+  } catch (error) {
+    // Another start is removing it just now, or making it.
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
 }
 
 /** @returns the password of the role `bluegreen`. */
@@ -106,7 +119,14 @@ export async function stopCluster(cluster: Cluster, programs: string): Promise<v
 export async function removeCluster(cluster: Cluster, programs: string): Promise<void> {
   if (!existsSync(cluster.folder)) return;
   await stopCluster(cluster, programs);
-  rmSync(cluster.folder, { recursive: true });
+  while (existsSync(cluster.folder)) {
+    try {
+      rmSync(cluster.folder, { recursive: true, force: true, maxRetries: 5 });
+    } catch (error) {
+      // Two starts may remove the same orphan at once.
+      if (!isGone(error)) throw error;
+    }
+  }
 }
 
 function dataOf({ folder }: Cluster): string {

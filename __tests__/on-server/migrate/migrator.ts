@@ -34,10 +34,29 @@ export interface MigrateOptions {
 export class DatabaseServer {
   private readonly folder = mkdtempSync(join(tmpdir(), "bluegreen-database-"));
 
+  /** @param port loopback. */
+  private constructor(private readonly port: number) {}
+
   static async start(): Promise<DatabaseServer> {
-    const server = new DatabaseServer();
-    server.control("start", { DATABASE_NAME: "first", DATABASE_PORT: String(await freePort()) });
+    const server = new DatabaseServer(await freePort());
+    const said = await server.startAgain();
+    if (said !== "") throw new Error(said);
     return server;
+  }
+
+  /** @returns what it complained of. */
+  startAgain(): Promise<string> {
+    const args = [join(PROGRAMS, "local-database.js"), "start"];
+    const child = spawn(process.execPath, args, { env: this.settings() });
+    let said = "";
+    child.stderr.on("data", (data) => (said += data));
+    return new Promise((done) => child.on("close", () => done(said)));
+  }
+
+  /** Where root keeps it; nobody else does. */
+  get lentFolder(): string {
+    const key = createHash("sha256").update(this.folder).digest("hex").slice(0, 16);
+    return `/var/tmp/bluegreen-database-${key}`;
   }
 
   async newDatabase(): Promise<TestDatabase> {
@@ -55,18 +74,19 @@ export class DatabaseServer {
   }
 
   stop(): void {
-    this.control("stop");
-    const [key] = [createHash("sha256").update(this.folder).digest("hex").slice(0, 16)];
-    rmSync(`/var/tmp/bluegreen-database-${key}`, { recursive: true, force: true });
+    const args = [join(PROGRAMS, "local-database.js"), "stop"];
+    const { status, stderr } = spawnSync(process.execPath, args, { env: this.settings() });
+    if (status !== 0) throw new Error(String(stderr));
+    rmSync(this.lentFolder, { recursive: true, force: true });
     rmSync(this.folder, { recursive: true });
   }
 
-  private control(command: string, more: Record<string, string> = {}): void {
-    const env = { ...process.env, PG_URL: "", PROJECT_FOLDER: "/", DATA_FOLDER: this.folder, ...more };
-    const { status, stderr } = spawnSync(process.execPath, [join(PROGRAMS, "local-database.js"), command], {
-      env,
-    });
-    if (status !== 0) throw new Error(String(stderr));
+  private settings(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      ...{ PG_URL: "", PROJECT_FOLDER: "/", DATA_FOLDER: this.folder },
+      ...{ DATABASE_NAME: "first", DATABASE_PORT: String(this.port) },
+    };
   }
 }
 
