@@ -5,6 +5,8 @@ export * from "./constructs/local/local-server";
 export * from "./constructs/platform";
 export * from "./constructs/server";
 export * from "./release/environment";
+export { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "./release/plan-proof";
+export type { Change, Plan } from "./release/plan-proof";
 export * from "./release/record";
 export * from "./release/refusal";
 export * from "./release/release";

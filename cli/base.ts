@@ -7,7 +7,7 @@ import { OperatorError } from "./operator-error";
 import { readRecord } from "./project";
 import type { Project } from "./project";
 import type { Tools } from "./deploy";
-import type { Change } from "./terraform/plan";
+import type { Change } from "../release/plan-proof";
 import { Stack } from "./terraform/stack";
 
 export interface BasePlan {

@@ -4,6 +4,13 @@
  */
 import { serverPlaces, stepId } from "../release/naming";
 import { requireLocal } from "../release/platform";
+import {
+  proveLiveSlotUntouched,
+  proveOnlyHealed,
+  proveOnlySteps,
+  refuseManyDeposed,
+  refuseUnhealed,
+} from "../release/plan-proof";
 import { healedServers, isHealed, scheduleOf, touchedSlots } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
@@ -19,7 +26,6 @@ import { agreed, proxiesOf } from "./proxies";
 import type { Comparison, Proxies, ProxyStatus, StepResult, Unfinished } from "./proxies";
 import { synthesize } from "./synth";
 import type { TerraformBinary } from "./terraform/binary";
-import { proveLiveSlotUntouched, proveOnlyHealed, refuseManyDeposed, refuseUnhealed } from "./terraform/plan";
 import { Stack } from "./terraform/stack";
 import type { ApplyResult } from "./terraform/stack";
 
@@ -106,7 +112,7 @@ export async function deploy(
       progress.note(
         `plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`,
       );
-    }
+    } else proveOnlySteps(plan);
     const database = migrationNote(next);
     if (database !== null) progress.note(`plan: ${database}`);
     if (replaced !== null) progress.note(`plan: ${replaced}`);

@@ -22,7 +22,8 @@ import { createProgress, SILENT } from "./progress";
 import type { Progress } from "./progress";
 import { DEFAULT_ENVIRONMENT, openProject, readRecord } from "./project";
 import type { Project } from "./project";
-import { proxiesOf } from "./proxies";
+import { prove } from "./prove";
+import { agreed, proxiesOf } from "./proxies";
 import { formatStatus } from "./status";
 import { findTerraform } from "./terraform/binary";
 
@@ -126,6 +127,21 @@ function buildProgram(): Command {
         throw new OperatorError(`there is no plan of "${stack}": base is what can be planned`, 2);
       const plan = await planBase(open(options), await findTools(progressFor(options)), options.allowReplace);
       console.log(options.json ? JSON.stringify({ ...plan, exitCode: 0 }, null, 2) : formatBasePlan(plan));
+    });
+
+  common(
+    program.command("prove").argument("<plan>", "a file with `terraform show -json <plan>`, or - for stdin"),
+  )
+    .description("prove that a plan of web leaves the live slot, base and the database alone; else exit 3")
+    .option("--live <slot>", "blue or green; else what the proxies say")
+    .action(async (file: string, options: CommonOptions & { live?: string }) => {
+      const live = async () => {
+        const project = open(options);
+        const terraform = async () => (await findTools(SILENT)).terraform;
+        return agreed(await proxiesOf(project, terraform).statuses(readRecord(project)))?.live;
+      };
+      const proof = await prove(file, options.live, live);
+      console.log(options.json ? JSON.stringify({ ...proof, exitCode: 0 }, null, 2) : proof.words);
     });
 
   program

@@ -14,7 +14,8 @@ export class Refusal extends Error {
       | "already-there"
       | "unknown-release"
       | "proxies-disagree"
-      | "not-possible-here",
+      | "not-possible-here"
+      | "not-in-the-plan",
     message: string,
   ) {
     super(message);

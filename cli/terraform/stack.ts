@@ -6,8 +6,8 @@ import execa from "execa";
 import { OperatorError } from "../operator-error";
 import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
-import { readPlan } from "./plan";
-import type { Plan } from "./plan";
+import { readPlan } from "../../release/plan-proof";
+import type { Plan } from "../../release/plan-proof";
 
 export interface ApplyResult {
   readonly succeeded: boolean;
