@@ -20,8 +20,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { packRelease } from "../../examples/socialgoal/pack";
-import type { Deployment } from "../../cli/deploy";
-import type { ProxyStatus } from "../../cli/proxies";
+import type { Deployment } from "../../cli/deployment/deploy";
+import type { ProxyStatus } from "../../cli/proxies/proxies";
 import type { ReleaseRecord } from "../../release/record";
 
 export const REPOSITORY = resolve(__dirname, "../..");

@@ -7,8 +7,8 @@ import type { LocalEnvironment } from "../../release/environment";
 import { requireLocal } from "../../release/platform";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
-import { openProject, ownApp } from "../project";
-import type { Project } from "../project";
+import { openProject, ownApp } from "../project/project";
+import type { Project } from "../project/project";
 import type { Chapter } from "./story";
 
 const REHEARSAL_FOLDER = ".bluegreen/rehearsal";

@@ -1,13 +1,13 @@
 /** Turns environment and record into the stacks' Terraform files, by running the project's CDKTF app. */
 import { join } from "node:path";
 import execa from "execa";
-import { workFolder } from "../release/naming";
-import { formatRecord } from "../release/record";
-import type { ReleaseRecord } from "../release/record";
-import { writeAtomically } from "../system/atomic-file";
-import { OperatorError } from "./operator-error";
-import { platformFile } from "./project";
-import type { Project } from "./project";
+import { workFolder } from "../../release/naming";
+import { formatRecord } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
+import { platformFile } from "../project/project";
+import type { Project } from "../project/project";
 
 /** @returns the output folder. The record need not be the environment's record yet. */
 export async function synthesize(project: Project, record: ReleaseRecord): Promise<string> {

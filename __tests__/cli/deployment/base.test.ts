@@ -1,6 +1,6 @@
-import { formatBasePlan, refuseReplacements, summarize } from "../../cli/base";
-import { OperatorError } from "../../cli/operator-error";
-import type { Change } from "../../release/plan-proof";
+import { formatBasePlan, refuseReplacements, summarize } from "../../../cli/deployment/base";
+import { OperatorError } from "../../../cli/operator-error";
+import type { Change } from "../../../release/plan-proof";
 
 const SERVER = "azurerm_windows_virtual_machine.web-1_18B4D3DD";
 

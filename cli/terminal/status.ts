@@ -1,11 +1,11 @@
 /** What `bluegreen status` shows: what users get, slot by slot. */
 import { out } from "./colours";
-import { target } from "../release/record";
-import type { ReleaseRecord } from "../release/record";
-import { releaseId } from "../release/release";
-import { otherSlot, SLOTS } from "../release/slot";
-import type { Slot } from "../release/slot";
-import type { ProxyStatus } from "./proxies";
+import { target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { releaseId } from "../../release/release";
+import { otherSlot, SLOTS } from "../../release/slot";
+import type { Slot } from "../../release/slot";
+import type { ProxyStatus } from "../proxies/proxies";
 
 export function formatStatus(record: ReleaseRecord, statuses: readonly ProxyStatus[]): string {
   const wanted = target(record);

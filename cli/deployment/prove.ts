@@ -1,9 +1,9 @@
 /** The plan proof by itself: for pipelines and Terraform Cloud, which plan and apply without this command. */
 import { readFileSync } from "node:fs";
-import { proveLiveSlotUntouched, readPlan } from "../release/plan-proof";
-import { SLOTS } from "../release/slot";
-import type { Slot } from "../release/slot";
-import { OperatorError } from "./operator-error";
+import { proveLiveSlotUntouched, readPlan } from "../../release/plan-proof";
+import { SLOTS } from "../../release/slot";
+import type { Slot } from "../../release/slot";
+import { OperatorError } from "../operator-error";
 
 export interface Proof {
   readonly live: Slot;

@@ -1,9 +1,9 @@
 /** One release at a time in a project's environment: what is synthesized and applied must not change meanwhile. */
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { lockHolder, tryLock } from "../system/process-lock";
-import type { ProcessLock } from "../system/process-lock";
-import { OperatorError } from "./operator-error";
+import { lockHolder, tryLock } from "../../system/process-lock";
+import type { ProcessLock } from "../../system/process-lock";
+import { OperatorError } from "../operator-error";
 import { platformFile } from "./project";
 import type { Project } from "./project";
 

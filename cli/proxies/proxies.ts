@@ -1,12 +1,12 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
-import type { ReleaseRecord } from "../release/record";
-import { isLocal, requireAzure } from "../release/platform";
-import type { PerSlot, Slot } from "../release/slot";
-import type { Observed } from "../release/transitions";
+import type { ReleaseRecord } from "../../release/record";
+import { isLocal, requireAzure } from "../../release/platform";
+import type { PerSlot, Slot } from "../../release/slot";
+import type { Observed } from "../../release/transitions";
 import { AzureProxies } from "./azure-proxies";
 import { LocalProxies } from "./local-proxies";
-import type { Project } from "./project";
-import type { TerraformBinary } from "./terraform/binary";
+import type { Project } from "../project/project";
+import type { TerraformBinary } from "../terraform/binary";
 
 /** What `director status` answers. */
 export interface ProxyStatus {

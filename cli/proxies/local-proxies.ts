@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
-import { directorSpec, encodeSpec } from "../release/director-spec";
-import type { LocalEnvironment } from "../release/environment";
-import { proxyPlaces, serverFolder } from "../release/naming";
-import type { ReleaseRecord } from "../release/record";
-import { OperatorError } from "./operator-error";
+import { directorSpec, encodeSpec } from "../../release/director-spec";
+import type { LocalEnvironment } from "../../release/environment";
+import { proxyPlaces, serverFolder } from "../../release/naming";
+import type { ReleaseRecord } from "../../release/record";
+import { OperatorError } from "../operator-error";
 import type { Proxies, ProxyStatus, StepResult } from "./proxies";
 
 export class LocalProxies implements Proxies {

@@ -2,16 +2,16 @@
  * Proxies on Azure: nobody reaches them from outside, so what is known of them is what their last steps reported,
  * read from the web stack's state after a refresh. Whether it still holds, begin checks on the spot.
  */
-import { proxyPlaces, stepId } from "../release/naming";
-import type { AzureEnvironment } from "../release/environment";
-import type { ReleaseRecord } from "../release/record";
-import type { Slot } from "../release/slot";
+import { proxyPlaces, stepId } from "../../release/naming";
+import type { AzureEnvironment } from "../../release/environment";
+import type { ReleaseRecord } from "../../release/record";
+import type { Slot } from "../../release/slot";
 import type { EndpointStatus, Proxies, ProxyStatus, StepResult } from "./proxies";
-import type { Project } from "./project";
-import { synthesize } from "./synth";
-import type { TerraformBinary } from "./terraform/binary";
-import { Stack } from "./terraform/stack";
-import type { StateResource } from "./terraform/stack";
+import type { Project } from "../project/project";
+import { synthesize } from "../deployment/synth";
+import type { TerraformBinary } from "../terraform/binary";
+import { Stack } from "../terraform/stack";
+import type { StateResource } from "../terraform/stack";
 
 /** A director's last words, as its step printed them. */
 type Report = Omit<ProxyStatus, "endpoints"> & StepResult;

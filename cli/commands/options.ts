@@ -1,10 +1,11 @@
 /** Checks what commands are given on the command line, before anything happens. */
+import type { Command } from "commander";
 import * as z from "zod/mini";
-import { parseSchedule, refuseConvergeSideBySide } from "../release/environment";
-import { Goal } from "../release/record";
-import type { Schedule, ScheduleChoice } from "../release/schedule";
-import { OperatorError } from "./operator-error";
-import type { Project } from "./project";
+import { parseSchedule, refuseConvergeSideBySide } from "../../release/environment";
+import { Goal } from "../../release/record";
+import type { Schedule, ScheduleChoice } from "../../release/schedule";
+import { OperatorError } from "../operator-error";
+import type { Project } from "../project/project";
 
 const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
 
@@ -18,6 +19,19 @@ export interface ScheduleOptions {
   readonly onFailure?: string;
   readonly whileDown?: string;
   readonly converge?: boolean;
+}
+
+export function withSchedule(command: Command): Command {
+  return command
+    .option("--strategy <strategy>", "blueGreen, canary or recreate; else as the environment says")
+    .option("--steps <shares>", "shares of the requests, as in 5,25,50,100")
+    .option("--step-seconds <seconds>", "how long each share lasts")
+    .option("--bake-seconds <seconds>", "how long the candidate is watched at 100 %")
+    .option("--drain-seconds <seconds>", "how long running requests may take to finish")
+    .option("--retain-seconds <seconds>", "how long the old slot is kept for an instant rollback")
+    .option("--on-failure <reaction>", "rollback or freeze")
+    .option("--while-down <what>", "for recreate: hold requests, or show a page")
+    .option("--converge", "give the old slot's servers the new release too (topology split)");
 }
 
 export function parseGoal(text: string): Goal {

@@ -1,13 +1,13 @@
 /** The project that a command works on: one environment and its record, read from the working directory. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnvironment } from "../release/environment";
-import type { Environment } from "../release/environment";
-import { workFolder } from "../release/naming";
-import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../release/record";
-import type { ReleaseRecord } from "../release/record";
-import { writeAtomically } from "../system/atomic-file";
-import { OperatorError } from "./operator-error";
+import { parseEnvironment } from "../../release/environment";
+import type { Environment } from "../../release/environment";
+import { workFolder } from "../../release/naming";
+import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
 
 /** The same variable tells cdktf-cli's synth. */
 export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] ?? "environments/local.json";
@@ -77,5 +77,5 @@ function readApp(text: string): string | undefined {
 
 /** The package's own synth entry. */
 export function ownApp(): SynthCommand {
-  return [process.execPath, join(__dirname, "..", "main.js")];
+  return [process.execPath, join(__dirname, "..", "..", "main.js")];
 }

@@ -2,32 +2,32 @@
  * One sequence from the transition to its outcome: observe the proxies, compute the next record, plan it, prove
  * that the live slot stays as it is, make it the environment's record, apply exactly that plan.
  */
-import { serverPlaces, stepId } from "../release/naming";
-import { requireLocal } from "../release/platform";
+import { serverPlaces, stepId } from "../../release/naming";
+import { requireLocal } from "../../release/platform";
 import {
   proveLiveSlotUntouched,
   proveOnlyHealed,
   proveOnlySteps,
   refuseManyDeposed,
   refuseUnhealed,
-} from "../release/plan-proof";
-import { healedServers, isHealed, scheduleOf, touchedSlots } from "../release/record";
-import type { Goal, ReleaseRecord } from "../release/record";
-import { Refusal } from "../release/refusal";
-import { otherSlot } from "../release/slot";
-import type { Observed } from "../release/transitions";
-import { migrationNote } from "./migrations";
-import { OperatorError } from "./operator-error";
-import { readRecord, writeRecord } from "./project";
-import type { Project } from "./project";
-import { lockProject } from "./project-lock";
-import type { Progress } from "./progress";
-import { agreed, proxiesOf } from "./proxies";
-import type { Comparison, Proxies, ProxyStatus, StepResult, Unfinished } from "./proxies";
+} from "../../release/plan-proof";
+import { healedServers, isHealed, scheduleOf, touchedSlots } from "../../release/record";
+import type { Goal, ReleaseRecord } from "../../release/record";
+import { Refusal } from "../../release/refusal";
+import { otherSlot } from "../../release/slot";
+import type { Observed } from "../../release/transitions";
+import { migrationNote } from "../artifact/migrations";
+import { OperatorError } from "../operator-error";
+import { readRecord, writeRecord } from "../project/project";
+import type { Project } from "../project/project";
+import { lockProject } from "../project/project-lock";
+import type { Progress } from "../terminal/progress";
+import { agreed, proxiesOf } from "../proxies/proxies";
+import type { Comparison, Proxies, ProxyStatus, StepResult, Unfinished } from "../proxies/proxies";
 import { synthesize } from "./synth";
-import type { TerraformBinary } from "./terraform/binary";
-import { Stack } from "./terraform/stack";
-import type { ApplyResult } from "./terraform/stack";
+import type { TerraformBinary } from "../terraform/binary";
+import { Stack } from "../terraform/stack";
+import type { ApplyResult } from "../terraform/stack";
 
 export interface Tools {
   readonly progress: Progress;

@@ -4,16 +4,16 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
-import { azureNames, blobHost, RELEASES_CONTAINER } from "../release/azure/azure-names";
-import type { AzureEnvironment } from "../release/environment";
-import { isLocal, requireAzure } from "../release/platform";
-import { Artifact, Version } from "../release/release";
-import type { Candidate } from "../release/release";
-import { describeIssues } from "../release/validation";
+import { azureNames, blobHost, RELEASES_CONTAINER } from "../../release/azure/azure-names";
+import type { AzureEnvironment } from "../../release/environment";
+import { isLocal, requireAzure } from "../../release/platform";
+import { Artifact, Version } from "../../release/release";
+import type { Candidate } from "../../release/release";
+import { describeIssues } from "../../release/validation";
 import { migrationsFrom } from "./migrations";
-import { OperatorError } from "./operator-error";
-import { platformFile } from "./project";
-import type { Project } from "./project";
+import { OperatorError } from "../operator-error";
+import { platformFile } from "../project/project";
+import type { Project } from "../project/project";
 
 export interface ArtifactOptions {
   readonly artifact: string;

@@ -3,12 +3,12 @@
  * those changes would replace what holds data or serves users: these are refused unless somebody asked for them.
  */
 import { synthesize } from "./synth";
-import { OperatorError } from "./operator-error";
-import { readRecord } from "./project";
-import type { Project } from "./project";
+import { OperatorError } from "../operator-error";
+import { readRecord } from "../project/project";
+import type { Project } from "../project/project";
 import type { Tools } from "./deploy";
-import type { Change } from "../release/plan-proof";
-import { Stack } from "./terraform/stack";
+import type { Change } from "../../release/plan-proof";
+import { Stack } from "../terraform/stack";
 
 export interface BasePlan {
   readonly create: readonly string[];

@@ -1,21 +1,21 @@
 /** The operator's commands: each is a transition of the record, carried out by {@link deploy}. */
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { refuseUnknownServers, serverFolder } from "../release/naming";
-import { isLocal } from "../release/platform";
-import { idOrNull, target } from "../release/record";
-import type { Goal, ReleaseRecord } from "../release/record";
-import { Refusal } from "../release/refusal";
-import type { Candidate } from "../release/release";
-import type { ScheduleChoice } from "../release/schedule";
-import * as transitions from "../release/transitions";
+import { refuseUnknownServers, serverFolder } from "../../release/naming";
+import { isLocal } from "../../release/platform";
+import { idOrNull, target } from "../../release/record";
+import type { Goal, ReleaseRecord } from "../../release/record";
+import { Refusal } from "../../release/refusal";
+import type { Candidate } from "../../release/release";
+import type { ScheduleChoice } from "../../release/schedule";
+import * as transitions from "../../release/transitions";
 import { APPLY_END_SECONDS, deploy, requireAgreement } from "./deploy";
 import type { Deployment, Tools, Transition } from "./deploy";
-import { readRecord } from "./project";
-import type { Project } from "./project";
-import { lockProject } from "./project-lock";
-import { agreed, proxiesOf } from "./proxies";
-import type { ProxyStatus } from "./proxies";
+import { readRecord } from "../project/project";
+import type { Project } from "../project/project";
+import { lockProject } from "../project/project-lock";
+import { agreed, proxiesOf } from "../proxies/proxies";
+import type { ProxyStatus } from "../proxies/proxies";
 
 export interface ReleaseOptions {
   readonly goal?: Goal;

@@ -1,0 +1,37 @@
+/** What all commands have in common on the command line: where the project is, how the result is told, and tools. */
+import type { Command } from "commander";
+import type { Tools } from "../deployment/deploy";
+import { DEFAULT_ENVIRONMENT, openProject } from "../project/project";
+import type { Project } from "../project/project";
+import { createProgress, SILENT } from "../terminal/progress";
+import type { Progress } from "../terminal/progress";
+import { findTerraform } from "../terraform/binary";
+
+export interface CommonOptions {
+  readonly environment: string;
+  readonly json?: boolean;
+}
+
+export function common(command: Command): Command {
+  return command
+    .option("--environment <file>", "the environment file; else BLUEGREEN_ENVIRONMENT", DEFAULT_ENVIRONMENT)
+    .option("--json", "print the result as JSON on stdout");
+}
+
+export function open({ environment }: Pick<CommonOptions, "environment">): Project {
+  return openProject(process.cwd(), environment);
+}
+
+/** A machine that reads JSON is told nothing else, unless a person watches too. */
+export function progressFor({ json }: { readonly json?: boolean }): Progress {
+  return json === true && !process.stderr.isTTY ? SILENT : createProgress();
+}
+
+export async function findTools(progress: Progress): Promise<Tools> {
+  return { progress, terraform: await findTerraform({ say: (line) => progress.note(line) }) };
+}
+
+/** The result on stdout: for a machine, or in words. */
+export function tell(options: { readonly json?: boolean }, result: object, words: string): void {
+  console.log(options.json === true ? JSON.stringify({ ...result, exitCode: 0 }, null, 2) : words);
+}

@@ -1,0 +1,131 @@
+/**
+ * The receipt of one sequence: who did what, when, what the plan proved, what the proxies did, and what users got
+ * meanwhile. It is written once and never changed; `docs/receipts.md` explains every field. Another meaning of a field
+ * is another `formatVersion`.
+ */
+import * as z from "zod/mini";
+import { JournalEntry } from "./journal";
+import { ApplicationName, Goal, ReleaseRecord } from "./record";
+import { Schedule } from "./schedule";
+import { SLOTS } from "./slot";
+
+const RECEIPT_FORMAT = 1;
+
+const Time = z.iso.datetime();
+
+export const ACTIONS = [
+  "release",
+  "stage",
+  "promote",
+  "rollback",
+  "retry",
+  "heal",
+  "abort",
+  "measure",
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** Who a lock, a receipt and a ban name. */
+export const Person = z.strictObject({
+  user: z.string(),
+  host: z.string(),
+  /** The pipeline run, where it was one. */
+  ci: z.nullable(z.strictObject({ name: z.string(), run: z.nullable(z.string()) })),
+});
+export type Person = z.infer<typeof Person>;
+
+const LatencyMs = z.strictObject({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() });
+
+/** One stretch of the load, a second or more long. */
+export const TimelinePoint = z.strictObject({
+  /** When it began. */
+  at: Time,
+  seconds: z.number(),
+  sent: z.int(),
+  failed: z.int(),
+  /** Answers by the release that gave them. */
+  versions: z.record(z.string(), z.int()),
+  latencyMs: LatencyMs,
+});
+export type TimelinePoint = z.infer<typeof TimelinePoint>;
+
+/** What the command's own requests met, sent on a fixed schedule while the sequence ran, without retries. */
+export const MeasuredRequests = z.strictObject({
+  /** Where users come in. */
+  origin: z.string(),
+  /** Due each second. */
+  rate: z.number(),
+  sent: z.int(),
+  failed: z.int(),
+  /** By kind, as in "status 503" or "connection ECONNRESET". */
+  failures: z.record(z.string(), z.int()),
+  /** The longest time without any good answer. */
+  longestGapMs: z.number(),
+  versions: z.record(z.string(), z.int()),
+  latencyMs: LatencyMs,
+  /** POSTs that the application acknowledged, and those of them that were there at the end; 0 where none are sent. */
+  acknowledged: z.int(),
+  found: z.int(),
+  timeline: z.array(TimelinePoint),
+});
+export type MeasuredRequests = z.infer<typeof MeasuredRequests>;
+
+/** A hook that the command ran: what it was started for, and how it ended. */
+export const HookRun = z.strictObject({
+  when: z.string(),
+  name: z.string(),
+  exitCode: z.int(),
+  seconds: z.number(),
+  /** The last line that it said. */
+  said: z.string(),
+});
+export type HookRun = z.infer<typeof HookRun>;
+
+export const Receipt = z.strictObject({
+  formatVersion: z.literal(RECEIPT_FORMAT),
+  application: ApplicationName,
+  environment: z.string(),
+  sequence: z.int(),
+  action: z.enum(ACTIONS),
+  who: Person,
+  startedAt: Time,
+  endedAt: Time,
+  seconds: z.number(),
+  /** What the proxies called stable before and after. */
+  from: z.nullable(z.string()),
+  to: z.nullable(z.string()),
+  /** As the director says it: promoted, rejected, rolledBack, frozen ... */
+  outcome: z.string(),
+  exitCode: z.int(),
+  /** Why it ended so, in one line. */
+  reason: z.string(),
+  goal: Goal,
+  /** What applied: the record's, or the environment's. */
+  schedule: Schedule,
+  record: z.strictObject({ before: ReleaseRecord, after: ReleaseRecord }),
+  /** null where nothing was planned (an abort without anything to withdraw, `measure`). */
+  plan: z.nullable(
+    z.strictObject({
+      /** The slot that users were served from. */
+      live: z.nullable(z.enum(SLOTS)),
+      /** The proof in one line. */
+      proof: z.string(),
+      changes: z.array(z.strictObject({ address: z.string(), actions: z.array(z.string()) })),
+      token: z.string(),
+    }),
+  ),
+  /** What each proxy's director did. */
+  proxies: z.array(z.strictObject({ proxy: z.string(), journal: z.array(JournalEntry) })),
+  /** null where nothing was measured, and `notMeasured` says why. */
+  requests: z.nullable(MeasuredRequests),
+  notMeasured: z.nullable(z.string()),
+  hooks: z.array(HookRun),
+  warnings: z.array(z.string()),
+  /** A freeze window that was passed over, and the reason that somebody gave. */
+  freezeOverride: z.nullable(z.strictObject({ window: z.string(), reason: z.string() })),
+});
+export type Receipt = z.infer<typeof Receipt>;
+
+export function formatReceipt(receipt: Receipt): string {
+  return `${JSON.stringify(receipt, null, 2)}\n`;
+}
