@@ -7,6 +7,7 @@ import { azureNames, virtualMachineName } from "./azure/azure-names";
 import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
+import { FreezeWindow } from "./freeze-windows";
 import { Activation } from "./http-exchange";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
@@ -73,6 +74,8 @@ const EnvironmentFile = z.strictObject({
   preview: z.optional(Preview),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
+  /** When nobody releases. @default never */
+  freezeWindows: z._default(z.array(FreezeWindow).check(z.maxLength(50)), []),
   /** Releases kept on a server's disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped. @default 30 */
