@@ -33,9 +33,7 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
     );
   }
   if (onFailure === "freeze") {
-    warnings.push(
-      "onFailure is freeze: a candidate that misbehaves keeps its users until a person decides",
-    );
+    warnings.push("onFailure is freeze: a candidate that misbehaves keeps its users until a person decides");
   }
   return warnings;
 }
@@ -56,7 +54,10 @@ export function permittedStrategies(record: ReleaseRecord, next: ReleaseRecord):
   const candidate = target(next);
   const waiting = (candidate?.contracts ?? []).filter((each) => next.contracted?.includes(each) !== true);
   if (next.migrate !== true) {
-    return { strategies: all, words: "the database stays as it is: blueGreen, canary and recreate are permitted" };
+    return {
+      strategies: all,
+      words: "the database stays as it is: blueGreen, canary and recreate are permitted",
+    };
   }
   const contract =
     due.length > 0

@@ -76,6 +76,8 @@ const EnvironmentFile = z.strictObject({
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** When nobody releases. @default never */
   freezeWindows: z._default(z.array(FreezeWindow).check(z.maxLength(50)), []),
+  /** Where receipts are kept, relative to the project: name a folder that is in git to share them. @default "receipts" in the environment's own folder */
+  receipts: z.optional(matches(FOLDER, "folder below the project")),
   /** Releases kept on a server's disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped. @default 30 */

@@ -16,9 +16,9 @@ const Moment = z.iso.datetime({
   error: () => `is no time with its offset, as in "2026-12-20T18:00:00+01:00"`,
 });
 const Reason = z.string().check(z.minLength(1), z.maxLength(200));
-const TimeZone = z.string().check(
-  z.refine(isTimeZone, { error: () => `is no time zone that is known here, as in "Europe/Berlin"` }),
-);
+const TimeZone = z
+  .string()
+  .check(z.refine(isTimeZone, { error: () => `is no time zone that is known here, as in "Europe/Berlin"` }));
 
 export const FreezeWindow = z.union(
   [

@@ -28,7 +28,7 @@ export function stepsOf({ changes }: Plan): PlanSteps {
 
 export function formatSteps({ done, undoing, willRun }: PlanSteps): string[] {
   const line = (title: string, steps: readonly string[]): string =>
-    `${title.padEnd(9)} ${steps.length === 0 ? "nothing" : steps.join(", ")}`;
+    `${title.padEnd(10)} ${steps.length === 0 ? "nothing" : steps.join(", ")}`;
   return [line("done", done), line("undoing", undoing), line("will run", willRun)];
 }
 

@@ -20,7 +20,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { packRelease } from "../../examples/socialgoal/pack";
-import type { Deployment } from "../../cli/deployment/deploy";
+import type { Deployment } from "../../cli/deployment/outcome";
 import type { ProxyStatus } from "../../cli/proxies/proxies";
 import type { ReleaseRecord } from "../../release/record";
 
@@ -375,7 +375,7 @@ export function oneLine({ exitCode, stdout, stderr }: Ran): string {
 
 /** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
 const PROGRESS =
-  /^(ok: |deploying base|base: |planning record|plan: |migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
+  /^(ok: |deploying base|base: |planning record|plan: |warning: |the lock is taken over|migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
 
 function follow(child: ChildProcess): Running {
   let stdout = "";

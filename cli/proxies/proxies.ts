@@ -1,6 +1,7 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
 import type { ReleaseRecord } from "../../release/record";
 import { isLocal, requireAzure } from "../../release/platform";
+import type { Comparison, JournalEntry } from "../../release/journal";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
 import { AzureProxies } from "./azure-proxies";
@@ -24,6 +25,8 @@ export interface ProxyStatus {
     /** Until when the idle slot is kept for an instant rollback, in milliseconds since 1970. */
     readonly retainedUntil: number | null;
     readonly unfinished: readonly Unfinished[];
+    /** Of the sequence that it names; an older director keeps none. */
+    readonly journal?: readonly JournalEntry[];
     readonly result: StepResult | null;
   };
   readonly endpoints: PerSlot<readonly EndpointStatus[]>;
@@ -37,21 +40,6 @@ export interface Unfinished {
   readonly running: number;
   /** Whether they were ended, or go on in the old slot. */
   readonly cut: boolean;
-}
-
-/** What a judgement of a candidate under traffic rests on. */
-export interface Comparison {
-  readonly candidate: Figures;
-  readonly stable: Figures;
-  /** Of the users' requests, in per cent. */
-  readonly share: number;
-  readonly seconds: number;
-}
-
-interface Figures {
-  readonly requests: number;
-  readonly errors: number;
-  readonly p95Ms: number | null;
 }
 
 export interface EndpointStatus {
