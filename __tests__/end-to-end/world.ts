@@ -176,11 +176,14 @@ export class World {
 
   // --- the command ---
 
-  start(args: readonly string[], options: { env?: NodeJS.ProcessEnv; program?: string } = {}): Running {
+  start(
+    args: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; program?: string; folder?: string } = {},
+  ): Running {
     const [program, ...before] =
       options.program === undefined ? [process.execPath, COMMAND] : [options.program];
     const child = spawn(program!, [...before, ...args], {
-      cwd: this.folder,
+      cwd: options.folder ?? this.folder,
       env: { ...process.env, CHECKPOINT_DISABLE: "1", NO_COLOR: "1", FORCE_COLOR: undefined, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -188,8 +191,8 @@ export class World {
     return follow(child);
   }
 
-  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    return this.start(args, { env }).ended;
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}, folder = this.folder): Promise<Ran> {
+    return this.start(args, { env, folder }).ended;
   }
 
   /** Packs the code of `from` as `version`. */
