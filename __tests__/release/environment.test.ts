@@ -36,6 +36,7 @@ test("eight fields are enough", () => {
       smoke: [],
     },
     schedule: Strategy.blueGreen(),
+    freezeWindows: [],
     keepReleases: 5,
     stopSeconds: 30,
   });
