@@ -9,6 +9,7 @@ import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
 import { FreezeWindow } from "./freeze-windows";
 import { Activation } from "./http-exchange";
+import { Measurement } from "./measurement";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
 import { Preview } from "./preview";
@@ -72,6 +73,8 @@ const EnvironmentFile = z.strictObject({
   activation: z.optional(Activation),
   /** @default nobody sees a release before it gets traffic */
   preview: z.optional(Preview),
+  /** What is asked of the application while a sequence runs. @default 10 times a second what verification asks */
+  measurement: z._default(Measurement, z.parse(Measurement, {})),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** When nobody releases. @default never */

@@ -83,6 +83,8 @@ export class Load {
           resolve();
         });
       });
+      // One that could not even be started has no exit.
+      worker.once("error", () => worker.pid === undefined && resolve());
     });
     await this.#ask({ command: "start", plan });
   }

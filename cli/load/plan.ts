@@ -4,7 +4,7 @@
  * (`load.ts`) to the process that sends the requests (`worker.ts`).
  */
 import { z } from "zod";
-import { HEADER_NAME } from "../../release/patterns";
+import { HEADER_NAME, isOrigin } from "../../release/patterns";
 import { InvalidInput } from "../../release/refusal";
 
 const POST_SHARE = 0.2;
@@ -29,12 +29,6 @@ const HeaderName = z
   .refine((name) => !OWN_HEADERS.includes(name.toLowerCase()), "is a header that the load sets itself");
 const HeaderValue = z.string().regex(/^[\x20-\x7e]{0,1000}$/, "must be printable ASCII");
 
-/** Anything further would be silently left out of the requests, and a password would end in a receipt. */
-const isOriginOnly = (text: string): boolean => {
-  const { pathname, search, hash, username, password } = new URL(text);
-  return pathname === "/" && `${search}${hash}${username}${password}` === "";
-};
-
 const isPattern = (text: string): boolean => {
   try {
     new RegExp(text);
@@ -48,7 +42,7 @@ const fields = z.strictObject({
   /** Scheme, host and port that users see, such as `http://127.0.0.1:8080`. */
   origin: z
     .url({ protocol: /^https?$/, error: "must be an http or https address", abort: true })
-    .refine(isOriginOnly, "must be scheme, host and port only, as in https://www.example.com"),
+    .refine(isOrigin, "must be scheme, host and port only, as in https://www.example.com"),
 
   /** Requests that are due each second, GET and POST together. @default 150 */
   rate: z.number().positive().max(10_000).default(150),

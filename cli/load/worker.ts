@@ -10,8 +10,9 @@ import { Traffic } from "./traffic";
 
 const PROGRESS_MS = 1_000;
 
-// Ctrl-C in a terminal reaches the whole process group; when the load ends is the parent's decision.
-process.on("SIGINT", () => undefined);
+// Ctrl-C in a terminal reaches the whole process group, and so may a pipeline's cancellation; when the load ends is the
+// parent's decision.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 process.on("disconnect", () => process.exit(0));
 
 const tell = (reply: Reply): void => {
