@@ -1,4 +1,5 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
+import type { Comparison, JournalEntry } from "../../release/journal";
 import type { ReleaseRecord } from "../../release/record";
 import { isLocal, requireAzure } from "../../release/platform";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -7,6 +8,8 @@ import { AzureProxies } from "./azure-proxies";
 import { LocalProxies } from "./local-proxies";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";
+
+export type { Comparison };
 
 /** What `director status` answers. */
 export interface ProxyStatus {
@@ -24,6 +27,8 @@ export interface ProxyStatus {
     /** Until when the idle slot is kept for an instant rollback, in milliseconds since 1970. */
     readonly retainedUntil: number | null;
     readonly unfinished: readonly Unfinished[];
+    /** What happened in this sequence; not there where the director is older. */
+    readonly journal?: readonly JournalEntry[];
     readonly result: StepResult | null;
   };
   readonly endpoints: PerSlot<readonly EndpointStatus[]>;
@@ -37,21 +42,6 @@ export interface Unfinished {
   readonly running: number;
   /** Whether they were ended, or go on in the old slot. */
   readonly cut: boolean;
-}
-
-/** What a judgement of a candidate under traffic rests on. */
-export interface Comparison {
-  readonly candidate: Figures;
-  readonly stable: Figures;
-  /** Of the users' requests, in per cent. */
-  readonly share: number;
-  readonly seconds: number;
-}
-
-interface Figures {
-  readonly requests: number;
-  readonly errors: number;
-  readonly p95Ms: number | null;
 }
 
 export interface EndpointStatus {
