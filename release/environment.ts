@@ -7,6 +7,7 @@ import { azureNames, virtualMachineName } from "./azure/azure-names";
 import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
+import { Hooks, refuseHooks, refuseHooksInRecreate } from "./hooks";
 import { Activation } from "./http-exchange";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
@@ -71,6 +72,8 @@ const EnvironmentFile = z.strictObject({
   activation: z.optional(Activation),
   /** @default nobody sees a release before it gets traffic */
   preview: z.optional(Preview),
+  /** Commands and webhooks before and after the phases of a release, in the order in which they run. @default none */
+  hooks: z.optional(Hooks),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** Releases kept on a server's disk besides those in use. @default 5 */
@@ -105,6 +108,10 @@ export function parseEnvironment(text: string, file: string): Environment {
   refuseConvergeSideBySide(schedule, data.topology, file);
   refusePreviewWithoutDigest(data, file);
   const { platform } = data;
+  within(file, () => {
+    refuseHooks(data);
+    refuseHooksInRecreate(data, schedule);
+  });
   if (platform.kind === "local") {
     if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
     if (data.backend.kind !== "local") {
@@ -115,8 +122,12 @@ export function parseEnvironment(text: string, file: string): Environment {
     const folder = platform.folder ?? `.bluegreen/${data.name}`;
     return { ...data, schedule, platform: { ...platform, folder } };
   }
+  return within(file, () => resolveAzure({ ...data, schedule, platform }));
+}
+
+function within<T>(file: string, resolve: () => T): T {
   try {
-    return resolveAzure({ ...data, schedule, platform });
+    return resolve();
   } catch (error) {
     throw error instanceof InvalidInput ? new InvalidInput(`${file}: ${error.message}`) : error;
   }
