@@ -31,7 +31,7 @@ await build({
   logLevel: "warning",
 });
 
-for (const folder of ["install", "local", "director", "azure", "migrate"]) {
+for (const folder of ["install", "local", "director", "azure", "migrate", "hooks"]) {
   mkdirSync(`${OUT}/${folder}`, { recursive: true });
   for (const file of readdirSync(`on-server/${folder}`)) {
     if (/\.(sh|ps1)$/.test(file)) copyFileSync(`on-server/${folder}/${file}`, `${OUT}/${folder}/${file}`);

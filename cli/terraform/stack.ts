@@ -8,6 +8,8 @@ import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
 import { readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
+import { readHookRun } from "../../release/hooks";
+import type { HookRun } from "../../release/receipt";
 
 export interface ApplyResult {
   readonly succeeded: boolean;
@@ -17,10 +19,14 @@ export interface ApplyResult {
   readonly reasons: readonly string[];
   /** Terraform refused the plan before it did anything: the state moved since, or somebody else works on it. */
   readonly nothingWasApplied: boolean;
+  /** The hooks that ran between the steps, in the order of their ends. */
+  readonly hooks: readonly HookRun[];
 }
 
 export interface ApplyEvents {
   onStep(address: string, event: "started" | "done" | "failed"): void;
+  /** How a hook ended, as it says it itself; also one whose failure stops nothing. */
+  onHook?(line: string): void;
   /** Called with a function that asks Terraform to stop. */
   onStarted?(interrupt: () => void): void;
 }
@@ -33,7 +39,12 @@ interface Failure {
 interface Message {
   readonly "@level"?: string;
   readonly type?: string;
-  readonly hook?: { readonly resource?: { readonly addr?: string }; readonly action?: string };
+  /** Terraform's word for what it tells about a resource. */
+  readonly hook?: {
+    readonly resource?: { readonly addr?: string };
+    readonly action?: string;
+    readonly output?: string;
+  };
   readonly diagnostic?: { readonly severity: string; readonly summary: string; readonly detail?: string };
 }
 
@@ -133,9 +144,16 @@ export class Stack {
     const failures: Failure[] = [];
     const unmet: Failure[] = [];
     let nothingWasApplied = false;
+    const hooks: HookRun[] = [];
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
       const message = parseMessage(line);
+      const said = message.type === "provision_progress" ? (message.hook?.output ?? "") : "";
+      const hook = readHookRun(said);
+      if (hook !== null) {
+        hooks.push(hook);
+        events.onHook?.(said);
+      }
       const action = ACTIONS[message.type ?? ""];
       const address = message.hook?.resource?.addr;
       // What an earlier execution left in the state goes silently.
@@ -146,7 +164,7 @@ export class Stack {
       (message.diagnostic.summary === POSTCONDITION ? unmet : failures).push(readFailure(message.diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
-    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [], nothingWasApplied };
+    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [], nothingWasApplied, hooks };
     if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
       const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
@@ -154,7 +172,7 @@ export class Stack {
     }
     const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
     const reasons = [...new Set(failures.map(({ reason }) => reason))];
-    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied };
+    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, hooks };
   }
 
   private async init(): Promise<void> {
@@ -224,7 +242,7 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
     return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const own = lines.filter((line) => /^(director|install)\b/.test(line)).at(-1);
+  const own = lines.filter((line) => /^(director|install|hook)\b/.test(line)).at(-1);
   const exitCode = Number(code);
   return { exitCode: exitCode <= 6 ? exitCode : 1, reason: own ?? lines.at(-1) ?? summary };
 }
