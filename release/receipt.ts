@@ -1,6 +1,6 @@
 /**
  * The receipt of one sequence: who did what, when, what the plan proved, what the proxies did, and what users got
- * meanwhile. It is written once and never changed; `docs/receipts.md` explains every field. Another meaning of a field
+ * meanwhile. It is written when a sequence has ended; `docs/receipts.md` explains every field. Another meaning of a field
  * is another `formatVersion`.
  */
 import * as z from "zod/mini";

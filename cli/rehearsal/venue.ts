@@ -100,6 +100,8 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
     start: ["node", "server.js"],
     verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 4 },
     stopSeconds: 15,
+    // The rehearsal has a load of its own.
+    measurement: { rate: 0 },
   };
 }
 
