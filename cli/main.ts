@@ -13,6 +13,7 @@ import { addLooks } from "./commands/looks";
 import { addPlanCommands } from "./commands/plans";
 import { addRehearsals } from "./commands/rehearsals";
 import { addReleaseCommands } from "./commands/releases";
+import { addReportCommands } from "./commands/reports";
 import { OperatorError } from "./operator-error";
 import { err } from "./terminal/colours";
 
@@ -31,6 +32,7 @@ function buildProgram(): Command {
   addArtifactCommands(program);
   addEnvironmentCommands(program);
   addRehearsals(program);
+  addReportCommands(program);
   return program;
 }
 
