@@ -15,6 +15,7 @@ import { addPlanCommands } from "./commands/plans";
 import { addReceiptCommands } from "./commands/receipts";
 import { addRehearsals } from "./commands/rehearsals";
 import { addReleaseCommands } from "./commands/releases";
+import { addReportCommands } from "./commands/reports";
 import { OperatorError } from "./operator-error";
 import { err } from "./terminal/colours";
 
@@ -35,6 +36,7 @@ function buildProgram(): Command {
   addBanCommand(program);
   addEnvironmentCommands(program);
   addRehearsals(program);
+  addReportCommands(program);
   return program;
 }
 

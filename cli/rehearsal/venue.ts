@@ -11,7 +11,7 @@ import { openProject, ownApp } from "../project/project";
 import type { Project } from "../project/project";
 import type { Chapter } from "./story";
 
-const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
+export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
