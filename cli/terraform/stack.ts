@@ -194,8 +194,9 @@ export class Stack {
     if (stderr.includes("Error acquiring the state lock")) {
       const who = /Who:\s*(.*)/.exec(stderr)?.[1] ?? "somebody";
       const since = /Created:\s*(.*)/.exec(stderr)?.[1] ?? "";
+      const id = /\bID:\s*([0-9a-f-]+)/.exec(stderr)?.[1] ?? "<ID>";
       throw new OperatorError(
-        `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\``,
+        `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${id}\` in ${this.folder}`,
         3,
       );
     }
