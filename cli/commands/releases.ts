@@ -15,8 +15,8 @@ export function addReleaseCommands(program: Command): void {
     common(program.command("release").argument("<version>", "the version, as in 1.4.0"))
       .description("install a version into the idle slot, verify it, move the traffic to it")
       .requiredOption(
-        "--artifact <zip|url>",
-        "the packed application: a file, or an address together with --sha256",
+        "--artifact <folder|zip|url>",
+        "the application: a folder, a packed file (zip, .tar.gz), or the address of one",
       )
       .option("--sha256 <digest>", "what the artifact must hash to")
       .option(
@@ -34,11 +34,11 @@ export function addReleaseCommands(program: Command): void {
       options: CommonOptions &
         ScheduleOptions & { artifact: string; sha256?: string; migrations?: string; goal: string },
     ) =>
-      carryOut(options, (project, tools) => {
+      carryOut(options, async (project, tools) => {
         const schedule = scheduleFrom(project, options);
         const goal = parseGoal(options.goal);
-        const say = (line: string): void => tools.progress.note(line);
-        return operations.release(project, tools, candidateFrom(project, version, options, say), {
+        const candidate = await candidateFrom(project, version, options, tools.progress);
+        return operations.release(project, tools, candidate, {
           goal,
           ...(schedule === undefined ? {} : { schedule }),
         });
