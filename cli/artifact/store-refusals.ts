@@ -9,6 +9,7 @@ interface SdkError {
   readonly code?: string;
   readonly statusCode?: number;
   readonly errors?: readonly SdkError[];
+  readonly response?: { readonly headers: { get(name: string): string | undefined } };
 }
 
 const LOG_IN =
@@ -18,6 +19,12 @@ const NO_CREDENTIAL = [
   "AggregateAuthenticationError",
   "AuthenticationRequiredError",
 ];
+
+/** As in "BlobNotFound". An answer to HEAD has no body, so there only a header tells. */
+export function codeOf(error: unknown): string {
+  const { code, response } = error as SdkError;
+  return code ?? response?.headers.get("x-ms-error-code") ?? "";
+}
 
 /** @returns null for what has nothing to do with logging in. */
 export function refuseCredential(error: unknown): OperatorError | null {
@@ -36,10 +43,11 @@ export function refuseCredential(error: unknown): OperatorError | null {
 
 /** @returns null for what is a defect. */
 export function refuseStorage(error: unknown, environment: AzureEnvironment): OperatorError | null {
-  const { code = "", statusCode, message } = error as SdkError;
+  const { statusCode, message } = error as SdkError;
+  const code = codeOf(error);
   const refused = (words: string): OperatorError =>
     new OperatorError(`${blobHost(environment)} ${words}; nothing was changed there`, 3);
-  const said = `(${[statusCode, code].filter((part) => part !== undefined && part !== "").join(" ")})`;
+  const said = code === "" ? `(${statusCode})` : `(${statusCode} ${code})`;
   if (code === "ContainerNotFound") return refused(`has no container for releases: deploy base first`);
   if (code === "KeyBasedAuthenticationNotPermitted") {
     return refused(
@@ -51,12 +59,13 @@ export function refuseStorage(error: unknown, environment: AzureEnvironment): Op
       `does not let you write ${said}: your object id belongs into platform.publishers, then deploy base`,
     );
   }
+  if (statusCode === 401 || code === "AuthenticationFailed")
+    return refused(`does not know you ${said}: ${LOG_IN}`);
   if (statusCode === 403) {
     return refused(
       `does not let you in ${said}: it has no public side, publish from inside its network (docs/azure.md)`,
     );
   }
-  if (statusCode === 401) return refused(`does not know you ${said}: ${LOG_IN}`);
   if (statusCode !== undefined) return refused(`answered ${statusCode}: ${oneLine(message)}`);
   if (/^E[A-Z_]+$/.test(code) || code === "REQUEST_SEND_ERROR") {
     return refused(`can't be reached (${oneLine(message)}): publish from inside its network (docs/azure.md)`);

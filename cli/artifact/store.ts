@@ -12,7 +12,7 @@ import type { AzureEnvironment } from "../../release/environment";
 import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { readPiece } from "./local-file";
-import { refuseCredential, refuseStorage } from "./store-refusals";
+import { codeOf, refuseCredential, refuseStorage } from "./store-refusals";
 
 const CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING";
 const SCOPE = "https://storage.azure.com/.default";
@@ -124,7 +124,10 @@ export class ArtifactStore {
     abortSignal: AbortSignal,
   ): Promise<boolean> {
     const found = await blob.getProperties({ abortSignal }).catch((error: unknown) => {
-      if ((error as { readonly statusCode?: number }).statusCode === 404 && !isNoContainer(error))
+      if (
+        (error as { readonly statusCode?: number }).statusCode === 404 &&
+        codeOf(error) !== "ContainerNotFound"
+      )
         return null;
       throw error;
     });
@@ -271,12 +274,8 @@ function contentType(url: string): string {
   return url.endsWith(".zip") ? "application/zip" : "application/gzip";
 }
 
-function isNoContainer(error: unknown): boolean {
-  return (error as { readonly code?: string }).code === "ContainerNotFound";
-}
-
 /** 409 or 412: the name is taken. 400: whoever took it threw our blocks away with that. */
 function isTaken(error: unknown): boolean {
-  const { statusCode, code } = error as { readonly statusCode?: number; readonly code?: string };
-  return statusCode === 412 || code === "BlobAlreadyExists" || code === "InvalidBlockList";
+  const { statusCode } = error as { readonly statusCode?: number };
+  return statusCode === 412 || ["BlobAlreadyExists", "InvalidBlockList"].includes(codeOf(error));
 }

@@ -42,16 +42,16 @@ export async function downloadInto(take: Taker, url: string, options: DownloadOp
   const { redirects = MAX_REDIRECTS } = options;
   let address = start;
   try {
-    for (let hop = 0; hop <= redirects; hop++) {
+    for (let hop = 0; ; hop++) {
       const refusal = addressRefusal(address, start);
       if (refusal !== undefined) throw new Error(refusal);
       const headers = address.origin === start.origin ? authorization(start) : {};
       const location = await get(address, headers, take, options);
       if (location === undefined) return;
+      if (hop === redirects) throw new Error(hop === 0 ? "it redirects" : `more than ${hop} redirects`);
       if (!URL.canParse(location, address.href)) throw new Error("it redirects to what is no address");
       address = new URL(location, address.href);
     }
-    throw new Error(redirects === 0 ? "it redirects" : `more than ${redirects} redirects`);
   } catch (error) {
     throw new Error(`${printable(address)}: ${describeFailure(error)}`);
   }
