@@ -207,8 +207,7 @@ class ChapterPlayer {
     const { version = "", from = version } = step;
     const packed = await packRelease({ version, from, to: platformFile(venue, "packages") });
     const goal = step.goal === undefined ? {} : { goal: step.goal };
-    const say = (line: string): void => tools.progress.note(line);
-    const candidate = candidateFrom(venue, version, { artifact: packed.file }, say);
+    const candidate = await candidateFrom(venue, version, { artifact: packed.file }, tools.progress);
     return deploy(venue, tools, operations.release(venue, candidate, { schedule: step.schedule, ...goal }));
   }
 
