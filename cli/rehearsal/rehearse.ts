@@ -3,7 +3,6 @@
  * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
  */
 import { writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { out } from "../terminal/colours";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { canHold, DRIVERS } from "../../release/drivers";
@@ -15,7 +14,7 @@ import { deployBase, takeDown } from "../deployment/deploy";
 import type { Deployment, Tools } from "../deployment/deploy";
 import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
-import { isExecutable } from "../../system/executable";
+import { findProgram } from "../../system/executable";
 import { OperatorError } from "../operator-error";
 import { withPrefix } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
@@ -220,8 +219,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
     if (known !== undefined) return known;
     throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, 2);
   }
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  if (folders.some((folder) => isExecutable(join(folder, "haproxy")))) return "haproxy";
+  if (findProgram("haproxy") !== undefined) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
   return "embedded";
 }

@@ -59,7 +59,10 @@ export async function recover(
   }
 }
 
-export function formatRecovered(project: Project, { outcome, record, proof, reason, kept }: Recovered): string {
+export function formatRecovered(
+  project: Project,
+  { outcome, record, proof, reason, kept }: Recovered,
+): string {
   if (outcome === "nothing-to-recover") return `nothing to recover: ${reason}`;
   const active = target(record!);
   const what = `record ${record!.sequence}, ${active === null ? "nothing" : releaseId(active)} in ${record!.active}`;

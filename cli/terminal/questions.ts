@@ -1,4 +1,5 @@
 /** Questions to a person. They go to stderr, so that stdout stays the result's. */
+import type * as Prompts from "@inquirer/prompts";
 import { OperatorError } from "../operator-error";
 
 /** Whether somebody is there to answer. */
@@ -10,9 +11,7 @@ export function canAsk(): boolean {
 export const DRAWN = { output: process.stderr } as const;
 
 /** Runs prompts. @throws OperatorError (refused) after Ctrl-C: what was asked for was not done. */
-export async function ask<T>(
-  prompts: (library: typeof import("@inquirer/prompts")) => Promise<T>,
-): Promise<T> {
+export async function ask<T>(prompts: (library: typeof Prompts) => Promise<T>): Promise<T> {
   const library = await import("@inquirer/prompts");
   try {
     return await prompts(library);
