@@ -99,7 +99,8 @@ export function recoverRecord(findings: Findings): Recovery {
       `record ${present.sequence} fits what users get, and proxies know ${known.sequence}: \`bluegreen retry\` goes on from it`,
     );
   }
-  return reconstruct(findings, stable, Math.max(known.sequence, present?.sequence ?? 0));
+  // Other content than was known by that number takes the next one, as every change does.
+  return reconstruct(findings, stable, Math.max(known.sequence, present?.sequence ?? 0) + 1);
 }
 
 function nothing(reason: string): Recovery {

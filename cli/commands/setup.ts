@@ -39,6 +39,15 @@ export function addSetupCommands(program: Command): void {
       tell(options, initialized, formatInitialized(initialized));
     });
 
+  common(program.command("doctor"))
+    .description("check whether a release can go well here, and say how to mend what can't")
+    .action(async (options: CommonOptions) => {
+      const { diagnose, formatDiagnosis } = await import("../setup/doctor/doctor.js");
+      const diagnosis = await diagnose(process.cwd(), options.environment, progressFor(options));
+      console.log(options.json === true ? JSON.stringify(diagnosis, null, 2) : formatDiagnosis(diagnosis));
+      endWith(diagnosis.exitCode);
+    });
+
   common(program.command("recover"))
     .description("rebuild a lost, damaged or outdated record from what proxies and Terraform know")
     .option("--yes", "write it without asking")
@@ -50,4 +59,26 @@ export function addSetupCommands(program: Command): void {
       const recovered = await recover(project, options, { progress, terraform });
       tell(options, recovered, formatRecovered(project, recovered));
     });
+
+  program
+    .command("completion")
+    .argument("<shell>", "bash, zsh or fish")
+    .description(`print a shell's completion script, as in: eval "$(bluegreen completion bash)"`)
+    .action(async (shell: string) => {
+      const { completionScript } = await import("../setup/completion.js");
+      process.stdout.write(completionScript(shell));
+    });
+
+  program
+    .command("__complete", { hidden: true })
+    .argument("[words...]")
+    .action(async (words: string[]) => {
+      const { suggest } = await import("../setup/completion.js");
+      for (const line of suggest(program, words)) console.log(line);
+    });
+}
+
+/** What a check waits for in vain must not keep the command from ending. */
+function endWith(exitCode: number): void {
+  process.stdout.write("", () => process.exit(exitCode));
 }
