@@ -12,6 +12,7 @@ import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { out } from "../terminal/colours";
+import { canAsk, confirm } from "../terminal/questions";
 import { shellWord } from "../terminal/shell-word";
 import { common, open, progressFor, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
@@ -127,7 +128,7 @@ async function prune(version: string | undefined, options: PublishOptions): Prom
   if (options.yes !== true && !(await confirms(`Remove ${total}?`, total, options))) {
     return tell(options, result([]), "nothing was removed");
   }
-  const lock = await lockProject(project);
+  const lock = await lockProject(project, "publish --prune");
   try {
     const removed = await pruning.remove(found);
     tell(options, result(removed), `removed ${removed.length}, ${formatBytes(sumOf(removed))}`);
@@ -151,14 +152,6 @@ function lineOf({ url, bytes, modifiedAt }: Leftover): string {
 
 /** @throws OperatorError where nobody is there who could answer. */
 async function confirms(message: string, total: string, { json }: CommonOptions): Promise<boolean> {
-  if (json === true || process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
-    throw new OperatorError(`${total} would be removed: say --yes, or look with --dry-run`, 2);
-  }
-  const { confirm } = await import("@inquirer/prompts");
-  try {
-    return await confirm({ message, default: false }, { output: process.stderr });
-  } catch (error) {
-    if ((error as Error).name !== "ExitPromptError") throw error;
-    throw new OperatorError("stopped: nothing was removed", 5);
-  }
+  if (json !== true && canAsk()) return confirm(message);
+  throw new OperatorError(`${total} would be removed: say --yes, or look with --dry-run`, 2);
 }

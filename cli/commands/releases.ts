@@ -6,7 +6,7 @@ import { abort } from "../deployment/operations";
 import type { Deployment } from "../deployment/outcome";
 import { formatPlan } from "../deployment/plan-words";
 import { err, out } from "../terminal/colours";
-import { canAsk, confirm } from "../terminal/question";
+import { canAsk, confirm } from "../terminal/questions";
 import { common, findTools, open, progressFor } from "./command-line";
 import type { CommonOptions } from "./command-line";
 import { REQUESTS } from "./requests";

@@ -3,7 +3,6 @@
  * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
  */
 import { writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { out } from "../terminal/colours";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { canHold, DRIVERS } from "../../release/drivers";
@@ -22,7 +21,7 @@ import type { Tools } from "../deployment/tools";
 import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
 import { writeAtomically } from "../../system/atomic-file";
-import { isExecutable } from "../../system/executable";
+import { findProgram } from "../../system/executable";
 import { OperatorError } from "../operator-error";
 import { withPrefix } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
@@ -182,7 +181,14 @@ class ChapterPlayer {
       expectedVersion: this.expectedVersion(step),
     });
     if (outcome !== step.expect.outcome) broken.push(deployment.reason);
-    const { sent = 0, failed = 0, failures = {}, longestGapMs = 0, versions = {}, latencyMs = null } = requests ?? {};
+    const {
+      sent = 0,
+      failed = 0,
+      failures = {},
+      longestGapMs = 0,
+      versions = {},
+      latencyMs = null,
+    } = requests ?? {};
     return {
       name: step.name,
       chapter: this.chapter.name,
@@ -257,8 +263,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
     if (known !== undefined) return known;
     throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, 2);
   }
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  if (folders.some((folder) => isExecutable(join(folder, "haproxy")))) return "haproxy";
+  if (findProgram("haproxy") !== undefined) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
   return "embedded";
 }
@@ -290,11 +295,7 @@ function announceKept(venue: Project, progress: Progress): void {
   );
 }
 
-function summary(
-  { steps, totals, passed, driver }: Protocol,
-  seconds: number,
-  report: string,
-): string {
+function summary({ steps, totals, passed, driver }: Protocol, seconds: number, report: string): string {
   const promoted = steps.filter(({ exitCode }) => exitCode === 0).length;
   const { sent, failed, acknowledged, found } = totals;
   return [

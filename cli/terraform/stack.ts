@@ -58,6 +58,25 @@ export interface StateResource {
   readonly deposed: boolean;
 }
 
+/** What Terraform's state holds of an address, as the provider's schema has it. */
+export interface StateEntry {
+  readonly address: string;
+  readonly deposed: boolean;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+interface ShownState {
+  readonly values?: {
+    readonly root_module?: {
+      readonly resources?: readonly {
+        readonly address: string;
+        readonly deposed_key?: string;
+        readonly values?: Readonly<Record<string, unknown>>;
+      }[];
+    };
+  };
+}
+
 interface PlannedState {
   readonly prior_state?: {
     readonly values?: {
@@ -112,6 +131,17 @@ export class Stack {
       `-out=${PLAN_FILE}`,
     ]);
     return readPlan(await this.run(["show", "-json", PLAN_FILE]));
+  }
+
+  /** The state as it was written last: nothing is planned, no provider is asked. */
+  async state(): Promise<StateEntry[]> {
+    await this.init();
+    const { values } = JSON.parse(await this.run(["show", "-json"])) as ShownState;
+    return (values?.root_module?.resources ?? []).map(({ address, deposed_key, values: held = {} }) => ({
+      address,
+      deposed: deposed_key !== undefined,
+      values: held,
+    }));
   }
 
   /** What the provider says now of everything in the state; the state itself stays as it is. */
