@@ -52,7 +52,9 @@ const HeaderValue = z.string().check(
 );
 
 const HookDefinition = z.strictObject({
-  when: z.enum(WHENS),
+  when: z.union([z.enum(WHENS)], {
+    error: () => `must be "before" or "after", and ${PHASES.join(", ")} or release, as in "before switch"`,
+  }),
   /** What messages and the step's address call it; unique among those of one moment. @default its number among them */
   name: z.optional(
     z.string().check(
