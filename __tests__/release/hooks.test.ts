@@ -51,10 +51,6 @@ test.each<[unknown, string]>([
     `hooks.0.headers: "Content-Type" is JSON's, leave it out`,
   ],
   [
-    [SMOKE, { ...SMOKE, name: "a" }, { ...SMOKE, name: "a" }],
-    'two hooks "a" before switch: give one another name',
-  ],
-  [
     [{ ...SMOKE, when: "before migrate" }],
     'hook "1" before migrate would never run: there is no platform.database',
   ],
@@ -139,7 +135,11 @@ describe("a hook runs", () => {
   const phases = ["begin", "migrate", "install", "switch", "converge", "share"] as const;
   const phasesOf = (record: ReleaseRecord) =>
     phases.filter((phase) =>
-      isNeeded({ ...SMOKE, when: `after ${phase}`, name: "x", timeoutSeconds: 1 }, environment, record),
+      isNeeded(
+        { ...SMOKE, when: `after ${phase}`, name: "x", position: 1, timeoutSeconds: 1 },
+        environment,
+        record,
+      ),
     );
 
   test.each<[string, Partial<ReleaseRecord>, readonly string[]]>([
@@ -157,6 +157,7 @@ describe("a hook runs", () => {
   test("with the strategies that it names, as the record or else the environment chooses", () => {
     const hook = {
       ...SMOKE,
+      position: 1,
       name: "x",
       when: "before begin",
       timeoutSeconds: 1,
@@ -225,12 +226,10 @@ describe("what a hook is told", () => {
 
 test("an execution's name is one that a release never had", () => {
   const record = recordOf();
-  expect(stepName.hook(record, "before switch", "smoke")).toMatch(/^hook-before-switch-smoke-2-[0-9a-f]{8}$/);
-  expect(stepName.hook({ ...record, sequence: 3 }, "before switch", "smoke")).toMatch(/-3-[0-9a-f]{8}$/);
+  expect(stepName.hook(record, "before switch", 1)).toMatch(/^hook-before-switch-1-2-[0-9a-f]{8}$/);
+  expect(stepName.hook({ ...record, sequence: 3 }, "before switch", 1)).toMatch(/-3-[0-9a-f]{8}$/);
   const other = { ...record, previous: releaseOf("1.1.0", 1) };
-  expect(stepName.hook(other, "before switch", "smoke")).not.toBe(
-    stepName.hook(record, "before switch", "smoke"),
-  );
+  expect(stepName.hook(other, "before switch", 1)).not.toBe(stepName.hook(record, "before switch", 1));
 });
 
 test.each([

@@ -74,7 +74,7 @@ describe("a heal", () => {
   });
 
   test("may drop the hooks of the release before: that runs nothing", () => {
-    const plan = planOf({ ...healed, "hook-before-switch-smoke": ["delete"] });
+    const plan = planOf({ ...healed, "hook-before-switch-1": ["delete"] });
     expect(() => proveOnlyHealed(plan, "blue", ["web-1"])).not.toThrow();
   });
 
@@ -83,7 +83,7 @@ describe("a heal", () => {
     ["a server whose name begins as the healed one's", { "install-blue-web-10": ["create"] }],
     ["another server's retained release", { "install-green-web-2": ["create"] }],
     ["a convergence", { "converge-green-web-1": ["create"] }],
-    ["a hook: it brings no release to anybody", { "hook-before-switch-smoke": ["create"] }],
+    ["a hook: it brings no release to anybody", { "hook-before-switch-1": ["create"] }],
     ["a live step that goes", { "install-blue-web-2": ["delete"] }],
   ])("is refused with %s", (_, more) => {
     const plan = planOf({ ...healed, ...more });
@@ -143,14 +143,14 @@ describe("a plan of web, blue being live", () => {
       "hooks before and after its phases, the first time and again",
       [
         ...USUAL,
-        other("terraform_data.hook-before-switch-smoke", ["create"]),
+        other("terraform_data.hook-before-switch-1", ["create"]),
         other("terraform_data.hook-after-share-1", REPLACED),
-        other("module.web.terraform_data.deployment_hook-before-begin-ask_1A2B3C4D[0]", ["create"]),
+        other("module.web.terraform_data.deployment_hook-before-begin-2_1A2B3C4D[0]", ["create"]),
       ],
     ],
     [
       "a hook that was taken out of the environment",
-      [...USUAL, other("terraform_data.hook-after-switch-chat", ["delete"])],
+      [...USUAL, other("terraform_data.hook-after-switch-1", ["delete"])],
     ],
     ["data is read", [...USUAL, other("data.azurerm_key_vault.keys", ["read"], { mode: "data" })]],
     ["nothing at all", [LIVE]],
@@ -219,14 +219,15 @@ describe("a plan of web, blue being live", () => {
       /is no step/,
     ],
     ...[
-      "terraform_data.hookish-before-switch-smoke",
+      "terraform_data.hookish-before-switch-1",
       "terraform_data.hook",
-      "terraform_data.hook-switch-smoke",
+      "terraform_data.hook-switch-1",
       "terraform_data.hook-before-switch",
-      "terraform_data.hook-before-release-smoke",
-      "terraform_data.web-1-hook-before-switch-smoke",
-      "null_resource.hook-before-switch-smoke",
-      "azurerm_virtual_machine_run_command.hook-before-switch-smoke",
+      "terraform_data.hook-before-switch-smoke",
+      "terraform_data.hook-before-release-1",
+      "terraform_data.web-1-hook-before-switch-1",
+      "null_resource.hook-before-switch-1",
+      "azurerm_virtual_machine_run_command.hook-before-switch-1",
     ].map((address): [string, readonly object[], RegExp] => [
       `what is not quite a hook: ${address}`,
       [...USUAL, other(address, ["create"])],
