@@ -21,9 +21,9 @@ export interface HookStepProps {
 }
 
 export function hookStep(scope: Construct, { hook, environment, record, dependsOn }: HookStepProps) {
-  const { when, name } = hook;
-  const execution = stepName.hook(record, when, name);
-  return new TerraformData(scope, stepId.hook(when, name), {
+  const { when, position } = hook;
+  const execution = stepName.hook(record, when, position);
+  return new TerraformData(scope, stepId.hook(when, position), {
     triggersReplace: execution,
     provisioners: [
       {

@@ -52,8 +52,10 @@ const HeaderValue = z.string().check(
 );
 
 const HookDefinition = z.strictObject({
-  when: z.enum(WHENS),
-  /** What messages and the step's address call it; unique among those of one moment. @default its number among them */
+  when: z.custom<When>((text) => WHENS.includes(text as When), {
+    error: () => `must be "before" or "after", and ${PHASES.join(", ")} or release, as in "before switch"`,
+  }),
+  /** What messages call it. @default its number among those of the same moment */
   name: z.optional(
     z.string().check(
       z.refine((text) => /^[a-z][a-z0-9-]{0,29}$/.test(text), {
@@ -90,12 +92,16 @@ const HookDefinition = z.strictObject({
 
 export const Hooks = z.array(HookDefinition).check(z.maxLength(50));
 
-export type Hook = z.infer<typeof HookDefinition> & { readonly name: string };
+export type Hook = z.infer<typeof HookDefinition> & {
+  readonly name: string;
+  /** Among the hooks of the same moment, from 1 on. */
+  readonly position: number;
+};
 
 /** The hooks of one moment, in the order of the file, which is the order in which they run. */
 export function hooksAt({ hooks = [] }: Pick<Environment, "hooks">, when: When): Hook[] {
   const all = hooks.filter((hook) => hook.when === when);
-  return all.map((hook, index) => ({ ...hook, name: hook.name ?? String(index + 1) }));
+  return all.map((hook, index) => ({ ...hook, name: hook.name ?? String(index + 1), position: index + 1 }));
 }
 
 /** @throws InvalidInput where hooks contradict themselves, or would never run. */
@@ -117,11 +123,9 @@ export function refuseHooks(
     if (own !== undefined) throw new InvalidInput(`${field}.headers: ${quote(own)} is JSON's, leave it out`);
   });
   for (const when of WHENS) {
-    const names = hooksAt(environment, when).map(({ name }) => name);
-    const [name] = names;
-    const twice = names.find((each, index) => names.indexOf(each) !== index);
-    if (twice !== undefined) throw new InvalidInput(`two hooks "${twice}" ${when}: give one another name`);
-    if (name === undefined) continue;
+    const [hook] = hooksAt(environment, when);
+    if (hook === undefined) continue;
+    const { name } = hook;
     if (when.endsWith(" migrate") && platform.database === undefined) {
       throw new InvalidInput(`hook "${name}" ${when} would never run: there is no platform.database`);
     }

@@ -80,7 +80,7 @@ const STEP =
   /^(?:module\.[\w-]+\.)*(terraform_data|azurerm_virtual_machine_run_command)\.(?:[\w-]+_)?((?:begin|migrate|switch|share|install-(?:blue|green)|converge-(?:blue|green))-[a-z0-9-]+?)(?:_[0-9A-F]{8})?(?:\[0\])?$/;
 /** The hooks between them, which run where Terraform runs. */
 const HOOK = new RegExp(
-  `^(?:module\\.[\\w-]+\\.)*terraform_data\\.(?:[\\w-]+_)?hook-(?:before|after)-(?:${PHASES.join("|")})-[a-z0-9-]+?(?:_[0-9A-F]{8})?(?:\\[0\\])?$`,
+  `^(?:module\\.[\\w-]+\\.)*terraform_data\\.(?:[\\w-]+_)?hook-(?:before|after)-(?:${PHASES.join("|")})-\\d+(?:_[0-9A-F]{8})?(?:\\[0\\])?$`,
 );
 
 /**

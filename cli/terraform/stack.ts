@@ -161,11 +161,17 @@ export class Stack {
     });
   }
 
-  /** Applies the plan that was made, nothing else. */
-  async apply(events: ApplyEvents): Promise<ApplyResult> {
+  /**
+   * Applies the plan that was made, nothing else.
+   * @param options.skipHooks why none shall run: what clears up is not held up by them.
+   */
+  async apply(events: ApplyEvents, options: { readonly skipHooks?: string } = {}): Promise<ApplyResult> {
+    const { env, ...own } = this.options();
+    const skip = options.skipHooks === undefined ? {} : { BLUEGREEN_SKIP_HOOKS: options.skipHooks };
     // A process group of its own: Ctrl-C is for this command, which puts traffic back before it stops Terraform.
     const child = execa(this.terraform.path, ["apply", "-input=false", "-json", PLAN_FILE], {
-      ...this.options(),
+      ...own,
+      env: { ...env, ...skip },
       detached: true,
       buffer: false,
       reject: false,

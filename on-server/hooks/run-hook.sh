@@ -55,7 +55,7 @@ resolve() {
   [[ "$value" == env:* ]] || return 0
   local variable=${value#env:}
   [[ "$variable" =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || finish 2 "$variable is no name of an environment variable"
-  value=${!variable:-}
+  value=$(printenv "$variable") || true
   [[ -n "$value" ]] || finish 2 "the environment variable $variable is not set"
   [[ ! "$value" =~ [[:cntrl:]] ]] || finish 2 "the environment variable $variable has control characters in it"
 }
@@ -78,10 +78,6 @@ if [[ -n "${BLUEGREEN_SKIP_HOOKS:-}" ]]; then
 fi
 
 cd "$PROJECT_FOLDER" || finish 2 "the project's folder is not there"
-work=$(mktemp --directory)
-trap 'rm -rf "$work"' EXIT
-decode "$HOOK_FACTS_BASE64" >"$work/facts"
-: >"$work/output"
 
 command=()
 if [[ -n "$HOOK_WEBHOOK_BASE64" ]]; then
@@ -101,7 +97,7 @@ if [[ -n "$HOOK_WEBHOOK_BASE64" ]]; then
   # A descriptor that the hook inherits; `printf` is the shell's own, so no process list shows what it writes.
   exec 3< <(printf '%s\n' "$options")
   command=(curl --disable --config /dev/fd/3 --silent --show-error --globoff --data-binary @- --header
-    "content-type: application/json" --user-agent bluegreen --dump-header "$work/headers")
+    "content-type: application/json" --user-agent bluegreen)
 else
   mapfile -d '' -t command < <(decode "$HOOK_COMMAND_BASE64")
 fi
@@ -110,10 +106,12 @@ fi
 send() {
   kill "-$1" -- "-$running" 2>/dev/null || kill "-$1" "$running" 2>/dev/null || true
 }
+work=$(mktemp --directory)
+decode "$HOOK_FACTS_BASE64" >"$work/facts"
+[[ -z "$HOOK_WEBHOOK_BASE64" ]] || command+=(--dump-header "$work/headers")
 setsid timeout --kill-after="$GRACE_SECONDS" "$HOOK_TIMEOUT_SECONDS" "${command[@]}" \
   <"$work/facts" >"$work/output" 2>&1 &
 running=$!
-trap 'stopped=yes; send TERM' TERM INT HUP
 
 # Terraform kills its command without warning, or may be killed itself: then the hook shall end, too.
 (
@@ -127,6 +125,9 @@ trap 'stopped=yes; send TERM' TERM INT HUP
   rm -rf "$work"
 ) >/dev/null 2>&1 </dev/null 3<&- &
 watcher=$!
+# Not before: a child that is hit by a signal before it forgot its parent's traps would carry them out.
+trap 'rm -rf "$work"' EXIT
+trap 'stopped=yes; send TERM' TERM INT HUP
 
 exit_code=0
 wait "$running" 2>/dev/null || exit_code=$?
@@ -139,9 +140,11 @@ wait "$watcher" 2>/dev/null || true
 # What it left behind: nothing of a hook outlives it.
 send KILL
 
-tail --bytes="$SAID_BYTES" "$work/output" | plain >"$work/lines"
+# The last line may have no end.
+{ tail --bytes="$SAID_BYTES" "$work/output" && echo; } | plain >"$work/lines"
 sed "s/^/$HOOK_NAME: /" "$work/lines" >&2
 said=$(tail --lines=1 "$work/lines")
+said=${said#timeout: } # where there is no such program
 
 if [[ -n "$stopped" ]]; then finish "$((exit_code == 0 ? 143 : exit_code))" "it was stopped"; fi
 if ((exit_code == 124 || exit_code == 137)) && (($(elapsed) >= HOOK_TIMEOUT_SECONDS * 1000)); then
