@@ -107,8 +107,9 @@ export const Receipt = z.strictObject({
   goal: Goal,
   /** What applied: the record's, or the environment's. */
   schedule: Schedule,
-  record: z.strictObject({ before: ReleaseRecord, after: ReleaseRecord }),
-  /** null where nothing was planned (an abort without anything to withdraw, `measure`). */
+  /** `before` is null where the command was not there. */
+  record: z.strictObject({ before: z.nullable(ReleaseRecord), after: ReleaseRecord }),
+  /** null where the command was not there. */
   plan: z.nullable(
     z.strictObject({
       /** The slot that users were served from. */
