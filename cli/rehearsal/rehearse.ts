@@ -180,7 +180,14 @@ class ChapterPlayer {
       expectedVersion: this.expectedVersion(step),
     });
     if (outcome !== step.expect.outcome) broken.push(deployment.reason);
-    const { sent = 0, failed = 0, failures = {}, longestGapMs = 0, versions = {}, latencyMs = null } = requests ?? {};
+    const {
+      sent = 0,
+      failed = 0,
+      failures = {},
+      longestGapMs = 0,
+      versions = {},
+      latencyMs = null,
+    } = requests ?? {};
     return {
       name: step.name,
       chapter: this.chapter.name,
@@ -289,11 +296,7 @@ function announceKept(venue: Project, progress: Progress): void {
   );
 }
 
-function summary(
-  { steps, totals, passed, driver }: Protocol,
-  seconds: number,
-  report: string,
-): string {
+function summary({ steps, totals, passed, driver }: Protocol, seconds: number, report: string): string {
   const promoted = steps.filter(({ exitCode }) => exitCode === 0).length;
   const { sent, failed, acknowledged, found } = totals;
   return [

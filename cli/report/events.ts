@@ -59,7 +59,10 @@ export function eventTable(events: readonly NumberedEvent[], begin: number): Htm
 function describe(entry: JournalEntry): Piece {
   switch (entry.event) {
     case "verified":
-      return html`<span><span class="good">Verified</span>: ${plural(entry.endpoints, "endpoint")} of ${entry.slot} answered as <code>${entry.releaseId}</code>, in ${seconds(entry.seconds)}</span>`;
+      return html`<span
+        ><span class="good">Verified</span>: ${plural(entry.endpoints, "endpoint")} of ${entry.slot} answered
+        as <code>${entry.releaseId}</code>, in ${seconds(entry.seconds)}</span
+      >`;
     case "traffic":
       return moved(entry);
     case "judged":
@@ -94,7 +97,8 @@ function drained({ slot, running, cut }: Extract<JournalEntry, { event: "drained
 function side(comparison: Comparison, which: "candidate" | "stable"): Piece {
   const { requests, errors, p95Ms }: Figures = comparison[which];
   if (requests === 0) return html`<span class="muted">no requests</span>`;
-  return html`<span class="${errors > 0 && "bad"}">${plural(errors, "error")}</span> <small>of ${count(requests)}${p95Ms !== null && `, p95 ${milliseconds(p95Ms)}`}</small>`;
+  return html`<span class="${errors > 0 && "bad"}">${plural(errors, "error")}</span>
+    <small>of ${count(requests)}${p95Ms !== null && `, p95 ${milliseconds(p95Ms)}`}</small>`;
 }
 
 function capital(text: string): string {

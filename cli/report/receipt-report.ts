@@ -5,7 +5,7 @@ import { slotsIn } from "./colours";
 import { eventsOf, eventTable, marksOf } from "./events";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
-import { facts, figures, id, move, renderPage, section, table } from "./page";
+import { facts, figures, id, move, renderPage, section, table, text } from "./page";
 import type { Figure } from "./page";
 import { axisOf, renderTraffic } from "./traffic";
 import { count, dateAndTime, milliseconds, percentage, plural, seconds } from "./words";
@@ -19,8 +19,7 @@ export function renderReceiptReport(receipt: Receipt): string {
     kind: `${application}, ${environment}: ${action}, sequence ${sequence}`,
     title: `${application} ${environment} ${sequence}: ${receipt.outcome}`,
     headline: headline(receipt.requests),
-    opening: html`${lead(receipt)}
-${receipt.requests !== null && figures(keyFigures(receipt.requests))}`,
+    opening: html`${lead(receipt)} ${receipt.requests !== null && figures(keyFigures(receipt.requests))}`,
     sections: [
       section("Who, when and how", whoWhenHow(receipt)),
       trafficSection(receipt),
@@ -54,8 +53,11 @@ function was(number: number): string {
 function lead(receipt: Receipt): Html {
   const { outcome, exitCode, from, to, reason, notMeasured, requests } = receipt;
   const tone = exitCode === 0 ? "good" : "bad";
-  return html`<p class="lead"><strong class="${tone}">${outcome}</strong>: ${move(from, to)}, in ${seconds(receipt.seconds)}. ${reason}</p>
-${requests === null && html`<p class="lead muted">Not measured: ${notMeasured ?? "the receipt does not say why"}.</p>`}`;
+  return html`<p class="lead">
+      <strong class="${tone}">${outcome}</strong>: ${move(from, to)}, in ${seconds(receipt.seconds)}.
+      ${reason}
+    </p>
+    ${requests === null && html`<p class="lead muted">Not measured: ${notMeasured ?? "the receipt does not say why"}.</p>`}`;
 }
 
 function keyFigures(requests: MeasuredRequests): Figure[] {
@@ -63,7 +65,11 @@ function keyFigures(requests: MeasuredRequests): Figure[] {
   const ids = Object.keys(versions);
   const posts: Figure =
     acknowledged === 0
-      ? { label: "Median latency", value: milliseconds(latencyMs.p50), note: `p99 ${milliseconds(latencyMs.p99)}` }
+      ? {
+          label: "Median latency",
+          value: milliseconds(latencyMs.p50),
+          note: `p99 ${milliseconds(latencyMs.p99)}`,
+        }
       : {
           label: "Acknowledged POSTs found",
           value: count(found),
@@ -77,11 +83,18 @@ function keyFigures(requests: MeasuredRequests): Figure[] {
       note: `of ${count(sent)}`,
       tone: failed === 0 && sent > 0 ? "good" : "bad",
     },
-    { label: "Longest time without an answer", value: milliseconds(longestGapMs), note: "between two good ones" },
+    {
+      label: "Longest time without an answer",
+      value: milliseconds(longestGapMs),
+      note: "between two good ones",
+    },
     {
       label: "Versions seen",
       value: count(ids.length),
-      note: ids.length === 0 ? "no answer named one" : `${ids.slice(0, 4).join(", ")}${ids.length > 4 ? " ..." : ""}`,
+      note:
+        ids.length === 0
+          ? "no answer named one"
+          : `${ids.slice(0, 4).join(", ")}${ids.length > 4 ? " ..." : ""}`,
     },
     posts,
   ];
@@ -103,7 +116,8 @@ function whoWhenHow(receipt: Receipt): Html {
     [
       "Freeze",
       receipt.freezeOverride !== null &&
-        html`<span class="warn">passed over</span> the window ${receipt.freezeOverride.window}, because: ${receipt.freezeOverride.reason}`,
+        html`<span class="warn">passed over</span> the window ${receipt.freezeOverride.window}, because:
+          ${receipt.freezeOverride.reason}`,
     ],
   ]);
 }
@@ -125,9 +139,13 @@ function trafficSection(receipt: Receipt): Piece {
   const { p50, p95, p99, max } = requests.latencyMs;
   return section(
     "What users got",
-    html`<p class="muted">${count(requests.rate)} requests a second to ${requests.origin}, without retries. ${
-      eventsOf(receipt).length > 0 && "The numbers above the chart are those of the gates and decisions below."
-    }</p>`,
+    html`<p class="muted">
+      ${count(requests.rate)} requests a second to ${requests.origin}, without retries.
+      ${
+        eventsOf(receipt).length > 0 &&
+        "The numbers above the chart are those of the gates and decisions below."
+      }
+    </p>`,
     renderTraffic({
       name: "release",
       title: "The release",
@@ -150,14 +168,18 @@ function trafficSection(receipt: Receipt): Piece {
 function kinds({ failures, failed }: MeasuredRequests): Piece {
   const all = Object.entries(failures).sort(([, one], [, other]) => other - one);
   if (all.length === 0) return null;
-  return html`<ul class="plain-list">${all.map(
-    ([kind, number]) => html`<li>${kind}: ${count(number)} <span class="muted">(${percentage(number, failed)})</span></li>`,
-  )}</ul>`;
+  return html`<ul class="plain-list">
+    ${all.map(
+      ([kind, number]) =>
+        html`<li>${kind}: ${count(number)} <span class="muted">(${percentage(number, failed)})</span></li>`,
+    )}
+  </ul>`;
 }
 
 function gates(receipt: Receipt): Piece {
   const events = eventsOf(receipt);
-  if (events.length === 0) return section("Gates and decisions", html`<p class="muted">No proxy reported any.</p>`);
+  if (events.length === 0)
+    return section("Gates and decisions", html`<p class="muted">No proxy reported any.</p>`);
   const { begin } = axisOf(receipt.startedAt, receipt.endedAt, receipt.requests?.timeline ?? []);
   return section(
     "Gates and decisions",
@@ -168,7 +190,10 @@ function gates(receipt: Receipt): Piece {
 
 function plan({ plan }: Receipt): Piece {
   if (plan === null) return section("The plan", html`<p class="muted">Nothing was planned.</p>`);
-  const changes = plan.changes.map(({ address, actions }) => [html`<code>${address}</code>`, actions.join(", ")]);
+  const changes = plan.changes.map(({ address, actions }) => [
+    html`<code>${address}</code>`,
+    text(actions.join(", ")),
+  ]);
   return section(
     "The plan",
     html`<p>${plan.proof}</p>`,
@@ -177,7 +202,10 @@ function plan({ plan }: Receipt): Piece {
       ["Token", html`<code>${plan.token}</code>`],
     ]),
     changes.length > 0 &&
-      html`<details><summary>${plural(changes.length, "change")}</summary>${table("Changes of the plan", [{ title: "Address" }, { title: "Change" }], changes)}</details>`,
+      html`<details>
+        <summary>${plural(changes.length, "change")}</summary>
+        ${table("Changes of the plan", [{ title: "Address" }, { title: "Change" }], changes)}
+      </details>`,
   );
 }
 
@@ -185,19 +213,30 @@ function plan({ plan }: Receipt): Piece {
 function care({ warnings, hooks }: Receipt): Piece {
   return [
     warnings.length > 0 &&
-      section("Warnings", html`<ul class="plain-list">${warnings.map((warning) => html`<li>${warning}</li>`)}</ul>`),
+      section(
+        "Warnings",
+        html`<ul class="plain-list">
+          ${warnings.map((warning) => html`<li>${warning}</li>`)}
+        </ul>`,
+      ),
     hooks.length > 0 &&
       section(
         "Hooks",
         table(
           "Hooks",
-          [{ title: "Hook" }, { title: "When" }, { title: "Exit code", align: "right" }, { title: "Took", align: "right" }, { title: "Said" }],
+          [
+            { title: "Hook" },
+            { title: "When" },
+            { title: "Exit code", align: "right" },
+            { title: "Took", align: "right" },
+            { title: "Said" },
+          ],
           hooks.map(({ name, when, exitCode, said, seconds: took }) => [
-            name,
-            when,
+            text(name),
+            text(when),
             html`<span class="${exitCode !== 0 && "bad"}">${exitCode}</span>`,
             seconds(took),
-            said,
+            text(said),
           ]),
         ),
       ),
@@ -208,9 +247,24 @@ function records({ record, schedule }: Receipt): Html {
   const json = (value: object): Html => html`<pre>${JSON.stringify(value, null, 2)}</pre>`;
   return section(
     "The record",
-    html`<p>Sequence ${record.before.sequence} before, ${record.after.sequence} after; live was to be ${id(idOrNull(target(record.before)))}, then ${id(idOrNull(target(record.after)))}.</p>`,
-    html`<details><summary>Before and after, and the schedule that applied</summary>
-<div class="records"><div><h3>Before</h3>${json(record.before)}</div><div><h3>After</h3>${json(record.after)}</div></div>
-<h3>Schedule</h3>${json(schedule)}</details>`,
+    html`<p>
+      Sequence ${record.before.sequence} before, ${record.after.sequence} after; live was to be
+      ${id(idOrNull(target(record.before)))}, then ${id(idOrNull(target(record.after)))}.
+    </p>`,
+    html`<details>
+      <summary>Before and after, and the schedule that applied</summary>
+      <div class="records">
+        <div>
+          <h3>Before</h3>
+          ${json(record.before)}
+        </div>
+        <div>
+          <h3>After</h3>
+          ${json(record.after)}
+        </div>
+      </div>
+      <h3>Schedule</h3>
+      ${json(schedule)}
+    </details>`,
   );
 }

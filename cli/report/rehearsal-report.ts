@@ -4,7 +4,7 @@ import type { Tolerance } from "../rehearsal/story";
 import type { Band } from "./charts";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
-import { figures, move, renderPage, section, table } from "./page";
+import { figures, move, renderPage, section, table, text, word } from "./page";
 import type { Figure } from "./page";
 import { axisOf, renderTraffic } from "./traffic";
 import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "./words";
@@ -16,9 +16,7 @@ export function renderRehearsalReport(protocol: Protocol): string {
     kind: `A rehearsal with ${driver} and Terraform ${terraform}, ${dateAndTime(Date.parse(startedAt))}, in ${took}`,
     title: `Rehearsal with ${driver}: ${protocol.passed ? "passed" : "failed"}`,
     headline: headline(protocol),
-    opening: html`${lead(protocol)}
-${figures(keyFigures(protocol))}
-${brokenPromises(protocol)}`,
+    opening: html`${lead(protocol)} ${figures(keyFigures(protocol))} ${brokenPromises(protocol)}`,
     sections: chapters.map((chapter) => renderChapter(chapter, protocol)),
     footer: `Rendered by bluegreen from a rehearsal's protocol of format ${formatVersion}. Times are UTC.`,
   });
@@ -46,7 +44,10 @@ function lead({ steps, totals }: Protocol): Html {
 function whereFailed(steps: readonly ProtocolStep[], failed: number): string {
   if (failed === 0) return "No request failed.";
   const places = (["whileDown", "ownBadAnswers", "none"] as const)
-    .map((tolerance) => ({ tolerance, failed: failedIn(steps.filter((step) => step.tolerance === tolerance)) }))
+    .map((tolerance) => ({
+      tolerance,
+      failed: failedIn(steps.filter((step) => step.tolerance === tolerance)),
+    }))
     .filter((place) => place.failed > 0)
     .map((place) =>
       place.tolerance === "none"
@@ -84,7 +85,7 @@ function keyFigures({ steps, totals, chapters }: Protocol): Figure[] {
     {
       label: "Longest time without an answer",
       value: milliseconds(longest),
-      ...(longest > 0 && { note: `in "${slowest!.name}"` }),
+      ...(longest > 0 && { note: `in “${slowest!.name}”` }),
     },
     {
       label: "Releases seen by users",
@@ -104,9 +105,15 @@ function brokenPromises({ steps, totals }: Protocol): Piece {
   const broken = steps.flatMap((step) => step.broken.map((words) => ({ step, words })));
   const lost = totals.acknowledged - totals.found;
   if (broken.length === 0 && lost === 0) return null;
-  return html`<section><h2>What did not go as promised</h2><ul class="plain-list">${broken.map(
-    ({ step, words }) => html`<li><strong>${step.name}</strong> (${step.chapter}): <span class="bad">${words}</span></li>`,
-  )}${lost > 0 && html`<li><span class="bad">${plural(lost, "acknowledged POST")} not found at the end</span></li>`}</ul></section>`;
+  return html`<section>
+    <h2>What did not go as promised</h2>
+    <ul class="plain-list">
+      ${broken.map(
+        ({ step, words }) =>
+          html`<li><strong>${step.name}</strong> (${step.chapter}): <span class="bad">${words}</span></li>`,
+      )}${lost > 0 && html`<li><span class="bad">${plural(lost, "acknowledged POST")} not found at the end</span></li>`}
+    </ul>
+  </section>`;
 }
 
 function renderChapter(chapter: ProtocolChapter, protocol: Protocol): Html {
@@ -123,7 +130,10 @@ function renderChapter(chapter: ProtocolChapter, protocol: Protocol): Html {
   }));
   return section(
     capital(chapter.title),
-    html`<p class="muted">The numbers above the chart are those of the steps below. There is nobody to serve before the first deployment.</p>`,
+    html`<p class="muted">
+      The numbers above the chart are those of the steps below. There is nobody to serve before the first
+      deployment.
+    </p>`,
     renderTraffic({
       name: `chapter-${protocol.chapters.indexOf(chapter) + 1}`,
       title: capital(chapter.title),
@@ -157,16 +167,16 @@ function stepTable(chapter: ProtocolChapter, steps: readonly ProtocolStep[], ban
       move(step.from, step.to),
       outcome(step),
       offset(bands[index]!.from),
-      html`<span class="plain">${seconds(step.seconds)}</span>`,
+      seconds(step.seconds),
       ...measured(step),
     ]),
   );
 }
 
 function outcome({ outcome, exitCode, broken }: ProtocolStep): Html {
-  return html`<span>${outcome}</span><small>exit code ${exitCode}</small>${broken.map(
-    (words) => html`<small class="bad">${words}</small>`,
-  )}`;
+  return html`${word(outcome)}<small>exit code ${exitCode}</small>${broken.map(
+      (words) => html`<small class="bad">${text(words)}</small>`,
+    )}`;
 }
 
 function measured({ requests, tolerance }: ProtocolStep): Piece[] {
@@ -174,10 +184,12 @@ function measured({ requests, tolerance }: ProtocolStep): Piece[] {
   if (sent === 0) return [null, null, null];
   const kinds = Object.entries(failures).map(([kind, number]) => `${count(number)} ${kind}`);
   return [
-    html`<span class="plain"><span class="${failed > 0 && tolerance === "none" && "bad"}">${count(failed)}</span> <span class="muted">of ${count(sent)}</span></span>${kinds.length > 0 && html`<small>${list(kinds)}</small>`}`,
-    html`<span class="plain">${milliseconds(longestGapMs)}</span>`,
-    latencyMs !== null &&
-      html`<span class="plain">${[latencyMs.p50, latencyMs.p95, latencyMs.p99].map(milliseconds).join(" / ")}</span>`,
+    html`<span
+        ><span class="${failed > 0 && tolerance === "none" && "bad"}">${count(failed)}</span>
+        <span class="muted">of ${count(sent)}</span></span
+      >${kinds.length > 0 && html`<small>${list(kinds)}</small>`}`,
+    milliseconds(longestGapMs),
+    latencyMs !== null && [latencyMs.p50, latencyMs.p95, latencyMs.p99].map(milliseconds).join(" / "),
   ];
 }
 

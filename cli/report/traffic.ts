@@ -80,7 +80,7 @@ function byRelease(traffic: Traffic, stretches: readonly Stretch[]): Html {
     return { id, ...layer(name, colours.get(id)!, ({ versions }) => answersOf(versions, id)) };
   });
   const unnamed = layer("good, of no named release", "var(--other-3)", ({ sent, failed }) => sent - failed);
-  const failed = layer("failed, and of no release", "var(--bad-area)", failedUnanswered);
+  const failed = layer("failed, no release answered", "var(--bad-area)", failedUnanswered);
   const layers: Layer[] = [...(ids.length > 0 ? named : [unnamed]), ...(failed.total > 0 ? [failed] : [])];
   const answers = named.reduce((all, { total }) => all + total, 0);
   const said = named.map(({ id, total }) => `${id} ${percentage(total, answers)}`).join(", ");
@@ -93,7 +93,10 @@ function byRelease(traffic: Traffic, stretches: readonly Stretch[]): Html {
       label: `answers per second by release over ${seconds((traffic.end - traffic.begin) / 1000)}. ${said === "" ? "No release was named" : `Of all answers ${said}`}${failed.total > 0 ? `; ${plural(failed.total, "request")} failed without an answer of a release` : ""}.`,
       legend: layers.map(
         ({ name, colour, total }) =>
-          html`<li><span class="swatch" style="background:${colour}"></span><span>${name}<span class="muted">, ${count(total)}</span></span></li>`,
+          html`<li>
+            <span class="swatch" style="background:${colour}"></span
+            ><span>${name}<span class="muted">, ${count(total)}</span></span>
+          </li>`,
       ),
       tall: true,
     },
@@ -115,8 +118,10 @@ function failedUnanswered({ sent, failed, versions }: TimelinePoint): number {
 function failures(traffic: Traffic, stretches: readonly Stretch[]): Html {
   const failed = sum(stretches, (point) => point.failed);
   if (failed === 0) {
-    return html`<figure><h3>Failed requests</h3><p class="good">None, at any time.</p></figure>
-`;
+    return html`<figure>
+      <h3>Failed requests</h3>
+      <p class="good">None, at any time.</p>
+    </figure> `;
   }
   return chart(
     traffic,
@@ -152,12 +157,13 @@ function latency(traffic: Traffic, stretches: readonly Stretch[]): Html {
       title: "Latency",
       unit: "logarithmic",
       label: `latency of answers as percentiles 50, 95 and 99; at worst 99 of 100 came within ${milliseconds(worst)}.`,
-      legend: [...PERCENTILES]
-        .reverse()
-        .map(
-          ({ words, colour, key, width }) =>
-            html`<li><span class="stroke" style="border-color:${colour};border-width:${width}px 0 0"></span><span>${key}<span class="muted">, ${words}</span></span></li>`,
-        ),
+      legend: [...PERCENTILES].reverse().map(
+        ({ words, colour, key, width }) =>
+          html`<li>
+            <span class="stroke" style="border-color:${colour};border-width:${width}px 0 0"></span
+            ><span>${key}<span class="muted">, ${words}</span></span>
+          </li>`,
+      ),
     },
     { kind: "lines", scale: "latency", series, numbered: false },
     stretches,
@@ -188,18 +194,22 @@ function chart(
     marks,
     bands,
   };
-  const wide: Size = { width: 928, height: tall ? 240 : 150 };
-  const narrow: Size = { width: 400, height: tall ? 220 : 150 };
+  const wide: Size = { width: 928, height: tall ? 240 : 140 };
+  const narrow: Size = { width: 400, height: tall ? 220 : 140 };
   const svg = (size: Size, variant: string): Html => new Html(draw(plot, size, `${name}-${key}-${variant}`));
   return html`<figure>
-<h3>${title}<small>${unit}</small></h3>
-<div role="img" aria-label="${of}: ${label}">
-<div class="wide">${svg(wide, "wide")}</div>
-<div class="narrow">${svg(narrow, "narrow")}</div>
-</div>
-${legend !== undefined && html`<ul class="legend">${legend}</ul>`}
-</figure>
-`;
+    <h3>${title}<small>${unit}</small></h3>
+    <div role="img" aria-label="${of}: ${label}">
+      <div class="wide">${svg(wide, "wide")}</div>
+      <div class="narrow">${svg(narrow, "narrow")}</div>
+    </div>
+    ${
+      legend !== undefined &&
+      html`<ul class="legend">
+        ${legend}
+      </ul>`
+    }
+  </figure> `;
 }
 
 function sum(stretches: readonly Stretch[], of: (point: TimelinePoint) => number): number {
