@@ -187,7 +187,7 @@ test("whatever a receipt says, it is text: no tag comes of it", () => {
 });
 
 test("a release's name in a chart's legend and label is text too", () => {
-  const timeline = timelineOf().map((point) => ({ ...point, versions: { [HOSTILE]: 150, __proto__: 1 } }));
+  const timeline = timelineOf().map((point) => ({ ...point, versions: { [HOSTILE]: 149, ["__proto__"]: 1 } }));
   const page = renderReceiptReport({
     ...withTexts(HOSTILE),
     requests: requestsOf({
@@ -200,4 +200,5 @@ test("a release's name in a chart's legend and label is text too", () => {
   expect(page).not.toMatch(/<script|<img|\u202e/);
   expect(page.match(/<\/title>/g)).toHaveLength(1);
   expect(page).toContain("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;");
+  expect(textOf(page)).toContain("__proto__ , 92");
 });
