@@ -14,8 +14,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function report(args: readonly string[], input = "") {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, "report", ...args], {
+const report = (args: readonly string[], input = "") => bluegreen(["report", ...args], input);
+
+function bluegreen(args: readonly string[], input = "") {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
     cwd: folder,
     encoding: "utf8",
     input,
@@ -82,4 +84,15 @@ describe("it refuses with exit code 2, in one line, and writes nothing:", () => 
       stderr: expect.stringContaining("none/2.html cannot be written") as string,
     });
   });
+});
+
+test.each([
+  ["--report", "none/report.html", "there is no folder none"],
+  ["--json", "none/protocol.json", "there is no folder none"],
+  ["--report", ".", "is a folder"],
+])("a rehearsal refuses %s %s before it begins", (option, file, words) => {
+  const { status, stderr, stdout } = bluegreen(["rehearse", option, file]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toContain(words);
+  expect(existsSync(join(folder, ".bluegreen"))).toBe(false);
 });

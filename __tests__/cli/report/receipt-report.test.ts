@@ -187,7 +187,10 @@ test("whatever a receipt says, it is text: no tag comes of it", () => {
 });
 
 test("a release's name in a chart's legend and label is text too", () => {
-  const timeline = timelineOf().map((point) => ({ ...point, versions: { [HOSTILE]: 149, ["__proto__"]: 1 } }));
+  const timeline = timelineOf().map((point) => ({
+    ...point,
+    versions: { [HOSTILE]: 149, ["__proto__"]: 1 },
+  }));
   const page = renderReceiptReport({
     ...withTexts(HOSTILE),
     requests: requestsOf({
