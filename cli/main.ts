@@ -8,9 +8,11 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInput, Refusal } from "../release/refusal";
 import { addArtifactCommands } from "./commands/artifacts";
+import { addBanCommand } from "./commands/bans";
 import { addEnvironmentCommands } from "./commands/environments";
 import { addLooks } from "./commands/looks";
 import { addPlanCommands } from "./commands/plans";
+import { addReceiptCommands } from "./commands/receipts";
 import { addRehearsals } from "./commands/rehearsals";
 import { addReleaseCommands } from "./commands/releases";
 import { OperatorError } from "./operator-error";
@@ -27,8 +29,10 @@ function buildProgram(): Command {
     .addHelpText("after", EXIT_CODES);
   addReleaseCommands(program);
   addLooks(program);
+  addReceiptCommands(program);
   addPlanCommands(program);
   addArtifactCommands(program);
+  addBanCommand(program);
   addEnvironmentCommands(program);
   addRehearsals(program);
   return program;

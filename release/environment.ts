@@ -7,7 +7,9 @@ import { azureNames, virtualMachineName } from "./azure/azure-names";
 import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
+import { FreezeWindow } from "./freeze-windows";
 import { Activation } from "./http-exchange";
+import { Measurement } from "./measurement";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { FOLDER, matches } from "./patterns";
 import { Preview } from "./preview";
@@ -71,8 +73,14 @@ const EnvironmentFile = z.strictObject({
   activation: z.optional(Activation),
   /** @default nobody sees a release before it gets traffic */
   preview: z.optional(Preview),
+  /** What is asked of the application while a sequence runs. @default 10 times a second what verification asks */
+  measurement: z._default(Measurement, z.parse(Measurement, {})),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
+  /** When nobody releases. @default never */
+  freezeWindows: z._default(z.array(FreezeWindow).check(z.maxLength(50)), []),
+  /** Where receipts are kept, relative to the project: name a folder that is in git to share them. @default "receipts" in the environment's own folder */
+  receipts: z.optional(matches(FOLDER, "folder below the project")),
   /** Releases kept on a server's disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped. @default 30 */

@@ -23,6 +23,13 @@ export const pattern = z
     z.refine(isPattern, { error: (issue) => `${quote(issue.input)} is no regular expression` }),
   );
 
+/** An http or https address without anything behind the port: no path that would be left out, no password. */
+export function isOrigin(text: string): boolean {
+  if (!/^https?:\/\/[\x21-\x7e]+$/i.test(text) || !URL.canParse(text)) return false;
+  const { pathname, search, hash, username, password } = new URL(text);
+  return pathname === "/" && `${search}${hash}${username}${password}` === "";
+}
+
 function isPattern(text: string): boolean {
   try {
     new RegExp(text, "u");

@@ -36,15 +36,19 @@ export type Person = z.infer<typeof Person>;
 
 const LatencyMs = z.strictObject({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() });
 
-/** One stretch of the load, a second or more long. */
+/**
+ * One stretch of the load, a second or more long, and about half a second at least where it is the last. `sent` became
+ * due in it; everything else ended in it. So a stretch in which nobody answered is a point with `sent` and no versions.
+ */
 export const TimelinePoint = z.strictObject({
   /** When it began. */
   at: Time,
   seconds: z.number(),
   sent: z.int(),
   failed: z.int(),
-  /** Answers by the release that gave them. */
+  /** Answers, good and bad, by the release that gave them; empty where the application names none. */
   versions: z.record(z.string(), z.int()),
+  /** Of answers and of requests whose time was over; all 0 where there were none. */
   latencyMs: LatencyMs,
 });
 export type TimelinePoint = z.infer<typeof TimelinePoint>;
@@ -66,7 +70,8 @@ export const MeasuredRequests = z.strictObject({
   /** POSTs that the application acknowledged, and those of them that were there at the end; 0 where none are sent. */
   acknowledged: z.int(),
   found: z.int(),
-  timeline: z.array(TimelinePoint),
+  /** At most 600 points; of a longer load, the shortest neighbours were merged. */
+  timeline: z.array(TimelinePoint).check(z.maxLength(600)),
 });
 export type MeasuredRequests = z.infer<typeof MeasuredRequests>;
 

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { InvalidInput } from "./refusal";
-import { quote, Release, releaseId, ScriptName } from "./release";
+import { quote, Release, releaseId, ScriptName, Version } from "./release";
 import type { ReleaseId } from "./release";
 import { resolveSchedule, ScheduleChoice } from "./schedule";
 import type { Schedule } from "./schedule";
@@ -34,6 +34,16 @@ export const ApplicationName = z.string().check(
 /** As naming.ts makes them. */
 export const ServerName = z.string().check(z.regex(/^[a-z0-9-]{1,40}$/));
 
+/** A version that shall never get users again, whoever asks for it. */
+export const Ban = z.strictObject({
+  version: Version,
+  reason: z.string().check(z.minLength(1), z.maxLength(500)),
+  /** Who said so, and when. */
+  by: z.string().check(z.maxLength(200)),
+  at: z.iso.datetime(),
+});
+export type Ban = z.infer<typeof Ban>;
+
 export const ReleaseRecord = z.strictObject({
   formatVersion: z.literal(RECORD_FORMAT),
   application: ApplicationName,
@@ -60,6 +70,11 @@ export const ReleaseRecord = z.strictObject({
   contracted: z.optional(z.array(ScriptName)),
   /** This sequence brings the database to what the target's bundle asks for, before anything is installed. */
   migrate: z.optional(z.boolean()),
+  /**
+   * Versions that no transition takes. No part of what runs: a ban takes no sequence, and plans nothing.
+   * @default none
+   */
+  banned: z.optional(z.array(Ban)),
 });
 export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
 

@@ -15,7 +15,10 @@ export class Refusal extends Error {
       | "unknown-release"
       | "proxies-disagree"
       | "not-possible-here"
-      | "not-in-the-plan",
+      | "not-in-the-plan"
+      | "plan-moved"
+      | "banned"
+      | "frozen",
     message: string,
   ) {
     super(message);

@@ -3,6 +3,7 @@
  * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
  * (recreate excepted).
  */
+import { requireNotBanned } from "./bans";
 import { requireSchema, withMigration } from "./migrations/schema";
 import { healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
@@ -46,6 +47,7 @@ export function release(
   const next = (changes: Partial<ReleaseRecord>): ReleaseRecord =>
     withMigration(nextRecord(record, intent, changes), observed.releaseId);
 
+  requireNotBanned(record, candidate.version);
   requireSchema(record, candidate);
   const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
 
@@ -111,6 +113,7 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
     );
   }
   if (observed.live === record.active) throw disagree(record, observed);
+  requireNotBanned(record, candidate.version);
   requireShareIsPossible(observed, to);
   return following(record, { goal: to });
 }
@@ -167,6 +170,7 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
   if (healed.length > 0 && observed.live !== null) return heal(record, observed, healed);
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
+  requireNotBanned(record, candidate.version);
   if (reinstall && observed.live === record.active && observed.releaseId === idOrNull(candidate)) {
     throw new Refusal(
       "not-possible-here",
@@ -273,6 +277,7 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
       "no earlier release is recorded; release the version you want with `bluegreen release`",
     );
   }
+  requireNotBanned(record, previous.version);
   requireSchema(record, previous);
   if (rollbackIsInstant(record)) {
     const { schedule: _, converge: __, retry: ___, ...rest } = record;

@@ -3,13 +3,15 @@
  * which is ours: so it ends with this process, however that ends. The holder's words are for the one who waits.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { writeAtomically } from "./atomic-file";
 
 const HELD = 9;
 
 export interface ProcessLock {
+  /** The words of a holder that ended without releasing it: it is gone, or the kernel would not have given the lock away. */
+  readonly takenOverFrom: string | null;
   release(): void;
 }
 
@@ -39,15 +41,25 @@ export async function tryLock(file: string, holder: string): Promise<ProcessLock
   child.stdout.destroy();
   (child.stdin as Socket).unref();
   child.stdin.on("error", () => undefined);
+  const takenOverFrom = readHolder(file);
   writeAtomically(`${file}.holder`, holder);
-  return { release: () => child.stdin.destroy() };
+  const release = (): void => {
+    if (child.stdin.destroyed) return;
+    rmSync(`${file}.holder`, { force: true });
+    child.stdin.destroy();
+  };
+  return { takenOverFrom, release };
 }
 
-/** Who took the lock last. */
+/** Who holds the lock. */
 export function lockHolder(file: string): string {
+  return readHolder(file) ?? "unknown";
+}
+
+function readHolder(file: string): string | null {
   try {
     return readFileSync(`${file}.holder`, "utf8");
   } catch {
-    return "unknown";
+    return null;
   }
 }

@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { packRelease } from "../../examples/socialgoal/pack";
-import type { Deployment } from "../../cli/deployment/deploy";
+import type { Deployment } from "../../cli/deployment/outcome";
 import type { ReleaseRecord } from "../../release/record";
 import { providerIsMissing } from "../terraform/provider";
 import { ask, REPOSITORY, until } from "./world";

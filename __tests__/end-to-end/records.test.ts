@@ -201,7 +201,9 @@ describeEndToEnd("a record", () => {
       expect({ args, exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
         args,
         exitCode: 3,
-        said: expect.stringMatching(new RegExp(`another release is at work here \\(process ${first.pid} on`)),
+        said: expect.stringMatching(
+          new RegExp(`another release is at work here \\(release of 1\\.2\\.0 by .*process ${first.pid},`),
+        ),
       });
     }
     expect(world.text("release.json")).toBe(record);

@@ -20,7 +20,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { packRelease } from "../../examples/socialgoal/pack";
-import type { Deployment } from "../../cli/deployment/deploy";
+import type { Deployment } from "../../cli/deployment/outcome";
 import type { ProxyStatus } from "../../cli/proxies/proxies";
 import type { ReleaseRecord } from "../../release/record";
 
@@ -176,11 +176,14 @@ export class World {
 
   // --- the command ---
 
-  start(args: readonly string[], options: { env?: NodeJS.ProcessEnv; program?: string } = {}): Running {
+  start(
+    args: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; program?: string; folder?: string } = {},
+  ): Running {
     const [program, ...before] =
       options.program === undefined ? [process.execPath, COMMAND] : [options.program];
     const child = spawn(program!, [...before, ...args], {
-      cwd: this.folder,
+      cwd: options.folder ?? this.folder,
       env: { ...process.env, CHECKPOINT_DISABLE: "1", NO_COLOR: "1", FORCE_COLOR: undefined, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -188,8 +191,8 @@ export class World {
     return follow(child);
   }
 
-  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    return this.start(args, { env }).ended;
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}, folder = this.folder): Promise<Ran> {
+    return this.start(args, { env, folder }).ended;
   }
 
   /** Packs the code of `from` as `version`. */
@@ -375,7 +378,7 @@ export function oneLine({ exitCode, stdout, stderr }: Ran): string {
 
 /** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
 const PROGRESS =
-  /^(ok: |deploying base|base: |planning record|plan: |migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
+  /^(ok: |deploying base|base: |planning record|plan: |warning: |the lock is taken over|migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
 
 function follow(child: ChildProcess): Running {
   let stdout = "";

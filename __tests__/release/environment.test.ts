@@ -35,7 +35,9 @@ test("eight fields are enough", () => {
       headerPatterns: {},
       smoke: [],
     },
+    measurement: { rate: 10 },
     schedule: Strategy.blueGreen(),
+    freezeWindows: [],
     keepReleases: 5,
     stopSeconds: 30,
   });
@@ -58,6 +60,16 @@ test("a part that is begun gets the rest of its defaults", () => {
 
 test.each<[object, string]>([
   [{ formatVersion: 2 }, "formatVersion must be 1"],
+  [{ measurement: { rate: -1 } }, "measurement.rate must be at least 0"],
+  [{ measurement: { rate: 1_001 } }, "measurement.rate must be at most 1000"],
+  [{ measurement: { paths: [] } }, "measurement.paths must have at least 1 entries"],
+  [{ measurement: { paths: ["/a b"] } }, 'measurement.paths.0: "/a b" is no HTTP path'],
+  ...["ftp://x", "x", "http://", "https://x/app", "http://x?a=b", "http://me:secret@x", "http://x\r\n"].map(
+    (origin): [object, string] => [
+      { measurement: { origin } },
+      "measurement.origin: must be scheme, host and port only, as in https://www.example.com",
+    ],
+  ),
   [{ comment: "" }, 'unknown field "comment"'],
   [{ servers: { count: 2, size: "B2s" } }, 'servers: unknown field "size"'],
   [{ platform: { kind: "gcp" } }, 'platform.kind: must be "local" or "azure"'],

@@ -1,6 +1,6 @@
 /** What all commands have in common on the command line: where the project is, how the result is told, and tools. */
 import type { Command } from "commander";
-import type { Tools } from "../deployment/deploy";
+import type { Tools } from "../deployment/tools";
 import { DEFAULT_ENVIRONMENT, openProject } from "../project/project";
 import type { Project } from "../project/project";
 import { createProgress, SILENT } from "../terminal/progress";

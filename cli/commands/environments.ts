@@ -1,6 +1,6 @@
 /** preview and down: what is about an environment, not about one release. */
 import type { Command } from "commander";
-import { takeDown } from "../deployment/deploy";
+import { takeDown } from "../deployment/infrastructure";
 import { formatPreview, newPreview } from "../project/preview";
 import { common, findTools, open, progressFor } from "./command-line";
 import type { CommonOptions } from "./command-line";

@@ -1,24 +1,44 @@
 /** plan and prove: what would happen, and the proof that it leaves alone what users have. */
 import type { Command } from "commander";
 import { formatBasePlan, planBase } from "../deployment/base";
+import { formatPlan, planFacts } from "../deployment/plan-words";
+import { planOnly } from "../deployment/planning";
 import { prove } from "../deployment/prove";
-import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import { agreed, proxiesOf } from "../proxies/proxies";
+import { out } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
 import { common, findTools, open, progressFor, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
+import { REQUESTS } from "./requests";
 
 export function addPlanCommands(program: Command): void {
-  common(program.command("plan").argument("<stack>", "base"))
-    .description("show what a change of the environment would do; refuses to lose data or servers")
+  const plans = program
+    .command("plan")
+    .description("show what would happen, with its proof, its risks and a token; changes nothing");
+  common(plans.command("base"))
+    .description("what a change of the environment would do; refuses to lose data or servers")
     .option("--allow-replace <address...>", "an address that may be replaced or destroyed", [])
-    .action(async (stack: string, options: CommonOptions & { allowReplace: string[] }) => {
-      if (stack !== "base")
-        throw new OperatorError(`there is no plan of "${stack}": base is what can be planned`, 2);
+    .action(async (options: CommonOptions & { allowReplace: string[] }) => {
       const plan = await planBase(open(options), await findTools(progressFor(options)), options.allowReplace);
       tell(options, plan, formatBasePlan(plan));
     });
+
+  for (const request of REQUESTS) {
+    request
+      .declare(common(plans.command(request.name)))
+      .description(`the plan of: ${request.description}`)
+      .action(async (...given: unknown[]) => {
+        const command = given.at(-1) as Command;
+        const options = command.opts<CommonOptions>();
+        const project = open(options);
+        const tools = await findTools(progressFor(options));
+        const args = command.processedArgs as unknown[];
+        const operation = await request.operation(project, tools, args, options as never);
+        const planned = await planOnly(project, tools, operation);
+        tell(options, planFacts(planned), formatPlan(planned, out));
+      });
+  }
 
   common(
     program.command("prove").argument("<plan>", "a file with `terraform show -json <plan>`, or - for stdin"),

@@ -1,85 +1,72 @@
-/** release, stage, promote, rollback, retry, heal, abort: each is one sequence of the record. */
+/** Carries out what people ask for, each as one sequence of the record; and abort, which asks nobody. */
 import type { Command } from "commander";
-import { candidateFrom } from "../artifact/artifact";
-import * as operations from "../deployment/operations";
-import type { Deployment, Tools } from "../deployment/deploy";
-import type { Project } from "../project/project";
+import { deploy } from "../deployment/deploy";
+import type { Consent } from "../deployment/deploy";
+import { abort } from "../deployment/operations";
+import type { Deployment } from "../deployment/outcome";
+import { formatPlan } from "../deployment/plan-words";
 import { err, out } from "../terminal/colours";
+import { canAsk, confirm } from "../terminal/question";
 import { common, findTools, open, progressFor } from "./command-line";
 import type { CommonOptions } from "./command-line";
-import { parseGoal, scheduleFrom, withSchedule } from "./options";
-import type { ScheduleOptions } from "./options";
+import { REQUESTS } from "./requests";
 
-export function addReleaseCommands(program: Command): void {
-  withSchedule(
-    common(program.command("release").argument("<version>", "the version, as in 1.4.0"))
-      .description("install a version into the idle slot, verify it, move the traffic to it")
-      .requiredOption(
-        "--artifact <zip|url>",
-        "the packed application: a file, or an address together with --sha256",
-      )
-      .option("--sha256 <digest>", "what the artifact must hash to")
-      .option(
-        "--migrations <folder|zip>",
-        "SQL scripts that the release brings; else what the artifact has in migrations/",
-      )
-      .option(
-        "--goal <goal>",
-        "how far to go: staged, a share of the requests from 1 to 99, or live",
-        "live",
-      ),
-  ).action(
-    (
-      version: string,
-      options: CommonOptions &
-        ScheduleOptions & { artifact: string; sha256?: string; migrations?: string; goal: string },
-    ) =>
-      carryOut(options, (project, tools) => {
-        const schedule = scheduleFrom(project, options);
-        const goal = parseGoal(options.goal);
-        const say = (line: string): void => tools.progress.note(line);
-        return operations.release(project, tools, candidateFrom(project, version, options, say), {
-          goal,
-          ...(schedule === undefined ? {} : { schedule }),
-        });
-      }),
-  );
-
-  common(program.command("promote"))
-    .description("take a staged or held candidate further")
-    .option("--to <share>", "a share of the requests from 1 to 99, or live", "live")
-    .action((options: CommonOptions & { to: string }) =>
-      carryOut(options, (project, tools) => operations.promote(project, tools, parseGoal(options.to))),
-    );
-
-  withSchedule(common(program.command("rollback")))
-    .description("go back to the release that was live before; at once where it still runs")
-    .action((options: CommonOptions & ScheduleOptions) =>
-      carryOut(options, (project, tools) =>
-        operations.rollback(project, tools, scheduleFrom(project, options)),
-      ),
-    );
-
-  common(program.command("retry"))
-    .description("try the record again after a failure, under a new sequence")
-    .action((options: CommonOptions) => carryOut(options, operations.retry));
-
-  common(program.command("heal").argument("<server...>", "as in web-1 web-3"))
-    .description("give servers that base replaced or added what the others serve, then their traffic")
-    .action((servers: string[], options: CommonOptions) =>
-      carryOut(options, (project, tools) => operations.heal(project, tools, servers)),
-    );
-
-  common(program.command("abort").alias("withdraw"))
-    .description("put traffic back on the stable release at once, and withdraw the candidate")
-    .action((options: CommonOptions) => carryOut(options, operations.abort));
+interface ConsentOptions extends CommonOptions {
+  readonly yes?: boolean;
+  readonly token?: string;
+  readonly overrideFreeze?: string;
 }
 
-async function carryOut(
-  options: CommonOptions,
-  operation: (project: Project, tools: Tools) => Promise<Deployment | null>,
-): Promise<void> {
-  const deployment = await operation(open(options), await findTools(progressFor(options)));
+export function addReleaseCommands(program: Command): void {
+  for (const request of REQUESTS) {
+    withConsent(request.declare(common(program.command(request.name))))
+      .description(request.description)
+      .action(async (...given: unknown[]) => {
+        const command = given.at(-1) as Command;
+        const options = command.opts<ConsentOptions>();
+        const project = open(options);
+        const tools = await findTools(progressFor(options));
+        const operation = await request.operation(
+          project,
+          tools,
+          command.processedArgs as unknown[],
+          options as never,
+        );
+        tellOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
+      });
+  }
+
+  common(program.command("abort").alias("withdraw"))
+    .description("put traffic back on the stable release at once, and withdraw the candidate; asks nobody")
+    .action(async (options: CommonOptions) => {
+      tellOutcome(options, await abort(open(options), await findTools(progressFor(options))));
+    });
+}
+
+function withConsent(command: Command): Command {
+  return command
+    .option("--yes", "ask nothing; without a terminal nothing is asked anyway")
+    .option("--token <token>", "of a plan that you looked at: refused where what it starts from moved")
+    .option("--override-freeze <why>", "go on in a freeze window; the receipt keeps the reason");
+}
+
+function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: string): Consent {
+  const asks = yes !== true && json !== true && token === undefined && canAsk();
+  return {
+    ...(token === undefined ? {} : { token }),
+    ...(overrideFreeze === undefined ? {} : { overrideFreeze }),
+    ...(asks
+      ? {
+          confirm: (planned) => {
+            console.error(formatPlan(planned, err));
+            return confirm(`Go on with this ${what}?`);
+          },
+        }
+      : {}),
+  };
+}
+
+function tellOutcome(options: CommonOptions, deployment: Deployment | null): void {
   if (deployment === null) {
     console.log(options.json ? JSON.stringify({ outcome: "unchanged", exitCode: 0 }) : "nothing to abort");
     return;

@@ -6,7 +6,7 @@ import { synthesize } from "./synth";
 import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
-import type { Tools } from "./deploy";
+import type { Tools } from "./tools";
 import type { Change } from "../../release/plan-proof";
 import { Stack } from "../terraform/stack";
 

@@ -1,302 +1,173 @@
 /**
- * One sequence from the transition to its outcome: observe the proxies, compute the next record, plan it, prove
- * that the live slot stays as it is, make it the environment's record, apply exactly that plan.
+ * One sequence from what somebody asks for to its receipt: plan it, have it agreed to, make it the environment's record,
+ * apply exactly that plan, and write down what became of it.
  */
-import { serverPlaces, stepId } from "../../release/naming";
-import { requireLocal } from "../../release/platform";
-import {
-  proveLiveSlotUntouched,
-  proveOnlyHealed,
-  proveOnlySteps,
-  refuseManyDeposed,
-  refuseUnhealed,
-} from "../../release/plan-proof";
-import { healedServers, isHealed, scheduleOf, touchedSlots } from "../../release/record";
-import type { Goal, ReleaseRecord } from "../../release/record";
+import { describeWindow, frozenBy } from "../../release/freeze-windows";
+import { formatSteps } from "../../release/plan-steps";
+import { requireSamePlan } from "../../release/plan-token";
+import type { Receipt } from "../../release/receipt";
+import { scheduleOf } from "../../release/record";
 import { Refusal } from "../../release/refusal";
-import { otherSlot } from "../../release/slot";
-import type { Observed } from "../../release/transitions";
-import { migrationNote } from "../artifact/migrations";
 import { OperatorError } from "../operator-error";
-import { readRecord, writeRecord } from "../project/project";
+import { whoIsThis } from "../project/person";
+import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
-import type { Progress } from "../terminal/progress";
-import { agreed, proxiesOf } from "../proxies/proxies";
-import type { Comparison, Proxies, ProxyStatus, StepResult, Unfinished } from "../proxies/proxies";
-import { synthesize } from "./synth";
-import type { TerraformBinary } from "../terraform/binary";
-import { Stack } from "../terraform/stack";
+import type { ProxyStatus } from "../proxies/proxies";
+import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
+import type { Progress } from "../terminal/progress";
+import { applyInterruptibly } from "./apply";
+import { deployBase } from "./infrastructure";
+import type { Operation } from "./operation";
+import { conclude } from "./outcome";
+import type { Deployment } from "./outcome";
+import { planOperation } from "./planning";
+import type { Planned } from "./planning";
+import type { Tools } from "./tools";
 
-export interface Tools {
-  readonly progress: Progress;
-  readonly terraform: TerraformBinary;
+/** What somebody said about this one time. */
+export interface Consent {
+  /** Of a plan that somebody looked at: refused where what it starts from moved. */
+  readonly token?: string;
+  /** Why a freeze window is passed over; the receipt keeps it. */
+  readonly overrideFreeze?: string;
+  /** Asked once the plan is known. @default nobody is asked */
+  readonly confirm?: (planned: Planned) => Promise<boolean>;
 }
 
-/** What became of a sequence; `from` and `to` are what the proxies called stable before and after. */
-export interface Deployment {
-  readonly sequence: number;
-  readonly goal: Goal;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly outcome: string;
-  readonly exitCode: number;
-  readonly reason: string;
-  readonly seconds: number;
-  /** Where a candidate was judged under traffic: the figures of the last judgement. */
-  readonly comparison: Comparison | null;
-  /** What still ran when a drain's time was over, of all proxies. */
-  readonly unfinished: readonly Unfinished[];
-}
-
-/** @param observed null where the proxies disagree. */
-export type Transition = (
-  record: ReleaseRecord,
-  observed: Observed | null,
-  statuses: readonly ProxyStatus[],
-) => ReleaseRecord;
-
-/** An apply whose director was told to abort ends by itself; its installers may take their time. */
-export const APPLY_END_SECONDS = 300;
-
-/** What the directors say after a sequence without a shift; an install that failed says nothing there. */
-const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
-  0: "unchanged",
-  1: "failed",
-  2: "refused",
-  3: "refused",
-  4: "rejected",
-  5: "rolledBack",
-  6: "frozen",
-};
-
-/**
- * @param clearsUp this sequence is the way out: many failed applies don't stop it, and it waits for an apply that
- * was aborted, or lost its command, to end.
- */
+/** @throws OperatorError, Refusal where nothing was changed. */
 export async function deploy(
   project: Project,
   tools: Tools,
-  transition: Transition,
-  clearsUp = false,
+  operation: Operation,
+  consent: Consent = {},
 ): Promise<Deployment> {
   const startedAt = Date.now();
-  const { progress, terraform } = tools;
-  const lock = await lockProject(project);
+  const { progress } = tools;
+  const freezeOverride = passFreezeWindows(project, operation, consent, startedAt);
+  const lock = await lockProject(project, operation.title, { progress });
   try {
-    const record = readRecord(project);
-    const proxies = proxiesOf(project, () => Promise.resolve(terraform));
-    const hasBase = proxies.baseIsDeployed();
-    if (!proxies.reachable) progress.now("reading what the proxies said last");
-    const statuses = hasBase ? await proxies.statuses(record) : [];
-    const observed = agreed(statuses);
-    const next = transition(record, observed, statuses);
-    refuseStaleRecord(next, statuses);
-    const replaced = retainedThatIsReplaced(next, statuses);
-    if (!hasBase) await deployBase(project, tools, record);
+    const planned = await planOperation(project, tools, operation);
+    const { next, observed } = planned;
+    if (consent.token !== undefined) requireSamePlan(consent.token, planned.token);
+    if (consent.confirm === undefined) notePlan(planned, operation, progress);
+    else await haveConfirmed(planned, consent.confirm, progress);
+    operation.prepare?.();
+    if (!planned.hasBase) await deployBase(project, tools, planned.before);
 
-    progress.now(`planning record ${next.sequence}`);
-    const web = new Stack(await synthesize(project, next), "web", terraform);
-    const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
-    if (!clearsUp) refuseManyDeposed(plan);
-    const live = observed?.live ?? null;
-    const healing = healedServers(next);
-    if (live !== null && healing.length === 0) refuseUnhealed(plan, healSteps(project, next));
-    const inPlace = scheduleOf(next, project.environment).strategy === "recreate" && live === next.active;
-    if (live !== null && healing.length > 0) {
-      const steps = proveOnlyHealed(plan, live, healing);
-      progress.note(`plan: ${steps.join(", ")} run, the other servers are not touched`);
-    } else if (live !== null && !inPlace) {
-      const steps = proveLiveSlotUntouched(plan, live);
-      progress.note(
-        `plan: ${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`,
-      );
-    } else proveOnlySteps(plan);
-    const database = migrationNote(next);
-    if (database !== null) progress.note(`plan: ${database}`);
-    if (replaced !== null) progress.note(`plan: ${replaced}`);
-    // From here on the record says what should run, whatever becomes of this apply.
-    writeRecord(project, next);
-    const applied = await applyInterruptibly(proxies, tools, web, next);
-    return await conclude(proxies, next, observed, applied, startedAt);
-  } finally {
-    progress.stop();
-    lock.release();
-  }
-}
-
-/** The install steps whose last execution was a heal's. */
-function healSteps(
-  { environment }: Project,
-  record: ReleaseRecord,
-): { readonly id: string; readonly server: string }[] {
-  return serverPlaces(environment).flatMap(({ name: server, slots }) =>
-    slots.flatMap((slot) =>
-      isHealed(record, slot, server) ? [{ id: stepId.install(slot, server), server }] : [],
-    ),
-  );
-}
-
-/** Stops everything that base and web started, in that order of ownership. The record stays. */
-export async function takeDown(project: Project, tools: Tools): Promise<void> {
-  requireLocal(project.environment, "`bluegreen down`");
-  const { progress, terraform } = tools;
-  const lock = await lockProject(project);
-  try {
-    const output = await synthesize(project, readRecord(project));
-    for (const name of ["web", "base"] as const) {
-      progress.now(`destroying ${name}`);
-      const stack = new Stack(output, name, terraform);
-      await stack.plan({ destroy: true });
-      const result = await stack.apply({ onStep: () => undefined });
-      if (!result.succeeded)
-        throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, 1);
-    }
-    progress.done(`${project.environment.name} is down; its data and its record stay`);
-  } finally {
-    progress.stop();
-    lock.release();
-  }
-}
-
-export async function deployBase(project: Project, tools: Tools, record: ReleaseRecord): Promise<void> {
-  tools.progress.now("deploying base");
-  const base = new Stack(await synthesize(project, record), "base", tools.terraform);
-  await base.plan();
-  const result = await base.apply({
-    onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`),
-  });
-  if (!result.succeeded) {
-    const exitCode = result.exitCode === 3 ? 3 : 1;
-    throw new OperatorError(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
-  }
-  tools.progress.done("base is deployed");
-}
-
-/** Ctrl-C: the directors put traffic back first, then Terraform is asked to stop. */
-async function applyInterruptibly(
-  proxies: Proxies,
-  { progress }: Tools,
-  web: Stack,
-  record: ReleaseRecord,
-): Promise<ApplyResult> {
-  let interruptTerraform: () => void = () => undefined;
-  let interrupted = false;
-  const interrupt = (): void => {
-    if (interrupted) return interruptTerraform();
-    interrupted = true;
-    progress.note(
-      proxies.reachable
-        ? "aborting: traffic goes back to what is stable (once more stops Terraform at once)"
-        : "stopping: a director that is at work ends by itself, with traffic on verified releases; then `bluegreen abort`",
-    );
-    proxies.abort(record).then(
-      () => interruptTerraform(),
-      (error: Error) => {
-        progress.note(error.message);
-        interruptTerraform();
-      },
-    );
-  };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, interrupt);
-  try {
-    const result = await web.apply({
-      onStep: (address, event) => {
-        if (event === "started") progress.now(`${shortAddress(address)} (record ${record.sequence})`);
-      },
-      onStarted: (stop) => (interruptTerraform = stop),
+    const ran = await apply(project, tools, planned);
+    const statuses = await statusesAfterwards(planned, ran);
+    const deployment = {
+      ...conclude(operation.action, next, statuses, ran),
+      from: observed?.releaseId ?? null,
+      seconds: (Date.now() - startedAt) / 1000,
+    };
+    const receipt = writeReceipt(project, {
+      ...describe(project, operation, planned, statuses),
+      ...pick(deployment),
+      startedAt: new Date(startedAt).toISOString(),
+      endedAt: new Date().toISOString(),
+      freezeOverride,
     });
-    return interrupted && !result.succeeded ? { ...result, exitCode: 5 } : result;
+    return { ...deployment, receipt };
   } finally {
-    for (const signal of signals) process.off(signal, interrupt);
+    progress.stop();
+    lock.release();
   }
 }
 
-async function conclude(
-  proxies: Proxies,
-  record: ReleaseRecord,
-  before: Observed | null,
-  applied: ApplyResult,
-  startedAt: number,
-): Promise<Deployment> {
-  const statuses = await proxies.statuses(record);
-  const results = statuses.flatMap(({ state: { result } }) =>
-    result?.sequence === record.sequence ? [result] : [],
+function notePlan(
+  { proof, notes, steps, warnings }: Planned,
+  { action }: Operation,
+  progress: Progress,
+): void {
+  // Whoever tries again wants to know where it stands.
+  const more = action === "retry" ? [...notes, ...formatSteps(steps)] : notes;
+  for (const line of [proof, ...more]) progress.note(`plan: ${line}`);
+  for (const warning of warnings) progress.note(`warning: ${warning}`);
+}
+
+async function haveConfirmed(
+  planned: Planned,
+  confirm: NonNullable<Consent["confirm"]>,
+  progress: Progress,
+): Promise<void> {
+  progress.stop();
+  if (await confirm(planned)) return;
+  throw new OperatorError("not confirmed: nothing was changed", 3);
+}
+
+/** From here on the record says what should run, whatever becomes of this apply. */
+async function apply(project: Project, tools: Tools, planned: Planned): Promise<ApplyResult> {
+  const { before, next, proxies, web } = planned;
+  writeRecord(project, next);
+  const applied = await applyInterruptibly(proxies, tools.progress, web, next);
+  if (!applied.nothingWasApplied) return applied;
+  // Somebody else was at work with the same state: this sequence never came to be.
+  writeRecord(project, before);
+  throw new OperatorError(
+    `${applied.reasons.join("; ")}: somebody else applied meanwhile. Nothing was changed here; pull, then plan again`,
+    3,
   );
-  const { outcome, reason } = summarize(applied, results);
+}
+
+/** A proxy that can't be asked any more must not hide what became of the apply. */
+async function statusesAfterwards(
+  { next, proxies }: Planned,
+  applied: ApplyResult,
+): Promise<readonly ProxyStatus[]> {
+  try {
+    return await proxies.statuses(next);
+  } catch (error) {
+    if (applied.succeeded) throw error;
+    return [];
+  }
+}
+
+function passFreezeWindows(
+  { environment }: Project,
+  { action }: Operation,
+  { overrideFreeze }: Consent,
+  now: number,
+): Receipt["freezeOverride"] {
+  const window = frozenBy(environment.freezeWindows, action, now);
+  if (window === undefined) return null;
+  if (overrideFreeze !== undefined) return { window: describeWindow(window), reason: overrideFreeze };
+  throw new Refusal(
+    "frozen",
+    `nobody releases now: ${describeWindow(window)}; nothing was changed. If it has to be, --override-freeze "<why>" goes on, and the receipt keeps the reason`,
+  );
+}
+
+function describe(
+  { environment }: Project,
+  { action }: Operation,
+  { before, next, observed, plan, proof, token, warnings }: Planned,
+  statuses: readonly ProxyStatus[],
+) {
+  const changes = plan.changes
+    .filter(({ actions }) => actions.some((each) => each !== "no-op"))
+    .map(({ address, actions }) => ({ address, actions: [...actions] }));
   return {
-    sequence: record.sequence,
-    goal: record.goal,
-    from: before?.releaseId ?? null,
-    to: agreed(statuses)?.releaseId ?? null,
-    outcome,
-    exitCode: applied.exitCode,
-    reason,
-    seconds: (Date.now() - startedAt) / 1000,
-    comparison: results.find(({ comparison }) => comparison)?.comparison ?? null,
-    unfinished: statuses.flatMap(({ state }) =>
-      state.sequence === record.sequence ? (state.unfinished ?? []) : [],
+    formatVersion: 1 as const,
+    application: environment.application,
+    environment: environment.name,
+    action,
+    who: whoIsThis(),
+    schedule: scheduleOf(next, environment),
+    record: { before, after: next },
+    plan: { live: observed?.live ?? null, proof, changes, token },
+    proxies: statuses.flatMap(({ proxy, state }) =>
+      state.sequence === next.sequence ? [{ proxy, journal: [...(state.journal ?? [])] }] : [],
     ),
+    requests: null,
+    notMeasured: "",
+    hooks: [],
+    warnings: [...warnings],
   };
 }
 
-function summarize(
-  applied: ApplyResult,
-  results: readonly StepResult[],
-): { outcome: string; reason: string } {
-  const failed = results.find(({ exitCode }) => exitCode !== 0);
-  if (!applied.succeeded) {
-    const outcome = OUTCOME_BY_EXIT_CODE[applied.exitCode] ?? "failed";
-    return { outcome, reason: failed?.reason ?? applied.reasons.map(withoutProgram).join("; ") };
-  }
-  // `share` is the last step of a convergence; the promotion before it is what happened to users.
-  const [first] = results;
-  if (first === undefined) return { outcome: "unchanged", reason: "nothing to do" };
-  return { outcome: first.outcome === "shared" ? "promoted" : first.outcome, reason: first.reason };
-}
-
-/** @throws Refusal where the proxies disagree: then only `retry` and `rollback` are possible. */
-export function requireAgreement(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
-  if (observed !== null) return observed;
-  const each = statuses.map(({ proxy, state }) => `${proxy} serves ${state.stable?.releaseId ?? "nothing"}`);
-  throw new Refusal(
-    "proxies-disagree",
-    `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
-  );
-}
-
-/** A stale checkout: what it would write was written before, by somebody else. */
-function refuseStaleRecord(next: ReleaseRecord, statuses: readonly ProxyStatus[]): void {
-  for (const { proxy, state } of statuses) {
-    if (state.sequence >= next.sequence) {
-      throw new OperatorError(
-        `the record here is at ${next.sequence - 1}, but ${proxy} knows record ${state.sequence}: pull, then try again; nothing was changed`,
-        3,
-      );
-    }
-  }
-}
-
-/**
- * What happens to a slot that is kept for an instant rollback: the next release may take it before its time.
- * @throws OperatorError where a convergence would.
- */
-function retainedThatIsReplaced(next: ReleaseRecord, statuses: readonly ProxyStatus[]): string | null {
-  const { retainedUntil = null, stable = null } = statuses[0]?.state ?? {};
-  if (retainedUntil === null || stable === null || retainedUntil <= Date.now()) return null;
-  const retained = otherSlot(stable.slot);
-  const until = `kept for an instant rollback until ${new Date(retainedUntil).toISOString()}`;
-  if (touchedSlots(next).includes(retained)) return `it gives up ${retained}, which is ${until}`;
-  if (next.converge !== true) return null;
-  throw new OperatorError(`${retained} is ${until}: only a release into it may replace it before`, 3);
-}
-
-function shortAddress(address: string): string {
-  return address.replace(/^terraform_data\./, "").replace(/_[0-9A-F]{8}$/, "");
-}
-
-function withoutProgram(reason: string): string {
-  return reason.replace(/^(director \w+|install|migrate): /, "");
+function pick({ sequence, goal, from, to, outcome, exitCode, reason, seconds }: Omit<Deployment, "receipt">) {
+  return { sequence, goal, from, to, outcome, exitCode, reason, seconds };
 }

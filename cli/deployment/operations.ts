@@ -1,4 +1,4 @@
-/** The operator's commands: each is a transition of the record, carried out by {@link deploy}. */
+/** The operations that the command offers: each a transition of the record, which {@link deploy} carries out. */
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { refuseUnknownServers, serverFolder } from "../../release/naming";
@@ -7,79 +7,98 @@ import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { Refusal } from "../../release/refusal";
 import type { Candidate } from "../../release/release";
+import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";
 import * as transitions from "../../release/transitions";
-import { APPLY_END_SECONDS, deploy, requireAgreement } from "./deploy";
-import type { Deployment, Tools, Transition } from "./deploy";
+import type { Observed } from "../../release/transitions";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { agreed, proxiesOf } from "../proxies/proxies";
 import type { ProxyStatus } from "../proxies/proxies";
+import { readReceipts } from "../receipts/receipt-store";
+import { deploy } from "./deploy";
+import type { Operation } from "./operation";
+import type { Deployment } from "./outcome";
+import { APPLY_END_SECONDS } from "./planning";
+import type { Tools } from "./tools";
 
 export interface ReleaseOptions {
   readonly goal?: Goal;
   readonly schedule?: ScheduleChoice;
 }
 
-export function release(
-  project: Project,
-  tools: Tools,
-  candidate: Candidate,
-  options: ReleaseOptions,
-): Promise<Deployment> {
-  return deploy(project, tools, (record, observed, statuses) =>
-    transitions.release(record, candidate, requireAgreement(observed, statuses), {
-      ...intent(project),
-      ...options,
-    }),
-  );
+export function release(project: Project, candidate: Candidate, options: ReleaseOptions): Operation {
+  const action = options.goal === "staged" ? "stage" : "release";
+  return {
+    action,
+    title: `${action} of ${candidate.version}`,
+    transition: (record, observed, statuses) =>
+      transitions.release(record, candidate, requireAgreement(observed, statuses), {
+        ...intent(project),
+        ...options,
+      }),
+  };
 }
 
-export function promote(project: Project, tools: Tools, to: Goal): Promise<Deployment> {
-  return deploy(project, tools, (record, observed, statuses) =>
-    transitions.promote(record, requireAgreement(observed, statuses), to),
-  );
+export function promote(to: Goal): Operation {
+  return {
+    action: "promote",
+    title: "promote",
+    transition: (record, observed, statuses) =>
+      transitions.promote(record, requireAgreement(observed, statuses), to),
+  };
 }
 
-export async function rollback(
-  project: Project,
-  tools: Tools,
-  schedule?: ScheduleChoice,
-): Promise<Deployment> {
+export function rollback(project: Project, schedule?: ScheduleChoice): Operation {
   const wanted = { ...intent(project), ...(schedule === undefined ? {} : { schedule }) };
-  const deployment = await deploy(project, tools, (record, observed) =>
-    observed === null
-      ? transitions.rollbackOnDisagreement(record, wanted)
-      : transitions.rollback(record, observed, wanted),
-  );
-  return deployment.exitCode === 0 ? { ...deployment, outcome: "rolledBack" } : deployment;
+  return {
+    action: "rollback",
+    title: "rollback",
+    transition: (record, observed) => {
+      try {
+        return observed === null
+          ? transitions.rollbackOnDisagreement(record, wanted)
+          : transitions.rollback(record, observed, wanted);
+      } catch (error) {
+        throw withSafeRelease(error, project, record);
+      }
+    },
+  };
 }
 
-export function retry(project: Project, tools: Tools): Promise<Deployment> {
-  return deploy(project, tools, (record, observed, statuses) => {
-    const seen = observed ?? {
-      live: null,
-      releaseId: null,
-      serving: [...new Set(statuses.flatMap(({ serving }) => serving))],
-    };
-    return transitions.retry(record, seen, candidateIsMissing(record, statuses));
-  });
+export function retry(): Operation {
+  return {
+    action: "retry",
+    title: "retry",
+    transition: (record, observed, statuses) => {
+      const seen: Observed = observed ?? {
+        live: null,
+        releaseId: null,
+        serving: [...new Set(statuses.flatMap(({ serving }) => serving))],
+      };
+      return transitions.retry(record, seen, candidateIsMissing(record, statuses));
+    },
+  };
 }
 
 /** Gives servers that base replaced or added what the others serve; they get traffic once that is verified. */
-export function heal(project: Project, tools: Tools, servers: readonly string[]): Promise<Deployment> {
+export function heal(project: Project, { progress }: Tools, servers: readonly string[]): Operation {
   refuseUnknownServers(servers, project.environment);
-  return deploy(project, tools, (record, observed, statuses) => {
-    const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
-    // A heal that did not come to its end has to, even where all is well by now.
-    const isHealed = statuses.every(
-      ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
-    );
-    if (next.retry !== true || isHealed) refuseNothingToHeal(next, statuses, servers);
-    makeLostFolders(project, tools, servers);
-    return next;
-  });
+  return {
+    action: "heal",
+    title: `heal of ${servers.join(", ")}`,
+    transition: (record, observed, statuses) => {
+      const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
+      // A heal that did not come to its end has to, even where all is well by now.
+      const isHealed = statuses.every(
+        ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
+      );
+      if (next.retry !== true || isHealed) refuseNothingToHeal(next, statuses, servers);
+      return next;
+    },
+    prepare: () => makeLostFolders(project, progress, servers),
+  };
 }
 
 /**
@@ -87,15 +106,17 @@ export function heal(project: Project, tools: Tools, servers: readonly string[])
  * agree again. @returns null where there was nothing to abort.
  */
 export async function abort(project: Project, tools: Tools): Promise<Deployment | null> {
-  tools.progress.now("putting traffic back on what is stable");
+  const { progress } = tools;
+  progress.now("putting traffic back on what is stable");
   const record = readRecord(project);
   const proxies = proxiesOf(project, () => Promise.resolve(tools.terraform));
   const results = await proxies.abort(record);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
-    return { goal: record.goal, from: null, to: null, seconds: 0, unfinished: [], ...frozen };
+    const nothing = { from: null, to: null, seconds: 0, unfinished: [], receipt: null };
+    return { goal: record.goal, ...nothing, ...frozen };
   }
-  (await lockProject(project, APPLY_END_SECONDS)).release();
+  (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
   const observed = agreed(await proxies.statuses(readRecord(project)));
   try {
     if (observed !== null) transitions.withdraw(readRecord(project), observed);
@@ -103,9 +124,33 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
     if (error instanceof Refusal && error.reason === "nothing-to-withdraw") return null;
     throw error;
   }
-  const withdraw: Transition = (current, seen, statuses) =>
-    transitions.withdraw(current, requireAgreement(seen, statuses));
-  return deploy(project, tools, withdraw, true);
+  return deploy(project, tools, {
+    action: "abort",
+    title: "abort",
+    transition: (current, seen, statuses) => transitions.withdraw(current, requireAgreement(seen, statuses)),
+    clearsUp: true,
+  });
+}
+
+/** @throws Refusal where the proxies disagree: then only `retry` and `rollback` are possible. */
+function requireAgreement(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
+  if (observed !== null) return observed;
+  const each = statuses.map(({ proxy, state }) => `${proxy} serves ${state.stable?.releaseId ?? "nothing"}`);
+  throw new Refusal(
+    "proxies-disagree",
+    `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
+  );
+}
+
+/** Whoever may not go back to the release before wants to know where else to go. */
+function withSafeRelease(error: unknown, project: Project, record: ReleaseRecord): unknown {
+  const isSafeElsewhere = error instanceof Refusal && ["old-schema", "banned"].includes(error.reason);
+  if (!isSafeElsewhere) return error;
+  const releases = readReceipts(project, () => undefined).flatMap(({ exitCode, to, record: recorded }) =>
+    exitCode === 0 && recorded !== null ? [{ record: recorded.after, stable: to }] : [],
+  );
+  const safe = newestSafeRelease(record, releases);
+  return new Refusal(error.reason, `${error.message}. ${describeSafeRelease(safe)}`);
 }
 
 function intent(project: Project): transitions.Intent {
@@ -136,7 +181,7 @@ function refuseNothingToHeal(
 /** On the local platform a folder is all that base makes of a web server; Terraform does not see that one is gone. */
 function makeLostFolders(
   { folder, environment }: Project,
-  { progress }: Tools,
+  progress: Tools["progress"],
   servers: readonly string[],
 ): void {
   if (!isLocal(environment)) return;

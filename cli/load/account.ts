@@ -15,7 +15,7 @@ export interface Outcome {
   readonly releaseId: string | null;
 }
 
-class Tally {
+export class Tally {
   readonly #counts = new Map<string, number>();
 
   add(key: string): void {
@@ -26,6 +26,10 @@ class Tally {
     return Object.fromEntries(this.#counts);
   }
 }
+
+/** A lost connection is over at once, which would flatter the latency; a time-out was waited for. */
+export const countsAsLatency = ({ status, failure }: Outcome): boolean =>
+  status !== null || failure === "time limit";
 
 const tenths = (ms: number): number => Math.round(ms * 10) / 10;
 
@@ -69,7 +73,7 @@ export class Account {
   settled(outcome: Outcome, latencyMs: number): void {
     this.#settled += 1;
     if (outcome.releaseId !== null) this.#versions.add(outcome.releaseId);
-    if (outcome.status !== null || outcome.failure === "time limit") this.#latency.add(latencyMs);
+    if (countsAsLatency(outcome)) this.#latency.add(latencyMs);
     if (outcome.failure === null) return;
     this.#failed += 1;
     this.#failures.add(outcome.failure);
@@ -96,12 +100,7 @@ export class Account {
       failures: this.#failures.toRecord(),
       versions: this.#versions.toRecord(),
       badAnswers: this.#badAnswers.toRecord(),
-      latencyMs: {
-        p50: tenths(this.#latency.percentile(50)),
-        p95: tenths(this.#latency.percentile(95)),
-        p99: tenths(this.#latency.percentile(99)),
-        max: tenths(this.#latency.max),
-      },
+      latencyMs: this.#latency.summary(),
       longestGapMs: tenths(this.#longestGapMs),
       durationMs: tenths((this.#endedAt ?? this.#lastSuccess) - this.beganAt),
       startedLateMs: tenths(this.#startedLateMs),

@@ -8,8 +8,10 @@ import type { Answer } from "./request";
 
 export class LoadClient {
   readonly #pool: Pool;
+  readonly #headers: Readonly<Record<string, string>>;
 
   constructor(plan: LoadPlan) {
+    this.#headers = { "user-agent": "bluegreen-load", ...plan.headers };
     this.#pool = new Pool(plan.origin, {
       connections: plan.connections,
       pipelining: 1,
@@ -28,7 +30,7 @@ export class LoadClient {
     readonly cookie?: string | undefined;
     readonly signal: AbortSignal;
   }): Promise<Answer> {
-    const headers: Record<string, string> = { "user-agent": "bluegreen-rehearse" };
+    const headers: Record<string, string> = { ...this.#headers };
     if (request.cookie !== undefined) headers["cookie"] = request.cookie;
     if (request.body !== undefined) headers["content-type"] = "application/json";
     const response = await this.#pool.request({

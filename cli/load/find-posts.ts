@@ -23,12 +23,14 @@ export const findPosts = async (
   client: LoadClient,
   posts: readonly AcknowledgedPost[],
 ): Promise<FoundPosts> => {
+  const { find } = plan;
+  if (find === undefined) return { acknowledged: 0, found: 0, missing: [] };
   const isFound = new Set<AcknowledgedPost>();
   const waiting = posts.values();
   let unanswered = 0;
 
   const ask = async (post: AcknowledgedPost): Promise<Answer | undefined> => {
-    const path = plan.find.path.replaceAll(":id", () => encodeURIComponent(post.id));
+    const path = find.path.replaceAll(":id", () => encodeURIComponent(post.id));
     let answer: Answer | undefined;
     for (
       let attempt = 1;
@@ -50,8 +52,8 @@ export const findPosts = async (
       if (unanswered >= GIVE_UP_AFTER) return;
       const answer = await ask(post);
       unanswered = answer === undefined ? unanswered + 1 : 0;
-      if (answer?.status !== plan.find.status) continue;
-      if (plan.find.includesMarker && !answer.body.includes(post.marker)) continue;
+      if (answer?.status !== find.status) continue;
+      if (find.includesMarker && !answer.body.includes(post.marker)) continue;
       isFound.add(post);
     }
   };

@@ -5,17 +5,47 @@
 const SMALLEST_MS = 0.01;
 const STEP = Math.log(1.01);
 
+/** A histogram that travels between processes: the buckets that have any, with how many. */
+export interface HistogramCounts {
+  readonly buckets: readonly (readonly [bucket: number, count: number])[];
+  readonly max: number;
+}
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
+
 export class LatencyHistogram {
   readonly #counts: number[] = [];
   #total = 0;
   #max = 0;
 
+  /** All of them together. */
+  static of(...parts: readonly HistogramCounts[]): LatencyHistogram {
+    const whole = new LatencyHistogram();
+    for (const { buckets, max } of parts) {
+      for (const [bucket, count] of buckets) whole.#count(bucket, count);
+      whole.#max = Math.max(whole.#max, max);
+    }
+    return whole;
+  }
+
   add(ms: number): void {
-    const bucket = Math.max(0, Math.floor(Math.log(ms / SMALLEST_MS) / STEP));
-    while (this.#counts.length <= bucket) this.#counts.push(0);
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
-    this.#total += 1;
+    this.#count(Math.max(0, Math.floor(Math.log(ms / SMALLEST_MS) / STEP)), 1);
     this.#max = Math.max(this.#max, ms);
+  }
+
+  counts(): HistogramCounts {
+    const buckets = this.#counts.flatMap((count, bucket) => (count === 0 ? [] : [[bucket, count] as const]));
+    return { buckets, max: this.#max };
+  }
+
+  /** What a receipt says, in tenths of milliseconds. */
+  summary(): { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number } {
+    return {
+      p50: tenths(this.percentile(50)),
+      p95: tenths(this.percentile(95)),
+      p99: tenths(this.percentile(99)),
+      max: tenths(this.#max),
+    };
   }
 
   /** Exact; 0 if nothing was added. */
@@ -32,5 +62,11 @@ export class LatencyHistogram {
       if (seen >= rank) return Math.min(this.#max, SMALLEST_MS * Math.exp((bucket + 0.5) * STEP));
     }
     return this.#max;
+  }
+
+  #count(bucket: number, count: number): void {
+    while (this.#counts.length <= bucket) this.#counts.push(0);
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+    this.#total += count;
   }
 }

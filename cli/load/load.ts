@@ -1,5 +1,5 @@
 /**
- * The load of a rehearsal, seen from the rehearsal: starts the process that sends the requests (`worker.ts`), tells it
+ * The load, seen from the command that measures: starts the process that sends the requests (`worker.ts`), tells it
  * where steps begin and end, and gets their counts.
  *
  *     start -> (beginStep -> endStep)* -> stop
@@ -10,6 +10,8 @@ import { fork, type ChildProcess } from "node:child_process";
 import { extname, join } from "node:path";
 import type { Command, LoadSnapshot, LoadTotals, Reply, StepRequests } from "./messages";
 import { parseLoadPlan, type LoadPlanInput } from "./plan";
+import { Timeline, timelinePoint } from "./timeline";
+import type { TimelinePoint } from "../../release/receipt";
 
 export interface LoadProps {
   /** The file that the second process runs. @default the worker next to this file */
@@ -29,7 +31,7 @@ const NOTHING_YET: LoadSnapshot = {
   sent: 0,
   failed: 0,
   inFlight: 0,
-  lastSecond: { sent: 0, failed: 0, versions: {} },
+  lastSecond: null,
 };
 
 export class Load {
@@ -41,6 +43,7 @@ export class Load {
   #stopped: Promise<LoadTotals> | undefined;
   #lastId = 0;
   #snapshot = NOTHING_YET;
+  readonly #timeline = new Timeline();
   #complaints = "";
 
   constructor(props: LoadProps = {}) {
@@ -80,6 +83,8 @@ export class Load {
           resolve();
         });
       });
+      // One that could not even be started has no exit.
+      worker.once("error", () => worker.pid === undefined && resolve());
     });
     await this.#ask({ command: "start", plan });
   }
@@ -102,6 +107,11 @@ export class Load {
     return this.#snapshot;
   }
 
+  /** What happened so far, in at most 600 points; whole once the load has stopped. */
+  timeline(): TimelinePoint[] {
+    return this.#timeline.points();
+  }
+
   /**
    * Ends the arrival of requests, waits for those under way, then looks for every acknowledged POST and ends the process.
    * The counts of a step that has not ended are in the totals only.
@@ -117,7 +127,7 @@ export class Load {
     return this.#stopped;
   }
 
-  /** Ends the process at once, without counts: for a rehearsal that is given up. */
+  /** Ends the process at once, without counts: for a measurement that is given up. */
   async kill(): Promise<void> {
     this.#ended ??= new Error("the load has been given up");
     this.#worker?.kill("SIGKILL");
@@ -139,7 +149,9 @@ export class Load {
 
   #receive(reply: Reply): void {
     if (reply.type === "progress") {
-      this.#snapshot = reply.snapshot;
+      const { sent, failed, inFlight, stretch } = reply;
+      this.#snapshot = { sent, failed, inFlight, lastSecond: timelinePoint(stretch) };
+      this.#timeline.add(stretch);
       return;
     }
     const waiting = this.#waiting.get(reply.id);

@@ -1,10 +1,12 @@
-/** What the rehearsal (`load.ts`) and the process that sends the requests (`worker.ts`) say to each other over IPC. */
+/** What the parent (`load.ts`) and the process that sends the requests (`worker.ts`) say to each other over IPC. */
 import { z } from "zod";
+import type { TimelinePoint } from "../../release/receipt";
 import { loadPlanSchema } from "./plan";
+import type { Stretch } from "./timeline";
 
 const id = z.int();
 
-/** From the rehearsal to the worker. Each is answered once, by a reply with the same id. */
+/** From the parent to the worker. Each is answered once, by a reply with the same id. */
 export const commandSchema = z.discriminatedUnion("command", [
   z.object({ id, command: z.literal("start"), plan: loadPlanSchema }),
   z.object({ id, command: z.literal("beginStep"), name: z.string() }),
@@ -14,11 +16,11 @@ export const commandSchema = z.discriminatedUnion("command", [
 
 export type Command = z.output<typeof commandSchema>;
 
-/** From the worker to the rehearsal. */
+/** From the worker to the parent. */
 export type Reply =
   | { readonly type: "done"; readonly id: number; readonly result: unknown }
   | { readonly type: "refused"; readonly id: number; readonly reason: string }
-  | { readonly type: "progress"; readonly snapshot: LoadSnapshot };
+  | ({ readonly type: "progress" } & LoadProgress);
 
 /** Why a request failed: the part after the space is the status, or the code of Node.js or undici. */
 export type FailureKind =
@@ -88,14 +90,21 @@ export interface LoadTotals extends RequestCounts {
   readonly cpuSeconds: number;
 }
 
-/** For a progress line. At most a second old. */
-export interface LoadSnapshot {
+/** Where the load is. */
+interface LoadPosition {
   readonly sent: number;
   readonly failed: number;
   readonly inFlight: number;
-  readonly lastSecond: {
-    readonly sent: number;
-    readonly failed: number;
-    readonly versions: Readonly<Record<string, number>>;
-  };
+}
+
+/** Said once a second, and a last time when the load has stopped. */
+export interface LoadProgress extends LoadPosition {
+  /** Since the last time. */
+  readonly stretch: Stretch;
+}
+
+/** For a progress line. At most a second old. */
+export interface LoadSnapshot extends LoadPosition {
+  /** null until the first second is over. */
+  readonly lastSecond: TimelinePoint | null;
 }

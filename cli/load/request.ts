@@ -6,7 +6,8 @@ import type { LoadPlan } from "./plan";
 /** The status, header and text that an answer must have. */
 interface Expectation {
   readonly status: number;
-  readonly releaseHeader: string;
+  /** null: the application names no release. */
+  readonly releaseHeader: string | null;
   readonly bodyIncludes?: string | undefined;
 }
 
@@ -34,16 +35,17 @@ export const nextRequest = (
   count: number,
   random: () => number,
 ): LoadRequest => {
-  const releaseHeader = plan.releaseHeader.toLowerCase();
-  if (random() < plan.postShare) {
+  const releaseHeader = plan.releaseHeader?.toLowerCase() ?? null;
+  const { post } = plan;
+  if (post !== undefined && random() < plan.postShare) {
     // The dot at the end keeps a marker from being the beginning of another.
     const marker = `${runId}.${count}.`;
     return {
       method: "POST",
-      path: plan.post.path,
-      expect: { status: plan.post.status, releaseHeader },
+      path: post.path,
+      expect: { status: post.status, releaseHeader },
       marker,
-      body: JSON.stringify({ ...plan.post.body, [plan.post.markerField]: marker }),
+      body: JSON.stringify({ ...post.body, [post.markerField]: marker }),
     };
   }
   const get = plan.gets[Math.floor(random() * plan.gets.length)];
@@ -53,12 +55,12 @@ export const nextRequest = (
 };
 
 /** The id in an answer that acknowledges a POST, or undefined if it does not: another status, no JSON, no id. */
-export const acknowledgedId = (plan: LoadPlan, answer: Answer): string | undefined => {
-  if (answer.status !== plan.post.status) return undefined;
+export const acknowledgedId = ({ post }: LoadPlan, answer: Answer): string | undefined => {
+  if (post === undefined || answer.status !== post.status) return undefined;
   try {
     const json: unknown = JSON.parse(answer.body);
     if (typeof json !== "object" || json === null) return undefined;
-    const id = (json as Record<string, unknown>)[plan.post.idField];
+    const id = (json as Record<string, unknown>)[post.idField];
     return (typeof id === "string" && id !== "") || typeof id === "number" ? String(id) : undefined;
   } catch {
     return undefined;
@@ -72,12 +74,13 @@ export const judge = (
   request: LoadRequest,
   answer: Answer,
 ): Outcome => {
-  const header = answer.headers[request.expect.releaseHeader];
+  const { releaseHeader } = request.expect;
+  const header = releaseHeader === null ? undefined : answer.headers[releaseHeader];
   const wellFormed = typeof header === "string" && releasePattern.test(header);
   const failure = ((): FailureKind | null => {
     if (answer.status !== request.expect.status) return `status ${answer.status}`;
-    if (header === undefined) return "release id missing";
-    if (!wellFormed) return "release id malformed";
+    if (releaseHeader !== null && header === undefined) return "release id missing";
+    if (releaseHeader !== null && !wellFormed) return "release id malformed";
     if (!answer.body.includes(request.expect.bodyIncludes ?? "")) return "body";
     if (request.method === "POST" && acknowledgedId(plan, answer) === undefined) return "body";
     return null;

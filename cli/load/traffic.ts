@@ -3,11 +3,13 @@
  * loop), and each is followed to its end and booked in the account of the step in which it was due. Latency counts from
  * the due time, so a stall is felt by every request that was due in it, not only by those that were on a connection.
  */
-import { Account, type Outcome } from "./account";
+import { Account, countsAsLatency, Tally, type Outcome } from "./account";
 import { errorCode, type LoadClient } from "./client";
-import type { FailedRequest, LoadSnapshot, RequestCounts, StepRequests } from "./messages";
+import { LatencyHistogram } from "./histogram";
+import type { FailedRequest, LoadProgress, RequestCounts, StepRequests } from "./messages";
 import type { LoadPlan } from "./plan";
 import { acknowledgedId, judge, nextRequest, type LoadRequest } from "./request";
+import type { Stretch } from "./timeline";
 import { SimulatedUser } from "./user";
 
 /** Failed requests that are kept in detail; all are counted. */
@@ -32,6 +34,36 @@ interface Step {
   readonly name: string;
   readonly account: Account;
   complete?: (requests: StepRequests) => void;
+}
+
+/** The stretch since progress was told last. */
+class CurrentStretch {
+  sent = 0;
+  failed = 0;
+  answers = 0;
+  readonly versions = new Tally();
+  readonly latency = new LatencyHistogram();
+
+  constructor(private readonly beganAt: number) {}
+
+  end(at: number): Stretch {
+    return {
+      beganAt: performance.timeOrigin + this.beganAt,
+      seconds: (at - this.beganAt) / 1000,
+      sent: this.sent,
+      failed: this.failed,
+      answers: this.answers,
+      versions: this.versions.toRecord(),
+      latency: this.latency.counts(),
+    };
+  }
+
+  settled(outcome: Outcome, latencyMs: number): void {
+    if (outcome.failure !== null) this.failed += 1;
+    if (outcome.status !== null) this.answers += 1;
+    if (outcome.releaseId !== null) this.versions.add(outcome.releaseId);
+    if (countsAsLatency(outcome)) this.latency.add(latencyMs);
+  }
 }
 
 interface TrafficProps {
@@ -63,7 +95,7 @@ export class Traffic {
   #nextDue: NodeJS.Timeout | undefined;
   #arrives = true;
   #drained: (() => void) | undefined;
-  #second = { sent: 0, failed: 0, versions: new Map<string, number>() };
+  #stretch = new CurrentStretch(this.#beganAt);
 
   /** The first request is due at once. */
   constructor(props: TrafficProps) {
@@ -110,16 +142,12 @@ export class Traffic {
     return this.#whole.counts();
   }
 
-  /** Progress since the last call, which is made once a second. */
-  takeSnapshot(): LoadSnapshot {
-    const { sent, failed, versions } = this.#second;
-    this.#second = { sent: 0, failed: 0, versions: new Map() };
-    return {
-      sent: this.#whole.sent,
-      failed: this.#whole.failed,
-      inFlight: this.#inFlight.size,
-      lastSecond: { sent, failed, versions: Object.fromEntries(versions) },
-    };
+  /** Ends a stretch, which the next one follows; called once a second. */
+  takeProgress(): LoadProgress {
+    const now = this.#sendWhatIsDue();
+    const stretch = this.#stretch.end(now);
+    this.#stretch = new CurrentStretch(now);
+    return { sent: this.#whole.sent, failed: this.#whole.failed, inFlight: this.#inFlight.size, stretch };
   }
 
   #dueAt(count: number): number {
@@ -142,7 +170,7 @@ export class Traffic {
     this.#count += 1;
     const step = this.#step;
     const entry: InFlight = { request, dueAt, step, abort: new AbortController() };
-    this.#second.sent += 1;
+    this.#stretch.sent += 1;
     this.#whole.started(now - dueAt);
     step?.account.started(now - dueAt);
     const hasRoom = this.#inFlight.size < this.#plan.inFlightCap;
@@ -178,15 +206,11 @@ export class Traffic {
     const { step } = entry;
     this.#whole.settled(outcome, now - entry.dueAt);
     step?.account.settled(outcome, now - entry.dueAt);
-    if (outcome.releaseId !== null) {
-      const { versions } = this.#second;
-      versions.set(outcome.releaseId, (versions.get(outcome.releaseId) ?? 0) + 1);
-    }
+    this.#stretch.settled(outcome, now - entry.dueAt);
     if (outcome.failure === null) {
       this.#whole.succeeded(now);
       this.#step?.account.succeeded(now);
     } else {
-      this.#second.failed += 1;
       this.#keepDetail(entry, outcome);
     }
     if (step !== undefined) this.#completeIfDone(step);

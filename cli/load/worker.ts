@@ -1,5 +1,5 @@
 /**
- * The process that sends the load of a rehearsal: apart from the rehearsal, so that neither waits for the other's event
+ * The process that sends the load: apart from the command that measures, so that neither waits for the other's event
  * loop. It does what its parent (`load.ts`) says over IPC, and ends when the parent does.
  */
 import { randomBytes } from "node:crypto";
@@ -10,8 +10,9 @@ import { Traffic } from "./traffic";
 
 const PROGRESS_MS = 1_000;
 
-// Ctrl-C in a terminal reaches the whole process group; when the load ends is the parent's decision.
-process.on("SIGINT", () => undefined);
+// Ctrl-C in a terminal reaches the whole process group, and so may a pipeline's cancellation; when the load ends is the
+// parent's decision.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 process.on("disconnect", () => process.exit(0));
 
 const tell = (reply: Reply): void => {
@@ -26,16 +27,13 @@ let running: {
 
 const start = (plan: Extract<Command, { command: "start" }>["plan"]): void => {
   const client = new LoadClient(plan);
-  const runId = `rehearsal-${randomBytes(6).toString("hex")}`;
+  const runId = `bluegreen-${randomBytes(6).toString("hex")}`;
   const traffic = new Traffic({ plan, client, runId, random: Math.random });
-  const progress = setInterval(
-    () => tell({ type: "progress", snapshot: traffic.takeSnapshot() }),
-    PROGRESS_MS,
-  );
+  const progress = setInterval(() => tell({ type: "progress", ...traffic.takeProgress() }), PROGRESS_MS);
   const stop = async (): Promise<LoadTotals> => {
     const counts = await traffic.stop();
     clearInterval(progress);
-    tell({ type: "progress", snapshot: traffic.takeSnapshot() });
+    tell({ type: "progress", ...traffic.takeProgress() });
     const { user, system } = process.cpuUsage();
     const posts = await findPosts(plan, client, traffic.acknowledged);
     await client.close();

@@ -1,24 +1,39 @@
 /** One release at a time in a project's environment: what is synthesized and applied must not change meanwhile. */
-import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
 import { OperatorError } from "../operator-error";
+import type { Progress } from "../terminal/progress";
+import { formatPerson, whoIsThis } from "./person";
 import { platformFile } from "./project";
 import type { Project } from "./project";
 
 const POLL_MS = 200;
 
-/** @param waitSeconds how long to wait for the one that holds it. @throws OperatorError (refused) naming it. */
-export async function lockProject(project: Project, waitSeconds = 0): Promise<ProcessLock> {
+export interface LockOptions {
+  /** How long to wait for the one that holds it. @default 0 */
+  readonly waitSeconds?: number;
+  /** Hears whom the lock was taken over from: somebody who ended without giving it back. */
+  readonly progress?: Progress;
+}
+
+/** @throws OperatorError (refused) naming who holds it: a user, a host, a pipeline's run. */
+export async function lockProject(
+  project: Project,
+  what: string,
+  { waitSeconds = 0, progress }: LockOptions = {},
+): Promise<ProcessLock> {
   const file = platformFile(project, "release.lock");
   const deadline = Date.now() + waitSeconds * 1000;
+  const holder = `${what} by ${formatPerson(whoIsThis())}, process ${process.pid}, since ${new Date().toISOString()}`;
   for (;;) {
-    const lock = await tryLock(
-      file,
-      `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`,
-    );
-    if (lock !== null) return lock;
+    const lock = await tryLock(file, holder);
+    if (lock !== null) {
+      if (lock.takenOverFrom !== null) {
+        progress?.note(`the lock is taken over: ${lock.takenOverFrom} ended without giving it back`);
+      }
+      return lock;
+    }
     if (Date.now() >= deadline) {
       throw new OperatorError(
         `another release is at work here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,

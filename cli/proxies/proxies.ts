@@ -1,15 +1,13 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
-import type { Comparison, JournalEntry } from "../../release/journal";
 import type { ReleaseRecord } from "../../release/record";
 import { isLocal, requireAzure } from "../../release/platform";
+import type { Comparison, JournalEntry } from "../../release/journal";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
 import { AzureProxies } from "./azure-proxies";
 import { LocalProxies } from "./local-proxies";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";
-
-export type { Comparison };
 
 /** What `director status` answers. */
 export interface ProxyStatus {

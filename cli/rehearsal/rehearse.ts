@@ -10,9 +10,11 @@ import { canHold, DRIVERS } from "../../release/drivers";
 import type { DriverName } from "../../release/drivers";
 import { proxyPlaces } from "../../release/naming";
 import { candidateFrom } from "../artifact/artifact";
-import * as commands from "../deployment/operations";
-import { deployBase, takeDown } from "../deployment/deploy";
-import type { Deployment, Tools } from "../deployment/deploy";
+import { deploy } from "../deployment/deploy";
+import * as operations from "../deployment/operations";
+import { deployBase, takeDown } from "../deployment/infrastructure";
+import type { Deployment } from "../deployment/outcome";
+import type { Tools } from "../deployment/tools";
 import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
 import { isExecutable } from "../../system/executable";
@@ -172,14 +174,14 @@ class ChapterPlayer {
 
   private async carryOut(step: StoryStep): Promise<Deployment> {
     const { venue, tools } = this;
-    if (step.action === "promote") return commands.promote(venue, tools, "live");
-    if (step.action === "rollback") return commands.rollback(venue, tools, step.schedule);
+    if (step.action === "promote") return deploy(venue, tools, operations.promote("live"));
+    if (step.action === "rollback") return deploy(venue, tools, operations.rollback(venue, step.schedule));
     const { version = "", from = version } = step;
     const packed = await packRelease({ version, from, to: platformFile(venue, "packages") });
     const goal = step.goal === undefined ? {} : { goal: step.goal };
     const say = (line: string): void => tools.progress.note(line);
     const candidate = candidateFrom(venue, version, { artifact: packed.file }, say);
-    return commands.release(venue, tools, candidate, { schedule: step.schedule, ...goal });
+    return deploy(venue, tools, operations.release(venue, candidate, { schedule: step.schedule, ...goal }));
   }
 
   /** What users shall have after a step, told from the story alone. */

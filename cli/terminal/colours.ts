@@ -3,6 +3,8 @@ import pc from "picocolors";
 
 const wanted = process.env["NO_COLOR"] === undefined;
 
+export type Colours = ReturnType<typeof pc.createColors>;
+
 /** For what goes to stdout. */
 export const out = pc.createColors(wanted && process.stdout.isTTY === true);
 

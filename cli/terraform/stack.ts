@@ -15,6 +15,8 @@ export interface ApplyResult {
   readonly exitCode: number;
   /** What the failing steps said, the most telling line of each. */
   readonly reasons: readonly string[];
+  /** Terraform refused the plan before it did anything: the state moved since, or somebody else works on it. */
+  readonly nothingWasApplied: boolean;
 }
 
 export interface ApplyEvents {
@@ -62,6 +64,7 @@ interface PlannedState {
   };
 }
 
+const REFUSED_AT_ONCE = ["Saved plan is stale", "Error acquiring the state lock"];
 const PLAN_FILE = "bluegreen.tfplan";
 /** Follows on the failure of a step, and says less. */
 const POSTCONDITION = "Resource postcondition failed";
@@ -129,6 +132,7 @@ export class Stack {
     events.onStarted?.(() => child.kill("SIGINT", { forceKillAfterTimeout: false }));
     const failures: Failure[] = [];
     const unmet: Failure[] = [];
+    let nothingWasApplied = false;
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
       const message = parseMessage(line);
@@ -138,17 +142,19 @@ export class Stack {
       const isStep = action !== undefined && address !== undefined && message.hook?.action !== "delete";
       if (isStep) events.onStep(address, action);
       if (message.diagnostic?.severity !== "error") return;
+      if (REFUSED_AT_ONCE.includes(message.diagnostic.summary)) nothingWasApplied = true;
       (message.diagnostic.summary === POSTCONDITION ? unmet : failures).push(readFailure(message.diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
-    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [] };
+    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [], nothingWasApplied };
     if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
       const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
       failures.push({ exitCode: 1, reason });
     }
     const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
-    return { succeeded: false, exitCode: worst, reasons: [...new Set(failures.map(({ reason }) => reason))] };
+    const reasons = [...new Set(failures.map(({ reason }) => reason))];
+    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied };
   }
 
   private async init(): Promise<void> {

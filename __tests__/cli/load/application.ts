@@ -49,6 +49,11 @@ export class Application {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Connections that clients hold. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
   /** What was asked by the load, without the look-ups at the end. */
   get load(): Seen[] {
     return this.seen.filter(({ path }) => !path.startsWith("/api/goals/"));

@@ -30,3 +30,17 @@ test("zero and values below the scale count as the smallest", () => {
   histogram.add(50);
   expect(histogram.percentile(50)).toBeLessThan(0.02);
 });
+
+test("two that were sent from another process are one of both", () => {
+  const [first, second, both] = [new LatencyHistogram(), new LatencyHistogram(), new LatencyHistogram()];
+  for (let ms = 1; ms <= 1_000; ms += 1) {
+    (ms % 3 === 0 ? first : second).add(ms);
+    both.add(ms);
+  }
+  const sent = JSON.parse(JSON.stringify([first.counts(), second.counts()])) as [
+    ReturnType<LatencyHistogram["counts"]>,
+    ReturnType<LatencyHistogram["counts"]>,
+  ];
+  expect(LatencyHistogram.of(...sent).counts()).toEqual(both.counts());
+  expect(LatencyHistogram.of(...sent).summary()).toEqual(both.summary());
+});

@@ -1,6 +1,7 @@
 /** A load that goes well: its counts against what the server saw, steps, versions, cookies and connections. */
 import { Application, newLoad, plan, until } from "./application";
 import type { Load } from "../../../cli/load/load";
+import { TimelinePoint } from "../../../release/receipt";
 
 let application: Application;
 let load: Load;
@@ -127,8 +128,8 @@ test("versions are counted as they change", async () => {
   const step = await load.endStep();
   expect(Object.keys(step.versions)).toEqual(["1.0.0-1", "1.1.0-2"]);
   expect(step.versions["1.1.0-2"]).toBeGreaterThanOrEqual(100);
-  await until(() => Object.keys(load.snapshot().lastSecond.versions).join() === "1.1.0-2");
-  expect(load.snapshot().lastSecond.sent).toBeGreaterThan(150);
+  await until(() => Object.keys(load.snapshot().lastSecond?.versions ?? {}).join() === "1.1.0-2");
+  expect(load.snapshot().lastSecond?.sent).toBeGreaterThan(150);
   expect(load.snapshot()).toMatchObject({ failed: 0, lastSecond: { failed: 0 } });
 });
 
@@ -150,4 +151,82 @@ test("half of the users keep the cookie that the first answer gave them", async 
   const share = steady.filter((cookie) => cookie !== undefined).length / steady.length;
   expect(share).toBeGreaterThan(0.3);
   expect(share).toBeLessThan(0.7);
+});
+
+test("a plan without POSTs only reads", async () => {
+  const { post: _post, find: _find, ...readsOnly } = plan(application.origin);
+  await load.start(readsOnly);
+  await until(() => application.seen.length >= 100);
+  expect(await load.stop()).toMatchObject({ failed: 0, acknowledged: 0, found: 0, missing: [] });
+  expect(application.posts).toEqual([]);
+});
+
+test("an application that names no release is measured without versions", async () => {
+  application.intercept = (_request, response, { method }) => {
+    response.writeHead(method === "POST" ? 201 : 200).end(`{"id":"1"}`);
+    return true;
+  };
+  await load.start(plan(application.origin, { releaseHeader: null, postShare: 0 }));
+  await until(() => application.seen.length >= 50);
+  expect(await load.stop()).toMatchObject({ failed: 0, versions: {}, badAnswers: {} });
+});
+
+test("a header of its name is not looked at where the plan names none", async () => {
+  await load.start(plan(application.origin, { releaseHeader: null, postShare: 0 }));
+  await until(() => application.seen.length >= 50);
+  expect(await load.stop()).toMatchObject({ failed: 0, versions: {} });
+});
+
+test("headers of the plan are sent with every request, a fixed Host among them", async () => {
+  const hosts = new Set<unknown>();
+  application.intercept = (request) => {
+    hosts.add([request.headers.host, request.headers["x-probe"], request.headers["user-agent"]].join(" "));
+    return false;
+  };
+  await load.start(plan(application.origin, { headers: { Host: "shop.example.com", "X-Probe": "yes" } }));
+  await until(() => application.posts.length >= 10);
+  expect(await load.stop()).toMatchObject({ failed: 0, missing: [] });
+  expect([...hosts]).toEqual(["shop.example.com yes bluegreen-load"]);
+});
+
+test("the timeline tells every second of the load, and adds up to its totals", async () => {
+  await load.start(plan(application.origin));
+  await until(() => application.seen.length >= 250);
+  application.release = "1.1.0-2";
+  await until(() => Object.keys(load.snapshot().lastSecond?.versions ?? {}).join() === "1.1.0-2");
+  const totals = await load.stop();
+  const timeline = load.timeline();
+
+  const sum = (of: (point: TimelinePoint) => number): number =>
+    timeline.reduce((total, point) => total + of(point), 0);
+  expect(sum(({ sent }) => sent)).toBe(totals.sent);
+  expect(sum(({ versions }) => versions["1.0.0-1"] ?? 0)).toBe(totals.versions["1.0.0-1"]);
+  expect(sum(({ versions }) => versions["1.1.0-2"] ?? 0)).toBe(totals.versions["1.1.0-2"]);
+  expect(Math.max(...timeline.map(({ latencyMs }) => latencyMs.max))).toBe(totals.latencyMs.max);
+  expect(sum(({ seconds }) => seconds) * 1000).toBeGreaterThanOrEqual(totals.durationMs - 1);
+  for (const [index, point] of timeline.entries()) {
+    expect(TimelinePoint.safeParse(point).error).toBeUndefined();
+    const next = timeline[index + 1];
+    if (next === undefined) continue;
+    // Without holes: each begins where the one before ended.
+    expect(Math.abs(Date.parse(point.at) + point.seconds * 1000 - Date.parse(next.at))).toBeLessThan(3);
+  }
+});
+
+test("a stretch in which nobody answers is a point with requests and without answers", async () => {
+  await load.start(plan(application.origin, { timeLimitMs: 20_000 }));
+  await until(() => application.seen.length >= 50);
+  const waiting: (() => void)[] = [];
+  application.intercept = (_request, response, { method, title, path }) => {
+    waiting.push(() => application.reply(response, method === "POST" ? 201 : 200, { id: title, path }));
+    return true;
+  };
+  const silent = ({ sent, versions, latencyMs }: TimelinePoint): boolean =>
+    sent > 0 && Object.keys(versions).length === 0 && latencyMs.max === 0;
+  await until(() => load.timeline().some(silent));
+  application.intercept = () => false;
+  for (const answer of waiting) answer();
+  const totals = await load.stop();
+  expect(load.timeline().filter(silent)[0]).toMatchObject({ failed: 0, sent: expect.any(Number) });
+  expect(totals.failed).toBe(0);
 });

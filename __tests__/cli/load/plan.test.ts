@@ -13,6 +13,7 @@ test("the sample application is read and written, and its goals are looked for",
     connections: 256,
     timeLimitMs: 10_000,
     inFlightCap: 1_000,
+    headers: {},
     releaseHeader: "x-release-id",
     releasePattern: "^[0-9A-Za-z][0-9A-Za-z.+_-]{0,99}$",
     gets: [
@@ -37,4 +38,47 @@ test("fail with one line that names the fields of a plan that cannot be run", ()
   expect(() => parseLoadPlan(plan("http://x", { releasePattern: "(" }))).toThrow(
     /'releasePattern': must be a regular/,
   );
+});
+
+test("a plan without 'post' only reads: postShare is 0", () => {
+  const { post: _post, find: _find, ...readsOnly } = plan("http://x");
+  expect(parseLoadPlan(readsOnly)).toMatchObject({ postShare: 0 });
+  expect(parseLoadPlan({ ...readsOnly, postShare: 0 })).toMatchObject({ postShare: 0 });
+});
+
+test("a plan that was read once can be read again, as the second process does", () => {
+  const { post: _post, find: _find, ...readsOnly } = plan("http://x", { headers: { Host: "y" } });
+  for (const input of [readsOnly, plan("http://x", { releaseHeader: null })]) {
+    const once = parseLoadPlan(input);
+    expect(parseLoadPlan(JSON.parse(JSON.stringify(once)))).toEqual(once);
+  }
+});
+
+test.each<[string, object, RegExp]>([
+  [
+    "POSTs without 'post'",
+    { post: undefined, find: undefined, postShare: 0.1 },
+    /'postShare': must be left out/,
+  ],
+  ["'post' without 'find'", { find: undefined }, /'find': belongs to 'post'/],
+  ["'find' without 'post'", { post: undefined, postShare: 0 }, /'find': belongs to 'post'/],
+  ["an origin with a path", { origin: "http://x/app" }, /'origin': must be scheme, host and port only/],
+  [
+    "an origin with a password",
+    { origin: "http://me:secret@x" },
+    /'origin': must be scheme, host and port only/,
+  ],
+  ["a path with a line break", { gets: [{ path: "/\r\nx" }] }, /'gets\.0\.path': must start with/],
+  ["a header with a line break", { headers: { "x-y": "a\r\nb" } }, /'headers\.x-y': must be printable/],
+  ["a header that the client sets", { headers: { Cookie: "a=b" } }, /'headers\.Cookie': .*sets itself/],
+  ["a header name that is none", { headers: { "x y": "a" } }, /'headers\.x y': .*header name/],
+  ["an unknown field with a line break", { "a\nb": 1 }, /Unrecognized key/],
+])("fail with one line for %s", (_, rest, words) => {
+  const refused = () => parseLoadPlan({ ...plan("http://x"), ...rest });
+  expect(refused).toThrow(words);
+  expect(refused).toThrow(/^the load cannot be run: [^\n]*$/);
+});
+
+test("fail with one line for what is no plan at all", () => {
+  expect(() => parseLoadPlan([])).toThrow(/^the load cannot be run: [^\n]*$/);
 });

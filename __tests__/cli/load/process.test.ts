@@ -51,13 +51,16 @@ test("if it cannot start, the error is one line that says why", async () => {
   );
 });
 
-test("Ctrl-C does not end it", async () => {
-  await load.start(plan(application.origin));
-  process.kill(pidOf(load), "SIGINT");
-  const before = application.seen.length;
-  await until(() => application.seen.length >= before + 50);
-  expect(await load.stop()).toMatchObject({ failed: 0, missing: [] });
-});
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "%s to the whole group does not end it",
+  async (signal) => {
+    await load.start(plan(application.origin));
+    process.kill(pidOf(load), signal);
+    const before = application.seen.length;
+    await until(() => application.seen.length >= before + 50);
+    expect(await load.stop()).toMatchObject({ failed: 0, missing: [] });
+  },
+);
 
 test("it is gone after stop, and a second stop gives the same totals", async () => {
   await load.start(plan(application.origin));

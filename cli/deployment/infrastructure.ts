@@ -1,0 +1,46 @@
+/** Base's beginning and end from the command: on this machine only, where nobody else is needed for it. */
+import { requireLocal } from "../../release/platform";
+import type { ReleaseRecord } from "../../release/record";
+import { OperatorError } from "../operator-error";
+import { readRecord } from "../project/project";
+import type { Project } from "../project/project";
+import { lockProject } from "../project/project-lock";
+import { Stack } from "../terraform/stack";
+import { shortAddress } from "./apply";
+import { synthesize } from "./synth";
+import type { Tools } from "./tools";
+
+export async function deployBase(project: Project, tools: Tools, record: ReleaseRecord): Promise<void> {
+  tools.progress.now("deploying base");
+  const base = new Stack(await synthesize(project, record), "base", tools.terraform);
+  await base.plan();
+  const result = await base.apply({
+    onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`),
+  });
+  if (!result.succeeded) {
+    const exitCode = result.exitCode === 3 ? 3 : 1;
+    throw new OperatorError(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
+  }
+  tools.progress.done("base is deployed");
+}
+
+/** Stops everything that base and web started, in that order of ownership. The record stays. */
+export async function takeDown(project: Project, { progress, terraform }: Tools): Promise<void> {
+  requireLocal(project.environment, "`bluegreen down`");
+  const lock = await lockProject(project, "down", { progress });
+  try {
+    const output = await synthesize(project, readRecord(project));
+    for (const name of ["web", "base"] as const) {
+      progress.now(`destroying ${name}`);
+      const stack = new Stack(output, name, terraform);
+      await stack.plan({ destroy: true });
+      const result = await stack.apply({ onStep: () => undefined });
+      if (!result.succeeded)
+        throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, 1);
+    }
+    progress.done(`${project.environment.name} is down; its data and its record stay`);
+  } finally {
+    progress.stop();
+    lock.release();
+  }
+}

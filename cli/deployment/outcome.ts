@@ -1,0 +1,79 @@
+/** What became of a sequence: Terraform's exit, and what the directors said. */
+import type { Action } from "../../release/receipt";
+import type { Comparison } from "../../release/journal";
+import type { Goal, ReleaseRecord } from "../../release/record";
+import type { ApplyResult } from "../terraform/stack";
+import { agreed } from "../proxies/proxies";
+import type { ProxyStatus, StepResult, Unfinished } from "../proxies/proxies";
+
+/** `from` and `to` are what the proxies called stable before and after. */
+export interface Deployment {
+  readonly sequence: number;
+  readonly goal: Goal;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly outcome: string;
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly seconds: number;
+  /** Where a candidate was judged under traffic: the figures of the last judgement. */
+  readonly comparison: Comparison | null;
+  /** What still ran when a drain's time was over, of all proxies. */
+  readonly unfinished: readonly Unfinished[];
+  /** The file of the receipt; null where this was no sequence of its own. */
+  readonly receipt: string | null;
+}
+
+/** What the directors say after a sequence without a shift; an install that failed says nothing there. */
+const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
+  0: "unchanged",
+  1: "failed",
+  2: "refused",
+  3: "refused",
+  4: "rejected",
+  5: "rolledBack",
+  6: "frozen",
+};
+
+export function conclude(
+  action: Action,
+  record: ReleaseRecord,
+  statuses: readonly ProxyStatus[],
+  applied: ApplyResult,
+): Omit<Deployment, "from" | "seconds" | "receipt"> {
+  const results = statuses.flatMap(({ state: { result } }) =>
+    result?.sequence === record.sequence ? [result] : [],
+  );
+  const { outcome, reason } = summarize(applied, results);
+  return {
+    sequence: record.sequence,
+    goal: record.goal,
+    to: agreed(statuses)?.releaseId ?? null,
+    outcome: action === "rollback" && applied.exitCode === 0 ? "rolledBack" : outcome,
+    exitCode: applied.exitCode,
+    reason,
+    comparison: results.find(({ comparison }) => comparison)?.comparison ?? null,
+    unfinished: statuses.flatMap(({ state }) =>
+      state.sequence === record.sequence ? (state.unfinished ?? []) : [],
+    ),
+  };
+}
+
+function summarize(
+  applied: ApplyResult,
+  results: readonly StepResult[],
+): { outcome: string; reason: string } {
+  const failed = results.find(({ exitCode }) => exitCode !== 0);
+  if (!applied.succeeded) {
+    const outcome = OUTCOME_BY_EXIT_CODE[applied.exitCode] ?? "failed";
+    return { outcome, reason: failed?.reason ?? applied.reasons.map(withoutProgram).join("; ") };
+  }
+  // `share` is the last step of a convergence; the promotion before it is what happened to users.
+  const [first] = results;
+  if (first === undefined) return { outcome: "unchanged", reason: "nothing to do" };
+  return { outcome: first.outcome === "shared" ? "promoted" : first.outcome, reason: first.reason };
+}
+
+function withoutProgram(reason: string): string {
+  return reason.replace(/^(director \w+|install|migrate): /, "");
+}

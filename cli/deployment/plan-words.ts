@@ -1,0 +1,55 @@
+/** A plan as people read it, and as machines do. */
+import { formatSteps } from "../../release/plan-steps";
+import { idOrNull, target } from "../../release/record";
+import type { Colours } from "../terminal/colours";
+import type { Planned } from "./planning";
+
+/** Format 1 of `bluegreen plan --json`. */
+export function planFacts({
+  before,
+  next,
+  observed,
+  proof,
+  notes,
+  steps,
+  warnings,
+  permissions,
+  wayBack,
+  token,
+}: Planned) {
+  return {
+    formatVersion: 1,
+    sequence: { from: before.sequence, to: next.sequence },
+    stable: observed?.releaseId ?? null,
+    live: observed?.live ?? null,
+    candidate: idOrNull(target(next)),
+    slot: next.active,
+    goal: next.goal,
+    proof,
+    notes,
+    ...steps,
+    permittedStrategies: permissions.strategies,
+    migrations: permissions.words,
+    wayBack,
+    warnings,
+    token,
+  };
+}
+
+export function formatPlan(planned: Planned, colours: Colours): string {
+  const { before, next, observed, proof, notes, steps, warnings, permissions, wayBack, token } = planned;
+  const goal = typeof next.goal === "number" ? `${next.goal} %` : next.goal;
+  const candidate = idOrNull(target(next)) ?? "nothing";
+  return [
+    colours.bold(
+      `record ${before.sequence} -> ${next.sequence}: ${candidate} in ${next.active}, goal ${goal}; users have ${observed?.releaseId ?? "nothing"}`,
+    ),
+    `proof      ${proof}`,
+    ...formatSteps(steps),
+    ...notes.map((note) => `note       ${note}`),
+    `database   ${permissions.words}`,
+    `way back   ${wayBack}`,
+    ...warnings.map((warning) => colours.yellow(`warning    ${warning}`)),
+    `token      ${token}`,
+  ].join("\n");
+}

@@ -1,0 +1,54 @@
+/** The load that an environment file asks for: GETs, at the address where users come in. Pure. */
+import { isIP } from "node:net";
+import type { Environment } from "../../release/environment";
+import { proxyPlaces } from "../../release/naming";
+import { isLocal } from "../../release/platform";
+import type { LoadPlanInput } from "../load/plan";
+
+/** The plan, or why there is none, in words for a receipt. */
+export type EnvironmentLoad =
+  | { readonly plan: LoadPlanInput; readonly notMeasured: null }
+  | { readonly plan: null; readonly notMeasured: string };
+
+export function environmentLoad(environment: Environment): EnvironmentLoad {
+  const { measurement, verification } = environment;
+  if (measurement.rate === 0) return { plan: null, notMeasured: "measurement.rate is 0" };
+  const origin = measurement.origin ?? defaultOrigin(environment);
+  if (origin === undefined) {
+    return {
+      plan: null,
+      notMeasured: `nobody said where users of ${environment.name} come in: set measurement.origin, or platform.domain`,
+    };
+  }
+  // A name is sent as it is; an address says nothing about which site is meant.
+  const host = isAddress(origin) ? verification.host : undefined;
+  const gets = (measurement.paths ?? [verification.path]).map((path) => ({
+    path,
+    status: path === verification.path ? verification.status : 200,
+  }));
+  return {
+    plan: {
+      origin,
+      rate: measurement.rate,
+      gets,
+      releaseHeader: verification.releaseHeader,
+      ...(host === undefined ? {} : { headers: { host } }),
+    },
+    notMeasured: null,
+  };
+}
+
+function defaultOrigin(environment: Environment): string | undefined {
+  if (isLocal(environment)) {
+    const { host, port } = proxyPlaces(environment)[0]!;
+    return `http://${host}:${port}`;
+  }
+  const { domain, tlsCertificate } = environment.platform;
+  if (domain === undefined) return undefined;
+  return `${tlsCertificate === undefined ? "http" : "https"}://${domain}`;
+}
+
+function isAddress(origin: string): boolean {
+  const { hostname } = new URL(origin);
+  return hostname === "localhost" || isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
+}

@@ -1,0 +1,88 @@
+/** Receipts as people read them: a line each, or one in full. */
+import type { JournalEntry } from "../../release/journal";
+import { formatPerson } from "../project/person";
+import type { Receipt } from "../../release/receipt";
+import type { Colours } from "../terminal/colours";
+
+/** Newest first, as people look for it. */
+export function formatHistory(receipts: readonly Receipt[], colours: Colours): string {
+  if (receipts.length === 0) return "no receipts yet: the next release leaves one";
+  return [...receipts]
+    .reverse()
+    .map((receipt) => formatLine(receipt, colours))
+    .join("\n");
+}
+
+function formatLine(
+  { sequence, startedAt, action, outcome, from, to, exitCode, seconds, requests, who }: Receipt,
+  colours: Colours,
+): string {
+  const mark = exitCode === 0 ? colours.green("✔") : colours.red("✖");
+  const move = from === to ? `${to ?? "nothing"} stays` : `${from ?? "nothing"} -> ${to ?? "nothing"}`;
+  const noticed =
+    requests === null
+      ? "not measured"
+      : `${requests.failed} of ${requests.sent} requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`;
+  return [
+    `${mark} ${String(sequence ?? "").padStart(4)}`,
+    startedAt.slice(0, 19).replace("T", " "),
+    `${action} ${outcome}`.padEnd(20),
+    move,
+    `(${seconds.toFixed(1)} s, ${noticed}, ${who.user})`,
+  ].join("  ");
+}
+
+export function formatReceiptInFull(receipt: Receipt, colours: Colours): string {
+  const { action, outcome, reason, plan, proxies, hooks, warnings, freezeOverride, requests } = receipt;
+  const rows: [string, string][] = [
+    ["who", formatPerson(receipt.who)],
+    ["when", `${receipt.startedAt} to ${receipt.endedAt} (${receipt.seconds.toFixed(1)} s)`],
+    ["stable", `${receipt.from ?? "nothing"} -> ${receipt.to ?? "nothing"}`],
+    ["reason", reason],
+    ...(plan === null ? [] : [["proof", plan.proof] as [string, string]]),
+    ...proxies.flatMap(({ proxy, journal }) =>
+      journal.map((entry): [string, string] => [proxy, describeEntry(entry)]),
+    ),
+    ...hooks.map(({ when, name, exitCode, said }): [string, string] => [
+      `hook`,
+      `${when}: ${name}, exit code ${exitCode}${said === "" ? "" : `, ${said}`}`,
+    ]),
+    ["requests", requests === null ? `not measured: ${receipt.notMeasured}` : describeRequests(requests)],
+    ...warnings.map((warning): [string, string] => ["warning", warning]),
+    ...(freezeOverride === null
+      ? []
+      : [["freeze", `${freezeOverride.window} was passed: ${freezeOverride.reason}`] as [string, string]]),
+  ];
+  const title = `record ${receipt.sequence}: ${action} ${outcome} (exit code ${receipt.exitCode})`;
+  return [colours.bold(title), ...rows.map(([name, words]) => `  ${name.padEnd(9)} ${words}`)].join("\n");
+}
+
+function describeEntry(entry: JournalEntry): string {
+  const at = new Date(entry.at).toISOString().slice(11, 19);
+  switch (entry.event) {
+    case "verified":
+      return `${at} ${entry.releaseId} verified on ${entry.endpoints} endpoints of ${entry.slot} (${entry.seconds.toFixed(1)} s)`;
+    case "traffic":
+      return `${at} requests to ${entry.live ?? "nobody"}${entry.share === 0 ? "" : `, ${entry.share} % to the other slot`}${entry.mode === "serve" ? "" : ` (${entry.mode})`}`;
+    case "judged": {
+      const { candidate, stable, share } = entry.comparison;
+      const figures = (name: string, { requests, errors, p95Ms }: typeof candidate): string =>
+        `${name} ${errors} of ${requests} failed, p95 ${p95Ms ?? "-"} ms`;
+      return `${at} ${entry.verdict} at ${share} %: ${figures("candidate", candidate)}; ${figures("stable", stable)}`;
+    }
+    case "drained":
+      return `${at} ${entry.slot} drained, ${entry.running === 0 ? "nothing left" : `${entry.running} requests ${entry.cut ? "were cut" : "went on"}`}`;
+  }
+}
+
+function describeRequests({
+  origin,
+  sent,
+  failed,
+  longestGapMs,
+  versions,
+  latencyMs,
+}: NonNullable<Receipt["requests"]>): string {
+  const seen = Object.entries(versions).map(([id, count]) => `${id} ${count}`);
+  return `${sent} to ${origin}, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms, p50 ${latencyMs.p50} p95 ${latencyMs.p95} p99 ${latencyMs.p99} ms; ${seen.join(", ")}`;
+}

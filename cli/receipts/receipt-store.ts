@@ -1,0 +1,58 @@
+/** Where an environment's receipts are kept, one file a sequence; and reading them again. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { workFolder } from "../../release/naming";
+import { formatReceipt, Receipt } from "../../release/receipt";
+import { parseFile } from "../../release/validation";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
+import type { Project } from "../project/project";
+
+const NAME = /^(\d+)\.json$/;
+
+/** @returns the file, relative to the project. */
+export function writeReceipt(project: Project, receipt: Receipt & { readonly sequence: number }): string {
+  const file = receiptFile(project, receipt.sequence);
+  const path = join(project.folder, file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeAtomically(path, formatReceipt(receipt), 0o644);
+  return file;
+}
+
+/** @throws OperatorError where there is none of this sequence. @throws InvalidInput where it is damaged. */
+export function readReceipt(project: Project, sequence: number): Receipt {
+  const file = receiptFile(project, sequence);
+  const path = join(project.folder, file);
+  if (!existsSync(path)) {
+    throw new OperatorError(
+      `there is no receipt of record ${sequence} in ${dirname(file)}: \`bluegreen history\` lists those that there are`,
+      2,
+    );
+  }
+  return parseFile(Receipt, readFileSync(path, "utf8"), file);
+}
+
+/** Oldest first. @param say hears of those that can't be read. */
+export function readReceipts(project: Project, say: (line: string) => void): Receipt[] {
+  return sequences(project).flatMap((sequence) => {
+    try {
+      return [readReceipt(project, sequence)];
+    } catch (error) {
+      say(`${(error as Error).message}; it is left out`);
+      return [];
+    }
+  });
+}
+
+function sequences(project: Project): number[] {
+  const folder = join(project.folder, dirname(receiptFile(project, 0)));
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((one, other) => one - other);
+}
+
+function receiptFile({ environment }: Project, sequence: number): string {
+  return `${environment.receipts ?? `${workFolder(environment)}/receipts`}/${sequence}.json`;
+}
