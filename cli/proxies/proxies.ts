@@ -1,4 +1,5 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
+import type { Comparison, JournalEntry } from "../../release/journal";
 import type { ReleaseRecord } from "../../release/record";
 import { isLocal, requireAzure } from "../../release/platform";
 import type { PerSlot, Slot } from "../../release/slot";
