@@ -1,3 +1,6 @@
+/** ES modules that the command brings along as a bundle, which jest's require reads only once they are transformed. */
+const ES_MODULES = "(echarts|zrender)";
+
 /** Types are checked by `tsc --noEmit`; swc only strips them, which halves the time of a run. */
 module.exports = {
   testEnvironment: "node",
@@ -8,7 +11,9 @@ module.exports = {
       "@swc/jest",
       { jsc: { target: "es2022", parser: { syntax: "typescript", decorators: true } } },
     ],
+    [`/node_modules/${ES_MODULES}/.+\\.js$`]: ["@swc/jest", { jsc: { target: "es2022" } }],
   },
+  transformIgnorePatterns: [`/node_modules/(?!${ES_MODULES}/)`],
   testTimeout: 60_000,
   // Real proxies and applications under load share the machine with their tests: one suite at a time.
   maxWorkers: 1,

@@ -16,6 +16,8 @@ import { addPlanCommands } from "./commands/plans";
 import { addReceiptCommands } from "./commands/receipts";
 import { addRehearsals } from "./commands/rehearsals";
 import { addReleaseCommands } from "./commands/releases";
+import { addReportCommands } from "./commands/reports";
+import { addSetupCommands } from "./commands/setup";
 import { OperatorError } from "./operator-error";
 import { err } from "./terminal/colours";
 
@@ -28,6 +30,7 @@ function buildProgram(): Command {
     .description("Upgrade a web application instead of removing it.")
     .exitOverride()
     .addHelpText("after", EXIT_CODES);
+  addSetupCommands(program);
   addReleaseCommands(program);
   addLooks(program);
   addReceiptCommands(program);
@@ -37,15 +40,25 @@ function buildProgram(): Command {
   addEnvironmentCommands(program);
   addRehearsals(program);
   addMeasureCommand(program);
+  addReportCommands(program);
   return program;
 }
 
 async function main(): Promise<void> {
+  endWithReader(process.stdout);
+  endWithReader(process.stderr);
   try {
     await buildProgram().parseAsync();
   } catch (error) {
     process.exitCode = explain(error);
   }
+}
+
+/** Whoever reads may stop reading (`| head -1`): nobody is there to be told. A release goes on to its end. */
+function endWithReader(stream: NodeJS.WriteStream): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 }
 
 function explain(error: unknown): number {

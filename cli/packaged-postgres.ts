@@ -1,4 +1,4 @@
-/** PostgreSQL's programs as an npm package, for a machine that has none; see on-server/local-database/programs.ts. */
+/** PostgreSQL's programs as an npm package, for a machine that has none; see system/postgres-programs.ts. */
 import { dirname, join } from "node:path";
 
 /** The folder of the programs; undefined where no package is for this kind of machine. */

@@ -5,6 +5,8 @@
  *   begin (each proxy) -> migrate (where the release has new scripts) -> install blue + install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
+ * Hooks of the environment stand between these steps: those before a phase hold it up, those after it hold up nothing.
+ *
  * So the live slot's install steps are no-ops in every plan: that is the proof that a release does not touch it. A
  * heal runs the install steps of the healed servers between begin and switch, and no others.
  */
@@ -12,6 +14,8 @@ import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { directorSpec, encodeSpec } from "../release/director-spec";
 import type { Environment } from "../release/environment";
+import { hooksAt, refuseHooksInRecreate } from "../release/hooks";
+import type { Phase, When } from "../release/hooks";
 import { migrateSpec } from "../release/migrations/migrate-spec";
 import type { DatabaseAccess } from "../release/migrations/migrate-spec";
 import { refuseUnknownServers, slotEndpoints, stepId, stepName } from "../release/naming";
@@ -32,6 +36,7 @@ import { releaseId } from "../release/release";
 import type { Release } from "../release/release";
 import { otherSlot, SLOTS } from "../release/slot";
 import type { Slot } from "../release/slot";
+import { hookStep } from "./hook-step";
 import { onServerProgram } from "./on-server-program";
 import type { Server } from "./server";
 
@@ -80,14 +85,45 @@ export class BlueGreenDeployment extends Construct {
     refuseUnknownServers(healedServers(props.record), props.environment);
     if (props.record.sequence === 0) return;
 
-    const begun = props.proxies.map((proxy, index) => this.direct("begin", proxy, index, []));
-    const migrated = this.migrate(begun);
-    const installed = SLOTS.flatMap((slot) => this.installSlot(slot, [...begun, ...migrated]));
-    const switched = props.proxies.reduce<ITerraformDependable[]>((before, proxy, index) => {
-      return [...before, this.direct("switch", proxy, index, index === 0 ? installed : before.slice(-1))];
+    refuseHooksInRecreate(props.environment, scheduleOf(props.record, props.environment));
+
+    const begun = this.phase("begin", [], (after) =>
+      props.proxies.map((proxy, index) => this.direct("begin", proxy, index, after)),
+    );
+    const migrated = this.phase("migrate", begun, (after) => this.migrate(after));
+    const installed = this.phase("install", [...begun, ...migrated], (after) =>
+      SLOTS.flatMap((slot) => this.installSlot(slot, after)),
+    );
+    const switched = this.phase("switch", installed, (after) =>
+      props.proxies.reduce<ITerraformDependable[]>((before, proxy, index) => {
+        return [...before, this.direct("switch", proxy, index, index === 0 ? after : before.slice(-1))];
+      }, []),
+    );
+    const converged = this.phase("converge", switched, (after) =>
+      SLOTS.flatMap((slot) => this.convergeSlot(slot, after)),
+    );
+    this.phase("share", converged, (after) =>
+      props.proxies.map((proxy, index) => this.direct("share", proxy, index, after)),
+    );
+  }
+
+  /** @returns the phase's steps, without its hooks: what is after a phase holds up nothing. */
+  private phase(
+    phase: Phase,
+    before: ITerraformDependable[],
+    addSteps: (dependsOn: ITerraformDependable[]) => ITerraformDependable[],
+  ): ITerraformDependable[] {
+    const steps = addSteps([...before, ...this.hooks(`before ${phase}`, before)]);
+    this.hooks(`after ${phase}`, steps);
+    return steps;
+  }
+
+  /** One after another, in the order of the environment file. */
+  private hooks(when: When, dependsOn: ITerraformDependable[]): ITerraformDependable[] {
+    const { environment, record } = this.props;
+    return hooksAt(environment, when).reduce<ITerraformDependable[]>((before, hook) => {
+      return [...before, hookStep(this, { hook, environment, record, dependsOn: [...dependsOn, ...before] })];
     }, []);
-    const converged = SLOTS.flatMap((slot) => this.convergeSlot(slot, switched));
-    props.proxies.forEach((proxy, index) => this.direct("share", proxy, index, converged));
   }
 
   private direct(

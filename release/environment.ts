@@ -8,6 +8,7 @@ import { AzurePlatform, Iis } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
 import { FreezeWindow } from "./freeze-windows";
+import { Hooks, refuseHooks, refuseHooksInRecreate } from "./hooks";
 import { Activation } from "./http-exchange";
 import { Measurement } from "./measurement";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
@@ -75,6 +76,8 @@ const EnvironmentFile = z.strictObject({
   preview: z.optional(Preview),
   /** What is asked of the application while a sequence runs. @default 10 times a second what verification asks */
   measurement: z._default(Measurement, z.parse(Measurement, {})),
+  /** Commands and webhooks before and after the phases of a release, in the order in which they run. @default none */
+  hooks: z.optional(Hooks),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** When nobody releases. @default never */
@@ -113,6 +116,10 @@ export function parseEnvironment(text: string, file: string): Environment {
   refuseConvergeSideBySide(schedule, data.topology, file);
   refusePreviewWithoutDigest(data, file);
   const { platform } = data;
+  within(file, () => {
+    refuseHooks(data);
+    refuseHooksInRecreate(data, schedule);
+  });
   if (platform.kind === "local") {
     if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
     if (data.backend.kind !== "local") {
@@ -123,8 +130,12 @@ export function parseEnvironment(text: string, file: string): Environment {
     const folder = platform.folder ?? `.bluegreen/${data.name}`;
     return { ...data, schedule, platform: { ...platform, folder } };
   }
+  return within(file, () => resolveAzure({ ...data, schedule, platform }));
+}
+
+function within<T>(file: string, resolve: () => T): T {
   try {
-    return resolveAzure({ ...data, schedule, platform });
+    return resolve();
   } catch (error) {
     throw error instanceof InvalidInput ? new InvalidInput(`${file}: ${error.message}`) : error;
   }

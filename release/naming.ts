@@ -4,6 +4,7 @@
  */
 import { privateAddress } from "./azure/azure-names";
 import type { Environment, LocalEnvironment } from "./environment";
+import type { When } from "./hooks";
 import { isLocal } from "./platform";
 import { InvalidInput } from "./refusal";
 import { quote, releaseId } from "./release";
@@ -131,6 +132,8 @@ export const stepName = {
   switch: (record: ReleaseRecord): string => `switch-${edition(record)}`,
   converge: (record: ReleaseRecord, slot: Slot): string => `converge-${slot}-${record.sequence}`,
   share: (record: ReleaseRecord): string => `share-${record.sequence}`,
+  hook: (record: ReleaseRecord, when: When, position: number): string =>
+    `${stepId.hook(when, position)}-${edition(record)}`,
 };
 
 /** Construct ids of the steps: with them, the Terraform addresses. Public: a change is a breaking change. */
@@ -141,6 +144,8 @@ export const stepId = {
   switch: (proxy: string): string => `switch-${proxy}`,
   converge: (slot: Slot, server: string): string => `converge-${slot}-${server}`,
   share: (proxy: string): string => `share-${proxy}`,
+  /** By its place, not its name: the second follows the first, and two that change places would be a cycle in Terraform. */
+  hook: (when: When, position: number): string => `hook-${when.replace(" ", "-")}-${position}`,
 };
 
 function edition(record: ReleaseRecord): string {

@@ -3,6 +3,7 @@
  * base and the database alone. Whatever is no step of a release may not change, so nobody has to list what is precious.
  */
 import * as z from "zod/mini";
+import { PHASES } from "./hooks";
 import { stepId } from "./naming";
 import { Refusal } from "./refusal";
 import { SLOTS } from "./slot";
@@ -77,13 +78,17 @@ export function readPlan(json: string, file = "the plan"): Plan {
 /** Steps of `BlueGreenDeployment`, wherever in a stack it stands, and on whichever platform. */
 const STEP =
   /^(?:module\.[\w-]+\.)*(terraform_data|azurerm_virtual_machine_run_command)\.(?:[\w-]+_)?((?:begin|migrate|switch|share|install-(?:blue|green)|converge-(?:blue|green))-[a-z0-9-]+?)(?:_[0-9A-F]{8})?(?:\[0\])?$/;
+/** The hooks between them, which run where Terraform runs. */
+const HOOK = new RegExp(
+  `^(?:module\\.[\\w-]+\\.)*terraform_data\\.(?:[\\w-]+_)?hook-(?:before|after)-(?:${PHASES.join("|")})-\\d+(?:_[0-9A-F]{8})?(?:\\[0\\])?$`,
+);
 
 /**
  * Nothing but steps of a release may change: what is a server, a network, a store or a database is base's.
  * @throws Refusal naming the first change that is something else.
  */
 export function proveOnlySteps({ changes: all }: Plan): void {
-  const other = all.find((change) => affects(change) && !STEP.test(change.address));
+  const other = all.find((change) => affects(change) && !isStep(change.address));
   if (other !== undefined) {
     throw refused(
       `the plan would change ${describe(other)}, which is no step of a release but base's, or somebody else's; nothing was applied. Is something new in the web stack, or is this another stack's plan?`,
@@ -167,7 +172,8 @@ export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server:
 }
 
 /**
- * A heal runs the install steps of its servers between begin and switch, and nothing else.
+ * A heal runs the install steps of its servers between begin and switch, and nothing else: no hooks either, as it
+ * brings no release to anybody.
  * @returns the steps that run. @throws Refusal naming the first that should not.
  */
 export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string[]): string[] {
@@ -188,6 +194,10 @@ export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string
   return plan.changes
     .filter((change) => isHealed(change) && runs(change))
     .map(({ address }) => address.replace(/^.*\./, ""));
+}
+
+function isStep(address: string): boolean {
+  return STEP.test(address) || HOOK.test(address);
 }
 
 function installsOf({ changes: all }: Plan, slot: Slot): Change[] {

@@ -1,7 +1,7 @@
 /**
  * The receipt of one sequence: who did what, when, what the plan proved, what the proxies did, and what users got
- * meanwhile; and that of a command of another tool, which has the last of these only. It is written once and never
- * changed; `docs/receipts.md` explains every field. Another meaning of a field is another `formatVersion`.
+ * meanwhile. It is written when a sequence has ended; `docs/receipts.md` explains every field. Another meaning of a field
+ * is another `formatVersion`.
  */
 import * as z from "zod/mini";
 import { JournalEntry } from "./journal";
@@ -98,8 +98,9 @@ export const Receipt = z.strictObject({
   goal: Goal,
   /** What applied: the record's, or the environment's. */
   schedule: Schedule,
-  record: z.strictObject({ before: ReleaseRecord, after: ReleaseRecord }),
-  /** null where nothing was planned (an abort without anything to withdraw). */
+  /** `before` is null where the command was not there. */
+  record: z.strictObject({ before: z.nullable(ReleaseRecord), after: ReleaseRecord }),
+  /** null where the command was not there. */
   plan: z.nullable(
     z.strictObject({
       /** The slot that users were served from. */

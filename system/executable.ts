@@ -1,4 +1,6 @@
+/** Which programs this machine has. */
 import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /** Whether this process may start the file. */
 export function isExecutable(file: string): boolean {
@@ -8,4 +10,13 @@ export function isExecutable(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Where a program is: on PATH, or where Debian keeps daemons, which is not on every user's PATH. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return folders
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
 }

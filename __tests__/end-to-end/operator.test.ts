@@ -152,6 +152,15 @@ describeEndToEnd("an operator", () => {
       plan: { live: "green", proof: expect.stringContaining("not touched") },
       record: { before: { sequence: 6 }, after: { sequence: 7 } },
     });
+    expect(receipts[0]).toMatchObject({ requests: null, notMeasured: "nothing was live before" });
+    for (const { requests, proxies } of receipts.slice(1)) {
+      expect(requests).toMatchObject({ failed: 0, origin: world.origin() });
+      expect(requests!.sent).toBeGreaterThan(5);
+      expect(proxies.map(({ proxy }) => proxy)).toEqual(["proxy-1"]);
+    }
+    const events = (index: number) => receipts[index]!.proxies[0]!.journal.map(({ event }) => event);
+    expect(events(1)).toEqual(expect.arrayContaining(["verified", "traffic", "judged", "drained"]));
+    expect(events(6)).not.toContain("verified");
     expect((await world.run(["history"])).stdout).toMatch(/✖ +7 .*release rejected.*1\.1\.0-2 stays/);
     expect((await world.run(["history", "2"])).stdout).toMatch(/record 2: release promoted \(exit code 0\)/);
     await refuses(["history", "99"], /no receipt of record 99/, 2);

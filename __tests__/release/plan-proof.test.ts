@@ -73,11 +73,17 @@ describe("a heal", () => {
     expect(() => proveOnlyHealed(plan, "blue", ["web-1"])).not.toThrow();
   });
 
+  test("may drop the hooks of the release before: that runs nothing", () => {
+    const plan = planOf({ ...healed, "hook-before-switch-1": ["delete"] });
+    expect(() => proveOnlyHealed(plan, "blue", ["web-1"])).not.toThrow();
+  });
+
   test.each<[string, Record<string, readonly string[]>]>([
     ["another server's live release", { "install-blue-web-2": REPLACED }],
     ["a server whose name begins as the healed one's", { "install-blue-web-10": ["create"] }],
     ["another server's retained release", { "install-green-web-2": ["create"] }],
     ["a convergence", { "converge-green-web-1": ["create"] }],
+    ["a hook: it brings no release to anybody", { "hook-before-switch-1": ["create"] }],
     ["a live step that goes", { "install-blue-web-2": ["delete"] }],
   ])("is refused with %s", (_, more) => {
     const plan = planOf({ ...healed, ...more });
@@ -132,6 +138,19 @@ describe("a plan of web, blue being live", () => {
     [
       "the rest of a failed replacement goes, even the live slot's",
       [...USUAL, run("install-blue-web-1", "web-1", ["delete"], { deposed: "1a2b3c4d" })],
+    ],
+    [
+      "hooks before and after its phases, the first time and again",
+      [
+        ...USUAL,
+        other("terraform_data.hook-before-switch-1", ["create"]),
+        other("terraform_data.hook-after-share-1", REPLACED),
+        other("module.web.terraform_data.deployment_hook-before-begin-2_1A2B3C4D[0]", ["create"]),
+      ],
+    ],
+    [
+      "a hook that was taken out of the environment",
+      [...USUAL, other("terraform_data.hook-after-switch-1", ["delete"])],
     ],
     ["data is read", [...USUAL, other("data.azurerm_key_vault.keys", ["read"], { mode: "data" })]],
     ["nothing at all", [LIVE]],
@@ -199,6 +218,21 @@ describe("a plan of web, blue being live", () => {
       [...USUAL, other("terraform_data.installer", ["create"])],
       /is no step/,
     ],
+    ...[
+      "terraform_data.hookish-before-switch-1",
+      "terraform_data.hook",
+      "terraform_data.hook-switch-1",
+      "terraform_data.hook-before-switch",
+      "terraform_data.hook-before-switch-smoke",
+      "terraform_data.hook-before-release-1",
+      "terraform_data.web-1-hook-before-switch-1",
+      "null_resource.hook-before-switch-1",
+      "azurerm_virtual_machine_run_command.hook-before-switch-1",
+    ].map((address): [string, readonly object[], RegExp] => [
+      `what is not quite a hook: ${address}`,
+      [...USUAL, other(address, ["create"])],
+      /is no step of a release/,
+    ]),
     [
       "another provider's resource named as a step",
       [...USUAL, other("null_resource.install-green-web-2", ["create"])],

@@ -45,10 +45,12 @@ async function held(child: ChildProcess): Promise<string> {
 }
 
 /** The kernel frees a lock a moment after its process is gone. */
-async function eventuallyLocked(file: string): Promise<void> {
+async function eventuallyLocked(file: string): Promise<string | null> {
   for (;;) {
     const lock = await tryLock(file, "the next one");
-    if (lock !== null) return lock.release();
+    if (lock === null) continue;
+    lock.release();
+    return lock.takenOverFrom;
   }
 }
 
@@ -60,7 +62,7 @@ test("only one process at a time has a lock, and the holder's words are there to
   expect(lockHolder(file)).toBe("switch 17, process 4711");
   expect(await held(start(file, "stay"))).toBe("taken");
   lock!.release();
-  await eventuallyLocked(file);
+  expect(await eventuallyLocked(file)).toBeNull();
 });
 
 test("a lock ends with its process, however that ends", async () => {
@@ -69,7 +71,8 @@ test("a lock ends with its process, however that ends", async () => {
   expect(await held(child)).toBe("held");
   expect(await tryLock(file, "too early")).toBeNull();
   child.kill("SIGKILL");
-  await eventuallyLocked(file);
+  expect(await eventuallyLocked(file)).toBe("a holder");
+  expect(lockHolder(file)).toBe("unknown");
 });
 
 test("a process that is done ends although it holds a lock", async () => {

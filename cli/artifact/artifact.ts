@@ -1,19 +1,18 @@
-/** What `bluegreen release` is given: a zip on this machine, or the address of one. */
-import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import * as z from "zod/mini";
-import { azureNames, blobHost, RELEASES_CONTAINER } from "../../release/azure/azure-names";
-import type { AzureEnvironment } from "../../release/environment";
+/** What `bluegreen release` is given: a folder or an archive on this machine, or the address of an archive. */
+import { isAbsolute } from "node:path";
+import { blobHost, digestInName } from "../../release/azure/azure-names";
 import { isLocal, requireAzure } from "../../release/platform";
-import { Artifact, Version } from "../../release/release";
 import type { Candidate } from "../../release/release";
-import { describeIssues } from "../../release/validation";
-import { migrationsFrom } from "./migrations";
 import { OperatorError } from "../operator-error";
-import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
+import type { Progress } from "../terminal/progress";
+import { checkAddress, checkedArtifact, checkVersion } from "./checks";
+import { fetchArtifact } from "./fetch";
+import { untilInterrupted } from "./interruption";
+import { archiveExtension } from "./local-file";
+import { migrationsFrom, publishNote } from "./migrations";
+import { publish } from "./publish";
+import { withScratchFile } from "./scratch";
 
 export interface ArtifactOptions {
   readonly artifact: string;
@@ -23,66 +22,70 @@ export interface ArtifactOptions {
 }
 
 /**
- * Checks version and artifact before anything happens. A file is copied under a name that carries its digest, so
- * that what was released stays what it was.
+ * Checks version and artifact before anything happens to the servers. A folder or a file is published first, so that
+ * what was released stays what it was; an address is released as it is.
  */
-export function candidateFrom(
+export async function candidateFrom(
   project: Project,
   version: string,
-  { artifact, sha256, migrations: given }: ArtifactOptions,
-  say: (line: string) => void,
-): Candidate {
-  const checked = z.safeParse(Version, version);
-  if (!checked.success) throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), 2);
-  if (/^[a-z][a-z0-9+.-]*:/i.test(artifact)) {
-    if (sha256 === undefined) {
-      throw new OperatorError(
-        `--artifact ${artifact} is an address: give its digest with --sha256, else nobody knows what is installed`,
-        2,
-      );
-    }
-    const checkedAddress = checkedArtifact(artifact, sha256);
-    return { version, artifact: checkedAddress, ...migrationsFrom(project, { given, artifact: null }, say) };
-  }
-  if (!isLocal(project.environment)) refuseFile(requireAzure(project.environment), version, artifact);
-  const found = statSync(artifact, { throwIfNoEntry: false });
-  if (found === undefined) {
-    throw new OperatorError(`there is no file ${artifact}: pack the application first`, 2);
-  }
-  if (!found.isFile()) throw new OperatorError(`${artifact} is a folder: pack it into a zip first`, 2);
-  const digest = createHash("sha256").update(readFileSync(artifact)).digest("hex");
-  if (sha256 !== undefined && sha256 !== digest) {
+  options: ArtifactOptions,
+  progress: Progress,
+): Promise<Candidate> {
+  checkVersion(version);
+  if (isAddress(options.artifact)) return fromAddress(project, version, options, progress);
+  const { artifact, brought } = await publish(project, version, options, progress);
+  return { version, artifact: checkedArtifact(artifact!.url, artifact!.sha256), ...brought.says };
+}
+
+/** A scheme has two letters or more: one is a drive of Windows. */
+function isAddress(artifact: string): boolean {
+  return !isAbsolute(artifact) && /^[a-z][a-z0-9+.-]+:/i.test(artifact);
+}
+
+async function fromAddress(
+  project: Project,
+  version: string,
+  { artifact: url, sha256, migrations: given }: ArtifactOptions,
+  progress: Progress,
+): Promise<Candidate> {
+  checkAddress(url);
+  const say = (line: string): void => progress.note(line);
+  const known = sha256 ?? publishedDigest(project, url);
+  const { digest, brought } =
+    known !== undefined
+      ? { digest: known, brought: migrationsFrom(project, { given, artifact: null }, say) }
+      : await fetched(project, url, given, progress);
+  const artifact = checkedArtifact(url, digest);
+  const note = publishNote(project, version, brought);
+  if (note !== null) say(note);
+  return { version, artifact, ...brought.says };
+}
+
+async function fetched(project: Project, url: string, given: string | undefined, progress: Progress) {
+  if (url.startsWith("file:") && !isLocal(project.environment)) {
     throw new OperatorError(
-      `${artifact} has the digest ${digest}, not ${sha256} as --sha256 says: nothing was released`,
+      `${url} is a file of each server, which can't be read from here: say its digest with --sha256, or give the path alone, and it is published`,
       2,
     );
   }
-  const name = `artifacts/${project.environment.application}-${version}-${digest.slice(0, 12)}.zip`;
-  const kept = resolve(platformFile(project, name));
-  if (!existsSync(kept)) {
-    mkdirSync(dirname(kept), { recursive: true });
-    copyFileSync(artifact, `${kept}.new`);
-    renameSync(`${kept}.new`, kept);
-  }
-  return {
-    version,
-    artifact: checkedArtifact(pathToFileURL(kept).href, digest),
-    ...migrationsFrom(project, { given, artifact: kept }, say),
-  };
-}
-
-function refuseFile(environment: AzureEnvironment, version: string, file: string): never {
-  const { storageAccount } = azureNames(environment);
-  const blob = `${environment.application}/${version}/<sha256>.zip`;
-  throw new OperatorError(
-    `${file} is on this machine, which the servers can't read: publish it (az storage blob upload --auth-mode login --account-name ${storageAccount} ` +
-      `--container-name ${RELEASES_CONTAINER} --name ${blob} --file ...), then give --artifact https://${blobHost(environment)}/${RELEASES_CONTAINER}/${blob} and --sha256`,
-    2,
+  return untilInterrupted(
+    (signal) =>
+      withScratchFile(project, async (scratch) => {
+        const { file, sha256 } = await fetchArtifact(url, scratch, { signal, progress });
+        if ((await archiveExtension(file)) === null) {
+          throw new OperatorError(`${url} is neither a zip nor a .tar.gz: is it the address of a page?`, 2);
+        }
+        progress.note(`the digest was computed; pin it with --sha256 ${sha256}`);
+        const brought = migrationsFrom(project, { given, artifact: file }, (line) => progress.note(line));
+        return { digest: sha256, brought };
+      }),
+    "nothing was released",
   );
 }
 
-function checkedArtifact(url: string, sha256: string): Artifact {
-  const artifact = z.safeParse(Artifact, { url, sha256 });
-  if (!artifact.success) throw new OperatorError(describeIssues(artifact.error), 2);
-  return artifact.data;
+/** What is in the environment's own store says its digest; nobody outside of the network could fetch it. */
+function publishedDigest({ environment }: Project, url: string): string | undefined {
+  if (isLocal(environment)) return undefined;
+  const { host, pathname } = new URL(url);
+  return host === blobHost(requireAzure(environment)) ? digestInName(pathname) : undefined;
 }

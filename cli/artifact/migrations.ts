@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { unzipSync, zipSync } from "fflate";
+import { zipSync } from "fflate";
 import type { Zippable } from "fflate";
-import { migrationsUrl, migratorUrl } from "../../release/azure/azure-names";
+import { migrationsUrl } from "../../release/azure/azure-names";
 import { lint } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
 import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
@@ -19,8 +19,20 @@ import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
+import { shellWord } from "../terminal/shell-word";
+import { ARTIFACTS_FOLDER } from "./scratch";
+import { readEntries } from "./zip-entries";
 
-type Brought = Pick<Candidate, "migrations" | "contracts">;
+export interface Brought {
+  /** What the record says of them; empty where there are none. */
+  readonly says: Pick<Candidate, "migrations" | "contracts">;
+  /** The packed scripts on this machine. */
+  readonly bundle: string | null;
+  /** Whether it was packed for the first time. */
+  readonly isNew: boolean;
+}
+
+const NONE: Brought = { says: {}, bundle: null, isNew: false };
 
 /** Zip's own epoch: the same scripts are the same bytes, whenever they were checked out. */
 const PACKED_AT = new Date(1980, 0, 1);
@@ -36,12 +48,18 @@ export function migrationsFrom(
   say: (line: string) => void,
 ): Brought {
   const source = given ?? artifact;
-  if (source === null || source === undefined) return {};
+  if (source === null || source === undefined) return NONE;
   const tell = (line: string): void => say(`migrations: ${line}`);
-  const scripts = readScripts(given === undefined ? carried(source) : filesOf(source));
+  const files = given === undefined ? carried(source) : filesOf(source);
+  if (files === null) {
+    if (databaseDialect(project.environment) !== null)
+      tell("the artifact is no zip, so it is not looked into for scripts: --migrations gives them");
+    return NONE;
+  }
+  const scripts = readScripts(files);
   const newest = scripts.at(-1);
   if (newest === undefined) {
-    if (given === undefined) return {};
+    if (given === undefined) return NONE;
     throw new OperatorError(`${given} has no .sql files`, 2);
   }
   const dialect = databaseDialect(project.environment);
@@ -49,17 +67,22 @@ export function migrationsFrom(
     const words = `${project.environment.name} has no database (platform.database)`;
     if (given !== undefined) throw new OperatorError(`--migrations ${given}: ${words}`, 2);
     tell(`${words}: the artifact's are left out`);
-    return {};
+    return NONE;
   }
   judge(
     scripts.flatMap((script) => lint(script, dialect)),
     tell,
   );
   const contracts = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
-  return {
-    migrations: { ...keep(project, pack(scripts), tell), newest: newest.name },
-    ...(contracts.length === 0 ? {} : { contracts }),
-  };
+  const { bundle, isNew, url, sha256 } = keep(project, pack(scripts));
+  const migrations = { url, sha256, newest: newest.name };
+  return { says: { migrations, ...(contracts.length === 0 ? {} : { contracts }) }, bundle, isNew };
+}
+
+/** What is left to do for migrations that this command does not publish; null where servers reach them as they are. */
+export function publishNote(project: Project, version: string, { says, bundle }: Brought): string | null {
+  if (bundle === null || isLocal(project.environment)) return null;
+  return `migrations: they must be at ${says.migrations!.url} first: bluegreen publish ${version} --migrations ${shellWord(bundle)}`;
 }
 
 /** What the plan says about the database; null where nothing happens to it. */
@@ -97,30 +120,24 @@ function pack(scripts: readonly Script[]): Uint8Array {
 function keep(
   project: Project,
   zip: Uint8Array,
-  say: (line: string) => void,
-): { url: string; sha256: string } {
+): { bundle: string; isNew: boolean; url: string; sha256: string } {
   const sha256 = createHash("sha256").update(zip).digest("hex");
-  const kept = resolve(platformFile(project, `artifacts/migrations-${sha256.slice(0, 12)}.zip`));
-  if (!existsSync(kept)) {
-    mkdirSync(dirname(kept), { recursive: true });
-    writeAtomically(kept, Buffer.from(zip));
-  }
-  if (isLocal(project.environment)) return { url: pathToFileURL(kept).href, sha256 };
-  const environment = requireAzure(project.environment);
-  const url = migrationsUrl(environment, sha256);
-  const migrator = join(__dirname, "..", "..", "on-server", "migrate.js");
-  const program = createHash("sha256").update(readFileSync(migrator)).digest("hex");
-  say(`the migrations must be at ${url} (from ${kept})`);
-  say(`and the migrator at ${migratorUrl(environment, program)} (from ${migrator})`);
-  return { url, sha256 };
+  const bundle = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/migrations-${sha256.slice(0, 12)}.zip`));
+  mkdirSync(dirname(bundle), { recursive: true });
+  const isNew = !existsSync(bundle);
+  writeAtomically(bundle, zip); // written anew, so that `publish --prune` counts its days anew
+  const url = isLocal(project.environment)
+    ? pathToFileURL(bundle).href
+    : migrationsUrl(requireAzure(project.environment), sha256);
+  return { bundle, isNew, url, sha256 };
 }
 
 /** What an artifact has below `migrations/`. Whether it is fit to be installed, the installers say. */
-function carried(artifact: string): Map<string, Uint8Array> {
+function carried(artifact: string): Map<string, Uint8Array> | null {
   try {
     return unzip(artifact, (name) => /^migrations\/.*\.sql$/i.test(name));
   } catch (error) {
-    if (error instanceof OperatorError) return new Map();
+    if (error instanceof OperatorError) return null;
     throw error;
   }
 }
@@ -135,12 +152,11 @@ function filesOf(source: string): Map<string, Uint8Array> {
 
 function unzip(file: string, isWanted: (name: string) => boolean): Map<string, Uint8Array> {
   try {
-    const filter = ({ name, originalSize }: { name: string; originalSize: number }): boolean => {
+    return readEntries(file, (name, bytes) => {
       if (!isWanted(name)) return false;
-      refuseHugeFile(name, originalSize);
+      refuseHugeFile(name, bytes);
       return true;
-    };
-    return new Map(Object.entries(unzipSync(readFileSync(file), { filter })));
+    });
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
     throw new OperatorError(`${file} is no zip that can be read: ${(error as Error).message}`, 2);

@@ -6,7 +6,7 @@ import { abort } from "../deployment/operations";
 import type { Deployment } from "../deployment/outcome";
 import { formatPlan } from "../deployment/plan-words";
 import { err, out } from "../terminal/colours";
-import { canAsk, confirm } from "../terminal/question";
+import { canAsk, confirm } from "../terminal/questions";
 import { common, findTools, open, progressFor } from "./command-line";
 import type { CommonOptions } from "./command-line";
 import { REQUESTS } from "./requests";
@@ -78,7 +78,7 @@ function tellOutcome(options: CommonOptions, deployment: Deployment | null): voi
 
 /** Success goes to stdout, unless that is for a machine; what went wrong goes to stderr, in one line. */
 function report(
-  { sequence, outcome, exitCode, reason, from, to, seconds, unfinished }: Deployment,
+  { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, requests, receipt }: Deployment,
   stdoutIsTaken: boolean,
 ): void {
   for (const { slot, running, cut } of unfinished) {
@@ -88,6 +88,17 @@ function report(
   const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
   const stable =
     from === to ? `stable: ${to ?? "nothing"}` : `stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`;
-  if (exitCode !== 0) console.error(`${err.red("✖")} ${line}; ${stable}`);
-  else if (!stdoutIsTaken) console.log(`${out.green("✔")} ${line}\n  ${stable}`);
+  const noticed =
+    requests === null
+      ? []
+      : [
+          `${requests.failed} of ${requests.sent} requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`,
+        ];
+  if (exitCode !== 0) {
+    console.error(`${err.red("✖")} ${[line, stable, ...noticed].join("; ")}`);
+    return;
+  }
+  if (stdoutIsTaken) return;
+  const lines = [stable, ...noticed, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
+  console.log([`${out.green("✔")} ${line}`, ...lines.map((each) => `  ${each}`)].join("\n"));
 }

@@ -35,8 +35,8 @@ const withArtifact = (command: Command): Command =>
     command
       .argument("<version>", "the version, as in 1.4.0")
       .requiredOption(
-        "--artifact <zip|url>",
-        "the packed application: a file, or an address together with --sha256",
+        "--artifact <folder|zip|url>",
+        "the application: a folder, a packed file (zip, .tar.gz), or the address of one",
       )
       .option("--sha256 <digest>", "what the artifact must hash to")
       .option(
@@ -53,8 +53,7 @@ async function releaseOf(
 ): Promise<Operation> {
   const goal = parseGoal(options.goal ?? "live");
   const schedule = scheduleFrom(project, options);
-  const say = (line: string): void => tools.progress.note(line);
-  const candidate = await candidateFrom(project, String(version), options, say);
+  const candidate = await candidateFrom(project, String(version), options, tools.progress);
   return operations.release(project, candidate, {
     goal,
     ...(schedule === undefined ? {} : { schedule }),

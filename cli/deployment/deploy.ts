@@ -5,9 +5,13 @@
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
 import { formatSteps } from "../../release/plan-steps";
 import { requireSamePlan } from "../../release/plan-token";
-import type { Receipt } from "../../release/receipt";
+import { hookFacts } from "../../release/hooks";
+import type { HookRun, Receipt } from "../../release/receipt";
 import { scheduleOf } from "../../release/record";
 import { Refusal } from "../../release/refusal";
+import { runHooks } from "../hooks/run-hooks";
+import { nothingToObserve, startObservation } from "../measure/observation";
+import type { ObservedRequests } from "../measure/observation";
 import { OperatorError } from "../operator-error";
 import { whoIsThis } from "../project/person";
 import { writeRecord } from "../project/project";
@@ -53,24 +57,34 @@ export async function deploy(
     if (consent.token !== undefined) requireSamePlan(consent.token, planned.token);
     if (consent.confirm === undefined) notePlan(planned, operation, progress);
     else await haveConfirmed(planned, consent.confirm, progress);
+    const hooksBefore = await hooksBeforeRelease(project, operation, planned, progress);
     operation.prepare?.();
     if (!planned.hasBase) await deployBase(project, tools, planned.before);
 
-    const ran = await apply(project, tools, planned);
-    const statuses = await statusesAfterwards(planned, ran);
-    const deployment = {
-      ...conclude(operation.action, next, statuses, ran),
+    const { applied, observed: users } = await applyObserved(project, tools, planned);
+    const statuses = await statusesAfterwards(planned, applied);
+    const ended = {
+      ...conclude(operation.action, next, statuses, applied),
       from: observed?.releaseId ?? null,
       seconds: (Date.now() - startedAt) / 1000,
     };
-    const receipt = writeReceipt(project, {
+    const receipt = {
       ...describe(project, operation, planned, statuses),
-      ...pick(deployment),
+      ...pick(ended),
+      ...users,
       startedAt: new Date(startedAt).toISOString(),
       endedAt: new Date().toISOString(),
       freezeOverride,
-    });
-    return { ...deployment, receipt };
+      hooks: [...hooksBefore, ...applied.hooks],
+    };
+    const file = writeReceipt(project, receipt);
+    const deployment: Deployment = { ...ended, requests: brief(users.requests), receipt: file };
+    const facts = hookFacts(project.environment, next, "after release", deployment);
+    const hooksAfter = await runHooks(project, "after release", facts, progress);
+    if (hooksAfter.length > 0) {
+      writeReceipt(project, { ...receipt, hooks: [...receipt.hooks, ...hooksAfter] });
+    }
+    return deployment;
   } finally {
     progress.stop();
     lock.release();
@@ -99,17 +113,41 @@ async function haveConfirmed(
 }
 
 /** From here on the record says what should run, whatever becomes of this apply. */
-async function apply(project: Project, tools: Tools, planned: Planned): Promise<ApplyResult> {
-  const { before, next, proxies, web } = planned;
-  writeRecord(project, next);
-  const applied = await applyInterruptibly(proxies, tools.progress, web, next);
-  if (!applied.nothingWasApplied) return applied;
+async function applyObserved(
+  project: Project,
+  { progress }: Tools,
+  { before, next, observed, proxies, web }: Planned,
+): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
+  const observation =
+    observed?.live === null ? nothingToObserve("nothing was live before") : await startObservation(project);
+  let applied: ApplyResult;
+  try {
+    writeRecord(project, next);
+    applied = await applyInterruptibly(proxies, progress, web, next);
+  } catch (error) {
+    await observation.kill();
+    throw error;
+  }
+  if (!applied.nothingWasApplied) return { applied, observed: await observation.stop() };
+  await observation.kill();
   // Somebody else was at work with the same state: this sequence never came to be.
   writeRecord(project, before);
   throw new OperatorError(
     `${applied.reasons.join("; ")}: somebody else applied meanwhile. Nothing was changed here; pull, then plan again`,
     3,
   );
+}
+
+/** What leads back is never held up: neither a rollback nor an abort. */
+function hooksBeforeRelease(
+  project: Project,
+  { action }: Operation,
+  { next }: Planned,
+  progress: Progress,
+): Promise<HookRun[]> {
+  if (action === "rollback" || action === "abort") return Promise.resolve([]);
+  const facts = hookFacts(project.environment, next, "before release");
+  return runHooks(project, "before release", facts, progress);
 }
 
 /** A proxy that can't be asked any more must not hide what became of the apply. */
@@ -161,13 +199,18 @@ function describe(
     proxies: statuses.flatMap(({ proxy, state }) =>
       state.sequence === next.sequence ? [{ proxy, journal: [...(state.journal ?? [])] }] : [],
     ),
-    requests: null,
-    notMeasured: "",
-    hooks: [],
     warnings: [...warnings],
   };
 }
 
-function pick({ sequence, goal, from, to, outcome, exitCode, reason, seconds }: Omit<Deployment, "receipt">) {
+type Ended = Omit<Deployment, "receipt" | "requests">;
+
+function pick({ sequence, goal, from, to, outcome, exitCode, reason, seconds }: Ended) {
   return { sequence, goal, from, to, outcome, exitCode, reason, seconds };
+}
+
+function brief(requests: ObservedRequests["requests"]): Deployment["requests"] {
+  if (requests === null) return null;
+  const { sent, failed, longestGapMs } = requests;
+  return { sent, failed, longestGapMs };
 }

@@ -113,7 +113,7 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
   const results = await proxies.abort(record);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
-    const nothing = { from: null, to: null, seconds: 0, unfinished: [], receipt: null };
+    const nothing = { from: null, to: null, seconds: 0, unfinished: [], requests: null, receipt: null };
     return { goal: record.goal, ...nothing, ...frozen };
   }
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();

@@ -20,6 +20,8 @@ export interface Deployment {
   readonly comparison: Comparison | null;
   /** What still ran when a drain's time was over, of all proxies. */
   readonly unfinished: readonly Unfinished[];
+  /** What the command's own requests met meanwhile; null where nothing was measured. */
+  readonly requests: { readonly sent: number; readonly failed: number; readonly longestGapMs: number } | null;
   /** The file of the receipt; null where this was no sequence of its own. */
   readonly receipt: string | null;
 }
@@ -40,7 +42,7 @@ export function conclude(
   record: ReleaseRecord,
   statuses: readonly ProxyStatus[],
   applied: ApplyResult,
-): Omit<Deployment, "from" | "seconds" | "receipt"> {
+): Omit<Deployment, "from" | "seconds" | "requests" | "receipt"> {
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );

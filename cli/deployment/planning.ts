@@ -28,6 +28,7 @@ import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { agreed, proxiesOf } from "../proxies/proxies";
 import type { Proxies, ProxyStatus } from "../proxies/proxies";
+import { collectReceipt } from "../receipts/collected-receipt";
 import { Stack } from "../terraform/stack";
 import type { Operation } from "./operation";
 import { synthesize } from "./synth";
@@ -69,6 +70,7 @@ export async function planOperation(
   if (!proxies.reachable) progress.now("reading what the proxies said last");
   const statuses = hasBase ? await proxies.statuses(before) : [];
   const observed = agreed(statuses);
+  collectReceipt(project, before, statuses);
   const next = transition(before, observed, statuses);
   refuseStaleRecord(next, statuses);
   const replaced = retainedThatIsReplaced(next, statuses);

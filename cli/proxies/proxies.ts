@@ -1,7 +1,7 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
+import type { Comparison, JournalEntry } from "../../release/journal";
 import type { ReleaseRecord } from "../../release/record";
 import { isLocal, requireAzure } from "../../release/platform";
-import type { Comparison, JournalEntry } from "../../release/journal";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
 import { AzureProxies } from "./azure-proxies";
@@ -25,7 +25,7 @@ export interface ProxyStatus {
     /** Until when the idle slot is kept for an instant rollback, in milliseconds since 1970. */
     readonly retainedUntil: number | null;
     readonly unfinished: readonly Unfinished[];
-    /** Of the sequence that it names; an older director keeps none. */
+    /** What happened in this sequence; not there where the director is older. */
     readonly journal?: readonly JournalEntry[];
     readonly result: StepResult | null;
   };

@@ -19,6 +19,10 @@ export function writeReceipt(project: Project, receipt: Receipt & { readonly seq
   return file;
 }
 
+export function hasReceipt(project: Project, sequence: number): boolean {
+  return existsSync(join(project.folder, receiptFile(project, sequence)));
+}
+
 /** @throws OperatorError where there is none of this sequence. @throws InvalidInput where it is damaged. */
 export function readReceipt(project: Project, sequence: number): Receipt {
   const file = receiptFile(project, sequence);

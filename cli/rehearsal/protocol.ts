@@ -1,4 +1,7 @@
 /** What a rehearsal measured, in the format that `--json` writes; and whether a step kept its promise. */
+import type { ReleaseId } from "../../release/release";
+import type { TimelinePoint } from "../../release/receipt";
+import type { Slot } from "../../release/slot";
 import type { StepRequests } from "../load/messages";
 import type { StoryStep, Tolerance } from "./story";
 
@@ -7,6 +10,10 @@ export interface Protocol {
   readonly formatVersion: 1;
   readonly driver: string;
   readonly terraform: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly chapters: readonly ProtocolChapter[];
   readonly steps: readonly ProtocolStep[];
   readonly totals: Totals;
   readonly passed: boolean;
@@ -20,6 +27,15 @@ export interface Totals {
   readonly found: number;
 }
 
+export interface ProtocolChapter {
+  readonly name: string;
+  readonly title: string;
+  /** Where each release was installed. */
+  readonly slots: Readonly<Record<ReleaseId, Slot>>;
+  /** What the load met from the first deployment on, between steps too. */
+  readonly timeline: readonly TimelinePoint[];
+}
+
 export interface ProtocolStep {
   readonly name: string;
   readonly chapter: string;
@@ -28,10 +44,17 @@ export interface ProtocolStep {
   readonly to: string | null;
   readonly outcome: string;
   readonly exitCode: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly endedAt: string;
   readonly seconds: number;
+  /** The failed requests that it may have. */
+  readonly tolerance: Tolerance;
   readonly requests: {
     readonly sent: number;
     readonly failed: number;
+    /** By kind. */
+    readonly failures: Readonly<Record<string, number>>;
     readonly longestGapMs: number;
     readonly versions: Readonly<Record<string, number>>;
     readonly latencyMs: StepRequests["latencyMs"] | null;

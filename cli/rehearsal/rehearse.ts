@@ -3,12 +3,15 @@
  * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
  */
 import { writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { out } from "../terminal/colours";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { canHold, DRIVERS } from "../../release/drivers";
 import type { DriverName } from "../../release/drivers";
 import { proxyPlaces } from "../../release/naming";
+import { releaseId } from "../../release/release";
+import type { ReleaseId } from "../../release/release";
+import { SLOTS } from "../../release/slot";
+import type { Slot } from "../../release/slot";
 import { candidateFrom } from "../artifact/artifact";
 import { deploy } from "../deployment/deploy";
 import * as operations from "../deployment/operations";
@@ -17,29 +20,33 @@ import type { Deployment } from "../deployment/outcome";
 import type { Tools } from "../deployment/tools";
 import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
-import { isExecutable } from "../../system/executable";
+import { writeAtomically } from "../../system/atomic-file";
+import { findProgram } from "../../system/executable";
 import { OperatorError } from "../operator-error";
 import { withPrefix } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
 import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { brokenPromises, versionOf } from "./protocol";
-import type { Protocol, ProtocolStep, Totals } from "./protocol";
+import type { Protocol, ProtocolChapter, ProtocolStep, Totals } from "./protocol";
 import { QUICK_PACE, tellStory, USUAL_PACE } from "./story";
 import type { Chapter, StoryStep } from "./story";
-import { installMs, leftVenues, openVenues } from "./venue";
+import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
 
 export interface RehearseOptions {
   /** @default - haproxy where it is installed, else embedded */
   readonly driver?: string;
   /** Where the protocol is written. */
   readonly json?: string;
+  /** Where the report is written. @default - report.html beside the environments */
+  readonly report?: string;
   readonly quick?: boolean;
   /** Leaves the last chapter's environment running. */
   readonly keep?: boolean;
 }
 
 const RATE = 150;
+const REPORT_FILE = `${REHEARSAL_FOLDER}/report.html`;
 
 /** @returns whether everything went as promised. */
 export async function rehearse(options: RehearseOptions, tools: Tools): Promise<boolean> {
@@ -73,12 +80,18 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
     formatVersion: 1,
     driver,
     terraform: terraform.version,
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: new Date().toISOString(),
+    chapters: told.map((chapter) => chapter.chapter),
     steps,
     totals,
     passed,
   };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(protocol, null, 2)}\n`);
-  console.log(summary(protocol, (Date.now() - startedAt) / 1000));
+  const report = options.report ?? REPORT_FILE;
+  const { renderRehearsalReport } = await import("../report/rehearsal-report.js");
+  writeAtomically(report, renderRehearsalReport(protocol), 0o644);
+  console.log(summary(protocol, (Date.now() - startedAt) / 1000, report));
   return passed;
 }
 
@@ -88,6 +101,7 @@ interface Interruption {
 }
 
 interface PlayedChapter {
+  readonly chapter: ProtocolChapter;
   readonly steps: readonly ProtocolStep[];
   readonly totals: Totals;
 }
@@ -112,6 +126,7 @@ async function playChapter(
 class ChapterPlayer {
   private load: Load | undefined;
   private readonly history: string[] = [];
+  private readonly slots: Record<ReleaseId, Slot> = {};
 
   constructor(
     private readonly chapter: Chapter,
@@ -131,11 +146,17 @@ class ChapterPlayer {
       this.load ??= await startLoad(this.venue);
     }
     const { sent, failed, acknowledged, found, missing } = await this.load!.stop();
+    const timeline = this.load!.timeline();
     this.load = undefined;
     const words = `rows: ${acknowledged} written, ${found} found`;
     if (missing.length === 0) this.tools.progress.done(words);
     else this.tools.progress.failed(`${words}; missing: ${missing.join(", ")}`);
-    return { steps, totals: { sent, failed, acknowledged, found } };
+    const { name, title } = this.chapter;
+    return {
+      chapter: { name, title, slots: this.slots, timeline },
+      steps,
+      totals: { sent, failed, acknowledged, found },
+    };
   }
 
   async end(): Promise<void> {
@@ -144,7 +165,10 @@ class ChapterPlayer {
 
   private async playStep(step: StoryStep): Promise<ProtocolStep> {
     await this.load?.beginStep(step.name);
+    const startedAt = new Date();
     const deployment = await this.carryOut(step);
+    const endedAt = new Date();
+    this.noteSlots();
     const requests = this.load === undefined ? null : await this.load.endStep();
     const { from, to, outcome, exitCode, seconds } = deployment;
     const broken = brokenPromises(step, {
@@ -157,7 +181,14 @@ class ChapterPlayer {
       expectedVersion: this.expectedVersion(step),
     });
     if (outcome !== step.expect.outcome) broken.push(deployment.reason);
-    const { sent = 0, failed = 0, longestGapMs = 0, versions = {}, latencyMs = null } = requests ?? {};
+    const {
+      sent = 0,
+      failed = 0,
+      failures = {},
+      longestGapMs = 0,
+      versions = {},
+      latencyMs = null,
+    } = requests ?? {};
     return {
       name: step.name,
       chapter: this.chapter.name,
@@ -166,8 +197,11 @@ class ChapterPlayer {
       to,
       outcome,
       exitCode,
+      startedAt: startedAt.toISOString(),
+      endedAt: endedAt.toISOString(),
       seconds,
-      requests: { sent, failed, longestGapMs, versions, latencyMs },
+      tolerance: step.expect.tolerance,
+      requests: { sent, failed, failures, longestGapMs, versions, latencyMs },
       broken,
     };
   }
@@ -179,9 +213,16 @@ class ChapterPlayer {
     const { version = "", from = version } = step;
     const packed = await packRelease({ version, from, to: platformFile(venue, "packages") });
     const goal = step.goal === undefined ? {} : { goal: step.goal };
-    const say = (line: string): void => tools.progress.note(line);
-    const candidate = candidateFrom(venue, version, { artifact: packed.file }, say);
+    const candidate = await candidateFrom(venue, version, { artifact: packed.file }, tools.progress);
     return deploy(venue, tools, operations.release(venue, candidate, { schedule: step.schedule, ...goal }));
+  }
+
+  private noteSlots(): void {
+    const { slots } = readRecord(this.venue);
+    for (const slot of SLOTS) {
+      const release = slots[slot];
+      if (release !== null) this.slots[releaseId(release)] = slot;
+    }
   }
 
   /** What users shall have after a step, told from the story alone. */
@@ -222,8 +263,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
     if (known !== undefined) return known;
     throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, 2);
   }
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  if (folders.some((folder) => isExecutable(join(folder, "haproxy")))) return "haproxy";
+  if (findProgram("haproxy") !== undefined) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
   return "embedded";
 }
@@ -255,13 +295,14 @@ function announceKept(venue: Project, progress: Progress): void {
   );
 }
 
-function summary({ steps, totals, passed, driver }: Protocol, seconds: number): string {
+function summary({ steps, totals, passed, driver }: Protocol, seconds: number, report: string): string {
   const promoted = steps.filter(({ exitCode }) => exitCode === 0).length;
   const { sent, failed, acknowledged, found } = totals;
   return [
     "",
     `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as asked, ${steps.length - promoted} kept from users`,
     `${sent} requests, ${failed} failed; rows: ${acknowledged} written, ${found} found`,
+    `report: ${report}`,
     passed ? out.green("passed: nobody noticed what they should not notice") : out.red("failed: see above"),
   ].join("\n");
 }

@@ -1,17 +1,16 @@
 /** Where a chapter is played: an environment of its own below `.bluegreen`, on free ports. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { databasePort, proxyPlaces, slotEndpoints } from "../../release/naming";
 import type { LocalEnvironment } from "../../release/environment";
 import { requireLocal } from "../../release/platform";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
+import { takenPorts } from "../project/ports";
 import { openProject, ownApp } from "../project/project";
 import type { Project } from "../project/project";
 import type { Chapter } from "./story";
 
-const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
+export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
@@ -46,7 +45,7 @@ async function openVenue(
     const environment = environmentFile(chapter, driver, own, portBase);
     writeAtomically(join(folder, file), `${JSON.stringify(environment, null, 2)}\n`);
     const venue = openProject(folder, file, ownApp());
-    if (await portsAreFree(venue)) return venue;
+    if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
   }
   throw new OperatorError(`no free ports between ${firstPort} and ${LAST_PORT}`, 1);
 }
@@ -100,21 +99,7 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
     start: ["node", "server.js"],
     verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 4 },
     stopSeconds: 15,
+    // The rehearsal has a load of its own.
+    measurement: { rate: 0 },
   };
-}
-
-async function portsAreFree(venue: Project): Promise<boolean> {
-  const { blue, green } = slotEndpoints(venue.environment);
-  const ports = [...proxyPlaces(venue.environment), ...blue, ...green].map(({ port }) => port);
-  const all = new Set([...ports, databasePort(requireLocal(venue.environment, "a rehearsal"))]);
-  const free = await Promise.all([...all].map(isFree));
-  return free.every(Boolean);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

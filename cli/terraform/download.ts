@@ -1,6 +1,6 @@
 /**
- * Fetches one file into memory, for binary.ts: https only (http for a mirror on this machine), a few redirects, limits
- * on time and size, and the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name.
+ * Fetches one file, into memory or piece by piece: https only (http for a mirror on this machine), a few redirects,
+ * limits on time and size, and the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name.
  */
 import { Agent, EnvHttpProxyAgent, request } from "undici";
 import type { Dispatcher } from "undici";
@@ -8,7 +8,7 @@ import type { Dispatcher } from "undici";
 const MAX_REDIRECTS = 5;
 const USER_AGENT = "cdktf-bluegreen";
 
-interface DownloadOptions {
+export interface DownloadOptions {
   /** Where the proxy variables are read from. */
   readonly env: NodeJS.ProcessEnv;
   /** A longer answer is refused. */
@@ -17,6 +17,10 @@ interface DownloadOptions {
   readonly connectSeconds: number;
   /** The longest silence: before the answer and within it. */
   readonly idleSeconds: number;
+  /** How many are followed. @default 5 */
+  readonly redirects?: number;
+  /** Ends it: with an error that says nothing of the address. */
+  readonly signal?: AbortSignal;
   /** Called when the answer begins and with each piece; `total` is undefined if the server does not tell. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
 }
@@ -26,19 +30,28 @@ interface DownloadOptions {
  * than 200, a refused redirect, too many bytes, too few, or silence.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  await downloadInto(async (piece) => void pieces.push(piece), url, options);
+  return Buffer.concat(pieces);
+}
+
+/** The same, for what is too large to be held: `take` gets one piece after another. @throws Error as {@link download}. */
+export async function downloadInto(take: Taker, url: string, options: DownloadOptions): Promise<void> {
   if (!URL.canParse(url)) throw new Error(`${JSON.stringify(url)} is no address (https://...)`);
   const start = new URL(url);
+  const { redirects = MAX_REDIRECTS } = options;
   let address = start;
   try {
-    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    for (let hop = 0; ; hop++) {
       const refusal = addressRefusal(address, start);
       if (refusal !== undefined) throw new Error(refusal);
-      const answer = await get(address, address.origin === start.origin ? authorization(start) : {}, options);
-      if (Buffer.isBuffer(answer)) return answer;
-      if (!URL.canParse(answer.location, address.href)) throw new Error("it redirects to what is no address");
-      address = new URL(answer.location, address.href);
+      const headers = address.origin === start.origin ? authorization(start) : {};
+      const location = await get(address, headers, take, options);
+      if (location === undefined) return;
+      if (hop === redirects) throw new Error(hop === 0 ? "it redirects" : `more than ${hop} redirects`);
+      if (!URL.canParse(location, address.href)) throw new Error("it redirects to what is no address");
+      address = new URL(location, address.href);
     }
-    throw new Error(`more than ${MAX_REDIRECTS} redirects`);
   } catch (error) {
     throw new Error(`${printable(address)}: ${describeFailure(error)}`);
   }
@@ -71,9 +84,15 @@ function authorization(address: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
-type Answer = Buffer | { readonly location: string };
+type Taker = (piece: Buffer) => Promise<void>;
 
-async function get(address: URL, headers: Record<string, string>, options: DownloadOptions): Promise<Answer> {
+/** @returns where it redirects to, or undefined: then all was taken. */
+async function get(
+  address: URL,
+  headers: Record<string, string>,
+  take: Taker,
+  options: DownloadOptions,
+): Promise<string | undefined> {
   const dispatcher = dispatcherFor(address, options);
   let timer: NodeJS.Timeout | undefined;
   // Raced, as undici heeds a signal only once it is connected: not while a proxy keeps it waiting.
@@ -81,47 +100,60 @@ async function get(address: URL, headers: Record<string, string>, options: Downl
     const refuse = (): void => reject(new Error(`nothing came for ${options.idleSeconds} s`));
     timer = setTimeout(refuse, options.idleSeconds * 1000);
   });
+  let stop: (() => void) | undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = (): void => reject(new Error("stopped"));
+    if (options.signal?.aborted === true) stop();
+    options.signal?.addEventListener("abort", stop);
+  });
   try {
     return await Promise.race([
-      exchange(address, headers, dispatcher, () => timer?.refresh(), options),
+      exchange(address, headers, dispatcher, { take, heard: () => timer?.refresh() }, options),
       silence,
+      stopped,
     ]);
   } finally {
     clearTimeout(timer);
+    options.signal?.removeEventListener("abort", stop!);
     dispatcher.destroy().catch(() => undefined);
   }
+}
+
+interface Listener {
+  readonly take: Taker;
+  heard(): void;
 }
 
 async function exchange(
   address: URL,
   headers: Record<string, string>,
   dispatcher: Dispatcher,
-  heard: () => void,
+  listener: Listener,
   options: DownloadOptions,
-): Promise<Answer> {
+): Promise<string | undefined> {
   const response = await request(`${address.origin}${address.pathname}${address.search}`, {
     dispatcher,
     headers: { "user-agent": USER_AGENT, ...headers },
     headersTimeout: 0, // `silence` watches both
     bodyTimeout: 0,
   });
-  heard();
+  listener.heard();
   response.body.on("error", () => undefined); // a body left unread is destroyed with its dispatcher
   const location = response.headers["location"];
   if (response.statusCode >= 301 && response.statusCode <= 308 && typeof location === "string")
-    return { location };
+    return location;
   if (response.statusCode !== 200) throw new Error(`HTTP status ${response.statusCode}`);
-  return await collect(response, heard, options);
+  await passOn(response, listener, options);
+  return undefined;
 }
 
-async function collect(
+async function passOn(
   response: Dispatcher.ResponseData,
-  heard: () => void,
+  { take, heard }: Listener,
   { maxBytes, onProgress }: DownloadOptions,
-): Promise<Buffer> {
+): Promise<void> {
   const length = response.headers["content-length"];
   const total = typeof length === "string" ? Number(length) : undefined;
-  const pieces: Buffer[] = [];
   let received = 0;
   const refuseAbove = (bytes: number): void => {
     if (bytes > maxBytes) throw new Error(`refused: larger than ${maxBytes} bytes`);
@@ -132,10 +164,9 @@ async function collect(
     heard();
     received += piece.length;
     refuseAbove(received);
-    pieces.push(piece);
+    await take(piece);
     onProgress?.(received, total);
   }
-  return Buffer.concat(pieces);
 }
 
 function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOptions): Dispatcher {

@@ -8,6 +8,8 @@ import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
 import { readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
+import { readHookRun } from "../../release/hooks";
+import type { HookRun } from "../../release/receipt";
 
 export interface ApplyResult {
   readonly succeeded: boolean;
@@ -17,10 +19,14 @@ export interface ApplyResult {
   readonly reasons: readonly string[];
   /** Terraform refused the plan before it did anything: the state moved since, or somebody else works on it. */
   readonly nothingWasApplied: boolean;
+  /** The hooks that ran between the steps, in the order of their ends. */
+  readonly hooks: readonly HookRun[];
 }
 
 export interface ApplyEvents {
   onStep(address: string, event: "started" | "done" | "failed"): void;
+  /** How a hook ended, as it says it itself; also one whose failure stops nothing. */
+  onHook?(line: string): void;
   /** Called with a function that asks Terraform to stop. */
   onStarted?(interrupt: () => void): void;
 }
@@ -33,7 +39,12 @@ interface Failure {
 interface Message {
   readonly "@level"?: string;
   readonly type?: string;
-  readonly hook?: { readonly resource?: { readonly addr?: string }; readonly action?: string };
+  /** Terraform's word for what it tells about a resource. */
+  readonly hook?: {
+    readonly resource?: { readonly addr?: string };
+    readonly action?: string;
+    readonly output?: string;
+  };
   readonly diagnostic?: { readonly severity: string; readonly summary: string; readonly detail?: string };
 }
 
@@ -45,6 +56,25 @@ export interface StateResource {
   readonly exitCode: number | null;
   /** Left by a replacement that failed, not the address's current object. */
   readonly deposed: boolean;
+}
+
+/** What Terraform's state holds of an address, as the provider's schema has it. */
+export interface StateEntry {
+  readonly address: string;
+  readonly deposed: boolean;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+interface ShownState {
+  readonly values?: {
+    readonly root_module?: {
+      readonly resources?: readonly {
+        readonly address: string;
+        readonly deposed_key?: string;
+        readonly values?: Readonly<Record<string, unknown>>;
+      }[];
+    };
+  };
 }
 
 interface PlannedState {
@@ -103,6 +133,17 @@ export class Stack {
     return readPlan(await this.run(["show", "-json", PLAN_FILE]));
   }
 
+  /** The state as it was written last: nothing is planned, no provider is asked. */
+  async state(): Promise<StateEntry[]> {
+    await this.init();
+    const { values } = JSON.parse(await this.run(["show", "-json"])) as ShownState;
+    return (values?.root_module?.resources ?? []).map(({ address, deposed_key, values: held = {} }) => ({
+      address,
+      deposed: deposed_key !== undefined,
+      values: held,
+    }));
+  }
+
   /** What the provider says now of everything in the state; the state itself stays as it is. */
   async refreshedState(): Promise<StateResource[]> {
     await this.init();
@@ -120,11 +161,17 @@ export class Stack {
     });
   }
 
-  /** Applies the plan that was made, nothing else. */
-  async apply(events: ApplyEvents): Promise<ApplyResult> {
+  /**
+   * Applies the plan that was made, nothing else.
+   * @param options.skipHooks why none shall run: what clears up is not held up by them.
+   */
+  async apply(events: ApplyEvents, options: { readonly skipHooks?: string } = {}): Promise<ApplyResult> {
+    const { env, ...own } = this.options();
+    const skip = options.skipHooks === undefined ? {} : { BLUEGREEN_SKIP_HOOKS: options.skipHooks };
     // A process group of its own: Ctrl-C is for this command, which puts traffic back before it stops Terraform.
     const child = execa(this.terraform.path, ["apply", "-input=false", "-json", PLAN_FILE], {
-      ...this.options(),
+      ...own,
+      env: { ...env, ...skip },
       detached: true,
       buffer: false,
       reject: false,
@@ -133,9 +180,16 @@ export class Stack {
     const failures: Failure[] = [];
     const unmet: Failure[] = [];
     let nothingWasApplied = false;
+    const hooks: HookRun[] = [];
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
       const message = parseMessage(line);
+      const said = message.type === "provision_progress" ? (message.hook?.output ?? "") : "";
+      const hook = readHookRun(said);
+      if (hook !== null) {
+        hooks.push(hook);
+        events.onHook?.(said);
+      }
       const action = ACTIONS[message.type ?? ""];
       const address = message.hook?.resource?.addr;
       // What an earlier execution left in the state goes silently.
@@ -146,7 +200,7 @@ export class Stack {
       (message.diagnostic.summary === POSTCONDITION ? unmet : failures).push(readFailure(message.diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
-    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [], nothingWasApplied };
+    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [], nothingWasApplied, hooks };
     if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
       const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
@@ -154,7 +208,7 @@ export class Stack {
     }
     const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
     const reasons = [...new Set(failures.map(({ reason }) => reason))];
-    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied };
+    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, hooks };
   }
 
   private async init(): Promise<void> {
@@ -176,8 +230,9 @@ export class Stack {
     if (stderr.includes("Error acquiring the state lock")) {
       const who = /Who:\s*(.*)/.exec(stderr)?.[1] ?? "somebody";
       const since = /Created:\s*(.*)/.exec(stderr)?.[1] ?? "";
+      const id = /\bID:\s*([0-9a-f-]+)/.exec(stderr)?.[1] ?? "<ID>";
       throw new OperatorError(
-        `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\``,
+        `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${id}\` in ${this.folder}`,
         3,
       );
     }
@@ -224,7 +279,7 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
     return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const own = lines.filter((line) => /^(director|install)\b/.test(line)).at(-1);
+  const own = lines.filter((line) => /^(director|install|hook)\b/.test(line)).at(-1);
   const exitCode = Number(code);
   return { exitCode: exitCode <= 6 ? exitCode : 1, reason: own ?? lines.at(-1) ?? summary };
 }

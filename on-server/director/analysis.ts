@@ -2,6 +2,7 @@
  * Compares a candidate's answers with stable's. Pure: what was counted goes in, a verdict with its figures comes out.
  * Too few answers prove nothing, neither good nor bad.
  */
+import type { Figures } from "../../release/journal";
 import type { Analysis } from "../../release/schedule";
 import type { Latencies, SlotCounts } from "./drivers/driver";
 
@@ -10,14 +11,6 @@ export interface Sample {
   readonly requests: number;
   readonly errors: number;
   readonly latency: Latencies;
-}
-
-/** What a verdict rests on, as events and receipts carry it. */
-export interface Figures {
-  readonly requests: number;
-  readonly errors: number;
-  /** The 95th percentile in milliseconds; null without answers. */
-  readonly p95Ms: number | null;
 }
 
 export type Judgement =

@@ -4,14 +4,17 @@
  * state that the next begin understands.
  */
 import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
+import type { Comparison } from "../../release/journal";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import { EXIT, StepFailure } from "./exit-code";
 import type { Interruption } from "./interruption";
+import { cameTrue, differs, extended } from "./journal";
+import type { Happening } from "./journal";
 import type { ProbeEndpoint, TryExchange } from "./probe";
-import type { Comparison, PlacedRelease, State, StateStore } from "./state";
+import type { PlacedRelease, State, StateStore } from "./state";
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -75,8 +78,19 @@ export class Director {
 
   async setTraffic(traffic: Traffic): Promise<void> {
     this.say("traffic", { ...traffic });
-    this.save({ traffic: { intended: traffic, before: await this.driver.observe() } });
+    const before = await this.driver.observe();
+    const { live, share, mode } = traffic;
+    const known = cameTrue(this.state, before);
+    const journal = differs(traffic, before)
+      ? this.journalWith({ event: "traffic", live, share, mode }, known)
+      : known;
+    this.save({ traffic: { intended: traffic, before }, journal });
     await this.driver.setTraffic(traffic);
+  }
+
+  /** The journal and what happened now, to be saved together with what comes of it. */
+  journalWith(happening: Happening, journal = this.state.journal): State["journal"] {
+    return extended(journal, { at: this.clock.now(), ...happening });
   }
 
   /** @throws StepFailure (refused) unless this is the sequence that begin let in, with the same record. */
@@ -163,8 +177,12 @@ export class Director {
         continue;
       }
       this.say("drained", { slot, stillRunning: inFlight, cut: inFlight > 0 && cut });
+      const left = { slot, running: inFlight, cut: inFlight > 0 && cut };
+      this.save({
+        journal: this.journalWith({ event: "drained", ...left }),
+        ...(inFlight > 0 ? { unfinished: [...this.state.unfinished, left] } : {}),
+      });
       if (inFlight === 0) return;
-      this.save({ unfinished: [...this.state.unfinished, { slot, running: inFlight, cut }] });
       if (cut) await this.driver.cut(slot);
       return;
     }

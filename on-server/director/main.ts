@@ -18,12 +18,13 @@ import type { ExitCode } from "./exit-code";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
+import { lastWords } from "./last-words";
 import { StateFile } from "./state";
 import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
 import { begin } from "./steps/begin";
 import { share } from "./steps/share";
-import { remembered, status } from "./steps/status";
+import { status } from "./steps/status";
 import type { StepEnd } from "./steps/step";
 import { switchTraffic } from "./steps/switch";
 
@@ -71,7 +72,7 @@ async function main(): Promise<ExitCode> {
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
     });
   if (command === "status") {
-    print(await status(newDirector()));
+    console.log(JSON.stringify(await status(newDirector())));
     return EXIT.done;
   }
   if (command === "abort") {
@@ -96,12 +97,8 @@ async function run(
     // A refused step is as if it had not been there.
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
-    print({
-      ...result,
-      seconds: (Date.now() - startedAt) / 1000,
-      at: new Date().toISOString(),
-      ...remembered(director),
-    });
+    const seconds = (Date.now() - startedAt) / 1000;
+    console.log(lastWords(director, { result, seconds, at: new Date().toISOString() }));
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${reason}`);
     return exitCode;
   };
@@ -200,10 +197,6 @@ function note(facts: Readonly<Record<string, unknown>>): void {
   const { size } = statSync(EVENTS_FILE, { throwIfNoEntry: false }) ?? { size: 0 };
   if (size > EVENTS_LIMIT) renameSync(EVENTS_FILE, OLDER_EVENTS_FILE);
   appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
-}
-
-function print(value: unknown): void {
-  console.log(JSON.stringify(value));
 }
 
 main().then(

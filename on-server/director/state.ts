@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as z from "zod/mini";
+import { Comparison, JournalEntry } from "../../release/journal";
 import { SLOTS } from "../../release/slot";
 import { writeAtomically } from "../../system/atomic-file";
 import { CLOSED } from "./drivers/driver";
@@ -56,18 +57,6 @@ const TrafficEntry = z.strictObject({
   fallback: z.boolean(),
 });
 
-const Figures = z.strictObject({ requests: z.int(), errors: z.int(), p95Ms: z.nullable(z.number()) });
-
-/** What a judgement of a candidate rests on: its answers and stable's over the last seconds. */
-const Comparison = z.strictObject({
-  candidate: Figures,
-  stable: Figures,
-  /** Of the users' requests, in per cent. */
-  share: z.int(),
-  seconds: z.number(),
-});
-export type Comparison = z.infer<typeof Comparison>;
-
 /** Requests, WebSockets and downloads whose time to finish was over. */
 const Unfinished = z.strictObject({
   slot: z.enum(SLOTS),
@@ -119,6 +108,8 @@ const State = z.strictObject({
   failedDigests: z.array(z.strictObject({ sha256: z.string(), releaseId: z.string(), reason: z.string() })),
   /** What this sequence's drains left running. */
   unfinished: z._default(z.array(Unfinished), []),
+  /** What happened in this sequence, for its receipt. */
+  journal: z._default(z.array(JournalEntry), []),
   /** How the last step ended. */
   result: z.nullable(Result),
 });
@@ -143,6 +134,7 @@ export const NEVER_LIVE: State = {
   deadline: null,
   failedDigests: [],
   unfinished: [],
+  journal: [],
   result: null,
 };
 

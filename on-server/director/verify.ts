@@ -22,7 +22,8 @@ export async function admit(
   servers: readonly string[] = director.spec.endpoints[slot].map(({ server }) => server),
 ): Promise<Verdict> {
   const { spec, clock } = director;
-  const deadline = clock.now() + spec.verification.deadlineSeconds * 1000;
+  const startedAt = clock.now();
+  const deadline = startedAt + spec.verification.deadlineSeconds * 1000;
   const endpoints = spec.endpoints[slot].filter(({ server }) => servers.includes(server));
   const verdicts = await Promise.all(
     endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)),
@@ -30,7 +31,15 @@ export async function admit(
   const failed = verdicts.find((verdict) => !verdict.passed);
   const verdict = failed ?? (await seenByProxy(director, slot, servers, deadline));
   director.say("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
-  if (verdict.passed) await director.putIntoRotation(slot, servers);
+  if (!verdict.passed) return verdict;
+  const seconds = (clock.now() - startedAt) / 1000;
+  director.save({
+    journal: director.journalWith({
+      event: "verified",
+      ...{ slot, releaseId, endpoints: endpoints.length, seconds },
+    }),
+  });
+  await director.putIntoRotation(slot, servers);
   return verdict;
 }
 

@@ -3,6 +3,7 @@
  * of the director's own to every endpoint, so that a quiet site is judged too. A failure ends the wait at once; time
  * alone never makes a success, it takes answers.
  */
+import type { Comparison } from "../../release/journal";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { between, figures, judgeAmount, judgeErrors, judgeLatency, NOTHING, together } from "./analysis";
@@ -71,7 +72,7 @@ export class CandidateWatch {
       }
       const amount = judgeAmount(all(this.compare(first, this.last)[this.slot]), this.analysis);
       if (amount.verdict === "pass" && this.slow.times === 0) {
-        this.report(first, "pass");
+        this.conclude(first, "pass");
         return { passed: true };
       }
       if (left <= -patience) {
@@ -198,11 +199,17 @@ export class CandidateWatch {
   }
 
   private failed(reason: string): Verdict {
-    this.report(this.startOfWindow(this.last), "fail");
+    this.conclude(this.startOfWindow(this.last), "fail");
     return { passed: false, reason };
   }
 
-  private report(from: Look, verdict: string): void {
+  private conclude(from: Look, verdict: "pass" | "fail"): void {
+    const comparison = this.report(from, verdict);
+    const { director } = this;
+    director.save({ journal: director.journalWith({ event: "judged", verdict, comparison }) });
+  }
+
+  private report(from: Look, verdict: string): Comparison {
     const { last } = this;
     const compared = this.compare(from, last);
     const comparison = {
@@ -213,6 +220,7 @@ export class CandidateWatch {
     };
     this.director.comparison = comparison;
     this.director.say("analysis", { verdict, ...comparison });
+    return comparison;
   }
 }
 

@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Client } from "pg";
 import { writeAtomically } from "../../system/atomic-file";
-import { findPrograms } from "./programs";
+import { findPrograms } from "../../system/postgres-programs";
 import {
   clusterFor,
   createCluster,

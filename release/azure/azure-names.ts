@@ -143,14 +143,42 @@ export function blobHost(scope: AzureScope): string {
   return `${azureNames(scope).storageAccount}.blob.core.windows.net`;
 }
 
-/** Where a release's migrations are published: by their digest, so that what was published never changes. */
+/** The address of something in the artifact store. @param blob its name in the container. */
+export function storedUrl(scope: AzureScope, blob: string): string {
+  return `https://${blobHost(scope)}/${RELEASES_CONTAINER}/${blob}`;
+}
+
+/** What an application's own artifacts and migrations are named below. */
+export function storePrefix({ application }: Pick<AzureScope, "application">): string {
+  return `${application}/`;
+}
+
+/** Where an artifact is published: by its digest, so that what was published never changes. */
+export function artifactUrl(
+  scope: AzureScope,
+  version: string,
+  sha256: string,
+  extension: ArchiveExtension,
+): string {
+  return storedUrl(scope, `${storePrefix(scope)}${version}/${sha256}${extension}`);
+}
+
+/** What installers unpack. */
+export type ArchiveExtension = ".zip" | ".tar.gz";
+
+/** Where a release's migrations are published: by their digest, too. */
 export function migrationsUrl(scope: AzureScope, sha256: string): string {
-  return `https://${blobHost(scope)}/${RELEASES_CONTAINER}/${scope.application}/migrations/${sha256}.zip`;
+  return storedUrl(scope, `${storePrefix(scope)}migrations/${sha256}.zip`);
 }
 
 /** Where the migrator's program is published, once for each version of it. */
 export function migratorUrl(scope: AzureScope, sha256: string): string {
-  return `https://${blobHost(scope)}/${RELEASES_CONTAINER}/bluegreen/migrate-${sha256}.js`;
+  return storedUrl(scope, `bluegreen/migrate-${sha256}.js`);
+}
+
+/** The digest that the name of a published artifact or bundle ends with, or undefined: then it was not published by us. */
+export function digestInName(blob: string): string | undefined {
+  return /\/([0-9a-f]{64})\.(?:zip|tar\.gz)$/.exec(blob)?.[1];
 }
 
 export function keyVaultHost(scope: AzureScope): string {

@@ -6,7 +6,7 @@ export const COMMAND = resolve("lib/cli/main.js");
 /** Enough to measure something, and short. */
 export const SHORT = ["--rate", "50", "--warm-up", "0.2", "--cool-down", "0.2"];
 
-export interface Ended {
+interface Ended {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;

@@ -134,7 +134,7 @@ export const MUTATIONS: readonly Mutation[] = [
     invariant: "I8",
     guard: "what is set is known by what was intended",
     file: "director.ts",
-    text: "this.save({ traffic: { intended: traffic, before: await this.driver.observe() } });",
+    text: "this.save({ traffic: { intended: traffic, before }, journal });",
     without: "",
   },
   {

@@ -3,7 +3,7 @@
  * the result says why, with the figures.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Comparison } from "../../../on-server/director/state";
+import type { Comparison } from "../../../release/journal";
 import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";

@@ -18,6 +18,7 @@ import { CLOSED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { EXIT, StepFailure } from "../exit-code";
 import { clearAbortRequest } from "../interruption";
+import { cameTrue } from "../journal";
 import type { PlacedRelease } from "../state";
 import { endsRetention, refuseOldSchema, refuseRetained } from "./guards";
 import { stableAnswers } from "../take-back";
@@ -61,6 +62,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     aborted: false,
     deadline: null,
     unfinished: [],
+    journal: spec.sequence === state.sequence ? cameTrue(director.state, observed) : [],
     phase: "stable",
     shared: state.shared && wanted.share > 0,
     retainedUntil: endsRetention(director) ? null : state.retainedUntil,

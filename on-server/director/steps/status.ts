@@ -15,8 +15,6 @@ interface EndpointStatus {
   readonly inRotation: boolean;
 }
 
-const LONGEST_REASON = 600;
-
 export interface Status {
   readonly proxy: string;
   readonly traffic: Traffic;
@@ -24,25 +22,6 @@ export interface Status {
   readonly state: State;
   readonly counts: PerSlot<SlotCounts>;
   readonly endpoints: PerSlot<readonly EndpointStatus[]>;
-}
-
-/**
- * What the director left behind, without asking anybody: short enough for a step's output, which is all that can be
- * read of a proxy from afar.
- */
-export function remembered({ state, spec }: Director) {
-  const { intended } = state.traffic;
-  const { sequence, phase, finished, stable, candidate, weight, deadline, result } = state;
-  const { retainedUntil, unfinished } = state;
-  return {
-    proxy: spec.proxy.name,
-    traffic: intended,
-    serving: servingSlots(intended),
-    state: {
-      ...{ sequence, phase, finished, stable, candidate, weight, deadline, retainedUntil, unfinished },
-      result: result === null ? null : { ...result, reason: result.reason.slice(0, LONGEST_REASON) },
-    },
-  };
 }
 
 export async function status(director: Director): Promise<Status> {

@@ -2,15 +2,15 @@
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
-import { isExecutable } from "../../system/executable";
+import { isExecutable } from "./executable";
 
 const DEBIAN = "/usr/lib/postgresql";
 const PROGRAMS = ["initdb", "pg_ctl", "postgres"];
 
-/** @throws Error saying what to install. */
-export function findPrograms(): string {
+/** @param packaged a folder where they may be, too. @returns their folder. @throws Error saying what to install. */
+export function findPrograms(packaged = process.env["BLUEGREEN_POSTGRES_FOLDER"]): string {
   const onPath = (process.env["PATH"] ?? "").split(delimiter);
-  const candidates = [...onPath, ...debianFolders(), ...packagedFolders()];
+  const candidates = [...onPath, ...debianFolders(), ...packagedFolders(packaged)];
   const found = candidates.find((folder) => PROGRAMS.every((program) => isExecutable(join(folder, program))));
   if (found !== undefined) return found;
   throw new Error(
@@ -19,8 +19,7 @@ export function findPrograms(): string {
 }
 
 /** As the command knows it, or as the project's own packages have it: Terraform runs this below the project. */
-function packagedFolders(): string[] {
-  const told = process.env["BLUEGREEN_POSTGRES_FOLDER"];
+function packagedFolders(told: string | undefined): string[] {
   const folders = told === undefined ? [] : [told];
   try {
     const { resolve } = createRequire(join(process.cwd(), "here.js"));

@@ -1,0 +1,100 @@
+/** A project's folder for the tests of artifacts: environment files, an application's files, the built command. */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { openProject } from "../../../cli/project/project";
+import type { Project } from "../../../cli/project/project";
+import { SILENT } from "../../../cli/terminal/progress";
+import type { Progress } from "../../../cli/terminal/progress";
+
+const REPOSITORY = resolve(__dirname, "../../..");
+const COMMAND = join(REPOSITORY, "lib/cli/main.js");
+export const LOCAL = "environments/local.json";
+export const AZURE = "environments/azure-linux.json";
+
+export interface Ran {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Workplace {
+  readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-artifact-"));
+
+  constructor() {
+    for (const file of [LOCAL, AZURE]) this.write(file, readFileSync(join(REPOSITORY, file)));
+    mkdirSync(this.path("no-programs"));
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  write(name: string, content: string | Uint8Array): string {
+    mkdirSync(dirname(this.path(name)), { recursive: true });
+    writeFileSync(this.path(name), content);
+    return this.path(name);
+  }
+
+  read(name: string): Buffer {
+    return readFileSync(this.path(name));
+  }
+
+  /** What is kept below the environment's own folder; scratch files too. */
+  kept(environment: "local" | "linux" = "local"): string[] {
+    const folder = this.path(`.bluegreen/${environment}/artifacts`);
+    return existsSync(folder) ? readdirSync(folder).sort() : [];
+  }
+
+  project(environment = LOCAL): Project {
+    return openProject(this.folder, environment);
+  }
+
+  changeEnvironment(file: string, change: (environment: { platform: object }) => object): void {
+    const environment = JSON.parse(this.read(file).toString()) as { platform: object };
+    this.write(file, JSON.stringify(change(environment)));
+  }
+
+  /** Nobody is logged in: no variable, no `az`, no machine that has an identity. */
+  start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+    return spawn(process.execPath, [COMMAND, ...args], {
+      cwd: this.folder,
+      env: {
+        PATH: this.path("no-programs"),
+        HOME: this.folder,
+        NO_COLOR: "1",
+        AZURE_TOKEN_CREDENTIALS: "dev",
+        ...env,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+    return ended(this.start(args, env));
+  }
+
+  end(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function ended(child: ChildProcess): Promise<Ran> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout!.on("data", (text: Buffer) => (stdout += text.toString()));
+  child.stderr!.on("data", (text: Buffer) => (stderr += text.toString()));
+  return new Promise((resolved, reject) => {
+    child.once("error", reject);
+    child.once("close", (exitCode) => resolved({ exitCode, stdout, stderr }));
+  });
+}
+
+/** Hears the notes. */
+export function listening(): { progress: Progress; notes: string[] } {
+  const notes: string[] = [];
+  return { progress: { ...SILENT, note: (text) => notes.push(text) }, notes };
+}

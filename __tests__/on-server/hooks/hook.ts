@@ -1,0 +1,71 @@
+/** Starts run-hook.sh as a step and the command do, with a hook of an environment file. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hookParameters, hooksAt } from "../../../release/hooks";
+import type { When } from "../../../release/hooks";
+import { environmentOf } from "../../release/examples";
+
+const SCRIPT = "on-server/hooks/run-hook.sh";
+
+export interface Ran {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The script's own line. */
+  readonly last: string;
+}
+
+export interface Running {
+  readonly pid: number;
+  readonly ended: Promise<Ran>;
+}
+
+export class Project {
+  readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-hook-"));
+
+  start(hook: object, facts: object = {}, env: NodeJS.ProcessEnv = {}): Running {
+    const { when } = { when: "before switch" as When, ...hook };
+    const [parsed] = hooksAt(environmentOf({ hooks: [{ when, name: "smoke", ...hook }] }), when);
+    const child = spawn("bash", [SCRIPT], {
+      env: { ...process.env, ...hookParameters(parsed!, facts), PROJECT_FOLDER: this.folder, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    const ended = new Promise<Ran>((resolve) =>
+      child.once("close", (exitCode) =>
+        resolve({ exitCode, stdout, stderr, last: stderr.trim().split("\n").at(-1)! }),
+      ),
+    );
+    return { pid: child.pid!, ended };
+  }
+
+  run(hook: object, facts?: object, env?: NodeJS.ProcessEnv): Promise<Ran> {
+    return this.start(hook, facts, env).ended;
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.folder, file));
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.folder, file), "utf8");
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether a process still runs; one that ended and was not waited for yet does not. */
+export function runs(pid: string): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid.trim()}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,25 @@
+/** Ctrl-C while something is packed, fetched or published: it ends at once, tidied up, and says what that means. */
+import { OperatorError } from "../operator-error";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** @throws OperatorError (aborted) after a signal, whatever came of the work. @param meaning as in "nothing was published". */
+export async function untilInterrupted<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  meaning: string,
+): Promise<T> {
+  const controller = new AbortController();
+  const interrupt = (signal: NodeJS.Signals): void => controller.abort(signal);
+  const aborted = (): boolean => controller.signal.aborted;
+  for (const signal of SIGNALS) process.on(signal, interrupt);
+  try {
+    const result = await work(controller.signal);
+    if (aborted()) throw new OperatorError(`stopped by ${controller.signal.reason}, after all was done`, 5);
+    return result;
+  } catch (error) {
+    if (!aborted() || error instanceof OperatorError) throw error;
+    throw new OperatorError(`stopped by ${controller.signal.reason}: ${meaning}`, 5);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+  }
+}

@@ -1,0 +1,58 @@
+/** Files read piece by piece, however large they are: what one hashes to, and a copy that is what was hashed. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import type { ArchiveExtension } from "../../release/azure/azure-names";
+
+interface Digested {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+interface ReadOptions {
+  readonly signal: AbortSignal;
+  readonly onBytes: (done: number) => void;
+  /** Where a copy of the same bytes goes. @default - nowhere */
+  readonly copyTo?: string;
+}
+
+export async function digestFile(file: string, options: ReadOptions): Promise<Digested> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const copy = options.copyTo === undefined ? undefined : await open(options.copyTo, "wx", 0o600);
+  try {
+    for await (const piece of createReadStream(file, { signal: options.signal, highWaterMark: 1 << 20 })) {
+      hash.update(piece as Buffer);
+      await copy?.appendFile(piece as Buffer);
+      options.onBytes((bytes += (piece as Buffer).length));
+    }
+  } finally {
+    await copy?.close();
+  }
+  return { sha256: hash.digest("hex"), bytes };
+}
+
+/** By its first bytes, as installers tell; null for what they would not unpack. */
+export async function archiveExtension(file: string): Promise<ArchiveExtension | null> {
+  const handle = await open(file, "r");
+  try {
+    const magic = (await readPiece(handle, 0, 4)).toString("latin1");
+    if (magic === "PK\x03\x04") return ".zip";
+    return magic.startsWith("\x1f\x8b") ? ".tar.gz" : null;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns so many bytes; fewer only where the file ends. */
+export async function readPiece(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
+  const piece = Buffer.alloc(bytes);
+  let length = 0;
+  while (length < bytes) {
+    const { bytesRead } = await file.read(piece, length, bytes - length, at + length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return piece.subarray(0, length);
+}

@@ -1,0 +1,116 @@
+/** Finds what nothing refers to among what was published, and removes it: only what `publish` itself has named. */
+import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { digestInName, storePrefix } from "../../release/azure/azure-names";
+import { isLocal, requireAzure } from "../../release/platform";
+import { platformFile } from "../project/project";
+import type { Project } from "../project/project";
+import type { Progress } from "../terminal/progress";
+import { referencesOf } from "./references";
+import type { References } from "./references";
+import { ARTIFACTS_FOLDER, SCRATCH_FILE } from "./scratch";
+import { ArtifactStore } from "./store";
+
+export interface Leftover {
+  readonly url: string;
+  readonly bytes: number;
+  readonly modifiedAt: Date;
+}
+
+export interface Pruning {
+  /** What nothing refers to, the oldest first. */
+  find(): Promise<Leftover[]>;
+  /** Again looks for what nothing refers to. @returns what was removed. */
+  remove(found: readonly Leftover[]): Promise<Leftover[]>;
+}
+
+interface Kept extends Leftover {
+  /** What its name says; undefined: not named by `publish`. */
+  readonly isNeeded: (references: References) => boolean;
+  remove(): Promise<boolean>;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/** @param keepDays what is younger stays, and what a receipt names that is younger. */
+export async function openPruning(project: Project, keepDays: number, progress: Progress): Promise<Pruning> {
+  const since = new Date(Date.now() - keepDays * DAY_MS);
+  referencesOf(project, since); // what would be refused is refused before anybody logs in
+  const list = isLocal(project.environment)
+    ? () => Promise.resolve(localFiles(project))
+    : await blobs(project, progress);
+  const find = async (): Promise<Kept[]> => {
+    const kept = await list();
+    // After the listing: what is published meanwhile is not in it, what is released meanwhile is referred to.
+    const references = referencesOf(project, since);
+    return kept
+      .filter(({ modifiedAt, isNeeded }) => modifiedAt < since && !isNeeded(references))
+      .sort((one, other) => one.modifiedAt.getTime() - other.modifiedAt.getTime());
+  };
+  return {
+    find,
+    async remove(found) {
+      const asked = new Set(found.map(({ url }) => url));
+      const removed: Leftover[] = [];
+      for (const each of await find()) {
+        if (asked.has(each.url) && (await each.remove())) removed.push(each);
+      }
+      return removed;
+    },
+  };
+}
+
+async function blobs(project: Project, progress: Progress): Promise<() => Promise<Kept[]>> {
+  const environment = requireAzure(project.environment);
+  const store = await ArtifactStore.open(environment, progress);
+  return async () =>
+    (await store.list(storePrefix(environment))).flatMap((blob) => {
+      const digest = digestInName(blob.name);
+      if (digest === undefined) return [];
+      const url = store.urlOf(blob.name);
+      return [
+        {
+          url,
+          bytes: blob.bytes,
+          modifiedAt: blob.modifiedAt,
+          isNeeded: ({ urls, digests }: References) => urls.has(url) || digests.has(digest),
+          remove: () => store.remove(blob),
+        },
+      ];
+    });
+}
+
+/** As publish.ts and migrations.ts name them: twelve digits of the digest are enough on one machine. */
+function localFiles(project: Project): Kept[] {
+  const folder = resolve(platformFile(project, ARTIFACTS_FOLDER));
+  const named = new RegExp(
+    `^(?:${project.environment.application}-.+|migrations)-([0-9a-f]{12})\\.(?:zip|tar\\.gz)$`,
+  );
+  return readNames(folder).flatMap((name) => {
+    const digits = named.exec(name)?.[1];
+    if (digits === undefined && !SCRATCH_FILE.test(name)) return [];
+    const file = resolve(folder, name);
+    const { size, mtime } = lstatSync(file);
+    const url = pathToFileURL(file).href;
+    return [
+      {
+        url,
+        bytes: size,
+        modifiedAt: mtime,
+        isNeeded: ({ urls, digests }: References) =>
+          urls.has(url) || (digits !== undefined && [...digests].some((digest) => digest.startsWith(digits))),
+        remove: () => Promise.resolve(rmSync(file, { force: true })).then(() => true),
+      },
+    ];
+  });
+}
+
+function readNames(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

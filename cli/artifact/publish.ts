@@ -1,0 +1,231 @@
+/**
+ * Brings an artifact, and the migrations that it carries, to where servers fetch them: the artifact store on Azure, a
+ * folder of the project on the local platform. What is there once never changes.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, realpathSync, renameSync, statSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { join, resolve, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { artifactUrl, migratorUrl } from "../../release/azure/azure-names";
+import type { AzureEnvironment } from "../../release/environment";
+import { workFolder } from "../../release/naming";
+import { isLocal, requireAzure } from "../../release/platform";
+import { OperatorError } from "../operator-error";
+import { platformFile } from "../project/project";
+import type { Project } from "../project/project";
+import type { Progress } from "../terminal/progress";
+import { byteProgress, formatBytes } from "./bytes";
+import { checkVersion } from "./checks";
+import { untilInterrupted } from "./interruption";
+import { archiveExtension, digestFile } from "./local-file";
+import { migrationsFrom } from "./migrations";
+import type { Brought } from "./migrations";
+import { packFolder } from "./pack";
+import { ARTIFACTS_FOLDER, withScratchFile } from "./scratch";
+import { ArtifactStore } from "./store";
+
+export interface PublishOptions {
+  /** A folder, a zip or a .tar.gz on this machine. @default - only migrations are published */
+  readonly artifact?: string;
+  /** What the artifact must hash to. */
+  readonly sha256?: string;
+  /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
+  readonly migrations?: string;
+}
+
+export interface Stored {
+  readonly url: string;
+  readonly sha256: string;
+  /** False where it was there already. */
+  readonly uploaded: boolean;
+}
+
+export interface Published {
+  readonly artifact?: Stored & { readonly bytes: number };
+  readonly migrations?: Stored & { readonly newest: string };
+  /** The program that runs them; the local platform has it. */
+  readonly migrator?: Stored;
+  readonly brought: Brought;
+}
+
+interface OnHand {
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+interface Tools {
+  readonly project: Project;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** @throws OperatorError where something is not as it must be: then nothing is published. */
+export async function publish(
+  project: Project,
+  version: string,
+  { artifact, sha256, migrations: given }: PublishOptions,
+  progress: Progress,
+): Promise<Published> {
+  checkVersion(version);
+  const found = artifact === undefined ? undefined : lookAt(project, artifact);
+  const store = isLocal(project.environment)
+    ? null
+    : await ArtifactStore.open(requireAzure(project.environment), progress);
+  const carryOut = async (scratch: string, signal: AbortSignal): Promise<Published> => {
+    const tools = { project, progress, signal };
+    const onHand =
+      artifact === undefined ? undefined : await bring(tools, artifact, found!, store === null, scratch);
+    if (sha256 !== undefined && onHand !== undefined && onHand.sha256 !== sha256) {
+      throw new OperatorError(
+        `${artifact} has the digest ${onHand.sha256}, not ${sha256} as --sha256 says: nothing was released`,
+        2,
+      );
+    }
+    const from = { given, artifact: onHand?.file ?? null };
+    const brought = migrationsFrom(project, from, (line) => progress.note(line));
+    return store === null
+      ? keep(project, version, onHand, brought)
+      : await upload(tools, store, version, onHand, brought);
+  };
+  try {
+    return await untilInterrupted(
+      (signal) => withScratchFile(project, (scratch) => carryOut(scratch, signal)),
+      "nothing was published",
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+// ------------------------------------------------------------------------------------------- what is on this machine
+
+function lookAt(project: Project, artifact: string): Stats {
+  let found: Stats | undefined;
+  try {
+    found = statSync(artifact, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new OperatorError((error as Error).message, 2);
+  }
+  if (found === undefined) {
+    throw new OperatorError(`there is no file ${artifact}, and no folder of that name`, 2);
+  }
+  if (found.isDirectory()) refuseOwnState(project, artifact);
+  else if (!found.isFile()) throw new OperatorError(`${artifact} is neither a file nor a folder`, 2);
+  return found;
+}
+
+/** State, plans and kept artifacts are no part of an application, and may hold secrets. */
+function refuseOwnState(project: Project, folder: string): void {
+  const own = resolve(realpathSync(project.folder), workFolder(project.environment));
+  const given = realpathSync(folder);
+  if (!`${own}${sep}`.startsWith(given === sep ? sep : `${given}${sep}`)) return;
+  throw new OperatorError(
+    `${folder} has bluegreen's own state in it (${own.slice(given.length + 1) || "all of it"}): give a folder that holds the application only`,
+    2,
+  );
+}
+
+/** @param copy whether the file itself must stay as it is; a folder is packed anyway. */
+async function bring(
+  { progress, signal }: Tools,
+  artifact: string,
+  found: Stats,
+  copy: boolean,
+  scratch: string,
+): Promise<OnHand> {
+  try {
+    if (!found.isDirectory()) {
+      const reading = byteProgress(progress, `reading ${artifact}`);
+      const onBytes = (done: number): void => reading(done, found.size);
+      const options = { signal, onBytes, ...(copy ? { copyTo: scratch } : {}) };
+      return { file: copy ? scratch : artifact, ...(await digestFile(artifact, options)) };
+    }
+    const onBytes = byteProgress(progress, `packing ${artifact}`);
+    const { leftOut, ...packed } = await packFolder(artifact, scratch, { signal, onBytes });
+    if (leftOut.length > 0) progress.note(`${artifact}: ${leftOut.join(", ")} is left out`);
+    return { file: scratch, ...packed };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (signal.aborted || error instanceof OperatorError || code === undefined) throw error;
+    throw new OperatorError(`${artifact}: ${message}`, 2);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ where it comes to
+
+async function keep(
+  project: Project,
+  version: string,
+  onHand: OnHand | undefined,
+  brought: Brought,
+): Promise<Published> {
+  const { migrations } = brought.says;
+  const published = {
+    brought,
+    ...(migrations === undefined ? {} : { migrations: { ...migrations, uploaded: brought.isNew } }),
+  };
+  if (onHand === undefined) return published;
+  const { file, sha256, bytes } = onHand;
+  const extension = (await archiveExtension(file)) ?? ".zip";
+  const name = `${project.environment.application}-${version}-${sha256.slice(0, 12)}${extension}`;
+  const kept = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/${name}`));
+  const uploaded = !existsSync(kept);
+  renameSync(file, kept);
+  return { ...published, artifact: { url: pathToFileURL(kept).href, sha256, bytes, uploaded } };
+}
+
+/** The artifact comes last: where it is, all that it needs is. */
+async function upload(
+  { project, progress, signal }: Tools,
+  store: ArtifactStore,
+  version: string,
+  onHand: OnHand | undefined,
+  brought: Brought,
+): Promise<Published> {
+  const environment = requireAzure(project.environment);
+  const put = async (url: string, file: string, sha256: string): Promise<Stored> => {
+    const onBytes = byteProgress(progress, `uploading ${url}`);
+    progress.now(`uploading ${url}`);
+    const uploaded = await store.put({ url, file, sha256 }, { signal, onBytes });
+    progress.done(uploaded ? `published ${url}` : `already there: ${url}`);
+    return { url, sha256, uploaded };
+  };
+  const address = onHand === undefined ? undefined : await addressOf(environment, version, onHand);
+  const { migrations } = brought.says;
+  let published: Published = { brought };
+  if (migrations !== undefined) {
+    const migrator = migratorFile();
+    const digest = createHash("sha256").update(readFileSync(migrator)).digest("hex");
+    const bundle = await put(migrations.url, brought.bundle!, migrations.sha256);
+    published = {
+      brought,
+      migrations: { ...bundle, newest: migrations.newest },
+      migrator: await put(migratorUrl(environment, digest), migrator, digest),
+    };
+  }
+  if (address === undefined) return published;
+  const { file, sha256, bytes } = onHand!;
+  return { ...published, artifact: { ...(await put(address, file, sha256)), bytes } };
+}
+
+async function addressOf(
+  environment: AzureEnvironment,
+  version: string,
+  { file, sha256, bytes }: OnHand,
+): Promise<string> {
+  const extension = await archiveExtension(file);
+  if (extension === null) {
+    throw new OperatorError(
+      `${file} (${formatBytes(bytes)}) is neither a zip nor a .tar.gz, and servers unpack nothing else`,
+      2,
+    );
+  }
+  return artifactUrl(environment, version, sha256, extension);
+}
+
+/** Built with this package. */
+function migratorFile(): string {
+  return join(__dirname, "..", "..", "on-server", "migrate.js");
+}

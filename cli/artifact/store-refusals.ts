@@ -1,0 +1,82 @@
+/** What Azure's SDK throws, in one line that says what to do. */
+import { blobHost } from "../../release/azure/azure-names";
+import type { AzureEnvironment } from "../../release/environment";
+import { OperatorError } from "../operator-error";
+
+interface SdkError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly statusCode?: number;
+  readonly errors?: readonly SdkError[];
+  readonly response?: { readonly headers: { get(name: string): string | undefined } };
+}
+
+const LOG_IN =
+  "log in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET as in a pipeline";
+const NO_CREDENTIAL = [
+  "CredentialUnavailableError",
+  "AggregateAuthenticationError",
+  "AuthenticationRequiredError",
+];
+
+/** As in "BlobNotFound". An answer to HEAD has no body, so there only a header tells. */
+export function codeOf(error: unknown): string {
+  const { code, response } = error as SdkError;
+  return code ?? response?.headers.get("x-ms-error-code") ?? "";
+}
+
+/** @returns null for what has nothing to do with logging in. */
+export function refuseCredential(error: unknown): OperatorError | null {
+  const { name, errors = [] } = error as SdkError;
+  // Of many ways to log in, the one that was tried and failed says more than those that are not set up.
+  const tried = [...errors, error as SdkError].find((each) => each.name === "AuthenticationError");
+  if (tried !== undefined) {
+    return new OperatorError(
+      `Azure refused the login (${oneLine(tried.message)}): ${LOG_IN}; nothing was changed`,
+      3,
+    );
+  }
+  if (!NO_CREDENTIAL.includes(name)) return null;
+  return new OperatorError(`nobody is logged in to Azure: ${LOG_IN}; nothing was changed`, 3);
+}
+
+/** @returns null for what is a defect. */
+export function refuseStorage(error: unknown, environment: AzureEnvironment): OperatorError | null {
+  const { statusCode, message } = error as SdkError;
+  const code = codeOf(error);
+  const refused = (words: string): OperatorError =>
+    new OperatorError(`${blobHost(environment)} ${words}; nothing was changed there`, 3);
+  const said = code === "" ? `(${statusCode})` : `(${statusCode} ${code})`;
+  if (code === "ContainerNotFound") return refused(`has no container for releases: deploy base first`);
+  if (code === "KeyBasedAuthenticationNotPermitted") {
+    return refused(
+      "takes no account keys: unset AZURE_STORAGE_CONNECTION_STRING, and log in with `az login`",
+    );
+  }
+  if (code === "AuthorizationPermissionMismatch") {
+    return refused(
+      `does not let you write ${said}: your object id belongs into platform.publishers, then deploy base`,
+    );
+  }
+  if (statusCode === 401 || code === "AuthenticationFailed")
+    return refused(`does not know you ${said}: ${LOG_IN}`);
+  if (statusCode === 403) {
+    return refused(
+      `does not let you in ${said}: it has no public side, publish from inside its network (docs/azure.md)`,
+    );
+  }
+  if (statusCode !== undefined) return refused(`answered ${statusCode}: ${oneLine(message)}`);
+  if (/^E[A-Z_]+$/.test(code) || code === "REQUEST_SEND_ERROR") {
+    return refused(`can't be reached (${oneLine(message)}): publish from inside its network (docs/azure.md)`);
+  }
+  return refuseCredential(error);
+}
+
+function oneLine(message: string): string {
+  const line = message
+    .split("\n")[0]!
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ")
+    .trim();
+  return line.length > 160 ? `${line.slice(0, 157)}...` : line;
+}

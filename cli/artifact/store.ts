@@ -1,0 +1,281 @@
+/**
+ * The artifact store on Azure: one container of block blobs, whose names carry the digest of what they hold, so that a
+ * name never gets another content. Azure's SDK is loaded when it is needed.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { open } from "node:fs/promises";
+import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob" with {
+  "resolution-mode": "import",
+};
+import { azureNames, blobHost, RELEASES_CONTAINER, storedUrl } from "../../release/azure/azure-names";
+import type { AzureEnvironment } from "../../release/environment";
+import { OperatorError } from "../operator-error";
+import type { Progress } from "../terminal/progress";
+import { readPiece } from "./local-file";
+import { codeOf, refuseCredential, refuseStorage } from "./store-refusals";
+
+const CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING";
+const SCOPE = "https://storage.azure.com/.default";
+const BLOCK_BYTES = 4 * 1024 * 1024;
+const BLOCKS_AT_ONCE = 4;
+const RETRIES = { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 5_000, tryTimeoutInMs: 120_000 };
+
+export interface StoredBlob {
+  /** In the container. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly modifiedAt: Date;
+  /** Of exactly this content and its metadata. */
+  readonly etag: string;
+}
+
+export interface Deposit {
+  /** Where servers will look for it. */
+  readonly url: string;
+  readonly file: string;
+  readonly sha256: string;
+}
+
+interface Transfer {
+  readonly signal: AbortSignal;
+  readonly onBytes: (done: number, total: number) => void;
+}
+
+export class ArtifactStore {
+  private constructor(
+    private readonly environment: AzureEnvironment,
+    private readonly container: ContainerClient,
+  ) {}
+
+  /**
+   * With AZURE_STORAGE_CONNECTION_STRING where it is set, as `az` does; else as whoever is logged in.
+   * @throws OperatorError (refused) where nobody is.
+   */
+  static async open(
+    environment: AzureEnvironment,
+    progress: Progress,
+    env = process.env,
+  ): Promise<ArtifactStore> {
+    const given = env[CONNECTION_STRING];
+    const container = given ? await byString(environment, given, progress) : await byIdentity(environment);
+    return new ArtifactStore(environment, container);
+  }
+
+  /**
+   * Puts a file there under its name, whole or not at all: what is sent is hashed on its way, and committed at the end.
+   * @returns whether it had to be: the same content may be there already.
+   */
+  async put(deposit: Deposit, transfer: Transfer): Promise<boolean> {
+    const blob = this.container.getBlockBlobClient(this.nameOf(deposit.url));
+    try {
+      if (await this.holds(blob, deposit, transfer.signal)) {
+        await blob.setMetadata({ sha256: deposit.sha256 }, { abortSignal: transfer.signal }); // published today
+        return false;
+      }
+      const isOurs = await this.upload(blob, deposit, transfer);
+      if (await this.holds(blob, deposit, transfer.signal)) return isOurs;
+    } catch (error) {
+      throw this.explained(error, transfer.signal);
+    }
+    throw new OperatorError(`${deposit.url} was uploaded and is not there: publish it again`, 1);
+  }
+
+  async list(prefix: string): Promise<StoredBlob[]> {
+    const found: StoredBlob[] = [];
+    try {
+      for await (const { name, properties } of this.container.listBlobsFlat({ prefix })) {
+        found.push({
+          name,
+          bytes: properties.contentLength ?? 0,
+          modifiedAt: properties.lastModified,
+          etag: properties.etag,
+        });
+      }
+    } catch (error) {
+      throw this.explained(error);
+    }
+    return found;
+  }
+
+  /** @returns false where it changed since it was listed, or went: then it stays as it is. */
+  async remove({ name, etag }: StoredBlob): Promise<boolean> {
+    try {
+      await this.container.deleteBlob(name, { conditions: { ifMatch: etag }, deleteSnapshots: "include" });
+      return true;
+    } catch (error) {
+      const { statusCode } = error as { readonly statusCode?: number };
+      if (statusCode === 404 || statusCode === 412) return false;
+      throw this.explained(error);
+    }
+  }
+
+  urlOf(name: string): string {
+    return storedUrl(this.environment, name);
+  }
+
+  private nameOf(url: string): string {
+    return url.slice(storedUrl(this.environment, "").length);
+  }
+
+  /** @throws OperatorError where the name is taken by something else. */
+  private async holds(
+    blob: BlockBlobClient,
+    { url, file, sha256 }: Deposit,
+    abortSignal: AbortSignal,
+  ): Promise<boolean> {
+    const found = await blob.getProperties({ abortSignal }).catch((error: unknown) => {
+      if (
+        (error as { readonly statusCode?: number }).statusCode === 404 &&
+        codeOf(error) !== "ContainerNotFound"
+      )
+        return null;
+      throw error;
+    });
+    if (found === null) return false;
+    const handle = await open(file, "r");
+    const { size } = await handle.stat().finally(() => handle.close());
+    if (found.contentLength === size) {
+      if (found.metadata?.["sha256"] === sha256) return true;
+      // Put there by another tool: its name says the digest, only its content proves it.
+      if ((await digestOf(blob, abortSignal)) === sha256) return true;
+    }
+    throw new OperatorError(
+      `${url} is there with another content (${found.contentLength} bytes, not ${size}): delete that blob, then publish again`,
+      3,
+    );
+  }
+
+  /** @returns false where somebody else published the same meanwhile. */
+  private async upload(
+    blob: BlockBlobClient,
+    { file, sha256, url }: Deposit,
+    transfer: Transfer,
+  ): Promise<boolean> {
+    const sent = await sendBlocks(blob, file, transfer);
+    if (sent.sha256 !== sha256) {
+      throw new OperatorError(`${file} changed while it was uploaded: publish it again when it is still`, 3);
+    }
+    try {
+      await blob.commitBlockList(sent.blocks, {
+        abortSignal: transfer.signal,
+        conditions: { ifNoneMatch: "*" },
+        metadata: { sha256 },
+        blobHTTPHeaders: { blobContentType: contentType(url) },
+      });
+      return true;
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      return false;
+    }
+  }
+
+  private explained(error: unknown, signal?: AbortSignal): unknown {
+    if (error instanceof OperatorError || signal?.aborted === true) return error;
+    return refuseStorage(error, this.environment) ?? error;
+  }
+}
+
+async function byIdentity(environment: AzureEnvironment): Promise<ContainerClient> {
+  const [{ DefaultAzureCredential }, { ContainerClient }] = await Promise.all([
+    import("@azure/identity"),
+    import("@azure/storage-blob"),
+  ]);
+  const credential = new DefaultAzureCredential({ tenantId: environment.platform.tenantId });
+  try {
+    await credential.getToken(SCOPE);
+  } catch (error) {
+    throw refuseCredential(error) ?? error;
+  }
+  return new ContainerClient(`https://${blobHost(environment)}/${RELEASES_CONTAINER}`, credential, {
+    retryOptions: RETRIES,
+  });
+}
+
+/** A record names the environment's own account, whatever the variable says: so another account of Azure is a mistake. */
+async function byString(
+  environment: AzureEnvironment,
+  given: string,
+  progress: Progress,
+): Promise<ContainerClient> {
+  const { BlobServiceClient } = await import("@azure/storage-blob");
+  let service;
+  try {
+    service = BlobServiceClient.fromConnectionString(given, { retryOptions: RETRIES });
+  } catch {
+    // What it says may hold a key.
+    throw new OperatorError(`${CONNECTION_STRING} is no connection string: correct it, or unset it`, 2);
+  }
+  const { storageAccount } = azureNames(environment);
+  const { accountName } = service;
+  const { hostname, host } = new URL(service.url);
+  if (accountName !== storageAccount) {
+    if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
+      throw new OperatorError(
+        `${CONNECTION_STRING} is of account ${accountName}, ${environment.name} has ${storageAccount}: unset it, or set that account's`,
+        2,
+      );
+    }
+    progress.note(
+      `${CONNECTION_STRING} leads to ${host}: that is used, and addresses still name ${blobHost(environment)}`,
+    );
+  }
+  return service.getContainerClient(RELEASES_CONTAINER);
+}
+
+/** Each block is checked by the store as it arrives; until they are committed there is no blob. */
+async function sendBlocks(
+  blob: BlockBlobClient,
+  file: string,
+  { signal, onBytes }: Transfer,
+): Promise<{ blocks: string[]; sha256: string }> {
+  const hash = createHash("sha256");
+  // Blocks of somebody who uploads the same beside us have other names.
+  const upload = randomBytes(8).toString("hex");
+  const blocks: string[] = [];
+  const underWay = new Set<Promise<void>>();
+  let done = 0;
+  const handle = await open(file, "r");
+  try {
+    const { size } = await handle.stat();
+    for (let at = 0; at < size; at += BLOCK_BYTES) {
+      const block = await readPiece(handle, at, BLOCK_BYTES);
+      hash.update(block);
+      const id = Buffer.from(`${upload}-${String(blocks.length).padStart(6, "0")}`).toString("base64");
+      blocks.push(id);
+      const sending = blob
+        .stageBlock(id, block, block.length, {
+          abortSignal: signal,
+          transactionalContentMD5: createHash("md5").update(block).digest(),
+        })
+        .then(() => {
+          underWay.delete(sending);
+          onBytes((done += block.length), size);
+        });
+      sending.catch(() => undefined); // said where it is awaited
+      underWay.add(sending);
+      if (underWay.size >= BLOCKS_AT_ONCE) await Promise.race(underWay);
+    }
+    await Promise.all(underWay);
+  } finally {
+    await handle.close();
+  }
+  return { blocks, sha256: hash.digest("hex") };
+}
+
+async function digestOf(blob: BlockBlobClient, abortSignal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  const { readableStreamBody } = await blob.download(0, undefined, { abortSignal });
+  for await (const piece of readableStreamBody as NodeJS.ReadableStream) hash.update(piece as Buffer);
+  return hash.digest("hex");
+}
+
+function contentType(url: string): string {
+  if (url.endsWith(".js")) return "text/javascript";
+  return url.endsWith(".zip") ? "application/zip" : "application/gzip";
+}
+
+/** 409 or 412: the name is taken. 400: whoever took it threw our blocks away with that. */
+function isTaken(error: unknown): boolean {
+  const { statusCode } = error as { readonly statusCode?: number };
+  return statusCode === 412 || ["BlobAlreadyExists", "InvalidBlockList"].includes(codeOf(error));
+}

@@ -1,0 +1,111 @@
+/**
+ * Reads some entries of a zip without reading the rest: an artifact may be large, its migrations are small. No zip64 (an
+ * artifact has 2 GiB at most) and no encryption. Format: PKWARE APPNOTE.TXT 6.3, sections 4.3.7 to 4.3.16.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { crc32, inflateRawSync } from "node:zlib";
+
+const END_OF_DIRECTORY = 0x06054b50;
+const DIRECTORY_ENTRY = 0x02014b50;
+const LOCAL_ENTRY = 0x04034b50;
+/** The end record, and the longest comment behind it. */
+const LONGEST_END = 22 + 0xffff;
+const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * @param isWanted by the name, and the bytes that it unpacks to.
+ * @throws Error where the archive is damaged, or this can't be read.
+ */
+export function readEntries(
+  file: string,
+  isWanted: (name: string, bytes: number) => boolean,
+): Map<string, Uint8Array> {
+  const handle = openSync(file, "r");
+  try {
+    const size = fstatSync(handle).size;
+    const found = new Map<string, Uint8Array>();
+    for (const entry of entriesOf(handle, size)) {
+      if (isWanted(entry.name, entry.bytes)) found.set(entry.name, unpack(handle, size, entry));
+    }
+    return found;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+interface Entry {
+  readonly name: string;
+  readonly flags: number;
+  readonly method: number;
+  readonly crc: number;
+  readonly packedBytes: number;
+  readonly bytes: number;
+  readonly at: number;
+}
+
+function* entriesOf(handle: number, size: number): Generator<Entry> {
+  const tail = readAt(handle, size, Math.max(0, size - LONGEST_END), Math.min(size, LONGEST_END));
+  const end = findEnd(tail);
+  const count = tail.readUInt16LE(end + 10);
+  const length = tail.readUInt32LE(end + 12);
+  const start = tail.readUInt32LE(end + 16);
+  if (start === 0xffffffff || count === 0xffff) throw new Error("it is a zip64");
+  if (length > MAX_DIRECTORY_BYTES) throw damaged();
+  const directory = readAt(handle, size, start, length);
+  for (let at = 0, left = count; left > 0; left--) {
+    if (at + 46 > directory.length || directory.readUInt32LE(at) !== DIRECTORY_ENTRY) throw damaged();
+    const nameLength = directory.readUInt16LE(at + 28);
+    yield {
+      name: directory.toString("utf8", at + 46, at + 46 + nameLength),
+      flags: directory.readUInt16LE(at + 8),
+      method: directory.readUInt16LE(at + 10),
+      crc: directory.readUInt32LE(at + 16),
+      packedBytes: directory.readUInt32LE(at + 20),
+      bytes: directory.readUInt32LE(at + 24),
+      at: directory.readUInt32LE(at + 42),
+    };
+    at += 46 + nameLength + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
+  }
+}
+
+function findEnd(tail: Buffer): number {
+  for (let at = tail.length - 22; at >= 0; at--) {
+    if (tail.readUInt32LE(at) === END_OF_DIRECTORY) return at;
+  }
+  throw new Error("it has no directory");
+}
+
+function unpack(handle: number, size: number, { name, flags, method, crc, packedBytes, bytes, at }: Entry) {
+  if ((flags & 1) === 1) throw new Error(`${JSON.stringify(name)} is encrypted`);
+  const local = readAt(handle, size, at, 30);
+  if (local.readUInt32LE(0) !== LOCAL_ENTRY) throw damaged();
+  const start = at + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
+  const packed = readAt(handle, size, start, packedBytes);
+  const content = method === 0 ? packed : inflate(packed, method, bytes);
+  if (content.length !== bytes || crc32(content) !== crc) throw damaged();
+  return content;
+}
+
+function inflate(packed: Buffer, method: number, bytes: number): Buffer {
+  if (method !== 8) throw new Error(`it is packed with method ${method}`);
+  try {
+    return inflateRawSync(packed, { maxOutputLength: Math.max(bytes, 1) });
+  } catch {
+    throw damaged();
+  }
+}
+
+function readAt(handle: number, size: number, at: number, length: number): Buffer {
+  if (at + length > size) throw damaged();
+  const buffer = Buffer.alloc(length);
+  for (let done = 0; done < length;) {
+    const bytes = readSync(handle, buffer, done, length - done, at + done);
+    if (bytes === 0) throw damaged();
+    done += bytes;
+  }
+  return buffer;
+}
+
+function damaged(): Error {
+  return new Error("it is damaged");
+}

@@ -1,0 +1,84 @@
+/** init, doctor, recover, completion: what comes before the first release, and after something was lost. */
+import type { Command } from "commander";
+import type { InitOptions } from "../setup/questionnaire";
+import { canAsk } from "../terminal/questions";
+import { common, findTools, open, progressFor, tell } from "./command-line";
+import type { CommonOptions } from "./command-line";
+
+export function addSetupCommands(program: Command): void {
+  program
+    .command("init")
+    .argument("[folder]", "the project's folder; made where it is missing", ".")
+    .description("make a project that can release: an environment, its record, cdktf.json")
+    .option("--name <environment>", "as in local, prod; else local, or prod on Azure")
+    .option("--platform <platform>", "local: servers are folders on this machine; or azure")
+    .option("--application <name>", "else as the folder is called")
+    .option(
+      "--topology <topology>",
+      "split: half of the servers each; or sideBySide: both slots on every server",
+    )
+    .option("--servers <number>", "how many web servers")
+    .option("--driver <driver>", "haproxy, nginx or embedded; else haproxy where it is installed")
+    .option("--start <command>", `what starts an instance, as in "node server.js" or '["node", "server.js"]'`)
+    .option("--health-path <path>", "what says that an instance is healthy")
+    .option("--port <port>", "where users come in, on this machine; slots take ports above it")
+    .option("--example", "with packed releases of the sample application, to try it out")
+    .option("--subscription <guid>", "Azure: the subscription; else ARM_SUBSCRIPTION_ID")
+    .option("--tenant <guid>", "Azure: the tenant; else ARM_TENANT_ID")
+    .option("--location <region>", "Azure: as in westeurope")
+    .option("--ssh-key <file|key>", "Azure: a public key; else that of your home folder")
+    .option("--os <system>", "Azure: linux or windows, of the web servers")
+    .option("--yes", "ask nothing: what no option says is as usual")
+    .option("--json", "print what was made as JSON on stdout; asks nothing")
+    .action(async (folder: string, options: InitOptions & { yes?: boolean; json?: boolean }) => {
+      const { findAnswers } = await import("../setup/questionnaire.js");
+      const { formatInitialized, init } = await import("../setup/init.js");
+      const asking = canAsk() && options.yes !== true && options.json !== true;
+      const { answers, example, notes } = await findAnswers(folder, options, asking);
+      const initialized = await init(folder, answers, example, notes, progressFor(options));
+      tell(options, initialized, formatInitialized(initialized));
+    });
+
+  common(program.command("doctor"))
+    .description("check whether a release can go well here, and say how to mend what can't")
+    .action(async (options: CommonOptions) => {
+      const { diagnose, formatDiagnosis } = await import("../setup/doctor/doctor.js");
+      const diagnosis = await diagnose(process.cwd(), options.environment, progressFor(options));
+      console.log(options.json === true ? JSON.stringify(diagnosis, null, 2) : formatDiagnosis(diagnosis));
+      endWith(diagnosis.exitCode);
+    });
+
+  common(program.command("recover"))
+    .description("rebuild a lost, damaged or outdated record from what proxies and Terraform know")
+    .option("--yes", "write it without asking")
+    .action(async (options: CommonOptions & { yes?: boolean }) => {
+      const { formatRecovered, recover } = await import("../setup/recover.js");
+      const project = open(options);
+      const progress = progressFor(options);
+      const terraform = async () => (await findTools(progress)).terraform;
+      const recovered = await recover(project, options, { progress, terraform });
+      tell(options, recovered, formatRecovered(project, recovered));
+    });
+
+  program
+    .command("completion")
+    .argument("<shell>", "bash, zsh or fish")
+    .description(`print a shell's completion script, as in: eval "$(bluegreen completion bash)"`)
+    .action(async (shell: string) => {
+      const { completionScript } = await import("../setup/completion.js");
+      process.stdout.write(completionScript(shell));
+    });
+
+  program
+    .command("__complete", { hidden: true })
+    .argument("[words...]")
+    .action(async (words: string[]) => {
+      const { suggest } = await import("../setup/completion.js");
+      for (const line of suggest(program, words)) console.log(line);
+    });
+}
+
+/** What a check waits for in vain must not keep the command from ending. */
+function endWith(exitCode: number): void {
+  process.stdout.write("", () => process.exit(exitCode));
+}

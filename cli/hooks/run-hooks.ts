@@ -1,0 +1,54 @@
+/**
+ * Runs the hooks of a whole sequence, `before release` and `after release`, on the machine of the command. Those of the
+ * phases in between are steps of the web stack; the same script runs both, so a hook meets the same rules in each place.
+ */
+import { join } from "node:path";
+import execa from "execa";
+import { appliesTo, hookParameters, hooksAt, readHookRun } from "../../release/hooks";
+import type { Hook, HookFacts, HookOutcome, When } from "../../release/hooks";
+import type { HookRun } from "../../release/receipt";
+import { OperatorError } from "../operator-error";
+import type { Project } from "../project/project";
+import type { Progress } from "../terminal/progress";
+
+const SCRIPT = join(__dirname, "..", "..", "on-server", "hooks", "run-hook.sh");
+
+/**
+ * @param facts of `hookFacts`, with the outcome after the release.
+ * @returns what ran, also what failed after the release: that stops nothing, and was said.
+ * @throws OperatorError (3) where one before the release fails; the ones after it did not run.
+ */
+export async function runHooks(
+  project: Project,
+  when: Extract<When, `${string} release`>,
+  facts: HookFacts & Partial<HookOutcome>,
+  progress: Progress,
+): Promise<HookRun[]> {
+  const hooks = hooksAt(project.environment, when).filter((hook) => appliesTo(hook, facts.strategy));
+  const runs: HookRun[] = [];
+  for (const hook of hooks) {
+    progress.now(`hook '${hook.name}' ${when}`);
+    runs.push(await runHook(project, hook, facts, progress));
+  }
+  return runs;
+}
+
+async function runHook(project: Project, hook: Hook, facts: object, progress: Progress): Promise<HookRun> {
+  const { exitCode, signal, stderr } = await execa("bash", [SCRIPT], {
+    cwd: project.folder,
+    env: { ...hookParameters(hook, facts), PROJECT_FOLDER: "." },
+    stdin: "ignore",
+    stdout: "ignore",
+    reject: false,
+  });
+  const lines = stderr.split("\n").filter((line) => line !== "");
+  for (const line of lines.slice(0, -1)) progress.note(line);
+  const last = lines.at(-1) ?? "";
+  const run = readHookRun(last);
+  if (run === null) {
+    throw new Error(`run-hook.sh ended by ${signal ?? `exit code ${exitCode}`}, and said: ${last}`);
+  }
+  if (exitCode !== 0) throw new OperatorError(`${last}; nothing was changed`, 3);
+  progress.note(last);
+  return run;
+}

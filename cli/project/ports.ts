@@ -1,0 +1,25 @@
+/** The loopback ports that an environment on this machine takes: its proxies', its slots', its database's. */
+import { createServer } from "node:net";
+import type { LocalEnvironment } from "../../release/environment";
+import { databasePort, proxyPlaces, slotEndpoints } from "../../release/naming";
+
+function portsOf(environment: LocalEnvironment): number[] {
+  const { blue, green } = slotEndpoints(environment);
+  const ports = [...proxyPlaces(environment), ...blue, ...green].map(({ port }) => port);
+  return [...new Set([...ports, databasePort(environment)])];
+}
+
+/** Those of them that somebody listens on. */
+export async function takenPorts(environment: LocalEnvironment): Promise<number[]> {
+  const ports = portsOf(environment);
+  const free = await Promise.all(ports.map(isFree));
+  return ports.filter((_, index) => !free[index]);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,35 @@
+/**
+ * HTML that cannot be broken by what it shows: every value that comes into a template is escaped, unless it is HTML
+ * that a template made. Versions, reasons and names in a receipt are whatever somebody wrote there.
+ */
+export class Html {
+  constructor(readonly source: string) {}
+}
+
+export type Piece = Html | string | number | null | undefined | false | readonly Piece[];
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
+  return new Html(strings.reduce((all, text, index) => all + toSource(pieces[index - 1]) + text));
+}
+
+function toSource(piece: Piece): string {
+  if (piece === null || piece === undefined || piece === false) return "";
+  if (piece instanceof Html) return piece.source;
+  if (typeof piece === "string" || typeof piece === "number") return escape(String(piece));
+  return piece.map(toSource).join("");
+}
+
+/** Invisible characters are shown as such: some of them turn the direction of a line, and a name reads as another. */
+function escape(text: string): string {
+  return text
+    .replace(/[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu, "\ufffd")
+    .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}

@@ -1,0 +1,145 @@
+/** The document around a report, and the parts that all reports have: one file, without scripts and without requests. */
+import { html, Html } from "./html";
+import type { Piece } from "./html";
+import { STYLE } from "./style";
+
+/** Nothing is loaded and nothing runs, whatever a receipt brings along. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+export interface Page {
+  /** What this is a report of, above the headline. */
+  readonly kind: Piece;
+  readonly title: string;
+  /** Answers "did anybody notice?". */
+  readonly headline: string;
+  /** What stands with the headline. */
+  readonly opening: Piece;
+  readonly sections: Piece;
+  readonly footer: Piece;
+}
+
+export function renderPage({ kind, title, headline, opening, sections, footer }: Page): string {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="Content-Security-Policy" content="${CONTENT_SECURITY_POLICY}" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="referrer" content="no-referrer" />
+        <title>${title}</title>
+        <style>
+          ${new Html(STYLE)}
+        </style>
+      </head>
+      <body>
+        <header>
+          <p class="kind">
+            <span class="mark" aria-hidden="true"
+              ><i style="background:var(--blue-1)"></i><i style="background:var(--green-1)"></i></span
+            ><span>${kind}</span>
+          </p>
+          <h1>${headline}</h1>
+          ${opening}
+        </header>
+        <main>${sections}</main>
+        <footer><p>${footer}</p></footer>
+      </body>
+    </html> `.source;
+}
+
+export interface Figure {
+  readonly label: string;
+  readonly value: string;
+  readonly note?: string;
+  readonly tone?: "good" | "bad";
+}
+
+/** The few numbers that matter most. */
+export function figures(all: readonly Figure[]): Html {
+  return html`<dl class="figures">
+    ${all.map(
+      ({ label, value, note, tone }) =>
+        html`<div>
+          <dt>${label}</dt>
+          <dd class="${tone}">${value}</dd>
+          ${note !== undefined && html`<dd>${note}</dd>`}
+        </div>`,
+    )}
+  </dl>`;
+}
+
+/** Facts without a value are left out. */
+export function facts(all: readonly (readonly [string, Piece])[]): Html {
+  const told = all.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return html`<dl class="facts">
+    ${told.map(
+      ([name, value]) =>
+        html`<dt>${name}</dt>
+          <dd>${value}</dd>`,
+    )}
+  </dl>`;
+}
+
+export function section(title: string, ...content: readonly Piece[]): Html {
+  return html`<section>
+    <h2>${title}</h2>
+    ${content}
+  </section> `;
+}
+
+export interface Column {
+  readonly title: string;
+  readonly align?: "right";
+}
+
+/** The first cell of a row is its heading. On a phone a row becomes a list of titles and values. */
+export function table(
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly (readonly Piece[])[],
+): Html {
+  const align = (column: Column | undefined): string => (column?.align === "right" ? "right" : "");
+  // The roles are said aloud, as a browser forgets them where a table is shown as a list.
+  return html`<table role="table" aria-label="${caption}">
+    <thead role="rowgroup">
+      <tr role="row">
+        ${columns.map(
+          (column) => html`<th role="columnheader" scope="col" class="${align(column)}">${column.title}</th>`,
+        )}
+      </tr>
+    </thead>
+    <tbody role="rowgroup">
+      ${rows.map(
+        ([heading, ...cells]) =>
+          html`<tr role="row">
+            <th role="rowheader" scope="row" data-label="${columns[0]?.title}">${heading}</th>
+            ${cells.map(
+              (cell, index) =>
+                html`<td
+                  role="cell"
+                  data-label="${columns[index + 1]?.title}"
+                  class="${isEmpty(cell) ? "empty" : align(columns[index + 1])}"
+                >
+                  ${cell}
+                </td>`,
+            )}
+          </tr> `,
+      )}
+    </tbody>
+  </table>`;
+}
+
+function isEmpty(cell: Piece): boolean {
+  return cell === null || cell === undefined || cell === "" || cell === false;
+}
+
+/** A release id, as code is written. */
+export function id(releaseId: string | null): Html {
+  return releaseId === null ? html`<span class="muted">nothing</span>` : html`<code>${releaseId}</code>`;
+}
+
+export function move(from: string | null, to: string | null): Html {
+  if (from === to) return html`${id(to)} stays`;
+  return html`${id(from)} <span aria-label="to">→</span> ${id(to)}`;
+}

@@ -1,0 +1,270 @@
+/** The report of one sequence, for people: what its receipt says, beginning with whether anybody noticed. */
+import type { MeasuredRequests, Person, Receipt } from "../../release/receipt";
+import { idOrNull, target } from "../../release/record";
+import { slotsIn } from "./colours";
+import { eventsOf, eventTable, marksOf } from "./events";
+import { html } from "./html";
+import type { Html, Piece } from "./html";
+import { facts, figures, id, move, renderPage, section, table } from "./page";
+import type { Figure } from "./page";
+import { axisOf, renderTraffic } from "./traffic";
+import { count, dateAndTime, milliseconds, percentage, plural, seconds } from "./words";
+
+/** Nobody notices a page that takes this much longer. */
+const NOTICEABLE_MS = 1_000;
+
+export function renderReceiptReport(receipt: Receipt): string {
+  const { application, environment, sequence, action, formatVersion } = receipt;
+  return renderPage({
+    kind: `${application}, ${environment}: ${action}, sequence ${sequence}`,
+    title: `${application} ${environment} ${sequence}: ${receipt.outcome}`,
+    headline: headline(receipt.requests),
+    opening: html`${lead(receipt)} ${receipt.requests !== null && figures(keyFigures(receipt.requests))}`,
+    sections: [
+      section("Who, when and how", whoWhenHow(receipt)),
+      trafficSection(receipt),
+      gates(receipt),
+      plan(receipt),
+      care(receipt),
+      records(receipt),
+    ],
+    footer: `Rendered by bluegreen from a receipt of format ${formatVersion}. Times are UTC.`,
+  });
+}
+
+function headline(requests: MeasuredRequests | null): string {
+  if (requests === null) return "Nobody measured whether anybody noticed.";
+  const { sent, failed, acknowledged, found, longestGapMs } = requests;
+  if (sent === 0) return "No request was sent: nothing is known.";
+  const lost = acknowledged - found;
+  if (failed > 0 && lost > 0)
+    return `${count(failed)} of ${plural(sent, "request")} failed, and ${plural(lost, "row")} ${was(lost)} lost.`;
+  if (failed > 0) return `${count(failed)} of ${plural(sent, "request")} failed.`;
+  if (lost > 0) return `No request failed, but ${plural(lost, "row")} ${was(lost)} lost.`;
+  if (longestGapMs >= NOTICEABLE_MS)
+    return `No request failed; for ${milliseconds(longestGapMs)} nobody got an answer.`;
+  return "Nobody noticed.";
+}
+
+function was(number: number): string {
+  return number === 1 ? "was" : "were";
+}
+
+function lead(receipt: Receipt): Html {
+  const { outcome, exitCode, from, to, reason, notMeasured, requests } = receipt;
+  const tone = exitCode === 0 ? "good" : "bad";
+  return html`<p class="lead">
+      <strong class="${tone}">${outcome}</strong>: ${move(from, to)}, in ${seconds(receipt.seconds)}.
+      ${reason}
+    </p>
+    ${requests === null && html`<p class="lead muted">Not measured: ${notMeasured ?? "the receipt does not say why"}.</p>`}`;
+}
+
+function keyFigures(requests: MeasuredRequests): Figure[] {
+  const { sent, failed, longestGapMs, versions, acknowledged, found, latencyMs } = requests;
+  const ids = Object.keys(versions);
+  const posts: Figure =
+    acknowledged === 0
+      ? {
+          label: "Median latency",
+          value: milliseconds(latencyMs.p50),
+          note: `p99 ${milliseconds(latencyMs.p99)}`,
+        }
+      : {
+          label: "Acknowledged POSTs found",
+          value: count(found),
+          note: `of ${count(acknowledged)}`,
+          ...(found < acknowledged && { tone: "bad" as const }),
+        };
+  return [
+    {
+      label: "Failed requests",
+      value: count(failed),
+      note: `of ${count(sent)}`,
+      tone: failed === 0 && sent > 0 ? "good" : "bad",
+    },
+    {
+      label: "Longest time without an answer",
+      value: milliseconds(longestGapMs),
+      note: "between two good ones",
+    },
+    {
+      label: "Versions seen",
+      value: count(ids.length),
+      note:
+        ids.length === 0
+          ? "no answer named one"
+          : `${ids.slice(0, 4).join(", ")}${ids.length > 4 ? " ..." : ""}`,
+    },
+    posts,
+  ];
+}
+
+function whoWhenHow(receipt: Receipt): Html {
+  const { schedule } = receipt;
+  const goal = typeof receipt.goal === "number" ? `${receipt.goal} % of the requests` : receipt.goal;
+  const steps = schedule.steps.length > 1 ? `, in steps of ${schedule.steps.join(", ")} %` : "";
+  return facts([
+    ["Who", person(receipt.who)],
+    [
+      "When",
+      `${dateAndTime(Date.parse(receipt.startedAt))} to ${dateAndTime(Date.parse(receipt.endedAt))}, ${seconds(receipt.seconds)}`,
+    ],
+    ["Goal", goal],
+    ["Strategy", `${schedule.strategy}${steps}`],
+    ["Outcome", `${receipt.outcome}, exit code ${receipt.exitCode}`],
+    [
+      "Freeze",
+      receipt.freezeOverride !== null &&
+        html`<span class="warn">passed over</span> the window ${receipt.freezeOverride.window}, because:
+          ${receipt.freezeOverride.reason}`,
+    ],
+  ]);
+}
+
+function person({ user, host, ci }: Person): string {
+  const run = ci === null ? "" : `, ${ci.name}${ci.run === null ? "" : ` ${ci.run}`}`;
+  return `${user} on ${host}${run}`;
+}
+
+function trafficSection(receipt: Receipt): Piece {
+  const { requests, notMeasured } = receipt;
+  if (requests === null) {
+    return section(
+      "What users got",
+      html`<p>Nothing was measured: ${notMeasured ?? "the receipt does not say why"}.</p>`,
+    );
+  }
+  const axis = axisOf(receipt.startedAt, receipt.endedAt, requests.timeline);
+  const { p50, p95, p99, max } = requests.latencyMs;
+  return section(
+    "What users got",
+    html`<p class="muted">
+      ${count(requests.rate)} requests a second to ${requests.origin}, without retries.
+      ${
+        eventsOf(receipt).length > 0 &&
+        "The numbers above the chart are those of the gates and decisions below."
+      }
+    </p>`,
+    renderTraffic({
+      name: "release",
+      title: "The release",
+      ...axis,
+      timeline: requests.timeline,
+      slotOf: slotsIn(receipt.record.before, receipt.record.after),
+      marks: marksOf(eventsOf(receipt), axis.begin, axis.end),
+      bands: [],
+    }),
+    facts([
+      [
+        "Latency",
+        `p50 ${milliseconds(p50)}, p95 ${milliseconds(p95)}, p99 ${milliseconds(p99)}, longest ${milliseconds(max)}`,
+      ],
+      ["Failures", kinds(requests)],
+    ]),
+  );
+}
+
+function kinds({ failures, failed }: MeasuredRequests): Piece {
+  const all = Object.entries(failures).sort(([, one], [, other]) => other - one);
+  if (all.length === 0) return null;
+  return html`<ul class="plain-list">
+    ${all.map(
+      ([kind, number]) =>
+        html`<li>${kind}: ${count(number)} <span class="muted">(${percentage(number, failed)})</span></li>`,
+    )}
+  </ul>`;
+}
+
+function gates(receipt: Receipt): Piece {
+  const events = eventsOf(receipt);
+  if (events.length === 0)
+    return section("Gates and decisions", html`<p class="muted">No proxy reported any.</p>`);
+  const { begin } = axisOf(receipt.startedAt, receipt.endedAt, receipt.requests?.timeline ?? []);
+  return section(
+    "Gates and decisions",
+    eventTable(events, begin),
+    html`<p class="muted">Times are since the beginning, by the proxies' clocks.</p>`,
+  );
+}
+
+function plan({ plan }: Receipt): Piece {
+  if (plan === null) return section("The plan", html`<p class="muted">Nothing was planned.</p>`);
+  const changes = plan.changes.map(({ address, actions }) => [
+    html`<code>${address}</code>`,
+    actions.join(", "),
+  ]);
+  return section(
+    "The plan",
+    html`<p>${plan.proof}</p>`,
+    facts([
+      ["Live slot", plan.live ?? "none"],
+      ["Token", html`<code>${plan.token}</code>`],
+    ]),
+    changes.length > 0 &&
+      html`<details>
+        <summary>${plural(changes.length, "change")}</summary>
+        ${table("Changes of the plan", [{ title: "Address" }, { title: "Change" }], changes)}
+      </details>`,
+  );
+}
+
+/** Warnings and hooks, where there were any. */
+function care({ warnings, hooks }: Receipt): Piece {
+  return [
+    warnings.length > 0 &&
+      section(
+        "Warnings",
+        html`<ul class="plain-list">
+          ${warnings.map((warning) => html`<li>${warning}</li>`)}
+        </ul>`,
+      ),
+    hooks.length > 0 &&
+      section(
+        "Hooks",
+        table(
+          "Hooks",
+          [
+            { title: "Hook" },
+            { title: "When" },
+            { title: "Exit code", align: "right" },
+            { title: "Took", align: "right" },
+            { title: "Said" },
+          ],
+          hooks.map(({ name, when, exitCode, said, seconds: took }) => [
+            name,
+            when,
+            html`<span class="${exitCode !== 0 && "bad"}">${exitCode}</span>`,
+            seconds(took),
+            said,
+          ]),
+        ),
+      ),
+  ];
+}
+
+function records({ record, schedule }: Receipt): Html {
+  const json = (value: object): Html => html`<pre>${JSON.stringify(value, null, 2)}</pre>`;
+  return section(
+    "The record",
+    html`<p>
+      Sequence ${record.before.sequence} before, ${record.after.sequence} after; live was to be
+      ${id(idOrNull(target(record.before)))}, then ${id(idOrNull(target(record.after)))}.
+    </p>`,
+    html`<details>
+      <summary>Before and after, and the schedule that applied</summary>
+      <div class="records">
+        <div>
+          <h3>Before</h3>
+          ${json(record.before)}
+        </div>
+        <div>
+          <h3>After</h3>
+          ${json(record.after)}
+        </div>
+      </div>
+      <h3>Schedule</h3>
+      ${json(schedule)}
+    </details>`,
+  );
+}

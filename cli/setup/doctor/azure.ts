@@ -1,0 +1,121 @@
+/** What Azure must let this person do: log in, run commands on the machines, read the artifact store. */
+import * as z from "zod/mini";
+import { azureNames, blobHost, RELEASES_CONTAINER } from "../../../release/azure/azure-names";
+import type { AzureEnvironment } from "../../../release/environment";
+import { failed, firstLine, ok } from "./check";
+import type { Check, Finding } from "./check";
+
+const AZURE_SECONDS = 40;
+const REQUEST_MS = 20_000;
+const MANAGEMENT = "https://management.azure.com";
+const STORAGE = "https://storage.azure.com";
+const RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommands/write";
+const LOG_IN = "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and what proves the identity";
+
+/** What Azure is asked with; a test brings its own. */
+export interface AzureAccess {
+  /** @param resource whose token it is. @throws Error where nobody is logged in. */
+  token(resource: string): Promise<string>;
+  get(url: string, headers: Readonly<Record<string, string>>): Promise<{ status: number; text: string }>;
+}
+
+/** As everybody is logged in: the variables of a pipeline, a managed identity, or `az login`. */
+export function defaultAccess({ platform }: AzureEnvironment): AzureAccess {
+  return {
+    async token(resource) {
+      const { DefaultAzureCredential } = await import("@azure/identity");
+      const credential = new DefaultAzureCredential({ tenantId: platform.tenantId });
+      return (await credential.getToken(`${resource}/.default`)).token;
+    },
+    async get(url, headers) {
+      const answer = await fetch(url, { headers, signal: AbortSignal.timeout(REQUEST_MS) });
+      return { status: answer.status, text: await answer.text() };
+    },
+  };
+}
+
+export function azureChecks(environment: AzureEnvironment, access = defaultAccess(environment)): Check[] {
+  const check = (name: string, run: Check["run"]): Check => ({ name, seconds: AZURE_SECONDS, run });
+  return [
+    check("credentials", async () => {
+      try {
+        await access.token(MANAGEMENT);
+        return ok(`a token of tenant ${environment.platform.tenantId}`);
+      } catch (error) {
+        const { name, message } = error as Error;
+        const none = name === "AggregateAuthenticationError" || message.startsWith("ChainedToken");
+        return failed(
+          none ? "nobody is logged in: not by variables, a managed identity or `az`" : firstLine(message),
+          LOG_IN,
+        );
+      }
+    }),
+    check("rights", () => findRights(environment, access)),
+    check("artifact store", () => findStore(environment, access)),
+  ];
+}
+
+const Permissions = z.object({
+  value: z.array(z.object({ actions: z.array(z.string()), notActions: z._default(z.array(z.string()), []) })),
+});
+type Permission = z.infer<typeof Permissions>["value"][number];
+
+/** Whether one of the roles allows it: within a role `notActions` take away, another role may give it again. */
+export function allows(permissions: readonly Permission[], action: string): boolean {
+  const covers = (pattern: string): boolean =>
+    new RegExp(
+      `^${pattern
+        .split("*")
+        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+        .join(".*")}$`,
+      "i",
+    ).test(action);
+  return permissions.some(({ actions, notActions }) => actions.some(covers) && !notActions.some(covers));
+}
+
+async function findRights(environment: AzureEnvironment, access: AzureAccess): Promise<Finding> {
+  const { resourceGroup } = azureNames(environment);
+  const group = `/subscriptions/${environment.platform.subscriptionId}/resourceGroups/${resourceGroup}`;
+  const headers = await authorization(access, MANAGEMENT);
+  if (headers === null) return failed("nobody is logged in", LOG_IN);
+  const { status, text } = await access.get(
+    `${MANAGEMENT}${group}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01`,
+    headers,
+  );
+  if (status === 404) return failed(`there is no ${resourceGroup}`, "`npx cdktf deploy base` makes it");
+  const role = `have a role with ${RUN_COMMAND} on ${resourceGroup} (docs/azure.md, section 2)`;
+  if (status !== 200) return failed(`${resourceGroup} answers ${status}`, role);
+  const permissions = z.safeParse(Permissions, JSON.parse(text));
+  if (!permissions.success)
+    return failed("Azure's answer is not understood", "try again with a newer version");
+  return allows(permissions.data.value, RUN_COMMAND)
+    ? ok(`may run commands on the machines of ${resourceGroup}`)
+    : failed(`may not run commands on the machines of ${resourceGroup}`, role);
+}
+
+async function findStore(environment: AzureEnvironment, access: AzureAccess): Promise<Finding> {
+  const host = blobHost(environment);
+  const headers = await authorization(access, STORAGE);
+  if (headers === null) return failed("nobody is logged in", LOG_IN);
+  const { status, text } = await access.get(
+    `https://${host}/${RELEASES_CONTAINER}?restype=container&comp=list&maxresults=1`,
+    { ...headers, "x-ms-version": "2021-08-06" },
+  );
+  if (status === 200) return ok(`${host}/${RELEASES_CONTAINER} can be read`);
+  const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1];
+  const answer = `${host} answers ${status}${code === undefined ? "" : ` (${code})`}`;
+  if (status === 403)
+    return failed(
+      answer,
+      "have Storage Blob Data Contributor there: platform.publishers names who may publish",
+    );
+  return failed(answer, "`npx cdktf deploy base` makes the store");
+}
+
+async function authorization(access: AzureAccess, resource: string): Promise<Record<string, string> | null> {
+  try {
+    return { authorization: `Bearer ${await access.token(resource)}` };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * `bluegreen doctor`: whether a release can go well here, before one is tried. It changes nothing but a folder of its
+ * own, which it removes.
+ */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { workFolder } from "../../../release/naming";
+import { isLocal, requireAzure } from "../../../release/platform";
+import { openProject } from "../../project/project";
+import type { Project } from "../../project/project";
+import { out } from "../../terminal/colours";
+import type { Progress } from "../../terminal/progress";
+import { findTerraform } from "../../terraform/binary";
+import type { TerraformBinary } from "../../terraform/binary";
+import { azureChecks } from "./azure";
+import { failed, firstLine, runChecks } from "./check";
+import type { Check, CheckResult } from "./check";
+import {
+  databaseCheck,
+  nodeCheck,
+  programsCheck,
+  proxyCheck,
+  terraformCheck,
+  warnAboutPlatform,
+} from "./machine";
+import {
+  environmentCheck,
+  packagesCheck,
+  portsCheck,
+  recordCheck,
+  synthCheck,
+  workFolderCheck,
+} from "./project";
+import { lockCheck, proxiesCheck, stateCheck } from "./running";
+
+const REFUSED = 3;
+
+export interface Diagnosis {
+  readonly checks: readonly CheckResult[];
+  readonly exitCode: number;
+}
+
+export async function diagnose(
+  folder: string,
+  environmentFile: string,
+  progress: Progress,
+): Promise<Diagnosis> {
+  const terraform = once(() => findTerraform({ say: (line) => progress.note(line) }));
+  const opened = tryOpen(folder, environmentFile);
+  const project = "problem" in opened ? null : opened;
+  const problem = "problem" in opened ? opened.problem : "";
+  const environment = project?.environment ?? null;
+  const checks = [
+    nodeCheck(),
+    ...warnAboutPlatform(),
+    terraformCheck(terraform),
+    programsCheck(environment),
+    environmentCheck(environmentFile, environment, problem),
+    ...(project === null ? [] : projectChecks(project, terraform)),
+  ];
+  const results = await runChecks(checks, progress);
+  const exitCode = results.some(({ status }) => status === "failed") ? REFUSED : 0;
+  return { checks: results, exitCode };
+}
+
+export function formatDiagnosis({ checks }: Diagnosis): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const marks = { ok: out.green("✔"), warning: out.yellow("!"), failed: out.red("✖") };
+  const lines = checks.flatMap(({ name, status, found, mend }) => [
+    `${marks[status]} ${name.padEnd(width)}  ${found}`,
+    ...(mend === null ? [] : [`  ${" ".repeat(width)}  -> ${mend}`]),
+  ]);
+  const number = (status: string): number => checks.filter((check) => check.status === status).length;
+  const [failures, warnings] = [number("failed"), number("warning")];
+  const end =
+    failures === 0
+      ? `all is well${warnings === 0 ? "" : `, with ${warnings} warning${warnings === 1 ? "" : "s"}`}`
+      : `${failures} of ${checks.length} checks failed`;
+  return [...lines, "", end].join("\n");
+}
+
+function projectChecks(project: Project, terraform: () => Promise<TerraformBinary>): Check[] {
+  const { environment } = project;
+  const output = `${workFolder(environment)}/doctor.out`;
+  const synth = synthCheck(project, output);
+  const synthesized = once(async () => await synth.run());
+  const state = stateCheck(project, output, terraform);
+  return [
+    proxyCheck(environment),
+    ...databaseCheck(environment),
+    recordCheck(project),
+    packagesCheck(project),
+    workFolderCheck(project),
+    { ...synth, run: synthesized },
+    {
+      ...state,
+      seconds: state.seconds + synth.seconds,
+      async run() {
+        try {
+          const { status } = await synthesized();
+          return status === "failed"
+            ? failed("not looked at, as the stacks can't be synthesized", "mend synth first")
+            : await state.run();
+        } finally {
+          rmSync(join(project.folder, output), { recursive: true, force: true });
+        }
+      },
+    },
+    ...portsCheck(project),
+    ...proxiesCheck(project),
+    lockCheck(project),
+    ...(isLocal(environment) ? [] : azureChecks(requireAzure(environment))),
+  ];
+}
+
+function tryOpen(folder: string, file: string): Project | { readonly problem: string } {
+  try {
+    return openProject(folder, file);
+  } catch (error) {
+    return { problem: firstLine((error as Error).message) };
+  }
+}
+
+/** Several checks need it; it is done once. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

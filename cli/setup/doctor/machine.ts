@@ -1,0 +1,157 @@
+/** What this machine must have: Node, Terraform, the programs of the local platform, a proxy, a PostgreSQL. */
+import type { Environment } from "../../../release/environment";
+import { isLocal } from "../../../release/platform";
+import { findProgram } from "../../../system/executable";
+import { findPrograms } from "../../../system/postgres-programs";
+import { packagedPostgres } from "../../packaged-postgres";
+import type { TerraformBinary } from "../../terraform/binary";
+import { failed, firstLine, ok, warning } from "./check";
+import type { Check, Finding } from "./check";
+import { runLimited } from "./run-limited";
+
+/** As package.json's `engines` says. */
+const OLDEST_NODE = [20, 19] as const;
+const PROGRAM_SECONDS = 10;
+/** A first use may fetch it. */
+const TERRAFORM_SECONDS = 120;
+
+/** What the scripts on the local platform's servers start. */
+const LOCAL_PROGRAMS = [
+  "bash",
+  "curl",
+  "flock",
+  "setsid",
+  "timeout",
+  "pkill",
+  "realpath",
+  "sha256sum",
+  "awk",
+];
+
+export function nodeCheck(version = process.versions.node): Check {
+  return {
+    name: "node",
+    seconds: PROGRAM_SECONDS,
+    run() {
+      const [major = 0, minor = 0] = version.split(".").map(Number);
+      const [oldest, oldestMinor] = OLDEST_NODE;
+      return major > oldest || (major === oldest && minor >= oldestMinor)
+        ? ok(`Node ${version}`)
+        : failed(`Node ${version}`, `install Node ${OLDEST_NODE.join(".")} or newer`);
+    },
+  };
+}
+
+export function terraformCheck(find: () => Promise<TerraformBinary>): Check {
+  return {
+    name: "terraform",
+    seconds: TERRAFORM_SECONDS,
+    async run() {
+      try {
+        const { name, version, path } = await find();
+        return ok(`${name} ${version} at ${path}`);
+      } catch (error) {
+        const [found = "", ...more] = (error as Error).message.split("\n");
+        return failed(
+          firstLine(found),
+          more.join(" ").replace("What helps: ", "") ||
+            "install terraform or tofu 1.6 or newer, or set TERRAFORM_BINARY_NAME to one",
+        );
+      }
+    },
+  };
+}
+
+export function programsCheck(environment: Environment | null): Check {
+  const wanted = environment === null || isLocal(environment) ? LOCAL_PROGRAMS : ["flock", "sh"];
+  return {
+    name: "programs",
+    seconds: PROGRAM_SECONDS,
+    async run() {
+      const missing = wanted.filter((program) => findProgram(program) === undefined);
+      const unpacks = ["unzip", "python3"].some((program) => findProgram(program) !== undefined);
+      if (wanted === LOCAL_PROGRAMS && !unpacks) missing.push("unzip");
+      if (missing.length > 0) return failed(`not on PATH: ${missing.join(", ")}`, installing(missing));
+      if (wanted !== LOCAL_PROGRAMS) return ok(wanted.join(", "));
+      const { stdout } = await runLimited("bash", ["-c", "echo $BASH_VERSION"], { seconds: PROGRAM_SECONDS });
+      return Number(stdout.split(".")[0]) >= 5
+        ? ok(`bash ${firstLine(stdout)}, ${wanted.slice(1).join(", ")}, ${unpacks ? "unzip" : ""}`)
+        : failed(`bash ${firstLine(stdout)}`, "install bash 5 or newer");
+    },
+  };
+}
+
+export function proxyCheck(environment: Environment): Check {
+  const { driver } = environment.proxies;
+  return {
+    name: "proxy",
+    seconds: PROGRAM_SECONDS,
+    async run() {
+      if (!isLocal(environment)) return ok("the base stack installs HAProxy on the proxies");
+      if (driver === "embedded") return ok("embedded: a proxy inside Node, for trying things out");
+      const path = findProgram(driver);
+      if (path === undefined) {
+        return failed(
+          `${driver} is not installed`,
+          `install it (Debian: apt-get install ${driver}), or set proxies.driver to "embedded"`,
+        );
+      }
+      // NGINX tells its version on stderr.
+      const { stdout, stderr } = await runLimited(path, ["-v"], { seconds: PROGRAM_SECONDS });
+      return ok(firstLine(stdout || stderr));
+    },
+  };
+}
+
+/** The local platform's; Azure's is a part of base. */
+export function databaseCheck({ platform }: Environment): Check[] {
+  if (platform.kind !== "local" || platform.database === undefined) return [];
+  return [{ name: "database", seconds: PROGRAM_SECONDS, run: findDatabase }];
+}
+
+async function findDatabase(): Promise<Finding> {
+  if (process.env["PG_URL"]) {
+    return URL.canParse(process.env["PG_URL"])
+      ? ok("PG_URL names a server, where base makes a database")
+      : failed("PG_URL is no address", "write it as in postgres://user:password@host:5432/");
+  }
+  const missing = "install PostgreSQL (Debian: apt-get install postgresql), or set PG_URL to a server";
+  try {
+    const folder = findPrograms(packagedPostgres());
+    const { stdout, exitCode } = await runLimited(`${folder}/postgres`, ["--version"], {
+      seconds: PROGRAM_SECONDS,
+    });
+    if (exitCode !== 0) return failed(`${folder}/postgres does not start`, missing);
+    return ok(`${firstLine(stdout)} in ${folder}`);
+  } catch (error) {
+    return failed(firstLine((error as Error).message), missing);
+  }
+}
+
+/** Debian's names of the packages that the programs are in. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  flock: "util-linux",
+  setsid: "util-linux",
+  timeout: "coreutils",
+  realpath: "coreutils",
+  sha256sum: "coreutils",
+  pkill: "procps",
+  awk: "mawk",
+};
+
+function installing(programs: readonly string[]): string {
+  const packages = new Set(programs.map((program) => PACKAGES[program] ?? program));
+  return `install them (Debian: apt-get install ${[...packages].join(" ")})`;
+}
+
+export function warnAboutPlatform(platform = process.platform): Check[] {
+  if (platform === "linux") return [];
+  return [
+    {
+      name: "system",
+      seconds: PROGRAM_SECONDS,
+      run: () =>
+        warning(platform, "the local platform needs Linux: use it for environments on Azure, or a container"),
+    },
+  ];
+}

@@ -1,0 +1,84 @@
+/** How the command and the synth entry are started in a project, written so that they can be pasted. */
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { findProgram } from "../../system/executable";
+import { ownApp } from "../project/project";
+import type { Answers } from "./answers";
+import { environmentFileOf } from "./answers";
+
+const PACKAGE = "cdktf-bluegreen";
+const INSTALLED = `node_modules/${PACKAGE}`;
+
+/** The `app` of cdktf.json. @returns a note where it holds on this machine only. */
+export function synthCommandIn(folder: string): { readonly command: string; readonly note: string | null } {
+  if (existsSync(join(folder, INSTALLED, "lib/main.js")))
+    return { command: `node ${INSTALLED}/lib/main.js`, note: null };
+  const [, main = ""] = ownApp();
+  const below = relative(resolve(folder), main);
+  if (!below.startsWith("..")) return { command: `node ${quoted(below)}`, note: null };
+  return {
+    command: `node ${quoted(main)}`,
+    note: `cdktf.json names the package where it is on this machine; for others: npm install --save-dev ${PACKAGE}, and "app": "node ${INSTALLED}/lib/main.js"`,
+  };
+}
+
+/** How a person starts the command in this folder. */
+export function commandIn(folder: string): string {
+  if (existsSync(join(folder, "node_modules/.bin/bluegreen")) || isThePackage(folder)) return "npx bluegreen";
+  const own = join(__dirname, "..", "main.js");
+  const onPath = findProgram("bluegreen");
+  if (onPath !== undefined && realpathSync(onPath) === realpathSync(own)) return "bluegreen";
+  return `node ${quoted(own)}`;
+}
+
+export function nextCommands({
+  folder,
+  bluegreen,
+  answers,
+  example,
+}: {
+  readonly folder: string;
+  readonly bluegreen: string;
+  readonly answers: Answers;
+  readonly example: boolean;
+}): string[] {
+  const { name, platform } = answers;
+  const environment = name === "local" ? "" : ` --environment ${environmentFileOf(name)}`;
+  const command = (words: string): string => `${bluegreen} ${words}${environment}`;
+  const enter = resolve(folder) === process.cwd() ? [] : [`cd ${quoted(folder)}`];
+  if (platform === "azure") {
+    return [
+      ...enter,
+      command("doctor"),
+      command("plan base"),
+      `BLUEGREEN_ENVIRONMENT=${environmentFileOf(name)} npx cdktf deploy base`,
+    ];
+  }
+  if (!example) return [...enter, command("doctor"), command("release 1.0.0 --artifact app-1.0.0.zip")];
+  const release = (version: string, more = ""): string =>
+    command(`release ${version} --artifact packages/socialgoal-${version}.zip${more}`);
+  return [
+    ...enter,
+    command("doctor"),
+    release("1.0.0"),
+    release("1.1.0", " --strategy canary --steps 10,50,100 --step-seconds 3"),
+    release("1.2.0"),
+    command("status"),
+    command("rollback"),
+    command("down"),
+  ];
+}
+
+function isThePackage(folder: string): boolean {
+  try {
+    const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name?: unknown };
+    return name === PACKAGE;
+  } catch {
+    return false;
+  }
+}
+
+/** As one word for a shell. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

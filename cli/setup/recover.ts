@@ -1,0 +1,107 @@
+/** `bluegreen recover`: a record that was lost, damaged or is older than what runs, rebuilt from what others know. */
+import { constants, copyFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { formatRecord, target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { recoverRecord } from "../../release/recovery";
+import { releaseId } from "../../release/release";
+import { OperatorError } from "../operator-error";
+import { writeRecord } from "../project/project";
+import type { Project } from "../project/project";
+import { lockProject } from "../project/project-lock";
+import { ask, canAsk, DRAWN } from "../terminal/questions";
+import type { Progress } from "../terminal/progress";
+import type { TerraformBinary } from "../terraform/binary";
+import { findTraces } from "./recovery-findings";
+
+export interface RecoverOptions {
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+export interface Recovered {
+  readonly outcome: "recovered" | "nothing-to-recover";
+  readonly record: ReleaseRecord | null;
+  /** exact: the record that was applied last, by its digest. reconstructed: one that fits what users get. */
+  readonly proof: "exact" | "reconstructed" | null;
+  /** Where it comes from, or why there is nothing to do. */
+  readonly reason: string;
+  readonly unknown: readonly string[];
+  /** What the file that was there is called now. */
+  readonly kept: string | null;
+}
+
+/** @throws Refusal where proxies disagree or an artifact is nowhere; OperatorError (2) where nobody can say yes. */
+export async function recover(
+  project: Project,
+  { yes, json }: RecoverOptions,
+  tools: { readonly progress: Progress; terraform(): Promise<TerraformBinary> },
+): Promise<Recovered> {
+  const { progress } = tools;
+  const lock = await lockProject(project, "recover", { progress });
+  try {
+    progress.now("asking the proxies, Terraform and the work folder");
+    const recovery = recoverRecord(await findTraces(project, () => tools.terraform()));
+    progress.stop();
+    if (recovery.outcome === "nothing-to-recover") {
+      const { outcome, reason } = recovery;
+      return { outcome, record: null, proof: null, reason, unknown: [], kept: null };
+    }
+    const { record, proof, from, unknown } = recovery;
+    if (json !== true || canAsk()) show(recovery);
+    if (yes !== true) await requireYes(project.environment.record);
+    const kept = keepLost(project);
+    writeRecord(project, record);
+    return { outcome: "recovered", record, proof, reason: from, unknown, kept };
+  } finally {
+    progress.stop();
+    lock.release();
+  }
+}
+
+export function formatRecovered(
+  project: Project,
+  { outcome, record, proof, reason, kept }: Recovered,
+): string {
+  if (outcome === "nothing-to-recover") return `nothing to recover: ${reason}`;
+  const active = target(record!);
+  const what = `record ${record!.sequence}, ${active === null ? "nothing" : releaseId(active)} in ${record!.active}`;
+  const lost = kept === null ? "" : `; what was there is ${kept} now`;
+  const how = proof === "exact" ? "exactly as it was applied" : "made anew to fit what users get";
+  return `${project.environment.record} is recovered (${what}), ${how}${lost}`;
+}
+
+function show({
+  record,
+  proof,
+  from,
+  unknown,
+}: {
+  readonly record: ReleaseRecord;
+  readonly proof: string;
+  readonly from: string;
+  readonly unknown: readonly string[];
+}): void {
+  console.error(`${formatRecord(record)}${proof}, from ${from}`);
+  for (const sentence of unknown) console.error(`  ${sentence}`);
+}
+
+async function requireYes(file: string): Promise<void> {
+  if (!canAsk()) {
+    throw new OperatorError(`recover writes ${file}: look at what it found, then give --yes`, 2);
+  }
+  const agreed = await ask(({ confirm }) =>
+    confirm({ message: `Write this to ${file}?`, default: true }, DRAWN),
+  );
+  if (!agreed) throw new OperatorError(`${file} stays as it is`, 3);
+}
+
+/** The lost file is somebody's evidence. */
+function keepLost({ folder, environment }: Project): string | null {
+  const path = join(folder, environment.record);
+  if (!existsSync(path)) return null;
+  const time = new Date().toISOString().replaceAll(":", "-");
+  const kept = `${environment.record}.lost-${time}`;
+  copyFileSync(path, join(folder, kept), constants.COPYFILE_EXCL);
+  return kept;
+}

@@ -1,0 +1,289 @@
+/**
+ * What is left of a lost record, and where: receipts, the record that was planned last, Terraform's state, the fences
+ * on the servers of the local platform, kept artifacts, and what the proxies' directors remember. It only reads.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import * as z from "zod/mini";
+import { DirectorSpec } from "../../release/director-spec";
+import type { LocalEnvironment } from "../../release/environment";
+import { MigrateSpec } from "../../release/migrations/migrate-spec";
+import { serverFolder, serverPlaces, workFolder } from "../../release/naming";
+import { isLocal } from "../../release/platform";
+import { emptyRecord, parseRecord, ServerName } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import type { Begun, Findings, FoundRecord, ProxyMemory } from "../../release/recovery";
+import { InvalidInput } from "../../release/refusal";
+import { Artifact, Release, ScriptName } from "../../release/release";
+import { SLOTS } from "../../release/slot";
+import { synthesize } from "../deployment/synth";
+import type { Project } from "../project/project";
+import { proxiesOf } from "../proxies/proxies";
+import { Stack } from "../terraform/stack";
+import type { StateEntry } from "../terraform/stack";
+import type { TerraformBinary } from "../terraform/binary";
+
+/** A step that was started, or was about to be: its name, and what its script was given. */
+interface Step {
+  readonly address: string;
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+const PLANNED_RECORD = "planned-record.json";
+
+export async function findTraces(
+  project: Project,
+  terraform: () => Promise<TerraformBinary>,
+): Promise<Findings> {
+  const { environment } = project;
+  // Asking the proxies on Azure synthesizes, and so replaces the record that was planned last: that is read first.
+  const records = [...receipts(project), ...plannedRecord(project)];
+  const synthesized = synthesizedSteps(project);
+  const applied = await appliedSteps(project, terraform, records[0]?.record);
+  const present = readPresent(project);
+  const given = [...applied, ...synthesized];
+  return {
+    application: environment.application,
+    present,
+    proxies: await memories(project, terraform, records[0]?.record),
+    begun: [...applied.flatMap(begun), ...fences(project)],
+    records,
+    specs: given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"])),
+    releases: [
+      ...[...records.map(({ record }) => record), ...(present === null ? [] : [present])].flatMap(releasesOf),
+      ...installedReleases(given),
+    ],
+    artifacts: keptArtifacts(project),
+    heals: healsIn(applied),
+  };
+}
+
+/** The record as it is; null where it is not there or can't be read. */
+export function readPresent({ folder, environment }: Project): ReleaseRecord | null {
+  const record = readIfRecord(join(folder, environment.record));
+  return record?.application === environment.application ? record : null;
+}
+
+// --- whole records ----------------------------------------------------------------------------------------------------
+
+/** Of receipts, the highest sequence first. */
+function receipts(project: Project): FoundRecord[] {
+  const folder = join(project.folder, workFolder(project.environment), "receipts");
+  return filesIn(folder, ".json")
+    .flatMap((name) => {
+      const { record } = parsed(join(folder, name)) as { record?: { after?: unknown } };
+      const after = asRecord(JSON.stringify(record?.after ?? null));
+      return after === null ? [] : [{ where: `the receipt ${name}`, record: after }];
+    })
+    .sort((one, other) => other.record.sequence - one.record.sequence);
+}
+
+function plannedRecord(project: Project): FoundRecord[] {
+  const record = readIfRecord(join(project.folder, workFolder(project.environment), PLANNED_RECORD));
+  return record === null ? [] : [{ where: PLANNED_RECORD, record }];
+}
+
+function releasesOf({ slots, previous }: ReleaseRecord): Release[] {
+  return [slots.blue, slots.green, previous].filter((release) => release !== null);
+}
+
+function readIfRecord(path: string): ReleaseRecord | null {
+  return existsSync(path) ? asRecord(readFileSync(path, "utf8")) : null;
+}
+
+function asRecord(text: string): ReleaseRecord | null {
+  try {
+    return parseRecord(text, "the record");
+  } catch (error) {
+    if (error instanceof InvalidInput) return null;
+    throw error;
+  }
+}
+
+// --- steps ------------------------------------------------------------------------------------------------------------
+
+const StateValues = z.object({
+  name: z.optional(z.string()),
+  triggers_replace: z.optional(z.unknown()),
+  parameter: z.optional(z.nullable(z.array(z.object({ name: z.string(), value: z.string() })))),
+});
+
+/** As Terraform's state has them. On Azure with all that they were given; here with their names. */
+async function appliedSteps(
+  project: Project,
+  terraform: () => Promise<TerraformBinary>,
+  record: ReleaseRecord | undefined,
+): Promise<Step[]> {
+  const output = join(project.folder, workFolder(project.environment), "cdktf.out");
+  const isSynthesized = existsSync(join(output, "stacks", "web", "cdk.tf.json"));
+  const folder = isSynthesized
+    ? output
+    : await synthesize(project, record ?? emptyRecord(project.environment.application));
+  const entries = await new Stack(folder, "web", await terraform()).state();
+  return entries.flatMap(appliedStep);
+}
+
+function appliedStep({ address, values }: StateEntry): Step[] {
+  const read = z.safeParse(StateValues, values);
+  if (!read.success) return [];
+  const { name, triggers_replace: trigger, parameter } = read.data;
+  const called = name ?? (typeof trigger === "string" ? trigger : undefined);
+  if (called === undefined) return [];
+  const given = Object.fromEntries((parameter ?? []).map((each) => [each.name, each.value]));
+  const [windows] = decoded(z.record(z.string(), z.string()), given["Parameters"]);
+  return [{ address, name: called, parameters: { ...given, ...windows } }];
+}
+
+const SynthesizedStack = z.object({
+  resource: z.object({
+    terraform_data: z.record(
+      z.string(),
+      z.object({
+        provisioner: z.array(
+          z.object({
+            "local-exec": z.object({
+              command: z.string(),
+              environment: z.record(z.string(), z.string()),
+            }),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+
+/** What the local platform's steps were to be given, as the last synth wrote it: the state does not keep it. */
+function synthesizedSteps(project: Project): Step[] {
+  const path = join(project.folder, workFolder(project.environment), "cdktf.out/stacks/web/cdk.tf.json");
+  const read = z.safeParse(SynthesizedStack, parsed(path));
+  if (!read.success) return [];
+  return Object.entries(read.data.resource.terraform_data).flatMap(([id, { provisioner }]) =>
+    provisioner.map(({ "local-exec": { command, environment } }) => ({
+      address: `terraform_data.${id}`,
+      name: command,
+      parameters: environment,
+    })),
+  );
+}
+
+function begun({ name }: Step): Begun[] {
+  const [, sequence, digest] = /^(?:begin|switch)-(\d+)-([0-9a-f]{8})$/.exec(name) ?? [];
+  return sequence === undefined || digest === undefined ? [] : [{ sequence: Number(sequence), digest }];
+}
+
+/** Each server of the local platform keeps the highest sequence that its installer saw. */
+function fences({ folder, environment }: Project): Begun[] {
+  if (!isLocal(environment)) return [];
+  return serverPlaces(environment).flatMap(({ name }) => {
+    const path = join(folder, serverFolder(environment as LocalEnvironment, name), "sequence");
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    const [, sequence, digest] = /^(\d{1,15}) ([0-9a-f]{64})\s*$/.exec(text) ?? [];
+    return sequence === undefined || digest === undefined ? [] : [{ sequence: Number(sequence), digest }];
+  });
+}
+
+/** A healed server's install step is called after its heal, until the next release into that slot. */
+function healsIn(steps: readonly Step[]): Record<string, number> {
+  const heals: Record<string, number> = {};
+  for (const { address, name } of steps) {
+    const [, server] = /install-(?:blue|green)-([a-z0-9-]+?)(?:\[0\])?$/.exec(address) ?? [];
+    const [, sequence] = /^heal-(?:blue|green)-(\d+)$/.exec(name) ?? [];
+    if (sequence === undefined || !z.safeParse(ServerName, server).success) continue;
+    heals[server!] = Math.max(heals[server!] ?? 0, Number(sequence));
+  }
+  return heals;
+}
+
+function installedReleases(steps: readonly Step[]): Release[] {
+  const bundles = steps.flatMap(({ parameters }) => decoded(MigrateSpec, parameters["MIGRATE_SPEC"]));
+  return steps.flatMap(({ parameters }) => {
+    const { RELEASE_ID: id, VERSION: version, ARTIFACT_SHA256: sha256 } = parameters;
+    const url = Buffer.from(parameters["ARTIFACT_URL_BASE64"] ?? "", "base64").toString("utf8");
+    const run = Number(/-(\d+)$/.exec(id ?? "")?.[1]);
+    const brought = bundles.find(({ releaseId }) => releaseId === id);
+    const release = z.safeParse(Release, {
+      version,
+      run,
+      artifact: { url, sha256 },
+      ...(brought === undefined ? {} : { migrations: brought.bundle }),
+    });
+    return release.success ? [release.data] : [];
+  });
+}
+
+function decoded<T extends z.ZodMiniType>(schema: T, text: string | undefined): z.infer<T>[] {
+  if (text === undefined) return [];
+  try {
+    const read = z.safeParse(schema, JSON.parse(Buffer.from(text, "base64").toString("utf8")));
+    return read.success ? [read.data] : [];
+  } catch {
+    return [];
+  }
+}
+
+// --- artifacts --------------------------------------------------------------------------------------------------------
+
+/** What `bluegreen release` was given as a file is kept; the names don't matter here, the content does. */
+function keptArtifacts({ folder, environment }: Project): Artifact[] {
+  const kept = resolve(folder, workFolder(environment), "artifacts");
+  if (!isLocal(environment)) return [];
+  return filesIn(kept, ".zip").flatMap((name) => {
+    const path = join(kept, name);
+    const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
+    const artifact = z.safeParse(Artifact, { url: pathToFileURL(path).href, sha256 });
+    return artifact.success ? [artifact.data] : [];
+  });
+}
+
+// --- proxies ----------------------------------------------------------------------------------------------------------
+
+const Placed = z.object({
+  slot: z.enum(SLOTS),
+  releaseId: z.string(),
+  sha256: z.string(),
+  contracts: z._default(z.array(ScriptName), []),
+});
+
+const Told = z.object({
+  proxy: z.string(),
+  state: z.object({
+    sequence: z.int(),
+    recordDigest: z.optional(z.string()),
+    stable: z.nullable(Placed),
+    recorded: z._default(z.array(Placed), []),
+    contracted: z._default(z.array(ScriptName), []),
+    shared: z._default(z.boolean(), false),
+  }),
+});
+
+/** @throws OperatorError where a proxy can't be asked: what users get must be known. */
+async function memories(
+  project: Project,
+  terraform: () => Promise<TerraformBinary>,
+  record: ReleaseRecord | undefined,
+): Promise<ProxyMemory[]> {
+  const proxies = proxiesOf(project, terraform);
+  if (!proxies.baseIsDeployed()) return [];
+  const statuses = await proxies.statuses(record ?? emptyRecord(project.environment.application));
+  return statuses.map((status) => {
+    const { proxy, state } = z.parse(Told, status);
+    return { proxy, ...state, recordDigest: state.recordDigest ?? null };
+  });
+}
+
+function filesIn(folder: string, ending: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(ending)) : [];
+}
+
+/** @returns an empty object where there is no such file, or it is no JSON object. */
+function parsed(path: string): object {
+  try {
+    const json: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return typeof json === "object" && json !== null ? json : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The one line with which a step ends. It is all that can be read of a proxy from afar: Azure keeps the last 4 KiB of
+ * a command's output, so the line has room for less, and the journal gets what is left of it.
+ */
+import type { Director } from "./director";
+import { servingSlots } from "./drivers/driver";
+import { thinned } from "./journal";
+import type { PlacedRelease, State } from "./state";
+
+/** run-command.head.sh shows 3,800 bytes of it, and a line about the exit code follows. */
+const LONGEST_LINE = 3_300;
+const LONGEST_REASON = 600;
+const KEEP_UNFINISHED = 8;
+
+/** How a step ended, and when. */
+export interface Ended {
+  readonly result: NonNullable<State["result"]>;
+  readonly seconds: number;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+export function lastWords(director: Pick<Director, "spec" | "state">, ended: Ended): string {
+  const words = said(director, ended);
+  let { journal } = director.state;
+  for (;;) {
+    const line = JSON.stringify({ ...words, state: { ...words.state, journal } });
+    if (journal.length === 0 || Buffer.byteLength(line) <= LONGEST_LINE) return line;
+    journal = thinned(journal);
+  }
+}
+
+/** What `director status` says, as far as nobody must be asked for it. */
+function said({ spec, state }: Pick<Director, "spec" | "state">, { result, seconds, at }: Ended) {
+  const { intended } = state.traffic;
+  const { sequence, phase, finished, stable, candidate, weight, deadline, retainedUntil } = state;
+  return {
+    ...shortened(result),
+    seconds,
+    at,
+    proxy: spec.proxy.name,
+    traffic: intended,
+    serving: servingSlots(intended),
+    state: {
+      ...{ sequence, phase, finished, weight, deadline, retainedUntil },
+      stable: named(stable),
+      candidate: named(candidate),
+      unfinished: state.unfinished.slice(-KEEP_UNFINISHED),
+      result: state.result === null ? null : shortened(state.result),
+    },
+  };
+}
+
+function named(release: PlacedRelease | null) {
+  return release === null ? null : { slot: release.slot, releaseId: release.releaseId };
+}
+
+/** In bytes as JSON spells them: a reason may quote what an instance answered. */
+function shortened<Result extends { readonly reason: string }>(result: Result): Result {
+  let reason = result.reason.slice(0, LONGEST_REASON);
+  while (Buffer.byteLength(JSON.stringify(reason)) > LONGEST_REASON + 2) reason = reason.slice(0, -1);
+  return { ...result, reason };
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Runs one hook of a project, a command or a webhook, before or after a phase of a release. Started by a step of the web
+# stack, where Terraform runs, or by `bluegreen`. What the hook says goes to stderr, each line with its name; the last
+# line is this script's own and says how it ended (release/hooks.ts reads it).
+# Parameters (environment): PROJECT_FOLDER, HOOK_NAME, HOOK_WHEN, HOOK_TIMEOUT_SECONDS, HOOK_FACTS_BASE64 (JSON, for stdin), and
+# HOOK_COMMAND_BASE64 (arguments), or HOOK_WEBHOOK_BASE64 and perhaps HOOK_HEADERS_BASE64 (names and values in turn); in
+# lists each text ends with NUL. BLUEGREEN_SKIP_HOOKS: why no hook shall run, for the day when one of them is the trouble.
+# Exit codes: 0 passed or skipped, and always after a phase; 4 the phase must not start; 5 stopped by a signal; 6 the same
+# as both, where users have the new release already.
+set -Eeuo pipefail
+umask 077
+
+: "${PROJECT_FOLDER:?}" "${HOOK_NAME:?}" "${HOOK_WHEN:?}" "${HOOK_TIMEOUT_SECONDS:?}" "${HOOK_FACTS_BASE64:?}"
+export -n HOOK_NAME HOOK_WHEN HOOK_TIMEOUT_SECONDS HOOK_FACTS_BASE64 PROJECT_FOLDER
+export -n HOOK_COMMAND_BASE64="${HOOK_COMMAND_BASE64:-}" HOOK_WEBHOOK_BASE64="${HOOK_WEBHOOK_BASE64:-}"
+export -n HOOK_HEADERS_BASE64="${HOOK_HEADERS_BASE64:-}"
+
+readonly SAID_BYTES=16384 GRACE_SECONDS=5
+# curl's exit code for an answer that is an error.
+readonly NOT_ACCEPTED=22
+
+hook="hook '$HOOK_NAME' $HOOK_WHEN"
+started=$(date +%s%3N)
+stopped=""
+
+# Lines of text and nothing else: no colours, no bell, no moving cursor.
+plain() {
+  tr -d '\000' | tr '\r\t' '\n ' |
+    LC_ALL=C sed -E -e 's/\x1b\[[0-9;?]*[ -\/]*[@-~]//g' -e 's/\xc2[\x80-\x9f]//g' -e 's/[[:cntrl:]]//g' -e '/^ *$/d'
+}
+
+elapsed() {
+  echo $(($(date +%s%3N) - started))
+}
+
+finish() { # finish EXIT_CODE SAID
+  local milliseconds verdict="passed" note=""
+  milliseconds=$(elapsed)
+  if (($1 != 0)); then
+    verdict="failed with exit code $1"
+    [[ "$HOOK_WHEN" != after\ * ]] || note=", which stops nothing"
+  fi
+  printf '%s %s in %d.%d s%s%s\n' "$hook" "$verdict" $((milliseconds / 1000)) $((milliseconds % 1000 / 100)) \
+    "$note" "${2:+: ${2:0:300}}" >&2
+  if (($1 == 0)) || [[ "$HOOK_WHEN" == after\ * ]]; then exit 0; fi
+  case "$HOOK_WHEN" in
+    "before converge" | "before share") exit 6 ;;
+    *) if [[ -n "$stopped" ]]; then exit 5; else exit 4; fi ;;
+  esac
+}
+
+# Sets `value`: as it was given, or what the environment variable says that `env:NAME` names.
+resolve() {
+  value=$1
+  [[ "$value" == env:* ]] || return 0
+  local variable=${value#env:}
+  [[ "$variable" =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || finish 2 "$variable is no name of an environment variable"
+  value=$(printenv "$variable") || true
+  [[ -n "$value" ]] || finish 2 "the environment variable $variable is not set"
+  [[ ! "$value" =~ [[:cntrl:]] ]] || finish 2 "the environment variable $variable has control characters in it"
+}
+
+decode() {
+  base64 --decode <<<"$1"
+}
+
+# One line of a file that curl reads its options from: secrets are on no command line.
+curl_option() {
+  local text=${2//\\/\\\\}
+  printf '%s = "%s"\n' "$1" "${text//\"/\\\"}"
+}
+
+if [[ -n "${BLUEGREEN_SKIP_HOOKS:-}" ]]; then
+  reason=$(plain <<<"$BLUEGREEN_SKIP_HOOKS")
+  reason=${reason%%$'\n'*}
+  echo "$hook was skipped: ${reason:0:300}" >&2
+  exit 0
+fi
+
+cd "$PROJECT_FOLDER" || finish 2 "the project's folder is not there"
+
+command=()
+if [[ -n "$HOOK_WEBHOOK_BASE64" ]]; then
+  command -v curl >/dev/null || finish 2 "a webhook needs curl, which is not on PATH"
+  resolve "$(decode "$HOOK_WEBHOOK_BASE64")"
+  address='^(https://[0-9A-Za-z.-]+|http://(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]+)?([/?][!-~]*)?$'
+  [[ "$value" =~ $address ]] || finish 2 "the webhook's address must be https://..., or http:// on the loopback address"
+  options=$(curl_option url "$value")
+  # The loopback address is nobody's to proxy.
+  [[ "$value" != http://* ]] || options+=$'\n'$(curl_option noproxy "*")
+  headers=()
+  [[ -z "$HOOK_HEADERS_BASE64" ]] || mapfile -d '' -t headers < <(decode "$HOOK_HEADERS_BASE64")
+  for ((index = 0; index < ${#headers[@]}; index += 2)); do
+    resolve "${headers[index + 1]}"
+    options+=$'\n'$(curl_option header "${headers[index]}: $value")
+  done
+  # A descriptor that the hook inherits; `printf` is the shell's own, so no process list shows what it writes.
+  exec 3< <(printf '%s\n' "$options")
+  command=(curl --disable --config /dev/fd/3 --silent --show-error --globoff --data-binary @- --header
+    "content-type: application/json" --user-agent bluegreen)
+else
+  mapfile -d '' -t command < <(decode "$HOOK_COMMAND_BASE64")
+fi
+
+# To all that the hook started, as it has a session of its own: Ctrl-C in a terminal goes to Terraform, and comes as one SIGTERM.
+send() {
+  kill "-$1" -- "-$running" 2>/dev/null || kill "-$1" "$running" 2>/dev/null || true
+}
+work=$(mktemp --directory)
+decode "$HOOK_FACTS_BASE64" >"$work/facts"
+[[ -z "$HOOK_WEBHOOK_BASE64" ]] || command+=(--dump-header "$work/headers")
+setsid timeout --kill-after="$GRACE_SECONDS" "$HOOK_TIMEOUT_SECONDS" "${command[@]}" \
+  <"$work/facts" >"$work/output" 2>&1 &
+running=$!
+
+# Terraform kills its command without warning, or may be killed itself: then the hook shall end, too.
+(
+  while kill -0 "$PPID" && kill -0 $$; do sleep 0.3; done
+  send TERM
+  for ((tenth = 0; tenth < 10 * GRACE_SECONDS; tenth++)); do
+    kill -0 -- "-$running" || break
+    sleep 0.1
+  done
+  send KILL
+  rm -rf "$work"
+) >/dev/null 2>&1 </dev/null 3<&- &
+watcher=$!
+# Not before: a child that is hit by a signal before it forgot its parent's traps would carry them out.
+trap 'rm -rf "$work"' EXIT
+trap 'stopped=yes; send TERM' TERM INT HUP
+
+exit_code=0
+wait "$running" 2>/dev/null || exit_code=$?
+while kill -0 "$running" 2>/dev/null; do # a signal ends `wait` early
+  exit_code=0
+  wait "$running" 2>/dev/null || exit_code=$?
+done
+kill "$watcher" 2>/dev/null || true
+wait "$watcher" 2>/dev/null || true
+# What it left behind: nothing of a hook outlives it.
+send KILL
+
+# The last line may have no end.
+{ tail --bytes="$SAID_BYTES" "$work/output" && echo; } | plain >"$work/lines"
+sed "s/^/$HOOK_NAME: /" "$work/lines" >&2
+said=$(tail --lines=1 "$work/lines")
+said=${said#timeout: } # where there is no such program
+
+if [[ -n "$stopped" ]]; then finish "$((exit_code == 0 ? 143 : exit_code))" "it was stopped"; fi
+if ((exit_code == 124 || exit_code == 137)) && (($(elapsed) >= HOOK_TIMEOUT_SECONDS * 1000)); then
+  finish "$exit_code" "it did not end within $HOOK_TIMEOUT_SECONDS s${said:+; last: $said}"
+fi
+if [[ -n "$HOOK_WEBHOOK_BASE64" ]] && ((exit_code == 0)); then
+  status=$(sed -n 's/^HTTP\/[0-9.]* \([0-9]*\).*/\1/p' "$work/headers" | tail --lines=1)
+  if [[ "$status" != 2?? ]]; then finish "$NOT_ACCEPTED" "the answer was $status${said:+: $said}"; fi
+fi
+finish "$exit_code" "$said"

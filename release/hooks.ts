@@ -1,0 +1,290 @@
+/**
+ * Hooks: commands and webhooks of a project that run before and after the phases of a release, for smoke tests,
+ * approvals and messages. A `before` hook that fails stops what it stands before; an `after` hook only tells. Those of
+ * phases are steps in the web stack and run wherever Terraform runs; those of the whole `release` are run by the command.
+ */
+import * as z from "zod/mini";
+import type { Environment } from "./environment";
+import { HEADER_NAME } from "./patterns";
+import { proxyPlaces, slotEndpoints } from "./naming";
+import type { Endpoint } from "./naming";
+import { healedServers, idOrNull, scheduleOf, target, touchedSlots } from "./record";
+import type { Goal, ReleaseRecord } from "./record";
+import type { HookRun } from "./receipt";
+import { InvalidInput } from "./refusal";
+import { quote } from "./release";
+import type { Release } from "./release";
+import type { Schedule } from "./schedule";
+import type { Slot } from "./slot";
+
+/** In the order of the web stack's graph. */
+export const PHASES = ["begin", "migrate", "install", "switch", "converge", "share"] as const;
+export type Phase = (typeof PHASES)[number];
+export type When = `${"before" | "after"} ${Phase | "release"}`;
+
+const WHENS = ["release" as const, ...PHASES].flatMap((phase): When[] => [
+  `before ${phase}`,
+  `after ${phase}`,
+]);
+/** In a recreate these come when users wait already, or are served by the new release. */
+const WHILE_USERS_WAIT: readonly When[] = ["before migrate", "before install", "before switch"];
+const STRATEGIES = ["blueGreen", "canary", "recreate"] as const;
+
+/** Read from the environment variable of that name where the hook runs, so that no secret is in a file, plan or state. */
+const FROM_ENVIRONMENT = /^env:[A-Za-z_][A-Za-z0-9_]{0,100}$/;
+/** Printable ASCII without blanks, quotes and a user, as for artifacts. */
+const WEBHOOK =
+  /^(https:\/\/[0-9A-Za-z.-]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]+)?([/?][\]!#-&(-;=?-Z[_a-z~]*)?$/;
+/** What curl says of the body by itself. */
+const OWN_HEADERS = ["content-type", "content-length", "transfer-encoding", "expect"];
+
+const Argument = z.string().check(
+  z.maxLength(8_000),
+  z.refine((text) => !text.includes("\u0000"), { error: () => "no NUL: no program can be given one" }),
+);
+
+const HeaderValue = z.string().check(
+  z.maxLength(1_000),
+  z.refine((text) => /^[\x20-\x7e]*$/.test(text), { error: () => "printable ASCII only" }),
+  z.refine((text) => !text.startsWith("env:") || FROM_ENVIRONMENT.test(text), {
+    error: (issue) => `${quote(issue.input)} names no environment variable, as in "env:CHAT_TOKEN"`,
+  }),
+);
+
+const HookDefinition = z.strictObject({
+  when: z.custom<When>((text) => WHENS.includes(text as When), {
+    error: () => `must be "before" or "after", and ${PHASES.join(", ")} or release, as in "before switch"`,
+  }),
+  /** What messages call it. @default its number among those of the same moment */
+  name: z.optional(
+    z.string().check(
+      z.refine((text) => /^[a-z][a-z0-9-]{0,29}$/.test(text), {
+        error: (issue) => `${quote(issue.input)} is no hook name: a-z, 0-9 and -, at most 30 characters`,
+      }),
+    ),
+  ),
+  /** A program and its arguments, started in the project's folder without a shell; it finds the facts as JSON on stdin. */
+  command: z.optional(
+    z.array(Argument).check(
+      z.minLength(1),
+      z.maxLength(100),
+      z.refine(([program]) => program === undefined || /^[^-]/.test(program), {
+        error: () => `starts with a program, whose name has no leading "-"`,
+      }),
+    ),
+  ),
+  /** Where the facts are sent as the JSON body of a POST, once; any 2xx is a yes. Or "env:NAME". */
+  webhook: z.optional(
+    z.string().check(
+      z.maxLength(2_000),
+      z.refine((text) => FROM_ENVIRONMENT.test(text) || WEBHOOK.test(text), {
+        error: () => `must be https://..., http:// on the loopback address, or "env:NAME"`,
+      }),
+    ),
+  ),
+  /** Of the webhook's request. @default none */
+  headers: z.optional(z.record(z.string().check(z.regex(HEADER_NAME, "is no header name")), HeaderValue)),
+  /** After this time it is ended, with all that it started, and has failed. @default 60 */
+  timeoutSeconds: z._default(z.int().check(z.minimum(1), z.maximum(86_400)), 60),
+  /** It is for sequences with these; others go on without it. @default all */
+  strategies: z.optional(z.array(z.enum(STRATEGIES)).check(z.minLength(1))),
+});
+
+export const Hooks = z.array(HookDefinition).check(z.maxLength(50));
+
+export type Hook = z.infer<typeof HookDefinition> & {
+  readonly name: string;
+  /** Among the hooks of the same moment, from 1 on. */
+  readonly position: number;
+};
+
+/** The hooks of one moment, in the order of the file, which is the order in which they run. */
+export function hooksAt({ hooks = [] }: Pick<Environment, "hooks">, when: When): Hook[] {
+  const all = hooks.filter((hook) => hook.when === when);
+  return all.map((hook, index) => ({ ...hook, name: hook.name ?? String(index + 1), position: index + 1 }));
+}
+
+/** @throws InvalidInput where hooks contradict themselves, or would never run. */
+export function refuseHooks(
+  environment: Pick<Environment, "hooks" | "topology"> & {
+    readonly platform: { readonly database?: unknown };
+  },
+): void {
+  const { hooks = [], platform, topology } = environment;
+  hooks.forEach(({ command, webhook, headers = {} }, index) => {
+    const field = `hooks.${index}`;
+    if ((command === undefined) === (webhook === undefined)) {
+      throw new InvalidInput(`${field} must have a "command" or a "webhook", one of them`);
+    }
+    if (webhook === undefined && Object.keys(headers).length > 0) {
+      throw new InvalidInput(`${field}.headers are for a webhook, this is a command`);
+    }
+    const own = Object.keys(headers).find((name) => OWN_HEADERS.includes(name.toLowerCase()));
+    if (own !== undefined) throw new InvalidInput(`${field}.headers: ${quote(own)} is JSON's, leave it out`);
+  });
+  for (const when of WHENS) {
+    const [hook] = hooksAt(environment, when);
+    if (hook === undefined) continue;
+    const { name } = hook;
+    if (when.endsWith(" migrate") && platform.database === undefined) {
+      throw new InvalidInput(`hook "${name}" ${when} would never run: there is no platform.database`);
+    }
+    if (/ (converge|share)$/.test(when) && topology !== "split") {
+      throw new InvalidInput(
+        `hook "${name}" ${when} would never run: topology "${topology}" has no such phase`,
+      );
+    }
+  }
+}
+
+/**
+ * In a recreate, users wait from `begin` on, or see a page, and get the new release once it is installed: whatever
+ * would stop it later than that would leave them there, or come too late.
+ * @throws InvalidInput naming the hook, and both ways out.
+ */
+export function refuseHooksInRecreate(
+  environment: Pick<Environment, "hooks">,
+  { strategy }: Pick<Schedule, "strategy">,
+): void {
+  if (strategy !== "recreate") return;
+  for (const when of WHILE_USERS_WAIT) {
+    const hook = hooksAt(environment, when).find((each) => appliesTo(each, strategy));
+    if (hook === undefined) continue;
+    throw new InvalidInput(
+      `hook "${hook.name}" ${when} can't stop a recreate, whose users would be waiting by then: ` +
+        `run it "before begin", or say "strategies": ["blueGreen", "canary"] if it is not for a recreate`,
+    );
+  }
+}
+
+/**
+ * Whether a hook runs with this sequence: it has the phase, and brings a release to users. A heal does not: it
+ * repairs servers under what is live.
+ */
+export function isNeeded(hook: Hook, environment: Environment, record: ReleaseRecord): boolean {
+  const release = target(record);
+  if (release === null || healedServers(record).length > 0) return false;
+  if (!appliesTo(hook, scheduleOf(record, environment).strategy)) return false;
+  const converges = record.converge === true && record.goal === "live";
+  switch (hook.when.split(" ")[1] as Phase | "release") {
+    case "migrate":
+      return record.migrate === true;
+    case "install":
+      return touchedSlots(record).includes(record.active);
+    case "converge":
+    case "share":
+      return converges;
+    default:
+      return true;
+  }
+}
+
+export function appliesTo({ strategies }: Hook, strategy: Schedule["strategy"]): boolean {
+  return strategies === undefined || strategies.includes(strategy);
+}
+
+/** What a hook gets as JSON: on stdin, or as the body of the request. docs/hooks.md explains it; no secrets. */
+export interface HookFacts {
+  readonly formatVersion: 1;
+  readonly when: When;
+  /** All of it in one line, for a chat. */
+  readonly text: string;
+  readonly application: string;
+  readonly environment: string;
+  readonly sequence: number;
+  readonly goal: Goal;
+  readonly strategy: Schedule["strategy"];
+  /** Where the release goes. */
+  readonly slot: Slot;
+  /** null where nothing is released (a first release that is withdrawn). */
+  readonly release: { readonly id: string; readonly version: string } | null;
+  /** As recorded: what a rollback goes back to. */
+  readonly previous: { readonly id: string; readonly version: string } | null;
+  /** Of the slot: where the candidate answers before users come to it. */
+  readonly endpoints: readonly Endpoint[];
+  readonly proxies: readonly { readonly name: string; readonly host: string; readonly port: number }[];
+}
+
+/** How a sequence ended, for what runs after it. */
+export interface HookOutcome {
+  readonly outcome: string;
+  readonly exitCode: number;
+  readonly reason: string;
+  /** The receipt's file, relative to the project; null where none was written. */
+  readonly receipt: string | null;
+}
+
+/** @param ended only after the release. */
+export function hookFacts(
+  environment: Environment,
+  record: ReleaseRecord,
+  when: When,
+  ended?: HookOutcome,
+): HookFacts & Partial<HookOutcome> {
+  const { application, name } = environment;
+  const release = target(record);
+  const what = idOrNull(release) ?? "no release";
+  const happening = ended === undefined ? `${when} of ${what}` : `${what} ${ended.outcome}: ${ended.reason}`;
+  return {
+    formatVersion: 1,
+    when,
+    text: `${application} (${name}), record ${record.sequence}: ${happening}`,
+    application,
+    environment: name,
+    sequence: record.sequence,
+    goal: record.goal,
+    strategy: scheduleOf(record, environment).strategy,
+    slot: record.active,
+    release: named(release),
+    previous: named(record.previous),
+    endpoints: slotEndpoints(environment)[record.active],
+    proxies: proxyPlaces(environment).map((proxy) => ({
+      name: proxy.name,
+      host: proxy.host,
+      port: proxy.port,
+    })),
+    ...ended,
+  };
+}
+
+function named(release: Release | null): HookFacts["release"] {
+  return release === null ? null : { id: idOrNull(release)!, version: release.version };
+}
+
+/**
+ * What on-server/hooks/run-hook.sh is given, as environment variables. Whatever a person wrote is in base64: nothing in
+ * it is Terraform's (`${`) or a shell's to read. Lists are of texts that end with NUL, which no argument contains.
+ */
+export function hookParameters(hook: Hook, facts: object): Record<string, string> {
+  const { command, webhook, headers = {} } = hook;
+  return {
+    HOOK_NAME: hook.name,
+    HOOK_WHEN: hook.when,
+    HOOK_TIMEOUT_SECONDS: String(hook.timeoutSeconds),
+    HOOK_FACTS_BASE64: base64(JSON.stringify(facts)),
+    ...(command === undefined ? {} : { HOOK_COMMAND_BASE64: listed(command) }),
+    ...(webhook === undefined ? {} : { HOOK_WEBHOOK_BASE64: base64(webhook) }),
+    ...(Object.keys(headers).length === 0
+      ? {}
+      : { HOOK_HEADERS_BASE64: listed(Object.entries(headers).flat()) }),
+  };
+}
+
+/** A hook's last line, as run-hook.sh writes it: its own outcome, whatever the step made of it. */
+const LAST_LINE =
+  /^hook '([a-z0-9-]+)' ((?:before|after) [a-z]+) (?:was skipped|passed in ([\d.]+) s|failed with exit code (\d+) in ([\d.]+) s(?:, which stops nothing)?)(?:: (.*))?$/;
+
+/** @returns null where this is no hook's last line. */
+export function readHookRun(line: string): HookRun | null {
+  const [, name, when, passed, exitCode = "0", failed = "0", said = ""] = LAST_LINE.exec(line) ?? [];
+  if (name === undefined || when === undefined) return null;
+  return { when, name, exitCode: Number(exitCode), seconds: Number(passed ?? failed), said };
+}
+
+function listed(texts: readonly string[]): string {
+  return base64(texts.map((text) => `${text}\u0000`).join(""));
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
