@@ -11,6 +11,7 @@ import { addArtifactCommands } from "./commands/artifacts";
 import { addBanCommand } from "./commands/bans";
 import { addEnvironmentCommands } from "./commands/environments";
 import { addLooks } from "./commands/looks";
+import { addMeasureCommand } from "./commands/measures";
 import { addPlanCommands } from "./commands/plans";
 import { addReceiptCommands } from "./commands/receipts";
 import { addRehearsals } from "./commands/rehearsals";
@@ -38,6 +39,7 @@ function buildProgram(): Command {
   addBanCommand(program);
   addEnvironmentCommands(program);
   addRehearsals(program);
+  addMeasureCommand(program);
   addReportCommands(program);
   return program;
 }

@@ -13,16 +13,7 @@ const RECEIPT_FORMAT = 1;
 
 const Time = z.iso.datetime();
 
-export const ACTIONS = [
-  "release",
-  "stage",
-  "promote",
-  "rollback",
-  "retry",
-  "heal",
-  "abort",
-  "measure",
-] as const;
+export const ACTIONS = ["release", "stage", "promote", "rollback", "retry", "heal", "abort"] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** Who a lock, a receipt and a ban name. */
@@ -132,6 +123,34 @@ export const Receipt = z.strictObject({
 });
 export type Receipt = z.infer<typeof Receipt>;
 
-export function formatReceipt(receipt: Receipt): string {
+/** What users met while some command ran (`bluegreen measure`): there is no sequence, plan or proxy to tell of. */
+export const MeasureReceipt = z.strictObject({
+  formatVersion: z.literal(RECEIPT_FORMAT),
+  action: z.literal("measure"),
+  /** null where no environment file said what to measure. */
+  application: z.nullable(ApplicationName),
+  environment: z.nullable(z.string()),
+  who: Person,
+  /** The program and its arguments. */
+  command: z.array(z.string()).check(z.minLength(1)),
+  /** When it ran. The load began before and ended after it: see the timeline. */
+  startedAt: Time,
+  endedAt: Time,
+  seconds: z.number(),
+  /** How it ended: 128 and the signal's number where a signal ended it. */
+  commandExitCode: z.int(),
+  /** Failed requests, and acknowledged POSTs that are gone, that count as unnoticed. */
+  allowedFailures: z.int(),
+  /** "unknown": the load itself failed. */
+  outcome: z.enum(["unnoticed", "noticed", "commandFailed", "unknown"]),
+  /** Of `bluegreen measure`: the command's own where that is not 0. */
+  exitCode: z.int(),
+  reason: z.string(),
+  requests: z.nullable(MeasuredRequests),
+  notMeasured: z.nullable(z.string()),
+});
+export type MeasureReceipt = z.infer<typeof MeasureReceipt>;
+
+export function formatReceipt(receipt: Receipt | MeasureReceipt): string {
   return `${JSON.stringify(receipt, null, 2)}\n`;
 }

@@ -7,15 +7,18 @@ import { InvalidInput } from "./refusal";
  * @throws InvalidInput one line that names the file, the field, and what it should be.
  */
 export function parseFile<T extends z.ZodMiniType>(schema: T, text: string, file: string): z.infer<T> {
-  let json: unknown;
+  const parsed = z.safeParse(schema, parseJson(text, file));
+  if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
+  return parsed.data;
+}
+
+/** @throws InvalidInput one line that names the file. */
+export function parseJson(text: string, file: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
   }
-  const parsed = z.safeParse(schema, json);
-  if (!parsed.success) throw new InvalidInput(`${file}: ${describeIssues(parsed.error)}`);
-  return parsed.data;
 }
 
 export function describeIssues(error: z.core.$ZodError): string {

@@ -60,7 +60,7 @@ const fields = z.strictObject({
   connections: z.int().positive().default(256),
 
   /** A request without a whole answer this long after it was due has failed. @default 10000 */
-  timeLimitMs: z.number().positive().default(10_000),
+  timeLimitMs: z.int().positive().max(3_600_000).default(10_000),
 
   /** A request that becomes due while this many are under way is not sent and has failed. @default 1000 */
   inFlightCap: z.int().positive().default(1_000),

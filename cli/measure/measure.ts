@@ -1,0 +1,84 @@
+/**
+ * `bluegreen measure -- <command>`: the load around somebody else's way to deploy, so that anybody can see what it costs.
+ *
+ *     somebody answers? -> load starts -> warm-up -> the command -> cool-down -> load stops -> receipt
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
+import { Load } from "../load/load";
+import type { LoadPlan } from "../load/plan";
+import { OperatorError } from "../operator-error";
+import { whoIsThis } from "../project/person";
+import type { ChosenLoad } from "./chosen-load";
+import { measuredRequests } from "./measured-requests";
+import { refuseUnanswered } from "./probe";
+import { Interruptions, runCommand } from "./run-command";
+import { judgeCommand } from "./verdict";
+
+export interface Measurement {
+  readonly load: ChosenLoad;
+  readonly command: readonly [string, ...string[]];
+  /** Where the command's stdout goes: 1, or 2 where ours is for a machine. */
+  readonly stdout: 1 | 2;
+  readonly warmUpSeconds: number;
+  readonly coolDownSeconds: number;
+  readonly allowedFailures: number;
+}
+
+/** @throws Refusal where nobody answers before. @throws InvalidInput where the command can't be started. */
+export async function measure(measurement: Measurement): Promise<MeasureReceipt> {
+  const { load: chosen, command, stdout, allowedFailures } = measurement;
+  await refuseUnanswered(chosen.plan);
+  const load = new Load();
+  await load.start(chosen.plan).catch((error: Error) => {
+    throw new OperatorError(`${error.message}: the command was not started`, 1);
+  });
+  // Until the command has started, Ctrl-C simply ends everything.
+  await sleep(measurement.warmUpSeconds * 1000);
+  const interruptions = new Interruptions();
+  try {
+    const startedAt = new Date();
+    const commandExitCode = await runCommand(command, stdout, interruptions);
+    const endedAt = new Date();
+    await coolDown(measurement.coolDownSeconds, interruptions);
+    const figures = await stop(load, chosen.plan);
+    return {
+      formatVersion: 1,
+      action: "measure",
+      application: chosen.application,
+      environment: chosen.environment,
+      who: whoIsThis(),
+      command: [...command],
+      startedAt: startedAt.toISOString(),
+      endedAt: endedAt.toISOString(),
+      seconds: (endedAt.getTime() - startedAt.getTime()) / 1000,
+      commandExitCode,
+      allowedFailures,
+      ...judgeCommand(commandExitCode, allowedFailures, figures),
+      ...figures,
+    };
+  } finally {
+    await load.kill();
+  }
+}
+
+/** What the command left behind shows only now; somebody who is in a hurry sends a signal. */
+async function coolDown(seconds: number, interruptions: Interruptions): Promise<void> {
+  const hurry = new AbortController();
+  interruptions.react = () => hurry.abort();
+  await sleep(seconds * 1000, undefined, { signal: hurry.signal }).catch(() => undefined);
+  interruptions.react = () => undefined;
+}
+
+async function stop(
+  load: Load,
+  plan: LoadPlan,
+): Promise<{ requests: MeasuredRequests | null; notMeasured: string | null }> {
+  try {
+    const totals = await load.stop();
+    return { requests: measuredRequests(plan, totals, load.timeline()), notMeasured: null };
+  } catch (error) {
+    // The command has run: its exit code is told, whatever became of the load.
+    return { requests: null, notMeasured: (error as Error).message };
+  }
+}

@@ -1,0 +1,68 @@
+/** Whether somebody noticed a command, and how that is said. Pure. */
+import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
+import type { Colours } from "../terminal/colours";
+
+export type Verdict = Pick<MeasureReceipt, "outcome" | "exitCode" | "reason">;
+
+/** The command's own exit code wins: nothing may hide that it failed. Without figures nobody can say "unnoticed". */
+export function judgeCommand(
+  commandExitCode: number,
+  allowedFailures: number,
+  { requests, notMeasured }: Pick<MeasureReceipt, "requests" | "notMeasured">,
+): Verdict {
+  const noticed = requests === null ? `not measured: ${notMeasured}` : describeFailures(requests);
+  if (commandExitCode !== 0) {
+    const reason = `the command ended with exit code ${commandExitCode}; ${noticed}`;
+    return { outcome: "commandFailed", exitCode: commandExitCode, reason };
+  }
+  if (requests === null) return { outcome: "unknown", exitCode: 1, reason: noticed };
+  if (requests.sent === 0)
+    return { outcome: "unknown", exitCode: 1, reason: "no request was due: raise --rate" };
+  if (failures(requests) > allowedFailures) {
+    const allowed = allowedFailures === 0 ? "none is allowed" : `${allowedFailures} are allowed`;
+    return { outcome: "noticed", exitCode: 1, reason: `${noticed}; ${allowed}` };
+  }
+  return { outcome: "unnoticed", exitCode: 0, reason: noticed };
+}
+
+/** On stderr, below what the command said. */
+export function formatSummary(receipt: MeasureReceipt, colours: Colours): string {
+  const { requests, outcome, reason, seconds, exitCode } = receipt;
+  const mark = exitCode === 0 ? colours.green("✔") : colours.red("✖");
+  const title = `${mark} ${outcome === "commandFailed" ? "" : `${outcome}: `}${reason}`;
+  if (requests === null) return title;
+  const { latencyMs, versions, acknowledged, found, origin, rate } = requests;
+  const counts = Object.entries(versions).map(([id, count]) => `${id} (${count})`);
+  return [
+    title,
+    `  load      ${origin}, ${rate} requests/s; the command took ${seconds.toFixed(1)} s`,
+    `  latency   p50 ${latencyMs.p50}, p95 ${latencyMs.p95}, p99 ${latencyMs.p99}, longest ${latencyMs.max} ms`,
+    `  versions  ${counts.length === 0 ? "no answer was asked for one" : counts.join(", ")}`,
+    ...(acknowledged === 0 ? [] : [`  rows      ${acknowledged} acknowledged, ${found} found`]),
+  ].join("\n");
+}
+
+function describeFailures({
+  sent,
+  failed,
+  failures,
+  longestGapMs,
+  acknowledged,
+  found,
+}: MeasuredRequests): string {
+  const kinds = Object.entries(failures)
+    .sort(([, one], [, other]) => other - one)
+    .map(([kind, count]) => `${count} ${kind}`);
+  const lost = acknowledged - found;
+  return [
+    `${failed} of ${sent} requests failed`,
+    failed === 0 ? "" : ` (${kinds.join(", ")})`,
+    lost === 0 ? "" : `, ${lost} of ${acknowledged} acknowledged POSTs are gone`,
+    `, longest gap ${Math.round(longestGapMs)} ms`,
+  ].join("");
+}
+
+/** A lost row is at least as bad as a lost answer. */
+function failures({ failed, acknowledged, found }: MeasuredRequests): number {
+  return failed + (acknowledged - found);
+}
