@@ -3,15 +3,26 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
+import { DEFAULT_ENVIRONMENT } from "../project/project";
+import { findReceipt, newestReceipt } from "../receipts/receipt-store";
 import { readReceipt, STREAM } from "../report/read-receipt";
+import { open } from "./command-line";
+
+interface ReportOptions {
+  readonly environment: string;
+  readonly output?: string;
+}
 
 export function addReportCommands(program: Command): void {
   program
     .command("report")
-    .argument("<receipt>", "a receipt's JSON file; - reads it from stdin")
+    .argument("[receipt]", "a record's sequence, a receipt's JSON file, or - for stdin; else the newest")
     .description("make a receipt one HTML file that anybody can open")
+    .option("--environment <file>", "whose receipts; else BLUEGREEN_ENVIRONMENT", DEFAULT_ENVIRONMENT)
     .option("--output <file>", "where it is written, - for stdout; else beside the receipt")
-    .action(async (receipt: string, { output = besides(receipt) }: { output?: string }) => {
+    .action(async (wanted: string | undefined, options: ReportOptions) => {
+      const receipt = fileOf(wanted, options);
+      const { output = besides(receipt) } = options;
       if (output !== STREAM && resolve(output) === resolve(receipt)) {
         throw new OperatorError(`--output ${output} is the receipt itself: name another file`, 2);
       }
@@ -19,6 +30,11 @@ export function addReportCommands(program: Command): void {
       const { renderReceiptReport } = await import("../report/receipt-report.js");
       write(renderReceiptReport(read), output);
     });
+}
+
+function fileOf(wanted: string | undefined, options: ReportOptions): string {
+  if (wanted === undefined) return newestReceipt(open(options));
+  return /^\d{1,9}$/.test(wanted) ? findReceipt(open(options), Number(wanted)) : wanted;
 }
 
 function write(report: string, output: string): void {

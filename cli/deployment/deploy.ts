@@ -20,6 +20,7 @@ import { lockProject } from "../project/project-lock";
 import type { ProxyStatus } from "../proxies/proxies";
 import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
+import { createLiveView } from "../terminal/live/live-view";
 import type { Progress } from "../terminal/progress";
 import { applyInterruptibly } from "./apply";
 import { deployBase } from "./infrastructure";
@@ -120,13 +121,20 @@ async function applyObserved(
 ): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
   const observation =
     observed?.live === null ? nothingToObserve("nothing was live before") : await startObservation(project);
+  const live = createLiveView(project, proxies, {
+    ...{ record: next, progress },
+    measured: () => observation.snapshot(),
+  });
   let applied: ApplyResult;
   try {
+    await live.start();
     writeRecord(project, next);
     applied = await applyInterruptibly(proxies, progress, web, next);
   } catch (error) {
     await observation.kill();
     throw error;
+  } finally {
+    live.stop();
   }
   if (!applied.nothingWasApplied) return { applied, observed: await observation.stop() };
   await observation.kill();

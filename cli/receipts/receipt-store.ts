@@ -25,15 +25,24 @@ export function hasReceipt(project: Project, sequence: number): boolean {
 
 /** @throws OperatorError where there is none of this sequence. @throws InvalidInput where it is damaged. */
 export function readReceipt(project: Project, sequence: number): Receipt {
-  const file = receiptFile(project, sequence);
-  const path = join(project.folder, file);
-  if (!existsSync(path)) {
-    throw new OperatorError(
-      `there is no receipt of record ${sequence} in ${dirname(file)}: \`bluegreen history\` lists those that there are`,
-      2,
-    );
-  }
-  return parseFile(Receipt, readFileSync(path, "utf8"), file);
+  const path = findReceipt(project, sequence);
+  return parseFile(Receipt, readFileSync(path, "utf8"), receiptFile(project, sequence));
+}
+
+/** @returns the whole path. @throws OperatorError where there is none of this sequence. */
+export function findReceipt(project: Project, sequence: number): string {
+  if (hasReceipt(project, sequence)) return join(project.folder, receiptFile(project, sequence));
+  throw new OperatorError(
+    `there is no receipt of record ${sequence} in ${folderOf(project)}: \`bluegreen history\` lists those that there are`,
+    2,
+  );
+}
+
+/** @throws OperatorError where nothing was released yet. */
+export function newestReceipt(project: Project): string {
+  const newest = sequences(project).at(-1);
+  if (newest !== undefined) return findReceipt(project, newest);
+  throw new OperatorError(`there is no receipt in ${folderOf(project)} yet: the next release leaves one`, 2);
 }
 
 /** Oldest first. @param unreadable hears what is wrong with one, which is left out. */
@@ -49,7 +58,7 @@ export function readReceipts(project: Project, unreadable: (problem: string) => 
 }
 
 function sequences(project: Project): number[] {
-  const folder = join(project.folder, dirname(receiptFile(project, 0)));
+  const folder = join(project.folder, folderOf(project));
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .flatMap((name) => NAME.exec(name)?.[1] ?? [])
@@ -57,6 +66,10 @@ function sequences(project: Project): number[] {
     .sort((one, other) => one - other);
 }
 
-function receiptFile({ environment }: Project, sequence: number): string {
-  return `${environment.receipts ?? `${workFolder(environment)}/receipts`}/${sequence}.json`;
+function folderOf({ environment }: Project): string {
+  return environment.receipts ?? `${workFolder(environment)}/receipts`;
+}
+
+function receiptFile(project: Project, sequence: number): string {
+  return `${folderOf(project)}/${sequence}.json`;
 }

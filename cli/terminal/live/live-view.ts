@@ -26,7 +26,7 @@ export interface LiveViewProps {
   /** Where it says what it does; on a terminal it makes room. */
   readonly progress: Progress;
   /** What the command's own requests meet. @default none are sent */
-  readonly measured?: () => LoadSnapshot;
+  readonly measured?: () => LoadSnapshot | null;
 }
 
 export function createLiveView(

@@ -15,7 +15,7 @@ export interface LookoutProps {
   /** The record as it is now. */
   readonly readRecord: () => ReleaseRecord;
   readonly intervalSeconds?: number;
-  readonly measured?: () => LoadSnapshot;
+  readonly measured?: () => LoadSnapshot | null;
 }
 
 export class Lookout {
