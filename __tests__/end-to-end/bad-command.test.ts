@@ -1,5 +1,5 @@
 /** What the command is given and can't do: one line says why, the exit code says whose fault, and nothing changed. */
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Server } from "node:net";
 import { dirname } from "node:path";
@@ -21,6 +21,7 @@ describeEndToEnd("bad input", () => {
     expect((await world.release("1.0.0")).outcome).toBe("installed");
     expect((await world.release("1.1.0")).outcome).toBe("promoted");
     ({ file } = await world.pack("1.4.0"));
+    mkdirSync(world.path("no-files"));
     before = { record: world.text("release.json"), environment: world.text("environments/local.json") };
   });
   afterAll(async () => {
@@ -73,16 +74,17 @@ describeEndToEnd("bad input", () => {
 
     it.each([
       ["that is not there", ["no-such.zip"], /there is no file no-such\.zip/],
-      ["that is a folder", ["packages"], /packages is (a folder|no file)/],
+      ["that is a folder without files", ["no-files"], /no-files has no files/],
+      ["that is the project itself", ["."], /has bluegreen's own state in it/],
       [
         "with another digest than it has",
         [PACKED, "--sha256", GOOD_DIGEST],
         /has the digest [0-9a-f]{64}, not a{64}/,
       ],
       [
-        "from an address without a digest",
-        ["https://example.invalid/a.zip"],
-        /give its digest with --sha256/,
+        "from an address without a digest, where nobody answers",
+        ["http://127.0.0.1:9/a.zip"],
+        /127\.0\.0\.1:9\/a\.zip: .*say the digest with --sha256/,
       ],
       [
         "with a digest that is none",

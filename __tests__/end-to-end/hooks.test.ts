@@ -54,7 +54,7 @@ describeEndToEnd("hooks", () => {
     expect(await world.end()).toEqual([]);
   });
   afterEach(() => {
-    for (const when of ["before begin", "before switch", "after switch"])
+    for (const when of ["before begin", "before switch", "after switch", "before converge"])
       for (const word of ["fails", "waits"]) rmSync(world.path(`${word} ${when}`), { force: true });
   });
 
@@ -161,11 +161,19 @@ describeEndToEnd("hooks", () => {
     expect(world.record).toEqual(record);
   });
 
-  it("may change from release to release", async () => {
-    world.changeEnvironment({ hooks: [hook("before switch", "other"), SMOKE] });
-    const { outcome, exitCode } = await world.release("1.1.6", "1.1.0");
-    expect({ outcome, exitCode }).toEqual({ outcome: "promoted", exitCode: 0 });
-    expect(seen().map(({ when }) => when)).toEqual(["before switch", "before switch"]);
+  it("may change from release to release; one that stops a convergence leaves users on the new release", async () => {
+    const hooks = [hook("before switch", "other"), SMOKE, hook("before converge", "half")];
+    world.changeEnvironment({ hooks });
+    world.write("fails before converge", "");
+    const { outcome, exitCode, sequence, reason } = await world.release("1.1.6", "1.1.0", "--converge");
+    expect({ outcome, exitCode }).toEqual({ outcome: "frozen", exitCode: 6 });
+    expect(reason).toMatch(/^hook 'half' before converge failed with exit code 7 in .* s: not today$/);
+    expect(seen().map(({ when }) => when)).toEqual(["before switch", "before switch", "before converge"]);
+    expect(await world.serving()).toEqual([`1.1.6-${sequence}`]);
+
+    rmSync(world.path("fails before converge"));
+    expect(await world.deploy("retry")).toMatchObject({ exitCode: 0, to: `1.1.6-${sequence}` });
+    expect(await world.status()).toEqual([expect.objectContaining({ serving: ["blue", "green"] })]);
     expect(world.deposed()).toEqual([]);
   });
 

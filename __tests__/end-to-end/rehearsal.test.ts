@@ -85,6 +85,16 @@ describe.each([
         }
         const served = protocol.steps.flatMap(({ requests }) => Object.keys(requests.versions));
         expect(served.some((id) => id.startsWith("1.2.0-"))).toBe(false);
+        // Every chapter has its course, and the file for people says what the JSON says.
+        for (const { slots, timeline } of protocol.chapters) {
+          const answered = timeline.flatMap(({ versions }) => Object.keys(versions));
+          expect(Object.keys(slots)).toEqual(expect.arrayContaining([...new Set(answered)]));
+          expect(answered.length).toBeGreaterThan(5);
+        }
+        expect(output).toContain("report: .bluegreen/rehearsal/report.html");
+        const report = readFileSync(join(folder, ".bluegreen/rehearsal/report.html"), "utf8");
+        expect(report).toContain("Nobody noticed");
+        expect(report.match(/<svg/g)!.length).toBeGreaterThanOrEqual(8);
         expect(processesIn(folder)).toEqual([]);
       } finally {
         rmSync(folder, { recursive: true, force: true });

@@ -1,13 +1,10 @@
 /** What must stay: artifacts and migrations that the record or a receipt names. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { workFolder } from "../../release/naming";
-import { Receipt } from "../../release/receipt";
+import type { Receipt } from "../../release/receipt";
 import type { ReleaseRecord } from "../../release/record";
-import { parseFile } from "../../release/validation";
 import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
+import { readReceipts } from "../receipts/receipt-store";
 
 export interface References {
   readonly urls: ReadonlySet<string>;
@@ -29,7 +26,7 @@ export function referencesOf(project: Project, since: Date): References {
       3,
     );
   }
-  const receipts = readReceipts(project, nothing);
+  const receipts = allReceipts(project, nothing);
   const newest = Math.max(...receipts.map(({ sequence }) => sequence), 0);
   if (newest > record.sequence) {
     throw new OperatorError(
@@ -38,7 +35,10 @@ export function referencesOf(project: Project, since: Date): References {
     );
   }
   const recent = receipts.filter(({ endedAt }) => new Date(endedAt) >= since);
-  const records = [record, ...recent.flatMap(({ record: { before, after } }) => [before, after])];
+  const records = [
+    record,
+    ...recent.flatMap(({ record: { before, after } }) => (before === null ? [after] : [before, after])),
+  ];
   const artifacts = records.flatMap(artifactsOf);
   return {
     urls: new Set(artifacts.map(({ url }) => url)),
@@ -52,19 +52,12 @@ function artifactsOf({ slots, previous }: ReleaseRecord): { url: string; sha256:
     .flatMap(({ artifact, migrations }) => (migrations === undefined ? [artifact] : [artifact, migrations]));
 }
 
-function readReceipts(project: Project, meaning: string): Receipt[] {
-  const folder = join(project.folder, workFolder(project.environment), "receipts");
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => /^\d+\.json$/.test(name))
-    .map((name) => {
-      try {
-        return parseFile(Receipt, readFileSync(join(folder, name), "utf8"), `receipts/${name}`);
-      } catch (error) {
-        throw new OperatorError(
-          `${(error as Error).message}: what it needs is not known, ${meaning}; mend it, or take it out of ${folder}`,
-          3,
-        );
-      }
-    });
+/** One that can't be read may name anything. */
+function allReceipts(project: Project, meaning: string): Receipt[] {
+  return readReceipts(project, (problem) => {
+    throw new OperatorError(
+      `${problem}: what it needs is not known, ${meaning}; mend it, or take it away`,
+      3,
+    );
+  });
 }

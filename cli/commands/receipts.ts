@@ -19,7 +19,9 @@ export function addReceiptCommands(program: Command): void {
         return;
       }
       const limit = wholeNumber(options.limit, "a --limit");
-      const receipts = readReceipts(project, (line) => console.error(line)).slice(-limit);
+      const receipts = readReceipts(project, (problem) => console.error(`${problem}; it is left out`)).slice(
+        -limit,
+      );
       console.log(
         options.json ? JSON.stringify({ receipts, exitCode: 0 }, null, 2) : formatHistory(receipts, out),
       );

@@ -1,7 +1,10 @@
 /** rehearse: the whole mission on this machine. */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Command } from "commander";
-import { createProgress } from "../terminal/progress";
+import { OperatorError } from "../operator-error";
 import type { RehearseOptions } from "../rehearsal/rehearse";
+import { createProgress } from "../terminal/progress";
 import { findTools } from "./command-line";
 
 export function addRehearsals(program: Command): void {
@@ -14,7 +17,21 @@ export function addRehearsals(program: Command): void {
     .option("--quick", "shorter waits; the same steps")
     .option("--keep", "leave the environment running at the end")
     .action(async (options: RehearseOptions) => {
+      // Now, and not after minutes of releases.
+      for (const option of ["json", "report"] as const) refuseNoPlaceFor(option, options[option]);
       const { rehearse } = await import("../rehearsal/rehearse.js");
       process.exitCode = (await rehearse(options, await findTools(createProgress()))) ? 0 : 1;
     });
+}
+
+function refuseNoPlaceFor(option: string, file: string | undefined): void {
+  if (file === undefined) return;
+  if (isFolder(file)) throw new OperatorError(`--${option} ${file} is a folder: name a file`, 2);
+  if (!isFolder(dirname(file))) {
+    throw new OperatorError(`--${option} ${file}: there is no folder ${dirname(file)}, make it first`, 2);
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

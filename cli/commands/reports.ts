@@ -1,15 +1,9 @@
 /** report: a receipt as one HTML file, for people. */
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { parseFile } from "../../release/validation";
-import { Receipt } from "../../release/receipt";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
-
-/** Instead of a file: what comes on stdin, or goes to stdout. */
-const STREAM = "-";
-const STDIN = 0;
+import { readReceipt, STREAM } from "../report/read-receipt";
 
 export function addReportCommands(program: Command): void {
   program
@@ -21,24 +15,13 @@ export function addReportCommands(program: Command): void {
       if (output !== STREAM && resolve(output) === resolve(receipt)) {
         throw new OperatorError(`--output ${output} is the receipt itself: name another file`, 2);
       }
-      await writeReport(readReceipt(receipt), output);
+      const read = readReceipt(receipt);
+      const { renderReceiptReport } = await import("../report/receipt-report.js");
+      write(renderReceiptReport(read), output);
     });
 }
 
-/** @throws OperatorError where the file cannot be read, InvalidInput where it is no receipt. */
-export function readReceipt(file: string): Receipt {
-  let text: string;
-  try {
-    text = readFileSync(file === STREAM ? STDIN : file, "utf8");
-  } catch (error) {
-    throw new OperatorError(`${file} cannot be read: ${(error as Error).message}`, 2);
-  }
-  return parseFile(Receipt, text, file === STREAM ? "stdin" : file);
-}
-
-async function writeReport(receipt: Receipt, output: string): Promise<void> {
-  const { renderReceiptReport } = await import("../report/receipt-report.js");
-  const report = renderReceiptReport(receipt);
+function write(report: string, output: string): void {
   if (output === STREAM) {
     process.stdout.write(report);
     return;

@@ -6,7 +6,7 @@ import { proxyPlaces, stepId } from "../../release/naming";
 import type { AzureEnvironment } from "../../release/environment";
 import type { ReleaseRecord } from "../../release/record";
 import type { Slot } from "../../release/slot";
-import type { EndpointStatus, Proxies, ProxyStatus, StepResult } from "./proxies";
+import type { EndpointStatus, Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
 import type { Project } from "../project/project";
 import { synthesize } from "../deployment/synth";
 import type { TerraformBinary } from "../terraform/binary";
@@ -18,6 +18,7 @@ type Report = Omit<ProxyStatus, "endpoints"> & StepResult;
 
 export class AzureProxies implements Proxies {
   readonly reachable = false;
+  private aside: Stack | null = null;
 
   constructor(
     private readonly project: Project,
@@ -32,7 +33,27 @@ export class AzureProxies implements Proxies {
 
   async statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
     const web = new Stack(await synthesize(this.project, record), "web", await this.terraform());
-    const resources = await web.refreshedState();
+    return this.readStatuses(record, await web.refreshedState());
+  }
+
+  async look(record: ReleaseRecord): Promise<Sighting[]> {
+    this.aside ??= await this.stackAside(record);
+    const statuses = this.readStatuses(record, await this.aside.refreshedState());
+    return proxyPlaces(this.environment).map(({ name: proxy }): Sighting => {
+      const status = statuses.find((each) => each.proxy === proxy);
+      if (status !== undefined) return { proxy, status, problem: null };
+      return { proxy, status: null, problem: `${proxy} has run no step yet` };
+    });
+  }
+
+  /** A folder of its own, beside those of a release that may be under way. The state is the same for any record. */
+  private async stackAside(record: ReleaseRecord): Promise<Stack> {
+    const environment = { ...this.environment, name: `${this.environment.name}/watch` };
+    const aside = { ...this.project, environment };
+    return new Stack(await synthesize(aside, record), "web", await this.terraform());
+  }
+
+  private readStatuses(record: ReleaseRecord, resources: readonly StateResource[]): ProxyStatus[] {
     return proxyPlaces(this.environment).flatMap(({ name }) => {
       const steps = [stepId.begin(name), stepId.switch(name), stepId.share(name)];
       const reports = steps.flatMap((id) => resources.filter(isStep(id)).flatMap(readReport));

@@ -7,7 +7,7 @@ import type { LocalEnvironment } from "../../release/environment";
 import { proxyPlaces, serverFolder } from "../../release/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
-import type { Proxies, ProxyStatus, StepResult } from "./proxies";
+import type { Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
 
 export class LocalProxies implements Proxies {
   readonly reachable = true;
@@ -25,12 +25,17 @@ export class LocalProxies implements Proxies {
   }
 
   statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
+    return Promise.all(proxyPlaces(this.environment).map((_, index) => this.status(record, index)));
+  }
+
+  look(record: ReleaseRecord): Promise<Sighting[]> {
     return Promise.all(
-      proxyPlaces(this.environment).map(async ({ name }, index) => {
-        const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
-        if (exitCode !== 0)
-          throw new OperatorError(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, 1);
-        return JSON.parse(stdout) as ProxyStatus;
+      proxyPlaces(this.environment).map(async ({ name: proxy }, index): Promise<Sighting> => {
+        try {
+          return { proxy, status: await this.status(record, index), problem: null };
+        } catch (error) {
+          return { proxy, status: null, problem: (error as Error).message };
+        }
       }),
     );
   }
@@ -44,6 +49,14 @@ export class LocalProxies implements Proxies {
         throw new OperatorError(`${name} did not abort: ${stderr}`, exitCode === 3 ? 3 : 1);
       }),
     );
+  }
+
+  private async status(record: ReleaseRecord, index: number): Promise<ProxyStatus> {
+    const { name } = proxyPlaces(this.environment)[index]!;
+    const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
+    if (exitCode !== 0)
+      throw new OperatorError(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, 1);
+    return JSON.parse(stdout) as ProxyStatus;
   }
 
   private async direct(record: ReleaseRecord, index: number, command: string) {

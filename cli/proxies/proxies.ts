@@ -30,9 +30,23 @@ export interface ProxyStatus {
     readonly result: StepResult | null;
   };
   readonly endpoints: PerSlot<readonly EndpointStatus[]>;
+  /** What the proxy counted since it started; not there where only its last step's words are known. */
+  readonly counts?: PerSlot<SlotCounts>;
   /** Set where this is what the proxy said at that time, not what it says now. */
   readonly at?: string;
 }
+
+export interface SlotCounts {
+  readonly requests: number;
+  /** Answers with status 5xx, the proxy's own included. */
+  readonly errors: number;
+  readonly inFlight: number;
+}
+
+/** One look at one proxy: what it says, or why it says nothing. */
+export type Sighting =
+  | { readonly proxy: string; readonly status: ProxyStatus; readonly problem: null }
+  | { readonly proxy: string; readonly status: null; readonly problem: string };
 
 /** Requests, WebSockets and downloads that ran longer than the time to drain. */
 export interface Unfinished {
@@ -65,6 +79,11 @@ export interface Proxies {
   baseIsDeployed(): boolean;
   /** One for each proxy that ever ran a step. */
   statuses(record: ReleaseRecord): Promise<ProxyStatus[]>;
+  /**
+   * The same for somebody who looks again and again, while others are at work: one for each proxy, whether it can be
+   * asked or not, and nothing that a release under way could notice.
+   */
+  look(record: ReleaseRecord): Promise<Sighting[]>;
   /** Puts traffic back on stable, on every proxy; whatever runs there ends first. */
   abort(record: ReleaseRecord): Promise<StepResult[]>;
 }

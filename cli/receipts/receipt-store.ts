@@ -36,13 +36,13 @@ export function readReceipt(project: Project, sequence: number): Receipt {
   return parseFile(Receipt, readFileSync(path, "utf8"), file);
 }
 
-/** Oldest first. @param say hears of those that can't be read. */
-export function readReceipts(project: Project, say: (line: string) => void): Receipt[] {
+/** Oldest first. @param unreadable hears what is wrong with one, which is left out. */
+export function readReceipts(project: Project, unreadable: (problem: string) => void): Receipt[] {
   return sequences(project).flatMap((sequence) => {
     try {
       return [readReceipt(project, sequence)];
     } catch (error) {
-      say(`${(error as Error).message}; it is left out`);
+      unreadable((error as Error).message);
       return [];
     }
   });

@@ -121,7 +121,7 @@ export function table(
                   data-label="${columns[index + 1]?.title}"
                   class="${isEmpty(cell) ? "empty" : align(columns[index + 1])}"
                 >
-                  ${cell}
+                  <div>${cell}</div>
                 </td>`,
             )}
           </tr> `,
@@ -134,9 +134,25 @@ function isEmpty(cell: Piece): boolean {
   return cell === null || cell === undefined || cell === "" || cell === false;
 }
 
+/** A longer word than a person's may break anywhere, or it would make a page wider than its window. */
+const LONG_WORD = 24;
+
+/** Somebody's words in a table. */
+export function text(words: string): Html {
+  const isLong = words.split(/\s/).some((word) => word.length > LONG_WORD);
+  return html`<span class="${isLong && "long"}">${words}</span>`;
+}
+
+/** One word, kept on its line. */
+export function word(one: string): Html {
+  return html`<span class="${one.length > LONG_WORD ? "long" : "word"}">${one}</span>`;
+}
+
 /** A release id, as code is written. */
 export function id(releaseId: string | null): Html {
-  return releaseId === null ? html`<span class="muted">nothing</span>` : html`<code>${releaseId}</code>`;
+  return releaseId === null
+    ? html`<span class="muted">nothing</span>`
+    : html`<code>${word(releaseId)}</code>`;
 }
 
 export function move(from: string | null, to: string | null): Html {

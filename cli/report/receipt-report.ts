@@ -1,11 +1,12 @@
 /** The report of one sequence, for people: what its receipt says, beginning with whether anybody noticed. */
 import type { MeasuredRequests, Person, Receipt } from "../../release/receipt";
 import { idOrNull, target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
 import { slotsIn } from "./colours";
 import { eventsOf, eventTable, marksOf } from "./events";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
-import { facts, figures, id, move, renderPage, section, table } from "./page";
+import { facts, figures, id, move, renderPage, section, table, text } from "./page";
 import type { Figure } from "./page";
 import { axisOf, renderTraffic } from "./traffic";
 import { count, dateAndTime, milliseconds, percentage, plural, seconds } from "./words";
@@ -151,7 +152,7 @@ function trafficSection(receipt: Receipt): Piece {
       title: "The release",
       ...axis,
       timeline: requests.timeline,
-      slotOf: slotsIn(receipt.record.before, receipt.record.after),
+      slotOf: slotsIn(...recordsOf(receipt)),
       marks: marksOf(eventsOf(receipt), axis.begin, axis.end),
       bands: [],
     }),
@@ -192,7 +193,7 @@ function plan({ plan }: Receipt): Piece {
   if (plan === null) return section("The plan", html`<p class="muted">Nothing was planned.</p>`);
   const changes = plan.changes.map(({ address, actions }) => [
     html`<code>${address}</code>`,
-    actions.join(", "),
+    text(actions.join(", ")),
   ]);
   return section(
     "The plan",
@@ -232,35 +233,43 @@ function care({ warnings, hooks }: Receipt): Piece {
             { title: "Said" },
           ],
           hooks.map(({ name, when, exitCode, said, seconds: took }) => [
-            name,
-            when,
+            text(name),
+            text(when),
             html`<span class="${exitCode !== 0 && "bad"}">${exitCode}</span>`,
             seconds(took),
-            said,
+            text(said),
           ]),
         ),
       ),
   ];
 }
 
-function records({ record, schedule }: Receipt): Html {
-  const json = (value: object): Html => html`<pre>${JSON.stringify(value, null, 2)}</pre>`;
+function recordsOf({ record: { before, after } }: Receipt): ReleaseRecord[] {
+  return before === null ? [after] : [before, after];
+}
+
+function records({ record: { before, after }, schedule }: Receipt): Html {
+  const json = (value: object | null): Html =>
+    html`<pre>
+${value === null ? "not known: the command was not there" : JSON.stringify(value, null, 2)}</pre>`;
+  const was =
+    before === null
+      ? html`Sequence ${after.sequence}; live was to be ${id(idOrNull(target(after)))}.`
+      : html`Sequence ${before.sequence} before, ${after.sequence} after; live was to be
+        ${id(idOrNull(target(before)))}, then ${id(idOrNull(target(after)))}.`;
   return section(
     "The record",
-    html`<p>
-      Sequence ${record.before.sequence} before, ${record.after.sequence} after; live was to be
-      ${id(idOrNull(target(record.before)))}, then ${id(idOrNull(target(record.after)))}.
-    </p>`,
+    html`<p>${was}</p>`,
     html`<details>
       <summary>Before and after, and the schedule that applied</summary>
       <div class="records">
         <div>
           <h3>Before</h3>
-          ${json(record.before)}
+          ${json(before)}
         </div>
         <div>
           <h3>After</h3>
-          ${json(record.after)}
+          ${json(after)}
         </div>
       </div>
       <h3>Schedule</h3>

@@ -4,7 +4,7 @@ import type { Tolerance } from "../rehearsal/story";
 import type { Band } from "./charts";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
-import { figures, move, renderPage, section, table } from "./page";
+import { figures, move, renderPage, section, table, text, word } from "./page";
 import type { Figure } from "./page";
 import { axisOf, renderTraffic } from "./traffic";
 import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "./words";
@@ -85,7 +85,7 @@ function keyFigures({ steps, totals, chapters }: Protocol): Figure[] {
     {
       label: "Longest time without an answer",
       value: milliseconds(longest),
-      ...(longest > 0 && { note: `in "${slowest!.name}"` }),
+      ...(longest > 0 && { note: `in “${slowest!.name}”` }),
     },
     {
       label: "Releases seen by users",
@@ -167,15 +167,15 @@ function stepTable(chapter: ProtocolChapter, steps: readonly ProtocolStep[], ban
       move(step.from, step.to),
       outcome(step),
       offset(bands[index]!.from),
-      html`<span class="plain">${seconds(step.seconds)}</span>`,
+      seconds(step.seconds),
       ...measured(step),
     ]),
   );
 }
 
 function outcome({ outcome, exitCode, broken }: ProtocolStep): Html {
-  return html`<span>${outcome}</span><small>exit code ${exitCode}</small>${broken.map(
-      (words) => html`<small class="bad">${words}</small>`,
+  return html`${word(outcome)}<small>exit code ${exitCode}</small>${broken.map(
+      (words) => html`<small class="bad">${text(words)}</small>`,
     )}`;
 }
 
@@ -184,15 +184,12 @@ function measured({ requests, tolerance }: ProtocolStep): Piece[] {
   if (sent === 0) return [null, null, null];
   const kinds = Object.entries(failures).map(([kind, number]) => `${count(number)} ${kind}`);
   return [
-    html`<span class="plain"
+    html`<span
         ><span class="${failed > 0 && tolerance === "none" && "bad"}">${count(failed)}</span>
         <span class="muted">of ${count(sent)}</span></span
       >${kinds.length > 0 && html`<small>${list(kinds)}</small>`}`,
-    html`<span class="plain">${milliseconds(longestGapMs)}</span>`,
-    latencyMs !== null &&
-      html`<span class="plain"
-        >${[latencyMs.p50, latencyMs.p95, latencyMs.p99].map(milliseconds).join(" / ")}</span
-      >`,
+    milliseconds(longestGapMs),
+    latencyMs !== null && [latencyMs.p50, latencyMs.p95, latencyMs.p99].map(milliseconds).join(" / "),
   ];
 }
 

@@ -16,8 +16,9 @@ const DARK = `
   --other-1: #a48bd6; --other-2: #cb9a50; --other-3: #8b96a8;
   --good: #62c797; --bad: #ff8a80; --bad-area: #ef6a60; --warn: #e0ab4a;`;
 
-/** Below this width of the window a report shows its narrow charts, and its tables as lists. */
-const NARROW = "46rem";
+/** Below these widths of the window a report shows its narrow charts, and its tables as lists. */
+const NARROW = "44rem";
+const TABLES_AS_LISTS = "54rem";
 
 export const STYLE = `
 :root { color-scheme: light dark; ${LIGHT} }
@@ -37,15 +38,14 @@ h3 small { font-size: 0.875rem; font-weight: 400; color: var(--muted); margin-le
 section { margin-top: 2.75rem; padding-top: 1.5rem; border-top: 1px solid var(--hairline); }
 code, pre { font-family: ui-monospace, SFMono-Regular, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
 code { font-size: 0.9em; }
-.id { white-space: nowrap; }
 .muted { color: var(--muted); }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 .warn { color: var(--warn); }
-.kind { display: flex; align-items: center; gap: 0.6rem; margin-bottom: 1.1rem; color: var(--muted); font-size: 0.95rem; }
+.kind { display: flex; align-items: baseline; gap: 0.6rem; margin-bottom: 1.1rem; color: var(--muted); font-size: 0.95rem; }
 .mark { display: inline-flex; flex: none; }
 .mark i { width: 0.7rem; height: 0.7rem; }
-.lead { margin-top: 1rem; max-width: 46rem; font-size: 1.125rem; line-height: 1.5; }
+.lead { margin-top: 1rem; max-width: 46rem; font-size: 1.125rem; line-height: 1.5; text-wrap: pretty; }
 .lead + .lead { margin-top: 0.5rem; }
 .figures { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1.5rem; margin-top: 2.25rem; }
 .figures div { border-top: 2px solid var(--ink); padding-top: 0.7rem; }
@@ -65,13 +65,15 @@ figure svg { display: block; width: 100%; height: auto; margin-top: 0.25rem; }
 .legend li { display: flex; align-items: baseline; gap: 0.45rem; }
 .swatch { flex: none; display: inline-block; width: 0.7rem; height: 0.7rem; border-radius: 2px; align-self: center; }
 .stroke { flex: none; display: inline-block; width: 1.1rem; height: 0; border-top: 2px solid; align-self: center; }
-table { width: 100%; border-collapse: collapse; font-size: 0.9rem; line-height: 1.45; font-variant-numeric: tabular-nums; }
+table { width: 100%; border-collapse: collapse; font-size: 0.9rem; line-height: 1.45; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
+.long, code { overflow-wrap: anywhere; }
 th, td { padding: 0.5rem 0.9rem 0.5rem 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--hairline); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--muted); font-weight: 400; font-size: 0.8125rem; line-height: 1.3; vertical-align: bottom; }
 tbody th { font-weight: 500; }
+thead th, .right, .word { white-space: nowrap; }
 .right { text-align: right; }
-.plain { white-space: nowrap; }
+.right small { white-space: normal; }
 td small, th small { display: block; font-size: 0.8125rem; font-weight: 400; color: var(--muted); }
 td small.bad { color: var(--bad); }
 ul.plain-list { list-style: none; }
@@ -93,25 +95,26 @@ footer { margin-top: 3.25rem; padding-top: 1rem; border-top: 1px solid var(--hai
   .wide { display: none; }
   .narrow { display: block; }
   .records { grid-template-columns: 1fr; }
+}
+
+@media screen and (max-width: ${TABLES_AS_LISTS}) {
   table, tbody, tr, th, td { display: block; width: auto; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { padding: 0.8rem 0; border-bottom: 1px solid var(--hairline); }
   tbody tr:first-child { border-top: 1px solid var(--hairline); }
-  tbody th, tbody td { padding: 0; border: 0; text-align: left; }
+  tbody th, tbody td { padding: 0; border: 0; white-space: normal; }
   tbody td[data-label] { display: grid; grid-template-columns: 6.5rem 1fr; gap: 0 0.75rem; text-align: left; margin-top: 0.15rem; }
-  tbody td[data-label] > small { grid-column: 2; }
   tbody td[data-label]::before { content: attr(data-label); color: var(--muted); }
   tbody th[data-label]::before { content: attr(data-label) " "; }
   tbody td.empty { display: none; }
 }
 
 @media print {
-  @page { size: A4; margin: 16mm 15mm; }
-  body { padding: 0; max-width: none; font-size: 10pt; }
-  h1 { font-size: 24pt; }
-  section { margin-top: 1.6rem; padding-top: 1rem; }
-  section > * + * { margin-top: 0.7rem; }
-  .figures { margin-top: 1.3rem; }
+  @page { size: A4; margin: 15mm; }
+  html { font-size: 9pt; }
+  body { padding: 0; max-width: none; }
+  section { margin-top: 2rem; }
+  figure + figure { margin-top: 1rem; }
   h2, h3, thead { break-after: avoid; }
   figure, tr, .figures, .facts > dt { break-inside: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

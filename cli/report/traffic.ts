@@ -80,7 +80,7 @@ function byRelease(traffic: Traffic, stretches: readonly Stretch[]): Html {
     return { id, ...layer(name, colours.get(id)!, ({ versions }) => answersOf(versions, id)) };
   });
   const unnamed = layer("good, of no named release", "var(--other-3)", ({ sent, failed }) => sent - failed);
-  const failed = layer("failed, and of no release", "var(--bad-area)", failedUnanswered);
+  const failed = layer("failed, no release answered", "var(--bad-area)", failedUnanswered);
   const layers: Layer[] = [...(ids.length > 0 ? named : [unnamed]), ...(failed.total > 0 ? [failed] : [])];
   const answers = named.reduce((all, { total }) => all + total, 0);
   const said = named.map(({ id, total }) => `${id} ${percentage(total, answers)}`).join(", ");
@@ -194,8 +194,8 @@ function chart(
     marks,
     bands,
   };
-  const wide: Size = { width: 928, height: tall ? 240 : 150 };
-  const narrow: Size = { width: 400, height: tall ? 220 : 150 };
+  const wide: Size = { width: 928, height: tall ? 240 : 140 };
+  const narrow: Size = { width: 400, height: tall ? 220 : 140 };
   const svg = (size: Size, variant: string): Html => new Html(draw(plot, size, `${name}-${key}-${variant}`));
   return html`<figure>
     <h3>${title}<small>${unit}</small></h3>

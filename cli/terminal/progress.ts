@@ -2,6 +2,7 @@
 import { createSpinner } from "nanospinner";
 import type { Spinner } from "nanospinner";
 import { err } from "./colours";
+import type { Screen } from "./live/screen";
 
 export interface Progress {
   /** What is done now; replaces what was done before. */
@@ -12,6 +13,11 @@ export interface Progress {
   /** Stays on the screen, and is no step. */
   note(text: string): void;
   stop(): void;
+  /**
+   * Makes room for what is drawn in place: `now` becomes its first line, what stays is said above it. null: no more.
+   * Only on a terminal.
+   */
+  drawOn?(screen: Screen | null): void;
 }
 
 export const SILENT: Progress = {
@@ -39,8 +45,10 @@ export function withPrefix(prefix: string, progress: Progress): Progress {
 
 class TerminalProgress implements Progress {
   private spinner: Spinner | undefined;
+  private screen: Screen | null = null;
 
   now(text: string): void {
+    if (this.screen !== null) return this.screen.setTitle(text);
     const line = text.slice(0, Math.max(20, (process.stderr.columns || 80) - 4));
     if (this.spinner === undefined) this.spinner = createSpinner(line, { stream: process.stderr }).start();
     else this.spinner.update({ text: line });
@@ -64,7 +72,13 @@ class TerminalProgress implements Progress {
     this.spinner = undefined;
   }
 
+  drawOn(screen: Screen | null): void {
+    this.stop();
+    this.screen = screen;
+  }
+
   private end(line: string): void {
+    if (this.screen !== null) return this.screen.say(line);
     this.stop();
     process.stderr.write(`${line}\n`);
   }

@@ -13,12 +13,12 @@ const SHARES = [
   [65, 50],
   [85, 100],
 ] as const;
-export const SECONDS = 92;
+const SECONDS = 92;
 
-export const iso = (second: number): string => new Date(BEGIN + 1000 * second).toISOString();
+const iso = (second: number): string => new Date(BEGIN + 1000 * second).toISOString();
 
 /** One second in which the candidate answers this share, and some requests get no answer. */
-export function pointAt(second: number, share: number, failed = 0): TimelinePoint {
+function pointAt(second: number, share: number, failed = 0): TimelinePoint {
   const candidate = Math.round(((RATE - failed) * share) / 100);
   const wave = 1 + 0.25 * Math.sin(second / 3);
   const versions = { "1.0.0-1": RATE - failed - candidate, "2.0.0-2": candidate };
@@ -69,7 +69,7 @@ export function requestsOf(changes: Partial<MeasuredRequests> = {}): MeasuredReq
     failed: 0,
     failures: {},
     longestGapMs: 31.2,
-    versions: { "1.0.0-1": 8_235, "2.0.0-2": 5_565 },
+    versions: { "1.0.0-1": 10_330, "2.0.0-2": 3_470 },
     latencyMs: { p50: 2.1, p95: 6.5, p99: 17.2, max: 78.1 },
     acknowledged: 2_760,
     found: 2_760,

@@ -1,0 +1,98 @@
+/** `bluegreen report` as a person starts it. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { receiptOf } from "./examples";
+
+const COMMAND = join(__dirname, "../../../lib/cli/main.js");
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bluegreen-report-"));
+  writeFileSync(join(folder, "2.json"), JSON.stringify(receiptOf()));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const report = (args: readonly string[], input = "") => bluegreen(["report", ...args], input);
+
+function bluegreen(args: readonly string[], input = "") {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    input,
+  });
+  return { status, stdout, stderr };
+}
+
+const read = (name: string): string => readFileSync(join(folder, name), "utf8");
+
+test("it writes the report beside the receipt, charts and all, and says where", () => {
+  expect(report(["2.json"])).toEqual({ status: 0, stdout: "2.html\n", stderr: "" });
+  expect(read("2.html")).toContain("<h1>Nobody noticed.</h1>");
+  expect(read("2.html")).toContain("<svg");
+});
+
+test("--output says where else", () => {
+  expect(report(["2.json", "--output", "other.html"])).toMatchObject({ status: 0, stdout: "other.html\n" });
+  expect(read("other.html")).toContain("<h1>Nobody noticed.</h1>");
+});
+
+test("with - it goes from stdin to stdout", () => {
+  const { status, stdout } = report(["-"], JSON.stringify(receiptOf({ action: "heal" })));
+  expect(status).toBe(0);
+  expect(stdout).toContain("socialgoal, production: heal, sequence 2");
+  expect(report(["2.json", "--output", "-"]).stdout).toMatch(/^<!doctype html>/);
+});
+
+describe("it refuses with exit code 2, in one line, and writes nothing:", () => {
+  test.each([
+    ["a file that is not there", "missing.json", undefined, "missing.json cannot be read"],
+    ["a file that is not JSON", "bad.json", "<html>", "bad.json is not JSON"],
+    ["a file that is no receipt", "bad.json", `{"formatVersion": 1}`, "bad.json: application must be"],
+    [
+      "a receipt of another format",
+      "bad.json",
+      JSON.stringify({ ...receiptOf(), formatVersion: 2 }),
+      "formatVersion must be 1",
+    ],
+    [
+      "a receipt with an unknown field",
+      "bad.json",
+      JSON.stringify({ ...receiptOf(), more: 1 }),
+      `unknown field "more"`,
+    ],
+    ["a folder", ".", undefined, ". cannot be read"],
+  ])("%s", (_, file, content, words) => {
+    if (content !== undefined) writeFileSync(join(folder, file), content);
+    const { status, stderr, stdout } = report([file]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain(words);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(existsSync(join(folder, "bad.html"))).toBe(false);
+  });
+
+  test("to write onto the receipt itself", () => {
+    const before = read("2.json");
+    expect(report(["2.json", "--output", "./2.json"])).toMatchObject({ status: 2 });
+    expect(read("2.json")).toBe(before);
+  });
+
+  test("to write into a folder that is not there", () => {
+    expect(report(["2.json", "--output", "none/2.html"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("none/2.html cannot be written") as string,
+    });
+  });
+});
+
+test.each([
+  ["--report", "none/report.html", "there is no folder none"],
+  ["--json", "none/protocol.json", "there is no folder none"],
+  ["--report", ".", "is a folder"],
+])("a rehearsal refuses %s %s before it begins", (option, file, words) => {
+  const { status, stderr, stdout } = bluegreen(["rehearse", option, file]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toContain(words);
+  expect(existsSync(join(folder, ".bluegreen"))).toBe(false);
+});

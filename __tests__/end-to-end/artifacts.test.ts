@@ -1,0 +1,68 @@
+/** What a release can be given: a folder, an address without its digest; and what is kept of it. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
+import { unzipSync } from "fflate";
+import { describeEndToEnd, World } from "./world";
+
+jest.setTimeout(120_000);
+
+describeEndToEnd("an artifact", () => {
+  let world: World;
+  beforeAll(async () => (world = await World.create({ topology: "split" })));
+  afterAll(async () => {
+    expect(await world.end()).toEqual([]);
+  });
+
+  async function unpack(version: string, folder: string): Promise<void> {
+    const { file } = await world.pack(version);
+    for (const [name, content] of Object.entries(unzipSync(readFileSync(file)))) {
+      mkdirSync(dirname(world.path(`${folder}/${name}`)), { recursive: true });
+      writeFileSync(world.path(`${folder}/${name}`), content);
+    }
+  }
+
+  const kept = (): string[] => readdirSync(world.path(".bluegreen/local/artifacts")).sort();
+
+  it("that is a folder is packed, installed and live", async () => {
+    await unpack("1.0.0", "build");
+    const { outcome, to } = await world.deploy("release", "1.0.0", "--artifact", "build");
+    expect({ outcome, to }).toEqual({ outcome: "installed", to: "1.0.0-1" });
+    expect(await world.serving()).toEqual(["1.0.0-1"]);
+  });
+
+  it("that is an address is fetched for its digest, and servers fetch it from there", async () => {
+    const content = readFileSync((await world.pack("1.1.0")).file);
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(String(request.headers["user-agent"]));
+      response.end(content);
+    }).listen(0, "127.0.0.1");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/app.zip`;
+    const { outcome, to } = await world.deploy("release", "1.1.0", "--artifact", url);
+    await new Promise((closed) => server.close(closed));
+    expect({ outcome, to }).toEqual({ outcome: "promoted", to: "1.1.0-2" });
+    expect(await world.serving()).toEqual(["1.1.0-2"]);
+    expect(asked[0]).toBe("cdktf-bluegreen");
+    expect(asked.length).toBeGreaterThan(1);
+    expect(kept().filter((name) => name.startsWith("socialgoal-"))).toEqual([
+      expect.stringMatching(/^socialgoal-1\.0\.0-/),
+    ]);
+  });
+
+  it("that a release needs survives a prune of all days, and a rollback finds it", async () => {
+    await world.run(["publish", "0.9.0", "--artifact", "build"]);
+    const { removed } = (await pruned()) as { removed: string[] };
+    expect(removed).toEqual([]); // the same content as 1.0.0: the same digest
+    writeFileSync(world.path("build/more.txt"), "");
+    await world.run(["publish", "0.9.0", "--artifact", "build"]);
+    expect((await pruned()).removed).toEqual([expect.stringMatching(/socialgoal-0\.9\.0-/)]);
+    expect((await world.deploy("rollback")).to).toBe("1.0.0-1");
+  });
+
+  async function pruned(): Promise<{ removed: string[] }> {
+    const { stdout } = await world.run(["publish", "--prune", "--keep-days", "0", "--yes", "--json"]);
+    return JSON.parse(stdout) as { removed: string[] };
+  }
+});

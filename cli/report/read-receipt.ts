@@ -1,0 +1,20 @@
+/** A receipt from a file that somebody names. */
+import { readFileSync } from "node:fs";
+import { Receipt } from "../../release/receipt";
+import { parseFile } from "../../release/validation";
+import { OperatorError } from "../operator-error";
+
+/** Instead of a file: what comes on stdin, or goes to stdout. */
+export const STREAM = "-";
+const STDIN = 0;
+
+/** @throws OperatorError where the file cannot be read, InvalidInput where it is no receipt. */
+export function readReceipt(file: string): Receipt {
+  let text: string;
+  try {
+    text = readFileSync(file === STREAM ? STDIN : file, "utf8");
+  } catch (error) {
+    throw new OperatorError(`${file} cannot be read: ${(error as Error).message}`, 2);
+  }
+  return parseFile(Receipt, text, file === STREAM ? "stdin" : file);
+}
