@@ -13,7 +13,7 @@ import type { CommonOptions } from "./command-line";
 interface MeasureOptions extends CommonOptions {
   readonly url?: string;
   readonly plan?: string;
-  readonly path: readonly string[];
+  readonly path?: readonly string[];
   readonly rate?: string;
   readonly releaseHeader?: string;
   readonly warmUp: string;
@@ -34,7 +34,7 @@ export function addMeasureCommand(program: Command): void {
       "where users come in, as in https://www.example.com; no environment file is read",
     )
     .option("--plan <file>", "a whole load plan (JSON): pages, POSTs, and where they are looked for")
-    .option("--path <path>", "a page that must answer 200; may be given again", collect, [])
+    .option("--path <path>", "a page that must answer 200; may be given again", collect)
     .option("--rate <requests>", "how many are due each second; 10, or as the environment says")
     .option("--release-header <name>", "the header in which answers name their release")
     .option("--warm-up <seconds>", "how long the load runs before the command", "1")
@@ -60,7 +60,7 @@ export function addMeasureCommand(program: Command): void {
         import("../measure/measure.js"),
         import("../measure/verdict.js"),
       ]);
-      const load = chooseLoad(process.cwd(), { ...options, paths: options.path, rate });
+      const load = chooseLoad(process.cwd(), { ...options, paths: options.path ?? [], rate });
       const stdout = options.json === true ? 2 : 1;
       const receipt = await measure({ load, command: [program, ...args], stdout, ...times, allowedFailures });
       process.exitCode = receipt.exitCode;
@@ -116,6 +116,6 @@ function number(option: string, text: string, least: number, most: number): numb
   throw new InvalidInput(`${option} ${quote(text)} is no number from ${least} to ${most}`);
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
