@@ -1,4 +1,5 @@
 /** What a release can be given: a folder, an address without its digest; and what is kept of it. */
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -39,6 +40,7 @@ describeEndToEnd("an artifact", () => {
       asked.push(String(request.headers["user-agent"]));
       response.end(content);
     }).listen(0, "127.0.0.1");
+    await once(server, "listening");
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/app.zip`;
     const { outcome, to } = await world.deploy("release", "1.1.0", "--artifact", url);
     await new Promise((closed) => server.close(closed));

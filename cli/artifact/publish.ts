@@ -34,7 +34,7 @@ export interface PublishOptions {
   readonly migrations?: string;
 }
 
-export interface Stored {
+interface Stored {
   readonly url: string;
   readonly sha256: string;
   /** False where it was there already. */

@@ -6,11 +6,13 @@ import type { ApplyResult, Stack } from "../terraform/stack";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** @param clearsUp no hook holds up the way out. */
 export async function applyInterruptibly(
   proxies: Proxies,
   progress: Progress,
   web: Stack,
   record: ReleaseRecord,
+  clearsUp: boolean,
 ): Promise<ApplyResult> {
   let interruptTerraform: () => void = () => undefined;
   let interrupted = false;
@@ -32,12 +34,16 @@ export async function applyInterruptibly(
   };
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
-    const result = await web.apply({
-      onStep: (address, event) => {
-        if (event === "started") progress.now(`${shortAddress(address)} (record ${record.sequence})`);
+    const result = await web.apply(
+      {
+        onStep: (address, event) => {
+          if (event === "started") progress.now(`${shortAddress(address)} (record ${record.sequence})`);
+        },
+        onStarted: (stop) => (interruptTerraform = stop),
+        onHook: (line) => progress.note(line),
       },
-      onStarted: (stop) => (interruptTerraform = stop),
-    });
+      clearsUp ? { skipHooks: "an abort is not held up" } : {},
+    );
     return interrupted && !result.succeeded ? { ...result, exitCode: 5 } : result;
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);

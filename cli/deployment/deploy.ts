@@ -62,7 +62,7 @@ export async function deploy(
     operation.prepare?.();
     if (!planned.hasBase) await deployBase(project, tools, planned.before);
 
-    const { applied, observed: users } = await applyObserved(project, tools, planned);
+    const { applied, observed: users } = await applyObserved(project, tools, operation, planned);
     const statuses = await statusesAfterwards(planned, applied);
     const ended = {
       ...conclude(operation.action, next, statuses, applied),
@@ -117,6 +117,7 @@ async function haveConfirmed(
 async function applyObserved(
   project: Project,
   { progress }: Tools,
+  { clearsUp = false }: Operation,
   { before, next, observed, proxies, web }: Planned,
 ): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
   const observation =
@@ -129,7 +130,7 @@ async function applyObserved(
   try {
     await live.start();
     writeRecord(project, next);
-    applied = await applyInterruptibly(proxies, progress, web, next);
+    applied = await applyInterruptibly(proxies, progress, web, next, clearsUp);
   } catch (error) {
     await observation.kill();
     throw error;

@@ -7,12 +7,11 @@ import { createServer, request } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
 import { connect, createServer as createTcp } from "node:net";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { BlobServiceClient } from "@azure/storage-blob";
 import type { ContainerClient } from "@azure/storage-blob";
 
-const PROGRAM = resolve(__dirname, "../../../node_modules/.bin/azurite-blob");
+const PROGRAM = require.resolve("azurite/dist/src/blob/main");
 const ACCOUNT = "artifacts";
 
 export class Azurite {
