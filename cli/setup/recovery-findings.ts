@@ -47,6 +47,7 @@ export async function findTraces(
   const given = [...applied, ...synthesized];
   return {
     application: environment.application,
+    schedule: environment.schedule,
     present,
     proxies: await memories(project, terraform, records[0]?.record),
     begun: [...applied.flatMap(begun), ...fences(project)],
