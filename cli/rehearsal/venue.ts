@@ -101,4 +101,3 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
     stopSeconds: 15,
   };
 }
-

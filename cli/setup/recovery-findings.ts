@@ -63,7 +63,7 @@ export async function findTraces(
 }
 
 /** The record as it is; null where it is not there or can't be read. */
-export function readPresent({ folder, environment }: Project): ReleaseRecord | null {
+function readPresent({ folder, environment }: Project): ReleaseRecord | null {
   const record = readIfRecord(join(folder, environment.record));
   return record?.application === environment.application ? record : null;
 }
