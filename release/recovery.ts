@@ -3,12 +3,14 @@
  * was found comes in, the record or a refusal comes out. A digest that a proxy (or a step's name) knows is the proof
  * that a record is exactly the one that was applied; without it, one is made that fits what users get.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { DirectorSpec, RecordedRelease } from "./director-spec";
 import { emptyRecord, formatRecord, idOrNull, parseRecord, recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
 import { releaseId } from "./release";
 import type { Artifact, Release } from "./release";
+import type { Schedule } from "./schedule";
 import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
 
@@ -45,6 +47,8 @@ export interface FoundRecord {
 
 export interface Findings {
   readonly application: string;
+  /** The environment's, which applies where a record brings none. */
+  readonly schedule: Schedule;
   /** The record as it is, where it can be read. */
   readonly present: ReleaseRecord | null;
   readonly proxies: readonly ProxyMemory[];
@@ -184,7 +188,7 @@ function serves(record: ReleaseRecord, stable: PlacedRelease): boolean {
 function rebuildFrom(spec: DirectorSpec, findings: Findings): ReleaseRecord[] {
   const choices = (recorded: RecordedRelease | null): (Release | null)[] =>
     recorded === null ? [null] : releasesFor(recorded, findings);
-  const { sequence, target, goal, retry, contracted, application } = spec;
+  const { sequence, target, goal, retry, contracted, application, schedule } = spec;
   const optional: Partial<ReleaseRecord>[] = [
     {},
     { converge: true },
@@ -205,6 +209,8 @@ function rebuildFrom(spec: DirectorSpec, findings: Findings): ReleaseRecord[] {
               ...facts,
               ...more,
               ...(retry ? { retry: true } : {}),
+              // No part of the digest; what the steps were given is what applied.
+              ...(isDeepStrictEqual(schedule, findings.schedule) ? {} : { schedule }),
               ...(contracted.length > 0 ? { contracted } : {}),
               ...(Object.keys(given).length > 0 ? { heals: given } : {}),
             });

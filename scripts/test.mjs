@@ -18,6 +18,7 @@ const WITHOUT_LOAD = [
   ...["install", "install-windows", "azure", "local-database", "migrate", "hooks"].map(
     (name) => `__tests__/on-server/${name}/`,
   ),
+  "__tests__/(cli/setup|end-to-end/recover)",
   "__tests__/on-server/director/(invariants|mutations|re-entry)",
 ].join("|");
 

@@ -13,11 +13,11 @@ import { SLOTS } from "../../release/slot";
 import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
 
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
 
 /** Printed instead of candidates where the shell knows better: names of files. */
-export const FILES = ":files";
+const FILES = ":files";
 
 interface Suggestion {
   readonly value: string;

@@ -12,7 +12,7 @@ import type { Answers } from "./answers";
 import { commandIn, nextCommands, synthCommandIn } from "./next-commands";
 
 /** Of the sample application: good ones, and one that never becomes healthy. */
-export const EXAMPLE_VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.4.0"] as const;
+const EXAMPLE_VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.4.0"] as const;
 const PACKAGES = "packages";
 const IGNORED = [".bluegreen/", "cdktf.out/"];
 
@@ -66,7 +66,11 @@ export async function init(
     created,
     kept,
     extended: ignored === "extended" ? [".gitignore"] : [],
-    notes: [...notes, ...(kept.includes("cdktf.json") || synth.note === null ? [] : [synth.note])],
+    notes: [
+      ...notes,
+      ...(example ? [] : [whatIsExpected(answers)]),
+      ...(kept.includes("cdktf.json") || synth.note === null ? [] : [synth.note]),
+    ],
     next: nextCommands({ folder, bluegreen: commandIn(folder), answers, example }),
   };
 }
@@ -84,6 +88,17 @@ export function formatInitialized({ folder, created, kept, extended, notes, next
     "",
     ...next.map((command) => `  ${command}`),
   ].join("\n");
+}
+
+/** What an application has to do, to be told apart from its next release. */
+function whatIsExpected({ platform, os, start, healthPath }: Answers): string {
+  if (platform === "azure" && os === "windows") {
+    return `an artifact is a zip of the site; docs/azure.md says what IIS needs of it`;
+  }
+  return (
+    `an artifact is a zip in whose top folder \`${start.join(" ")}\` starts the application on HOST and PORT; ` +
+    `GET ${healthPath} answers 200 with BLUEGREEN_RELEASE_ID of its environment in the header x-release-id`
+  );
 }
 
 function refuseNoFolder(folder: string): void {

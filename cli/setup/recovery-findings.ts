@@ -47,6 +47,7 @@ export async function findTraces(
   const given = [...applied, ...synthesized];
   return {
     application: environment.application,
+    schedule: environment.schedule,
     present,
     proxies: await memories(project, terraform, records[0]?.record),
     begun: [...applied.flatMap(begun), ...fences(project)],
@@ -62,7 +63,7 @@ export async function findTraces(
 }
 
 /** The record as it is; null where it is not there or can't be read. */
-export function readPresent({ folder, environment }: Project): ReleaseRecord | null {
+function readPresent({ folder, environment }: Project): ReleaseRecord | null {
   const record = readIfRecord(join(folder, environment.record));
   return record?.application === environment.application ? record : null;
 }

@@ -20,7 +20,7 @@ export interface AzureAccess {
 }
 
 /** As everybody is logged in: the variables of a pipeline, a managed identity, or `az login`. */
-export function defaultAccess({ platform }: AzureEnvironment): AzureAccess {
+function defaultAccess({ platform }: AzureEnvironment): AzureAccess {
   return {
     async token(resource) {
       const { DefaultAzureCredential } = await import("@azure/identity");

@@ -1,7 +1,7 @@
 /** A check of `bluegreen doctor`: what it found, how to mend it, and no longer than its time. */
 import type { Progress } from "../../terminal/progress";
 
-export type CheckStatus = "ok" | "warning" | "failed";
+type CheckStatus = "ok" | "warning" | "failed";
 
 export interface Finding {
   readonly status: CheckStatus;

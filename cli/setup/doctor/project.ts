@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Environment } from "../../../release/environment";
 import { workFolder } from "../../../release/naming";
 import { isLocal } from "../../../release/platform";
-import { target } from "../../../release/record";
+import { emptyRecord, formatRecord, target } from "../../../release/record";
+import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
 import { takenPorts } from "../../project/ports";
 import { readRecord } from "../../project/project";
@@ -108,7 +109,11 @@ export function synthCheck(project: Project, output: string): Check {
       const { exitCode, stdout, stderr } = await runLimited(program, args, {
         seconds: SYNTH_SECONDS,
         cwd: project.folder,
-        env: { BLUEGREEN_ENVIRONMENT: project.environmentFile, CDKTF_OUTDIR: output },
+        env: {
+          BLUEGREEN_ENVIRONMENT: project.environmentFile,
+          CDKTF_OUTDIR: output,
+          ...insteadOfDamaged(project, output),
+        },
       });
       const app = args.at(-1) ?? program;
       if (exitCode !== 0) {
@@ -137,6 +142,24 @@ export function synthCheck(project: Project, output: string): Check {
         : ok(`base and web ${took}`);
     },
   };
+}
+
+/** A record that can't be read is a finding of its own: it does not hide whether the app works. */
+function insteadOfDamaged(project: Project, output: string): { BLUEGREEN_RECORD?: string } {
+  if (recordOrNull(project) !== null) return {};
+  const file = `${output}/empty-record.json`;
+  mkdirSync(join(project.folder, output), { recursive: true });
+  writeFileSync(join(project.folder, file), formatRecord(emptyRecord(project.environment.application)));
+  return { BLUEGREEN_RECORD: file };
+}
+
+/** @returns null where it is there and can't be read. */
+export function recordOrNull(project: Project): ReleaseRecord | null {
+  try {
+    return readRecord(project);
+  } catch {
+    return null;
+  }
 }
 
 export function workFolderCheck({ folder, environment }: Project): Check {

@@ -4,14 +4,15 @@ import { dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { stateFile, workFolder } from "../../../release/naming";
 import { isLocal } from "../../../release/platform";
-import { recordDigest } from "../../../release/record";
+import { emptyRecord, recordDigest } from "../../../release/record";
+import type { ReleaseRecord } from "../../../release/record";
 import { lockHolder, tryLock } from "../../../system/process-lock";
-import { readRecord } from "../../project/project";
 import type { Project } from "../../project/project";
 import { agreed, proxiesOf } from "../../proxies/proxies";
 import type { TerraformBinary } from "../../terraform/binary";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
+import { recordOrNull } from "./project";
 import { runLimited } from "./run-limited";
 
 const PROXY_SECONDS = 30;
@@ -32,8 +33,9 @@ export function proxiesCheck(project: Project): Check[] {
       async run() {
         const proxies = proxiesOf(project, () => Promise.reject(new Error("no Terraform is needed here")));
         if (!proxies.baseIsDeployed()) return ok("not started yet: the first release does that");
-        const record = readRecord(project);
-        const statuses = await proxies.statuses(record).catch((error: Error) => error);
+        const record = recordOrNull(project);
+        const asked = record ?? emptyRecord(project.environment.application);
+        const statuses = await proxies.statuses(asked).catch((error: Error) => error);
         if (statuses instanceof Error) {
           return failed(
             firstLine(statuses.message),
@@ -42,7 +44,7 @@ export function proxiesCheck(project: Project): Check[] {
         }
         const told = statuses.map((status) => z.parse(Told, status).state);
         const highest = Math.max(...told.map(({ sequence }) => sequence));
-        const misfit = compare(record.sequence, recordDigest(record), {
+        const misfit = compare(record, {
           sequence: highest,
           digest: told.find(({ sequence }) => sequence === highest)?.recordDigest ?? "",
         });
@@ -66,12 +68,13 @@ export function proxiesCheck(project: Project): Check[] {
   ];
 }
 
-/** @returns null where the record is what was begun last. */
-export function compare(
-  sequence: number,
-  digest: string,
+/** @returns null where the record is what was begun last; one that can't be read is another check's finding. */
+function compare(
+  record: ReleaseRecord | null,
   known: { readonly sequence: number; readonly digest: string },
 ): Finding | null {
+  if (record === null) return null;
+  const { sequence } = record;
   if (sequence < known.sequence) {
     return failed(
       `the record is of sequence ${sequence}, ${known.sequence} was begun already`,
@@ -84,7 +87,7 @@ export function compare(
       "`bluegreen retry` applies it, if no release is at work",
     );
   }
-  if (known.digest === "" || digest.startsWith(known.digest)) return null;
+  if (known.digest === "" || recordDigest(record).startsWith(known.digest)) return null;
   return failed(
     `the record of sequence ${sequence} was changed after it was begun`,
     "take the change back, give it the next sequence, or `bluegreen recover`",
@@ -231,6 +234,6 @@ function fits(project: Project, { resources }: PulledState, words: string): Find
     }),
   );
   const last = begun.sort((one, other) => other.sequence - one.sequence)[0] ?? { sequence: 0, digest: "" };
-  const record = readRecord(project);
-  return compare(record.sequence, recordDigest(record), last) ?? ok(`${words}, and the record fits`);
+  const record = recordOrNull(project);
+  return compare(record, last) ?? ok(record === null ? words : `${words}, and the record fits`);
 }

@@ -1,0 +1,101 @@
+/** The built command in a folder of its own, as a process. */
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+const REPOSITORY = resolve(__dirname, "../../..");
+export const COMMAND = join(REPOSITORY, "lib/cli/main.js");
+export const STACKS = join(REPOSITORY, "lib/main.js");
+
+export interface Ran {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Folder {
+  readonly path = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-setup-"));
+
+  in(name: string): string {
+    return join(this.path, name);
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.in(name));
+  }
+
+  text(name: string): string {
+    return readFileSync(this.in(name), "utf8");
+  }
+
+  json<T>(name: string): T {
+    return JSON.parse(this.text(name)) as T;
+  }
+
+  write(name: string, content: unknown): void {
+    mkdirSync(dirname(this.in(name)), { recursive: true });
+    writeFileSync(this.in(name), typeof content === "string" ? content : JSON.stringify(content));
+  }
+
+  bluegreen(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+    return this.run(process.execPath, [COMMAND, ...args], env);
+  }
+
+  run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+    const child = spawn(program, args, {
+      cwd: this.path,
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, CHECKPOINT_DISABLE: "1", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    return new Promise((done, reject) => {
+      child.once("error", reject);
+      child.once("close", (exitCode) => done({ exitCode, stdout, stderr }));
+    });
+  }
+
+  /**
+   * Runs a command line at a pseudo-terminal, and gives an answer each time that its question is on the screen.
+   * @returns all that was on the screen.
+   */
+  terminal(line: string, answers: readonly (readonly [question: string, answer: string])[]): Promise<string> {
+    const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
+      cwd: this.path,
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const waiting = [...answers];
+    let said = "";
+    let seen = 0;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      const [next] = waiting;
+      if (next === undefined || !said.slice(seen).includes(next[0])) return;
+      seen = said.length;
+      waiting.shift();
+      child.stdin.write(next[1]);
+    });
+    return new Promise((done, reject) => {
+      child.once("error", reject);
+      child.once("close", () =>
+        waiting.length === 0 ? done(said) : reject(new Error(`nobody asked "${waiting[0]![0]}": ${said}`)),
+      );
+    });
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
