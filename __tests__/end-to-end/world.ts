@@ -67,6 +67,8 @@ export interface Running {
   readonly ended: Promise<Ran>;
   /** What it has said on stderr so far. */
   heard(): string;
+  /** ... and on stdout. */
+  said(): string;
   /** As a terminal sends a signal: to the whole process group. */
   signal(signal: NodeJS.Signals): void;
 }
@@ -393,6 +395,7 @@ function follow(child: ChildProcess): Running {
     pid: child.pid!,
     ended,
     heard: () => stderr,
+    said: () => stdout,
     signal: (signal) => process.kill(-child.pid!, signal),
   };
 }

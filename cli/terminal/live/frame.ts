@@ -98,7 +98,8 @@ function proxyLines(moment: Moment, seen: SeenProxy, columns: number, colours: C
   const mood: Paint = { idle: plain, working: colours.yellow, frozen: colours.red }[gate.mood];
   const until = gate.endsAt === null ? "" : remaining(gate.endsAt - moment.now);
   const { state, traffic } = status;
-  const result = gate.mood === "working" || state.result === null ? "" : `last: ${state.result.reason}`;
+  const reason = gate.mood === "working" ? "" : (state.result?.reason ?? "");
+  const result = reason === "" || reason === gate.what ? "" : `last: ${reason}`;
   return [
     fit([proxy, colours.bold], [`  ${gate.what}${until}`, mood], [age(moment, status), colours.dim]),
     ...(result === "" ? [] : wrapped(result, columns - 2, REASON_LINES)).map((line) =>

@@ -34,7 +34,7 @@ export class Screen {
 
   static async open(stream: NodeJS.WriteStream): Promise<Screen> {
     const { createLogUpdate } = await import("log-update");
-    return new Screen(stream, () => createLogUpdate(stream));
+    return new Screen(stream, () => createLogUpdate(sized(stream)));
   }
 
   /** What is drawn from now on. */
@@ -62,7 +62,8 @@ export class Screen {
     const spinner = SPINNER[Math.floor(Date.now() / SPINNER_MS) % SPINNER.length]!;
     const head = this.title === "" ? [] : [`${spinner} ${this.title}`.slice(0, columns)];
     this.drawn = [...head, ...this.compose({ columns, rows: rows - head.length })];
-    this.log(this.drawn.join("\n"));
+    // An empty line after what was drawn last would be taken for the one that the cursor is on (log-update 7.2).
+    this.log(this.drawn.map((line) => line || " ").join("\n"));
   }
 
   /** @param keep leaves what was drawn last. */
@@ -75,8 +76,9 @@ export class Screen {
   }
 
   private get size(): Size {
+    const { columns, rows } = sized(this.stream);
     // Below what is drawn the cursor has a line.
-    return { columns: this.stream.columns || 80, rows: Math.max(1, (this.stream.rows || 24) - 1) };
+    return { columns, rows: Math.max(1, rows - 1) };
   }
 
   /** Lines that were as wide as the terminal are broken now: more rows than were drawn. */
@@ -90,4 +92,12 @@ export class Screen {
     this.log = this.newLog();
     this.redraw();
   };
+}
+
+/** Some terminals, as in containers, say that they have no columns and no rows: they don't know. */
+function sized(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  return Object.create(stream, {
+    columns: { get: () => stream.columns || 80 },
+    rows: { get: () => stream.rows || 24 },
+  }) as NodeJS.WriteStream;
 }

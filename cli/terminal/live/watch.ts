@@ -31,7 +31,8 @@ export async function watchStatus(
   });
   const ended = new AbortController();
   const end = (): void => ended.abort();
-  for (const signal of SIGNALS) process.once(signal, end);
+  // They stay: whoever restores the cursor would take a signal that nobody listens to any more for the end.
+  for (const signal of SIGNALS) process.on(signal, end);
   // Whoever reads has read enough (`| head -1`).
   process.stdout.once("error", end);
   const over = new Promise<void>((resolve) => ended.signal.addEventListener("abort", () => resolve()));

@@ -80,12 +80,16 @@ describe("at 80 columns", () => {
   });
 
   test("idle: what is live, what its last step said, and nothing of time", () => {
-    const live = status(PROMOTED, { traffic: { live: "green", share: 0, mode: "serve" } });
+    const reason = "web-1 has 1.4.0-17 again";
+    const live = status(
+      { ...PROMOTED, result: { ...PROMOTED.result!, reason } },
+      { traffic: { live: "green", share: 0, mode: "serve" } },
+    );
     expect(show(moment({ proxies: [seen(live)] }))).toEqual([
       "socialgoal production  record 17: 1.4.0-17 in green, goal live",
       "",
       "proxy-1  1.4.0-17 is live in green",
-      "  last: 1.4.0-17 is live in green",
+      "  last: web-1 has 1.4.0-17 again",
       "  blue   ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   0 %  1.3.0-16",
       "         web-1 ✔  web-2 ✔",
       "  green  ████████████████████████████████████████ 100 %  1.4.0-17  stable",
