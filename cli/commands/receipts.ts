@@ -28,7 +28,7 @@ export function addReceiptCommands(program: Command): void {
     });
 }
 
-export function wholeNumber(text: string, what: string): number {
+function wholeNumber(text: string, what: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new OperatorError(`"${text}" is not ${what}: a whole number from 1`, 2);
 }

@@ -5,7 +5,7 @@ import type { Observed } from "../../release/transitions";
 import type { ProxyStatus } from "../proxies/proxies";
 
 /** @param observed null where the proxies disagree. */
-export type Transition = (
+type Transition = (
   record: ReleaseRecord,
   observed: Observed | null,
   statuses: readonly ProxyStatus[],
