@@ -30,17 +30,24 @@ function buildProgram(): Command {
     .description("Upgrade a web application instead of removing it.")
     .exitOverride()
     .addHelpText("after", EXIT_CODES);
+  program.commandsGroup("Begin:");
   addSetupCommands(program);
+  program.commandsGroup("Release:");
   addReleaseCommands(program);
+  program.commandsGroup("Look first, and prove it:");
+  addPlanCommands(program);
+  program.commandsGroup("See what users get, and what they got:");
   addLooks(program);
   addReceiptCommands(program);
-  addPlanCommands(program);
+  addReportCommands(program);
+  addMeasureCommand(program);
+  program.commandsGroup("Artifacts and rules:");
   addArtifactCommands(program);
   addBanCommand(program);
+  program.commandsGroup("The environment:");
   addEnvironmentCommands(program);
   addRehearsals(program);
-  addMeasureCommand(program);
-  addReportCommands(program);
+  program.commandsGroup("Help:");
   return program;
 }
 
