@@ -62,9 +62,10 @@ export function nextCommands({
     command("doctor"),
     release("1.0.0"),
     release("1.1.0", " --strategy canary --steps 10,50,100 --step-seconds 3"),
-    release("1.2.0"),
     command("status"),
     command("rollback"),
+    // Never becomes healthy, and never gets a request.
+    release("1.2.0"),
     command("down"),
   ];
 }

@@ -1,7 +1,14 @@
 /** `bluegreen recover` where it has nothing to ask: bad input, nothing deployed, a lock. The rest is end to end. */
-import { readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
+import { directorSpec, encodeSpec } from "../../../release/director-spec";
+import { parseEnvironment } from "../../../release/environment";
+import type { Environment } from "../../../release/environment";
+import { serverPlaces, stepId, stepName } from "../../../release/naming";
 import { emptyRecord } from "../../../release/record";
-import { LEAST } from "../../release/examples";
+import type { ReleaseRecord } from "../../../release/record";
+import { releaseId } from "../../../release/release";
+import { SLOTS } from "../../../release/slot";
+import { LEAST, recordOf } from "../../release/examples";
 import { Folder, STACKS } from "./command";
 
 jest.setTimeout(60_000);
@@ -58,5 +65,100 @@ describe("recover", () => {
       stdout: "",
       stderr: expect.stringMatching(says),
     });
+  });
+});
+
+/** Nobody reaches the proxies there: all that is known is what Terraform's state keeps of the steps. */
+describe("recover on Azure", () => {
+  const folder = new Folder();
+  afterAll(() => folder.remove());
+
+  const platform = (os: string) => ({
+    kind: "azure",
+    subscriptionId: "00000000-0000-0000-0000-000000000000",
+    tenantId: "00000000-0000-0000-0000-000000000001",
+    location: "westeurope",
+    sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDn1nXS8Z8h1nV1pX0k6Jm3gk8g1ZbO1n0bWm1xq3i5K",
+    webServers: { os },
+  });
+
+  /** A Terraform that answers with this state, refreshed or not; the provider is not needed. */
+  function stateIs(resources: readonly object[]): void {
+    const values = { root_module: { resources } };
+    folder.write("state.json", { format_version: "1.0", values });
+    folder.write("refreshed.json", { format_version: "1.2", prior_state: { values } });
+    const script = [
+      "#!/bin/sh",
+      `case "$*" in`,
+      `  version*) echo '{"terraform_version": "1.11.4"}' ;;`,
+      `  *refresh.tfplan) test "$1" = plan || cat "${folder.in("refreshed.json")}" ;;`,
+      `  "show -json") cat "${folder.in("state.json")}" ;;`,
+      "esac",
+    ];
+    folder.write("terraform", script.join("\n"));
+    chmodSync(folder.in("terraform"), 0o755);
+  }
+
+  function stateAfter(record: ReleaseRecord, environment: Environment, os: string): object[] {
+    const step = (id: string, name: string, parameters: Record<string, string>, output: object) => ({
+      address: `azurerm_virtual_machine_run_command.${id}`,
+      values: {
+        name,
+        parameter:
+          os === "windows" && id.startsWith("install")
+            ? [{ name: "Parameters", value: Buffer.from(JSON.stringify(parameters)).toString("base64") }]
+            : Object.entries(parameters).map(([key, value]) => ({ name: key, value })),
+        instance_view: [{ output: JSON.stringify(output), exit_code: 0 }],
+      },
+    });
+    const { active, sequence } = record;
+    const live = record.slots[active]!;
+    const stable = { slot: active, releaseId: releaseId(live), sha256: live.artifact.sha256, contracts: [] };
+    const report = {
+      ...{
+        step: "switch",
+        sequence,
+        exitCode: 0,
+        outcome: "promoted",
+        reason: "it is live",
+        proxy: "proxy-1",
+      },
+      ...{ traffic: { live: active, share: 0, mode: "serve" }, serving: [active] },
+      state: { sequence, phase: "stable", finished: true, stable, candidate: null, result: null },
+    };
+    const spec = { DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, 0)) };
+    const installs = serverPlaces(environment).flatMap(({ name: server }) =>
+      SLOTS.map((slot) => {
+        const release = record.slots[slot]!;
+        const parameters = {
+          ...{ RELEASE_ID: releaseId(release), VERSION: release.version },
+          ARTIFACT_URL_BASE64: Buffer.from(release.artifact.url).toString("base64"),
+          ARTIFACT_SHA256: release.artifact.sha256,
+        };
+        const output = { step: "install", releaseId: releaseId(release) };
+        return step(stepId.install(slot, server), stepName.install(record, slot, server), parameters, output);
+      }),
+    );
+    return [
+      step(stepId.begin("proxy-1"), stepName.begin(record), spec, report),
+      ...installs,
+      step(stepId.switch("proxy-1"), stepName.switch(record), spec, report),
+    ];
+  }
+
+  it.each(["linux", "windows"])("puts it together from what the steps on %s were given", async (os) => {
+    const { start, ...rest } = LEAST;
+    const file = { ...rest, name: "sim", platform: platform(os), ...(os === "linux" ? { start } : {}) };
+    folder.write("environments/sim.json", file);
+    folder.write("release.json", "lost");
+    const environment = parseEnvironment(JSON.stringify(file), "it");
+    const record = recordOf({ retry: true });
+    stateIs(stateAfter(record, environment, os));
+    folder.write("cdktf.json", { app: `node ${STACKS}` });
+    const args = ["recover", "--yes", "--json", "--environment", "environments/sim.json"];
+    const ran = await folder.bluegreen(args, { TERRAFORM_BINARY_NAME: folder.in("terraform") });
+    expect({ exitCode: ran.exitCode, stderr: ran.stderr.slice(0, 500) }).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(ran.stdout)).toMatchObject({ outcome: "recovered", proof: "exact", record });
+    expect(folder.json("release.json")).toEqual(record);
   });
 });
