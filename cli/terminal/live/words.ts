@@ -75,6 +75,6 @@ export function summary({ proxy, status, problem }: SeenProxy, record: ReleaseRe
   return `${proxy}: record ${state.sequence}, ${gateOf(status, record).what}; ${slots.join(", ")}`;
 }
 
-export function count(number: number, what: string): string {
+function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
