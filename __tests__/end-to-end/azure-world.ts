@@ -163,8 +163,10 @@ export class AzureWorld {
     });
   }
 
+  readonly command = [process.execPath, COMMAND] as const;
+
   bluegreen(...args: string[]): Promise<Ran> {
-    return this.run(process.execPath, COMMAND, ...args, "--environment", ENVIRONMENT_FILE);
+    return this.run(...this.command, ...args, "--environment", ENVIRONMENT_FILE);
   }
 
   async deploy(...args: string[]): Promise<Deployment> {

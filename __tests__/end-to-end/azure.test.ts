@@ -1,4 +1,5 @@
 /** A life on Azure: base, releases, a failure, a lost server, the end. Real provider, real scripts, real proxy. */
+import type { ProxyStatus } from "../../cli/proxies/proxies";
 import { AzureWorld, describeOnAzure } from "./azure-world";
 import type { Request } from "./azure-world";
 
@@ -59,6 +60,22 @@ describeOnAzure("on Azure, as far as a stand-in can tell", () => {
     expect(await world.serving()).toBe("1.1.0-2");
     expect(started(requests)).toEqual(["proxy-1 begin-2", "proxy-1 switch-2", "web-2 install-green-1.1.0-2"]);
     expect(runCommands(requests).filter(({ server }) => server === "web-1")).toEqual([]);
+    expect(await world.plan("web")).toBe("nothing");
+  });
+
+  test("what its proxy said last is seen from afar, journal and all, with the time when it said so", async () => {
+    const watch = [...world.command, ...["status", "--watch", "--json", "--interval", "0.2"]];
+    const watching = `"$@" | head -1`;
+    const requests = await world.requestsOf(async () => {
+      const { stdout } = await world.run("sh", "-c", watching, "sh", ...watch);
+      const { proxies, problems } = JSON.parse(stdout) as { proxies: ProxyStatus[]; problems: string[] };
+      expect(problems).toEqual([]);
+      expect(proxies).toMatchObject([{ proxy: "proxy-1", at: expect.any(String), serving: ["green"] }]);
+      expect(proxies[0]!.state.journal?.map(({ event }) => event)).toEqual([
+        ...["drained", "verified", "traffic", "judged", "traffic", "drained"],
+      ]);
+    });
+    expect(started(requests)).toEqual([]);
     expect(await world.plan("web")).toBe("nothing");
   });
 

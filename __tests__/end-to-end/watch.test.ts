@@ -148,7 +148,7 @@ describeEndToEnd("status --watch", () => {
   it("leaves room for what a release says, and goes without a trace", async () => {
     const terminal = onTerminal(world, 100, ["-e", RELEASING]);
     await until(() => terminal.written().includes("measured: 1,234 sent, 5 failed"), "the view is drawn");
-    await until(() => terminal.written().includes("is live in green"), "a look was taken");
+    await until(() => terminal.written().includes(" is live in "), "a look was taken");
     expect(terminal.written()).toMatch(/\S switch-proxy-1/);
     terminal.press("\n");
     expect(await terminal.exitCode).toBe(0);

@@ -43,7 +43,7 @@ async function failing(mutation: Mutation, name: string): Promise<string[]> {
           for (const { name, check } of PROPERTIES) {
             if (!name.startsWith("${mutation.invariant}:")) continue;
             try {
-              await check({ numRuns: ${RUNS}, seed: 7, endOnFailure: true });
+              await check({ numRuns: ${RUNS}, seed: ${mutation.seed ?? 3}, endOnFailure: true });
             } catch {
               failed.push(name);
               break;
