@@ -1,0 +1,75 @@
+/** What is seen of proxies on Azure while others may be at work: the words of their last steps, out of Terraform's state. */
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AzureProxies } from "../../../cli/proxies/azure-proxies";
+import type { Project } from "../../../cli/project/project";
+import { parseEnvironment } from "../../../release/environment";
+import type { AzureEnvironment } from "../../../release/environment";
+import { emptyRecord } from "../../../release/record";
+
+const FILE = "environments/azure-linux.json";
+const AT = "2026-11-25T12:00:00.000Z";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "azure-proxies-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A synth that makes the stack's folder, and a Terraform that shows a state. */
+function proxiesWith(outputs: Readonly<Record<string, string>>): { proxies: AzureProxies; project: Project } {
+  const resources = Object.entries(outputs).map(([step, output]) => ({
+    address: `azurerm_virtual_machine_run_command.${step}`,
+    values: { name: step, instance_view: [{ output, exit_code: 0 }] },
+  }));
+  writeFileSync(
+    join(folder, "state.json"),
+    JSON.stringify({ prior_state: { values: { root_module: { resources } } } }),
+  );
+  const terraform = join(folder, "terraform");
+  writeFileSync(
+    terraform,
+    `#!/bin/sh\necho "$PWD $1" >>${folder}/asked\n[ "$1" != show ] || cat ${folder}/state.json\n`,
+  );
+  chmodSync(terraform, 0o755);
+  const text = readFileSync(join(__dirname, "../../..", FILE), "utf8");
+  const environment = parseEnvironment(text, FILE) as AzureEnvironment;
+  const synth = ["sh", "-c", `echo synth >>${folder}/asked; mkdir -p "$CDKTF_OUTDIR/stacks/web"`] as const;
+  const project: Project = { folder, environmentFile: FILE, environment, synth };
+  const binary = { path: terraform, name: "terraform", version: "1.11.4", fetched: false } as const;
+  return { project, proxies: new AzureProxies(project, environment, async () => binary) };
+}
+
+function said(step: string, sequence: number): string {
+  const stable = { slot: "blue", releaseId: "1.0.0-1" };
+  const state = {
+    ...{ sequence, phase: "stable", finished: true, stable, candidate: null, weight: 0, deadline: null },
+    journal: [{ at: Date.parse(AT), event: "traffic", live: "blue", share: 0, mode: "serve" }],
+  };
+  const line = { step, sequence, at: AT, proxy: "proxy-1", serving: ["blue"], state };
+  return `something else\n${JSON.stringify(line)}\nbluegreen: ${step} ended with 0\n`;
+}
+
+test("the newest words count, with their journal and their time; a proxy that said nothing is named", async () => {
+  const { proxies } = proxiesWith({
+    "begin-proxy-1": said("begin", 2),
+    "switch-proxy-1": said("switch", 1),
+    "begin-proxy-2": "cut off",
+  });
+  const [first, second] = await proxies.look(emptyRecord("socialgoal"));
+  expect(first).toMatchObject({
+    ...{ proxy: "proxy-1", problem: null },
+    status: { at: AT, step: "begin", state: { sequence: 2, journal: [{ event: "traffic", share: 0 }] } },
+  });
+  expect(second).toEqual({ proxy: "proxy-2", status: null, problem: "proxy-2 has run no step yet" });
+});
+
+test("whoever looks again and again synthesizes once, in a folder that no release works in", async () => {
+  const { proxies } = proxiesWith({ "begin-proxy-1": said("begin", 1) });
+  await proxies.look(emptyRecord("socialgoal"));
+  await proxies.look(emptyRecord("socialgoal"));
+  const asked = readFileSync(join(folder, "asked"), "utf8").trim().split("\n");
+  expect(asked.filter((line) => line === "synth")).toHaveLength(1);
+  const places = new Set(asked.filter((line) => line !== "synth").map((line) => line.split(" ")[0]));
+  expect([...places]).toEqual([expect.stringMatching(/\/watch\/cdktf\.out\/stacks\/web$/)]);
+  expect(existsSync(join(folder, ".bluegreen"))).toBe(true);
+});
