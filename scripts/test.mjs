@@ -13,12 +13,12 @@ const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
 const WITHOUT_LOAD = [
   "__tests__/end-to-end/azure",
   // A few requests a second, in processes that mostly wait.
-  "__tests__/cli/(artifact|deployment|measure|project|report|setup|terminal)/",
+  "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|report|setup|terminal)/",
   ...["release", "stacks", "terraform", "system", "project", "examples"].map((name) => `__tests__/${name}/`),
   ...["install", "install-windows", "azure", "local-database", "migrate", "hooks"].map(
     (name) => `__tests__/on-server/${name}/`,
   ),
-  "__tests__/(cli/setup|end-to-end/recover)",
+  "__tests__/end-to-end/recover",
   "__tests__/on-server/director/(invariants|mutations|re-entry)",
 ].join("|");
 

@@ -1,0 +1,136 @@
+/** What every command promises, as a process without a terminal: help, one line for what it can't do, and nothing changed. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+jest.setTimeout(60_000);
+
+const COMMAND = resolve("lib/cli/main.js");
+const ARTIFACT = ["1.0.0", "--artifact", "no-such.zip"];
+
+/** Enough for each command to begin with; and whether it asks for an environment. */
+const COMMANDS: Readonly<Record<string, { args: string[]; environment: boolean; json: boolean }>> = {
+  init: { args: ["--platform", "moon", "--yes"], environment: false, json: true },
+  doctor: { args: [], environment: false, json: true },
+  recover: { args: ["--yes"], environment: true, json: true },
+  completion: { args: ["tcsh"], environment: false, json: false },
+  release: { args: ARTIFACT, environment: true, json: true },
+  stage: { args: ARTIFACT, environment: true, json: true },
+  promote: { args: [], environment: true, json: true },
+  rollback: { args: [], environment: true, json: true },
+  retry: { args: [], environment: true, json: true },
+  heal: { args: ["web-1"], environment: true, json: true },
+  abort: { args: [], environment: true, json: true },
+  "plan base": { args: [], environment: true, json: true },
+  "plan release": { args: ARTIFACT, environment: true, json: true },
+  "plan stage": { args: ARTIFACT, environment: true, json: true },
+  "plan promote": { args: [], environment: true, json: true },
+  "plan rollback": { args: [], environment: true, json: true },
+  "plan retry": { args: [], environment: true, json: true },
+  "plan heal": { args: ["web-1"], environment: true, json: true },
+  prove: { args: ["no-such.json"], environment: false, json: true },
+  status: { args: [], environment: true, json: true },
+  history: { args: [], environment: true, json: true },
+  report: { args: [], environment: true, json: false },
+  measure: { args: ["--", "true"], environment: true, json: true },
+  publish: { args: ARTIFACT, environment: true, json: true },
+  migrations: { args: ["."], environment: true, json: true },
+  ban: { args: ["1.0.0", "--reason", "x"], environment: true, json: true },
+  preview: { args: ["--no-such"], environment: false, json: true },
+  down: { args: [], environment: true, json: true },
+  rehearse: { args: ["--driver", "iis"], environment: false, json: false },
+};
+const NAMES = Object.keys(COMMANDS);
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-command-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+interface Ran {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(...args: string[]): Promise<Ran> {
+  const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined };
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (data) => (stdout += data));
+  child.stderr.on("data", (data) => (stderr += data));
+  return new Promise((done) => child.once("close", (exitCode) => done({ exitCode, stdout, stderr })));
+}
+
+const commandsIn = (help: string): string[] =>
+  [...help.matchAll(/^ {2}([a-z]+)(?:\|[a-z]+)? /gm)]
+    .map(([, name]) => name!)
+    .filter((name) => name !== "help");
+const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
+
+test("this list has all commands that --help names", async () => {
+  const [all, plans] = await Promise.all([run("--help"), run("plan", "--help")]);
+  const names = commandsIn(all.stdout.slice(all.stdout.indexOf("-h, --help")));
+  expect(names.sort()).toEqual([...new Set(NAMES.map((name) => name.split(" ")[0]!))].sort());
+  expect(
+    commandsIn(plans.stdout)
+      .map((name) => `plan ${name}`)
+      .sort(),
+  ).toEqual(NAMES.filter((name) => name.startsWith("plan ")).sort());
+});
+
+test.each(NAMES)("%s --help says what it does, with all its options, on stdout", async (name) => {
+  const { exitCode, stdout, stderr } = await run(...name.split(" "), "--help");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(stdout).toMatch(new RegExp(`^Usage: bluegreen ${name}\\b`));
+  expect(stdout.includes("--json")).toBe(COMMANDS[name]!.json || name === "rehearse");
+});
+
+test.each(NAMES)("%s with an option that it does not know: one line, exit code 2", async (name) => {
+  const { exitCode, stdout, stderr } = await run(...name.split(" "), "--no-such-option");
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+  expect(lines(stderr)[0]).toMatch(
+    /^error: (unknown option '--no-such-option'|required option|missing required)/,
+  );
+});
+
+test.each(NAMES.filter((name) => COMMANDS[name]!.environment))(
+  "%s where there is no project: one line that says what to do, exit code 2, and nothing is made",
+  async (name) => {
+    const { args, json } = COMMANDS[name]!;
+    const [command, ...more] = [...name.split(" "), ...(json ? ["--json"] : []), ...args];
+    const { exitCode, stdout, stderr } = await run(command!, ...more);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(lines(stderr)).toEqual([
+      expect.stringMatching(/there is no environment file environments\/local\.json: .*(--environment|init)/),
+    ]);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test.each(["init", "completion", "prove", "rehearse"])(
+  "%s with something that means nothing: one line, exit code 2, and nothing is made",
+  async (name) => {
+    const { exitCode, stdout, stderr } = await run(name, ...COMMANDS[name]!.args);
+    expect({ exitCode, stdout, lines: lines(stderr).length }).toEqual({ exitCode: 2, stdout: "", lines: 1 });
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test("what is cut off by `| head` ends quietly", async () => {
+  const child = spawn("bash", [
+    "-c",
+    `"$0" "$1" --help | head -1; echo "\${PIPESTATUS[0]}"`,
+    process.execPath,
+    COMMAND,
+  ]);
+  let said = "";
+  child.stdout.on("data", (data) => (said += data));
+  child.stderr.on("data", (data) => (said += data));
+  await new Promise((done) => child.once("close", done));
+  expect(said).toBe("Usage: bluegreen [options] [command]\n0\n");
+});
