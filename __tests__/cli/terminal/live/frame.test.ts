@@ -230,7 +230,7 @@ describe("any terminal", () => {
     for (const colours of [PLAIN, pc.createColors(true)]) {
       const lines = frame(of, { columns, rows: 40 }, colours).map((line) => stripVTControlCharacters(line));
       expect(lines.filter((line) => [...line].length > columns)).toEqual([]);
-       
+
       expect(lines.filter((line) => /[\u0000-\u001f]/.test(line))).toEqual([]);
       expect(lines.join("\n")).toMatch(/blue .*75 % {2}1\.3\.0-16/);
     }
