@@ -51,6 +51,17 @@ export async function tryLock(file: string, holder: string): Promise<ProcessLock
   return { takenOverFrom, release };
 }
 
+/** For whoever only looks: takes the lock for no longer than the look, and says nothing of itself. */
+export async function isLocked(file: string): Promise<boolean> {
+  const look = ["--nonblock", "--conflict-exit-code", String(HELD), file, "true"];
+  const child = spawn("flock", look, { stdio: "ignore" });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", resolve);
+  });
+  return code === HELD;
+}
+
 /** Who holds the lock. */
 export function lockHolder(file: string): string {
   return readHolder(file) ?? "unknown";

@@ -1,10 +1,12 @@
 /** Somebody on call: looks at a plan first, is stopped where they should be, and can show afterwards what happened. */
 import { cpSync, symlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { Receipt } from "../../release/receipt";
-import { describeEndToEnd, oneLine, until, World } from "./world";
+import { atTerminal } from "../cli/at-terminal";
+import { COMMAND, describeEndToEnd, oneLine, until, World } from "./world";
 
 jest.setTimeout(90_000);
 
@@ -98,6 +100,46 @@ describeEndToEnd("an operator", () => {
     });
   }
 
+  const withTerminal = spawnSync("script", ["--version"]).status === 0 ? it : it.skip;
+
+  withTerminal(
+    "is asked at a terminal, with the plan in sight: no and Ctrl-C change nothing, yes goes on, drawn live",
+    async () => {
+      const { file } = await world.pack("1.1.4", "1.1.0");
+      const line = `${process.execPath} ${COMMAND} release 1.1.4 --artifact ${file}`;
+      const record = world.text("release.json");
+      for (const answer of ["n\r", "\r", "\u0003"]) {
+        const { screen, exitCode } = await atTerminal(
+          line,
+          [["Go on with this release?", answer]],
+          world.folder,
+        );
+        expect({ screen, exitCode }).toEqual({
+          screen: expect.stringMatching(/nothing was changed/),
+          exitCode: 3,
+        });
+        expect(screen).toMatch(/proof +1\.1\.0-2 in green is not touched/);
+        expect(screen).toMatch(/token +4-/);
+      }
+      expect(world.text("release.json")).toBe(record);
+      expect(await world.serving()).toEqual(["1.1.0-2"]);
+      const { screen, exitCode } = await atTerminal(
+        line,
+        [["Go on with this release?", "y\r"]],
+        world.folder,
+      );
+      expect({ screen, exitCode }).toEqual({
+        screen: expect.stringMatching(/record 5 promoted/),
+        exitCode: 0,
+      });
+      // The live view had the cursor, and gave it back.
+      expect(screen.lastIndexOf("\u001b[?25h")).toBeGreaterThan(screen.lastIndexOf("\u001b[?25l"));
+      expect(screen).toMatch(/blue .*%/);
+      const yes = await atTerminal(`${process.execPath} ${COMMAND} rollback --yes`, [], world.folder);
+      expect(yes).toMatchObject({ exitCode: 0, screen: expect.stringMatching(/record 6 rolledBack/) });
+    },
+  );
+
   it("can't bring back what is banned, whoever tries, until the ban is lifted", async () => {
     const { file } = await world.pack("1.4.0");
     expect(await world.run(["ban", "1.4.0", "--reason", "loses goals"])).toMatchObject({ exitCode: 0 });
@@ -140,7 +182,9 @@ describeEndToEnd("an operator", () => {
       [4, "rollback", "rolledBack"],
       [5, "release", "promoted"],
       [6, "rollback", "rolledBack"],
-      [7, "release", "rejected"],
+      [7, "release", "promoted"],
+      [8, "rollback", "rolledBack"],
+      [9, "release", "rejected"],
     ]);
     for (const receipt of receipts) expect(() => z.parse(Receipt, receipt)).not.toThrow();
     expect(receipts.at(-1)).toMatchObject({
@@ -150,7 +194,7 @@ describeEndToEnd("an operator", () => {
       exitCode: 4,
       reason: expect.stringMatching(/healthy/),
       plan: { live: "green", proof: expect.stringContaining("not touched") },
-      record: { before: { sequence: 6 }, after: { sequence: 7 } },
+      record: { before: { sequence: 8 }, after: { sequence: 9 } },
     });
     expect(receipts[0]).toMatchObject({ requests: null, notMeasured: "nothing was live before" });
     for (const { requests, proxies } of receipts.slice(1)) {
@@ -160,8 +204,8 @@ describeEndToEnd("an operator", () => {
     }
     const events = (index: number) => receipts[index]!.proxies[0]!.journal.map(({ event }) => event);
     expect(events(1)).toEqual(expect.arrayContaining(["verified", "traffic", "judged", "drained"]));
-    expect(events(6)).not.toContain("verified");
-    expect((await world.run(["history"])).stdout).toMatch(/✖ +7 .*release rejected.*1\.1\.0-2 stays/);
+    expect(events(8)).not.toContain("verified");
+    expect((await world.run(["history"])).stdout).toMatch(/✖ +9 .*release rejected.*1\.1\.0-2 stays/);
     expect((await world.run(["history", "2"])).stdout).toMatch(/record 2: release promoted \(exit code 0\)/);
     await refuses(["history", "99"], /no receipt of record 99/, 2);
     await refuses(["history", "x"], /"x" is not a record's sequence/, 2);

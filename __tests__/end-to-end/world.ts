@@ -25,7 +25,7 @@ import type { ProxyStatus } from "../../cli/proxies/proxies";
 import type { ReleaseRecord } from "../../release/record";
 
 export const REPOSITORY = resolve(__dirname, "../..");
-const COMMAND = join(REPOSITORY, "lib/cli/main.js");
+export const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 const STACKS = join(REPOSITORY, "lib/main.js");
 const FIRST_PORT = 24_000;
 const LAST_PORT = 32_000;

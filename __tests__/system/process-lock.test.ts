@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { buildSync } from "esbuild";
-import { lockHolder, tryLock } from "../../system/process-lock";
+import { isLocked, lockHolder, tryLock } from "../../system/process-lock";
 
 const folder = mkdtempSync(join(tmpdir(), "lock-"));
 const program = join(folder, "holder.js");
@@ -60,9 +60,11 @@ test("only one process at a time has a lock, and the holder's words are there to
   const lock = await tryLock(file, "switch 17, process 4711");
   expect(await tryLock(file, "another")).toBeNull();
   expect(lockHolder(file)).toBe("switch 17, process 4711");
+  expect(await isLocked(file)).toBe(true);
   expect(await held(start(file, "stay"))).toBe("taken");
   lock!.release();
   expect(await eventuallyLocked(file)).toBeNull();
+  expect(await isLocked(file)).toBe(false);
 });
 
 test("a lock ends with its process, however that ends", async () => {

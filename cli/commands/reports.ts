@@ -1,6 +1,7 @@
 /** report: a receipt as one HTML file, for people. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { MeasureReceipt, Receipt } from "../../release/receipt";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
@@ -27,9 +28,15 @@ export function addReportCommands(program: Command): void {
         throw new OperatorError(`--output ${output} is the receipt itself: name another file`, 2);
       }
       const read = readReceipt(receipt);
-      const { renderReceiptReport } = await import("../report/receipt-report.js");
-      write(renderReceiptReport(read), output);
+      write(await render(read), output);
     });
+}
+
+async function render(receipt: Receipt | MeasureReceipt): Promise<string> {
+  if (receipt.action === "measure") {
+    return (await import("../report/measure-report.js")).renderMeasureReport(receipt);
+  }
+  return (await import("../report/receipt-report.js")).renderReceiptReport(receipt);
 }
 
 function fileOf(wanted: string | undefined, options: ReportOptions): string {

@@ -7,17 +7,17 @@ import { formatSteps } from "../../release/plan-steps";
 import { requireSamePlan } from "../../release/plan-token";
 import { hookFacts } from "../../release/hooks";
 import type { HookRun, Receipt } from "../../release/receipt";
-import { scheduleOf } from "../../release/record";
 import { Refusal } from "../../release/refusal";
 import { runHooks } from "../hooks/run-hooks";
+import type { LoadSnapshot } from "../load/messages";
 import { nothingToObserve, startObservation } from "../measure/observation";
-import type { ObservedRequests } from "../measure/observation";
+import type { Observation, ObservedRequests } from "../measure/observation";
 import { OperatorError } from "../operator-error";
-import { whoIsThis } from "../project/person";
 import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import type { ProxyStatus } from "../proxies/proxies";
+import { receiptOf } from "../receipts/deployment-receipt";
 import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
 import { createLiveView } from "../terminal/live/live-view";
@@ -69,23 +69,20 @@ export async function deploy(
       from: observed?.releaseId ?? null,
       seconds: (Date.now() - startedAt) / 1000,
     };
-    const receipt = {
-      ...describe(project, operation, planned, statuses),
-      ...pick(ended),
-      ...users,
-      startedAt: new Date(startedAt).toISOString(),
-      endedAt: new Date().toISOString(),
-      freezeOverride,
-      hooks: [...hooksBefore, ...applied.hooks],
-    };
-    const file = writeReceipt(project, receipt);
-    const deployment: Deployment = { ...ended, requests: brief(users.requests), receipt: file };
-    const facts = hookFacts(project.environment, next, "after release", deployment);
-    const hooksAfter = await runHooks(project, "after release", facts, progress);
+    const carriedOut = { operation, planned, statuses, ended, users, freezeOverride, startedAt };
+    const hooks = [...hooksBefore, ...applied.hooks];
+    const receipt = receiptOf(project, { ...carriedOut, hooks, endedAt: Date.now() });
+    const file = keepReceipt(project, receipt, progress);
+    const { outcome, exitCode, reason } = ended;
+    const told = hookFacts(project.environment, next, "after release", {
+      ...{ outcome, exitCode, reason },
+      receipt: file,
+    });
+    const hooksAfter = await runHooks(project, "after release", told, progress);
     if (hooksAfter.length > 0) {
-      writeReceipt(project, { ...receipt, hooks: [...receipt.hooks, ...hooksAfter] });
+      keepReceipt(project, { ...receipt, hooks: [...hooks, ...hooksAfter] }, progress);
     }
-    return deployment;
+    return { ...ended, requests: brief(users.requests), receipt: file };
   } finally {
     progress.stop();
     lock.release();
@@ -120,25 +117,25 @@ async function applyObserved(
   { clearsUp = false }: Operation,
   { before, next, observed, proxies, web }: Planned,
 ): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
-  const observation =
-    observed?.live === null ? nothingToObserve("nothing was live before") : await startObservation(project);
-  const live = createLiveView(project, proxies, {
-    ...{ record: next, progress },
-    measured: () => observation.snapshot(),
-  });
-  let applied: ApplyResult;
+  // Nobody waits for its start: what comes first takes longer, and users have what they had.
+  const starting =
+    observed?.live === null
+      ? Promise.resolve(nothingToObserve("nothing was live before"))
+      : startObservation(project);
+  let observation: Observation | undefined;
+  void starting.then((started) => (observation = started));
+  const measured = (): LoadSnapshot | null => observation?.snapshot() ?? null;
+  const live = createLiveView(project, proxies, { record: next, progress, measured });
+  let applied: ApplyResult | undefined;
   try {
     await live.start();
     writeRecord(project, next);
     applied = await applyInterruptibly(proxies, progress, web, next, clearsUp);
-  } catch (error) {
-    await observation.kill();
-    throw error;
   } finally {
     live.stop();
+    if (applied?.nothingWasApplied !== false) await (await starting).kill();
   }
-  if (!applied.nothingWasApplied) return { applied, observed: await observation.stop() };
-  await observation.kill();
+  if (!applied.nothingWasApplied) return { applied, observed: await (await starting).stop() };
   // Somebody else was at work with the same state: this sequence never came to be.
   writeRecord(project, before);
   throw new OperatorError(
@@ -187,35 +184,14 @@ function passFreezeWindows(
   );
 }
 
-function describe(
-  { environment }: Project,
-  { action }: Operation,
-  { before, next, observed, plan, proof, token, warnings }: Planned,
-  statuses: readonly ProxyStatus[],
-) {
-  const changes = plan.changes
-    .filter(({ actions }) => actions.some((each) => each !== "no-op"))
-    .map(({ address, actions }) => ({ address, actions: [...actions] }));
-  return {
-    formatVersion: 1 as const,
-    application: environment.application,
-    environment: environment.name,
-    action,
-    who: whoIsThis(),
-    schedule: scheduleOf(next, environment),
-    record: { before, after: next },
-    plan: { live: observed?.live ?? null, proof, changes, token },
-    proxies: statuses.flatMap(({ proxy, state }) =>
-      state.sequence === next.sequence ? [{ proxy, journal: [...(state.journal ?? [])] }] : [],
-    ),
-    warnings: [...warnings],
-  };
-}
-
-type Ended = Omit<Deployment, "receipt" | "requests">;
-
-function pick({ sequence, goal, from, to, outcome, exitCode, reason, seconds }: Ended) {
-  return { sequence, goal, from, to, outcome, exitCode, reason, seconds };
+/** What was done is done, and was told: a full disk makes no failure of it. */
+function keepReceipt(project: Project, receipt: Receipt, progress: Progress): string | null {
+  try {
+    return writeReceipt(project, receipt);
+  } catch (error) {
+    progress.note(`the receipt can't be written: ${(error as Error).message}`);
+    return null;
+  }
 }
 
 function brief(requests: ObservedRequests["requests"]): Deployment["requests"] {

@@ -5,9 +5,8 @@
  *     startObservation, once somebody is served -> snapshot()* -> stop, or kill
  */
 import type { MeasuredRequests } from "../../release/receipt";
-import { Load, type LoadProps } from "../load/load";
+import type { Load, LoadProps } from "../load/load";
 import type { LoadSnapshot } from "../load/messages";
-import { parseLoadPlan } from "../load/plan";
 import type { Project } from "../project/project";
 import { environmentLoad } from "./environment-load";
 import { measuredRequests } from "./measured-requests";
@@ -39,6 +38,11 @@ export async function startObservation(
 ): Promise<Observation> {
   const { plan: input, notMeasured } = environmentLoad(environment);
   if (input === null) return nothingToObserve(notMeasured);
+  // Loaded here: most commands measure nothing.
+  const [{ Load }, { parseLoadPlan }] = await Promise.all([
+    import("../load/load.js"),
+    import("../load/plan.js"),
+  ]);
   const load = new Load(props);
   try {
     const plan = parseLoadPlan(input);

@@ -11,7 +11,7 @@ import type { Project } from "../project/project";
 const NAME = /^(\d+)\.json$/;
 
 /** @returns the file, relative to the project. */
-export function writeReceipt(project: Project, receipt: Receipt & { readonly sequence: number }): string {
+export function writeReceipt(project: Project, receipt: Receipt): string {
   const file = receiptFile(project, receipt.sequence);
   const path = join(project.folder, file);
   mkdirSync(dirname(path), { recursive: true });

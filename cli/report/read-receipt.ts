@@ -1,6 +1,6 @@
 /** A receipt from a file that somebody names. */
 import { readFileSync } from "node:fs";
-import { Receipt } from "../../release/receipt";
+import { MeasureReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
 import { OperatorError } from "../operator-error";
 
@@ -9,12 +9,22 @@ export const STREAM = "-";
 const STDIN = 0;
 
 /** @throws OperatorError where the file cannot be read, InvalidInput where it is no receipt. */
-export function readReceipt(file: string): Receipt {
+export function readReceipt(file: string): Receipt | MeasureReceipt {
   let text: string;
   try {
     text = readFileSync(file === STREAM ? STDIN : file, "utf8");
   } catch (error) {
     throw new OperatorError(`${file} cannot be read: ${(error as Error).message}`, 2);
   }
-  return parseFile(Receipt, text, file === STREAM ? "stdin" : file);
+  const name = file === STREAM ? "stdin" : file;
+  return isMeasured(text) ? parseFile(MeasureReceipt, text, name) : parseFile(Receipt, text, name);
+}
+
+/** Which of the two it is, so that what is wrong with it is said of that one. */
+function isMeasured(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { action?: unknown } | null)?.action === "measure";
+  } catch {
+    return false;
+  }
 }

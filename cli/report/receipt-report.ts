@@ -1,18 +1,15 @@
 /** The report of one sequence, for people: what its receipt says, beginning with whether anybody noticed. */
-import type { MeasuredRequests, Person, Receipt } from "../../release/receipt";
+import type { Receipt } from "../../release/receipt";
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { slotsIn } from "./colours";
 import { eventsOf, eventTable, marksOf } from "./events";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
+import { headline, keyFigures, measuredSection, notMeasured, person } from "./measured";
 import { facts, figures, id, move, renderPage, section, table, text } from "./page";
-import type { Figure } from "./page";
-import { axisOf, renderTraffic } from "./traffic";
-import { count, dateAndTime, milliseconds, percentage, plural, seconds } from "./words";
-
-/** Nobody notices a page that takes this much longer. */
-const NOTICEABLE_MS = 1_000;
+import { axisOf } from "./traffic";
+import { dateAndTime, plural, seconds } from "./words";
 
 export function renderReceiptReport(receipt: Receipt): string {
   const { application, environment, sequence, action, formatVersion } = receipt;
@@ -33,72 +30,14 @@ export function renderReceiptReport(receipt: Receipt): string {
   });
 }
 
-function headline(requests: MeasuredRequests | null): string {
-  if (requests === null) return "Nobody measured whether anybody noticed.";
-  const { sent, failed, acknowledged, found, longestGapMs } = requests;
-  if (sent === 0) return "No request was sent: nothing is known.";
-  const lost = acknowledged - found;
-  if (failed > 0 && lost > 0)
-    return `${count(failed)} of ${plural(sent, "request")} failed, and ${plural(lost, "row")} ${was(lost)} lost.`;
-  if (failed > 0) return `${count(failed)} of ${plural(sent, "request")} failed.`;
-  if (lost > 0) return `No request failed, but ${plural(lost, "row")} ${was(lost)} lost.`;
-  if (longestGapMs >= NOTICEABLE_MS)
-    return `No request failed; for ${milliseconds(longestGapMs)} nobody got an answer.`;
-  return "Nobody noticed.";
-}
-
-function was(number: number): string {
-  return number === 1 ? "was" : "were";
-}
-
 function lead(receipt: Receipt): Html {
-  const { outcome, exitCode, from, to, reason, notMeasured, requests } = receipt;
+  const { outcome, exitCode, from, to, reason, requests } = receipt;
   const tone = exitCode === 0 ? "good" : "bad";
   return html`<p class="lead">
       <strong class="${tone}">${outcome}</strong>: ${move(from, to)}, in ${seconds(receipt.seconds)}.
       ${reason}
     </p>
-    ${requests === null && html`<p class="lead muted">Not measured: ${notMeasured ?? "the receipt does not say why"}.</p>`}`;
-}
-
-function keyFigures(requests: MeasuredRequests): Figure[] {
-  const { sent, failed, longestGapMs, versions, acknowledged, found, latencyMs } = requests;
-  const ids = Object.keys(versions);
-  const posts: Figure =
-    acknowledged === 0
-      ? {
-          label: "Median latency",
-          value: milliseconds(latencyMs.p50),
-          note: `p99 ${milliseconds(latencyMs.p99)}`,
-        }
-      : {
-          label: "Acknowledged POSTs found",
-          value: count(found),
-          note: `of ${count(acknowledged)}`,
-          ...(found < acknowledged && { tone: "bad" as const }),
-        };
-  return [
-    {
-      label: "Failed requests",
-      value: count(failed),
-      note: `of ${count(sent)}`,
-      tone: failed === 0 && sent > 0 ? "good" : "bad",
-    },
-    {
-      label: "Longest time without an answer",
-      value: milliseconds(longestGapMs),
-      note: "between two good ones",
-    },
-    {
-      label: "Versions seen",
-      value: count(ids.length),
-      note:
-        ids.length === 0
-          ? "no answer named one"
-          : `${ids.slice(0, 4).join(", ")}${ids.length > 4 ? " ..." : ""}`,
-    },
-    posts,
-  ];
+    ${requests === null && html`<p class="lead muted">Not measured: ${receipt.notMeasured ?? "the receipt does not say why"}.</p>`}`;
 }
 
 function whoWhenHow(receipt: Receipt): Html {
@@ -123,58 +62,20 @@ function whoWhenHow(receipt: Receipt): Html {
   ]);
 }
 
-function person({ user, host, ci }: Person): string {
-  const run = ci === null ? "" : `, ${ci.name}${ci.run === null ? "" : ` ${ci.run}`}`;
-  return `${user} on ${host}${run}`;
-}
-
 function trafficSection(receipt: Receipt): Piece {
-  const { requests, notMeasured } = receipt;
-  if (requests === null) {
-    return section(
-      "What users got",
-      html`<p>Nothing was measured: ${notMeasured ?? "the receipt does not say why"}.</p>`,
-    );
-  }
+  const { requests } = receipt;
+  if (requests === null) return notMeasured(receipt);
   const axis = axisOf(receipt.startedAt, receipt.endedAt, requests.timeline);
-  const { p50, p95, p99, max } = requests.latencyMs;
-  return section(
-    "What users got",
-    html`<p class="muted">
-      ${count(requests.rate)} requests a second to ${requests.origin}, without retries.
-      ${
-        eventsOf(receipt).length > 0 &&
-        "The numbers above the chart are those of the gates and decisions below."
-      }
-    </p>`,
-    renderTraffic({
-      name: "release",
-      title: "The release",
-      ...axis,
-      timeline: requests.timeline,
-      slotOf: slotsIn(...recordsOf(receipt)),
-      marks: marksOf(eventsOf(receipt), axis.begin, axis.end),
-      bands: [],
-    }),
-    facts([
-      [
-        "Latency",
-        `p50 ${milliseconds(p50)}, p95 ${milliseconds(p95)}, p99 ${milliseconds(p99)}, longest ${milliseconds(max)}`,
-      ],
-      ["Failures", kinds(requests)],
-    ]),
-  );
-}
-
-function kinds({ failures, failed }: MeasuredRequests): Piece {
-  const all = Object.entries(failures).sort(([, one], [, other]) => other - one);
-  if (all.length === 0) return null;
-  return html`<ul class="plain-list">
-    ${all.map(
-      ([kind, number]) =>
-        html`<li>${kind}: ${count(number)} <span class="muted">(${percentage(number, failed)})</span></li>`,
-    )}
-  </ul>`;
+  const events = eventsOf(receipt);
+  return measuredSection(requests, {
+    ...axis,
+    name: "release",
+    title: "The release",
+    note: events.length > 0 && "The numbers above the chart are those of the gates and decisions below.",
+    slotOf: slotsIn(...recordsOf(receipt)),
+    marks: marksOf(events, axis.begin, axis.end),
+    bands: [],
+  });
 }
 
 function gates(receipt: Receipt): Piece {

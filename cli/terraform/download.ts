@@ -2,7 +2,6 @@
  * Fetches one file, into memory or piece by piece: https only (http for a mirror on this machine), a few redirects,
  * limits on time and size, and the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name.
  */
-import { Agent, EnvHttpProxyAgent, request } from "undici";
 import type { Dispatcher } from "undici";
 
 const MAX_REDIRECTS = 5;
@@ -93,7 +92,7 @@ async function get(
   take: Taker,
   options: DownloadOptions,
 ): Promise<string | undefined> {
-  const dispatcher = dispatcherFor(address, options);
+  const dispatcher = await dispatcherFor(address, options);
   let timer: NodeJS.Timeout | undefined;
   // Raced, as undici heeds a signal only once it is connected: not while a proxy keeps it waiting.
   const silence = new Promise<never>((_, reject) => {
@@ -131,8 +130,8 @@ async function exchange(
   listener: Listener,
   options: DownloadOptions,
 ): Promise<string | undefined> {
-  const response = await request(`${address.origin}${address.pathname}${address.search}`, {
-    dispatcher,
+  const response = await dispatcher.request({
+    ...{ origin: address.origin, path: `${address.pathname}${address.search}`, method: "GET" },
     headers: { "user-agent": USER_AGENT, ...headers },
     headersTimeout: 0, // `silence` watches both
     bodyTimeout: 0,
@@ -169,7 +168,9 @@ async function passOn(
   }
 }
 
-function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOptions): Dispatcher {
+async function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOptions): Promise<Dispatcher> {
+  // Loaded here: most commands fetch nothing, and it takes a tenth of a second.
+  const { Agent, EnvHttpProxyAgent } = await import("undici");
   const timeout = connectSeconds * 1000;
   // What is on this machine is reached without a proxy: plain http must not leave it.
   if (isLoopback(address)) return new Agent({ connect: { timeout } });

@@ -1,8 +1,9 @@
 /** `bluegreen report` as a person starts it. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LEAST } from "../../release/examples";
 import { receiptOf } from "./examples";
 
 const COMMAND = join(__dirname, "../../../lib/cli/main.js");
@@ -31,6 +32,53 @@ test("it writes the report beside the receipt, charts and all, and says where", 
   expect(report(["2.json"])).toEqual({ status: 0, stdout: "2.html\n", stderr: "" });
   expect(read("2.html")).toContain("<h1>Nobody noticed.</h1>");
   expect(read("2.html")).toContain("<svg");
+});
+
+test("a record's sequence is looked up in the environment's receipts; none is the newest", () => {
+  const receipts = join(folder, ".bluegreen/production/receipts");
+  mkdirSync(receipts, { recursive: true });
+  for (const sequence of [2, 10]) {
+    writeFileSync(join(receipts, `${sequence}.json`), JSON.stringify(receiptOf({ sequence })));
+  }
+  mkdirSync(join(folder, "environments"));
+  const environment = { ...LEAST, name: "production" };
+  writeFileSync(join(folder, "environments/local.json"), JSON.stringify(environment));
+  expect(report([])).toMatchObject({ status: 0, stdout: `${join(receipts, "10.html")}\n` });
+  expect(report(["2", "--output", "two.html"])).toMatchObject({ status: 0, stdout: "two.html\n" });
+  expect(read("two.html")).toContain("sequence 2");
+  expect(report(["3"])).toMatchObject({ status: 2, stderr: expect.stringMatching(/no receipt of record 3/) });
+});
+
+test("what `bluegreen measure` wrote has a report of its own", () => {
+  const receipt = {
+    formatVersion: 1,
+    action: "measure",
+    application: null,
+    environment: null,
+    who: receiptOf().who,
+    command: ["./deploy.sh", "<b>"],
+    startedAt: "2026-11-25T10:00:00.000Z",
+    endedAt: "2026-11-25T10:00:12.000Z",
+    seconds: 12,
+    commandExitCode: 0,
+    allowedFailures: 0,
+    outcome: "noticed",
+    exitCode: 1,
+    reason: "3 of 600 requests failed (3 status 503), longest gap 900 ms; none is allowed",
+    requests: { ...receiptOf().requests!, sent: 600, failed: 3, failures: { "status 503": 3 } },
+    notMeasured: null,
+  };
+  writeFileSync(join(folder, "measured.json"), JSON.stringify(receipt));
+  expect(report(["measured.json"])).toMatchObject({ status: 0, stdout: "measured.html\n" });
+  const page = read("measured.html");
+  expect(page).toContain("<h1>3 of 600 requests failed.</h1>");
+  expect(page).toContain("<code>./deploy.sh &lt;b&gt;</code>");
+  expect(page).toContain("<svg");
+  writeFileSync(join(folder, "bad.json"), JSON.stringify({ ...receipt, command: [] }));
+  expect(report(["bad.json"])).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/bad\.json: command/),
+  });
 });
 
 test("--output says where else", () => {

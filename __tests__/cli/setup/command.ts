@@ -11,6 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { atTerminal } from "../at-terminal";
+import type { Answers } from "../at-terminal";
 
 const REPOSITORY = resolve(__dirname, "../../..");
 export const COMMAND = join(REPOSITORY, "lib/cli/main.js");
@@ -66,33 +68,9 @@ export class Folder {
     });
   }
 
-  /**
-   * Runs a command line at a pseudo-terminal, and gives an answer each time that its question is on the screen.
-   * @returns all that was on the screen.
-   */
-  terminal(line: string, answers: readonly (readonly [question: string, answer: string])[]): Promise<string> {
-    const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
-      cwd: this.path,
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    const waiting = [...answers];
-    let said = "";
-    let seen = 0;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-      const [next] = waiting;
-      if (next === undefined || !said.slice(seen).includes(next[0])) return;
-      seen = said.length;
-      waiting.shift();
-      child.stdin.write(next[1]);
-    });
-    return new Promise((done, reject) => {
-      child.once("error", reject);
-      child.once("close", () =>
-        waiting.length === 0 ? done(said) : reject(new Error(`nobody asked "${waiting[0]![0]}": ${said}`)),
-      );
-    });
+  /** @returns all that was on the screen. */
+  async terminal(line: string, answers: Answers): Promise<string> {
+    return (await atTerminal(line, answers, this.path)).screen;
   }
 
   remove(): void {

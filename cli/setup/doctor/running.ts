@@ -6,7 +6,7 @@ import { stateFile, workFolder } from "../../../release/naming";
 import { isLocal } from "../../../release/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
-import { lockHolder, tryLock } from "../../../system/process-lock";
+import { isLocked, lockHolder } from "../../../system/process-lock";
 import type { Project } from "../../project/project";
 import { agreed, proxiesOf } from "../../proxies/proxies";
 import type { TerraformBinary } from "../../terraform/binary";
@@ -101,10 +101,9 @@ export function lockCheck({ folder, environment }: Project): Check {
     async run() {
       const file = join(folder, workFolder(environment), "release.lock");
       if (!existsSync(file)) return ok("free");
-      const holder = lockHolder(file);
-      const lock = await tryLock(file, `bluegreen doctor, process ${process.pid}`);
-      if (lock === null) return warning(`held by ${firstLine(holder)}`, "wait for it, or `bluegreen abort`");
-      lock.release();
+      if (await isLocked(file)) {
+        return warning(`held by ${firstLine(lockHolder(file))}`, "wait for it, or `bluegreen abort`");
+      }
       const left = ["base", "web"].find((stack) =>
         existsSync(terraformLock(folder, stateFile(environment, stack))),
       );

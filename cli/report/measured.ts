@@ -1,0 +1,115 @@
+/** What a report says of measured requests, whatever was done meanwhile: whether anybody noticed, and how it went. */
+import type { MeasuredRequests, Person } from "../../release/receipt";
+import { html } from "./html";
+import type { Piece } from "./html";
+import { facts, section } from "./page";
+import type { Figure } from "./page";
+import { renderTraffic } from "./traffic";
+import type { Traffic } from "./traffic";
+import { count, milliseconds, percentage, plural } from "./words";
+
+/** Nobody notices a page that takes this much longer. */
+const NOTICEABLE_MS = 1_000;
+
+export function headline(requests: MeasuredRequests | null): string {
+  if (requests === null) return "Nobody measured whether anybody noticed.";
+  const { sent, failed, acknowledged, found, longestGapMs } = requests;
+  if (sent === 0) return "No request was sent: nothing is known.";
+  const lost = acknowledged - found;
+  if (failed > 0 && lost > 0)
+    return `${count(failed)} of ${plural(sent, "request")} failed, and ${plural(lost, "row")} ${was(lost)} lost.`;
+  if (failed > 0) return `${count(failed)} of ${plural(sent, "request")} failed.`;
+  if (lost > 0) return `No request failed, but ${plural(lost, "row")} ${was(lost)} lost.`;
+  if (longestGapMs >= NOTICEABLE_MS)
+    return `No request failed; for ${milliseconds(longestGapMs)} nobody got an answer.`;
+  return "Nobody noticed.";
+}
+
+function was(number: number): string {
+  return number === 1 ? "was" : "were";
+}
+
+export function keyFigures(requests: MeasuredRequests): Figure[] {
+  const { sent, failed, longestGapMs, versions, acknowledged, found, latencyMs } = requests;
+  const ids = Object.keys(versions);
+  const posts: Figure =
+    acknowledged === 0
+      ? {
+          label: "Median latency",
+          value: milliseconds(latencyMs.p50),
+          note: `p99 ${milliseconds(latencyMs.p99)}`,
+        }
+      : {
+          label: "Acknowledged POSTs found",
+          value: count(found),
+          note: `of ${count(acknowledged)}`,
+          ...(found < acknowledged && { tone: "bad" as const }),
+        };
+  return [
+    {
+      label: "Failed requests",
+      value: count(failed),
+      note: `of ${count(sent)}`,
+      tone: failed === 0 && sent > 0 ? "good" : "bad",
+    },
+    {
+      label: "Longest time without an answer",
+      value: milliseconds(longestGapMs),
+      note: "between two good ones",
+    },
+    {
+      label: "Versions seen",
+      value: count(ids.length),
+      note:
+        ids.length === 0
+          ? "no answer named one"
+          : `${ids.slice(0, 4).join(", ")}${ids.length > 4 ? " ..." : ""}`,
+    },
+    posts,
+  ];
+}
+
+export function person({ user, host, ci }: Person): string {
+  const run = ci === null ? "" : `, ${ci.name}${ci.run === null ? "" : ` ${ci.run}`}`;
+  return `${user} on ${host}${run}`;
+}
+
+export function notMeasured({ notMeasured: why }: { readonly notMeasured: string | null }): Piece {
+  return section(
+    "What users got",
+    html`<p>Nothing was measured: ${why ?? "the receipt does not say why"}.</p>`,
+  );
+}
+
+/** @param chart.note what else has to be said above it. */
+export function measuredSection(
+  requests: MeasuredRequests,
+  { note, ...chart }: Omit<Traffic, "timeline"> & { readonly note: Piece },
+): Piece {
+  const { p50, p95, p99, max } = requests.latencyMs;
+  return section(
+    "What users got",
+    html`<p class="muted">
+      ${count(requests.rate)} requests a second to ${requests.origin}, without retries. ${note}
+    </p>`,
+    renderTraffic({ ...chart, timeline: requests.timeline }),
+    facts([
+      [
+        "Latency",
+        `p50 ${milliseconds(p50)}, p95 ${milliseconds(p95)}, p99 ${milliseconds(p99)}, longest ${milliseconds(max)}`,
+      ],
+      ["Failures", kinds(requests)],
+    ]),
+  );
+}
+
+function kinds({ failures, failed }: MeasuredRequests): Piece {
+  const all = Object.entries(failures).sort(([, one], [, other]) => other - one);
+  if (all.length === 0) return null;
+  return html`<ul class="plain-list">
+    ${all.map(
+      ([kind, number]) =>
+        html`<li>${kind}: ${count(number)} <span class="muted">(${percentage(number, failed)})</span></li>`,
+    )}
+  </ul>`;
+}
