@@ -6,8 +6,8 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { setPriority, tmpdir } from "node:os";
+import { join, relative } from "node:path";
 
 const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
 const WITHOUT_LOAD = [
@@ -22,6 +22,10 @@ const WITHOUT_LOAD = [
   "__tests__/on-server/director/(invariants|mutations|re-entry)",
 ].join("|");
 
+/** What puts proxies under load measures time: the other line gets what it leaves of the processors. */
+const BEHIND = 10;
+const NAMED_SLOW_SECONDS = 30;
+
 const given = process.argv.slice(2);
 process.exitCode = given.length > 0 ? (await jest(given, "inherit")).exitCode : await runAll();
 
@@ -29,7 +33,7 @@ async function runAll() {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
   try {
     const report = (name) => join(folder, `${name}.json`);
-    const quiet = jest([WITHOUT_LOAD, "--json", `--outputFile=${report("quiet")}`], "pipe");
+    const quiet = jest([WITHOUT_LOAD, "--json", `--outputFile=${report("quiet")}`], "pipe", BEHIND);
     const loaded = jest(
       [`--testPathIgnorePatterns=${WITHOUT_LOAD}`, "--json", `--outputFile=${report("loaded")}`],
       ["inherit", "ignore", "inherit"],
@@ -37,6 +41,7 @@ async function runAll() {
     const ended = [await loaded, await quiet];
     process.stderr.write(ended[1].said);
     const counts = ["quiet", "loaded"].map((name) => readCounts(report(name)));
+    console.log(slowest(counts.flatMap(({ suites }) => suites)));
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
     console.log(`${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
@@ -46,8 +51,9 @@ async function runAll() {
   }
 }
 
-function jest(args, stdio) {
+function jest(args, stdio, priority = 0) {
   const child = spawn(process.execPath, [JEST, ...args], { stdio });
+  setPriority(child.pid, priority);
   let said = "";
   child.stderr?.on("data", (data) => (said += data));
   child.stdout?.resume();
@@ -64,8 +70,20 @@ function readCounts(file) {
       passed: result.numPassedTests,
       failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
       skipped: result.numPendingTests,
+      suites: result.testResults.map(({ name, startTime, endTime }) => ({
+        name: relative(".", name),
+        seconds: Math.round((endTime - startTime) / 1000),
+      })),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, suites: [] };
   }
+}
+
+function slowest(suites) {
+  const slow = suites.filter(({ seconds }) => seconds >= NAMED_SLOW_SECONDS);
+  const lines = slow
+    .sort((one, other) => other.seconds - one.seconds)
+    .map(({ name, seconds }) => `  ${seconds} s  ${name}`);
+  return [`suites of ${NAMED_SLOW_SECONDS} s and more:`, ...lines].join("\n");
 }

@@ -26,7 +26,7 @@ describeEndToEnd("an operator", () => {
   let world: World;
   let good: string;
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create({ environment: { measurement: { rate: 20 } } });
     expect((await world.release("1.0.0")).exitCode).toBe(0);
     expect((await world.release("1.1.0")).exitCode).toBe(0);
     good = (await world.pack("1.1.1", "1.1.0")).file;
