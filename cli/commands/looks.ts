@@ -1,7 +1,7 @@
 /** status: what users get now; and, with --watch, from now on. */
 import type { Command } from "commander";
 import { readRecord } from "../project/project";
-import { proxiesOf } from "../proxies/proxies";
+import { proxiesOf } from "../proxies/proxies-of";
 import { OperatorError } from "../operator-error";
 import { watchStatus } from "../terminal/live/watch";
 import { SILENT } from "../terminal/progress";

@@ -1,13 +1,8 @@
 /** What the command asks of an environment's proxies: what users get, and to put traffic back. */
 import type { Comparison, JournalEntry } from "../../release/journal";
 import type { ReleaseRecord } from "../../release/record";
-import { isLocal, requireAzure } from "../../release/platform";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
-import { AzureProxies } from "./azure-proxies";
-import { LocalProxies } from "./local-proxies";
-import type { Project } from "../project/project";
-import type { TerraformBinary } from "../terraform/binary";
 
 /** What `director status` answers. */
 export interface ProxyStatus {
@@ -86,13 +81,6 @@ export interface Proxies {
   look(record: ReleaseRecord): Promise<Sighting[]>;
   /** Puts traffic back on stable, on every proxy; whatever runs there ends first. */
   abort(record: ReleaseRecord): Promise<StepResult[]>;
-}
-
-export function proxiesOf(project: Project, terraform: () => Promise<TerraformBinary>): Proxies {
-  const { folder, environment } = project;
-  return isLocal(environment)
-    ? new LocalProxies(folder, environment)
-    : new AzureProxies(project, requireAzure(environment), terraform);
 }
 
 /**

@@ -20,7 +20,7 @@ import { Artifact, Release, ScriptName } from "../../release/release";
 import { SLOTS } from "../../release/slot";
 import { synthesize } from "../deployment/synth";
 import type { Project } from "../project/project";
-import { proxiesOf } from "../proxies/proxies";
+import { proxiesOf } from "../proxies/proxies-of";
 import { Stack } from "../terraform/stack";
 import type { StateEntry } from "../terraform/stack";
 import type { TerraformBinary } from "../terraform/binary";

@@ -11,7 +11,7 @@ import { releaseId } from "../../../release/release";
 import { takenPorts } from "../../project/ports";
 import { readRecord } from "../../project/project";
 import type { Project } from "../../project/project";
-import { proxiesOf } from "../../proxies/proxies";
+import { proxiesOf } from "../../proxies/proxies-of";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check } from "./check";
 import { runLimited } from "./run-limited";
