@@ -18,7 +18,7 @@ const project = openProject(process.cwd(), "environments/local.json");
 const progress = cli("terminal/progress.js").createProgress();
 const view = cli("terminal/live/live-view.js").createLiveView(
   project,
-  cli("proxies/proxies.js").proxiesOf(project),
+  cli("proxies/proxies-of.js").proxiesOf(project),
   {
     record: readRecord(project),
     progress,
