@@ -128,6 +128,8 @@ await build({
   target: "node20",
   format: "cjs",
   external: ["@azure/*", "@inquirer/prompts", "log-update"],
+  // In compiled code there is no import(): require() loads these packages, when they are asked for, as well.
+  supported: { "dynamic-import": false },
   plugins: [asLaidOut],
   logLevel: "warning",
 });

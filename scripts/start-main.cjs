@@ -6,13 +6,12 @@
 const { existsSync, readFileSync, writeFileSync } = require("node:fs");
 const Module = require("node:module");
 const { join } = require("node:path");
-const { constants, Script } = require("node:vm");
+const { Script } = require("node:vm");
 
 const file = join(__dirname, "main.bundle.js");
 const cache = join(__dirname, "main.bundle.cache");
 const script = new Script(Module.wrap(readFileSync(file, "utf8")), {
   filename: file,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   ...(existsSync(cache) ? { cachedData: readFileSync(cache) } : {}),
 });
 script.runInThisContext()(exports, require, module, file, __dirname);
