@@ -5,6 +5,8 @@
  * Exit codes: 0 done; 1 unexpected; 2 bad input; 3 refused; 4 candidate rejected, traffic untouched; 5 aborted,
  * traffic back on stable; 6 frozen, a person decides.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { InvalidInput, Refusal } from "../release/refusal";
 import { addArtifactCommands } from "./commands/artifacts";
@@ -25,9 +27,14 @@ const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused, 4 candidate rejected (traffic untouched),
             5 aborted (traffic back on stable), 6 frozen (a person decides)`;
 
+const { version: VERSION } = JSON.parse(
+  readFileSync(join(__dirname, "..", "..", "package.json"), "utf8"),
+) as { version: string };
+
 function buildProgram(): Command {
   const program = new Command("bluegreen")
     .description("Upgrade a web application instead of removing it.")
+    .version(VERSION, "-V, --version", "print the version")
     .exitOverride()
     .addHelpText("after", EXIT_CODES);
   program.commandsGroup("Begin:");

@@ -38,6 +38,21 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
   return warnings;
 }
 
+/** How the requests come to the candidate, as the schedule says. */
+export function trafficOf(next: ReleaseRecord, environment: Pick<Environment, "schedule">): string {
+  const { strategy, steps, stepSeconds, bakeSeconds, onFailure } = scheduleOf(next, environment);
+  if (next.goal === "staged") return "none until it is promoted";
+  if (strategy === "recreate") return "the site stops and starts with it, all requests at once";
+  const until = next.goal === "live" ? 100 : next.goal;
+  const shares = [...steps.filter((share) => share < until), until];
+  const each = shares.map((share) =>
+    share === 100 ? `100 %, watched for ${bakeSeconds} s` : `${share} % for ${stepSeconds} s`,
+  );
+  const held = until === 100 ? "" : ", and stays there";
+  const back = onFailure === "rollback" ? "taken back" : "left as it is";
+  return `${each.join(", then ")}${held}; ${back} if its errors or latencies are worse than stable's`;
+}
+
 export interface Permissions {
   readonly strategies: readonly Schedule["strategy"][];
   /** In one sentence: what the migrations are, and what they permit. */

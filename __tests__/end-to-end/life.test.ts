@@ -145,6 +145,7 @@ describeEndToEnd("the command's words", () => {
         candidate: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },
       },
       unfinished: [],
+      logs: [],
       requests: null,
       receipt: ".bluegreen/local/receipts/2.json",
     });

@@ -168,7 +168,10 @@ async function keep(
   };
   if (onHand === undefined) return published;
   const { file, sha256, bytes } = onHand;
-  const extension = (await archiveExtension(file)) ?? ".zip";
+  const extension = await archiveExtension(file);
+  if (extension === null) {
+    throw new OperatorError("the artifact is neither a zip nor a .tar.gz file: nothing was changed", 2);
+  }
   const name = `${project.environment.application}-${version}-${sha256.slice(0, 12)}${extension}`;
   const kept = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/${name}`));
   const uploaded = !existsSync(kept);

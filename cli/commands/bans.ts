@@ -9,7 +9,9 @@ import { describeIssues } from "../../release/validation";
 import { OperatorError } from "../operator-error";
 import { formatPerson, whoIsThis } from "../project/person";
 import { readRecord, writeRecord } from "../project/project";
+import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
+import { readReceipts } from "../receipts/receipt-store";
 import { common, open, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
 
@@ -34,6 +36,7 @@ export function addBanCommand(program: Command): void {
       const lock = await lockProject(project, `ban of ${version}`);
       try {
         const record = readRecord(project);
+        if (options.lift !== true) warnOfUnknown(project, record, version);
         const next = change(record, version, options);
         writeRecord(project, next);
         tell(options, { banned: next.banned ?? [] }, words(next, version, options));
@@ -41,6 +44,16 @@ export function addBanCommand(program: Command): void {
         lock.release();
       }
     });
+}
+
+/** A slip of the pen would be a false safety; what is banned before it was ever released is no mistake. */
+function warnOfUnknown(project: Project, record: ReleaseRecord, version: string): void {
+  const past = readReceipts(project, () => undefined).map((receipt) => receipt.record.after);
+  const known = [...past, record].flatMap(({ slots, previous }) =>
+    [slots.blue, slots.green, previous].flatMap((release) => (release === null ? [] : [release.version])),
+  );
+  if (known.length === 0 || known.includes(version)) return;
+  console.error(`note: ${version} was never released here; known are ${[...new Set(known)].join(", ")}`);
 }
 
 function change(record: ReleaseRecord, version: string, { reason, lift }: BanOptions): ReleaseRecord {

@@ -1,11 +1,17 @@
 /** status: what users get now; and, with --watch, from now on. */
 import type { Command } from "commander";
+import { proxyPlaces } from "../../release/naming";
+import { isLocal } from "../../release/platform";
+import type { ReleaseRecord } from "../../release/record";
 import { readRecord } from "../project/project";
+import type { Project } from "../project/project";
+import { hasReceipt, readReceipt } from "../receipts/receipt-store";
 import { proxiesOf } from "../proxies/proxies-of";
 import { OperatorError } from "../operator-error";
 import { watchStatus } from "../terminal/live/watch";
 import { SILENT } from "../terminal/progress";
 import { formatStatus } from "../terminal/status";
+import type { StatusContext } from "../terminal/status";
 import { common, findTools, open } from "./command-line";
 import type { CommonOptions } from "./command-line";
 
@@ -38,9 +44,19 @@ export function addLooks(program: Command): void {
       console.log(
         options.json
           ? JSON.stringify({ record, proxies: statuses }, null, 2)
-          : formatStatus(record, statuses),
+          : formatStatus(record, statuses, contextOf(project, record)),
       );
     });
+}
+
+function contextOf(project: Project, { sequence }: ReleaseRecord): StatusContext {
+  const { environment } = project;
+  const addresses = isLocal(environment)
+    ? proxyPlaces(environment).map(({ host, port }) => `http://${host}:${port}/`)
+    : [];
+  if (!hasReceipt(project, sequence)) return { addresses, failure: null };
+  const { exitCode, outcome, reason } = readReceipt(project, sequence);
+  return { addresses, failure: exitCode === 0 ? null : `it was not carried out (${outcome}): ${reason}` };
 }
 
 function parseInterval({ watch, interval }: StatusOptions): number | undefined {

@@ -25,9 +25,15 @@ export function withSchedule(command: Command): Command {
   return command
     .option("--strategy <strategy>", "blueGreen, canary or recreate; else as the environment says")
     .option("--steps <shares>", "shares of the requests, as in 5,25,50,100")
-    .option("--step-seconds <seconds>", "how long each share lasts")
-    .option("--bake-seconds <seconds>", "how long the candidate is watched at 100 %")
-    .option("--drain-seconds <seconds>", "how long running requests may take to finish")
+    .option("--step-seconds <seconds>", "how long each share lasts; else the environment's, 60")
+    .option(
+      "--bake-seconds <seconds>",
+      "how long the candidate is watched at 100 %; else the environment's, 60",
+    )
+    .option(
+      "--drain-seconds <seconds>",
+      "how long running requests may take to finish; else the environment's, 30",
+    )
     .option("--retain-seconds <seconds>", "how long the old slot is kept for an instant rollback")
     .option("--on-failure <reaction>", "rollback or freeze")
     .option("--while-down <what>", "for recreate: hold requests, or show a page")

@@ -78,7 +78,7 @@ function tellOutcome(options: CommonOptions, deployment: Deployment | null): voi
 
 /** Success goes to stdout, unless that is for a machine; what went wrong goes to stderr, in one line. */
 function report(
-  { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, requests, receipt }: Deployment,
+  { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, requests, receipt, logs }: Deployment,
   stdoutIsTaken: boolean,
 ): void {
   for (const { slot, running, cut } of unfinished) {
@@ -92,13 +92,16 @@ function report(
     requests === null
       ? []
       : [
-          `${requests.failed} of ${requests.sent} requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`,
+          `${requests.failed} of ${requests.sent} measured requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`,
         ];
   if (exitCode !== 0) {
-    console.error(`${err.red("✖")} ${[line, stable, ...noticed].join("; ")}`);
+    const look = [...logs.map((log) => `log: ${log}`), ...(receipt === null ? [] : [`receipt: ${receipt}`])];
+    console.error(`${err.red("✖")} ${[line, stable, ...noticed, ...look].join("; ")}`);
     return;
   }
   if (stdoutIsTaken) return;
-  const lines = [stable, ...noticed, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
+  const waits = outcome === "staged" || outcome === "held";
+  const next = waits ? ["next: `bluegreen promote`, or `bluegreen abort`"] : [];
+  const lines = [stable, ...noticed, ...next, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
   console.log([`${out.green("✔")} ${line}`, ...lines.map((each) => `  ${each}`)].join("\n"));
 }

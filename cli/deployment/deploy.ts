@@ -22,6 +22,7 @@ import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
 import { createLiveView } from "../terminal/live/live-view";
 import type { Progress } from "../terminal/progress";
+import { candidateLogs } from "../project/candidate-logs";
 import { applyInterruptibly } from "./apply";
 import { deployBase } from "./infrastructure";
 import type { Operation } from "./operation";
@@ -82,7 +83,8 @@ export async function deploy(
     if (hooksAfter.length > 0) {
       keepReceipt(project, { ...receipt, hooks: [...hooks, ...hooksAfter] }, progress);
     }
-    return { ...ended, requests: brief(users.requests), receipt: file };
+    const logs = exitCode === 0 ? [] : candidateLogs(project, next);
+    return { ...ended, logs, requests: brief(users.requests), receipt: file };
   } finally {
     progress.stop();
     lock.release();

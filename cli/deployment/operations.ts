@@ -114,7 +114,15 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
   const results = await proxies.abort(record);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
-    const nothing = { from: null, to: null, seconds: 0, unfinished: [], requests: null, receipt: null };
+    const nothing = {
+      from: null,
+      to: null,
+      seconds: 0,
+      unfinished: [],
+      logs: [],
+      requests: null,
+      receipt: null,
+    };
     return { goal: record.goal, ...nothing, ...frozen };
   }
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
@@ -145,7 +153,8 @@ function requireAgreement(observed: Observed | null, statuses: readonly ProxySta
 
 /** Whoever may not go back to the release before wants to know where else to go. */
 function withSafeRelease(error: unknown, project: Project, record: ReleaseRecord): unknown {
-  const isSafeElsewhere = error instanceof Refusal && ["old-schema", "banned"].includes(error.reason);
+  const isSafeElsewhere =
+    error instanceof Refusal && ["old-schema", "banned", "nothing-to-roll-back-to"].includes(error.reason);
   if (!isSafeElsewhere) return error;
   const releases = readReceipts(project, () => undefined).flatMap(({ exitCode, to, record: recorded }) =>
     exitCode === 0 && recorded !== null ? [{ record: recorded.after, stable: to }] : [],

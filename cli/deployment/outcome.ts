@@ -20,6 +20,8 @@ export interface Deployment {
   readonly comparison: Comparison | null;
   /** What still ran when a drain's time was over, of all proxies. */
   readonly unfinished: readonly Unfinished[];
+  /** Where the instances of a candidate that failed write, on this machine. */
+  readonly logs: readonly string[];
   /** What the command's own requests met meanwhile; null where nothing was measured. */
   readonly requests: { readonly sent: number; readonly failed: number; readonly longestGapMs: number } | null;
   /** The file of the receipt; null where this was no sequence of its own. */
@@ -42,7 +44,7 @@ export function conclude(
   record: ReleaseRecord,
   statuses: readonly ProxyStatus[],
   applied: ApplyResult,
-): Omit<Deployment, "from" | "seconds" | "requests" | "receipt"> {
+): Omit<Deployment, "from" | "seconds" | "logs" | "requests" | "receipt"> {
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );

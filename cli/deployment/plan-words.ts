@@ -9,6 +9,7 @@ export function planFacts({
   before,
   next,
   observed,
+  traffic,
   proof,
   notes,
   steps,
@@ -25,6 +26,7 @@ export function planFacts({
     candidate: idOrNull(target(next)),
     slot: next.active,
     goal: next.goal,
+    traffic,
     proof,
     notes,
     ...steps,
@@ -37,13 +39,15 @@ export function planFacts({
 }
 
 export function formatPlan(planned: Planned, colours: Colours): string {
-  const { before, next, observed, proof, notes, steps, warnings, permissions, wayBack, token } = planned;
+  const { before, next, observed, proof, notes, steps, warnings, permissions, wayBack, token, traffic } =
+    planned;
   const goal = typeof next.goal === "number" ? `${next.goal} %` : next.goal;
   const candidate = idOrNull(target(next)) ?? "nothing";
   return [
     colours.bold(
       `record ${before.sequence} -> ${next.sequence}: ${candidate} in ${next.active}, goal ${goal}; users have ${observed?.releaseId ?? "nothing"}`,
     ),
+    `traffic    ${traffic}`,
     `proof      ${proof}`,
     ...formatSteps(steps),
     ...notes.map((note) => `note       ${note}`),

@@ -2,7 +2,7 @@
  * From what somebody asks for to a plan that may be applied: observe the proxies, compute the next record, let Terraform
  * plan it, prove that the live slot stays as it is. Nothing is changed.
  */
-import { permittedStrategies, warningsOf, wayBack } from "../../release/advice";
+import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../release/advice";
 import type { Permissions } from "../../release/advice";
 import { serverPlaces, stepId } from "../../release/naming";
 import {
@@ -48,6 +48,8 @@ export interface Planned {
   readonly web: Stack;
   readonly plan: Plan;
   readonly steps: PlanSteps;
+  /** How the requests go to the candidate, in words. */
+  readonly traffic: string;
   /** In one line: what was seen to stay as it is. */
   readonly proof: string;
   /** What else the plan says: about the database, about a slot that is given up. */
@@ -83,6 +85,7 @@ export async function planOperation(
   return {
     ...{ before, next, proxies, hasBase, observed, web, plan },
     steps: stepsOf(plan),
+    traffic: trafficOf(next, environment),
     proof: prove(project, plan, next, observed),
     notes: [migrationNote(next), replaced].filter((note) => note !== null),
     warnings: warningsOf(next, environment),

@@ -1,6 +1,9 @@
 /** One release at a time in a project's environment: what is synthesized and applied must not change meanwhile. */
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { lockHolder, tryLock } from "../../system/process-lock";
+import { stateFile, workFolder } from "../../release/naming";
+import { isLocked, lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
 import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
@@ -8,6 +11,7 @@ import { formatPerson, whoIsThis } from "./person";
 import { platformFile } from "./project";
 import type { Project } from "./project";
 
+const LOCK = "release.lock";
 const POLL_MS = 200;
 
 export interface LockOptions {
@@ -17,13 +21,31 @@ export interface LockOptions {
   readonly progress?: Progress;
 }
 
+/** For whoever only looks: this command is at work in the project, or Terraform without it. */
+export async function somebodyIsAtWork(project: Project): Promise<boolean> {
+  const { folder, environment } = project;
+  if (existsSync(terraformLock(folder, stateFile(environment, "web")))) return true;
+  const file = join(folder, lockFile(project));
+  return existsSync(file) && (await isLocked(file));
+}
+
+/** As Terraform's local backend names it. @param state relative to the folder. */
+export function terraformLock(folder: string, state: string): string {
+  return join(folder, dirname(state), `.${basename(state)}.lock.info`);
+}
+
+/** Relative to the project. */
+export function lockFile({ environment }: Project): string {
+  return `${workFolder(environment)}/${LOCK}`;
+}
+
 /** @throws OperatorError (refused) naming who holds it: a user, a host, a pipeline's run. */
 export async function lockProject(
   project: Project,
   what: string,
   { waitSeconds = 0, progress }: LockOptions = {},
 ): Promise<ProcessLock> {
-  const file = platformFile(project, "release.lock");
+  const file = platformFile(project, LOCK);
   const deadline = Date.now() + waitSeconds * 1000;
   const holder = `${what} by ${formatPerson(whoIsThis())}, process ${process.pid}, since ${new Date().toISOString()}`;
   for (;;) {

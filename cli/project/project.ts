@@ -27,7 +27,7 @@ export function openProject(folder: string, environmentFile: string, synth?: Syn
   const path = join(folder, environmentFile);
   if (!existsSync(path)) {
     throw new OperatorError(
-      `there is no environment file ${environmentFile}: name one with --environment`,
+      `there is no environment file ${environmentFile}: name one with --environment, or make a project with \`bluegreen init\``,
       2,
     );
   }

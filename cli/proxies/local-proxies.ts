@@ -64,7 +64,7 @@ export class LocalProxies implements Proxies {
     const director = join(this.folder(name), "director.js");
     if (!existsSync(director)) {
       throw new OperatorError(
-        `${name} does not exist: deploy the base stack first (\`npx cdktf deploy base\`)`,
+        `${name} is not there: nothing was released yet, or all of it was taken down; \`bluegreen release\` starts it`,
         3,
       );
     }

@@ -13,7 +13,7 @@ export interface CarriedOut {
   readonly operation: Operation;
   readonly planned: Planned;
   readonly statuses: readonly ProxyStatus[];
-  readonly ended: Omit<Deployment, "receipt" | "requests">;
+  readonly ended: Omit<Deployment, "receipt" | "requests" | "logs">;
   readonly users: ObservedRequests;
   readonly hooks: readonly HookRun[];
   readonly freezeOverride: Receipt["freezeOverride"];

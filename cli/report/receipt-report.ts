@@ -11,12 +11,20 @@ import { facts, figures, id, move, renderPage, section, table, text } from "./pa
 import { axisOf } from "./traffic";
 import { dateAndTime, plural, seconds } from "./words";
 
+/** What has to be said before it is said that nobody noticed. */
+const ENDED: Readonly<Record<string, string>> = {
+  rejected: "The release was rejected. ",
+  frozen: "A person has to decide. ",
+  failed: "The release failed. ",
+  refused: "The release was refused. ",
+};
+
 export function renderReceiptReport(receipt: Receipt): string {
   const { application, environment, sequence, action, formatVersion } = receipt;
   return renderPage({
     kind: `${application}, ${environment}: ${action}, sequence ${sequence}`,
     title: `${application} ${environment} ${sequence}: ${receipt.outcome}`,
-    headline: headline(receipt.requests),
+    headline: `${ENDED[receipt.outcome] ?? ""}${headline(receipt.requests)}`,
     opening: html`${lead(receipt)} ${receipt.requests !== null && figures(keyFigures(receipt.requests))}`,
     sections: [
       section("Who, when and how", whoWhenHow(receipt)),
@@ -55,9 +63,10 @@ function whoWhenHow(receipt: Receipt): Html {
     ["Outcome", `${receipt.outcome}, exit code ${receipt.exitCode}`],
     [
       "Freeze",
-      receipt.freezeOverride !== null &&
-        html`<span class="warn">passed over</span> the window ${receipt.freezeOverride.window}, because:
-          ${receipt.freezeOverride.reason}`,
+      receipt.freezeOverride === null
+        ? null
+        : html`<span class="warn">passed over</span> the window ${receipt.freezeOverride.window}, because:
+            ${receipt.freezeOverride.reason}`,
     ],
   ]);
 }

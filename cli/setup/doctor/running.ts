@@ -1,13 +1,14 @@
 /** What runs: the proxies and whether the record fits them, the lock, Terraform's states and what failures left there. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import * as z from "zod/mini";
-import { stateFile, workFolder } from "../../../release/naming";
+import { stateFile } from "../../../release/naming";
 import { isLocal } from "../../../release/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { isLocked, lockHolder } from "../../../system/process-lock";
 import type { Project } from "../../project/project";
+import { lockFile, terraformLock } from "../../project/project-lock";
 import { agreed } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
@@ -95,12 +96,13 @@ function compare(
   );
 }
 
-export function lockCheck({ folder, environment }: Project): Check {
+export function lockCheck(project: Project): Check {
+  const { folder, environment } = project;
   return {
     name: "lock",
     seconds: PROXY_SECONDS,
     async run() {
-      const file = join(folder, workFolder(environment), "release.lock");
+      const file = join(folder, lockFile(project));
       if (!existsSync(file)) return ok("free");
       if (await isLocked(file)) {
         return warning(`held by ${firstLine(lockHolder(file))}`, "wait for it, or `bluegreen abort`");
@@ -115,11 +117,6 @@ export function lockCheck({ folder, environment }: Project): Check {
       );
     },
   };
-}
-
-/** As Terraform's local backend names it. */
-function terraformLock(folder: string, file: string): string {
-  return join(folder, dirname(file), `.${file.split("/").at(-1)}.lock.info`);
 }
 
 const Synthesized = z.object({ terraform: z.record(z.string(), z.unknown()) });

@@ -94,7 +94,7 @@ function proxyLines(moment: Moment, seen: SeenProxy, columns: number, colours: C
     const rest = more.map((line) => fit([" ".repeat(proxy.length + 2)], [line, colours.red]));
     return [fit([proxy, colours.bold], [`  ${first}`, colours.red]), ...rest];
   }
-  const gate = gateOf(status, moment.record);
+  const gate = gateOf(status, moment.record, moment.atWork);
   const mood: Paint = { idle: plain, working: colours.yellow, frozen: colours.red }[gate.mood];
   const until = gate.endsAt === null ? "" : remaining(gate.endsAt - moment.now);
   const { state, traffic } = status;

@@ -13,13 +13,19 @@ export interface Gate {
   readonly mood: "idle" | "working" | "frozen";
 }
 
-export function gateOf(status: ProxyStatus, record: ReleaseRecord): Gate {
+/** @param atWork whether an apply runs; where nobody knows, one may. */
+export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true): Gate {
   const { state, traffic } = status;
   const { phase, stable, candidate, weight, deadline } = state;
   const wanted = idOrNull(target(record)) ?? "the release";
   const working = (what: string, endsAt: number | null = null): Gate => ({ what, endsAt, mood: "working" });
   const idle = (what: string): Gate => ({ what, endsAt: null, mood: "idle" });
   if (phase === "frozen") return { what: "frozen: a person decides", endsAt: null, mood: "frozen" };
+  if (!state.finished && !atWork) {
+    return idle(
+      `record ${state.sequence} did not come to its end: \`bluegreen history ${state.sequence}\` says why, \`retry\` or \`abort\` goes on`,
+    );
+  }
   if (phase === "aborting")
     return working(`putting traffic back on ${stable?.releaseId ?? "what is stable"}`);
   if (isDraining(status)) return working(`draining ${otherSlot(stable!.slot)}`);

@@ -4,6 +4,7 @@ import { scheduleOf } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import type { LoadSnapshot } from "../../load/messages";
 import type { Project } from "../../project/project";
+import { somebodyIsAtWork } from "../../project/project-lock";
 import type { Proxies } from "../../proxies/proxies";
 import type { Moment, SeenProxy } from "./moment";
 import { RequestRates } from "./request-rates";
@@ -23,6 +24,7 @@ export class Lookout {
   private record: ReleaseRecord;
   private seen: readonly SeenProxy[] = [];
   private problem: string | null = null;
+  private atWork = true;
 
   constructor(
     private readonly project: Project,
@@ -43,6 +45,7 @@ export class Lookout {
       schedule: scheduleOf(this.record, environment),
       proxies: this.seen,
       problem: this.problem,
+      atWork: this.atWork,
       measured: this.props.measured?.() ?? null,
     };
   }
@@ -63,6 +66,7 @@ export class Lookout {
   private async look(): Promise<void> {
     try {
       this.record = this.props.readRecord();
+      this.atWork = !this.proxies.reachable || (await somebodyIsAtWork(this.project));
       const sightings = await this.proxies.look(this.record);
       const now = Date.now();
       this.seen = sightings.map((sighting) => {

@@ -16,6 +16,8 @@ export interface Moment {
   readonly proxies: readonly SeenProxy[];
   /** Why nothing newer is known; null where all of it could be read. */
   readonly problem: string | null;
+  /** Whether an apply runs from this project. @default true: somewhere else one may */
+  readonly atWork?: boolean;
   /** The command's own requests, where it sends some. */
   readonly measured: LoadSnapshot | null;
 }

@@ -70,8 +70,8 @@ function report({ now, record, proxies, problem }: Moment): object {
 /** For a log: a line where something changed, and else none. */
 function linesOfChanges(): (moment: Moment) => void {
   const said = new Map<string, string>();
-  return ({ now, record, proxies, problem }) => {
-    const lines = new Map(proxies.map((seen) => [seen.proxy, summary(seen, record)]));
+  return ({ now, record, proxies, problem, atWork = true }) => {
+    const lines = new Map(proxies.map((seen) => [seen.proxy, summary(seen, { record, atWork })]));
     if (problem !== null) lines.set("", problem);
     else said.delete("");
     for (const [what, text] of lines) {

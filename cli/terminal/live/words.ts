@@ -2,10 +2,9 @@
 import type { Figures, JournalEntry } from "../../../release/journal";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
-import type { ReleaseRecord } from "../../../release/record";
 import type { EndpointStatus, ProxyStatus } from "../../proxies/proxies";
 import { gateOf } from "./gate";
-import type { SeenProxy } from "./moment";
+import type { Moment, SeenProxy } from "./moment";
 
 export function describeEntry(entry: JournalEntry): string {
   switch (entry.event) {
@@ -60,7 +59,10 @@ export function complaint(
 }
 
 /** One line that stays the same as long as nothing changes but time and counts. */
-export function summary({ proxy, status, problem }: SeenProxy, record: ReleaseRecord): string {
+export function summary(
+  { proxy, status, problem }: SeenProxy,
+  { record, atWork = true }: Pick<Moment, "record" | "atWork">,
+): string {
   if (status === null) return problem.startsWith(proxy) ? problem : `${proxy}: ${problem}`;
   const { state, traffic, endpoints } = status;
   const slots = SLOTS.map((slot) => {
@@ -72,7 +74,7 @@ export function summary({ proxy, status, problem }: SeenProxy, record: ReleaseRe
     const exceptions = release === null || odd.length === 0 ? "" : ` (${odd.join(", ")})`;
     return `${slot} ${shareOf(slot, traffic)} % ${release ?? "nothing"}${exceptions}`;
   });
-  return `${proxy}: record ${state.sequence}, ${gateOf(status, record).what}; ${slots.join(", ")}`;
+  return `${proxy}: record ${state.sequence}, ${gateOf(status, record, atWork).what}; ${slots.join(", ")}`;
 }
 
 function count(number: number, what: string): string {

@@ -7,10 +7,10 @@ import { endpoints, NOW, PROMOTED, RECORD, seen, SHIFTING, status } from "./mome
 describe("a line in a log", () => {
   it("says what users get, and nothing that changes by itself", () => {
     const line = "proxy-1: record 17, 25 % to green; blue 75 % 1.3.0-16, green 25 % 1.4.0-17";
-    expect(summary(seen(status(SHIFTING)), RECORD)).toBe(line);
+    expect(summary(seen(status(SHIFTING)), { record: RECORD })).toBe(line);
     const later = { ...SHIFTING, deadline: NOW + 1 };
     const rate = { perSecond: 12, errorRatio: 0 };
-    expect(summary(seen(status(later), { blue: rate, green: rate }), RECORD)).toBe(line);
+    expect(summary(seen(status(later), { blue: rate, green: rate }), { record: RECORD })).toBe(line);
   });
 
   it("names what is odd", () => {
@@ -21,11 +21,11 @@ describe("a line in a log", () => {
         green: endpoints("1.4.0-17", {}, { healthy: false, releaseId: null }),
       },
     });
-    expect(summary(seen(odd), RECORD)).toBe(
+    expect(summary(seen(odd), { record: RECORD })).toBe(
       "proxy-1: record 17, 1.4.0-17 is live in green; blue 0 % nothing, green 100 % 1.4.0-17 (web-2 down)",
     );
     const lost = { proxy: "proxy-1", status: null, problem: "no answer in time", rates: null };
-    expect(summary(lost, RECORD)).toBe("proxy-1: no answer in time");
+    expect(summary(lost, { record: RECORD })).toBe("proxy-1: no answer in time");
   });
 
   const at = NOW;
