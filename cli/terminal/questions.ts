@@ -1,9 +1,6 @@
 /** Questions to a person. They go to stderr, so that stdout stays the result's. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type * as Prompts from "@inquirer/prompts";
 import { OperatorError } from "../operator-error";
-
-const TYPED_AHEAD_MS = 50;
 
 /** Whether somebody is there to answer. */
 export function canAsk(): boolean {
@@ -24,19 +21,7 @@ export async function ask<T>(prompts: (library: typeof Prompts) => Promise<T>): 
   }
 }
 
-/** What was typed before there was a question is no answer to it. */
-async function forgetTypedAhead(): Promise<void> {
-  const { stdin } = process;
-  const ignore = (): void => undefined;
-  stdin.setRawMode(true);
-  stdin.on("data", ignore).resume();
-  await sleep(TYPED_AHEAD_MS);
-  stdin.off("data", ignore).pause();
-  stdin.setRawMode(false);
-}
-
 /** A question that Enter answers with no. @throws OperatorError (refused) after Ctrl-C. */
-export async function confirm(message: string): Promise<boolean> {
-  await forgetTypedAhead();
+export function confirm(message: string): Promise<boolean> {
   return ask((prompts) => prompts.confirm({ message, default: false }, DRAWN));
 }
