@@ -9,11 +9,15 @@ export function atTerminal(
   answers: Answers,
   folder: string,
 ): Promise<{ readonly screen: string; readonly exitCode: number | null }> {
-  const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
-    cwd: folder,
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(
+    "script",
+    ["--quiet", "--return", "--command", `stty cols 100 rows 40; ${line}`, "/dev/null"],
+    {
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   const waiting = [...answers];
   let screen = "";
   let seen = 0;

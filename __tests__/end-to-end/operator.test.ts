@@ -152,6 +152,10 @@ describeEndToEnd("an operator", () => {
     const lifted = await world.run(["ban", "1.4.0", "--lift", "--json"]);
     expect(JSON.parse(lifted.stdout)).toEqual({ banned: [], exitCode: 0 });
     await refuses(["ban", "1.4.0"], /--reason/, 2);
+    expect((await world.run(["ban", "1.3", "--reason", "x"])).stderr).toMatch(
+      /note: 1\.3 was never released here; known are 1\.0\.0/,
+    );
+    expect(await world.run(["ban", "1.3", "--lift"])).toMatchObject({ exitCode: 0 });
   });
 
   it("doesn't release in a freeze window, but may go back; passing it needs a reason, which is kept", async () => {

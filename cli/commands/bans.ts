@@ -36,8 +36,8 @@ export function addBanCommand(program: Command): void {
       const lock = await lockProject(project, `ban of ${version}`);
       try {
         const record = readRecord(project);
-        if (options.lift !== true) warnOfUnknown(project, record, version);
         const next = change(record, version, options);
+        if (options.lift !== true) warnOfUnknown(project, record, version);
         writeRecord(project, next);
         tell(options, { banned: next.banned ?? [] }, words(next, version, options));
       } finally {

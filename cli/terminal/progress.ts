@@ -29,7 +29,8 @@ export const SILENT: Progress = {
 };
 
 export function createProgress(): Progress {
-  return process.stderr.isTTY ? new TerminalProgress() : new PlainProgress();
+  // A terminal without a width, as some pipelines make them, can't be drawn on.
+  return process.stderr.isTTY && process.stderr.columns > 0 ? new TerminalProgress() : new PlainProgress();
 }
 
 /** The same, for one of several things that go on at once. */
