@@ -114,7 +114,11 @@ const asLaidOut = {
       const folder = relative(resolve(HOME), dirname(path));
       const here = `require("node:path").join(__dirname, ${JSON.stringify(folder)})`;
       const source = readFileSync(path, "utf8").replace(/^#!.*/, "");
-      return { loader: "ts", contents: source.replace(/\b__dirname\b/g, () => here) };
+      // The sample's packer is a program, too; in here it is a part of this one.
+      const contents = source
+        .replace(/\b__dirname\b/g, () => here)
+        .replace(/\brequire\.main === module\b/g, () => "false");
+      return { loader: "ts", contents };
     });
   },
 };

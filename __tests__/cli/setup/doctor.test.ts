@@ -37,7 +37,7 @@ describe("doctor", () => {
 
   const environment = (changes: object = {}): object => ({
     ...LEAST,
-    platform: { kind: "local", portBase: 47_080 },
+    platform: { kind: "local", portBase: 15_080 },
     proxies: { driver: "embedded" },
     ...changes,
   });
@@ -115,9 +115,9 @@ describe("doctor", () => {
 
   it("finds that another program has a port", async () => {
     const other: Server = createServer();
-    await new Promise<void>((listening) => other.listen(47_080, "127.0.0.1", listening));
+    await new Promise<void>((listening) => other.listen(15_080, "127.0.0.1", listening));
     try {
-      await fails("ports", /^47080 is in use by something else/, /platform\.portBase/);
+      await fails("ports", /^15080 is in use by something else/, /platform\.portBase/);
     } finally {
       other.close();
     }
