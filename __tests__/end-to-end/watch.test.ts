@@ -165,8 +165,8 @@ describeEndToEnd("status --watch", () => {
     expect(parse(stdout)[1]).toMatchObject({
       proxies: [],
       problems: [
-        expect.stringContaining("proxy-1 does not exist: deploy the base stack first"),
-        expect.stringContaining("proxy-2 does not exist"),
+        expect.stringContaining("proxy-1 is not there: nothing was released yet"),
+        expect.stringContaining("proxy-2 is not there"),
       ],
     });
     expect(await stranger.end()).toEqual([]);
