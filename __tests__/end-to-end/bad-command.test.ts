@@ -247,7 +247,7 @@ describeEndToEnd("before the first release", () => {
       const ran = await world.run([command]);
       expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
         exitCode: 3,
-        said: expect.stringMatching(/does not exist: deploy the base stack first/),
+        said: expect.stringMatching(/is not there: nothing was released yet/),
       });
     }
   });
