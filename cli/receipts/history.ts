@@ -1,8 +1,8 @@
 /** Receipts as people read them: a line each, or one in full. */
-import type { JournalEntry } from "../../release/journal";
 import { formatPerson } from "../project/person";
 import type { Receipt } from "../../release/receipt";
 import type { Colours } from "../terminal/colours";
+import { describeEntry } from "../terminal/live/words";
 
 /** Newest first, as people look for it. */
 export function formatHistory(receipts: readonly Receipt[], colours: Colours): string {
@@ -41,7 +41,10 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
     ["reason", reason],
     ...(plan === null ? [] : [["proof", plan.proof] as [string, string]]),
     ...proxies.flatMap(({ proxy, journal }) =>
-      journal.map((entry): [string, string] => [proxy, describeEntry(entry)]),
+      journal.map((entry): [string, string] => [
+        proxy,
+        `${new Date(entry.at).toISOString().slice(11, 19)} ${describeEntry(entry)}`,
+      ]),
     ),
     ...hooks.map(({ when, name, exitCode, said }): [string, string] => [
       `hook`,
@@ -55,24 +58,6 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
   ];
   const title = `record ${receipt.sequence}: ${action} ${outcome} (exit code ${receipt.exitCode})`;
   return [colours.bold(title), ...rows.map(([name, words]) => `  ${name.padEnd(9)} ${words}`)].join("\n");
-}
-
-function describeEntry(entry: JournalEntry): string {
-  const at = new Date(entry.at).toISOString().slice(11, 19);
-  switch (entry.event) {
-    case "verified":
-      return `${at} ${entry.releaseId} verified on ${entry.endpoints} endpoints of ${entry.slot} (${entry.seconds.toFixed(1)} s)`;
-    case "traffic":
-      return `${at} requests to ${entry.live ?? "nobody"}${entry.share === 0 ? "" : `, ${entry.share} % to the other slot`}${entry.mode === "serve" ? "" : ` (${entry.mode})`}`;
-    case "judged": {
-      const { candidate, stable, share } = entry.comparison;
-      const figures = (name: string, { requests, errors, p95Ms }: typeof candidate): string =>
-        `${name} ${errors} of ${requests} failed, p95 ${p95Ms ?? "-"} ms`;
-      return `${at} ${entry.verdict} at ${share} %: ${figures("candidate", candidate)}; ${figures("stable", stable)}`;
-    }
-    case "drained":
-      return `${at} ${entry.slot} drained, ${entry.running === 0 ? "nothing left" : `${entry.running} requests ${entry.cut ? "were cut" : "went on"}`}`;
-  }
 }
 
 function describeRequests({

@@ -6,6 +6,7 @@ import { releaseId } from "../../release/release";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
+import { shareOf } from "./live/words";
 import type { ProxyStatus } from "../proxies/proxies";
 
 export interface StatusContext {
@@ -59,7 +60,7 @@ function newerThanHere({ sequence }: ReleaseRecord, statuses: readonly ProxyStat
 }
 
 function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): string {
-  const share = traffic.live === null ? 0 : traffic.live === slot ? 100 - traffic.share : traffic.share;
+  const share = shareOf(slot, traffic);
   const answers = endpoints[slot].map(({ server, address, releaseId: id, healthy, inRotation }) => {
     const answer = healthy ? (id ?? "healthy") : "down";
     const text = `${server} (${address}) ${answer}${inRotation ? "" : " out of rotation"}`;
