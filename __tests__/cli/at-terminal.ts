@@ -1,6 +1,9 @@
 /** A person at a terminal, for the tests: `script` of util-linux makes the terminal, and questions are answered as they appear. */
 import { spawn } from "node:child_process";
 
+/** With it `script` starts its command. Ctrl-C reaches it too, and a plain sh ends with 130 whatever the command ended with. */
+export const TERMINAL_SHELL = "/bin/bash";
+
 export type Answers = readonly (readonly [question: string, answer: string])[];
 
 /** @returns all that was on the screen, and how the command ended. */
@@ -14,7 +17,7 @@ export function atTerminal(
     ["--quiet", "--return", "--command", `stty cols 100 rows 40; ${line}`, "/dev/null"],
     {
       cwd: folder,
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
+      env: { ...process.env, SHELL: TERMINAL_SHELL, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
       stdio: ["pipe", "pipe", "inherit"],
     },
   );

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { MeasureReceipt } from "../../../release/receipt";
 import { Application, plan, until } from "../load/application";
 import { LEAST } from "../../release/examples";
+import { TERMINAL_SHELL } from "../at-terminal";
 import { COMMAND, node, SHORT, start } from "./command";
 
 let application: Application;
@@ -319,7 +320,9 @@ describe("a signal", () => {
     const script = join(folder, "on-a-terminal.sh");
     const words = [process.execPath, COMMAND, "measure", ...at(...patient("SIGINT", "process.exit(7)"))];
     writeFileSync(script, `exec ${words.map((word) => `'${word}'`).join(" ")}\n`);
-    const terminal = spawn("script", ["--quiet", "--return", "--command", `sh ${script}`, "/dev/null"]);
+    const terminal = spawn("script", ["--quiet", "--return", "--command", `sh ${script}`, "/dev/null"], {
+      env: { ...process.env, SHELL: TERMINAL_SHELL },
+    });
     let said = "";
     terminal.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const ended = once(terminal, "close");
