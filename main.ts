@@ -14,7 +14,7 @@ const DEFAULT_ENVIRONMENT = "environments/local.json";
 const BAD_INPUT = 2;
 
 function main(): void {
-  const file = process.env["BLUEGREEN_ENVIRONMENT"] ?? DEFAULT_ENVIRONMENT;
+  const file = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT;
   if (!existsSync(file))
     throw new InvalidInput(`there is no environment file ${file}: set BLUEGREEN_ENVIRONMENT`);
   const environment = parseEnvironment(readFileSync(file, "utf8"), file);

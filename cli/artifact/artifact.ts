@@ -19,6 +19,8 @@ export interface ArtifactOptions {
   readonly sha256?: string;
   /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
   readonly migrations?: string;
+  /** Nothing is uploaded: somebody only wants to see the plan. @default false */
+  readonly onlyLooks?: boolean;
 }
 
 /**

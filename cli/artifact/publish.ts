@@ -32,6 +32,8 @@ export interface PublishOptions {
   readonly sha256?: string;
   /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
   readonly migrations?: string;
+  /** Only says what would be where: nothing is uploaded, and the artifact store is not asked. @default false */
+  readonly onlyLooks?: boolean;
 }
 
 interface Stored {
@@ -65,18 +67,17 @@ interface Tools {
 export async function publish(
   project: Project,
   version: string,
-  { artifact, sha256, migrations: given }: PublishOptions,
+  { artifact, sha256, migrations: given, onlyLooks = false }: PublishOptions,
   progress: Progress,
 ): Promise<Published> {
   checkVersion(version);
   const found = artifact === undefined ? undefined : lookAt(project, artifact);
-  const store = isLocal(project.environment)
-    ? null
-    : await ArtifactStore.open(requireAzure(project.environment), progress);
+  const isHere = isLocal(project.environment);
+  const store =
+    isHere || onlyLooks ? null : await ArtifactStore.open(requireAzure(project.environment), progress);
   const carryOut = async (scratch: string, signal: AbortSignal): Promise<Published> => {
     const tools = { project, progress, signal };
-    const onHand =
-      artifact === undefined ? undefined : await bring(tools, artifact, found!, store === null, scratch);
+    const onHand = artifact === undefined ? undefined : await bring(tools, artifact, found!, isHere, scratch);
     if (sha256 !== undefined && onHand !== undefined && onHand.sha256 !== sha256) {
       throw new OperatorError(
         `${artifact} has the digest ${onHand.sha256}, not ${sha256} as --sha256 says: nothing was released`,
@@ -85,7 +86,7 @@ export async function publish(
     }
     const from = { given, artifact: onHand?.file ?? null };
     const brought = migrationsFrom(project, from, (line) => progress.note(line));
-    return store === null
+    return isHere
       ? keep(project, version, onHand, brought)
       : await upload(tools, store, version, onHand, brought);
   };
@@ -179,16 +180,20 @@ async function keep(
   return { ...published, artifact: { url: pathToFileURL(kept).href, sha256, bytes, uploaded } };
 }
 
-/** The artifact comes last: where it is, all that it needs is. */
+/** The artifact comes last: where it is, all that it needs is. @param store null to say only what would be uploaded */
 async function upload(
   { project, progress, signal }: Tools,
-  store: ArtifactStore,
+  store: ArtifactStore | null,
   version: string,
   onHand: OnHand | undefined,
   brought: Brought,
 ): Promise<Published> {
   const environment = requireAzure(project.environment);
   const put = async (url: string, file: string, sha256: string): Promise<Stored> => {
+    if (store === null) {
+      progress.note(`the release publishes ${url}`);
+      return { url, sha256, uploaded: false };
+    }
     const onBytes = byteProgress(progress, `uploading ${url}`);
     progress.now(`uploading ${url}`);
     const uploaded = await store.put({ url, file, sha256 }, { signal, onBytes });

@@ -4,10 +4,14 @@ import * as z from "zod/mini";
 import { parseSchedule, refuseConvergeSideBySide } from "../../release/environment";
 import { Goal } from "../../release/record";
 import type { Schedule, ScheduleChoice } from "../../release/schedule";
+import { InvalidInput } from "../../release/refusal";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 
 const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
+
+/** A schedule's field in a complaint, as in `steps.1` or `steps: "steps"`. */
+const FIELD = /\b(strategy|steps|(?:step|bake|drain|retain)Seconds|onFailure|whileDown)\b(?:: "\1"|\.\d+)?/g;
 
 export interface ScheduleOptions {
   readonly strategy?: string;
@@ -61,10 +65,24 @@ export function scheduleFrom(project: Project, options: ScheduleOptions): Schedu
   // An option changes the environment's schedule; another strategy starts from its own defaults.
   const basis =
     strategy === undefined || strategy === schedule.strategy ? schedule : { strategy, ...pick(schedule) };
-  const resolved = parseSchedule({ ...basis, ...given }, "the options");
-  refuseConvergeSideBySide(resolved, project.environment.topology, "the options");
-  return resolved;
+  return inOptions(() => {
+    const resolved = parseSchedule({ ...basis, ...given }, "the options");
+    refuseConvergeSideBySide(resolved, project.environment.topology, "the options");
+    return resolved;
+  });
 }
+
+/** What is wrong is told in the words of whoever typed it: `--step-seconds`, not `stepSeconds`. */
+function inOptions<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput(error.message.replace(FIELD, (_all, field: string) => `--${kebab(field)}`));
+  }
+}
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** What is about the site, not about one way to upgrade it. */
 function pick({ bakeSeconds, drainSeconds, analysis }: Schedule): Partial<Schedule> {

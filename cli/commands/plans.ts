@@ -35,7 +35,8 @@ export function addPlanCommands(program: Command): void {
         const project = open(options);
         const tools = await findTools(progressFor(options));
         const args = command.processedArgs as unknown[];
-        const operation = await request.operation(project, tools, args, options as never);
+        const look = { ...options, onlyLooks: true } as never;
+        const operation = await request.operation(project, tools, args, look);
         const planned = await planOnly(project, tools, operation);
         tell(options, planFacts(planned), formatPlan(planned, out));
       });

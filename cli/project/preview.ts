@@ -19,7 +19,7 @@ export function newPreview(): NewPreview {
 export function formatPreview({ secret, preview }: NewPreview): string {
   return `secret: ${secret}   (shown once, kept nowhere)
 
-Put this into the environment file, then deploy base:
+Put this into the environment file, then deploy base (npx cdktf deploy base):
 
   "preview": ${JSON.stringify(preview)}
 

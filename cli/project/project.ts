@@ -10,7 +10,7 @@ import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 
 /** The same variable tells cdktf-cli's synth. */
-export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] ?? "environments/local.json";
+export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || "environments/local.json";
 
 /** How the synth entry is started, as a list of arguments. */
 export type SynthCommand = readonly [string, ...string[]];

@@ -54,8 +54,8 @@ export function environmentFileOf(name: string): string {
   return `environments/${name}.json`;
 }
 
-/** The environment file's content, as JSON. */
-export function environmentText(answers: Answers): string {
+/** The environment file's content, as JSON. @param example with what the sample application offers for a smoke test */
+export function environmentText(answers: Answers, example = false): string {
   const { name, application, topology, servers, start, healthPath, driver } = answers;
   const local = answers.platform === "local";
   const windows = !local && answers.os === "windows";
@@ -74,6 +74,7 @@ export function environmentText(answers: Answers): string {
       // IIS sends no header of ours: the id stands in a file of the release.
       ...(windows ? { releaseHeader: null, deadlineSeconds: 180 } : {}),
       ...(local ? { intervalSeconds: 0.2, deadlineSeconds: 20 } : {}),
+      ...(example ? { smoke: [{ path: "/" }] } : {}),
     },
     schedule: local
       ? { strategy: "blueGreen", bakeSeconds: 2, drainSeconds: 10 }

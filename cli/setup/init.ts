@@ -13,6 +13,8 @@ import { commandIn, nextCommands, synthCommandIn } from "./next-commands";
 
 /** Of the sample application: good ones, and one that never becomes healthy. */
 const EXAMPLE_VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.4.0"] as const;
+const EXAMPLE_NOTE =
+  "of the sample's versions, 1.2.0 never becomes healthy: its release is refused, and nobody notices";
 const PACKAGES = "packages";
 const IGNORED = [".bluegreen/", "cdktf.out/"];
 
@@ -49,7 +51,7 @@ export async function init(
   }
   const synth = synthCommandIn(folder);
   const wanted = [
-    [environment, environmentText(answers)],
+    [environment, environmentText(answers, example)],
     [recordFileOf(answers.name), formatRecord(emptyRecord(answers.application))],
     ["cdktf.json", cdktfSettings(answers.application, synth.command)],
   ] as const;
@@ -68,7 +70,7 @@ export async function init(
     extended: ignored === "extended" ? [".gitignore"] : [],
     notes: [
       ...notes,
-      ...(example ? [] : [whatIsExpected(answers)]),
+      example ? EXAMPLE_NOTE : whatIsExpected(answers),
       ...(kept.includes("cdktf.json") || synth.note === null ? [] : [synth.note]),
     ],
     next: nextCommands({ folder, bluegreen: commandIn(folder), answers, example }),

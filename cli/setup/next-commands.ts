@@ -64,7 +64,6 @@ export function nextCommands({
     release("1.1.0", " --strategy canary --steps 10,50,100 --step-seconds 3"),
     command("status"),
     command("rollback"),
-    // Never becomes healthy, and never gets a request.
     release("1.2.0"),
     command("down"),
   ];

@@ -18,6 +18,8 @@ export interface Progress {
    * Only on a terminal.
    */
   drawOn?(screen: Screen | null): void;
+  /** What goes on within a step; only where lines are all that there is. */
+  log?(text: string): void;
 }
 
 export const SILENT: Progress = {
@@ -103,6 +105,10 @@ class PlainProgress implements Progress {
 
   note(text: string): void {
     this.now(text);
+  }
+
+  log(text: string): void {
+    this.now(`  ${text}`);
   }
 
   stop(): void {}

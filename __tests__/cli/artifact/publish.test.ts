@@ -347,6 +347,17 @@ describe("release on Azure", () => {
     expect(await azurite.names()).toEqual([`socialgoal/1.4.0/${candidate.artifact.sha256}.zip`]);
   });
 
+  test("somebody who only looks at a plan publishes nothing, and asks nobody", async () => {
+    const { progress, notes } = listening();
+    const given = { artifact: place.path("app"), onlyLooks: true };
+    const looked = await candidateFrom(place.project(AZURE), "1.4.0", given, progress);
+    expect(notes).toContain(`the release publishes ${looked.artifact.url}`);
+    process.env[VARIABLE] = azurite.connectionString();
+    expect(await azurite.names()).toEqual([]);
+    const released = await candidateFrom(place.project(AZURE), "1.4.0", { artifact: given.artifact }, progress);
+    expect(released).toEqual(looked);
+  });
+
   test("nobody is logged in: one line, exit 3, and the record is as it was", async () => {
     const PATH = `${place.folder}/no-programs`;
     place.write("no-programs/terraform", terraformScript);

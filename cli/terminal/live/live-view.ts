@@ -1,6 +1,6 @@
 /**
- * The live view while a release of ours runs: below the line that says what is done now. Only where somebody watches
- * at a terminal; elsewhere it looks at nothing, and costs nothing.
+ * The live view while a release of ours runs: below the line that says what is done now. Without a terminal it is lines
+ * of a log, and where nobody reads, or looking would cost a plan of Terraform's, nothing.
  */
 import type { ReleaseRecord } from "../../../release/record";
 import type { LoadSnapshot } from "../../load/messages";
@@ -9,6 +9,7 @@ import type { Proxies } from "../../proxies/proxies";
 import { err } from "../colours";
 import type { Progress } from "../progress";
 import { frame } from "./frame";
+import { logDirectors } from "./log";
 import { Lookout } from "./lookout";
 import { Screen } from "./screen";
 
@@ -35,10 +36,16 @@ export function createLiveView(
   { record, progress, measured }: LiveViewProps,
 ): LiveView {
   let stop = (): void => undefined;
+  const startLog = (): void => {
+    if (progress.log === undefined || !proxies.reachable) return;
+    const ended = new AbortController();
+    stop = () => ended.abort();
+    void logDirectors(proxies, record, (line) => progress.log?.(line), ended.signal);
+  };
   return {
     async start() {
       const { drawOn } = progress;
-      if (drawOn === undefined) return;
+      if (drawOn === undefined) return startLog();
       const screen = await Screen.open(process.stderr);
       const lookout = new Lookout(project, proxies, {
         readRecord: () => record,
