@@ -1,7 +1,7 @@
 /**
- * Runs all tests in two lines beside each other: those that put proxies under load, and the rest, which mostly waits
- * (for Terraform's polls, for installers) or only computes. With arguments it is jest with these arguments. Closes with
- * the counts.
+ * Runs all tests in three lines beside each other: those that put proxies under load, whole releases without, and the
+ * rest, which mostly waits (for Terraform's polls, for installers) or only computes. With arguments it is jest with these
+ * arguments. Closes with the counts.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -10,19 +10,26 @@ import { setPriority, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
 const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
-const WITHOUT_LOAD = [
-  "__tests__/end-to-end/azure",
-  // A few requests a second, in processes that mostly wait.
-  "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|report|setup|terminal)/",
-  ...["release", "stacks", "terraform", "system", "project", "examples"].map((name) => `__tests__/${name}/`),
-  ...["install", "install-windows", "azure", "local-database", "migrate", "hooks"].map(
-    (name) => `__tests__/on-server/${name}/`,
-  ),
-  "__tests__/end-to-end/recover",
-  "__tests__/on-server/director/(invariants|mutations|re-entry)",
-].join("|");
+const LINES = {
+  // A few requests a second, in processes that mostly wait; and what only computes.
+  parts: [
+    "__tests__/end-to-end/azure",
+    "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|report|setup|terminal)/",
+    ...["documents", "examples", "package", "project", "release", "stacks", "system", "terraform"].map(
+      (name) => `__tests__/${name}/`,
+    ),
+    ...["azure", "hooks", "install", "install-windows", "local-database", "migrate"].map(
+      (name) => `__tests__/on-server/${name}/`,
+    ),
+  ],
+  // Whole releases of which nobody measures what users meet, and the director's properties.
+  releases: [
+    "__tests__/end-to-end/(artifacts|bad-|by-hand|hooks|life|migrations|operator|plan-proof|records|recover|two-|watch)",
+    "__tests__/on-server/director/(invariants|mutations|re-entry)",
+  ],
+};
 
-/** What puts proxies under load measures time: the other line gets what it leaves of the processors. */
+/** What puts proxies under load measures time: the other lines get what it leaves of the processors. */
 const BEHIND = 10;
 const NAMED_SLOW_SECONDS = 30;
 
@@ -33,14 +40,18 @@ async function runAll() {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
   try {
     const report = (name) => join(folder, `${name}.json`);
-    const quiet = jest([WITHOUT_LOAD, "--json", `--outputFile=${report("quiet")}`], "pipe", BEHIND);
+    const keep = (name) => ["--json", `--outputFile=${report(name)}`];
+    const behind = Object.entries(LINES).map(([name, paths]) =>
+      jest([paths.join("|"), ...keep(name)], "pipe", BEHIND),
+    );
+    const others = Object.values(LINES).flat().join("|");
     const loaded = jest(
-      [`--testPathIgnorePatterns=${WITHOUT_LOAD}`, "--json", `--outputFile=${report("loaded")}`],
+      [`--testPathIgnorePatterns=${others}`, ...keep("loaded")],
       ["inherit", "ignore", "inherit"],
     );
-    const ended = [await loaded, await quiet];
-    process.stderr.write(ended[1].said);
-    const counts = ["quiet", "loaded"].map((name) => readCounts(report(name)));
+    const ended = [await loaded, ...(await Promise.all(behind))];
+    for (const { said } of ended) process.stderr.write(said);
+    const counts = ["loaded", ...Object.keys(LINES)].map((name) => readCounts(report(name)));
     console.log(slowest(counts.flatMap(({ suites }) => suites)));
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
