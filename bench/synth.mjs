@@ -1,20 +1,19 @@
 /**
- * What a synth of both Azure stacks costs, against two empty stacks of cdktf: the rest is ours. The two take turns, so
- * that a machine whose speed drifts slows both; what is compared is each pair.
- *
- *   npm run build && npm run bench:synth -- [--rounds 10] [--environment environments/azure-linux.json] [--check]
- *
- * With --check it ends with 1 where the synth takes more than 1.5 times as long or more than 120 MB.
+ * What a synth costs: two empty stacks of cdktf; our two stacks for Azure as the command synthesizes them; with more and
+ * more servers, and with more and more environments in one app; and beside it the provider's index, which we never
+ * import. Each is a process from its start to its end; they take turns.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { median, spread } from "./figures.mjs";
+import { REPOSITORY } from "./sites/place.mjs";
 
-const REPOSITORY = resolve(import.meta.dirname, "..");
-const MAX_RATIO = 1.5;
-const MAX_MEGABYTES = 120;
+const ENVIRONMENT = "environments/azure-linux.json";
+const RECORD = "__tests__/terraform/record.json";
+export const SERVERS = [2, 20, 100, 200];
+export const ENVIRONMENTS = [1, 10, 100];
 
 const EMPTY_STACKS = `
 const { App, TerraformStack } = require("cdktf");
@@ -23,23 +22,63 @@ for (const id of ["base", "web"]) new TerraformStack(app, id);
 app.synth();
 `;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "10" },
-    environment: { type: "string", default: "environments/azure-linux.json" },
-    record: { type: "string", default: "__tests__/terraform/record.json" },
-    check: { type: "boolean", default: false },
-  },
-});
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1)
-  throw new Error(`--rounds ${values.rounds} is no number of rounds`);
-if (!existsSync(join(REPOSITORY, "lib/main.js"))) throw new Error("lib/ is not built: npm run build");
+const MANY = (environments, servers, before = "") => `
+${before}
+const lib = (file) => require(${JSON.stringify(join(REPOSITORY, "lib"))} + "/" + file);
+const { readFileSync } = require("node:fs");
+const { App } = require("cdktf");
+const { BaseStack } = lib("stacks/base-stack.js");
+const { WebStack } = lib("stacks/web-stack.js");
+const { parseEnvironment } = lib("release/environment.js");
+const { parseRecord } = lib("release/record.js");
+const given = JSON.parse(readFileSync(${JSON.stringify(ENVIRONMENT)}, "utf8"));
+const record = parseRecord(readFileSync(${JSON.stringify(RECORD)}, "utf8"), "record");
+const app = new App();
+for (let number = 1; number <= ${environments}; number += 1) {
+  const file = { ...given, name: "e" + number, servers: { count: ${servers} } };
+  const environment = parseEnvironment(JSON.stringify(file), "environment");
+  new BaseStack(app, "base-" + number, { environment });
+  new WebStack(app, "web-" + number, { environment, record });
+}
+app.synth();
+`;
 
 const PROGRAMS = {
   empty: ["-e", EMPTY_STACKS],
-  azure: [join(REPOSITORY, "lib/main.js")],
+  ours: [join(REPOSITORY, "lib/main.js")],
+  index: ["-e", MANY(1, 2, `require("@cdktf/provider-azurerm");`)],
+  ...Object.fromEntries(SERVERS.map((count) => [`${count} servers`, ["-e", MANY(1, count)]])),
+  ...Object.fromEntries(ENVIRONMENTS.map((count) => [`${count} environments`, ["-e", MANY(count, 2)]])),
 };
+
+export async function measureSynth({ rounds, say }) {
+  // What is read from disk for the first time is not what is measured.
+  for (const name of ["empty", "ours", "index"]) await measure(PROGRAMS[name]);
+  const runs = Object.fromEntries(Object.keys(PROGRAMS).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    const names = Object.keys(PROGRAMS);
+    // Whoever goes first in one round goes last in the next.
+    for (const name of round % 2 === 0 ? names : names.reverse())
+      runs[name].push(await measure(PROGRAMS[name]));
+    say(`round ${round + 1} of ${rounds}: ours ${Math.round(runs.ours.at(-1).wallMs)} ms`);
+  }
+  const ratio = (figure) => spread(runs.ours.map((run, round) => run[figure] / runs.empty[round][figure]));
+  return {
+    rounds,
+    ratioToEmpty: { wall: ratio("wallMs"), processor: ratio("processorMs") },
+    programs: Object.fromEntries(
+      Object.entries(runs).map(([name, all]) => [
+        name,
+        Object.fromEntries(
+          ["wallMs", "processorMs", "megabytes"].map((figure) => [
+            figure,
+            median(all.map((run) => run[figure])),
+          ]),
+        ),
+      ]),
+    ),
+  };
+}
 
 /** One process from its start to its end. */
 async function measure(program) {
@@ -49,8 +88,8 @@ async function measure(program) {
     cwd: REPOSITORY,
     env: {
       ...process.env,
-      BLUEGREEN_ENVIRONMENT: values.environment,
-      BLUEGREEN_RECORD: values.record,
+      BLUEGREEN_ENVIRONMENT: ENVIRONMENT,
+      BLUEGREEN_RECORD: RECORD,
       CDKTF_OUTDIR: outdir,
     },
     stdio: ["ignore", "ignore", "inherit", "pipe"],
@@ -62,39 +101,5 @@ async function measure(program) {
   rmSync(outdir, { recursive: true });
   if (code !== 0) throw new Error(`${program.at(-1)} ended with ${code}`);
   const { userCPUTime, systemCPUTime, maxRSS } = JSON.parse(reported);
-  return { wallMs, cpuMs: (userCPUTime + systemCPUTime) / 1000, megabytes: maxRSS / 1024 };
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-// What is read from disk for the first time is not what is measured.
-for (const program of Object.values(PROGRAMS)) await measure(program);
-
-const runs = { empty: [], azure: [] };
-for (let round = 0; round < rounds; round += 1) {
-  // Whoever goes first in one round goes second in the next.
-  const order = round % 2 === 0 ? ["empty", "azure"] : ["azure", "empty"];
-  for (const name of order) runs[name].push(await measure(PROGRAMS[name]));
-}
-
-const of = (name, figure) => median(runs[name].map((run) => run[figure]));
-const ratio = (figure) => median(runs.azure.map((run, round) => run[figure] / runs.empty[round][figure]));
-for (const name of Object.keys(runs)) {
-  console.log(
-    `${name.padEnd(5)}  ${of(name, "wallMs").toFixed(0)} ms, processor ${of(name, "cpuMs").toFixed(0)} ms, ` +
-      `peak memory ${of(name, "megabytes").toFixed(0)} MB (medians of ${rounds})`,
-  );
-}
-const megabytes = Math.max(...runs.azure.map((run) => run.megabytes));
-console.log(
-  `azure / empty: ${ratio("wallMs").toFixed(2)} of the time (limit ${MAX_RATIO}), ${ratio("cpuMs").toFixed(2)} of the ` +
-    `processor; at most ${megabytes.toFixed(0)} MB (limit ${MAX_MEGABYTES})`,
-);
-if (values.check && (ratio("wallMs") > MAX_RATIO || megabytes > MAX_MEGABYTES)) {
-  console.error("the synth costs too much");
-  process.exitCode = 1;
+  return { wallMs, processorMs: (userCPUTime + systemCPUTime) / 1000, megabytes: maxRSS / 1024 };
 }

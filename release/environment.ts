@@ -21,6 +21,11 @@ import type { Schedule } from "./schedule";
 import { describeIssues, parseFile } from "./validation";
 import { Verification, wholeSeconds } from "./verification";
 
+/** All have addresses in one subnet. */
+const MOST_SERVERS = 200;
+/** Each has ten ports of its own, below 65,536 whatever `portBase` is. */
+const MOST_LOCAL_SERVERS = 20;
+
 const Argument = z.string().check(
   z.minLength(1),
   z.maxLength(500),
@@ -57,7 +62,7 @@ const EnvironmentFile = z.strictObject({
   /** @default local: two files in the environment's folder */
   backend: z._default(Backend, { kind: "local" }),
   topology: Topology,
-  servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(20)) }),
+  servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(MOST_SERVERS)) }),
   proxies: z._default(Proxies, z.parse(Proxies, {})),
   /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. Not for IIS. */
   start: z.optional(
@@ -121,6 +126,11 @@ export function parseEnvironment(text: string, file: string): Environment {
     refuseHooksInRecreate(data, schedule);
   });
   if (platform.kind === "local") {
+    if (data.servers.count > MOST_LOCAL_SERVERS) {
+      throw new InvalidInput(
+        `${file}: servers.count is ${data.servers.count}, and the local platform has ports for ${MOST_LOCAL_SERVERS}`,
+      );
+    }
     if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
     if (data.backend.kind !== "local") {
       throw new InvalidInput(

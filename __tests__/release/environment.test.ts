@@ -82,7 +82,8 @@ test.each<[object, string]>([
   [platform({ portBase: 65_001 }), "platform.portBase must be at most 65000"],
   [{ topology: "both" }, 'topology must be "split" or "sideBySide"'],
   [{ servers: { count: 0 } }, "servers.count must be at least 1"],
-  [{ servers: { count: 21 } }, "servers.count must be at most 20"],
+  [{ servers: { count: 21 } }, "servers.count is 21, and the local platform has ports for 20"],
+  [{ servers: { count: 201 } }, "servers.count must be at most 200"],
   [{ servers: { count: 1.5 } }, "servers.count must be a whole number"],
   [
     { topology: "split", servers: { count: 1 } },

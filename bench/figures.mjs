@@ -1,0 +1,39 @@
+/** What all measurements have in common: medians and their spread, and what processors and processes took. */
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+
+export function median(numbers) {
+  return quantile(numbers, 0.5);
+}
+
+/** The middle, and the quarter of the measurements below and above which a quarter lies. */
+export function spread(numbers) {
+  return { median: median(numbers), low: quantile(numbers, 0.25), high: quantile(numbers, 0.75) };
+}
+
+function quantile(numbers, part) {
+  const sorted = [...numbers].sort((one, other) => one - other);
+  const at = (sorted.length - 1) * part;
+  const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+/** Milliseconds of all processors so far: all, those at work for anybody, and those at work for this process. */
+export function processorTimes() {
+  const sum = (kinds) =>
+    cpus().reduce((total, { times }) => total + kinds.reduce((all, kind) => all + times[kind], 0), 0);
+  const { user, system } = process.cpuUsage();
+  const busy = sum(["user", "nice", "sys", "irq"]);
+  return { all: busy + sum(["idle"]), busy, own: (user + system) / 1000 };
+}
+
+/** Of a running process, in MB. */
+export function residentMegabytes(pid) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(kilobytes) / 1024;
+}
+
+export const ms = (milliseconds) => `${milliseconds.toFixed(1)} ms`;
+export const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(2)} s`;
+export const percent = (part) => `${Math.round(part * 100)} %`;
+export const count = (number) => Math.round(number).toLocaleString("en");

@@ -1,0 +1,133 @@
+/**
+ * All measurements, one after another: `npm run build && npm run bench`. Tables as they end, JSON on request, from which
+ * `page.mjs` writes docs/benchmarks.md. Where a program is missing, its rows are, and that is said.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { Argument, Command, Option } from "commander";
+import { measureChanges } from "./changes.mjs";
+import { measureDirector } from "./director.mjs";
+import { measureReleases } from "./release-time.mjs";
+import { startApache } from "./sites/apache.mjs";
+import { startCaddy } from "./sites/caddy.mjs";
+import { startOurs } from "./sites/ours.mjs";
+import { isInstalled, PATH } from "./sites/place.mjs";
+import { startPlainHaproxy } from "./sites/plain-haproxy.mjs";
+import { startPlainNginx } from "./sites/plain-nginx.mjs";
+import { measureSynth } from "./synth.mjs";
+import { tablesOf, textOf } from "./tables.mjs";
+import { measureThroughput } from "./throughput.mjs";
+
+/** What lost nothing shall have had the opportunity to. */
+const MANY_REQUESTS = 1_000_000;
+
+const SITES = [
+  { name: "haproxy, our driver", needs: "haproxy", start: () => startOurs("haproxy"), ours: true },
+  { name: "nginx, our driver", needs: "nginx", start: () => startOurs("nginx"), ours: true },
+  { name: "haproxy, set weight at run time", needs: "haproxy", start: () => startPlainHaproxy("runtime") },
+  { name: "haproxy, reload", needs: "haproxy", start: () => startPlainHaproxy("reload") },
+  { name: "nginx, reload", needs: "nginx", start: () => startPlainNginx() },
+  { name: "caddy, config over its API", needs: "caddy", start: startCaddy },
+  { name: "apache, graceful restart", needs: "apache2", start: startApache },
+];
+
+const PARTS = {
+  changes: async (rounds, quick) => {
+    const results = {};
+    for (const { name, needs, start, ours } of SITES) {
+      if (!has(needs, name)) continue;
+      const site = await start();
+      try {
+        const requests = ours && !quick ? MANY_REQUESTS : 0;
+        results[name] = await measureChanges(site, { pairs: rounds(5), requests, say: saying(name) });
+      } finally {
+        await site.close();
+      }
+    }
+    return results;
+  },
+  throughput: async (rounds) => {
+    const results = {};
+    const both = {
+      haproxy: {
+        ours: () => startOurs("haproxy", "nginx"),
+        plain: () => startPlainHaproxy("reload", "nginx"),
+      },
+      nginx: { ours: () => startOurs("nginx", "nginx"), plain: () => startPlainNginx("nginx") },
+    };
+    for (const [name, sites] of Object.entries(both)) {
+      if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
+        continue;
+      results[name] = await measureThroughput(sites, { rounds: rounds(7), say: saying(name) });
+    }
+    return results;
+  },
+  release: (rounds) => measureReleases({ rounds: rounds(7), say: saying("release") }),
+  synth: (rounds) => measureSynth({ rounds: rounds(7), say: saying("synth") }),
+  director: (rounds) =>
+    measureDirector({
+      rounds: rounds(20),
+      drivers: ["haproxy", "nginx"].filter((driver) => has(driver, `the director with ${driver}`)),
+      say: saying("director"),
+    }),
+};
+
+const program = new Command("bench")
+  .description(
+    "Measures what bluegreen costs, beside what people use else. Needs a quiet machine, and `npm run build`.",
+  )
+  .addArgument(new Argument("[parts...]", "what to measure").choices(Object.keys(PARTS)))
+  .addOption(
+    new Option("--json <file>", "write the figures; parts that are there already and not measured now stay"),
+  )
+  .option("--quick", "a few rounds each: to see that it runs, not to believe the figures")
+  .parse();
+const { json, quick = false } = program.opts();
+const parts = program.args.length > 0 ? program.args : Object.keys(PARTS);
+
+const before = json === undefined ? {} : read(json);
+const results = { ...before, machine: machine(), quick };
+for (const part of parts) {
+  results[part] = await PARTS[part]((usual) => (quick ? 2 : usual), quick);
+  for (const table of tablesOf({ [part]: results[part] })) console.log(`\n${textOf(table)}`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+function saying(name) {
+  return (text) => console.error(`${name}: ${text}`);
+}
+
+function has(needed, what) {
+  if (isInstalled(needed)) return true;
+  console.error(`SKIPPED: ${what}: ${needed} is not installed`);
+  return false;
+}
+
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return {};
+    throw error;
+  }
+}
+
+function machine() {
+  const line = (name, ...args) => {
+    const { stdout, stderr } = spawnSync(name, args, { encoding: "utf8", env: { ...process.env, PATH } });
+    return (stdout || stderr || "not installed").split("\n")[0].trim();
+  };
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    processors: `${cpus().length} x ${cpus()[0].model}`,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    terraform: line("terraform", "version"),
+    haproxy: line("haproxy", "-v").replace(/ \d{4}.*/, ""),
+    nginx: line("nginx", "-v").replace("nginx version: ", ""),
+    caddy: line("caddy", "version"),
+    apache: line("apache2", "-v").replace("Server version: ", ""),
+  };
+}

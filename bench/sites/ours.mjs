@@ -1,0 +1,100 @@
+/**
+ * A proxy as the local platform starts it, before one instance of each slot. Nothing of the proxy or its driver is made
+ * for the measurement.
+ */
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { HOST, openPlace, REPOSITORY, run, until } from "./place.mjs";
+
+/**
+ * Its folder becomes the working directory: there the driver finds its proxy.
+ * @returns where users come in, the driver, how to change the traffic, the director's files, and how to end it all.
+ */
+export async function startOurs(driverName, instances = "node") {
+  const lib = (file) => join(REPOSITORY, "lib", file);
+  if (!existsSync(lib("on-server/director.js"))) throw new Error("lib/ is not built: npm run build");
+  const { parseEnvironment } = await import(lib("release/environment.js"));
+  const { directorSpec, encodeSpec } = await import(lib("release/director-spec.js"));
+  const { emptyRecord } = await import(lib("release/record.js"));
+
+  const place = await openPlace(instances);
+  const environment = parseEnvironment(JSON.stringify(environmentFile(driverName)), "bench");
+  const placed = directorSpec(environment, emptyRecord("bench"), 0);
+  const endpoint = (port) => [{ server: "web-1", host: HOST, port }];
+  const spec = {
+    ...placed,
+    proxy: { ...placed.proxy, port: place.port },
+    endpoints: { blue: endpoint(place.blue), green: endpoint(place.green) },
+  };
+  const proxyFolder = join(place.folder, "proxy");
+  mkdirSync(proxyFolder);
+  const script = (name) =>
+    run("bash", [lib(`on-server/local/${name}`)], {
+      env: {
+        ...process.env,
+        PROJECT_FOLDER: place.folder,
+        SERVER_FOLDER: "proxy",
+        DIRECTOR_BUNDLE: lib("on-server/director.js"),
+        DIRECTOR_SPEC: encodeSpec(spec),
+        PROXY_DRIVER: driverName,
+        PROXY_ADDRESS: `${HOST}:${place.port}`,
+        PROXY_BUNDLE: lib("on-server/embedded-proxy.js"),
+      },
+    });
+  const home = process.cwd();
+  place.atEnd(() => {
+    process.chdir(home);
+    script("stop-server.sh");
+  });
+  try {
+    script("install-director.sh");
+    script("start-proxy.sh");
+    process.chdir(proxyFolder);
+    const { KINDS } = await compiledDrivers(place.folder);
+    const driver = KINDS[driverName].driver(spec);
+    await until(() => bothHealthy(driver), "both slots being healthy");
+    const change = (traffic) => driver.setTraffic({ offset: 0, mode: "serve", fallback: true, ...traffic });
+    return { ...place, driver, change, spec: encodeSpec(spec) };
+  } catch (error) {
+    await place.close();
+    throw error;
+  }
+}
+
+function environmentFile(driverName) {
+  return {
+    formatVersion: 1,
+    application: "bench",
+    name: "bench",
+    record: "release.json",
+    platform: { kind: "local" },
+    topology: "sideBySide",
+    servers: { count: 1 },
+    proxies: { driver: driverName },
+    start: ["node", "server.js"],
+    verification: { path: "/" },
+  };
+}
+
+/** The drivers as the director has them: they are shipped only inside of its bundle. */
+async function compiledDrivers(folder) {
+  const outfile = join(folder, "drivers.mjs");
+  await build({
+    absWorkingDir: REPOSITORY,
+    entryPoints: ["on-server/director/drivers/kinds.ts"],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node18",
+    format: "esm",
+    logLevel: "warning",
+  });
+  return import(pathToFileURL(outfile).href);
+}
+
+async function bothHealthy(driver) {
+  const { blue, green } = await driver.counts();
+  return [blue, green].every(({ endpoints }) => endpoints.every(({ healthy }) => healthy));
+}

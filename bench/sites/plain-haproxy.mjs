@@ -1,0 +1,65 @@
+/** HAProxy as many have it: two servers with weights, and a reload with each change of them, or the runtime command. */
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { answers, HOST, openPlace, run, shareOfGreen, start } from "./place.mjs";
+
+const MAX_WEIGHT = 100;
+
+/** @param way "reload", or "runtime" for `set server ... weight` */
+export async function startPlainHaproxy(way = "reload", instances = "node") {
+  const place = await openPlace(instances);
+  const file = join(place.folder, "haproxy.cfg");
+  const pidFile = join(place.folder, "haproxy.pid");
+  const write = (green) => writeFileSync(file, configuration(place, green));
+  write(50);
+  const proxy = start(
+    "haproxy",
+    ["-W", "-q", "-S", join(place.folder, "master.sock"), "-f", file, "-p", pidFile],
+    { cwd: place.folder },
+  );
+  place.atEnd(proxy.stop);
+  await answers(place.origin);
+  const change = async (traffic) => {
+    const green = shareOfGreen(traffic);
+    if (way === "reload") {
+      write(green);
+      run("haproxy", ["-c", "-q", "-f", file]);
+      await command(join(place.folder, "master.sock"), "reload");
+      return;
+    }
+    const set = (server, weight) => `set server users/${server} weight ${weight}`;
+    // Whoever gets more comes first: there is never a moment without anybody.
+    const orders = [set("blue", MAX_WEIGHT - green), set("green", green)];
+    await command(join(place.folder, "admin.sock"), (green > 50 ? orders.reverse() : orders).join("; "));
+  };
+  return { ...place, change };
+}
+
+function configuration({ folder, port, blue, green: greenPort }, green) {
+  return `global
+  stats socket ${join(folder, "admin.sock")} mode 600 level admin expose-fd listeners
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 75s
+  timeout server 75s
+  option forwardfor
+frontend users
+  bind ${HOST}:${port}
+  default_backend users
+backend users
+  server blue ${HOST}:${blue} weight ${MAX_WEIGHT - green}
+  server green ${HOST}:${greenPort} weight ${green}
+`;
+}
+
+function command(socket, text) {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    const connection = connect(socket, () => connection.write(`${text}\n`));
+    connection.on("data", (data) => (said += data));
+    connection.on("error", reject);
+    connection.on("close", () => resolve(said));
+  });
+}
