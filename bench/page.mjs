@@ -48,7 +48,8 @@ checking the artifact, the record, the synth, the proof, asking the proxies, the
 * cdktf-cli's: ${seconds(cdktf.ownMs.median)}, of that the synth (started twice) ${seconds(cdktf.calls.synth)}.`,
   synth: ({ programs }) => {
     const perServer = (programs["200 servers"].processorMs - programs["2 servers"].processorMs) / 198;
-    const perEnvironment = (programs["100 environments"].processorMs - programs["1 environments"].processorMs) / 99;
+    const perEnvironment =
+      (programs["100 environments"].processorMs - programs["1 environments"].processorMs) / 99;
     return `
 Processes from start to end. The command's synth is one bundle with compiled code; as a library the same constructs are
 loaded file by file. It grows with what is in it and not faster: ${perServer.toFixed(0)} ms of processor time a server, ${perEnvironment.toFixed(0)} ms an
@@ -69,9 +70,13 @@ npm ci && npm run bench -- --json bench/figures.json
 node bench/page.mjs bench/figures.json > docs/benchmarks.md
 \`\`\`
 
-Measured on ${date} with ${processors}, ${memoryGib} GiB, which proxy, instances and load share (${Object.entries(versions)
+Measured on ${date} with ${processors}, ${memoryGib} GiB, which proxy, instances and load share (${Object.entries(
+  versions,
+)
   .map(([name, version]) => `${name} ${version}`)
-  .join("; ")}). Figures are medians; in brackets is the middle half of the measurements. Read ratios, not absolute figures: the
+  .join(
+    "; ",
+  )}). Figures are medians; in brackets is the middle half of the measurements. Read ratios, not absolute figures: the
 two sides of a ratio took turns on the same machine. \`--quick\` shows that it runs; \`npm run bench -- --help\` names the parts.
 
 The writes of a release on Azure are not in here: they are the run commands of the idle slot's servers, of the proxies and of
