@@ -96,7 +96,9 @@ describeEndToEnd("a lost record", () => {
       else {
         // A checkout on another machine: what is left of the apply is not there.
         rmSync(world.path(".bluegreen/local/planned-record.json"));
-        rmSync(world.path(".bluegreen/local/cdktf.out"), { recursive: true });
+        for (const name of ["cdktf.out", "receipts"]) {
+          rmSync(world.path(`.bluegreen/local/${name}`), { recursive: true });
+        }
       }
       const recovered = await recover();
       // A schedule that is the environment's need not be said.
@@ -117,7 +119,7 @@ describeEndToEnd("a lost record", () => {
   it("is refused where an artifact of what users get is nowhere", async () => {
     const good = world.text("release.json");
     rmSync(world.path("release.json"));
-    for (const name of ["planned-record.json", "cdktf.out", "artifacts"]) {
+    for (const name of ["planned-record.json", "cdktf.out", "receipts", "artifacts"]) {
       rmSync(world.path(`.bluegreen/local/${name}`), { recursive: true });
     }
     const ran = await world.run(["recover", "--yes"]);
