@@ -26,7 +26,8 @@ function main(): void {
   refuseOtherApplication(record, environment.application, recordFile);
   refuseConvergeSideBySide(scheduleOf(record, environment), environment.topology, recordFile);
 
-  const app = new App();
+  // Where this machine keeps the library is nobody else's business: the output may be committed.
+  const app = new App({ stackTraces: false });
   new BaseStack(app, "base", { environment });
   new WebStack(app, "web", { environment, record });
   app.synth();

@@ -7,7 +7,7 @@ import { prove } from "../deployment/prove";
 import { readRecord } from "../project/project";
 import { agreed } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
-import { out } from "../terminal/colours";
+import { err, out } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
 import { common, findTools, open, progressFor, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
@@ -46,14 +46,18 @@ export function addPlanCommands(program: Command): void {
     program.command("prove").argument("<plan>", "a file with `terraform show -json <plan>`, or - for stdin"),
   )
     .description("prove that a plan of web leaves the live slot, base and the database alone; else exit 3")
-    .option("--live <slot>", "blue or green; else what the proxies say")
+    .option("--live <slot>", "blue, green, or none; else what the plan or the proxies say")
     .action(async (file: string, options: CommonOptions & { live?: string }) => {
       const live = async () => {
         const project = open(options);
         const terraform = async () => (await findTools(SILENT)).terraform;
         return agreed(await proxiesOf(project, terraform).statuses(readRecord(project)))?.live;
       };
-      const proof = await prove(file, options.live, live);
-      tell(options, proof, proof.words);
+      const verdict = await prove(file, options.live, live);
+      if (verdict.proved) return tell(options, verdict, verdict.words);
+      process.exitCode = 3;
+      // A run task tells the reason on, and has nobody who reads stderr.
+      if (options.json === true) console.log(JSON.stringify({ ...verdict, exitCode: 3 }, null, 2));
+      console.error(err.red(verdict.words));
     });
 }

@@ -35,6 +35,8 @@ export function planFacts({
     wayBack,
     warnings,
     token,
+    // For who applies it without this command: a Terraform Cloud run, for one.
+    record: next,
   };
 }
 

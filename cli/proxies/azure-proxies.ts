@@ -2,19 +2,17 @@
  * Proxies on Azure: nobody reaches them from outside, so what is known of them is what their last steps reported,
  * read from the web stack's state after a refresh. Whether it still holds, begin checks on the spot.
  */
-import { proxyPlaces, stepId } from "../../release/naming";
+import { proxyPlaces } from "../../release/naming";
 import type { AzureEnvironment } from "../../release/environment";
 import type { ReleaseRecord } from "../../release/record";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
+import { lastWords } from "./step-words";
 import type { Project } from "../project/project";
 import { synthesize } from "../deployment/synth";
 import type { TerraformBinary } from "../terraform/binary";
 import { Stack } from "../terraform/stack";
 import type { StateResource } from "../terraform/stack";
-
-/** A director's last words, as its step printed them. */
-type Report = Omit<ProxyStatus, "endpoints"> & StepResult;
 
 export class AzureProxies implements Proxies {
   readonly reachable = false;
@@ -55,15 +53,8 @@ export class AzureProxies implements Proxies {
 
   private readStatuses(record: ReleaseRecord, resources: readonly StateResource[]): ProxyStatus[] {
     return proxyPlaces(this.environment).flatMap(({ name }) => {
-      const steps = [stepId.begin(name), stepId.switch(name), stepId.share(name)];
-      const reports = steps.flatMap((id) => resources.filter(isStep(id)).flatMap(readReport));
-      // A later step of the same sequence comes later in the list, and wins.
-      const last = reports.reduce<Report | undefined>(
-        (latest, report) => (latest !== undefined && latest.sequence > report.sequence ? latest : report),
-        undefined,
-      );
-      if (last === undefined) return [];
-      return [{ ...last, endpoints: this.endpoints(record, resources) }];
+      const last = lastWords(resources, name);
+      return last === null ? [] : [{ ...last, endpoints: this.endpoints(record, resources) }];
     });
   }
 
@@ -91,22 +82,5 @@ export class AzureProxies implements Proxies {
         ];
       });
     return { blue: of("blue"), green: of("green") };
-  }
-}
-
-function isStep(id: string): (resource: StateResource) => boolean {
-  return ({ address, deposed }) => !deposed && address.replace(/\[0\]$/, "").endsWith(`.${id}`);
-}
-
-function readReport({ output }: StateResource): Report[] {
-  const line = output
-    .split("\n")
-    .reverse()
-    .find((text) => text.startsWith('{"step":'));
-  if (line === undefined) return [];
-  try {
-    return [JSON.parse(line) as Report];
-  } catch {
-    return [];
   }
 }

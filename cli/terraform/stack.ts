@@ -1,5 +1,6 @@
 /** One synthesized stack under Terraform: init, plan, apply of exactly that plan. */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import execa from "execa";
@@ -77,7 +78,8 @@ interface ShownState {
   };
 }
 
-interface PlannedState {
+/** Of `terraform show -json` of a plan: what its refresh found. */
+export interface PlannedState {
   readonly prior_state?: {
     readonly values?: {
       readonly root_module?: {
@@ -148,17 +150,7 @@ export class Stack {
   async refreshedState(): Promise<StateResource[]> {
     await this.init();
     await this.run(["plan", "-refresh-only", "-input=false", "-lock=false", `-out=${REFRESH_FILE}`]);
-    const { prior_state } = JSON.parse(await this.run(["show", "-json", REFRESH_FILE])) as PlannedState;
-    return (prior_state?.values?.root_module?.resources ?? []).map(({ address, deposed_key, values }) => {
-      const [view] = values.instance_view ?? [];
-      return {
-        address,
-        name: values.name ?? "",
-        output: view?.output ?? "",
-        exitCode: view?.exit_code ?? null,
-        deposed: deposed_key !== undefined,
-      };
-    });
+    return stateBefore(JSON.parse(await this.run(["show", "-json", REFRESH_FILE])) as PlannedState);
   }
 
   /**
@@ -212,7 +204,16 @@ export class Stack {
   }
 
   private async init(): Promise<void> {
-    await this.run(["init", "-input=false", "-reconfigure"]);
+    // Terraform Cloud takes up other settings by itself, and refuses to be told so.
+    const reconfigure = this.isInCloud() ? [] : ["-reconfigure"];
+    await this.run(["init", "-input=false", ...reconfigure]);
+  }
+
+  private isInCloud(): boolean {
+    const { terraform } = JSON.parse(readFileSync(join(this.folder, "cdk.tf.json"), "utf8")) as {
+      readonly terraform?: { readonly cloud?: unknown };
+    };
+    return terraform?.cloud !== undefined;
   }
 
   private async run(command: string[]): Promise<string> {
@@ -260,6 +261,20 @@ export class Stack {
     };
     return { cwd: this.folder, env, stdin: "ignore" as const };
   }
+}
+
+/** What a plan found there when it was made. */
+export function stateBefore({ prior_state }: PlannedState): StateResource[] {
+  return (prior_state?.values?.root_module?.resources ?? []).map(({ address, deposed_key, values }) => {
+    const [view] = values.instance_view ?? [];
+    return {
+      address,
+      name: values.name ?? "",
+      output: view?.output ?? "",
+      exitCode: view?.exit_code ?? null,
+      deposed: deposed_key !== undefined,
+    };
+  });
 }
 
 function parseMessage(line: string): Message {

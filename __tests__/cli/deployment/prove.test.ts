@@ -9,6 +9,20 @@ const change = (step: string, ...actions: string[]) => ({
   address: `terraform_data.${step}`,
   change: { actions },
 });
+/** A plan of Azure: what the director of a proxy said last is in what the plan knows. */
+function azurePlan(stable: Record<string, { slot: string; releaseId: string } | null>) {
+  const resources = Object.entries(stable).map(([proxy, release]) => {
+    const state = { sequence: 2, stable: release };
+    const line = { step: "switch", sequence: 2, proxy, serving: [], state };
+    return {
+      address: `azurerm_virtual_machine_run_command.switch-${proxy}`,
+      values: {
+        instance_view: [{ output: `${JSON.stringify(line)}\nbluegreen: ended with 0`, exit_code: 0 }],
+      },
+    };
+  });
+  return JSON.stringify({ resource_changes: GOOD, prior_state: { values: { root_module: { resources } } } });
+}
 const GOOD = [change("install-blue-web-1", "no-op"), change("install-green-web-1", "delete", "create")];
 
 let folder: string;
@@ -35,6 +49,57 @@ test("JSON for a machine", () => {
     exitCode: 0,
     proof: { live: "blue", untouched: 1, changes: ["terraform_data.install-green-web-1"], exitCode: 0 },
   });
+});
+
+test("JSON with the reason where it is refused, beside the line for people", () => {
+  const { exitCode, stdout, stderr } = prove(GOOD, "--live", "green", "--json");
+  expect({ exitCode, verdict: JSON.parse(stdout) as unknown }).toEqual({
+    exitCode: 3,
+    verdict: {
+      proved: false,
+      live: "green",
+      words: expect.stringMatching(/^the plan would touch the live slot: .*install-green-web-1/),
+      exitCode: 3,
+    },
+  });
+  expect(stderr.trim()).toBe((JSON.parse(stdout) as { words: string }).words);
+});
+
+test("a plan that ended with an error is refused as JSON, too", () => {
+  const { exitCode, stdout } = prove('{"errored":true}', "--live", "blue", "--json");
+  expect({ exitCode, verdict: JSON.parse(stdout) as unknown }).toMatchObject({
+    exitCode: 3,
+    verdict: { proved: false, live: null, words: expect.stringMatching(/ended with an error/) },
+  });
+});
+
+describe("nobody names the live slot, nor is there a project: the directors' words in a plan of Azure do", () => {
+  const blue = { slot: "blue", releaseId: "1.0.0-1" };
+  const green = { slot: "green", releaseId: "1.1.0-2" };
+  test.each([
+    ["blue is live", { "proxy-1": blue, "proxy-2": blue }, 0, /^blue is not touched/],
+    ["green is live, and would be touched", { "proxy-1": green }, 3, /would touch the live slot/],
+    ["nothing is live yet", { "proxy-1": null }, 0, /^all 1 changes are steps/],
+    ["the proxies disagree", { "proxy-1": blue, "proxy-2": green }, 2, /as far as the proxies agree/],
+  ])("%s", (_, stable, exitCode, words) => {
+    const ended = prove(azurePlan(stable));
+    expect({ ...ended, said: ended.stdout + ended.stderr }).toMatchObject({
+      exitCode,
+      said: expect.stringMatching(words),
+    });
+  });
+
+  test("what is said with --live counts more", () => {
+    expect(prove(azurePlan({ "proxy-1": blue }), "--live", "green").exitCode).toBe(3);
+  });
+});
+
+test("where nothing is live, nothing but steps may change", () => {
+  expect(prove(GOOD, "--live", "none")).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^all 1/),
+  });
+  expect(prove([...GOOD, change("web-1", "delete")], "--live", "none").exitCode).toBe(3);
 });
 
 test("stdin", () => {

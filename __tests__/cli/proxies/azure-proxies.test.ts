@@ -33,7 +33,11 @@ function proxiesWith(outputs: Readonly<Record<string, string>>): { proxies: Azur
   chmodSync(terraform, 0o755);
   const text = readFileSync(join(__dirname, "../../..", FILE), "utf8");
   const environment = parseEnvironment(text, FILE) as AzureEnvironment;
-  const synth = ["sh", "-c", `echo synth >>${folder}/asked; mkdir -p "$CDKTF_OUTDIR/stacks/web"`] as const;
+  const synth = [
+    "sh",
+    "-c",
+    `echo synth >>${folder}/asked; mkdir -p "$CDKTF_OUTDIR/stacks/web"; echo {} >"$CDKTF_OUTDIR/stacks/web/cdk.tf.json"`,
+  ] as const;
   const project: Project = { folder, environmentFile: FILE, environment, synth };
   const binary = { path: terraform, name: "terraform", version: "1.11.4", fetched: false } as const;
   return { project, proxies: new AzureProxies(project, environment, async () => binary) };

@@ -1,0 +1,46 @@
+/**
+ * What directors on Azure said last: each step prints one line of JSON, which Azure keeps with the step and a refresh
+ * brings into Terraform's state. So whoever holds a refreshed state or a plan knows what the proxies did, without
+ * a way to them.
+ */
+import { stepId } from "../../release/naming";
+import type { StateResource } from "../terraform/stack";
+import type { ProxyStatus, StepResult } from "./proxies";
+
+type Words = Omit<ProxyStatus, "endpoints"> & StepResult;
+
+/** @returns null where none of the proxy's steps said anything. */
+export function lastWords(resources: readonly StateResource[], proxy: string): Words | null {
+  const steps = [stepId.begin(proxy), stepId.switch(proxy), stepId.share(proxy)];
+  const said = steps.flatMap((id) => resources.filter(isStep(id)).flatMap(readWords));
+  // A later step of the same sequence comes later in the list, and wins.
+  return said.reduce<Words | null>(
+    (latest, words) => (latest !== null && latest.sequence > words.sequence ? latest : words),
+    null,
+  );
+}
+
+/** The proxies whose steps are there, in the order of their names. */
+export function proxiesIn(resources: readonly StateResource[]): string[] {
+  const names = resources.flatMap(
+    ({ address }) => /\.(?:begin|switch)-(proxy-\d+)$/.exec(address)?.[1] ?? [],
+  );
+  return [...new Set(names)].sort();
+}
+
+function isStep(id: string): (resource: StateResource) => boolean {
+  return ({ address, deposed }) => !deposed && address.replace(/\[0\]$/, "").endsWith(`.${id}`);
+}
+
+function readWords({ output }: StateResource): Words[] {
+  const line = output
+    .split("\n")
+    .reverse()
+    .find((text) => text.startsWith('{"step":'));
+  if (line === undefined) return [];
+  try {
+    return [JSON.parse(line) as Words];
+  } catch {
+    return [];
+  }
+}
