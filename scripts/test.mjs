@@ -24,7 +24,7 @@ const LINES = {
   ],
   // Whole releases of which nobody measures what users meet, and the director's properties.
   releases: [
-    "__tests__/end-to-end/(artifacts|bad-|by-hand|hooks|life|migrations|operator|plan-proof|records|recover|two-|watch)",
+    "__tests__/end-to-end/(artifacts|bad-|by-hand|hooks|life|migrations|operator|pipelines|plan-proof|portable|records|recover|two-|watch)",
     "__tests__/on-server/director/(invariants|mutations|re-entry)",
   ],
 };

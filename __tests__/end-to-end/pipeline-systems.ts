@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { REPOSITORY } from "./world";
 
-export type Variables = Readonly<Record<string, string>>;
+type Variables = Readonly<Record<string, string>>;
 
-export interface Step {
+interface Step {
   /** null where it is ready-made. */
   readonly script: string | null;
   /** What is ready-made: its name. */
@@ -38,7 +38,7 @@ export interface System {
   change(action: string): Job;
 }
 
-export function read(name: string): Block {
+function read(name: string): Block {
   return parse(readFileSync(join(REPOSITORY, "examples/pipelines", name), "utf8")) as Block;
 }
 
