@@ -15,8 +15,7 @@ import { typeProblems } from "./type-check";
 const LANGUAGES = ["ts", "js", "json", "sh", "console", "hcl", "yaml", "sql", "text"];
 
 const BLOCKS = written(readPages()).flatMap(blocksOf);
-const of = (...languages: string[]): Block[] =>
-  BLOCKS.filter(({ language }) => languages.includes(language));
+const of = (...languages: string[]): Block[] => BLOCKS.filter(({ language }) => languages.includes(language));
 const problemsOf = (blocks: readonly Block[], look: (block: Block) => string): string[] =>
   blocks.flatMap((block) => {
     const problem = look(block);
@@ -58,7 +57,10 @@ test("TypeScript compiles against the package's sources", () => {
 
 test("JavaScript parses", () => {
   const problems = problemsOf(of("js"), ({ text }) => {
-    const { status, stderr } = spawnSync(process.execPath, ["--check", "-"], { input: text, encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, ["--check", "-"], {
+      input: text,
+      encoding: "utf8",
+    });
     return status === 0 ? "" : stderr;
   });
   expect(problems).toEqual([]);
@@ -83,7 +85,10 @@ test("SQL has a statement in every batch", () => {
 test("HCL is as terraform writes it, and what needs no provider is valid", () => {
   const pages = [...new Set(of("hcl").map(({ page }) => page))];
   const fmt = problemsOf(of("hcl"), ({ text }) => {
-    const { status, stderr } = spawnSync("terraform", ["fmt", "-check", "-"], { input: text, encoding: "utf8" });
+    const { status, stderr } = spawnSync("terraform", ["fmt", "-check", "-"], {
+      input: text,
+      encoding: "utf8",
+    });
     return status === 0 ? "" : stderr || "terraform fmt would write it another way";
   });
   const valid = pages.flatMap((page, index) => {
@@ -128,6 +133,17 @@ describe("command lines", () => {
     expect(own).toBeGreaterThan(30);
   });
 
+  test.each([
+    [["releese", "1.0.0"], "unknown command"],
+    [["release", "1.0.0"], "required option"],
+    [["status", "--wach"], "unknown option"],
+    [["plan", "release", "1.0.0", "--artifact", "a.zip", "--token", "x"], "unknown option"],
+    [["ban"], "missing required argument"],
+    [["status", "--watch", "--interval", "2"], ""],
+  ])("%j would be noticed", async (words, complaint) => {
+    expect(await complaintOf(words)).toMatch(complaint === "" ? /^$/ : complaint);
+  });
+
   test("what else they start of this package is there", () => {
     const { scripts: known } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
       scripts: Record<string, string>;
@@ -136,7 +152,11 @@ describe("command lines", () => {
       commandsIn(script.text).flatMap(([program, first = "", second = ""]) => {
         if (program === "npm" && first === "run" && known[second] === undefined)
           return [`${at(script)}: npm run ${second}`];
-        if (program === "npx" && first !== "bluegreen" && !existsSync(join(REPOSITORY, "node_modules/.bin", first)))
+        if (
+          program === "npx" &&
+          first !== "bluegreen" &&
+          !existsSync(join(REPOSITORY, "node_modules/.bin", first))
+        )
           return [`${at(script)}: npx ${first}`];
         const file = program === "npx" && first === "tsx" ? second : program === "node" ? first : "";
         if (/^(scripts|examples|bench)\//.test(file) && !existsSync(join(REPOSITORY, file)))

@@ -19,7 +19,9 @@ export function typeProblems(blocks: readonly Block[]): string[] {
       files.set(join(REPOSITORY, `document-${files.size}.ts`), { text: block.text, blocks: [block] });
     }
   }
-  const { config } = ts.readConfigFile(join(REPOSITORY, "tsconfig.json"), (file) => readFileSync(file, "utf8")) as {
+  const { config } = ts.readConfigFile(join(REPOSITORY, "tsconfig.json"), (file) =>
+    readFileSync(file, "utf8"),
+  ) as {
     config: { compilerOptions: object };
   };
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, REPOSITORY);
@@ -43,14 +45,21 @@ export function typeProblems(blocks: readonly Block[]): string[] {
     return ts.createSourceFile(file, `${own.text}\nexport {};\n`, version);
   };
   const program = ts.createProgram([...files.keys()], compiler, host);
-  return [...files].flatMap(([file, { blocks: [first] }]) => {
-    const source = program.getSourceFile(file)!;
-    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
-    return found.map(({ start = 0, messageText }) => {
-      const line = first!.line + 1 + source.getLineAndCharacterOfPosition(start).line;
-      return `${at({ ...first!, line })}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
-    });
-  });
+  return [...files].flatMap(
+    ([
+      file,
+      {
+        blocks: [first],
+      },
+    ]) => {
+      const source = program.getSourceFile(file)!;
+      const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+      return found.map(({ start = 0, messageText }) => {
+        const line = first!.line + 1 + source.getLineAndCharacterOfPosition(start).line;
+        return `${at({ ...first!, line })}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
+      });
+    },
+  );
 }
 
 /** What the package's `exports` say, with the sources in the place of what is built of them. */
