@@ -51,8 +51,27 @@ test("JSON is what the schemas take: environments, records, receipts, hooks, loa
   expect(problems).toEqual([]);
 });
 
-test("TypeScript compiles against the package's sources", () => {
-  expect(typeProblems(of("ts"))).toEqual([]);
+test.each([
+  [`"topology": "sidebyside"`, `topology must be "split" or "sideBySide"`],
+  [`"schedule": { "strategy": "canary", "steps": [50, 25, 100] }`, `"steps" must grow`],
+  [`"no such field": 1`, "unknown field"],
+  [`{ "sequence": 3, "slots": { "blue": null, "green": null } }`, "formatVersion"],
+  [`{ "when": "before lunch", "command": ["true"] }`, "must be"],
+  [`{ "gets": [{ "path": "no slash" }] }`, "the load cannot be run"],
+  [`{ "when": "before switch", "sequence": 17 }`, "toEqual"],
+])("JSON like %s would be noticed", (text, expected) => {
+  expect(complaint(() => readJson(text))).toContain(expected);
+});
+
+test("TypeScript compiles against the package's sources, and a mistake would be noticed", () => {
+  const mistake: Block = {
+    ...{ page: "mistake.md", line: 1, language: "ts", note: null },
+    text: `import { NoSuchThing, Strategy } from "cdktf-bluegreen";\nStrategy.canary({ step: [1] });\n`,
+  };
+  expect(typeProblems([...of("ts"), mistake])).toEqual([
+    expect.stringMatching(/^mistake\.md:2: .*NoSuchThing/),
+    expect.stringMatching(/^mistake\.md:3: .*'step' does not exist/),
+  ]);
 });
 
 test("JavaScript parses", () => {
@@ -75,9 +94,13 @@ test("YAML parses", () => {
   expect(problems).toEqual([]);
 });
 
-test("SQL has a statement in every batch", () => {
+test("SQL is batches of statements", () => {
   const problems = problemsOf(of("sql"), ({ text }) =>
-    batches(text).length > 0 && batches(text).every(({ sql }) => /\w/.test(sql)) ? "" : "an empty batch",
+    complaint(() => {
+      const found = batches(text).map((batch) => batch.text.trim());
+      expect(found.length).toBeGreaterThan(0);
+      for (const batch of found) expect(batch).toMatch(/^(ALTER|CREATE|DROP|GRANT|INSERT|SELECT|UPDATE)\b/);
+    }),
   );
   expect(problems).toEqual([]);
 });

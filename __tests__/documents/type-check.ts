@@ -71,7 +71,7 @@ function sourcesByName(): Record<string, string[]> {
     const [, built] = /"\.\/lib\/([^"]+?)(?:\.d\.ts|\.js)"/.exec(JSON.stringify(target)) ?? [];
     if (built === undefined) return [];
     const source = join(REPOSITORY, `${built}.ts`);
-    return built.includes("*") || existsSync(source) ? [[join(PACKAGE, name), [source]] as const] : [];
+    return built.includes("*") || existsSync(source) ? [{ name: join(PACKAGE, name), source }] : [];
   });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(entries.map(({ name, source }) => [name, [source]]));
 }
