@@ -23,7 +23,7 @@ export interface Block {
   readonly note: Note | null;
 }
 
-export interface Note {
+interface Note {
   readonly kind: "run" | "continues" | "syntax only";
   readonly why: string;
 }
