@@ -1,14 +1,19 @@
 /** JSON in documents, read by the schemas that read the real files. What a piece leaves out is filled in here. */
+import * as z from "zod/mini";
 import { parseLoadPlan } from "../../cli/load/plan";
 import { parseEnvironment } from "../../release/environment";
 import { hookFacts } from "../../release/hooks";
 import { parseRecord } from "../../release/record";
 import { MeasureReceipt, Receipt } from "../../release/receipt";
+import { Release } from "../../release/release";
+import { azureFile } from "../release/azure/examples";
 import { environmentOf, LEAST, recordOf, SHA256 } from "../release/examples";
 
-/** What is cut short for readers. */
-const ELLIPSES: readonly (readonly [string, string])[] = [
+/** What is cut short, or yours to fill in. */
+const ELLIPSES: readonly (readonly [string | RegExp, string])[] = [
   [`"sha256": "..."`, `"sha256": "${SHA256}"`],
+  ["<sha256>", SHA256],
+  [/<([a-z]+)>/g, "$1"],
   [`"https://..."`, `"https://example.org/shop.zip"`],
   ["AAAA... ", `AAAAC3NzaC1lZDI1NTE5AAAAI${"D".repeat(43)} `],
 ];
@@ -63,6 +68,17 @@ const KINDS: readonly Kind[] = [
     read: (fields) => expect(fields).toEqual(expect.objectContaining({ app: expect.any(String) })),
   },
   {
+    name: "fields of package.json",
+    is: (fields) => "dependencies" in fields,
+    read: ({ dependencies }) => z.parse(z.record(z.string(), z.string()), dependencies),
+  },
+  {
+    name: "what a pipeline is to release",
+    is: (fields) => "version" in fields && "artifact" in fields,
+    read: ({ version, artifact: url, sha256, ...others }) =>
+      z.parse(Release, { version, run: 1, artifact: { url, sha256 }, ...others }),
+  },
+  {
     name: "fields of a record",
     is: (fields) => ["heals", "sequence", "goal"].some((field) => field in fields),
     read: (fields) => parseRecord(JSON.stringify({ ...recordOf(), ...fields }), "the record"),
@@ -86,6 +102,10 @@ export function parse(text: string): Fields {
 
 function readFragment(fields: Fields): void {
   const { platform = {}, ...others } = fields as { platform?: Fields };
+  if ("backend" in others) {
+    parseEnvironment(azureFile(platform, others), "the environment with these fields");
+    return;
+  }
   const whole = { ...LEAST, platform: { ...LEAST.platform, ...platform }, ...others };
   parseEnvironment(JSON.stringify(whole), "the environment with these fields");
 }
