@@ -1,4 +1,4 @@
-/** Beside the usual rules: who may import whom (the README's "layout"), and no index import of the provider. */
+/** Beside the usual rules: who may import whom (CONTRIBUTING.md, "rooms"), and no index import of the provider. */
 import tseslint from "typescript-eslint";
 
 const PROVIDER = {

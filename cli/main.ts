@@ -7,62 +7,21 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { InvalidInput, Refusal } from "../release/refusal";
-import { addArtifactCommands } from "./commands/artifacts";
-import { addBanCommand } from "./commands/bans";
-import { addEnvironmentCommands } from "./commands/environments";
-import { addLooks } from "./commands/looks";
-import { addMeasureCommand } from "./commands/measures";
-import { addPlanCommands } from "./commands/plans";
-import { addReceiptCommands } from "./commands/receipts";
-import { addRehearsals } from "./commands/rehearsals";
-import { addReleaseCommands } from "./commands/releases";
-import { addReportCommands } from "./commands/reports";
-import { addSetupCommands } from "./commands/setup";
 import { OperatorError } from "./operator-error";
+import { buildProgram } from "./program";
 import { err } from "./terminal/colours";
-
-const EXIT_CODES = `
-Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused, 4 candidate rejected (traffic untouched),
-            5 aborted (traffic back on stable), 6 frozen (a person decides)`;
 
 const { version: VERSION } = JSON.parse(
   readFileSync(join(__dirname, "..", "..", "package.json"), "utf8"),
 ) as { version: string };
 
-function buildProgram(): Command {
-  const program = new Command("bluegreen")
-    .description("Upgrade a web application instead of removing it.")
-    .version(VERSION, "-V, --version", "print the version")
-    .exitOverride()
-    .addHelpText("after", EXIT_CODES);
-  program.commandsGroup("Begin:");
-  addSetupCommands(program);
-  program.commandsGroup("Release:");
-  addReleaseCommands(program);
-  program.commandsGroup("Look first, and prove it:");
-  addPlanCommands(program);
-  program.commandsGroup("See what users get, and what they got:");
-  addLooks(program);
-  addReceiptCommands(program);
-  addReportCommands(program);
-  addMeasureCommand(program);
-  program.commandsGroup("Artifacts and rules:");
-  addArtifactCommands(program);
-  addBanCommand(program);
-  program.commandsGroup("The environment:");
-  addEnvironmentCommands(program);
-  addRehearsals(program);
-  program.commandsGroup("Help:");
-  return program;
-}
-
 async function main(): Promise<void> {
   endWithReader(process.stdout);
   endWithReader(process.stderr);
   try {
-    await buildProgram().parseAsync();
+    await buildProgram(VERSION).parseAsync();
   } catch (error) {
     process.exitCode = explain(error);
   }

@@ -26,7 +26,7 @@ describeEndToEnd("cdktf deploy", () => {
     expect(await byHand.end()).toEqual([]);
   });
 
-  /** As the README says: the next sequence, the idle slot's entry with the same run, and `active`. */
+  /** As docs/commands.md says: the next sequence, the idle slot's entry with the same run, and `active`. */
   async function edit(version: string, active: "blue" | "green"): Promise<void> {
     const { file, sha256 } = await byHand.pack(version);
     const record = byHand.record;
