@@ -290,7 +290,7 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
     });
   }
   const { run: _, ...candidate } = previous;
-  const schedule = effective(intent);
+  const schedule = effective(backIntent(record, intent));
   const again = release(record, candidate, observed, {
     ...intent,
     schedule:
@@ -299,6 +299,13 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
         : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
   });
   return { ...again, retry: true };
+}
+
+/** What was recreated must not run beside the other version, and the way back is one, too: unless somebody says else. */
+function backIntent(record: ReleaseRecord, intent: Intent): Intent {
+  const { schedule } = record;
+  if (intent.schedule !== undefined || schedule?.strategy !== "recreate") return intent;
+  return { ...intent, schedule };
 }
 
 /** A share needs somebody to have the rest. */

@@ -152,6 +152,19 @@ test("a rollback of a recreate is a recreate of what was there before", () => {
   });
 });
 
+test("a rollback of a recreate is one although the environment's schedule is another, unless somebody asks for that", () => {
+  const live: Observed = { live: "blue", releaseId: "2.0.0-2", serving: ["blue"] };
+  const once = { ...recreated, schedule: Strategy.recreate({ whileDown: "page" }) };
+  expect(transitions.rollback(once, live, blueGreen)).toMatchObject({
+    active: "blue",
+    schedule: { strategy: "recreate", whileDown: "page" },
+  });
+  expect(transitions.rollback(once, live, { ...blueGreen, schedule: Strategy.blueGreen() })).toMatchObject({
+    active: "green",
+    schedule: { strategy: "blueGreen" },
+  });
+});
+
 test("a rollback is let in although an earlier attempt with that artifact had failed", () => {
   expect(transitions.rollback(recordOf(), GREEN, blueGreen).retry).toBe(true);
   expect(transitions.rollback(recordOf({ converge: true }), GREEN, converging).retry).toBe(true);

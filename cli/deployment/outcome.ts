@@ -48,13 +48,13 @@ export function conclude(
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );
-  const { outcome, reason } = summarize(applied, results);
+  const { outcome, exitCode, reason } = summarize(applied, results);
   return {
     sequence: record.sequence,
     goal: record.goal,
     to: agreed(statuses)?.releaseId ?? null,
-    outcome: action === "rollback" && applied.exitCode === 0 ? "rolledBack" : outcome,
-    exitCode: applied.exitCode,
+    outcome: action === "rollback" && exitCode === 0 ? "rolledBack" : outcome,
+    exitCode,
     reason,
     comparison: results.find(({ comparison }) => comparison)?.comparison ?? null,
     unfinished: statuses.flatMap(({ state }) =>
@@ -66,16 +66,24 @@ export function conclude(
 function summarize(
   applied: ApplyResult,
   results: readonly StepResult[],
-): { outcome: string; reason: string } {
-  const failed = results.find(({ exitCode }) => exitCode !== 0);
+): { outcome: string; exitCode: number; reason: string } {
+  const { exitCode } = applied;
+  const failed = results.find((result) => result.exitCode !== 0);
+  const promoted = results.find(({ outcome }) => outcome === "promoted");
+  if (!applied.succeeded && failed === undefined && promoted !== undefined) {
+    // A convergence's install: users have the new release already, so nothing was rejected.
+    const why = applied.reasons.map(withoutProgram).join("; ");
+    return { outcome: "frozen", exitCode: 6, reason: `${promoted.reason}, but not everywhere: ${why}` };
+  }
   if (!applied.succeeded) {
-    const outcome = OUTCOME_BY_EXIT_CODE[applied.exitCode] ?? "failed";
-    return { outcome, reason: failed?.reason ?? applied.reasons.map(withoutProgram).join("; ") };
+    const outcome = OUTCOME_BY_EXIT_CODE[exitCode] ?? "failed";
+    return { outcome, exitCode, reason: failed?.reason ?? applied.reasons.map(withoutProgram).join("; ") };
   }
   // `share` is the last step of a convergence; the promotion before it is what happened to users.
   const [first] = results;
-  if (first === undefined) return { outcome: "unchanged", reason: "nothing to do" };
-  return { outcome: first.outcome === "shared" ? "promoted" : first.outcome, reason: first.reason };
+  if (first === undefined) return { outcome: "unchanged", exitCode, reason: "nothing to do" };
+  const outcome = first.outcome === "shared" ? "promoted" : first.outcome;
+  return { outcome, exitCode, reason: first.reason };
 }
 
 function withoutProgram(reason: string): string {

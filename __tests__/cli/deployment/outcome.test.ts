@@ -1,0 +1,28 @@
+/** What a sequence's end is called, where Terraform's exit alone would say something else. */
+import { conclude } from "../../../cli/deployment/outcome";
+import { RECORD, status } from "../terminal/live/moments";
+
+const PROMOTED = {
+  ...{ step: "switch", sequence: 17, exitCode: 0, outcome: "promoted", comparison: null },
+  reason: "1.4.0-17 is live in green",
+};
+const FAILED = {
+  ...{ succeeded: false, exitCode: 4, nothingWasApplied: false, hooks: [] },
+  reasons: ["install: 1.4.0-17 did not become healthy on web-1 in 60 s"],
+};
+
+it("an install that fails when users have the new release already rejects nothing: a person decides", () => {
+  const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
+  expect(conclude("release", { ...RECORD, converge: true }, [converging], FAILED)).toMatchObject({
+    exitCode: 6,
+    outcome: "frozen",
+    to: "1.4.0-17",
+    reason: "1.4.0-17 is live in green, but not everywhere: 1.4.0-17 did not become healthy on web-1 in 60 s",
+  });
+});
+
+it("an install that fails before is a rejection", () => {
+  expect(conclude("release", RECORD, [status()], FAILED)).toMatchObject({ exitCode: 4, outcome: "rejected" });
+  const before = status({ result: { ...PROMOTED, sequence: 16 } });
+  expect(conclude("release", RECORD, [before], FAILED)).toMatchObject({ exitCode: 4, to: "1.3.0-16" });
+});
