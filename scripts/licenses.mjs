@@ -26,7 +26,8 @@ function packageFolder(file) {
   for (let folder = dirname(file); folder.includes("node_modules/"); folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
     // Some folders inside of packages have one, too, which says only how their files are loaded.
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version !== undefined) return folder;
+    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version !== undefined)
+      return folder;
   }
   throw new Error(`${file} belongs to no package`);
 }
