@@ -1,0 +1,3 @@
+/** The two deployable units. */
+export * from "./base-stack";
+export * from "./web-stack";
