@@ -17,7 +17,14 @@ export function atTerminal(
     ["--quiet", "--return", "--command", `stty cols 100 rows 40; ${line}`, "/dev/null"],
     {
       cwd: folder,
-      env: { ...process.env, SHELL: TERMINAL_SHELL, NO_COLOR: "1", FORCE_COLOR: undefined, TERM: "xterm", CI: undefined },
+      env: {
+        ...process.env,
+        SHELL: TERMINAL_SHELL,
+        NO_COLOR: "1",
+        FORCE_COLOR: undefined,
+        TERM: "xterm",
+        CI: undefined,
+      },
       stdio: ["pipe", "pipe", "inherit"],
     },
   );

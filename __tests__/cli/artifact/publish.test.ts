@@ -354,7 +354,12 @@ describe("release on Azure", () => {
     expect(notes).toContain(`the release publishes ${looked.artifact.url}`);
     process.env[VARIABLE] = azurite.connectionString();
     expect(await azurite.names()).toEqual([]);
-    const released = await candidateFrom(place.project(AZURE), "1.4.0", { artifact: given.artifact }, progress);
+    const released = await candidateFrom(
+      place.project(AZURE),
+      "1.4.0",
+      { artifact: given.artifact },
+      progress,
+    );
     expect(released).toEqual(looked);
   });
 
