@@ -1,10 +1,25 @@
 /** The construct library: stacks, constructs, and the pure domain behind them. */
 export * from "./constructs/blue-green-deployment";
+export * from "./constructs/database-migration";
+export * from "./constructs/director-setup";
+export * from "./constructs/installer";
 export * from "./constructs/local/local-machines";
 export * from "./constructs/local/local-server";
+export * from "./constructs/migrator";
+export { shippedFile } from "./constructs/on-server-program";
 export * from "./constructs/platform";
+export * from "./constructs/release-installation";
 export * from "./constructs/server";
+export * from "./constructs/terraform-data";
+export * from "./constructs/traffic-switch";
+export { directorSpec } from "./release/director-spec";
+export type { DirectorSpec } from "./release/director-spec";
+export type { DriverCommand } from "./release/drivers";
 export * from "./release/environment";
+export type { DatabaseAccess } from "./release/migrations/migrate-spec";
+export { slotEndpoints } from "./release/naming";
+export type { Endpoint } from "./release/naming";
+export * from "./release/own-environment";
 export { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "./release/plan-proof";
 export type { Change, Plan } from "./release/plan-proof";
 export * from "./release/record";
