@@ -53,9 +53,7 @@ test("the director alone: begin on all proxies, switch one after another, and on
   const find = (pattern: RegExp) => Object.keys(resources).filter((id) => pattern.test(id));
   const [first] = find(/switch-lb-01/);
   const [second] = find(/switch-lb-02/);
-  expect(resources["own-install"]!.depends_on).toEqual(
-    find(/begin-/).map((id) => `terraform_data.${id}`),
-  );
+  expect(resources["own-install"]!.depends_on).toEqual(find(/begin-/).map((id) => `terraform_data.${id}`));
   expect(resources[first!]!.depends_on).toEqual(["terraform_data.own-install"]);
   expect(resources[second!]!.depends_on).toEqual([`terraform_data.${first}`]);
 });

@@ -1,6 +1,6 @@
 /** Somebody's own CDKTF app, for the tests: a project folder, its stacks synthesized, real Terraform. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -50,16 +50,16 @@ export class OwnApp {
     if (code !== 0) throw new Error(`${stack}: ${stdout}${stderr}`);
   }
 
-  async destroy(stack: string): Promise<Ran> {
-    return this.terraform(stack, "destroy", "-auto-approve");
-  }
-
   /** @returns 0 where nothing would be changed, 2 where something would. */
   async planned(stack: string): Promise<number | null> {
     return (await this.terraform(stack, "plan", "-detailed-exitcode")).code;
   }
 
+  /** Ends what was started in the project's folder, and removes it. */
   remove(): void {
+    for (const process of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      if (worksIn(process, this.folder)) kill(Number(process));
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -70,6 +70,23 @@ export class OwnApp {
       if (init.code !== 0) throw new Error(init.stderr);
     }
     return run("terraform", [command, "-input=false", "-no-color", ...args], cwd);
+  }
+}
+
+function worksIn(process: string, folder: string): boolean {
+  try {
+    return `${readlinkSync(`/proc/${process}/cwd`)}/`.startsWith(`${folder}/`);
+  } catch {
+    // It has ended, or is somebody else's.
+    return false;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
@@ -92,7 +109,9 @@ export function ask(port: number): Promise<{ status: number; release: string | u
     get({ host: "127.0.0.1", port, path: "/", agent: false }, (response) => {
       response.resume();
       const release = response.headers["x-release-id"];
-      response.on("end", () => done({ status: response.statusCode!, release: release as string | undefined }));
+      response.on("end", () =>
+        done({ status: response.statusCode!, release: release as string | undefined }),
+      );
       response.on("error", fail);
     }).on("error", fail);
   });

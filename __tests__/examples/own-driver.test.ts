@@ -79,7 +79,12 @@ class Instance {
       env: { ...process.env, PATH },
       stdio: "ignore",
     });
-    await until("the site is up", () => ask(port).then(({ status }) => status === 200, () => false));
+    await until("the site is up", () =>
+      ask(port).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    );
     users = askAllTheTime(port);
 
     const candidate = (version: string, digit: string) => ({

@@ -58,12 +58,17 @@ describeApplied("a server over any command that runs a script", () => {
     withSteps("echo 'out of paper' >&2; exit 4\n", { name: "failing" });
     const failed = await app.apply("own");
     expect(failed.code).toBe(1);
-    expect(failed.stderr + failed.stdout).toMatch(/out of paper[\s\S]*exit status 4|exit status 4[\s\S]*out of paper/);
+    expect(failed.stderr + failed.stdout).toMatch(
+      /out of paper[\s\S]*exit status 4|exit status 4[\s\S]*out of paper/,
+    );
 
-    withSteps("trap 'touch $SERVER_FOLDER/tidied; exit 9' TERM; while :; do read -rt 0.1 <> <(:) || :; done\n", {
-      name: "hanging",
-      timeoutSeconds: 1,
-    });
+    withSteps(
+      "trap 'touch $SERVER_FOLDER/tidied; exit 9' TERM; while :; do read -rt 0.1 <> <(:) || :; done\n",
+      {
+        name: "hanging",
+        timeoutSeconds: 1,
+      },
+    );
     const late = await app.apply("own");
     expect(late.code).toBe(1);
     expect(late.stderr + late.stdout).toContain("hanging did not end within 1 s");

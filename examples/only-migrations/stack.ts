@@ -1,6 +1,12 @@
 /** Only the migrations: a database is brought to what a release asks for; somebody else deploys the release. */
 import { LocalBackend, TerraformStack } from "cdktf";
-import { DatabaseMigration, LocalDatabase, localMigrator, LocalServer, LocalWebServer } from "cdktf-bluegreen";
+import {
+  DatabaseMigration,
+  LocalDatabase,
+  localMigrator,
+  LocalServer,
+  LocalWebServer,
+} from "cdktf-bluegreen";
 import type { ReleaseRecord } from "cdktf-bluegreen";
 import type { Construct } from "constructs";
 

@@ -32,13 +32,16 @@ const answers = {
     for (const traffic of [told.now, told.before]) {
       if (servers.every(({ slot, weight }) => weight === weightOf(slot, traffic))) return { traffic };
     }
-    throw new Error(`somebody else changed the weights of ${backend}: set them to what ${TOLD} says, or remove it`);
+    throw new Error(
+      `somebody else changed the weights of ${backend}: set them to what ${TOLD} says, or remove it`,
+    );
   },
 
   setTraffic: async ({ traffic }) => {
     const servers = await serversNow();
     const per = (slot) => servers.filter((server) => server.slot === slot).length;
-    if (per("blue") !== per("green")) throw new Error(`${backend} must have as many servers for blue as for green`);
+    if (per("blue") !== per("green"))
+      throw new Error(`${backend} must have as many servers for blue as for green`);
     if (traffic.mode === "hold") throw new Error("requests can't wait here: leave out driverCommand.holds");
     const before = (await answers.observe()).traffic;
     writeFileSync(`${TOLD}.new`, JSON.stringify({ now: traffic, before }));
@@ -56,7 +59,9 @@ const answers = {
     const [servers, rows] = await Promise.all([serversNow(), table("show stat", ",")]);
     const count = (slot) => {
       const own = servers.filter((server) => server.slot === slot);
-      const stats = rows.filter((row) => row.pxname === backend && own.some(({ name }) => name === row.svname));
+      const stats = rows.filter(
+        (row) => row.pxname === backend && own.some(({ name }) => name === row.svname),
+      );
       const sum = (column) => stats.reduce((total, row) => total + Number(row[column] || 0), 0);
       return {
         requests: sum("stot"),
@@ -122,14 +127,17 @@ function ask(command) {
     const socket = connect(socketPath, () => socket.end(`${command}\n`));
     socket.setEncoding("utf8").setTimeout(5_000, () => socket.destroy(new Error("no answer in time")));
     socket.on("data", (text) => (said += text));
-    socket.on("error", (error) => reject(new Error(`HAProxy can't be reached on ${socketPath}: ${error.message}`)));
+    socket.on("error", (error) =>
+      reject(new Error(`HAProxy can't be reached on ${socketPath}: ${error.message}`)),
+    );
     socket.on("close", () => resolve(said));
   });
 }
 
 async function main() {
   const question = JSON.parse(readFileSync(0, "utf8"));
-  if (question.formatVersion !== 1) throw new Error(`format ${question.formatVersion} is newer than this driver`);
+  if (question.formatVersion !== 1)
+    throw new Error(`format ${question.formatVersion} is newer than this driver`);
   const answer = answers[question.operation];
   if (answer === undefined) throw new Error(`"${question.operation}" is newer than this driver`);
   console.log(JSON.stringify(await answer(question)));

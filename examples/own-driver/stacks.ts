@@ -24,7 +24,7 @@ export function site({ port, slots, driver }: SiteProps): OwnEnvironment {
     proxies: [{ name: "lb-01", host: "127.0.0.1", port }],
     driver: "command",
     driverCommand: { program: [driver, "admin.sock", "site"], timeoutSeconds: 5 },
-    verification: { successes: 2, intervalSeconds: 0.1, deadlineSeconds: 10 },
+    verification: { successes: 2, intervalSeconds: 0.1, deadlineSeconds: 5 },
     schedule: { strategy: "canary", steps: [25, 100], stepSeconds: 1, bakeSeconds: 1 },
   });
 }

@@ -19,16 +19,13 @@ import type { Construct } from "constructs";
 /** Relative to the project, which is the working directory of the synth. */
 const folderOf = (server: string) => `.machines/${server}`;
 
-/** @param port where users come to; the slots are on the four ports after it. */
+/** @param port where users come to; the slots are on the two ports after it. */
 export function site(port: number): OwnEnvironment {
   const host = "127.0.0.1";
   return ownEnvironment({
     application: "shop",
     name: "production",
-    servers: [
-      { name: "app-01", host, ports: { blue: port + 1, green: port + 2 } },
-      { name: "app-02", host, ports: { blue: port + 3, green: port + 4 } },
-    ],
+    servers: [{ name: "app-01", host, ports: { blue: port + 1, green: port + 2 } }],
     proxies: [{ name: "lb-01", host, port }],
     driver: "embedded",
     verification: { successes: 2, intervalSeconds: 0.1, deadlineSeconds: 5 },
@@ -41,9 +38,8 @@ export class MachinesStack extends TerraformStack {
   constructor(scope: Construct, id: string, { environment }: { readonly environment: OwnEnvironment }) {
     super(scope, id);
     new LocalBackend(this, { path: "../../../machines.tfstate" });
-    for (const name of ["app-01", "app-02"]) {
-      new LocalWebServer(this, name, { name, folder: folderOf(name), dataFolder: ".machines/data" });
-    }
+    const folder = folderOf("app-01");
+    new LocalWebServer(this, "app-01", { name: "app-01", folder, dataFolder: ".machines/data" });
     const spec = directorSpec(environment, emptyRecord(environment.application), 0);
     new LocalProxy(this, "lb-01", { name: "lb-01", folder: folderOf("lb-01"), spec });
   }
@@ -64,7 +60,7 @@ export class ReleaseStack extends TerraformStack {
     new BlueGreenDeployment(this, "shop", {
       environment,
       record,
-      servers: new Map(["app-01", "app-02"].map((name) => [name, server(name)])),
+      servers: new Map([["app-01", server("app-01")]]),
       proxies: [server("lb-01")],
       installer,
     });

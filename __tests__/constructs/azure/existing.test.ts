@@ -70,7 +70,9 @@ test("an environment in somebody's network: its machines are in their subnets, a
     new AzureInfrastructure(own, "Default", { environment, network });
   });
   const types = Object.keys(stack.json.resource ?? {});
-  expect(types.filter((type) => /subnet|security|nat_gateway|^azurerm_virtual_network$/.test(type))).toEqual([]);
+  expect(types.filter((type) => /subnet|security|nat_gateway|^azurerm_virtual_network$/.test(type))).toEqual(
+    [],
+  );
   const used = Object.values(resources(stack, "network_interface")).flatMap((nic) =>
     attributes(nic).filter(({ key }) => key === "subnet_id"),
   );

@@ -83,17 +83,31 @@ test("counts are read as every driver's; latencies may be missing", async () => 
 });
 
 test("a program that serves something else than it was told is found out", async () => {
-  const lying = driver(`return question.operation === "observe" ? { traffic: ${JSON.stringify(SERVED)} } : {};`);
+  const lying = driver(
+    `return question.operation === "observe" ? { traffic: ${JSON.stringify(SERVED)} } : {};`,
+  );
   await expect(lying.setTraffic(TO_GREEN)).rejects.toThrow(
     /^the proxy serves \{"live":"blue","share":100.*although its driver was told \{"live":"blue","share":25/,
   );
 });
 
 test.each([
-  ["fails", `console.error("line one\\nout of \\u001b[31mweights"); process.exit(3);`, /asked to observe, ended with 3: out of \?\[31mweights$/],
+  [
+    "fails",
+    `console.error("line one\\nout of \\u001b[31mweights"); process.exit(3);`,
+    /asked to observe, ended with 3: out of \?\[31mweights$/,
+  ],
   ["says nothing", "process.exit(0);", /asked to observe, answered with what is no JSON$/],
-  ["says something else", "return { share: 3 };", /gave an answer that is none: traffic must be of type object$/],
-  ["gives 101 per cent", `return { traffic: ${JSON.stringify({ ...SERVED, share: 101 })} };`, /traffic\.share must be at most 100$/],
+  [
+    "says something else",
+    "return { share: 3 };",
+    /gave an answer that is none: traffic must be of type object$/,
+  ],
+  [
+    "gives 101 per cent",
+    `return { traffic: ${JSON.stringify({ ...SERVED, share: 101 })} };`,
+    /traffic\.share must be at most 100$/,
+  ],
   ["talks too much", `return { traffic: "x".repeat(2 ** 21) };`, /answers with more than 1 MiB$/],
 ])("a program that %s has failed, in one line", async (_, body, words) => {
   await expect(driver(body).observe()).rejects.toThrow(words);
@@ -120,7 +134,6 @@ test("one that takes too long is ended, with all that it started", async () => {
   await expect(hanging.observe()).rejects.toThrow(/asked to observe, did not end within 3 s and was ended$/);
   const pid = readFileSync(alive, "utf8").trim();
   const ends = Date.now() + 5_000;
-  const runs = () =>
-    existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  const runs = () => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   while (runs()) if (Date.now() > ends) throw new Error("what it started still runs");
 });
