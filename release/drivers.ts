@@ -7,8 +7,7 @@ export const DRIVERS = ["haproxy", "nginx", "embedded"] as const;
 export type DriverName = (typeof DRIVERS)[number];
 
 /** Beside the kinds that it knows: an executable on the proxy does it (docs/library.md, "An own driver"). */
-export const COMMAND_DRIVER = "command";
-export const DRIVER_NAMES = [...DRIVERS, COMMAND_DRIVER] as const;
+export const DRIVER_NAMES = [...DRIVERS, "command"] as const;
 
 /** The program that stands between a director and a proxy of another kind. */
 export const DriverCommand = z.strictObject({

@@ -52,7 +52,7 @@ const OwnEnvironmentFields = z.strictObject({
   application: ApplicationName,
   /** Of the environment, as in "production". */
   name: matches(/^[a-z][a-z0-9-]{0,23}$/, "environment name: a-z, 0-9 and -, at most 24 characters"),
-  servers: z.array(OwnServer).check(z.minLength(1), z.maxLength(20)),
+  servers: z.array(OwnServer).check(z.minLength(1), z.maxLength(200)),
   /** In the order of the traffic shift: the first carries the schedule. */
   proxies: z.array(OwnProxy).check(z.minLength(1), z.maxLength(8)),
   /** How the director on the proxies talks to them. @default "haproxy" */

@@ -24,7 +24,7 @@ export const pattern = z
   );
 
 /** One of a program's arguments, which reach it without a shell. */
-export const Argument = z.string().check(
+const Argument = z.string().check(
   z.minLength(1),
   z.maxLength(500),
   z.refine((text) => !/[\u0000-\u001f\u007f]/.test(text), { error: () => "no control characters" }),

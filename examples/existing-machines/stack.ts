@@ -12,7 +12,7 @@ const WEB = ["app-01", "app-02"] as const;
 const PROXY = "lb-01";
 
 /** One slot on each server: a release goes to the one that users do not get. */
-export const environment = ownEnvironment({
+const environment = ownEnvironment({
   application: "shop",
   name: "production",
   servers: [
