@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs one step on the server: once, and no longer than it may. Part of what run-remote.sh sends.
 set -Eeuo pipefail
 umask 027
