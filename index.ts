@@ -3,9 +3,17 @@
  * behind them. Azure's are in `cdktf-bluegreen/constructs/azure`: the provider's classes take their time to load.
  */
 export * from "./constructs/blue-green-deployment";
+export * from "./constructs/database-migration";
+export * from "./constructs/director-setup";
+export * from "./constructs/installer";
 export * from "./constructs/local/local-machines";
 export * from "./constructs/local/local-server";
+export * from "./constructs/migrator";
+export { shippedFile } from "./constructs/on-server-program";
 export * from "./constructs/platform";
+export * from "./constructs/release-installation";
 export * from "./constructs/server";
+export * from "./constructs/terraform-data";
+export * from "./constructs/traffic-switch";
 export * from "./release";
 export * from "./stacks";

@@ -12,99 +12,76 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import { directorSpec, encodeSpec } from "../release/director-spec";
-import type { Environment } from "../release/environment";
 import { hooksAt, refuseHooksInRecreate } from "../release/hooks";
 import type { Phase, When } from "../release/hooks";
-import { migrateSpec } from "../release/migrations/migrate-spec";
-import type { DatabaseAccess } from "../release/migrations/migrate-spec";
-import { refuseUnknownServers, slotEndpoints, stepId, stepName } from "../release/naming";
-import type { Endpoint } from "../release/naming";
-import {
-  expectedRelease,
-  healedServers,
-  idOrNull,
-  installedRelease,
-  recordDigest,
-  refuseOtherApplication,
-  scheduleOf,
-  target,
-} from "../release/record";
+import { proxyPlaces, refuseUnknownServers } from "../release/naming";
+import type { DeploymentEnvironment } from "../release/own-environment";
+import { healedServers, refuseOtherApplication, scheduleOf } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { InvalidInput } from "../release/refusal";
-import { releaseId } from "../release/release";
-import type { Release } from "../release/release";
-import { otherSlot, SLOTS } from "../release/slot";
-import type { Slot } from "../release/slot";
 import { hookStep } from "./hook-step";
-import { onServerProgram } from "./on-server-program";
+import type { Installer } from "./installer";
+import type { Migrator } from "./migrator";
 import type { Server } from "./server";
+import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
+import { convergeSteps, installSteps } from "./steps/install-steps";
+import { migrateStep } from "./steps/migrate-step";
 
 export interface BlueGreenDeploymentProps {
-  readonly environment: Environment;
-  /** What should run. Sequence 0 means that nothing was released yet: then there are no steps. */
+  /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
+  readonly environment: DeploymentEnvironment;
+  /**
+   * What should run. Sequence 0 means that nothing was released yet: then there are no steps. A record of another
+   * application is refused.
+   */
   readonly record: ReleaseRecord;
-  /** The web servers by name, as many as the environment names. */
+  /** The web servers by name: each that the environment names, else it is refused. */
   readonly servers: ReadonlyMap<string, Server>;
-  /** The proxies in the order of the traffic shift: the first carries the schedule. */
+  /** The proxies in the order of the traffic shift, as many as the environment has: the first carries the schedule. */
   readonly proxies: readonly Server[];
+  /** Installs a release into a slot of a server: `linuxInstaller()`, or an own one. */
   readonly installer: Installer;
-  /** What brings the database to what a release asks for; only environments with a database have one. */
+  /**
+   * What brings the database to what a release asks for. @default - none: a record whose release brings new scripts is
+   * refused
+   */
   readonly migrator?: Migrator;
 }
 
-/** Where migrations run, and on what. */
-export interface Migrator {
-  readonly server: Server;
-  readonly database: DatabaseAccess;
-  /** Where the migrator's program is fetched: see on-server/migrate/run-migrate.sh. No secrets. */
-  readonly parameters: Readonly<Record<string, string>>;
-}
-
-/** What installs a release into a slot of a server. */
-export interface Installer {
-  /** Path of the script. What it promises: see on-server/install/install-release.sh. */
-  readonly script: string;
-  /** Besides those of the release and the slot. No secrets. */
-  readonly parameters: Readonly<Record<string, string>>;
-  /** How long it may wait for what is not the release's fault: rights, downloads. */
-  readonly patienceSeconds: number;
-}
-
-const PER_STEP_MARGIN_SECONDS = 120;
-/** A large table takes its time, and so does waiting for somebody else's migration. */
-const MIGRATE_SECONDS = 3_600;
-
+/**
+ * One release after another onto servers that stay. The apply succeeds if and only if users get what the record's goal
+ * asks for; else it fails with the traffic on what was stable.
+ *
+ * Keep it in a stack of its own beside the stack of the machines: its steps are created before they are destroyed, and
+ * Terraform would treat everything that they refer to in the same way. It holds commands only, so destroying it stops
+ * nothing.
+ */
 export class BlueGreenDeployment extends Construct {
   private readonly props: BlueGreenDeploymentProps;
 
+  /**
+   * @throws InvalidInput where record, environment, servers and proxies do not fit together, or the record brings
+   * migrations and there is no migrator.
+   */
   constructor(scope: Construct, id: string, props: BlueGreenDeploymentProps) {
     super(scope, id);
     this.props = props;
-    refuseOtherApplication(props.record, props.environment.application, "the record");
-    refuseUnknownServers(healedServers(props.record), props.environment);
-    if (props.record.sequence === 0) return;
+    const { environment, record } = props;
+    refuseOtherApplication(record, environment.application, "the record");
+    refuseUnknownServers(healedServers(record), environment);
+    refuseOtherProxies(environment, props.proxies);
+    if (record.sequence === 0) return;
 
-    refuseHooksInRecreate(props.environment, scheduleOf(props.record, props.environment));
+    refuseHooksInRecreate(environment, scheduleOf(record, environment));
 
-    const begun = this.phase("begin", [], (after) =>
-      props.proxies.map((proxy, index) => this.direct("begin", proxy, index, after)),
-    );
+    const begun = this.phase("begin", [], (after) => beginSteps(this, props, after));
     const migrated = this.phase("migrate", begun, (after) => this.migrate(after));
     const installed = this.phase("install", [...begun, ...migrated], (after) =>
-      SLOTS.flatMap((slot) => this.installSlot(slot, after)),
+      installSteps(this, props, after),
     );
-    const switched = this.phase("switch", installed, (after) =>
-      props.proxies.reduce<ITerraformDependable[]>((before, proxy, index) => {
-        return [...before, this.direct("switch", proxy, index, index === 0 ? after : before.slice(-1))];
-      }, []),
-    );
-    const converged = this.phase("converge", switched, (after) =>
-      SLOTS.flatMap((slot) => this.convergeSlot(slot, after)),
-    );
-    this.phase("share", converged, (after) =>
-      props.proxies.map((proxy, index) => this.direct("share", proxy, index, after)),
-    );
+    const switched = this.phase("switch", installed, (after) => switchSteps(this, props, after));
+    const converged = this.phase("converge", switched, (after) => convergeSteps(this, props, after));
+    this.phase("share", converged, (after) => shareSteps(this, props, after));
   }
 
   /** @returns the phase's steps, without its hooks: what is after a phase holds up nothing. */
@@ -126,172 +103,21 @@ export class BlueGreenDeployment extends Construct {
     }, []);
   }
 
-  private direct(
-    step: "begin" | "switch" | "share",
-    proxy: Server,
-    index: number,
-    dependsOn: ITerraformDependable[],
-  ): ITerraformDependable {
-    const { environment, record } = this.props;
-    return proxy.run(this, stepId[step](proxy.name), {
-      name: stepName[step](record),
-      script: onServerProgram("director/run-director.sh"),
-      parameters: {
-        DIRECTOR_COMMAND: step,
-        DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, index)),
-      },
-      timeoutSeconds: this.directorTimeout(),
-      dependsOn,
-      needed: step !== "share" || this.converges(),
-    });
-  }
-
-  /** Before anything is installed, so that a release never meets a database that it does not know. */
   private migrate(dependsOn: ITerraformDependable[]): ITerraformDependable[] {
     const { record, migrator } = this.props;
-    const release = target(record);
-    const needed = record.migrate === true;
-    if (migrator === undefined) {
-      if (!needed) return [];
-      throw new InvalidInput("the release carries migrations, and the environment has no platform.database");
-    }
-    const { server, database, parameters } = migrator;
-    const { migrations } = release ?? {};
-    const spec =
-      release === null || migrations === undefined
-        ? {}
-        : { MIGRATE_SPEC: encodeSpec(migrateSpec(record, { ...release, migrations }, database)) };
-    return [
-      server.run(this, stepId.migrate(server.name), {
-        name: stepName.migrate(record),
-        script: onServerProgram("migrate/run-migrate.sh"),
-        parameters: { ...spec, ...parameters },
-        timeoutSeconds: MIGRATE_SECONDS,
-        dependsOn,
-        needed,
-      }),
-    ];
-  }
-
-  private installSlot(slot: Slot, dependsOn: ITerraformDependable[]): ITerraformDependable[] {
-    const { environment, record } = this.props;
-    const heals = healedServers(record).length > 0;
-    const recreates = !heals && scheduleOf(record, environment).strategy === "recreate";
-    return slotEndpoints(environment)[slot].map((endpoint) => {
-      const { server } = endpoint;
-      const release = installedRelease(record, slot, server);
-      return this.install(
-        stepId.install(slot, server),
-        stepName.install(record, slot, server),
-        slot,
-        endpoint,
-        {
-          release,
-          inPlace: recreates && slot === record.active,
-          dependsOn,
-          // What is empty stays as it is: after a convergence it may serve what `converge` put there.
-          needed: !heals || release !== null,
-        },
-      );
-    });
-  }
-
-  /** The idle slot's servers get the active release too. */
-  private convergeSlot(slot: Slot, dependsOn: ITerraformDependable[]): ITerraformDependable[] {
-    const { environment, record } = this.props;
-    return slotEndpoints(environment)[slot].map((endpoint) =>
-      this.install(stepId.converge(slot, endpoint.server), stepName.converge(record, slot), slot, endpoint, {
-        release: target(record),
-        inPlace: false,
-        dependsOn,
-        needed: this.converges() && slot === otherSlot(record.active),
-      }),
-    );
-  }
-
-  private install(
-    id: string,
-    name: string,
-    slot: Slot,
-    endpoint: Endpoint,
-    step: { release: Release | null; inPlace: boolean; dependsOn: ITerraformDependable[]; needed: boolean },
-  ): ITerraformDependable {
-    const { environment, servers, installer } = this.props;
-    const server = servers.get(endpoint.server);
-    if (server === undefined)
-      throw new Error(`there is no server "${endpoint.server}", which the environment names`);
-    const { deadlineSeconds } = environment.verification;
-    return server.run(this, id, {
-      name,
-      script: installer.script,
-      parameters: this.installParameters(slot, endpoint, step.release, step.inPlace),
-      timeoutSeconds:
-        Math.ceil(2 * deadlineSeconds + environment.stopSeconds) +
-        installer.patienceSeconds +
-        PER_STEP_MARGIN_SECONDS,
-      dependsOn: step.dependsOn,
-      needed: step.needed,
-    });
-  }
-
-  private installParameters(
-    slot: Slot,
-    endpoint: Endpoint,
-    release: Release | null,
-    inPlace: boolean,
-  ): Record<string, string> {
-    const { environment, record, installer } = this.props;
-    const { verification } = environment;
-    const inUse = [
-      ...SLOTS.map((each) => idOrNull(expectedRelease(record, each))),
-      idOrNull(record.previous),
-    ];
-    return {
-      APPLICATION: environment.application,
-      SLOT: slot,
-      SEQUENCE: String(record.sequence),
-      RECORD_DIGEST: recordDigest(record),
-      RELEASE_ID: release === null ? "" : releaseId(release),
-      VERSION: release?.version ?? "",
-      ARTIFACT_URL_BASE64: base64(release?.artifact.url ?? ""),
-      ARTIFACT_SHA256: release?.artifact.sha256 ?? "",
-      HOST: endpoint.host,
-      PORT: String(endpoint.port),
-      ...(environment.start === undefined
-        ? {}
-        : { START_COMMAND_BASE64: base64(environment.start.join("\n")) }),
-      HEALTH_PATH: verification.path,
-      HEALTH_STATUS: String(verification.status),
-      HEALTH_HOST: verification.host ?? "",
-      RELEASE_HEADER: verification.releaseHeader ?? "",
-      HEALTH_SUCCESSES: String(verification.successes),
-      HEALTH_INTERVAL_SECONDS: String(verification.intervalSeconds),
-      HEALTH_TIMEOUT_SECONDS: String(verification.timeoutSeconds),
-      DEADLINE_SECONDS: String(verification.deadlineSeconds),
-      STOP_SECONDS: String(environment.stopSeconds),
-      KEEP_RELEASES: String(environment.keepReleases),
-      PROTECTED_RELEASES: [...new Set(inUse.filter((id) => id !== null))].join(" "),
-      MODE: inPlace ? "inPlace" : "slot",
-      ...installer.parameters,
-    };
-  }
-
-  private converges(): boolean {
-    const { record } = this.props;
-    const converges = record.converge === true && record.goal === "live" && target(record) !== null;
-    return converges && healedServers(record).length === 0;
-  }
-
-  /** Long enough for everything that the schedule may wait for; a step that hangs still ends. */
-  private directorTimeout(): number {
-    const { environment, record } = this.props;
-    const { steps, stepSeconds, bakeSeconds, drainSeconds } = scheduleOf(record, environment);
-    const waiting =
-      steps.length * stepSeconds + bakeSeconds + 2 * drainSeconds + environment.verification.deadlineSeconds;
-    return Math.ceil(waiting) + PER_STEP_MARGIN_SECONDS;
+    if (migrator !== undefined) return [migrateStep(this, record, migrator, dependsOn)];
+    if (record.migrate !== true) return [];
+    throw new InvalidInput("the release carries migrations, and the environment has no platform.database");
   }
 }
 
-function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
+/** @throws InvalidInput where a proxy would get what another one shall be told. */
+export function refuseOtherProxies(environment: DeploymentEnvironment, proxies: readonly Server[]): void {
+  const named = proxyPlaces(environment).map(({ name }) => name);
+  const given = proxies.map(({ name }) => name);
+  if (given.join() !== named.join()) {
+    throw new InvalidInput(
+      `'proxies' are ${given.join(", ") || "none"}, the environment names ${named.join(", ")}: give these, in this order`,
+    );
+  }
 }

@@ -4,10 +4,10 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import type { Environment } from "../release/environment";
 import { hookFacts, hookParameters, isNeeded } from "../release/hooks";
 import type { Hook } from "../release/hooks";
 import { stepId, stepName } from "../release/naming";
+import type { DeploymentEnvironment } from "../release/own-environment";
 import type { ReleaseRecord } from "../release/record";
 import { projectFromStack } from "./local/project-path";
 import { onServerProgram, shippedFile } from "./on-server-program";
@@ -15,7 +15,7 @@ import { TerraformData } from "./terraform-data";
 
 export interface HookStepProps {
   readonly hook: Hook;
-  readonly environment: Environment;
+  readonly environment: DeploymentEnvironment;
   readonly record: ReleaseRecord;
   readonly dependsOn: ITerraformDependable[];
 }

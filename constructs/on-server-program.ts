@@ -18,7 +18,11 @@ export function onServerProgram(name: string): string {
 
 const SOURCES = new WeakMap<TerraformAsset, string>();
 
-/** The path of a file's copy in the synthesized stack, relative to it. One copy a stack. */
+/**
+ * Ships a file with the stack, for own servers. One copy a stack.
+ * @param path of the file, from the working directory of the synth.
+ * @returns the path of its copy, relative to the synthesized stack, where Terraform runs.
+ */
 export function shippedFile(scope: Construct, path: string): string {
   const stack = TerraformStack.of(scope);
   const source = resolve(path);

@@ -6,9 +6,10 @@ import * as z from "zod/mini";
 import { Activation } from "./http-exchange";
 import { Preview } from "./preview";
 import { Verification } from "./verification";
-import { DRIVERS } from "./drivers";
-import type { Environment } from "./environment";
+import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import { proxyPlaces, slotEndpoints } from "./naming";
+import type { DeploymentEnvironment } from "./own-environment";
+import { isOwn } from "./platform";
 import { Goal, healedServers, recordDigest, scheduleOf, ServerName, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId } from "./release";
@@ -60,7 +61,9 @@ export const DirectorSpec = z.strictObject({
   preview: z.nullable(Preview),
   endpoints: z.strictObject({ blue: z.array(EndpointSpec), green: z.array(EndpointSpec) }),
   proxy: z.strictObject({
-    driver: z.enum(DRIVERS),
+    driver: z.enum(DRIVER_NAMES),
+    /** The program behind the driver "command"; no other driver has one. */
+    command: z.optional(DriverCommand),
     name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
     /** 0 carries the schedule; later ones verify and follow. */
     index: z.int().check(z.minimum(0)),
@@ -79,7 +82,7 @@ export const DirectorSpec = z.strictObject({
 export type DirectorSpec = z.infer<typeof DirectorSpec>;
 
 export function directorSpec(
-  environment: Environment,
+  environment: DeploymentEnvironment,
   record: ReleaseRecord,
   proxyIndex: number,
 ): DirectorSpec {
@@ -108,7 +111,14 @@ export function directorSpec(
     activation: environment.activation ?? null,
     preview: environment.preview ?? null,
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
-    proxy: { driver: environment.proxies.driver, index: proxyIndex, ...place },
+    proxy: {
+      driver: environment.proxies.driver,
+      ...(isOwn(environment) && environment.proxies.command !== undefined
+        ? { command: environment.proxies.command }
+        : {}),
+      index: proxyIndex,
+      ...place,
+    },
   };
 }
 

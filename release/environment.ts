@@ -12,7 +12,7 @@ import { Hooks, refuseHooks, refuseHooksInRecreate } from "./hooks";
 import { Activation } from "./http-exchange";
 import { Measurement } from "./measurement";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
-import { FOLDER, matches } from "./patterns";
+import { FOLDER, matches, Program } from "./patterns";
 import { Preview } from "./preview";
 import { InvalidInput } from "./refusal";
 import { ApplicationName } from "./record";
@@ -25,12 +25,6 @@ import { Verification, wholeSeconds } from "./verification";
 const MOST_SERVERS = 200;
 /** Each has ten ports of its own, below 65,536 whatever `portBase` is. */
 const MOST_LOCAL_SERVERS = 20;
-
-const Argument = z.string().check(
-  z.minLength(1),
-  z.maxLength(500),
-  z.refine((text) => !/[\u0000-\u001f\u007f]/.test(text), { error: () => "no control characters" }),
-);
 
 export const Proxies = z.strictObject({
   /** How the proxy is told about traffic; see docs. @default "haproxy" */
@@ -65,15 +59,7 @@ const EnvironmentFile = z.strictObject({
   servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(MOST_SERVERS)) }),
   proxies: z._default(Proxies, z.parse(Proxies, {})),
   /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. Not for IIS. */
-  start: z.optional(
-    z.array(Argument).check(
-      z.minLength(1),
-      z.maxLength(50),
-      z.refine(([program]) => program === undefined || /^[^=-][^=]*$/.test(program), {
-        error: () => `starts with a program: its name has no "=" and no leading "-"`,
-      }),
-    ),
-  ),
+  start: z.optional(Program),
   verification: z._default(Verification, z.parse(Verification, {})),
   /** @default nobody is told */
   activation: z.optional(Activation),

@@ -5,6 +5,7 @@
  */
 import * as z from "zod/mini";
 import type { Environment } from "./environment";
+import type { DeploymentEnvironment } from "./own-environment";
 import { HEADER_NAME } from "./patterns";
 import { proxyPlaces, slotEndpoints } from "./naming";
 import type { Endpoint } from "./naming";
@@ -161,7 +162,11 @@ export function refuseHooksInRecreate(
  * Whether a hook runs with this sequence: it has the phase, and brings a release to users. A heal does not: it
  * repairs servers under what is live.
  */
-export function isNeeded(hook: Hook, environment: Environment, record: ReleaseRecord): boolean {
+export function isNeeded(
+  hook: Hook,
+  environment: Pick<Environment, "schedule">,
+  record: ReleaseRecord,
+): boolean {
   const release = target(record);
   if (release === null || healedServers(record).length > 0) return false;
   if (!appliesTo(hook, scheduleOf(record, environment).strategy)) return false;
@@ -216,7 +221,7 @@ export interface HookOutcome {
 
 /** @param ended only after the release. */
 export function hookFacts(
-  environment: Environment,
+  environment: DeploymentEnvironment,
   record: ReleaseRecord,
   when: When,
   ended?: HookOutcome,

@@ -5,7 +5,8 @@
 import { privateAddress } from "./azure/azure-names";
 import type { Environment, LocalEnvironment } from "./environment";
 import type { When } from "./hooks";
-import { isLocal } from "./platform";
+import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
+import { isLocal, isOwn } from "./platform";
 import { InvalidInput } from "./refusal";
 import { quote, releaseId } from "./release";
 import { isHealed, recordDigest } from "./record";
@@ -34,6 +35,8 @@ export interface ProxyPlace {
   readonly tls: { readonly port: number; readonly certificate: string } | null;
 }
 
+/** In the data folder of a local database; it holds a password. */
+export const DATABASE_URL_FILE = "database.url";
 const CERTIFICATE_FILE = "tls/site.pem";
 const LOOPBACK = "127.0.0.1";
 const SLOT_PORT_OFFSET = 100;
@@ -41,13 +44,21 @@ const DATABASE_PORT_OFFSET = 90;
 const HTTP_PORT = 80;
 const HTTPS_PORT = 443;
 
-export function serverPlaces(environment: Pick<Environment, "servers" | "topology">): ServerPlace[] {
+export function serverPlaces(
+  environment: Pick<Environment, "servers" | "topology"> | OwnEnvironment,
+): ServerPlace[] {
+  if (!("servers" in environment)) {
+    return environment.platform.servers.map(({ name, ports }) => ({
+      name,
+      slots: SLOTS.filter((slot) => ports[slot] !== undefined),
+    }));
+  }
   const { count } = environment.servers;
   return range(count).map((index) => ({ name: `web-${index + 1}`, slots: slotsOn(environment, index) }));
 }
 
 /** @throws InvalidInput naming those that there are. */
-export function refuseUnknownServers(servers: readonly string[], environment: Environment): void {
+export function refuseUnknownServers(servers: readonly string[], environment: DeploymentEnvironment): void {
   const names = serverPlaces(environment).map(({ name }) => name);
   const unknown = servers.find((server) => !names.includes(server));
   if (unknown !== undefined) {
@@ -57,7 +68,10 @@ export function refuseUnknownServers(servers: readonly string[], environment: En
   }
 }
 
-export function proxyPlaces(environment: Environment): ProxyPlace[] {
+export function proxyPlaces(environment: DeploymentEnvironment): ProxyPlace[] {
+  if (isOwn(environment)) {
+    return environment.platform.proxies.map(({ tls = null, ...place }) => ({ ...place, tls }));
+  }
   const place = (index: number): Omit<ProxyPlace, "name"> =>
     isLocal(environment)
       ? { host: LOOPBACK, port: environment.platform.portBase + index, tls: null }
@@ -72,7 +86,14 @@ export function proxyPlaces(environment: Environment): ProxyPlace[] {
   return range(environment.proxies.count).map((index) => ({ name: `proxy-${index + 1}`, ...place(index) }));
 }
 
-export function slotEndpoints(environment: Environment): PerSlot<readonly Endpoint[]> {
+export function slotEndpoints(environment: DeploymentEnvironment): PerSlot<readonly Endpoint[]> {
+  if (isOwn(environment)) {
+    const own = (slot: Slot): Endpoint[] =>
+      environment.platform.servers.flatMap(({ name, host, ports }) =>
+        ports[slot] === undefined ? [] : [{ server: name, host, port: ports[slot] }],
+      );
+    return { blue: own("blue"), green: own("green") };
+  }
   const places = serverPlaces(environment);
   const address = (index: number): string =>
     isLocal(environment) ? LOOPBACK : privateAddress(environment, "web", index);
@@ -102,7 +123,7 @@ export function dataFolder(environment: LocalEnvironment): string {
 
 /** The file in which the local platform's database says where it is; it holds a password. */
 export function databaseUrlFile(environment: LocalEnvironment): string {
-  return `${dataFolder(environment)}/database.url`;
+  return `${dataFolder(environment)}/${DATABASE_URL_FILE}`;
 }
 
 export function databasePort(environment: LocalEnvironment): number {

@@ -23,6 +23,22 @@ export const pattern = z
     z.refine(isPattern, { error: (issue) => `${quote(issue.input)} is no regular expression` }),
   );
 
+/** One of a program's arguments, which reach it without a shell. */
+const Argument = z.string().check(
+  z.minLength(1),
+  z.maxLength(500),
+  z.refine((text) => !/[\u0000-\u001f\u007f]/.test(text), { error: () => "no control characters" }),
+);
+
+/** A program with its arguments. */
+export const Program = z.array(Argument).check(
+  z.minLength(1),
+  z.maxLength(50),
+  z.refine(([program]) => program === undefined || /^[^=-][^=]*$/.test(program), {
+    error: () => `starts with a program: its name has no "=" and no leading "-"`,
+  }),
+);
+
 /** An http or https address without anything behind the port: no path that would be left out, no password. */
 export function isOrigin(text: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/i.test(text) || !URL.canParse(text)) return false;

@@ -2,6 +2,12 @@
 import type { Dialect } from "./migrations/sql-text";
 import { InvalidInput } from "./refusal";
 import type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
+import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
+
+/** Whether the machines are somebody else's, and what is on them was said in code. */
+export function isOwn(environment: DeploymentEnvironment): environment is OwnEnvironment {
+  return environment.platform.kind === "own";
+}
 
 export function isLocal(environment: Environment): environment is LocalEnvironment {
   return environment.platform.kind === "local";

@@ -141,6 +141,12 @@ export function scheduleOf(record: ReleaseRecord, environment: { readonly schedu
   return record.schedule === undefined ? environment.schedule : resolveSchedule(record.schedule);
 }
 
+/** Whether this sequence gives the idle slot's servers the active release too, once it is live. */
+export function convergesNow(record: ReleaseRecord): boolean {
+  const converges = record.converge === true && record.goal === "live" && target(record) !== null;
+  return converges && healedServers(record).length === 0;
+}
+
 /** The servers that this sequence heals; where there are any, it does nothing else. */
 export function healedServers({ heals = {}, sequence }: ReleaseRecord): string[] {
   return Object.keys(heals)

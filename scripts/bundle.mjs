@@ -66,9 +66,18 @@ await bundle({
 for (const folder of ["install", "local", "director", "azure", "migrate", "hooks"]) {
   mkdirSync(`${OUT}/${folder}`, { recursive: true });
   for (const file of readdirSync(`on-server/${folder}`)) {
-    if (/\.(sh|ps1)$/.test(file)) copyFileSync(`on-server/${folder}/${file}`, `${OUT}/${folder}/${file}`);
+    if (/^(?!set-up-director).*\.(sh|ps1)$/.test(file))
+      copyFileSync(`on-server/${folder}/${file}`, `${OUT}/${folder}/${file}`);
   }
 }
+
+// For proxies of somebody else: the director inside of one script.
+const setUp = (part) => readFileSync(`on-server/director/set-up-director.${part}.sh`, "utf8");
+const packed = gzipSync(readFileSync(`${OUT}/director.js`), { level: 9 }).toString("base64");
+writeFileSync(
+  `${OUT}/director/set-up-director.sh`,
+  `${setUp("head")}put_director <<'DIRECTOR'\n${packed.replace(/(.{1,120})/g, "$1\n")}DIRECTOR\n${setUp("tail")}`,
+);
 
 // What the example's artifacts bring along.
 await bundle({

@@ -15,9 +15,17 @@ const LINES = {
   parts: [
     "__tests__/end-to-end/azure",
     "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|report|setup|terminal)/",
-    ...["documents", "examples", "package", "project", "release", "stacks", "system", "terraform"].map(
-      (name) => `__tests__/${name}/`,
-    ),
+    ...[
+      "constructs",
+      "documents",
+      "examples",
+      "package",
+      "project",
+      "release",
+      "stacks",
+      "system",
+      "terraform",
+    ].map((name) => `__tests__/${name}/`),
     ...["azure", "hooks", "install", "install-windows", "local-database", "migrate"].map(
       (name) => `__tests__/on-server/${name}/`,
     ),

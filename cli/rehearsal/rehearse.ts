@@ -57,7 +57,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
-  const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold(driver));
+  const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
   const interruption = watchForInterruption();
   // Each in an environment of its own: side by side they take half the time.
   const venues = await openVenues(folder, chapters, driver);

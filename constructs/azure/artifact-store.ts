@@ -8,6 +8,7 @@ import { StorageAccount } from "@cdktf/provider-azurerm/lib/storage-account";
 import { StorageContainer } from "@cdktf/provider-azurerm/lib/storage-container";
 import { Construct } from "constructs";
 import type { Placement } from "./placement";
+import { requireResourceId } from "./resource-id";
 
 export interface ArtifactStoreProps extends Placement {
   readonly accountName: string;
@@ -22,7 +23,33 @@ export interface ArtifactStoreProps extends Placement {
   readonly protect: boolean;
 }
 
-export class ArtifactStore extends Construct {
+/** Where releases are kept, made by this stack or there already. */
+export interface IArtifactStore {
+  /** The resource id of the storage account. */
+  readonly accountId: string;
+}
+
+export interface ArtifactStoreAttributes {
+  /** The resource id, as in `/subscriptions/.../storageAccounts/stshopreleases`. */
+  readonly storageAccountId: string;
+}
+
+/** A storage account of this stack's own. For one that is there already: `ArtifactStore.fromArtifactStoreAttributes`. */
+export class ArtifactStore extends Construct implements IArtifactStore {
+  /**
+   * A storage account that is there already. Adds nothing to the stack, no rights either: its owner lets the servers'
+   * identities read the container.
+   * @throws Error where the id is no storage account's.
+   */
+  static fromArtifactStoreAttributes(
+    scope: Construct,
+    id: string,
+    { storageAccountId }: ArtifactStoreAttributes,
+  ): IArtifactStore {
+    requireResourceId("storageAccountId", storageAccountId, "Microsoft.Storage/storageAccounts");
+    return Object.assign(new Construct(scope, id), { accountId: storageAccountId });
+  }
+
   readonly accountId: string;
 
   constructor(scope: Construct, id: string, props: ArtifactStoreProps) {

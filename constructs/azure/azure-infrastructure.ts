@@ -30,6 +30,7 @@ import { Machine } from "./machine";
 import type { MachineProps, OperatingSystem } from "./machine";
 import { Monitoring } from "./monitoring";
 import { Network } from "./network";
+import type { INetwork } from "./network";
 import { Patching } from "./patching";
 import type { Placement } from "./placement";
 import { PrivateEndpoint } from "./private-endpoint";
@@ -37,6 +38,13 @@ import { SecretStore } from "./secret-store";
 
 export interface AzureInfrastructureProps {
   readonly environment: AzureEnvironment;
+  /**
+   * A network that is there already: `Network.fromNetworkAttributes`. Machines still get the addresses that their names
+   * have in `platform.addressSpace`, so each kind's subnet must contain the range of that kind (docs/azure.md). Bastion
+   * and the security groups are its owner's then.
+   * @default - one of its own, closed to all but what its task needs
+   */
+  readonly network?: INetwork;
 }
 
 const ROLES: readonly Role[] = ["web", "proxy", "operations"];
@@ -47,16 +55,17 @@ const RETENTION_DAYS = 30;
 const INSTALLER_PACKAGES = ["curl", "unzip"];
 const OPERATIONS_PACKAGES = ["curl", "nodejs"];
 
+/** A whole environment on Azure. It needs an `AzurermProvider` in its stack; `BaseStack` brings one. */
 export class AzureInfrastructure extends Construct {
   private readonly environment: AzureEnvironment;
   private readonly names: AzureNames;
   private readonly placement: Placement;
-  private readonly network: Network;
+  private readonly network: INetwork;
   private readonly identities: ReadonlyMap<Role, UserAssignedIdentity>;
   private readonly monitoring: Monitoring;
   private readonly patching: Patching;
 
-  constructor(scope: Construct, id: string, { environment }: AzureInfrastructureProps) {
+  constructor(scope: Construct, id: string, { environment, network }: AzureInfrastructureProps) {
     super(scope, id);
     this.environment = environment;
     this.names = azureNames(environment);
@@ -68,7 +77,7 @@ export class AzureInfrastructure extends Construct {
     }
 
     this.placement = this.addResourceGroup();
-    this.network = this.addNetwork();
+    this.network = network ?? this.addNetwork();
     this.identities = new Map(ROLES.map((role) => [role, this.addIdentity(role)]));
     const { prefix: name } = this.names;
     this.monitoring = new Monitoring(this, "monitoring", {

@@ -1,6 +1,4 @@
 /** Azure: virtual machines, and managed run commands as the steps on them. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import type { TerraformStack } from "cdktf";
 import {
@@ -16,7 +14,10 @@ import type { AzureDatabase } from "../../release/azure/azure-platform";
 import type { AzureEnvironment } from "../../release/environment";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "../../release/naming";
 import { usesIis } from "../../release/platform";
-import type { Installer, Migrator } from "../blue-green-deployment";
+import { linuxInstaller } from "../installer";
+import type { Installer } from "../installer";
+import { migratorProgram } from "../migrator";
+import type { Migrator } from "../migrator";
 import { onServerProgram } from "../on-server-program";
 import type { Platform } from "../platform";
 import type { Server } from "../server";
@@ -65,9 +66,7 @@ export class AzurePlatform implements Platform {
 
   private migrator(server: Server, { authentication, migrationSecret }: AzureDatabase): Migrator {
     const { environment } = this;
-    const sha256 = createHash("sha256")
-      .update(readFileSync(onServerProgram("migrate.js")))
-      .digest("hex");
+    const { sha256 } = migratorProgram();
     const identity = identityId(environment, "operations");
     const { sqlServer, database } = azureNames(environment);
     return {
@@ -86,20 +85,18 @@ export class AzurePlatform implements Platform {
 
   private installer(): Installer {
     const { environment } = this;
-    const identity = { ARTIFACT_HOST: blobHost(environment), IDENTITY: identityId(environment, "web") };
+    const artifactHost = blobHost(environment);
+    const identity = identityId(environment, "web");
     if (!usesIis(environment)) {
-      return {
-        script: onServerProgram("install/install-release.sh"),
-        patienceSeconds: PATIENCE_SECONDS,
-        parameters: { ...identity, SERVICE_MANAGER: "auto" },
-      };
+      return linuxInstaller({ artifactHost, identity, patienceSeconds: PATIENCE_SECONDS });
     }
     const { iis } = environment.platform;
     return {
       script: onServerProgram("install/install-release.ps1"),
       patienceSeconds: PATIENCE_SECONDS,
       parameters: {
-        ...identity,
+        ARTIFACT_HOST: artifactHost,
+        IDENTITY: identity,
         KEY_VAULT_HOST: keyVaultHost(environment),
         ALLOWED_SOURCES: subnetRange(environment, "proxy"),
         IIS_SETTINGS_BASE64: Buffer.from(

@@ -6,6 +6,7 @@ import { TerraformVariable } from "cdktf";
 import { Construct } from "constructs";
 import type { AzureDatabase } from "../../release/azure/azure-platform";
 import type { Placement } from "./placement";
+import { requireLiteralId } from "./resource-id";
 
 export interface DatabaseProps extends Placement {
   readonly serverName: string;
@@ -20,7 +21,32 @@ export interface DatabaseProps extends Placement {
 const SQL_ADMINISTRATOR = "bluegreen-admin";
 const PASSWORD_VARIABLE = "sql_administrator_password";
 
-export class Database extends Construct {
+/** A database with its server, made by this stack or there already. */
+export interface IDatabase {
+  /** The resource id of the SQL server. */
+  readonly serverId: string;
+  /** The resource id of the database. */
+  readonly databaseId: string;
+}
+
+export interface DatabaseAttributes {
+  /** The resource id of the database, as in `/subscriptions/.../servers/sql-shop/databases/shop`. */
+  readonly databaseId: string;
+}
+
+/** An Azure SQL server and database of this stack's own. For one that is there: `Database.fromDatabaseAttributes`. */
+export class Database extends Construct implements IDatabase {
+  /**
+   * A database that is there already, for `PrivateEndpoint` and `Monitoring`. Adds nothing to the stack, no rights
+   * either. Migrations know it by its names: see {@link Migrator}.
+   * @throws Error where the id is no database's.
+   */
+  static fromDatabaseAttributes(scope: Construct, id: string, { databaseId }: DatabaseAttributes): IDatabase {
+    requireLiteralId("databaseId", databaseId, "Microsoft.Sql/servers/databases");
+    const serverId = databaseId.replace(/\/databases\/[^/]+$/i, "");
+    return Object.assign(new Construct(scope, id), { databaseId, serverId });
+  }
+
   readonly serverId: string;
   readonly databaseId: string;
 

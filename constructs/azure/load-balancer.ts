@@ -11,6 +11,7 @@ import { PublicIp } from "@cdktf/provider-azurerm/lib/public-ip";
 import { Construct } from "constructs";
 import { IP_CONFIGURATION } from "./machine";
 import type { Placement } from "./placement";
+import { requireResourceId } from "./resource-id";
 
 export interface LoadBalancerProps extends Placement {
   readonly name: string;
@@ -26,7 +27,36 @@ export interface LoadBalancerProps extends Placement {
 
 const FRONTEND = "public";
 
-export class LoadBalancer extends Construct {
+/** An entrance for users, made by this stack or there already. */
+export interface ILoadBalancer {
+  /** The resource id. */
+  readonly id: string;
+  /** The IPv4 address that users come to. */
+  readonly publicAddress: string;
+}
+
+export interface LoadBalancerAttributes {
+  /** The resource id, as in `/subscriptions/.../loadBalancers/lb-shop`. */
+  readonly loadBalancerId: string;
+  readonly publicAddress: string;
+}
+
+/** A load balancer of this stack's own. For one that is there already: `LoadBalancer.fromLoadBalancerAttributes`. */
+export class LoadBalancer extends Construct implements ILoadBalancer {
+  /**
+   * A load balancer that is there already, for `Monitoring`. Adds nothing to the stack: its owner puts the proxies into
+   * its pool, and probes `/proxy-healthz` there.
+   * @throws Error where the id is no load balancer's.
+   */
+  static fromLoadBalancerAttributes(
+    scope: Construct,
+    id: string,
+    { loadBalancerId, publicAddress }: LoadBalancerAttributes,
+  ): ILoadBalancer {
+    requireResourceId("loadBalancerId", loadBalancerId, "Microsoft.Network/loadBalancers");
+    return Object.assign(new Construct(scope, id), { id: loadBalancerId, publicAddress });
+  }
+
   readonly id: string;
   readonly publicAddress: string;
 

@@ -7,12 +7,12 @@ import { readFileSync } from "node:fs";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { machineFolder } from "../../release/azure/azure-names";
-import type { Machine } from "./machine";
+import type { IMachine } from "./machine";
 import { runCommand } from "./run-command";
 
 export interface MachineSetupProps {
   readonly serverName: string;
-  readonly machine: Machine;
+  readonly machine: IMachine;
   readonly location: string;
   /** Path of the script. */
   readonly script: string;

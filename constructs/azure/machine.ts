@@ -10,6 +10,7 @@ import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { Image } from "../../release/azure/azure-platform";
 import { TerraformData } from "../terraform-data";
+import { requireResourceId } from "./resource-id";
 import type { Placement } from "./placement";
 
 export type OperatingSystem = "windows" | "linux";
@@ -44,7 +45,40 @@ const IMAGES: Record<OperatingSystem, Image> = {
   linux: { publisher: "Canonical", offer: "ubuntu-24_04-lts", sku: "server", version: "latest" },
 };
 
-export class Machine extends Construct {
+/** A virtual machine, made by this stack or there already. */
+export interface IMachine {
+  /** The resource id. */
+  readonly id: string;
+  readonly os: OperatingSystem;
+  /** Part of the names of what is set up on it: other for each machine that ever had this place. */
+  readonly generation: string;
+}
+
+export interface MachineAttributes {
+  /** The resource id, as in `/subscriptions/.../virtualMachines/vm-shop-prod-web-1`. */
+  readonly virtualMachineId: string;
+  readonly os: OperatingSystem;
+  /**
+   * Change it when the machine is replaced under the same id: then it is set up again. 1 to 20 characters of a-z, 0-9
+   * and -. @default "existing"
+   */
+  readonly generation?: string;
+}
+
+/** A virtual machine of this stack's own. For one that is there already: `Machine.fromMachineAttributes`. */
+export class Machine extends Construct implements IMachine {
+  /** A machine that is there already, for `MachineSetup`, `Monitoring` and `Patching`. Adds nothing to the stack. */
+  static fromMachineAttributes(scope: Construct, id: string, attributes: MachineAttributes): IMachine {
+    const { virtualMachineId, os, generation = "existing" } = attributes;
+    requireResourceId("virtualMachineId", virtualMachineId, "Microsoft.Compute/virtualMachines");
+    if (!/^[a-z0-9-]{1,20}$/.test(generation)) {
+      throw new Error(
+        `'generation' (${JSON.stringify(generation)}) must be 1 to 20 characters of a-z, 0-9 and -`,
+      );
+    }
+    return Object.assign(new Construct(scope, id), { id: virtualMachineId, os, generation });
+  }
+
   readonly id: string;
   readonly os: OperatingSystem;
   readonly networkInterfaceId: string;

@@ -8,7 +8,7 @@ import { MonitorDataCollectionRule } from "@cdktf/provider-azurerm/lib/monitor-d
 import { MonitorMetricAlert } from "@cdktf/provider-azurerm/lib/monitor-metric-alert";
 import { VirtualMachineExtension } from "@cdktf/provider-azurerm/lib/virtual-machine-extension";
 import { Construct } from "constructs";
-import type { Machine, OperatingSystem } from "./machine";
+import type { IMachine, OperatingSystem } from "./machine";
 import type { Placement } from "./placement";
 
 export interface MonitoringProps extends Placement {
@@ -75,7 +75,7 @@ export class Monitoring extends Construct {
   }
 
   /** Sends a machine's logs and counters to the workspace, and says when the machine is down. */
-  watchMachine(name: string, machine: Machine, identityId: string): void {
+  watchMachine(name: string, machine: IMachine, identityId: string): void {
     const { type, version } = AGENT[machine.os];
     const agent = new VirtualMachineExtension(this, `agent-${name}`, {
       virtualMachineId: machine.id,

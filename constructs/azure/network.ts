@@ -16,6 +16,7 @@ import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { SubnetRole } from "../../release/azure/azure-names";
 import type { Placement } from "./placement";
+import { requireResourceId } from "./resource-id";
 
 export interface NetworkProps extends Placement {
   /** In the names of all parts. */
@@ -35,7 +36,7 @@ export interface NetworkProps extends Placement {
 }
 
 /** A subnet that has a security group; Bastion's has rules that are Azure's own. */
-type GuardedRole = Exclude<SubnetRole, "bastion">;
+export type GuardedRole = Exclude<SubnetRole, "bastion">;
 
 interface InboundRule {
   readonly name: string;
@@ -49,7 +50,43 @@ const HTTPS = "443";
 const SQL = ["1433", "11000-11999"];
 const ANYBODY = "0.0.0.0/0";
 
-export class Network extends Construct {
+/** A virtual network with a subnet for each kind of machine, made by this stack or there already. */
+export interface INetwork {
+  /** The resource id of the virtual network. */
+  readonly id: string;
+  /** Wait for these before something starts on a machine. */
+  readonly ready: ITerraformDependable[];
+  /** The subnet of a kind of machine. */
+  subnetId(role: GuardedRole): string;
+}
+
+export interface NetworkAttributes {
+  /** The resource id, as in `/subscriptions/.../virtualNetworks/vnet-shop`. */
+  readonly virtualNetworkId: string;
+  /** The resource ids of the subnets; several kinds of machine may share one that is large enough. */
+  readonly subnetIds: Readonly<Record<GuardedRole, string>>;
+}
+
+/**
+ * A network of this stack's own, closed to all but what its task needs. For one that is there already:
+ * `Network.fromNetworkAttributes`.
+ */
+export class Network extends Construct implements INetwork {
+  /**
+   * A network that is there already. Adds nothing to the stack, no rules either: its owner lets the proxies reach the
+   * slots' ports on the web servers, users the proxies, and all of them the way out.
+   * @throws Error where an id is no virtual network's or no subnet's.
+   */
+  static fromNetworkAttributes(scope: Construct, id: string, attributes: NetworkAttributes): INetwork {
+    const { virtualNetworkId, subnetIds } = attributes;
+    requireResourceId("virtualNetworkId", virtualNetworkId, "Microsoft.Network/virtualNetworks");
+    for (const [role, subnetId] of Object.entries(subnetIds)) {
+      requireResourceId(`subnetIds.${role}`, subnetId, "Microsoft.Network/virtualNetworks/subnets");
+    }
+    const subnetId = (role: GuardedRole): string => subnetIds[role];
+    return Object.assign(new Construct(scope, id), { id: virtualNetworkId, ready: [], subnetId });
+  }
+
   /** Wait for these before something starts on a machine: without the way out its agent hangs. */
   readonly ready: ITerraformDependable[] = [];
   readonly id: string;

@@ -5,7 +5,7 @@
 import { MaintenanceAssignmentVirtualMachine } from "@cdktf/provider-azurerm/lib/maintenance-assignment-virtual-machine";
 import { MaintenanceConfiguration } from "@cdktf/provider-azurerm/lib/maintenance-configuration";
 import { Construct } from "constructs";
-import type { Machine } from "./machine";
+import type { IMachine } from "./machine";
 import type { Placement } from "./placement";
 
 type Weekday = "Monday" | "Tuesday" | "Wednesday" | "Thursday" | "Friday" | "Saturday" | "Sunday";
@@ -58,7 +58,7 @@ export class Patching extends Construct {
   }
 
   /** @param half 0 or 1. */
-  assign(name: string, machine: Machine, half: number): void {
+  assign(name: string, machine: IMachine, half: number): void {
     new MaintenanceAssignmentVirtualMachine(this, name, {
       location: this.props.location,
       maintenanceConfigurationId: this.windows[half]!.id,

@@ -4,6 +4,7 @@ import { RoleAssignment } from "@cdktf/provider-azurerm/lib/role-assignment";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { Placement } from "./placement";
+import { requireResourceId } from "./resource-id";
 
 export interface SecretStoreProps extends Placement {
   readonly name: string;
@@ -14,7 +15,35 @@ export interface SecretStoreProps extends Placement {
   readonly protect: boolean;
 }
 
-export class SecretStore extends Construct {
+/** The Key Vault of an environment, made by this stack or there already. */
+export interface ISecretStore {
+  /** The resource id of the vault. */
+  readonly vaultId: string;
+  /** Servers that fetch a secret wait for these. */
+  readonly rights: ITerraformDependable[];
+}
+
+export interface SecretStoreAttributes {
+  /** The resource id, as in `/subscriptions/.../vaults/kv-shop`. */
+  readonly keyVaultId: string;
+}
+
+/** A Key Vault of this stack's own. For one that is there already: `SecretStore.fromSecretStoreAttributes`. */
+export class SecretStore extends Construct implements ISecretStore {
+  /**
+   * A Key Vault that is there already. Adds nothing to the stack, no rights either: its owner lets the servers'
+   * identities read secrets.
+   * @throws Error where the id is no vault's.
+   */
+  static fromSecretStoreAttributes(
+    scope: Construct,
+    id: string,
+    { keyVaultId }: SecretStoreAttributes,
+  ): ISecretStore {
+    requireResourceId("keyVaultId", keyVaultId, "Microsoft.KeyVault/vaults");
+    return Object.assign(new Construct(scope, id), { vaultId: keyVaultId, rights: [] });
+  }
+
   readonly vaultId: string;
   /** The readers' rights: servers that fetch a secret wait for these. */
   readonly rights: ITerraformDependable[];

@@ -5,11 +5,15 @@ import type { LocalExecProvisioner } from "cdktf";
 import { Construct } from "constructs";
 import { encodeSpec } from "../../release/director-spec";
 import type { DirectorSpec } from "../../release/director-spec";
+import type { DatabaseAccess } from "../../release/migrations/migrate-spec";
+import { DATABASE_URL_FILE } from "../../release/naming";
+import { InvalidInput } from "../../release/refusal";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { projectFromStack } from "./project-path";
 import { TerraformData } from "../terraform-data";
 
 export interface LocalMachineProps {
+  /** The server's name in its environment. */
   readonly name: string;
   /** The server's folder, relative to the project. */
   readonly folder: string;
@@ -20,7 +24,7 @@ export interface LocalWebServerProps extends LocalMachineProps {
   readonly dataFolder: string;
 }
 
-/** A web server: a folder. Destroying it stops every instance that runs in it. */
+/** A web server: a folder, for `LocalServer` to run steps in. Destroying it stops every instance that runs in it. */
 export class LocalWebServer extends Construct {
   constructor(scope: Construct, id: string, props: LocalWebServerProps) {
     super(scope, id);
@@ -39,14 +43,45 @@ export class LocalWebServer extends Construct {
 export interface LocalDatabaseProps {
   /** Of the database: letters, digits and underscores. */
   readonly name: string;
+  /** Where its files are, and the file with its address; relative to the project. */
   readonly dataFolder: string;
+  /** It listens there on the loopback address. */
   readonly port: number;
 }
 
-/** The database that all releases share. Destroying it stops the server; the data stays in the data folder. */
-export class LocalDatabase extends Construct {
+/** A PostgreSQL on this machine, made by this stack or there already. */
+export interface ILocalDatabase {
+  /** How a migrator opens it. */
+  readonly access: DatabaseAccess;
+}
+
+export interface LocalDatabaseAttributes {
+  /**
+   * A file that holds the address and nothing else, as in `postgres://user:password@127.0.0.1/shop`; relative to the
+   * project. It is not read before the migration runs.
+   */
+  readonly urlFile: string;
+}
+
+/**
+ * The database that all releases share. Destroying it stops the server; the data stays in the data folder. For one that
+ * is there already: `LocalDatabase.fromDatabaseAttributes`.
+ */
+export class LocalDatabase extends Construct implements ILocalDatabase {
+  /** A database that is there already, for a `Migrator`. Adds nothing to the stack. */
+  static fromDatabaseAttributes(
+    scope: Construct,
+    id: string,
+    { urlFile }: LocalDatabaseAttributes,
+  ): ILocalDatabase {
+    return Object.assign(new Construct(scope, id), { access: { kind: "file" as const, file: urlFile } });
+  }
+
+  readonly access: DatabaseAccess;
+
   constructor(scope: Construct, id: string, { name, dataFolder, port }: LocalDatabaseProps) {
     super(scope, id);
+    this.access = { kind: "file", file: `${dataFolder}/${DATABASE_URL_FILE}` };
     const interpreter = ["node", shippedFile(this, onServerProgram("local-database.js"))];
     const project = { PROJECT_FOLDER: projectFromStack(this) };
     new TerraformData(this, "Resource", {
@@ -84,7 +119,7 @@ export interface LocalProxyProps extends LocalMachineProps {
 /**
  * A proxy that runs, with the director beside it. A new director replaces the old one without a restart. Other
  * endpoints (a server was added) are taken over by NGINX while it serves, and restart the others. All keep what they
- * serve and what the director remembers.
+ * serve and what the director remembers. For a proxy of somebody else's: `DirectorSetup`.
  */
 export class LocalProxy extends Construct {
   constructor(scope: Construct, id: string, props: LocalProxyProps) {
@@ -92,6 +127,11 @@ export class LocalProxy extends Construct {
     const { folder } = props;
     const { endpoints, verification } = props.spec;
     const { driver, host, port } = props.spec.proxy;
+    if (driver === "command") {
+      throw new InvalidInput(
+        `a LocalProxy starts haproxy, nginx or embedded; the proxy behind driver "command" is yours to start: use DirectorSetup`,
+      );
+    }
     const { path, status } = verification;
     const takesOver = driver === "nginx";
     // What the proxy's own configuration is made of; a release changes none of it.

@@ -1,6 +1,4 @@
 /** The local platform: servers are folders, instances are processes, commands run through `terraform_data`. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { TerraformStack } from "cdktf";
 import { directorSpec } from "../../release/director-spec";
 import type { LocalEnvironment } from "../../release/environment";
@@ -14,12 +12,12 @@ import {
   serverPlaces,
 } from "../../release/naming";
 import { emptyRecord } from "../../release/record";
-import type { Migrator } from "../blue-green-deployment";
-import { onServerProgram, shippedFile } from "../on-server-program";
+import { linuxInstaller } from "../installer";
+import { localMigrator } from "../migrator";
+import type { Migrator } from "../migrator";
 import type { Platform } from "../platform";
 import { LocalDatabase, LocalProxy, LocalWebServer } from "./local-machines";
 import { LocalServer } from "./local-server";
-import { shippedFromProject } from "./project-path";
 
 export class LocalPlatform implements Platform {
   constructor(private readonly environment: LocalEnvironment) {}
@@ -54,11 +52,7 @@ export class LocalPlatform implements Platform {
     return {
       servers: new Map(serverPlaces(environment).map((place) => [place.name, server(place)])),
       proxies: proxyPlaces(environment).map(server),
-      installer: {
-        script: onServerProgram("install/install-release.sh"),
-        patienceSeconds: 0,
-        parameters: { SERVICE_MANAGER: "process", DATA_FOLDER: dataFolder(environment) },
-      },
+      installer: linuxInstaller({ serviceManager: "process", dataFolder: dataFolder(environment) }),
       ...(environment.platform.database === undefined ? {} : { migrator: this.migrator(stack) }),
     };
   }
@@ -66,14 +60,9 @@ export class LocalPlatform implements Platform {
   private migrator(stack: TerraformStack): Migrator {
     const { environment } = this;
     const name = OPERATIONS_SERVER;
-    const program = onServerProgram("migrate.js");
-    return {
+    return localMigrator(stack, {
       server: new LocalServer({ name, folder: serverFolder(environment, name) }),
       database: { kind: "file", file: databaseUrlFile(environment) },
-      parameters: {
-        MIGRATOR_URL: shippedFromProject(stack, shippedFile(stack, program)),
-        MIGRATOR_SHA256: createHash("sha256").update(readFileSync(program)).digest("hex"),
-      },
-    };
+    });
   }
 }

@@ -4,7 +4,7 @@
  * Terraform does not compare what a provisioner is given.
  */
 import type { ITerraformDependable } from "cdktf";
-import type { Construct } from "constructs";
+import { Construct } from "constructs";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { requireRunName } from "../server";
 import type { RunProps, Server } from "../server";
@@ -12,12 +12,26 @@ import { projectFromStack } from "./project-path";
 import { TerraformData } from "../terraform-data";
 
 export interface LocalServerProps {
+  /** The server's name in its environment. It is in the steps' Terraform addresses. */
   readonly name: string;
   /** The server's folder, relative to the project. */
   readonly folder: string;
 }
 
+/** See {@link LocalServerProps}: a folder is all that a local server is. */
+export type LocalServerAttributes = LocalServerProps;
+
 export class LocalServer implements Server {
+  /**
+   * A folder that is there already, as a server: `LocalWebServer` made it, or somebody else. Adds nothing to the stack
+   * until something runs on it. A folder that is missing is refused when a step runs.
+   */
+  static fromServerAttributes(scope: Construct, id: string, attributes: LocalServerAttributes): LocalServer {
+    // Takes the id, as an imported resource does: two of one name in one scope are somebody's mistake.
+    new Construct(scope, id);
+    return new LocalServer(attributes);
+  }
+
   readonly name: string;
   private readonly folder: string;
 

@@ -1,8 +1,9 @@
 /** The kinds of proxy, by name. */
 import { existsSync } from "node:fs";
 import type { DirectorSpec } from "../../../release/director-spec";
-import type { DriverName } from "../../../release/drivers";
+import type { DRIVER_NAMES } from "../../../release/drivers";
 import { writeAtomically } from "../../../system/atomic-file";
+import { CommandDriver } from "./command/command-driver";
 import type { Driver, ProxyConfigurator } from "./driver";
 import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator } from "./embedded/embedded-settings";
@@ -16,7 +17,7 @@ interface Kind {
   configure(spec: DirectorSpec): Promise<void>;
 }
 
-export const KINDS: Readonly<Record<DriverName, Kind>> = {
+export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   haproxy: {
     driver: () => new HaproxyDriver(),
     configure: async (spec) => writeFiles(new HaproxyConfigurator(spec)),
@@ -28,6 +29,10 @@ export const KINDS: Readonly<Record<DriverName, Kind>> = {
   embedded: {
     driver: () => new EmbeddedDriver(),
     configure: async (spec) => writeFiles(new EmbeddedConfigurator(spec)),
+  },
+  command: {
+    driver: (spec) => new CommandDriver(spec),
+    configure: (spec) => new CommandDriver(spec).configure(),
   },
 };
 

@@ -1,0 +1,139 @@
+/** Somebody's own CDKTF app, for the tests: a project folder, its stacks synthesized, real Terraform. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import { get } from "node:http";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { App } from "cdktf";
+
+export const REPOSITORY = resolve(__dirname, "../..");
+
+/** Like `describe`, where terraform and the built programs are there. */
+export const describeApplied: jest.Describe = (() => {
+  const built = existsSync(join(REPOSITORY, "lib/on-server/director.js"));
+  if (built && spawnSync("terraform", ["version"]).status === 0) return describe;
+  console.warn("there is no terraform, or lib/ is not built: NOTHING is applied here");
+  return describe.skip;
+})();
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class OwnApp {
+  readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-own-app-"));
+
+  /** Synthesizes as an app does that is run in its project's folder. */
+  synthesize(build: (app: App) => void): void {
+    const before = process.cwd();
+    process.chdir(this.folder);
+    try {
+      const app = new App({ outdir: "cdktf.out" });
+      build(app);
+      app.synth();
+    } finally {
+      process.chdir(before);
+    }
+  }
+
+  async apply(stack: string): Promise<Ran> {
+    return this.terraform(stack, "apply", "-auto-approve");
+  }
+
+  /** @throws Error with what Terraform said, where it failed. */
+  async applied(stack: string): Promise<void> {
+    const { code, stdout, stderr } = await this.apply(stack);
+    if (code !== 0) throw new Error(`${stack}: ${stdout}${stderr}`);
+  }
+
+  /** @returns 0 where nothing would be changed, 2 where something would. */
+  async planned(stack: string): Promise<number | null> {
+    return (await this.terraform(stack, "plan", "-detailed-exitcode")).code;
+  }
+
+  /** Ends what was started in the project's folder, and removes it. */
+  remove(): void {
+    for (const process of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      if (worksIn(process, this.folder)) kill(Number(process));
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async terraform(stack: string, command: string, ...args: string[]): Promise<Ran> {
+    const cwd = join(this.folder, "cdktf.out/stacks", stack);
+    if (!existsSync(join(cwd, ".terraform.lock.hcl"))) {
+      const init = await run("terraform", ["init", "-input=false", "-no-color"], cwd);
+      if (init.code !== 0) throw new Error(init.stderr);
+    }
+    return run("terraform", [command, "-input=false", "-no-color", ...args], cwd);
+  }
+}
+
+function worksIn(process: string, folder: string): boolean {
+  try {
+    return `${readlinkSync(`/proc/${process}/cwd`)}/`.startsWith(`${folder}/`);
+  } catch {
+    // It has ended, or is somebody else's.
+    return false;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** Not `spawnSync`: the test's own servers answer meanwhile. */
+function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
+  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => (stdout += String(chunk)));
+  child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+  return new Promise((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code) => done({ code, stdout, stderr }));
+  });
+}
+
+/** @returns the status and the release that a user met. */
+export function ask(port: number): Promise<{ status: number; release: string | undefined }> {
+  return new Promise((done, fail) => {
+    get({ host: "127.0.0.1", port, path: "/", agent: false }, (response) => {
+      response.resume();
+      const release = response.headers["x-release-id"];
+      response.on("end", () =>
+        done({ status: response.statusCode!, release: release as string | undefined }),
+      );
+      response.on("error", fail);
+    }).on("error", fail);
+  });
+}
+
+/** The first of so many ports in a row that nobody listens on. */
+export async function freePorts(count: number): Promise<number> {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const first = 20_000 + Math.floor(Math.random() * 9_000);
+    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
+    if (free.every(Boolean)) return first;
+  }
+  throw new Error("there are no free ports");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => {
+      const { port: own } = server.address() as AddressInfo;
+      server.close(() => done(own === port));
+    });
+  });
+}

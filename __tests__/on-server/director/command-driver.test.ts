@@ -1,0 +1,139 @@
+/** A driver that is somebody else's program: what it is told, and that nothing it says is believed unread. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CommandDriver } from "../../../on-server/director/drivers/command/command-driver";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
+import type { Traffic } from "../../../on-server/director/drivers/driver";
+import { directorSpec } from "../../../release/director-spec";
+import { ownEnvironment } from "../../../release/own-environment";
+import { emptyRecord } from "../../../release/record";
+
+const TO_GREEN: Traffic = { live: "blue", share: 25, offset: 7, mode: "serve", fallback: true };
+const SERVED: Traffic = { ...TO_GREEN, share: 100 };
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-driver-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** @param body of a program that has `question` and `state`, a file that stays; it returns the answer. */
+function driver(body: string, timeoutSeconds = 5): CommandDriver {
+  const file = join(folder, "driver.js");
+  const head = `const { existsSync, readFileSync, writeFileSync } = require("node:fs");
+const question = JSON.parse(readFileSync(0, "utf8"));
+const state = ${JSON.stringify(join(folder, "state.json"))};`;
+  writeFileSync(file, `${head}\nconst answer = (() => {${body}\n})();\nconsole.log(JSON.stringify(answer));`);
+  return driverOf([process.execPath, file], timeoutSeconds);
+}
+
+function driverOf(program: string[], timeoutSeconds = 5): CommandDriver {
+  const environment = ownEnvironment({
+    application: "demo",
+    name: "test",
+    servers: [{ name: "app-01", host: "127.0.0.1", ports: { blue: 1, green: 2 } }],
+    proxies: [{ name: "lb-01", host: "127.0.0.1", port: 80 }],
+    driver: "command",
+    driverCommand: { program, timeoutSeconds },
+  });
+  return new CommandDriver(directorSpec(environment, emptyRecord("demo"), 0));
+}
+
+const REMEMBERS = `
+  if (question.operation === "setTraffic") writeFileSync(state, JSON.stringify(question.traffic));
+  if (question.operation === "observe")
+    return { traffic: existsSync(state) ? JSON.parse(readFileSync(state, "utf8")) : ${JSON.stringify(CLOSED)} };
+  return {};`;
+
+test("what was set is what is observed", async () => {
+  const remembering = driver(REMEMBERS);
+  expect(await remembering.observe()).toEqual(CLOSED);
+  await remembering.setTraffic(TO_GREEN);
+  expect(await remembering.observe()).toEqual(TO_GREEN);
+});
+
+test("it is told the operation, the proxy and the slots' endpoints", async () => {
+  const writing = driver("writeFileSync(state, JSON.stringify(question)); return {};");
+  await writing.exclude("green", ["app-01"]);
+  expect(JSON.parse(readFileSync(join(folder, "state.json"), "utf8"))).toEqual({
+    formatVersion: 1,
+    operation: "exclude",
+    slot: "green",
+    servers: ["app-01"],
+    proxy: { name: "lb-01", host: "127.0.0.1", port: 80 },
+    endpoints: {
+      blue: [{ server: "app-01", host: "127.0.0.1", port: 1 }],
+      green: [{ server: "app-01", host: "127.0.0.1", port: 2 }],
+    },
+  });
+});
+
+test("counts are read as every driver's; latencies may be missing", async () => {
+  const counts = {
+    requests: 3,
+    errors: 1,
+    inFlight: 0,
+    endpoints: [{ server: "app-01", healthy: true, inRotation: true }],
+  };
+  const counting = driver(`return { counts: { blue: ${JSON.stringify({ ...counts, latency: { 12: 3 } })},
+    green: ${JSON.stringify(counts)} } };`);
+  expect(await counting.counts()).toEqual({
+    blue: { ...counts, latency: { 12: 3 } },
+    green: { ...counts, latency: {} },
+  });
+});
+
+test("a program that serves something else than it was told is found out", async () => {
+  const lying = driver(
+    `return question.operation === "observe" ? { traffic: ${JSON.stringify(SERVED)} } : {};`,
+  );
+  await expect(lying.setTraffic(TO_GREEN)).rejects.toThrow(
+    /^the proxy serves \{"live":"blue","share":100.*although its driver was told \{"live":"blue","share":25/,
+  );
+});
+
+test.each([
+  [
+    "fails",
+    `console.error("line one\\nout of \\u001b[31mweights"); process.exit(3);`,
+    /asked to observe, ended with 3: out of \?\[31mweights$/,
+  ],
+  ["says nothing", "process.exit(0);", /asked to observe, answered with what is no JSON$/],
+  [
+    "says something else",
+    "return { share: 3 };",
+    /gave an answer that is none: traffic must be of type object$/,
+  ],
+  [
+    "gives 101 per cent",
+    `return { traffic: ${JSON.stringify({ ...SERVED, share: 101 })} };`,
+    /traffic\.share must be at most 100$/,
+  ],
+  ["talks too much", `return { traffic: "x".repeat(2 ** 21) };`, /answers with more than 1 MiB$/],
+])("a program that %s has failed, in one line", async (_, body, words) => {
+  await expect(driver(body).observe()).rejects.toThrow(words);
+});
+
+test("a program that is not there has failed", async () => {
+  await expect(driverOf([join(folder, "nowhere")]).observe()).rejects.toThrow(
+    /nowhere, asked to observe, can't be started: spawn .* ENOENT$/,
+  );
+});
+
+test("counts without an endpoint are no counts: its health would be anybody's guess", async () => {
+  const empty = { requests: 0, errors: 0, inFlight: 0, endpoints: [] };
+  const forgetful = driver(`return { counts: ${JSON.stringify({ blue: empty, green: empty })} };`);
+  await expect(forgetful.counts()).rejects.toThrow(/answered without app-01 in blue/);
+});
+
+test("one that takes too long is ended, with all that it started", async () => {
+  const alive = join(folder, "alive");
+  const hanging = driver(
+    `require("node:child_process").execSync(${JSON.stringify(`echo $$ >${alive}; exec sleep 60`)}); return {};`,
+    3,
+  );
+  await expect(hanging.observe()).rejects.toThrow(/asked to observe, did not end within 3 s and was ended$/);
+  const pid = readFileSync(alive, "utf8").trim();
+  const ends = Date.now() + 5_000;
+  const runs = () => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  while (runs()) if (Date.now() > ends) throw new Error("what it started still runs");
+});

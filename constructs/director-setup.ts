@@ -1,0 +1,68 @@
+/**
+ * Puts the director onto proxies that are somebody else's machines, and has it write the proxy's configuration. It
+ * starts and reloads nothing: how a proxy runs there is its owner's business.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import { directorSpec, encodeSpec } from "../release/director-spec";
+import type { OwnEnvironment } from "../release/own-environment";
+import { emptyRecord } from "../release/record";
+import { refuseOtherProxies } from "./blue-green-deployment";
+import { onServerProgram } from "./on-server-program";
+import type { Server } from "./server";
+
+export interface DirectorSetupProps {
+  readonly environment: OwnEnvironment;
+  /** The proxies, in the environment's order. They need bash, flock (util-linux) and Node 18 or newer. */
+  readonly proxies: readonly Server[];
+  /**
+   * Part of the step's name. Change it where a machine is a new one, or to go back to an earlier director: a step of one
+   * name runs once on a server. At most 20 characters of a-z, 0-9 and -. @default - none
+   */
+  readonly edition?: string;
+  /** @default - nothing */
+  readonly dependsOn?: ITerraformDependable[];
+}
+
+const SETUP_SECONDS = 120;
+
+/**
+ * Runs once for each version of the director and of the environment, in the stack of the machines: releases need none
+ * of it to change. In the server's folder it leaves `director.js` and what the director writes for the proxy: for
+ * haproxy `haproxy.cfg` and `traffic.map` (run HAProxy 2.4 or newer in that folder, `haproxy -W -f haproxy.cfg`), for
+ * nginx `nginx.conf` with its folders (`nginx -p <folder>/ -c nginx.conf`), for an own driver what that writes itself.
+ * Traffic that is there already stays as it is.
+ */
+export class DirectorSetup extends Construct {
+  /** What needs a director depends on these. */
+  readonly steps: ITerraformDependable[];
+
+  /** @throws InvalidInput where the proxies are not the environment's. @throws Error where the edition is no part of a name. */
+  constructor(scope: Construct, id: string, props: DirectorSetupProps) {
+    super(scope, id);
+    const { environment, proxies, edition, dependsOn = [] } = props;
+    refuseOtherProxies(environment, proxies);
+    if (edition !== undefined && !/^[a-z0-9-]{1,20}$/.test(edition)) {
+      throw new Error(`'edition' (${JSON.stringify(edition)}) must be 1 to 20 characters of a-z, 0-9 and -`);
+    }
+    const script = onServerProgram("director/set-up-director.sh");
+    const nothing = emptyRecord(environment.application);
+    this.steps = proxies.map((proxy, index) => {
+      const spec = encodeSpec(directorSpec(environment, nothing, index));
+      const digest = createHash("sha256")
+        .update(readFileSync(script))
+        .update(spec)
+        .digest("hex")
+        .slice(0, 10);
+      return proxy.run(this, `director-${proxy.name}`, {
+        name: ["director", digest, ...(edition === undefined ? [] : [edition])].join("-"),
+        script,
+        parameters: { DIRECTOR_SPEC: spec },
+        timeoutSeconds: SETUP_SECONDS,
+        dependsOn,
+      });
+    });
+  }
+}

@@ -1,0 +1,63 @@
+/** The director's steps on the proxies: begin, switch, share. */
+import type { ITerraformDependable } from "cdktf";
+import type { Construct } from "constructs";
+import { directorSpec, encodeSpec } from "../../release/director-spec";
+import { stepId, stepName } from "../../release/naming";
+import { convergesNow, scheduleOf } from "../../release/record";
+import { onServerProgram } from "../on-server-program";
+import type { Server } from "../server";
+import type { Deployed } from "./deployed";
+
+export interface DirectorStepsProps extends Deployed {
+  /** The proxies in the order of the traffic shift: the first carries the schedule. */
+  readonly proxies: readonly Server[];
+}
+
+const MARGIN_SECONDS = 120;
+
+/** @returns the steps: all proxies begin beside each other. */
+export function beginSteps(scope: Construct, props: DirectorStepsProps, dependsOn: ITerraformDependable[]) {
+  return props.proxies.map((_, index) => direct(scope, props, "begin", index, dependsOn));
+}
+
+/** @returns the steps: one proxy after another, so that the first finds out what is wrong. */
+export function switchSteps(scope: Construct, props: DirectorStepsProps, dependsOn: ITerraformDependable[]) {
+  return props.proxies.reduce<ITerraformDependable[]>((before, _, index) => {
+    const after = index === 0 ? dependsOn : before.slice(-1);
+    return [...before, direct(scope, props, "switch", index, after)];
+  }, []);
+}
+
+export function shareSteps(scope: Construct, props: DirectorStepsProps, dependsOn: ITerraformDependable[]) {
+  return props.proxies.map((_, index) => direct(scope, props, "share", index, dependsOn));
+}
+
+function direct(
+  scope: Construct,
+  props: DirectorStepsProps,
+  step: "begin" | "switch" | "share",
+  index: number,
+  dependsOn: ITerraformDependable[],
+): ITerraformDependable {
+  const { environment, record, proxies } = props;
+  const proxy = proxies[index]!;
+  return proxy.run(scope, stepId[step](proxy.name), {
+    name: stepName[step](record),
+    script: onServerProgram("director/run-director.sh"),
+    parameters: {
+      DIRECTOR_COMMAND: step,
+      DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, index)),
+    },
+    timeoutSeconds: timeoutSeconds(props),
+    dependsOn,
+    needed: step !== "share" || convergesNow(record),
+  });
+}
+
+/** Long enough for everything that the schedule may wait for; a step that hangs still ends. */
+function timeoutSeconds({ environment, record }: Deployed): number {
+  const { steps, stepSeconds, bakeSeconds, drainSeconds } = scheduleOf(record, environment);
+  const waiting =
+    steps.length * stepSeconds + bakeSeconds + 2 * drainSeconds + environment.verification.deadlineSeconds;
+  return Math.ceil(waiting) + MARGIN_SECONDS;
+}

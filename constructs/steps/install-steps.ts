@@ -1,0 +1,158 @@
+/** The installer's steps on the web servers: install and converge, each slot on each of its servers. */
+import type { ITerraformDependable } from "cdktf";
+import type { Construct } from "constructs";
+import { slotEndpoints, stepId, stepName } from "../../release/naming";
+import type { Endpoint } from "../../release/naming";
+import {
+  convergesNow,
+  expectedRelease,
+  healedServers,
+  idOrNull,
+  installedRelease,
+  recordDigest,
+  scheduleOf,
+  target,
+} from "../../release/record";
+import { InvalidInput } from "../../release/refusal";
+import { releaseId } from "../../release/release";
+import type { Release } from "../../release/release";
+import { otherSlot, SLOTS } from "../../release/slot";
+import type { Slot } from "../../release/slot";
+import type { Installer } from "../installer";
+import type { Server } from "../server";
+import type { Deployed } from "./deployed";
+
+export interface InstallStepsProps extends Deployed {
+  /** The web servers by name: each that the environment names. */
+  readonly servers: ReadonlyMap<string, Server>;
+  readonly installer: Installer;
+}
+
+const MARGIN_SECONDS = 120;
+
+/** @returns the steps, beside each other. Those of a slot that this record does not change are no-ops in the plan. */
+export function installSteps(scope: Construct, props: InstallStepsProps, dependsOn: ITerraformDependable[]) {
+  return SLOTS.flatMap((slot) => installSlot(scope, props, slot, dependsOn));
+}
+
+/** The idle slot's servers get the active release too. */
+export function convergeSteps(scope: Construct, props: InstallStepsProps, dependsOn: ITerraformDependable[]) {
+  const { environment, record } = props;
+  return SLOTS.flatMap((slot) =>
+    slotEndpoints(environment)[slot].map((endpoint) =>
+      install(scope, props, slot, endpoint, {
+        id: stepId.converge(slot, endpoint.server),
+        name: stepName.converge(record, slot),
+        release: target(record),
+        inPlace: false,
+        dependsOn,
+        needed: convergesNow(record) && slot === otherSlot(record.active),
+      }),
+    ),
+  );
+}
+
+function installSlot(
+  scope: Construct,
+  props: InstallStepsProps,
+  slot: Slot,
+  dependsOn: ITerraformDependable[],
+): ITerraformDependable[] {
+  const { environment, record } = props;
+  const heals = healedServers(record).length > 0;
+  const recreates = !heals && scheduleOf(record, environment).strategy === "recreate";
+  return slotEndpoints(environment)[slot].map((endpoint) => {
+    const { server } = endpoint;
+    const release = installedRelease(record, slot, server);
+    return install(scope, props, slot, endpoint, {
+      id: stepId.install(slot, server),
+      name: stepName.install(record, slot, server),
+      release,
+      inPlace: recreates && slot === record.active,
+      dependsOn,
+      // What is empty stays as it is: after a convergence it may serve what `converge` put there.
+      needed: !heals || release !== null,
+    });
+  });
+}
+
+interface InstallStep {
+  readonly id: string;
+  readonly name: string;
+  readonly release: Release | null;
+  readonly inPlace: boolean;
+  readonly dependsOn: ITerraformDependable[];
+  readonly needed: boolean;
+}
+
+function install(
+  scope: Construct,
+  props: InstallStepsProps,
+  slot: Slot,
+  endpoint: Endpoint,
+  step: InstallStep,
+): ITerraformDependable {
+  const { environment, servers, installer } = props;
+  const server = servers.get(endpoint.server);
+  if (server === undefined) {
+    const given = [...servers.keys()].join(", ") || "none";
+    throw new InvalidInput(
+      `'servers' has no "${endpoint.server}", which the environment names; given are: ${given}`,
+    );
+  }
+  const { deadlineSeconds } = environment.verification;
+  return server.run(scope, step.id, {
+    name: step.name,
+    script: installer.script,
+    parameters: installParameters(props, slot, endpoint, step),
+    timeoutSeconds:
+      Math.ceil(2 * deadlineSeconds + environment.stopSeconds) +
+      (installer.patienceSeconds ?? 0) +
+      MARGIN_SECONDS,
+    dependsOn: step.dependsOn,
+    needed: step.needed,
+  });
+}
+
+/** What every installer is told. The format is public: docs/library.md, "An own installer". */
+function installParameters(
+  { environment, record, installer }: InstallStepsProps,
+  slot: Slot,
+  endpoint: Endpoint,
+  { release, inPlace }: InstallStep,
+): Record<string, string> {
+  const { verification } = environment;
+  const inUse = [...SLOTS.map((each) => idOrNull(expectedRelease(record, each))), idOrNull(record.previous)];
+  return {
+    APPLICATION: environment.application,
+    SLOT: slot,
+    SEQUENCE: String(record.sequence),
+    RECORD_DIGEST: recordDigest(record),
+    RELEASE_ID: release === null ? "" : releaseId(release),
+    VERSION: release?.version ?? "",
+    ARTIFACT_URL_BASE64: base64(release?.artifact.url ?? ""),
+    ARTIFACT_SHA256: release?.artifact.sha256 ?? "",
+    HOST: endpoint.host,
+    PORT: String(endpoint.port),
+    ...(environment.start === undefined
+      ? {}
+      : { START_COMMAND_BASE64: base64(environment.start.join("\n")) }),
+    HEALTH_PATH: verification.path,
+    HEALTH_STATUS: String(verification.status),
+    HEALTH_HOST: verification.host ?? "",
+    RELEASE_HEADER: verification.releaseHeader ?? "",
+    HEALTH_SUCCESSES: String(verification.successes),
+    HEALTH_INTERVAL_SECONDS: String(verification.intervalSeconds),
+    HEALTH_TIMEOUT_SECONDS: String(verification.timeoutSeconds),
+    DEADLINE_SECONDS: String(verification.deadlineSeconds),
+    STOP_SECONDS: String(environment.stopSeconds),
+    KEEP_RELEASES: String(environment.keepReleases),
+    PROTECTED_RELEASES: [...new Set(inUse.filter((id) => id !== null))].join(" "),
+    MODE: inPlace ? "inPlace" : "slot",
+    ...installer.parameters,
+  };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}

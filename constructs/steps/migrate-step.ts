@@ -1,0 +1,35 @@
+/** The migrator's step: before anything is installed, so that a release never meets a database that it does not know. */
+import type { ITerraformDependable } from "cdktf";
+import type { Construct } from "constructs";
+import { encodeSpec } from "../../release/director-spec";
+import { migrateSpec } from "../../release/migrations/migrate-spec";
+import { stepId, stepName } from "../../release/naming";
+import { target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import type { Migrator } from "../migrator";
+import { onServerProgram } from "../on-server-program";
+
+/** A large table takes its time, and so does waiting for somebody else's migration. */
+const MIGRATE_SECONDS = 3_600;
+
+export function migrateStep(
+  scope: Construct,
+  record: ReleaseRecord,
+  { server, database, parameters }: Migrator,
+  dependsOn: ITerraformDependable[],
+): ITerraformDependable {
+  const release = target(record);
+  const { migrations } = release ?? {};
+  const spec =
+    release === null || migrations === undefined
+      ? {}
+      : { MIGRATE_SPEC: encodeSpec(migrateSpec(record, { ...release, migrations }, database)) };
+  return server.run(scope, stepId.migrate(server.name), {
+    name: stepName.migrate(record),
+    script: onServerProgram("migrate/run-migrate.sh"),
+    parameters: { ...spec, ...parameters },
+    timeoutSeconds: MIGRATE_SECONDS,
+    dependsOn,
+    needed: record.migrate === true,
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * Only the director, with an own driver: somebody else installs, somebody else's HAProxy serves. Two stacks: the
+ * machines' own gets the director, and the release's moves the traffic.
+ */
+import { TerraformStack } from "cdktf";
+import { DirectorSetup, ownEnvironment, TrafficSwitch } from "cdktf-bluegreen";
+import type { OwnEnvironment, ReleaseRecord, Server } from "cdktf-bluegreen";
+import type { Construct } from "constructs";
+
+export interface SiteProps {
+  /** Where the proxy serves users. */
+  readonly port: number;
+  /** Where the two slots answer. */
+  readonly slots: { readonly blue: number; readonly green: number };
+  /** The driver's path on the proxy. */
+  readonly driver: string;
+}
+
+export function site({ port, slots, driver }: SiteProps): OwnEnvironment {
+  return ownEnvironment({
+    application: "shop",
+    name: "production",
+    servers: [{ name: "app-01", host: "127.0.0.1", ports: slots }],
+    proxies: [{ name: "lb-01", host: "127.0.0.1", port }],
+    driver: "command",
+    driverCommand: { program: [driver, "admin.sock", "site"], timeoutSeconds: 5 },
+    verification: { successes: 2, intervalSeconds: 0.1, deadlineSeconds: 5 },
+    schedule: { strategy: "canary", steps: [25, 100], stepSeconds: 1, bakeSeconds: 1 },
+  });
+}
+
+export interface StackProps {
+  readonly environment: OwnEnvironment;
+  readonly proxy: (scope: Construct) => Server;
+}
+
+/** In the stack of the machines, which lives longer than any release. */
+export class DirectorStack extends TerraformStack {
+  constructor(scope: Construct, id: string, { environment, proxy }: StackProps) {
+    super(scope, id);
+    new DirectorSetup(this, "director", { environment, proxies: [proxy(this)] });
+  }
+}
+
+export interface ReleaseStackProps extends StackProps {
+  readonly record: ReleaseRecord;
+}
+
+/** One release. What installs it stands between the two calls: it depends on what `begin` returns. */
+export class ReleaseStack extends TerraformStack {
+  constructor(scope: Construct, id: string, { environment, proxy, record }: ReleaseStackProps) {
+    super(scope, id);
+    const traffic = new TrafficSwitch(this, "traffic", { environment, record, proxies: [proxy(this)] });
+    const begun = traffic.begin();
+    const installed = begun;
+    traffic.switch(installed);
+  }
+}

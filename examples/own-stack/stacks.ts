@@ -1,0 +1,72 @@
+/**
+ * A whole deployment in somebody's own app: one stack has the machines, which could be anybody's, the other one the
+ * release, next to other resources. Here the machines are folders and processes, so that it runs anywhere.
+ */
+import { LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
+import {
+  BlueGreenDeployment,
+  directorSpec,
+  emptyRecord,
+  LocalProxy,
+  LocalServer,
+  LocalWebServer,
+  ownEnvironment,
+  TerraformData,
+} from "cdktf-bluegreen";
+import type { Installer, OwnEnvironment, ReleaseRecord } from "cdktf-bluegreen";
+import type { Construct } from "constructs";
+
+/** Relative to the project, which is the working directory of the synth. */
+const folderOf = (server: string) => `.machines/${server}`;
+
+/** @param port where users come to; the slots are on the two ports after it. */
+export function site(port: number): OwnEnvironment {
+  const host = "127.0.0.1";
+  return ownEnvironment({
+    application: "shop",
+    name: "production",
+    servers: [{ name: "app-01", host, ports: { blue: port + 1, green: port + 2 } }],
+    proxies: [{ name: "lb-01", host, port }],
+    driver: "embedded",
+    verification: { successes: 2, intervalSeconds: 0.1, deadlineSeconds: 5 },
+    schedule: { strategy: "blueGreen", bakeSeconds: 1, drainSeconds: 1 },
+    stopSeconds: 5,
+  });
+}
+
+export class MachinesStack extends TerraformStack {
+  constructor(scope: Construct, id: string, { environment }: { readonly environment: OwnEnvironment }) {
+    super(scope, id);
+    new LocalBackend(this, { path: "../../../machines.tfstate" });
+    const folder = folderOf("app-01");
+    new LocalWebServer(this, "app-01", { name: "app-01", folder, dataFolder: ".machines/data" });
+    const spec = directorSpec(environment, emptyRecord(environment.application), 0);
+    new LocalProxy(this, "lb-01", { name: "lb-01", folder: folderOf("lb-01"), spec });
+  }
+}
+
+export interface ReleaseStackProps {
+  readonly environment: OwnEnvironment;
+  readonly record: ReleaseRecord;
+  readonly installer: Installer;
+}
+
+export class ReleaseStack extends TerraformStack {
+  constructor(scope: Construct, id: string, { environment, record, installer }: ReleaseStackProps) {
+    super(scope, id);
+    new LocalBackend(this, { path: "../../../release.tfstate" });
+    const server = (name: string) =>
+      LocalServer.fromServerAttributes(this, name, { name, folder: folderOf(name) });
+    new BlueGreenDeployment(this, "shop", {
+      environment,
+      record,
+      servers: new Map([["app-01", server("app-01")]]),
+      proxies: [server("lb-01")],
+      installer,
+    });
+
+    // Whatever else the stack has: the deployment neither knows nor touches it.
+    new TerraformData(this, "note", { triggersReplace: `record ${record.sequence}` });
+    new TerraformOutput(this, "sequence", { value: record.sequence });
+  }
+}

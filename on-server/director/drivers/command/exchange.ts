@@ -1,0 +1,46 @@
+/**
+ * What a director says to a driver that is a program, and what it may answer: one JSON document on stdin, one on
+ * stdout, one process for each operation. The format is public (docs/library.md, "An own driver").
+ */
+import * as z from "zod/mini";
+import type { Endpoint } from "../../../../release/naming";
+import { SLOTS } from "../../../../release/slot";
+import type { PerSlot, Slot } from "../../../../release/slot";
+import type { Traffic } from "../driver";
+
+export const EXCHANGE_FORMAT = 1;
+
+export type Operation =
+  | { readonly operation: "configure" | "observe" | "counts" }
+  | { readonly operation: "setTraffic"; readonly traffic: Traffic }
+  | { readonly operation: "exclude" | "include"; readonly slot: Slot; readonly servers: readonly string[] }
+  | { readonly operation: "cut"; readonly slot: Slot };
+
+export type Question = Operation & {
+  readonly formatVersion: typeof EXCHANGE_FORMAT;
+  readonly proxy: { readonly name: string; readonly host: string; readonly port: number };
+  readonly endpoints: PerSlot<readonly Endpoint[]>;
+};
+
+const count = z.int().check(z.minimum(0));
+
+const Counts = z.object({
+  requests: count,
+  errors: count,
+  inFlight: count,
+  latency: z._default(z.record(z.string().check(z.regex(/^\d{1,5}$/)), count), {}),
+  endpoints: z.array(z.object({ server: z.string(), healthy: z.boolean(), inRotation: z.boolean() })),
+});
+
+/** Whatever else an answer says is the program's own business. */
+export const TrafficAnswer = z.object({
+  traffic: z.object({
+    live: z.nullable(z.enum(SLOTS)),
+    share: z.int().check(z.minimum(0), z.maximum(100)),
+    offset: z.int().check(z.minimum(0), z.maximum(99)),
+    mode: z.enum(["serve", "hold", "page"]),
+    fallback: z.boolean(),
+  }),
+});
+export const CountsAnswer = z.object({ counts: z.object({ blue: Counts, green: Counts }) });
+export const Done = z.object({});
