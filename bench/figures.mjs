@@ -1,5 +1,4 @@
 /** What all measurements have in common: medians and their spread, and what processors and processes took. */
-import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 
 export function median(numbers) {
@@ -25,12 +24,6 @@ export function processorTimes() {
   const { user, system } = process.cpuUsage();
   const busy = sum(["user", "nice", "sys", "irq"]);
   return { all: busy + sum(["idle"]), busy, own: (user + system) / 1000 };
-}
-
-/** Of a running process, in MB. */
-export function residentMegabytes(pid) {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return Number(kilobytes) / 1024;
 }
 
 export const ms = (milliseconds) => `${milliseconds.toFixed(1)} ms`;

@@ -120,7 +120,7 @@ export function textOf({ title, head, rows }) {
   return `${title}\n\n${markdown(head, rows)}`;
 }
 
-export function markdown(head, rows) {
+function markdown(head, rows) {
   const width = (column) => Math.max(...[head, ...rows].map((row) => row[column].length));
   const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(width(column))).join(" | ")} |`;
   return [line(head), line(head.map((_, column) => "-".repeat(width(column)))), ...rows.map(line)].join("\n");
