@@ -13,11 +13,14 @@ module.exports = {
     ],
     [`/node_modules/${ES_MODULES}/.+\\.js$`]: ["@swc/jest", { jsc: { target: "es2022" } }],
   },
-  // What is imported when it is needed is named as Node finds it; here it is the source.
-  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transformIgnorePatterns: [`/node_modules/(?!${ES_MODULES}/)`],
-  // Examples say it as their readers do.
-  moduleNameMapper: { "^cdktf-bluegreen$": "<rootDir>/index.ts", "^cdktf-bluegreen/(.*)$": "<rootDir>/$1" },
+  moduleNameMapper: {
+    // What is imported when it is needed is named as Node finds it; here it is the source.
+    "^(\\.{1,2}/.*)\\.js$": "$1",
+    // Examples say it as their readers do.
+    "^cdktf-bluegreen$": "<rootDir>/index.ts",
+    "^cdktf-bluegreen/(.*)$": "<rootDir>/$1",
+  },
   testTimeout: 60_000,
   // Real proxies and applications under load share the machine with their tests: one suite at a time.
   maxWorkers: 1,
