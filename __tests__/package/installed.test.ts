@@ -121,7 +121,7 @@ import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure/azure-virt
 const app = new App({ outdir: "out-deep" });
 const stack = new TerraformStack(app, "deep");
 new AzurermProvider(stack, "azurerm", { features: [{}] });
-const server = new AzureVirtualMachine({ name: "web-1", os: "linux", virtualMachineId: "/subscriptions/x", location: "westeurope" });
+const server = new AzureVirtualMachine({ name: "web-1", os: "linux", virtualMachineId: "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/web/providers/Microsoft.Compute/virtualMachines/web-1", location: "westeurope" });
 server.run(stack, "check", { name: "check-1", script: "check.sh", parameters: { URL: "/" }, timeoutSeconds: 60, dependsOn: [] });
 app.synth();
 `;
