@@ -15,5 +15,6 @@ export * from "./constructs/release-installation";
 export * from "./constructs/server";
 export * from "./constructs/terraform-data";
 export * from "./constructs/traffic-switch";
-export * from "./release";
-export * from "./stacks";
+// Not "./release": beside this file that would be the record.
+export * from "./release/index";
+export * from "./stacks/index";

@@ -1,8 +1,10 @@
 /** JSON in documents, read by the schemas that read the real files. What a piece leaves out is filled in here. */
 import * as z from "zod/mini";
 import { parseLoadPlan } from "../../cli/load/plan";
+import { TrafficAnswer } from "../../on-server/director/drivers/command/exchange";
 import { parseEnvironment } from "../../release/environment";
 import { hookFacts } from "../../release/hooks";
+import { slotEndpoints } from "../../release/naming";
 import { parseRecord } from "../../release/record";
 import { MeasureReceipt, Receipt } from "../../release/receipt";
 import { Release } from "../../release/release";
@@ -56,6 +58,21 @@ const KINDS: readonly Kind[] = [
     name: "a hook",
     is: (fields) => "when" in fields,
     read: (fields) => readFragment({ hooks: [fields] }),
+  },
+  {
+    name: "a question to a driver's program",
+    is: (fields) => "operation" in fields,
+    read: ({ traffic, ...fields }) => {
+      z.parse(TrafficAnswer, { traffic });
+      expect(shapeOf(fields)).toEqual({
+        ...{
+          formatVersion: "number",
+          operation: "string",
+          endpoints: shapeOf(slotEndpoints(environmentOf())),
+        },
+        proxy: { name: "string", host: "string", port: "number" },
+      });
+    },
   },
   {
     name: "a load plan",

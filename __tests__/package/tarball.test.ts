@@ -35,10 +35,14 @@ test("the library is there, compiled, with the declarations of every file, and o
 });
 
 test("the scripts and programs for servers are there, and the sample's application", () => {
-  const scripts = sources("on-server", /\.(sh|ps1)$/).map((file) => `lib/${file}`);
+  const isPart = /set-up-director\.(head|tail)\.sh$/;
+  const scripts = sources("on-server", /\.(sh|ps1)$/).filter((file) => !isPart.test(file));
   const programs = ["director", "embedded-proxy", "local-database", "migrate"];
   const onServer = tarball.files.filter((file) => file.startsWith("lib/on-server/"));
-  expect(onServer).toEqual([...scripts, ...programs.map((name) => `lib/on-server/${name}.js`)].sort());
+  const made = ["director/set-up-director.sh", ...programs.map((name) => `${name}.js`)];
+  expect(onServer).toEqual(
+    [...scripts.map((file) => `lib/${file}`), ...made.map((file) => `lib/on-server/${file}`)].sort(),
+  );
   const sample = tarball.files.filter((file) => file.startsWith("examples/"));
   expect(sample).toEqual(
     ["app", "releases"].flatMap((name) => sources(`examples/socialgoal/${name}`, /./)).sort(),
