@@ -1,7 +1,7 @@
 /**
  * Runs all tests in three lines beside each other: those that put proxies under load, whole releases without, and the
- * rest, which mostly waits (for Terraform's polls, for installers) or only computes. With arguments it is jest with these
- * arguments. Closes with the counts.
+ * rest, which mostly waits (for Terraform's polls, for installers) or only computes. The checks (types, lint, format,
+ * unused code) run beside them. With arguments it is jest with these arguments. Closes with the counts.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -30,10 +30,9 @@ const LINES = {
       (name) => `__tests__/on-server/${name}/`,
     ),
   ],
-  // Whole releases of which nobody measures what users meet, and the director's properties.
+  // Whole releases of which nobody measures what users meet.
   releases: [
     "__tests__/end-to-end/(artifacts|bad-|by-hand|hooks|life|migrations|operator|pipelines|plan-proof|portable|records|recover|two-|watch)",
-    "__tests__/on-server/director/(invariants|mutations|re-entry)",
   ],
 };
 
@@ -52,18 +51,23 @@ async function runAll() {
     const behind = Object.entries(LINES).map(([name, paths]) =>
       jest([paths.join("|"), ...keep(name)], "pipe", BEHIND),
     );
+    const checked = start("npm", ["run", "--silent", "check"], "pipe", BEHIND);
     const others = Object.values(LINES).flat().join("|");
     const loaded = jest(
       [`--testPathIgnorePatterns=${others}`, ...keep("loaded")],
       ["inherit", "ignore", "inherit"],
     );
-    const ended = [await loaded, ...(await Promise.all(behind))];
+    const ended = await Promise.all([loaded, ...behind, checked]);
     for (const { said } of ended) process.stderr.write(said);
     const counts = ["loaded", ...Object.keys(LINES)].map((name) => readCounts(report(name)));
     console.log(slowest(counts.flatMap(({ suites }) => suites)));
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
-    console.log(`${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
+    const { exitCode: wrong } = await checked;
+    console.log(
+      wrong === 0 ? "types, lint, format, unused code: checked" : "FAIL types, lint, format or unused code",
+    );
+    console.log(`${sum("passed")} passed, ${sum("failed") + (wrong === 0 ? 0 : 1)} failed${skipped}`);
     return Math.max(...ended.map(({ exitCode }) => exitCode));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -71,11 +75,14 @@ async function runAll() {
 }
 
 function jest(args, stdio, priority = 0) {
-  const child = spawn(process.execPath, [JEST, ...args], { stdio });
+  return start(process.execPath, [JEST, ...args], stdio, priority);
+}
+
+function start(program, args, stdio, priority) {
+  const child = spawn(program, args, { stdio });
   setPriority(child.pid, priority);
   let said = "";
-  child.stderr?.on("data", (data) => (said += data));
-  child.stdout?.resume();
+  for (const stream of [child.stderr, child.stdout]) stream?.on("data", (data) => (said += data));
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => resolve({ exitCode: code ?? 1, said }));

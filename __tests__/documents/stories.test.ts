@@ -1,5 +1,5 @@
 /** The stories that documents tell on the local platform, run as a reader runs them: in an empty folder, with the built command. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { COMMAND, describeEndToEnd } from "../end-to-end/world";
 import { at, blocksOf, readPages, written } from "./pages";
 
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 
 const STORIES = written(readPages())
   .flatMap(blocksOf)
@@ -39,7 +39,7 @@ describeEndToEnd("a story in the documents", () => {
   afterEach(async () => {
     await tell("! [[ -f environments/local.json ]] || bluegreen down");
     const left = processesIn(folder);
-    for (const pid of left) process.kill(pid, "SIGKILL");
+    for (const pid of left) spawnSync("kill", ["-KILL", String(pid)]);
     rmSync(folder, { recursive: true });
     expect(left).toEqual([]);
   });

@@ -103,13 +103,13 @@ describeEndToEnd("bad input", () => {
     it.each([
       ["a goal of 100", ["--goal", "100"], /"100" is no goal/],
       ["a goal that is a word", ["--goal", "soon"], /"soon" is no goal/],
-      ["steps that shrink", ["--steps", "50,20,100"], /"steps" must grow/],
-      ["steps that end early", ["--steps", "5,50"], /"steps" must end with 100/],
+      ["steps that shrink", ["--steps", "50,20,100"], /--steps must grow/],
+      ["steps that end early", ["--steps", "5,50"], /--steps must end with 100/],
       ["steps that are words", ["--steps", "a,b"], /steps/],
       ["an unknown strategy", ["--strategy", "bluegreen"], /strategy/],
-      ["seconds that are a word", ["--bake-seconds", "long"], /bakeSeconds/],
-      ["seconds below zero", ["--bake-seconds", "-1"], /bakeSeconds/],
-      ["an unknown reaction", ["--on-failure", "panic"], /onFailure/],
+      ["seconds that are a word", ["--bake-seconds", "long"], /--bake-seconds/],
+      ["seconds below zero", ["--bake-seconds", "-1"], /--bake-seconds/],
+      ["an unknown reaction", ["--on-failure", "panic"], /--on-failure/],
       ["converge side by side", ["--converge"], /"converge" needs topology "split"/],
     ])("%s", async (_, options, says) => {
       await refuses(["release", "1.4.0", "--artifact", file, ...options], 2, says);
