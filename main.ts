@@ -4,7 +4,8 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { App } from "cdktf";
-import { parseEnvironment, refuseConvergeSideBySide } from "./release/environment";
+import { parseEnvironment } from "./release/environment-file";
+import { refuseConvergeSideBySide } from "./release/schedule";
 import { emptyRecord, parseRecord, refuseOtherApplication, scheduleOf } from "./release/record";
 import { InvalidInput } from "./release/refusal";
 import { BaseStack } from "./stacks/base-stack";

@@ -4,7 +4,8 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import { hookFacts, hookParameters, isNeeded } from "../release/hooks";
+import { hookFacts } from "../release/hook-facts";
+import { hookParameters, isNeeded } from "../release/hooks";
 import type { Hook } from "../release/hooks";
 import { stepId, stepName } from "../release/naming";
 import type { DeploymentEnvironment } from "../release/own-environment";

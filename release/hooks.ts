@@ -4,19 +4,13 @@
  * phases are steps in the web stack and run wherever Terraform runs; those of the whole `release` are run by the command.
  */
 import * as z from "zod/mini";
-import type { Environment } from "./environment";
-import type { DeploymentEnvironment } from "./own-environment";
 import { HEADER_NAME } from "./patterns";
-import { proxyPlaces, slotEndpoints } from "./naming";
-import type { Endpoint } from "./naming";
-import { healedServers, idOrNull, scheduleOf, target, touchedSlots } from "./record";
-import type { Goal, ReleaseRecord } from "./record";
+import { healedServers, scheduleOf, target, touchedSlots } from "./record";
+import type { ReleaseRecord } from "./record";
 import type { HookRun } from "./receipt";
 import { InvalidInput } from "./refusal";
 import { quote } from "./release";
-import type { Release } from "./release";
-import type { Schedule } from "./schedule";
-import type { Slot } from "./slot";
+import type { Schedule, Topology } from "./schedule";
 
 /** In the order of the web stack's graph. */
 export const PHASES = ["begin", "migrate", "install", "switch", "converge", "share"] as const;
@@ -99,15 +93,21 @@ export type Hook = z.infer<typeof HookDefinition> & {
   readonly position: number;
 };
 
+/** What has hooks: an environment. */
+interface Hooked {
+  readonly hooks?: z.infer<typeof Hooks> | undefined;
+}
+
 /** The hooks of one moment, in the order of the file, which is the order in which they run. */
-export function hooksAt({ hooks = [] }: Pick<Environment, "hooks">, when: When): Hook[] {
+export function hooksAt({ hooks = [] }: Hooked, when: When): Hook[] {
   const all = hooks.filter((hook) => hook.when === when);
   return all.map((hook, index) => ({ ...hook, name: hook.name ?? String(index + 1), position: index + 1 }));
 }
 
 /** @throws InvalidInput where hooks contradict themselves, or would never run. */
 export function refuseHooks(
-  environment: Pick<Environment, "hooks" | "topology"> & {
+  environment: Hooked & {
+    readonly topology: Topology;
     readonly platform: { readonly database?: unknown };
   },
 ): void {
@@ -143,10 +143,7 @@ export function refuseHooks(
  * would stop it later than that would leave them there, or come too late.
  * @throws InvalidInput naming the hook, and both ways out.
  */
-export function refuseHooksInRecreate(
-  environment: Pick<Environment, "hooks">,
-  { strategy }: Pick<Schedule, "strategy">,
-): void {
+export function refuseHooksInRecreate(environment: Hooked, { strategy }: Pick<Schedule, "strategy">): void {
   if (strategy !== "recreate") return;
   for (const when of WHILE_USERS_WAIT) {
     const hook = hooksAt(environment, when).find((each) => appliesTo(each, strategy));
@@ -164,7 +161,7 @@ export function refuseHooksInRecreate(
  */
 export function isNeeded(
   hook: Hook,
-  environment: Pick<Environment, "schedule">,
+  environment: { readonly schedule: Schedule },
   record: ReleaseRecord,
 ): boolean {
   const release = target(record);
@@ -186,74 +183,6 @@ export function isNeeded(
 
 export function appliesTo({ strategies }: Hook, strategy: Schedule["strategy"]): boolean {
   return strategies === undefined || strategies.includes(strategy);
-}
-
-/** What a hook gets as JSON: on stdin, or as the body of the request. docs/hooks.md explains it; no secrets. */
-export interface HookFacts {
-  readonly formatVersion: 1;
-  readonly when: When;
-  /** All of it in one line, for a chat. */
-  readonly text: string;
-  readonly application: string;
-  readonly environment: string;
-  readonly sequence: number;
-  readonly goal: Goal;
-  readonly strategy: Schedule["strategy"];
-  /** Where the release goes. */
-  readonly slot: Slot;
-  /** null where nothing is released (a first release that is withdrawn). */
-  readonly release: { readonly id: string; readonly version: string } | null;
-  /** As recorded: what a rollback goes back to. */
-  readonly previous: { readonly id: string; readonly version: string } | null;
-  /** Of the slot: where the candidate answers before users come to it. */
-  readonly endpoints: readonly Endpoint[];
-  readonly proxies: readonly { readonly name: string; readonly host: string; readonly port: number }[];
-}
-
-/** How a sequence ended, for what runs after it. */
-export interface HookOutcome {
-  readonly outcome: string;
-  readonly exitCode: number;
-  readonly reason: string;
-  /** The receipt's file, relative to the project; null where none was written. */
-  readonly receipt: string | null;
-}
-
-/** @param ended only after the release. */
-export function hookFacts(
-  environment: DeploymentEnvironment,
-  record: ReleaseRecord,
-  when: When,
-  ended?: HookOutcome,
-): HookFacts & Partial<HookOutcome> {
-  const { application, name } = environment;
-  const release = target(record);
-  const what = idOrNull(release) ?? "no release";
-  const happening = ended === undefined ? `${when} of ${what}` : `${what} ${ended.outcome}: ${ended.reason}`;
-  return {
-    formatVersion: 1,
-    when,
-    text: `${application} (${name}), record ${record.sequence}: ${happening}`,
-    application,
-    environment: name,
-    sequence: record.sequence,
-    goal: record.goal,
-    strategy: scheduleOf(record, environment).strategy,
-    slot: record.active,
-    release: named(release),
-    previous: named(record.previous),
-    endpoints: slotEndpoints(environment)[record.active],
-    proxies: proxyPlaces(environment).map((proxy) => ({
-      name: proxy.name,
-      host: proxy.host,
-      port: proxy.port,
-    })),
-    ...ended,
-  };
-}
-
-function named(release: Release | null): HookFacts["release"] {
-  return release === null ? null : { id: idOrNull(release)!, version: release.version };
 }
 
 /**

@@ -4,6 +4,7 @@ export { directorSpec } from "./director-spec";
 export type { DirectorSpec } from "./director-spec";
 export type { DriverCommand } from "./drivers";
 export * from "./environment";
+export { parseEnvironment } from "./environment-file";
 export * from "./freeze-windows";
 export type { DatabaseAccess } from "./migrations/migrate-spec";
 export * from "./naming";

@@ -137,3 +137,19 @@ function complete(props: Pick<Schedule, "strategy"> & Partial<Record<keyof Sched
     throw new InvalidInput(`a ${props.strategy} schedule: ${describeIssues(parsed.error)}`);
   return parsed.data;
 }
+
+/** @throws InvalidInput where the parts of a schedule contradict each other. */
+export function parseSchedule(choice: unknown, where: string): Schedule {
+  const parsed = z.safeParse(ScheduleChoice, choice);
+  if (!parsed.success) throw new InvalidInput(`${where}: ${describeIssues(parsed.error)}`);
+  return resolveSchedule(parsed.data);
+}
+
+/** Side by side, the old slot's port on every server would only get a second copy of the same release. */
+export function refuseConvergeSideBySide(schedule: Schedule, topology: Topology, where: string): void {
+  if (schedule.afterPromotion === "converge" && topology !== "split") {
+    throw new InvalidInput(
+      `${where}: afterPromotion "converge" needs topology "split", this one is "${topology}"`,
+    );
+  }
+}

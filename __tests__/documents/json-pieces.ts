@@ -2,8 +2,8 @@
 import * as z from "zod/mini";
 import { parseLoadPlan } from "../../cli/load/plan";
 import { TrafficAnswer } from "../../on-server/director/drivers/command/exchange";
-import { parseEnvironment } from "../../release/environment";
-import { hookFacts } from "../../release/hooks";
+import { parseEnvironment } from "../../release/environment-file";
+import { hookFacts } from "../../release/hook-facts";
 import { slotEndpoints } from "../../release/naming";
 import { parseRecord } from "../../release/record";
 import { MeasureReceipt, Receipt } from "../../release/receipt";

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import * as z from "zod/mini";
 import { directorSpec, DirectorSpec, encodeSpec } from "../../release/director-spec";
 import type { Environment } from "../../release/environment";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import { formatRecord, parseRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { VERSION_PATTERN } from "../../release/release";

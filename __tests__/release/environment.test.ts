@@ -1,5 +1,5 @@
 /** An environment file: what may be left out, and what never reaches a server. */
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import { Strategy } from "../../release/schedule";
 import { complaint, environmentOf, LEAST } from "./examples";
 

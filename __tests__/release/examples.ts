@@ -1,6 +1,6 @@
 /** What the tests of the domain start from. */
 import { requireLocal } from "../../release/platform";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import type { LocalEnvironment } from "../../release/environment";
 import { InvalidInput } from "../../release/refusal";
 import type { Candidate, Release } from "../../release/release";

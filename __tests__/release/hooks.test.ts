@@ -1,6 +1,7 @@
 /** What an environment file may say of hooks, when they run, and what they are told. */
-import { hookFacts, hookParameters, hooksAt, isNeeded, readHookRun } from "../../release/hooks";
-import { parseEnvironment } from "../../release/environment";
+import { hookFacts } from "../../release/hook-facts";
+import { hookParameters, hooksAt, isNeeded, readHookRun } from "../../release/hooks";
+import { parseEnvironment } from "../../release/environment-file";
 import { stepName } from "../../release/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { complaint, environmentOf, LEAST, recordOf, releaseOf } from "./examples";

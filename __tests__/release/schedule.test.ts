@@ -1,5 +1,5 @@
 /** The three ways to upgrade: their defaults, and steps that make sense. */
-import { parseSchedule } from "../../release/environment";
+import { parseSchedule } from "../../release/schedule";
 import { resolveSchedule, Strategy } from "../../release/schedule";
 import { complaint } from "./examples";
 

@@ -1,7 +1,7 @@
 /** Both stacks of an Azure environment, read as Terraform reads them: blocks by type, and where references lead. */
 import { readFileSync } from "node:fs";
 import type { AzureEnvironment } from "../../release/environment";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import { requireAzure } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { BaseStack } from "../../stacks/base-stack";

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "cdktf";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import type { Environment } from "../../release/environment";
 import type { ReleaseRecord } from "../../release/record";
 import { BaseStack } from "../../stacks/base-stack";

@@ -15,7 +15,7 @@ import { HOST, openPlace, REPOSITORY, run, until } from "./place.mjs";
 export async function startOurs(driverName, instances = "node") {
   const lib = (file) => join(REPOSITORY, "lib", file);
   if (!existsSync(lib("on-server/director.js"))) throw new Error("lib/ is not built: npm run build");
-  const { parseEnvironment } = await import(lib("release/environment.js"));
+  const { parseEnvironment } = await import(lib("release/environment-file.js"));
   const { directorSpec, encodeSpec } = await import(lib("release/director-spec.js"));
   const { emptyRecord } = await import(lib("release/record.js"));
 

@@ -1,7 +1,7 @@
 /** Checks what commands are given on the command line, before anything happens. */
 import type { Command } from "commander";
 import * as z from "zod/mini";
-import { parseSchedule, refuseConvergeSideBySide } from "../../release/environment";
+import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
 import { Goal } from "../../release/record";
 import type { Schedule, ScheduleChoice } from "../../release/schedule";
 import { InvalidInput } from "../../release/refusal";

@@ -5,7 +5,7 @@
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
 import { formatSteps } from "../../release/plan-steps";
 import { requireSamePlan } from "../../release/plan-token";
-import { hookFacts } from "../../release/hooks";
+import { hookFacts } from "../../release/hook-facts";
 import type { HookRun, Receipt } from "../../release/receipt";
 import { Refusal } from "../../release/refusal";
 import { runHooks } from "../hooks/run-hooks";

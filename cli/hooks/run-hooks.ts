@@ -5,7 +5,8 @@
 import { join } from "node:path";
 import execa from "execa";
 import { appliesTo, hookParameters, hooksAt, readHookRun } from "../../release/hooks";
-import type { Hook, HookFacts, HookOutcome, When } from "../../release/hooks";
+import type { HookFacts, HookOutcome } from "../../release/hook-facts";
+import type { Hook, When } from "../../release/hooks";
 import type { HookRun } from "../../release/receipt";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";

@@ -1,7 +1,7 @@
 /** The project that a command works on: one environment and its record, read from the working directory. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import type { Environment } from "../../release/environment";
 import { workFolder } from "../../release/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";

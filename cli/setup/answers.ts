@@ -3,7 +3,7 @@
  * looked up by the caller: every answer has one, and the file is checked by the parser that will read it.
  */
 import type { DriverName } from "../../release/drivers";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import type { Environment } from "../../release/environment";
 import { InvalidInput } from "../../release/refusal";
 import type { Topology } from "../../release/schedule";

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Command, Option } from "commander";
 import { DRIVERS } from "../../release/drivers";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import { serverPlaces } from "../../release/naming";
 import { TOPOLOGIES } from "../../release/schedule";
 import { SLOTS } from "../../release/slot";

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { DRIVERS } from "../../release/drivers";
 import type { DriverName } from "../../release/drivers";
-import { parseEnvironment } from "../../release/environment";
+import { parseEnvironment } from "../../release/environment-file";
 import { isLocal } from "../../release/platform";
 import { TOPOLOGIES } from "../../release/schedule";
 import { findProgram } from "../../system/executable";

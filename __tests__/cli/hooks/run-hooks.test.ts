@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { runHooks } from "../../../cli/hooks/run-hooks";
 import { OperatorError } from "../../../cli/operator-error";
 import { SILENT } from "../../../cli/terminal/progress";
-import { hookFacts } from "../../../release/hooks";
-import type { HookOutcome } from "../../../release/hooks";
+import { hookFacts } from "../../../release/hook-facts";
+import type { HookOutcome } from "../../../release/hook-facts";
 import { environmentOf, recordOf } from "../../release/examples";
 
 let folder: string;

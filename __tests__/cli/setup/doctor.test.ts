@@ -10,7 +10,7 @@ import type { AzureAccess } from "../../../cli/setup/doctor/azure";
 import { ok, runChecks } from "../../../cli/setup/doctor/check";
 import { nodeCheck } from "../../../cli/setup/doctor/machine";
 import { SILENT } from "../../../cli/terminal/progress";
-import { parseEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../release/environment-file";
 import { requireAzure } from "../../../release/platform";
 import { emptyRecord } from "../../../release/record";
 import { LEAST } from "../../release/examples";

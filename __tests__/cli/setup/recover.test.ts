@@ -1,7 +1,7 @@
 /** `bluegreen recover` where it has nothing to ask: bad input, nothing deployed, a lock. The rest is end to end. */
 import { chmodSync, readdirSync } from "node:fs";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
-import { parseEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../release/environment-file";
 import type { Environment } from "../../../release/environment";
 import { serverPlaces, stepId, stepName } from "../../../release/naming";
 import { emptyRecord } from "../../../release/record";

@@ -18,7 +18,7 @@ import type { ProxyKind } from "./proxy-kinds";
 import type { DriverName } from "../../../release/drivers";
 import { directorSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
-import { parseEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../release/environment-file";
 import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";

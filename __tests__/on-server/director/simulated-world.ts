@@ -16,7 +16,7 @@ import { share } from "../../../on-server/director/steps/share";
 import { switchTraffic } from "../../../on-server/director/steps/switch";
 import { directorSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
-import { parseEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../release/environment-file";
 import type { Environment } from "../../../release/environment";
 import { slotEndpoints, stepId, stepName } from "../../../release/naming";
 import type { Endpoint } from "../../../release/naming";

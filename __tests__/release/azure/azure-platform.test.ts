@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parseEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../release/environment-file";
 import { InvalidInput } from "../../../release/refusal";
 import { azureEnvironment, azureFile, FILE, ON_WINDOWS } from "./examples";
 

@@ -1,4 +1,4 @@
-import { parseEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../release/environment-file";
 import type { AzureEnvironment } from "../../../release/environment";
 import { requireAzure } from "../../../release/platform";
 
