@@ -30,9 +30,12 @@ const RecordedRelease = z.strictObject({
 });
 export type RecordedRelease = z.infer<typeof RecordedRelease>;
 
+/** One word of a proxy's configuration, where a line's end or a blank would say more. */
+const Address = z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,99}$/));
+
 const EndpointSpec = z.strictObject({
   server: ServerName,
-  host: z.string().check(z.regex(/^[0-9A-Za-z.:-]{1,100}$/)),
+  host: Address,
   port: z.int().check(z.minimum(1), z.maximum(65_535)),
 });
 
@@ -67,7 +70,7 @@ export const DirectorSpec = z.strictObject({
     name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
     /** 0 carries the schedule; later ones verify and follow. */
     index: z.int().check(z.minimum(0)),
-    host: z.string(),
+    host: Address,
     port: z.int().check(z.minimum(1), z.maximum(65_535)),
     /** null: users come over plain HTTP. Else they come to this port, and `port` only tells them so. */
     tls: z.nullable(

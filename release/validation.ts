@@ -1,6 +1,10 @@
 /** Turns what a schema found into one line for a person: the field, and what it should be. */
 import * as z from "zod/mini";
 import { InvalidInput } from "./refusal";
+import { quote } from "./release";
+
+/** Enough to see what went wrong. */
+const NAMED_KEYS = 3;
 
 /**
  * Reads a JSON file that a person may have edited.
@@ -17,7 +21,7 @@ export function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new InvalidInput(`${file} is not JSON: ${oneLine(error as Error)}`);
+    throw new InvalidInput(`${file} is not JSON: ${inOneLine((error as Error).message)}`);
   }
 }
 
@@ -27,18 +31,23 @@ export function describeIssues(error: z.core.$ZodError): string {
   return rest.length === 0 ? `${first}` : `${first} (and ${rest.length} more)`;
 }
 
-/** What a parser said, without the lines of the file that it quotes. */
-function oneLine(error: Error): string {
-  return error.message.replace(/[\p{C}\p{Zl}\p{Zp}]+\s*/gu, " ");
+/** What somebody else said, without the lines and the control characters that it quotes. */
+export function inOneLine(message: string): string {
+  return message.replace(/[\p{C}\p{Zl}\p{Zp}]+\s*/gu, " ");
+}
+
+/** Whoever wrote the file chose its fields' names, too: one that a terminal would not show as it is, is quoted. */
+function shown(key: PropertyKey): string {
+  return typeof key === "string" && !/^[\x20-\x7e]{0,60}$/.test(key) ? quote(key) : String(key);
 }
 
 function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
   const path = [...above, ...issue.path];
-  const field = path.length === 0 ? "the whole" : path.join(".");
+  const field = path.length === 0 ? "the whole" : path.map(shown).join(".");
   switch (issue.code) {
     case "unrecognized_keys":
       return [
-        `${path.length === 0 ? "" : `${path.join(".")}: `}unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`,
+        `${path.length === 0 ? "" : `${field}: `}unknown field ${issue.keys.slice(0, NAMED_KEYS).map(quote).join(", ")}${issue.keys.length > NAMED_KEYS ? ` and ${issue.keys.length - NAMED_KEYS} more` : ""}`,
       ];
     case "invalid_value":
       return [`${field} must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`];

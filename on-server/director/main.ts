@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
 import { DirectorSpec } from "../../release/director-spec";
-import { describeIssues } from "../../release/validation";
+import { describeIssues, inOneLine } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
 import { Director } from "./director";
 import { KINDS } from "./drivers/kinds";
@@ -99,7 +99,7 @@ async function run(
     note({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
     console.log(lastWords(director, { result, seconds, at: new Date().toISOString() }));
-    if (exitCode !== EXIT.done) console.error(`director ${step}: ${reason}`);
+    if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
   };
   try {
@@ -169,8 +169,16 @@ function readArguments(): { command: string; spec: DirectorSpec } {
     throw new StepFailure(EXIT.badInput, usage);
   }
   const spec = decodeSpec(parsed.values.spec);
-  process.chdir(parsed.values.folder);
+  enter(parsed.values.folder);
   return { command, spec };
+}
+
+function enter(folder: string): void {
+  try {
+    process.chdir(folder);
+  } catch (error) {
+    throw new StepFailure(EXIT.badInput, `--folder: ${(error as Error).message}; base makes it: deploy base`);
+  }
 }
 
 function decodeSpec(text: string): DirectorSpec {
@@ -204,7 +212,7 @@ main().then(
     process.exitCode = exitCode;
   },
   (error: Error) => {
-    console.error(`director: ${error.message}`);
+    console.error(`director: ${inOneLine(error.message)}`);
     process.exitCode = error instanceof StepFailure ? error.exitCode : EXIT.unexpected;
   },
 );

@@ -1,0 +1,204 @@
+/**
+ * Configurations of proxies: whatever an environment file may say, HAProxy and NGINX accept what is made of it; and no
+ * text in a director's spec becomes a directive, a line or a word of its own.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import * as fc from "fast-check";
+import * as z from "zod/mini";
+import {
+  HaproxyConfigurator,
+  trafficMap,
+} from "../../on-server/director/drivers/haproxy/haproxy-configuration";
+import { NginxConfigurator } from "../../on-server/director/drivers/nginx/nginx-configuration";
+import { EmbeddedConfigurator } from "../../on-server/director/drivers/embedded/embedded-settings";
+import { parseTraffic, trafficEntries } from "../../on-server/director/drivers/driver";
+import type { Traffic } from "../../on-server/director/drivers/driver";
+import { DirectorSpec, directorSpec } from "../../release/director-spec";
+import { environments, records } from "../release/arbitraries";
+import { SHA256 } from "../release/examples";
+import { describeWith, env, haproxy, nginx } from "../on-server/director/proxy-kinds";
+import { everyTextChanged, mutated, runs } from "./hostile";
+
+const previews = fc.constantFrom(null, { sha256: SHA256, md5: "b".repeat(32) });
+const specs: fc.Arbitrary<DirectorSpec> = fc
+  .tuple(environments, records, previews)
+  .map(([environment, record, preview]) => ({ ...directorSpec(environment, record, 0), preview }));
+
+/** What a hostile spec has to leave as it is: the words of each line that are not the spec's to say. */
+type Skeleton = readonly string[];
+
+/** Of HAProxy: the first word of every line, and how many words it has. */
+function haproxySkeleton(spec: DirectorSpec): Skeleton {
+  const { "haproxy.cfg": text } = new HaproxyConfigurator(spec).files();
+  return text!.split("\n").map((line) => {
+    const words = line.trim().split(/\s+/);
+    return `${words[0] === "#" ? "#" : words[0]} ${words[0] === "#" ? "" : words.length}`;
+  });
+}
+
+/** Of NGINX: the names of directives and where blocks open and close, as NGINX reads quotes and comments. */
+function nginxSkeleton(spec: DirectorSpec): Skeleton {
+  const text = new NginxConfigurator(spec).configuration();
+  const found: string[] = [];
+  let words: string[] = [];
+  const lexemes = /#[^\n]*|'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"|[;{}]|(?:\$\{|\\[^]|[^\s;{}])+/g;
+  for (const [lexeme] of text.matchAll(lexemes)) {
+    if (lexeme.startsWith("#") && words.length === 0) continue;
+    if (![";", "{", "}"].includes(lexeme)) {
+      words.push(lexeme);
+      continue;
+    }
+    found.push(`${words[0] ?? ""} ${words.length} ${lexeme}`);
+    words = [];
+  }
+  return found;
+}
+
+/** A spec of the same form whose texts mean no harm. */
+function harmless(spec: DirectorSpec): DirectorSpec {
+  const { proxy, endpoints } = spec;
+  const tame = (all: DirectorSpec["endpoints"]["blue"]) =>
+    all.map((endpoint, index) => ({ ...endpoint, server: `web-${index}`, host: "127.0.0.1" }));
+  return {
+    ...spec,
+    application: "a",
+    environment: "e",
+    verification: { ...spec.verification, path: "/", host: "h" },
+    endpoints: { blue: tame(endpoints.blue), green: tame(endpoints.green) },
+    proxy: {
+      ...proxy,
+      host: "127.0.0.1",
+      tls: proxy.tls === null ? null : { ...proxy.tls, certificate: "tls/site.pem" },
+    },
+  };
+}
+
+/** Where a director would take it, its files have the form of those of a harmless one. */
+function expectNothingAdded(document: unknown): void {
+  const parsed = z.safeParse(DirectorSpec, document);
+  if (!parsed.success) return;
+  const spec = parsed.data;
+  expect(haproxySkeleton(spec)).toEqual(haproxySkeleton(harmless(spec)));
+  expect(nginxSkeleton(spec)).toEqual(nginxSkeleton(harmless(spec)));
+  const settings = new EmbeddedConfigurator(spec).files()["embedded-proxy.json"]!;
+  expect(JSON.parse(settings)).toMatchObject({ host: spec.proxy.host, port: spec.proxy.port });
+}
+
+test("no text of a spec adds a line, a directive or a word", () => {
+  const [spec] = fc.sample(specs, { numRuns: 1, seed: 1 });
+  const tls = { port: 8443, certificate: "tls/site.pem" };
+  const preview = { sha256: SHA256, md5: "b".repeat(32) };
+  const verification = { ...spec!.verification, path: "/health", host: "shop.example.org" };
+  const full = { ...spec!, preview, verification, proxy: { ...spec!.proxy, tls } };
+  expectNothingAdded(full);
+  for (const changed of everyTextChanged(full)) expectNothingAdded(changed);
+});
+
+test("nor does a spec with any other changes", () => {
+  fc.assert(fc.property(mutated(specs), expectNothingAdded), runs(1));
+});
+
+test.each([
+  "127.0.0.1:80\n  stats enable",
+  "127.0.0.1:80 ssl crt /etc/x",
+  "127.0.0.1;} server { listen 1",
+  "",
+  "*",
+  "unix@/tmp/x",
+])("a proxy's address %j is refused", (host) => {
+  const [spec] = fc.sample(specs, 1);
+  const changed = { ...spec, proxy: { ...spec!.proxy, host } };
+  expect(z.safeParse(DirectorSpec, changed).success).toBe(false);
+});
+
+const traffics: fc.Arbitrary<Traffic> = fc.record({
+  live: fc.constantFrom("blue", "green", null),
+  share: fc.integer({ min: 0, max: 100 }),
+  offset: fc.integer({ min: 0, max: 99 }),
+  mode: fc.constantFrom("serve", "hold", "page"),
+  fallback: fc.boolean(),
+});
+
+test("what a proxy is told of its traffic is read as it was written, a line each", () => {
+  fc.assert(
+    fc.property(traffics, (traffic) => {
+      const lines = trafficMap(traffic).split("\n");
+      expect(lines.pop()).toBe("");
+      for (const line of lines) expect(line).toMatch(/^[a-z]+ [a-z0-9]+$/);
+      const pairs = lines.map((line) => line.split(" ") as [string, string]);
+      expect(pairs).toEqual(trafficEntries(traffic).map(([key, value]) => [key, String(value)]));
+      expect(parseTraffic(new Map(pairs))).toEqual(traffic);
+    }),
+    runs(),
+  );
+});
+
+test("a traffic value that somebody changed is refused, or read as one that could have been written", () => {
+  const entries = traffics.map((traffic) => trafficEntries(traffic));
+  fc.assert(
+    fc.property(mutated(entries), (changed) => {
+      let read: Traffic;
+      try {
+        read = parseTraffic(new Map(changed as [string, string][]));
+      } catch (error) {
+        expect((error as Error).message).not.toMatch(/\n/);
+        return;
+      }
+      expect(["blue", "green", null]).toContain(read.live);
+      expect(read.share).toBeGreaterThanOrEqual(0);
+      expect(read.share).toBeLessThanOrEqual(100);
+    }),
+    runs(2),
+  );
+});
+
+/** What a program says of files in a folder; "" where it accepts them. */
+function complaints(
+  program: string,
+  args: readonly string[],
+  files: Readonly<Record<string, string>>,
+): string {
+  const folder = mkdtempSync(join(tmpdir(), "bluegreen-proxy-"));
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    }
+    const { status, stderr } = spawnSync(
+      program,
+      args.map((word) => word.replace("FOLDER", folder)),
+      { cwd: folder, env },
+    );
+    return status === 0 ? "" : String(stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describeWith(haproxy)("HAProxy", () => {
+  test("accepts the configuration of any environment", () => {
+    fc.assert(
+      fc.property(specs, (spec) => {
+        const files = new HaproxyConfigurator(spec).files();
+        expect(complaints("haproxy", ["-c", "-f", "haproxy.cfg"], files)).toBe("");
+      }),
+      runs(0.06),
+    );
+  });
+});
+
+describeWith(nginx)("NGINX", () => {
+  test("accepts the configuration of any environment", () => {
+    fc.assert(
+      fc.property(specs, (spec) => {
+        const files = { "nginx.conf": new NginxConfigurator(spec).configuration() };
+        const args = ["-t", "-q", "-p", "FOLDER/", "-c", "nginx.conf"];
+        expect(complaints("nginx", args, files)).toBe("");
+      }),
+      runs(0.06),
+    );
+  });
+});
