@@ -3,6 +3,7 @@
  * statement is harmless, breaking, or unknown. A comment `-- reviewed: why` before a statement says that a person
  * looked at it and takes the responsibility.
  */
+import { inOneLine } from "../validation";
 import { batches, statements, tokens } from "./sql-text";
 import type { Dialect, Token } from "./sql-text";
 import type { Script } from "./scripts";
@@ -241,7 +242,10 @@ function upper(part: readonly Token[]): string {
   return words.map(({ text }) => text.toUpperCase()).join(" ");
 }
 
+/** Of a statement: enough to find it in its line. */
+const LONGEST_START = 200;
+
 function start(words: readonly string[]): string {
-  const text = words.slice(0, 6).join(" ").replaceAll(" . ", ".");
-  return words.length > 6 ? `${text} ...` : text;
+  const text = inOneLine(words.slice(0, 6).join(" ").replaceAll(" . ", "."));
+  return words.length > 6 || text.length > LONGEST_START ? `${text.slice(0, LONGEST_START)} ...` : text;
 }

@@ -24,11 +24,12 @@ export interface Batch {
 
 const LEXEMES: Readonly<Record<Dialect, RegExp>> = {
   mssql:
-    /(?<string>N?'(?:[^']|'')*')|(?<name>"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\])|(?<comment>--[^\n]*|\/\*)|(?<word>[\p{L}_@#][\p{L}\p{N}_@#$]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
+    /(?<string>N?'(?:[^']|'')*')|(?<name>"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\](?!\]))|(?<comment>--[^\n]*|\/\*)|(?<word>[\p{L}_@#][\p{L}\p{N}_@#$]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
   postgres:
-    /(?<string>[eE]'(?:[^'\\]|''|\\[^])*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'|(?<tag>\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*")|(?<comment>--[^\n]*|\/\*)|(?<word>[\p{L}_][\p{L}\p{N}_$]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
+    /(?<string>[eE]'(?:[^'\\]|''|\\[^])*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'|(?<tag>\$(?:[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_\u{80}-\u{10ffff}]*)?\$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*")|(?<comment>--[^\n]*|\/\*)|(?<word>[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_$\u{80}-\u{10ffff}]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
 };
-const BLANKS = /\s*/y;
+/** To PostgreSQL, whatever is not ASCII is a letter: a no-break space, too. */
+const BLANK: Readonly<Record<Dialect, RegExp>> = { mssql: /\s/, postgres: /[ \t\n\r\f\v]/ };
 const OPENS_WITHOUT_END = /^['"[]/;
 
 /** @throws InvalidInput naming the line where a string, name or comment begins that never ends. */
@@ -36,7 +37,8 @@ export function* tokens(sql: string, dialect: Dialect): Generator<Token> {
   const lexemes = LEXEMES[dialect];
   let line = 1;
   let counted = 0;
-  for (let position = skipBlanks(sql, 0); position < sql.length; position = skipBlanks(sql, position)) {
+  const skip = (from: number): number => skipBlanks(sql, from, dialect);
+  for (let position = skip(0); position < sql.length; position = skip(position)) {
     line += newLines(sql, counted, position);
     counted = position;
     lexemes.lastIndex = position;
@@ -47,16 +49,22 @@ export function* tokens(sql: string, dialect: Dialect): Generator<Token> {
     let text = groups[kind ?? "symbol"]!;
     if (text === "/*") text = sql.slice(position, endOfComment(sql, position, line));
     else if (groups["tag"] !== undefined) text = sql.slice(position, endOfDollar(sql, position, text, line));
-    else if (
-      kind === undefined &&
-      OPENS_WITHOUT_END.test(text) &&
-      !(text === "[" && dialect === "postgres")
-    ) {
+    else if (opensWithoutEnd(sql, position, { kind, text, dialect })) {
       throw new InvalidInput(`line ${line}: ${text} opens something that nothing closes`);
     }
     yield { kind: kind ?? "symbol", text, start: position, line };
     position += text.length;
   }
+}
+
+function opensWithoutEnd(
+  sql: string,
+  position: number,
+  { kind, text, dialect }: { kind: string | undefined; text: string; dialect: Dialect },
+): boolean {
+  // Whole, it would have been a string: the quote that seems to close it is escaped.
+  if (dialect === "postgres" && /^e$/i.test(text)) return sql[position + 1] === "'";
+  return kind === undefined && OPENS_WITHOUT_END.test(text) && !(text === "[" && dialect === "postgres");
 }
 
 /** SQL Server's batches: `GO` alone on its line ends one, also `GO 5`; in a string, a comment or a quoted name it is text. */
@@ -70,15 +78,19 @@ export function batches(sql: string): Batch[] {
     const opensLine = token.line > lastLine;
     lastLine = token.line + newLines(token.text, 0, token.text.length);
     if (!opensLine || token.kind !== "word" || token.text.toUpperCase() !== "GO") continue;
-    const sameLine = all.slice(index + 1, index + 4).filter((next) => next.line === token.line);
+    const sameLine: Token[] = [];
+    while (all[index + 1 + sameLine.length]?.line === token.line) {
+      sameLine.push(all[index + 1 + sameLine.length]!);
+    }
     const [first, ...others] = sameLine.filter(({ kind }) => kind !== "comment");
     if (others.length > 0 || (first !== undefined && !/^\d{1,6}$/.test(first.text))) continue;
-    found.push({ ...trimmed(sql, start, token.start, line), repeat: Number(first?.text ?? 1) });
-    const end = sql.indexOf("\n", token.start);
-    start = end === -1 ? sql.length : end + 1;
-    line = token.line + 1;
+    found.push({ ...trimmed(sql, [start, token.start], line, "mssql"), repeat: Number(first?.text ?? 1) });
+    // A comment behind it may go on for lines: what it says is never code.
+    const last = sameLine.at(-1) ?? token;
+    start = last.start + last.text.length;
+    line = last.line + newLines(last.text, 0, last.text.length);
   }
-  found.push({ ...trimmed(sql, start, sql.length, line), repeat: 1 });
+  found.push({ ...trimmed(sql, [start, sql.length], line, "mssql"), repeat: 1 });
   return found.filter(({ text }) => hasStatement(text, "mssql"));
 }
 
@@ -98,11 +110,11 @@ export function statements(sql: string): Batch[] {
     else if (depth > 0 && word === "END") depth -= 1;
     before = word;
     if (word !== ";" || depth > 0) continue;
-    found.push({ ...trimmed(sql, start, position, line), repeat: 1 });
+    found.push({ ...trimmed(sql, [start, position], line, "postgres"), repeat: 1 });
     start = position + 1;
     line = at;
   }
-  found.push({ ...trimmed(sql, start, sql.length, line), repeat: 1 });
+  found.push({ ...trimmed(sql, [start, sql.length], line, "postgres"), repeat: 1 });
   return found.filter(({ text }) => hasStatement(text, "postgres"));
 }
 
@@ -112,9 +124,16 @@ function hasStatement(text: string, dialect: Dialect): boolean {
   return false;
 }
 
-function trimmed(sql: string, from: number, to: number, line: number): { text: string; line: number } {
-  const start = Math.min(skipBlanks(sql, from), to);
-  return { text: sql.slice(start, to).trimEnd(), line: line + newLines(sql, from, start) };
+function trimmed(
+  sql: string,
+  [from, to]: readonly [number, number],
+  line: number,
+  dialect: Dialect,
+): { text: string; line: number } {
+  const start = Math.min(skipBlanks(sql, from, dialect), to);
+  let end = to;
+  while (end > start && BLANK[dialect].test(sql[end - 1]!)) end -= 1;
+  return { text: sql.slice(start, end), line: line + newLines(sql, from, start) };
 }
 
 /** Comments nest, in both dialects. */
@@ -134,14 +153,15 @@ function endOfDollar(sql: string, start: number, tag: string, line: number): num
   return end + tag.length;
 }
 
-function skipBlanks(sql: string, from: number): number {
-  BLANKS.lastIndex = from;
-  BLANKS.exec(sql);
-  return BLANKS.lastIndex;
+function skipBlanks(sql: string, from: number, dialect: Dialect): number {
+  let position = from;
+  while (position < sql.length && BLANK[dialect].test(sql[position]!)) position += 1;
+  return position;
 }
 
+/** Looks no further than it is asked to: a script may be one line of megabytes. */
 function newLines(text: string, from: number, to: number): number {
   let count = 0;
-  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) count += 1;
+  for (let at = from; at < to; at++) if (text.charCodeAt(at) === 10) count += 1;
   return count;
 }

@@ -83,6 +83,7 @@ describe("what opens and never ends is refused with its line", () => {
   it.each([
     ["mssql", "SELECT 1\n, 'a", /line 2: ' opens/],
     ["mssql", "SELECT [a", /line 1: \[ opens/],
+    ["mssql", "SELECT [a]]", /line 1: \[ opens/],
     ["mssql", "\n\n/* /* */", /line 3: \/\* opens/],
     ["postgres", "SELECT $x$ a $y$", /line 1: \$x\$ opens/],
   ] as const)("%s: %j", (dialect, sql, message) => {
@@ -133,4 +134,34 @@ it("a schema as SQL Server's own tools script it: BOM, CRLF, settings, a procedu
   expect(found[3]!.text).toMatch(/^CREATE PROCEDURE[^]*END$/);
   // Its own database is the environment's to choose, so that one is left to a person.
   expect(lint(script!, "mssql").map(({ line, level }) => `${line} ${level}`)).toEqual(["1 unknown"]);
+});
+
+describe("what stands behind GO on its line", () => {
+  it("is never run where it is a comment that goes on for lines", () => {
+    expect(texts("SELECT 1\nGO /* next:\nDROP TABLE t\n*/\nSELECT 2")).toEqual(["SELECT 1", "SELECT 2"]);
+    expect(batches("SELECT 1\nGO /* a\nb */ SELECT 2")[1]).toEqual({ text: "SELECT 2", line: 3, repeat: 1 });
+  });
+
+  it("is never left out: then it is no separator", () => {
+    expect(texts("SELECT 1\nGO 5 /* a */ /* b */ SELECT 2")).toHaveLength(1);
+  });
+});
+
+describe("PostgreSQL's own rules", () => {
+  it("an escaped string whose last quote is escaped never ends", () => {
+    expect(() => statements("SELECT E'a\\'; DROP TABLE t")).toThrow(/line 1: E opens/);
+  });
+
+  it("a letter is whatever is not ASCII, so no dollar behind it opens a string", () => {
+    expect(statements("SELECT €$$; SELECT 2 AS a$$").map(({ text }) => text)).toEqual([
+      "SELECT €$$",
+      "SELECT 2 AS a$$",
+    ]);
+  });
+});
+
+it("one line of megabytes takes no longer than many lines of them", () => {
+  const startedAt = performance.now();
+  expect(statements("SELECT a;".repeat(50_000))).toHaveLength(50_000);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
