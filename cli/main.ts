@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
 import { InvalidInput, Refusal } from "../release/refusal";
+import { inOneLine } from "../release/validation";
 import { OperatorError } from "./operator-error";
 import { buildProgram } from "./program";
 import { err } from "./terminal/colours";
@@ -36,7 +37,8 @@ function endWithReader(stream: NodeJS.WriteStream): void {
 
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const say = (text: string): void => console.error(err.red(text));
+  // A message quotes what somebody typed, or wrote into a file.
+  const say = (text: string): void => console.error(err.red(inOneLine(text)));
   if (error instanceof OperatorError) {
     say(error.message);
     return error.exitCode;

@@ -8,10 +8,15 @@ import { stepId } from "./naming";
 import { Refusal } from "./refusal";
 import { SLOTS } from "./slot";
 import type { Slot } from "./slot";
-import { parseFile } from "./validation";
+import { inOneLine, parseFile } from "./validation";
 
 /** Azure allows 25 run commands a machine, and each failed apply leaves one: far enough from that to go on. */
 const DEPOSED_LIMIT = 8;
+
+/** Terraform escapes what it quotes, so a plan of its own has none of these; and what is refused is shown. */
+const Printable = z
+  .string()
+  .check(z.regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,2000}$/u, "is nothing that Terraform writes"));
 
 /** Of Terraform's JSON format 1 (https://developer.hashicorp.com/terraform/internals/json-format), what the proof reads. */
 const PlanJson = z.object({
@@ -22,12 +27,12 @@ const PlanJson = z.object({
   resource_changes: z._default(
     z.array(
       z.object({
-        address: z.string(),
-        previous_address: z.optional(z.string()),
+        address: Printable,
+        previous_address: z.optional(Printable),
         mode: z.optional(z.string()),
         deposed: z.optional(z.string()),
         change: z.object({
-          actions: z.array(z.string()),
+          actions: z.array(Printable),
           importing: z.optional(z.unknown()),
           before: z.optional(z.unknown()),
           after: z.optional(z.unknown()),
@@ -218,7 +223,7 @@ function serverOf(address: string): string {
 
 function machineOf(values: unknown): string[] {
   const { virtual_machine_id: id } = (values ?? {}) as { virtual_machine_id?: unknown };
-  return typeof id === "string" ? [id] : [];
+  return typeof id === "string" ? [inOneLine(id)] : [];
 }
 
 /** Something happens to it, or to what Terraform knows of it. */

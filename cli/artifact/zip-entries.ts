@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32, inflateRawSync } from "node:zlib";
+import { quote } from "../../release/release";
 
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
@@ -11,6 +12,8 @@ const LOCAL_ENTRY = 0x04034b50;
 /** The end record, and the longest comment behind it. */
 const LONGEST_END = 22 + 0xffff;
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** All that is unpacked is in memory at once; and many entries may lead to the same bytes. */
+const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
 
 /**
  * @param isWanted by the name, and the bytes that it unpacks to.
@@ -23,10 +26,18 @@ export function readEntries(
   const handle = openSync(file, "r");
   try {
     const size = fstatSync(handle).size;
-    const found = new Map<string, Uint8Array>();
+    const wanted = new Map<string, Entry>();
+    let total = 0;
     for (const entry of entriesOf(handle, size)) {
-      if (isWanted(entry.name, entry.bytes)) found.set(entry.name, unpack(handle, size, entry));
+      const { name, bytes } = entry;
+      if (!isWanted(name, bytes)) continue;
+      if (wanted.has(name)) throw new Error(`it has two entries ${quote(name)}`);
+      total += bytes;
+      if (total > MAX_UNPACKED_BYTES) throw new Error(`it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
+      wanted.set(name, entry);
     }
+    const found = new Map<string, Uint8Array>();
+    for (const [name, entry] of wanted) found.set(name, unpack(handle, size, entry));
     return found;
   } finally {
     closeSync(handle);
@@ -76,7 +87,7 @@ function findEnd(tail: Buffer): number {
 }
 
 function unpack(handle: number, size: number, { name, flags, method, crc, packedBytes, bytes, at }: Entry) {
-  if ((flags & 1) === 1) throw new Error(`${JSON.stringify(name)} is encrypted`);
+  if ((flags & 1) === 1) throw new Error(`${quote(name)} is encrypted`);
   const local = readAt(handle, size, at, 30);
   if (local.readUInt32LE(0) !== LOCAL_ENTRY) throw damaged();
   const start = at + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);

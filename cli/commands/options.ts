@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import * as z from "zod/mini";
 import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
 import { Goal } from "../../release/record";
+import { quote } from "../../release/release";
 import type { Schedule, ScheduleChoice } from "../../release/schedule";
 import { InvalidInput } from "../../release/refusal";
 import { OperatorError } from "../operator-error";
@@ -47,7 +48,7 @@ export function withSchedule(command: Command): Command {
 export function parseGoal(text: string): Goal {
   const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
   if (goal.success) return goal.data;
-  throw new OperatorError(`"${text}" is no goal: staged, a share from 1 to 99, or live`, 2);
+  throw new OperatorError(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`, 2);
 }
 
 /** @returns undefined where no option says anything: then the environment's schedule applies. */

@@ -1,5 +1,6 @@
 /** history: what was released, by whom, and whether anybody noticed. */
 import type { Command } from "commander";
+import { quote } from "../../release/release";
 import { OperatorError } from "../operator-error";
 import { formatHistory, formatReceiptInFull } from "../receipts/history";
 import { readReceipt, readReceipts } from "../receipts/receipt-store";
@@ -30,5 +31,5 @@ export function addReceiptCommands(program: Command): void {
 
 function wholeNumber(text: string, what: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new OperatorError(`"${text}" is not ${what}: a whole number from 1`, 2);
+  throw new OperatorError(`${quote(text)} is not ${what}: a whole number from 1`, 2);
 }

@@ -1,6 +1,7 @@
 /** Receipts as people read them: a line each, or one in full. */
 import { formatPerson } from "../project/person";
 import type { Receipt } from "../../release/receipt";
+import { inOneLine } from "../../release/validation";
 import type { Colours } from "../terminal/colours";
 import { describeEntry } from "../terminal/live/words";
 
@@ -23,13 +24,13 @@ function formatLine(
     requests === null
       ? "not measured"
       : `${requests.failed} of ${requests.sent} requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`;
-  return [
-    `${mark} ${String(sequence ?? "").padStart(4)}`,
+  const words = [
     startedAt.slice(0, 19).replace("T", " "),
     `${action} ${outcome}`.padEnd(20),
     move,
     `(${seconds.toFixed(1)} s, ${noticed}, ${who.user})`,
-  ].join("  ");
+  ].map(inOneLine);
+  return [`${mark} ${String(sequence ?? "").padStart(4)}`, ...words].join("  ");
 }
 
 export function formatReceiptInFull(receipt: Receipt, colours: Colours): string {
@@ -41,10 +42,7 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
     ["reason", reason],
     ...(plan === null ? [] : [["proof", plan.proof] as [string, string]]),
     ...proxies.flatMap(({ proxy, journal }) =>
-      journal.map((entry): [string, string] => [
-        proxy,
-        `${new Date(entry.at).toISOString().slice(11, 19)} ${describeEntry(entry)}`,
-      ]),
+      journal.map((entry): [string, string] => [proxy, `${timeOf(entry.at)} ${describeEntry(entry)}`]),
     ),
     ...hooks.map(({ when, name, exitCode, said }): [string, string] => [
       `hook`,
@@ -57,7 +55,15 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
       : [["freeze", `${freezeOverride.window} was passed: ${freezeOverride.reason}`] as [string, string]]),
   ];
   const title = `record ${receipt.sequence}: ${action} ${outcome} (exit code ${receipt.exitCode})`;
-  return [colours.bold(title), ...rows.map(([name, words]) => `  ${name.padEnd(9)} ${words}`)].join("\n");
+  // A receipt is a file like any other: what it says must neither add lines nor speak to the terminal.
+  const lines = rows.map(([name, words]) => inOneLine(`  ${name.padEnd(9)} ${words}`));
+  return [colours.bold(inOneLine(title)), ...lines].join("\n");
+}
+
+/** By the proxy's clock, which may be anything. */
+function timeOf(at: number): string {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? "at no time" : time.toISOString().slice(11, 19);
 }
 
 function describeRequests({

@@ -25,7 +25,7 @@
 set -Eeuo pipefail
 umask 027
 
-readonly MAX_ENTRIES=20000 MAX_BYTES=2147483648 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
+readonly MAX_ENTRIES=20000 MAX_BYTES=2147483648 MAX_LISTING_BYTES=67108864 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
 
 # ---------------------------------------------------------------------------------------------------- parameters
 
@@ -484,6 +484,13 @@ limited() {
   exec "$@"
 }
 
+# Nor may a listing, which a small archive can make endless.
+listed() {
+  trap '' XFSZ
+  ulimit -f $((MAX_LISTING_BYTES / 1024))
+  exec "$@"
+}
+
 # The kind is read from the first bytes, not the name. Everything is refused by the listing before a byte is unpacked,
 # and what came out is looked at once more, because a listing can lie.
 unpack() { # ARCHIVE FOLDER
@@ -496,29 +503,64 @@ unpack() { # ARCHIVE FOLDER
   esac
   odd=$(find "$2" -mindepth 1 \( ! -type d ! -type f -o -type f \( -links +1 -o -perm /6000 \) \) -print -quit)
   [[ -z $odd ]] || fail 4 "the archive holds more than files and folders: ${odd#"$2"/}"
-  odd=$(du -sb -- "$2")
-  ((${odd%%[!0-9]*} <= MAX_BYTES + MAX_ENTRIES * 4096)) || fail 4 "the archive unpacks to more than $MAX_BYTES bytes"
+  refuse_huge "$2"
+}
+
+is_huge() { # FOLDER
+  local size
+  size=$(du -sb -- "$1" 2>/dev/null) || return 1
+  ((${size%%[!0-9]*} > MAX_BYTES + MAX_ENTRIES * 4096))
+}
+
+refuse_huge() { # FOLDER
+  if is_huge "$1"; then fail 4 "the archive unpacks to more than $MAX_BYTES bytes: build it from less"; fi
+}
+
+# unpacking FOLDER COMMAND...: ended as soon as the folder is too large. Sizes in a zip's listing can lie, and what they
+# keep back would fill the disk before anybody could look.
+unpacking() {
+  local folder=$1 code=0
+  shift
+  limited "$@" <&0 9>&- &
+  CHILD=$!
+  keep_small "$folder" "$CHILD" </dev/null >/dev/null 2>&1 9>&- &
+  wait "$CHILD" || code=$?
+  CHILD=
+  return "$code"
+}
+
+keep_small() { # FOLDER PID
+  trap - EXIT ERR TERM INT HUP
+  while kill -0 "$2"; do
+    if is_huge "$1"; then kill -KILL "$2"; fi
+    sleep 0.2
+  done
 }
 
 unpack_with_unzip() {
-  LC_ALL=C.UTF-8 attend unzip -Z -s "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error" "$WORK/listing"
+  LC_ALL=C.UTF-8 attend listed unzip -Z -s "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error" "$WORK/listing"
   check_entries zip
-  LC_ALL=C.UTF-8 attend limited unzip -qq -n "$1" -d "$2" >"$WORK/error" 2>&1 || reject_archive "$WORK/error"
+  LC_ALL=C.UTF-8 unpacking "$2" unzip -qq -n "$1" -d "$2" >"$WORK/error" 2>&1 || reject_unpacked "$2"
 }
 
 unpack_with_python() {
   command -v python3 >/dev/null || fail 1 "neither unzip nor python3 is on PATH: install one of them on this server"
-  attend python3 -I -c "$PYTHON_ZIP" list "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error"
+  attend listed python3 -I -c "$PYTHON_ZIP" list "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error"
   check_entries plain
-  attend limited python3 -I -c "$PYTHON_ZIP" unpack "$1" "$2" >/dev/null 2>"$WORK/error" || reject_archive "$WORK/error"
+  unpacking "$2" python3 -I -c "$PYTHON_ZIP" unpack "$1" "$2" >/dev/null 2>"$WORK/error" || reject_unpacked "$2"
 }
 
 unpack_with_tar() {
-  LC_ALL=C.UTF-8 attend tar -tzvPf "$1" --force-local --numeric-owner --quoting-style=escape >"$WORK/listing" 2>"$WORK/error" ||
+  LC_ALL=C.UTF-8 attend listed tar -tzvPf "$1" --force-local --numeric-owner --quoting-style=escape >"$WORK/listing" 2>"$WORK/error" ||
     reject_archive "$WORK/error"
   check_entries tar
-  attend limited tar -xzf "$1" --force-local --no-same-owner --no-same-permissions -C "$2" 2>"$WORK/error" ||
-    reject_archive "$WORK/error"
+  unpacking "$2" tar -xzf "$1" --force-local --no-same-owner --no-same-permissions -C "$2" 2>"$WORK/error" ||
+    reject_unpacked "$2"
+}
+
+reject_unpacked() { # FOLDER: what was unpacked of it is too large, or the tool says what is wrong
+  refuse_huge "$1"
+  reject_archive "$WORK/error"
 }
 
 reject_archive() { # FILE...: with what the tool said

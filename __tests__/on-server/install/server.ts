@@ -6,7 +6,7 @@ import * as http from "node:http";
 import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
-import { crc32, gzipSync } from "node:zlib";
+import { crc32, gzipSync, inflateRawSync } from "node:zlib";
 
 export const SCRIPT = path.resolve(__dirname, "../../../on-server/install/install-release.sh");
 
@@ -279,29 +279,42 @@ export interface Entry {
   /** What the listing says instead of the truth. */
   readonly claimedSize?: number;
   readonly encrypted?: boolean;
+  /** The bytes in the archive, where they are deflated. */
+  readonly deflated?: Buffer;
+  /** The system that says it made the entry; 3 is Unix. */
+  readonly madeBy?: number;
 }
 
-/** A zip with stored entries, written by hand because no library writes evil ones. */
-function zip(entries: readonly Entry[]): Buffer {
+/** A zip written by hand because no library writes evil ones. Its entries are stored, where they are not `deflated`. */
+export function zip(entries: readonly Entry[]): Buffer {
   const locals: Buffer[] = [];
   const central: Buffer[] = [];
   let offset = 0;
-  for (const { name, data = "", mode = 0o100644, claimedSize, encrypted = false } of entries) {
+  for (const entry of entries) {
+    const { name, data = "", mode = 0o100644, claimedSize, encrypted = false, deflated, madeBy = 3 } = entry;
     const nameBytes = Buffer.from(name as string);
-    const bytes = Buffer.from(data);
+    const bytes = deflated ?? Buffer.from(data);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
     common.writeUInt16LE((encrypted ? 1 : 0) | 0x800, 2);
+    common.writeUInt16LE(deflated === undefined ? 0 : 8, 4);
     common.writeUInt32LE(0x5a210000, 6);
-    common.writeUInt32LE(crc32(bytes), 10);
-    common.writeUInt32LE(claimedSize ?? bytes.length, 14);
+    common.writeUInt32LE(crc32(deflated === undefined ? bytes : inflateRawSync(deflated)), 10);
+    common.writeUInt32LE(deflated?.length ?? claimedSize ?? bytes.length, 14);
     common.writeUInt32LE(claimedSize ?? bytes.length, 18);
     common.writeUInt16LE(nameBytes.length, 22);
     const local = Buffer.concat([Buffer.from("PK\x03\x04"), common, nameBytes, bytes]);
     const tail = Buffer.alloc(14);
     tail.writeUInt32LE((mode << 16) >>> 0, 6);
     tail.writeUInt32LE(offset, 10);
-    central.push(Buffer.concat([Buffer.from("PK\x01\x02\x14\x03", "latin1"), common, tail, nameBytes]));
+    central.push(
+      Buffer.concat([
+        Buffer.from(`PK\x01\x02\x14${String.fromCharCode(madeBy)}`, "latin1"),
+        common,
+        tail,
+        nameBytes,
+      ]),
+    );
     locals.push(local);
     offset += local.length;
   }
@@ -324,7 +337,7 @@ export interface TarEntry {
   readonly claimedSize?: number;
 }
 
-function tarGz(entries: readonly TarEntry[]): Buffer {
+export function tarGz(entries: readonly TarEntry[]): Buffer {
   const blocks: Buffer[] = [];
   for (const { name, data = "", type = "0", target = "", claimedSize } of entries) {
     const header = Buffer.alloc(512);
