@@ -59,8 +59,13 @@ export default tseslint.config(
   ),
   mayNotImport(
     "cli",
-    `${other("constructs", "stacks", "on-server")}|^cdktf$|^constructs$`,
+    `${other("constructs", "stacks", "on-server", "soak")}|^cdktf$|^constructs$`,
     "cli/ starts Terraform and the synth as processes and imports no construct",
+  ),
+  mayNotImport(
+    "soak",
+    `${other("constructs", "stacks", "on-server")}|^cdktf$|^constructs$`,
+    "soak/ plays an operator: the command as a process, and what cli/ measures with",
   ),
   { files: ["**/*.js", "**/*.mjs", "**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
 );

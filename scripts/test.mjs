@@ -19,6 +19,7 @@ const LINES = {
       "constructs",
       "documents",
       "examples",
+      "fuzz",
       "package",
       "project",
       "release",

@@ -35,13 +35,11 @@ const POLL_MS = 25;
 const PATIENCE_MS = 60_000;
 
 /** Like `describe`, where terraform and the built command are there. */
-export const describeEndToEnd: (title: string, tests: () => void) => void =
-  missing() === undefined
-    ? describe
-    : (title, tests) => {
-        console.warn(`skipped, ${missing()}: ${title}`);
-        describe.skip(title, tests);
-      };
+export function describeEndToEnd(title: string, tests: () => void): void {
+  if (missing() === undefined) return void describe(title, tests);
+  console.warn(`skipped, ${missing()}: ${title}`);
+  describe.skip(title, tests);
+}
 
 function missing(): string | undefined {
   for (const [tool, argument] of [
@@ -299,14 +297,19 @@ export class World {
 
   // --- the end ---
 
+  /** Of processes that work inside a folder. */
+  pidsIn(folder: string): number[] {
+    return this.processes(folder).map((line) => Number(line.split(" ")[0]));
+  }
+
   /** Processes that work inside the project, each with its command line. */
-  processes(): string[] {
+  processes(folder = this.folder): string[] {
     return readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name))
       .flatMap((pid) => {
         try {
           const cwd = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
-          if (cwd !== this.folder && !cwd.startsWith(`${this.folder}/`)) return [];
+          if (cwd !== folder && !cwd.startsWith(`${folder}/`)) return [];
           const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
           return command === "" ? [] : [`${pid} ${command.slice(0, 200)}`];
         } catch {
