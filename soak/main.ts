@@ -45,6 +45,8 @@ const { values } = parseArgs({
 });
 
 const ENVIRONMENT = "local";
+/** Others may use the machine meanwhile: here only errors make a candidate a bad one. */
+const ANALYSIS = { intervalSeconds: 0.5, latencySlackMs: 60_000 };
 
 async function main(): Promise<number> {
   if (values.help === true) {
@@ -87,9 +89,9 @@ async function soak(wanted: Wanted): Promise<Protocol> {
       keepReleases: KEPT_RELEASES,
       schedule: {
         strategy: "blueGreen",
-        bakeSeconds: 1,
+        bakeSeconds: 0.5,
         drainSeconds: 3,
-        analysis: { intervalSeconds: 0.5 },
+        analysis: ANALYSIS,
       },
       measurement: { rate: 0 },
     },
@@ -137,7 +139,10 @@ async function playAll(
   const random = randomFrom(seed);
   const operator = new Operator(world, random);
   const sequences: Sequence[] = [];
-  for (let number = 1; number <= releases; number++) {
+  let isInterrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isInterrupted = true));
+  // Ctrl-C ends it after the sequence that runs: then everything is taken down, and told.
+  for (let number = 1; number <= releases && !isInterrupted; number++) {
     const kind = nextKind(random, (each) => operator.isPossible(each));
     const isFirst = number === 1;
     if (!isFirst) await load.beginStep(`${number} ${kind}`);

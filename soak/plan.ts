@@ -1,6 +1,6 @@
 /** What a soak does next, from a seed: which kind of sequence, and how the traffic goes. The same seed is the same soak. */
 
-export const KINDS = [
+const KINDS = [
   "good",
   "goodWithMigration",
   "neverHealthy",

@@ -74,6 +74,12 @@ function expectShown(document: unknown): void {
 
 test("what is changed here is shown before", () => expectShown(SHORT));
 
+test("a proxy's clock that says no time", () => {
+  const [entry] = SHORT.proxies[0]!.journal;
+  const proxies = [{ proxy: "proxy-1", journal: [{ ...entry!, at: 1e300 }] }];
+  expect(formatReceiptInFull({ ...SHORT, proxies }, out)).toContain("proxy-1   at no time ");
+});
+
 test("a receipt with changes", () => {
   fc.assert(fc.property(mutated(fc.constant(SHORT)), expectShown), runs(1));
 });

@@ -298,3 +298,16 @@ describe("a plan of web, blue being live", () => {
     );
   });
 });
+
+test.each([
+  ["an address", { address: "terraform_data.a\nok: all is well", change: { actions: ["create"] } }],
+  ["an action", { address: "terraform_data.begin-proxy-1", change: { actions: ["create\u001b[2J"] } }],
+  [
+    "a former address",
+    { address: "terraform_data.a", previous_address: "\u202eb", change: { actions: ["no-op"] } },
+  ],
+])("%s that would not be shown as it is is nothing that Terraform writes", (_what, change) => {
+  expect(() => readPlan(JSON.stringify({ resource_changes: [change] }), "plan.json")).toThrow(
+    /^plan\.json: resource_changes\.0\.[a-z_.0-9]+: is nothing that Terraform writes$/,
+  );
+});

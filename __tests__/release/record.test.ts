@@ -353,3 +353,13 @@ test("after a convergence both slots are expected to serve the active release, b
   expect(expectedRelease(recordOf({ converge: true }), "blue")).toEqual(green);
   expect(expectedRelease(recordOf({ converge: true, goal: "staged" }), "blue")).toEqual(blue);
 });
+
+test("a field's name is quoted where it is no word: it is somebody's text as well", () => {
+  const refused = (changes: object): string =>
+    complaint(() => parseRecord(JSON.stringify({ ...recordOf(), ...changes }), "release.json"));
+  expect(refused({ "a\nok\u202e": 1 })).toBe('release.json: unknown field "a\\nok?"');
+  expect(refused({ a: 1, b: 1, c: 1, d: 1, e: 1 })).toBe(
+    'release.json: unknown field "a", "b", "c" and 2 more',
+  );
+  expect(refused({ heals: { "web\n1": 1 } })).toMatch(/^release\.json: heals\."web\\n1"/);
+});
