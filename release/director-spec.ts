@@ -31,7 +31,7 @@ const RecordedRelease = z.strictObject({
 export type RecordedRelease = z.infer<typeof RecordedRelease>;
 
 /** One word of a proxy's configuration, where a line's end or a blank would say more. */
-const Address = z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,99}$/));
+const Address = z.string().check(z.regex(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/));
 
 const EndpointSpec = z.strictObject({
   server: ServerName,

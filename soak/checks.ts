@@ -96,6 +96,9 @@ export interface Trend {
   readonly unit: string;
 }
 
+/** As the load has them by default. */
+const LOAD_CONNECTIONS = 256;
+
 /** Growth from the second quarter's median to the last one's, against what is no trend. */
 export function trendsOf(footprints: readonly Footprint[]): Trend[] {
   const quarter = Math.max(1, Math.floor(footprints.length / 4));
@@ -108,7 +111,11 @@ export function trendsOf(footprints: readonly Footprint[]): Trend[] {
   };
   const kib = (part: Part) => (one: Footprint) => Math.round(one.bytes[part] / 1024);
   return [
-    trend("the proxy's open files", "", ({ proxyFiles }) => proxyFiles, 20),
+    // It holds what users hold, and a connection to a server for each; more of them while requests waited.
+    {
+      ...trend("the proxy's open files", "", ({ proxyFiles }) => proxyFiles, 0),
+      limit: 2 * LOAD_CONNECTIONS + 64,
+    },
     trend("the proxy's memory", "KiB", ({ proxyKiB }) => proxyKiB, 8_192),
     trend("instances", "", ({ instances }) => instances, 2),
     trend("releases on a server", "", ({ keptReleases }) => keptReleases, 2),
@@ -129,8 +136,6 @@ const GROWTH_KIB: Readonly<Record<Part, number>> = {
   state: 8,
   // One a sequence, kept until somebody removes them.
   receipts: 64,
-  // The load's own rows.
-  database: 4_096,
 };
 
 export function growing(trends: readonly Trend[]): string[] {

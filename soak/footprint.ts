@@ -21,16 +21,7 @@ export interface Footprint {
   readonly bytes: Readonly<Record<Part, number>>;
 }
 
-export const PARTS = [
-  "artifacts",
-  "releases",
-  "commands",
-  "logs",
-  "proxy",
-  "state",
-  "receipts",
-  "database",
-] as const;
+export const PARTS = ["artifacts", "releases", "commands", "logs", "proxy", "state", "receipts"] as const;
 export type Part = (typeof PARTS)[number];
 
 interface Place {
@@ -83,7 +74,6 @@ export function footprintOf(place: Place): Footprint {
         (name) => sizeOf(join(folder, name)),
       ),
       receipts: sizeOf(join(folder, "receipts")),
-      database: sizeOf(join(folder, "data")),
     },
   };
 }

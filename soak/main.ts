@@ -4,7 +4,7 @@
  * Many sequences in a row on the local platform, of kinds that a seed chooses, under a load that never pauses; then whether
  * anything leaks: processes, ports, files, memory, Terraform's deposed records, disk.
  */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,6 +30,7 @@ const USAGE = `Many sequences in a row under load, and whether anything leaks.
   --driver NAME     haproxy, nginx or embedded (default: haproxy)
   --json FILE       the figures
   --markdown FILE   docs/soak.md is written so
+  --from FILE       plays nothing: tells what an earlier soak's --json has
   --help            this text`;
 
 const { values } = parseArgs({
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     rate: { type: "string", default: "80" },
     driver: { type: "string", default: "haproxy" },
     json: { type: "string" },
+    from: { type: "string" },
     markdown: { type: "string" },
     help: { type: "boolean" },
   },
@@ -59,7 +61,10 @@ async function main(): Promise<number> {
     console.error("--releases, --rate and --seed are whole numbers; see --help");
     return 2;
   }
-  const protocol = await soak({ releases, rate, seed, driver: values.driver });
+  const protocol =
+    values.from === undefined
+      ? await soak({ releases, rate, seed, driver: values.driver })
+      : judged(JSON.parse(readFileSync(values.from, "utf8")) as Protocol);
   console.log(tableOf(protocol));
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(protocol, null, 2)}\n`);
   if (values.markdown !== undefined) writeFileSync(values.markdown, documentOf(protocol));
@@ -104,13 +109,8 @@ async function soak(wanted: Wanted): Promise<Protocol> {
     const sequences = await playAll(world, load, wanted, temporaryFolder);
     const totals = await load.stop();
     isDown = true;
-    const complaints = [
-      ...sequences.flatMap(({ number, complaints: all }) => all.map((each) => `${number}: ${each}`)),
-      ...growing(trendsOf(sequences.map(({ footprint }) => footprint))),
-      ...missingRows(totals),
-      ...(await world.end()).map((left) => `after \`bluegreen down\`: ${left}`),
-    ];
-    return {
+    const left = (await world.end()).map((each) => `after \`bluegreen down\`: ${each}`);
+    return judged({
       formatVersion: 1,
       seed,
       driver,
@@ -119,15 +119,25 @@ async function soak(wanted: Wanted): Promise<Protocol> {
       endedAt: new Date().toISOString(),
       sequences,
       totals: totalsOf(totals),
-      trends: trendsOf(sequences.map(({ footprint }) => footprint)),
-      complaints,
-      passed: complaints.length === 0,
-    };
+      left: [...missingRows(totals), ...left],
+    });
   } finally {
     await load.kill();
     if (!isDown) await world.end();
     rmSync(temporaryFolder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** From figures alone, so that those of an earlier soak can be judged again. */
+function judged(figures: Omit<Protocol, "trends" | "complaints" | "passed">): Protocol {
+  const { sequences, left = [] } = figures;
+  const trends = trendsOf(sequences.map(({ footprint }) => footprint));
+  const complaints = [
+    ...sequences.flatMap(({ number, complaints: all }) => all.map((each) => `${number}: ${each}`)),
+    ...growing(trends),
+    ...left,
+  ];
+  return { ...figures, trends, complaints, passed: complaints.length === 0 };
 }
 
 async function playAll(

@@ -21,6 +21,8 @@ export interface Protocol {
     readonly longestGapMs: number;
     readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number };
   };
+  /** Rows that are missing, and what runs after the end. */
+  readonly left?: readonly string[];
   readonly trends: readonly Trend[];
   /** What did not hold; empty where all did. */
   readonly complaints: readonly string[];
@@ -104,7 +106,7 @@ ${rate} requests a second that never pause. After each one, record, proxies and 
 that need not be, and nothing may be left behind. ${passed ? "All held." : "Not all held: see the complaints below."}
 
 \`\`\`sh
-npm run soak -- --releases ${sequences.length} --seed ${seed}
+npm run soak -- --releases ${sequences.length} --rate ${rate} --seed ${seed}
 \`\`\`
 
 plays the same again; without \`--seed\` it chooses one and says which.

@@ -45,9 +45,14 @@ export class Operator {
   isPossible(kind: Kind): boolean {
     if (this.version === "") return kind === "good";
     if (kind === "retry") return this.failed !== null;
-    // What a failed sequence left is no healthy server's fault.
-    if (kind === "heal") return this.failed === null && this.world.record.goal === "live";
-    return kind !== "rollback" || this.world.record.previous !== null;
+    // While the record names a candidate that never became stable, these are refused, and say so.
+    if (kind === "heal") return this.recordIsLive() && this.world.record.goal === "live";
+    return kind !== "rollback" || (this.recordIsLive() && this.world.record.previous !== null);
+  }
+
+  private recordIsLive(): boolean {
+    const { active, slots } = this.world.record;
+    return slots[active]?.version === this.version;
   }
 
   async play(kind: Kind): Promise<Played> {

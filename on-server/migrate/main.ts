@@ -11,8 +11,8 @@ import { parseArgs } from "node:util";
 import * as z from "zod/mini";
 import { MigrateSpec } from "../../release/migrations/migrate-spec";
 import { InvalidInput } from "../../release/refusal";
-import { ScriptName } from "../../release/release";
-import { describeIssues } from "../../release/validation";
+import { quote, ScriptName } from "../../release/release";
+import { describeIssues, inOneLine } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
 import { fetchBundle } from "./bundle";
 import { connect } from "./databases/connect";
@@ -118,9 +118,7 @@ function readArguments(): Arguments | null {
   }
   const [command, script = "", ...rest] = positionals;
   if (rest.length > 0 || (command !== "run" && command !== "plan" && command !== "resolve")) {
-    throw new InvalidInput(
-      `run, plan or resolve is wanted, not ${JSON.stringify(positionals.join(" "))}; see --help`,
-    );
+    throw new InvalidInput(`run, plan or resolve is wanted, not ${quote(positionals.join(" "))}; see --help`);
   }
   const { as } = values;
   if (
@@ -174,10 +172,8 @@ function exitCodeOf(error: unknown): ExitCode {
 main().then(
   (exitCode) => (process.exitCode = exitCode),
   (error: unknown) => {
-    const message = (error instanceof Error ? error.message || error.name : String(error)).replace(
-      /\s+/g,
-      " ",
-    );
+    const said = error instanceof Error ? error.message || error.name : String(error);
+    const message = inOneLine(said.replace(/\s+/g, " "));
     const exitCode = exitCodeOf(error);
     say(message);
     tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason: message });
