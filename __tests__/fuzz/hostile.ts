@@ -6,7 +6,7 @@ import * as fc from "fast-check";
 import { InvalidInput, Refusal } from "../../release/refusal";
 import { OperatorError } from "../../cli/operator-error";
 
-const USUAL_RUNS = 100;
+const USUAL_RUNS = 40;
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? USUAL_RUNS);
 
 /** @param share of the usual number: what starts processes tries fewer. */
