@@ -210,7 +210,9 @@ backend ${names.hold}
   timeout connect 1s
   timeout queue ${HOLD_SECONDS}s
   retries ${HOLD_SECONDS}
-  retry-on conn-failure
+  # An instance that stops ends connections that it had not looked into yet: what only reads is asked again.
+  retry-on conn-failure empty-response
+  http-request disable-l7-retry if !{ method GET HEAD OPTIONS }
   no option redispatch
   http-reuse never
 ${servers()}
