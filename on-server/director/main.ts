@@ -12,6 +12,7 @@ import { DirectorSpec } from "../../release/director-spec";
 import { describeIssues } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
 import { Director } from "./director";
+import type { Clock } from "./director";
 import { KINDS } from "./drivers/kinds";
 import { EXIT, StepFailure } from "./exit-code";
 import type { ExitCode } from "./exit-code";
@@ -68,7 +69,7 @@ async function main(): Promise<ExitCode> {
       probe: httpProbe(spec.verification),
       attempt: httpTry(spec.verification),
       store: new StateFile(),
-      clock: { now: () => Date.now(), sleep: (milliseconds) => sleep(milliseconds) },
+      clock: steadyClock(),
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
     });
   if (command === "status") {
@@ -81,6 +82,15 @@ async function main(): Promise<ExitCode> {
   }
   const held = await directorLock(`${command} ${spec.sequence}`);
   return run(command, newDirector(), STEPS[command]!, held);
+}
+
+/**
+ * The time of day when the step began, and from then on the clock that nobody sets: a jump of the time of day neither
+ * cuts a share or a bake short nor keeps it going for an hour.
+ */
+function steadyClock(): Clock {
+  const beganAt = Date.now() - performance.now();
+  return { now: () => Math.round(beganAt + performance.now()), sleep: (milliseconds) => sleep(milliseconds) };
 }
 
 async function run(
