@@ -1,0 +1,106 @@
+/** kill -9 of everything that works on a release: Terraform, the director, the command, the proxy. */
+import { until } from "../../testbed/world";
+import type { EndState, Row } from "../row";
+import { kill } from "../stage";
+
+const ended = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
+  exit: [1],
+  serves: "old",
+  says: /terraform was ended by SIGKILL: `bluegreen retry` or `bluegreen abort` goes on|aborted by SIGTERM/,
+  goesOn,
+  ...more,
+});
+
+/** The shell that started the director sees that it was killed, and starts `director abort`. */
+const putBack = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
+  exit: [5],
+  serves: "old",
+  says: /director: (begin|switch) was killed; putting the traffic back/,
+  goesOn,
+  ...more,
+});
+
+const killed = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
+  exit: ["killed"],
+  serves: "old",
+  goesOn,
+  ...more,
+});
+
+const PROXY_IS_BACK: EndState["costs"] = {
+  requests: 400,
+  gapMs: 4_000,
+  because: "nobody is there to answer until the proxy runs again",
+};
+
+export const KILLS: readonly Row[] = [
+  {
+    name: "kill-terraform",
+    fault: "kill -9 of terraform",
+    how: "SIGKILL to `terraform apply`",
+    phases: {
+      begin: ended(["retry"]),
+      migrate: ended(["retry"]),
+      install: ended(["abort", "next release"]),
+      verify: ended(["retry"]),
+      shift: ended(["retry"]),
+      bake: ended(["abort", "next release"]),
+      drain: ended(["retry"], { serves: "new" }),
+      converge: ended(["retry"], { serves: "new" }),
+    },
+    inject: async (stage) => {
+      await until(() => stage.pids(/terraform apply/).length > 0, "terraform applies");
+      kill(stage.pids(/terraform apply/));
+    },
+  },
+  {
+    name: "kill-director",
+    fault: "kill -9 of the director",
+    how: "SIGKILL to the director's process",
+    phases: {
+      begin: putBack(["retry"]),
+      verify: putBack(["abort", "next release"]),
+      shift: putBack(["retry"]),
+      bake: putBack(["abort", "next release"]),
+      drain: putBack(["retry"], { serves: "new" }),
+    },
+    inject: async (stage) => {
+      kill([stage.directorPid()]);
+    },
+  },
+  {
+    name: "kill-command",
+    fault: "kill -9 of the command",
+    how: "SIGKILL to `bluegreen release`; its terraform is left alone",
+    phases: {
+      begin: killed(["retry"], { serves: "verified" }),
+      migrate: killed(["retry"], { serves: "verified" }),
+      install: killed(["abort", "next release"]),
+      verify: killed(["retry"], { serves: "verified" }),
+      shift: killed(["abort", "next release"], { serves: "verified" }),
+      bake: killed(["retry"], { serves: "verified" }),
+      converge: killed(["retry"], { serves: "new" }),
+    },
+    inject: (_, { running }) => {
+      process.kill(running.pid, "SIGKILL");
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "kill-proxy",
+    fault: "kill -9 of the proxy",
+    how: "SIGKILL to haproxy",
+    phases: {
+      install: { exit: [0], serves: "new", goesOn: ["next release"], costs: PROXY_IS_BACK },
+      shift: { exit: [0, 5], serves: "verified", goesOn: ["next release"], costs: PROXY_IS_BACK },
+      bake: { exit: [0, 5], serves: "verified", goesOn: ["next release"], costs: PROXY_IS_BACK },
+    },
+    inject: async (stage, _, phase) => {
+      kill(stage.pids(/haproxy/));
+      if (phase === "install") {
+        await until(async () => (await stage.world.serving(0, 1))[0] === stage.stable(), "the proxy is back");
+        stage.deliverSettings();
+      }
+    },
+  },
+];
