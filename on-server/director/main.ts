@@ -4,7 +4,7 @@
  * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
  * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
  */
-import { appendFileSync, renameSync, statSync } from "node:fs";
+import { appendFileSync, renameSync, statSync, truncateSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
@@ -206,7 +206,13 @@ const EVENTS_LIMIT = 8 * 1024 * 1024;
 function note(facts: Readonly<Record<string, unknown>>): void {
   const { size } = statSync(EVENTS_FILE, { throwIfNoEntry: false }) ?? { size: 0 };
   if (size > EVENTS_LIMIT) renameSync(EVENTS_FILE, OLDER_EVENTS_FILE);
-  appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
+  try {
+    appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
+  } catch (error) {
+    // On a full disk a part of the line may be there, and the next one would go on in it.
+    truncateSync(EVENTS_FILE, size > EVENTS_LIMIT ? 0 : size);
+    throw error;
+  }
 }
 
 main().then(
