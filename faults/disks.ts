@@ -15,7 +15,7 @@ export function makeSmallDisks(world: World): SmallDisk[] {
     const mountPoint = world.path(`disks/${server}`);
     mkdirSync(mountPoint, { recursive: true });
     mount("-t", "tmpfs", "-o", `size=${SIZE_MIB}m,mode=0750`, "bluegreen-faults", mountPoint);
-    const folder = join(mountPoint, "server");
+    const folder = join(mountPoint, server);
     mkdirSync(folder);
     mkdirSync(world.path(".bluegreen/local/servers"), { recursive: true });
     symlinkSync(folder, world.path(`.bluegreen/local/servers/${server}`));

@@ -1,12 +1,15 @@
 /** Candidates that can't come up, or that eat the server: a port that is taken, a slow start, too much memory. */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MEMORY_CGROUP } from "../abilities";
 import { lasting } from "../phases";
 import type { Row } from "../row";
+import { kill } from "../stage";
 import type { Stage } from "../stage";
+import { until } from "../../testbed/world";
 
 const LIMIT_MIB = 120;
 
@@ -14,7 +17,7 @@ export const CANDIDATES: readonly Row[] = [
   {
     name: "port-taken",
     fault: "the candidate's port is taken",
-    how: "another program listens on the idle slot's port on web-1",
+    how: "another program listens on the idle slot's port on web-1, whose own instance is gone",
     phases: {
       before: {
         exit: [3],
@@ -24,10 +27,13 @@ export const CANDIDATES: readonly Row[] = [
       },
     },
     before: async (stage) => {
+      const slot = stage.idleSlot();
+      const retained = () =>
+        stage.instances().filter((each) => each.server === "web-1" && each.slot === slot);
+      kill(retained().map(({ pid }) => pid));
+      await until(() => retained().length === 0, "the slot's old instance is gone");
       const server = createServer();
-      await new Promise<void>((resolve) =>
-        server.listen(stage.port("web-1", stage.idleSlot()), "127.0.0.1", resolve),
-      );
+      await once(server.listen(stage.port("web-1", slot), "127.0.0.1"), "listening");
       listeners.set(stage, () => new Promise((resolve) => server.close(() => resolve())));
     },
     inject: () => Promise.resolve(),

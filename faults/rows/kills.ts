@@ -27,6 +27,13 @@ const killed = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndSt
   ...more,
 });
 
+const NO_RECEIPT =
+  "the sequence had no receipt, and its director's journal was gone with the next one: the next command writes one (`interrupted`)";
+const LATE_LINES =
+  "the receipt lacked what the director did after Terraform's death: the next command completes it";
+const NOBODY_RESTARTED =
+  "on the local platform nobody started the proxy again, and no command could: it is started again as systemd does it on a server, and a director waits up to 3 s for it instead of failing";
+
 const PROXY_IS_BACK: EndState["costs"] = {
   requests: 400,
   gapMs: 4_000,
@@ -45,7 +52,7 @@ export const KILLS: readonly Row[] = [
       verify: ended(["retry"]),
       shift: ended(["retry"]),
       bake: ended(["abort", "next release"]),
-      drain: ended(["retry"], { serves: "new" }),
+      drain: ended(["retry"], { serves: "new", mended: LATE_LINES }),
       converge: ended(["retry"], { serves: "new" }),
     },
     inject: async (stage) => {
@@ -73,13 +80,13 @@ export const KILLS: readonly Row[] = [
     fault: "kill -9 of the command",
     how: "SIGKILL to `bluegreen release`; its terraform is left alone",
     phases: {
-      begin: killed(["retry"], { serves: "verified" }),
-      migrate: killed(["retry"], { serves: "verified" }),
+      begin: killed(["retry"], { serves: "verified", mended: NO_RECEIPT }),
+      migrate: killed(["retry"], { serves: "verified", mended: NO_RECEIPT }),
       install: killed(["abort", "next release"]),
       verify: killed(["retry"], { serves: "verified" }),
       shift: killed(["abort", "next release"], { serves: "verified" }),
       bake: killed(["retry"], { serves: "verified" }),
-      converge: killed(["retry"], { serves: "new" }),
+      converge: killed(["retry"], { serves: "new", mended: NO_RECEIPT }),
     },
     inject: (_, { running }) => {
       process.kill(running.pid, "SIGKILL");
@@ -91,9 +98,27 @@ export const KILLS: readonly Row[] = [
     fault: "kill -9 of the proxy",
     how: "SIGKILL to haproxy",
     phases: {
-      install: { exit: [0], serves: "new", goesOn: ["next release"], costs: PROXY_IS_BACK },
-      shift: { exit: [0, 5], serves: "verified", goesOn: ["next release"], costs: PROXY_IS_BACK },
-      bake: { exit: [0, 5], serves: "verified", goesOn: ["next release"], costs: PROXY_IS_BACK },
+      install: {
+        exit: [0],
+        serves: "new",
+        goesOn: ["next release"],
+        costs: PROXY_IS_BACK,
+        mended: NOBODY_RESTARTED,
+      },
+      shift: {
+        exit: [0, 5],
+        serves: "verified",
+        goesOn: ["next release"],
+        costs: PROXY_IS_BACK,
+        mended: NOBODY_RESTARTED,
+      },
+      bake: {
+        exit: [0, 5],
+        serves: "verified",
+        goesOn: ["next release"],
+        costs: PROXY_IS_BACK,
+        mended: NOBODY_RESTARTED,
+      },
     },
     inject: async (stage, _, phase) => {
       kill(stage.pids(/haproxy/));
