@@ -32,7 +32,7 @@ export const CANDIDATES: readonly Row[] = [
         stage.instances().filter((each) => each.server === "web-1" && each.slot === slot);
       kill(retained().map(({ pid }) => pid));
       await until(() => retained().length === 0, "the slot's old instance is gone");
-      const server = createServer();
+      const server = createServer((socket) => socket.on("error", () => undefined).destroy());
       await once(server.listen(stage.port("web-1", slot), "127.0.0.1"), "listening");
       listeners.set(stage, () => new Promise((resolve) => server.close(() => resolve())));
     },
