@@ -6,7 +6,7 @@ import { Client } from "pg";
 import { REPOSITORY } from "../testbed/world";
 import type { World } from "../testbed/world";
 
-const MIGRATION_SECONDS = 1.5;
+const MIGRATION_SECONDS = 5;
 
 export class Database {
   constructor(private readonly world: World) {}

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MEMORY_CGROUP } from "../abilities";
-import { lasting } from "../phases";
+import { lasting, readOr } from "../phases";
 import type { Row } from "../row";
 import { kill } from "../stage";
 import type { Stage } from "../stage";
@@ -59,7 +59,7 @@ export const CANDIDATES: readonly Row[] = [
   {
     name: "memory-hungry",
     fault: "the candidate eats memory",
-    how: `a release that takes 5 MB with every request for goals, in a cgroup (v1) of ${LIMIT_MIB} MiB on web-1: the kernel kills it`,
+    how: `a release that takes 20 MB with every request for goals, each instance in a cgroup (v1) of ${LIMIT_MIB} MiB from its first share on: the kernel kills it`,
     needs: ["cgroups"],
     phases: {
       shift: {
@@ -81,17 +81,22 @@ export const CANDIDATES: readonly Row[] = [
       execFileSync("unzip", ["-q", file, "-d", folder]);
       appendFileSync(
         join(folder, "server.js"),
-        `\nconst eaten = [];\nconst { emit } = http.Server.prototype;\nhttp.Server.prototype.emit = function (event, ...rest) {\n  if (event === "request" && rest[0].url.startsWith("/api/goals")) eaten.push(Buffer.alloc(5e6, 1));\n  return emit.call(this, event, ...rest);\n};\n`,
+        `\nconst eaten = [];\nconst { emit } = http.Server.prototype;\nhttp.Server.prototype.emit = function (event, ...rest) {\n  if (event === "request" && rest[0].url.startsWith("/api/goals")) eaten.push(Buffer.alloc(2e7, 1));\n  return emit.call(this, event, ...rest);\n};\n`,
       );
       return { version, artifact: ["--artifact", folder] };
     },
     inject: (stage) => {
-      const group = join(MEMORY_CGROUP, `bluegreen-faults-${process.pid}`);
-      mkdirSync(group);
-      stage.atTheEnd(() => rmdirSync(group));
-      writeFileSync(join(group, "memory.limit_in_bytes"), String(LIMIT_MIB * 2 ** 20));
       for (const { pid, server } of stage.candidates()) {
-        if (server === "web-1") writeFileSync(join(group, "cgroup.procs"), String(pid));
+        const group = join(MEMORY_CGROUP, `bluegreen-faults-${process.pid}-${server}`);
+        mkdirSync(group);
+        stage.atTheEnd(() => {
+          // Whoever is left there, if the kernel killed nobody.
+          for (const left of readOr(join(group, "cgroup.procs"), "").split("\n").filter(Boolean))
+            writeFileSync(join(MEMORY_CGROUP, "cgroup.procs"), left);
+          rmdirSync(group);
+        });
+        writeFileSync(join(group, "memory.limit_in_bytes"), String(LIMIT_MIB * 2 ** 20));
+        writeFileSync(join(group, "cgroup.procs"), String(pid));
       }
       return Promise.resolve();
     },
