@@ -13,7 +13,7 @@ export type WorldKind = "plain" | "split" | "database" | "smallDisks";
 export type WayOn = "retry" | "abort" | "next release" | "heal" | "rollback" | "recover";
 
 /** Failed requests that a row may cost, and the longest time without any good answer. */
-export interface Cost {
+interface Cost {
   readonly requests: number;
   readonly gapMs: number;
   /** Why nobody can spare users this. */

@@ -1,5 +1,5 @@
 /** Where a fault is played: a project with one release live, a constant load, and an eye on what must never be lost. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Load } from "../cli/load/load";
 import type { LoadTotals } from "../cli/load/messages";
@@ -238,11 +238,6 @@ export class Stage {
   }
 }
 
-/** A process's working folder, for whoever must find it again. */
-export function cwdOf(pid: number): string {
-  return readlinkSync(`/proc/${pid}/cwd`);
-}
-
 export function kill(pids: readonly number[], signal: NodeJS.Signals = "SIGKILL"): void {
   for (const pid of pids) {
     try {
@@ -251,8 +246,4 @@ export function kill(pids: readonly number[], signal: NodeJS.Signals = "SIGKILL"
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
-}
-
-export function readJson<T>(file: string): T {
-  return JSON.parse(readFileSync(file, "utf8")) as T;
 }
