@@ -68,7 +68,8 @@ export class KeptSafe {
 
   /** Every line that the director wrote is whole. */
   private lookAtEvents(): void {
-    const lines = readFileSync(join(this.project, this.proxy, "events.jsonl"), "utf8").split("\n");
+    const file = join(this.project, this.proxy, "events.jsonl");
+    const lines = (existsSync(file) ? readFileSync(file, "utf8") : "").split("\n");
     for (const line of lines.filter((each) => each !== "")) {
       try {
         JSON.parse(line);

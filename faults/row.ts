@@ -9,8 +9,17 @@ import type { Stage } from "./stage";
 /** The environments that rows are played in; each begins with one release live. */
 export type WorldKind = "plain" | "split" | "database" | "smallDisks";
 
-/** How a person goes on. Each is carried out, and has to succeed. */
-export type WayOn = "retry" | "abort" | "next release" | "heal" | "rollback" | "recover";
+/** How a person goes on. Each is carried out, and has to end as it says. */
+export type WayOn =
+  | "retry"
+  | "abort"
+  | "next release"
+  /** One that has to be refused, before it succeeds in another way. */
+  | "refused release"
+  | "heal"
+  | "rollback"
+  | "recover"
+  | "down";
 
 /** Failed requests that a row may cost, and the longest time without any good answer. */
 interface Cost {

@@ -31,6 +31,18 @@ export async function carryOut(stage: Stage, way: WayOn, underWay: ReleaseUnderW
         version,
       );
     }
+    case "refused release": {
+      const version = stage.nextVersion();
+      const { file } = await stage.world.pack(version, "1.1.0");
+      const ran = await stage.run("release", version, "--artifact", file);
+      const step = { command: "release (refused)", exit: ran.exitCode ?? 1, outcome: messageOf(ran) };
+      return {
+        steps: [step],
+        broken: ran.exitCode === 3 ? [] : [`the release was not refused: ${messageOf(ran)}`],
+      };
+    }
+    case "down":
+      return carried("down", await stage.world.run(["down"]));
     case "heal":
       return carried("heal web-1", await stage.run("heal", "web-1"));
     case "rollback":

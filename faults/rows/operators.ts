@@ -1,11 +1,19 @@
 /** People: two at once, a record that somebody deletes, Terraform's state that is gone, a proxy that is restarted. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { until } from "../../testbed/world";
 import type { EndState, Row } from "../row";
 import type { Stage } from "../stage";
 
 const unmoved: EndState = { exit: [0], serves: "new", goesOn: ["next release"] };
+
+const STATE = ".bluegreen/local/terraform.web.tfstate";
+const WOULD_TOUCH = /the plan would touch the live slot: .*; nothing was applied/;
+
+function loseState(stage: Stage): void {
+  stage.world.remove(STATE);
+  stage.world.remove(`${STATE}.backup`);
+}
 
 async function refused(stage: Stage, ...args: string[]): Promise<void> {
   const ran = await stage.world.run(args);
@@ -54,25 +62,41 @@ export const OPERATORS: readonly Row[] = [
     },
   },
   {
-    name: "state-lost-before",
+    name: "state-lost",
     fault: "Terraform's state file is lost between two releases",
-    how: "terraform.web.tfstate and its backup are removed before the release",
-    phases: { before: { exit: [3], serves: "old", goesOn: ["next release"] } },
+    how: "terraform.web.tfstate and its backup are removed before the release; then the newest version is put back, as a backend with versions has it",
+    phases: {
+      before: { exit: [3], serves: "old", says: WOULD_TOUCH, goesOn: ["next release"] },
+    },
     before: (stage) => {
-      stage.world.remove(".bluegreen/local/terraform.web.tfstate");
-      stage.world.remove(".bluegreen/local/terraform.web.tfstate.backup");
+      copyFileSync(stage.world.path(STATE), stage.world.path("newest.tfstate"));
+      loseState(stage);
       return Promise.resolve();
     },
     inject: () => Promise.resolve(),
+    repair: (stage) => {
+      copyFileSync(stage.world.path("newest.tfstate"), stage.world.path(STATE));
+      return Promise.resolve();
+    },
   },
   {
-    name: "state-lost-meanwhile",
-    fault: "Terraform's state file is lost during a release",
-    how: "terraform.web.tfstate and its backup are removed while Terraform applies",
-    phases: { shift: unmoved },
+    name: "state-lost-for-good",
+    fault: "Terraform's state file is lost during a release, and nobody has a copy",
+    how: "terraform.web.tfstate and its backup are removed while Terraform applies, which notices nothing; the next release is refused, so the environment is taken down and started afresh",
+    phases: {
+      shift: {
+        exit: [0],
+        serves: "new",
+        goesOn: ["refused release", "down", "next release"],
+        costs: {
+          requests: 4_000,
+          gapMs: 60_000,
+          because: "`bluegreen down` stops everything; data and record stay",
+        },
+      },
+    },
     inject: (stage) => {
-      stage.world.remove(".bluegreen/local/terraform.web.tfstate");
-      stage.world.remove(".bluegreen/local/terraform.web.tfstate.backup");
+      loseState(stage);
       return Promise.resolve();
     },
   },
