@@ -56,6 +56,11 @@ export class SmallDisk {
   }
 
   makeWritable(): void {
+    this.unmount();
+  }
+
+  /** Of what is mounted there, the last; whoever works in it keeps it. */
+  unmount(): void {
     const { status, stderr } = spawnSync("umount", ["--lazy", this.mountPoint], { encoding: "utf8" });
     if (status !== 0) throw new Error(`umount: ${stderr}`);
   }

@@ -40,6 +40,6 @@ export function choose(only: string | undefined): { row: Row; phases: readonly P
   });
 }
 
-function phasesOf({ phases }: Row): Phase[] {
+export function phasesOf({ phases }: Row): Phase[] {
   return PHASES.filter((phase) => phases[phase] !== undefined);
 }

@@ -23,6 +23,8 @@ export interface Protocol {
   readonly formatVersion: 1;
   readonly command: string;
   readonly machine: string;
+  /** What a reader has to know of how it was played, where somebody wrote it down. */
+  readonly note?: string;
   /** ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string;

@@ -1,9 +1,10 @@
 /** npx tsx faults/page.ts FILE > docs/reliability.md: the page for readers, from what a run wrote with `--json`. */
 import { readFileSync } from "node:fs";
+import { MATRIX, phasesOf } from "./matrix";
 import type { Outcome, PlayedRow, Protocol } from "./outcome";
 import { serves, usersMet } from "./table";
 
-export function page({ rows, command, machine, startedAt, endedAt }: Protocol): string {
+export function page({ rows, command, machine, note, startedAt, endedAt }: Protocol): string {
   const all = rows.flatMap(({ outcomes }) => outcomes);
   const count = (status: Outcome["status"]) => all.filter((each) => each.status === status).length;
   const sent = sum(all, ({ users }) => users?.sent ?? 0);
@@ -21,6 +22,12 @@ export function page({ rows, command, machine, startedAt, endedAt }: Protocol): 
   const deviating = rows.flatMap((row) =>
     row.outcomes.flatMap((outcome) => (outcome.status === "failed" ? [{ row, outcome }] : [])),
   );
+  const unplayed = MATRIX.flatMap((row) =>
+    phasesOf(row).flatMap((phase) => {
+      const played = rows.find(({ name }) => name === row.name)?.outcomes ?? [];
+      return played.some((outcome) => outcome.phase === phase) ? [] : [`${row.name}@${phase}`];
+    }),
+  );
   return `# Reliability: what breaks, and where it ends
 
 This page is written by a program from a run of the fault matrix. Every row is a fault that was injected for real on the
@@ -33,7 +40,7 @@ ${command}
 npx tsx faults/page.ts faults.json > docs/reliability.md
 \`\`\`
 
-${machine}; ${day(startedAt)} to ${day(endedAt)}.
+${machine}; ${day(startedAt)} to ${day(endedAt)}.${note === undefined ? "" : ` ${note}`}
 
 * ${all.length} cases: ${count("passed")} ended as documented, ${count("failed")} did not, ${count("skipped")} were skipped
 * ${sent} requests, ${failed} of them failed; acknowledged POSTs: ${acknowledged}, found at the end: ${found}
@@ -47,7 +54,7 @@ ${rows.map(section).join("\n")}
 ## What did not end like this at first
 
 ${mended.length === 0 ? "Nothing." : [...grouped(mended)].map(([words, cases]) => `* **${cases.join(", ")}**: ${words}`).join("\n")}
-${deviating.length === 0 ? "" : `\n## What does not end as documented\n\n${deviating.map(({ row, outcome }) => `* **${row.name}@${outcome.phase}**: ${outcome.broken.map(escaped).join("; ")}`).join("\n")}\n`}${skipped.length === 0 ? "" : `\n## Skipped\n\n${skipped.map(({ row, outcome }) => `* ${row.name}@${outcome.phase}: ${outcome.broken.join("; ")}`).join("\n")}\n`}`;
+${deviating.length === 0 ? "" : `\n## What does not end as documented\n\n${deviating.map(({ row, outcome }) => `* **${row.name}@${outcome.phase}**: ${outcome.broken.map(escaped).join("; ")}`).join("\n")}\n`}${skipped.length === 0 ? "" : `\n## Skipped\n\n${skipped.map(({ row, outcome }) => `* ${row.name}@${outcome.phase}: ${outcome.broken.join("; ")}`).join("\n")}\n`}${unplayed.length === 0 ? "" : `\n## Not played in this run\n\n${unplayed.join(", ")}.\n`}`;
 }
 
 function section({ name, fault, how, outcomes }: PlayedRow): string {

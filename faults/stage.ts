@@ -71,6 +71,10 @@ export class Stage {
 
   /** @returns what was left running, which should be nothing. */
   async close(): Promise<string[]> {
+    if (this.smallDisks.length > 0) {
+      await this.world.run(["down"]);
+      for (const disk of this.smallDisks) disk.unmount();
+    }
     return this.world.end();
   }
 
