@@ -26,7 +26,7 @@ const WRONG_WORDS =
 const stays = (goesOn: EndState["goesOn"], more: Partial<EndState>): EndState => ({
   exit: [1],
   serves: "old",
-  says: /nothing can be written on (web-1|proxy-1) \(is its disk full, or read-only\?\)/,
+  says: /nothing can be written on (web-1|proxy-1) \(is its disk full, or read-only\?\)|ENOSPC: no space left/,
   goesOn,
   ...more,
 });

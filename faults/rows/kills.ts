@@ -92,6 +92,9 @@ export const KILLS: readonly Row[] = [
       process.kill(running.pid, "SIGKILL");
       return Promise.resolve();
     },
+    // While it applies it holds the state's lock, and a retry is refused for that (exit 3, "another apply runs; wait for it").
+    repair: (stage) =>
+      until(() => stage.pids(/terraform apply/).length === 0, "the terraform that was left alone has ended"),
   },
   {
     name: "kill-proxy",
