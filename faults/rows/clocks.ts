@@ -36,17 +36,21 @@ function jump(name: string, words: string, seconds: number, phases: Row["phases"
   };
 }
 
+const CUT_SHORT =
+  "the bake was over at once, with too few answers to judge, and the release was taken back: a step counts on the clock that only counts on";
+const AN_HOUR_LONGER =
+  "the step went on until the time of day had caught up, an hour later (not waited for): a step counts on the clock that only counts on";
 const unmoved: EndState = { exit: [0], serves: "new", goesOn: ["next release"] };
 
 export const CLOCKS: readonly Row[] = [
   jump("clock-forward", "the clock jumps an hour ahead", HOUR, {
     begin: unmoved,
-    shift: unmoved,
-    bake: unmoved,
+    shift: { ...unmoved, mended: CUT_SHORT },
+    bake: { ...unmoved, mended: CUT_SHORT },
   }),
   jump("clock-back", "the clock jumps an hour back", -HOUR, {
     begin: unmoved,
-    shift: unmoved,
-    bake: unmoved,
+    shift: { ...unmoved, mended: AN_HOUR_LONGER },
+    bake: { ...unmoved, mended: AN_HOUR_LONGER },
   }),
 ];
