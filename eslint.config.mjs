@@ -17,8 +17,11 @@ function mayNotImport(folder, patterns, message) {
   };
 }
 
+/** Rooms that only look at the product from outside: nothing of it imports them. */
+const TESTERS = ["testbed", "faults", "bench", "__tests__"];
+
 /** An import that leaves the own folder for one of the others. */
-const other = (...folders) => `^(\\.\\./)+(${folders.join("|")})(/|$)`;
+const other = (...folders) => `^(\\.\\./)+(${[...folders, ...TESTERS].join("|")})(/|$)`;
 
 export default tseslint.config(
   { ignores: ["lib/", "cdktf.out/", ".bluegreen/", "node_modules/", "examples/**/*.js"] },
@@ -66,6 +69,16 @@ export default tseslint.config(
     "soak",
     `${other("constructs", "stacks", "on-server")}|^cdktf$|^constructs$`,
     "soak/ plays an operator: the command as a process, and what cli/ measures with",
+  ),
+  mayNotImport(
+    "testbed",
+    /^(\.\.\/)+(constructs|stacks|on-server|system|faults|bench|__tests__)(\/|$)/.source,
+    "testbed/ uses the product as a person does: the built command, and cli/ and release/ for their types",
+  ),
+  mayNotImport(
+    "faults",
+    /^(\.\.\/)+(constructs|stacks|on-server|system|bench|__tests__)(\/|$)/.source,
+    "faults/ breaks what runs in a testbed/; it looks at the product from outside",
   ),
   { files: ["**/*.js", "**/*.mjs", "**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
 );

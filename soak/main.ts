@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { Load } from "../cli/load/load";
 import type { LoadTotals } from "../cli/load/messages";
 import { socialGoalPlan } from "../cli/load/socialgoal-plan";
-import type { World } from "../__tests__/end-to-end/world";
+import type { World } from "../testbed/world";
 import { complaintsAfter, growing, KEPT_RELEASES, SERVERS, trendsOf } from "./checks";
 import { footprintOf } from "./footprint";
 import type { Footprint } from "./footprint";
@@ -86,7 +86,7 @@ async function soak(wanted: Wanted): Promise<Protocol> {
   // A folder of its own: whatever is left in it at the end was left by this soak.
   const temporaryFolder = mkdtempSync(join(realpathSync(tmpdir()), "soak-"));
   process.env["TMPDIR"] = temporaryFolder;
-  const { World } = await import("../__tests__/end-to-end/world.js");
+  const { World } = await import("../testbed/world.js");
   const world = await World.create({
     environment: {
       proxies: { driver, count: 1 },

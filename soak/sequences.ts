@@ -1,7 +1,7 @@
 /** Carries out one kind of sequence as an operator does, and says what users must have afterwards. */
 import type { Deployment } from "../cli/deployment/outcome";
-import type { Running, World } from "../__tests__/end-to-end/world";
-import { until } from "../__tests__/end-to-end/world";
+import type { Running, World } from "../testbed/world";
+import { until } from "../testbed/world";
 import { packVariant } from "./artifacts";
 import type { Variant } from "./artifacts";
 import { pick, strategyOptions } from "./plan";

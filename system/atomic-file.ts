@@ -1,5 +1,5 @@
 /** Writes a file so that a crash at any moment leaves the old content or the new one, never a part. */
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 export function writeAtomically(path: string, content: string | Uint8Array, mode = 0o600): void {
@@ -8,6 +8,10 @@ export function writeAtomically(path: string, content: string | Uint8Array, mode
   try {
     writeFileSync(file, content);
     fsyncSync(file);
+  } catch (error) {
+    // Half a file helps nobody, least of all on a full disk.
+    rmSync(temporary, { force: true });
+    throw error;
   } finally {
     closeSync(file);
   }

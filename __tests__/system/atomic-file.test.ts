@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,6 +42,31 @@ test("where it can't be written the old content stays", () => {
   writeFileSync(file, "old");
   expect(() => writeAtomically(file, "new")).toThrow(/EISDIR/);
   expect(readFileSync(file, "utf8")).toBe("old");
+});
+
+test("where there is no room, or too long a file, the old content stays and no half file is left", () => {
+  const program = join(folder, "limited.js");
+  buildSync({
+    stdin: {
+      contents: `
+        import { writeAtomically } from "./system/atomic-file";
+        process.on("SIGXFSZ", () => undefined);
+        try { writeAtomically("limited", "x".repeat(100_000)); } catch (error) { console.log(error.code); }`,
+      resolveDir: resolve(__dirname, "../.."),
+    },
+    bundle: true,
+    platform: "node",
+    outfile: program,
+  });
+  const home = mkdtempSync(join(folder, "limited-"));
+  writeFileSync(join(home, "limited"), "old");
+  const { stdout } = spawnSync("bash", ["-c", 'ulimit -f 8 && exec "$0" "$1"', process.execPath, program], {
+    cwd: home,
+    encoding: "utf8",
+  });
+  expect(stdout.trim()).toBe("EFBIG");
+  expect(readdirSync(home)).toEqual(["limited"]);
+  expect(readFileSync(join(home, "limited"), "utf8")).toBe("old");
 });
 
 test("a writer that is killed leaves one content or the other, never a part", async () => {

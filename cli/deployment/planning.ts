@@ -29,7 +29,8 @@ import { lockProject } from "../project/project-lock";
 import { agreed } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import type { Proxies, ProxyStatus } from "../proxies/proxies";
-import { collectReceipt } from "../receipts/collected-receipt";
+import { hasReceipt } from "../receipts/receipt-store";
+import { collectInterrupted, collectReceipt, completeReceipt } from "../receipts/collected-receipt";
 import { Stack } from "../terraform/stack";
 import type { Operation } from "./operation";
 import { synthesize } from "./synth";
@@ -74,6 +75,7 @@ export async function planOperation(
   const statuses = hasBase ? await proxies.statuses(before) : [];
   const observed = agreed(statuses);
   collectReceipt(project, before, statuses);
+  completeReceipt(project, before, statuses);
   const next = transition(before, observed, statuses);
   refuseStaleRecord(next, statuses);
   const replaced = retainedThatIsReplaced(next, statuses);
@@ -81,6 +83,9 @@ export async function planOperation(
   progress.now(`planning record ${next.sequence}`);
   const web = new Stack(await synthesize(project, next), "web", terraform);
   const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
+  // Terraform's lock was free: nobody works on that record any more.
+  if (hasBase && !hasReceipt(project, before.sequence))
+    collectInterrupted(project, before, await proxies.statuses(before));
   if (!clearsUp) refuseManyDeposed(plan);
   return {
     ...{ before, next, proxies, hasBase, observed, web, plan },

@@ -4,7 +4,7 @@
  * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
  * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
  */
-import { appendFileSync, renameSync, statSync } from "node:fs";
+import { appendFileSync, renameSync, statSync, truncateSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
@@ -12,6 +12,7 @@ import { DirectorSpec } from "../../release/director-spec";
 import { describeIssues, inOneLine } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
 import { Director } from "./director";
+import type { Clock } from "./director";
 import { KINDS } from "./drivers/kinds";
 import { EXIT, StepFailure } from "./exit-code";
 import type { ExitCode } from "./exit-code";
@@ -68,7 +69,7 @@ async function main(): Promise<ExitCode> {
       probe: httpProbe(spec.verification),
       attempt: httpTry(spec.verification),
       store: new StateFile(),
-      clock: { now: () => Date.now(), sleep: (milliseconds) => sleep(milliseconds) },
+      clock: steadyClock(),
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
     });
   if (command === "status") {
@@ -81,6 +82,15 @@ async function main(): Promise<ExitCode> {
   }
   const held = await directorLock(`${command} ${spec.sequence}`);
   return run(command, newDirector(), STEPS[command]!, held);
+}
+
+/**
+ * The time of day when the step began, and from then on the clock that nobody sets: a jump of the time of day neither
+ * cuts a share or a bake short nor keeps it going for an hour.
+ */
+function steadyClock(): Clock {
+  const beganAt = Date.now() - performance.now();
+  return { now: () => Math.round(beganAt + performance.now()), sleep: (milliseconds) => sleep(milliseconds) };
 }
 
 async function run(
@@ -204,7 +214,13 @@ const EVENTS_LIMIT = 8 * 1024 * 1024;
 function note(facts: Readonly<Record<string, unknown>>): void {
   const { size } = statSync(EVENTS_FILE, { throwIfNoEntry: false }) ?? { size: 0 };
   if (size > EVENTS_LIMIT) renameSync(EVENTS_FILE, OLDER_EVENTS_FILE);
-  appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
+  try {
+    appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
+  } catch (error) {
+    // On a full disk a part of the line may be there, and the next one would go on in it.
+    truncateSync(EVENTS_FILE, size > EVENTS_LIMIT ? 0 : size);
+    throw error;
+  }
 }
 
 main().then(

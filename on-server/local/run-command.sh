@@ -21,8 +21,12 @@ if [[ ! -d "$SERVER_FOLDER" ]]; then
   exit 3
 fi
 command_folder="$SERVER_FOLDER/commands/$name"
-mkdir --parents "$SERVER_FOLDER/commands"
-if ! mkdir "$command_folder" 2>/dev/null; then
+full="nothing can be written on ${SERVER_FOLDER##*/} (is its disk full, or read-only?): mend that, then \`bluegreen retry\`"
+if ! { mkdir --parents "$SERVER_FOLDER/commands" && mkdir "$command_folder"; } 2>/dev/null; then
+  if [[ ! -e "$command_folder" ]]; then
+    echo "$full" >&2
+    exit 1
+  fi
   echo "$name was run on ${SERVER_FOLDER##*/} before, and a step runs once: \`bluegreen retry\` (or the next sequence in the record) goes on" >&2
   exit 3
 fi
@@ -47,10 +51,13 @@ while kill -0 "$running" 2>/dev/null; do
   wait "$running" || exit_code=$?
 done
 kill "$watcher" 2>/dev/null || true
-echo "$exit_code" >"$command_folder/exit-code"
-if ((exit_code == 124)); then echo "$name did not end within $COMMAND_TIMEOUT_SECONDS s" >>"$command_folder/stderr"; fi
+writable=yes
+{ echo "$exit_code" >"$command_folder/exit-code"; } 2>/dev/null || writable=no
+if ((exit_code == 124)); then echo "$name did not end within $COMMAND_TIMEOUT_SECONDS s" >>"$command_folder/stderr" || true; fi
 
 # As on Azure: the last 4 KiB.
 tail --bytes=4096 "$command_folder/stdout"
 tail --bytes=4096 "$command_folder/stderr" >&2
+# What the step said of it found no room either.
+if ((exit_code != 0)) && [[ "$writable" == no && ! -s "$command_folder/stderr" ]]; then echo "$full" >&2; fi
 exit "$exit_code"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts a proxy of the local platform; it ends with stop-server.sh. The director writes its configuration.
+# Starts a proxy of the local platform; it ends with stop-server.sh. The director writes its configuration. HAProxy and the
+# embedded proxy are started again when they are killed, as systemd does it on a server; NGINX's workers serve on by themselves.
 # Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy, nginx or embedded), PROXY_ADDRESS (host:port),
 # PROXY_BUNDLE (the embedded proxy's program).
 set -Eeuo pipefail
@@ -21,6 +22,27 @@ if (exec 3<>"/dev/tcp/${PROXY_ADDRESS%:*}/${PROXY_ADDRESS##*:}") 2>/dev/null; th
   exit 3
 fi
 
+# shellcheck disable=SC2317 # another shell runs it: see start
+# keep_running PROGRAM ARGUMENT...: until it ends well, or somebody ends this shell.
+keep_running() {
+  local running="" exit_code
+  trap 'kill -TERM "$running" 2>/dev/null; exit 0' TERM INT HUP
+  while true; do
+    "$@" &
+    running=$!
+    exit_code=0
+    wait "$running" || exit_code=$?
+    if ((exit_code == 0 || exit_code == 143)); then return 0; fi
+    echo "it ended with exit code $exit_code and is started again"
+    sleep 0.2
+  done
+}
+
+start() { # PROGRAM ARGUMENT...
+  setsid bash -c "$(declare -f keep_running); keep_running \"\$@\"" bash "$@" >>proxy.log 2>&1 </dev/null &
+  started=$!
+}
+
 # A proxy that was killed leaves its socket behind.
 rm --force admin.sock
 node director.js configure --spec "$DIRECTOR_SPEC"
@@ -30,10 +52,7 @@ case "$PROXY_DRIVER" in
       grep --fixed-strings ALERT proxy.log >&2
       exit 1
     }
-    setsid haproxy -D -f haproxy.cfg -p haproxy.pid >>proxy.log 2>&1 </dev/null || {
-      tail -n 3 proxy.log >&2
-      exit 1
-    }
+    start haproxy -db -f haproxy.cfg
     ;;
   nginx)
     nginx -t -q -p "$PWD/" -c nginx.conf 2>proxy.log || {
@@ -48,7 +67,7 @@ case "$PROXY_DRIVER" in
     ;;
   *)
     cp "$PROXY_BUNDLE" embedded-proxy.js
-    setsid node embedded-proxy.js >>proxy.log 2>&1 </dev/null &
+    start node embedded-proxy.js
     ;;
 esac
 
@@ -56,5 +75,6 @@ for ((i = 0; i < 100; i++)); do
   if [[ -S admin.sock ]] && node director.js status --spec "$DIRECTOR_SPEC" >/dev/null 2>status.log; then exit 0; fi
   sleep 0.05
 done
+[[ -z "${started:-}" ]] || kill -TERM "$started" 2>/dev/null || true
 echo "the proxy did not come up: $(tail -n 2 proxy.log status.log 2>/dev/null | tr '\n' ' ')" >&2
 exit 1

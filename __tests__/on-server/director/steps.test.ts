@@ -371,6 +371,16 @@ describe("after a crash", () => {
     expect(shares(world)).toEqual([50, 100, 0]);
   });
 
+  test("a share that is resumed after the time of day was put back lasts no longer than its time", async () => {
+    const { world, operator } = await liveWorld(CANARY);
+    world.crashOnce = () => world.traffic.share === 25;
+    expect((await operator.release("1.1.0")).result?.exitCode).toBe("crashed");
+    const resumedAt = (world.now -= 3_600_000);
+    world.crashOnce = () => world.traffic.share === 50;
+    expect((await world.run("switch", operator.record)).exitCode).toBe("crashed");
+    expect(world.now).toBe(resumedAt + 10_000);
+  });
+
   test("a half-finished recreate is retried, although its slot already answers as the new release", async () => {
     const { world, operator } = await liveWorld({ strategy: "recreate", drainSeconds: 1 });
     // begin's four effects, then the switch dies before its first.

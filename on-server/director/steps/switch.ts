@@ -216,11 +216,13 @@ async function giveShare(
   const { state, clock } = director;
   const resumes = share === current && state.deadline !== null;
   const seconds = share === 100 ? schedule.bakeSeconds : schedule.stepSeconds;
+  const deadline = clock.now() + seconds * 1000;
   director.save({
     phase: share === 100 ? "baking" : "shifting",
     candidate,
     weight: share,
-    deadline: resumes ? state.deadline : clock.now() + seconds * 1000,
+    // Where the time of day was put back meanwhile, it lasts no longer than its time.
+    deadline: resumes ? Math.min(state.deadline!, deadline) : deadline,
   });
   if (share === current) return;
   const live = otherSlot(candidate.slot);

@@ -1,0 +1,44 @@
+/** What a row needs of the machine; where it is missing the row is skipped, and says so. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+
+export const ABILITIES = {
+  mounts: "root in a mount namespace of its own (file systems of a few MiB)",
+  firewall: "root in a network namespace of its own, and iptables",
+  faketime: "libfaketime (Debian: apt-get install faketime)",
+  cgroups: "root, and cgroup v1 with the memory controller",
+  postgres: "a PostgreSQL on PATH, where Debian puts it, or of npm",
+} as const;
+export type Ability = keyof typeof ABILITIES;
+
+/** Set in the process that has namespaces of its own: see `main.ts`. */
+export const OWN_NAMESPACES = "BLUEGREEN_FAULTS_OWN_NAMESPACES";
+
+export const MEMORY_CGROUP = "/sys/fs/cgroup/memory";
+
+const LIBRARIES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+
+export function libfaketime(): string | undefined {
+  return LIBRARIES.map((folder) => `${folder}/faketime/libfaketime.so.1`).find(existsSync);
+}
+
+/** Whether this process may have namespaces of its own. */
+export function canUnshare(): boolean {
+  return process.getuid?.() === 0 && succeeds("unshare", ["--net", "--mount", "true"]);
+}
+
+export function missingAbilities(): Set<Ability> {
+  const isolated = process.env[OWN_NAMESPACES] !== undefined;
+  const has: Record<Ability, boolean> = {
+    mounts: isolated,
+    firewall: isolated && succeeds("iptables", ["-w", "-L", "-n"]),
+    faketime: libfaketime() !== undefined,
+    cgroups: process.getuid?.() === 0 && existsSync(`${MEMORY_CGROUP}/memory.limit_in_bytes`),
+    postgres: true,
+  };
+  return new Set((Object.keys(has) as Ability[]).filter((ability) => !has[ability]));
+}
+
+function succeeds(program: string, args: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore" }).status === 0;
+}

@@ -1,0 +1,67 @@
+/** What became of a row in one phase, in the format that `--json` writes; `page.ts` reads it again. */
+import type { Phase } from "./phases";
+import type { EndState } from "./row";
+
+/** What was played again, in the place of what was played before; the matrix's order stays. */
+export function together(before: Protocol | undefined, now: Protocol): Protocol {
+  if (before === undefined) return now;
+  const names = [...new Set([...before.rows, ...now.rows].map(({ name }) => name))];
+  const rows = names.map((name): PlayedRow => {
+    const old = before.rows.find((row) => row.name === name);
+    const fresh = now.rows.find((row) => row.name === name);
+    if (old === undefined || fresh === undefined) return (fresh ?? old)!;
+    const again = (phase: Phase) => fresh.outcomes.find((outcome) => outcome.phase === phase);
+    const kept = old.outcomes.map((outcome) => again(outcome.phase) ?? outcome);
+    const added = fresh.outcomes.filter(({ phase }) => !kept.some((outcome) => outcome.phase === phase));
+    return { ...fresh, outcomes: [...kept, ...added] };
+  });
+  return { ...now, command: before.command, startedAt: before.startedAt, rows };
+}
+
+/** Format 1. */
+export interface Protocol {
+  readonly formatVersion: 1;
+  readonly command: string;
+  readonly machine: string;
+  /** What a reader has to know of how it was played, where somebody wrote it down. */
+  readonly note?: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly rows: readonly PlayedRow[];
+}
+
+export interface PlayedRow {
+  readonly name: string;
+  readonly fault: string;
+  readonly how: string;
+  readonly outcomes: readonly Outcome[];
+}
+
+export interface Outcome {
+  readonly phase: Phase;
+  readonly status: "passed" | "failed" | "skipped";
+  /** What did not end as documented; or why it was skipped. */
+  readonly broken: readonly string[];
+  readonly seconds: number;
+  readonly expected: Pick<EndState, "exit" | "serves" | "goesOn"> & { readonly mayCost: string };
+  readonly mended: string | null;
+  /** Of the command that met the fault; "killed" where it was what was killed. */
+  readonly exit: number | "killed" | null;
+  readonly message: string;
+  readonly users: {
+    readonly sent: number;
+    readonly failed: number;
+    readonly failures: Readonly<Record<string, number>>;
+    readonly longestGapMs: number;
+    readonly acknowledged: number;
+    readonly found: number;
+  } | null;
+  readonly end: {
+    readonly serves: readonly string[];
+    readonly record: string;
+    readonly phase: string;
+    readonly share: number;
+  } | null;
+  readonly wayOn: readonly { readonly command: string; readonly exit: number; readonly outcome: string }[];
+}

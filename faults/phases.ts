@@ -1,0 +1,173 @@
+/** The phases of a release, and how one is brought into each: it is found there, not told to wait there. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { until } from "../testbed/world";
+import type { Running } from "../testbed/world";
+import type { ReleaseWish, WorldKind } from "./row";
+import type { Stage } from "./stage";
+
+export const PHASES = [
+  "before",
+  "begin",
+  "migrate",
+  "install",
+  "verify",
+  "shift",
+  "bake",
+  "drain",
+  "converge",
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface ReleaseUnderWay {
+  readonly running: Running;
+  readonly sequence: number;
+  readonly version: string;
+}
+
+/** A director's lock is held for some tenths of a second only. */
+const LOCK_POLL_MS = 2;
+
+export function worldOf(phase: Phase): WorldKind {
+  if (phase === "migrate") return "database";
+  return phase === "converge" ? "split" : "plain";
+}
+
+/** Starts a release and resolves once it is in the phase; "before": once it is about to start. */
+export async function enter(stage: Stage, phase: Phase, wish: ReleaseWish): Promise<ReleaseUnderWay> {
+  const sequence = stage.world.record.sequence + 1;
+  if (phase === "drain") await stage.beginSlowPost();
+  const { args, from } = SHAPES[phase];
+  const underWay = await stage.startRelease(
+    sequence,
+    { ...wish, args: [...args, ...(wish.args ?? [])] },
+    from,
+  );
+  await ENTRANCES[phase](stage, underWay);
+  return underWay;
+}
+
+const CANARY = ["--strategy", "canary", "--steps", "30,100", "--step-seconds", "3", "--bake-seconds", "0.5"];
+const QUICK = ["--strategy", "blueGreen", "--bake-seconds", "0.3"];
+/** 1.2.0 is not healthy before its settings are delivered; all others are 1.1.0. */
+const SHAPES: Readonly<Record<Phase, { args: readonly string[]; from: string }>> = {
+  before: { args: QUICK, from: "1.1.0" },
+  begin: { args: QUICK, from: "1.1.0" },
+  migrate: { args: QUICK, from: "1.1.0" },
+  install: { args: QUICK, from: "1.2.0" },
+  verify: { args: QUICK, from: "1.1.0" },
+  shift: { args: CANARY, from: "1.1.0" },
+  bake: { args: ["--strategy", "blueGreen", "--bake-seconds", "3"], from: "1.1.0" },
+  drain: { args: QUICK, from: "1.1.0" },
+  converge: { args: [...QUICK, "--converge"], from: "1.1.0" },
+};
+
+const ENTRANCES: Readonly<Record<Phase, (stage: Stage, underWay: ReleaseUnderWay) => Promise<void>>> = {
+  before: () => Promise.resolve(),
+  begin: (stage, underWay) => directorAtWork(stage, underWay, "begin"),
+  verify: (stage, underWay) => directorAtWork(stage, underWay, "switch"),
+  migrate: (stage, { running }) =>
+    until(async () => (await stage.database.sleepingMigrations()) > 0, "a migration runs", { running }),
+  install: async (stage, { running, sequence }) => {
+    await until(
+      () => stage.commands(`-${sequence}`).filter((each) => each.includes("/install-")).length >= 2,
+      "both installs run",
+      {
+        running,
+      },
+    );
+    await until(() => stage.candidates().length >= 2, "both instances start up", { running });
+  },
+  shift: (stage, { running }) =>
+    until(
+      () => stage.state().phase === "shifting" && stage.trafficMap().includes("share 30"),
+      "the candidate has its first share",
+      { running },
+    ),
+  bake: (stage, { running }) =>
+    until(
+      () => stage.state().phase === "baking" && stage.trafficMap().includes("share 100"),
+      "the candidate has all requests and bakes",
+      { running },
+    ),
+  drain: (stage, { running, sequence }) =>
+    until(
+      () => stage.state().stable?.releaseId.endsWith(`-${sequence}`) === true && stage.state().finished,
+      "the old slot drains",
+      { running },
+    ),
+  converge: (stage, { running, sequence }) =>
+    until(
+      () => stage.commands(`-${sequence}`).some((each) => each.includes("/converge-")),
+      "the second half gets it too",
+      {
+        running,
+      },
+    ),
+};
+
+async function directorAtWork(
+  stage: Stage,
+  { running, sequence }: ReleaseUnderWay,
+  step: string,
+): Promise<void> {
+  let ended = false;
+  void running.ended.then(() => (ended = true));
+  while (!stage.directorLock().startsWith(`${step} ${sequence},`)) {
+    if (ended)
+      throw new Error(`the release ended before its ${step} was seen: ${(await running.ended).stderr}`);
+    await pause(LOCK_POLL_MS);
+  }
+}
+
+/** A POST whose body takes its time: it is under way in the slot that was live when it began. */
+export class SlowPost {
+  private constructor(
+    private readonly socket: Socket,
+    private readonly body: string,
+    private answer = "",
+  ) {
+    socket.setEncoding("utf8").on("data", (text: string) => (this.answer += text));
+    socket.on("error", (error) => (this.answer ||= error.message));
+  }
+
+  static async begin(port: number, title: string): Promise<SlowPost> {
+    const body = JSON.stringify({ title });
+    const socket = connect(port, "127.0.0.1");
+    const post = new SlowPost(socket, body);
+    socket.write(
+      `POST /api/goals HTTP/1.1\r\nhost: slow\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
+    );
+    await new Promise((resolve) => socket.once("connect", resolve));
+    return post;
+  }
+
+  /** @returns the answer's first line. */
+  async end(): Promise<string> {
+    this.socket.write(this.body.slice(5));
+    await until(() => this.answer !== "" || this.socket.closed, "the slow POST is answered");
+    this.socket.destroy();
+    return this.answer.split("\r\n")[0]!;
+  }
+}
+
+/** For faults that last: how long, without anything to wait for but time itself. */
+export async function lasting(milliseconds: number): Promise<void> {
+  const end = performance.now() + milliseconds;
+  await until(() => performance.now() >= end, "the fault lasts");
+}
+
+/** Names of the commands that ran on a server. */
+export function commandsIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+export function readOr(file: string, otherwise: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return otherwise;
+  }
+}

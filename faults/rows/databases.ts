@@ -1,0 +1,94 @@
+/** The database is down, slow, or a table is locked. What users get of that is the application's to say, not a release's. */
+import type { Client } from "pg";
+import { lasting } from "../phases";
+import type { EndState, Row } from "../row";
+import { kill } from "../stage";
+import type { Stage } from "../stage";
+
+const DOWN: EndState["costs"] = {
+  requests: 1_500,
+  gapMs: 20_000,
+  because: "the application can't answer without its database",
+};
+
+export const DATABASES: readonly Row[] = [
+  {
+    name: "database-down",
+    fault: "the database goes down",
+    how: "the project's PostgreSQL is stopped (fast), and started 2 s later, or when somebody goes on",
+    needs: ["postgres"],
+    world: "database",
+    phases: {
+      begin: {
+        exit: [1, 3, 4],
+        serves: "old",
+        says: /migrate|database|ECONNREFUSED/,
+        costs: DOWN,
+        goesOn: ["retry"],
+      },
+      migrate: { exit: [1, 3, 4], serves: "old", costs: DOWN, goesOn: ["retry"] },
+      shift: { exit: [0, 5], serves: "verified", costs: DOWN, goesOn: ["next release"] },
+    },
+    inject: async (stage, _, phase) => {
+      stage.database.stop();
+      if (phase !== "shift") return;
+      await lasting(2_000);
+      stage.database.start();
+    },
+    repair: (stage, phase) => {
+      if (phase !== "shift") stage.database.start();
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "database-slow",
+    fault: "the database is slow",
+    how: "all of PostgreSQL's processes stand still (SIGSTOP) for 150 of every 250 ms",
+    needs: ["postgres"],
+    world: "database",
+    phases: { shift: { exit: [0], serves: "new", goesOn: ["next release"] } },
+    inject: (stage, { running }) => {
+      const pids = stage.database.pids();
+      const timer = setInterval(() => {
+        kill(pids, "SIGSTOP");
+        setTimeout(() => kill(pids, "SIGCONT"), 150);
+      }, 250);
+      const end = () => {
+        clearInterval(timer);
+        setTimeout(() => kill(pids, "SIGCONT"), 200);
+      };
+      void running.ended.then(end);
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "database-locked",
+    fault: "another session holds a lock",
+    how: "a session that read the table and left its transaction open: an ALTER TABLE waits for it, and everybody behind the ALTER",
+    needs: ["postgres"],
+    world: "database",
+    phases: {
+      before: {
+        exit: [4],
+        serves: "old",
+        says: /lock/,
+        costs: {
+          requests: 0,
+          gapMs: 8_000,
+          because: "whoever comes behind the waiting ALTER TABLE waits up to 5 s",
+        },
+        goesOn: ["retry"],
+      },
+    },
+    before: async (stage) => {
+      const client = await stage.database.connect();
+      await client.query("BEGIN");
+      await client.query("SELECT count(*) FROM goals");
+      sessions.set(stage, client);
+    },
+    inject: () => Promise.resolve(),
+    repair: (stage) => sessions.get(stage)!.end(),
+  },
+];
+
+const sessions = new WeakMap<Stage, Client>();

@@ -1,0 +1,134 @@
+/** kill -9 of everything that works on a release: Terraform, the director, the command, the proxy. */
+import { until } from "../../testbed/world";
+import type { EndState, Row } from "../row";
+import { kill } from "../stage";
+
+const ended = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
+  exit: [1],
+  serves: "old",
+  says: /terraform was ended by SIGKILL: `bluegreen retry` or `bluegreen abort` goes on|aborted by SIGTERM/,
+  goesOn,
+  ...more,
+});
+
+/** The shell that started the director sees that it was killed, and starts `director abort`. */
+const putBack = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
+  exit: [5],
+  serves: "old",
+  says: /director: (begin|switch) was killed; putting the traffic back/,
+  goesOn,
+  ...more,
+});
+
+const killed = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
+  exit: ["killed"],
+  serves: "old",
+  goesOn,
+  ...more,
+});
+
+const NO_RECEIPT =
+  "the sequence had no receipt, and its director's journal was gone with the next one: the next command writes one (`interrupted`)";
+const LATE_LINES =
+  "the receipt lacked what the director did after Terraform's death: the next command completes it";
+const NOBODY_RESTARTED =
+  "on the local platform nobody started the proxy again, and no command could: it is started again as systemd does it on a server, and a director waits up to 3 s for it instead of failing";
+
+const PROXY_IS_BACK: EndState["costs"] = {
+  requests: 400,
+  gapMs: 4_000,
+  because: "nobody is there to answer until the proxy runs again",
+};
+
+export const KILLS: readonly Row[] = [
+  {
+    name: "kill-terraform",
+    fault: "kill -9 of terraform",
+    how: "SIGKILL to `terraform apply`",
+    phases: {
+      begin: ended(["retry"]),
+      migrate: ended(["retry"]),
+      install: ended(["abort", "next release"]),
+      verify: ended(["retry"]),
+      shift: ended(["retry"]),
+      bake: ended(["abort", "next release"]),
+      drain: ended(["retry"], { serves: "new", mended: LATE_LINES }),
+      converge: ended(["retry"], { serves: "new" }),
+    },
+    inject: async (stage) => {
+      await until(() => stage.pids(/terraform apply/).length > 0, "terraform applies");
+      kill(stage.pids(/terraform apply/));
+    },
+  },
+  {
+    name: "kill-director",
+    fault: "kill -9 of the director",
+    how: "SIGKILL to the director's process",
+    phases: {
+      begin: putBack(["retry"]),
+      verify: putBack(["abort", "next release"]),
+      shift: putBack(["retry"]),
+      bake: putBack(["abort", "next release"]),
+      drain: putBack(["retry"], { serves: "new" }),
+    },
+    inject: async (stage) => {
+      kill([stage.directorPid()]);
+    },
+  },
+  {
+    name: "kill-command",
+    fault: "kill -9 of the command",
+    how: "SIGKILL to `bluegreen release`; its terraform is left alone",
+    phases: {
+      begin: killed(["retry"], { serves: "verified", mended: NO_RECEIPT }),
+      migrate: killed(["retry"], { serves: "verified", mended: NO_RECEIPT }),
+      install: killed(["abort", "next release"]),
+      verify: killed(["retry"], { serves: "verified" }),
+      shift: killed(["abort", "next release"], { serves: "verified" }),
+      bake: killed(["retry"], { serves: "verified" }),
+      converge: killed(["retry"], { serves: "new", mended: NO_RECEIPT }),
+    },
+    inject: (_, { running }) => {
+      process.kill(running.pid, "SIGKILL");
+      return Promise.resolve();
+    },
+    // While it applies it holds the state's lock, and a retry is refused for that (exit 3, "another apply runs; wait for it").
+    repair: (stage) =>
+      until(() => stage.pids(/terraform apply/).length === 0, "the terraform that was left alone has ended"),
+  },
+  {
+    name: "kill-proxy",
+    fault: "kill -9 of the proxy",
+    how: "SIGKILL to haproxy",
+    phases: {
+      install: {
+        exit: [0],
+        serves: "new",
+        goesOn: ["next release"],
+        costs: PROXY_IS_BACK,
+        mended: NOBODY_RESTARTED,
+      },
+      shift: {
+        exit: [0, 5],
+        serves: "verified",
+        goesOn: ["next release"],
+        costs: PROXY_IS_BACK,
+        mended: NOBODY_RESTARTED,
+      },
+      bake: {
+        exit: [0, 5],
+        serves: "verified",
+        goesOn: ["next release"],
+        costs: PROXY_IS_BACK,
+        mended: NOBODY_RESTARTED,
+      },
+    },
+    inject: async (stage, _, phase) => {
+      kill(stage.pids(/haproxy/));
+      if (phase === "install") {
+        await until(async () => (await stage.world.serving(0, 1))[0] === stage.stable(), "the proxy is back");
+        stage.deliverSettings();
+      }
+    },
+  },
+];

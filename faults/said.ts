@@ -1,0 +1,15 @@
+/** How a command ended, in a word and in its own sentence. */
+import type { Ran } from "../testbed/world";
+
+export function exitOf({ exitCode, signal }: Ran): number | "killed" {
+  return signal === "SIGKILL" || exitCode === null ? "killed" : exitCode;
+}
+
+/** The reason in the JSON; else the last line on stderr. */
+export function messageOf({ stdout, stderr }: Ran): string {
+  if (stdout.trimStart().startsWith("{")) {
+    const { reason, message } = JSON.parse(stdout) as { reason?: string; message?: string };
+    return reason ?? message ?? "";
+  }
+  return stderr.trim().split("\n").at(-1) ?? "";
+}
