@@ -18,7 +18,7 @@ function mayNotImport(folder, patterns, message) {
 }
 
 /** Rooms that only look at the product from outside: nothing of it imports them. */
-const TESTERS = ["testbed", "faults", "bench", "__tests__"];
+const TESTERS = ["testbed", "faults", "soak", "bench", "__tests__"];
 
 /** An import that leaves the own folder for one of the others. */
 const other = (...folders) => `^(\\.\\./)+(${[...folders, ...TESTERS].join("|")})(/|$)`;
@@ -62,22 +62,22 @@ export default tseslint.config(
   ),
   mayNotImport(
     "cli",
-    `${other("constructs", "stacks", "on-server", "soak")}|^cdktf$|^constructs$`,
+    `${other("constructs", "stacks", "on-server")}|^cdktf$|^constructs$`,
     "cli/ starts Terraform and the synth as processes and imports no construct",
   ),
   mayNotImport(
     "soak",
-    `${other("constructs", "stacks", "on-server")}|^cdktf$|^constructs$`,
-    "soak/ plays an operator: the command as a process, and what cli/ measures with",
+    /^(\.\.\/)+(constructs|stacks|on-server|system|faults|bench|__tests__)(\/|$)/.source,
+    "soak/ plays an operator in a testbed/: the command as a process, and what cli/ measures with",
   ),
   mayNotImport(
     "testbed",
-    /^(\.\.\/)+(constructs|stacks|on-server|system|faults|bench|__tests__)(\/|$)/.source,
+    /^(\.\.\/)+(constructs|stacks|on-server|system|faults|soak|bench|__tests__)(\/|$)/.source,
     "testbed/ uses the product as a person does: the built command, and cli/ and release/ for their types",
   ),
   mayNotImport(
     "faults",
-    /^(\.\.\/)+(constructs|stacks|on-server|system|bench|__tests__)(\/|$)/.source,
+    /^(\.\.\/)+(constructs|stacks|on-server|system|soak|bench|__tests__)(\/|$)/.source,
     "faults/ breaks what runs in a testbed/; it looks at the product from outside",
   ),
   { files: ["**/*.js", "**/*.mjs", "**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
