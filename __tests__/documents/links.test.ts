@@ -13,6 +13,8 @@ const OPTIONS_OF_OTHERS: Readonly<Record<string, string>> = {
   "--ignore-missing-stack-dependencies": "cdktf deploy",
   "--auto-approve": "cdktf deploy",
   "--as": "migrate.js resolve",
+  "--only": "npm run faults",
+  "--seed": "npm run soak",
 };
 
 test("every relative link leads to a file, and its anchor to a heading", () => {
