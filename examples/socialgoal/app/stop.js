@@ -10,6 +10,8 @@ const net = require("node:net");
 
 /** How long an idle connection stays open after the signal. */
 const LAST_WORD_MS = 100;
+/** The same for one that was made and has not said anything yet: whoever made it is about to, on a busy machine later. */
+const FIRST_WORD_MS = 1_000;
 /** After this the process exits with 1, whatever is left. */
 const HARD_STOP_MS = 10_000;
 
@@ -17,6 +19,7 @@ function stopOnSignals(server, app) {
   /** Socket -> its requests without an answer, and how much had been read when it was last at rest. */
   const connections = new Map();
   const unanswered = new Set();
+  let stoppedAt = 0;
 
   server.on("connection", (socket) => {
     connections.set(socket, { requests: 0, bytesAtRest: 0 });
@@ -40,7 +43,9 @@ function stopOnSignals(server, app) {
 
   // Not server.closeIdleConnections(): it cuts answers that are not yet flushed, and leaves sockets that never spoke.
   const closeIdle = () => {
+    const isPatient = performance.now() - stoppedAt < FIRST_WORD_MS;
     for (const [socket, { requests, bytesAtRest }] of connections) {
+      if (isPatient && socket.bytesRead === 0) continue;
       if (requests === 0 && socket.bytesRead === bytesAtRest) socket.destroy();
     }
   };
@@ -48,6 +53,7 @@ function stopOnSignals(server, app) {
   const stop = (signal) => {
     if (app.stopping) return;
     app.stopping = true;
+    stoppedAt = performance.now();
     console.log(`${signal}: stopping, ${unanswered.size} requests under way`);
     for (const response of unanswered) {
       if (!response.headersSent) response.setHeader("connection", "close");
