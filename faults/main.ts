@@ -157,6 +157,7 @@ main().then(
   (exitCode) => (process.exitCode = exitCode),
   (error: Error) => {
     console.error(error.message);
-    process.exitCode = 1;
+    // A load may still run, and ends with this process.
+    process.exit(1);
   },
 );

@@ -72,7 +72,11 @@ export async function play(stage: Stage, row: Row, phase: Phase): Promise<Outcom
 /** The project is thrown away after this: nothing has to succeed here. */
 async function breakOff(stage: Stage, row: Row, phase: Phase, underWay?: ReleaseUnderWay): Promise<void> {
   if (underWay !== undefined) kill([-underWay.running.pid]);
-  await Promise.resolve(row.repair?.(stage, phase)).catch(() => undefined);
+  try {
+    await row.repair?.(stage, phase);
+  } catch {
+    // What was not broken yet can't be repaired.
+  }
 }
 
 export function skipped(row: Row, phase: Phase, why: string): Outcome {

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import { MEMORY_CGROUP } from "../abilities";
 import { lasting, readOr } from "../phases";
@@ -33,7 +34,8 @@ export const CANDIDATES: readonly Row[] = [
       kill(retained().map(({ pid }) => pid));
       await until(() => retained().length === 0, "the slot's old instance is gone");
       const server = createServer((socket) => socket.on("error", () => undefined).destroy());
-      await once(server.listen(stage.port("web-1", slot), "127.0.0.1"), "listening");
+      // A process that just ended closes its sockets a moment after it is gone.
+      await until(() => listens(server, stage.port("web-1", slot)), "another program has the port");
       listeners.set(stage, () => new Promise((resolve) => server.close(() => resolve())));
     },
     inject: () => Promise.resolve(),
@@ -104,3 +106,12 @@ export const CANDIDATES: readonly Row[] = [
 ];
 
 const listeners = new WeakMap<Stage, () => Promise<void>>();
+
+async function listens(server: Server, port: number): Promise<boolean> {
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+    return true;
+  } catch {
+    return false;
+  }
+}

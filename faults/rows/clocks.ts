@@ -39,18 +39,18 @@ function jump(name: string, words: string, seconds: number, phases: Row["phases"
 const CUT_SHORT =
   "the bake was over at once, with too few answers to judge, and the release was taken back: a step counts on the clock that only counts on";
 const AN_HOUR_LONGER =
-  "the step went on until the time of day had caught up, an hour later (not waited for): a step counts on the clock that only counts on";
+  "the bake did not end (it was given up after half a minute; it would have taken an hour more): a step counts on the clock that only counts on";
 const unmoved: EndState = { exit: [0], serves: "new", goesOn: ["next release"] };
 
 export const CLOCKS: readonly Row[] = [
   jump("clock-forward", "the clock jumps an hour ahead", HOUR, {
     begin: unmoved,
-    shift: { ...unmoved, mended: CUT_SHORT },
+    shift: unmoved,
     bake: { ...unmoved, mended: CUT_SHORT },
   }),
   jump("clock-back", "the clock jumps an hour back", -HOUR, {
     begin: unmoved,
-    shift: { ...unmoved, mended: AN_HOUR_LONGER },
+    shift: unmoved,
     bake: { ...unmoved, mended: AN_HOUR_LONGER },
   }),
 ];
