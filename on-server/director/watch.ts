@@ -71,13 +71,13 @@ export class CandidateWatch {
         continue;
       }
       const amount = judgeAmount(all(this.compare(first, this.last)[this.slot]), this.analysis);
-      if (amount.verdict === "pass" && this.slow.times === 0) {
+      if (amount.verdict === "pass" && this.slow.times === 0 && !this.isInDoubt()) {
         this.conclude(first, "pass");
         return { passed: true };
       }
       if (left <= -patience) {
-        const reason = amount.verdict === "pass" ? this.slow.reason : amount.reason;
-        return this.failed(`${this.releaseId}: ${reason}`);
+        const unsure = this.slow.times > 0 ? this.slow.reason : "an endpoint answers now and then";
+        return this.failed(`${this.releaseId}: ${amount.verdict === "pass" ? unsure : amount.reason}`);
       }
       await clock.sleep(amount.verdict === "pass" ? pause : HURRY_MS);
     }
@@ -124,6 +124,11 @@ export class CandidateWatch {
     if (judged.verdict === "pass") this.slow = { times: 0, reason: "" };
     if (judged.verdict === "fail") this.slow = { times: this.slow.times + 1, reason: judged.reason };
     return this.slow.times >= SLOW_WINDOWS ? `${this.releaseId}: ${this.slow.reason}` : null;
+  }
+
+  /** Whether an endpoint's last answer was a bad one: the next ones tell whether it is down. */
+  private isInDoubt(): boolean {
+    return [...this.failedProbes.values()].some((failures) => failures > 0);
   }
 
   /** Where users ask little, stable is asked by the director as well, to compare with. */

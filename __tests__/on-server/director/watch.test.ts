@@ -137,6 +137,21 @@ test("one slow moment is not enough, two windows in a row are", async () => {
   expect(await site.judge(20, { minimumRequests: 50 })).toMatchObject({ passed: true });
 });
 
+test("a candidate that goes away just before the time is over does not pass", async () => {
+  const site = new Site();
+  site.turn = { at: 9.8, what: () => (site.own = { problem: "ECONNREFUSED", milliseconds: 0 }) };
+  const { passed, seconds } = await site.judge(10);
+  expect(passed).toBe(false);
+  expect(seconds).toBeLessThanOrEqual(11);
+});
+
+test("one answer that fails at the end is asked again, and then passes", async () => {
+  const site = new Site();
+  const problem = () => (site.now < site.start + 10_100 ? "no answer in time" : "");
+  site.turn = { at: 9.9, what: () => (site.own = { problem: problem(), milliseconds: 3 }) };
+  expect(await site.judge(10)).toMatchObject({ passed: true, seconds: 10.25 });
+});
+
 test("on a quiet site the director asks by itself, of stable as well", async () => {
   const site = new Site();
   site.perSecond = { blue: 0, green: 0 };
