@@ -1,7 +1,8 @@
 /**
  * Runs all tests in three lines beside each other: those that put proxies under load, whole releases without, and the
  * rest, which mostly waits (for Terraform's polls, for installers) or only computes. The checks (types, lint, format,
- * unused code) run beside them. With arguments it is jest with these arguments. Closes with the counts.
+ * unused code) run beside them. Closes with the counts. With --long it runs what takes minutes and is left out else; with
+ * other arguments it is jest with these.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -37,25 +38,33 @@ const LINES = {
   ],
 };
 
+/** Minutes of whole releases each, about what shorter suites look at, too: for whoever works on it, and for a night. */
+const LONG = [
+  "__tests__/end-to-end/(bad-artifact|by-hand|heal|interruptions)",
+  "__tests__/on-server/director/(kill|mutations)",
+  "__tests__/cli/load/(failures|process)",
+];
+
 /** What puts proxies under load measures time: the other lines get what it leaves of the processors. */
 const BEHIND = 10;
 const NAMED_SLOW_SECONDS = 30;
 
 const given = process.argv.slice(2);
-process.exitCode = given.length > 0 ? (await jest(given, "inherit")).exitCode : await runAll();
+if (given[0] === "--long") process.exitCode = (await jest([LONG.join("|")], "inherit")).exitCode;
+else process.exitCode = given.length > 0 ? (await jest(given, "inherit")).exitCode : await runAll();
 
 async function runAll() {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
   try {
     const report = (name) => join(folder, `${name}.json`);
+    const ignoring = (patterns) => `--testPathIgnorePatterns=${patterns.join("|")}`;
     const keep = (name) => ["--json", `--outputFile=${report(name)}`];
     const behind = Object.entries(LINES).map(([name, paths]) =>
-      jest([paths.join("|"), ...keep(name)], "pipe", BEHIND),
+      jest([paths.join("|"), ignoring(LONG), ...keep(name)], "pipe", BEHIND),
     );
     const checked = start("npm", ["run", "--silent", "check"], "pipe", BEHIND);
-    const others = Object.values(LINES).flat().join("|");
     const loaded = jest(
-      [`--testPathIgnorePatterns=${others}`, ...keep("loaded")],
+      [ignoring([...LONG, ...Object.values(LINES).flat()]), ...keep("loaded")],
       ["inherit", "ignore", "inherit"],
     );
     const ended = await Promise.all([loaded, ...behind, checked]);
@@ -68,6 +77,7 @@ async function runAll() {
     console.log(
       wrong === 0 ? "types, lint, format, unused code: checked" : "FAIL types, lint, format or unused code",
     );
+    console.log("not run here: the suites of `npm run test:long`");
     console.log(`${sum("passed")} passed, ${sum("failed") + (wrong === 0 ? 0 : 1)} failed${skipped}`);
     return Math.max(...ended.map(({ exitCode }) => exitCode));
   } finally {
