@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MeasureReceipt } from "../../../release/receipt";
 import { Application, plan, until } from "../load/application";
+import { endOnRequest } from "../load/end-on-request";
 import { LEAST } from "../../release/examples";
 import { TERMINAL_SHELL } from "../at-terminal";
 import { COMMAND, node, SHORT, start } from "./command";
@@ -123,14 +124,15 @@ describe("a command that users notice", () => {
   });
 
   test("a load that dies is no proof that nobody noticed", async () => {
+    const end = endOnRequest();
     application.intercept = (_request, response, { path }) => {
       if (path !== "/deploy") return false;
+      end.request();
       // The command's own connection is the last one.
       void until(() => application.open === 1).then(() => response.end());
       return true;
     };
-    const dies = `if (process.argv[1]?.endsWith("worker.js")) setTimeout(() => process.exit(7), 1000)`;
-    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(dies)}` };
+    const env = { NODE_OPTIONS: `--import=${end.module}` };
     const { exitCode, stdout, stderr } = await start(at("--json", ...node(ask("/deploy"))), { env }).ended;
     const why = "the load process ended unexpectedly (exit code 7)";
     expect(exitCode).toBe(1);

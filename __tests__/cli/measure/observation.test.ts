@@ -5,11 +5,11 @@ import { environmentLoad } from "../../../cli/measure/environment-load";
 import { nothingToObserve, startObservation, type Observation } from "../../../cli/measure/observation";
 import { MeasuredRequests } from "../../../release/receipt";
 import { Application, until, worker } from "../load/application";
+import { endOnRequest } from "../load/end-on-request";
 import { azureEnvironment } from "../../release/azure/examples";
 import { environmentOf } from "../../release/examples";
 
 const RATE_AND_PATH = { rate: 10, gets: [{ path: "/health", status: 200 }], releaseHeader: "x-release-id" };
-const DIES_BY_ITSELF = "data:text/javascript,setTimeout(() => process.exit(7), 1500)";
 const ADDRESS = "203.0.113.7";
 
 test("on this machine: what verification asks, ten times a second, at the first proxy", () => {
@@ -104,9 +104,12 @@ describe("while a sequence runs", () => {
   });
 
   test("if the process that sends them dies, the receipt says so", async () => {
-    const dies = { ...worker, execArgv: [...worker.execArgv, "--import", DIES_BY_ITSELF] };
+    const end = endOnRequest();
+    const dies = { ...worker, execArgv: [...worker.execArgv, "--import", end.module] };
     observation = await startObservation({ environment: environment() }, dies);
-    await until(() => application.seen.length > 0 && application.open === 0);
+    await until(() => application.seen.length > 0);
+    end.request();
+    await until(() => application.open === 0);
     expect(await observation.stop()).toEqual({
       requests: null,
       notMeasured: "the load process ended unexpectedly (exit code 7)",
