@@ -1,6 +1,6 @@
 /**
- * Runs all tests in three lines beside each other: those that put proxies under load, whole releases without, and the
- * rest, which mostly waits (for Terraform's polls, for installers) or only computes. The checks (types, lint, format,
+ * Runs all tests in three lines of the same length beside each other: those that put proxies under load and what runs on
+ * servers, whole releases without load, and the rest, which mostly waits or only computes. The checks (types, lint, format,
  * unused code) run beside them. Closes with the counts. With --long it runs what takes minutes and is left out else; with
  * other arguments it is jest with these.
  */
@@ -28,9 +28,7 @@ const LINES = {
       "system",
       "terraform",
     ].map((name) => `__tests__/${name}/`),
-    ...["azure", "hooks", "install", "install-windows", "local-database", "migrate"].map(
-      (name) => `__tests__/on-server/${name}/`,
-    ),
+    ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
   ],
   // Whole releases of which nobody measures what users meet.
   releases: [
