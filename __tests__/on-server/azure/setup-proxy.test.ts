@@ -174,7 +174,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     await machine().setUpProxy(spec);
     await setTraffic("green", 0);
     const before = { workers: workers(), configuration: machine().read("haproxy.cfg") };
-    const broken = { ...spec, proxy: { ...spec.proxy, host: "no host" } };
+    const broken = { ...spec, proxy: { ...spec.proxy, host: "nowhere.invalid" } };
     const outcome = await machine().setUpProxy(broken);
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
     expect(outcome.stderr).toMatch(/ALERT.*parsing \[\.staging\/haproxy\.cfg:\d+\] : 'bind'/);
