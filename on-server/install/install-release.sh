@@ -777,7 +777,7 @@ instance_lives() {
 
 # wait_healthy RELEASE MILLISECONDS: HEALTH_SUCCESSES good answers in a row, or 1 and REASON (and DIED).
 wait_healthy() {
-  local end good=0 rest
+  local end good=0 rest before
   REASON="no answer" DIED=0
   clock && end=$((NOW + $2))
   while true; do
@@ -787,12 +787,15 @@ wait_healthy() {
     fi
     clock && rest=$((end - NOW))
     ((rest > 0)) || return 1
+    before=$REASON
     if probe "$1" "$rest"; then
       good=$((good + 1))
       if ((good >= HEALTH_SUCCESSES)); then return 0; fi
       rest=$INTERVAL_MS
     else
       good=0
+      # The end cut this one short: what the one before it met says more.
+      if ((CUT_SHORT)) && [[ $before != "no answer" ]]; then REASON=$before; fi
       # Nobody listens yet: that costs nothing to ask, and most applications are up in a moment.
       rest=$((NOT_LISTENING && INTERVAL_MS > 100 ? 100 : INTERVAL_MS))
     fi
@@ -802,14 +805,15 @@ wait_healthy() {
 }
 
 # One request: the status, and the release that answers. A redirect is an answer like any other, and not followed.
-probe() { # RELEASE MILLISECONDS -> 0, or 1 and REASON, NOT_LISTENING
+probe() { # RELEASE MILLISECONDS -> 0, or 1 and REASON, NOT_LISTENING, CUT_SHORT
   local code=0 line status="" seen=() body="" limit=$(($2 < TIMEOUT_MS ? $2 : TIMEOUT_MS))
-  NOT_LISTENING=0
+  NOT_LISTENING=0 CUT_SHORT=0
   : >"$WORK/headers"
   : >"$WORK/body"
   attend request "$limit" 2>"$WORK/error" || code=$?
   if ((code != 0)); then
     ((code != 7)) || NOT_LISTENING=1
+    if ((code == 28 && limit < TIMEOUT_MS)); then CUT_SHORT=1; fi
     REASON="no answer on http://$PROBE_HOST:$PORT ($(first_line "$WORK/error"))"
     return 1
   fi
