@@ -79,6 +79,8 @@ export class Azurite {
         answer.writeHead(response.statusCode!, response.headers);
         response.pipe(answer);
       });
+      // Whoever was stopped in the middle of it is no error here.
+      forwarded.on("error", () => answer.destroy());
       asked.pipe(forwarded);
     });
     const gate = new Gate(server);
