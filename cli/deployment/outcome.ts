@@ -28,15 +28,18 @@ export interface Deployment {
   readonly receipt: string | null;
 }
 
+const REJECTED = 4;
+const FROZEN = 6;
+
 /** What the directors say after a sequence without a shift; an install that failed says nothing there. */
 const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   0: "unchanged",
   1: "failed",
   2: "refused",
   3: "refused",
-  4: "rejected",
+  [REJECTED]: "rejected",
   5: "rolledBack",
-  6: "frozen",
+  [FROZEN]: "frozen",
 };
 
 export function conclude(
@@ -69,15 +72,18 @@ function summarize(
 ): { outcome: string; exitCode: number; reason: string } {
   const { exitCode } = applied;
   const failed = results.find((result) => result.exitCode !== 0);
-  const promoted = results.find(({ outcome }) => outcome === "promoted");
-  if (!applied.succeeded && failed === undefined && promoted !== undefined) {
-    // A convergence's install: users have the new release already, so nothing was rejected.
-    const why = applied.reasons.map(withoutProgram).join("; ");
-    return { outcome: "frozen", exitCode: 6, reason: `${promoted.reason}, but not everywhere: ${why}` };
-  }
   if (!applied.succeeded) {
-    const outcome = OUTCOME_BY_EXIT_CODE[exitCode] ?? "failed";
-    return { outcome, exitCode, reason: failed?.reason ?? applied.reasons.map(withoutProgram).join("; ") };
+    const why = failed?.reason ?? applied.reasons.map(withoutProgram).join("; ");
+    const promoted = results.find(({ outcome }) => outcome === "promoted");
+    if (exitCode === REJECTED && failed === undefined && promoted !== undefined) {
+      // A convergence's install: users have the new release already, so nothing was rejected.
+      return {
+        outcome: "frozen",
+        exitCode: FROZEN,
+        reason: `${promoted.reason}, but not everywhere: ${why}`,
+      };
+    }
+    return { outcome: OUTCOME_BY_EXIT_CODE[exitCode] ?? "failed", exitCode, reason: why };
   }
   // `share` is the last step of a convergence; the promotion before it is what happened to users.
   const [first] = results;

@@ -21,6 +21,14 @@ it("an install that fails when users have the new release already rejects nothin
   });
 });
 
+it("what was killed meanwhile is neither rejected nor frozen, whatever users have", () => {
+  const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
+  const killed = { ...FAILED, exitCode: 1, reasons: ["terraform was ended by SIGKILL"] };
+  expect(conclude("release", { ...RECORD, converge: true }, [converging], killed)).toMatchObject({
+    ...{ exitCode: 1, outcome: "failed", to: "1.4.0-17", reason: "terraform was ended by SIGKILL" },
+  });
+});
+
 it("an install that fails before is a rejection", () => {
   expect(conclude("release", RECORD, [status()], FAILED)).toMatchObject({ exitCode: 4, outcome: "rejected" });
   const before = status({ result: { ...PROMOTED, sequence: 16 } });
