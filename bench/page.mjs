@@ -29,8 +29,8 @@ ${Object.entries(changes)
   )
   .join("\n")}
 
-What people do without reloading (weights at run time) loses nothing either; it keeps no client on its side, and each server
-is told by itself, so for a moment the weights are neither the old ones nor the new ones.`,
+Weights at run time, which need no reload, keep no client on its side, and each server is told by itself: for a moment the
+weights are neither the old ones nor the new ones.`,
   throughput: ({ haproxy, nginx }) => `
 The proxy has one processor for itself and is its whole load; \`wrk\` with 64 connections and the instances (pages of an
 NGINX) have the other one. Ours and the plain configuration take turns, five seconds each. Ours looks up who gets what
@@ -45,7 +45,7 @@ with the same steps in the same graph (\`init\`, \`plan -out\`, \`apply\` in a s
 checking the artifact, the record, the synth, the proof, asking the proxies, the receipt.
 
 * Our overhead over Terraform's own time: ${seconds(bluegreen.ownMs.median)}, of that the synth ${seconds(bluegreen.calls.synth)}.
-* cdktf-cli's: ${seconds(cdktf.ownMs.median)}, of that the synth (started twice) ${seconds(cdktf.calls.synth)}.`,
+* cdktf-cli's: ${seconds(cdktf.ownMs.median)}, of that the synth ${seconds(cdktf.calls.synth)}.`,
   synth: ({ programs }) => {
     const perServer = (programs["200 servers"].processorMs - programs["2 servers"].processorMs) / 198;
     const perEnvironment =
@@ -78,10 +78,6 @@ Measured on ${date} with ${processors}, ${memoryGib} GiB, which proxy, instances
     "; ",
   )}). Figures are medians; in brackets is the middle half of the measurements. Read ratios, not absolute figures: the
 two sides of a ratio took turns on the same machine. \`--quick\` shows that it runs; \`npm run bench -- --help\` names the parts.
-
-The writes of a release on Azure are not in here: they are the run commands of the idle slot's servers, of the proxies and of
-the machine that migrates, whatever base holds. \`bluegreen plan\` counts them.
-
 ${tablesOf(results)
   .map((table) => {
     const [title, ...rest] = textOf(table).split("\n\n");

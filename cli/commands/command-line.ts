@@ -31,6 +31,11 @@ export async function findTools(progress: Progress): Promise<Tools> {
   return { progress, terraform: await findTerraform({ say: (line) => progress.note(line) }) };
 }
 
+/** How a person types an option that commander calls `stepSeconds`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** The result on stdout: for a machine, or in words. */
 export function tell(options: { readonly json?: boolean }, result: object, words: string): void {
   console.log(options.json === true ? JSON.stringify({ ...result, exitCode: 0 }, null, 2) : words);

@@ -7,7 +7,7 @@ import { formatReceipt } from "../../release/receipt";
 import { quote } from "../../release/release";
 import { writeAtomically } from "../../system/atomic-file";
 import { err } from "../terminal/colours";
-import { common } from "./command-line";
+import { common, flagOf } from "./command-line";
 import type { CommonOptions } from "./command-line";
 
 interface MeasureOptions extends CommonOptions {
@@ -76,11 +76,9 @@ Exit codes: the command's own where it is not 0; 0 nobody noticed, 1 more reques
 
 function refuseContradictions(command: Command): void {
   const isGiven = (name: string): boolean => command.getOptionValueSource(name) === "cli";
-  const option = (name: string): string =>
-    `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const other = isGiven("plan") ? NOT_WITH_PLAN.find(isGiven) : undefined;
   if (other !== undefined)
-    throw new InvalidInput(`--plan and ${option(other)} contradict each other: the plan says it`);
+    throw new InvalidInput(`--plan and ${flagOf(other)} contradict each other: the plan says it`);
   const source = ["plan", "url"].find(isGiven);
   if (source !== undefined && isGiven("environment")) {
     throw new InvalidInput(`--${source} and --environment contradict each other: name one of them`);

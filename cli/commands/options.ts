@@ -8,6 +8,7 @@ import type { Schedule, ScheduleChoice } from "../../release/schedule";
 import { InvalidInput } from "../../release/refusal";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
+import { flagOf } from "./command-line";
 
 const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
 
@@ -79,11 +80,9 @@ function inOptions<T>(parse: () => T): T {
     return parse();
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
-    throw new InvalidInput(error.message.replace(FIELD, (_all, field: string) => `--${kebab(field)}`));
+    throw new InvalidInput(error.message.replace(FIELD, (_all, field: string) => flagOf(field)));
   }
 }
-
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** What is about the site, not about one way to upgrade it. */
 function pick({ bakeSeconds, drainSeconds, analysis }: Schedule): Partial<Schedule> {
