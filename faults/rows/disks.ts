@@ -1,4 +1,5 @@
 /** Disks that are full or read-only: a web server's and the proxy's. */
+import type { SmallDisk } from "../disks";
 import type { EndState, Row } from "../row";
 import { kill } from "../stage";
 import type { Stage } from "../stage";
@@ -7,14 +8,50 @@ const HOW_FULL = "the server's folder is a tmpfs of 24 MiB, filled to its last b
 const HOW_READ_ONLY =
   "the server's folder is mounted read-only over itself; what had it open before goes on writing, as it would not on a real disk";
 
+type Change = (disk: SmallDisk) => void;
+type During = (stage: Stage, change: () => void) => void;
+
+const atOnce: During = (_, change) => change();
+
 /** While the director stands still, so that it meets the fault in this phase. */
-async function inPhase(stage: Stage, phase: string, change: () => void): Promise<void> {
-  const director = phase === "before" ? undefined : stage.directorPid();
+const underDirector: During = (stage, change) => {
+  const director = stage.directorPid();
   if (director !== undefined) kill([director], "SIGSTOP");
   change();
   if (director !== undefined) kill([director], "SIGCONT");
-  return Promise.resolve();
+};
+
+/** What happens to a server's disk, before the release or in a phase of it, and how a person mends it. */
+function damage(
+  server: string,
+  harm: Change,
+  mend: Change,
+  during = atOnce,
+): Pick<Row, "before" | "inject" | "repair"> {
+  return {
+    before: async (stage, phase) => {
+      if (phase === "before") harm(stage.disk(server));
+    },
+    inject: async (stage, _, phase) => {
+      if (phase !== "before") during(stage, () => harm(stage.disk(server)));
+    },
+    repair: async (stage) => mend(stage.disk(server)),
+  };
 }
+
+const fill = (server: string, during?: During) =>
+  damage(
+    server,
+    (disk) => disk.fill(),
+    (disk) => disk.free(),
+    during,
+  );
+const makeReadOnly = (server: string) =>
+  damage(
+    server,
+    (disk) => disk.makeReadOnly(),
+    (disk) => disk.makeWritable(),
+  );
 
 const NO_WORDS =
   "the failure read `run-command.sh: line 50: echo: write error`, because a step's own words found no room either: the local platform says which server's disk it is, and what to do";
@@ -42,18 +79,7 @@ export const DISKS: readonly Row[] = [
       before: stays(["retry"], { mended: NO_WORDS }),
       shift: { exit: [0], serves: "new", goesOn: ["next release"] },
     },
-    before: (stage, phase) => {
-      if (phase === "before") stage.disk("web-1").fill();
-      return Promise.resolve();
-    },
-    inject: (stage, _, phase) => {
-      if (phase !== "before") stage.disk("web-1").fill();
-      return Promise.resolve();
-    },
-    repair: (stage) => {
-      stage.disk("web-1").free();
-      return Promise.resolve();
-    },
+    ...fill("web-1"),
   },
   {
     name: "full-disk-proxy",
@@ -67,16 +93,7 @@ export const DISKS: readonly Row[] = [
       shift: stays(["retry"], { serves: "verified", mended: HALF_A_LINE }),
       bake: stays(["abort", "next release"], { serves: "verified", mended: NO_WORDS }),
     },
-    before: (stage, phase) => {
-      if (phase === "before") stage.disk("proxy-1").fill();
-      return Promise.resolve();
-    },
-    inject: (stage, _, phase) =>
-      phase === "before" ? Promise.resolve() : inPhase(stage, phase, () => stage.disk("proxy-1").fill()),
-    repair: (stage) => {
-      stage.disk("proxy-1").free();
-      return Promise.resolve();
-    },
+    ...fill("proxy-1", underDirector),
   },
   {
     name: "read-only-web",
@@ -88,18 +105,7 @@ export const DISKS: readonly Row[] = [
       before: stays(["retry"], { mended: WRONG_WORDS }),
       shift: { exit: [0], serves: "new", goesOn: ["next release"] },
     },
-    before: (stage, phase) => {
-      if (phase === "before") stage.disk("web-1").makeReadOnly();
-      return Promise.resolve();
-    },
-    inject: (stage, _, phase) => {
-      if (phase !== "before") stage.disk("web-1").makeReadOnly();
-      return Promise.resolve();
-    },
-    repair: (stage) => {
-      stage.disk("web-1").makeWritable();
-      return Promise.resolve();
-    },
+    ...makeReadOnly("web-1"),
   },
   {
     name: "read-only-proxy",
@@ -108,14 +114,6 @@ export const DISKS: readonly Row[] = [
     needs: ["mounts"],
     world: "smallDisks",
     phases: { before: stays(["retry"], { mended: WRONG_WORDS }) },
-    before: (stage) => {
-      stage.disk("proxy-1").makeReadOnly();
-      return Promise.resolve();
-    },
-    inject: () => Promise.resolve(),
-    repair: (stage) => {
-      stage.disk("proxy-1").makeWritable();
-      return Promise.resolve();
-    },
+    ...makeReadOnly("proxy-1"),
   },
 ];
