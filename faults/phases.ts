@@ -82,13 +82,13 @@ const ENTRANCES: Readonly<Record<Phase, (stage: Stage, underWay: ReleaseUnderWay
   },
   shift: (stage, { running }) =>
     until(
-      () => stage.state().phase === "shifting" && stage.trafficMap().includes("share 30"),
+      () => stage.state().phase === "shifting" && stage.trafficMap().includes("share=30&"),
       "the candidate has its first share",
       { running },
     ),
   bake: (stage, { running }) =>
     until(
-      () => stage.state().phase === "baking" && stage.trafficMap().includes("share 100"),
+      () => stage.state().phase === "baking" && stage.trafficMap().includes("share=100&"),
       "the candidate has all requests and bakes",
       { running },
     ),

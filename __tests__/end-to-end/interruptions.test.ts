@@ -54,7 +54,7 @@ describeEndToEnd("an interruption", () => {
     versions += 1;
     const running = await world.startRelease(`1.1.${versions}`, "1.1.0", ...CANARY, ...options);
     await until(
-      () => state().weight === 20 && traffic().includes("share 20"),
+      () => state().weight === 20 && traffic().includes("share=20&"),
       "the candidate has its first share",
       { running },
     );

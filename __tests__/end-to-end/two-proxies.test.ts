@@ -42,7 +42,7 @@ describeEndToEnd("two proxies", () => {
     const steps = ["--strategy", "canary", "--steps", "30,100", "--step-seconds", "20"];
     const running = await world.startRelease("1.4.0", undefined, ...steps);
     const map = world.path(".bluegreen/local/servers/proxy-1/traffic.map");
-    await until(() => readFileSync(map, "utf8").includes("share 30"), "the first share", { running });
+    await until(() => readFileSync(map, "utf8").includes("share=30&"), "the first share", { running });
     expect(await world.serving(1)).toEqual(["1.0.0-1"]);
     expect(await world.deploy("abort")).toMatchObject({ exitCode: 0, to: "1.0.0-1" });
     expect(await running.ended).toMatchObject({ exitCode: 5 });

@@ -147,7 +147,8 @@ change_running() {
 # A new worker reads the map from disk. The director writes it there after it told HAProxy, and can be killed in between.
 keep_traffic() {
   printf 'show map traffic.map\n' | ask_haproxy | awk '/^0x/ { print $2, $3 }' >.traffic.map.new || true
-  if [[ $(wc -l <.traffic.map.new) == 5 ]] && ! cmp -s .traffic.map.new traffic.map; then mv -fT -- .traffic.map.new traffic.map; fi
+  # A line for each of a hundred buckets, the value, and one or two more.
+  if (($(wc -l <.traffic.map.new) > 101)) && ! cmp -s .traffic.map.new traffic.map; then mv -fT -- .traffic.map.new traffic.map; fi
   rm -f -- .traffic.map.new
 }
 

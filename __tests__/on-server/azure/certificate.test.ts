@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as tls from "node:tls";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-map";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort, until } from "../install/server";
@@ -187,10 +189,7 @@ function get(
 }
 
 function goLive(): void {
-  fs.writeFileSync(
-    machine().path("traffic.map"),
-    machine().read("traffic.map").replace("live none", "live blue"),
-  );
+  fs.writeFileSync(machine().path("traffic.map"), trafficMap({ ...CLOSED, live: "blue" }));
 }
 
 const workers = (): number[] => machine().processes("haproxy").sort();

@@ -5,8 +5,11 @@ import { Agent, request } from "node:http";
 import * as net from "node:net";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
+import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-map";
 import type { DirectorSpec } from "../../../release/director-spec";
+import type { Slot } from "../../../release/slot";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort, until } from "../install/server";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
@@ -53,10 +56,13 @@ function tell(command: string): Promise<string> {
 }
 
 /** The running traffic only, as if the director had been killed before it wrote the file. */
-async function setTraffic(live: string, share: number): Promise<void> {
-  await tell(`set map traffic.map live ${live}`);
-  await tell(`set map traffic.map share ${share}`);
+async function setTraffic(live: Slot): Promise<void> {
+  const [, version] = /created: (\d+)/.exec(await tell("prepare map traffic.map"))!;
+  await tell(`add map @${version} traffic.map <<\n${trafficMap({ ...CLOSED, live })}`);
+  await tell(`commit map @${version} traffic.map`);
 }
+
+const sorted = (map: string): string[] => map.split("\n").sort();
 
 interface Answer {
   readonly status: number;
@@ -140,7 +146,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(await ask(port)).toMatchObject({ status: 503 });
     expect(fs.statSync(machine().path("admin.sock")).mode & 0o777).toBe(0o600);
 
-    await setTraffic("blue", 0);
+    await setTraffic("blue");
     const started = workers();
     expect((await machine().setUpProxy(spec)).stdout).toContain(": nothing changed\n");
     expect(workers()).toEqual(started);
@@ -166,13 +172,13 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(await stays()).toContain("200 OK");
     expect(workers()).not.toEqual(started);
     // What a restarted process would load is what was running.
-    expect(machine().read("traffic.map")).toMatch(/^live blue$/m);
+    expect(sorted(machine().read("traffic.map"))).toEqual(sorted(trafficMap({ ...CLOSED, live: "blue" })));
   });
 
   test("a configuration that HAProxy does not accept: its own words, and the old one keeps serving", async () => {
     const spec = await specOf(await backend("blue"), await backend("green"));
     await machine().setUpProxy(spec);
-    await setTraffic("green", 0);
+    await setTraffic("green");
     const before = { workers: workers(), configuration: machine().read("haproxy.cfg") };
     const broken = { ...spec, proxy: { ...spec.proxy, host: "nowhere.invalid" } };
     const outcome = await machine().setUpProxy(broken);
@@ -188,7 +194,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
   test("a configuration that HAProxy accepts but can't run: the old one keeps serving, and the next run goes on", async () => {
     const spec = await specOf(await backend("blue"), await backend("green"));
     await machine().setUpProxy(spec);
-    await setTraffic("green", 0);
+    await setTraffic("green");
     const taken = net.createServer().listen(0, HOST);
     servers.push(taken);
     await until("it listens", () => taken.listening);
@@ -221,10 +227,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
   test("a stopped HAProxy is started with the traffic it had", async () => {
     const spec = await specOf(await backend("blue"), await backend("green"));
     await machine().setUpProxy(spec);
-    fs.writeFileSync(
-      machine().path("traffic.map"),
-      machine().read("traffic.map").replace("live none", "live green"),
-    );
+    fs.writeFileSync(machine().path("traffic.map"), trafficMap({ ...CLOSED, live: "green" }));
     for (const pid of workers()) process.kill(pid, "SIGKILL");
     await until("it is gone", () => workers().length === 0);
     expect((await machine().setUpProxy(spec)).stdout).toContain(": started\n");

@@ -5,13 +5,13 @@
 import type { DirectorSpec } from "../../../../release/director-spec";
 import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../../../release/preview";
 import { otherSlot, SLOTS } from "../../../../release/slot";
-import type { Slot } from "../../../../release/slot";
-import { CLOSED, trafficEntries } from "../driver";
-import type { ProxyConfigurator, Traffic } from "../driver";
+import type { PerSlot, Slot } from "../../../../release/slot";
+import { CLOSED } from "../driver";
+import type { ProxyConfigurator } from "../driver";
+import { ANYBODY, backendNames, BACKENDS, numberOf, PREVIEW, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 /** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
 export const ADMIN_SOCKET = "admin.sock";
-export const TRAFFIC_MAP = "traffic.map";
 /** Which servers are out of rotation, for a restart; in HAProxy's own format. */
 export const SERVERS_STATE = "traffic.servers";
 const CONFIGURATION = "haproxy.cfg";
@@ -20,29 +20,8 @@ const CONFIGURATION = "haproxy.cfg";
 const HOLD_SECONDS = 120;
 const RETRY_AFTER_SECONDS = 5;
 
-/** Numbers of answers by slot and latency class. */
-export const LATENCIES = "latencies";
-
-/**
- * A slot's backends, one for each way to serve it. In `shift` the other slot's servers stand in: they are called
- * `other-<server>` there, and are none of the slot's.
- */
-export function backendNames(slot: Slot) {
-  const names = {
-    serve: `slot-${slot}`,
-    shift: `shift-${slot}`,
-    hold: `hold-${slot}`,
-    page: `page-${slot}`,
-    preview: `preview-${slot}`,
-  };
-  return { ...names, all: Object.values(names) };
-}
-
-export function trafficMap(traffic: Traffic): string {
-  return trafficEntries(traffic)
-    .map(([key, value]) => `${key} ${value}\n`)
-    .join("");
-}
+/** Tables that count a slot's answers by the milliseconds until they began. */
+export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
 
 export class HaproxyConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
@@ -82,49 +61,20 @@ defaults
   http-error status 503 content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
 ${this.entrance()}
-  http-request set-var(txn.live) str(live),map_str(${TRAFFIC_MAP},none)
-  http-request set-var(txn.share) str(share),map_str(${TRAFFIC_MAP},0),add(0)
-  http-request set-var(txn.offset) str(offset),map_str(${TRAFFIC_MAP},0),add(0)
-  http-request set-var(txn.mode) str(mode),map_str(${TRAFFIC_MAP},serve)
-  http-request set-var(txn.fallback) str(fallback),map_str(${TRAFFIC_MAP},off)
-
-  # While traffic is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes stale.
-  acl divided var(txn.share) -m int 1:99
-  acl has_bucket req.cook(bluegreen-bucket) -m reg ^[0-9]{1,2}$
-  http-request set-var(txn.bucket) req.cook(bluegreen-bucket),add(0) if has_bucket
-  http-request set-var(txn.drawn) rand(100) if divided !has_bucket
-  http-request set-var(txn.bucket) var(txn.drawn) if divided !has_bucket
-  http-request set-var(txn.bucket) int(0) if !divided !has_bucket
-  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.drawn)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.drawn) -m found }
-
-  http-request set-var(txn.slot) var(txn.live)
-  acl in_share var(txn.bucket),add(txn.offset),mod(100),sub(txn.share) -m int lt 0
-  acl live_blue var(txn.live) -m str blue
-  acl live_green var(txn.live) -m str green
-  http-request set-var(txn.slot) str(green) if live_blue in_share
-  http-request set-var(txn.slot) str(blue) if live_green in_share
-
-${this.preview()}
-  # How long an answer takes to begin, by classes: exact below 64 ms, then in steps of 16, from 1024 ms on of 256.
   http-request set-var(txn.begun) date(0,ms)
-  http-response set-var(txn.took) date(0,ms),sub(txn.begun)
-  http-response set-var(txn.took) int(60000) if { var(txn.took) -m int gt 60000 }
-  http-response set-var(txn.beyond) var(txn.took),mod(16) if { var(txn.took) -m int 64:1023 }
-  http-response set-var(txn.beyond) var(txn.took),mod(256) if { var(txn.took) -m int ge 1024 }
-  http-response set-var(txn.took) var(txn.took),sub(txn.beyond) if { var(txn.beyond) -m found }
-  http-response track-sc0 var(txn.slot),concat(:,txn.took,) table ${LATENCIES} if !{ var(txn.preview) -m found }
+${this.preview()}
+  # One look decides, so no request sees half of a change. A client's bucket (0 to 99) keeps it on its side; it names no
+  # release, so it never goes stale. Who has none gets one while traffic is divided.
+  acl decided var(txn.way) -m found
+  http-request set-var(txn.way) req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP})
+  http-request allow if decided
+  http-request set-var(txn.way) str(${ANYBODY}),map_str_int(${TRAFFIC_MAP})
+  http-request allow if decided
+  http-request set-var(txn.bucket) rand(100)
+  http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
+  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }
 
-  acl open var(txn.slot) -m str blue green
-  use_backend preview-%[var(txn.slot)] if open { var(txn.preview) -m found }
-  use_backend hold-%[var(txn.slot)] if { var(txn.mode) -m str hold }
-  use_backend page-%[var(txn.slot)] if { var(txn.mode) -m str page }
-  # Only while both slots are verified: what can't be served by its slot is served by the other.
-  use_backend shift-%[var(txn.slot)] if open { var(txn.fallback) -m str on }
-  use_backend slot-%[var(txn.slot)] if open
-  default_backend closed
-
-backend ${LATENCIES}
-  stick-table type string len 16 size 4k expire 1h store http_req_cnt
+${BACKENDS.map((backend, number) => `  use_backend ${backend} if { var(txn.way) -m int ${number} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -163,13 +113,11 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
   http-request set-var(txn.preview) bool(true) if ${secret(`req.cook(${PREVIEW_COOKIE})`)}
   http-request del-header ${PREVIEW_HEADER}
   acl preview var(txn.preview) -m found
-  acl blue_up nbsrv(slot-blue) gt 0
-  http-request set-var(txn.slot) str(green) if preview live_blue
-  http-request set-var(txn.slot) str(blue) if preview live_green
-  http-request set-var(txn.slot) str(blue) if preview !live_blue !live_green blue_up
-  http-request set-var(txn.slot) str(green) if preview !live_blue !live_green !blue_up
-  http-request unset-var(txn.drawn) if preview
-  http-after-response set-header X-Bluegreen-Slot %[var(txn.slot)] if { var(txn.preview) -m found }
+  acl blue_up nbsrv(${backendNames("blue").serve}) gt 0
+  http-request set-var(txn.way) int(${numberOf(backendNames("green").preview)}) if preview
+  http-request set-var(txn.way) int(${numberOf(backendNames("blue").preview)}) if preview blue_up
+  http-request set-var(txn.way) str(${PREVIEW}),map_str_int(${TRAFFIC_MAP}) if preview
+  http-request allow if preview
 `;
   }
 
@@ -192,22 +140,28 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
   option redispatch 1
   retries 3
 `;
+    // Beside an answer of a user, not of who previews. Classes are made of it where it is read.
+    const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]}\n`;
     const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
-    return `backend ${names.serve}
-${checked}${servers(`${watched} inter 500ms`)}
+    return `backend ${LATENCIES[slot]}
+  stick-table type integer size 100k expire 1h store http_req_cnt
+
+backend ${names.serve}
+${timed}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again, and the other slot
 # stands in where none is left.
 backend ${names.shift}
-${checked}  option allbackups
+${timed}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
 # Whoever previews a slot gets it or nothing. What they do enters no figures.
 backend ${names.preview}
+  http-after-response set-header X-Bluegreen-Slot ${slot}
   retries 0
 ${servers()}
 # Recreate: requests wait here until something listens again. No health check and no redispatch, else
 # HAProxy answers 503 at once instead of trying again each second.
 backend ${names.hold}
-  timeout connect 1s
+${timed}  timeout connect 1s
   timeout queue ${HOLD_SECONDS}s
   retries ${HOLD_SECONDS}
   # An instance that stops ends connections that it had not looked into yet: what only reads is asked again.
@@ -218,7 +172,7 @@ backend ${names.hold}
 ${servers()}
 # Recreate with a page: whoever can't be served gets the page at once.
 backend ${names.page}
-  retries 0
+${timed}  retries 0
   http-reuse never
 ${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
   }

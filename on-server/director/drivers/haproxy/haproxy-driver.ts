@@ -5,17 +5,11 @@
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
+import { latencyClass, sameTraffic } from "../driver";
 import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import {
-  ADMIN_SOCKET,
-  backendNames,
-  LATENCIES,
-  SERVERS_STATE,
-  trafficMap,
-  TRAFFIC_MAP,
-} from "./haproxy-configuration";
+import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE } from "./haproxy-configuration";
 import { RuntimeSocket } from "./runtime-socket";
+import { backendNames, shownTraffic, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
 
@@ -23,32 +17,34 @@ export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
 
   async observe(): Promise<Traffic> {
-    return parseMap(await this.socket.send(SHOW_MAP));
+    return shownTraffic(await this.socket.send(SHOW_MAP));
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
     const prepared = await this.socket.send(`prepare map ${TRAFFIC_MAP}`);
     const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
     if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
-    const lines = trafficEntries(traffic).map(([key, value]) => `${key} ${value}`);
-    await this.expectSilence(`add map @${version} ${TRAFFIC_MAP} <<\n${lines.join("\n")}\n`);
+    const map = trafficMap(traffic);
+    await this.expectSilence(`add map @${version} ${TRAFFIC_MAP} <<\n${map}`);
     const committed = await this.socket.send(`commit map @${version} ${TRAFFIC_MAP}; ${SHOW_MAP}`);
-    const observed = parseMap(committed);
+    const observed = shownTraffic(committed);
     if (!sameTraffic(observed, traffic)) {
       throw new Error(
         `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
       );
     }
     // For a restart: HAProxy comes up with the weights it had.
-    writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
+    writeAtomically(TRAFFIC_MAP, map);
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    const [stat, state, latencies] = await Promise.all([
+    const [stat, state, blue, green] = await Promise.all([
       this.socket.send("show stat -1 6 -1"),
       this.socket.send("show servers state"),
-      this.socket.send(`show table ${LATENCIES}`),
+      this.socket.send(`show table ${LATENCIES.blue}`),
+      this.socket.send(`show table ${LATENCIES.green}`),
     ]);
+    const answers = { blue, green };
     const rows = table(stat, ",");
     // A server that is down and out of rotation is only "DOWN" in the statistics; here is what it was told.
     const [, states = ""] = state.split(/^1\n/);
@@ -80,7 +76,7 @@ export class HaproxyDriver implements Driver {
         // Whoever was served by the other slot got an answer; the slot that was asked first gave none.
         errors: sum(users, "hrsp_5xx") + sum(lent, "stot"),
         inFlight: sum([...users, ...preview, ...borrowed], "scur") - sum(lent, "scur"),
-        latency: latenciesOf(latencies, slot),
+        latency: latenciesOf(answers[slot]),
         endpoints: servers.map((row) => {
           const server = row.get("svname")!;
           const healthy = /^(UP|DRAIN)/.test(row.get("status")!);
@@ -134,16 +130,6 @@ export class HaproxyDriver implements Driver {
   }
 }
 
-/** Lines as `0x55... live blue`. */
-function parseMap(answer: string): Traffic {
-  const entries = new Map<string, string>();
-  for (const line of answer.split("\n")) {
-    const [, key, value] = /^0x[0-9a-f]+ (\S+) (.*)$/.exec(line) ?? [];
-    if (key !== undefined && value !== undefined) entries.set(key, value.trim());
-  }
-  return parseTraffic(entries);
-}
-
 /** Where a server of a slot takes part; where it stands in, it follows. What `counts` looks at comes last. */
 function ownPlaces(slot: Slot, server: string): string[] {
   const { serve, shift, hold, page, preview } = backendNames(slot);
@@ -154,14 +140,14 @@ function standIns(rows: readonly ReadonlyMap<string, string>[], backend: string)
   return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith("other-"));
 }
 
-/** Lines as `0x55...: key=blue:192 use=0 exp=3598409 http_req_cnt=1`. */
-function latenciesOf(text: string, slot: Slot): Latencies {
-  const rows = [...text.matchAll(/ key=(blue|green):(\d+) .*http_req_cnt=(\d+)/g)];
-  return Object.fromEntries(
-    rows.flatMap(([, of, milliseconds, count]) =>
-      of === slot ? [[Number(milliseconds), Number(count)]] : [],
-    ),
-  );
+/** Lines as `0x55...: key=192 use=0 exp=3598409 http_req_cnt=1`. */
+function latenciesOf(text: string): Latencies {
+  const latencies: Record<number, number> = {};
+  for (const [, milliseconds, count] of text.matchAll(/ key=(\d+) .*http_req_cnt=(\d+)/g)) {
+    const key = latencyClass(Number(milliseconds));
+    latencies[key] = (latencies[key] ?? 0) + Number(count);
+  }
+  return latencies;
 }
 
 /** Rows of what HAProxy tells as lines, by the names in the first one. */

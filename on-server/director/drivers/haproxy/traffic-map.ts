@@ -1,0 +1,84 @@
+/**
+ * The traffic value as HAProxy reads it: a map in which a request finds its backend with one look, by its bucket. What
+ * can be known beforehand is in the map, so a request costs little; the value itself is a line beside the others.
+ */
+import { otherSlot, SLOTS } from "../../../../release/slot";
+import type { Slot } from "../../../../release/slot";
+import { parseTraffic, trafficEntries } from "../driver";
+import type { Traffic } from "../driver";
+
+export const TRAFFIC_MAP = "traffic.map";
+
+/** The key of whoever has no bucket; it is missing while traffic is divided, and a bucket is drawn. */
+export const ANYBODY = "all";
+/** The key of who previews. A `;` ends a cookie's value, so no client can ask for it. */
+export const PREVIEW = ";preview";
+/** The value as a key, for who reads it back: `;live=blue&share=5&...`. */
+const VALUE = ";live=";
+
+/**
+ * A slot's backends, one for each way to serve it. In `shift` the other slot's servers stand in: they are called
+ * `other-<server>` there, and are none of the slot's.
+ */
+export function backendNames(slot: Slot) {
+  const names = {
+    serve: `slot-${slot}`,
+    shift: `shift-${slot}`,
+    hold: `hold-${slot}`,
+    page: `page-${slot}`,
+    preview: `preview-${slot}`,
+  };
+  return { ...names, all: Object.values(names) };
+}
+
+/** Backends by their numbers in the map. A request is asked about one after another, so what is common comes first. */
+export const BACKENDS: readonly string[] = (["shift", "serve", "hold", "page", "preview"] as const).flatMap(
+  (way) => SLOTS.map((slot) => backendNames(slot)[way]),
+);
+/** The number of no backend: nothing is deployed yet. */
+const NOWHERE = BACKENDS.length;
+const BUCKETS = Array.from({ length: 100 }, (_, bucket) => bucket);
+
+/** Lines as in the file: a key, a space, a number. */
+export function trafficMap(traffic: Traffic): string {
+  return linesOf(traffic)
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/**
+ * What HAProxy does, from its answer to `show map`: lines as `0x55... 42 1`.
+ * @throws Error where it is no traffic map.
+ */
+export function shownTraffic(answer: string): Traffic {
+  const lines = answer.split("\n").flatMap((line) => /^0x[0-9a-f]+ (\S+ \d+)$/.exec(line.trim())?.[1] ?? []);
+  const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
+  const told = parseTraffic(new Map(new URLSearchParams(value.replace(/^;| \d+$/g, ""))));
+  if (JSON.stringify(lines.sort()) === JSON.stringify(linesOf(told).sort())) return told;
+  // Somebody changed it: whatever the buckets are now, they are not those of the value.
+  return { ...told, offset: (told.offset + 1) % BUCKETS.length };
+}
+
+function linesOf(traffic: Traffic): string[] {
+  const { live, share, offset } = traffic;
+  const value = `;${new URLSearchParams(trafficEntries(traffic)).toString()} 0`;
+  const toOther = (bucket: number) => (bucket + offset) % BUCKETS.length < share;
+  const divided = live !== null && share > 0 && share < 100;
+  return [
+    value,
+    // Always there: a request may look for its bucket just after it was drawn for a traffic that was divided.
+    ...BUCKETS.map((bucket) => `${bucket} ${numberFor(traffic, toOther(bucket))}`),
+    ...(divided ? [] : [`${ANYBODY} ${numberFor(traffic, share === 100)}`]),
+    ...(live === null ? [] : [`${PREVIEW} ${numberOf(backendNames(otherSlot(live)).preview)}`]),
+  ];
+}
+
+function numberFor({ live, mode, fallback }: Traffic, toOther: boolean): number {
+  if (live === null) return NOWHERE;
+  const names = backendNames(toOther ? otherSlot(live) : live);
+  return numberOf(mode === "serve" ? (fallback ? names.shift : names.serve) : names[mode]);
+}
+
+export function numberOf(backend: string): number {
+  return BACKENDS.indexOf(backend);
+}
