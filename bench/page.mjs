@@ -31,12 +31,20 @@ ${Object.entries(changes)
 
 Weights at run time, which need no reload, keep no client on its side, and each server is told by itself: for a moment the
 weights are neither the old ones nor the new ones.`,
-  throughput: ({ haproxy, nginx }) => `
+  throughput: (throughput) => `
 The proxy has one processor for itself and is its whole load; \`wrk\` with 64 connections and the instances (pages of an
-NGINX) have the other one. Ours and the plain configuration take turns, five seconds each. Ours looks up who gets what
-with every request, counts latencies by release, and stands in for a slot that fails; the plain one passes on.
-${haproxy === undefined ? "" : `\n* haproxy: ${haproxy.throughputRatio.median.toFixed(2)} of the plain throughput.`}
-${nginx === undefined ? "" : `* nginx: ${nginx.throughputRatio.median.toFixed(2)} of the plain throughput (\`split_clients\`).`}
+NGINX) have the other one. Ours and the plain configuration tell the instances the same and take turns, a second each:
+between releases, and while half of the traffic goes to either slot. Ours looks up who gets what with every request, counts
+answers and their latencies by slot, and stands in for a slot that fails; the plain one passes on.
+
+${Object.entries(throughput)
+  .flatMap(([name, states]) =>
+    Object.entries(states).map(
+      ([state, { throughputRatio }]) =>
+        `* ${name}, ${state}: ${throughputRatio.median.toFixed(2)} of the plain throughput.`,
+    ),
+  )
+  .join("\n")}
 `,
   release: ({ bluegreen, cdktf }) => `
 The same release of the sample application onto two servers behind HAProxy, on one machine, nothing bakes: by Terraform alone

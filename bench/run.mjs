@@ -59,7 +59,7 @@ const PARTS = {
     for (const [name, sites] of Object.entries(both)) {
       if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
         continue;
-      results[name] = await measureThroughput(sites, { rounds: rounds(7), say: saying(name) });
+      results[name] = await measureThroughput(sites, { rounds: rounds(60), say: saying(name) });
     }
     return results;
   },

@@ -34,16 +34,17 @@ const TABLES = {
   }),
   throughput: (results) => ({
     title: "Throughput of our configurations against plain ones of the same binary",
-    head: ["proxy", "ours", "plain", "throughput", "processor time a request", "p99"],
-    rows: Object.entries(results).map(
-      ([name, { ours, plain, throughputRatio, processorRatio, p99Ratio }]) => [
+    head: ["proxy", "traffic", "ours", "plain", "throughput", "processor time a request", "p99"],
+    rows: Object.entries(results).flatMap(([name, states]) =>
+      Object.entries(states).map(([state, { ours, plain, throughputRatio, processorRatio, p99Ratio }]) => [
         name,
+        state,
         `${count(ours.perSecond)}/s`,
         `${count(plain.perSecond)}/s`,
         range(throughputRatio),
         range(processorRatio),
         range(p99Ratio),
-      ],
+      ]),
     ),
   }),
   release: (results) => ({

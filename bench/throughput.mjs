@@ -1,54 +1,77 @@
 /**
  * What our configurations cost a proxy: answers a second and latencies, against a plain configuration of the same binary
- * before the same instances. The proxy has a processor of its own and is its whole load; wrk and the instances share the
- * others. The two take turns.
+ * before the same instances, which are told the same about a client. The proxy has a processor of its own and is its
+ * whole load; wrk and the instances share the others. The two take turns.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { median, spread } from "./figures.mjs";
 import { PATH, processesIn } from "./sites/place.mjs";
 
-const SECONDS = 5;
+const SECONDS = 1;
 const CONNECTIONS = 64;
 const PROXY_PROCESSOR = "0";
 const OTHER_PROCESSORS = "1";
+/** What old workers of a plain proxy need to go. */
+const RELOAD_MS = 2_000;
 
-/** @param both starts of the two sites, by "ours" and "plain" */
+/** Between releases, and while one is under way. */
+const STATES = { "at rest": { live: "blue", share: 0 }, divided: { live: "blue", share: 50 } };
+
+/**
+ * @param both starts of the two sites, by "ours" and "plain"
+ * @returns figures by state
+ */
 export async function measureThroughput(both, { rounds, say }) {
   const sites = {};
+  const results = {};
   try {
-    for (const [name, start] of Object.entries(both)) sites[name] = await start();
-    // Users have a bucket; while traffic is divided each request is looked at.
-    for (const { folder, change, origin } of Object.values(sites)) {
-      pin(folder, PROXY_PROCESSOR);
-      await change({ live: "blue", share: 50 });
-      await load(origin, 2);
+    // A proxy takes as many threads or workers as it may use processors when it starts.
+    pin([process.pid], PROXY_PROCESSOR);
+    for (const [name, start] of Object.entries(both)) {
+      sites[name] = await start();
+      pin(processesIn(sites[name].pages), OTHER_PROCESSORS);
     }
-    const runs = { ours: [], plain: [] };
-    for (let round = 0; round < rounds; round += 1) {
-      for (const name of round % 2 === 0 ? ["ours", "plain"] : ["plain", "ours"]) {
-        const before = processorMs(sites[name].folder);
-        const run = await load(sites[name].origin, SECONDS);
-        const microseconds = (1000 * (processorMs(sites[name].folder) - before)) / run.requests;
-        runs[name].push({ ...run, microseconds });
+    pin([process.pid], OTHER_PROCESSORS);
+    for (const [state, traffic] of Object.entries(STATES)) {
+      for (const { change, origin } of Object.values(sites)) {
+        await change(traffic);
+        await sleep(RELOAD_MS);
+        await load(origin, 1);
       }
-      const [ours, plain] = [runs.ours.at(-1), runs.plain.at(-1)];
-      const told = ({ perSecond, microseconds }) => `${perSecond}/s, ${microseconds.toFixed(1)} µs each`;
-      say(`ours ${told(ours)}; plain ${told(plain)}: ${(ours.perSecond / plain.perSecond).toFixed(3)}`);
+      results[state] = await compare(sites, { rounds, say: (text) => say(`${state}: ${text}`) });
     }
-    const ratios = (figure) => spread(runs.ours.map((run, round) => run[figure] / runs.plain[round][figure]));
-    return {
-      rounds,
-      throughputRatio: ratios("perSecond"),
-      p99Ratio: ratios("p99Ms"),
-      processorRatio: ratios("microseconds"),
-      ours: medians(runs.ours),
-      plain: medians(runs.plain),
-    };
+    return results;
   } finally {
+    pin([process.pid], [PROXY_PROCESSOR, OTHER_PROCESSORS].join(","));
     for (const site of Object.values(sites)) await site.close();
   }
+}
+
+async function compare(sites, { rounds, say }) {
+  const runs = { ours: [], plain: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of round % 2 === 0 ? ["ours", "plain"] : ["plain", "ours"]) {
+      const before = processorMs(sites[name].folder);
+      const run = await load(sites[name].origin, SECONDS);
+      const microseconds = (1000 * (processorMs(sites[name].folder) - before)) / run.requests;
+      runs[name].push({ ...run, microseconds });
+    }
+    const [ours, plain] = [runs.ours.at(-1), runs.plain.at(-1)];
+    const told = ({ perSecond, microseconds }) => `${perSecond}/s, ${microseconds.toFixed(1)} µs each`;
+    say(`ours ${told(ours)}; plain ${told(plain)}: ${(ours.perSecond / plain.perSecond).toFixed(3)}`);
+  }
+  const ratios = (figure) => spread(runs.ours.map((run, round) => run[figure] / runs.plain[round][figure]));
+  return {
+    rounds,
+    throughputRatio: ratios("perSecond"),
+    p99Ratio: ratios("p99Ms"),
+    processorRatio: ratios("microseconds"),
+    ours: medians(runs.ours),
+    plain: medians(runs.plain),
+  };
 }
 
 function medians(runs) {
@@ -56,10 +79,10 @@ function medians(runs) {
   return Object.fromEntries(figures.map((figure) => [figure, median(runs.map((run) => run[figure]))]));
 }
 
-/** A proxy with its workers; what it starts later is where its parent is. */
-function pin(folder, processor) {
-  for (const pid of processesIn(folder)) {
-    spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", processor, pid], { stdio: "ignore" });
+/** With all their threads; what they start later is where they are. */
+function pin(pids, processors) {
+  for (const pid of pids) {
+    spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", processors, pid], { stdio: "ignore" });
   }
 }
 
@@ -82,7 +105,7 @@ async function load(origin, seconds) {
     "Cookie: bluegreen-bucket=42",
     origin,
   ];
-  const wrk = spawn("taskset", ["--cpu-list", OTHER_PROCESSORS, "wrk", ...args], {
+  const wrk = spawn("wrk", args, {
     env: { ...process.env, PATH },
     stdio: ["ignore", "pipe", "inherit"],
   });

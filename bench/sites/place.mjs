@@ -30,7 +30,7 @@ export async function freePort() {
 
 /**
  * @param instances "node": what is posted can be read; "nginx": pages only, as many as a proxy can ask for
- * @returns the folder, three ports, and `atEnd`, whose functions are called in their reverse order.
+ * @returns the folder, three ports, the folder in which pages are served, and `atEnd`, whose functions are called in their reverse order.
  */
 export async function openPlace(instances = "node") {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-bench-"));
@@ -46,6 +46,7 @@ export async function openPlace(instances = "node") {
     blue,
     green,
     origin: `http://${HOST}:${port}`,
+    pages: application.folder,
     atEnd: (end) => ends.push(end),
     close,
   };
@@ -86,7 +87,7 @@ http {
     await pages.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { ...pages, stop };
+  return { ...pages, folder, stop };
 }
 
 /** All whose working directory is in a folder: a proxy with its workers. */

@@ -47,6 +47,7 @@ defaults
   option forwardfor
 frontend users
   bind ${HOST}:${port}
+  http-request set-header X-Forwarded-Proto http
   default_backend users
 backend users
   server blue ${HOST}:${blue} weight ${MAX_WEIGHT - green}

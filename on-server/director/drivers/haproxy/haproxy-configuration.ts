@@ -144,7 +144,7 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]}\n`;
     const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
     return `backend ${LATENCIES[slot]}
-  stick-table type integer size 100k expire 1h store http_req_cnt
+  stick-table type integer size 100k store http_req_cnt
 
 backend ${names.serve}
 ${timed}${checked}${servers(`${watched} inter 500ms`)}
