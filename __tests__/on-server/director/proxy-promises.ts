@@ -5,11 +5,15 @@ import { statSync } from "node:fs";
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { between } from "../../../on-server/director/analysis";
-import type { Traffic } from "../../../on-server/director/drivers/driver";
+import type { SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot } from "../../../release/slot";
+import type { PerSlot } from "../../../release/slot";
 import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest, until } from "./proxy-under-test";
 import type { ProxyKind } from "./proxy-kinds";
+
+/** NGINX tells its answers in packs. */
+const TOLD_WITHIN_MS = 250;
 
 /** An instance of a release that is a process of its own, and can be killed. */
 const INSTANCE = `
@@ -228,7 +232,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("counts requests, failed answers and what still runs, for each slot", async () => {
     await proxy.set({ share: 50 });
-    const before = await proxy.driver.counts();
+    const before = await settledCounts(proxy);
     const slow = proxy.ask({ bucket: 0, path: "/slow" });
     await until("it runs", async () => (await proxy.driver.counts()).green.inFlight === 1);
     await proxy.ask({ bucket: 0, path: "/broken" });
@@ -250,7 +254,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("counts how long answers take to begin, for each slot", async () => {
     await proxy.set({ share: 50 });
-    const before = await proxy.driver.counts();
+    const before = await settledCounts(proxy);
     for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
     const counted = async () => (await proxy.driver.counts()).green.requests - before.green.requests;
     await until("all are counted", async () => (await counted()) === 3);
@@ -376,4 +380,10 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(await proxy.driver.observe()).toMatchObject({ live: "green", share: 0 });
     expect((await proxy.ask()).slot).toBe("green");
   });
+}
+
+/** What was answered before is counted: a proxy may tell it a moment later. */
+async function settledCounts(proxy: ProxyUnderTest): Promise<PerSlot<SlotCounts>> {
+  await sleep(TOLD_WITHIN_MS);
+  return proxy.driver.counts();
 }

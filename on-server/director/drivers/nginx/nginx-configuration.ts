@@ -13,6 +13,8 @@ export const CONFIGURATION = "nginx.conf";
 export const ADMIN_SOCKET = "admin.sock";
 export const PID_FILE = "nginx.pid";
 export const ANSWERS_LOG = "answers.log";
+/** How late an answer may be told: a line each costs a call of the kernel else. */
+const ANSWERS_FLUSH_MS = 100;
 export const EXCLUDED_FILE = "traffic.excluded.json";
 
 export const NONE_EXCLUDED: PerSlot<readonly string[]> = { blue: [], green: [] };
@@ -80,8 +82,7 @@ http {
   # A client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes stale.
   map $http_cookie $own_bucket {
     default '';
-    '~(?:^|;\\s*)bluegreen-bucket=0?(?<one_digit>[0-9])(?:;|$)' $one_digit;
-    '~(?:^|;\\s*)bluegreen-bucket=(?<two_digits>[1-9][0-9])(?:;|$)' $two_digits;
+    '~(?:^|;\\s*)bluegreen-bucket=0?(?<asked_bucket>[1-9]?[0-9])(?:;|$)' $asked_bucket;
   }
   split_clients $request_id $drawn_bucket {
 ${Array.from({ length: 99 }, (_, bucket) => `    1% ${bucket};\n`).join("")}    * 99;
@@ -154,20 +155,20 @@ ${this.preview()}
       if ($http_upgrade ~* ^websocket$) {
         return 420;
       }
-      access_log ${ANSWERS_LOG} answers if=$counted;
+      access_log ${ANSWERS_LOG} answers buffer=16k flush=${ANSWERS_FLUSH_MS}ms if=$counted;
       proxy_read_timeout 75s;
       proxy_send_timeout 75s;
       proxy_pass http://\${way}_$slot;
     }
     location @socket {
       ${pageInsteadOfNothing()}
-      access_log ${ANSWERS_LOG} answers if=$counted;
+      access_log ${ANSWERS_LOG} answers buffer=16k flush=${ANSWERS_FLUSH_MS}ms if=$counted;
       proxy_read_timeout 1h;
       proxy_send_timeout 1h;
       proxy_pass http://\${way}_$slot;
     }
     location @updating {
-      access_log ${ANSWERS_LOG} answers if=$counted;
+      access_log ${ANSWERS_LOG} answers buffer=16k flush=${ANSWERS_FLUSH_MS}ms if=$counted;
       ${page("The site is being updated", "It is back in a moment.")}
     }
     location @closed {
