@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { resolve } from "node:path";
 import { Argument, Command, Option } from "commander";
 import { measureChanges } from "./changes.mjs";
 import { measureDirector } from "./director.mjs";
@@ -33,21 +34,22 @@ const SITES = [
 ];
 
 const PARTS = {
-  changes: async (rounds, quick) => {
-    const results = {};
+  changes: async (rounds, keep) => {
+    const results = only === undefined ? {} : { ...before.changes };
     for (const { name, needs, start, ours } of SITES) {
-      if (!has(needs, name)) continue;
+      if (!name.includes(only ?? "") || !has(needs, name)) continue;
       const site = await start();
       try {
         const requests = ours && !quick ? MANY_REQUESTS : 0;
         results[name] = await measureChanges(site, { pairs: rounds(5), requests, say: saying(name) });
+        keep(results);
       } finally {
         await site.close();
       }
     }
     return results;
   },
-  throughput: async (rounds) => {
+  throughput: async (rounds, keep) => {
     const results = {};
     const both = {
       haproxy: {
@@ -59,7 +61,8 @@ const PARTS = {
     for (const [name, sites] of Object.entries(both)) {
       if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
         continue;
-      results[name] = await measureThroughput(sites, { rounds: rounds(60), say: saying(name) });
+      results[name] = await measureThroughput(sites, { rounds: rounds(40), say: saying(name) });
+      keep(results);
     }
     return results;
   },
@@ -81,16 +84,33 @@ const program = new Command("bench")
   .addOption(
     new Option("--json <file>", "write the figures; parts that are there already and not measured now stay"),
   )
+  .option(
+    "--only <words>",
+    "of changes, proxies with these words in their names; the others in the file stay",
+  )
   .option("--quick", "a few rounds each: to see that it runs, not to believe the figures")
   .parse();
-const { json, quick = false } = program.opts();
+const { quick = false, only, ...given } = program.opts();
+// A site's driver has the working directory for itself meanwhile.
+const json = given.json && resolve(given.json);
 const parts = program.args.length > 0 ? program.args : Object.keys(PARTS);
 
 const before = json === undefined ? {} : read(json);
 const results = { ...before, machine: machine(), quick };
 for (const part of parts) {
-  results[part] = await PARTS[part]((usual) => (quick ? 2 : usual), quick);
+  keep(
+    part,
+    await PARTS[part](
+      (usual) => (quick ? 2 : usual),
+      (soFar) => keep(part, soFar),
+    ),
+  );
   for (const table of tablesOf({ [part]: results[part] })) console.log(`\n${textOf(table)}`);
+}
+
+/** A part of many minutes is kept as it grows: what ends badly takes nothing away. */
+function keep(part, figures) {
+  results[part] = figures;
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
 }
 

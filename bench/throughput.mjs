@@ -6,10 +6,12 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median, spread } from "./figures.mjs";
 import { PATH, processesIn } from "./sites/place.mjs";
 
+const BUCKETS = join(import.meta.dirname, "buckets.lua");
 const SECONDS = 1;
 const CONNECTIONS = 64;
 const PROXY_PROCESSOR = "0";
@@ -96,15 +98,7 @@ function processorMs(folder) {
 }
 
 async function load(origin, seconds) {
-  const args = [
-    "-t1",
-    `-c${CONNECTIONS}`,
-    `-d${seconds}s`,
-    "--latency",
-    "-H",
-    "Cookie: bluegreen-bucket=42",
-    origin,
-  ];
+  const args = ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "--latency", "-s", BUCKETS, origin];
   const wrk = spawn("wrk", args, {
     env: { ...process.env, PATH },
     stdio: ["ignore", "pipe", "inherit"],

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { answers, HOST, openPlace, run, shareOfGreen, start } from "./place.mjs";
+import { answers, HOST, openPlace, run, shareOfGreen, start, until } from "./place.mjs";
 
 const MAX_WEIGHT = 100;
 
@@ -25,7 +25,11 @@ export async function startPlainHaproxy(way = "reload", instances = "node") {
     if (way === "reload") {
       write(green);
       run("haproxy", ["-c", "-q", "-f", file]);
-      await command(join(place.folder, "master.sock"), "reload");
+      // The master starts itself anew with each reload, and nobody listens meanwhile.
+      await until(
+        () => command(join(place.folder, "master.sock"), "reload").then(always, nobodyListens),
+        "a reload",
+      );
       return;
     }
     const set = (server, weight) => `set server users/${server} weight ${weight}`;
@@ -63,4 +67,11 @@ function command(socket, text) {
     connection.on("error", reject);
     connection.on("close", () => resolve(said));
   });
+}
+
+const always = () => true;
+
+function nobodyListens(error) {
+  if (!["ECONNREFUSED", "ECONNRESET", "ENOENT"].includes(error.code)) throw error;
+  return false;
 }

@@ -78,10 +78,12 @@ provide_certificate() {
 # What the director configures goes beside the running configuration first, and HAProxy is asked about it.
 stage() {
   mkdir -p -- .staging
-  rm -f -- .staging/haproxy.cfg
+  rm -f -- .staging/haproxy.cfg .staging/traffic.map
+  if [[ -e traffic.map ]]; then cp -- traffic.map .staging/traffic.map; fi
   node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging || exit "$?"
   [[ -e .staging/haproxy.cfg ]] || fail 2 "DIRECTOR_SPEC is not for HAProxy"
-  [[ -e traffic.map ]] || cp -- .staging/traffic.map traffic.map
+  # The first one, or one of version 0.1. Any other is the director's alone.
+  grep -qs '^;live=' traffic.map || cp -- .staging/traffic.map traffic.map
   if ((EUID == 0)) && id haproxy >/dev/null 2>&1; then
     printf '# Written by setup-proxy.sh.\nglobal\n  user haproxy\n  group haproxy\n' >user.cfg
   fi

@@ -234,6 +234,18 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(await ask(spec.proxy.port)).toMatchObject({ status: 200, slot: "green" });
   });
 
+  test("the traffic map of version 0.1 is taken over", async () => {
+    const spec = await specOf(await backend("blue"), await backend("green"));
+    fs.writeFileSync(
+      machine().path("traffic.map"),
+      "live green\nshare 30\noffset 70\nmode serve\nfallback on\n",
+    );
+    expect((await machine().setUpProxy(spec)).stdout).toContain(": started\n");
+    expect(machine().read("traffic.map")).toBe(
+      trafficMap({ live: "green", share: 30, offset: 70, mode: "serve", fallback: true }),
+    );
+  });
+
   test("fail when another program has the port", async () => {
     const blue = await backend("blue");
     const spec = await specOf(blue, await backend("green"));

@@ -1,5 +1,5 @@
 /** The kinds of proxy, by name. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { DirectorSpec } from "../../../release/director-spec";
 import type { DRIVER_NAMES } from "../../../release/drivers";
 import { writeAtomically } from "../../../system/atomic-file";
@@ -9,6 +9,7 @@ import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator } from "./embedded/embedded-settings";
 import { HaproxyConfigurator } from "./haproxy/haproxy-configuration";
 import { HaproxyDriver } from "./haproxy/haproxy-driver";
+import { renewedMap, TRAFFIC_MAP } from "./haproxy/traffic-map";
 import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 
 interface Kind {
@@ -20,7 +21,11 @@ interface Kind {
 export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   haproxy: {
     driver: () => new HaproxyDriver(),
-    configure: async (spec) => writeFiles(new HaproxyConfigurator(spec)),
+    configure: async (spec) => {
+      writeFiles(new HaproxyConfigurator(spec));
+      const map = readFileSync(TRAFFIC_MAP, "utf8");
+      if (renewedMap(map) !== map) writeAtomically(TRAFFIC_MAP, renewedMap(map));
+    },
   },
   nginx: {
     driver: (spec) => new NginxDriver(spec),

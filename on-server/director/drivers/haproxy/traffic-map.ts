@@ -59,6 +59,16 @@ export function shownTraffic(answer: string): Traffic {
   return { ...told, offset: (told.offset + 1) % BUCKETS.length };
 }
 
+/** A map as it is written now: that of version 0.1 was the value only, as lines like `live blue`. */
+export function renewedMap(map: string): string {
+  if (map.split("\n").some((line) => line.startsWith(VALUE))) return map;
+  const entries = map
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" ") as [string, string]);
+  return trafficMap(parseTraffic(new Map(entries)));
+}
+
 function linesOf(traffic: Traffic): string[] {
   const { live, share, offset } = traffic;
   const value = `;${new URLSearchParams(trafficEntries(traffic)).toString()} 0`;
