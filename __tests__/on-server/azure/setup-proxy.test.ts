@@ -236,6 +236,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
 
   test("the traffic map of version 0.1 is taken over", async () => {
     const spec = await specOf(await backend("blue"), await backend("green"));
+    fs.mkdirSync(machine().path(), { recursive: true });
     fs.writeFileSync(
       machine().path("traffic.map"),
       "live green\nshare 30\noffset 70\nmode serve\nfallback on\n",
