@@ -74,7 +74,7 @@ const text = `# Benchmarks
 Every figure here comes from one command, and can be made again with it:
 
 \`\`\`sh
-npm ci && npm run build && npm run bench -- --json bench/figures.json
+npm ci && npm run bench -- --json bench/figures.json
 node bench/page.mjs bench/figures.json > docs/benchmarks.md
 \`\`\`
 
