@@ -71,7 +71,7 @@ at full speed: from asking the driver for the other slot to the sending of the l
 const { date, processors, memoryGib, ...versions } = results.machine;
 const text = `# Benchmarks
 
-Every figure here comes from one command, and can be made again with it:
+Every figure here can be made again with one command; parts can be measured one by one, and the rest of the file stays:
 
 \`\`\`sh
 npm ci && npm run bench -- --json bench/figures.json

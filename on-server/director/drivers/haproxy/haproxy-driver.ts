@@ -140,7 +140,7 @@ function standIns(rows: readonly ReadonlyMap<string, string>[], backend: string)
   return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith("other-"));
 }
 
-/** Lines as `0x55...: key=192 use=0 exp=3598409 http_req_cnt=1`. */
+/** Lines as `0x55...: key=192 ... http_req_cnt=1`. */
 function latenciesOf(text: string): Latencies {
   const latencies: Record<number, number> = {};
   for (const [, milliseconds, count] of text.matchAll(/ key=(\d+) .*http_req_cnt=(\d+)/g)) {
