@@ -13,12 +13,12 @@ export const CONFIGURATION = "nginx.conf";
 export const ADMIN_SOCKET = "admin.sock";
 export const PID_FILE = "nginx.pid";
 export const ANSWERS_LOG = "answers.log";
-/** How late an answer may be told: a line each costs a call of the kernel else. */
-const ANSWERS_FLUSH_MS = 100;
 export const EXCLUDED_FILE = "traffic.excluded.json";
 
 export const NONE_EXCLUDED: PerSlot<readonly string[]> = { blue: [], green: [] };
 const RETRY_AFTER_SECONDS = 5;
+/** An answer is told for the director, up to 100 ms later: a line each costs a call of the kernel else. */
+const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
 export class NginxConfigurator {
   constructor(
@@ -155,20 +155,20 @@ ${this.preview()}
       if ($http_upgrade ~* ^websocket$) {
         return 420;
       }
-      access_log ${ANSWERS_LOG} answers buffer=16k flush=${ANSWERS_FLUSH_MS}ms if=$counted;
+      ${COUNTED}
       proxy_read_timeout 75s;
       proxy_send_timeout 75s;
       proxy_pass http://\${way}_$slot;
     }
     location @socket {
       ${pageInsteadOfNothing()}
-      access_log ${ANSWERS_LOG} answers buffer=16k flush=${ANSWERS_FLUSH_MS}ms if=$counted;
+      ${COUNTED}
       proxy_read_timeout 1h;
       proxy_send_timeout 1h;
       proxy_pass http://\${way}_$slot;
     }
     location @updating {
-      access_log ${ANSWERS_LOG} answers buffer=16k flush=${ANSWERS_FLUSH_MS}ms if=$counted;
+      ${COUNTED}
       ${page("The site is being updated", "It is back in a moment.")}
     }
     location @closed {
