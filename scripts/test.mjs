@@ -16,29 +16,22 @@ const LINES = {
   parts: [
     "__tests__/end-to-end/azure",
     "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|receipts|report|setup|terminal)/",
-    ...[
-      "constructs",
-      "documents",
-      "examples",
-      "fuzz",
-      "package",
-      "project",
-      "release",
-      "stacks",
-      "system",
-      "terraform",
-    ].map((name) => `__tests__/${name}/`),
+    ...["constructs", "examples", "fuzz", "project", "release", "stacks", "system", "terraform"].map(
+      (name) => `__tests__/${name}/`,
+    ),
     ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
   ],
-  // Whole releases of which nobody measures what users meet.
+  // Whole releases of which nobody measures what users meet, and what is read and installed beside them.
   releases: [
     "__tests__/end-to-end/(artifacts|bad-|by-hand|hooks|life|migrations|operator|pipelines|plan-proof|portable|records|recover|two-|watch)",
+    ...["documents", "package"].map((name) => `__tests__/${name}/`),
   ],
 };
 
-/** Minutes of whole releases each, about what shorter suites look at, too: for whoever works on it, and for a night. */
+/** Minutes each, about what shorter suites look at, too: for whoever works on it, and for a night. */
 const LONG = [
-  "__tests__/end-to-end/(bad-artifact|by-hand|heal|interruptions)",
+  "__tests__/end-to-end/(bad-|by-hand|heal|interruptions|records)",
+  "__tests__/package/cdk-terrain",
   "__tests__/on-server/director/(kill|mutations)",
   "__tests__/cli/load/(failures|process)",
 ];

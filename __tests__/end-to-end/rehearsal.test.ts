@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { Protocol } from "../../cli/rehearsal/protocol";
 
 const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
-const TWO_MINUTES = 120_000;
+/** It takes half of it where nothing else runs. */
+const FOUR_MINUTES = 240_000;
 
 /** Said aloud where it is not. */
 function isInstalled(program: string): boolean {
@@ -25,7 +26,7 @@ function rehearse(driver: string, folder: string): { protocol: Protocol; output:
     {
       cwd: folder,
       encoding: "utf8",
-      timeout: TWO_MINUTES,
+      timeout: FOUR_MINUTES,
     },
   );
   const output = `${stderr}${stdout}`;
@@ -108,6 +109,6 @@ describe.each([
         rmSync(folder, { recursive: true, force: true });
       }
     },
-    TWO_MINUTES,
+    FOUR_MINUTES,
   );
 });

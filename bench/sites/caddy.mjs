@@ -46,6 +46,8 @@ function configuration({ port, blue, green: greenPort, folder }, admin, green) {
                     handler: "reverse_proxy",
                     upstreams,
                     load_balancing: { selection_policy: { policy: "random" } },
+                    // What a former configuration left in use comes back to a pool that nobody takes from: it shall end.
+                    transport: { protocol: "http", keep_alive: { idle_timeout: "1s" } },
                   },
                 ],
               },
