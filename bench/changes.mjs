@@ -17,6 +17,8 @@ const CHANGES_IN_SLICE = 10;
 const CHANGE_EVERY_MS = 50;
 /** Between two slices, where nothing is booked: the traffic is set to what it is at rest. */
 const GAP_MS = 50;
+/** Some proxies only begin to reload when they are told to. */
+const RELOAD_MS = 1_000;
 /** What runs for the first time is slower: Node.js compiles as it goes. */
 const WARM_UP_MS = 2_000;
 const CAPACITY_MS = 2_000;
@@ -45,6 +47,7 @@ class Measurement {
 
   async run(least, requests, given) {
     await this.site.change(AT_REST);
+    await sleep(RELOAD_MS);
     await this.tell({ capacity: WARM_UP_MS });
     const capacity = Math.floor(await this.tell({ capacity: CAPACITY_MS }));
     const rate = given ?? Math.floor(capacity / 2);

@@ -30,7 +30,7 @@ const SITES = [
   { name: "haproxy, reload", needs: "haproxy", start: () => startPlainHaproxy("reload") },
   { name: "nginx, reload", needs: "nginx", start: () => startPlainNginx() },
   { name: "caddy, config over its API", needs: "caddy", start: startCaddy },
-  { name: "apache, graceful restart", needs: "apache2", start: startApache },
+  { name: "apache, balancer-manager", needs: "apache2", start: startApache },
 ];
 
 const PARTS = {

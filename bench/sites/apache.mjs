@@ -1,7 +1,7 @@
-/** Apache with mod_proxy_balancer: load factors in the configuration, and a graceful restart with each change of them. */
+/** Apache with mod_proxy_balancer: its balancer-manager sets the load factors at run time, one member after the other. */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { answers, HOST, openPlace, run, shareOfGreen, start } from "./place.mjs";
+import { answers, HOST, openPlace, shareOfGreen, start } from "./place.mjs";
 
 const MODULES = "/usr/lib/apache2/modules";
 const NEEDED = [
@@ -12,24 +12,36 @@ const NEEDED = [
 export async function startApache() {
   const place = await openPlace();
   const file = join(place.folder, "apache.conf");
-  const write = (green) => writeFileSync(file, configuration(place, green));
-  write(50);
+  writeFileSync(file, configuration(place));
   const proxy = start("apache2", ["-f", file, "-D", "FOREGROUND"]);
   place.atEnd(proxy.stop);
   await answers(place.origin);
-  const change = (traffic) => {
-    write(shareOfGreen(traffic));
-    run("apache2", ["-f", file, "-k", "graceful"]);
+  const manager = `${place.origin}/balancer-manager`;
+  const [, nonce] = /nonce=([^"&]+)/.exec(await (await fetch(manager)).text());
+  const set = async (member, share) => {
+    // A load factor is from 1 to 100: whoever shall get nothing is disabled.
+    const body = new URLSearchParams({
+      ...{ b: "users", w: `http://${HOST}:${member}`, nonce },
+      ...{ w_lf: Math.max(1, share), w_status_D: share === 0 ? 1 : 0 },
+    });
+    // It wants the referer against forgery, and the content type without a charset.
+    const headers = { referer: manager, "content-type": "application/x-www-form-urlencoded" };
+    const response = await fetch(manager, { method: "POST", headers, body: `${body}` });
+    if (!response.ok) throw new Error(`apache: ${response.status}`);
+    await response.text();
+  };
+  const change = async (traffic) => {
+    const green = shareOfGreen(traffic);
+    const orders = [() => set(place.blue, 100 - green), () => set(place.green, green)];
+    // Whoever gets more comes first: there is never a moment without anybody.
+    for (const order of green > 50 ? orders.reverse() : orders) await order();
   };
   return { ...place, change };
 }
 
-function configuration({ folder, port, blue, green: greenPort }, green) {
+function configuration({ folder, port, blue, green }) {
   const there = new Set(readdirSync(MODULES));
   const modules = NEEDED.filter((name) => there.has(`mod_${name}.so`));
-  // A load factor is from 1 to 100: whoever shall get nothing is not there.
-  const member = (listens, factor) =>
-    factor === 0 ? "" : `  BalancerMember http://${HOST}:${listens} loadfactor=${factor}\n`;
   return `ServerRoot ${folder}
 ServerName ${HOST}
 PidFile ${join(folder, "apache.pid")}
@@ -37,11 +49,22 @@ DefaultRuntimeDir ${folder}
 ErrorLog ${join(folder, "error.log")}
 Listen ${HOST}:${port}
 ${modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`).join("\n")}
+# A process all of whose threads are busy closes the connections that are idle: one has threads for all.
+ThreadLimit 128
+ThreadsPerChild 128
+MaxSpareThreads 512
+MaxRequestWorkers 512
 KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 75
 <Proxy balancer://users>
-${member(blue, 100 - green)}${member(greenPort, green)}</Proxy>
+  BalancerMember http://${HOST}:${blue} loadfactor=50
+  BalancerMember http://${HOST}:${green} loadfactor=50
+</Proxy>
+<Location /balancer-manager>
+  SetHandler balancer-manager
+</Location>
+ProxyPass /balancer-manager !
 ProxyPass / balancer://users/
 `;
 }
