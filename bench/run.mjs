@@ -54,14 +54,14 @@ const PARTS = {
     const both = {
       haproxy: {
         ours: () => startOurs("haproxy", "nginx"),
-        plain: () => startPlainHaproxy("reload", "nginx"),
+        plain: () => startPlainHaproxy("reload", "nginx", true),
       },
       nginx: { ours: () => startOurs("nginx", "nginx"), plain: () => startPlainNginx("nginx") },
     };
     for (const [name, sites] of Object.entries(both)) {
       if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
         continue;
-      results[name] = await measureThroughput(sites, { rounds: rounds(40), say: saying(name) });
+      results[name] = await measureThroughput(sites, { rounds: rounds(80), say: saying(name) });
       keep(results);
     }
     return results;

@@ -55,7 +55,9 @@ export async function startOurs(driverName, instances = "node") {
     const { KINDS } = await compiledDrivers(place.folder);
     const driver = KINDS[driverName].driver(spec);
     await until(() => bothHealthy(driver), "both slots being healthy");
-    const change = (traffic) => driver.setTraffic({ offset: 0, mode: "serve", fallback: true, ...traffic });
+    // As the director does it: while the other slot gets anything, either stands in for the other.
+    const change = ({ live, share, offset = 0 }) =>
+      driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 });
     return { ...place, driver, change, spec: encodeSpec(spec) };
   } catch (error) {
     await place.close();

@@ -6,12 +6,15 @@ import { answers, HOST, openPlace, run, shareOfGreen, start, until } from "./pla
 
 const MAX_WEIGHT = 100;
 
-/** @param way "reload", or "runtime" for `set server ... weight` */
-export async function startPlainHaproxy(way = "reload", instances = "node") {
+/**
+ * @param way "reload", or "runtime" for `set server ... weight`
+ * @param keeps clients on their sides while traffic is divided, by HAProxy's own cookie
+ */
+export async function startPlainHaproxy(way = "reload", instances = "node", keeps = false) {
   const place = await openPlace(instances);
   const file = join(place.folder, "haproxy.cfg");
   const pidFile = join(place.folder, "haproxy.pid");
-  const write = (green) => writeFileSync(file, configuration(place, green));
+  const write = (green) => writeFileSync(file, configuration(place, green, keeps));
   write(50);
   const proxy = start(
     "haproxy",
@@ -40,7 +43,9 @@ export async function startPlainHaproxy(way = "reload", instances = "node") {
   return { ...place, change };
 }
 
-function configuration({ folder, port, blue, green: greenPort }, green) {
+function configuration({ folder, port, blue, green: greenPort }, green, keeps) {
+  const sides = keeps && green > 0 && green < 100;
+  const side = (name) => (sides ? ` cookie ${name}` : "");
   return `global
   stats socket ${join(folder, "admin.sock")} mode 600 level admin expose-fd listeners
 defaults
@@ -54,8 +59,9 @@ frontend users
   http-request set-header X-Forwarded-Proto http
   default_backend users
 backend users
-  server blue ${HOST}:${blue} weight ${MAX_WEIGHT - green}
-  server green ${HOST}:${greenPort} weight ${green}
+${sides ? "  cookie side insert indirect nocache\n" : ""}\
+  server blue ${HOST}:${blue} weight ${MAX_WEIGHT - green}${side("blue")}
+  server green ${HOST}:${greenPort} weight ${green}${side("green")}
 `;
 }
 
