@@ -67,12 +67,13 @@ defaults
 ${this.entrance()}
   http-request set-var(txn.begun) date(0,ms)
 ${this.preview()}
-  # One look decides, so no request sees half of a change. A client's bucket (0 to 99) keeps it on its side; it names no
-  # release, so it never goes stale. Who has none gets one while traffic is divided.
+  # The first look that finds something decides, so no request sees half of a change. Traffic is whole nearly always: all
+  # go one way. While it is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never
+  # goes stale. Who has none gets one.
   acl decided var(txn.way) -m found
-  http-request set-var(txn.way) req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP})
-  http-request allow if decided
   http-request set-var(txn.way) str(${ANYBODY}),map_str_int(${TRAFFIC_MAP})
+  http-request allow if decided
+  http-request set-var(txn.way) req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP})
   http-request allow if decided
   http-request set-var(txn.bucket) rand(100)
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})

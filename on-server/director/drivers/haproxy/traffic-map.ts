@@ -1,5 +1,5 @@
 /**
- * The traffic value as HAProxy reads it: a map in which a request finds its backend with one look, by its bucket. What
+ * The traffic value as HAProxy reads it: a map in which a request finds its backend, all by one key or each by its bucket. What
  * can be known beforehand is in the map, so a request costs little; the value itself is a line beside the others.
  */
 import { otherSlot, SLOTS } from "../../../../release/slot";
@@ -9,7 +9,7 @@ import type { Traffic } from "../driver";
 
 export const TRAFFIC_MAP = "traffic.map";
 
-/** The key of whoever has no bucket; it is missing while traffic is divided, and a bucket is drawn. */
+/** The key of all users; it is missing while traffic is divided: their buckets are looked for, or drawn. */
 export const ANYBODY = "all";
 /** The key of who previews. A `;` ends a cookie's value, so no client can ask for it. */
 export const PREVIEW = ";preview";
@@ -79,7 +79,7 @@ function linesOf(traffic: Traffic): string[] {
   const divided = live !== null && share > 0 && share < 100;
   return [
     value,
-    // Always there: a request may look for its bucket just after it was drawn for a traffic that was divided.
+    // Always there: a request may look for its bucket when the traffic that was divided is so no more.
     ...BUCKETS.map((bucket) => `${bucket} ${numberFor(traffic, toOther(bucket))}`),
     ...(divided ? [] : [`${ANYBODY} ${numberFor(traffic, share === 100)}`]),
     ...(live === null ? [] : [`${PREVIEW} ${numberOf(backendNames(otherSlot(live)).preview)}`]),
