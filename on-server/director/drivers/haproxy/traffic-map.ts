@@ -1,6 +1,6 @@
 /**
- * The traffic value as HAProxy reads it: a map in which a request finds its backend, all by one key or each by its bucket. What
- * can be known beforehand is in the map, so a request costs little; the value itself is a line beside the others.
+ * The traffic value as HAProxy reads it: a map in which a request finds its backend, all by one key or each by its bucket.
+ * What can be known beforehand is in the map, so a request costs little; the value itself is a line beside the others.
  */
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
