@@ -1032,12 +1032,17 @@ clock() { # -> NOW: milliseconds of the clock that nobody sets
   NOW=$((10#${up/./} * 10))
 }
 
-# A sleep that outlives us (a signal can come while it is being started) holds nobody's pipes open.
 pause() { # MILLISECONDS
   local seconds
   if (($1 <= 0)); then return 0; fi
   printf -v seconds '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
-  attend sleep "$seconds" >/dev/null 2>&1 || true
+  attend silently sleep "$seconds" || true
+}
+
+# One that outlives us (a signal can come while it is being started) holds nobody's pipes open. Not said where `attend` is
+# called: a signal's trap would be as silent.
+silently() {
+  exec "$@" >/dev/null 2>&1
 }
 
 # Runs a command so that a signal is answered at once (bash answers between commands), and without our lock: after a
