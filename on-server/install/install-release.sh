@@ -143,7 +143,7 @@ STOPPED=0 LINKED=0 UNPACKED=0 DIED=0 LOG_START=0 INSTANCES=()
 declare -A OF=()
 
 main() {
-  exec </dev/null
+  exec </dev/null 7>&1 8>&2
   trap finish EXIT
   trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
   trap 'stopped_by SIGTERM' TERM
@@ -266,6 +266,7 @@ unexpected() { # LINE COMMAND
 
 stopped_by() { # SIGNAL
   trap ':' TERM INT HUP # not '': that would be inherited by what is started while undoing
+  exec >&7 2>&8         # a trap says where the command that it met was told to
   if [[ -n $CHILD ]]; then kill -TERM "$CHILD" 2>/dev/null || true; fi
   fail 5 "stopped by $1 while $PHASE; undone: retry with a new sequence"
 }
@@ -346,7 +347,7 @@ obtain_release() {
     fetch_http "$partial"
   fi
   local actual
-  actual=$(sha256sum 9>&- <"$partial")
+  actual=$(sha256sum 7>&- 8>&- 9>&- <"$partial")
   [[ ${actual%% *} == "$ARTIFACT_SHA256" ]] ||
     fail 4 "the artifact's sha256 is ${actual:0:12}..., the record says ${ARTIFACT_SHA256:0:12}...: publish it again, or correct the record"
 
@@ -448,7 +449,7 @@ obtain_token() { # -> REPLY
   RETRY_MS=250
   while true; do
     answer=$(curl -q -g -sS --noproxy '*' --proto '=http' --connect-timeout 2 --max-time 5 -H 'Metadata: true' \
-      -w '\n%{http_code}' "$url" 2>"$WORK/error" 9>&- | tail -c 65536 | tr -d '\0') || true
+      -w '\n%{http_code}' "$url" 2>"$WORK/error" 7>&- 8>&- 9>&- | tail -c 65536 | tr -d '\0') || true
     status=${answer##*$'\n'} answer=${answer%$'\n'*} advice="retry later"
     said="$IMDS_ENDPOINT answered ${status:0:3}"
     if [[ $answer =~ $TOKEN_REFUSED ]]; then said+=" (${BASH_REMATCH[1]})"; fi
@@ -521,9 +522,9 @@ refuse_huge() { # FOLDER
 unpacking() {
   local folder=$1 code=0
   shift
-  limited "$@" <&0 9>&- &
+  limited "$@" <&0 7>&- 8>&- 9>&- &
   CHILD=$!
-  keep_small "$folder" "$CHILD" </dev/null >/dev/null 2>&1 9>&- &
+  keep_small "$folder" "$CHILD" </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
   wait "$CHILD" || code=$?
   CHILD=
   return "$code"
@@ -895,7 +896,7 @@ port_taken() { # -> REPLY: the socket's inode
 
 somebody_accepts() {
   # shellcheck disable=SC2016
-  timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$HOST" "$PORT" 2>/dev/null 9>&-
+  timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$HOST" "$PORT" 2>/dev/null 7>&- 8>&- 9>&-
 }
 
 listener_name() { # INODE
@@ -940,7 +941,7 @@ start_service() { # RELEASE COMMAND...
   put "run/$SLOT.env" "$(environment_file "$release")"
   put "$folder/start.conf" "[Service]"$'\n'"ExecStart="$'\n'"ExecStart=/usr/bin/env$words"
   put "$(unit_file)" "$(unit_text)"
-  REASON=$({ systemctl daemon-reload && systemctl enable --quiet "$unit" && systemctl restart "$unit"; } 2>&1 9>&-) && return 0
+  REASON=$({ systemctl daemon-reload && systemctl enable --quiet "$unit" && systemctl restart "$unit"; } 2>&1 7>&- 8>&- 9>&-) && return 0
   REASON=${REASON:-systemctl failed}
   REASON=${REASON//$'\n'/; }
   return 1
@@ -1039,8 +1040,7 @@ pause() { # MILLISECONDS
   attend silently sleep "$seconds" || true
 }
 
-# One that outlives us (a signal can come while it is being started) holds nobody's pipes open. Not said where `attend` is
-# called: a signal's trap would be as silent.
+# What outlives us (a signal can come while it is being started) holds nobody's pipes open.
 silently() {
   exec "$@" >/dev/null 2>&1
 }
@@ -1049,7 +1049,7 @@ silently() {
 # kill -9 it would hold it as long as it lives.
 attend() {
   local code=0
-  "$@" <&0 9>&- &
+  "$@" <&0 7>&- 8>&- 9>&- &
   CHILD=$!
   wait "$CHILD" || code=$?
   CHILD=

@@ -34,6 +34,7 @@ export interface Behaviour {
   readonly diesSaying?: string;
   readonly ignoresSigterm?: boolean;
   readonly silent?: boolean;
+  readonly hangs?: boolean;
   readonly endless?: boolean;
   readonly leavesWorker?: boolean;
 }
@@ -47,6 +48,7 @@ if (b.leavesWorker) require("child_process").spawn("sleep", ["1000"], { stdio: "
 if (b.silent) setInterval(() => {}, 1000);
 let asked = 0;
 if (!b.silent) http.createServer((request, response) => {
+  if (b.hangs) return console.log("asked");
   if (request.url === "/environment") return response.end(JSON.stringify({ env, cwd: process.cwd(), pid: process.pid }));
   if (request.url === "/headers") return response.end(JSON.stringify(request.headers));
   response.statusCode = asked++ < (b.failures || 0) ? 503 : b.status || 200;

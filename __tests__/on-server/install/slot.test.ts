@@ -372,6 +372,16 @@ describe("SIGTERM", () => {
     expect(server().list("releases")).toEqual(["1.0.0-1"]);
   });
 
+  test("while a health request has no answer is said as well", async () => {
+    const run = server().start(server().parameters(1, server().application({ hangs: true })));
+    const log = server().path("logs/blue.log");
+    await until("it is asked", () => fs.existsSync(log) && fs.readFileSync(log, "utf8").includes("asked"));
+    process.kill(run.pid, "SIGTERM");
+    const outcome = await run.done;
+    expect(outcome).toMatchObject({ code: 5, stdout: "" });
+    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while waiting for 1.0.0-1; undone/m);
+  });
+
   test("during a release in place brings the old one back", async () => {
     await installed(1);
     const run = server().start(
