@@ -35,8 +35,8 @@ weights are neither the old ones nor the new ones.`,
 The proxy has one processor for itself and is its whole load; \`wrk\` with 64 connections and the instances (pages of an
 NGINX) have the other one. Ours and the plain configuration tell the instances the same and take turns, a second each:
 between releases, and while half of the traffic goes to either slot. Then a client keeps its side in plain HAProxy, by a
-cookie of its own, and not in plain NGINX, whose \`split_clients\` divides requests. Ours looks up who gets what with every request, counts answers and their
-latencies by slot, and stands in for a slot that fails; the plain one passes on.
+cookie of its own, and not in plain NGINX, whose \`split_clients\` divides requests. Ours looks up who gets what with
+every request, counts answers and their latencies by slot, and stands in for a slot that fails; the plain one passes on.
 
 ${Object.entries(throughput)
   .flatMap(([name, states]) =>

@@ -75,7 +75,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("a client without a bucket gets one while traffic is divided, and both sides stick to it", async () => {
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ share: 50 });
     const sides = new Set<string>();
     for (let client = 0; client < 40; client += 1) {
       const { slot, bucket } = await proxy.ask();
@@ -90,14 +90,14 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("a bucket that is none is replaced", async () => {
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ share: 50 });
     for (const bucket of ["100", "-1", "abc", "", "1x"]) {
       expect((await proxy.ask({ bucket })).bucket).toBeDefined();
     }
   });
 
   test("the bucket comes beside the application's own cookies", async () => {
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ share: 50 });
     const { headers } = await proxy.ask({ path: "/session" });
     expect(headers["set-cookie"]).toEqual(
       expect.arrayContaining([

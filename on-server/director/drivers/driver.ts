@@ -17,10 +17,7 @@ export interface Traffic {
    * 503 page meanwhile. Both heal by themselves as soon as an instance answers.
    */
   readonly mode: "serve" | "hold" | "page";
-  /**
-   * Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified. They always
-   * are where traffic is divided, so a driver may leave clients without a bucket while it is off.
-   */
+  /** Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified. */
   readonly fallback: boolean;
 }
 

@@ -20,10 +20,6 @@ const CONFIGURATION = "haproxy.cfg";
 const HOLD_SECONDS = 120;
 const RETRY_AFTER_SECONDS = 5;
 
-/** Whoever was given a bucket is told. Here and not in the entrance: nobody is asked about it while traffic is whole. */
-const NAMED =
-  '  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }\n';
-
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
 
@@ -77,6 +73,7 @@ ${this.preview()}
   http-request allow if decided
   http-request set-var(txn.bucket) rand(100)
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
+  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }
 
 ${BACKENDS.map((backend, number) => `  use_backend ${backend} if { var(txn.way) -m int ${number} }\n`).join("")}  default_backend closed
 
@@ -155,7 +152,7 @@ ${timed}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again, and the other slot
 # stands in where none is left.
 backend ${names.shift}
-${timed}${NAMED}${checked}  option allbackups
+${timed}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
 # Whoever previews a slot gets it or nothing. What they do enters no figures.
 backend ${names.preview}
