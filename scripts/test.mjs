@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setPriority, tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
 const LINES = {
@@ -39,6 +40,7 @@ const LONG = [
 /** What puts proxies under load measures time: the other lines get what it leaves of the processors. */
 const BEHIND = 10;
 const NAMED_SLOW_SECONDS = 30;
+const REPEATED_CHARACTERS = 1500;
 
 const given = process.argv.slice(2);
 if (given[0] === "--long") process.exitCode = (await jest([LONG.join("|")], "inherit")).exitCode;
@@ -69,6 +71,7 @@ async function runAll() {
       wrong === 0 ? "types, lint, format, unused code: checked" : "FAIL types, lint, format or unused code",
     );
     console.log("not run here: the suites of `npm run test:long`");
+    for (const failure of counts.flatMap(({ failures }) => failures)) console.log(failure);
     console.log(`${sum("passed")} passed, ${sum("failed") + (wrong === 0 ? 0 : 1)} failed${skipped}`);
     return Math.max(...ended.map(({ exitCode }) => exitCode));
   } finally {
@@ -102,10 +105,24 @@ function readCounts(file) {
         name: relative(".", name),
         seconds: Math.round((endTime - startTime) / 1000),
       })),
+      failures: result.testResults.flatMap(failuresOf),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0, suites: [] };
+    const failures = [`FAIL ${file}: jest left no counts`];
+    return { passed: 0, failed: 1, skipped: 0, suites: [], failures };
   }
+}
+
+/** Said again at the end, where whoever reads a long output looks; a suite that did not run has no test that failed. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const failed = assertionResults
+    .filter((test) => test.status === "failed")
+    .map((test) => ({ test: test.fullName, why: test.failureMessages.join("\n") }));
+  if (status === "failed" && failed.length === 0) failed.push({ test: "the suite itself", why: message });
+  return failed.map(({ test, why }) => {
+    const words = stripVTControlCharacters(why).slice(0, REPEATED_CHARACTERS);
+    return `FAIL ${relative(".", name)}: ${test}\n${words.replace(/^/gm, "    ")}`;
+  });
 }
 
 function slowest(suites) {

@@ -49,7 +49,6 @@ main() {
 
   WORK=$(mktemp -d "$FOLDER/.new-XXXXXX")
   trap 'rm -rf -- "$WORK"' EXIT
-  trap 'exit 1' TERM INT HUP
   RETRY_END=$((SECONDS + RETRY_SECONDS))
   if [[ -z $TLS_CERTIFICATE ]]; then
     [[ -e $CERTIFICATE_FILE ]] || stay "nobody put a certificate into $SERVER_FOLDER/$CERTIFICATE_FILE yet"

@@ -135,6 +135,7 @@ while kill -0 "$running" 2>/dev/null; do # a signal ends `wait` early
   exit_code=0
   wait "$running" 2>/dev/null || exit_code=$?
 done
+trap '' TERM INT HUP # there is nothing left to stop
 kill "$watcher" 2>/dev/null || true
 wait "$watcher" 2>/dev/null || true
 # What it left behind: nothing of a hook outlives it.

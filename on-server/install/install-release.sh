@@ -146,9 +146,13 @@ main() {
   exec </dev/null 7>&1 8>&2
   trap finish EXIT
   trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
-  trap 'stopped_by SIGTERM' TERM
-  trap 'stopped_by SIGINT' INT
-  trap 'stopped_by SIGHUP' HUP
+  local signal
+  for signal in TERM INT HUP; do
+    # The ")" is for bash 5.2, which takes a trap that it meets at a "$(" for what is in there, and wants its end. Nobody
+    # else reads that line: the one before does not come back.
+    # shellcheck disable=SC2064 # the signal's name of now
+    trap "stopped_by SIG$signal"$'\n)' "$signal"
+  done
   clock && STARTED_AT=$NOW
 
   read_parameters
@@ -166,7 +170,7 @@ main() {
     fi
     put "run/$SLOT.healthy" "$RELEASE_ID"
   fi
-  trap ':' TERM INT HUP # done: too late to take it back
+  trap '' TERM INT HUP # done: too late to take it back
   PHASE="cleaning up"
   clean_up || true
   report "$RELEASE_ID" "$OUTCOME"
@@ -265,8 +269,8 @@ unexpected() { # LINE COMMAND
 }
 
 stopped_by() { # SIGNAL
-  trap ':' TERM INT HUP # not '': that would be inherited by what is started while undoing
-  exec >&7 2>&8         # a trap says where the command that it met was told to
+  trap '' TERM INT HUP
+  exec >&7 2>&8 # a trap says where the command that it met was told to
   if [[ -n $CHILD ]]; then kill -TERM "$CHILD" 2>/dev/null || true; fi
   fail 5 "stopped by $1 while $PHASE; undone: retry with a new sequence"
 }
@@ -274,7 +278,7 @@ stopped_by() { # SIGNAL
 finish() {
   local code=$?
   trap - EXIT ERR
-  trap ':' TERM INT HUP
+  trap '' TERM INT HUP # an instance forgets that, see start_process
   set +e
   if ((code != 0)); then undo; fi
   if [[ -n $WORK ]]; then rm -rf -- "$WORK"; fi

@@ -382,6 +382,24 @@ describe("SIGTERM", () => {
     expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while waiting for 1.0.0-1; undone/m);
   });
 
+  test("between two substitutions, which bash 5.2 takes for a part of the second, is answered as anywhere", async () => {
+    await installed(1);
+    const bin = server().path("bin");
+    fs.mkdirSync(bin);
+    // Asked first in a condition with two. The installer is its eldest ancestor of that name.
+    const readlink = `#!/bin/bash
+pid=$PPID
+while read -r _ _ _ parent _ <"/proc/$pid/stat" && grep -q install-release "/proc/$parent/cmdline"; do pid=$parent; done
+kill -TERM "$pid"
+exec /bin/readlink "$@"
+`;
+    fs.writeFileSync(`${bin}/readlink`, readlink, { mode: 0o755 });
+    const PATH = `${bin}:${process.env["PATH"]}`;
+    const outcome = await server().install(server().parameters(1, server().application(), { PATH }));
+    expect(outcome).toMatchObject({ code: 5, stdout: "" });
+    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while looking at what runs.*; undone/);
+  });
+
   test("during a release in place brings the old one back", async () => {
     await installed(1);
     const run = server().start(
