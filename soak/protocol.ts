@@ -118,7 +118,7 @@ ${byKind.join("\n")}
 ${sent} requests in all, ${failed} failed; the longest time without a good answer was ${Math.round(longestGapMs)} ms, half of the answers
 took ${latencyMs.p50} ms, 99 of 100 at most ${latencyMs.p99} ms. ${acknowledged} POSTs were acknowledged, and ${found} of them found at the end.
 A request may fail where the release under test answers it badly, before it is taken back, and where an instance is ended
-from outside.
+from outside. Where a release is a recreate, requests wait for it, and HAProxy looks again each second: these are the slowest.
 
 What must not grow, as the median of the second quarter and of the last one:
 
