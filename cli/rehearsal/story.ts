@@ -38,10 +38,12 @@ export const USUAL_PACE: Pace = { stepSeconds: 3, bakeSeconds: 4 };
 export const QUICK_PACE: Pace = { stepSeconds: 0.3, bakeSeconds: 0.3 };
 
 const DRAIN_SECONDS = 5;
+/** A machine that also builds, installs and asks answers slowly now and then: that says nothing about a release. */
+const ANALYSIS = { latencySlackMs: 5000 };
 
 /** @param holds whether the proxy can let requests wait while a site is recreated. */
 export function tellStory({ stepSeconds, bakeSeconds }: Pace, holds: boolean): Chapter[] {
-  const common = { bakeSeconds, drainSeconds: DRAIN_SECONDS };
+  const common = { bakeSeconds, drainSeconds: DRAIN_SECONDS, analysis: ANALYSIS };
   const blueGreen: ScheduleChoice = { strategy: "blueGreen", ...common };
   const converge: ScheduleChoice = { ...blueGreen, afterPromotion: "converge" };
   const canary: ScheduleChoice = { strategy: "canary", steps: [5, 25, 50, 100], stepSeconds, ...common };

@@ -168,6 +168,18 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect((await proxy.ask()).status).toBe(200);
   });
 
+  canHold("hold: an instance that is about to stop gets one request a connection", async () => {
+    await proxy.set({ mode: "hold" });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const connections = new Set<string>();
+    for (const _ of ["over a new connection of the user", "over the same one"]) {
+      const { headers } = await proxy.ask({ path: "/headers", agent });
+      connections.add(headers["x-connection"] as string);
+    }
+    expect(connections.size).toBe(2);
+    agent.destroy();
+  });
+
   test("with fallback the other slot stands in for one without a healthy endpoint", async () => {
     await proxy.set({ share: 50, fallback: true });
     await proxy.green.stop();

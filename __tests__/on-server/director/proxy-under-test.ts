@@ -147,7 +147,10 @@ export class Backend {
       if (this.trouble.delayMs !== undefined) await sleep(this.trouble.delayMs);
       if (this.trouble.status !== undefined) response.statusCode = this.trouble.status;
     }
-    if (url === "/headers") response.setHeader("x-seen", JSON.stringify(headers));
+    if (url === "/headers") {
+      response.setHeader("x-seen", JSON.stringify(headers));
+      response.setHeader("x-connection", String(asked.socket.remotePort));
+    }
     if (this.server === null) response.shouldKeepAlive = false;
     response.end(method === "POST" ? body : `release ${this.releaseId}`);
   }

@@ -20,8 +20,10 @@ function stopOnSignals(server, app) {
   const connections = new Map();
   const unanswered = new Set();
   let stoppedAt = 0;
+  let accepted = 0;
 
   server.on("connection", (socket) => {
+    accepted += 1;
     connections.set(socket, { requests: 0, bytesAtRest: 0 });
     socket.once("close", () => connections.delete(socket));
   });
@@ -50,6 +52,16 @@ function stopOnSignals(server, app) {
     }
   };
 
+  // The kernel resets what it has accepted and nobody took: the listener goes after a turn of the event loop that met no
+  // new connection. net's close, because http's closes idle connections at once.
+  const closeListener = (done) => {
+    const before = accepted;
+    setImmediate(() => {
+      if (accepted > before) closeListener(done);
+      else net.Server.prototype.close.call(server, done);
+    });
+  };
+
   const stop = (signal) => {
     if (app.stopping) return;
     app.stopping = true;
@@ -60,9 +72,7 @@ function stopOnSignals(server, app) {
     }
     setTimeout(() => process.exit(1), HARD_STOP_MS).unref();
     setInterval(closeIdle, LAST_WORD_MS);
-    // setImmediate: connections that the kernel has already accepted are taken first. net's close, because http's
-    // closes idle connections at once.
-    setImmediate(() => net.Server.prototype.close.call(server, () => process.exit(0)));
+    setImmediate(closeListener, () => process.exit(0));
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);

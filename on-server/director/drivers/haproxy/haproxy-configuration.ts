@@ -169,12 +169,13 @@ ${timed}  timeout connect 1s
   retry-on conn-failure empty-response
   http-request disable-l7-retry if !{ method GET HEAD OPTIONS }
   no option redispatch
-  http-reuse never
+  # Under a request over a connection that was used before, an instance that stops may just be closing it.
+  option http-server-close
 ${servers()}
 # Recreate with a page: whoever can't be served gets the page at once.
 backend ${names.page}
 ${timed}  retries 0
-  http-reuse never
+  option http-server-close
 ${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
   }
 }
