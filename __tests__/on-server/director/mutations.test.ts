@@ -6,7 +6,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { build } from "esbuild";
 import type { Plugin } from "esbuild";
-import { PROPERTIES } from "./invariants";
 import { MUTATIONS } from "./mutations";
 import type { Mutation } from "./mutations";
 
@@ -66,18 +65,6 @@ async function failing(mutation: Mutation, name: string): Promise<string[]> {
   if (code !== NOTICED) throw new Error(complained);
   return JSON.parse(said) as string[];
 }
-
-test("each guard stands where the table says, once", () => {
-  for (const { file, text } of MUTATIONS) {
-    const parts = readFileSync(join(DIRECTOR, file), "utf8").split(text);
-    expect({ file, text, times: parts.length - 1 }).toEqual({ file, text, times: 1 });
-  }
-});
-
-test("each invariant has a guard", () => {
-  const invariants = PROPERTIES.map(({ name }) => name.slice(0, name.indexOf(":")));
-  expect(new Set(MUTATIONS.map(({ invariant }) => invariant))).toEqual(new Set(invariants));
-});
 
 test.each(MUTATIONS.map((mutation, index) => ({ ...mutation, index })))(
   "$invariant is broken without: $guard",

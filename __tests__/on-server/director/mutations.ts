@@ -73,8 +73,8 @@ export const MUTATIONS: readonly Mutation[] = [
     invariant: "I4",
     guard: "stable changes after the bake",
     file: "steps/switch.ts",
-    text: "deadline: resumes ? state.deadline : clock.now() + seconds * 1000,",
-    without: "deadline: resumes ? state.deadline : clock.now(),",
+    text: "const deadline = clock.now() + seconds * 1000;",
+    without: "const deadline = clock.now();",
   },
   {
     invariant: "I4",
