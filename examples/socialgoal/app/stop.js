@@ -1,14 +1,14 @@
 /**
  * The graceful stop: SIGTERM or SIGINT loses no request.
  *
- * 1. No new connections. 2. Whatever is under way is answered, with `Connection: close`. 3. Idle connections are
+ * 1. No new connections, once those that are there were taken. 2. Whatever is under way is answered, with `Connection: close`. 3. Idle connections are
  * closed, after a moment in which a request that was already on the wire still gets its answer. 4. Exit 0.
  */
 "use strict";
 
 const net = require("node:net");
 
-/** How long an idle connection stays open after the signal. */
+/** How long an idle connection stays open after the signal, and new ones are taken at most. */
 const LAST_WORD_MS = 100;
 /** The same for one that was made and has not said anything yet: whoever made it is about to, on a busy machine later. */
 const FIRST_WORD_MS = 1_000;
@@ -53,11 +53,11 @@ function stopOnSignals(server, app) {
   };
 
   // The kernel resets what it has accepted and nobody took: the listener goes after a turn of the event loop that met no
-  // new connection. net's close, because http's closes idle connections at once.
+  // new connection, and soon where each meets one. net's close, because http's closes idle connections at once.
   const closeListener = (done) => {
     const before = accepted;
     setImmediate(() => {
-      if (accepted > before) closeListener(done);
+      if (accepted > before && performance.now() - stoppedAt < LAST_WORD_MS) closeListener(done);
       else net.Server.prototype.close.call(server, done);
     });
   };
