@@ -1,8 +1,9 @@
 /**
  * The graceful stop: SIGTERM or SIGINT loses no request.
  *
- * 1. No new connections, once those that are there were taken. 2. Whatever is under way is answered, with `Connection: close`. 3. Idle connections are
- * closed, after a moment in which a request that was already on the wire still gets its answer. 4. Exit 0.
+ * 1. No new connections, once those that are there were taken. 2. Whatever is under way is answered, with
+ * `Connection: close`. 3. Idle connections are closed, after a moment in which a request that was already on the wire
+ * still gets its answer. 4. Exit 0.
  */
 "use strict";
 
