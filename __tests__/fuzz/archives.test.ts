@@ -25,10 +25,11 @@ import { expectOneLine, hostileText, runs } from "./hostile";
 const MAX_BYTES = 4_000_000;
 
 /** The installer up to where it begins, with a smaller disk; then its unpacking, of one archive after another. */
-const UNPACK = `${readFileSync(SCRIPT, "utf8")
+const unpackWith = (zipTool: ZipTool): string => `${readFileSync(SCRIPT, "utf8")
   .split("\n# One command, read as a whole")[0]!
   .replace(/MAX_ENTRIES=\d+ MAX_BYTES=\d+/, `MAX_ENTRIES=200 MAX_BYTES=${MAX_BYTES}`)}
 export LC_ALL=C
+unpack_zip() { unpack_with_${zipTool} "$@"; }
 while IFS= read -r folder; do
   code=0
   (
@@ -42,19 +43,25 @@ done
 
 let root: string;
 let count = 0;
-let installer: Installer;
+let installers: Readonly<Record<ZipTool, Installer>>;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "bluegreen-fuzz-"));
-  installer = new Installer();
+  installers = { python: new Installer("python"), unzip: new Installer("unzip") };
 });
 afterAll(() => {
-  installer.end();
+  for (const installer of Object.values(installers)) installer.end();
   rmSync(root, { recursive: true, force: true });
 });
 
+type ZipTool = "python" | "unzip";
+
 /** One bash for all: it is the archives that are tried here, not its start. */
 class Installer {
-  private readonly bash = spawn("bash", ["-c", UNPACK], { stdio: ["pipe", "pipe", "inherit"] });
+  private readonly bash;
+
+  constructor(zipTool: ZipTool) {
+    this.bash = spawn("bash", ["-c", unpackWith(zipTool)], { stdio: ["pipe", "pipe", "inherit"] });
+  }
 
   unpack(folder: string): Promise<number> {
     const answer = new Promise<number>((resolve, reject) => {
@@ -77,11 +84,11 @@ interface Unpacked {
   readonly files: readonly string[];
 }
 
-async function unpack(archive: Buffer): Promise<Unpacked> {
+async function unpack(archive: Buffer, zipTool: ZipTool): Promise<Unpacked> {
   const folder = join(root, String((count += 1)));
   for (const name of ["work", "inner/staging"]) mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, "archive"), archive);
-  const code = await installer.unpack(folder);
+  const code = await installers[zipTool].unpack(folder);
   const said = existsSync(join(folder, "said")) ? readFileSync(join(folder, "said"), "utf8") : "";
   const files = list(join(folder, "inner/staging"));
   // Nothing came anywhere else.
@@ -94,14 +101,14 @@ async function unpack(archive: Buffer): Promise<Unpacked> {
 }
 const OWN = ["archive", "inner", "lock", "said", "stderr", "stdout", "work"];
 
-function list(folder: string, prefix = ""): string[] {
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name);
+/** A name need not be UTF-8. */
+function list(folder: string | Buffer, prefix = ""): string[] {
+  return readdirSync(folder, "buffer").flatMap((bytes) => {
+    const path = Buffer.concat([Buffer.from(folder), Buffer.from("/"), bytes]);
+    const name = `${prefix}${bytes.toString()}`;
     const found = lstatSync(path);
-    if (found.isDirectory()) return [`${prefix}${name}/`, ...list(path, `${prefix}${name}/`)];
-    return [
-      found.isFile() && found.nlink === 1 && found.size <= MAX_BYTES ? prefix + name : `ODD ${prefix}${name}`,
-    ];
+    if (found.isDirectory()) return [`${name}/`, ...list(path, `${name}/`)];
+    return [found.isFile() && found.nlink === 1 && found.size <= MAX_BYTES ? name : `ODD ${name}`];
   });
 }
 
@@ -147,7 +154,8 @@ const entry: fc.Arbitrary<Entry> = fc.record(
     mode: fc.oneof(fc.constantFrom(0o100644, 0o100755), fc.constantFrom(...MODES)),
     claimedSize: fc.constantFrom(0, 1, 5_000_000, 4_000_000_000),
     encrypted: fc.boolean(),
-    madeBy: fc.oneof(fc.constant(3), fc.integer({ min: 0, max: 30 })),
+    madeBy: fc.oneof(fc.constantFrom(3, 0), fc.integer({ min: 0, max: 30 })),
+    saysUtf8: fc.boolean(),
   },
   { requiredKeys: ["name"], noNullPrototype: true },
 );
@@ -203,9 +211,9 @@ function broken(archives: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
     });
 }
 
-test.each<[string, fc.Arbitrary<Buffer>, number]>([
-  ["a zip of whatever entries", zips, 0.3],
-  ["a broken zip", broken(zips), 0.2],
+const CASES: readonly (readonly [string, fc.Arbitrary<Buffer>, number])[] = [
+  ["a zip of whatever entries", zips, 0.2],
+  ["a broken zip", broken(zips), 0.15],
   ["a .tar.gz of whatever entries", tars, 0.3],
   [
     "a .tar.gz whose headers are broken",
@@ -214,36 +222,60 @@ test.each<[string, fc.Arbitrary<Buffer>, number]>([
   ],
   ["a broken .tar.gz", broken(tars), 0.1],
   ["anything", fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)), 0.05],
-])("%s", async (_what, archives, share) => {
+];
+
+test.each(CASES)("%s", async (_what, archives, share) => {
   await fc.assert(
-    fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive))),
+    fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "python"))),
     runs(share),
   );
 });
 
-test("a good archive of each kind is unpacked", async () => {
+test.each(CASES.filter(([what]) => what.includes("zip")))(
+  "%s, without python",
+  async (_what, archives, share) => {
+    await fc.assert(
+      fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "unzip"))),
+      runs(share),
+    );
+  },
+);
+
+const BOTH = ["python", "unzip"] as const;
+
+test.each(BOTH)("a good archive of each kind is unpacked, with %s", async (zipTool) => {
   const good = ["a/", "a/b", "server.js"];
   const zipped = await unpack(
     zip([{ name: "a/", mode: 0o040755 }, { name: "a/b", data: "x" }, { name: "server.js" }]),
+    zipTool,
   );
   expect({ ...zipped, files: [...zipped.files].sort() }).toEqual({ code: 0, said: "", files: good });
   const tarred = await unpack(
     tarGz([{ name: "a/", type: "5" }, { name: "a/b", data: "x" }, { name: "server.js" }]),
+    zipTool,
   );
   expect({ ...tarred, files: [...tarred.files].sort() }).toEqual({ code: 0, said: "", files: good });
+});
+
+test("a .tar.gz that names nothing but its own folder is empty", async () => {
+  const archive = tarGz([
+    { name: "a", type: "L" },
+    { name: "a", type: "5" },
+  ]);
+  expect((await unpack(archive, "python")).said).toMatch(/it is empty/);
 });
 
 describe("the disk is not filled", () => {
   const zeros = (bytes: number): Buffer => deflateRawSync(Buffer.alloc(bytes));
 
-  test("by a zip whose sizes are a lie", async () => {
+  test.each(BOTH)("by a zip whose sizes are a lie, with %s", async (zipTool) => {
     const deflated = zeros(3_900_000);
     const entries = Array.from({ length: 150 }, (_, index) => ({
       name: `f${index}`,
       deflated,
       claimedSize: 10,
     }));
-    const { code, said, files } = await unpack(zip(entries));
+    const { code, said, files } = await unpack(zip(entries), zipTool);
     expect({ code, said }).toEqual({
       code: 4,
       said: expect.stringMatching(/more than 4000000 bytes|cannot be unpacked/),
@@ -252,16 +284,19 @@ describe("the disk is not filled", () => {
     expect(files.length).toBeLessThan(150);
   });
 
-  test("by one file of a zip, whatever it claims", async () => {
-    const { code } = await unpack(zip([{ name: "a", deflated: zeros(40_000_000), claimedSize: 10 }]));
+  test.each(BOTH)("by one file of a zip, whatever it claims, with %s", async (zipTool) => {
+    const { code } = await unpack(
+      zip([{ name: "a", deflated: zeros(40_000_000), claimedSize: 10 }]),
+      zipTool,
+    );
     expect(code).toBe(4);
   });
 
   test("by a .tar.gz of more than it may have, or of more entries", async () => {
-    const { said } = await unpack(tarGz([{ name: "a", data: "x".repeat(5_000_000) }]));
+    const { said } = await unpack(tarGz([{ name: "a", data: "x".repeat(5_000_000) }]), "python");
     expect(said).toMatch(/more than 4000000 bytes/);
-    const many = await unpack(tarGz(Array.from({ length: 201 }, (_, index) => ({ name: `f${index}` }))));
-    expect(many.said).toMatch(/more than 200 entries/);
+    const many = tarGz(Array.from({ length: 201 }, (_, index) => ({ name: `f${index}` })));
+    expect((await unpack(many, "python")).said).toMatch(/more than 200 entries/);
   });
 });
 

@@ -282,6 +282,7 @@ function Get-Setting($Object, [string] $Name, [type] $Type) {
 $Phase = 'starting'
 $Outcome = ''
 $Reason = ''
+$PublishedAt = [DateTime]::UtcNow
 $Previous = ''
 $Staging = ''
 $Mutex = $null
@@ -517,6 +518,7 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
     $script:Reason = 'status {0} instead of 200' -f $status
     $script:Location = [string] $response.Headers['Location']
     if ($status -ne 200) { return $status }
+    $script:PublishedAt = $response.LastModified.ToUniversalTime() # now, if the header is missing
     $target = [IO.File]::Create($File)
     $count = Copy-Stream ($response.GetResponseStream()) $target $MaxBytes (1000 * $FetchSeconds)
     if ($count -gt $MaxBytes) {
@@ -541,12 +543,17 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
 function Expand-Artifact([string] $File, [string] $Folder) {
   $archive = $null
   try {
-    $archive = [IO.Compression.ZipFile]::OpenRead($File)
+    # Names that do not say what they are: zip on Linux writes UTF-8, and does not say so.
+    $archive = [IO.Compression.ZipFile]::Open($File, 'Read', [Text.Encoding]::UTF8)
     $expected = Confirm-Entries $archive
     [IO.Compression.ZipFileExtensions]::ExtractToDirectory($archive, $Folder)
+    # Files are as old as the artifact is published, on each server the same. IIS makes an ETag of it: with the one time
+    # that a reproducible build gives to all, a browser would be told that the last release's file is still good.
+    if ($PublishedAt -gt [DateTime]::UtcNow) { $script:PublishedAt = [DateTime]::UtcNow }
     $actual = [long] 0
     foreach ($item in [IO.DirectoryInfo]::new($Folder).GetFiles('*', [IO.SearchOption]::AllDirectories)) {
       $actual += $item.Length
+      $item.LastWriteTimeUtc = $PublishedAt
     }
     if ($actual -ne $expected) {
       Stop-Step 4 ('the archive unpacks to {0} bytes, its listing says {1}: build it again' -f $actual, $expected)

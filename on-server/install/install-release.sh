@@ -188,7 +188,7 @@ prepare() {
   PHASE="preparing"
   ((BASH_VERSINFO[0] >= 5)) || fail 1 "bash ${BASH_VERSION} is too old: install bash 5"
   local tool
-  for tool in awk base64 chmod cp curl du env find flock grep readlink setsid sha256sum sleep sort stat sync tail timeout tr; do
+  for tool in awk base64 chmod cp curl du env find flock grep readlink setsid sha256sum sleep sort stat sync tail timeout touch tr; do
     command -v "$tool" >/dev/null || fail 1 "$tool is not on PATH: install it on this server"
   done
   mkdir -p -- "$SERVER_FOLDER"/{releases,slots,run,logs,downloads} "$DATA_FOLDER" ||
@@ -364,10 +364,19 @@ obtain_release() {
   printf '%s\n' "$START_COMMAND" >"$STAGING/.start"
   # u=rwX...: what a build machine's modes were must not decide who can read it here.
   chmod -R u+rwX,g=rX,o= -- "$STAGING"
+  date_files "$STAGING" "$partial"
   if [[ $SERVICE_MANAGER == systemd ]]; then chgrp -R -- "$SERVICE_GROUP" "$STAGING"; fi
   mv -T -- "$STAGING" "releases/$RELEASE_ID"
   STAGING="" UNPACKED=1
   rm -f -- "$partial"
+}
+
+# Files are as old as the artifact is published, on each server the same. Web servers make an ETag of time and size: with
+# the one time that a reproducible build gives to all, a browser would be told that the last release's file is still good.
+date_files() { # FOLDER ARTIFACT
+  : >"$WORK/now"
+  if [[ $2 -nt $WORK/now ]]; then touch -- "$2"; fi # no file is of the future
+  find "$1" -type f -exec touch -r "$2" -- {} +
 }
 
 fetch_file() { # TARGET
@@ -376,7 +385,7 @@ fetch_file() { # TARGET
   [[ $path != *%* || $path =~ ^([^%]|%[0-9A-Fa-f]{2})*$ ]] || fail 2 "the artifact's address has a % without two hexadecimal digits"
   printf -v path %b "${path//%/\\x}"
   [[ $path != *[[:cntrl:]]* && -f $path && -r $path ]] || fail 4 "download failed: there is no file ${path:0:200}: publish the artifact, then retry"
-  attend limited cp -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(first_line "$WORK/error")"
+  attend limited cp --preserve=timestamps -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(first_line "$WORK/error")"
 }
 
 fetch_http() { # TARGET
@@ -396,7 +405,7 @@ download() {
   if [[ $ARTIFACT_URL == http:* ]]; then only=('=http' --noproxy '*'); fi
   STATUS=
   attend limited timeout -k 2 "$FETCH_TIMEOUT_SECONDS" curl -q --config - -g -sS --proto "${only[@]}" "$@" \
-    --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
+    --remote-time --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
     <<<"url = \"$ARTIFACT_URL\""$'\n'"$headers" >"$WORK/status" 2>"$WORK/error" || code=$?
   if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $FETCH_TIMEOUT_SECONDS s (FETCH_TIMEOUT_SECONDS): retry"; fi
   read -r STATUS <"$WORK/status" || true
@@ -502,7 +511,7 @@ unpack() { # ARCHIVE FOLDER
   local magic="" odd
   IFS= read -r -N 4 magic <"$1" || true
   case $magic in
-    PK$'\x03\x04') if command -v unzip >/dev/null; then unpack_with_unzip "$@"; else unpack_with_python "$@"; fi ;;
+    PK$'\x03\x04') unpack_zip "$@" ;;
     $'\x1f\x8b'*) unpack_with_tar "$@" ;;
     *) fail 4 "the artifact is neither a zip nor a .tar.gz file: publish one of these" ;;
   esac
@@ -542,6 +551,17 @@ keep_small() { # FOLDER PID
   done
 }
 
+# Python first: what Windows has packed, unzip reads in a character set of its own, and gives "ü" another name.
+unpack_zip() { # ARCHIVE FOLDER
+  if command -v python3 >/dev/null; then
+    unpack_with_python "$@"
+  elif command -v unzip >/dev/null; then
+    unpack_with_unzip "$@"
+  else
+    fail 1 "neither python3 nor unzip is on PATH: install one of them on this server"
+  fi
+}
+
 unpack_with_unzip() {
   LC_ALL=C.UTF-8 attend listed unzip -Z -s "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error" "$WORK/listing"
   check_entries zip
@@ -549,7 +569,6 @@ unpack_with_unzip() {
 }
 
 unpack_with_python() {
-  command -v python3 >/dev/null || fail 1 "neither unzip nor python3 is on PATH: install one of them on this server"
   attend listed python3 -I -c "$PYTHON_ZIP" list "$1" >"$WORK/listing" 2>"$WORK/error" || reject_archive "$WORK/error"
   check_entries plain
   unpacking "$2" python3 -I -c "$PYTHON_ZIP" unpack "$1" "$2" >/dev/null 2>"$WORK/error" || reject_unpacked "$2"
@@ -592,6 +611,7 @@ readonly ENTRY_RULES='
   }
   function entry(kind, size, name,    plain) {
     if (++count > max_entries) return refuse("it has more than " max_entries " entries", "")
+    if (kind == "encrypted") return refuse("an encrypted entry", name)
     if (kind !~ /^[-d?]$/) return refuse("it has an entry that is neither file nor folder (" kind ")", name)
     if (size !~ /^[0-9]+$/) return refuse("its listing cannot be read", name)
     total += size
@@ -603,7 +623,8 @@ readonly ENTRY_RULES='
     if (length(name) > 1000) return refuse("a name of more than 1000 bytes", name)
     plain = name
     sub(/^\.\//, "", plain); sub(/\/$/, "", plain)
-    if (plain == "" && format == "tar") return # "./", the folder itself
+    if (plain == "" && format == "tar") return # "./", the folder itself, is nothing to unpack
+    kept++
     if (("/" plain "/") ~ /\/\.?\//) return refuse("a name with an empty part", name)
     if (plain in seen) return refuse("two entries of one name", name)
     seen[plain] = 1
@@ -614,29 +635,35 @@ readonly ENTRY_RULES='
   }
   function zip_entry(line,    part) {
     split(line, part, " +")
-    if (part[5] ~ /^[BT]/) return refuse("an encrypted entry", after(8, line))
-    entry(substr(line, 1, 1), part[4], after(8, line))
+    entry(part[5] ~ /^[BT]/ ? "encrypted" : substr(line, 1, 1), part[4], after(8, line))
   }
   format == "plain" { entry($1, $2, after(2, $0)) }
   format == "tar" { entry(substr($1, 1, 1), $3, after(5, $0)) }
   format == "zip" && NR > 2 { if (NR > 3) zip_entry(held); held = $0 } # two lines of heading, one of totals
-  END { if (!refused && count == 0) refuse("it is empty", ""); if (refused) exit 1 }'
+  END { if (!refused && !kept) refuse("it is empty", ""); if (refused) exit 1 }'
 
+# Names are UTF-8 where they say so, or were packed on Unix (zip on Linux does not say so); else they are of DOS.
 readonly PYTHON_ZIP='
 import os, stat, sys, zipfile
+UNIX, ENCRYPTED, UTF8 = 3, 1, 0x800
+KINDS = {stat.S_IFREG: "-", stat.S_IFDIR: "d", 0: "-", stat.S_IFLNK: "l"}
+def name_of(info):
+    if "\0" in info.orig_filename: return "\\"
+    known = info.create_system != UNIX or info.flag_bits & UTF8 or info.filename != info.orig_filename
+    return info.filename if known else info.filename.encode("cp437").decode("utf-8")
+def line_of(info):
+    kind = "encrypted" if info.flag_bits & ENCRYPTED else KINDS.get(stat.S_IFMT(info.external_attr >> 16), "o")
+    name = "".join("\\" if ord(c) < 32 or 127 <= ord(c) < 160 else c for c in name_of(info))
+    return ("%s %d %s\n" % (kind, info.file_size, name)).encode("utf-8")
+def unpack(archive, info, folder):
+    info.filename = name_of(info)
+    target = archive.extract(info, folder)
+    if info.external_attr >> 16 & 0o111 and not os.path.isdir(target): os.chmod(target, 0o750)
 def main(mode, path, folder=None):
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            bits = info.external_attr >> 16
-            if mode == "list":
-                kind = {stat.S_IFREG: "-", stat.S_IFDIR: "d", 0: "-", stat.S_IFLNK: "l"}.get(stat.S_IFMT(bits), "o")
-                if info.flag_bits & 1: kind = "encrypted"
-                name = info.orig_filename if info.orig_filename == info.filename else "\\"
-                name = "".join("\\" if ord(c) < 32 or 127 <= ord(c) < 160 else c for c in name)
-                sys.stdout.buffer.write(("%s %d %s\n" % (kind, info.file_size, name)).encode("utf-8", "replace"))
-            else:
-                target = archive.extract(info, folder)
-                if bits & 0o111 and not os.path.isdir(target): os.chmod(target, 0o750)
+            if mode == "list": sys.stdout.buffer.write(line_of(info))
+            else: unpack(archive, info, folder)
 try:
     main(*sys.argv[1:])
 except Exception as error:

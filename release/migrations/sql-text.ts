@@ -26,7 +26,7 @@ const LEXEMES: Readonly<Record<Dialect, RegExp>> = {
   mssql:
     /(?<string>N?'(?:[^']|'')*')|(?<name>"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\](?!\]))|(?<comment>--[^\n]*|\/\*)|(?<word>[\p{L}_@#][\p{L}\p{N}_@#$]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
   postgres:
-    /(?<string>[eE]'(?:[^'\\]|''|\\[^])*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'|(?<tag>\$(?:[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_\u{80}-\u{10ffff}]*)?\$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*")|(?<comment>--[^\n]*|\/\*)|(?<word>[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_$\u{80}-\u{10ffff}]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
+    /(?<string>[eE]'(?:[^'\\]|''|\\[^])*'(?!')|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'|(?<tag>\$(?:[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_\u{80}-\u{10ffff}]*)?\$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*")|(?<comment>--[^\n]*|\/\*)|(?<word>[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_$\u{80}-\u{10ffff}]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
 };
 /** To PostgreSQL, whatever is not ASCII is a letter: a no-break space, too. */
 const BLANK: Readonly<Record<Dialect, RegExp>> = { mssql: /\s/, postgres: /[ \t\n\r\f\v]/ };

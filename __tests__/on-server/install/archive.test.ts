@@ -32,8 +32,7 @@ function pathWithout(...missing: string[]): string {
 }
 const TOOLS =
   "awk base64 bash cat chmod cp curl du env find flock grep gzip ln mkdir mv node python3 readlink rm setsid sha256sum " +
-  "sleep sort stat sync tail tar timeout tr unzip";
-const hasPython = fs.existsSync("/usr/bin/python3");
+  "sleep sort stat sync tail tar timeout touch tr unzip";
 
 const ESCAPES: readonly (readonly [string, Entry, RegExp])[] = [
   ["an absolute name", { name: "/etc/evil" }, /absolute name/],
@@ -47,7 +46,7 @@ const ESCAPES: readonly (readonly [string, Entry, RegExp])[] = [
   ["one name twice", { name: "server.js" }, /two entries of one name: server\.js/],
   ["a file and folder of one name", { name: "server.js/" }, /two entries of one name/],
   ["an empty part in a name", { name: "a//b" }, /empty part/],
-  ["an encrypted entry", { name: "secret", encrypted: true }, /encrypted/],
+  ["an encrypted entry", { name: "secret", encrypted: true }, /an encrypted entry: secret/],
   ["4 GB by the listing", { name: "big", claimedSize: 4_000_000_000 }, /more than 2147483648 bytes/],
   ["a size that is a lie", { name: "lie", data: "x", claimedSize: 1000 }, /cannot be unpacked/],
 ];
@@ -57,33 +56,40 @@ test.each(ESCAPES)("refuses a zip with %s", async (_what, entry, because) => {
   expect(fs.existsSync("/etc/evil")).toBe(false);
 });
 
-(hasPython ? test : test.skip)(
-  "refuses the same without unzip" + (hasPython ? "" : " (SKIPPED: no /usr/bin/python3)"),
-  async () => {
-    const PATH = pathWithout("unzip");
-    for (const [, entry, because] of ESCAPES) {
-      const expected = entry.encrypted === true ? /neither file nor folder \(encrypted\)/ : because;
-      await rejected(server().application({}, [entry]), expected, { PATH });
-    }
-  },
-);
+test("refuses the same without python3", async () => {
+  const PATH = pathWithout("python3");
+  for (const [, entry, because] of ESCAPES) {
+    await rejected(server().application({}, [entry]), because, { PATH });
+  }
+});
 
-(hasPython ? test : test.skip)("unpacks with python3 where unzip is missing", async () => {
+test.each(["python3", "unzip"])("unpacks without %s", async (missing) => {
   const artifact = server().application({}, [
     { name: "a folder/" },
     { name: "a folder/ünï ^ cödé.txt", data: "text" },
+    { name: "packed on Linux, ü.txt", data: "text", saysUtf8: false },
     { name: "run.sh", data: "#!/bin/sh\n", mode: 0o100755 },
   ]);
-  const outcome = await server().install(server().parameters(1, artifact, { PATH: pathWithout("unzip") }));
-  expect(outcome).toMatchObject({ code: 0, stderr: "" });
+  const parameters = server().parameters(1, artifact, { PATH: pathWithout(missing) });
+  expect(await server().install(parameters)).toMatchObject({ code: 0, stderr: "" });
   expect(server().read("releases/1.0.0-1/a folder/ünï ^ cödé.txt")).toBe("text");
+  expect(server().read("releases/1.0.0-1/packed on Linux, ü.txt")).toBe("text");
   expect(fs.statSync(server().path("releases/1.0.0-1/run.sh")).mode & 0o777).toBe(0o750);
+});
+
+test("unpacks what Windows has packed, under the names that it has there", async () => {
+  const artifact = server().application({}, [
+    { name: "Übersicht.html", data: "text", madeBy: 0, mode: 0 },
+    { name: "日本.txt", data: "text", madeBy: 0, mode: 0 },
+  ]);
+  expect(await server().install(server().parameters(1, artifact))).toMatchObject({ code: 0, stderr: "" });
+  expect(server().list("releases/1.0.0-1")).toEqual(expect.arrayContaining(["Übersicht.html", "日本.txt"]));
 });
 
 test("says which tools are missing", async () => {
   await rejected(
     server().application(),
-    /neither unzip nor python3 is on PATH/,
+    /neither python3 nor unzip is on PATH/,
     { PATH: pathWithout("unzip", "python3") },
     1,
   );
@@ -147,6 +153,47 @@ test("refuses what is no archive, an empty one and a broken one", async () => {
   const { file } = server().application();
   await rejected(server().artifact(fs.readFileSync(file).subarray(0, 500)), /cannot be unpacked/);
   await rejected(server().tarball([]), /it is empty/);
+  await rejected(server().tarball([{ name: "./", type: "5" }]), /it is empty/);
+});
+
+describe("files are as old as the artifact is published, whatever its listing says", () => {
+  const PUBLISHED = new Date("2026-03-02T10:20:30Z");
+
+  async function timeOf(artifact: Artifact, overrides = {}): Promise<Date> {
+    const parameters = server().parameters(1, artifact, overrides);
+    expect(await server().install(parameters)).toMatchObject({ code: 0, stderr: "" });
+    return fs.statSync(server().path("releases/1.0.0-1/server.js")).mtime;
+  }
+
+  test.each([
+    ["a zip", () => server().application()],
+    ["a .tar.gz", () => server().applicationAsTar()],
+  ])("%s in a folder", async (_what, build) => {
+    const artifact = build();
+    fs.utimesSync(artifact.file, PUBLISHED, PUBLISHED);
+    expect(await timeOf(artifact)).toEqual(PUBLISHED);
+  });
+
+  test("one of the future is of now", async () => {
+    const artifact = server().application();
+    const future = new Date(Date.now() + 86_400_000);
+    fs.utimesSync(artifact.file, future, future);
+    expect(Math.abs((await timeOf(artifact)).getTime() - Date.now())).toBeLessThan(60_000);
+  });
+
+  test.each([
+    ["says when", { "last-modified": PUBLISHED.toUTCString() }, PUBLISHED.getTime()],
+    ["does not say when: of now", {}, undefined],
+  ])("one of a web server that %s", async (_what, headers, expected) => {
+    const artifact = server().application();
+    const address = await server().serve((_request, response) => {
+      response.writeHead(200, headers).end(fs.readFileSync(artifact.file));
+    });
+    const time = await timeOf(artifact, { ARTIFACT_URL_BASE64: base64(`${address}/x.zip`) });
+    expect(Math.abs(time.getTime() - (expected ?? Date.now()))).toBeLessThan(
+      expected === undefined ? 60_000 : 1,
+    );
+  });
 });
 
 test("an archive cannot bring its own .release and .start", async () => {

@@ -283,8 +283,10 @@ export interface Entry {
   readonly encrypted?: boolean;
   /** The bytes in the archive, where they are deflated. */
   readonly deflated?: Buffer;
-  /** The system that says it made the entry; 3 is Unix. */
+  /** The system that says it made the entry; 3 is Unix, 0 is Windows. */
   readonly madeBy?: number;
+  /** Whether it says that its name is UTF-8; what Windows packs does, `zip` on Linux does not. */
+  readonly saysUtf8?: boolean;
 }
 
 /** A zip written by hand because no library writes evil ones. Its entries are stored, where they are not `deflated`. */
@@ -293,12 +295,13 @@ export function zip(entries: readonly Entry[]): Buffer {
   const central: Buffer[] = [];
   let offset = 0;
   for (const entry of entries) {
-    const { name, data = "", mode = 0o100644, claimedSize, encrypted = false, deflated, madeBy = 3 } = entry;
+    const { name, data = "", mode = 0o100644, claimedSize, encrypted = false, deflated } = entry;
+    const { madeBy = 3, saysUtf8 = true } = entry;
     const nameBytes = Buffer.from(name as string);
     const bytes = deflated ?? Buffer.from(data);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
-    common.writeUInt16LE((encrypted ? 1 : 0) | 0x800, 2);
+    common.writeUInt16LE((encrypted ? 1 : 0) | (saysUtf8 ? 0x800 : 0), 2);
     common.writeUInt16LE(deflated === undefined ? 0 : 8, 4);
     common.writeUInt32LE(0x5a210000, 6);
     common.writeUInt32LE(crc32(deflated === undefined ? bytes : inflateRawSync(deflated)), 10);

@@ -150,6 +150,8 @@ describe("what stands behind GO on its line", () => {
 describe("PostgreSQL's own rules", () => {
   it("an escaped string whose last quote is escaped never ends", () => {
     expect(() => statements("SELECT E'a\\'; DROP TABLE t")).toThrow(/line 1: E opens/);
+    // The quotes in it are one of its text; what comes after them is still in it.
+    expect(() => statements("SELECT E'a''; DROP TABLE t; \\'")).toThrow(/line 1: E opens/);
   });
 
   it("a letter is whatever is not ASCII, so no dollar behind it opens a string", () => {

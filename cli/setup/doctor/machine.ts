@@ -69,13 +69,13 @@ export function programsCheck(environment: Environment | null): Check {
     seconds: PROGRAM_SECONDS,
     async run() {
       const missing = wanted.filter((program) => findProgram(program) === undefined);
-      const unpacks = ["unzip", "python3"].some((program) => findProgram(program) !== undefined);
-      if (wanted === LOCAL_PROGRAMS && !unpacks) missing.push("unzip");
+      const unpacker = ["python3", "unzip"].find((program) => findProgram(program) !== undefined);
+      if (wanted === LOCAL_PROGRAMS && unpacker === undefined) missing.push("unzip");
       if (missing.length > 0) return failed(`not on PATH: ${missing.join(", ")}`, installing(missing));
       if (wanted !== LOCAL_PROGRAMS) return ok(wanted.join(", "));
       const { stdout } = await runLimited("bash", ["-c", "echo $BASH_VERSION"], { seconds: PROGRAM_SECONDS });
       return Number(stdout.split(".")[0]) >= 5
-        ? ok(`bash ${firstLine(stdout)}, ${wanted.slice(1).join(", ")}, ${unpacks ? "unzip" : ""}`)
+        ? ok(`bash ${firstLine(stdout)}, ${wanted.slice(1).join(", ")}, ${unpacker}`)
         : failed(`bash ${firstLine(stdout)}`, "install bash 5 or newer");
     },
   };
