@@ -551,15 +551,22 @@ keep_small() { # FOLDER PID
   done
 }
 
-# Python first: what Windows has packed, unzip reads in a character set of its own, and gives "ü" another name.
+# What Windows has packed, unzip reads in the character set of DOS, and gives "ü" another name: it is left to Python.
 unpack_zip() { # ARCHIVE FOLDER
-  if command -v python3 >/dev/null; then
+  local unzip python
+  unzip=$(command -v unzip) || true
+  python=$(command -v python3) || true
+  [[ -n $unzip$python ]] || fail 1 "neither unzip nor python3 is on PATH: install one of them on this server"
+  if [[ -z $unzip ]] || { [[ -n $python ]] && is_of_windows "$1"; }; then
     unpack_with_python "$@"
-  elif command -v unzip >/dev/null; then
-    unpack_with_unzip "$@"
   else
-    fail 1 "neither python3 nor unzip is on PATH: install one of them on this server"
+    unpack_with_unzip "$@"
   fi
+}
+
+is_of_windows() { # ARCHIVE
+  attend listed unzip -Z -s "$1" >"$WORK/listing" 2>/dev/null || true
+  awk '$2 ~ /^[0-9]+\.[0-9]$/ && $3 != "unx" { found = 1; exit } END { exit !found }' "$WORK/listing"
 }
 
 unpack_with_unzip() {

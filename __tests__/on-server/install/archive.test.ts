@@ -56,8 +56,8 @@ test.each(ESCAPES)("refuses a zip with %s", async (_what, entry, because) => {
   expect(fs.existsSync("/etc/evil")).toBe(false);
 });
 
-test("refuses the same without python3", async () => {
-  const PATH = pathWithout("python3");
+test.each(["python3", "unzip"])("refuses the same without %s", async (missing) => {
+  const PATH = pathWithout(missing);
   for (const [, entry, because] of ESCAPES) {
     await rejected(server().application({}, [entry]), because, { PATH });
   }
@@ -89,7 +89,7 @@ test("unpacks what Windows has packed, under the names that it has there", async
 test("says which tools are missing", async () => {
   await rejected(
     server().application(),
-    /neither python3 nor unzip is on PATH/,
+    /neither unzip nor python3 is on PATH/,
     { PATH: pathWithout("unzip", "python3") },
     1,
   );

@@ -69,7 +69,7 @@ export function programsCheck(environment: Environment | null): Check {
     seconds: PROGRAM_SECONDS,
     async run() {
       const missing = wanted.filter((program) => findProgram(program) === undefined);
-      const unpacker = ["python3", "unzip"].find((program) => findProgram(program) !== undefined);
+      const unpacker = ["unzip", "python3"].find((program) => findProgram(program) !== undefined);
       if (wanted === LOCAL_PROGRAMS && unpacker === undefined) missing.push("unzip");
       if (missing.length > 0) return failed(`not on PATH: ${missing.join(", ")}`, installing(missing));
       if (wanted !== LOCAL_PROGRAMS) return ok(wanted.join(", "));
