@@ -17,7 +17,7 @@ const LINES = {
   parts: [
     "__tests__/end-to-end/azure",
     "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|receipts|report|setup|terminal)/",
-    ...["constructs", "examples", "fuzz", "project", "release", "stacks", "system", "terraform"].map(
+    ...["constructs", "examples", "fuzz", "project", "release", "system", "terraform"].map(
       (name) => `__tests__/${name}/`,
     ),
     ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
@@ -25,7 +25,7 @@ const LINES = {
   // Whole releases of which nobody measures what users meet, and what is read and installed beside them.
   releases: [
     "__tests__/end-to-end/(artifacts|hooks|life|migrations|operator|pipelines|plan-proof|portable|recover|two-|watch)",
-    ...["documents", "package"].map((name) => `__tests__/${name}/`),
+    ...["documents", "package", "stacks"].map((name) => `__tests__/${name}/`),
   ],
 };
 
@@ -62,6 +62,8 @@ async function runAll() {
     );
     const ended = await Promise.all([loaded, ...behind, checked]);
     for (const { said } of ended) process.stderr.write(said);
+    const names = ["loaded", ...Object.keys(LINES), "checks"];
+    console.log(`lines: ${names.map((name, index) => `${name} ${ended[index].seconds} s`).join(", ")}`);
     const counts = ["loaded", ...Object.keys(LINES)].map((name) => readCounts(report(name)));
     console.log(slowest(counts.flatMap(({ suites }) => suites)));
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
@@ -86,11 +88,13 @@ function jest(args, stdio, priority = 0) {
 function start(program, args, stdio, priority) {
   const child = spawn(program, args, { stdio });
   setPriority(child.pid, priority);
+  const startedAt = performance.now();
+  const seconds = () => Math.round((performance.now() - startedAt) / 1000);
   let said = "";
   for (const stream of [child.stderr, child.stdout]) stream?.on("data", (data) => (said += data));
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => resolve({ exitCode: code ?? 1, said }));
+    child.on("close", (code) => resolve({ exitCode: code ?? 1, said, seconds: seconds() }));
   });
 }
 

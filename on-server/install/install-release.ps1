@@ -518,7 +518,9 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
     $script:Reason = 'status {0} instead of 200' -f $status
     $script:Location = [string] $response.Headers['Location']
     if ($status -ne 200) { return $status }
-    $script:PublishedAt = $response.LastModified.ToUniversalTime() # now, if the header is missing
+    try {
+      $script:PublishedAt = $response.LastModified.ToUniversalTime() # now, if the header is missing
+    } catch { $script:PublishedAt = [DateTime]::UtcNow } # or is no date
     $target = [IO.File]::Create($File)
     $count = Copy-Stream ($response.GetResponseStream()) $target $MaxBytes (1000 * $FetchSeconds)
     if ($count -gt $MaxBytes) {

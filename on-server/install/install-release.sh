@@ -551,7 +551,7 @@ keep_small() { # FOLDER PID
   done
 }
 
-# What Windows has packed, unzip reads in the character set of DOS, and gives "ü" another name: it is left to Python.
+# What Windows has packed, unzip reads in the character set of DOS, and names beyond ASCII change: it is left to Python.
 unpack_zip() { # ARCHIVE FOLDER
   local unzip python
   unzip=$(command -v unzip) || true

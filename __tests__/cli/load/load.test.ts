@@ -43,9 +43,9 @@ test("arrives at the rate of the plan", async () => {
 
 test("keeps few connections and uses them again", async () => {
   await load.start(plan(application.origin));
-  await until(() => application.seen.length >= 400);
-  const totals = await load.stop();
-  expect(application.connections).toBeLessThan(totals.sent / 4);
+  // Where this machine stands still for a moment, many requests are due at once, each over a connection of its own.
+  await until(() => application.seen.length >= 400 && application.connections < application.seen.length / 4);
+  expect(application.connections).toBeLessThan((await load.stop()).sent / 4);
 });
 
 test("sends every POST once, each with a marker of its own", async () => {
