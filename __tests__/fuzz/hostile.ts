@@ -6,7 +6,7 @@ import * as fc from "fast-check";
 import { InvalidInput, Refusal } from "../../release/refusal";
 import { OperatorError } from "../../cli/operator-error";
 
-const USUAL_RUNS = 40;
+const USUAL_RUNS = 30;
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? USUAL_RUNS);
 /** In a test run the same for everybody, so that a change is judged by what it changes; whoever asks for more runs looks anew. */
 const SEED = process.env["FUZZ_RUNS"] === undefined ? { seed: 1 } : {};
