@@ -226,22 +226,24 @@ const CASES: readonly (readonly [string, fc.Arbitrary<Buffer>, number])[] = [
 
 test.each(CASES)("%s", async (_what, archives, share) => {
   await fc.assert(
-    fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "python"))),
+    fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "unzip"))),
     runs(share),
   );
 });
 
-test.each(CASES.filter(([what]) => what.includes("zip")))(
-  "%s, without python",
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
+if (!hasPython) console.warn("SKIPPED: what is unpacked with python3, which is not installed");
+const BOTH = hasPython ? (["unzip", "python"] as const) : (["unzip"] as const);
+
+(hasPython ? test : test.skip).each(CASES.filter(([what]) => what.includes("zip")))(
+  "%s, with python",
   async (_what, archives, share) => {
     await fc.assert(
-      fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "unzip"))),
+      fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "python"))),
       runs(share),
     );
   },
 );
-
-const BOTH = ["python", "unzip"] as const;
 
 test.each(BOTH)("a good archive of each kind is unpacked, with %s", async (zipTool) => {
   const good = ["a/", "a/b", "server.js"];
@@ -262,7 +264,7 @@ test("a .tar.gz that names nothing but its own folder is empty", async () => {
     { name: "a", type: "L" },
     { name: "a", type: "5" },
   ]);
-  expect((await unpack(archive, "python")).said).toMatch(/it is empty/);
+  expect((await unpack(archive, "unzip")).said).toMatch(/it is empty/);
 });
 
 describe("the disk is not filled", () => {
@@ -293,10 +295,10 @@ describe("the disk is not filled", () => {
   });
 
   test("by a .tar.gz of more than it may have, or of more entries", async () => {
-    const { said } = await unpack(tarGz([{ name: "a", data: "x".repeat(5_000_000) }]), "python");
+    const { said } = await unpack(tarGz([{ name: "a", data: "x".repeat(5_000_000) }]), "unzip");
     expect(said).toMatch(/more than 4000000 bytes/);
     const many = tarGz(Array.from({ length: 201 }, (_, index) => ({ name: `f${index}` })));
-    expect((await unpack(many, "python")).said).toMatch(/more than 200 entries/);
+    expect((await unpack(many, "unzip")).said).toMatch(/more than 200 entries/);
   });
 });
 
