@@ -61,7 +61,7 @@ const PARTS = {
     for (const [name, sites] of Object.entries(both)) {
       if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
         continue;
-      results[name] = await measureThroughput(sites, { rounds: rounds(80), say: saying(name) });
+      results[name] = await measureThroughput(sites, { rounds: rounds(120), say: saying(name) });
       keep(results);
     }
     return results;

@@ -90,11 +90,15 @@ http {
   return { ...pages, folder, stop };
 }
 
-/** All whose working directory is in a folder: a proxy with its workers. */
+/** All others whose working directory is in a folder: a proxy with its workers. */
 export function processesIn(folder) {
   return readdirSync("/proc").filter((pid) => {
     try {
-      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+      return (
+        /^\d+$/.test(pid) &&
+        Number(pid) !== process.pid &&
+        readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
+      );
     } catch {
       return false;
     }

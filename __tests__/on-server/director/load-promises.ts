@@ -30,7 +30,8 @@ export function promisesUnderLoad(kind: ProxyKind): void {
         const counts = await driver.counts();
         return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
       });
-      await proxy.set({ live: "blue", share: 50 });
+      // Each by itself: whoever stands in hides that a proxy has not found the other one yet.
+      await proxy.set({ live: "blue", share: 50, fallback: false });
       for (const bucket of [0, 99])
         await until("users are served", async () => (await proxy.ask({ bucket })).status === 200);
 

@@ -238,8 +238,11 @@ export class ProxyUnderTest {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** As the director does it: while traffic is divided, either slot may stand in. */
   async set(traffic: Partial<Traffic>): Promise<void> {
-    await this.driver.setTraffic({ ...CLOSED, live: "blue", ...traffic });
+    const { share = 0 } = traffic;
+    const fallback = share > 0 && share < 100;
+    await this.driver.setTraffic({ ...CLOSED, live: "blue", fallback, ...traffic });
   }
 
   /** One request. @throws where it gets no answer. */

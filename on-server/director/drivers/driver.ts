@@ -17,7 +17,10 @@ export interface Traffic {
    * 503 page meanwhile. Both heal by themselves as soon as an instance answers.
    */
   readonly mode: "serve" | "hold" | "page";
-  /** Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified. */
+  /**
+   * Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified, so always
+   * while the director divides traffic: then a client without a bucket is given one.
+   */
   readonly fallback: boolean;
 }
 

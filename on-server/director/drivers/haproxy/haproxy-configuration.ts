@@ -8,7 +8,7 @@ import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
-import { ANYBODY, backendNames, BACKENDS, numberOf, PREVIEW, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { ANYBODY, backendNames, numberOf, PREVIEW, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 /** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
 export const ADMIN_SOCKET = "admin.sock";
@@ -19,6 +19,16 @@ const CONFIGURATION = "haproxy.cfg";
 /** Longest time that a request waits for a site that is being recreated. */
 const HOLD_SECONDS = 120;
 const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * A request is asked about one backend after another. Those of divided traffic come first: there it costs more already,
+ * as its cookie is read.
+ */
+const IN_TURN = (["shift", "serve", "hold", "page", "preview"] as const).flatMap((way) =>
+  SLOTS.map((slot) => backendNames(slot)[way]),
+);
+/** Buckets are drawn only while traffic is divided, and then either slot stands in for the other. */
+const KEPT_BUCKET = `  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }\n`;
 
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
@@ -41,6 +51,8 @@ global
   stats socket unix@${ADMIN_SOCKET} mode 600 level admin
   stats timeout 10s
   server-state-file ./${SERVERS_STATE}
+  # Keys of a map are in a tree: a key that is missing there need not be looked for in the cache of patterns as well.
+  tune.pattern.cache-size 0
 
 defaults
   mode http
@@ -66,16 +78,12 @@ ${this.preview()}
   # The first look that finds something decides, so no request sees half of a change. Traffic is whole nearly always: all
   # go one way. While it is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never
   # goes stale. Who has none gets one.
-  acl decided var(txn.way) -m found
-  http-request set-var(txn.way) str(${ANYBODY}),map_str_int(${TRAFFIC_MAP})
-  http-request allow if decided
-  http-request set-var(txn.way) req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP})
-  http-request allow if decided
+  http-request allow if { str(${ANYBODY}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
+  http-request allow if { req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
   http-request set-var(txn.bucket) rand(100)
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
-  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }
 
-${BACKENDS.map((backend, number) => `  use_backend ${backend} if { var(txn.way) -m int ${number} }\n`).join("")}  default_backend closed
+${IN_TURN.map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -152,7 +160,7 @@ ${timed}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again, and the other slot
 # stands in where none is left.
 backend ${names.shift}
-${timed}${checked}  option allbackups
+${timed}${KEPT_BUCKET}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
 # Whoever previews a slot gets it or nothing. What they do enters no figures.
 backend ${names.preview}

@@ -31,12 +31,9 @@ export function backendNames(slot: Slot) {
   return { ...names, all: Object.values(names) };
 }
 
-/**
- * Backends by their numbers in the map, which stay what they are: base keeps the map of a proxy that it renews. A request
- * is asked about one after another, so what is common comes first.
- */
-export const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap(
-  (way) => SLOTS.map((slot) => backendNames(slot)[way]),
+/** Backends by their numbers in the map, which stay what they are: base keeps the map of a proxy that it renews. */
+const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap((way) =>
+  SLOTS.map((slot) => backendNames(slot)[way]),
 );
 /** The number of no backend: nothing is deployed yet. */
 const NOWHERE = BACKENDS.length;
