@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { until } from "../testbed/world";
-import type { Running } from "../testbed/world";
+import { until } from "../testbed/processes";
+import type { Running } from "../testbed/processes";
 import type { ReleaseWish, WorldKind } from "./row";
 import type { Stage } from "./stage";
 

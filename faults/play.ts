@@ -1,7 +1,7 @@
 /** Plays a row in one phase: release, fault, end state, the way on; then compares with what the row documents. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { LoadTotals } from "../cli/load/messages";
-import type { Ran } from "../testbed/world";
+import type { Ran } from "../testbed/processes";
 import type { Outcome } from "./outcome";
 import { enter } from "./phases";
 import type { Phase, ReleaseUnderWay } from "./phases";

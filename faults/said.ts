@@ -1,5 +1,5 @@
 /** How a command ended, in a word and in its own sentence. */
-import type { Ran } from "../testbed/world";
+import type { Ran } from "../testbed/processes";
 
 export function exitOf({ exitCode, signal }: Ran): number | "killed" {
   return signal === "SIGKILL" || exitCode === null ? "killed" : exitCode;

@@ -6,8 +6,8 @@ import type { LoadTotals } from "../cli/load/messages";
 import { socialGoalPlan } from "../cli/load/socialgoal-plan";
 import type { Slot } from "../release/slot";
 import { otherSlot } from "../release/slot";
+import type { Ran } from "../testbed/processes";
 import { REPOSITORY, World } from "../testbed/world";
-import type { Ran } from "../testbed/world";
 import { Database } from "./database";
 import { makeSmallDisks } from "./disks";
 import type { SmallDisk } from "./disks";
@@ -188,10 +188,7 @@ export class Stage {
 
   /** Processes of the project whose command line is like this. */
   pids(pattern: RegExp): number[] {
-    return this.world
-      .processes()
-      .filter((line) => pattern.test(line))
-      .map((line) => Number(line.split(" ")[0]));
+    return this.world.pids(pattern);
   }
 
   /** What runs in the servers' slots. */

@@ -1,5 +1,5 @@
 /** How a person goes on after a fault: each way is carried out, and has to lead back to a project that releases. */
-import type { Ran } from "../testbed/world";
+import type { Ran } from "../testbed/processes";
 import type { Outcome } from "./outcome";
 import type { ReleaseUnderWay } from "./phases";
 import type { WayOn } from "./row";

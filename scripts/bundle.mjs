@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -66,9 +67,16 @@ await bundle({
 for (const folder of ["install", "local", "director", "azure", "migrate", "hooks"]) {
   mkdirSync(`${OUT}/${folder}`, { recursive: true });
   for (const file of readdirSync(`on-server/${folder}`)) {
-    if (/^(?!set-up-director).*\.(sh|ps1)$/.test(file))
-      copyFileSync(`on-server/${folder}/${file}`, `${OUT}/${folder}/${file}`);
+    if (!/^(?!set-up-director).*\.(sh|ps1)$/.test(file)) continue;
+    const source = `on-server/${folder}/${file}`;
+    writeFileSync(`${OUT}/${folder}/${file}`, assembled(source), { mode: statSync(source).mode });
   }
+}
+
+/** A script of several files goes to a server as one: where it says `#include "linux/fetch.sh"`, that file's text is. */
+function assembled(file) {
+  const part = (_, name) => `${assembled(join(dirname(file), name))}\n`;
+  return readFileSync(file, "utf8").replace(/^#include "(.+)"\n/gm, part);
 }
 
 // For proxies of somebody else: the director inside of one script.

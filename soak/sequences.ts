@@ -1,7 +1,8 @@
 /** Carries out one kind of sequence as an operator does, and says what users must have afterwards. */
 import type { Deployment } from "../cli/deployment/outcome";
-import type { Running, World } from "../testbed/world";
-import { until } from "../testbed/world";
+import { processesIn, until } from "../testbed/processes";
+import type { Running } from "../testbed/processes";
+import type { World } from "../testbed/world";
 import { packVariant } from "./artifacts";
 import type { Variant } from "./artifacts";
 import { pick, strategyOptions } from "./plan";
@@ -173,7 +174,7 @@ export class Operator {
     const { state } = (await this.world.status())[0]!;
     const id = state.stable!.releaseId;
     const below = this.world.path(`.bluegreen/local/servers/${server}/releases/${id}`);
-    for (const pid of this.world.pidsIn(below)) process.kill(pid, "SIGTERM");
+    for (const { pid } of processesIn(below)) process.kill(pid, "SIGTERM");
     const deployment = await this.deploy("heal", server);
     return this.told("heal", server, [0], deployment, { tolerance: "killedInstance" });
   }

@@ -3,37 +3,22 @@
  * real Terraform, a real proxy, the sample application. Nothing of the product runs inside the tester's own process.
  */
 import { spawn, spawnSync } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-} from "node:fs";
-import { cpSync, existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { packRelease } from "../examples/socialgoal/pack";
 import type { Deployment } from "../cli/deployment/outcome";
 import type { ProxyStatus } from "../cli/proxies/proxies";
 import type { ReleaseRecord } from "../release/record";
+import { freePortBase } from "./ports";
+import { follow, processesIn, succeed, until } from "./processes";
+import type { Ran, Running } from "./processes";
 
 export const REPOSITORY = resolve(__dirname, "..");
 export const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 const STACKS = join(REPOSITORY, "lib/main.js");
-const FIRST_PORT = 24_000;
-const LAST_PORT = 32_000;
-const POLL_MS = 25;
-
-/** Long enough for a busy machine: a test that waits this long has failed. */
-const PATIENCE_MS = 60_000;
-
 /** What this machine lacks for such a project; undefined where all is there. */
 export function missing(): string | undefined {
   for (const [tool, argument] of [
@@ -45,24 +30,6 @@ export function missing(): string | undefined {
       return `there is no ${tool}`;
   }
   return existsSync(COMMAND) ? undefined : "lib/ is not built";
-}
-
-export interface Ran {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export interface Running {
-  readonly pid: number;
-  readonly ended: Promise<Ran>;
-  /** What it has said on stderr so far. */
-  heard(): string;
-  /** ... and on stdout. */
-  said(): string;
-  /** As a terminal sends a signal: to the whole process group. */
-  signal(signal: NodeJS.Signals): void;
 }
 
 export interface WorldProps {
@@ -295,25 +262,14 @@ export class World {
 
   // --- the end ---
 
-  /** Of processes that work inside a folder. */
-  pidsIn(folder: string): number[] {
-    return this.processes(folder).map((line) => Number(line.split(" ")[0]));
+  /** Processes that work inside the project, each with its command line. */
+  processes(): string[] {
+    return processesIn(this.folder).map(({ pid, command }) => `${pid} ${command}`);
   }
 
-  /** Processes that work inside the project, each with its command line. */
-  processes(folder = this.folder): string[] {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((pid) => {
-        try {
-          const cwd = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
-          if (cwd !== folder && !cwd.startsWith(`${folder}/`)) return [];
-          const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-          return command === "" ? [] : [`${pid} ${command.slice(0, 200)}`];
-        } catch {
-          return []; // It ended meanwhile.
-        }
-      });
+  /** ... those whose command line is like this. */
+  pids(pattern: RegExp): number[] {
+    return processesIn(this.folder).flatMap(({ pid, command }) => (pattern.test(command) ? [pid] : []));
   }
 
   /** Takes everything down as a user does. @returns what was left running, which should be nothing. */
@@ -323,7 +279,7 @@ export class World {
       () => undefined,
     );
     const left = this.processes();
-    for (const line of left) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+    for (const { pid } of processesIn(this.folder)) process.kill(pid, "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
     return down.exitCode === 0
       ? left
@@ -338,25 +294,6 @@ export function copyOfLibrary(folder: string): string {
   return join(folder, "lib/main.js");
 }
 
-/** Looks again and again, no longer than what must be `running` meanwhile runs. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  { patienceMs = PATIENCE_MS, running }: { patienceMs?: number; running?: Running } = {},
-): Promise<void> {
-  const deadline = Date.now() + patienceMs;
-  let ended: Ran | undefined;
-  void running?.ended.then((ran) => (ended = ran));
-  while (!(await condition())) {
-    if (ended !== undefined)
-      throw new Error(
-        `ended with exit code ${ended.exitCode} before ${what}: ${ended.stderr}${ended.stdout}`,
-      );
-    if (Date.now() >= deadline) throw new Error(`not within ${patienceMs} ms: ${what}`);
-    await pause(POLL_MS);
-  }
-}
-
 /** What changes, by address; empty where a plan does nothing. */
 export function changes({ resource_changes = [] }: SavedPlan): Record<string, string> {
   return Object.fromEntries(
@@ -369,51 +306,11 @@ export function changes({ resource_changes = [] }: SavedPlan): Record<string, st
   );
 }
 
-/**
- * What a person reads: the one line on stderr that says what is wrong. Progress may stand before it.
- * @throws Error with all that was said where there is a stack trace, or a second complaint.
- */
-export function oneLine({ exitCode, stdout, stderr }: Ran): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  const complaints = lines.filter((line) => !PROGRESS.test(line));
-  const [first, ...more] = complaints;
-  if (first !== undefined && more.length === 0) return first;
-  throw new Error(`exit code ${exitCode}, and not one line of complaint:\n${stdout}${stderr}`);
-}
-
-/** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
-const PROGRESS =
-  /^(ok: |deploying base|base: |planning record|plan: |warning: |the lock is taken over|migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
-
-function follow(child: ChildProcess): Running {
-  let stdout = "";
-  let stderr = "";
-  child.stdout!.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const ended = new Promise<Ran>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }));
-  });
-  return {
-    pid: child.pid!,
-    ended,
-    heard: () => stderr,
-    said: () => stdout,
-    signal: (signal) => process.kill(-child.pid!, signal),
-  };
-}
-
 function deployed({ stdout, stderr, exitCode }: Ran): Deployment {
   if (!stdout.startsWith("{")) throw new Error(`exit code ${exitCode}: ${stderr}${stdout}`);
   const deployment = JSON.parse(stdout) as Deployment;
   if (deployment.exitCode !== exitCode) throw new Error(`exit code ${exitCode}, but the JSON says ${stdout}`);
   return deployment;
-}
-
-async function succeed(ended: Promise<Ran>): Promise<Ran> {
-  const ran = await ended;
-  if (ran.exitCode !== 0) throw new Error(`exit code ${ran.exitCode}: ${ran.stderr}${ran.stdout}`);
-  return ran;
 }
 
 export function ask(address: string): Promise<string> {
@@ -431,23 +328,5 @@ export function ask(address: string): Promise<string> {
     });
     asked.on("timeout", () => asked.destroy(new Error("no answer")));
     asked.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  });
-}
-
-/** Proxies listen from here on, slots from 100 above (release/naming.ts). Test files run side by side: hence random. */
-async function freePortBase(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const base = FIRST_PORT + 200 * Math.floor((Math.random() * (LAST_PORT - FIRST_PORT)) / 200);
-    const ports = [0, 1, 2, 100, 101, 110, 111].map((offset) => base + offset);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
-  }
-  throw new Error(`no free ports between ${FIRST_PORT} and ${LAST_PORT}`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }

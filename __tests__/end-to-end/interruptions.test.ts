@@ -66,14 +66,6 @@ describeEndToEnd("an interruption", () => {
   const state = (): { weight: number; stable: { releaseId: string } } => JSON.parse(proxyFile("state.json"));
   const traffic = (): string => proxyFile("traffic.map");
 
-  /** Processes of the project whose command line has this in it. */
-  function pids(pattern: RegExp): number[] {
-    return world
-      .processes()
-      .filter((line) => pattern.test(line))
-      .map((line) => Number(line.split(" ")[0]));
-  }
-
   async function withoutFailure(what: string, play: () => Promise<void>): Promise<void> {
     await load.beginStep(what);
     let failure: unknown;
@@ -165,7 +157,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 terraform, install", async () => {
       const old = stable();
       const running = await installing();
-      for (const pid of pids(/terraform apply/)) process.kill(pid, "SIGKILL");
+      for (const pid of world.pids(/terraform apply/)) process.kill(pid, "SIGKILL");
       failed(await running.ended);
       await allTo(old);
       await abort(old);
@@ -177,7 +169,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 terraform, shift", async () => {
       const old = stable();
       const running = await shifting("--step-seconds", "3");
-      for (const pid of pids(/terraform apply/)) process.kill(pid, "SIGKILL");
+      for (const pid of world.pids(/terraform apply/)) process.kill(pid, "SIGKILL");
       failed(await running.ended);
       await until(() => state().weight === 0, "the director, left alone, has put the traffic back");
       await allTo(old);
@@ -192,7 +184,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 director, shift", async () => {
       const old = stable();
       const running = await shifting();
-      for (const pid of pids(/director\.js switch/)) process.kill(pid, "SIGKILL");
+      for (const pid of world.pids(/director\.js switch/)) process.kill(pid, "SIGKILL");
       failed(await running.ended);
       expect((await world.serving(0, 60)).filter((release) => !/^1\.\d\.\d+-\d+$/.test(release))).toEqual([]);
       await abort(old);
@@ -203,7 +195,7 @@ describeEndToEnd("an interruption", () => {
   it("by kill -9 of the director during the shift; a retry goes on with the same release", async () => {
     await withoutFailure("kill -9 director, shift, retry", async () => {
       const running = await shifting("--step-seconds", "3");
-      for (const pid of pids(/director\.js switch/)) process.kill(pid, "SIGKILL");
+      for (const pid of world.pids(/director\.js switch/)) process.kill(pid, "SIGKILL");
       failed(await running.ended);
       expect(await world.deploy("retry")).toMatchObject({ outcome: "promoted", exitCode: 0 });
       expect(stable()).toMatch(new RegExp(`^1\\.1\\.${versions}-\\d+$`));
@@ -215,7 +207,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 all", async () => {
       const old = stable();
       const running = await shifting();
-      const everything = pids(
+      const everything = world.pids(
         /cli\/main\.js|terraform|run-command|run-director|director\.js|install-release/,
       );
       for (const pid of everything) {

@@ -1,6 +1,7 @@
 /** The project of a user, for jest's suites. */
 import { missing } from "../../testbed/world";
 
+export * from "../../testbed/processes";
 export * from "../../testbed/world";
 
 /** Like `describe`, where terraform and the built command are there. */

@@ -78,6 +78,6 @@ function command(socket, text) {
 const always = () => true;
 
 function nobodyListens(error) {
-  if (!["ECONNREFUSED", "ECONNRESET", "ENOENT"].includes(error.code)) throw error;
+  if (!["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"].includes(error.code)) throw error;
   return false;
 }

@@ -10,7 +10,7 @@ import { lasting, readOr } from "../phases";
 import type { Row } from "../row";
 import { kill } from "../stage";
 import type { Stage } from "../stage";
-import { until } from "../../testbed/world";
+import { until } from "../../testbed/processes";
 
 const LIMIT_MIB = 120;
 

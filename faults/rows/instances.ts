@@ -1,5 +1,5 @@
 /** kill -9 of instances, the candidate's and the live ones. On the local platform nobody starts one again; systemd would. */
-import { until } from "../../testbed/world";
+import { until } from "../../testbed/processes";
 import type { EndState, Row } from "../row";
 import { kill } from "../stage";
 

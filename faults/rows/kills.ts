@@ -1,5 +1,5 @@
 /** kill -9 of everything that works on a release: Terraform, the director, the command, the proxy. */
-import { until } from "../../testbed/world";
+import { until } from "../../testbed/processes";
 import type { EndState, Row } from "../row";
 import { kill } from "../stage";
 

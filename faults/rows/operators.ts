@@ -1,7 +1,7 @@
 /** People: two at once, a record that somebody deletes, Terraform's state that is gone, a proxy that is restarted. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
-import { until } from "../../testbed/world";
+import { until } from "../../testbed/processes";
 import type { EndState, Row } from "../row";
 import type { Stage } from "../stage";
 

@@ -14,7 +14,7 @@ import {
 import { IIS_SETTINGS, PARAMETERS } from "./windows";
 
 const TWIN = fs.readFileSync(
-  path.resolve(__dirname, "../../../on-server/install/install-release.sh"),
+  path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh"),
   "utf8",
 );
 const READERS = ["Read-Parameter", "Read-Decoded", "Read-Milliseconds"];

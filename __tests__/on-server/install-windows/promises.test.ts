@@ -134,15 +134,6 @@ test.each(ORDERS)("would be missed: %s (%s)", (_promise, name, pieces) => {
   expect(outOfOrder(text, pieces.toReversed())).toBeDefined();
 });
 
-test("both scripts read parameters and report failures by the same text", () => {
-  const shared = Object.values(SOURCES).map(
-    (source) => /\n# -+ parameters and failure [^\n]*\n(.*?)\n# -{50,}/s.exec(source)?.[1],
-  );
-  expect(shared[0]).toContain("function Stop-Step");
-  expect(shared[0]).toContain("function Read-Parameter");
-  expect(shared[1]).toBe(shared[0]);
-});
-
 describe("the names in an archive", () => {
   /** The script's own rules, in their order, case-insensitive as -match is. */
   function flawOf(name: string): string {

@@ -8,7 +8,7 @@ import * as path from "node:path";
 import * as vm from "node:vm";
 import type { Language, Parser, TreeCursor } from "@vscode/tree-sitter-wasm";
 
-const ON_SERVER = path.resolve(__dirname, "../../../on-server");
+const ON_SERVER = path.resolve(__dirname, "../../../lib/on-server");
 export const SOURCES = {
   "install-release.ps1": fs.readFileSync(path.join(ON_SERVER, "install/install-release.ps1"), "latin1"),
   "setup-iis.ps1": fs.readFileSync(path.join(ON_SERVER, "azure/setup-iis.ps1"), "latin1"),

@@ -8,7 +8,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { crc32, gzipSync, inflateRawSync } from "node:zlib";
 
-export const SCRIPT = path.resolve(__dirname, "../../../on-server/install/install-release.sh");
+export const SCRIPT = path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh");
 
 export interface Artifact {
   readonly file: string;

@@ -1,0 +1,121 @@
+# ----------------------------------------------------------------------------------------------- start and health
+
+start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
+  local command=() log=logs/$SLOT.log size
+  mapfile -t command <"releases/$1/.start"
+  size=$(stat -c %s -- "$log" 2>/dev/null) || size=0
+  if ((size > MAX_LOG_BYTES)); then mv -fT -- "$log" "$log.1" && size=0; fi
+  LOG_START=$size DIED=0
+  if [[ $SERVICE_MANAGER == systemd ]]; then
+    start_service "$1" "${command[@]}" || return 1 # never a bare "return": below a trap, it repeats the status before
+    return 0
+  fi
+  start_process "$1" "${command[@]}" >>"$log" 2>&1 &
+  INSTANCE=$!
+  disown "$INSTANCE" # bash shall neither wait for it nor report its end
+  put "run/$SLOT.pid" "$INSTANCE"
+}
+
+# In a subshell, which becomes the instance: own session, known environment, no descriptor of ours. An inherited lock
+# would outlive this script; an inherited pipe would keep the Terraform step waiting for ever.
+start_process() { # RELEASE COMMAND...
+  local descriptor
+  trap - EXIT ERR TERM INT HUP QUIT
+  cd -- "releases/$1"
+  shift
+  for descriptor in /proc/self/fd/*; do
+    descriptor=${descriptor##*/}
+    if ((descriptor > 2)); then exec {descriptor}>&-; fi
+  done
+  exec setsid env -i PATH="$PATH" HOME="${HOME:-$SERVER_FOLDER}" LANG="${LANG:-C.UTF-8}" HOST="$HOST" PORT="$PORT" \
+    DATA_FOLDER="$DATA_FOLDER" BLUEGREEN_RELEASE_ID="${PWD##*/}" BLUEGREEN_SLOT="$SLOT" BLUEGREEN_SERVER="$SERVER_NAME" \
+    BLUEGREEN_APPLICATION="$APPLICATION" BLUEGREEN_SERVER_FOLDER="$SERVER_FOLDER" "$@" </dev/null
+}
+
+instance_lives() {
+  if [[ $SERVICE_MANAGER == systemd ]]; then systemctl is-active --quiet "$(unit)"; else kill -0 "$INSTANCE" 2>/dev/null; fi
+}
+
+# wait_healthy RELEASE MILLISECONDS: HEALTH_SUCCESSES good answers in a row, or 1 and REASON (and DIED).
+wait_healthy() {
+  local end good=0 rest before
+  REASON="no answer" DIED=0
+  clock && end=$((NOW + $2))
+  while true; do
+    if ! instance_lives; then
+      DIED=1
+      return 1
+    fi
+    clock && rest=$((end - NOW))
+    ((rest > 0)) || return 1
+    before=$REASON
+    if probe "$1" "$rest"; then
+      good=$((good + 1))
+      if ((good >= HEALTH_SUCCESSES)); then return 0; fi
+      rest=$INTERVAL_MS
+    else
+      good=0
+      # The end cut this one short: what the one before it met says more.
+      if ((CUT_SHORT)) && [[ $before != "no answer" ]]; then REASON=$before; fi
+      # Nobody listens yet: that costs nothing to ask, and most applications are up in a moment.
+      rest=$((NOT_LISTENING && INTERVAL_MS > 100 ? 100 : INTERVAL_MS))
+    fi
+    clock
+    pause $((rest < end - NOW ? rest : end - NOW))
+  done
+}
+
+# One request: the status, and the release that answers. A redirect is an answer like any other, and not followed.
+probe() { # RELEASE MILLISECONDS -> 0, or 1 and REASON, NOT_LISTENING, CUT_SHORT
+  local code=0 line status="" seen=() body="" limit=$(($2 < TIMEOUT_MS ? $2 : TIMEOUT_MS))
+  NOT_LISTENING=0 CUT_SHORT=0
+  : >"$WORK/headers"
+  : >"$WORK/body"
+  attend request "$limit" 2>"$WORK/error" || code=$?
+  if ((code != 0)); then
+    ((code != 7)) || NOT_LISTENING=1
+    if ((code == 28 && limit < TIMEOUT_MS)); then CUT_SHORT=1; fi
+    REASON="no answer on http://$PROBE_HOST:$PORT ($(first_line "$WORK/error"))"
+    return 1
+  fi
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    if [[ $line == HTTP/* ]]; then
+      line=${line#* } status=${line:0:3} seen=()
+    elif [[ -n $RELEASE_HEADER && ${line,,} == "${RELEASE_HEADER,,}":* ]]; then
+      line=${line#*:}
+      line=${line#"${line%%[! ]*}"}
+      seen+=("${line%"${line##*[! ]}"}")
+    fi
+  done <"$WORK/headers"
+  if [[ $status != "$HEALTH_STATUS" ]]; then
+    REASON="$HEALTH_PATH answered ${status:-without status}, expected $HEALTH_STATUS"
+    return 1
+  fi
+  if [[ -n $RELEASE_HEADER ]]; then
+    [[ ${#seen[@]} -eq 1 && ${seen[0]} == "$1" ]] && return 0
+    REASON="$HEALTH_PATH says release \"${seen[*]:0:3}\" in $RELEASE_HEADER, expected \"$1\""
+    return 1
+  fi
+  IFS= read -r -N $((MAX_ANSWER_KIB * 1024)) body <"$WORK/body" 2>/dev/null || true
+  [[ $body =~ (^|[^0-9A-Za-z._-])"$1"($|[^0-9A-Za-z._-]|\.($|[^0-9A-Za-z])) ]] && return 0
+  REASON="the body of $HEALTH_PATH does not name release \"$1\" (it begins \"${body:0:60}\")"
+  return 1
+}
+
+request() { # MILLISECONDS
+  local host=() limit
+  if [[ -n $HEALTH_HOST ]]; then host=(-H "Host: $HEALTH_HOST"); fi
+  printf -v limit '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+  trap '' XFSZ
+  ulimit -f "$MAX_ANSWER_KIB"
+  exec curl -q -g -sS --noproxy '*' --proto '=http' --path-as-is --max-time "$limit" -A bluegreen-install "${host[@]}" \
+    -D "$WORK/headers" -o "$WORK/body" "http://$PROBE_HOST:$PORT$HEALTH_PATH"
+}
+
+show_log() { # the last words of this start
+  local text
+  text=$(tail -c "+$((LOG_START + 1))" -- "logs/$SLOT.log" 2>/dev/null | tail -n 5 | tail -c 1000 | tr -d '\000-\011\013-\037\177-\377') || true
+  [[ -n $text ]] || return 0
+  printf 'log: %s\n' "${text//$'\n'/$'\n'log: }" >&2
+}

@@ -1,0 +1,77 @@
+# ------------------------------------------------------------------------------------------------------------- health
+
+# The slot runs exactly what it shall run? Then it is left alone. It may still be starting (this is the second run after
+# a crash): it gets a third of the deadline.
+function Test-AlreadyHealthy {
+  $script:Phase = 'looking at what runs in slot ' + $Slot
+  if ((Get-LinkedRelease $SiteName) -cne $ReleaseId -or (Get-PoolState) -ne 'Started') { return $false }
+  foreach ($site in (Get-Sites)) {
+    if ($site.Name -eq $SiteName -and $site.Bindings -cne (Get-Binding)) { return $false }
+  }
+  return Wait-Healthy $ReleaseId (1000 * $DeadlineSeconds / 3)
+}
+
+function Get-PoolState {
+  $manager = [Microsoft.Web.Administration.ServerManager]::new()
+  try {
+    return [string] $manager.ApplicationPools[$SiteName].State
+  } catch {
+    return ''
+  } finally { $manager.Dispose() }
+}
+
+# The first request of a page compiles it: nobody but us shall wait for that.
+function Wait-Warm([long] $Milliseconds) {
+  $watch = [Diagnostics.Stopwatch]::StartNew()
+  foreach ($page in $WarmUp) {
+    while ($true) {
+      $rest = $Milliseconds - $watch.ElapsedMilliseconds
+      if ($rest -le 0) { return $false }
+      $answer = Get-Page $page.Path ([Math]::Min($rest, 60000))
+      if ($answer.Status -eq $page.Status -and $answer.Text.Contains($page.Holds)) { break }
+      $script:Reason = '{0} answered with {1}, expected status {2} and "{3}"' -f
+        $page.Path, $Reason, $page.Status, $page.Holds
+      Start-Sleep -Milliseconds 500
+    }
+  }
+  return $true
+}
+
+# HEALTH_SUCCESSES good answers in a row, or $false and $Reason.
+function Wait-Healthy([string] $Release, [long] $Milliseconds) {
+  $watch = [Diagnostics.Stopwatch]::StartNew()
+  $good = 0
+  while ($true) {
+    $rest = $Milliseconds - $watch.ElapsedMilliseconds
+    if ($rest -le 0) { return $false }
+    if (Test-Health $Release ([Math]::Min($rest, $TimeoutMs))) {
+      $good++
+      if ($good -ge $HealthSuccesses) { return $true }
+    } else { $good = 0 }
+    $rest = [Math]::Max(0, $Milliseconds - $watch.ElapsedMilliseconds)
+    Start-Sleep -Milliseconds ([Math]::Min($rest, $IntervalMs))
+  }
+}
+
+# The status, and the release that answers: in one header, or by its name in the body.
+function Test-Health([string] $Release, [int] $Milliseconds) {
+  $answer = Get-Page $HealthPath $Milliseconds
+  if ($answer.Status -ne $HealthStatus) {
+    $script:Reason = '{0} answered with {1}, expected status {2}' -f $HealthPath, $Reason, $HealthStatus
+    return $false
+  }
+  if ($ReleaseHeader -ne '') {
+    $seen = @($answer.Headers.GetValues($ReleaseHeader)) -join ', '
+    $script:Reason = '{0} says release "{1}" in {2}, expected "{3}"' -f $HealthPath, $seen, $ReleaseHeader, $Release
+    return $seen -ceq $Release
+  }
+  $script:Reason = 'the body of {0} does not name release "{1}"' -f $HealthPath, $Release
+  $named = '(^|[^0-9A-Za-z._-])' + [regex]::Escape($Release) + '($|[^0-9A-Za-z._-]|\.($|[^0-9A-Za-z]))'
+  return $answer.Text -cmatch $named
+}
+
+function Get-Page([string] $Path, [int] $Milliseconds) {
+  $server = $BindAddress
+  if ($BindAddress -eq '0.0.0.0') { $server = '127.0.0.1' }
+  return Get-Answer ('http://{0}:{1}{2}' -f $server, $Port, $Path) @{} $Milliseconds $HealthHost
+}

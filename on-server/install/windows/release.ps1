@@ -1,0 +1,166 @@
+# --------------------------------------------------------------------------------- the release: fetch, unpack, set up
+
+function Get-Release {
+  $script:Phase = 'fetching ' + $ReleaseId
+  $folder = Get-Below ('releases\' + $ReleaseId)
+  $marker = '{0} {1} {2}' -f $ReleaseId, $ArtifactSha256, $SettingsDigest
+  if ([IO.Directory]::Exists($folder)) {
+    $known = Read-Whole ([IO.Path]::Combine($folder, '.release'))
+    if ($known -ceq $marker) { return }
+    if ($known -ne '' -or (Test-InUse $ReleaseId)) {
+      Stop-Step 3 ('release {0} is already here with another sha256 or other settings: {1}' -f
+        $ReleaseId, 'release it under a new version or run')
+    }
+    Remove-Folder $folder # no .release: put there by hand
+  }
+  $file = Get-Below ('downloads\' + $ArtifactSha256 + '.partial')
+  Save-Artifact $file
+  $actual = Get-Sha256 ([IO.File]::OpenRead($file))
+  if ($actual -cne $ArtifactSha256) {
+    Stop-Step 4 ('the artifact has sha256 {0}..., the record says {1}...: publish it again, or correct the record' -f
+      $actual.Substring(0, 12), $ArtifactSha256.Substring(0, 12))
+  }
+  $script:Phase = 'unpacking ' + $ReleaseId
+  $script:Staging = Get-Below ('releases\.staging-' + (Get-UniqueName))
+  [void] [IO.Directory]::CreateDirectory($Staging)
+  Protect-Folder $Staging 'OICI;0x1200a9'
+  Expand-Artifact $file $Staging
+  Edit-WebConfig $Staging
+  Write-Whole ([IO.Path]::Combine($Staging, '_release.txt')) ('{0} {1}' -f $ReleaseId, $ArtifactSha256)
+  Write-Whole ([IO.Path]::Combine($Staging, '.release')) $marker
+  [IO.Directory]::Move($Staging, $folder)
+  $script:Staging = ''
+  $script:Unpacked = $true
+  [IO.File]::Delete($file)
+}
+
+# The storage token goes to ARTIFACT_HOST only, and no redirect is followed with it.
+function Save-Artifact([string] $File) {
+  $address = [Uri] $ArtifactUrl
+  $headers = @{}
+  $retry = '^(0|429|5[0-9]{2})$'
+  $patience = 30
+  if ($ArtifactHost -ne '' -and $address.Authority -eq ([Uri] ('https://' + $ArtifactHost)).Authority) {
+    $token = Get-Token 'https://storage.azure.com/'
+    $headers = @{ 'Authorization' = 'Bearer ' + $token; 'x-ms-version' = '2021-08-06' }
+    $retry = '^(0|403|404|429|5[0-9]{2})$'
+    $patience = $PatienceSeconds
+  }
+  $watch = [Diagnostics.Stopwatch]::StartNew()
+  $pause = 1
+  $hops = 0
+  while ($true) {
+    $status = Save-Answer $address $headers $File
+    if ($status -eq 200) { return }
+    if ($headers.Count -eq 0 -and [string] $status -cmatch '^30[12378]$' -and $hops -lt 5) {
+      $hops++
+      $address = [Uri]::new($address, $Location)
+      if ($address.Scheme -cne 'https') {
+        Stop-Step 4 'download failed: the address redirects to something that is not https: correct the record'
+      }
+      continue
+    }
+    if ([string] $status -cnotmatch $retry -or $watch.Elapsed.TotalSeconds -gt $patience) {
+      Stop-Step 4 ('download failed: {0} from {1}: is it right, reachable, and may this server read it?' -f
+        $Reason, ($ArtifactUrl -replace '\?.*', ''))
+    }
+    Start-Sleep -Seconds $pause
+    $pause = [Math]::Min(2 * $pause, 30)
+  }
+}
+
+# One attempt: the status; 0 if there was no answer, or only a part of one. Fills $Reason and $Location.
+function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
+  $response = Send-Request $Address $Headers 30000 ''
+  if ($null -eq $response) { return 0 }
+  $target = $null
+  try {
+    $status = [int] $response.StatusCode
+    $script:Reason = 'status {0} instead of 200' -f $status
+    $script:Location = [string] $response.Headers['Location']
+    if ($status -ne 200) { return $status }
+    try {
+      $script:PublishedAt = $response.LastModified.ToUniversalTime() # now, if the header is missing
+    } catch { $script:PublishedAt = [DateTime]::UtcNow } # or is no date
+    $target = [IO.File]::Create($File)
+    $count = Copy-Stream ($response.GetResponseStream()) $target $MaxBytes (1000 * $FetchSeconds)
+    if ($count -gt $MaxBytes) {
+      Stop-Step 4 ('download failed: the artifact has more than {0} bytes' -f $MaxBytes)
+    }
+    if ($response.ContentLength -ge 0 -and $response.ContentLength -ne $count) {
+      $script:Reason = '{0} of {1} bytes' -f $count, $response.ContentLength
+      return 0
+    }
+    return 200
+  } catch {
+    if ((Get-ExitCode $_) -ne 1) { throw }
+    $script:Reason = $_.Exception.GetBaseException().Message
+    return 0
+  } finally {
+    if ($null -ne $target) { $target.Dispose() }
+    $response.Dispose()
+  }
+}
+
+# Everything is refused by the listing before a byte is unpacked; what came out is looked at too, a listing can lie.
+function Expand-Artifact([string] $File, [string] $Folder) {
+  $archive = $null
+  try {
+    # Names that do not say what they are: zip on Linux writes UTF-8, and does not say so.
+    $archive = [IO.Compression.ZipFile]::Open($File, 'Read', [Text.Encoding]::UTF8)
+    $expected = Confirm-Entries $archive
+    [IO.Compression.ZipFileExtensions]::ExtractToDirectory($archive, $Folder)
+    # Files are as old as the artifact is published, on each server the same. IIS makes an ETag of it: with the one time
+    # that a reproducible build gives to all, a browser would be told that the last release's file is still good.
+    if ($PublishedAt -gt [DateTime]::UtcNow) { $script:PublishedAt = [DateTime]::UtcNow }
+    $actual = [long] 0
+    foreach ($item in [IO.DirectoryInfo]::new($Folder).GetFiles('*', [IO.SearchOption]::AllDirectories)) {
+      $actual += $item.Length
+      $item.LastWriteTimeUtc = $PublishedAt
+    }
+    if ($actual -ne $expected) {
+      Stop-Step 4 ('the archive unpacks to {0} bytes, its listing says {1}: build it again' -f $actual, $expected)
+    }
+  } catch {
+    if ((Get-ExitCode $_) -ne 1) { throw }
+    Stop-Step 4 ('the artifact cannot be unpacked as a zip file: {0}: build and publish it again' -f
+      $_.Exception.GetBaseException().Message)
+  } finally {
+    if ($null -ne $archive) { $archive.Dispose() }
+  }
+}
+
+# Returns how many bytes the listing promises. A "\" is a "/": older .NET packs so.
+function Confirm-Entries($Archive) {
+  $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
+  $longest = 247 - [Math]::Max($Staging.Length, (Get-Below ('releases\' + $ReleaseId)).Length)
+  $total = [long] 0
+  if ($Archive.Entries.Count -eq 0 -or $Archive.Entries.Count -gt $MaxEntries) {
+    Stop-Step 4 ('the archive is refused: it has {0} entries, not 1 to {1}' -f $Archive.Entries.Count, $MaxEntries)
+  }
+  foreach ($entry in $Archive.Entries) {
+    $plain = $entry.FullName.Replace('\', '/') -replace '/\z', ''
+    $flaw = Get-EntryFlaw $plain
+    if ($plain.Length -gt $longest) { $flaw = 'a name that is too long for Windows' }
+    if ($flaw -eq '' -and -not $seen.Add($plain)) { $flaw = 'two entries of one name' }
+    if ($flaw -ne '') {
+      $shown = $plain.Substring(0, [Math]::Min(100, $plain.Length))
+      Stop-Step 4 ('the archive is refused: {0}: {1}: build it from plain files and folders' -f $flaw, $shown)
+    }
+    $total += $entry.Length
+    if ($total -gt $MaxBytes) {
+      Stop-Step 4 ('the archive is refused: it unpacks to more than {0} bytes' -f $MaxBytes)
+    }
+  }
+  foreach ($path in $RequiredFiles) {
+    if (-not $seen.Contains($path)) {
+      Stop-Step 4 ('the archive has no {0}: was the whole web folder published? build and publish it again' -f $path)
+    }
+  }
+  return $total
+}
+
+function Get-EntryFlaw([string] $Name) {
+  foreach ($rule in $EntryFlaws) { if ($Name -match $rule[0]) { return $rule[1] } }
+  return ''
+}

@@ -1,0 +1,191 @@
+# ---------------------------------------------------------------------------------------------------- the slot in IIS
+
+# Points the slot's site and pool to a release (or removes them, if it is empty) in one commit, all or nothing. Others
+# may change the configuration at the same moment: then the commit fails, and is tried again from the start.
+function Set-Slot([string] $Release, [bool] $Runs) {
+  for ($attempt = 1; $true; $attempt++) {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+      if ($Release -eq '') {
+        Remove-SlotSite $manager
+      } else {
+        Set-SlotPool $manager $Runs
+        Set-SlotSite $manager (Get-Below ('releases\' + $Release))
+      }
+      $manager.CommitChanges()
+      return
+    } catch {
+      if ($attempt -ge 5) { throw }
+      Start-Sleep -Milliseconds (Get-Random -Minimum 1000 -Maximum 4000)
+    } finally { $manager.Dispose() }
+  }
+}
+
+# Always warm: no idle time-out, no restart by the clock. A pool that stops gives its requests STOP_SECONDS to end.
+function Set-SlotPool($Manager, [bool] $Runs) {
+  $pool = $Manager.ApplicationPools[$SiteName]
+  if ($null -eq $pool) { $pool = $Manager.ApplicationPools.Add($SiteName) }
+  $pool.AutoStart = $Runs
+  $pool.ManagedRuntimeVersion = 'v4.0'
+  $pool.ManagedPipelineMode = 'Integrated'
+  $pool.SetAttributeValue('startMode', 'AlwaysRunning')
+  $pool.ProcessModel.IdentityType = 'ApplicationPoolIdentity'
+  $pool.ProcessModel.IdleTimeout = [TimeSpan]::Zero
+  $pool.ProcessModel.ShutdownTimeLimit = [TimeSpan]::FromSeconds($StopSeconds)
+  $pool.Recycling.PeriodicRestart.Time = [TimeSpan]::Zero
+  $pool.Recycling.DisallowOverlappingRotation = $false
+}
+
+# The site's id is its port: the same on every server, and nobody else's, because the port is not.
+function Set-SlotSite($Manager, [string] $Folder) {
+  $site = $Manager.Sites[$SiteName]
+  if ($null -eq $site) { $site = $Manager.Sites.Add($SiteName, 'http', (Get-Binding), $Folder) }
+  $site.Id = $Port
+  $site.ServerAutoStart = $true
+  $site.Bindings.Clear()
+  [void] $site.Bindings.Add((Get-Binding), 'http')
+  $root = $site.Applications['/']
+  $root.ApplicationPoolName = $SiteName
+  $root.SetAttributeValue('preloadEnabled', $true)
+  $root.VirtualDirectories['/'].PhysicalPath = $Folder
+  foreach ($old in @($root.VirtualDirectories | Where-Object { $_.Path -ne '/' })) {
+    $root.VirtualDirectories.Remove($old)
+  }
+  foreach ($path in $SharedFolders) {
+    [void] $root.VirtualDirectories.Add('/' + $path, (Get-SharedFolder $path))
+  }
+  # Static files are otherwise read as IUSR, who may not read a release.
+  $section = 'system.webServer/security/authentication/anonymousAuthentication'
+  $Manager.GetApplicationHostConfiguration().GetSection($section, $SiteName).SetAttributeValue('userName', '')
+}
+
+function Remove-SlotSite($Manager) {
+  if ($null -ne $Manager.Sites[$SiteName]) { $Manager.Sites.Remove($Manager.Sites[$SiteName]) }
+  if ($null -ne $Manager.ApplicationPools[$SiteName]) {
+    $Manager.ApplicationPools.Remove($Manager.ApplicationPools[$SiteName])
+  }
+}
+
+# IIS needs a moment until it knows the state of what was just committed, and throws until then.
+function Start-Slot {
+  for ($attempt = 1; $true; $attempt++) {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+      $pool = $manager.ApplicationPools[$SiteName]
+      if ($pool.State -ne 'Started') { [void] $pool.Start() }
+      $site = $manager.Sites[$SiteName]
+      if ($site.State -ne 'Started') { [void] $site.Start() }
+      return
+    } catch {
+      if ($attempt -ge 20) {
+        Stop-Step 4 ('site {0} cannot be started: {1}: look at the event log of the server' -f
+          $SiteName, $_.Exception.GetBaseException().Message)
+      }
+      Start-Sleep -Milliseconds 500
+    } finally { $manager.Dispose() }
+  }
+}
+
+# IIS lets requests end, for the time that the pool is configured with; then it ends the process.
+function Stop-Slot {
+  $watch = [Diagnostics.Stopwatch]::StartNew()
+  $state = 'no state'
+  while ($watch.Elapsed.TotalSeconds -lt $StopSeconds + 30) {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+      $pool = $manager.ApplicationPools[$SiteName]
+      if ($null -eq $pool -or ($pool.State -eq 'Stopped' -and $pool.WorkerProcesses.Count -eq 0)) { return }
+      $state = $pool.State
+      if ($state -eq 'Started') { [void] $pool.Stop() }
+    } catch {
+      $state = $_.Exception.GetBaseException().Message
+    } finally { $manager.Dispose() }
+    Start-Sleep -Milliseconds 250
+  }
+  Stop-Step 1 ('slot {0} cannot be stopped, its pool says "{1}": look at the server' -f $Slot, $state)
+}
+
+# All sites of this server, with their folders and bindings.
+function Get-Sites {
+  $manager = [Microsoft.Web.Administration.ServerManager]::new()
+  try {
+    $sites = foreach ($site in $manager.Sites) {
+      $directories = $site.Applications | ForEach-Object { $_.VirtualDirectories }
+      $folders = $directories | ForEach-Object { [string] $_.PhysicalPath }
+      $bindings = $site.Bindings | ForEach-Object { [string] $_.BindingInformation }
+      @{ Name = $site.Name; Folders = @($folders); Bindings = $bindings -join ' ' }
+    }
+    return $sites
+  } finally { $manager.Dispose() }
+}
+
+function Get-LinkedRelease([string] $Name) {
+  foreach ($site in (Get-Sites)) {
+    foreach ($folder in $site.Folders) {
+      if ($site.Name -eq $Name -and [IO.Path]::GetDirectoryName($folder) -eq (Get-Below 'releases')) {
+        return [IO.Path]::GetFileName($folder)
+      }
+    }
+  }
+  return ''
+}
+
+function Get-Binding {
+  if ($BindAddress -eq '0.0.0.0') { return '*:{0}:' -f $Port }
+  return '{0}:{1}:' -f $BindAddress, $Port
+}
+
+# Whoever listens on the port must be this slot's site. 4 is the process of Windows that listens for all sites.
+function Confirm-PortFree {
+  foreach ($site in (Get-Sites)) {
+    if ($site.Name -ne $SiteName -and $site.Bindings.Contains((':{0}:' -f $Port))) {
+      Stop-Step 3 ('port {0} is taken by site {1}: choose another port, or remove that site' -f $Port, $site.Name)
+    }
+  }
+  foreach ($listener in (Get-NetTCPConnection -State Listen -LocalPort $Port -ErrorAction SilentlyContinue)) {
+    if ($listener.OwningProcess -ne 4) {
+      Stop-Step 3 ('port {0} is taken by process {1}, which is not slot {2}: stop it, or choose another port' -f
+        $Port, $listener.OwningProcess, $Slot)
+    }
+  }
+}
+
+# Only the proxies may ask the slot.
+function Open-Port {
+  $script:Phase = 'setting the firewall'
+  $rule = @{
+    Name = 'bluegreen-' + $SiteName
+    Direction = 'Inbound'
+    Action = 'Allow'
+    Protocol = 'TCP'
+    LocalPort = [string] $Port
+    RemoteAddress = $AllowedSources
+    Profile = 'Any'
+    Enabled = 'True'
+  }
+  if ($null -eq (Get-NetFirewallRule -Name $rule.Name -ErrorAction SilentlyContinue)) {
+    [void] (New-NetFirewallRule -DisplayName $rule.Name @rule)
+  } else { Set-NetFirewallRule @rule }
+}
+
+# What the application writes stays when a release goes. It begins with what the release brings.
+function Initialize-SharedFolders {
+  $script:Phase = 'preparing the shared folders'
+  foreach ($path in $SharedFolders) {
+    $shared = Get-SharedFolder $path
+    $own = [IO.Path]::Combine((Get-Below ('releases\' + $ReleaseId)), $path.Replace('/', '\'))
+    if ([IO.Directory]::Exists($shared) -and [IO.Directory]::GetFileSystemEntries($shared).Length -eq 0) {
+      [IO.Directory]::Delete($shared)
+    }
+    if (-not [IO.Directory]::Exists($shared)) {
+      $seed = Get-Below ('data\.seed-' + (Get-UniqueName))
+      [void] [IO.Directory]::CreateDirectory($seed)
+      Protect-Folder $seed 'OICI;0x1301bf'
+      if ([IO.Directory]::Exists($own)) {
+        Get-ChildItem -LiteralPath $own -Force | Copy-Item -Destination $seed -Recurse -Force
+      }
+      [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($shared))
+      [IO.Directory]::Move($seed, $shared)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+# ------------------------------------------------------------------------ a step: what it is given, and how it fails
+
+# Ends the step with this exit code. It is a throw, so that everything is undone before anything is said.
+function Stop-Step([int] $Code, [string] $Text) {
+  $failure = [InvalidOperationException]::new($Text)
+  $failure.Data['ExitCode'] = $Code
+  throw $failure
+}
+
+function Get-ExitCode($Failure) {
+  for ($cause = $Failure.Exception; $null -ne $cause; $cause = $cause.InnerException) {
+    if ($cause.Data.Contains('ExitCode')) { return $cause.Data['ExitCode'] }
+  }
+  return 1
+}
+
+function Get-FailureText($Failure) {
+  $text = $Failure.Exception.GetBaseException().Message
+  if (-not $Failure.Exception.GetBaseException().Data.Contains('ExitCode')) {
+    $text = 'unexpected failure while {0}, line {1}: {2}: look at the server, then retry' -f
+      $Phase, $Failure.InvocationInfo.ScriptLineNumber, $text
+  }
+  return $text -replace '[^ -~]', '?'
+}
+
+# Fills $Given from $Parameters, which is base64 of a JSON object of strings: so nothing on the way needs quotes.
+function Read-Given {
+  if ($StepName -cnotmatch '^[0-9A-Za-z._-]{1,80}\z') {
+    Stop-Step 2 'StepName must be 1 to 80 letters, digits, dots, _ and -'
+  }
+  $object = $null
+  try {
+    $bytes = [Convert]::FromBase64String($Parameters)
+    $object = ConvertFrom-Json -InputObject ([Text.UTF8Encoding]::new($false, $true).GetString($bytes))
+  } catch {
+    Stop-Step 2 'Parameters is no base64 of JSON: give it a JSON object of strings'
+  }
+  if ($object -isnot [Management.Automation.PSCustomObject]) {
+    Stop-Step 2 'Parameters is no JSON object: give it a JSON object of strings'
+  }
+  foreach ($property in $object.PSObject.Properties) {
+    if ($property.Value -isnot [string]) {
+      Stop-Step 2 'Parameters has a value that is no string: give it a JSON object of strings'
+    }
+    $Given[$property.Name] = $property.Value
+  }
+}
+
+# The parameter (or its default, if it is empty) fits, or exit 2.
+function Read-Parameter([string] $Name, [string] $Default, [int] $MaxLength, [string] $Pattern, [string] $What) {
+  $value = $Given[$Name]
+  if ($null -eq $value -or $value -eq '') { $value = $Default }
+  return Confirm-Text $Name $value $MaxLength $Pattern $What
+}
+
+# A "$" of .NET also matches before a last line feed: so what is not printable is refused before any pattern.
+function Confirm-Text([string] $Name, $Value, [int] $MaxLength, [string] $Pattern, [string] $What) {
+  if ($Value -isnot [string] -or $Value.Length -gt $MaxLength -or $Value -cnotmatch '^[ -~]*\z' -or
+    $Value -cnotmatch $Pattern) {
+    Deny-Value $Name ([string] $Value) $What
+  }
+  return $Value
+}
+
+function Deny-Value([string] $Name, [string] $Value, [string] $What) {
+  $shown = $Value.Substring(0, [Math]::Min(60, $Value.Length))
+  Stop-Step 2 ('{0} is "{1}" but must be {2}: correct it in the environment or the record' -f $Name, $shown, $What)
+}
