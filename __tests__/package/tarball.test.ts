@@ -35,7 +35,7 @@ test("the library is there, compiled, with the declarations of every file, and o
 });
 
 test("the scripts and programs for servers are there, and the sample's application", () => {
-  const isPart = /set-up-director\.(head|tail)\.sh$/;
+  const isPart = /set-up-director\.(head|tail)\.sh$|install\/(linux|windows)\//;
   const scripts = sources("on-server", /\.(sh|ps1)$/).filter((file) => !isPart.test(file));
   const programs = ["director", "embedded-proxy", "local-database", "migrate"];
   const onServer = tarball.files.filter((file) => file.startsWith("lib/on-server/"));
@@ -43,6 +43,8 @@ test("the scripts and programs for servers are there, and the sample's applicati
   expect(onServer).toEqual(
     [...scripts.map((file) => `lib/${file}`), ...made.map((file) => `lib/on-server/${file}`)].sort(),
   );
+  // What a server gets is whole.
+  for (const file of scripts) expect(readFileSync(join("lib", file), "utf8")).not.toMatch(/^#include/m);
   const sample = tarball.files.filter((file) => file.startsWith("examples/"));
   expect(sample).toEqual(
     ["app", "releases"].flatMap((name) => sources(`examples/socialgoal/${name}`, /./)).sort(),
