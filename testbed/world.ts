@@ -263,13 +263,13 @@ export class World {
   // --- the end ---
 
   /** Processes that work inside the project, each with its command line. */
-  processes(): string[] {
-    return processesIn(this.folder).map(({ pid, command }) => `${pid} ${command}`);
+  processes() {
+    return processesIn(this.folder);
   }
 
   /** ... those whose command line is like this. */
   pids(pattern: RegExp): number[] {
-    return processesIn(this.folder).flatMap(({ pid, command }) => (pattern.test(command) ? [pid] : []));
+    return this.processes().flatMap(({ pid, command }) => (pattern.test(command) ? [pid] : []));
   }
 
   /** Takes everything down as a user does. @returns what was left running, which should be nothing. */
@@ -279,11 +279,12 @@ export class World {
       () => undefined,
     );
     const left = this.processes();
-    for (const { pid } of processesIn(this.folder)) process.kill(pid, "SIGKILL");
+    for (const { pid } of left) process.kill(pid, "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
-    return down.exitCode === 0
-      ? left
-      : [`down ended with exit code ${down.exitCode}: ${down.stderr}`, ...left];
+    return [
+      ...(down.exitCode === 0 ? [] : [`down ended with exit code ${down.exitCode}: ${down.stderr}`]),
+      ...left.map(({ pid, command }) => `${pid} ${command}`),
+    ];
   }
 }
 

@@ -188,7 +188,10 @@ describeEndToEnd("hooks", () => {
     });
     running.signal("SIGINT");
     expect((await running.ended).exitCode).toBe(5);
-    await until(() => !world.processes().some((line) => line.includes("hook.js")), "the hook ended");
+    await until(
+      () => !world.processes().some(({ command }) => command.includes("hook.js")),
+      "the hook ended",
+    );
     expect(await world.serving()).toEqual(live);
 
     world.write("fails before begin", "");

@@ -1,5 +1,7 @@
 /** What the Windows installer promises beyond its syntax, as far as its text can show it. */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { commands, literal, loadGrammar, named, parse, SOURCES, walk, type Script } from "./script";
 
 let script: Script;
@@ -132,6 +134,13 @@ test.each(ORDERS)("would be missed: %s (%s)", (_promise, name, pieces) => {
   const text = body(name);
   for (const piece of pieces) expect(outOfOrder(text.replaceAll(piece, ""), pieces)).toBeDefined();
   expect(outOfOrder(text, pieces.toReversed())).toBeDefined();
+});
+
+test("both scripts read parameters and report failures by the same text", () => {
+  const shared = readFileSync(join(__dirname, "../../../on-server/install/windows/step.ps1"), "latin1");
+  expect(shared).toContain("function Stop-Step");
+  expect(shared).toContain("function Read-Parameter");
+  for (const source of Object.values(SOURCES)) expect(source.split(shared)).toHaveLength(2);
 });
 
 describe("the names in an archive", () => {

@@ -1,4 +1,5 @@
 # ------------------------------------------------------------------------------------------------------- clean up
+# A part of install-release.sh: old releases go, but for those that are in use.
 
 # The newest KEEP_RELEASES by their run, and everything that is in use. Called where its failure does not count.
 clean_up() {

@@ -1,4 +1,5 @@
 # ------------------------------------------------------------------------------------------ the release: fetched
+# A part of install-release.sh: gets the artifact, checks its digest, and puts what was unpacked in its place.
 
 obtain_release() {
   PHASE="fetching $RELEASE_ID"

@@ -1,4 +1,5 @@
 # ----------------------------------------------------------------------------------------------- start and health
+# A part of install-release.sh: starts the release in its slot, and waits until it is healthy.
 
 start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   local command=() log=logs/$SLOT.log size

@@ -1,4 +1,5 @@
 # --------------------------------------------------------------------------------- instances: who runs in a slot
+# A part of install-release.sh: finds the processes of a slot, and stops them.
 
 # read_instance PID -> OF: what the process was started with. The environment a process began with cannot be a
 # coincidence: so a pid that meanwhile belongs to somebody else is never taken for ours.

@@ -1,4 +1,5 @@
 # ---------------------------------------------------------------------------------------------------- parameters
+# A part of install-release.sh: what it is told; each value is checked before anything is done.
 
 read_parameters() {
   export LC_ALL=C # a range in a pattern is a range of bytes, whatever the server's language

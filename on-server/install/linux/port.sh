@@ -1,4 +1,5 @@
 # ------------------------------------------------------------------------------------------------------- the port
+# A part of install-release.sh: who else listens where the release shall listen.
 
 # refuse_foreign_listener MILLISECONDS: exit 3 if somebody still listens where the release shall listen. A process that
 # just ended closes its sockets a moment after it is gone, hence the patience.

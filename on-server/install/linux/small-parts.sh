@@ -1,4 +1,5 @@
 # ----------------------------------------------------------------------------------------------------- small parts
+# A part of install-release.sh: the clock, commands that a signal can end, files that are whole or not there.
 
 clock() { # -> NOW: milliseconds of the clock that nobody sets
   local up

@@ -1,4 +1,5 @@
 # -------------------------------------------------------------------------------------------------------- systemd
+# A part of install-release.sh: the slot's unit, where systemd keeps instances running.
 
 unit() { printf '%s@%s.service' "$APPLICATION" "$SLOT"; }
 unit_file() { printf '%s/%s@.service' "$SYSTEMD_FOLDER" "$APPLICATION"; }

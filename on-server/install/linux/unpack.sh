@@ -1,4 +1,5 @@
 # ----------------------------------------------------------------------------------------- the release: unpacked
+# A part of install-release.sh: what an archive may hold, and how it is unpacked without filling the disk.
 
 # The kind is read from the first bytes, not the name. Everything is refused by the listing before a byte is unpacked,
 # and what came out is looked at once more, because a listing can lie.

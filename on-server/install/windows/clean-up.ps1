@@ -1,4 +1,5 @@
 # ----------------------------------------------------------------------------------------------------------- clean up
+# A part of install-release.ps1: old releases go, but for those that are in use.
 
 # The newest KEEP_RELEASES by their run, and everything that is in use. A failure here does not count.
 function Remove-OldReleases {

@@ -1,4 +1,5 @@
 # ------------------------------------------------------------------------------------------------------------- health
+# A part of install-release.ps1: waits until the slot serves the release.
 
 # The slot runs exactly what it shall run? Then it is left alone. It may still be starting (this is the second run after
 # a crash): it gets a third of the deadline.

@@ -1,4 +1,5 @@
 # -------------------------------------------------------------------------------------------------------- parameters
+# A part of install-release.ps1: what it is told; each value is checked before anything is done.
 
 $Given = @{}
 $Relative = '^[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*(/[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*)*$'

@@ -1,4 +1,5 @@
 # --------------------------------------------------------------------------------- the release: fetch, unpack, set up
+# A part of install-release.ps1: gets the artifact, checks its digest and its entries, and unpacks it.
 
 function Get-Release {
   $script:Phase = 'fetching ' + $ReleaseId

@@ -1,4 +1,5 @@
 # ----------------------------------------------------------------------------------------- requests, tokens, secrets
+# A part of install-release.ps1: asks the machine's identity, Key Vault and the slot itself over HTTP.
 
 # The token of the server's identity for a service.
 function Get-Token([string] $Resource) {

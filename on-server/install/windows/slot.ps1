@@ -1,4 +1,5 @@
 # ---------------------------------------------------------------------------------------------------- the slot in IIS
+# A part of install-release.ps1: the slot's site and application pool in IIS.
 
 # Points the slot's site and pool to a release (or removes them, if it is empty) in one commit, all or nothing. Others
 # may change the configuration at the same moment: then the commit fails, and is tried again from the start.

@@ -1,4 +1,5 @@
 # -------------------------------------------------------------------------------------------------------- small parts
+# A part of install-release.ps1: paths, files that are whole or not there, digests, who may read what.
 
 function Get-Below([string] $Path) { return [IO.Path]::Combine($ServerFolder, $Path) }
 

@@ -1,4 +1,5 @@
 # ------------------------------------------------------------------------ a step: what it is given, and how it fails
+# A part of install-release.ps1 and of setup-iis.ps1.
 
 # Ends the step with this exit code. It is a throw, so that everything is undone before anything is said.
 function Stop-Step([int] $Code, [string] $Text) {

@@ -1,4 +1,5 @@
 # --------------------------------------------------------------------------------------------------------- Web.config
+# A part of install-release.ps1: the environment's settings in the release's Web.config.
 
 # The settings of this environment, as a change of the document: a value never becomes markup.
 function Edit-WebConfig([string] $Folder) {

@@ -8,7 +8,7 @@ import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
-import { ANYBODY, backendNames, numberOf, PREVIEW, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { ANYBODY, backendNames, BACKENDS, numberOf, PREVIEW, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 /** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
 export const ADMIN_SOCKET = "admin.sock";
@@ -24,9 +24,7 @@ const RETRY_AFTER_SECONDS = 5;
  * A request is asked about one backend after another. Those of divided traffic come first: there it costs more already,
  * as its cookie is read.
  */
-const IN_TURN = (["shift", "serve", "hold", "page", "preview"] as const).flatMap((way) =>
-  SLOTS.map((slot) => backendNames(slot)[way]),
-);
+const IN_TURN = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
 /** Buckets are drawn only while traffic is divided, and then either slot stands in for the other. */
 const KEPT_BUCKET = `  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }\n`;
 
@@ -83,7 +81,7 @@ ${this.preview()}
   http-request set-var(txn.bucket) rand(100)
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
 
-${IN_TURN.map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
+${[...IN_TURN].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"

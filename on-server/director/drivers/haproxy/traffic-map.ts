@@ -32,8 +32,8 @@ export function backendNames(slot: Slot) {
 }
 
 /** Backends by their numbers in the map, which stay what they are: base keeps the map of a proxy that it renews. */
-const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap((way) =>
-  SLOTS.map((slot) => backendNames(slot)[way]),
+export const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap(
+  (way) => SLOTS.map((slot) => backendNames(slot)[way]),
 );
 /** The number of no backend: nothing is deployed yet. */
 const NOWHERE = BACKENDS.length;
