@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import * as z from "zod/mini";
 import { HaproxyConfigurator } from "../../on-server/director/drivers/haproxy/haproxy-configuration";
-import { shownTraffic, trafficMap } from "../../on-server/director/drivers/haproxy/traffic-map";
+import { shownTimed, shownTraffic, trafficMap } from "../../on-server/director/drivers/haproxy/traffic-map";
 import { NginxConfigurator } from "../../on-server/director/drivers/nginx/nginx-configuration";
 import { EmbeddedConfigurator } from "../../on-server/director/drivers/embedded/embedded-settings";
 import { parseTraffic, trafficEntries } from "../../on-server/director/drivers/driver";
@@ -120,16 +120,20 @@ const traffics: fc.Arbitrary<Traffic> = fc.record({
   fallback: fc.boolean(),
 });
 
+/** How many of each side are timed. */
+const buckets = fc.integer({ min: 0, max: 50 });
+
 /** HAProxy's answer to `show map`. */
 const shown = (lines: readonly string[]) => lines.map((line) => `0x55d0c0ffee00 ${line}\n`).join("");
 
 test("what HAProxy is told of its traffic is read as it was written, a line each, in whatever order", () => {
   fc.assert(
-    fc.property(traffics, (traffic) => {
-      const lines = trafficMap(traffic).split("\n");
+    fc.property(traffics, buckets, (traffic, timed) => {
+      const lines = trafficMap(traffic, timed).split("\n");
       expect(lines.pop()).toBe("");
       for (const line of lines) expect(line).toMatch(/^(;?[a-z]+|[0-9]{1,2}|;[a-z]+=[a-z0-9=&]+) \d+$/);
-      expect(shownTraffic(shown(lines.reverse()))).toEqual(traffic);
+      const answer = shown(lines.reverse());
+      expect([shownTraffic(answer), shownTimed(answer)]).toEqual([traffic, timed]);
     }),
     runs(),
   );
@@ -138,11 +142,12 @@ test("what HAProxy is told of its traffic is read as it was written, a line each
 test("a traffic map in which one line was changed is not what was written", () => {
   const place = fc.record({ line: fc.nat(), number: fc.integer({ min: 11, max: 99 }) });
   fc.assert(
-    fc.property(traffics, place, (traffic, { line, number }) => {
-      const lines = trafficMap(traffic).trim().split("\n");
+    fc.property(traffics, buckets, place, (traffic, timed, { line, number }) => {
+      const lines = trafficMap(traffic, timed).trim().split("\n");
       const at = line % lines.length;
       lines[at] = lines[at]!.replace(/\d+$/, String(number));
       expect(shownTraffic(shown(lines))).not.toEqual(traffic);
+      expect(shownTimed(shown(lines))).toBeNull();
     }),
     runs(),
   );

@@ -8,6 +8,9 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { HOST, openPlace, REPOSITORY, run, until } from "./place.mjs";
 
+/** Each benchmark loads a site with more requests than these. */
+const FEWEST_A_SECOND = 2_000;
+
 /**
  * Its folder becomes the working directory: there the driver finds its proxy.
  * @returns where users come in, the driver, how to change the traffic, the director's files, and how to end it all.
@@ -52,12 +55,16 @@ export async function startOurs(driverName, instances = "node") {
     script("install-director.sh");
     script("start-proxy.sh");
     process.chdir(proxyFolder);
-    const { KINDS } = await compiledDrivers(place.folder);
+    const { KINDS, bucketsToTime } = await compiledDirector(place.folder);
     const driver = KINDS[driverName].driver(spec);
+    const { analysis } = spec.schedule;
+    const timed = bucketsToTime(FEWEST_A_SECOND * analysis.intervalSeconds, analysis);
     await until(() => bothHealthy(driver), "both slots being healthy");
-    // As the director does it: while the other slot gets anything, either stands in for the other.
-    const change = ({ live, share, offset = 0 }) =>
-      driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 });
+    // As the director does it: while the other slot gets anything, either stands in for the other, and it is watched.
+    const change = async ({ live, share, offset = 0 }) => {
+      await driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 });
+      if (share > 0) await driver.timeAnswers?.(timed);
+    };
     return { ...place, driver, change, spec: encodeSpec(spec) };
   } catch (error) {
     await place.close();
@@ -80,12 +87,15 @@ function environmentFile(driverName) {
   };
 }
 
-/** The drivers as the director has them: they are shipped only inside of its bundle. */
-async function compiledDrivers(folder) {
-  const outfile = join(folder, "drivers.mjs");
+/** The drivers and what tells them how much to time: they are shipped only inside of the director's bundle. */
+async function compiledDirector(folder) {
+  const outfile = join(folder, "director.mjs");
   await build({
     absWorkingDir: REPOSITORY,
-    entryPoints: ["on-server/director/drivers/kinds.ts"],
+    stdin: {
+      contents: `export { KINDS } from "./drivers/kinds"; export { bucketsToTime } from "./analysis";`,
+      resolveDir: join(REPOSITORY, "on-server/director"),
+    },
     outfile,
     bundle: true,
     platform: "node",

@@ -6,10 +6,19 @@
 import type { Comparison } from "../../release/journal";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import { between, figures, judgeAmount, judgeErrors, judgeLatency, NOTHING, together } from "./analysis";
+import {
+  between,
+  bucketsToTime,
+  figures,
+  judgeAmount,
+  judgeErrors,
+  judgeLatency,
+  NOTHING,
+  together,
+} from "./analysis";
 import type { Judgement, Sample } from "./analysis";
 import type { Director } from "./director";
-import { latencyClass } from "./drivers/driver";
+import { ALL_TIMED, latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
 import type { Verdict } from "./verify";
@@ -41,6 +50,8 @@ export class CandidateWatch {
   private asked: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
   private looks: Look[] = [];
   private judgedAt = 0;
+  /** Buckets of each side whose answers are timed. */
+  private timed = ALL_TIMED;
   private slow: { readonly times: number; readonly reason: string } = { times: 0, reason: "" };
   private round = 0;
 
@@ -60,6 +71,7 @@ export class CandidateWatch {
     const { intervalSeconds } = this.analysis;
     const patience = PATIENCE_MS + PATIENCE_INTERVALS * 1000 * intervalSeconds;
     const pause = Math.min(CHECK_MS, 250 * intervalSeconds);
+    await this.director.driver.timeAnswers?.(this.timed);
     const first = await this.look();
     for (;;) {
       interruption.check();
@@ -108,7 +120,16 @@ export class CandidateWatch {
     if (!isDue && !(now.at >= deadline && this.judgedAt < first.at)) return null;
     this.judgedAt = now.at;
     this.report(start, "going on");
+    await this.timeEnough(recent);
     return this.tooSlow(recent);
+  }
+
+  /** Said each time: a proxy that was restarted meanwhile times none. */
+  private async timeEnough(recent: Compared): Promise<void> {
+    const requests = recent.blue.users.requests + recent.green.users.requests;
+    const enough = bucketsToTime(requests, this.analysis);
+    if (enough >= 2 * this.timed || 2 * enough <= this.timed) this.timed = enough;
+    await this.director.driver.timeAnswers?.(this.timed);
   }
 
   private tooSlow(recent: Compared): string | null {

@@ -1,8 +1,9 @@
 /** HAProxy, driven without ever reloading it. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ALL_TIMED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesUnderLoad } from "./load-promises";
@@ -72,6 +73,19 @@ describeWith(haproxy)("haproxy's health checks", () => {
     const { seen } = proxy.green;
     await until("a check came", () => seen.length > 0);
     expect(seen[0]).toEqual({ method: "GET", url: HOSTILE_PATH, host: "shop.example:8443" });
+  });
+
+  test("a HAProxy that base could not renew, which times all answers, is not told of buckets that it does not know", async () => {
+    const file = join(proxy.folder, "haproxy.cfg");
+    const earlier = readFileSync(file, "utf8")
+      .replace(/^ *setenv .*\n/m, "")
+      .replace(/^( *use_backend .* -m int \d+) \d+ }$/gm, "$1 }");
+    writeFileSync(file, earlier);
+    await proxy.stop();
+    await proxy.start();
+    await proxy.set({ live: "green" });
+    await proxy.driver.timeAnswers!(ALL_TIMED);
+    expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });
   });
 
   test("a driver says where it looked when there is no proxy", async () => {

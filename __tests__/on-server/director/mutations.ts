@@ -166,7 +166,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "steps/begin.ts",
     text: "if (active !== null && spec.touched.includes(active)) await sayStopping(director);",
     without: "",
-    seed: 7,
+    seed: 2,
   },
   {
     invariant: "I12",

@@ -6,8 +6,8 @@ import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { between } from "../../../on-server/director/analysis";
 import type { SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
-import { CLOSED } from "../../../on-server/director/drivers/driver";
-import { otherSlot } from "../../../release/slot";
+import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
+import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
 import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest, until } from "./proxy-under-test";
 import type { ProxyKind } from "./proxy-kinds";
@@ -266,6 +266,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("counts how long answers take to begin, for each slot", async () => {
     await proxy.set({ share: 50 });
+    await proxy.driver.timeAnswers?.(ALL_TIMED);
     const before = await settledCounts(proxy);
     for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
     const counted = async () => (await proxy.driver.counts()).green.requests - before.green.requests;
@@ -281,6 +282,77 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(classes[1]).toBeLessThan(400);
     expect(classes[2]).toBeGreaterThanOrEqual(400);
     expect(between(before.blue, blue).latency).toEqual({});
+  });
+
+  describe("a proxy that is told of how many buckets it counts latencies", () => {
+    const byBuckets = where(kind.timesByBuckets);
+    /** How many answers of these buckets are among its latencies. */
+    const timed = async (buckets: readonly number[]) => {
+      const before = await settledCounts(proxy);
+      for (const bucket of buckets) await proxy.ask({ bucket });
+      const now = await settledCounts(proxy);
+      const all = SLOTS.flatMap((slot) => Object.values(between(before[slot], now[slot]).latency));
+      return all.reduce((sum, count) => sum + count, 0);
+    };
+
+    byBuckets("counts none between releases", async () => {
+      for (const share of [0, 50, 100]) {
+        await proxy.set({ share });
+        expect(await timed([0, 1, 50, 99])).toBe(0);
+      }
+    });
+
+    byBuckets(
+      "counts those of at least so many buckets of each side, also where traffic is whole",
+      async () => {
+        for (const share of [0, 50]) {
+          await proxy.set({ share, offset: 10 });
+          await proxy.driver.timeAnswers!(2);
+          expect(await timed([90, 91, 88, 89])).toBe(4);
+          expect(await timed([92, 0, 50, 87])).toBe(0);
+          await proxy.driver.timeAnswers!(ALL_TIMED);
+          expect(await timed([92, 0, 50, 87])).toBe(4);
+          await proxy.driver.timeAnswers!(0);
+          expect(await timed([90, 91, 92, 93])).toBe(0);
+        }
+      },
+    );
+
+    byBuckets("sends everybody where they were sent, and is observed as it was", async () => {
+      for (const traffic of [
+        { live: "blue", share: 0 },
+        { live: "green", share: 30 },
+        { live: "blue", share: 100, fallback: true },
+      ] as const) {
+        await proxy.set({ ...traffic, offset: 42 });
+        const [observed, buckets] = [await proxy.driver.observe(), await proxy.candidateBuckets()];
+        for (const told of [1, 7, ALL_TIMED, ALL_TIMED, 0]) {
+          await proxy.driver.timeAnswers!(told);
+          expect(await proxy.driver.observe()).toEqual(observed);
+          expect(await proxy.candidateBuckets()).toEqual(buckets);
+        }
+      }
+    });
+
+    byBuckets("a user without a bucket is served, and gets none while one slot alone may serve", async () => {
+      await proxy.set({ share: 0 });
+      await proxy.driver.timeAnswers!(2);
+      for (let turn = 0; turn < 20; turn += 1) {
+        expect(await proxy.ask()).toMatchObject({ status: 200, slot: "blue", bucket: undefined });
+      }
+    });
+
+    byBuckets("counts no more as soon as traffic is set, or it is restarted", async () => {
+      await proxy.set({ share: 50 });
+      await proxy.driver.timeAnswers!(ALL_TIMED);
+      await proxy.set({ share: 50 });
+      expect(await timed([0, 99])).toBe(0);
+      await proxy.driver.timeAnswers!(ALL_TIMED);
+      await proxy.stop();
+      await proxy.start();
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 50 });
+      expect(await timed([0, 99])).toBe(0);
+    });
   });
 
   describe("a preview", () => {

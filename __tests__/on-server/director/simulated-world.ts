@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { Director } from "../../../on-server/director/director";
-import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { EXIT, StepFailure } from "../../../on-server/director/exit-code";
 import { Interrupted } from "../../../on-server/director/interruption";
@@ -35,7 +35,7 @@ export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I9" | "I10" |
 export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "slowUnderTraffic" | "diesUnderTraffic";
 
 /** Where a director can be killed: at an effect, or while it waits. */
-const POINTS = ["save", "traffic", "exclude", "include", "cut", "sleep"] as const;
+const POINTS = ["save", "traffic", "time", "exclude", "include", "cut", "sleep"] as const;
 export type Point = (typeof POINTS)[number];
 
 /** Where a director can be killed in each phase: others are over before, or come after, the phase is persisted. */
@@ -43,8 +43,8 @@ export const REACHABLE: Readonly<Record<State["phase"], readonly Point[]>> = {
   stable: POINTS,
   staged: ["save"],
   verified: ["save", "traffic"],
-  shifting: ["save", "traffic", "sleep"],
-  baking: ["save", "traffic", "sleep"],
+  shifting: ["save", "traffic", "time", "sleep"],
+  baking: ["save", "traffic", "time", "sleep"],
   converging: ["save", "traffic", "cut", "sleep"],
   aborting: ["save", "traffic", "sleep"],
   frozen: ["save"],
@@ -171,6 +171,10 @@ export class SimulatedWorld {
     blue: { requests: 0, errors: 0, latency: {} as Record<number, number> },
     green: { requests: 0, errors: 0, latency: {} as Record<number, number> },
   };
+  /** Of how many buckets of each side latencies are counted. */
+  timed = 0;
+  /** What the proxy was told of it, one after another. */
+  readonly timings: number[] = [];
   /** What Terraform remembers, by the step's address. */
   private readonly installedNames = new Map<string, string>();
   private fullSince: { slot: Slot; at: number } | null = null;
@@ -451,6 +455,11 @@ export class SimulatedWorld {
       if (this.proxyRefuses) throw new Error("the proxy refused");
       this.effect("traffic", () => this.told(traffic));
     },
+    timeAnswers: async (buckets) =>
+      this.effect("time", () => {
+        this.timed = buckets;
+        this.timings.push(buckets);
+      }),
     counts: async () => {
       this.requireAlive();
       const count = (slot: Slot): SlotCounts => ({
@@ -578,6 +587,7 @@ export class SimulatedWorld {
   private told(traffic: Traffic): void {
     const before = this.traffic;
     this.traffic = traffic;
+    this.timed = 0;
     this.history.push(traffic);
     if (!Number.isInteger(traffic.share) || traffic.share < 0 || traffic.share > 100) {
       this.note("I1", `a share of ${traffic.share} %`);
@@ -632,7 +642,7 @@ export class SimulatedWorld {
       const slow = instances.some((each) => each?.behaviour === "slowUnderTraffic");
       const { latency } = this.counted[slot];
       const key = slow ? 992 : 5;
-      latency[key] = (latency[key] ?? 0) + requests;
+      latency[key] = (latency[key] ?? 0) + (requests * this.timed) / ALL_TIMED;
       this.answersUnderTraffic[slot] += requests;
       this.counted[slot].requests += requests;
       this.counted[slot].errors += (requests * failing.length) / instances.length / 2;

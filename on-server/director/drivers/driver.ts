@@ -33,10 +33,18 @@ export interface SlotCounts {
   readonly errors: number;
   /** Requests, WebSockets and downloads that run now. */
   readonly inFlight: number;
-  /** How long answers took to begin: how many by milliseconds, which get coarser as they grow (see `latencyClass`). */
+  /**
+   * How long answers took to begin: how many by milliseconds, which get coarser as they grow (see `latencyClass`). They
+   * may be some of the answers only (see `timeAnswers`).
+   */
   readonly latency: Latencies;
   readonly endpoints: readonly EndpointHealth[];
 }
+
+/** Clients are told apart by this many buckets, 0 to 99. */
+export const BUCKETS = 100;
+/** At so many buckets of each side, wherever the sides meet, all answers are timed. */
+export const ALL_TIMED = BUCKETS / 2;
 
 /** Numbers of answers by their latency class, in milliseconds. */
 export type Latencies = Readonly<Record<number, number>>;
@@ -63,6 +71,12 @@ export interface Driver {
   /** Replaces all of it at once, without losing a request, and reads it back. */
   setTraffic(traffic: Traffic): Promise<void>;
   counts(): Promise<PerSlot<SlotCounts>>;
+  /**
+   * Counts latencies, which costs a proxy too much to do it always, until the next `setTraffic`: those of at least so
+   * many of each side's buckets, 0 to 50; 50 are all answers. Said twice it is as said once. Absent where all are counted
+   * anyway.
+   */
+  timeAnswers?(buckets: number): Promise<void>;
   /**
    * Takes servers out of a slot's rotation: they get no new request, and don't count as a healthy endpoint for the
    * others. Requests that run there go on. Said twice it is as said once.

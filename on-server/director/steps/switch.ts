@@ -8,7 +8,7 @@ import { activateServers, activateSlot, NotTold } from "../activation";
 import { between } from "../analysis";
 import { bucketOffset } from "../director";
 import type { Director } from "../director";
-import { sameTraffic } from "../drivers/driver";
+import { ALL_TIMED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { EXIT, StepFailure } from "../exit-code";
 import { Interrupted } from "../interruption";
@@ -34,7 +34,18 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
   refuseFinished(director);
   if (stable === null) return firstDeployment(director, candidate);
   if (stable.slot === candidate.slot) return recreated(director, candidate);
-  return shift(director, candidate);
+  return whileTimed(director, () => shift(director, candidate));
+}
+
+/** Latencies are compared nowhere else; what it costs the proxy ends with the step. */
+async function whileTimed<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
+  await driver.timeAnswers?.(ALL_TIMED);
+  try {
+    return await work();
+  } finally {
+    // How the step ended is what is told: a proxy that can't be reached any more times nothing after its restart.
+    await driver.timeAnswers?.(0).catch(() => undefined);
+  }
 }
 
 /** A sequence that failed does not get a second try by running its step again. */

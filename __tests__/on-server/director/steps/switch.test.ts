@@ -1,6 +1,8 @@
 /** What switch promises: one candidate, several steps, several proxies, one case each, in a simulated world. */
+import { ALL_TIMED } from "../../../../on-server/director/drivers/driver";
 import { EXIT } from "../../../../on-server/director/exit-code";
 import { directorSpec } from "../../../../release/director-spec";
+import type { ScheduleChoice } from "../../../../release/schedule";
 import { Operator } from "../operator";
 import { simulatedEnvironment, SimulatedWorld } from "../simulated-world";
 import { CANARY, liveWorld, shares } from "./worlds";
@@ -44,6 +46,34 @@ describe("a candidate", () => {
       expect(shares(world)).toEqual([5, 0]);
     },
   );
+
+  test.each([
+    ["than stable is at the same time", CANARY, [5, 0]],
+    ["than stable was before", { ...CANARY, steps: [100] }, [100, 0]],
+  ])("that is slower %s is taken back", async (_, schedule, expected) => {
+    const { world, operator } = await liveWorld(schedule);
+    world.behaviours.set("1.1.0", "slowUnderTraffic");
+    const { result } = await operator.release("1.1.0");
+    expect(result).toMatchObject({ exitCode: EXIT.aborted });
+    expect(result?.reason).toContain("95 % of the answers began within 992 ms, of stable's within 5 ms");
+    expect(shares(world)).toEqual(expected);
+  });
+
+  test.each([
+    ["promoted", "good", {}, EXIT.done],
+    ["held", "good", { goal: 25 }, EXIT.done],
+    ["staged", "good", { goal: "staged" }, EXIT.done],
+    ["not let in", "unhealthy", {}, EXIT.rejected],
+    ["taken back", "slowUnderTraffic", {}, EXIT.aborted],
+    ["frozen", "failsUnderTraffic", { onFailure: "freeze" }, EXIT.frozen],
+  ] as const)("costs the proxy nothing more as soon as it is %s", async (_, behaviour, how, exitCode) => {
+    const { onFailure, ...goal } = { onFailure: "rollback", ...how };
+    const { world, operator } = await liveWorld({ ...CANARY, onFailure } as ScheduleChoice);
+    world.behaviours.set("1.1.0", behaviour);
+    expect((await operator.release("1.1.0", goal)).result).toMatchObject({ exitCode });
+    expect([...world.timings.slice(-1), world.timed]).toEqual([0, 0]);
+    expect(world.timings[0]).toBe(ALL_TIMED);
+  });
 
   test("that misbehaves is left as it is where the schedule says freeze", async () => {
     const { world, operator } = await liveWorld({ ...CANARY, onFailure: "freeze" });

@@ -8,7 +8,16 @@ import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
-import { ANYBODY, backendNames, BACKENDS, numberOf, PREVIEW, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import {
+  ANYBODY,
+  backendNames,
+  BACKENDS,
+  numberOf,
+  PREVIEW,
+  TIMED,
+  TRAFFIC_MAP,
+  trafficMap,
+} from "./traffic-map";
 
 /** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
 export const ADMIN_SOCKET = "admin.sock";
@@ -25,11 +34,13 @@ const RETRY_AFTER_SECONDS = 5;
  * as its cookie is read.
  */
 const IN_TURN = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
-/** Buckets are drawn only while traffic is divided, and then either slot stands in for the other. */
+/** Kept while either slot may serve: before that a bucket is drawn to time an answer only. */
 const KEPT_BUCKET = `  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }\n`;
 
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
+/** Set where the configuration knows buckets whose answers are timed. */
+export const TIMES_BUCKETS = "BLUEGREEN_TIMES_BUCKETS";
 
 export class HaproxyConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
@@ -51,6 +62,7 @@ global
   server-state-file ./${SERVERS_STATE}
   # Keys of a map are in a tree: a key that is missing there need not be looked for in the cache of patterns as well.
   tune.pattern.cache-size 0
+  setenv ${TIMES_BUCKETS} yes
 
 defaults
   mode http
@@ -71,17 +83,18 @@ defaults
   http-error status 503 content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
 ${this.entrance()}
-  http-request set-var(txn.begun) date(0,ms)
 ${this.preview()}
   # The first look that finds something decides, so no request sees half of a change. Traffic is whole nearly always: all
   # go one way. While it is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never
-  # goes stale. Who has none gets one.
+  # goes stale. Who has none gets one. While a release is watched, some buckets are timed (${TIMED} and more), and newcomers.
   http-request allow if { str(${ANYBODY}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
-  http-request allow if { req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
+  http-request allow if { req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
+  http-request set-var(txn.begun) date(0,ms)
+  http-request allow if { var(txn.way) -m found }
   http-request set-var(txn.bucket) rand(100)
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
 
-${[...IN_TURN].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
+${[...IN_TURN].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} ${TIMED + numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -148,7 +161,7 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
   retries 3
 `;
     // Beside an answer of a user, not of who previews. Classes are made of it where it is read.
-    const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]}\n`;
+    const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
     const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
     return `backend ${LATENCIES[slot]}
   stick-table type integer size 100k store http_req_cnt

@@ -7,9 +7,9 @@ import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass, sameTraffic } from "../driver";
 import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE } from "./haproxy-configuration";
+import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE, TIMES_BUCKETS } from "./haproxy-configuration";
 import { RuntimeSocket } from "./runtime-socket";
-import { backendNames, shownTraffic, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { backendNames, shownTimed, shownTraffic, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
 
@@ -21,10 +21,26 @@ export class HaproxyDriver implements Driver {
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
+    await this.replaceMap(traffic, 0);
+    // For a restart: HAProxy comes up with the weights it had.
+    writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
+  }
+
+  async timeAnswers(buckets: number): Promise<void> {
+    // Where base could not renew its configuration, HAProxy times all answers and knows no numbers of timed buckets.
+    const known = await this.socket.send(`show env ${TIMES_BUCKETS}`);
+    if (!known.startsWith(`${TIMES_BUCKETS}=`)) return;
+    const shown = await this.socket.send(SHOW_MAP);
+    const timed = shownTimed(shown);
+    // What somebody changed by hand is theirs, until the director finds it.
+    if (timed !== null && timed !== buckets) await this.replaceMap(shownTraffic(shown), buckets);
+  }
+
+  private async replaceMap(traffic: Traffic, timed: number): Promise<void> {
     const prepared = await this.socket.send(`prepare map ${TRAFFIC_MAP}`);
     const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
     if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
-    const map = trafficMap(traffic);
+    const map = trafficMap(traffic, timed);
     await this.expectSilence(`add map @${version} ${TRAFFIC_MAP} <<\n${map}`);
     const committed = await this.socket.send(`commit map @${version} ${TRAFFIC_MAP}; ${SHOW_MAP}`);
     const observed = shownTraffic(committed);
@@ -33,8 +49,6 @@ export class HaproxyDriver implements Driver {
         `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
       );
     }
-    // For a restart: HAProxy comes up with the weights it had.
-    writeAtomically(TRAFFIC_MAP, map);
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {

@@ -4,12 +4,12 @@
  */
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
-import { parseTraffic, trafficEntries } from "../driver";
+import { BUCKETS, parseTraffic, trafficEntries } from "../driver";
 import type { Traffic } from "../driver";
 
 export const TRAFFIC_MAP = "traffic.map";
 
-/** The key of all users; it is missing while traffic is divided: their buckets are looked for, or drawn. */
+/** The key of all users; it is missing while traffic is divided or timed: their buckets are looked for, or drawn. */
 export const ANYBODY = "all";
 /** The key of who previews. A `;` ends a cookie's value, so no client can ask for it. */
 export const PREVIEW = ";preview";
@@ -35,13 +35,19 @@ export function backendNames(slot: Slot) {
 export const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap(
   (way) => SLOTS.map((slot) => backendNames(slot)[way]),
 );
+/** So much more is the number of a bucket whose answers are timed. */
+export const TIMED = 100;
+/** How many are, of each side: beside the value, where any are. */
+const TIMED_BUCKETS = "timed";
 /** The number of no backend: nothing is deployed yet. */
 const NOWHERE = BACKENDS.length;
-const BUCKETS = Array.from({ length: 100 }, (_, bucket) => bucket);
 
-/** Lines as in the file: a key, a space, a number. */
-export function trafficMap(traffic: Traffic): string {
-  return linesOf(traffic)
+/**
+ * Lines as in the file: a key, a space, a number.
+ * @param timed how many of each side's buckets have their answers timed, 0 to 50. Never in the file: a restart ends it.
+ */
+export function trafficMap(traffic: Traffic, timed = 0): string {
+  return linesOf(traffic, timed)
     .map((line) => `${line}\n`)
     .join("");
 }
@@ -51,12 +57,15 @@ export function trafficMap(traffic: Traffic): string {
  * @throws Error where it is no traffic map.
  */
 export function shownTraffic(answer: string): Traffic {
-  const lines = answer.split("\n").flatMap((line) => /^0x[0-9a-f]+ (\S+ \d+)$/.exec(line.trim())?.[1] ?? []);
-  const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
-  const told = parseTraffic(new Map(new URLSearchParams(value.replace(/^;| \d+$/g, ""))));
-  if (JSON.stringify(lines.sort()) === JSON.stringify(linesOf(told).sort())) return told;
+  const { told, isWhole } = read(answer);
   // Somebody changed it: whatever the buckets are now, they are not those of the value.
-  return { ...told, offset: (told.offset + 1) % BUCKETS.length };
+  return isWhole ? told : { ...told, offset: (told.offset + 1) % BUCKETS };
+}
+
+/** How many of each side's buckets are timed, from the same answer; null where somebody changed the map. */
+export function shownTimed(answer: string): number | null {
+  const { timed, isWhole } = read(answer);
+  return isWhole ? timed : null;
 }
 
 /** A map as it is written now: that of version 0.1 was the value only, as lines like `live blue`. */
@@ -69,16 +78,31 @@ export function renewedMap(map: string): string {
   return trafficMap(parseTraffic(new Map(entries)));
 }
 
-function linesOf(traffic: Traffic): string[] {
+function read(answer: string) {
+  const lines = answer.split("\n").flatMap((line) => /^0x[0-9a-f]+ (\S+ \d+)$/.exec(line.trim())?.[1] ?? []);
+  const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
+  const entries = new Map(new URLSearchParams(value.replace(/^;| \d+$/g, "")));
+  const told = parseTraffic(entries);
+  const timed = Number(entries.get(TIMED_BUCKETS) ?? 0);
+  const isWhole = JSON.stringify(lines.sort()) === JSON.stringify(linesOf(told, timed).sort());
+  return { told, timed, isWhole };
+}
+
+function linesOf(traffic: Traffic, timed: number): string[] {
   const { live, share, offset } = traffic;
-  const value = `;${new URLSearchParams(trafficEntries(traffic)).toString()} 0`;
-  const toOther = (bucket: number) => (bucket + offset) % BUCKETS.length < share;
+  const entries = new URLSearchParams(trafficEntries(traffic));
+  if (timed > 0) entries.append(TIMED_BUCKETS, String(timed));
+  const value = `;${entries.toString()} 0`;
   const divided = live !== null && share > 0 && share < 100;
   return [
     value,
     // Always there: a request may look for its bucket when the traffic that was divided is so no more.
-    ...BUCKETS.map((bucket) => `${bucket} ${numberFor(traffic, toOther(bucket))}`),
-    ...(divided ? [] : [`${ANYBODY} ${numberFor(traffic, share === 100)}`]),
+    ...Array.from({ length: BUCKETS }, (_, bucket) => {
+      const place = (bucket + offset) % BUCKETS;
+      const isTimed = place < timed || place >= BUCKETS - timed;
+      return `${bucket} ${numberFor(traffic, place < share) + (isTimed ? TIMED : 0)}`;
+    }),
+    ...(divided || timed > 0 ? [] : [`${ANYBODY} ${numberFor(traffic, share === 100)}`]),
     ...(live === null ? [] : [`${PREVIEW} ${numberOf(backendNames(otherSlot(live)).preview)}`]),
   ];
 }
