@@ -34,6 +34,8 @@ const LATE_LINES =
 const NOBODY_RESTARTED =
   "on the local platform nobody started the proxy again, and no command could: it is started again as systemd does it on a server, and a director waits up to 3 s for it instead of failing";
 
+const KILLED_UNDER_A_COMMAND = `${NOBODY_RESTARTED}; and where it was killed while the director spoke to it, the release was taken back, or nobody said what traffic was left: it is told again`;
+
 const PROXY_IS_BACK: EndState["costs"] = {
   requests: 400,
   gapMs: 4_000,
@@ -113,14 +115,14 @@ export const KILLS: readonly Row[] = [
         serves: "verified",
         goesOn: ["next release"],
         costs: PROXY_IS_BACK,
-        mended: NOBODY_RESTARTED,
+        mended: KILLED_UNDER_A_COMMAND,
       },
       bake: {
         exit: [0, 5],
         serves: "verified",
         goesOn: ["next release"],
         costs: PROXY_IS_BACK,
-        mended: NOBODY_RESTARTED,
+        mended: KILLED_UNDER_A_COMMAND,
       },
     },
     inject: async (stage, _, phase) => {

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ALL_TIMED } from "../../../on-server/director/drivers/driver";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesUnderLoad } from "./load-promises";
@@ -73,6 +74,24 @@ describeWith(haproxy)("haproxy's health checks", () => {
     const { seen } = proxy.green;
     await until("a check came", () => seen.length > 0);
     expect(seen[0]).toEqual({ method: "GET", url: HOSTILE_PATH, host: "shop.example:8443" });
+  });
+
+  test("a HAProxy that is killed while it is told something is told again as soon as it is up", async () => {
+    for (const afterMs of [0, 0, 1, 1, 2, 3]) {
+      await proxy.set({ live: "blue" });
+      const told = [
+        proxy.driver.timeAnswers!(afterMs + 1).then(() =>
+          proxy.driver.setTraffic({ ...CLOSED, live: "green" }),
+        ),
+        proxy.driver.counts(),
+        proxy.driver.exclude("blue", ["web-1"]).then(() => proxy.driver.include("blue", ["web-1"])),
+      ];
+      if (afterMs > 0) await sleep(afterMs);
+      await proxy.kill();
+      const [, ends] = await Promise.all([proxy.start(), Promise.allSettled(told)]);
+      expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+      expect(await proxy.driver.observe()).toEqual({ ...CLOSED, live: "green" });
+    }
   });
 
   test("a HAProxy that base could not renew, which times all answers, is not told of buckets that it does not know", async () => {

@@ -37,13 +37,24 @@ export class HaproxyDriver implements Driver {
   }
 
   private async replaceMap(traffic: Traffic, timed: number): Promise<void> {
+    const { interruptions } = this.socket;
+    try {
+      await this.replaceMapAtOnce(traffic, timed);
+    } catch (error) {
+      // A HAProxy that was killed in between, and is up again, knows nothing of what was prepared.
+      if (this.socket.interruptions === interruptions) throw error;
+      await this.replaceMapAtOnce(traffic, timed);
+    }
+  }
+
+  private async replaceMapAtOnce(traffic: Traffic, timed: number): Promise<void> {
     const prepared = await this.socket.send(`prepare map ${TRAFFIC_MAP}`);
     const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
     if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
     const map = trafficMap(traffic, timed);
     await this.expectSilence(`add map @${version} ${TRAFFIC_MAP} <<\n${map}`);
-    const committed = await this.socket.send(`commit map @${version} ${TRAFFIC_MAP}; ${SHOW_MAP}`);
-    const observed = shownTraffic(committed);
+    await this.expectSilence(`commit map @${version} ${TRAFFIC_MAP}`);
+    const observed = shownTraffic(await this.socket.send(SHOW_MAP));
     if (!sameTraffic(observed, traffic)) {
       throw new Error(
         `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,

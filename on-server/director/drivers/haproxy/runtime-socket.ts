@@ -6,12 +6,20 @@ const TIMEOUT_MS = 5_000;
 /** A proxy that was killed is started again, by systemd or on the local platform by start-proxy.sh; until then nobody listens. */
 const RESTART_MS = 3_000;
 const RESTART_POLL_MS = 50;
-const NOBODY_LISTENS = ["ECONNREFUSED", "ENOENT"];
+const IS_DOWN = ["ECONNREFUSED", "ENOENT", "ECONNRESET", "EPIPE"];
+/** What every answer ends with; one that does not is of a HAProxy that was killed under it. */
+const EMPTY_LINE = /(^|\n)\n$/;
 
 export class RuntimeSocket {
+  /** How often HAProxy was down under a command, or before it. */
+  interruptions = 0;
+
   constructor(private readonly path: string) {}
 
-  /** @throws Error when HAProxy can't be reached in time, or answers with an error of its own. */
+  /**
+   * Says it again to a HAProxy that was killed meanwhile: each command says what shall be, so it may be said twice.
+   * @throws Error when HAProxy can't be reached in time.
+   */
   async send(command: string): Promise<string> {
     const deadline = performance.now() + RESTART_MS;
     for (;;) {
@@ -19,10 +27,10 @@ export class RuntimeSocket {
         return await this.ask(command);
       } catch (error) {
         const { code = "", message } = error as NodeJS.ErrnoException;
-        // Nothing was sent yet, so it can be sent again.
-        if (!NOBODY_LISTENS.includes(code) || performance.now() >= deadline) {
+        if (!IS_DOWN.includes(code) || performance.now() >= deadline) {
           throw new Error(`haproxy can't be reached on ${this.path}: ${message}; is the proxy running?`);
         }
+        this.interruptions += 1;
         await sleep(RESTART_POLL_MS);
       }
     }
@@ -37,7 +45,10 @@ export class RuntimeSocket {
       socket.on("connect", () => socket.write(`${command}\n`));
       socket.on("data", (chunk: string) => (answer += chunk));
       socket.on("error", reject);
-      socket.on("end", () => resolve(answer.trim()));
+      socket.on("end", () => {
+        if (EMPTY_LINE.test(answer)) return resolve(answer.trim());
+        reject(Object.assign(new Error("it ended under a command"), { code: "ECONNRESET" }));
+      });
     });
   }
 }
