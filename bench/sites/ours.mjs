@@ -61,10 +61,8 @@ export async function startOurs(driverName, instances = "node") {
     const timed = bucketsToTime(FEWEST_A_SECOND * analysis.intervalSeconds, analysis);
     await until(() => bothHealthy(driver), "both slots being healthy");
     // As the director does it: while the other slot gets anything, either stands in for the other, and it is watched.
-    const change = async ({ live, share, offset = 0 }) => {
-      await driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 });
-      if (share > 0) await driver.timeAnswers?.(timed);
-    };
+    const change = ({ live, share, offset = 0 }) =>
+      driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 }, share > 0 ? timed : 0);
     return { ...place, driver, change, spec: encodeSpec(spec) };
   } catch (error) {
     await place.close();

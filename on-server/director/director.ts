@@ -76,7 +76,7 @@ export class Director {
     this.store.save(this.state);
   }
 
-  async setTraffic(traffic: Traffic): Promise<void> {
+  async setTraffic(traffic: Traffic, timed = 0): Promise<void> {
     this.say("traffic", { ...traffic });
     const before = await this.driver.observe();
     const { live, share, mode } = traffic;
@@ -85,7 +85,7 @@ export class Director {
       ? this.journalWith({ event: "traffic", live, share, mode }, known)
       : known;
     this.save({ traffic: { intended: traffic, before }, journal });
-    await this.driver.setTraffic(traffic);
+    await this.driver.setTraffic(traffic, timed);
   }
 
   /** The journal and what happened now, to be saved together with what comes of it. */

@@ -50,8 +50,8 @@ export class CandidateWatch {
   private asked: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
   private looks: Look[] = [];
   private judgedAt = 0;
-  /** Buckets of each side whose answers are timed. */
-  private timed = ALL_TIMED;
+  /** Buckets of each side whose answers are to be timed. */
+  timed = ALL_TIMED;
   private slow: { readonly times: number; readonly reason: string } = { times: 0, reason: "" };
   private round = 0;
 
@@ -71,7 +71,6 @@ export class CandidateWatch {
     const { intervalSeconds } = this.analysis;
     const patience = PATIENCE_MS + PATIENCE_INTERVALS * 1000 * intervalSeconds;
     const pause = Math.min(CHECK_MS, 250 * intervalSeconds);
-    await this.director.driver.timeAnswers?.(this.timed);
     const first = await this.look();
     for (;;) {
       interruption.check();

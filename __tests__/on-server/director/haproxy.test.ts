@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
+import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
@@ -102,9 +103,12 @@ describeWith(haproxy)("haproxy's health checks", () => {
     writeFileSync(file, earlier);
     await proxy.stop();
     await proxy.start();
-    await proxy.set({ live: "green" });
-    await proxy.driver.timeAnswers!(ALL_TIMED);
+    const driver = new HaproxyDriver();
+    await driver.setTraffic({ ...CLOSED, live: "green" });
+    await driver.timeAnswers(ALL_TIMED);
     expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });
+    await driver.setTraffic({ ...CLOSED, live: "blue" }, ALL_TIMED);
+    expect(await proxy.ask()).toMatchObject({ status: 200, slot: "blue" });
   });
 
   test("a driver says where it looked when there is no proxy", async () => {

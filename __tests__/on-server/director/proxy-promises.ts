@@ -318,6 +318,13 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       },
     );
 
+    byBuckets("counts them from the moment on in which traffic is set, if that is said", async () => {
+      const { driver } = proxy;
+      await driver.setTraffic({ ...CLOSED, live: "blue", share: 50, fallback: true }, 2);
+      expect(await timed([0, 1, 98, 99, 50])).toBe(4);
+      expect(await driver.observe()).toMatchObject({ live: "blue", share: 50 });
+    });
+
     byBuckets("sends everybody where they were sent, and is observed as it was", async () => {
       for (const traffic of [
         { live: "blue", share: 0 },

@@ -173,7 +173,7 @@ export class SimulatedWorld {
   };
   /** Of how many buckets of each side latencies are counted. */
   timed = 0;
-  /** What the proxy was told of it, one after another. */
+  /** The same, with each traffic value that the proxy was told. */
   readonly timings: number[] = [];
   /** What Terraform remembers, by the step's address. */
   private readonly installedNames = new Map<string, string>();
@@ -450,16 +450,16 @@ export class SimulatedWorld {
       this.requireAlive();
       return this.traffic;
     },
-    setTraffic: async (traffic) => {
+    setTraffic: async (traffic, timed = 0) => {
       this.requireAlive();
       if (this.proxyRefuses) throw new Error("the proxy refused");
-      this.effect("traffic", () => this.told(traffic));
+      this.effect("traffic", () => {
+        this.told(traffic);
+        this.timed = timed;
+        this.timings.push(timed);
+      });
     },
-    timeAnswers: async (buckets) =>
-      this.effect("time", () => {
-        this.timed = buckets;
-        this.timings.push(buckets);
-      }),
+    timeAnswers: async (buckets) => this.effect("time", () => void (this.timed = buckets)),
     counts: async () => {
       this.requireAlive();
       const count = (slot: Slot): SlotCounts => ({
@@ -587,7 +587,6 @@ export class SimulatedWorld {
   private told(traffic: Traffic): void {
     const before = this.traffic;
     this.traffic = traffic;
-    this.timed = 0;
     this.history.push(traffic);
     if (!Number.isInteger(traffic.share) || traffic.share < 0 || traffic.share > 100) {
       this.note("I1", `a share of ${traffic.share} %`);

@@ -209,17 +209,6 @@ test.each([
   expect(await site.judge(30)).toMatchObject({ passed: false });
 });
 
-test("answers are timed from the beginning of each step, which ends what was timed before", async () => {
-  const site = new Site();
-  const watch = site.watch();
-  await watch.until(site.start + 1_100);
-  const seen: number[] = [];
-  site.timed = 0;
-  site.turn = { at: 1.2, what: () => seen.push(site.timed) };
-  await watch.until(site.start + 2_000);
-  expect(seen[0]).toBe(ALL_TIMED);
-});
-
 test("where users go away, more of their answers are timed again", async () => {
   const site = new Site();
   site.perSecond = { blue: 27_000, green: 3_000 };

@@ -68,8 +68,11 @@ export interface EndpointHealth {
 export interface Driver {
   /** What the proxy does now, from the proxy. */
   observe(): Promise<Traffic>;
-  /** Replaces all of it at once, without losing a request, and reads it back. */
-  setTraffic(traffic: Traffic): Promise<void>;
+  /**
+   * Replaces all of it at once, without losing a request, and reads it back.
+   * @param timed as `timeAnswers` is told, from the same moment on; none unless it is said.
+   */
+  setTraffic(traffic: Traffic, timed?: number): Promise<void>;
   counts(): Promise<PerSlot<SlotCounts>>;
   /**
    * Counts latencies, which costs a proxy too much to do it always, until the next `setTraffic`: those of at least so

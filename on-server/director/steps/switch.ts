@@ -180,7 +180,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     const baseline = between(before, (await director.driver.counts())[other]);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const share of remainingShares(director, traffic.share)) {
-      await giveShare(director, candidate, share, traffic.share);
+      await giveShare(director, candidate, share, traffic.share, watch.timed);
       if (share === 100) await activateSlot(director, candidate.slot);
       const verdict = await watch.until(director.state.deadline!);
       if (!verdict.passed) return await misbehaved(director, verdict.reason);
@@ -221,6 +221,7 @@ async function giveShare(
   candidate: PlacedRelease,
   share: number,
   current: number,
+  timed: number,
 ): Promise<void> {
   director.interruption.check();
   const { schedule } = director.spec;
@@ -237,13 +238,8 @@ async function giveShare(
   });
   if (share === current) return;
   const live = otherSlot(candidate.slot);
-  await director.setTraffic({
-    live,
-    share,
-    offset: bucketOffset(candidate.releaseId),
-    mode: "serve",
-    fallback: true,
-  });
+  const offset = bucketOffset(candidate.releaseId);
+  await director.setTraffic({ live, share, offset, mode: "serve", fallback: true }, timed);
 }
 
 async function misbehaved(director: Director, reason: string): Promise<never> {

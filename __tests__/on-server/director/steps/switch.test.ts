@@ -30,6 +30,8 @@ describe("a candidate", () => {
     const startedAt = world.now;
     await operator.release("1.1.0");
     expect(shares(world)).toEqual([5, 25, 50, 100, 0]);
+    // From the beginning of each; with so many users a part of the answers is enough.
+    expect(world.timings).toEqual([ALL_TIMED, 10, 10, 10, 0]);
     expect(world.now - startedAt).toBeGreaterThanOrEqual(40_000);
     expect(world.history.every(({ fallback, share }) => fallback === share > 0)).toBe(true);
   });
@@ -71,8 +73,7 @@ describe("a candidate", () => {
     const { world, operator } = await liveWorld({ ...CANARY, onFailure } as ScheduleChoice);
     world.behaviours.set("1.1.0", behaviour);
     expect((await operator.release("1.1.0", goal)).result).toMatchObject({ exitCode });
-    expect([...world.timings.slice(-1), world.timed]).toEqual([0, 0]);
-    expect(world.timings[0]).toBe(ALL_TIMED);
+    expect(world.timed).toBe(0);
   });
 
   test("that misbehaves is left as it is where the schedule says freeze", async () => {

@@ -15,25 +15,30 @@ const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
 
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
+  private knowsTimed = false;
 
   async observe(): Promise<Traffic> {
     return shownTraffic(await this.socket.send(SHOW_MAP));
   }
 
-  async setTraffic(traffic: Traffic): Promise<void> {
-    await this.replaceMap(traffic, 0);
+  async setTraffic(traffic: Traffic, timed = 0): Promise<void> {
+    await this.replaceMap(traffic, timed > 0 && (await this.timesBuckets()) ? timed : 0);
     // For a restart: HAProxy comes up with the weights it had.
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
   }
 
   async timeAnswers(buckets: number): Promise<void> {
-    // Where base could not renew its configuration, HAProxy times all answers and knows no numbers of timed buckets.
-    const known = await this.socket.send(`show env ${TIMES_BUCKETS}`);
-    if (!known.startsWith(`${TIMES_BUCKETS}=`)) return;
+    if (!(await this.timesBuckets())) return;
     const shown = await this.socket.send(SHOW_MAP);
     const timed = shownTimed(shown);
     // What somebody changed by hand is theirs, until the director finds it.
     if (timed !== null && timed !== buckets) await this.replaceMap(shownTraffic(shown), buckets);
+  }
+
+  /** Where base could not renew its configuration, HAProxy times all answers and knows no numbers of timed buckets. */
+  private async timesBuckets(): Promise<boolean> {
+    this.knowsTimed ||= (await this.socket.send(`show env ${TIMES_BUCKETS}`)).startsWith(`${TIMES_BUCKETS}=`);
+    return this.knowsTimed;
   }
 
   private async replaceMap(traffic: Traffic, timed: number): Promise<void> {
