@@ -11,6 +11,7 @@ import { fork } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median, ms, percent, processorTimes, spread } from "./figures.mjs";
+import { tell } from "./tell.mjs";
 
 const CHANGES = 200;
 const CHANGES_IN_SLICE = 10;
@@ -66,17 +67,8 @@ class Measurement {
     return summary(capacity, rate, pairs);
   }
 
-  /** Says one thing to the process of the load. @returns its answer. */
   tell(message) {
-    return new Promise((resolve, reject) => {
-      const ended = (code, signal) => reject(new Error(`the load's process ended: ${signal ?? code}`));
-      this.load.once("exit", ended);
-      this.load.once("message", (answer) => {
-        this.load.off("exit", ended);
-        resolve(answer);
-      });
-      this.load.send(message);
-    });
+    return tell(this.load, message);
   }
 
   async measurePair() {

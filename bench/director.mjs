@@ -2,20 +2,19 @@
  * The director: how large it is, how fast it starts and what memory it takes; and how long the old slot still gets new
  * requests once somebody asks for the other one, as users at full speed see it.
  */
-import { spawn } from "node:child_process";
+import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { setTimeout as pause } from "node:timers/promises";
-import { Pool } from "undici";
-import { spread } from "./figures.mjs";
+import { clock, spread } from "./figures.mjs";
 import { startOurs } from "./sites/ours.mjs";
 import { REPOSITORY } from "./sites/place.mjs";
+import { tell } from "./tell.mjs";
 
 const BUNDLE = join(REPOSITORY, "lib/on-server/director.js");
-const CONNECTIONS = 16;
-/** After a change, so long is looked for requests that still go where they went before. */
+/** Before a change they are asking; after it, so long is looked for requests that still go where they went before. */
 const WATCH_MS = 300;
 
 export async function measureDirector({ rounds, drivers, say }) {
@@ -62,32 +61,20 @@ async function run(args) {
 
 /** @returns for each change the time from asking for it to the sending of the last request that went to the old slot. */
 async function switchOver({ origin, change }, rounds) {
-  const pool = new Pool(origin, { connections: CONNECTIONS, pipelining: 1 });
+  const users = fork(join(import.meta.dirname, "users.mjs"), [origin]);
   const times = [];
   try {
     for (let round = 0; round < rounds; round += 1) {
       const [live, old] = round % 2 === 0 ? ["green", "1.0.0-1"] : ["blue", "1.1.0-2"];
-      let asked = Infinity;
-      let last = 0;
-      let ended = false;
-      const users = Array.from({ length: CONNECTIONS }, async () => {
-        while (!ended) {
-          const sent = performance.now();
-          const { headers, body } = await pool.request({ method: "GET", path: "/" });
-          await body.dump();
-          if (sent > asked && headers["x-release-id"] === old) last = Math.max(last, sent - asked);
-        }
-      });
-      await pause(100);
-      asked = performance.now();
+      await tell(users, { old });
+      await pause(WATCH_MS);
+      const asked = clock();
       await change({ live, share: 0 });
       await pause(WATCH_MS);
-      ended = true;
-      await Promise.all(users);
-      times.push(last);
+      times.push(Math.max(0, (await tell(users, { end: true })) - asked));
     }
   } finally {
-    await pool.close();
+    users.kill();
   }
   return times;
 }

@@ -17,6 +17,11 @@ function quantile(numbers, part) {
   return below + (above - below) * (at - Math.floor(at));
 }
 
+/** Milliseconds of the clock that all processes of a machine have. */
+export function clock() {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** Milliseconds of all processors so far: all, those at work for anybody, and those at work for this process. */
 export function processorTimes() {
   const sum = (kinds) =>

@@ -187,6 +187,7 @@ After=network-online.target
 [Service]
 Type=notify
 WorkingDirectory=$PWD
+Environment=$KEPT_HEAP
 ExecStart=$(command -v haproxy) ${ARGUMENTS[*]}
 ExecReload=$(command -v haproxy) -c -q -f haproxy.cfg
 ExecReload=/bin/kill -USR2 \$MAINPID
