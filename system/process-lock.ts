@@ -8,6 +8,8 @@ import type { Socket } from "node:net";
 import { writeAtomically } from "./atomic-file";
 
 const HELD = 9;
+/** Whoever only looks (`isLocked`) has the lock for some milliseconds: that is no holder to be refused for. */
+const LOOK_SECONDS = "0.5";
 
 export interface ProcessLock {
   /** The words of a holder that ended without releasing it: it is gone, or the kernel would not have given the lock away. */
@@ -18,7 +20,8 @@ export interface ProcessLock {
 /** @returns null where another process holds it. @throws Error where there is no flock (util-linux). */
 export async function tryLock(file: string, holder: string): Promise<ProcessLock | null> {
   const command = [
-    "--nonblock",
+    "--wait",
+    LOOK_SECONDS,
     "--conflict-exit-code",
     String(HELD),
     file,

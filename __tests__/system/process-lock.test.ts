@@ -96,3 +96,20 @@ test("two files are two locks", async () => {
   one!.release();
   two!.release();
 });
+
+test("whoever only looks, over and over, keeps nobody from a lock", async () => {
+  const file = join(folder, "looked-at");
+  let isLooking = true;
+  const lookers = [1, 2].map(async () => {
+    while (isLooking) await isLocked(file);
+  });
+  const locks: boolean[] = [];
+  for (let turn = 0; turn < 20; turn += 1) {
+    const lock = await tryLock(file, "a release");
+    locks.push(lock !== null);
+    lock?.release();
+  }
+  isLooking = false;
+  await Promise.all(lookers);
+  expect(locks).toEqual(locks.map(() => true));
+});

@@ -41,13 +41,13 @@ export type Point = (typeof POINTS)[number];
 /** Where a director can be killed in each phase: others are over before, or come after, the phase is persisted. */
 export const REACHABLE: Readonly<Record<State["phase"], readonly Point[]>> = {
   stable: POINTS,
-  staged: ["save"],
+  staged: ["save", "time"],
   verified: ["save", "traffic"],
   shifting: ["save", "traffic", "time", "sleep"],
   baking: ["save", "traffic", "time", "sleep"],
-  converging: ["save", "traffic", "cut", "sleep"],
+  converging: ["save", "traffic", "time", "cut", "sleep"],
   aborting: ["save", "traffic", "sleep"],
-  frozen: ["save"],
+  frozen: ["save", "time"],
 };
 
 /** The n-th effect of what runs next; or the first one of a kind in a persisted phase. */
