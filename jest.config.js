@@ -21,7 +21,8 @@ module.exports = {
     "^cdktf-bluegreen$": "<rootDir>/index.ts",
     "^cdktf-bluegreen/(.*)$": "<rootDir>/$1",
   },
-  testTimeout: 60_000,
+  // Long after a busy machine is done: a test that waits for something says sooner what does not come.
+  testTimeout: 300_000,
   // Real proxies and applications under load share the machine with their tests: one suite at a time.
   maxWorkers: 1,
 };

@@ -1,10 +1,10 @@
 /**
- * Runs all tests in three lines of the same length beside each other: those that put proxies under load and what runs on
- * servers, whole releases without load, and the rest, which mostly waits or only computes. The checks (types, lint, format,
- * unused code) run beside them. Closes with the counts. With --long it runs what takes minutes and is left out else; with
- * other arguments it is jest with these.
+ * Runs the rehearsal, which has the machine to itself: it asks what users notice. Then all other tests in three lines of the
+ * same length beside each other: those that put proxies under load and what runs on servers, whole releases without load, and
+ * the rest, which mostly waits or only computes. The checks (types, lint, format, unused code) run beside them. Closes with
+ * the counts. With --long it runs what takes minutes and is left out else; with other arguments it is jest with these.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setPriority, tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
 const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
+const ALONE = "__tests__/end-to-end/rehearsal";
 const LINES = {
   // A few requests a second, in processes that mostly wait; and what only computes.
   parts: [
@@ -40,6 +41,8 @@ const LONG = [
 /** What puts proxies under load measures time: the other lines get what it leaves of the processors. */
 const BEHIND = 10;
 const NAMED_SLOW_SECONDS = 30;
+/** A line takes a third of this. One that hangs is ended, and what it was at is said, long before whoever waits gives up. */
+const LINE_MINUTES = 45;
 const REPEATED_CHARACTERS = 1500;
 
 const given = process.argv.slice(2);
@@ -52,19 +55,21 @@ async function runAll() {
     const report = (name) => join(folder, `${name}.json`);
     const ignoring = (patterns) => `--testPathIgnorePatterns=${patterns.join("|")}`;
     const keep = (name) => ["--json", `--outputFile=${report(name)}`];
+    const heard = ["inherit", "ignore", "inherit"];
+    const alone = await jest([ALONE, ...keep("alone")], heard);
     const behind = Object.entries(LINES).map(([name, paths]) =>
       jest([paths.join("|"), ignoring(LONG), ...keep(name)], "pipe", BEHIND),
     );
     const checked = start("npm", ["run", "--silent", "check"], "pipe", BEHIND);
-    const loaded = jest(
-      [ignoring([...LONG, ...Object.values(LINES).flat()]), ...keep("loaded")],
-      ["inherit", "ignore", "inherit"],
-    );
-    const ended = await Promise.all([loaded, ...behind, checked]);
+    const elsewhere = [ALONE, ...LONG, ...Object.values(LINES).flat()];
+    const loaded = jest([ignoring(elsewhere), ...keep("loaded")], heard);
+    const ended = [alone, ...(await Promise.all([loaded, ...behind, checked]))];
     for (const { said } of ended) process.stderr.write(said);
-    const names = ["loaded", ...Object.keys(LINES), "checks"];
-    console.log(`lines: ${names.map((name, index) => `${name} ${ended[index].seconds} s`).join(", ")}`);
-    const counts = ["loaded", ...Object.keys(LINES)].map((name) => readCounts(report(name)));
+    const tests = ["alone", "loaded", ...Object.keys(LINES)];
+    console.log(
+      `lines: ${[...tests, "checks"].map((name, index) => `${name} ${ended[index].seconds} s`).join(", ")}`,
+    );
+    const counts = tests.map((name, index) => readCounts(report(name), ended[index].exitCode));
     console.log(slowest(counts.flatMap(({ suites }) => suites)));
     const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
@@ -91,19 +96,34 @@ function start(program, args, stdio, priority) {
   const startedAt = performance.now();
   const seconds = () => Math.round((performance.now() - startedAt) / 1000);
   let said = "";
-  for (const stream of [child.stderr, child.stdout]) stream?.on("data", (data) => (said += data));
+  const streams = [child.stderr, child.stdout].filter((stream) => stream !== null);
+  for (const stream of streams) stream.on("data", (data) => (said += data));
   return new Promise((resolve, reject) => {
+    const hangs = setTimeout(() => {
+      said += `FAIL after ${LINE_MINUTES} minutes this still ran, and was ended: ${program} ${args.join(" ")}\n${runningNow()}\n`;
+      child.kill("SIGKILL");
+      for (const stream of streams) stream.destroy();
+    }, LINE_MINUTES * 60_000);
     child.on("error", reject);
-    child.on("close", (code) => resolve({ exitCode: code ?? 1, said, seconds: seconds() }));
+    child.on("close", (code) => {
+      clearTimeout(hangs);
+      resolve({ exitCode: code ?? 1, said, seconds: seconds() });
+    });
   });
 }
 
-function readCounts(file) {
+function runningNow() {
+  return spawnSync("ps", ["-e", "--forest", "-o", "pid,etimes,args"], { encoding: "utf8" }).stdout ?? "";
+}
+
+function readCounts(file, exitCode) {
   try {
     const result = JSON.parse(readFileSync(file, "utf8"));
+    const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+    if (failed === 0 && exitCode !== 0) throw new Error("its tests passed, but it did not end");
     return {
       passed: result.numPassedTests,
-      failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+      failed,
       skipped: result.numPendingTests,
       suites: result.testResults.map(({ name, startTime, endTime }) => ({
         name: relative(".", name),
@@ -111,8 +131,8 @@ function readCounts(file) {
       })),
       failures: result.testResults.flatMap(failuresOf),
     };
-  } catch {
-    const failures = [`FAIL ${file}: jest left no counts`];
+  } catch ({ message }) {
+    const failures = [`FAIL ${file}: ${message}`];
     return { passed: 0, failed: 1, skipped: 0, suites: [], failures };
   }
 }

@@ -5,8 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GENERATED, REPOSITORY } from "./pages";
 
-jest.setTimeout(120_000);
-
 test("docs/api is what the sources say; else: npm run docs:api", () => {
   const fresh = mkdtempSync(join(tmpdir(), "bluegreen-api-"));
   try {

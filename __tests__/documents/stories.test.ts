@@ -15,8 +15,6 @@ import { join } from "node:path";
 import { COMMAND, describeEndToEnd } from "../end-to-end/world";
 import { at, blocksOf, readPages, written } from "./pages";
 
-jest.setTimeout(240_000);
-
 const STORIES = written(readPages())
   .flatMap(blocksOf)
   .filter(({ note }) => note?.kind === "run")

@@ -7,8 +7,6 @@ import { dirname } from "node:path";
 import { unzipSync } from "fflate";
 import { describeEndToEnd, World } from "./world";
 
-jest.setTimeout(120_000);
-
 describeEndToEnd("an artifact", () => {
   let world: World;
   beforeAll(async () => (world = await World.create({ topology: "split" })));

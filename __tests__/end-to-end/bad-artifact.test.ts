@@ -8,8 +8,6 @@ import { buffer } from "node:stream/consumers";
 import { ZipFile } from "yazl";
 import { describeEndToEnd, oneLine, World } from "./world";
 
-jest.setTimeout(60_000);
-
 describeEndToEnd("an artifact that must not be installed", () => {
   let world: World;
   let server: Server;

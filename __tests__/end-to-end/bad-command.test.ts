@@ -5,8 +5,6 @@ import type { Server } from "node:net";
 import { dirname } from "node:path";
 import { describeEndToEnd, oneLine, World } from "./world";
 
-jest.setTimeout(60_000);
-
 /** Stands for the packed release, which is not there yet where the tables are written. */
 const PACKED = "<packed>";
 const GOOD_DIGEST = "a".repeat(64);

@@ -3,8 +3,6 @@ import type { ReleaseRecord } from "../../release/record";
 import { changes, describeEndToEnd, World } from "./world";
 import type { Ran } from "./world";
 
-jest.setTimeout(90_000);
-
 /** What Terraform did, as cdktf-cli passes it on: "5 added, 0 changed, 5 destroyed". */
 function done({ stdout, stderr, exitCode }: Ran): { exitCode: number | null; counts: string | undefined } {
   return { exitCode, counts: /(\d+ added, \d+ changed, \d+ destroyed)/.exec(stdout + stderr)?.[1] };

@@ -8,8 +8,6 @@ import type { EndpointHealth } from "../../on-server/director/drivers/driver";
 import type { Slot } from "../../release/slot";
 import { changes, describeEndToEnd, oneLine, REPOSITORY, until, World } from "./world";
 
-jest.setTimeout(120_000);
-
 const RATE = 100;
 
 /** How the proxy sees a server, in one slot. */

@@ -3,8 +3,6 @@ import { existsSync, rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { ask, describeEndToEnd, until, World } from "./world";
 
-jest.setTimeout(90_000);
-
 /** Notes what it finds at the candidate's endpoints and at the proxy; fails, or waits, where a file says so. */
 const HOOK = `
 const { appendFileSync, existsSync, readFileSync } = require("node:fs");

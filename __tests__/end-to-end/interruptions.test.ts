@@ -6,8 +6,6 @@ import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
 import { describeEndToEnd, REPOSITORY, until, World } from "./world";
 import type { Ran, Running } from "./world";
 
-jest.setTimeout(90_000);
-
 const RATE = 40;
 const CANARY = ["--strategy", "canary", "--steps", "20,60,100", "--step-seconds", "20"];
 

@@ -1,8 +1,6 @@
 /** From nothing to nothing: an environment is started, used, taken down and started again; and the command's own words. */
 import { describeEndToEnd, until, World } from "./world";
 
-jest.setTimeout(60_000);
-
 const COMMANDS = ["release", "promote", "rollback", "retry", "heal", "abort", "status", "down", "rehearse"];
 
 describeEndToEnd("an environment's life", () => {

@@ -3,8 +3,6 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Client } from "pg";
 import { describeEndToEnd, oneLine, World } from "./world";
 
-jest.setTimeout(120_000);
-
 describeEndToEnd("a release that brings migrations", () => {
   let world: World;
 

@@ -8,8 +8,6 @@ import { Receipt } from "../../release/receipt";
 import { atTerminal } from "../cli/at-terminal";
 import { COMMAND, describeEndToEnd, oneLine, until, World } from "./world";
 
-jest.setTimeout(90_000);
-
 interface PlanJson {
   readonly sequence: { from: number; to: number };
   readonly stable: string;

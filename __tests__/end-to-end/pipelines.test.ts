@@ -10,8 +10,6 @@ import { azure, azureStage, block, github, gitlab, gitlabBlock } from "./pipelin
 import type { Block, Job, System } from "./pipeline-systems";
 import { COMMAND, describeEndToEnd, World } from "./world";
 
-jest.setTimeout(90_000);
-
 const RECORD = "environments/prod.release.json";
 
 interface Ended {

@@ -6,8 +6,6 @@ import type { Slot } from "../../release/slot";
 import { changes, copyOfLibrary, describeEndToEnd, World } from "./world";
 import type { SavedPlan } from "./world";
 
-jest.setTimeout(90_000);
-
 interface Play {
   readonly release: string;
   readonly from?: string;

@@ -5,8 +5,6 @@ import { join } from "node:path";
 import type { ReleaseRecord } from "../../release/record";
 import { describeEndToEnd, World } from "./world";
 
-jest.setTimeout(90_000);
-
 const STATE = ".bluegreen/local/terraform.web.tfstate";
 
 describeEndToEnd("the synthesized folder, copied to another machine", () => {

@@ -3,8 +3,6 @@ import type { ReleaseRecord } from "../../release/record";
 import { changes, describeEndToEnd, oneLine, until, World } from "./world";
 import type { Ran } from "./world";
 
-jest.setTimeout(60_000);
-
 /** Terraform tells a step's exit code as "exit status 3", and its last words. */
 function refusedInside(ran: Ran, says: RegExp): void {
   expect({ failed: ran.exitCode !== 0, output: ran.stderr }).toEqual({

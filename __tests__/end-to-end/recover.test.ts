@@ -3,8 +3,6 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import type { ReleaseRecord } from "../../release/record";
 import { describeEndToEnd, oneLine, World } from "./world";
 
-jest.setTimeout(120_000);
-
 interface Recovered {
   readonly outcome: string;
   readonly record: ReleaseRecord | null;

@@ -2,8 +2,6 @@
 import { readFileSync } from "node:fs";
 import { describeEndToEnd, until, World } from "./world";
 
-jest.setTimeout(60_000);
-
 describeEndToEnd("two proxies", () => {
   let world: World;
   beforeAll(async () => {

@@ -5,8 +5,6 @@ import type { ProxyStatus } from "../../cli/proxies/proxies";
 import { describeEndToEnd, oneLine, REPOSITORY, until, World } from "./world";
 import type { Running } from "./world";
 
-jest.setTimeout(60_000);
-
 const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 const CANARY = ["--strategy", "canary", "--steps", "20,60,100", "--step-seconds", "1.2"];
 

@@ -12,8 +12,6 @@ import { DatabaseServer } from "../on-server/migrate/migrator";
 import type { TestDatabase } from "../on-server/migrate/migrator";
 import { describeApplied, OwnApp } from "./own-app";
 
-jest.setTimeout(120_000);
-
 describeApplied("only the migrations", () => {
   const app = new OwnApp();
   let server: DatabaseServer;

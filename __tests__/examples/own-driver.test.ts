@@ -19,8 +19,6 @@ const PATH = `${process.env["PATH"]}:/usr/sbin`;
 const there = spawnSync("haproxy", ["-v"], { env: { ...process.env, PATH } }).status === 0;
 if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is tested here");
 
-jest.setTimeout(120_000);
-
 class Instance {
   private readonly server: HttpServer;
   status = 200;

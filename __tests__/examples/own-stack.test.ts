@@ -21,8 +21,6 @@ const image = (version: string, sha256: string) => ({
   artifact: { url: "https://registry.example.com/shop", sha256: sha256.padEnd(64, "0") },
 });
 
-jest.setTimeout(120_000);
-
 describeApplied("releases in an own stack, as containers", () => {
   const app = new OwnApp();
   let port: number;

@@ -10,8 +10,6 @@ import { together } from "../../faults/outcome";
 import type { Outcome, Protocol } from "../../faults/outcome";
 import { describeEndToEnd, REPOSITORY } from "../end-to-end/world";
 
-jest.setTimeout(120_000);
-
 const folder = mkdtempSync(join(tmpdir(), "bluegreen-faults-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -11,8 +11,6 @@ import type { Json } from "./stacks";
 import { pack } from "./tarball";
 import type { Tarball } from "./tarball";
 
-jest.setTimeout(120_000);
-
 const PROVIDER = "@cdktf/provider-azurerm";
 const PEERS = ["cdktf", "constructs", PROVIDER];
 const APP_FILE = "main.mjs";

@@ -13,8 +13,6 @@ import { appOf, ENVIRONMENTS, RECORD, synthesized, writeInputs } from "./stacks"
 import { pack } from "./tarball";
 import type { Tarball } from "./tarball";
 
-jest.setTimeout(120_000);
-
 const COMMAND = "node_modules/cdktf-bluegreen/lib/cli/main.js";
 const SYNTH_ENTRY = "node_modules/cdktf-bluegreen/lib/main.js";
 const PEERS = ["@cdktf/provider-azurerm", "cdktf", "constructs"];

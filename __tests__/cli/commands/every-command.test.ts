@@ -4,8 +4,6 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-jest.setTimeout(60_000);
-
 const COMMAND = resolve("lib/cli/main.js");
 const ARTIFACT = ["1.0.0", "--artifact", "no-such.zip"];
 

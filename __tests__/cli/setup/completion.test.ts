@@ -4,8 +4,6 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { LEAST } from "../../release/examples";
 import { COMMAND, Folder } from "./command";
 
-jest.setTimeout(60_000);
-
 describe("completion", () => {
   const folder = new Folder();
   const PATH = `${folder.in("bin")}:${process.env["PATH"]}`;

@@ -16,8 +16,6 @@ import { emptyRecord } from "../../../release/record";
 import { LEAST } from "../../release/examples";
 import { Folder, STACKS } from "./command";
 
-jest.setTimeout(90_000);
-
 interface Check {
   readonly name: string;
   readonly status: "ok" | "warning" | "failed";

@@ -5,8 +5,6 @@ import { emptyRecord, parseRecord } from "../../../release/record";
 import { COMMAND, Folder, STACKS } from "./command";
 import type { Ran } from "./command";
 
-jest.setTimeout(60_000);
-
 interface Initialized {
   readonly environment: string;
   readonly created: readonly string[];

@@ -11,8 +11,6 @@ import { SLOTS } from "../../../release/slot";
 import { LEAST, recordOf } from "../../release/examples";
 import { Folder, STACKS } from "./command";
 
-jest.setTimeout(60_000);
-
 describe("recover", () => {
   let folder: Folder;
   beforeEach(() => {

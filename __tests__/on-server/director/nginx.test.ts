@@ -60,10 +60,13 @@ describeWith(nginx)("nginx", () => {
       const asking = (async () => {
         while (!ended) answers.push((await proxy.ask()).status);
       })();
-      await KINDS.nginx.configure(withServer("127.0.0.9"));
-      expect(await servingGeneration()).not.toBe(before);
-      ended = true;
-      await asking;
+      try {
+        await KINDS.nginx.configure(withServer("127.0.0.9"));
+        expect(await servingGeneration()).not.toBe(before);
+      } finally {
+        ended = true;
+        await asking;
+      }
       expect(new Set(answers)).toEqual(new Set([200]));
       expect(masterPid()).toBe(master);
       expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 30, fallback: true });

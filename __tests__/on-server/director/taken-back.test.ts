@@ -45,6 +45,8 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
       proxy = await ProxyUnderTest.create(kind);
       director = new DirectorProcesses(proxy, { strategy: "canary", steps: [5, 100], ...times, analysis });
     });
+    let stopUsers: (() => Promise<void>) | undefined;
+    afterEach(() => stopUsers?.());
     afterAll(() => proxy.close());
 
     test.each([
@@ -52,7 +54,7 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
       ["is slow", { delayMs: 300 }, /95 % of the answers began within \d+ ms, of stable's within \d+ ms/],
     ])("takes it back within two intervals where it %s", async (_, trouble, reason) => {
       await director.begin();
-      const stopUsers = startUsers(proxy);
+      stopUsers = startUsers(proxy);
       const { ended } = director.start("switch", director.second);
       await until("it has its share", async () => (await proxy.driver.observe()).share === 5);
       await sleep(1_000 * INTERVAL);

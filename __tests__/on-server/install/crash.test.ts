@@ -65,6 +65,8 @@ function watch(port: number): { readonly stop: () => Promise<{ asked: number; wr
 
 let live: number;
 let good: Artifact;
+let watcher: ReturnType<typeof watch> | undefined;
+afterEach(async () => void (await watcher?.stop()));
 beforeEach(async () => {
   live = await freePort(server().host);
   good = server().application();
@@ -76,7 +78,7 @@ test("kill -9 anywhere: the live slot answers throughout, and the next sequence 
   let sequence = 2;
   await server().install(server().parameters(sequence++, good));
   const points = await pointsOf(server().parameters(sequence++, good), 12);
-  const watcher = watch(live);
+  watcher = watch(live);
   for (const point of points) {
     const killed = await server().install({ ...server().parameters(sequence++, good), ...killedAt(point) });
     expect({ point, code: killed.code }).toEqual({ point, code: killed.result === undefined ? null : 0 });

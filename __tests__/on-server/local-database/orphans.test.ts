@@ -6,8 +6,6 @@ import { DatabaseServer } from "../migrate/migrator";
 const LENT = "/var/tmp/bluegreen-database-";
 const promise = process.getuid?.() === 0 ? it : it.skip;
 
-jest.setTimeout(60_000);
-
 let server: DatabaseServer;
 beforeAll(async () => (server = await DatabaseServer.start()));
 afterAll(() => server.stop());

@@ -2,8 +2,6 @@
 import { DatabaseServer, until } from "./migrator";
 import type { TestDatabase } from "./migrator";
 
-jest.setTimeout(60_000);
-
 let server: DatabaseServer;
 let database: TestDatabase;
 beforeAll(async () => (server = await DatabaseServer.start()));
