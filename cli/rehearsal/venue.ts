@@ -97,7 +97,8 @@ function environmentFile(chapter: Chapter, driver: string, own: string, portBase
     servers: { count: 2 },
     proxies: { driver },
     start: ["node", "server.js"],
-    verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 4 },
+    // Long enough where one machine builds, starts and asks everything, and no longer than the load's users wait.
+    verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 9 },
     stopSeconds: 15,
     // The rehearsal has a load of its own.
     measurement: { rate: 0 },
