@@ -1,6 +1,6 @@
 /** NGINX, driven without reloading it. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
@@ -97,19 +97,38 @@ describeWith(nginx)("nginx", () => {
           () => [rmSync("live/7"), writeFileSync("live/99", "")],
           { live: "blue", share: 30 },
         ],
-        ["closed", () => rmSync("live/open"), { live: null }],
+        ["closed", () => [rmSync("live/open"), rmSync("live/shifting")], { live: null }],
+        ["open all the same", () => rmSync("live/open"), { live: "blue", share: 30, fallback: true }],
+        ["a page", () => [renameSync("live/shifting", "live/page")], { live: "blue", mode: "page" }],
+        ["no page", () => writeFileSync("live/page", ""), { live: "blue", mode: "serve" }],
         ["no value", () => rmSync("live/value.json"), { live: "blue", share: 30 }],
       ];
       for (const [what, change, seen] of changes) {
-        await proxy.set({ share: 30 });
+        await proxy.set({ share: 30, fallback: true });
         const told = await proxy.driver.observe();
         change();
         const observed = await proxy.driver.observe();
         expect({ what, ...observed }).toMatchObject(seen);
         expect(observed).not.toEqual(told);
-        await proxy.set({ share: 30 });
+        const status = observed.live === null ? 503 : 200;
+        expect({ what, ...(await proxy.ask()) }).toMatchObject({ what, status });
+        await proxy.set({ share: 30, fallback: true });
         expect(await proxy.driver.observe()).toEqual(told);
       }
+    });
+
+    test.each([
+      ["at rest", { share: 0, fallback: false }, "at-rest"],
+      ["while traffic shifts", { share: 30, fallback: true }, "shifting"],
+    ])("whose traffic folder an earlier version wrote %s serves as it did", async (_, traffic, mark) => {
+      await proxy.set(traffic);
+      const told = await proxy.driver.observe();
+      const slots = async () =>
+        (await Promise.all([0, 29, 30, 99].map((bucket) => proxy.ask({ bucket })))).map(({ slot }) => slot);
+      const served = await slots();
+      rmSync(`live/${mark}`);
+      expect(await proxy.driver.observe()).toEqual(told);
+      expect(await slots()).toEqual(served);
     });
   });
 });

@@ -366,12 +366,14 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     const header = { "x-bluegreen-preview": PREVIEW_SECRET };
     const cookie = { cookie: "a=b; bluegreen-preview=close" };
 
-    test("shows the slot that is not live, before it has a share, whatever the bucket", async () => {
-      for (const [live, waiting] of [
-        ["blue", "green"],
-        ["green", "blue"],
+    test("shows the slot that is not live, before it has a share and after, whatever the bucket", async () => {
+      for (const [live, waiting, traffic] of [
+        ["blue", "green", { share: 0, fallback: false }],
+        ["green", "blue", { share: 0, fallback: false }],
+        ["blue", "green", { share: 30, fallback: true }],
+        ["green", "blue", { share: 30, fallback: true }],
       ] as const) {
-        await proxy.set({ live, share: 0 });
+        await proxy.set({ live, ...traffic });
         const { status, slot, headers, bucket } = await proxy.ask({ headers: header, bucket: 99 });
         expect({ status, slot, bucket }).toEqual({ status: 200, slot: waiting, bucket: undefined });
         expect(headers["x-bluegreen-slot"]).toBe(waiting);

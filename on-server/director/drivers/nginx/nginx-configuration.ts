@@ -35,6 +35,7 @@ export class NginxConfigurator {
   private text(generation: string): string {
     const { application, environment, proxy, verification } = this.spec;
     const { tls, host, port } = proxy;
+    const previews = this.spec.preview === null ? "" : "$secure_link";
     // The folder is its owner's; without this, workers of a root's NGINX would be somebody else.
     const user = process.getuid?.() === 0 ? "user root;\n" : "";
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${LIVE} only.
@@ -124,22 +125,31 @@ ${tls === null ? "" : `    ssl_certificate ${tls.certificate};\n    ssl_certific
       set $slot green;
     }
     set $way slot;
+    set $offered_bucket '';
+    set $closed '';
+    set $counted counted;
+    set $previewed '';
+${this.knowsSecret()}    # What it is nearly always, with no further look. Who previews a slot goes on.
+    if (-f ${LIVE}/${MARKS.atRest}${previews}) {
+      break;
+    }
+    if (-f ${LIVE}/${MARKS.shifting}${previews}) {
+      set $way shift;
+      set $offered_bucket $new_bucket;
+      break;
+    }
     if (-f ${LIVE}/${MARKS.fallback}) {
       set $way shift;
     }
     if (-f ${LIVE}/${MARKS.page}) {
       set $way page;
     }
-    set $offered_bucket '';
     if (-f ${LIVE}/${MARKS.divided}) {
       set $offered_bucket $new_bucket;
     }
-    set $closed closed;
-    if (-f ${LIVE}/${MARKS.open}) {
-      set $closed '';
+    if (!-f ${LIVE}/${MARKS.open}) {
+      set $closed closed;
     }
-    set $counted counted;
-    set $previewed '';
 ${this.preview()}
     location = /proxy-healthz {
       default_type text/plain;
@@ -214,15 +224,20 @@ ${servers(slot, " max_fails=0")}${kept}  }
 `;
   }
 
-  /** The slot that is not live, for who knows the secret. Its digest is all that is known here. */
-  private preview(): string {
+  /** Of who knows the secret `$secure_link` is 1, of others nothing. Its digest is all that is known here. */
+  private knowsSecret(): string {
     const { preview } = this.spec;
     if (preview === null) return "";
     const digest = Buffer.from(preview.md5 ?? "", "hex").toString("base64url");
-    return `
-    secure_link '${digest}';
+    return `    secure_link '${digest}';
     secure_link_md5 $preview_secret;
-    set $waiting blue;
+`;
+  }
+
+  /** The slot that is not live, for who knows the secret. */
+  private preview(): string {
+    if (this.spec.preview === null) return "";
+    return `    set $waiting blue;
     if (-f ${LIVE}/${MARKS.liveBlue}) {
       set $waiting green;
     }

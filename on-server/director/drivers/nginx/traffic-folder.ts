@@ -21,8 +21,15 @@ import { CLOSED, parseTraffic, trafficEntries } from "../driver";
 import type { Traffic } from "../driver";
 
 export const LIVE = "live";
-/** Names that are no bucket's. */
+/**
+ * Names that are no bucket's. A look costs NGINX a call of the kernel, so what it is nearly always has a mark of its own,
+ * beside those that it is made of, which a configuration of an earlier version knows.
+ */
 export const MARKS = {
+  /** Open, and nothing else. */
+  atRest: "at-rest",
+  /** Open, divided, and either slot stands in for the other. */
+  shifting: "shifting",
   open: "open",
   divided: "divided",
   fallback: "fallback",
@@ -37,16 +44,19 @@ const FOLDER = /^traffic-(\d+)$/;
 export function readTraffic(): Traffic {
   const found = readdirSync(LIVE).filter((name) => name !== VALUE);
   const told = readValue();
-  if (JSON.stringify(found.sort()) === JSON.stringify(filesOf(told).sort())) return told;
+  // An earlier version had no marks for what is nearly always.
+  if ([filesOf(told), singleFilesOf(told)].some((files) => isSame(files, found))) return told;
   const toGreen = found.filter((name) => /^[0-9]{1,2}$/.test(name)).length;
-  const live = !found.includes(MARKS.open) ? null : found.includes(MARKS.liveBlue) ? "blue" : "green";
+  const has = (mark: string) => found.includes(mark);
+  const isOneOfTwo = has(MARKS.shifting) || has(MARKS.atRest);
+  const live = !isOneOfTwo && !has(MARKS.open) ? null : has(MARKS.liveBlue) ? "blue" : "green";
   return {
     live,
     share: live === "green" ? 100 - toGreen : toGreen,
     // Whatever its buckets are now, they are not those of the value.
     offset: (told.offset + 1) % 100,
-    mode: found.includes(MARKS.page) ? "page" : "serve",
-    fallback: found.includes(MARKS.fallback),
+    mode: has(MARKS.page) && !isOneOfTwo ? "page" : "serve",
+    fallback: has(MARKS.shifting) || (has(MARKS.fallback) && !has(MARKS.atRest)),
   };
 }
 
@@ -84,7 +94,23 @@ export function provideTraffic(): void {
   if (!existsSync(LIVE)) writeTraffic(CLOSED);
 }
 
+function isSame(files: string[], found: string[]): boolean {
+  return JSON.stringify(files.sort()) === JSON.stringify(found.sort());
+}
+
 function filesOf(traffic: Traffic): string[] {
+  const { live, share, mode, fallback } = traffic;
+  const files = singleFilesOf(traffic);
+  if (live === null || mode !== "serve") return files;
+  if (isDivided(share)) return fallback ? [...files, MARKS.shifting] : files;
+  return fallback ? files : [...files, MARKS.atRest];
+}
+
+function isDivided(share: number): boolean {
+  return share > 0 && share < 100;
+}
+
+function singleFilesOf(traffic: Traffic): string[] {
   const { live, share, offset, mode, fallback } = traffic;
   if (live === null) return [];
   const buckets = Array.from({ length: 100 }, (_, bucket) => bucket).filter((bucket) => {
@@ -94,7 +120,7 @@ function filesOf(traffic: Traffic): string[] {
   return [
     ...buckets.map(String),
     MARKS.open,
-    ...(share > 0 && share < 100 ? [MARKS.divided] : []),
+    ...(isDivided(share) ? [MARKS.divided] : []),
     ...(mode === "serve" ? [] : [MARKS.page]),
     ...(fallback ? [MARKS.fallback] : []),
     ...(live === "blue" ? [MARKS.liveBlue] : []),
