@@ -50,7 +50,7 @@ const PARTS = {
     return results;
   },
   throughput: async (rounds, keep) => {
-    const results = {};
+    const results = only === undefined ? {} : { ...before.throughput };
     const both = {
       haproxy: {
         ours: () => startOurs("haproxy", "nginx"),
@@ -59,6 +59,7 @@ const PARTS = {
       nginx: { ours: () => startOurs("nginx", "nginx"), plain: () => startPlainNginx("nginx") },
     };
     for (const [name, sites] of Object.entries(both)) {
+      if (!name.includes(only ?? "")) continue;
       if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
         continue;
       results[name] = await measureThroughput(sites, { rounds: rounds(120), say: saying(name) });
@@ -86,7 +87,7 @@ const program = new Command("bench")
   )
   .option(
     "--only <words>",
-    "of changes, proxies with these words in their names; the others in the file stay",
+    "of changes and throughput, proxies with these words in their names; the others in the file stay",
   )
   .option("--quick", "a few rounds each: to see that it runs, not to believe the figures")
   .parse();
