@@ -46,8 +46,9 @@ const LINE_MINUTES = 45;
 const REPEATED_CHARACTERS = 1500;
 
 const given = process.argv.slice(2);
-if (given[0] === "--long") process.exitCode = (await jest([LONG.join("|")], "inherit")).exitCode;
-else process.exitCode = given.length > 0 ? (await jest(given, "inherit")).exitCode : await runAll();
+const WATCHED = { stdio: "inherit" };
+if (given[0] === "--long") process.exitCode = (await jest([LONG.join("|")], WATCHED)).exitCode;
+else process.exitCode = given.length > 0 ? (await jest(given, WATCHED)).exitCode : await runAll();
 
 async function runAll() {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
@@ -55,12 +56,13 @@ async function runAll() {
     const report = (name) => join(folder, `${name}.json`);
     const ignoring = (patterns) => `--testPathIgnorePatterns=${patterns.join("|")}`;
     const keep = (name) => ["--json", `--outputFile=${report(name)}`];
-    const heard = ["inherit", "ignore", "inherit"];
+    const heard = { stdio: ["inherit", "ignore", "inherit"], minutes: LINE_MINUTES };
+    const unheard = { stdio: "pipe", priority: BEHIND, minutes: LINE_MINUTES };
     const alone = await jest([ALONE, ...keep("alone")], heard);
     const behind = Object.entries(LINES).map(([name, paths]) =>
-      jest([paths.join("|"), ignoring(LONG), ...keep(name)], "pipe", BEHIND),
+      jest([paths.join("|"), ignoring(LONG), ...keep(name)], unheard),
     );
-    const checked = start("npm", ["run", "--silent", "check"], "pipe", BEHIND);
+    const checked = start("npm", ["run", "--silent", "check"], unheard);
     const elsewhere = [ALONE, ...LONG, ...Object.values(LINES).flat()];
     const loaded = jest([ignoring(elsewhere), ...keep("loaded")], heard);
     const ended = [alone, ...(await Promise.all([loaded, ...behind, checked]))];
@@ -86,11 +88,12 @@ async function runAll() {
   }
 }
 
-function jest(args, stdio, priority = 0) {
-  return start(process.execPath, [JEST, ...args], stdio, priority);
+function jest(args, how) {
+  return start(process.execPath, [JEST, ...args], how);
 }
 
-function start(program, args, stdio, priority) {
+/** @param how where its words go, how far behind others it stands, and after how many minutes it is ended, if ever. */
+function start(program, args, { stdio, priority = 0, minutes }) {
   const child = spawn(program, args, { stdio });
   setPriority(child.pid, priority);
   const startedAt = performance.now();
@@ -99,11 +102,12 @@ function start(program, args, stdio, priority) {
   const streams = [child.stderr, child.stdout].filter((stream) => stream !== null);
   for (const stream of streams) stream.on("data", (data) => (said += data));
   return new Promise((resolve, reject) => {
-    const hangs = setTimeout(() => {
-      said += `FAIL after ${LINE_MINUTES} minutes this still ran, and was ended: ${program} ${args.join(" ")}\n${runningNow()}\n`;
+    const end = () => {
+      said += `FAIL after ${minutes} minutes this still ran, and was ended: ${program} ${args.join(" ")}\n${runningNow()}\n`;
       child.kill("SIGKILL");
       for (const stream of streams) stream.destroy();
-    }, LINE_MINUTES * 60_000);
+    };
+    const hangs = minutes && setTimeout(end, minutes * 60_000);
     child.on("error", reject);
     child.on("close", (code) => {
       clearTimeout(hangs);
@@ -117,23 +121,30 @@ function runningNow() {
 }
 
 function readCounts(file, exitCode) {
-  try {
-    const result = JSON.parse(readFileSync(file, "utf8"));
-    const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-    if (failed === 0 && exitCode !== 0) throw new Error("its tests passed, but it did not end");
-    return {
-      passed: result.numPassedTests,
-      failed,
-      skipped: result.numPendingTests,
-      suites: result.testResults.map(({ name, startTime, endTime }) => ({
-        name: relative(".", name),
-        seconds: Math.round((endTime - startTime) / 1000),
-      })),
-      failures: result.testResults.flatMap(failuresOf),
-    };
-  } catch ({ message }) {
-    const failures = [`FAIL ${file}: ${message}`];
+  const result = readReport(file);
+  if (result === null) {
+    const failures = [`FAIL ${file}: jest left no counts`];
     return { passed: 0, failed: 1, skipped: 0, suites: [], failures };
+  }
+  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+  const hung = failed === 0 && exitCode !== 0 ? [`FAIL ${file}: its tests passed, but it did not end`] : [];
+  return {
+    passed: result.numPassedTests,
+    failed: failed + hung.length,
+    skipped: result.numPendingTests,
+    suites: result.testResults.map(({ name, startTime, endTime }) => ({
+      name: relative(".", name),
+      seconds: Math.round((endTime - startTime) / 1000),
+    })),
+    failures: [...result.testResults.flatMap(failuresOf), ...hung],
+  };
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return null;
   }
 }
 

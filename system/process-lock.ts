@@ -2,7 +2,8 @@
  * A lock that can't be stale. The kernel holds it (flock) for a child that lives as long as its standard input,
  * which is ours: so it ends with this process, however that ends. The holder's words are for the one who waits.
  */
-import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";

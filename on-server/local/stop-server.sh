@@ -7,6 +7,8 @@ cd "${PROJECT_FOLDER:?}"
 : "${SERVER_FOLDER:?}"
 [[ -d "$SERVER_FOLDER" ]] || exit 0
 SERVER_FOLDER=$(realpath "$SERVER_FOLDER")
+# Without a find that can do this (GNU's) nothing would be found, and left running without a word.
+find /proc/self -maxdepth 0 -printf ''
 
 # Whatever works inside the folder was started by it; a pid file alone could name a recycled process.
 own_processes() {

@@ -26,6 +26,7 @@ const LOCAL_PROGRAMS = [
   "realpath",
   "sha256sum",
   "awk",
+  "find",
 ];
 
 export function nodeCheck(version = process.versions.node): Check {

@@ -45,18 +45,20 @@ export function readTraffic(): Traffic {
   const found = readdirSync(LIVE).filter((name) => name !== VALUE);
   const told = readValue();
   // An earlier version had no marks for what is nearly always.
-  if ([filesOf(told), singleFilesOf(told)].some((files) => isSame(files, found))) return told;
+  if (isSame(filesOf(told), found) || isSame(singleFilesOf(told), found)) return told;
   const toGreen = found.filter((name) => /^[0-9]{1,2}$/.test(name)).length;
   const has = (mark: string) => found.includes(mark);
-  const isOneOfTwo = has(MARKS.shifting) || has(MARKS.atRest);
-  const live = !isOneOfTwo && !has(MARKS.open) ? null : has(MARKS.liveBlue) ? "blue" : "green";
+  // In the order in which NGINX looks: what it finds first is all it goes by.
+  const first = [MARKS.atRest, MARKS.shifting].find(has);
+  const isOpen = first !== undefined || has(MARKS.open);
+  const live = !isOpen ? null : has(MARKS.liveBlue) ? "blue" : "green";
   return {
     live,
     share: live === "green" ? 100 - toGreen : toGreen,
     // Whatever its buckets are now, they are not those of the value.
     offset: (told.offset + 1) % 100,
-    mode: has(MARKS.page) && !isOneOfTwo ? "page" : "serve",
-    fallback: has(MARKS.shifting) || (has(MARKS.fallback) && !has(MARKS.atRest)),
+    mode: first === undefined && has(MARKS.page) ? "page" : "serve",
+    fallback: first === undefined ? has(MARKS.fallback) : first === MARKS.shifting,
   };
 }
 
