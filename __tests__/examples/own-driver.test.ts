@@ -3,8 +3,6 @@ import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server as HttpServer } from "node:http";
 import { join } from "node:path";
 import { DirectorStack, ReleaseStack, site } from "../../examples/own-driver/stacks";
 import { LocalServer } from "../../constructs/local/local-server";
@@ -19,40 +17,24 @@ const PATH = `${process.env["PATH"]}:/usr/sbin`;
 const there = spawnSync("haproxy", ["-v"], { env: { ...process.env, PATH } }).status === 0;
 if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is tested here");
 
-class Instance {
-  private readonly server: HttpServer;
-  status = 200;
-
-  constructor(
-    readonly port: number,
-    public releaseId: string,
-  ) {
-    this.server = createServer((_, response) => {
-      response.writeHead(this.status, { "x-release-id": this.releaseId }).end("hello");
-    }).listen(port, "127.0.0.1");
-  }
-
-  close(): void {
-    this.server.close();
-    this.server.closeAllConnections();
-  }
-}
-
 (there ? describeApplied : describe.skip)("an own driver", () => {
   const app = new OwnApp();
   const folder = join(app.folder, "lb-01");
   let haproxy: ChildProcess;
   let users: ReturnType<typeof askAllTheTime>;
-  const instances: Instance[] = [];
+  const instances: ChildProcess[] = [];
   afterAll(async () => {
     await users?.stop();
-    for (const instance of instances) instance.close();
-    if (haproxy.exitCode === null) {
-      haproxy.kill("SIGKILL");
-      await once(haproxy, "exit");
-    }
+    await Promise.all([haproxy, ...instances].map(ended));
     app.remove();
   });
+
+  function started(port: number, releaseId: string, status = 200): ChildProcess {
+    const args = [join(__dirname, "instance.mjs"), `${port}`, releaseId, `${status}`];
+    const instance = spawn(process.execPath, args, { stdio: "ignore" });
+    instances.push(instance);
+    return instance;
+  }
 
   it("takes a running site over, shifts its traffic, and leaves it where a candidate fails", async () => {
     const port = await freePorts(3);
@@ -70,8 +52,7 @@ class Instance {
     const own = readFileSync(join(REPOSITORY, "examples/own-driver/haproxy.cfg"), "utf8");
     const configuration = own.replace(":8000", `:${port}`).replace(":8080", `:${slots.blue}`);
     writeFileSync(join(folder, "haproxy.cfg"), configuration.replace(":8081", `:${slots.green}`));
-    const blue = new Instance(slots.blue, "1.0.0-1");
-    instances.push(blue);
+    const blue = started(slots.blue, "1.0.0-1");
     haproxy = spawn("haproxy", ["-db", "-f", "haproxy.cfg"], {
       cwd: folder,
       env: { ...process.env, PATH },
@@ -101,7 +82,7 @@ class Instance {
     await app.applied("release");
     expect(await ask(port)).toEqual({ status: 200, release: "1.0.0-1" });
 
-    instances.push(new Instance(slots.green, "1.1.0-2"));
+    started(slots.green, "1.1.0-2");
     const live = { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] } as const;
     const second = release(first, candidate("1.1.0", "2"), live, intent);
     synthesize(second);
@@ -113,8 +94,8 @@ class Instance {
       expect(await ask(port)).toEqual({ status: 200, release: "1.1.0-2" });
 
     // Whoever installs put something bad into blue, which is idle.
-    blue.releaseId = "1.2.0-3";
-    blue.status = 500;
+    await ended(blue);
+    started(slots.blue, "1.2.0-3", 500);
     const now = { live: "green", releaseId: "1.1.0-2", serving: ["green"] } as const;
     synthesize(release(second, candidate("1.2.0", "3"), now, intent));
     const refused = await app.apply("release");
@@ -123,6 +104,12 @@ class Instance {
     expect(await users.since()).toEqual({ failed: 0, releases: new Set(["1.1.0-2"]) });
   });
 });
+
+async function ended(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
 
 /** Users, one request after another. */
 function askAllTheTime(port: number) {
