@@ -86,7 +86,7 @@ export class World {
       servers: { count: 2 },
       proxies: { driver: "haproxy", count: proxies },
       start: ["node", "server.js"],
-      verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 4 },
+      verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 6 },
       schedule: { strategy: "blueGreen", bakeSeconds: 0.3, drainSeconds: 2 },
       stopSeconds: 5,
       // Most of these tests look at other things, and there are hundreds of releases.

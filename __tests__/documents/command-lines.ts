@@ -20,7 +20,7 @@ export function commandsIn(script: string): string[][] {
     spawnSync("/bin/bash", ["--norc", "-c", `: >"$RECORDED"; mkdir() { :; }\n${RECORDER}${script}`], {
       cwd: folder,
       env: { PATH: "/nowhere", RECORDED: recorded, HOME: folder },
-      timeout: 10_000,
+      timeout: 60_000,
     });
     const lines = readFileSync(recorded, "utf8").split("\x1e").slice(0, -1);
     return lines.map((line) => line.split("\x1f").slice(0, -1));

@@ -9,7 +9,7 @@ import { LocalServer } from "../../constructs/local/local-server";
 import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
-import { until } from "../on-server/director/proxy-under-test";
+import { until } from "../until";
 import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
 import type { Construct } from "constructs";
 

@@ -7,7 +7,7 @@ import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
-import { until } from "../on-server/director/proxy-under-test";
+import { until } from "../until";
 import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
 
 // The stand-in for docker: see there.

@@ -88,7 +88,7 @@ test("a writer that is killed leaves one content or the other, never a part", as
   for (let round = 0; round < 5; round += 1) {
     const child = spawn(process.execPath, [program, file], { stdio: "ignore" });
     const exited = once(child, "exit");
-    const end = Date.now() + 10_000;
+    const end = Date.now() + 60_000;
     while (statSync(file).ino === ino && round === 0 && Date.now() < end) await sleep(5);
     await sleep(20 + 17 * round);
     child.kill("SIGKILL");

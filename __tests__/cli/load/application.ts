@@ -111,9 +111,9 @@ export const plan = (origin: string, rest: Partial<LoadPlanInput> = {}): LoadPla
 
 /** Waits for a condition; a condition that does not come true is a failure that quotes it. */
 export const until = async (condition: () => boolean): Promise<void> => {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not within 20 s: ${condition.toString()}`);
+    if (Date.now() > deadline) throw new Error(`not within a minute: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 };

@@ -11,7 +11,8 @@ import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-map";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { Backend, proxySpec } from "../director/proxy-under-test";
-import { freePort, until } from "../install/server";
+import { freePort } from "../install/server";
+import { until } from "../../until";
 import { eachTestHasAMachine, haproxyIsHere, PATH, type Ended, type Parameters } from "./machine";
 
 const machine = eachTestHasAMachine();

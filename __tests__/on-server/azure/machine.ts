@@ -123,7 +123,7 @@ export class Machine {
   }
 
   async close(): Promise<void> {
-    const end = Date.now() + 10_000;
+    const end = Date.now() + 60_000;
     while (this.processes().length > 0 && Date.now() < end) {
       for (const pid of this.processes()) {
         try {

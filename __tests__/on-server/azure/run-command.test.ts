@@ -1,7 +1,7 @@
 /** The frame around every script that Azure runs on our Linux machines. */
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { until } from "../install/server";
+import { until } from "../../until";
 import { compose, eachTestHasAMachine, FOLDER, script, scriptNames, setUpProxyText } from "./machine";
 
 const machine = eachTestHasAMachine();
@@ -105,8 +105,8 @@ touch ready; for ((i = 0; i < 200; i++)); do sleep 0.05; done\n`;
 
 test("what a script leaves running does not keep the command", async () => {
   const before = Date.now();
-  expect((await machine().run(compose("setsid sleep 20 >/dev/null 2>&1 & echo started\n"))).code).toBe(0);
-  expect(Date.now() - before).toBeLessThan(5000);
+  expect((await machine().run(compose("setsid sleep 60 >/dev/null 2>&1 & echo started\n"))).code).toBe(0);
+  expect(Date.now() - before).toBeLessThan(50_000);
 });
 
 test("the newest 50 commands are kept", async () => {

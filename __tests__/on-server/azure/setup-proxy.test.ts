@@ -11,7 +11,8 @@ import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-
 import type { DirectorSpec } from "../../../release/director-spec";
 import type { Slot } from "../../../release/slot";
 import { Backend, proxySpec } from "../director/proxy-under-test";
-import { freePort, until } from "../install/server";
+import { freePort } from "../install/server";
+import { until } from "../../until";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
 
 const machine = eachTestHasAMachine();

@@ -42,7 +42,7 @@ export class DirectorProcesses {
   start(step: string, record: ReleaseRecord): { child: ChildProcess; ended: Promise<Ended> } {
     const { endpoints, proxy: place } = this.proxy.spec;
     const spec = directorSpec(this.environment, record, 0);
-    const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.01, deadlineSeconds: 2 };
+    const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.01, deadlineSeconds: 5 };
     const encoded = encodeSpec({ ...spec, endpoints, verification, proxy: { ...place, index: 0 } });
     const args = [DIRECTOR, step, "--spec", encoded, "--folder", this.proxy.folder];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -12,7 +12,8 @@ import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { describeWith, env, haproxy } from "./proxy-kinds";
-import { proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
+import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
+import { until } from "../../until";
 
 /** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
 function complaints(spec: DirectorSpec): string {

@@ -5,7 +5,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Load } from "../../../cli/load/load";
 import { SLOTS } from "../../../release/slot";
-import { healthyIn, ProxyUnderTest, until } from "./proxy-under-test";
+import { healthyIn, ProxyUnderTest } from "./proxy-under-test";
+import { until } from "../../until";
 import type { ProxyKind } from "./proxy-kinds";
 
 const REPOSITORY = resolve(__dirname, "../../..");

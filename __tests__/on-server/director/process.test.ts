@@ -11,7 +11,8 @@ import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
 import { embedded } from "./proxy-kinds";
-import { children, proxySpec, ProxyUnderTest, until } from "./proxy-under-test";
+import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
+import { until } from "../../until";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
@@ -93,7 +94,7 @@ describe("a director at work", () => {
   function specOf(record: ReleaseRecord, index = 0): string {
     const { endpoints, proxy: place } = proxy.spec;
     const spec = directorSpec(environment, record, 0);
-    const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.02, deadlineSeconds: 1 };
+    const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.02, deadlineSeconds: 5 };
     return encodeSpec({ ...spec, endpoints, verification, proxy: { ...place, index } });
   }
 

@@ -9,7 +9,8 @@ import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:h
 import { WebSocket } from "undici";
 import type { Slot } from "../../../release/slot";
 import { LARGE, LONG_HEADER, ProtocolBackend, Running } from "./protocol-backend";
-import { ProxyUnderTest, until } from "./proxy-under-test";
+import { ProxyUnderTest } from "./proxy-under-test";
+import { until } from "../../until";
 import type { ProxyKind } from "./proxy-kinds";
 import { RawConnection } from "./raw-connection";
 

@@ -9,7 +9,8 @@ import type { SlotCounts, Traffic } from "../../../on-server/director/drivers/dr
 import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
-import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest, until } from "./proxy-under-test";
+import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
+import { until } from "../../until";
 import type { ProxyKind } from "./proxy-kinds";
 
 /** NGINX tells its answers in packs. */

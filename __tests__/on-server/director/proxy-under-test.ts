@@ -22,6 +22,7 @@ import { parseEnvironment } from "../../../release/environment-file";
 import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
+import { until } from "../../until";
 
 export interface Answer {
   readonly status: number;
@@ -46,14 +47,6 @@ interface Question {
 export const PREVIEW_SECRET = "open sesame";
 
 const HOST = "127.0.0.1";
-
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
-    await sleep(10);
-  }
-}
 
 export function healthyIn({ endpoints }: SlotCounts): number {
   return endpoints.filter(({ healthy }) => healthy).length;

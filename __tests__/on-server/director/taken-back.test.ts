@@ -7,7 +7,8 @@ import type { Comparison } from "../../../release/journal";
 import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";
-import { ProxyUnderTest, until } from "./proxy-under-test";
+import { ProxyUnderTest } from "./proxy-under-test";
+import { until } from "../../until";
 
 const INTERVAL = 2;
 const analysis = { intervalSeconds: INTERVAL, minimumRequests: 5, latencySlackMs: 50 };

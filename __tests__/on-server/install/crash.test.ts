@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { eachTestHasAServer, freePort, until, type Artifact, type Parameters } from "./server";
+import { eachTestHasAServer, freePort, type Artifact, type Parameters } from "./server";
+import { until } from "../../until";
 
 const server = eachTestHasAServer();
 
@@ -120,7 +121,7 @@ test("kill -9 during a release in place that fails: the next failure still bring
   let sequence = 2;
   await server().install(server().parameters(sequence++, good));
   const bad = server().application({ status: 500 });
-  const inPlace = { MODE: "inPlace", DEADLINE_SECONDS: "1" };
+  const inPlace = { MODE: "inPlace", DEADLINE_SECONDS: "2" };
   const points = await pointsOf(server().parameters(sequence++, bad, inPlace), 5);
   for (const point of points) {
     await server().install({ ...server().parameters(sequence++, bad, inPlace), ...killedAt(point) });
@@ -149,6 +150,6 @@ test("a download that outlives its killed installer holds no lock", async () => 
   );
   await until("the download began", () => asked);
   process.kill(run.pid, "SIGKILL");
-  const outcome = await server().install(server().parameters(3, good, { DEADLINE_SECONDS: "2" }));
+  const outcome = await server().install(server().parameters(3, good));
   expect(outcome).toMatchObject({ code: 0, stderr: "" });
 });

@@ -7,6 +7,7 @@ import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { crc32, gzipSync, inflateRawSync } from "node:zlib";
+import { until } from "../../until";
 
 export const SCRIPT = path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh");
 
@@ -238,14 +239,6 @@ export async function freePort(host: string): Promise<number> {
   const { port } = probe.address() as net.AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
   return port;
-}
-
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 function environmentOf(pid: number): string[] {

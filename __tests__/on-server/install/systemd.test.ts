@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { base64, eachTestHasAServer, until, type Parameters } from "./server";
+import { base64, eachTestHasAServer, type Parameters } from "./server";
+import { until } from "../../until";
 
 const server = eachTestHasAServer();
 const folder = (name: string): string => path.join(server().root, name);

@@ -173,14 +173,6 @@ export class TestDatabase {
   }
 }
 
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end;) {
-    if (await holds()) return;
-    await new Promise((resume) => setTimeout(resume, 20));
-  }
-  throw new Error(`${what} did not come true`);
-}
-
 function freePort(): Promise<number> {
   return new Promise((done) => {
     const server = createServer();

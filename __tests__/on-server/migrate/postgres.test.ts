@@ -1,5 +1,6 @@
 /** The migrator as Terraform starts it, on a real PostgreSQL. */
-import { DatabaseServer, until } from "./migrator";
+import { DatabaseServer } from "./migrator";
+import { until } from "../../until";
 import type { TestDatabase } from "./migrator";
 
 let server: DatabaseServer;
