@@ -2,7 +2,7 @@
  * The toggle: which slot gets the new artifact, and the steps around it. The graph is the same for every record;
  * only the names of the steps change, and a changed name is what runs a step:
  *
- *   begin (each proxy) -> migrate (where the release has new scripts) -> install blue + install green (each server) -> switch (proxy after proxy)
+ *   begin (each proxy) -> migrate (where the release has new scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
  * Hooks of the environment stand between these steps: those before a phase hold it up, those after it hold up nothing.

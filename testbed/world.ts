@@ -245,6 +245,14 @@ export class World {
     return this.start([`-chdir=${folder}`, ...args], { program: "terraform" }).ended;
   }
 
+  /** What base does when a machine is replaced: its processes end, its disk is new. */
+  async replaceServer(name: string): Promise<void> {
+    const folder = this.path(".bluegreen/local/cdktf.out/stacks/base");
+    const { stdout } = await succeed(this.terraform(folder, "state", "list"));
+    const address = stdout.split("\n").find((line) => line.startsWith(`terraform_data.${name}_`));
+    await succeed(this.terraform(folder, "apply", "-input=false", "-auto-approve", `-replace=${address}`));
+  }
+
   webState(): { resources: { name: string; instances: { deposed?: string; status?: string }[] }[] } {
     return this.read(".bluegreen/local/terraform.web.tfstate");
   }

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { unzipSync } from "fflate";
 import { describeEndToEnd, World } from "./world";
 
@@ -65,4 +66,36 @@ describeEndToEnd("an artifact", () => {
     const { stdout } = await world.run(["publish", "--prune", "--keep-days", "0", "--yes", "--json"]);
     return JSON.parse(stdout) as { removed: string[] };
   }
+});
+
+describeEndToEnd("an artifact that takes longer to fetch than instances take to be healthy", () => {
+  const DEADLINE_SECONDS = 4;
+  let world: World;
+  beforeAll(async () => {
+    const verification = { path: "/health", intervalSeconds: 0.05, deadlineSeconds: DEADLINE_SECONDS };
+    world = await World.create({ environment: { verification } });
+  });
+  afterAll(async () => {
+    expect(await world.end()).toEqual([]);
+  });
+
+  it("holds up the other slot of its server, and fails nothing", async () => {
+    let slow = false;
+    const files = new Map<string, string>();
+    const server = createServer(async (request, response) => {
+      if (slow) await sleep(1000 * (DEADLINE_SECONDS + 2));
+      response.end(readFileSync(files.get(request.url!)!));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    for (const version of ["1.0.0", "1.1.0"]) {
+      files.set(`/${version}.zip`, (await world.pack(version)).file);
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${version}.zip`;
+      await world.deploy("release", version, "--artifact", url);
+    }
+    await world.replaceServer("web-1");
+    slow = true;
+    const healed = await world.deploy("heal", "web-1");
+    await new Promise((closed) => server.close(closed));
+    expect(healed).toMatchObject({ outcome: "healed", reason: "web-1 has 1.1.0-2 again" });
+  });
 });

@@ -18,15 +18,6 @@ async function seen(world: World, slot: Slot, server: string): Promise<EndpointH
   return proxy!.counts[slot].endpoints.find((each) => each.server === server);
 }
 
-/** What base does when a machine is replaced: its processes end, its disk is new. */
-async function replaceServer(world: World, server: string): Promise<void> {
-  const folder = world.path(".bluegreen/local/cdktf.out/stacks/base");
-  const { stdout } = await world.terraform(folder, "state", "list");
-  const address = stdout.split("\n").find((line) => line.startsWith(`terraform_data.${server}_`));
-  const ran = await world.terraform(folder, "apply", "-input=false", "-auto-approve", `-replace=${address}`);
-  expect(ran.exitCode).toBe(0);
-}
-
 /** Requests while `perform` runs, each of which must be answered well. */
 async function underLoad(world: World, perform: () => Promise<void>): Promise<StepRequests> {
   const load = new Load({ workerEntry: join(REPOSITORY, "lib/cli/load/worker.js"), execArgv: [] });
@@ -60,7 +51,7 @@ describeEndToEnd("heal, side by side", () => {
   });
 
   it("gives a replaced server both releases; only its installs run, and no request is lost", async () => {
-    await replaceServer(world, "web-1");
+    await world.replaceServer("web-1");
     // Until the proxy's checks notice (1 to 2 s) requests go to a machine that is gone: that is base's doing.
     await until(async () => (await seen(world, "green", "web-1"))?.healthy === false, "the proxy noticed");
     const requests = await underLoad(world, async () => {
@@ -126,7 +117,7 @@ describeEndToEnd("heal, side by side", () => {
   });
 
   it("that fails leaves the server out of rotation until a retry", async () => {
-    await replaceServer(world, "web-1");
+    await world.replaceServer("web-1");
     const { artifact } = world.record.slots[world.record.active]!;
     const file = artifact.url.replace("file://", "");
     const content = readFileSync(file);
@@ -188,7 +179,7 @@ describeEndToEnd("heal, split and converged", () => {
       ["green", "web-2"],
       ["blue", "web-1"],
     ] as const) {
-      await replaceServer(world, server);
+      await world.replaceServer(server);
       await until(async () => (await seen(world, slot, server))?.healthy === false, "the proxy noticed");
       const requests = await underLoad(world, async () => {
         expect(await world.deploy("heal", server)).toMatchObject({ outcome: "healed", exitCode: 0 });

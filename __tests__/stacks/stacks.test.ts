@@ -136,6 +136,17 @@ test("a record that heals a server which is not there is refused", () => {
   expect(() => synthesize(sideBySide, record)).toThrow('there is no server "web-3" in test: web-1, web-2');
 });
 
+test("the slots of one server are installed one after another, servers beside each other", () => {
+  const edges = graph(synthesize(sideBySide, after(["1.0.0"])).web);
+  const ofInstalls = Object.entries(edges).filter(([id]) => id.startsWith("install-"));
+  expect(Object.fromEntries(ofInstalls)).toEqual({
+    "install-blue-web-1": ["terraform_data.begin-proxy-1"],
+    "install-blue-web-2": ["terraform_data.begin-proxy-1"],
+    "install-green-web-1": ["terraform_data.begin-proxy-1", "terraform_data.install-blue-web-1"],
+    "install-green-web-2": ["terraform_data.begin-proxy-1", "terraform_data.install-blue-web-2"],
+  });
+});
+
 test("steps follow one another: begin, installs, proxy after proxy, converge, share", () => {
   const environment = environmentWith({ topology: "split", proxies: { count: 2 } });
   const edges = graph(synthesize(environment, after(["1.0.0"])).web);

@@ -30,9 +30,23 @@ export interface InstallStepsProps extends Deployed {
 
 const MARGIN_SECONDS = 120;
 
-/** @returns the steps, beside each other. Those of a slot that this record does not change are no-ops in the plan. */
+/**
+ * @returns the steps: servers beside each other, the slots of one server one after another. An installer has its server to
+ * itself, so the second would wait for the first, and give up on a long download. Those of a slot that this record does
+ * not change are no-ops in the plan.
+ */
 export function installSteps(scope: Construct, props: InstallStepsProps, dependsOn: ITerraformDependable[]) {
-  return SLOTS.flatMap((slot) => installSlot(scope, props, slot, dependsOn));
+  const { environment } = props;
+  const onServer = new Map<string, ITerraformDependable>();
+  return SLOTS.flatMap((slot) =>
+    slotEndpoints(environment)[slot].map((endpoint) => {
+      const before = onServer.get(endpoint.server);
+      const after = before === undefined ? dependsOn : [...dependsOn, before];
+      const step = installSlot(scope, props, slot, endpoint, after);
+      onServer.set(endpoint.server, step);
+      return step;
+    }),
+  );
 }
 
 /** The idle slot's servers get the active release too. */
@@ -56,23 +70,22 @@ function installSlot(
   scope: Construct,
   props: InstallStepsProps,
   slot: Slot,
+  endpoint: Endpoint,
   dependsOn: ITerraformDependable[],
-): ITerraformDependable[] {
+): ITerraformDependable {
   const { environment, record } = props;
+  const { server } = endpoint;
   const heals = healedServers(record).length > 0;
   const recreates = !heals && scheduleOf(record, environment).strategy === "recreate";
-  return slotEndpoints(environment)[slot].map((endpoint) => {
-    const { server } = endpoint;
-    const release = installedRelease(record, slot, server);
-    return install(scope, props, slot, endpoint, {
-      id: stepId.install(slot, server),
-      name: stepName.install(record, slot, server),
-      release,
-      inPlace: recreates && slot === record.active,
-      dependsOn,
-      // What is empty stays as it is: after a convergence it may serve what `converge` put there.
-      needed: !heals || release !== null,
-    });
+  const release = installedRelease(record, slot, server);
+  return install(scope, props, slot, endpoint, {
+    id: stepId.install(slot, server),
+    name: stepName.install(record, slot, server),
+    release,
+    inPlace: recreates && slot === record.active,
+    dependsOn,
+    // What is empty stays as it is: after a convergence it may serve what `converge` put there.
+    needed: !heals || release !== null,
   });
 }
 
