@@ -9,10 +9,12 @@
 
 const net = require("node:net");
 
-/** How long an idle connection stays open after the signal, and new ones are taken at most. */
+/** How long an idle connection stays open after the signal. */
 const LAST_WORD_MS = 100;
 /** The same for one that was made and has not said anything yet: whoever made it is about to, on a busy machine later. */
 const FIRST_WORD_MS = 1_000;
+/** New connections are taken for so long at most, if each turn of the event loop meets one. */
+const LISTENING_MS = 2_000;
 /** After this the process exits with 1, whatever is left. */
 const HARD_STOP_MS = 10_000;
 
@@ -25,7 +27,7 @@ function stopOnSignals(server, app) {
 
   server.on("connection", (socket) => {
     accepted += 1;
-    connections.set(socket, { requests: 0, bytesAtRest: 0 });
+    connections.set(socket, { since: performance.now(), requests: 0, bytesAtRest: 0 });
     socket.once("close", () => connections.delete(socket));
   });
   const follow = (request, response) => {
@@ -46,9 +48,9 @@ function stopOnSignals(server, app) {
 
   // Not server.closeIdleConnections(): it cuts answers that are not yet flushed, and leaves sockets that never spoke.
   const closeIdle = () => {
-    const isPatient = performance.now() - stoppedAt < FIRST_WORD_MS;
-    for (const [socket, { requests, bytesAtRest }] of connections) {
-      if (isPatient && socket.bytesRead === 0) continue;
+    const now = performance.now();
+    for (const [socket, { since, requests, bytesAtRest }] of connections) {
+      if (socket.bytesRead === 0 && now - Math.max(since, stoppedAt) < FIRST_WORD_MS) continue;
       if (requests === 0 && socket.bytesRead === bytesAtRest) socket.destroy();
     }
   };
@@ -58,7 +60,7 @@ function stopOnSignals(server, app) {
   const closeListener = (done) => {
     const before = accepted;
     setImmediate(() => {
-      if (accepted > before && performance.now() - stoppedAt < LAST_WORD_MS) closeListener(done);
+      if (accepted > before && performance.now() - stoppedAt < LISTENING_MS) closeListener(done);
       else net.Server.prototype.close.call(server, done);
     });
   };
