@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 
-const POLL_MS = 25;
+const POLL_MS = 10;
 
 /** Long enough for a busy machine: a test that waits this long has failed. */
 const PATIENCE_MS = 60_000;

@@ -2,11 +2,23 @@
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unzipSync } from "fflate";
 import { describeEndToEnd, World } from "./world";
+
+const servers: Server[] = [];
+afterEach(() => servers.splice(0).forEach((server) => server.close()));
+
+/** @returns where a server answers until the test ends, however that ends. */
+async function served(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, "127.0.0.1");
+  servers.push(server);
+  await once(server, "listening");
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 describeEndToEnd("an artifact", () => {
   let world: World;
@@ -35,14 +47,11 @@ describeEndToEnd("an artifact", () => {
   it("that is an address is fetched for its digest, and servers fetch it from there", async () => {
     const content = readFileSync((await world.pack("1.1.0")).file);
     const asked: string[] = [];
-    const server = createServer((request, response) => {
-      asked.push(String(request.headers["user-agent"]));
+    const origin = await served(({ headers }, response) => {
+      asked.push(String(headers["user-agent"]));
       response.end(content);
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/app.zip`;
-    const { outcome, to } = await world.deploy("release", "1.1.0", "--artifact", url);
-    await new Promise((closed) => server.close(closed));
+    });
+    const { outcome, to } = await world.deploy("release", "1.1.0", "--artifact", `${origin}/app.zip`);
     expect({ outcome, to }).toEqual({ outcome: "promoted", to: "1.1.0-2" });
     expect(await world.serving()).toEqual(["1.1.0-2"]);
     expect(asked[0]).toBe("cdktf-bluegreen");
@@ -82,20 +91,19 @@ describeEndToEnd("an artifact that takes longer to fetch than instances take to 
   it("holds up the other slot of its server, and fails nothing", async () => {
     let slow = false;
     const files = new Map<string, string>();
-    const server = createServer(async (request, response) => {
+    const origin = await served(async ({ url }, response) => {
       if (slow) await sleep(1000 * (DEADLINE_SECONDS + 2));
-      response.end(readFileSync(files.get(request.url!)!));
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
+      response.end(readFileSync(files.get(url!)!));
+    });
     for (const version of ["1.0.0", "1.1.0"]) {
       files.set(`/${version}.zip`, (await world.pack(version)).file);
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${version}.zip`;
-      await world.deploy("release", version, "--artifact", url);
+      await world.deploy("release", version, "--artifact", `${origin}/${version}.zip`);
     }
     await world.replaceServer("web-1");
     slow = true;
-    const healed = await world.deploy("heal", "web-1");
-    await new Promise((closed) => server.close(closed));
-    expect(healed).toMatchObject({ outcome: "healed", reason: "web-1 has 1.1.0-2 again" });
+    expect(await world.deploy("heal", "web-1")).toMatchObject({
+      outcome: "healed",
+      reason: "web-1 has 1.1.0-2 again",
+    });
   });
 });

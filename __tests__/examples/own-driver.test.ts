@@ -9,7 +9,7 @@ import { LocalServer } from "../../constructs/local/local-server";
 import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
-import { until } from "../until";
+import { until } from "../../testbed/processes";
 import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
 import type { Construct } from "constructs";
 
@@ -58,11 +58,13 @@ if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is
       env: { ...process.env, PATH },
       stdio: "ignore",
     });
-    await until("the site is up", () =>
-      ask(port).then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
+    await until(
+      () =>
+        ask(port).then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      "the site is up",
     );
     users = askAllTheTime(port);
 

@@ -7,7 +7,7 @@ import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
-import { until } from "../until";
+import { until } from "../../testbed/processes";
 import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
 
 // The stand-in for docker: see there.
@@ -61,11 +61,13 @@ describeApplied("releases in an own stack, as containers", () => {
     );
     expect(await ask(port)).toEqual({ status: 200, release: "1.1.0-2" });
     // The slot has its old release again, which a rollback finds there.
-    await until("1.0.0-1 serves in blue again", () =>
-      ask(port + 1).then(
-        ({ release: served }) => served === "1.0.0-1",
-        () => false,
-      ),
+    await until(
+      () =>
+        ask(port + 1).then(
+          ({ release: served }) => served === "1.0.0-1",
+          () => false,
+        ),
+      "1.0.0-1 serves in blue again",
     );
     expect(existsSync(join(app.folder, ".machines/app-01/containers/shop-blue-before"))).toBe(false);
   });

@@ -36,14 +36,25 @@ const MARGIN_SECONDS = 120;
  * not change are no-ops in the plan.
  */
 export function installSteps(scope: Construct, props: InstallStepsProps, dependsOn: ITerraformDependable[]) {
-  const { environment } = props;
-  const onServer = new Map<string, ITerraformDependable>();
+  const { environment, record } = props;
+  const heals = healedServers(record).length > 0;
+  const recreates = !heals && scheduleOf(record, environment).strategy === "recreate";
+  const endpoints = slotEndpoints(environment);
+  const before = new Map<string, ITerraformDependable[]>();
   return SLOTS.flatMap((slot) =>
-    slotEndpoints(environment)[slot].map((endpoint) => {
-      const before = onServer.get(endpoint.server);
-      const after = before === undefined ? dependsOn : [...dependsOn, before];
-      const step = installSlot(scope, props, slot, endpoint, after);
-      onServer.set(endpoint.server, step);
+    endpoints[slot].map((endpoint) => {
+      const { server } = endpoint;
+      const release = installedRelease(record, slot, server);
+      const step = install(scope, props, slot, endpoint, {
+        id: stepId.install(slot, server),
+        name: stepName.install(record, slot, server),
+        release,
+        inPlace: recreates && slot === record.active,
+        dependsOn: [...dependsOn, ...(before.get(server) ?? [])],
+        // What is empty stays as it is: after a convergence it may serve what `converge` put there.
+        needed: !heals || release !== null,
+      });
+      before.set(server, [step]);
       return step;
     }),
   );
@@ -64,29 +75,6 @@ export function convergeSteps(scope: Construct, props: InstallStepsProps, depend
       }),
     ),
   );
-}
-
-function installSlot(
-  scope: Construct,
-  props: InstallStepsProps,
-  slot: Slot,
-  endpoint: Endpoint,
-  dependsOn: ITerraformDependable[],
-): ITerraformDependable {
-  const { environment, record } = props;
-  const { server } = endpoint;
-  const heals = healedServers(record).length > 0;
-  const recreates = !heals && scheduleOf(record, environment).strategy === "recreate";
-  const release = installedRelease(record, slot, server);
-  return install(scope, props, slot, endpoint, {
-    id: stepId.install(slot, server),
-    name: stepName.install(record, slot, server),
-    release,
-    inPlace: recreates && slot === record.active,
-    dependsOn,
-    // What is empty stays as it is: after a convergence it may serve what `converge` put there.
-    needed: !heals || release !== null,
-  });
 }
 
 interface InstallStep {

@@ -12,7 +12,7 @@ import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-
 import type { DirectorSpec } from "../../../release/director-spec";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort } from "../install/server";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import { eachTestHasAMachine, haproxyIsHere, PATH, type Ended, type Parameters } from "./machine";
 
 const machine = eachTestHasAMachine();
@@ -245,7 +245,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     await new Promise<void>((resolve) => listener.listen(blue.port, HOST, resolve));
     goLive();
     for (const pid of workers()) process.kill(pid, "SIGKILL");
-    await until("it is gone", () => workers().length === 0);
+    await until(() => workers().length === 0, "it is gone");
     await setUp();
     seen.length = 0;
     const answer = await get(https, spec.proxy.tls!.port, "/", { "x-forwarded-proto": "gopher" });
@@ -260,7 +260,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     await setUp();
     goLive();
     for (const pid of workers()) process.kill(pid, "SIGKILL");
-    await until("it is gone", () => workers().length === 0);
+    await until(() => workers().length === 0, "it is gone");
     await setUp();
     const before = workers();
 
@@ -307,7 +307,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
       });
       expect(await served()).toBe(name);
       const { answered } = load;
-      await until("users are served", () => load.answered > answered + 20);
+      await until(() => load.answered > answered + 20, "users are served");
     }
     load.stopped = true;
     await Promise.all(users);

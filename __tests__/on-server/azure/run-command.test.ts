@@ -1,7 +1,7 @@
 /** The frame around every script that Azure runs on our Linux machines. */
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import { compose, eachTestHasAMachine, FOLDER, script, scriptNames, setUpProxyText } from "./machine";
 
 const machine = eachTestHasAMachine();
@@ -95,7 +95,7 @@ test("SIGTERM, SIGINT and SIGHUP reach the script as one SIGTERM, and its end is
 touch ready; for ((i = 0; i < 200; i++)); do sleep 0.05; done\n`;
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     const running = machine().start(compose(text));
-    await until("it runs", () => machine().has("ready"));
+    await until(() => machine().has("ready"), "it runs");
     process.kill(running.pid, signal);
     process.kill(running.pid, signal);
     expect(await running.done).toEqual({ code: 5, stdout: "term\nundone\n", stderr: "" });

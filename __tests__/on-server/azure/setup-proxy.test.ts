@@ -12,7 +12,7 @@ import type { DirectorSpec } from "../../../release/director-spec";
 import type { Slot } from "../../../release/slot";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort } from "../install/server";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
 
 const machine = eachTestHasAMachine();
@@ -157,7 +157,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     const stays = await connected(port);
     for (const endpoint of [other, blue, other]) {
       const { answered } = load;
-      await until("some are answered", () => load.answered > answered + 50);
+      await until(() => load.answered > answered + 50, "some are answered");
       const changed = {
         ...spec,
         endpoints: { ...spec.endpoints, blue: [{ server: "web-1", host: HOST, port: endpoint.port }] },
@@ -166,7 +166,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
       expect((await ask(port)).slot).toBe("blue");
       expect((await ask(port)).body).toBe(`release ${endpoint.releaseId}`);
     }
-    await until("some are answered", () => load.answered > 400);
+    await until(() => load.answered > 400, "some are answered");
     await load.stop();
     expect(load.lost).toEqual([]);
     // An idle connection from before three reloads is still good for a request.
@@ -198,7 +198,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     await setTraffic("green");
     const taken = net.createServer().listen(0, HOST);
     servers.push(taken);
-    await until("it listens", () => taken.listening);
+    await until(() => taken.listening, "it listens");
     const { port } = taken.address() as net.AddressInfo;
     const load = new Load(spec.proxy.port);
     const outcome = await machine().setUpProxy({ ...spec, proxy: { ...spec.proxy, port } });
@@ -230,7 +230,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     await machine().setUpProxy(spec);
     fs.writeFileSync(machine().path("traffic.map"), trafficMap({ ...CLOSED, live: "green" }));
     for (const pid of workers()) process.kill(pid, "SIGKILL");
-    await until("it is gone", () => workers().length === 0);
+    await until(() => workers().length === 0, "it is gone");
     expect((await machine().setUpProxy(spec)).stdout).toContain(": started\n");
     expect(await ask(spec.proxy.port)).toMatchObject({ status: 200, slot: "green" });
   });
@@ -265,8 +265,8 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     await machine().setUpProxy(spec);
     const holder = machine().start(`cd "${machine().path()}"; exec flock director.lock sleep 30\n`);
     await until(
-      "it is held",
       () => spawnSync("flock", ["-n", machine().path("director.lock"), "true"]).status !== 0,
+      "it is held",
     );
     fs.writeFileSync(machine().path("director.lock.holder"), "switch 7");
     expect((await machine().setUpProxy(spec)).stdout).toContain(": nothing changed\n");
@@ -397,7 +397,7 @@ async function connected(port: number): Promise<() => Promise<string>> {
   const next = async (): Promise<string> => {
     said = "";
     socket.write("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 2\r\n\r\nok");
-    await until("it is answered", () => said.endsWith("ok"));
+    await until(() => said.endsWith("ok"), "it is answered");
     return said;
   };
   await next();

@@ -8,7 +8,7 @@ import type { Traffic } from "../../../on-server/director/drivers/driver";
 import { directorSpec } from "../../../release/director-spec";
 import { ownEnvironment } from "../../../release/own-environment";
 import { emptyRecord } from "../../../release/record";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const TO_GREEN: Traffic = { live: "blue", share: 25, offset: 7, mode: "serve", fallback: true };
 const SERVED: Traffic = { ...TO_GREEN, share: 100 };
@@ -135,5 +135,5 @@ test("one that takes too long is ended, with all that it started", async () => {
   await expect(hanging.observe()).rejects.toThrow(/asked to observe, did not end within 3 s and was ended$/);
   const pid = readFileSync(alive, "utf8").trim();
   const runs = () => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  await until("what it started has ended", () => !runs());
+  await until(() => !runs(), "what it started has ended");
 });

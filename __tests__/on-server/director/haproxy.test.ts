@@ -13,7 +13,7 @@ import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { describeWith, env, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 /** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
 function complaints(spec: DirectorSpec): string {
@@ -74,7 +74,7 @@ describeWith(haproxy)("haproxy's health checks", () => {
 
   test("ask for exactly the path and the host of the environment", async () => {
     const { seen } = proxy.green;
-    await until("a check came", () => seen.length > 0);
+    await until(() => seen.length > 0, "a check came");
     expect(seen[0]).toEqual({ method: "GET", url: HOSTILE_PATH, host: "shop.example:8443" });
   });
 

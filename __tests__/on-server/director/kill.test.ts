@@ -7,7 +7,7 @@ import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";
 import { Load, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const STEPS = [20, 60, 100];
 const analysis = { intervalSeconds: 0.2, minimumRequests: 5 };
@@ -62,7 +62,7 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
         // However slow this machine is at the moment: early and late, and in between.
         ...Array.from(
           { length: PHASES_AT_LEAST },
-          () => () => until("a phase that none was killed in", isNew).catch(() => undefined),
+          () => () => until(isNew, "a phase that none was killed in").catch(() => undefined),
         ),
       ];
       for (const moment of moments) {

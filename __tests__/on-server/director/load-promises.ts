@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Load } from "../../../cli/load/load";
 import { SLOTS } from "../../../release/slot";
 import { healthyIn, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 
 const REPOSITORY = resolve(__dirname, "../../..");
@@ -27,14 +27,14 @@ export function promisesUnderLoad(kind: ProxyKind): void {
     );
     const load = new Load({ workerEntry: join(REPOSITORY, "lib/cli/load/worker.js"), execArgv: [] });
     try {
-      await until("both slots answer again", async () => {
+      await until(async () => {
         const counts = await driver.counts();
         return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
-      });
+      }, "both slots answer again");
       // Each by itself: whoever stands in hides that a proxy has not found the other one yet.
       await proxy.set({ live: "blue", share: 50, fallback: false });
       for (const bucket of [0, 99])
-        await until("users are served", async () => (await proxy.ask({ bucket })).status === 200);
+        await until(async () => (await proxy.ask({ bucket })).status === 200, "users are served");
 
       await load.start({
         origin: `http://127.0.0.1:${proxy.spec.proxy.port}`,

@@ -12,7 +12,7 @@ import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
 import { embedded } from "./proxy-kinds";
 import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
@@ -111,7 +111,7 @@ describe("a director at work", () => {
 
   const state = (): State => JSON.parse(readFileSync(join(proxy.folder, "state.json"), "utf8")) as State;
   const shareIs = (share: number) =>
-    until(`the share is ${share} %`, async () => (await proxy.driver.observe()).share === share);
+    until(async () => (await proxy.driver.observe()).share === share, `the share is ${share} %`);
 
   async function shifting(start: (command: string, record: ReleaseRecord) => Running): Promise<Running> {
     expect((await direct("begin", second).ended).code).toBe(0);
@@ -212,8 +212,9 @@ describe("a director at work", () => {
     await running.ended;
     const again = direct("switch", second);
     const holder = join(proxy.folder, "director.lock.holder");
-    await until("it works again", () =>
-      readFileSync(holder, "utf8").includes(`switch 2, process ${again.process.pid} `),
+    await until(
+      () => readFileSync(holder, "utf8").includes(`switch 2, process ${again.process.pid} `),
+      "it works again",
     );
     expect(state().deadline).toBe(deadline);
     expect((await proxy.driver.observe()).share).toBe(40);

@@ -10,7 +10,7 @@ import { WebSocket } from "undici";
 import type { Slot } from "../../../release/slot";
 import { LARGE, LONG_HEADER, ProtocolBackend, Running } from "./protocol-backend";
 import { ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 import { RawConnection } from "./raw-connection";
 
@@ -42,7 +42,7 @@ export function promisesAcrossProtocols(kind: ProxyKind): void {
 
   const newId = () => String((lastId += 1));
   const begunOn = (slot: Slot, id: string) =>
-    until(`request ${id} runs on ${slot}`, () => running.begun(id) === slot);
+    until(() => running.begun(id) === slot, `request ${id} runs on ${slot}`);
 
   /** As the director does it: all of the traffic, and then green is live. Ends when users have been there for a while. */
   async function switchToGreen(): Promise<void> {

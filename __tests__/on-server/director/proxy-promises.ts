@@ -10,7 +10,7 @@ import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
 import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 
 /** NGINX tells its answers in packs. */
@@ -142,11 +142,11 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       await load.more(30);
       await proxy.set({ mode: "hold" });
       const slow = proxy.ask({ path: "/slow" });
-      await until("the slow request runs", () => proxy.blue.seen.some(({ url }) => url === "/slow"));
+      await until(() => proxy.blue.seen.some(({ url }) => url === "/slow"), "the slow request runs");
       await load.pause();
       await proxy.blue.stop();
       load.resume();
-      await until("requests wait", async () => (await proxy.driver.counts()).blue.inFlight >= 6);
+      await until(async () => (await proxy.driver.counts()).blue.inFlight >= 6, "requests wait");
       await proxy.blue.start();
       await load.more(30);
       await proxy.set({ mode: "serve" });
@@ -184,12 +184,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   test("with fallback the other slot stands in for one without a healthy endpoint", async () => {
     await proxy.set({ share: 50, fallback: true });
     await proxy.green.stop();
-    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 0);
+    await until(async () => healthyIn((await proxy.driver.counts()).green) === 0, "the proxy notices");
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
     await proxy.set({ share: 50, fallback: false });
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 503, slot: undefined });
     await proxy.green.start();
-    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    await until(async () => healthyIn((await proxy.driver.counts()).green) === 1, "the proxy notices");
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "green" });
   });
 
@@ -203,10 +203,10 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     await proxy.set({ live: "green", share: 0, fallback: false });
     expect(await proxy.ask()).toMatchObject({ status: 503, slot: undefined });
     await proxy.green.stop();
-    await until("the proxy notices", async () => (await green())[0]?.healthy === false);
+    await until(async () => (await green())[0]?.healthy === false, "the proxy notices");
     expect(await green()).toEqual([{ server: "web-1", healthy: false, inRotation: false }]);
     await proxy.green.start();
-    await until("the proxy notices", async () => (await green())[0]?.healthy === true);
+    await until(async () => (await green())[0]?.healthy === true, "the proxy notices");
     expect((await proxy.ask()).status).toBe(503);
     for (const _ of ["once", "twice"]) await proxy.driver.include("green", ["web-1"]);
     expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
@@ -247,17 +247,17 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     await proxy.set({ share: 50 });
     const before = await settledCounts(proxy);
     const slow = proxy.ask({ bucket: 0, path: "/slow" });
-    await until("it runs", async () => (await proxy.driver.counts()).green.inFlight === 1);
+    await until(async () => (await proxy.driver.counts()).green.inFlight === 1, "it runs");
     await proxy.ask({ bucket: 0, path: "/broken" });
     await proxy.ask({ bucket: 99 });
     proxy.green.finishSlowRequests();
     await slow;
-    await until("it has ended", async () => (await proxy.driver.counts()).green.inFlight === 0);
+    await until(async () => (await proxy.driver.counts()).green.inFlight === 0, "it has ended");
     // A proxy may count an answer a moment after it gave it.
-    await until("all are counted", async () => {
+    await until(async () => {
       const { blue, green } = await proxy.driver.counts();
       return blue.requests + green.requests === before.blue.requests + before.green.requests + 3;
-    });
+    }, "all are counted");
     const { blue, green } = await proxy.driver.counts();
     expect(blue.requests - before.blue.requests).toBe(1);
     expect(blue.errors - before.blue.errors).toBe(0);
@@ -271,7 +271,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     const before = await settledCounts(proxy);
     for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
     const counted = async () => (await proxy.driver.counts()).green.requests - before.green.requests;
-    await until("all are counted", async () => (await counted()) === 3);
+    await until(async () => (await counted()) === 3, "all are counted");
     const { blue, green } = await proxy.driver.counts();
     const { latency } = between(before.green, green);
     expect(Object.values(latency).reduce((sum, count) => sum + count, 0)).toBe(3);
@@ -416,12 +416,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       () => "ended",
       () => "cut",
     );
-    await until("both run", async () => (await proxy.driver.counts()).green.inFlight === 2);
+    await until(async () => (await proxy.driver.counts()).green.inFlight === 2, "both run");
     const ended = once(green, "close");
     await proxy.driver.cut("green");
     await ended;
     expect(await download).toBe("cut");
-    await until("none runs", async () => (await proxy.driver.counts()).green.inFlight === 0);
+    await until(async () => (await proxy.driver.counts()).green.inFlight === 0, "none runs");
     proxy.green.finishSlowRequests();
     blue.write("still here");
     expect(String((await once(blue, "data"))[0])).toBe("still here");
@@ -431,7 +431,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   test("a slot that is killed at 50 per cent costs the requests that ran on it, and no other", async () => {
     await proxy.green.stop();
     const instance = spawn(process.execPath, ["-e", INSTANCE, String(proxy.green.port)], { stdio: "ignore" });
-    await until("it is healthy", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    await until(async () => healthyIn((await proxy.driver.counts()).green) === 1, "it is healthy");
     await proxy.set({ share: 50, fallback: true });
     const asked: { begun: number; bucket: number; problem: string }[] = [];
     const agent = new Agent({ keepAlive: true, maxSockets: 40 });
@@ -454,12 +454,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     await Promise.all(pending);
     agent.destroy();
     await proxy.green.start();
-    await until("the proxy notices", async () => healthyIn((await proxy.driver.counts()).green) === 1);
+    await until(async () => healthyIn((await proxy.driver.counts()).green) === 1, "the proxy notices");
     const failed = asked.filter(({ problem }) => problem !== "");
     // Each of them was on its way to the slot when it died.
     expect(failed.filter(({ begun, bucket }) => begun > exited || bucket >= 50)).toEqual([]);
     expect(answered + failed.length).toBe(300);
-    await until("it is in use again", async () => (await proxy.ask({ bucket: 0 })).slot === "green");
+    await until(async () => (await proxy.ask({ bucket: 0 })).slot === "green", "it is in use again");
   });
 
   test("only its own user can tell the proxy something, and not over the network", () => {

@@ -22,7 +22,7 @@ import { parseEnvironment } from "../../../release/environment-file";
 import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 export interface Answer {
   readonly status: number;
@@ -190,19 +190,19 @@ export class ProxyUnderTest {
 
   async start(): Promise<void> {
     this.process = this.kind.start(this.folder);
-    await until("the proxy answers its director and its users", async () => {
+    await until(async () => {
       try {
         await this.driver.observe();
         return (await this.ask({ path: "/proxy-healthz" })).status === 200;
       } catch {
         return false;
       }
-    });
+    }, "the proxy answers its director and its users");
     const healthy = async () => {
       const counts = await this.driver.counts();
       return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
     };
-    await until("the proxy finds both slots healthy", healthy);
+    await until(healthy, "the proxy finds both slots healthy");
   }
 
   async stop(): Promise<void> {
@@ -347,7 +347,7 @@ export class Load {
   /** Lets what runs end, and nothing new begin. */
   async pause(): Promise<void> {
     this.gate = new Promise((resolve) => (this.open = resolve));
-    await until("no request runs", () => this.running === 0);
+    await until(() => this.running === 0, "no request runs");
   }
 
   resume(): void {
@@ -357,7 +357,7 @@ export class Load {
   /** Waits for so many more answers. */
   async more(answers: number): Promise<void> {
     const enough = this.answered + answers;
-    await until(`${answers} more answers came`, () => this.answered >= enough || this.lost.length > 0);
+    await until(() => this.answered >= enough || this.lost.length > 0, `${answers} more answers came`);
   }
 
   async stop(): Promise<void> {

@@ -8,7 +8,7 @@ import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";
 import { ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const INTERVAL = 2;
 const analysis = { intervalSeconds: INTERVAL, minimumRequests: 5, latencySlackMs: 50 };
@@ -57,7 +57,7 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
       await director.begin();
       stopUsers = startUsers(proxy);
       const { ended } = director.start("switch", director.second);
-      await until("it has its share", async () => (await proxy.driver.observe()).share === 5);
+      await until(async () => (await proxy.driver.observe()).share === 5, "it has its share");
       await sleep(1_000 * INTERVAL);
       proxy.green.trouble = trouble;
       const turned = Date.now();

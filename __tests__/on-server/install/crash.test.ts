@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { eachTestHasAServer, freePort, type Artifact, type Parameters } from "./server";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const server = eachTestHasAServer();
 
@@ -148,7 +148,7 @@ test("a download that outlives its killed installer holds no lock", async () => 
   const run = server().start(
     server().parameters(2, good, { ARTIFACT_URL_BASE64, FETCH_TIMEOUT_SECONDS: "20" }),
   );
-  await until("the download began", () => asked);
+  await until(() => asked, "the download began");
   process.kill(run.pid, "SIGKILL");
   const outcome = await server().install(server().parameters(3, good));
   expect(outcome).toMatchObject({ code: 0, stderr: "" });

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { base64, eachTestHasAServer, type Installation, type Parameters } from "./server";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const server = eachTestHasAServer();
 const IDENTITY =
@@ -110,7 +110,7 @@ test("the token is in no process's arguments or environment", async () => {
   let running: ServerResponse | undefined;
   const [imds, blob] = [await serves(gives), await serves((response) => void (running = response))];
   const outcome = install(blob.address, { ARTIFACT_HOST: blob.host, IMDS_ENDPOINT: imds.address });
-  await until("the download runs", () => running !== undefined);
+  await until(() => running !== undefined, "the download runs");
   const told = fs
     .readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
@@ -289,7 +289,7 @@ test("waiting for a role ends at once with a signal", async () => {
     }),
   );
   // The next pause is one of four seconds.
-  await until("storage refused a few times", () => blob.seen.length >= 5);
+  await until(() => blob.seen.length >= 5, "storage refused a few times");
   process.kill(running.pid, "SIGTERM");
   const before = Date.now();
   expect(await running.done).toMatchObject({ code: 5 });

@@ -7,7 +7,7 @@ import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { crc32, gzipSync, inflateRawSync } from "node:zlib";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 export const SCRIPT = path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh");
 
@@ -220,7 +220,7 @@ export class TestServer {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     }
-    await until("every instance is gone", () => this.instances().length === 0);
+    await until(() => this.instances().length === 0, "every instance is gone");
     fs.rmSync(this.root, { recursive: true, force: true });
   }
 }

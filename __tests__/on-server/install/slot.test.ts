@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import { SCRIPT, TestServer, base64, eachTestHasAServer, freePort, lives } from "./server";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const server = eachTestHasAServer();
 
@@ -363,7 +363,7 @@ describe("SIGTERM", () => {
   test("while waiting for health undoes everything: exit 5", async () => {
     await installed(1);
     const run = server().start(server().parameters(2, server().application({ silent: true })));
-    await until("2 is linked", () => server().linked() === "1.0.0-2");
+    await until(() => server().linked() === "1.0.0-2", "2 is linked");
     process.kill(run.pid, "SIGTERM");
     const outcome = await run.done;
     expect(outcome).toMatchObject({ code: 5, stdout: "" });
@@ -376,7 +376,7 @@ describe("SIGTERM", () => {
   test("while a health request has no answer is said as well", async () => {
     const run = server().start(server().parameters(1, server().application({ hangs: true })));
     const log = server().path("logs/blue.log");
-    await until("it is asked", () => fs.existsSync(log) && fs.readFileSync(log, "utf8").includes("asked"));
+    await until(() => fs.existsSync(log) && fs.readFileSync(log, "utf8").includes("asked"), "it is asked");
     process.kill(run.pid, "SIGTERM");
     const outcome = await run.done;
     expect(outcome).toMatchObject({ code: 5, stdout: "" });
@@ -406,7 +406,7 @@ exec /bin/readlink "$@"
     const run = server().start(
       server().parameters(2, server().application({ silent: true }), { MODE: "inPlace" }),
     );
-    await until("2 is linked", () => server().linked() === "1.0.0-2");
+    await until(() => server().linked() === "1.0.0-2", "2 is linked");
     process.kill(run.pid, "SIGINT");
     expect(await run.done).toMatchObject({ code: 5, result: { outcome: "restored", releaseId: "1.0.0-1" } });
     expect((await server().get()).release).toBe("1.0.0-1");
@@ -422,7 +422,7 @@ exec /bin/readlink "$@"
       ARTIFACT_URL_BASE64: base64(address),
     });
     const run = server().start(parameters);
-    await until("the download began", () => asked);
+    await until(() => asked, "the download began");
     process.kill(run.pid, "SIGTERM");
     expect(await run.done).toMatchObject({ code: 5 });
     expect(server().list("releases")).toEqual([]);

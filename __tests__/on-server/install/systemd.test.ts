@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { base64, eachTestHasAServer, type Parameters } from "./server";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 
 const server = eachTestHasAServer();
 const folder = (name: string): string => path.join(server().root, name);
@@ -122,7 +122,7 @@ test("an emptied slot is stopped and disabled; a change of manager leaves no ins
     server().parameters(3, { file: "", sha256: "" }, systemd({ RELEASE_ID: "" })),
   );
   expect(outcome).toMatchObject({ code: 0, result: { outcome: "emptied" } });
-  await until("nothing runs", () => server().instances().length === 0);
+  await until(() => server().instances().length === 0, "nothing runs");
   expect(calls().slice(-2)).toEqual(["stop demo@blue.service", "disable --quiet demo@blue.service"]);
 });
 

@@ -1,6 +1,6 @@
 /** The migrator as Terraform starts it, on a real PostgreSQL. */
 import { DatabaseServer } from "./migrator";
-import { until } from "../../until";
+import { until } from "../../../testbed/processes";
 import type { TestDatabase } from "./migrator";
 
 let server: DatabaseServer;
@@ -177,7 +177,7 @@ describe("a script that fails", () => {
     await database.rows("BEGIN");
     await database.rows("LOCK TABLE goals IN ACCESS EXCLUSIVE MODE");
     const running = database.start(OWNER);
-    await until("a second attempt", () => running.said().includes("again in 0.5 s"));
+    await until(() => running.said().includes("again in 0.5 s"), "a second attempt");
     await database.rows("COMMIT");
     expect(await running.ended).toMatchObject({
       exitCode: 0,
@@ -205,7 +205,7 @@ describe("two migrators at once", () => {
 
   it("the other one gives up after its time, with a reason", async () => {
     const first = database.start({ "0001-slow.sql": "SELECT pg_sleep(30)" });
-    await until("the first script", () => first.said().includes("0001-slow.sql"));
+    await until(() => first.said().includes("0001-slow.sql"), "the first script");
     expect(await database.run({ "0001-slow.sql": "SELECT pg_sleep(30)" }, { waitSeconds: 1 })).toMatchObject({
       exitCode: 3,
       result: { reason: expect.stringMatching(/another migration still runs after 1 s/) as string },
@@ -221,7 +221,7 @@ describe("kill -9 in the middle", () => {
         "INSERT INTO goals VALUES (2, 'b'); SELECT pg_sleep(2); INSERT INTO goals VALUES (3, 'c');",
     };
     const killed = database.start(scripts);
-    await until("the second script", () => killed.said().includes("0002-slow.sql"));
+    await until(() => killed.said().includes("0002-slow.sql"), "the second script");
     killed.child.kill("SIGKILL");
     await killed.ended;
     // The server is still at it; the next one waits for that.
@@ -242,8 +242,8 @@ describe("kill -9 in the middle", () => {
     beforeEach(async () => {
       const killed = database.start(scripts);
       await until(
-        "its first statement",
         async () => (await database.rows("SELECT 1 FROM pg_class WHERE relname = 'notes'")).length === 1,
+        "its first statement",
       );
       killed.child.kill("SIGKILL");
       await killed.ended;
