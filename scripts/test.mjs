@@ -18,7 +18,7 @@ const LINES = {
   parts: [
     "__tests__/end-to-end/azure",
     "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|receipts|report|setup|terminal)/",
-    ...["constructs", "examples", "fuzz", "project", "release", "system", "terraform"].map(
+    ...["constructs", "examples", "fuzz", "project", "release", "system", "terraform", "testbed"].map(
       (name) => `__tests__/${name}/`,
     ),
     ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),

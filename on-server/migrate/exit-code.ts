@@ -11,7 +11,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Bundle and database contradict each other: nothing was changed. */
 export class MigrationRefused extends Error {
-  override readonly name = "MigrationRefused";
+  override readonly name: string = "MigrationRefused";
 }
 
 /** The bundle itself can't be run. */

@@ -40,18 +40,20 @@ export async function patiently(request: () => Promise<Response>): Promise<Respo
       const answer = await request();
       if (answer.ok) return answer;
       said = `${new URL(answer.url).host} answered ${answer.status}`;
-      if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500) throw new GivenUp(said);
+      if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500)
+        throw new OutOfReach(said);
     } catch (error) {
-      if (error instanceof GivenUp) throw error;
+      if (error instanceof OutOfReach) throw error;
       said =
         error instanceof Error
           ? `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`
           : String(error);
     }
-    if (attempt === ATTEMPTS) throw new GivenUp(`${said.trim()}, ${ATTEMPTS} times`);
+    if (attempt === ATTEMPTS) throw new OutOfReach(`${said.trim()}, ${ATTEMPTS} times`);
     process.stderr.write(`migrate: ${said.trim()}; again in ${pause / 1000} s\n`);
     await sleep(pause);
   }
 }
 
-class GivenUp extends Error {}
+/** The metadata service, Key Vault or the store of artifacts did not answer as it should, however often it was asked. */
+export class OutOfReach extends Error {}

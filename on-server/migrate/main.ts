@@ -1,5 +1,5 @@
 /**
- * migrate run|plan|resolve --folder <folder> [--spec <base64 JSON>]
+ * migrate run|plan|status|resolve --folder <folder> [--spec <base64 JSON>]
  *
  * Runs on the operations server (locally: as a process), started by a Terraform step between begin and the installs.
  * One line of JSON on stdout says how it ended, the exit code says it to Terraform. The step's spec stays in the
@@ -14,20 +14,27 @@ import { InvalidInput } from "../../release/refusal";
 import { quote, ScriptName } from "../../release/release";
 import { describeIssues, inOneLine } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
+import { patiently } from "./attempts";
 import { fetchBundle } from "./bundle";
 import { connect } from "./databases/connect";
-import { ScriptFailed } from "./databases/database";
+import { ScriptFailed, SessionLost, wordsOf } from "./databases/database";
+import type { Database, Resolution } from "./databases/database";
 import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
 import type { ExitCode } from "./exit-code";
-import { applyAll, checkBundle, planMigration } from "./migrate";
+import { OutOfReach } from "./identity";
+import { checkBundle, lock, migrate, planMigration } from "./migrate";
+import type { Wanted } from "./migrate";
+import { remember, seenComplete } from "./remembered";
+import { statusOf } from "./status";
 
 const SPEC_FILE = "migrate-spec";
-const USAGE = `migrate run|plan|resolve --folder <folder>
+const USAGE = `migrate run|plan|status|resolve --folder <folder>
 
   run      apply what is pending, in order
-  plan     say what would run, and change nothing
+  plan     print what would run, and change nothing
+  status   print what the journal and the bundle say of each script, and change nothing
   resolve  <script> --as applied|pending
-           say what became of a script without a transaction that did not come to its end
+           record what became of a script without a transaction that did not come to its end
 
   --folder <folder>   where the last step left its spec
   --spec <base64>     the spec itself
@@ -35,65 +42,98 @@ const USAGE = `migrate run|plan|resolve --folder <folder>
 
 Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused (nothing was changed), 4 a script failed (traffic untouched)`;
 
+const COMMANDS = ["run", "plan", "status", "resolve"] as const;
+
 interface Arguments {
-  readonly command: "run" | "plan" | "resolve";
+  readonly command: (typeof COMMANDS)[number];
   readonly folder: string;
   readonly spec: MigrateSpec;
   readonly script: string;
-  readonly as: "applied" | "pending";
+  readonly as: Resolution;
 }
 
 async function main(): Promise<ExitCode> {
   const given = readArguments();
   if (given === null) return EXIT.done;
-  const { command, folder, spec } = given;
-  const identity = spec.database.kind === "file" ? null : spec.database.identity;
-  const database = await connect(spec.database);
+  switch (given.command) {
+    case "run":
+      return run(given);
+    case "plan":
+      return withDatabase(given, async (database) => {
+        const { pending, waiting, ahead } = planMigration(await wanted(given), await database.journal());
+        return { outcome: "planned", pending: pending.map(({ name }) => name), waiting, ahead };
+      });
+    case "status":
+      return withDatabase(given, async (database) => statusOf(await wanted(given), await database.journal()));
+    case "resolve":
+      return withDatabase(given, (database) => resolve(given, database));
+  }
+}
+
+async function withDatabase(
+  { spec }: Arguments,
+  work: (database: Database) => Promise<object>,
+): Promise<ExitCode> {
+  const database = await connect(spec.database, say);
   try {
-    if (command === "resolve") return await resolve(given, database);
-    const scripts = await fetchBundle(spec.bundle, identity);
-    checkBundle(scripts, { newest: spec.bundle.newest, contracts: spec.contracts }, database.dialect);
-    const wanted = {
-      scripts,
-      contracted: spec.contracted,
-      releaseId: spec.releaseId,
-      resolveCommand: (script: string) =>
-        `node ${join(folder, "migrate.js")} resolve ${script} --as applied (or pending) --folder ${folder}`,
-    };
-    if (command === "plan") {
-      const { pending, waiting, ahead } = planMigration(wanted, await database.journal());
-      tell({ outcome: "planned", pending: pending.map(({ name }) => name), waiting, ahead });
-      return EXIT.done;
-    }
-    await lock(database, spec.waitSeconds);
-    await database.prepareJournal();
-    const { pending, waiting, ahead } = planMigration(wanted, await database.journal());
-    const applied = await applyAll(database, pending, spec.releaseId, say);
-    tell({ outcome: applied.length === 0 ? "unchanged" : "migrated", applied, waiting, ahead });
+    tell(await work(database));
     return EXIT.done;
   } finally {
     await database.close();
   }
 }
 
-type Connected = Awaited<ReturnType<typeof connect>>;
+async function run(given: Arguments): Promise<ExitCode> {
+  const { folder, spec } = given;
+  const known = seenComplete(folder, spec);
+  try {
+    const asked = await wanted(given);
+    const resolved = new Set<string>();
+    const { applied, adopted, waiting, ahead } = await patiently(
+      async () => {
+        const database = await connect(spec.database, say);
+        try {
+          checkBundle(
+            asked.scripts,
+            { newest: spec.bundle.newest, contracts: spec.contracts },
+            database.dialect,
+          );
+          return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say });
+        } finally {
+          await database.close();
+        }
+      },
+      { say, isShort: known !== null },
+    );
+    remember(folder, spec, new Date());
+    const outcome = applied.length + adopted.length + resolved.size === 0 ? "unchanged" : "migrated";
+    tell({ outcome, applied, ...(adopted.length === 0 ? {} : { adopted }), waiting, ahead });
+    return EXIT.done;
+  } catch (error) {
+    if (known === null || !isOutOfReach(error)) throw error;
+    say(`${reasonOf(error)}: the database is not asked; at ${known} it had all that this release needs`);
+    tell({ outcome: "unchecked", applied: [], reason: reasonOf(error), seen: known });
+    return EXIT.done;
+  }
+}
 
-async function resolve({ script, as, spec }: Arguments, database: Connected): Promise<ExitCode> {
-  await lock(database, spec.waitSeconds);
+async function wanted({ folder, spec }: Arguments): Promise<Wanted> {
+  const identity = spec.database.kind === "file" ? null : spec.database.identity;
+  return {
+    scripts: await fetchBundle(spec.bundle, identity),
+    contracted: spec.contracted,
+    releaseId: spec.releaseId,
+    resolveCommand: (script: string) =>
+      `\`bluegreen migrations resolve ${script} --as applied\` (or \`--as pending\`); there: node ${join(folder, "migrate.js")} resolve ${script} --as applied (or pending) --folder ${folder}`,
+  };
+}
+
+async function resolve({ script, as, spec }: Arguments, database: Database): Promise<object> {
+  await lock(database, { waitSeconds: spec.waitSeconds, say });
   if (!(await database.resolve(script, as))) {
     throw new MigrationRefused(`${script} is not left running in the journal: there is nothing to resolve`);
   }
-  tell({ outcome: "resolved", script, as });
-  return EXIT.done;
-}
-
-async function lock(database: Connected, waitSeconds: number): Promise<void> {
-  if (await database.lock(1)) return;
-  say("another migration of this database runs: waiting for its end");
-  if (await database.lock(waitSeconds)) return;
-  throw new MigrationRefused(
-    `another migration still runs after ${waitSeconds} s: try again when it is over`,
-  );
+  return { outcome: "resolved", script, as };
 }
 
 function readArguments(): Arguments | null {
@@ -117,8 +157,10 @@ function readArguments(): Arguments | null {
     return null;
   }
   const [command, script = "", ...rest] = positionals;
-  if (rest.length > 0 || (command !== "run" && command !== "plan" && command !== "resolve")) {
-    throw new InvalidInput(`run, plan or resolve is wanted, not ${quote(positionals.join(" "))}; see --help`);
+  if (rest.length > 0 || !isCommand(command)) {
+    throw new InvalidInput(
+      `${COMMANDS.slice(0, -1).join(", ")} or resolve is wanted, not ${quote(positionals.join(" "))}; see --help`,
+    );
   }
   const { as } = values;
   if (
@@ -143,6 +185,10 @@ function readArguments(): Arguments | null {
   }
 }
 
+function isCommand(word: string | undefined): word is Arguments["command"] {
+  return (COMMANDS as readonly (string | undefined)[]).includes(word);
+}
+
 function readSpec(text: string): MigrateSpec {
   let json: unknown;
   try {
@@ -163,20 +209,29 @@ function tell(result: object): void {
   console.log(JSON.stringify(result));
 }
 
+/** Whether it was the way to the database, or to the bundle, that failed: what they would say is not known. */
+function isOutOfReach(error: unknown): boolean {
+  return error instanceof SessionLost || error instanceof OutOfReach;
+}
+
+function reasonOf(error: unknown): string {
+  return inOneLine(wordsOf(error).replace(/\s+/g, " "));
+}
+
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof InvalidInput || error instanceof ScriptRefused) return EXIT.badInput;
   if (error instanceof MigrationRefused) return EXIT.refused;
   return error instanceof ScriptFailed ? EXIT.failed : EXIT.unexpected;
 }
 
+process.exitCode = EXIT.unexpected;
 main().then(
   (exitCode) => (process.exitCode = exitCode),
   (error: unknown) => {
-    const said = error instanceof Error ? error.message || error.name : String(error);
-    const message = inOneLine(said.replace(/\s+/g, " "));
     const exitCode = exitCodeOf(error);
-    say(message);
-    tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason: message });
+    const reason = reasonOf(error);
+    say(reason);
+    tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason });
     process.exitCode = exitCode;
   },
 );

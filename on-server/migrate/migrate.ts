@@ -1,11 +1,12 @@
 /**
  * Brings a database to what a bundle asks for: compares bundle and journal, refuses where they contradict each other,
- * and applies what is pending, in order, each script with its journal row.
+ * and applies what is pending, in order, each script with its journal row. Only the journal says that it is done.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Script } from "../../release/migrations/scripts";
 import { statements } from "../../release/migrations/sql-text";
 import type { Dialect } from "../../release/migrations/sql-text";
+import { ScriptFailed } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
 import { MigrationRefused, ScriptRefused } from "./exit-code";
 
@@ -35,14 +36,8 @@ export function planMigration(
   { scripts, contracted, resolveCommand }: Wanted,
   journal: readonly JournalRow[],
 ): Plan {
-  const left = journal.find(({ status }) => status === "running");
-  if (left !== undefined) {
-    throw new MigrationRefused(
-      `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,
-    );
-  }
   const newest = scripts.at(-1)?.number ?? 0;
-  for (const row of journal.filter(({ number }) => number <= newest)) {
+  for (const row of journal.filter(({ number, status }) => number <= newest && status === "applied")) {
     const script = scripts.find(({ number }) => number === row.number);
     if (script === undefined || script.name !== row.name) {
       throw new MigrationRefused(
@@ -56,8 +51,15 @@ export function planMigration(
     }
   }
   const applied = new Set(journal.map(({ number }) => number));
+  const left = journal.find(({ status }) => status === "running");
   const missing = scripts.filter(({ number }) => !applied.has(number));
   const pending = missing.filter(({ phase, name }) => phase === "expand" || contracted.includes(name));
+  // What a later release left half done is no business of one that needs none of it: the way back stays open.
+  if (left !== undefined && (left.number <= newest || pending.length > 0)) {
+    throw new ScriptRunning(
+      `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,
+    );
+  }
   for (const script of pending) {
     const later = journal.find((row) => row.phase === script.phase && row.number > script.number);
     if (later === undefined) continue;
@@ -77,22 +79,114 @@ export interface Applied {
   readonly seconds: number;
 }
 
-/** @throws ScriptFailed, after which the database is as before that script (with `-- no-transaction`: not known). */
-export async function applyAll(
-  database: Database,
-  pending: readonly Script[],
-  releaseId: string,
-  say: (line: string) => void,
-): Promise<Applied[]> {
+/** A script is left `running` in the journal: it was cut short, or another migrator is at it just now. */
+export class ScriptRunning extends MigrationRefused {}
+
+export interface Migrated {
+  readonly applied: readonly Applied[];
+  /** Scripts whose work Entity Framework Core had done before. */
+  readonly adopted: readonly string[];
+  readonly waiting: readonly string[];
+  readonly ahead: readonly string[];
+  /** The journal at the end. */
+  readonly journal: readonly JournalRow[];
+}
+
+/**
+ * What another migration may have to do, and how it is waited for.
+ * @throws MigrationRefused after `waitSeconds`.
+ */
+export interface Waiting {
+  readonly waitSeconds: number;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Applies what is pending. Where nothing is, nothing is locked either: a look never waits for a migration that is none
+ * of its business. At the end the journal is read again: each script that is needed has to be `applied` there.
+ * @throws MigrationRefused, ScriptFailed (the database is as before that script; with `-- no-transaction`: not known),
+ * SessionLost.
+ */
+export async function migrate(database: Database, wanted: Wanted, waiting: Waiting): Promise<Migrated> {
+  const { say } = waiting;
+  if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), [], []);
+  await lock(database, waiting);
+  await database.prepareJournal();
+  const { pending } = planMigration(wanted, await database.journal());
+  const byEf = pending.some(({ efMigration }) => efMigration !== null)
+    ? await database.migratedByEf()
+    : new Set();
   const applied: Applied[] = [];
+  const adopted: string[] = [];
   for (const [index, script] of pending.entries()) {
+    if (script.efMigration !== null && byEf.has(script.efMigration)) {
+      say(`${index + 1} of ${pending.length}: ${script.name}: Entity Framework Core applied it before`);
+      await database.recordApplied(script, wanted.releaseId);
+      adopted.push(script.name);
+      continue;
+    }
     const startedAt = Date.now();
     say(`${index + 1} of ${pending.length}: ${script.name}`);
-    if (script.transaction) await applyPatiently(database, script, releaseId, say);
-    else await database.applyWithoutTransaction(script, releaseId);
+    await applyPatiently(database, script, wanted.releaseId, say).catch(async (error: unknown) => {
+      throw error instanceof ScriptFailed ? await withWayOn(error, database, wanted) : error;
+    });
     applied.push({ script: script.name, seconds: (Date.now() - startedAt) / 1000 });
   }
-  return applied;
+  return conclude(wanted, await database.journal(), applied, adopted);
+}
+
+/** @throws MigrationRefused where another migration has the database for too long. */
+export async function lock(database: Database, { waitSeconds, say }: Waiting): Promise<void> {
+  const onWait = (): void => say("another migration of this database runs: waiting for its end");
+  if (await database.lock(waitSeconds, onWait)) return;
+  throw new MigrationRefused(
+    `another migration still runs after ${waitSeconds} s: try again when it is over`,
+  );
+}
+
+function isDone(wanted: Wanted, journal: readonly JournalRow[]): boolean {
+  try {
+    return planMigration(wanted, journal).pending.length === 0;
+  } catch (error) {
+    // It may be at work at this moment: whether it was cut short is known once its lock is free.
+    if (error instanceof ScriptRunning) return false;
+    throw error;
+  }
+}
+
+function conclude(
+  wanted: Wanted,
+  journal: readonly JournalRow[],
+  applied: readonly Applied[],
+  adopted: readonly string[],
+): Migrated {
+  const { pending, waiting, ahead } = planMigration(wanted, journal);
+  if (pending.length > 0) {
+    throw new Error(
+      `the journal does not say that ${pending.map(({ name }) => name).join(", ")} was applied`,
+    );
+  }
+  return { applied, adopted, waiting, ahead, journal };
+}
+
+export interface Applied {
+  readonly script: string;
+  readonly seconds: number;
+}
+
+/** Where the journal does not know how far a script got, a person has to say it. */
+async function withWayOn(
+  failed: ScriptFailed,
+  database: Database,
+  { resolveCommand }: Wanted,
+): Promise<Error> {
+  const left = (await database.journal()).some(
+    ({ name, status }) => name === failed.script && status === "running",
+  );
+  if (!left) return failed;
+  return failed.saying(
+    `; what it did before is committed: look how far it got, then ${resolveCommand(failed.script)}`,
+  );
 }
 
 async function applyPatiently(
@@ -103,10 +197,12 @@ async function applyPatiently(
 ): Promise<void> {
   for (let attempt = 1, pause = FIRST_PAUSE_MS; ; attempt += 1, pause *= 2) {
     try {
-      return await database.applyInTransaction(script, releaseId);
+      return await (script.transaction
+        ? database.applyInTransaction(script, releaseId)
+        : database.applyWithoutTransaction(script, releaseId));
     } catch (error) {
-      if (attempt === ATTEMPTS || !database.isPassing(error)) throw error;
-      say(`${(error as Error).message}; again in ${pause / 1000} s`);
+      if (attempt === ATTEMPTS || !(error instanceof ScriptFailed && error.isPassing)) throw error;
+      say(`${error.message}; again in ${pause / 1000} s`);
       await sleep(pause);
     }
   }

@@ -1,47 +1,42 @@
 /** Opens the database that a step names; the only place that knows both dialects. */
 import { readFileSync } from "node:fs";
+import { parseDatabaseAddress } from "../../../release/migrations/database-address";
 import type { DatabaseAccess } from "../../../release/migrations/migrate-spec";
-import { ScriptRefused } from "../exit-code";
+import { InvalidInput } from "../../../release/refusal";
 import { accessToken, secretValue } from "../identity";
 import type { Database } from "./database";
 import { MssqlDatabase } from "./mssql";
 import { PostgresDatabase } from "./postgres";
 
-export async function connect(access: DatabaseAccess): Promise<Database> {
+/** @param say hears what a person should know. @throws SessionLost where the database can't be reached. */
+export async function connect(access: DatabaseAccess, say: (line: string) => void): Promise<Database> {
   switch (access.kind) {
     case "entra": {
-      const token = await accessToken("https://database.windows.net/", access.identity);
-      const { server, database } = access;
-      return MssqlDatabase.connect({
-        server,
-        database,
-        authentication: { token },
-        trustServerCertificate: false,
+      const { server, database, identity } = access;
+      // A token is good for an hour, a migration may take longer: each session asks for its own.
+      const authentication = async () => ({
+        token: await accessToken("https://database.windows.net/", identity),
       });
+      return MssqlDatabase.connect({ server, database, authentication, trustServerCertificate: false });
     }
     case "secret":
-      return connectTo(await secretValue(access.vault, access.secret, access.identity));
+      return connectTo(await secretValue(access.vault, access.secret, access.identity), say);
     case "file":
-      return connectTo(readFileSync(access.file, "utf8").trim());
+      return connectTo(addressIn(access.file), say);
   }
 }
 
-/** @param address `postgres://user:password@host:port/database` or `mssql://...`; never quoted in a message. */
-async function connectTo(address: string): Promise<Database> {
-  const url = URL.canParse(address) ? new URL(address) : null;
-  if (url?.protocol === "postgres:" || url?.protocol === "postgresql:")
-    return PostgresDatabase.connect(address);
-  if (url?.protocol !== "mssql:") {
-    throw new ScriptRefused(
-      "the database's address is neither postgres://... nor mssql://user:password@host/database",
-    );
+function connectTo(text: string, say: (line: string) => void): Promise<Database> {
+  const address = parseDatabaseAddress(text);
+  if (address.dialect === "postgres") return PostgresDatabase.connect(address.connectionString, say);
+  const { user, password, ...login } = address;
+  return MssqlDatabase.connect({ ...login, authentication: () => Promise.resolve({ user, password }) });
+}
+
+function addressIn(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    throw new InvalidInput(`the file with the database's address can't be read: ${(error as Error).message}`);
   }
-  const { hostname, port, pathname, username, password, searchParams } = url;
-  return MssqlDatabase.connect({
-    server: hostname,
-    ...(port === "" ? {} : { port: Number(port) }),
-    database: decodeURIComponent(pathname.slice(1)),
-    authentication: { user: decodeURIComponent(username), password: decodeURIComponent(password) },
-    trustServerCertificate: searchParams.get("trustServerCertificate") === "true",
-  });
 }

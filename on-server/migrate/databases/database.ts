@@ -1,4 +1,8 @@
-/** What a migration asks of a database; one implementation for each dialect. */
+/**
+ * What a migration asks of a database; one implementation for each dialect. A *control session* has the lock and keeps
+ * the journal; each script gets a session of its own, as fresh as a new connection's, so that nothing that a script
+ * sets, makes temporarily or becomes decides what the next one does, nor who writes the journal.
+ */
 import type { Script } from "../../../release/migrations/scripts";
 import type { Dialect } from "../../../release/migrations/sql-text";
 
@@ -16,27 +20,35 @@ export interface JournalRow {
   readonly status: "applied" | "running";
 }
 
+export type Resolution = "applied" | "pending";
+
 export const JOURNAL = "bluegreen_migrations";
 
-/** A statement may wait this long for a lock: whoever waits makes everybody else wait behind it. */
+/** A statement may wait this long for a lock: everything that comes after it on that table waits behind it. */
 export const LOCK_TIMEOUT_MS = 5_000;
+
+/** An answer to one of our own short statements takes no longer than this; after it the session counts as lost. */
+export const ANSWER_MS = 60_000;
 
 export interface Database {
   readonly dialect: Dialect;
-  /** One migration at a time and database. @returns whether it was got in time. */
-  lock(waitSeconds: number): Promise<boolean>;
+  /** One migration at a time and database. Does nothing where this one has it. @returns whether it was got in time. */
+  lock(waitSeconds: number, onWait: () => void): Promise<boolean>;
   /** Creates the journal where there is none. */
   prepareJournal(): Promise<void>;
-  /** In the order of the numbers; empty where there is no journal. */
+  /** What is committed, in the order of the numbers; empty where there is no journal. */
   journal(): Promise<JournalRow[]>;
+  /** The migrations that Entity Framework Core recorded in its own table; empty where there is none. */
+  migratedByEf(): Promise<ReadonlySet<string>>;
   /** Script and journal row, both or neither. */
   applyInTransaction(script: Script, release: string): Promise<void>;
   /** The journal says `running` before, `applied` after. */
   applyWithoutTransaction(script: Script, release: string): Promise<void>;
-  /** What a person found out about a script that is `running`. */
-  resolve(name: string, as: "applied" | "pending"): Promise<boolean>;
-  /** Whether the same may well succeed a moment later: somebody held a lock, or two waited for each other. */
-  isPassing(error: unknown): boolean;
+  /** Records a script whose work is there already. */
+  recordApplied(script: Script, release: string): Promise<void>;
+  /** What a person found out about a script that is `running`. @returns whether it was. */
+  resolve(name: string, as: Resolution): Promise<boolean>;
+  /** Never fails, and ends where the server does not answer any more. */
   close(): Promise<void>;
 }
 
@@ -44,12 +56,51 @@ export interface Database {
 export class ScriptFailed extends Error {
   override readonly name = "ScriptFailed";
 
+  /**
+   * @param line in the script; null where it is not known. @param isPassing whether the same may well succeed a moment
+   * later: another session held a lock, or two waited for each other; nothing of the script stayed.
+   */
   constructor(
     readonly script: string,
     readonly line: number | null,
-    override readonly cause: unknown,
+    private readonly reason: string,
+    readonly isPassing = false,
   ) {
-    const said = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
-    super(`${script}${line === null ? "" : `, line ${line}`}: ${said}`);
+    super(`${script}${line === null ? "" : `, line ${line}`}: ${reason.replace(/\s+/g, " ")}`);
   }
+
+  saying(more: string): ScriptFailed {
+    return new ScriptFailed(this.script, this.line, this.reason + more);
+  }
+
+  /** Of a script that did something already: the same again would do that twice. */
+  withoutRetry(): ScriptFailed {
+    return new ScriptFailed(this.script, this.line, this.reason);
+  }
+}
+
+export const ENDED_ITS_TRANSACTION =
+  "the script ended the transaction that it ran in: leave out COMMIT and ROLLBACK, or write `-- no-transaction` in its first lines";
+export const LEFT_OPEN =
+  "the transaction that begins here was still open at the script's end, so the database rolled it back: add its COMMIT";
+
+/** The session ended before its work did, or there was none to be had: whether the work was committed, the journal says. */
+export class SessionLost extends Error {
+  override readonly name = "SessionLost";
+
+  constructor(reason: string) {
+    super(reason.replace(/\s+/g, " "));
+  }
+}
+
+/** Two of one dialect's numbers or codes for one fault, and errors without a message of their own, in words. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof AggregateError) {
+    const all = [...new Set(error.errors.map(wordsOf))];
+    return [error.message, ...all].filter((words) => words !== "").join("; ");
+  }
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : wordsOf(error.cause);
+  const own = error.message || ("code" in error ? String(error.code) : error.name);
+  return cause === "" || own.includes(cause) ? own : `${own} (${cause})`;
 }

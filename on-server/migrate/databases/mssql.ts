@@ -1,65 +1,57 @@
-/** SQL Server and Azure SQL: one session with an application lock, batches as `GO` parts them. */
-import { Connection, Request, TYPES } from "tedious";
-import type { ConnectionConfiguration } from "tedious";
+/** SQL Server and Azure SQL: application locks of a session, batches as `GO` parts them. */
 import type { Script } from "../../../release/migrations/scripts";
-import { batches } from "../../../release/migrations/sql-text";
-import { JOURNAL, LOCK_TIMEOUT_MS, ScriptFailed } from "./database";
-import type { Database, JournalRow } from "./database";
+import { batches, tokens } from "../../../release/migrations/sql-text";
+import type { Batch } from "../../../release/migrations/sql-text";
+import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed, SessionLost } from "./database";
+import type { Database, JournalRow, Resolution } from "./database";
+import { faultOf } from "./mssql-errors";
+import { MssqlSession } from "./mssql-session";
+import type { MssqlLogin } from "./mssql-session";
+import { inTurns } from "./turns";
+import { whileHeld } from "./watch";
 
-/** Lock request time-out, chosen as deadlock victim, snapshot conflict, Azure SQL busy or being moved. */
-const PASSING = new Set([1222, 1205, 3960, 40501, 40613, 49918]);
 const TABLE = `dbo.${JOURNAL}`;
-const APPLICATION_LOCK = "cdktf-bluegreen migrations";
-const CONNECT_MS = 60_000;
+/** Held by the control session for as long as it migrates. */
+const MIGRATION_LOCK = "cdktf-bluegreen migrations";
+/** Held by the session of a script: also after the control session is gone, it may still be at work. */
+const SCRIPT_LOCK = "cdktf-bluegreen script";
+/** A script's lock was free a moment ago. */
+const SCRIPT_LOCK_SECONDS = 10;
 
-/** What makes a session read SQL as SQL Server's own tools do; the deployment must not depend on a login's defaults. */
-const SETTINGS = `SET XACT_ABORT ON; SET LOCK_TIMEOUT ${LOCK_TIMEOUT_MS}; SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON;
-SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON; SET CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;
-SET IMPLICIT_TRANSACTIONS OFF; SET NOCOUNT OFF; SET ROWCOUNT 0;`;
-
-export interface MssqlLogin {
-  readonly server: string;
-  readonly port?: number;
-  readonly database: string;
-  /** An Entra access token, or a login of the server. */
-  readonly authentication: { readonly token: string } | { readonly user: string; readonly password: string };
-  /** Only a server on this machine may show a certificate that nobody signed. */
-  readonly trustServerCertificate: boolean;
+interface Transactions {
+  /** How many BEGIN TRANSACTION are open. */
+  readonly depth: number;
+  /** 1: can be committed, -1: can only be rolled back. */
+  readonly state: number;
+  readonly id: string;
 }
-
-type Value = string | number | null;
 
 export class MssqlDatabase implements Database {
   readonly dialect = "mssql";
+  private isLocked = false;
 
   private constructor(
-    private readonly connection: Connection,
-    private readonly database: string,
+    private readonly login: MssqlLogin,
+    private readonly control: MssqlSession,
   ) {}
 
+  /** @throws SessionLost where it can't be reached. @throws Error where the login is refused. */
   static async connect(login: MssqlLogin): Promise<MssqlDatabase> {
-    const connection = new Connection(configuration(login));
-    connection.on("error", () => undefined);
-    await new Promise<void>((resolve, reject) => {
-      connection.connect((error) => (error === undefined || error === null ? resolve() : reject(error)));
-    });
-    const database = new MssqlDatabase(connection, login.database);
-    await database.batch(SETTINGS);
-    return database;
+    return new MssqlDatabase(login, await MssqlSession.open(login));
   }
 
-  async lock(waitSeconds: number): Promise<boolean> {
-    const rows = await this.query(
-      `DECLARE @result int;
-       EXEC @result = sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = @wait;
-       SELECT @result AS result;`,
-      { resource: APPLICATION_LOCK, wait: waitSeconds * 1000 },
-    );
-    return Number(rows[0]?.["result"]) >= 0;
+  async lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
+    if (this.isLocked) return true;
+    const until = Date.now() + waitSeconds * 1000;
+    if (!(await inTurns(() => tryLock(this.control, MIGRATION_LOCK), waitSeconds, onWait))) return false;
+    // A migrator that was killed may have left a script at work on the server.
+    const left = Math.max(0, (until - Date.now()) / 1000);
+    this.isLocked = await inTurns(async () => !(await this.scriptRuns()), left, onWait);
+    return this.isLocked;
   }
 
   async prepareJournal(): Promise<void> {
-    await this.batch(
+    await this.control.ask(
       `IF OBJECT_ID(N'${TABLE}') IS NULL
        CREATE TABLE ${TABLE} (number int NOT NULL PRIMARY KEY, name nvarchar(128) NOT NULL UNIQUE, phase varchar(10) NOT NULL,
          sha256 char(64) NOT NULL, release nvarchar(64) NOT NULL, started datetime2 NOT NULL, finished datetime2 NULL,
@@ -67,146 +59,215 @@ export class MssqlDatabase implements Database {
     );
   }
 
+  /** READPAST: a row that is not committed yet is none, and nothing waits for it. */
   async journal(): Promise<JournalRow[]> {
-    const [found] = await this.query(`SELECT OBJECT_ID(N'${TABLE}') AS id`, {});
-    if (found?.["id"] === null) return [];
-    const rows = await this.query(
+    if (!(await this.has(TABLE))) return [];
+    const rows = await this.control.ask(
       `SELECT number, name, phase, sha256, release, CONVERT(varchar(33), started, 126) + 'Z' AS started,
               CONVERT(varchar(33), finished, 126) + 'Z' AS finished, status
-         FROM ${TABLE} ORDER BY number`,
-      {},
+         FROM ${TABLE} WITH (READPAST) ORDER BY number`,
     );
     return rows as unknown as JournalRow[];
   }
 
+  async migratedByEf(): Promise<ReadonlySet<string>> {
+    if (!(await this.has("[__EFMigrationsHistory]"))) return new Set();
+    const rows = await this.control.ask("SELECT [MigrationId] AS id FROM [__EFMigrationsHistory]");
+    return new Set(rows.map(({ id }) => String(id)));
+  }
+
   async applyInTransaction(script: Script, release: string): Promise<void> {
-    await this.batch("BEGIN TRANSACTION");
-    try {
-      await this.insert(script, release);
-      await this.execute(script);
-      const [state] = await this.query("SELECT @@TRANCOUNT AS depth", {});
-      if (Number(state?.["depth"]) !== 1) {
-        throw new Error(
-          `${script.name} ended the transaction it ran in: leave out COMMIT and ROLLBACK, or say -- no-transaction`,
-        );
+    await this.withSession(async (session) => {
+      await session.ask("BEGIN TRANSACTION");
+      await insert(session, script, release);
+      const begun = await transactions(session);
+      for (const batch of batches(script.sql)) {
+        await execute(session, script.name, batch, async () => {
+          const now = await transactions(session);
+          if (now.depth > 0 && now.id === begun.id) return;
+          await this.keepUncertain(script, release, batch);
+          throw new ScriptFailed(script.name, lineOf(batch, ENDS), ENDED_ITS_TRANSACTION);
+        });
       }
-      await this.reset();
-      await this.markApplied(script.name);
-      await this.batch("COMMIT TRANSACTION");
-    } catch (error) {
-      await this.batch("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").catch(() => undefined);
-      await this.reset().catch(() => undefined);
-      throw error;
-    }
+      const { depth, state } = await transactions(session);
+      if (depth > 1) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
+      if (state === -1) throw new ScriptFailed(script.name, null, DOOMED);
+      await this.returnToLogin(session, script);
+      await markApplied(session, script.name);
+      await speaking(script.name, session.ask("COMMIT TRANSACTION"));
+    });
   }
 
   async applyWithoutTransaction(script: Script, release: string): Promise<void> {
-    await this.insert(script, release);
-    await this.execute(script);
-    await this.reset();
-    await this.markApplied(script.name);
+    await insert(this.control, script, release);
+    await this.withSession(async (session) => {
+      for (const batch of batches(script.sql)) await execute(session, script.name, batch);
+      const { depth } = await transactions(session);
+      if (depth > 0) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
+    }).catch((error: unknown) => {
+      // A batch is several statements, and those before the one that failed are committed.
+      throw error instanceof ScriptFailed ? error.withoutRetry() : error;
+    });
+    await markApplied(this.control, script.name);
   }
 
-  async resolve(name: string, as: "applied" | "pending"): Promise<boolean> {
+  async recordApplied(script: Script, release: string): Promise<void> {
+    await insert(this.control, script, release);
+    await markApplied(this.control, script.name);
+  }
+
+  async resolve(name: string, as: Resolution): Promise<boolean> {
+    if (!(await this.has(TABLE))) return false;
     const where = `WHERE name = @name AND status = 'running'`;
     const change =
       as === "pending"
         ? `DELETE FROM ${TABLE} ${where}`
         : `UPDATE ${TABLE} SET status = 'applied', finished = SYSUTCDATETIME() ${where}`;
-    const [row] = await this.query(`${change}; SELECT @@ROWCOUNT AS changed`, { name });
+    const [row] = await this.control.ask(`${change}; SELECT @@ROWCOUNT AS changed`, { name });
     return Number(row?.["changed"]) === 1;
   }
 
-  isPassing(error: unknown): boolean {
-    const cause = error instanceof ScriptFailed ? error.cause : error;
-    return cause instanceof Error && "number" in cause && PASSING.has(Number(cause.number));
-  }
-
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.connection.once("end", () => resolve());
-      this.connection.close();
-    });
+    return this.control.close();
   }
 
-  private async insert({ number, name, phase, sha256 }: Script, release: string): Promise<void> {
-    await this.query(
-      `INSERT INTO ${TABLE} (number, name, phase, sha256, release, started, status)
-       VALUES (@number, @name, @phase, @sha256, @release, SYSUTCDATETIME(), 'running')`,
-      { number, name, phase, sha256, release },
-    );
+  private async has(table: string): Promise<boolean> {
+    const [found] = await this.control.ask(`SELECT OBJECT_ID(N'${table}') AS id`);
+    return found !== undefined && found["id"] !== null;
   }
 
-  private async markApplied(name: string): Promise<void> {
-    const [row] = await this.query(
-      `UPDATE ${TABLE} SET status = 'applied', finished = SYSUTCDATETIME() WHERE name = @name; SELECT @@ROWCOUNT AS changed`,
-      { name },
-    );
-    if (Number(row?.["changed"]) !== 1) throw new Error(`${name} removed its own row from ${TABLE}`);
+  private async scriptRuns(): Promise<boolean> {
+    if (!(await tryLock(this.control, SCRIPT_LOCK))) return true;
+    await this.control.ask(`EXEC sp_releaseapplock @Resource = N'${SCRIPT_LOCK}', @LockOwner = 'Session'`);
+    return false;
   }
 
-  private async execute({ name, sql }: Script): Promise<void> {
-    for (const { text, line, repeat } of batches(sql)) {
-      for (let time = 0; time < repeat; time += 1) {
-        await this.batch(text).catch((error: unknown) => {
-          const within = error instanceof Error && "lineNumber" in error ? Number(error.lineNumber) : 1;
-          throw new ScriptFailed(name, line + within - 1, error);
-        });
+  /** A session for one script: gone when the script is over, with all that it set, made temporarily or became. */
+  private async withSession(work: (session: MssqlSession) => Promise<void>): Promise<void> {
+    const session = await MssqlSession.open(this.login);
+    try {
+      if (!(await inTurns(() => tryLock(session, SCRIPT_LOCK), SCRIPT_LOCK_SECONDS))) {
+        throw new SessionLost("another session runs a script, so the lock of this migration was lost");
       }
+      await whileHeld(work(session), () => this.scriptRuns());
+    } finally {
+      // What is open is rolled back with it.
+      await session.close();
     }
   }
 
-  /** What a script set for its session, another database included, is not for the next one. */
-  private async reset(): Promise<void> {
-    const name = this.database.replaceAll("]", "]]");
-    await this.batch(`IF DB_NAME() <> N'${this.database.replaceAll("'", "''")}' USE [${name}];\n${SETTINGS}`);
+  /**
+   * A script ended the transaction that holds its journal row. Where it committed, the row says `running` already. Where
+   * it rolled back and went on, what came after was committed by itself: the journal says that nobody knows.
+   */
+  private async keepUncertain(script: Script, release: string, batch: Batch): Promise<void> {
+    const rows = await this.journal();
+    if (rows.some(({ name }) => name === script.name)) return;
+    if (goesOnAfterRollback(batch)) await insert(this.control, script, release);
   }
 
-  private batch(sql: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const request = new Request(sql, (error) =>
-        error === undefined || error === null ? resolve() : reject(error),
-      );
-      // As sent by SQL Server's own tools: CREATE PROCEDURE must be first in its batch.
-      this.connection.execSqlBatch(request);
-    });
-  }
-
-  private query(sql: string, values: Readonly<Record<string, Value>>): Promise<Record<string, unknown>[]> {
-    return new Promise((resolve, reject) => {
-      const rows: Record<string, unknown>[] = [];
-      const request = new Request(sql, (error) =>
-        error === undefined || error === null ? resolve(rows) : reject(error),
-      );
-      for (const [name, value] of Object.entries(values)) {
-        request.addParameter(name, typeof value === "number" ? TYPES.Int : TYPES.NVarChar, value);
-      }
-      request.on("row", (columns: { metadata: { colName: string }; value: unknown }[]) => {
-        rows.push(Object.fromEntries(columns.map(({ metadata, value }) => [metadata.colName, value])));
-      });
-      this.connection.execSql(request);
-    });
+  /** The journal is the login's, in the login's database, whatever the script became and wherever it went. */
+  private async returnToLogin(session: MssqlSession, script: Script): Promise<void> {
+    const words = [...tokens(script.sql, "mssql")].filter(({ kind }) => kind !== "comment");
+    const impersonations = words.filter(
+      ({ text }, index) => /^EXEC(UTE)?$/i.test(text) && /^AS$/i.test(words[index + 1]?.text ?? ""),
+    ).length;
+    for (let time = 0; time < impersonations; time += 1) {
+      await speaking(script.name, session.ask("REVERT"));
+    }
+    await session.settle();
   }
 }
 
-function configuration(login: MssqlLogin): ConnectionConfiguration {
-  const { server, port, database, authentication, trustServerCertificate } = login;
-  return {
-    server,
-    authentication:
-      "token" in authentication
-        ? { type: "azure-active-directory-access-token", options: { token: authentication.token } }
-        : { type: "default", options: { userName: authentication.user, password: authentication.password } },
-    options: {
-      database,
-      encrypt: true,
-      trustServerCertificate,
-      appName: "bluegreen-migrate",
-      connectTimeout: CONNECT_MS,
-      // A script takes as long as it takes; the step's time limit ends it.
-      requestTimeout: 0,
-      rowCollectionOnRequestCompletion: false,
-      ...(port === undefined ? {} : { port }),
-    },
-  };
+const DOOMED =
+  "an error was caught in the script, and its transaction can't be committed any more: let the error out (THROW), or avoid it";
+const ENDS = /^(COMMIT|ROLLBACK)$/i;
+
+async function tryLock(session: MssqlSession, resource: string): Promise<boolean> {
+  const rows = await session.ask(
+    `DECLARE @result int;
+     EXEC @result = sp_getapplock @Resource = N'${resource}', @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 0;
+     SELECT @result AS result;`,
+  );
+  return Number(rows[0]?.["result"]) >= 0;
+}
+
+async function transactions(session: MssqlSession): Promise<Transactions> {
+  const [row] = await session.ask(
+    "SELECT @@TRANCOUNT AS depth, XACT_STATE() AS state, CONVERT(varchar(20), CURRENT_TRANSACTION_ID()) AS id",
+  );
+  return { depth: Number(row?.["depth"]), state: Number(row?.["state"]), id: String(row?.["id"]) };
+}
+
+async function insert(
+  session: MssqlSession,
+  { number, name, phase, sha256 }: Script,
+  release: string,
+): Promise<void> {
+  await session.ask(
+    `INSERT INTO ${TABLE} (number, name, phase, sha256, release, started, status)
+     VALUES (@number, @name, @phase, @sha256, @release, SYSUTCDATETIME(), 'running')`,
+    { number, name, phase, sha256, release },
+  );
+}
+
+async function markApplied(session: MssqlSession, name: string): Promise<void> {
+  const [row] = await session.ask(
+    `UPDATE ${TABLE} SET status = 'applied', finished = SYSUTCDATETIME() WHERE name = @name; SELECT @@ROWCOUNT AS changed`,
+    { name },
+  );
+  if (Number(row?.["changed"]) !== 1) throw new Error(`${name} removed its own row from ${TABLE}`);
+}
+
+/** @param check is asked after each execution. */
+async function execute(
+  session: MssqlSession,
+  script: string,
+  { text, line, repeat }: Batch,
+  check: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  for (let time = 0; time < repeat; time += 1) {
+    await speaking(script, session.run(text), (within) => line + within - 1);
+    await check();
+  }
+}
+
+/** What the server says of a script's statement, by the script's name. @param lineAt of a line in what was sent. */
+async function speaking(
+  script: string,
+  answer: Promise<unknown>,
+  lineAt: (within: number) => number | null = () => null,
+): Promise<void> {
+  try {
+    await answer;
+  } catch (error) {
+    const { line, message, isPassing } = faultOf(error);
+    throw new ScriptFailed(script, lineAt(line ?? 1), message, isPassing);
+  }
+}
+
+/** Of the last such word of a batch, in its script. */
+function lineOf({ text, line }: Batch, words: RegExp): number {
+  const all = [...tokens(text, "mssql")].filter(
+    ({ kind, text: word }) => kind === "word" && words.test(word),
+  );
+  return line + (all.at(-1)?.line ?? 1) - 1;
+}
+
+/** Where a transaction was opened that nothing closed: its last BEGIN TRANSACTION, or the setting that opens them. */
+function lineOfOpen(sql: string): number | null {
+  const all = [...tokens(sql, "mssql")].filter(({ kind }) => kind !== "comment");
+  const opening = all.findLast(
+    ({ text }, index) =>
+      /^IMPLICIT_TRANSACTIONS$/i.test(text) ||
+      (/^BEGIN$/i.test(text) && /^TRAN(SACTION)?$/i.test(all[index + 1]?.text ?? "")),
+  );
+  return opening?.line ?? null;
+}
+
+function goesOnAfterRollback({ text }: Batch): boolean {
+  const all = [...tokens(text, "mssql")].filter(({ kind }) => kind !== "comment");
+  const rollback = all.findLastIndex(({ text: word }) => /^ROLLBACK$/i.test(word));
+  const rest = all.slice(rollback + 1).map(({ text: word }) => word.toUpperCase());
+  return rest.some((word) => !/^(TRAN|TRANSACTION|WORK|;|END)$/.test(word));
 }

@@ -1,57 +1,77 @@
-/** PostgreSQL: one session with an advisory lock that the server lets go of when the session ends, however it ends. */
+/** PostgreSQL: advisory locks, which the server lets go of when their session ends, however it ends. */
 import { createHash } from "node:crypto";
-import { Client, DatabaseError } from "pg";
+import { DatabaseError } from "pg";
 import type { Script } from "../../../release/migrations/scripts";
-import { statements } from "../../../release/migrations/sql-text";
-import { JOURNAL, LOCK_TIMEOUT_MS, ScriptFailed } from "./database";
-import type { Database, JournalRow } from "./database";
+import { statements, tokens } from "../../../release/migrations/sql-text";
+import { InvalidInput } from "../../../release/refusal";
+import {
+  ENDED_ITS_TRANSACTION,
+  JOURNAL,
+  LEFT_OPEN,
+  LOCK_TIMEOUT_MS,
+  ScriptFailed,
+  SessionLost,
+} from "./database";
+import type { Database, JournalRow, Resolution } from "./database";
+import { concurrentIndex, INVALID_INDEXES, isConcurrent } from "./postgres-index";
+import type { ConcurrentIndex } from "./postgres-index";
+import { PostgresSession } from "./postgres-session";
+import { inTurns } from "./turns";
+import { whileHeld } from "./watch";
 
 /** lock_not_available, deadlock_detected, serialization_failure */
 const PASSING = new Set(["55P03", "40P01", "40001"]);
-/** Any number that nothing else takes; the same for everybody who migrates this database. */
-const LOCK_KEY = createHash("sha256")
-  .update("cdktf-bluegreen migrations")
-  .digest()
-  .readBigInt64BE()
-  .toString();
+/** Held by the control session for as long as it migrates. */
+const MIGRATION_LOCK = lockKey("cdktf-bluegreen migrations");
+/** Held by the session of a script: also after the control session is gone, it may still be at work. */
+const SCRIPT_LOCK = lockKey("cdktf-bluegreen script");
+/** A script's lock was free a moment ago. */
+const SCRIPT_LOCK_SECONDS = 10;
 
 export class PostgresDatabase implements Database {
   readonly dialect = "postgres";
-  /** With its schema: a script may set another search path. */
-  private journalTable = "";
+  private isLocked = false;
 
-  private constructor(private readonly client: Client) {}
+  private constructor(
+    private readonly url: string,
+    private readonly control: PostgresSession,
+    /** With its schema: a script may set another search path. */
+    private readonly journalTable: string,
+    private readonly say: (line: string) => void,
+  ) {}
 
-  static async connect(url: string): Promise<PostgresDatabase> {
-    const client = new Client({
-      connectionString: url,
-      application_name: "bluegreen-migrate",
-      connectionTimeoutMillis: 15_000,
-      keepAlive: true,
-    });
-    // A session that ends makes its running query fail, which says so; without a listener it would end the process.
-    client.on("error", () => undefined);
-    await client.connect();
-    const database = new PostgresDatabase(client);
-    const { rows } = await client.query<{ name: string }>("SELECT format('%I', current_schema()) AS name");
-    database.journalTable = `${rows[0]!.name}.${JOURNAL}`;
-    return database;
-  }
-
-  async lock(waitSeconds: number): Promise<boolean> {
-    await this.client.query("SELECT set_config('lock_timeout', $1, false)", [`${waitSeconds}s`]);
+  /** @throws InvalidInput where the login has no schema for the journal. @throws SessionLost where it can't be reached. */
+  static async connect(url: string, say: (line: string) => void): Promise<PostgresDatabase> {
+    const control = await PostgresSession.open(url);
     try {
-      await this.client.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
+      const [row] = await control.ask<{ schema: string | null; path: string }>(
+        "SELECT quote_ident(current_schema()) AS schema, current_setting('search_path') AS path",
+      );
+      const { schema = null, path } = row ?? {};
+      if (schema === null) {
+        throw new InvalidInput(
+          `no schema of the login's search_path (${path}) exists: create one, or set the role's search_path`,
+        );
+      }
+      return new PostgresDatabase(url, control, `${schema}.${JOURNAL}`, say);
     } catch (error) {
-      if (error instanceof DatabaseError && error.code === "55P03") return false;
+      await control.close();
       throw error;
     }
-    await this.client.query("SELECT set_config('lock_timeout', $1, false)", [`${LOCK_TIMEOUT_MS}ms`]);
-    return true;
+  }
+
+  async lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
+    if (this.isLocked) return true;
+    const until = Date.now() + waitSeconds * 1000;
+    if (!(await inTurns(() => tryLock(this.control, MIGRATION_LOCK), waitSeconds, onWait))) return false;
+    // A migrator that was killed may have left a script at work on the server.
+    const left = Math.max(0, (until - Date.now()) / 1000);
+    this.isLocked = await inTurns(async () => !(await this.scriptRuns()), left, onWait);
+    return this.isLocked;
   }
 
   async prepareJournal(): Promise<void> {
-    await this.client.query(
+    await this.control.ask(
       `CREATE TABLE IF NOT EXISTS ${this.journalTable} (
          number int PRIMARY KEY, name text NOT NULL UNIQUE, phase text NOT NULL, sha256 text NOT NULL,
          release text NOT NULL, started timestamptz NOT NULL, finished timestamptz,
@@ -60,91 +80,223 @@ export class PostgresDatabase implements Database {
   }
 
   async journal(): Promise<JournalRow[]> {
-    const { rows: found } = await this.client.query<{ there: boolean }>(
-      "SELECT to_regclass($1) IS NOT NULL AS there",
-      [this.journalTable],
-    );
-    if (found[0]?.there !== true) return [];
-    const { rows } = await this.client.query<JournalRow>(
+    if (!(await this.has(this.journalTable))) return [];
+    return this.control.ask<JournalRow & Record<string, unknown>>(
       `SELECT number, name, phase, sha256, release, to_json(started)#>>'{}' AS started,
               to_json(finished)#>>'{}' AS finished, status
          FROM ${this.journalTable} ORDER BY number`,
     );
-    return rows;
+  }
+
+  async migratedByEf(): Promise<ReadonlySet<string>> {
+    if (!(await this.has('"__EFMigrationsHistory"'))) return new Set();
+    const rows = await this.control.ask<{ id: string }>(
+      'SELECT "MigrationId" AS id FROM "__EFMigrationsHistory"',
+    );
+    return new Set(rows.map(({ id }) => id));
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
-    await this.client.query("BEGIN");
-    try {
-      await this.client.query("SELECT set_config('lock_timeout', $1, true)", [`${LOCK_TIMEOUT_MS}ms`]);
-      await this.insert(script, release, "running");
-      await this.execute(script, script.sql, 1);
-      // What a script set for its session is not for the next one.
-      await this.client.query("RESET ALL");
-      await this.markApplied(script.name);
-      await this.client.query("COMMIT");
-    } catch (error) {
-      await this.client.query("ROLLBACK").catch(() => undefined);
-      throw error;
-    }
+    await this.withSession(async (session) => {
+      await session.ask("BEGIN");
+      await this.insert(session, script, release, "running");
+      const begun = await transactionId(session);
+      await this.execute(session, script.name, { text: script.sql, line: 1 });
+      if (!session.isInTransaction || (await transactionId(session)) !== begun) {
+        throw new ScriptFailed(script.name, null, ENDED_ITS_TRANSACTION);
+      }
+      // The journal is the login's, whatever the script became.
+      await session.query("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL");
+      await this.markApplied(session, script.name);
+      // Constraints that are deferred are checked now, and fail by the script's name.
+      const { command } = await this.speaking(script.name, session.query("COMMIT"));
+      if (command !== "COMMIT") throw new ScriptFailed(script.name, null, "the database rolled it back");
+    });
   }
 
   async applyWithoutTransaction(script: Script, release: string): Promise<void> {
-    await this.insert(script, release, "running");
-    // Several statements in one message would be one transaction.
-    for (const { text, line } of statements(script.sql)) await this.execute(script, text, line);
-    await this.client.query("RESET ALL");
-    await this.markApplied(script.name);
+    await this.insert(this.control, script, release, "running");
+    await this.withSession(async (session) => {
+      // Several statements in one message would be one transaction.
+      for (const [index, statement] of statements(script.sql).entries()) {
+        try {
+          await this.executeAlone(session, script.name, statement);
+        } catch (error) {
+          if (!(error instanceof ScriptFailed)) throw error;
+          // A statement alone is all or nothing, and before the first one there is nothing.
+          const isNothing = index === 0 && !/^(DO|CALL)\b/i.test(statement.text);
+          if (!isNothing) throw error.withoutRetry();
+          await this.resolve(script.name, "pending");
+          throw error;
+        }
+      }
+      if (session.isInTransaction) throw new ScriptFailed(script.name, lineOfBegin(script.sql), LEFT_OPEN);
+    });
+    await this.markApplied(this.control, script.name);
   }
 
-  async resolve(name: string, as: "applied" | "pending"): Promise<boolean> {
-    const where = `WHERE name = $1 AND status = 'running'`;
+  async recordApplied(script: Script, release: string): Promise<void> {
+    await this.insert(this.control, script, release, "applied");
+    await this.markApplied(this.control, script.name);
+  }
+
+  async resolve(name: string, as: Resolution): Promise<boolean> {
+    if (!(await this.has(this.journalTable))) return false;
+    const where = `WHERE name = $1 AND status = 'running' RETURNING name`;
     const sql =
       as === "pending"
         ? `DELETE FROM ${this.journalTable} ${where}`
         : `UPDATE ${this.journalTable} SET status = 'applied', finished = clock_timestamp() ${where}`;
-    const { rowCount } = await this.client.query(sql, [name]);
-    return rowCount === 1;
+    return (await this.control.ask(sql, [name])).length === 1;
   }
 
-  isPassing(error: unknown): boolean {
-    const cause = error instanceof ScriptFailed ? error.cause : error;
-    return cause instanceof DatabaseError && PASSING.has(cause.code ?? "");
+  close(): Promise<void> {
+    return this.control.close();
   }
 
-  async close(): Promise<void> {
-    await this.client.end().catch(() => undefined);
+  private async has(table: string): Promise<boolean> {
+    const [found] = await this.control.ask<{ there: boolean }>(
+      "SELECT to_regclass($1) IS NOT NULL AS there",
+      [table],
+    );
+    return found?.there === true;
+  }
+
+  private async scriptRuns(): Promise<boolean> {
+    if (!(await tryLock(this.control, SCRIPT_LOCK))) return true;
+    await this.control.ask("SELECT pg_advisory_unlock($1)", [SCRIPT_LOCK]);
+    return false;
+  }
+
+  /** A session for one script: gone when the script is over, with all that it set, made temporarily or became. */
+  private async withSession(work: (session: PostgresSession) => Promise<void>): Promise<void> {
+    const session = await PostgresSession.open(this.url);
+    try {
+      if (!(await inTurns(() => tryLock(session, SCRIPT_LOCK), SCRIPT_LOCK_SECONDS))) {
+        throw new SessionLost("another session runs a script, so the lock of this migration was lost");
+      }
+      await whileHeld(work(session), () => this.scriptRuns());
+    } catch (error) {
+      if (error instanceof SessionLost) session.abandon();
+      throw error;
+    } finally {
+      await session.close();
+    }
   }
 
   private async insert(
+    session: PostgresSession,
     { number, name, phase, sha256 }: Script,
     release: string,
-    status: string,
+    status: JournalRow["status"],
   ): Promise<void> {
-    await this.client.query(
+    await session.ask(
       `INSERT INTO ${this.journalTable} (number, name, phase, sha256, release, started, status)
        VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6)`,
       [number, name, phase, sha256, release, status],
     );
   }
 
-  private async markApplied(name: string): Promise<void> {
-    const { rowCount } = await this.client.query(
-      `UPDATE ${this.journalTable} SET status = 'applied', finished = clock_timestamp() WHERE name = $1`,
+  private async markApplied(session: PostgresSession, name: string): Promise<void> {
+    const rows = await session.ask(
+      `UPDATE ${this.journalTable} SET status = 'applied', finished = clock_timestamp() WHERE name = $1 RETURNING name`,
       [name],
     );
-    if (rowCount !== 1) throw new Error(`${name} removed its own row from ${this.journalTable}`);
+    if (rows.length !== 1) throw new Error(`${name} removed its own row from ${this.journalTable}`);
   }
 
-  private async execute({ name }: Script, text: string, firstLine: number): Promise<void> {
+  private async executeAlone(
+    session: PostgresSession,
+    script: string,
+    statement: { readonly text: string; readonly line: number },
+  ): Promise<void> {
+    if (!isConcurrent(statement.text)) {
+      await this.execute(session, script, statement);
+      return;
+    }
+    const index = concurrentIndex(statement.text);
+    const left = await this.invalidIndexes(session, index);
+    // By its name it is the one that this statement builds: an earlier attempt was cut short.
+    if (index?.name !== null) await this.dropIndexes(session, script, left);
+    await session.ask("SELECT set_config('lock_timeout', '0', false)");
     try {
-      await this.client.query(text);
+      await this.execute(session, script, statement);
     } catch (error) {
-      const position = error instanceof DatabaseError ? Number(error.position ?? NaN) : NaN;
-      const line = Number.isNaN(position)
-        ? null
-        : firstLine + text.slice(0, position - 1).split("\n").length - 1;
-      throw new ScriptFailed(name, line, error);
+      if (error instanceof ScriptFailed) {
+        const now = await this.invalidIndexes(session, index);
+        await this.dropIndexes(
+          session,
+          script,
+          index?.name === null ? now.filter((each) => !left.includes(each)) : now,
+        );
+      }
+      throw error;
+    }
+    await session.ask("SELECT set_config('lock_timeout', $1, false)", [`${LOCK_TIMEOUT_MS}ms`]);
+  }
+
+  private async invalidIndexes(session: PostgresSession, index: ConcurrentIndex | null): Promise<string[]> {
+    if (index === null) return [];
+    const found = await session.ask<{ name: string }>(INVALID_INDEXES, [index.table, index.name]);
+    return found.map(({ name }) => name);
+  }
+
+  private async dropIndexes(
+    session: PostgresSession,
+    script: string,
+    names: readonly string[],
+  ): Promise<void> {
+    for (const name of names) {
+      this.say(
+        `${script}: the index ${name} is INVALID, an attempt to build it was cut short: it is dropped`,
+      );
+      await this.speaking(script, session.query(`DROP INDEX CONCURRENTLY ${name}`));
     }
   }
+
+  private execute(
+    session: PostgresSession,
+    script: string,
+    { text, line }: { readonly text: string; readonly line: number },
+  ): Promise<unknown> {
+    return this.speaking(script, session.query(text), (position) => {
+      return line + text.slice(0, position - 1).split("\n").length - 1;
+    });
+  }
+
+  /** What the server says of a script's statement, by the script's name. */
+  private async speaking<Result>(
+    script: string,
+    answer: Promise<Result>,
+    lineAt: (position: number) => number | null = () => null,
+  ): Promise<Result> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      const position = Number(error.position ?? NaN);
+      const line = Number.isNaN(position) ? null : lineAt(position);
+      throw new ScriptFailed(script, line, error.message, PASSING.has(error.code ?? ""));
+    }
+  }
+}
+
+async function transactionId(session: PostgresSession): Promise<string | undefined> {
+  const [row] = await session.ask<{ id: string }>("SELECT txid_current() AS id");
+  return row?.id;
+}
+
+async function tryLock(session: PostgresSession, key: string): Promise<boolean> {
+  const [row] = await session.ask<{ got: boolean }>("SELECT pg_try_advisory_lock($1) AS got", [key]);
+  return row?.got === true;
+}
+
+/** Any number that nothing else takes; the same for each migrator of this database. */
+function lockKey(name: string): string {
+  return createHash("sha256").update(name).digest().readBigInt64BE().toString();
+}
+
+function lineOfBegin(sql: string): number | null {
+  const all = [...tokens(sql, "postgres")].filter(({ kind }) => kind === "word");
+  return all.findLast(({ text }) => /^(BEGIN|START)$/i.test(text))?.line ?? null;
 }

@@ -1,0 +1,167 @@
+/** One connection to SQL Server or Azure SQL, with the settings that its own tools have. */
+import { Connection, Request, TYPES } from "tedious";
+import type { ConnectionConfiguration } from "tedious";
+import { ANSWER_MS, LOCK_TIMEOUT_MS, SessionLost, wordsOf } from "./database";
+import { faultOf, isTransientLogin } from "./mssql-errors";
+
+const CONNECT_MS = 60_000;
+const CLOSE_MS = 5_000;
+
+/** A deployment must not depend on a login's defaults. */
+const SETTINGS = `SET XACT_ABORT ON; SET LOCK_TIMEOUT ${LOCK_TIMEOUT_MS}; SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON;
+SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON; SET CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;
+SET IMPLICIT_TRANSACTIONS OFF; SET NOCOUNT OFF; SET ROWCOUNT 0;`;
+
+export interface MssqlLogin {
+  readonly server: string;
+  readonly port?: number;
+  readonly database: string;
+  /** An Entra access token, or a login of the server. */
+  readonly authentication: () => Promise<
+    { readonly token: string } | { readonly user: string; readonly password: string }
+  >;
+  /** `strict`: TDS 8.0 or nothing. @default "required": the strictest that the server has, never none */
+  readonly encryption?: "required" | "strict";
+  /** Only a server on this machine may show a certificate that nobody signed. */
+  readonly trustServerCertificate: boolean;
+}
+
+type Value = string | number | null;
+
+export class MssqlSession {
+  private hasEnded = false;
+  /** The driver takes one request at a time. */
+  private before: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly connection: Connection,
+    private readonly database: string,
+  ) {
+    connection.on("end", () => (this.hasEnded = true));
+    // A session that ends makes its running request fail, which says so; without a listener it would end the process.
+    connection.on("error", () => undefined);
+  }
+
+  /** @throws SessionLost where no session is to be had now. @throws Error where the login is refused. */
+  static async open(login: MssqlLogin): Promise<MssqlSession> {
+    const connection = new Connection(await configuration(login));
+    const session = new MssqlSession(connection, login.database);
+    const numbers: number[] = [];
+    const note = ({ number }: { number: number }): void => void numbers.push(number);
+    connection.on("errorMessage", note);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        connection.connect((error) => (error === undefined || error === null ? resolve() : reject(error)));
+      });
+    } catch (error) {
+      session.abandon();
+      const words = `the database can't be reached: ${wordsOf(error)}`;
+      if (numbers.length > 0 && !isTransientLogin(numbers)) throw new Error(words);
+      throw new SessionLost(words);
+    } finally {
+      connection.off("errorMessage", note);
+    }
+    await session.settle();
+    return session;
+  }
+
+  /** The settings of a new session, in the database that the login names. */
+  async settle(): Promise<void> {
+    const name = this.database.replaceAll("]", "]]");
+    const literal = this.database.replaceAll("'", "''");
+    await this.ask(`IF DB_NAME() <> N'${literal}' USE [${name}];\n${SETTINGS}`);
+  }
+
+  /** A statement of the migrator's own, after those before it: its answer is there soon, or the session counts as lost. */
+  ask(sql: string, values: Readonly<Record<string, Value>> = {}): Promise<Record<string, unknown>[]> {
+    const answer = this.before.then(() => this.answer(sql, values));
+    this.before = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private async answer(
+    sql: string,
+    values: Readonly<Record<string, Value>>,
+  ): Promise<Record<string, unknown>[]> {
+    const rows: Record<string, unknown>[] = [];
+    const onRow = (columns: { metadata: { colName: string }; value: unknown }[]): void => {
+      rows.push(Object.fromEntries(columns.map(({ metadata, value }) => [metadata.colName, value])));
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new SessionLost(`the database did not answer within ${ANSWER_MS / 1000} s`));
+        this.abandon();
+      }, ANSWER_MS);
+    });
+    const answered = new Promise<void>((resolve, reject) => {
+      const request = newRequest(sql, resolve, reject);
+      request.on("row", onRow);
+      for (const [name, value] of Object.entries(values)) {
+        request.addParameter(name, typeof value === "number" ? TYPES.Int : TYPES.NVarChar, value);
+      }
+      if (Object.keys(values).length === 0) this.connection.execSqlBatch(request);
+      else this.connection.execSql(request);
+    });
+    try {
+      await Promise.race([answered, late]);
+    } catch (error) {
+      if (!(error instanceof SessionLost)) faultOf(error);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    return rows;
+  }
+
+  /** A batch as the server's own tools send it: CREATE PROCEDURE must be first in its batch. It takes its time. */
+  run(batch: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.connection.execSqlBatch(newRequest(batch, resolve, reject));
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.hasEnded) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+      this.connection.once("end", () => resolve());
+      this.connection.close();
+    });
+    clearTimeout(timer);
+  }
+
+  /** Lets the connection go: the server rolls back what was not committed. */
+  abandon(): void {
+    if (!this.hasEnded) this.connection.close();
+    this.hasEnded = true;
+  }
+}
+
+function newRequest(sql: string, resolve: () => void, reject: (error: unknown) => void): Request {
+  return new Request(sql, (error) => (error === undefined || error === null ? resolve() : reject(error)));
+}
+
+async function configuration(login: MssqlLogin): Promise<ConnectionConfiguration> {
+  const { server, port, database, trustServerCertificate } = login;
+  const given = await login.authentication();
+  return {
+    server,
+    authentication:
+      "token" in given
+        ? { type: "azure-active-directory-access-token", options: { token: given.token } }
+        : { type: "default", options: { userName: given.user, password: given.password } },
+    options: {
+      database,
+      encrypt: true,
+      trustServerCertificate,
+      appName: "bluegreen-migrate",
+      connectTimeout: CONNECT_MS,
+      // A script takes as long as it takes; the step's time limit ends it.
+      requestTimeout: 0,
+      rowCollectionOnRequestCompletion: false,
+      ...(port === undefined ? {} : { port }),
+    },
+  };
+}

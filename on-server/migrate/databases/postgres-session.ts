@@ -1,0 +1,122 @@
+/** One connection to PostgreSQL, with the settings that a migration needs whatever the database's or the login's own are. */
+import { Client, DatabaseError } from "pg";
+import type { QueryResult, QueryResultRow } from "pg";
+import { ANSWER_MS, LOCK_TIMEOUT_MS, SessionLost, wordsOf } from "./database";
+
+const CONNECT_MS = 15_000;
+const KEEP_ALIVE_MS = 30_000;
+
+/** admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout; class 08: connection exceptions. */
+const LOST = /^(57P0[1-5]|08...)$/;
+
+/**
+ * Set when the session starts, so that a script's RESET ALL brings them back. A statement takes as long as it takes:
+ * the step's time limit ends it.
+ */
+const SETTINGS = {
+  statement_timeout: 0,
+  lock_timeout: LOCK_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: 0,
+};
+
+export class PostgresSession {
+  private hasEnded = false;
+
+  private constructor(private readonly client: Client) {}
+
+  /** @param url as in `postgres://user:password@host/database`. @throws SessionLost where no session is to be had. */
+  static async open(url: string): Promise<PostgresSession> {
+    const client = new Client({
+      ...connectionOf(url),
+      application_name: "bluegreen-migrate",
+      connectionTimeoutMillis: CONNECT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    });
+    const session = new PostgresSession(client);
+    // A session that ends makes its running query fail, which says so; without a listener it would end the process.
+    client.on("error", () => undefined);
+    client.on("end", () => (session.hasEnded = true));
+    try {
+      await client.connect();
+    } catch (error) {
+      session.abandon();
+      if (error instanceof DatabaseError && !LOST.test(error.code ?? "")) throw error;
+      throw new SessionLost(`the database can't be reached: ${wordsOf(error)}${adviceOn(error)}`);
+    }
+    return session;
+  }
+
+  /** A statement of the migrator's own: its answer is there soon, or the session counts as lost. */
+  async ask<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new SessionLost(`the database did not answer within ${ANSWER_MS / 1000} s`));
+        this.abandon();
+      }, ANSWER_MS);
+    });
+    try {
+      return (await Promise.race([this.query<Row>(sql, values), late])).rows;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @throws DatabaseError what the server says. @throws SessionLost where it says nothing any more. */
+  async query<Row extends QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<QueryResult<Row>> {
+    try {
+      return values.length === 0
+        ? await this.client.query<Row>(sql)
+        : await this.client.query<Row>(sql, [...values]);
+    } catch (error) {
+      if (error instanceof DatabaseError && !LOST.test(error.code ?? "")) throw error;
+      throw new SessionLost(`the connection to the database was lost: ${wordsOf(error)}`);
+    }
+  }
+
+  get isInTransaction(): boolean {
+    return this.client.getTransactionStatus() !== "I";
+  }
+
+  async close(): Promise<void> {
+    if (this.hasEnded) return;
+    const end = this.client.end().catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 5_000)));
+    await Promise.race([end, late]);
+    clearTimeout(timer);
+    this.abandon();
+  }
+
+  /** Lets the connection go without a word: the server rolls back what was not committed. */
+  abandon(): void {
+    this.hasEnded = true;
+    (this.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+}
+
+/**
+ * The settings join those that the address has. Over a network the connection is encrypted, and the server's certificate
+ * is verified, unless the address says otherwise by its own `sslmode`.
+ */
+function connectionOf(address: string): { connectionString: string; ssl?: boolean; options?: string } {
+  const url = new URL(address);
+  const given = url.searchParams.get("options") ?? "";
+  url.searchParams.delete("options");
+  const options = [given, ...Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value}`)];
+  const local = /^(|localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+  return {
+    connectionString: url.href,
+    options: options.join(" ").trim(),
+    ...(local || url.searchParams.has("sslmode") || url.searchParams.has("ssl") ? {} : { ssl: true }),
+  };
+}
+
+function adviceOn(error: unknown): string {
+  if (!/does not support SSL/.test(wordsOf(error))) return "";
+  return "; in a network that is trusted, `?sslmode=disable` at the address's end goes without encryption";
+}

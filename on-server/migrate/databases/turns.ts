@@ -1,0 +1,25 @@
+/**
+ * Waiting in turns: asks for something now and then, and is idle between. A statement that waits on the server would
+ * hold a snapshot there, with which another session's CREATE INDEX CONCURRENTLY deadlocks, and a limit for statements
+ * would end it.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** @param onWait is called once, where it was not there at once. @returns whether it was got in time. */
+export async function inTurns(
+  attempt: () => Promise<boolean>,
+  waitSeconds: number,
+  onWait: () => void = () => undefined,
+): Promise<boolean> {
+  const until = Date.now() + waitSeconds * 1000;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
+    if (await attempt()) return true;
+    if (pause === FIRST_PAUSE_MS) onWait();
+    const left = until - Date.now();
+    if (left <= 0) return false;
+    await sleep(Math.min(pause, left));
+  }
+}

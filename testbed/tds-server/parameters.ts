@@ -1,0 +1,119 @@
+/** One parameter of a remote procedure call, with the types that tedious and SqlClient send (MS-TDS 2.2.5.4 to 2.2.5.6). */
+import { MalformedTds } from "./bytes";
+import type { Reader } from "./bytes";
+
+export type ParameterValue = string | number | bigint | boolean | null;
+
+export interface Parameter {
+  /** Without its `@`; empty where the caller gives parameters by their order. */
+  readonly name: string;
+  readonly value: ParameterValue;
+}
+
+const TYPE = {
+  null: 0x1f,
+  tinyint: 0x30,
+  bit: 0x32,
+  smallint: 0x34,
+  int: 0x38,
+  bigint: 0x7f,
+  intN: 0x26,
+  bitN: 0x68,
+  floatN: 0x6d,
+  varbinary: 0xa5,
+  varchar: 0xa7,
+  binary: 0xad,
+  char: 0xaf,
+  nvarchar: 0xe7,
+  nchar: 0xef,
+};
+const MAX = 0xffff;
+const PLP_NULL = 0xffff_ffff_ffff_ffffn;
+
+/** @throws MalformedTds for a type that neither client sends for a text, an integer or a yes/no. */
+export function readParameter(reader: Reader): Parameter {
+  const name = reader.shortText().replace(/^@/, "");
+  reader.uint8(); // Output or default: the value is read just the same.
+  return { name, value: readValue(reader, name) };
+}
+
+function readValue(reader: Reader, name: string): ParameterValue {
+  const type = reader.uint8();
+  switch (type) {
+    case TYPE.null:
+      return null;
+    case TYPE.tinyint:
+      return readInteger(reader, 1);
+    case TYPE.smallint:
+      return readInteger(reader, 2);
+    case TYPE.int:
+      return readInteger(reader, 4);
+    case TYPE.bigint:
+      return readInteger(reader, 8);
+    case TYPE.bit:
+      return reader.uint8() !== 0;
+    case TYPE.intN:
+      reader.uint8();
+      return readInteger(reader, reader.uint8());
+    case TYPE.bitN:
+      reader.uint8();
+      return reader.uint8() === 0 ? null : reader.uint8() !== 0;
+    case TYPE.floatN:
+      reader.uint8();
+      return readFloat(reader, reader.uint8());
+    case TYPE.nvarchar:
+    case TYPE.nchar:
+      return readLong(reader, true)?.toString("utf16le") ?? null;
+    case TYPE.varchar:
+    case TYPE.char:
+      return readLong(reader, true)?.toString("latin1") ?? null;
+    case TYPE.varbinary:
+    case TYPE.binary: {
+      const data = readLong(reader, false);
+      return data === null ? null : `0x${data.toString("hex")}`;
+    }
+    default:
+      throw new MalformedTds(
+        `the parameter '${name}' has the type 0x${type.toString(16)}, which is not known`,
+      );
+  }
+}
+
+function readInteger(reader: Reader, size: number): number | bigint | null {
+  switch (size) {
+    case 0:
+      return null;
+    case 1:
+      return reader.uint8();
+    case 2:
+      return reader.bytes(2).readInt16LE();
+    case 4:
+      return reader.bytes(4).readInt32LE();
+    case 8:
+      return reader.bytes(8).readBigInt64LE();
+    default:
+      throw new MalformedTds(`an integer of ${size} bytes`);
+  }
+}
+
+function readFloat(reader: Reader, size: number): number | null {
+  if (size === 0) return null;
+  return size === 4 ? reader.bytes(4).readFloatLE() : reader.bytes(8).readDoubleLE();
+}
+
+/** Text and binary: up to 8,000 bytes with a length before them, or (max) in chunks. */
+function readLong(reader: Reader, collated: boolean): Buffer | null {
+  const declared = reader.uint16();
+  if (collated) reader.bytes(5);
+  if (declared === MAX) return readChunks(reader);
+  const length = reader.uint16();
+  return length === 0xffff ? null : reader.bytes(length);
+}
+
+function readChunks(reader: Reader): Buffer | null {
+  if (reader.uint64() === PLP_NULL) return null;
+  const chunks: Buffer[] = [];
+  for (let length = reader.uint32(); length !== 0; length = reader.uint32())
+    chunks.push(reader.bytes(length));
+  return Buffer.concat(chunks);
+}
