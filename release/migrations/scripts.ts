@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto";
 import { InvalidInput } from "../refusal";
 import { quote, ScriptName } from "../release";
+import { efMigrationOf } from "./ef-core/history";
+import type { EfMigration } from "./ef-core/history";
 
 type Phase = "expand" | "contract";
 
@@ -15,8 +17,8 @@ export interface Script {
   readonly phase: Phase;
   /** Whether script and journal row are one transaction; `-- no-transaction` in the header says no. */
   readonly transaction: boolean;
-  /** The id of the Entity Framework Core migration that it is; null where it is none. `-- ef-migration:` in the header. */
-  readonly efMigration: string | null;
+  /** The EF Core migration that it was made from; null where it was written by hand. */
+  readonly efMigration: EfMigration | null;
   /** Without byte order mark, lines end with `\n`. */
   readonly sql: string;
   /** Of `sql`, so that a checkout with other line ends is the same script. */
@@ -75,8 +77,8 @@ function readScript(name: string, content: Uint8Array): Script {
     name,
     number: numberOf(name),
     phase: phaseOf(name, header),
-    efMigration: /^[ \t]*--[ \t]*ef-migration:[ \t]*(\S+)[ \t]*$/m.exec(header)?.[1] ?? null,
     transaction: !/^[ \t]*--[ \t]*no-transaction[ \t]*$/m.test(header),
+    efMigration: efMigrationOf(name, header),
     sql,
     sha256: createHash("sha256").update(sql).digest("hex"),
   };
