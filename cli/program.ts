@@ -8,6 +8,7 @@ import { addBanCommand } from "./commands/bans";
 import { addEnvironmentCommands } from "./commands/environments";
 import { addLooks } from "./commands/looks";
 import { addMeasureCommand } from "./commands/measures";
+import { addMigrationCommands } from "./commands/migrations";
 import { addPlanCommands } from "./commands/plans";
 import { addReceiptCommands } from "./commands/receipts";
 import { addRehearsals } from "./commands/rehearsals";
@@ -38,6 +39,7 @@ export function buildProgram(version: string): Command {
   addMeasureCommand(program);
   program.commandsGroup("Artifacts and rules:");
   addArtifactCommands(program);
+  addMigrationCommands(program);
   addBanCommand(program);
   program.commandsGroup("The environment:");
   addEnvironmentCommands(program);

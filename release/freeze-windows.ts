@@ -39,7 +39,7 @@ export const FreezeWindow = z.union(
 );
 export type FreezeWindow = z.infer<typeof FreezeWindow>;
 
-const STOPPED: readonly Action[] = ["release", "stage", "promote", "retry"];
+const STOPPED: readonly Action[] = ["release", "stage", "promote", "retry", "resolve"];
 
 /** @returns the window that stops this action at this moment. @param now milliseconds since 1970. */
 export function frozenBy(

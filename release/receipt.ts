@@ -13,7 +13,16 @@ const RECEIPT_FORMAT = 1;
 
 const Time = z.iso.datetime();
 
-export const ACTIONS = ["release", "stage", "promote", "rollback", "retry", "heal", "abort"] as const;
+export const ACTIONS = [
+  "release",
+  "stage",
+  "promote",
+  "rollback",
+  "retry",
+  "resolve",
+  "heal",
+  "abort",
+] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** Who a lock, a receipt and a ban name. */

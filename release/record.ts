@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { Resolutions } from "./migrations/resolution";
 import { InvalidInput } from "./refusal";
 import { quote, Release, releaseId, ScriptName, Version } from "./release";
 import type { ReleaseId } from "./release";
@@ -71,6 +72,11 @@ export const ReleaseRecord = z.strictObject({
   /** This sequence brings the database to what the target's bundle asks for, before anything is installed. */
   migrate: z.optional(z.boolean()),
   /**
+   * With `migrate`, and for this sequence only: what became of scripts without a transaction that did not come to their
+   * end. The journal is told so before the migration is planned.
+   */
+  resolve: z.optional(Resolutions),
+  /**
    * Versions that no transition takes. No part of what runs: a ban takes no sequence, and plans nothing.
    * @default none
    */
@@ -128,6 +134,9 @@ export function recordDigest(record: ReleaseRecord): string {
     ...(heals.length > 0 ? [heals] : []),
     ...(record.contracted === undefined ? [] : [{ contracted: record.contracted }]),
     ...(record.migrate === true ? [{ migrate: true }] : []),
+    ...(record.resolve === undefined
+      ? []
+      : [{ resolve: record.resolve.map(({ script, as }) => [script, as]) }]),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
@@ -233,6 +242,9 @@ function findContradiction(record: ReleaseRecord): string | undefined {
   }
   if (record.migrate === true && slots[active]?.migrations === undefined) {
     return `"migrate" is true, but slots.${active} has no "migrations"`;
+  }
+  if (record.resolve !== undefined && record.migrate !== true) {
+    return `"resolve" is for the migration of this sequence: it wants "migrate": true beside it`;
   }
   const alone = record.contracted?.find(
     (script) => slots[active] !== null && !slots[active].contracts?.includes(script),

@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DirectorSpec, RecordedRelease } from "./director-spec";
+import type { MigrateSpec } from "./migrations/migrate-spec";
 import { emptyRecord, formatRecord, idOrNull, parseRecord, recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
@@ -57,6 +58,8 @@ export interface Findings {
   readonly records: readonly FoundRecord[];
   /** What steps told the directors. */
   readonly specs: readonly DirectorSpec[];
+  /** What steps told the migrator. */
+  readonly migrations: readonly MigrateSpec[];
   /** Releases with their artifacts. */
   readonly releases: readonly Release[];
   /** Artifacts of which only the content is known. */
@@ -194,6 +197,14 @@ function rebuildFrom(spec: DirectorSpec, findings: Findings): ReleaseRecord[] {
     { converge: true },
     { migrate: true },
     { converge: true, migrate: true },
+    ...findings.migrations.flatMap(({ sequence: of, resolve }) =>
+      of !== sequence || resolve === undefined
+        ? []
+        : [
+            { migrate: true, resolve },
+            { converge: true, migrate: true, resolve },
+          ],
+    ),
   ];
   const healed = Object.fromEntries(spec.healing.map((server) => [server, sequence]));
   const heals = [{}, findings.heals, healed, { ...findings.heals, ...healed }];

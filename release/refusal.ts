@@ -8,6 +8,7 @@ export class Refusal extends Error {
       | "nothing-to-promote"
       | "nothing-to-roll-back-to"
       | "nothing-to-retry"
+      | "nothing-to-resolve"
       | "nothing-to-withdraw"
       | "not-promoted"
       | "old-schema"

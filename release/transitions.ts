@@ -334,7 +334,7 @@ function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<Rele
 
 /** The record after this one: the next sequence, and of the heals those that a slot's release did not outlive yet. */
 function following(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
-  const { migrate: _, ...rest } = record;
+  const { migrate: _, resolve: __, ...rest } = record;
   const { heals = {}, ...next } = { ...rest, ...changes, sequence: record.sequence + 1 };
   const runs = [next.slots.blue, next.slots.green].flatMap((entry) => (entry === null ? [] : [entry.run]));
   const needed = Object.entries(heals).filter(([, healed]) => runs.some((run) => run < healed));

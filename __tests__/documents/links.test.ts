@@ -12,7 +12,6 @@ const ALL_OPTIONS = new Set([...OPTIONS.values()].flatMap((options) => [...optio
 const OPTIONS_OF_OTHERS: Readonly<Record<string, string>> = {
   "--ignore-missing-stack-dependencies": "cdktf deploy",
   "--auto-approve": "cdktf deploy",
-  "--as": "migrate.js resolve",
   "--only": "npm run faults",
   "--seed": "npm run soak",
 };

@@ -37,7 +37,7 @@ test("a window with dates begins and ends at these moments, whatever their offse
 test("what brings something new is stopped; the ways back stay open", () => {
   const now = Date.parse("2026-11-28T12:00:00Z");
   const stopped = ACTIONS.filter((action) => frozenBy(windowsOf(WEEKEND), action, now) !== undefined);
-  expect(stopped).toEqual(["release", "stage", "promote", "retry"]);
+  expect(stopped).toEqual(["release", "stage", "promote", "retry", "resolve"]);
 });
 
 test("is described with its reason and its times", () => {

@@ -1,6 +1,7 @@
 /** What is made of what is left of a lost record: exactly it, one that fits what users get, or a refusal. */
 import fc from "fast-check";
 import { directorSpec } from "../../release/director-spec";
+import { migrateSpec } from "../../release/migrations/migrate-spec";
 import { emptyRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { recoverRecord } from "../../release/recovery";
@@ -47,6 +48,7 @@ function findings(changes: Partial<Findings> = {}): Findings {
     begun: [],
     records: [],
     specs: [],
+    migrations: [],
     releases: [],
     artifacts: [],
     heals: {},
@@ -124,6 +126,20 @@ describe("the exact record", () => {
       proxies: [memoryOf(record)],
       specs: [specOf(record)],
       releases: [releaseOf("1.0.0", 1), { ...releaseOf("2.0.0", 2), migrations: bundle }],
+    });
+    expect(recoverRecord(found)).toMatchObject({ proof: "exact", record });
+  });
+
+  test("brings along what the migrator was told of a script that had not come to its end", () => {
+    const bundle = { url: "https://example.org/m.zip", sha256: "b".repeat(64), newest: "0002-x.sql" };
+    const green = { ...releaseOf("2.0.0", 2), migrations: bundle };
+    const resolve = [{ script: "0002-x.sql", as: "applied" as const }];
+    const record = recordOf({ slots: { blue: releaseOf("1.0.0", 1), green }, migrate: true, resolve });
+    const found = findings({
+      proxies: [memoryOf(record)],
+      specs: [specOf(record)],
+      migrations: [migrateSpec(record, green, { kind: "file", file: "database.url" })],
+      releases: [releaseOf("1.0.0", 1), green],
     });
     expect(recoverRecord(found)).toMatchObject({ proof: "exact", record });
   });

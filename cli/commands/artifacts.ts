@@ -1,9 +1,8 @@
-/** publish, and migrations: what a release brings, before it is released. */
+/** publish: what a release brings, before it is released. */
 import { join } from "node:path";
 import type { Command } from "commander";
 import { statSync } from "node:fs";
 import { formatBytes } from "../artifact/bytes";
-import { migrationsFrom, publishNote } from "../artifact/migrations";
 import { openPruning } from "../artifact/prune";
 import type { Leftover } from "../artifact/prune";
 import { publish } from "../artifact/publish";
@@ -44,19 +43,6 @@ export function addArtifactCommands(program: Command): void {
     .action((version: string | undefined, options: PublishOptions) =>
       options.prune === true ? prune(version, options) : publishVersion(version, options),
     );
-
-  common(
-    program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that carries them"),
-  )
-    .description("check a release's SQL scripts, pack them, and tell what the record says of them")
-    .action((source: string, options: CommonOptions) => {
-      const notes: string[] = [];
-      const project = open(options);
-      const brought = migrationsFrom(project, { given: source, artifact: null }, (line) => notes.push(line));
-      const note = publishNote(project, "<version>", brought);
-      for (const line of note === null ? notes : [...notes, note]) console.error(line);
-      console.log(JSON.stringify(brought.says, null, 2));
-    });
 }
 
 async function publishVersion(version: string | undefined, options: PublishOptions): Promise<void> {

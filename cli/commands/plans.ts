@@ -11,7 +11,7 @@ import { err, out } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
 import { common, findTools, open, progressFor, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
-import { REQUESTS } from "./requests";
+import { REQUESTS, RESOLVE } from "./requests";
 
 export function addPlanCommands(program: Command): void {
   const plans = program
@@ -25,7 +25,7 @@ export function addPlanCommands(program: Command): void {
       tell(options, plan, formatBasePlan(plan));
     });
 
-  for (const request of REQUESTS) {
+  for (const request of [...REQUESTS, RESOLVE]) {
     request
       .declare(common(plans.command(request.name)))
       .description(`the plan of: ${request.description}`)

@@ -10,6 +10,7 @@ import { canAsk, confirm } from "../terminal/questions";
 import { common, findTools, open, progressFor } from "./command-line";
 import type { CommonOptions } from "./command-line";
 import { REQUESTS } from "./requests";
+import type { Request } from "./requests";
 
 interface ConsentOptions extends CommonOptions {
   readonly yes?: boolean;
@@ -18,28 +19,27 @@ interface ConsentOptions extends CommonOptions {
 }
 
 export function addReleaseCommands(program: Command): void {
-  for (const request of REQUESTS) {
-    withConsent(request.declare(common(program.command(request.name))))
-      .description(request.description)
-      .action(async (...given: unknown[]) => {
-        const command = given.at(-1) as Command;
-        const options = command.opts<ConsentOptions>();
-        const project = open(options);
-        const tools = await findTools(progressFor(options));
-        const operation = await request.operation(
-          project,
-          tools,
-          command.processedArgs as unknown[],
-          options as never,
-        );
-        tellOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
-      });
-  }
+  for (const request of REQUESTS) addRequest(program, request);
 
   common(program.command("abort").alias("withdraw"))
     .description("put traffic back on the stable release at once, and withdraw the candidate; asks nobody")
     .action(async (options: CommonOptions) => {
       tellOutcome(options, await abort(open(options), await findTools(progressFor(options))));
+    });
+}
+
+/** Adds the command that carries a request out. @param parent whose options count as well. */
+export function addRequest(parent: Command, request: Request): void {
+  withConsent(request.declare(common(parent.command(request.name))))
+    .description(request.description)
+    .action(async (...given: unknown[]) => {
+      const command = given.at(-1) as Command;
+      const options = command.optsWithGlobals<ConsentOptions>();
+      const project = open(options);
+      const tools = await findTools(progressFor(options));
+      const args = command.processedArgs as unknown[];
+      const operation = await request.operation(project, tools, args, options as never);
+      tellOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
     });
 }
 

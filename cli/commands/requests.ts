@@ -1,6 +1,8 @@
-/** What people ask for: release, stage, promote, rollback, retry, heal. Each can be carried out, or only be planned. */
+/** What people ask for: release, stage, promote, rollback, retry, heal, resolve. Each can be carried out, or only be planned. */
 import { Option } from "commander";
 import type { Command } from "commander";
+import { RESOLUTIONS } from "../../release/migrations/resolution";
+import type { Resolution } from "../../release/migrations/resolution";
 import { candidateFrom } from "../artifact/artifact";
 import type { Operation } from "../deployment/operation";
 import * as operations from "../deployment/operations";
@@ -107,3 +109,19 @@ export const REQUESTS: readonly Request[] = [
     operation: (project, tools, [servers]) => operations.heal(project, tools, servers as string[]),
   },
 ];
+
+/** Below `migrations`, as it is about the database. */
+export const RESOLVE: Request = {
+  name: "resolve",
+  description: "say what became of a script without a transaction that did not come to its end, and go on",
+  declare: (command) =>
+    command
+      .argument("<script>", "its name, as in 0004-x.sql")
+      .addOption(
+        new Option("--as <outcome>", "applied: its work is done; pending: it is undone, and runs again")
+          .choices(RESOLUTIONS)
+          .makeOptionMandatory(),
+      ),
+  operation: (project, _tools, [script], { as }: { as: Resolution["as"] }) =>
+    operations.resolve(project, { script: String(script), as }),
+};

@@ -97,7 +97,8 @@ function notePlan(
   progress: Progress,
 ): void {
   // Whoever tries again wants to know where it stands.
-  const more = action === "retry" ? [...notes, ...formatSteps(steps)] : notes;
+  const triesAgain = action === "retry" || action === "resolve";
+  const more = triesAgain ? [...notes, ...formatSteps(steps)] : notes;
   for (const line of [proof, ...more]) progress.note(`plan: ${line}`);
   for (const warning of warnings) progress.note(`warning: ${warning}`);
 }

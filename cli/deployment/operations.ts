@@ -1,16 +1,21 @@
 /** The operations that the command offers: each a transition of the record, which {@link deploy} carries out. */
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import * as z from "zod/mini";
+import { resolve as resolveScript } from "../../release/migrations/resolve";
+import { Resolution } from "../../release/migrations/resolution";
 import { refuseUnknownServers, serverFolder } from "../../release/naming";
 import { isLocal } from "../../release/platform";
 import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
-import { Refusal } from "../../release/refusal";
+import { InvalidInput, Refusal } from "../../release/refusal";
+import { quote } from "../../release/release";
 import type { Candidate } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";
 import * as transitions from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
+import { requireDatabase } from "../migrations/known-journal";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
@@ -72,13 +77,27 @@ export function retry(): Operation {
   return {
     action: "retry",
     title: "retry",
+    transition: (record, observed, statuses) =>
+      transitions.retry(record, seenOrServing(observed, statuses), candidateIsMissing(record, statuses)),
+  };
+}
+
+/**
+ * Tells the journal what became of a script, and goes on as a retry. The migrate step does both, where the database is.
+ * @throws InvalidInput where it is no script's name.
+ */
+export function resolve(project: Project, resolution: Resolution): Operation {
+  requireDatabase(project);
+  const checked = z.safeParse(Resolution, resolution);
+  if (!checked.success) {
+    throw new InvalidInput(`${quote(resolution.script)} is no script's name, as in 0004-x.sql`);
+  }
+  return {
+    action: "resolve",
+    title: `resolve of ${resolution.script}`,
     transition: (record, observed, statuses) => {
-      const seen: Observed = observed ?? {
-        live: null,
-        releaseId: null,
-        serving: [...new Set(statuses.flatMap(({ serving }) => serving))],
-      };
-      return transitions.retry(record, seen, candidateIsMissing(record, statuses));
+      const missing = candidateIsMissing(record, statuses);
+      return resolveScript(record, seenOrServing(observed, statuses), checked.data, missing);
     },
   };
 }
@@ -149,6 +168,12 @@ function requireAgreement(observed: Observed | null, statuses: readonly ProxySta
     "proxies-disagree",
     `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
   );
+}
+
+/** What was tried may be tried again although the proxies disagree about it. */
+function seenOrServing(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
+  const serving = [...new Set(statuses.flatMap((status) => status.serving))];
+  return observed ?? { live: null, releaseId: null, serving };
 }
 
 /** Whoever may not go back to the release before wants to know where else to go. */

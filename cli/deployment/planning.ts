@@ -4,6 +4,7 @@
  */
 import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../release/advice";
 import type { Permissions } from "../../release/advice";
+import { describeResolutions } from "../../release/migrations/resolution";
 import { serverPlaces, stepId } from "../../release/naming";
 import {
   proveLiveSlotUntouched,
@@ -92,7 +93,7 @@ export async function planOperation(
     steps: stepsOf(plan),
     traffic: trafficOf(next, environment),
     proof: prove(project, plan, next, observed),
-    notes: [migrationNote(next), replaced].filter((note) => note !== null),
+    notes: [describeResolutions(next.resolve), migrationNote(next), replaced].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
     wayBack: wayBack(next),

@@ -106,6 +106,7 @@ function writeCollected(
 /** A record says what shall run, not what somebody called it: a rollback reads as a release. */
 function actionOf(record: ReleaseRecord): Receipt["action"] {
   if (healedServers(record).length > 0) return "heal";
+  if (record.resolve !== undefined) return "resolve";
   return record.goal === "staged" ? "stage" : "release";
 }
 

@@ -69,10 +69,12 @@ function find(program: Command, before: readonly string[], last: string): Sugges
   if (waiting !== undefined) return valuesFor(placeholder(waiting), waiting.argChoices, before);
   if (last.startsWith("-")) return optionsOf(command, before);
   const commands = command.createHelp().visibleCommands(command);
-  if (commands.length > 0 && positions === 0) {
+  const args = command.registeredArguments;
+  // Where a command takes an argument as well, a word that begins no command is that.
+  const isCommand = args.length === 0 || commands.some((each) => each.name().startsWith(last));
+  if (commands.length > 0 && positions === 0 && isCommand) {
     return commands.map((each) => ({ value: each.name(), description: each.description() }));
   }
-  const args = command.registeredArguments;
   const argument = args[positions] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
   return argument === undefined ? [] : valuesFor(argument.name(), argument.argChoices, before);
 }

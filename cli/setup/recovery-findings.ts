@@ -53,6 +53,7 @@ export async function findTraces(
     begun: [...applied.flatMap(begun), ...fences(project)],
     records,
     specs: given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"])),
+    migrations: given.flatMap(migrateSpecs),
     releases: [
       ...[...records.map(({ record }) => record), ...(present === null ? [] : [present])].flatMap(releasesOf),
       ...installedReleases(given),
@@ -198,8 +199,12 @@ function healsIn(steps: readonly Step[]): Record<string, number> {
   return heals;
 }
 
+function migrateSpecs({ parameters }: Step): MigrateSpec[] {
+  return decoded(MigrateSpec, parameters["MIGRATE_SPEC"]);
+}
+
 function installedReleases(steps: readonly Step[]): Release[] {
-  const bundles = steps.flatMap(({ parameters }) => decoded(MigrateSpec, parameters["MIGRATE_SPEC"]));
+  const bundles = steps.flatMap(migrateSpecs);
   return steps.flatMap(({ parameters }) => {
     const { RELEASE_ID: id, VERSION: version, ARTIFACT_SHA256: sha256 } = parameters;
     const url = Buffer.from(parameters["ARTIFACT_URL_BASE64"] ?? "", "base64").toString("utf8");

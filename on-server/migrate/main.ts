@@ -85,7 +85,8 @@ async function withDatabase(
 
 async function run(given: Arguments): Promise<ExitCode> {
   const { folder, spec } = given;
-  const known = seenComplete(folder, spec);
+  // What a person found out has to reach the journal, whatever was complete before.
+  const known = spec.resolve === undefined ? seenComplete(folder, spec) : null;
   try {
     const asked = await wanted(given);
     const resolved = new Set<string>();
@@ -98,6 +99,7 @@ async function run(given: Arguments): Promise<ExitCode> {
             { newest: spec.bundle.newest, contracts: spec.contracts },
             database.dialect,
           );
+          for (const script of await resolveAll(spec, database)) resolved.add(script);
           return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say });
         } finally {
           await database.close();
@@ -107,7 +109,8 @@ async function run(given: Arguments): Promise<ExitCode> {
     );
     remember(folder, spec, new Date());
     const outcome = applied.length + adopted.length + resolved.size === 0 ? "unchanged" : "migrated";
-    tell({ outcome, applied, ...(adopted.length === 0 ? {} : { adopted }), waiting, ahead });
+    const answered = resolved.size === 0 ? {} : { resolved: [...resolved] };
+    tell({ outcome, applied, ...answered, ...(adopted.length === 0 ? {} : { adopted }), waiting, ahead });
     return EXIT.done;
   } catch (error) {
     if (known === null || !isOutOfReach(error)) throw error;
@@ -126,6 +129,18 @@ async function wanted({ folder, spec }: Arguments): Promise<Wanted> {
     resolveCommand: (script: string) =>
       `\`bluegreen migrations resolve ${script} --as applied\` (or \`--as pending\`); there: node ${join(folder, "migrate.js")} resolve ${script} --as applied (or pending) --folder ${folder}`,
   };
+}
+
+/** Idempotent: a script that is not left running stays as it is. @returns those that were. */
+async function resolveAll({ resolve = [], waitSeconds }: MigrateSpec, database: Database): Promise<string[]> {
+  const resolved: string[] = [];
+  if (resolve.length > 0) await lock(database, { waitSeconds, say });
+  for (const { script, as } of resolve) {
+    const wasRunning = await database.resolve(script, as);
+    say(`${script} ${wasRunning ? `is ${as} in the journal now` : "is not left running in the journal"}`);
+    if (wasRunning) resolved.push(script);
+  }
+  return resolved;
 }
 
 async function resolve({ script, as, spec }: Arguments, database: Database): Promise<object> {

@@ -7,6 +7,7 @@ import { recordDigest } from "../record";
 import type { ReleaseRecord } from "../record";
 import { Migrations, releaseId, ScriptName } from "../release";
 import type { Release } from "../release";
+import { Resolutions } from "./resolution";
 
 const SPEC_FORMAT = 1;
 
@@ -43,6 +44,8 @@ export const MigrateSpec = z.strictObject({
   contracts: z.array(ScriptName),
   /** Of them, those that may run: no release that gets or can get traffic needs what they take away. */
   contracted: z.array(ScriptName),
+  /** What the journal is told before anything is planned, where it says `running`. @default nothing */
+  resolve: z.optional(Resolutions),
   database: DatabaseAccess,
   /** How long it waits for another migration of this database to end. */
   waitSeconds: z.int().check(z.minimum(1), z.maximum(86_400)),
@@ -66,6 +69,7 @@ export function migrateSpec(
     bundle: release.migrations,
     contracts: release.contracts ?? [],
     contracted: record.contracted ?? [],
+    ...(record.resolve === undefined ? {} : { resolve: record.resolve }),
     database,
     waitSeconds: WAIT_SECONDS,
   };

@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, { args: string[]; environment: boolean; 
   "plan rollback": { args: [], environment: true, json: true },
   "plan retry": { args: [], environment: true, json: true },
   "plan heal": { args: ["web-1"], environment: true, json: true },
+  "plan resolve": { args: ["0001-x.sql", "--as", "pending"], environment: true, json: true },
   prove: { args: ["no-such.json"], environment: false, json: true },
   status: { args: [], environment: true, json: true },
   history: { args: [], environment: true, json: true },
@@ -34,6 +35,8 @@ const COMMANDS: Readonly<Record<string, { args: string[]; environment: boolean; 
   measure: { args: ["--", "true"], environment: true, json: true },
   publish: { args: ARTIFACT, environment: true, json: true },
   migrations: { args: ["."], environment: true, json: true },
+  "migrations status": { args: [], environment: true, json: true },
+  "migrations resolve": { args: ["0001-x.sql", "--as", "applied"], environment: true, json: true },
   ban: { args: ["1.0.0", "--reason", "x"], environment: true, json: true },
   preview: { args: ["--no-such"], environment: false, json: true },
   down: { args: [], environment: true, json: true },
@@ -71,14 +74,14 @@ const commandsIn = (help: string): string[] =>
 const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
 
 test("this list has all commands that --help names", async () => {
-  const [all, plans] = await Promise.all([run("--help"), run("plan", "--help")]);
+  const below = ["plan", "migrations"];
+  const [all, ...helps] = await Promise.all([run("--help"), ...below.map((name) => run(name, "--help"))]);
   const names = commandsIn(all.stdout.slice(all.stdout.indexOf("-h, --help")));
   expect(names.sort()).toEqual([...new Set(NAMES.map((name) => name.split(" ")[0]!))].sort());
-  expect(
-    commandsIn(plans.stdout)
-      .map((name) => `plan ${name}`)
-      .sort(),
-  ).toEqual(NAMES.filter((name) => name.startsWith("plan ")).sort());
+  const named = helps.flatMap(({ stdout }, index) =>
+    commandsIn(stdout.slice(stdout.indexOf("Commands:"))).map((name) => `${below[index]} ${name}`),
+  );
+  expect(named.sort()).toEqual(NAMES.filter((name) => name.includes(" ")).sort());
 });
 
 test.each(NAMES)("%s --help says what it does, with all its options, on stdout", async (name) => {

@@ -66,6 +66,15 @@ describe("completion", () => {
       ["split", "sideBySide"],
     ],
     [["status", "--json", "--j"], []],
+    [
+      ["migrations", ""],
+      ["status", "resolve"],
+    ],
+    [["migrations", "sh"], ["shop 1.0.0.zip"]],
+    [
+      ["migrations", "resolve", "0004-x.sql", "--as", ""],
+      ["applied", "pending"],
+    ],
   ])("offers for %j: %j", async (words, offered) => {
     expect((await inBash(...words)).sort()).toEqual([...offered].sort());
   });

@@ -1,0 +1,76 @@
+/**
+ * What is known of the journal on Azure: the database is reached from the operations server alone, so it is what the
+ * last migrate step said, which Azure keeps and a refresh brings into Terraform's state.
+ */
+import type { AzureEnvironment } from "../../release/environment";
+import { MigratorResult, readLastLine } from "../../release/migrations/migrator-words";
+import { OPERATIONS_SERVER, stepId } from "../../release/naming";
+import { target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { synthesize } from "../deployment/synth";
+import type { Project } from "../project/project";
+import type { TerraformBinary } from "../terraform/binary";
+import { Stack } from "../terraform/stack";
+import type { StateResource } from "../terraform/stack";
+import type { KnownJournal, KnownScript } from "./known-journal";
+
+export async function journalOfLastStep(
+  project: Project,
+  environment: AzureEnvironment,
+  record: ReleaseRecord,
+  terraform: () => Promise<TerraformBinary>,
+): Promise<KnownJournal> {
+  // Beside the folder of a release that may be under way; the state is the same for any record.
+  const aside = { ...project, environment: { ...environment, name: `${environment.name}/watch` } };
+  const web = new Stack(await synthesize(aside, record), "web", await terraform());
+  return readJournal(record, await web.refreshedState());
+}
+
+/** @param resources of the refreshed web state. */
+export function readJournal(record: ReleaseRecord, resources: readonly StateResource[]): KnownJournal {
+  const id = `.${stepId.migrate(OPERATIONS_SERVER)}`;
+  const step = resources.find(
+    ({ address, deposed }) => !deposed && address.replace(/\[0\]$/, "").endsWith(id),
+  );
+  const waiting = scripts(waitingContracts(record), "waiting");
+  if (step === undefined) return { source: "lastStep", step: null, scripts: waiting, ahead: [] };
+  const { name, exitCode, output } = step;
+  const said = readLastLine(MigratorResult, output);
+  const [, sequence] = /^migrate-(\d+)-/.exec(name) ?? [];
+  const known = [
+    ...scripts(said?.applied.map(({ script }) => script) ?? [], "applied"),
+    ...scripts(said?.running ? [said.running] : [], "running"),
+    ...scripts(said?.waiting ?? [], "waiting"),
+    ...waiting,
+  ];
+  return {
+    source: "lastStep",
+    step: {
+      name,
+      sequence: sequence === undefined ? null : Number(sequence),
+      exitCode,
+      outcome: said?.outcome ?? "unknown",
+      reason: said?.reason ?? null,
+    },
+    scripts: known
+      .filter((each, index) => known.findIndex((other) => other.name === each.name) === index)
+      .sort((one, other) => Number.parseInt(one.name, 10) - Number.parseInt(other.name, 10)),
+    ahead: said?.ahead ?? [],
+  };
+}
+
+function waitingContracts(record: ReleaseRecord): string[] {
+  const { contracts = [] } = target(record) ?? {};
+  return contracts.filter((script) => record.contracted?.includes(script) !== true);
+}
+
+function scripts(names: readonly string[], status: KnownScript["status"]): KnownScript[] {
+  return names.map((name) => ({
+    name,
+    status,
+    phase: status === "waiting" ? "contract" : null,
+    release: null,
+    started: null,
+    finished: null,
+  }));
+}

@@ -1,0 +1,51 @@
+/** The journal of a database on the local platform: the migrator in the operations server's folder is asked. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import execa from "execa";
+import type { LocalEnvironment } from "../../release/environment";
+import { MigratorResult, MigratorStatus, readLastLine } from "../../release/migrations/migrator-words";
+import { OPERATIONS_SERVER, serverFolder } from "../../release/naming";
+import { OperatorError } from "../operator-error";
+import type { KnownJournal } from "./known-journal";
+
+const LONGEST_MS = 120_000;
+
+/** @throws OperatorError with the migrator's own words and exit code where the database can't be asked. */
+export async function journalOfDatabase(
+  projectFolder: string,
+  environment: LocalEnvironment,
+): Promise<KnownJournal> {
+  const folder = join(projectFolder, serverFolder(environment, OPERATIONS_SERVER));
+  const migrator = join(folder, "migrate.js");
+  // The first migrate step brings it.
+  if (!existsSync(migrator)) return { source: "database", step: null, scripts: [], ahead: [] };
+  const { stdout, stderr, exitCode } = await execa(
+    process.execPath,
+    [migrator, "status", "--folder", folder],
+    // Paths in the step's spec are relative to the project.
+    { cwd: projectFolder, reject: false, stdin: "ignore", timeout: LONGEST_MS },
+  );
+  const status = readLastLine(MigratorStatus, stdout);
+  if (exitCode === 0 && status !== null) {
+    const beyond = status.ahead.filter((each) => typeof each !== "string");
+    return {
+      source: "database",
+      step: null,
+      scripts: [...status.scripts, ...beyond],
+      ahead: status.ahead.map((each) => (typeof each === "string" ? each : each.name)),
+    };
+  }
+  throw refused(readLastLine(MigratorResult, stdout)?.reason ?? stderr.trim().split("\n").at(-1)!, exitCode);
+}
+
+function refused(reason: string, exitCode: number): OperatorError {
+  // An older one does not know the word.
+  const older = /^(migrate: )?run, plan or resolve is wanted/.test(reason);
+  const words = older
+    ? "the migrator there is of an older version of this package: the next release, or `bluegreen retry`, brings the newer one"
+    : reason || `the migrator ended with exit code ${exitCode}`;
+  return new OperatorError(
+    `the database can't be asked: ${words}`,
+    exitCode === 2 || exitCode === 3 ? exitCode : 1,
+  );
+}

@@ -1,0 +1,55 @@
+/** What the migrator says: one line of JSON, its last. The command reads it, on the local platform and in Azure's state. */
+import * as z from "zod/mini";
+
+/**
+ * `applied`: its work is done. `running`: it began without a transaction, and it is not known how far it got. `pending`:
+ * the next migration runs it. `waiting`: a contract script that still takes away what a release needs.
+ */
+export const SCRIPT_STATUSES = ["applied", "running", "pending", "waiting"] as const;
+
+const ScriptStatus = z.object({
+  name: z.string(),
+  phase: z.string(),
+  status: z.enum(SCRIPT_STATUSES),
+  /** The release that brought it, and when it began and ended (ISO 8601); null where it did not. */
+  release: z._default(z.nullable(z.string()), null),
+  started: z._default(z.nullable(z.string()), null),
+  finished: z._default(z.nullable(z.string()), null),
+});
+export type ScriptStatus = z.infer<typeof ScriptStatus>;
+
+/** The answer of `migrate.js status`. */
+export const MigratorStatus = z.object({
+  outcome: z.literal("status"),
+  /** In the order of their numbers. */
+  scripts: z.array(ScriptStatus),
+  /** Scripts that only the journal knows: a later release brought them. */
+  ahead: z.array(z.union([z.string(), ScriptStatus])),
+});
+export type MigratorStatus = z.infer<typeof MigratorStatus>;
+
+/** How a migrate step ended. */
+export const MigratorResult = z.object({
+  outcome: z.string(),
+  applied: z._default(z.array(z.object({ script: z.string() })), []),
+  waiting: z._default(z.array(z.string()), []),
+  ahead: z._default(z.array(z.string()), []),
+  reason: z._default(z.nullable(z.string()), null),
+  /** The script without a transaction that did not come to its end. */
+  running: z._default(z.nullable(z.string()), null),
+});
+export type MigratorResult = z.infer<typeof MigratorResult>;
+
+/** @returns what the last line that is one says; null where none is. */
+export function readLastLine<T extends z.ZodMiniType>(schema: T, output: string): z.infer<T> | null {
+  for (const line of output.split("\n").reverse()) {
+    if (!line.startsWith("{")) continue;
+    try {
+      const read = z.safeParse(schema, JSON.parse(line));
+      if (read.success) return read.data;
+    } catch {
+      // Some other program's words, or a line that was cut.
+    }
+  }
+  return null;
+}
