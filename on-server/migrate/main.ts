@@ -24,7 +24,7 @@ import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { OutOfReach } from "./identity";
 import { checkBundle, lock, migrate, planMigration } from "./migrate";
-import type { Wanted } from "./migrate";
+import type { Begun, Wanted } from "./migrate";
 import { remember, seenComplete } from "./remembered";
 import { statusOf } from "./status";
 
@@ -91,6 +91,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   try {
     const asked = await wanted(given);
     const resolved = new Set<string>();
+    const begun: Begun = { scripts: new Map(), adopted: [] };
     let unresolved = spec.resolve ?? [];
     const { applied, adopted, waiting, ahead } = await patiently(
       async () => {
@@ -104,7 +105,7 @@ async function run(given: Arguments): Promise<ExitCode> {
           // Once: a script that runs again and is cut short again is another matter.
           for (const script of await resolveAll(unresolved, spec.waitSeconds, database)) resolved.add(script);
           unresolved = [];
-          return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say });
+          return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say }, begun);
         } finally {
           await database.close();
         }

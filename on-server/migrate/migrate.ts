@@ -75,11 +75,6 @@ export function planMigration(
   };
 }
 
-export interface Applied {
-  readonly script: string;
-  readonly seconds: number;
-}
-
 /** A script is left `running` in the journal: it was cut short, or another migrator is at it just now. */
 export class ScriptRunning extends MigrationRefused {}
 
@@ -89,8 +84,6 @@ export interface Migrated {
   readonly adopted: readonly string[];
   readonly waiting: readonly string[];
   readonly ahead: readonly string[];
-  /** The journal at the end. */
-  readonly journal: readonly JournalRow[];
 }
 
 /**
@@ -105,33 +98,38 @@ export interface Waiting {
 /**
  * Applies what is pending. Where nothing is, nothing is locked either: a look never waits for a migration that is none
  * of its business. At the end the journal is read again: each script that is needed has to be `applied` there.
+ * @param begun what an earlier attempt began, whose connection was lost; this one adds to it.
  * @throws MigrationRefused, ScriptFailed (the database is as before that script; with `-- no-transaction`: not known),
  * SessionLost.
  */
-export async function migrate(database: Database, wanted: Wanted, waiting: Waiting): Promise<Migrated> {
+export async function migrate(
+  database: Database,
+  wanted: Wanted,
+  waiting: Waiting,
+  begun: Begun = { scripts: new Map(), adopted: [] },
+): Promise<Migrated> {
   const { say } = waiting;
-  if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), [], []);
+  if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), begun);
   await lock(database, waiting);
   await database.prepareJournal();
   const { pending } = planMigration(wanted, await database.journal());
   const takenOver = await takenOverFromEf(database, pending);
-  const applied: Applied[] = [];
-  const adopted: string[] = [];
   for (const [index, script] of pending.entries()) {
     if (takenOver.has(script)) {
       say(`${index + 1} of ${pending.length}: ${script.name}: Entity Framework Core applied it before`);
       await database.recordApplied(script, wanted.releaseId);
-      adopted.push(script.name);
+      begun.adopted.push(script.name);
       continue;
     }
     const startedAt = Date.now();
+    begun.scripts.set(script.name, null);
     say(`${index + 1} of ${pending.length}: ${script.name}`);
     await applyPatiently(database, script, wanted.releaseId, say).catch(async (error: unknown) => {
       throw error instanceof ScriptFailed ? await withWayOn(error, database, wanted) : error;
     });
-    applied.push({ script: script.name, seconds: (Date.now() - startedAt) / 1000 });
+    begun.scripts.set(script.name, (Date.now() - startedAt) / 1000);
   }
-  return conclude(wanted, await database.journal(), applied, adopted);
+  return conclude(wanted, await database.journal(), begun);
 }
 
 /** Before anything runs: a database that EF migrated otherwise than the scripts say is refused. */
@@ -168,24 +166,27 @@ function isDone(wanted: Wanted, journal: readonly JournalRow[]): boolean {
   }
 }
 
-function conclude(
-  wanted: Wanted,
-  journal: readonly JournalRow[],
-  applied: readonly Applied[],
-  adopted: readonly string[],
-): Migrated {
+function conclude(wanted: Wanted, journal: readonly JournalRow[], begun: Begun): Migrated {
   const { pending, waiting, ahead } = planMigration(wanted, journal);
   if (pending.length > 0) {
     throw new Error(
       `the journal does not say that ${pending.map(({ name }) => name).join(", ")} was applied`,
     );
   }
-  return { applied, adopted, waiting, ahead, journal };
+  const applied = [...begun.scripts].map(([script, seconds]) => ({ script, seconds }));
+  return { applied, adopted: begun.adopted, waiting, ahead };
 }
 
 export interface Applied {
   readonly script: string;
-  readonly seconds: number;
+  /** null: its connection was lost while it ended. */
+  readonly seconds: number | null;
+}
+
+/** What this migrator began, over all of its connections. */
+export interface Begun {
+  readonly scripts: Map<string, number | null>;
+  readonly adopted: string[];
 }
 
 /** Where the journal does not know how far a script got, a person has to say it. */
