@@ -7,6 +7,7 @@ import { recordDigest } from "../record";
 import type { ReleaseRecord } from "../record";
 import { Migrations, releaseId, ScriptName } from "../release";
 import type { Release } from "../release";
+import { bringsMigrations } from "./schema";
 
 const SPEC_FORMAT = 1;
 
@@ -41,7 +42,7 @@ export const MigrateSpec = z.strictObject({
   bundle: Migrations,
   /** The contract scripts that the record says are in the bundle. */
   contracts: z.array(ScriptName),
-  /** Of them, those that may run: no release that gets or can get traffic needs what they take away. */
+  /** Of them, those that may run now: no release that gets or can get traffic needs what they take away. */
   contracted: z.array(ScriptName),
   database: DatabaseAccess,
   /** How long it waits for another migration of this database to end. */
@@ -65,7 +66,7 @@ export function migrateSpec(
     releaseId: releaseId(release),
     bundle: release.migrations,
     contracts: release.contracts ?? [],
-    contracted: record.contracted ?? [],
+    contracted: bringsMigrations(record) ? (record.contracted ?? []) : [],
     database,
     waitSeconds: WAIT_SECONDS,
   };
