@@ -85,7 +85,7 @@ export function publishNote(project: Project, version: string, { says, bundle }:
   return `migrations: they must be at ${says.migrations!.url} first: bluegreen publish ${version} --migrations ${shellWord(bundle)}`;
 }
 
-/** What the plan says about the database; null where nothing happens to it. */
+/** What the plan says about the database; null where the release has no migrations. */
 export function migrationNote(record: ReleaseRecord): string | null {
   const candidate = target(record);
   if (candidate?.migrations === undefined) return null;
@@ -95,7 +95,7 @@ export function migrationNote(record: ReleaseRecord): string | null {
     waiting.length === 0
       ? ""
       : `; ${waiting.join(", ")} waits until no release that gets or can get traffic needs the old schema`;
-  if (record.migrate !== true) return waits === "" ? null : `the database stays as it is${waits}`;
+  if (record.migrate !== true) return `the database is checked; nothing new to migrate${waits}`;
   return `the database is migrated before anything is installed${waits}`;
 }
 

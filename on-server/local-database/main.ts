@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { Client } from "pg";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
+import { runProgram, tellResult } from "../result";
 import {
   clusterFor,
   createCluster,
@@ -22,16 +23,24 @@ import {
 
 const MADE_NAME = /^[a-z0-9_]{1,60}$/;
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const [command] = process.argv.slice(2);
-  const dataFolder = resolve(wanted("PROJECT_FOLDER"), wanted("DATA_FOLDER"));
+  if (command === "stop") await stop();
+  else if (command === "start") await start();
+  else throw new Error("start or stop is wanted");
+  await tellResult({ step: "local-database", outcome: command === "start" ? "started" : "stopped" });
+  return 0;
+}
+
+async function stop(): Promise<void> {
+  const cluster = clusterFor(sharedFolder());
+  if (existsSync(cluster.folder)) await stopCluster(cluster, findPrograms());
+}
+
+async function start(): Promise<void> {
+  const dataFolder = sharedFolder();
   const urlFile = join(dataFolder, "database.url");
   const cluster = clusterFor(dataFolder);
-  if (command === "stop") {
-    if (existsSync(cluster.folder)) await stopCluster(cluster, findPrograms());
-    return;
-  }
-  if (command !== "start") throw new Error("start or stop is wanted");
   const name = wanted("DATABASE_NAME");
   if (!MADE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name for a database here`);
   mkdirSync(dataFolder, { recursive: true });
@@ -75,13 +84,17 @@ async function createDatabase(server: string, name: string, anew: boolean): Prom
   }
 }
 
+function sharedFolder(): string {
+  return resolve(wanted("PROJECT_FOLDER"), wanted("DATA_FOLDER"));
+}
+
 function wanted(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === "") throw new Error(`${name} is missing`);
   return value;
 }
 
-main().catch((error: unknown) => {
-  console.error(`local database: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+runProgram("local database", main, ({ message }) => {
+  console.error(`local database: ${message}`);
+  return 1;
 });
