@@ -99,7 +99,8 @@ function phaseOf(name: string, header: string): Phase {
 
 /** SQL Server's tools save UTF-16, Windows ends lines with CRLF: neither makes another script. */
 function normalized(name: string, content: Uint8Array): string {
-  const encoding = content[0] === 0xff && content[1] === 0xfe ? "utf-16le" : "utf-8";
+  const mark = content.length < 2 ? 0 : content[0]! * 256 + content[1]!;
+  const encoding = mark === 0xfffe ? "utf-16le" : mark === 0xfeff ? "utf-16be" : "utf-8";
   let text: string;
   try {
     text = new TextDecoder(encoding, { fatal: true }).decode(content);
