@@ -16,6 +16,7 @@ import { canAsk, confirm } from "../terminal/questions";
 import { shellWord } from "../terminal/shell-word";
 import { common, open, progressFor, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
+import { addFromEf } from "./migrations-from-ef";
 
 const KEEP_DAYS = 30;
 const LONGEST_DAYS = 36_500;
@@ -45,9 +46,10 @@ export function addArtifactCommands(program: Command): void {
       options.prune === true ? prune(version, options) : publishVersion(version, options),
     );
 
-  common(
+  const migrations = common(
     program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that carries them"),
   )
+    .enablePositionalOptions()
     .description("check a release's SQL scripts, pack them, and tell what the record says of them")
     .action((source: string, options: CommonOptions) => {
       const notes: string[] = [];
@@ -57,6 +59,7 @@ export function addArtifactCommands(program: Command): void {
       for (const line of note === null ? notes : [...notes, note]) console.error(line);
       console.log(JSON.stringify(brought.says, null, 2));
     });
+  addFromEf(migrations);
 }
 
 async function publishVersion(version: string | undefined, options: PublishOptions): Promise<void> {
