@@ -157,7 +157,7 @@ function judge(scripts: readonly Script[], dialect: Dialect, say: (line: string)
   }
   const { id } = first.efMigration!;
   throw new OperatorError(
-    `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written. Move what takes away into a migration of its own (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or say why it is safe right before it: migrationBuilder.Sql("-- reviewed: ..."). Where all databases have it already: --baseline ${id}`,
+    `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written: move that into a migration of its own (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or write migrationBuilder.Sql("-- reviewed: why") before what is safe; --baseline ${id} where every database has it`,
     2,
   );
 }

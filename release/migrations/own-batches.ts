@@ -28,10 +28,23 @@ export function withOwnBatches(sql: string): string {
     const cuts = cutsIn(text, line);
     const parts = [0, ...cuts].map((from, index) => text.slice(from, cuts[index]));
     const parted = parts.map((part, index) => (index < cuts.length ? part.trimEnd() : part));
-    done.push(sql.slice(position, start), parted.join("\nGO\n\n"));
+    done.push(withItsComments(sql.slice(position, start)), parted.join("\nGO\n\n"));
     position = start + text.length;
   }
   return [...done, sql.slice(position)].join("");
+}
+
+/** What a comment says is about the batch after it: a GO between them goes. */
+function withItsComments(between: string): string {
+  const all = [...tokens(between, "mssql")];
+  const comment = all.findIndex(
+    ({ kind, line }, index) => kind === "comment" && line !== all[index - 1]?.line,
+  );
+  const parting = comment === -1 ? [] : all.slice(comment).filter(({ kind }) => kind === "word");
+  return parting.reduceRight(
+    (text, { start }) => text.slice(0, start).trimEnd() + text.slice(start + "GO".length),
+    between,
+  );
 }
 
 /** Where a batch is to be parted: positions of what begins the next one. */

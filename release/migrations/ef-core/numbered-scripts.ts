@@ -107,11 +107,11 @@ function shown(token: Token | undefined): string {
 }
 
 function newScript(migration: EfProjectMigration, number: number): NewScript {
-  const { id, sql, transaction } = migration;
+  const { id, sql, transaction, baseline } = migration;
   const given = id.replace(/^\d{14}_/, "");
-  const isContract = CONTRACT.test(given);
-  const words = given
-    .replace(CONTRACT, "")
+  // No release needs what the baseline took away long ago: an empty database gets it in its order.
+  const isContract = CONTRACT.test(given) && !baseline;
+  const words = (isContract ? given.replace(CONTRACT, "") : given)
     .replace(/[^0-9A-Za-z_]+/g, "-")
     .replace(/^[-_]+|[-_]+$/g, "")
     .slice(0, LONGEST_NAME);
