@@ -9,8 +9,10 @@ import type { Token } from "./sql-text";
 
 const MODULE = /^(VIEW|PROC|PROCEDURE|FUNCTION|TRIGGER)$/;
 const USES_ROWS = /^(UPDATE|INSERT|DELETE|MERGE|SELECT)$/;
-/** Behind these, such a word is about rights or events, or goes on with a statement. */
-const GOES_ON = /^(GRANT|DENY|REVOKE|FOR|AFTER|OF|ON|THEN|OR|,|\.|=|\()$/;
+/** Behind these, a verb is about rights or events, or goes on with a statement. */
+const GOES_ON = /^(GRANT|DENY|REVOKE|FOR|AFTER|OF|THEN|OR|,|\.|=|\()$/;
+/** A SELECT may belong to what began before it. */
+const ENDS_ROWS = /^(UPDATE|INSERT|DELETE|MERGE|EXEC|EXECUTE|ALTER|CREATE|IF|DECLARE|PRINT|;)$/;
 const BEGINS_OTHERS = /^(UPDATE|INSERT|DELETE|MERGE|SELECT|EXEC|EXECUTE|ALTER|CREATE|IF|DECLARE|PRINT|;)$/;
 /** What ALTER TABLE ... ADD names that is no column. */
 const NO_COLUMN = /^(CONSTRAINT|DEFAULT|UNIQUE|CHECK|PRIMARY|FOREIGN|INDEX|PERIOD)$/;
@@ -86,12 +88,20 @@ function moduleAt(code: readonly Token[], at: number): boolean {
 function usesAdded(code: readonly Token[], at: number, added: ReadonlySet<string>): boolean {
   const word = wordAt(code, at);
   const before = textAt(code, at - 1);
-  if (added.size === 0 || !USES_ROWS.test(word) || GOES_ON.test(before)) return false;
+  if (added.size === 0 || !USES_ROWS.test(word) || goesOn(before)) return false;
   if (word === "SELECT" && before !== ";") return false;
   if (word === "MERGE" && wordAt(code, at + 1) === "JOIN") return false;
-  for (let index = at + 1; index < code.length && textAt(code, index) !== ";"; index += 1)
+  for (let index = at + 1; index < code.length; index += 1) {
+    const text = textAt(code, index);
+    if (ENDS_ROWS.test(text) && !goesOn(textAt(code, index - 1))) return false;
     if (added.has(plain(code[index]!))) return true;
+  }
   return false;
+}
+
+/** Also ON DELETE CASCADE. */
+function goesOn(before: string): boolean {
+  return before === "ON" || GOES_ON.test(before);
 }
 
 /** ALTER TABLE t [WITH CHECK] ADD a int, CONSTRAINT k ..., b int: a and b. */
