@@ -10,6 +10,7 @@ import { lint } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
 import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
+import { refuseTransactionControl } from "../../release/migrations/transaction-control";
 import { databaseDialect, isLocal, requireAzure } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { target } from "../../release/record";
@@ -69,8 +70,10 @@ export function migrationsFrom(
     tell(`${words}: the artifact's are left out`);
     return NONE;
   }
+  for (const script of scripts) refuseTransactionControl(script, dialect);
   judge(
-    scripts.flatMap((script) => lint(script, dialect)),
+    // Every database has what is in an EF baseline: nothing of it runs beside a release.
+    scripts.flatMap((script) => (script.efMigration?.baseline === true ? [] : lint(script, dialect))),
     tell,
   );
   const contracts = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
