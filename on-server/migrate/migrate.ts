@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTakenOver } from "../../release/migrations/ef-core/history";
 import type { Script } from "../../release/migrations/scripts";
-import { statements } from "../../release/migrations/sql-text";
 import type { Dialect } from "../../release/migrations/sql-text";
+import { refuseTransactionControl } from "../../release/migrations/transaction-control";
 import { ScriptFailed } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
 import { MigrationRefused, ScriptRefused } from "./exit-code";
@@ -58,6 +58,7 @@ export function planMigration(
   // What a later release left half done is no business of one that needs none of it: the way back stays open.
   if (left !== undefined && (left.number <= newest || pending.length > 0)) {
     throw new ScriptRunning(
+      left.name,
       `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,
     );
   }
@@ -76,7 +77,14 @@ export function planMigration(
 }
 
 /** A script is left `running` in the journal: it was cut short, or another migrator is at it just now. */
-export class ScriptRunning extends MigrationRefused {}
+export class ScriptRunning extends MigrationRefused {
+  constructor(
+    readonly running: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
 
 export interface Migrated {
   readonly applied: readonly Applied[];
@@ -199,7 +207,7 @@ async function withWayOn(
     ({ name, status }) => name === failed.script && status === "running",
   );
   if (!left) return failed;
-  return failed.saying(
+  return failed.leftRunning(
     `; what it did before is committed: look how far it got, then ${resolveCommand(failed.script)}`,
   );
 }
@@ -243,22 +251,5 @@ export function checkBundle(
       `bundle and record disagree whether ${differing[0]} is a contract script: a release lists those of its bundle in "contracts"`,
     );
   }
-  if (dialect === "postgres") for (const script of scripts) refuseTransactionControl(script);
-}
-
-/** Its own COMMIT would part a script from its journal row. */
-function refuseTransactionControl({ name, sql, transaction }: Script): void {
-  if (!transaction) return;
-  const control = statements(sql).find(({ text }) =>
-    /^(BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|END|ABORT)\b(?!\s+TO\b)/i.test(withoutComments(text)),
-  );
-  if (control !== undefined) {
-    throw new ScriptRefused(
-      `${name}, line ${control.line}: a script runs in one transaction with its journal row; leave out ${withoutComments(control.text).split(/\s/, 1)[0]}, or say -- no-transaction in its first lines`,
-    );
-  }
-}
-
-function withoutComments(text: string): string {
-  return text.replace(/^(?:\s+|--[^\n]*\n|\/\*[^]*?\*\/)+/, "");
+  for (const script of scripts) refuseTransactionControl(script, dialect);
 }
