@@ -120,7 +120,7 @@ describe("a server that does not encrypt", () => {
 
 describe("encryption", () => {
   test.each([PASSWORD, TOKEN])(
-    "is agreed on after PRELOGIN with a server of before TDS 8.0: $type",
+    "is agreed on after PRELOGIN with a server from before TDS 8.0: $type",
     async (authentication) => {
       const { server, logins } = await serve();
       await connect(server.port, { authentication });
@@ -186,6 +186,17 @@ describe("encryption", () => {
       expect(logins).toEqual(["afterPrelogin"]);
     },
   );
+
+  test("where Node is told to verify nothing, the way is taken on which tedious verifies all the same", async () => {
+    const { server, logins } = await serve({ strict: true });
+    process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+    try {
+      await connect(server.port);
+    } finally {
+      delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+    }
+    expect(logins).toEqual(["afterPrelogin"]);
+  });
 
   test("a server on another machine has to show a certificate that can be verified", async () => {
     for (const host of ["db.example.com", "10.0.0.1", "localhost.example.com", "127.example.com"]) {
