@@ -170,7 +170,7 @@ describe("encryption", () => {
   });
 
   test.each([true, false])(
-    "a certificate that nobody trusts is refused, strict or not (%s)",
+    "a certificate that the client does not trust is refused (strict: %s)",
     async (strict) => {
       const { server, logins } = await serve({ strict });
       await expect(connect(server.port, { ca: null })).rejects.toThrow("self-signed certificate");
@@ -187,7 +187,7 @@ describe("encryption", () => {
     },
   );
 
-  test("where Node is told to verify nothing, the way is taken on which tedious verifies all the same", async () => {
+  test("where the environment makes Node verify nothing, the way is taken on which tedious verifies all the same", async () => {
     const { server, logins } = await serve({ strict: true });
     process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
     try {
@@ -246,7 +246,7 @@ describe("what cannot work says why in one line", () => {
     await expect(connect(port)).rejects.toThrow("ended the connection instead of answering PRELOGIN");
   });
 
-  test("errors are told with all that caused them, and nothing twice", () => {
+  test("an error brings the words of all that caused it, and nothing twice", () => {
     const parts = [new Error("connect ECONNREFUSED ::1"), new Error("connect\n ECONNREFUSED 127.0.0.1")];
     const cause = new AggregateError(parts);
     expect(allWords(new Error("lost - connect ECONNREFUSED ::1", { cause }))).toBe(
