@@ -1,5 +1,5 @@
 /**
- * A network between a client and a server that breaks where it is told to: after a number of units (TDS packets, PostgreSQL
+ * A network between a client and a server that breaks at a given place: after a number of units (TDS packets, PostgreSQL
  * messages, TLS records) or bytes, counted over all connections in the order of their arrival; by RST, by FIN, or by
  * silence. A first run that is not cut says how many units there are, the next ones are cut at each of them.
  */
@@ -161,7 +161,7 @@ class Link {
     this.pump("toClient", this.server, this.client);
   }
 
-  /** What was relayed before still arrives. A silent end is noticed by nobody: the other side's connection stays. */
+  /** What was relayed before still arrives. After a silent end the other side keeps its connection, as in a real network. */
   sever(how: CutKind): void {
     if (this.severed !== null) return;
     this.severed = how;

@@ -114,7 +114,7 @@ class OpenUnit {
   }
 }
 
-/** A client that begins with TLS sends nothing but records that anybody could read. */
+/** A client that begins with TLS sends nothing but records, and their headers are plain. */
 function protocolOf(first: number): Protocol {
   if (first === TDS_PRELOGIN || first === TLS_HANDSHAKE) return "tds";
   return first === 0 ? "postgres" : "other";

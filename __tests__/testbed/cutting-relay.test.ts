@@ -1,4 +1,4 @@
-/** The relay cuts a connection exactly where it is told to, and a run that is repeated has the same boundaries. */
+/** The relay cuts a connection exactly where a test wants it, and a run that is repeated has the same boundaries. */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
