@@ -34,8 +34,11 @@ export const LocalPlatform = z.strictObject({
   folder: z.optional(matches(FOLDER, "folder below the project")),
   /** The first proxy listens here, the next ones after it; slots get ports from 100 above. @default 18080 */
   portBase: z._default(z.int().check(z.minimum(1024), z.maximum(65_000)), 18_080),
-  /** A database that all releases share. @default none */
-  database: z.optional(z.literal("postgres", { error: () => `must be "postgres"` })),
+  /**
+   * A database that all releases share. `postgres`: one of its own on this machine, or where PG_URL names a server, on
+   * that. `mssql`: on the SQL Server that MSSQL_URL names. @default none
+   */
+  database: z.optional(z.enum(["postgres", "mssql"])),
 });
 
 export const EnvironmentFile = z.strictObject({

@@ -1,14 +1,17 @@
 /**
  * local-database start|stop: the database of the local platform, started and stopped by the base stack.
  *
- * `start` makes a PostgreSQL of its own on a loopback port, or with PG_URL a database of its own on that server, and
- * writes its address to `database.url` in the data folder, for the application and the migrator. `stop` keeps the data.
- * Parameters (environment): PROJECT_FOLDER, relative to it DATA_FOLDER; DATABASE_NAME, DATABASE_PORT; PG_URL and
- * BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they are set.
+ * `start` makes a PostgreSQL of its own on a loopback port, or a database of its own on the server that PG_URL names, for
+ * SQL Server MSSQL_URL. It writes the address to `database.url` in the data folder, for the application and the migrator.
+ * `stop` keeps the data.
+ * Parameters (environment): PROJECT_FOLDER, relative to it DATA_FOLDER; DATABASE_NAME, DATABASE_PORT, DATABASE_DIALECT
+ * (postgres or mssql); PG_URL, MSSQL_URL and BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they
+ * are set.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Client } from "pg";
+import { databaseOnServer, NO_SQL_SERVER, SERVER_VARIABLE } from "../../release/migrations/database-address";
+import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
 import {
@@ -19,6 +22,8 @@ import {
   startCluster,
   stopCluster,
 } from "./cluster";
+import { createPostgresDatabase } from "./postgres-server";
+import { createSqlServerDatabase } from "./sql-server";
 
 const MADE_NAME = /^[a-z0-9_]{1,60}$/;
 
@@ -26,23 +31,28 @@ async function main(): Promise<void> {
   const [command] = process.argv.slice(2);
   const dataFolder = resolve(wanted("PROJECT_FOLDER"), wanted("DATA_FOLDER"));
   const urlFile = join(dataFolder, "database.url");
-  const cluster = clusterFor(dataFolder);
   if (command === "stop") {
+    const cluster = clusterFor(dataFolder);
     if (existsSync(cluster.folder)) await stopCluster(cluster, findPrograms());
     return;
   }
   if (command !== "start") throw new Error("start or stop is wanted");
   const name = wanted("DATABASE_NAME");
   if (!MADE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name for a database here`);
-  mkdirSync(dataFolder, { recursive: true });
-  const given = process.env["PG_URL"];
-  if (given !== undefined && given !== "") {
-    const url = new URL(given);
-    url.pathname = `/${name}`;
-    await createDatabase(given, name, !existsSync(urlFile));
-    writeAtomically(urlFile, `${url.href}\n`);
+  const dialect = dialectWanted();
+  const given = process.env[SERVER_VARIABLE[dialect]] ?? "";
+  if (given !== "") {
+    const { server, address } = databaseOnServer(given, name, dialect);
+    mkdirSync(dataFolder, { recursive: true });
+    const anew = !existsSync(urlFile);
+    if (server.dialect === "mssql") await createSqlServerDatabase(server, name, anew);
+    else await createPostgresDatabase(server.connectionString, name, anew);
+    writeAtomically(urlFile, `${address}\n`);
     return;
   }
+  if (dialect === "mssql") throw new InvalidInput(NO_SQL_SERVER);
+  mkdirSync(dataFolder, { recursive: true });
+  const cluster = clusterFor(dataFolder);
   const programs = findPrograms();
   await removeOrphans(cluster, programs);
   // A data folder that was removed took its database with it; a cluster that is left belongs to the old one.
@@ -59,20 +69,13 @@ async function main(): Promise<void> {
     writeAtomically(urlFile, `${url.href}\n`);
   }
   url.pathname = "/postgres";
-  await createDatabase(url.href, name, false);
+  await createPostgresDatabase(url.href, name, false);
 }
 
-/** @param anew what is there under this name belonged to a data folder that is gone. */
-async function createDatabase(server: string, name: string, anew: boolean): Promise<void> {
-  const client = new Client({ connectionString: server, connectionTimeoutMillis: 15_000 });
-  await client.connect();
-  try {
-    if (anew) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
-    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE "${name}"`);
-  } finally {
-    await client.end();
-  }
+function dialectWanted(): keyof typeof SERVER_VARIABLE {
+  const dialect = process.env["DATABASE_DIALECT"] || "postgres";
+  if (dialect === "postgres" || dialect === "mssql") return dialect;
+  throw new InvalidInput("DATABASE_DIALECT is postgres or mssql");
 }
 
 function wanted(name: string): string {
@@ -81,7 +84,12 @@ function wanted(name: string): string {
   return value;
 }
 
-main().catch((error: unknown) => {
-  console.error(`local database: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});
+// What ends without a word has not done it.
+process.exitCode = 1;
+main().then(
+  () => (process.exitCode = 0),
+  (error: unknown) => {
+    console.error(`local database: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = error instanceof InvalidInput ? 2 : 1;
+  },
+);

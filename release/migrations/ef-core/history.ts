@@ -43,7 +43,9 @@ const HISTORY = new RegExp(String.raw`^(?:(${NAME})\.)?(${NAME}) \((${NAME})\)$`
  */
 export function efMigrationOf(script: string, header: string): EfMigration | null {
   const said = new Map<string, string>();
-  for (const [, key, value] of header.matchAll(/^[ \t]*--[ \t]*ef-([a-z-]+)[ \t]*(?::[ \t]*(.*?))?[ \t]*$/gm)) {
+  for (const [, key, value] of header.matchAll(
+    /^[ \t]*--[ \t]*ef-([a-z-]+)[ \t]*(?::[ \t]*(.*?))?[ \t]*$/gm,
+  )) {
     if (said.has(key!)) throw new InvalidInput(`${script}: its first lines say ef-${key} twice`);
     said.set(key!, value ?? "");
   }
