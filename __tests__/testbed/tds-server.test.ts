@@ -4,7 +4,10 @@ import type { ConnectionConfiguration } from "tedious";
 import { until } from "../../testbed/processes";
 import { selfSignedCertificate } from "../../testbed/tds-server/certificate";
 import { TdsServer } from "../../testbed/tds-server/server";
-import type { Answer, TdsLogin, TdsRequest, TdsServerOptions } from "../../testbed/tds-server/server";
+import type { Answer } from "../../testbed/tds-server/answers";
+import type { TdsLogin } from "../../testbed/tds-server/login7";
+import type { TdsRequest } from "../../testbed/tds-server/requests";
+import type { TdsServerOptions } from "../../testbed/tds-server/server";
 
 const CERTIFICATE = selfSignedCertificate();
 

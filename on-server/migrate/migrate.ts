@@ -3,6 +3,7 @@
  * and applies what is pending, in order, each script with its journal row. Only the journal says that it is done.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { isTakenOver } from "../../release/migrations/ef-core/history";
 import type { Script } from "../../release/migrations/scripts";
 import { statements } from "../../release/migrations/sql-text";
 import type { Dialect } from "../../release/migrations/sql-text";
@@ -113,13 +114,11 @@ export async function migrate(database: Database, wanted: Wanted, waiting: Waiti
   await lock(database, waiting);
   await database.prepareJournal();
   const { pending } = planMigration(wanted, await database.journal());
-  const byEf = pending.some(({ efMigration }) => efMigration !== null)
-    ? await database.migratedByEf()
-    : new Set();
+  const takenOver = await takenOverFromEf(database, pending);
   const applied: Applied[] = [];
   const adopted: string[] = [];
   for (const [index, script] of pending.entries()) {
-    if (script.efMigration !== null && byEf.has(script.efMigration)) {
+    if (takenOver.has(script)) {
       say(`${index + 1} of ${pending.length}: ${script.name}: Entity Framework Core applied it before`);
       await database.recordApplied(script, wanted.releaseId);
       adopted.push(script.name);
@@ -133,6 +132,21 @@ export async function migrate(database: Database, wanted: Wanted, waiting: Waiti
     applied.push({ script: script.name, seconds: (Date.now() - startedAt) / 1000 });
   }
   return conclude(wanted, await database.journal(), applied, adopted);
+}
+
+/** Before anything runs: a database that EF migrated otherwise than the scripts say is refused. */
+async function takenOverFromEf(database: Database, pending: readonly Script[]): Promise<ReadonlySet<Script>> {
+  const tables = new Map<string, ReadonlySet<string>>();
+  const takenOver = new Set<Script>();
+  for (const script of pending) {
+    if (script.efMigration === null) continue;
+    const { history } = script.efMigration;
+    const key = JSON.stringify(history);
+    const ids = tables.get(key) ?? (await database.migratedByEf(history));
+    tables.set(key, ids);
+    if (isTakenOver(script, ids)) takenOver.add(script);
+  }
+  return takenOver;
 }
 
 /** @throws MigrationRefused where another migration has the database for too long. */

@@ -15,7 +15,7 @@ import { done, DoneStatus, envChange, error, featureExtAck, info, loginAck } fro
 import type { SqlError } from "./tokens";
 
 /** What a session may know of its connection, and do to it. */
-export interface TdsConnection {
+interface TdsConnection {
   /** Counts from 1 in each server; also the `@@SPID` that a session may answer. */
   readonly id: number;
   readonly encryption: Negotiated["encryption"];

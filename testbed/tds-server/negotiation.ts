@@ -17,7 +17,7 @@ export interface Negotiated {
 }
 
 const CLIENT_HELLO = 0x16;
-export const TDS_8 = "tds/8.0";
+const TDS_8 = "tds/8.0";
 
 /** @throws MalformedTds, or what the socket ended with: the connection is to be closed. */
 export async function negotiate(

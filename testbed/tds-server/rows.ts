@@ -2,8 +2,8 @@
 import { shortText, uint16, uint32, uint64, uint8 } from "./bytes";
 import { COLLATION } from "./tokens";
 
-export type ColumnType = "int" | "bigint" | "nvarchar" | "bit";
-export type CellValue = string | number | bigint | boolean | null;
+type ColumnType = "int" | "bigint" | "nvarchar" | "bit";
+type CellValue = string | number | bigint | boolean | null;
 
 export interface ResultSet {
   readonly columns: readonly { readonly name: string; readonly type: ColumnType }[];

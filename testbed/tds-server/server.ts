@@ -14,13 +14,6 @@ import { negotiate } from "./negotiation";
 import type { Negotiated } from "./negotiation";
 import type { Encryption } from "./prelogin";
 
-export type { Answer } from "./answers";
-export type { TdsConnection, TdsSession } from "./connection";
-export type { TdsLogin } from "./login7";
-export type { TdsRequest } from "./requests";
-export type { CellValue, ColumnType, ResultSet } from "./rows";
-export type { SqlError } from "./tokens";
-
 export interface TdsServerOptions extends Pick<ConnectionOptions, "session"> {
   /**
    * What PRELOGIN answers. After `off` and `notSupported` the login comes without TLS, if the client lets that happen.
@@ -50,6 +43,7 @@ export class TdsServer {
 
   private constructor(
     private readonly server: Server,
+    readonly port: number,
     /** PEM of the certificate; clients verify the server with it. */
     readonly certificate: string,
   ) {}
@@ -58,13 +52,16 @@ export class TdsServer {
   static async start(options: TdsServerOptions): Promise<TdsServer> {
     const certificate = options.certificate ?? selfSignedCertificate();
     const listener = createServer({ allowHalfOpen: true, noDelay: true });
-    const server = new TdsServer(listener, certificate.certificate);
     const how = {
       encryption: options.encryption ?? "required",
       strict: options.strict ?? false,
       certificate,
     };
     const connection = { login: () => null, redirect: () => null, ...options };
+    listener.listen(options.port ?? 0, "127.0.0.1");
+    await once(listener, "listening");
+    const { port } = listener.address() as AddressInfo;
+    const server = new TdsServer(listener, port, certificate.certificate);
     listener.on("connection", (socket) => {
       const id = ++server.accepted;
       server.sockets.add(socket);
@@ -76,13 +73,7 @@ export class TdsServer {
         () => socket.destroy(),
       );
     });
-    listener.listen(options.port ?? 0, "127.0.0.1");
-    await once(listener, "listening");
     return server;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
   }
 
   /** Connections that were accepted since the start, however they went on. */
@@ -99,6 +90,7 @@ export class TdsServer {
   }
 
   async close(): Promise<void> {
+    if (!this.server.listening) return;
     const closed = once(this.server, "close");
     this.server.close();
     this.disconnectAll("rst");

@@ -1,34 +1,14 @@
 /** A real PostgreSQL, and the built migrator as a process on it. */
 import { spawn, spawnSync } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { zipSync } from "fflate";
+import { join } from "node:path";
 import { Client } from "pg";
 import type { QueryResultRow } from "pg";
-
-const PROGRAMS = resolve("lib/on-server");
-
-export interface Ended {
-  readonly exitCode: number | null;
-  readonly result: Record<string, unknown>;
-  readonly stderr: string;
-}
-
-export interface MigrateOptions {
-  readonly release?: string;
-  readonly contracts?: readonly string[];
-  readonly contracted?: readonly string[];
-  readonly newest?: string;
-  readonly sha256?: string;
-  readonly waitSeconds?: number;
-  readonly command?: "run" | "plan";
-}
+import { Operations, PROGRAMS } from "./operations";
 
 /** One server for a test file, one database for a test. */
 export class DatabaseServer {
@@ -90,15 +70,12 @@ export class DatabaseServer {
   }
 }
 
-export class TestDatabase {
-  readonly folder = mkdtempSync(join(tmpdir(), "bluegreen-migrate-"));
-  private readonly children: ChildProcess[] = [];
-
+export class TestDatabase extends Operations {
   constructor(
     readonly url: string,
     private readonly client: Client,
   ) {
-    writeFileSync(join(this.folder, "database.url"), url);
+    super(url);
   }
 
   async rows<Row extends QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
@@ -117,59 +94,9 @@ export class TestDatabase {
     return rows.map(({ name, status }) => `${name} ${status}`);
   }
 
-  start(scripts: Readonly<Record<string, string>>, options: MigrateOptions = {}) {
-    const bundle = zipSync(
-      Object.fromEntries(Object.entries(scripts).map(([name, sql]) => [name, Buffer.from(sql)])),
-    );
-    const file = join(this.folder, `${randomBytes(4).toString("hex")}.zip`);
-    writeFileSync(file, bundle);
-    const names = Object.keys(scripts).sort((one, other) => parseInt(one, 10) - parseInt(other, 10));
-    const spec = {
-      formatVersion: 1,
-      application: "shop",
-      sequence: 1,
-      recordDigest: "0".repeat(64),
-      releaseId: options.release ?? "1.0.0-1",
-      bundle: {
-        url: pathToFileURL(file).href,
-        sha256: options.sha256 ?? createHash("sha256").update(bundle).digest("hex"),
-        newest: options.newest ?? names.at(-1),
-      },
-      contracts: options.contracts ?? names.filter((name) => name.includes("-contract-")),
-      contracted: options.contracted ?? [],
-      database: { kind: "file", file: join(this.folder, "database.url") },
-      waitSeconds: options.waitSeconds ?? 30,
-    };
-    return this.spawn([
-      options.command ?? "run",
-      "--spec",
-      Buffer.from(JSON.stringify(spec)).toString("base64"),
-    ]);
-  }
-
-  run(scripts: Readonly<Record<string, string>>, options?: MigrateOptions): Promise<Ended> {
-    return this.start(scripts, options).ended;
-  }
-
-  spawn(args: string[]) {
-    const child = spawn(process.execPath, [join(PROGRAMS, "migrate.js"), ...args, "--folder", this.folder]);
-    this.children.push(child);
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (data) => (stdout += data));
-    child.stderr.on("data", (data) => (stderr += data));
-    const ended = new Promise<Ended>((done) => {
-      child.on("close", (exitCode) => {
-        done({ exitCode, result: JSON.parse(stdout || "{}") as Ended["result"], stderr });
-      });
-    });
-    return { child, ended, said: () => stderr };
-  }
-
   async close(): Promise<void> {
-    for (const child of this.children) child.kill("SIGKILL");
+    this.end();
     await this.client.end();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -3,6 +3,7 @@
  * the journal; each script gets a session of its own, as fresh as a new connection's, so that nothing that a script
  * sets, makes temporarily or becomes decides what the next one does, nor who writes the journal.
  */
+import type { EfHistory } from "../../../release/migrations/ef-core/history";
 import type { Script } from "../../../release/migrations/scripts";
 import type { Dialect } from "../../../release/migrations/sql-text";
 
@@ -38,8 +39,8 @@ export interface Database {
   prepareJournal(): Promise<void>;
   /** What is committed, in the order of the numbers; empty where there is no journal. */
   journal(): Promise<JournalRow[]>;
-  /** The migrations that Entity Framework Core recorded in its own table; empty where there is none. */
-  migratedByEf(): Promise<ReadonlySet<string>>;
+  /** The ids of the migrations that Entity Framework Core recorded in its own table; empty where there is none. */
+  migratedByEf(history: EfHistory): Promise<ReadonlySet<string>>;
   /** Script and journal row, both or neither. */
   applyInTransaction(script: Script, release: string): Promise<void>;
   /** The journal says `running` before, `applied` after. */
@@ -93,11 +94,10 @@ export class SessionLost extends Error {
   }
 }
 
-/** Two of one dialect's numbers or codes for one fault, and errors without a message of their own, in words. */
+/** An error's own words and its causes': some errors have no message but that of others. */
 export function wordsOf(error: unknown): string {
-  if (error instanceof AggregateError) {
-    const all = [...new Set(error.errors.map(wordsOf))];
-    return [error.message, ...all].filter((words) => words !== "").join("; ");
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return [...new Set(error.errors.map(wordsOf))].join("; ");
   }
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : wordsOf(error.cause);

@@ -1,4 +1,6 @@
 /** SQL Server and Azure SQL: application locks of a session, batches as `GO` parts them. */
+import { efHistoryQueries } from "../../../release/migrations/ef-core/history";
+import type { EfHistory } from "../../../release/migrations/ef-core/history";
 import type { Script } from "../../../release/migrations/scripts";
 import { batches, tokens } from "../../../release/migrations/sql-text";
 import type { Batch } from "../../../release/migrations/sql-text";
@@ -70,10 +72,11 @@ export class MssqlDatabase implements Database {
     return rows as unknown as JournalRow[];
   }
 
-  async migratedByEf(): Promise<ReadonlySet<string>> {
-    if (!(await this.has("[__EFMigrationsHistory]"))) return new Set();
-    const rows = await this.control.ask("SELECT [MigrationId] AS id FROM [__EFMigrationsHistory]");
-    return new Set(rows.map(({ id }) => String(id)));
+  async migratedByEf(history: EfHistory): Promise<ReadonlySet<string>> {
+    const { exists, ids } = efHistoryQueries(history, this.dialect);
+    const [table] = await this.control.ask(exists);
+    if (table?.["found"] === null) return new Set();
+    return new Set((await this.control.ask(ids)).map(({ id }) => String(id)));
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {

@@ -1,6 +1,8 @@
 /** PostgreSQL: advisory locks, which the server lets go of when their session ends, however it ends. */
 import { createHash } from "node:crypto";
 import { DatabaseError } from "pg";
+import { efHistoryQueries } from "../../../release/migrations/ef-core/history";
+import type { EfHistory } from "../../../release/migrations/ef-core/history";
 import type { Script } from "../../../release/migrations/scripts";
 import { statements, tokens } from "../../../release/migrations/sql-text";
 import { InvalidInput } from "../../../release/refusal";
@@ -88,12 +90,11 @@ export class PostgresDatabase implements Database {
     );
   }
 
-  async migratedByEf(): Promise<ReadonlySet<string>> {
-    if (!(await this.has('"__EFMigrationsHistory"'))) return new Set();
-    const rows = await this.control.ask<{ id: string }>(
-      'SELECT "MigrationId" AS id FROM "__EFMigrationsHistory"',
-    );
-    return new Set(rows.map(({ id }) => id));
+  async migratedByEf(history: EfHistory): Promise<ReadonlySet<string>> {
+    const { exists, ids } = efHistoryQueries(history, this.dialect);
+    const [table] = await this.control.ask<{ found: string | null }>(exists);
+    if (table?.found === null) return new Set();
+    return new Set((await this.control.ask<{ id: string }>(ids)).map(({ id }) => id));
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
