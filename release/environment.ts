@@ -10,6 +10,7 @@ import { FreezeWindow } from "./freeze-windows";
 import { Hooks } from "./hooks";
 import { Activation } from "./http-exchange";
 import { Measurement } from "./measurement";
+import { DIALECTS } from "./migrations/database-address";
 import { FOLDER, matches, Program } from "./patterns";
 import { Preview } from "./preview";
 import { ApplicationName } from "./record";
@@ -38,7 +39,7 @@ export const LocalPlatform = z.strictObject({
    * A database that all releases share. `postgres`: one of its own on this machine, or where PG_URL names a server, on
    * that. `mssql`: on the SQL Server that MSSQL_URL names. @default none
    */
-  database: z.optional(z.enum(["postgres", "mssql"])),
+  database: z.optional(z.enum(DIALECTS)),
 });
 
 export const EnvironmentFile = z.strictObject({

@@ -26,7 +26,7 @@ const LIMITS_KIB = {
   "on-server/director": 64,
   "on-server/migrate": 400,
   "on-server/embedded-proxy": 20,
-  "on-server/local-database": 400,
+  "on-server/local-database": 40,
   "main.bundle": 340,
   "cli/main.bundle": 480,
   "cli/load/worker": 300,

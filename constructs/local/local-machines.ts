@@ -108,7 +108,9 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
             DATA_FOLDER: dataFolder,
             DATABASE_NAME: name,
             DATABASE_PORT: String(port),
-            DATABASE_DIALECT: dialect,
+            ...(dialect === "mssql"
+              ? { DATABASE_DIALECT: dialect, MIGRATOR: shippedFile(this, onServerProgram("migrate.js")) }
+              : {}),
           },
         },
         {

@@ -5,12 +5,17 @@
  * SQL Server MSSQL_URL. It writes the address to `database.url` in the data folder, for the application and the migrator.
  * `stop` keeps the data.
  * Parameters (environment): PROJECT_FOLDER, relative to it DATA_FOLDER; DATABASE_NAME, DATABASE_PORT, DATABASE_DIALECT
- * (postgres or mssql); PG_URL, MSSQL_URL and BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they
+ * (postgres or mssql) and for mssql MIGRATOR, the migrator's file; PG_URL, MSSQL_URL and BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they
  * are set.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { databaseOnServer, NO_SQL_SERVER, SERVER_VARIABLE } from "../../release/migrations/database-address";
+import {
+  databaseOnServer,
+  DIALECTS,
+  NO_SQL_SERVER,
+  SERVER_VARIABLE,
+} from "../../release/migrations/database-address";
 import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
@@ -45,7 +50,7 @@ async function main(): Promise<void> {
     const { server, address } = databaseOnServer(given, name, dialect);
     mkdirSync(dataFolder, { recursive: true });
     const anew = !existsSync(urlFile);
-    if (server.dialect === "mssql") await createSqlServerDatabase(server, name, anew);
+    if (server.dialect === "mssql") await createSqlServerDatabase(resolve(wanted("MIGRATOR")), name, anew);
     else await createPostgresDatabase(server.connectionString, name, anew);
     writeAtomically(urlFile, `${address}\n`);
     return;
@@ -72,10 +77,11 @@ async function main(): Promise<void> {
   await createPostgresDatabase(url.href, name, false);
 }
 
-function dialectWanted(): keyof typeof SERVER_VARIABLE {
-  const dialect = process.env["DATABASE_DIALECT"] || "postgres";
-  if (dialect === "postgres" || dialect === "mssql") return dialect;
-  throw new InvalidInput("DATABASE_DIALECT is postgres or mssql");
+function dialectWanted(): (typeof DIALECTS)[number] {
+  const given = process.env["DATABASE_DIALECT"] || DIALECTS[0];
+  const dialect = DIALECTS.find((each) => each === given);
+  if (dialect === undefined) throw new InvalidInput(`DATABASE_DIALECT is ${DIALECTS.join(" or ")}`);
+  return dialect;
 }
 
 function wanted(name: string): string {

@@ -16,6 +16,7 @@ import { describeIssues, inOneLine } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
 import { patiently } from "./attempts";
 import { fetchBundle } from "./bundle";
+import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
 import { ScriptFailed, SessionLost, wordsOf } from "./databases/database";
 import type { Database, Resolution } from "./databases/database";
@@ -53,6 +54,11 @@ interface Arguments {
 }
 
 async function main(): Promise<ExitCode> {
+  const [word, ...args] = process.argv.slice(2);
+  if (word === CREATE_DATABASE) {
+    tell(await createDatabase(args));
+    return EXIT.done;
+  }
   const given = readArguments();
   if (given === null) return EXIT.done;
   switch (given.command) {

@@ -28,11 +28,14 @@ export interface MssqlAddress {
 
 export type DatabaseAddress = PostgresAddress | MssqlAddress;
 
+/** The databases that are known here, the default first. */
+export const DIALECTS = ["postgres", "mssql"] as const;
+
 const SHAPES = {
   postgres: "postgres://user:password@host:port/database",
   mssql: "mssql://user:password@host:port/database",
 } as const;
-const DIALECTS: Readonly<Record<string, keyof typeof SHAPES>> = {
+const PROTOCOLS: Readonly<Record<string, keyof typeof SHAPES>> = {
   "postgres:": "postgres",
   "postgresql:": "postgres",
   "mssql:": "mssql",
@@ -84,7 +87,7 @@ export function databaseOnServer(
 ): DatabaseOnServer {
   const what = SERVER_VARIABLE[dialect];
   const url = readUrl(server, what);
-  if (DIALECTS[url.protocol] !== dialect) {
+  if (PROTOCOLS[url.protocol] !== dialect) {
     throw new InvalidInput(`${what} must be an address as in ${SHAPES[dialect]}`);
   }
   if (databaseIn(url, what) === "") url.pathname = `/${OF_EVERY_SERVER[dialect]}`;
@@ -131,7 +134,7 @@ function readUrl(text: string, what: string): URL {
   // The URL parser would leave tabs and line ends out without a word.
   if (/\p{Cc}/u.test(text)) throw new InvalidInput(`${what} has more than one line, or a control character`);
   const protocol = /^[a-z]+:/i.exec(text)?.[0].toLowerCase() ?? "";
-  const dialect = DIALECTS[protocol];
+  const dialect = PROTOCOLS[protocol];
   if (dialect === undefined) {
     throw new InvalidInput(`${what} must begin with mssql:// or postgres://, as in ${SHAPES.mssql}`);
   }
@@ -199,5 +202,5 @@ function isThisMachine(server: string): boolean {
 }
 
 function shapeOf({ protocol }: URL): string {
-  return SHAPES[DIALECTS[protocol]!];
+  return SHAPES[PROTOCOLS[protocol]!];
 }
