@@ -20,6 +20,7 @@ import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
 import { ScriptFailed, SessionLost, wordsOf } from "./databases/database";
 import type { Database, Resolution } from "./databases/database";
+import { EncryptionRefused } from "./databases/prelogin-guard";
 import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { OutOfReach } from "./identity";
@@ -96,6 +97,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   try {
     const asked = await wanted(given);
     const resolved = new Set<string>();
+    let unresolved = spec.resolve ?? [];
     const { applied, adopted, waiting, ahead } = await patiently(
       async () => {
         const database = await connect(spec.database, say);
@@ -105,7 +107,9 @@ async function run(given: Arguments): Promise<ExitCode> {
             { newest: spec.bundle.newest, contracts: spec.contracts },
             database.dialect,
           );
-          for (const script of await resolveAll(spec, database)) resolved.add(script);
+          // Once: a script that runs again and is cut short again is another matter.
+          for (const script of await resolveAll(unresolved, spec.waitSeconds, database)) resolved.add(script);
+          unresolved = [];
           return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say });
         } finally {
           await database.close();
@@ -138,10 +142,14 @@ async function wanted({ folder, spec }: Arguments): Promise<Wanted> {
 }
 
 /** Idempotent: a script that is not left running stays as it is. @returns those that were. */
-async function resolveAll({ resolve = [], waitSeconds }: MigrateSpec, database: Database): Promise<string[]> {
+async function resolveAll(
+  unresolved: NonNullable<MigrateSpec["resolve"]>,
+  waitSeconds: number,
+  database: Database,
+): Promise<string[]> {
   const resolved: string[] = [];
-  if (resolve.length > 0) await lock(database, { waitSeconds, say });
-  for (const { script, as } of resolve) {
+  if (unresolved.length > 0) await lock(database, { waitSeconds, say });
+  for (const { script, as } of unresolved) {
     const wasRunning = await database.resolve(script, as);
     say(`${script} ${wasRunning ? `is ${as} in the journal now` : "is not left running in the journal"}`);
     if (wasRunning) resolved.push(script);
@@ -241,7 +249,7 @@ function reasonOf(error: unknown): string {
 
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof InvalidInput || error instanceof ScriptRefused) return EXIT.badInput;
-  if (error instanceof MigrationRefused) return EXIT.refused;
+  if (error instanceof MigrationRefused || error instanceof EncryptionRefused) return EXIT.refused;
   return error instanceof ScriptFailed ? EXIT.failed : EXIT.unexpected;
 }
 

@@ -5,7 +5,8 @@
  */
 import type { ServerCertificate } from "../tds-server/certificate";
 import { TdsServer } from "../tds-server/server";
-import type { SqlError, TdsServerOptions } from "../tds-server/server";
+import type { TdsServerOptions } from "../tds-server/server";
+import type { SqlError } from "../tds-server/tokens";
 import { Data } from "./data";
 import { ScriptedSession } from "./session";
 import type { Happening, World } from "./session";

@@ -4,7 +4,10 @@
  * with the same number.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Answer, SqlError, TdsRequest, TdsSession } from "../tds-server/server";
+import type { Answer } from "../tds-server/answers";
+import type { TdsSession } from "../tds-server/connection";
+import type { TdsRequest } from "../tds-server/requests";
+import type { SqlError } from "../tds-server/tokens";
 import type { Change, Data, JournalEntry } from "./data";
 import { statementsOf } from "./statements";
 import type { Statement } from "./statements";

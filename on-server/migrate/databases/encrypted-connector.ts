@@ -20,6 +20,8 @@ export interface ServerAddress {
   readonly port: number;
   /** Takes a certificate that nobody signed: for a server on this machine only. */
   readonly trustServerCertificate: boolean;
+  /** `strict`: TDS 8.0, or no connection at all. @default "required": TDS 8.0 where the server has it */
+  readonly encryption?: "required" | "strict";
   /**
    * How long a server may take to answer whether it has strict encryption: one of before 2022 may wait for the rest of
    * what it takes for a packet. Asked once for each server.
@@ -43,13 +45,13 @@ const strictServers = new Map<string, boolean>();
  *   the server sends the client on to another one (Azure SQL's redirect): tedious 19 verifies that one's certificate
  *   against the first one's name then.
  * @throws InvalidInput where an unverified certificate is to be taken from another machine; EncryptionRefused where the server
- *   does not encrypt; else what `open` throws.
+ *   does not encrypt, or not as the address asks for; else what `open` throws.
  */
 export async function connectEncrypted<T>(
   address: ServerAddress,
   open: (options: EncryptionOptions) => Promise<T>,
 ): Promise<T> {
-  const { host, trustServerCertificate } = address;
+  const { host, trustServerCertificate, encryption = "required" } = address;
   if (trustServerCertificate && !isLoopback(host)) {
     throw new InvalidInput(
       `trustServerCertificate is for a server on this machine, and ${host} is another one: give it a certificate that can be verified`,
@@ -63,8 +65,16 @@ export async function connectEncrypted<T>(
     try {
       return await open({ encrypt: "strict", trustServerCertificate, connector: strictConnector(address) });
     } catch (error) {
-      if (!causes(error).some((cause) => cause instanceof SentOn)) throw error;
+      const sentOn = causes(error).find((cause) => cause instanceof SentOn);
+      if (sentOn === undefined) throw error;
+      if (encryption === "strict")
+        throw new EncryptionRefused(`${sentOn.message}, which encrypt=strict does not follow`);
     }
+  }
+  if (encryption === "strict") {
+    throw new EncryptionRefused(
+      `${where} has no strict encryption (TDS 8.0, SQL Server 2022 and newer), and the address asks for it: nothing of the login was sent`,
+    );
   }
   strictServers.set(where, false);
   try {

@@ -1,9 +1,16 @@
 /** One connection to SQL Server or Azure SQL, with the settings that its own tools have. */
+import { isIP } from "node:net";
 import { Connection, Request, TYPES } from "tedious";
 import type { ConnectionConfiguration } from "tedious";
+import { InvalidInput } from "../../../release/refusal";
+import { OutOfReach } from "../identity";
 import { ANSWER_MS, LOCK_TIMEOUT_MS, SessionLost, wordsOf } from "./database";
+import { connectEncrypted } from "./encrypted-connector";
+import type { EncryptionOptions } from "./encrypted-connector";
 import { faultOf, isTransientLogin } from "./mssql-errors";
+import { EncryptionRefused } from "./prelogin-guard";
 
+const DEFAULT_PORT = 1433;
 const CONNECT_MS = 60_000;
 const CLOSE_MS = 5_000;
 
@@ -42,27 +49,49 @@ export class MssqlSession {
     connection.on("error", () => undefined);
   }
 
-  /** @throws SessionLost where no session is to be had now. @throws Error where the login is refused. */
+  /**
+   * @throws SessionLost where no session is to be had now. @throws EncryptionRefused where the server does not encrypt.
+   * @throws Error where the login is refused.
+   */
   static async open(login: MssqlLogin): Promise<MssqlSession> {
-    const connection = new Connection(await configuration(login));
-    const session = new MssqlSession(connection, login.database);
+    const { server, port = DEFAULT_PORT, ...how } = login;
     const numbers: number[] = [];
-    const note = ({ number }: { number: number }): void => void numbers.push(number);
-    connection.on("errorMessage", note);
+    let session: MssqlSession;
+    try {
+      session = await connectEncrypted({ host: server, port, ...how }, async (options) =>
+        MssqlSession.connect(login, await configuration(login, options), numbers),
+      );
+    } catch (error) {
+      if (error instanceof InvalidInput || error instanceof EncryptionRefused || error instanceof OutOfReach)
+        throw error;
+      const words = `the database can't be reached: ${wordsOf(error)}`;
+      if (numbers.length > 0 && !isTransientLogin(numbers)) throw new Error(words);
+      throw new SessionLost(words);
+    }
+    await session.settle();
+    return session;
+  }
+
+  /** @param numbers gets those of the errors that the server says while it refuses the login. */
+  private static async connect(
+    login: MssqlLogin,
+    configuration: ConnectionConfiguration,
+    numbers: number[],
+  ): Promise<MssqlSession> {
+    const connection = new Connection(configuration);
+    const session = new MssqlSession(connection, login.database);
+    connection.on("errorMessage", ({ number }: { number: number }) => void numbers.push(number));
     try {
       await new Promise<void>((resolve, reject) => {
         connection.connect((error) => (error === undefined || error === null ? resolve() : reject(error)));
       });
+      return session;
     } catch (error) {
       session.abandon();
-      const words = `the database can't be reached: ${wordsOf(error)}`;
-      if (numbers.length > 0 && !isTransientLogin(numbers)) throw new Error(words);
-      throw new SessionLost(words);
+      throw error;
     } finally {
-      connection.off("errorMessage", note);
+      connection.removeAllListeners("errorMessage");
     }
-    await session.settle();
-    return session;
   }
 
   /** The settings of a new session, in the database that the login names. */
@@ -143,9 +172,11 @@ function newRequest(sql: string, resolve: () => void, reject: (error: unknown) =
   return new Request(sql, (error) => (error === undefined || error === null ? resolve() : reject(error)));
 }
 
-async function configuration(login: MssqlLogin): Promise<ConnectionConfiguration> {
-  const { server, port, database, trustServerCertificate } = login;
-  const given = await login.authentication();
+async function configuration(
+  { server, port = DEFAULT_PORT, database, authentication }: MssqlLogin,
+  encryption: EncryptionOptions,
+): Promise<ConnectionConfiguration> {
+  const given = await authentication();
   return {
     server,
     authentication:
@@ -153,15 +184,16 @@ async function configuration(login: MssqlLogin): Promise<ConnectionConfiguration
         ? { type: "azure-active-directory-access-token", options: { token: given.token } }
         : { type: "default", options: { userName: given.user, password: given.password } },
     options: {
+      ...encryption,
+      // The name of an address is sent to nobody: TLS knows names only, and Node warns of anything else.
+      ...(encryption.trustServerCertificate && isIP(server) !== 0 ? { serverName: "localhost" } : {}),
+      port,
       database,
-      encrypt: true,
-      trustServerCertificate,
       appName: "bluegreen-migrate",
       connectTimeout: CONNECT_MS,
       // A script takes as long as it takes; the step's time limit ends it.
       requestTimeout: 0,
       rowCollectionOnRequestCompletion: false,
-      ...(port === undefined ? {} : { port }),
     },
   };
 }

@@ -35,8 +35,10 @@ export class GuardedSocket extends Socket {
 
   override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
     if (this.answer === null) return super.push(chunk, encoding);
-    if (chunk === null)
-      return this.refuse(`${this.where} ended the connection instead of answering PRELOGIN`);
+    if (chunk === null) {
+      this.destroy(new Error(`${this.where} ended the connection instead of answering PRELOGIN`));
+      return false;
+    }
     this.answer = Buffer.concat([this.answer, chunk]);
     const answered = readAnswer(this.answer);
     if (answered === "incomplete") return true;
