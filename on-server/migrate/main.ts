@@ -24,7 +24,7 @@ import { EncryptionRefused } from "./databases/prelogin-guard";
 import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { OutOfReach } from "./identity";
-import { checkBundle, lock, migrate, planMigration } from "./migrate";
+import { checkBundle, lock, migrate, planMigration, ScriptRunning } from "./migrate";
 import type { Wanted } from "./migrate";
 import { remember, seenComplete } from "./remembered";
 import { statusOf } from "./status";
@@ -260,7 +260,8 @@ main().then(
     const exitCode = exitCodeOf(error);
     const reason = reasonOf(error);
     say(reason);
-    tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason });
+    const running = error instanceof ScriptRunning ? { running: error.script } : {};
+    tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason, ...running });
     process.exitCode = exitCode;
   },
 );

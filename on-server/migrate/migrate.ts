@@ -58,6 +58,7 @@ export function planMigration(
   // What a later release left half done is no business of one that needs none of it: the way back stays open.
   if (left !== undefined && (left.number <= newest || pending.length > 0)) {
     throw new ScriptRunning(
+      left.name,
       `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,
     );
   }
@@ -81,7 +82,14 @@ export interface Applied {
 }
 
 /** A script is left `running` in the journal: it was cut short, or another migrator is at it just now. */
-export class ScriptRunning extends MigrationRefused {}
+export class ScriptRunning extends MigrationRefused {
+  constructor(
+    readonly script: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
 
 export interface Migrated {
   readonly applied: readonly Applied[];

@@ -5,7 +5,7 @@
  */
 import { InvalidInput } from "../refusal";
 
-export interface PostgresAddress {
+interface PostgresAddress {
   readonly dialect: "postgres";
   /** As the driver takes it, with its parameters (`sslmode`, `host` for a socket ...). */
   readonly connectionString: string;
