@@ -10,6 +10,7 @@ import { FreezeWindow } from "./freeze-windows";
 import { Hooks } from "./hooks";
 import { Activation } from "./http-exchange";
 import { Measurement } from "./measurement";
+import { DIALECTS } from "./migrations/database-address";
 import { FOLDER, matches, Program } from "./patterns";
 import { Preview } from "./preview";
 import { ApplicationName } from "./record";
@@ -34,8 +35,11 @@ export const LocalPlatform = z.strictObject({
   folder: z.optional(matches(FOLDER, "folder below the project")),
   /** The first proxy listens here, the next ones after it; slots get ports from 100 above. @default 18080 */
   portBase: z._default(z.int().check(z.minimum(1024), z.maximum(65_000)), 18_080),
-  /** A database that all releases share. @default none */
-  database: z.optional(z.literal("postgres", { error: () => `must be "postgres"` })),
+  /**
+   * A database that all releases share. `postgres`: one of its own on this machine, or where PG_URL names a server, on
+   * that. `mssql`: on the SQL Server that MSSQL_URL names. @default none
+   */
+  database: z.optional(z.enum(DIALECTS)),
 });
 
 export const EnvironmentFile = z.strictObject({

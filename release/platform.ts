@@ -22,7 +22,7 @@ export function requireLocal(environment: Environment, what: string): LocalEnvir
 /** The dialect of the environment's database; null where it has none, and releases carry no migrations. */
 export function databaseDialect({ platform }: Pick<Environment, "platform">): Dialect | null {
   if (platform.database === undefined) return null;
-  return platform.kind === "local" ? "postgres" : "mssql";
+  return platform.kind === "local" ? platform.database : "mssql";
 }
 
 /** Whether instances are sites of IIS, which starts them itself. */

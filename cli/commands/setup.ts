@@ -22,6 +22,10 @@ export function addSetupCommands(program: Command): void {
     .option("--start <command>", `what starts an instance, as in "node server.js" or '["node", "server.js"]'`)
     .option("--health-path <path>", "what says that an instance is healthy")
     .option("--port <port>", "where users come in, on this machine; slots take ports above it")
+    .option(
+      "--database <database>",
+      "local: postgres, or mssql on the server that MSSQL_URL names; else none, and no migrations",
+    )
     .option("--example", "with packed releases of the sample application, to try it out")
     .option("--subscription <guid>", "Azure: the subscription; else ARM_SUBSCRIPTION_ID")
     .option("--tenant <guid>", "Azure: the tenant; else ARM_TENANT_ID")

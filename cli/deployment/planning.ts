@@ -24,6 +24,7 @@ import type { Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
 import { migrationNote } from "../artifact/migrations";
 import { OperatorError } from "../operator-error";
+import { databaseServer } from "../project/database-server";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
@@ -72,6 +73,7 @@ export async function planOperation(
   const before = readRecord(project);
   const proxies = proxiesOf(project, () => Promise.resolve(terraform));
   const hasBase = proxies.baseIsDeployed();
+  if (!hasBase) databaseServer(environment);
   if (!proxies.reachable) progress.now("reading what the proxies said last");
   const statuses = hasBase ? await proxies.statuses(before) : [];
   const observed = agreed(statuses);

@@ -39,6 +39,7 @@ export function readJournal(record: ReleaseRecord, resources: readonly StateReso
   const [, sequence] = /^migrate-(\d+)-/.exec(name) ?? [];
   const known = [
     ...scripts(said?.applied.map(({ script }) => script) ?? [], "applied"),
+    ...scripts(said?.adopted ?? [], "applied"),
     ...scripts(said?.running ? [said.running] : [], "running"),
     ...scripts(said?.waiting ?? [], "waiting"),
     ...waiting,

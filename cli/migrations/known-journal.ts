@@ -14,7 +14,7 @@ export type KnownScript = Pick<ScriptStatus, "name" | "status"> & {
 };
 
 /** The migrate step that ran last. */
-export interface MigrateStep {
+interface MigrateStep {
   readonly name: string;
   readonly sequence: number | null;
   readonly exitCode: number | null;

@@ -5,6 +5,7 @@
 import type { DriverName } from "../../release/drivers";
 import { parseEnvironment } from "../../release/environment-file";
 import type { Environment } from "../../release/environment";
+import type { Dialect } from "../../release/migrations/sql-text";
 import { InvalidInput } from "../../release/refusal";
 import type { Topology } from "../../release/schedule";
 
@@ -20,7 +21,8 @@ export interface Answers {
   /** local only */
   readonly driver: DriverName;
   readonly portBase: number;
-  readonly database: boolean;
+  /** That all releases share; null where there is none. */
+  readonly database: Dialect | null;
   /** azure only */
   readonly subscription: string;
   readonly tenant: string;
@@ -131,7 +133,7 @@ export function applicationFrom(folderName: string): string {
 }
 
 function localPlatform({ portBase, database }: Answers): object {
-  return { kind: "local", portBase, ...(database ? { database: "postgres" } : {}) };
+  return { kind: "local", portBase, ...(database === null ? {} : { database }) };
 }
 
 function azurePlatform({ subscription, tenant, location, sshKey, os, start }: Answers): object {

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Command, Option } from "commander";
 import { DRIVERS } from "../../release/drivers";
 import { parseEnvironment } from "../../release/environment-file";
+import { DIALECTS } from "../../release/migrations/database-address";
 import { serverPlaces } from "../../release/naming";
 import { TOPOLOGIES } from "../../release/schedule";
 import { SLOTS } from "../../release/slot";
@@ -108,6 +109,7 @@ function valuesFor(
     goal: () => ["staged", "live"],
     share: () => ["live"],
     slot: () => SLOTS,
+    database: () => DIALECTS,
     driver: () => DRIVERS,
     topology: () => TOPOLOGIES,
     reaction: () => ["rollback", "freeze"],

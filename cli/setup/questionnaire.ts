@@ -5,6 +5,8 @@ import { basename, join, resolve } from "node:path";
 import { DRIVERS } from "../../release/drivers";
 import type { DriverName } from "../../release/drivers";
 import { parseEnvironment } from "../../release/environment-file";
+import { DIALECTS, SERVER_VARIABLE } from "../../release/migrations/database-address";
+import type { Dialect } from "../../release/migrations/sql-text";
 import { isLocal } from "../../release/platform";
 import { TOPOLOGIES } from "../../release/schedule";
 import { findProgram } from "../../system/executable";
@@ -30,6 +32,7 @@ export interface InitOptions {
   readonly topology?: string;
   readonly servers?: string;
   readonly driver?: string;
+  readonly database?: string;
   readonly start?: string;
   readonly healthPath?: string;
   readonly port?: string;
@@ -91,7 +94,7 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
     healthPath: options.healthPath ?? (options.os === "windows" ? "/_release.txt" : "/health"),
     driver: chooseDriver(options.driver, local, notes),
     portBase: wholeNumber("--port", options.port ?? String(FIRST_PORT)),
-    database: example && hasPostgres(notes),
+    database: databaseFrom(options.database, { local, example }, notes),
     subscription:
       options.subscription ??
       process.env["ARM_SUBSCRIPTION_ID"] ??
@@ -214,6 +217,31 @@ function chooseDriver(wanted: string | undefined, local: boolean, notes: string[
   if (!local || isThere("haproxy")) return "haproxy";
   notes.push("HAProxy is not installed: the proxy is the embedded one, which is for trying things out");
   return "embedded";
+}
+
+/** The sample application brings migrations for PostgreSQL; without one it keeps its goals in files. */
+function databaseFrom(
+  wanted: string | undefined,
+  { local, example }: { readonly local: boolean; readonly example: boolean },
+  notes: string[],
+): Dialect | null {
+  if (wanted === undefined) return example && hasPostgres(notes) ? "postgres" : null;
+  if (!local) {
+    throw new OperatorError(
+      "--database is for --platform local: on Azure, platform.database says what it is",
+      2,
+    );
+  }
+  const dialect = oneOf("--database", wanted, DIALECTS);
+  if (dialect === "mssql" && example) {
+    throw new OperatorError("--example has migrations for PostgreSQL: leave out --database mssql", 2);
+  }
+  if (dialect === "mssql" && !process.env[SERVER_VARIABLE.mssql]) {
+    notes.push(
+      `set ${SERVER_VARIABLE.mssql} before the first release: base makes the database on that SQL Server`,
+    );
+  }
+  return dialect;
 }
 
 /** The sample keeps its goals in files where there is none. */

@@ -47,9 +47,15 @@ export interface LocalDatabaseProps {
   readonly dataFolder: string;
   /** It listens there on the loopback address. */
   readonly port: number;
+  /**
+   * `postgres`: a PostgreSQL of its own, or where PG_URL names a server, a database there. `mssql`: a database on the
+   * SQL Server that MSSQL_URL names; `port` means nothing then. The variables are read where Terraform runs.
+   * @default "postgres"
+   */
+  readonly dialect?: "postgres" | "mssql";
 }
 
-/** A PostgreSQL on this machine, made by this stack or there already. */
+/** A database that servers on this machine share, made by this stack or there already. */
 export interface ILocalDatabase {
   /** How a migrator opens it. */
   readonly access: DatabaseAccess;
@@ -79,13 +85,18 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
 
   readonly access: DatabaseAccess;
 
-  constructor(scope: Construct, id: string, { name, dataFolder, port }: LocalDatabaseProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { name, dataFolder, port, dialect = "postgres" }: LocalDatabaseProps,
+  ) {
     super(scope, id);
     this.access = { kind: "file", file: `${dataFolder}/${DATABASE_URL_FILE}` };
     const interpreter = ["node", shippedFile(this, onServerProgram("local-database.js"))];
     const project = { PROJECT_FOLDER: projectFromStack(this) };
     new TerraformData(this, "Resource", {
-      triggersReplace: JSON.stringify([name, dataFolder, port]),
+      // PostgreSQL's is as it was before there was another.
+      triggersReplace: JSON.stringify([name, dataFolder, port, ...(dialect === "postgres" ? [] : [dialect])]),
       input: { folder: dataFolder },
       provisioners: [
         {
@@ -97,6 +108,9 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
             DATA_FOLDER: dataFolder,
             DATABASE_NAME: name,
             DATABASE_PORT: String(port),
+            ...(dialect === "mssql"
+              ? { DATABASE_DIALECT: dialect, MIGRATOR: shippedFile(this, onServerProgram("migrate.js")) }
+              : {}),
           },
         },
         {

@@ -28,7 +28,8 @@ export class LocalPlatform implements Platform {
       const folder = serverFolder(environment, name);
       new LocalWebServer(stack, name, { name, folder, dataFolder: dataFolder(environment) });
     }
-    if (environment.platform.database !== undefined) {
+    const { database: dialect } = environment.platform;
+    if (dialect !== undefined) {
       const name = OPERATIONS_SERVER;
       const folder = serverFolder(environment, name);
       new LocalWebServer(stack, name, { name, folder, dataFolder: dataFolder(environment) });
@@ -36,6 +37,7 @@ export class LocalPlatform implements Platform {
         name: `${environment.application}_${environment.name}`.replaceAll("-", "_"),
         dataFolder: dataFolder(environment),
         port: databasePort(environment),
+        dialect,
       });
     }
     const nothing = emptyRecord(environment.application);

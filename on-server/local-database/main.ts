@@ -1,14 +1,22 @@
 /**
  * local-database start|stop: the database of the local platform, started and stopped by the base stack.
  *
- * `start` makes a PostgreSQL of its own on a loopback port, or with PG_URL a database of its own on that server, and
- * writes its address to `database.url` in the data folder, for the application and the migrator. `stop` keeps the data.
- * Parameters (environment): PROJECT_FOLDER, relative to it DATA_FOLDER; DATABASE_NAME, DATABASE_PORT; PG_URL and
- * BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they are set.
+ * `start` makes a PostgreSQL of its own on a loopback port, or a database of its own on the server that PG_URL names, for
+ * SQL Server MSSQL_URL. It writes the address to `database.url` in the data folder, for the application and the migrator.
+ * `stop` keeps the data.
+ * Parameters (environment): PROJECT_FOLDER, relative to it DATA_FOLDER; DATABASE_NAME, DATABASE_PORT, DATABASE_DIALECT
+ * (postgres or mssql) and for mssql MIGRATOR, the migrator's file; PG_URL, MSSQL_URL and BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they
+ * are set.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Client } from "pg";
+import {
+  databaseOnServer,
+  DIALECTS,
+  NO_SQL_SERVER,
+  SERVER_VARIABLE,
+} from "../../release/migrations/database-address";
+import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
 import { runProgram, tellResult } from "../result";
@@ -20,6 +28,8 @@ import {
   startCluster,
   stopCluster,
 } from "./cluster";
+import { createPostgresDatabase } from "./postgres-server";
+import { createSqlServerDatabase } from "./sql-server";
 
 const MADE_NAME = /^[a-z0-9_]{1,60}$/;
 
@@ -40,18 +50,22 @@ async function stop(): Promise<void> {
 async function start(): Promise<void> {
   const dataFolder = sharedFolder();
   const urlFile = join(dataFolder, "database.url");
-  const cluster = clusterFor(dataFolder);
   const name = wanted("DATABASE_NAME");
   if (!MADE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name for a database here`);
-  mkdirSync(dataFolder, { recursive: true });
-  const given = process.env["PG_URL"];
-  if (given !== undefined && given !== "") {
-    const url = new URL(given);
-    url.pathname = `/${name}`;
-    await createDatabase(given, name, !existsSync(urlFile));
-    writeAtomically(urlFile, `${url.href}\n`);
+  const dialect = dialectWanted();
+  const given = process.env[SERVER_VARIABLE[dialect]] ?? "";
+  if (given !== "") {
+    const { server, address } = databaseOnServer(given, name, dialect);
+    mkdirSync(dataFolder, { recursive: true });
+    const anew = !existsSync(urlFile);
+    if (server.dialect === "mssql") await createSqlServerDatabase(resolve(wanted("MIGRATOR")), name, anew);
+    else await createPostgresDatabase(server.connectionString, name, anew);
+    writeAtomically(urlFile, `${address}\n`);
     return;
   }
+  if (dialect === "mssql") throw new InvalidInput(NO_SQL_SERVER);
+  mkdirSync(dataFolder, { recursive: true });
+  const cluster = clusterFor(dataFolder);
   const programs = findPrograms();
   await removeOrphans(cluster, programs);
   // A data folder that was removed took its database with it; a cluster that is left belongs to the old one.
@@ -68,20 +82,14 @@ async function start(): Promise<void> {
     writeAtomically(urlFile, `${url.href}\n`);
   }
   url.pathname = "/postgres";
-  await createDatabase(url.href, name, false);
+  await createPostgresDatabase(url.href, name, false);
 }
 
-/** @param anew what is there under this name belonged to a data folder that is gone. */
-async function createDatabase(server: string, name: string, anew: boolean): Promise<void> {
-  const client = new Client({ connectionString: server, connectionTimeoutMillis: 15_000 });
-  await client.connect();
-  try {
-    if (anew) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
-    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE "${name}"`);
-  } finally {
-    await client.end();
-  }
+function dialectWanted(): (typeof DIALECTS)[number] {
+  const given = process.env["DATABASE_DIALECT"] || DIALECTS[0];
+  const dialect = DIALECTS.find((each) => each === given);
+  if (dialect === undefined) throw new InvalidInput(`DATABASE_DIALECT is ${DIALECTS.join(" or ")}`);
+  return dialect;
 }
 
 function sharedFolder(): string {
@@ -94,7 +102,7 @@ function wanted(name: string): string {
   return value;
 }
 
-runProgram("local database", main, ({ message }) => {
-  console.error(`local database: ${message}`);
-  return 1;
+runProgram("local database", main, (error) => {
+  console.error(`local database: ${error.message}`);
+  return error instanceof InvalidInput ? 2 : 1;
 });

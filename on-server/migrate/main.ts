@@ -14,6 +14,7 @@ import { readArguments, USAGE } from "./arguments";
 import type { Arguments } from "./arguments";
 import { patiently } from "./attempts";
 import { fetchBundle } from "./bundle";
+import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
 import { ScriptFailed, SessionLost, wordsOf } from "./databases/database";
 import type { Database } from "./databases/database";
@@ -28,6 +29,11 @@ import { tell } from "./result-line";
 import { statusOf } from "./status";
 
 async function main(): Promise<ExitCode> {
+  const [word, ...args] = process.argv.slice(2);
+  if (word === CREATE_DATABASE) {
+    await tellResult(await createDatabase(args));
+    return EXIT.done;
+  }
   const given = readArguments();
   if (given === null) {
     await tellResult(USAGE);

@@ -5,7 +5,7 @@
  */
 import { InvalidInput } from "../refusal";
 
-export interface PostgresAddress {
+interface PostgresAddress {
   readonly dialect: "postgres";
   /** As the driver takes it, with its parameters (`sslmode`, `host` for a socket ...). */
   readonly connectionString: string;
@@ -28,11 +28,14 @@ export interface MssqlAddress {
 
 export type DatabaseAddress = PostgresAddress | MssqlAddress;
 
+/** The databases that are known here, the default first. */
+export const DIALECTS = ["postgres", "mssql"] as const;
+
 const SHAPES = {
   postgres: "postgres://user:password@host:port/database",
   mssql: "mssql://user:password@host:port/database",
 } as const;
-const DIALECTS: Readonly<Record<string, keyof typeof SHAPES>> = {
+const PROTOCOLS: Readonly<Record<string, keyof typeof SHAPES>> = {
   "postgres:": "postgres",
   "postgresql:": "postgres",
   "mssql:": "mssql",
@@ -57,22 +60,40 @@ export function parseDatabaseAddress(text: string, what: string = IN_A_SECRET): 
 }
 
 /**
- * The address of a database on a server whose own address may name another database, or none.
- * @param database letters, digits and `_`. @param dialect what the server must speak.
+ * The environment variables that give the server on which the local platform makes its database. An address holds a
+ * password, so it is in no file of a repository.
+ */
+export const SERVER_VARIABLE = { postgres: "PG_URL", mssql: "MSSQL_URL" } as const;
+export const NO_SQL_SERVER = `the environment's database is a SQL Server, and ${SERVER_VARIABLE.mssql} does not name it: set it to an address as in mssql://user:password@host:port, outside of the repository`;
+/** Where one connects to make another database. */
+const OF_EVERY_SERVER = { postgres: "postgres", mssql: "master" } as const;
+
+export interface DatabaseOnServer {
+  /** Where to connect to make it: the database that the server's address names, or the one that every server has. */
+  readonly server: DatabaseAddress;
+  /** Of the database itself, for application and migrator. */
+  readonly address: string;
+}
+
+/**
+ * A database on a server that was given by {@link SERVER_VARIABLE}.
+ * @param name letters, digits and `_`.
  * @throws InvalidInput where the server's address is none of this dialect.
  */
-export function addressOnServer(
+export function databaseOnServer(
   server: string,
-  database: string,
-  { dialect, what }: { readonly dialect: DatabaseAddress["dialect"]; readonly what: string },
-): string {
+  name: string,
+  dialect: DatabaseAddress["dialect"],
+): DatabaseOnServer {
+  const what = SERVER_VARIABLE[dialect];
   const url = readUrl(server, what);
-  if (DIALECTS[url.protocol] !== dialect) {
+  if (PROTOCOLS[url.protocol] !== dialect) {
     throw new InvalidInput(`${what} must be an address as in ${SHAPES[dialect]}`);
   }
-  url.pathname = `/${database}`;
-  parseDatabaseAddress(url.href, what);
-  return url.href;
+  if (databaseIn(url, what) === "") url.pathname = `/${OF_EVERY_SERVER[dialect]}`;
+  const parsed = parseDatabaseAddress(url.href, what);
+  url.pathname = `/${name}`;
+  return { server: parsed, address: url.href };
 }
 
 function mssqlAddress(url: URL, database: string, what: string): MssqlAddress {
@@ -113,7 +134,7 @@ function readUrl(text: string, what: string): URL {
   // The URL parser would leave tabs and line ends out without a word.
   if (/\p{Cc}/u.test(text)) throw new InvalidInput(`${what} has more than one line, or a control character`);
   const protocol = /^[a-z]+:/i.exec(text)?.[0].toLowerCase() ?? "";
-  const dialect = DIALECTS[protocol];
+  const dialect = PROTOCOLS[protocol];
   if (dialect === undefined) {
     throw new InvalidInput(`${what} must begin with mssql:// or postgres://, as in ${SHAPES.mssql}`);
   }
@@ -181,5 +202,5 @@ function isThisMachine(server: string): boolean {
 }
 
 function shapeOf({ protocol }: URL): string {
-  return SHAPES[DIALECTS[protocol]!];
+  return SHAPES[PROTOCOLS[protocol]!];
 }

@@ -32,6 +32,8 @@ export type MigratorStatus = z.infer<typeof MigratorStatus>;
 export const MigratorResult = z.object({
   outcome: z.string(),
   applied: z._default(z.array(z.object({ script: z.string() })), []),
+  /** Scripts whose work was there before, and that it recorded. */
+  adopted: z._default(z.array(z.string()), []),
   waiting: z._default(z.array(z.string()), []),
   ahead: z._default(z.array(z.string()), []),
   reason: z._default(z.nullable(z.string()), null),

@@ -95,6 +95,50 @@ describe("doctor", () => {
     expect(check("environment")?.mend).toMatch(/environments\/no\.json.*`bluegreen init`/);
   });
 
+  describe("with a SQL Server", () => {
+    beforeEach(() =>
+      folder.write(
+        "environments/local.json",
+        environment({ platform: { kind: "local", portBase: 15_080, database: "mssql" } }),
+      ),
+    );
+
+    it("finds that nothing names it", async () => {
+      await fails("database", /MSSQL_URL does not name it: set it to .*mssql:/, /mend the variable/, {
+        MSSQL_URL: undefined,
+      });
+    });
+
+    it("finds an address that can't be right, and shows nothing of it", async () => {
+      const MSSQL_URL = "mssql://sa:s3cret@db.example.org?trustServerCertificate=true";
+      await fails("database", /^(?!.*s3cret)MSSQL_URL has trustServerCertificate=true/, /mend the variable/, {
+        MSSQL_URL,
+      });
+    });
+
+    it("is content with an address", async () => {
+      const { check } = await doctor({ MSSQL_URL: "mssql://sa:s3cret@127.0.0.1:14330" });
+      expect(check("database")).toMatchObject({
+        status: "ok",
+        found: expect.stringMatching(/^MSSQL_URL names/),
+      });
+    });
+
+    it("a release is refused before anything is made, where nothing names the server", async () => {
+      const { exitCode, stdout, stderr } = await folder.bluegreen(
+        ["release", "1.0.0", "--artifact", "https://example.org/x.zip", "--sha256", "a".repeat(64)],
+        { MSSQL_URL: undefined },
+      );
+      expect({ exitCode, stdout, said: stderr.trim() }).toEqual({
+        exitCode: 2,
+        stdout: "",
+        said: expect.stringMatching(/MSSQL_URL does not name it: set it to an address as in mssql:/),
+      });
+      expect(folder.has(".bluegreen/local/servers")).toBe(false);
+      expect(folder.json("release.json")).toEqual(emptyRecord("socialgoal"));
+    });
+  });
+
   it("finds an app that does not synthesize, and looks at no state then", async () => {
     folder.write("cdktf.json", { app: "echo it is broken >&2; exit 7" });
     const { check } = await doctor();

@@ -46,6 +46,24 @@ describe("init", () => {
     });
   }
 
+  it.each(["postgres", "mssql"])("has the database that is asked for: %s", async (database) => {
+    const { notes } = await init("--driver", "embedded", "--database", database);
+    const environment = parseEnvironment(folder.text("environments/local.json"), "it");
+    expect(environment.platform).toMatchObject({ kind: "local", database });
+    const isTold = notes.some((note) => note.startsWith("set MSSQL_URL before the first release"));
+    expect(isTold).toBe(database === "mssql" && !process.env["MSSQL_URL"]);
+  });
+
+  it.each<[string, readonly string[], RegExp]>([
+    ["another database", ["--database", "oracle"], /--database must be postgres or mssql, not "oracle"/],
+    ["Azure", [...AZURE, "--database", "mssql"], /--database is for --platform local/],
+    [
+      "the sample application",
+      ["--example", "--database", "mssql"],
+      /--example has migrations for PostgreSQL/,
+    ],
+  ])("refuses a database for %s", (_, options, says) => refuses([...options, "--yes"], 2, says));
+
   it("makes an environment, its record, cdktf.json and .gitignore", async () => {
     const { created, kept, exitCode } = await init("--application", "shop", "--driver", "embedded");
     expect({ created, kept, exitCode }).toEqual({

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
+import type { Resolution } from "../../../release/migrations/resolution";
 
 export const PROGRAMS = resolve("lib/on-server");
 
@@ -26,6 +27,7 @@ export interface MigrateOptions {
   readonly newest?: string;
   readonly sha256?: string;
   readonly waitSeconds?: number;
+  readonly resolve?: readonly Resolution[];
   readonly command?: "run" | "plan" | "status";
 }
 
@@ -72,6 +74,7 @@ export class Operations {
       contracted: options.contracted ?? [],
       database: { kind: "file", file: join(this.folder, "database.url") },
       waitSeconds: options.waitSeconds ?? 30,
+      ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
     };
     return this.spawn([
       options.command ?? "run",

@@ -287,6 +287,48 @@ export function migrationPromises(start: () => Promise<Kit>): void {
         });
       });
 
+      it("answered for in the record as pending, it runs again in that step", async () => {
+        const resolve = [{ script: "0002-slow.sql", as: "pending" as const }];
+        expect(await database.run(scripts, { resolve })).toMatchObject({
+          exitCode: 0,
+          result: {
+            outcome: "migrated",
+            resolved: ["0002-slow.sql"],
+            applied: [{ script: "0002-slow.sql" }],
+          },
+        });
+        expect(await database.count("goals")).toBe(3);
+      });
+
+      it("answered for in the record as applied, it does not; the same answer again changes nothing", async () => {
+        const resolve = [{ script: "0002-slow.sql", as: "applied" as const }];
+        expect(await database.run(scripts, { resolve })).toMatchObject({
+          exitCode: 0,
+          result: { outcome: "migrated", resolved: ["0002-slow.sql"], applied: [] },
+        });
+        const again = await database.run(scripts, { resolve: [{ script: "0002-slow.sql", as: "pending" }] });
+        expect(again).toMatchObject({ exitCode: 0, result: { outcome: "unchanged", applied: [] } });
+        expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql applied"]);
+        expect(await database.count("goals")).toBe(2);
+      });
+
+      it("answered for by another name, it is refused as before, and named in the last line", async () => {
+        const resolve = [{ script: "0001-goals.sql", as: "pending" as const }];
+        expect(await database.run(scripts, { resolve })).toMatchObject({
+          exitCode: 3,
+          result: { outcome: "refused", running: "0002-slow.sql" },
+        });
+        expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql running"]);
+      });
+
+      it("an answer that does not reach the database is no success, whatever was complete before", async () => {
+        await database.run(GOALS);
+        database.reach(words.unreachable);
+        const resolve = [{ script: "0002-slow.sql", as: "applied" as const }];
+        expect(await database.run(GOALS)).toMatchObject({ exitCode: 0, result: { outcome: "unchecked" } });
+        expect((await database.run(GOALS, { resolve })).exitCode).not.toBe(0);
+      });
+
       it("a release that needs nothing of it goes on: the way back stays open", async () => {
         expect(await database.run(GOALS)).toMatchObject({
           exitCode: 0,

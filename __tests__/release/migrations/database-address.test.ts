@@ -1,6 +1,6 @@
 /** One reading of a database's address for all programs; what can't be right is refused before anything connects. */
 import fc from "fast-check";
-import { addressOnServer, parseDatabaseAddress } from "../../../release/migrations/database-address";
+import { databaseOnServer, parseDatabaseAddress } from "../../../release/migrations/database-address";
 import { InvalidInput } from "../../../release/refusal";
 
 const PASSWORD = "p4ss-w0rd";
@@ -157,23 +157,41 @@ describe("refused with one line that says what to write", () => {
 
 describe("a database on a server that is given by its address", () => {
   const on = (server: string, dialect: "mssql" | "postgres" = "mssql") =>
-    addressOnServer(server, "bluegreen_goals", { dialect, what: "MSSQL_URL" });
+    databaseOnServer(server, "bluegreen_goals", dialect);
 
   it("takes the place of the one that the address names", () => {
-    expect(on("mssql://sa:s%23@[::1]:1433/master?trustServerCertificate=true")).toBe(
-      "mssql://sa:s%23@[::1]:1433/bluegreen_goals?trustServerCertificate=true",
-    );
-    expect(on("mssql://sa:s3cret@h")).toBe("mssql://sa:s3cret@h/bluegreen_goals");
-    expect(on("postgres:///postgres?host=/run/postgresql", "postgres")).toBe(
+    const { server, address } = on("mssql://sa:s%23@[::1]:1433/tools?trustServerCertificate=true");
+    expect(address).toBe("mssql://sa:s%23@[::1]:1433/bluegreen_goals?trustServerCertificate=true");
+    expect(server).toMatchObject({ server: "::1", database: "tools", password: "s#" });
+  });
+
+  it("is made from the one that every server has, where the address names none", () => {
+    expect(on("mssql://sa:s3cret@h")).toMatchObject({
+      server: { database: "master" },
+      address: "mssql://sa:s3cret@h/bluegreen_goals",
+    });
+    expect(on("postgres://a:b@h/", "postgres")).toMatchObject({
+      server: { connectionString: "postgres://a:b@h/postgres" },
+      address: "postgres://a:b@h/bluegreen_goals",
+    });
+  });
+
+  it("keeps a socket", () => {
+    expect(on("postgres:///postgres?host=/run/postgresql", "postgres").address).toBe(
       "postgres:///bluegreen_goals?host=/run/postgresql",
     );
   });
 
   it("is refused where the server speaks the other dialect", () => {
     expect(() => on("postgres://a:b@h/")).toThrow(/^MSSQL_URL must be an address as in mssql:\/\/user/);
+    expect(() => on("mssql://a:b@h/", "postgres")).toThrow(
+      /^PG_URL must be an address as in postgres:\/\/user/,
+    );
   });
 
   it("is refused where the address is", () => {
-    expect(() => on("mssql://sa:s3cret@h?trustServerCertificate=true")).toThrow(/not this machine/);
+    expect(() => on("mssql://sa:s3cret@h?trustServerCertificate=true")).toThrow(
+      /^MSSQL_URL .* not this machine/,
+    );
   });
 });

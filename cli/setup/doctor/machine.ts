@@ -4,6 +4,7 @@ import { isLocal } from "../../../release/platform";
 import { findProgram } from "../../../system/executable";
 import { findPrograms } from "../../../system/postgres-programs";
 import { packagedPostgres } from "../../packaged-postgres";
+import { databaseServer } from "../../project/database-server";
 import type { TerraformBinary } from "../../terraform/binary";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
@@ -105,16 +106,18 @@ export function proxyCheck(environment: Environment): Check {
 }
 
 /** The local platform's; Azure's is a part of base. */
-export function databaseCheck({ platform }: Environment): Check[] {
+export function databaseCheck(environment: Environment): Check[] {
+  const { platform } = environment;
   if (platform.kind !== "local" || platform.database === undefined) return [];
-  return [{ name: "database", seconds: PROGRAM_SECONDS, run: findDatabase }];
+  return [{ name: "database", seconds: PROGRAM_SECONDS, run: () => findDatabase(environment) }];
 }
 
-async function findDatabase(): Promise<Finding> {
-  if (process.env["PG_URL"]) {
-    return URL.canParse(process.env["PG_URL"])
-      ? ok("PG_URL names a server, where base makes a database")
-      : failed("PG_URL is no address", "write it as in postgres://user:password@host:5432/");
+async function findDatabase(environment: Environment): Promise<Finding> {
+  try {
+    const variable = databaseServer(environment);
+    if (variable !== null) return ok(`${variable} names a server, where base makes a database`);
+  } catch (error) {
+    return failed(firstLine((error as Error).message), "mend the variable, then check again");
   }
   const missing = "install PostgreSQL (Debian: apt-get install postgresql), or set PG_URL to a server";
   try {
