@@ -127,8 +127,8 @@ class Reader {
     const { words } = statement;
     if (words[0] === "ALTER" && words[1] === "TABLE") return this.alterTable(words);
     if (this.additions.hears(statement)) return null;
-    const broken = this.additions.uniqueIndexBreaks(words);
-    if (broken !== undefined) return breaks(broken);
+    if (words[0] === "CREATE" && words[1] === "UNIQUE")
+      return breaks(this.additions.uniqueIndexBreaks(words));
     const text = words.slice(0, FIRST_WORDS).join(" ");
     const rule = RULES.find(({ when }) => when.test(text));
     if (rule !== undefined) return breaks(rule.breaks);

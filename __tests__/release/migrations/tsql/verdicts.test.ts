@@ -11,8 +11,7 @@ const { linting } = JSON.parse(readFileSync(join(__dirname, "data/scripts.json")
 };
 
 /** Where we know better, and why. */
-const OURS: Readonly<Record<string, Verdict>> = {
-};
+const OURS: Readonly<Record<string, Verdict>> = {};
 
 function verdict(sql: string): Verdict {
   const [script] = readScripts(new Map([["1-a.sql", Buffer.from(sql)]]));
