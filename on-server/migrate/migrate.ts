@@ -185,7 +185,7 @@ function conclude(wanted: Wanted, journal: readonly JournalRow[], begun: Begun):
   return { applied, adopted: begun.adopted, waiting, ahead };
 }
 
-export interface Applied {
+interface Applied {
   readonly script: string;
   /** null: its connection was lost while it ended. */
   readonly seconds: number | null;

@@ -16,63 +16,59 @@ export const NUMBER = 3;
 export const COMMENT = 4;
 export const SYMBOL = 5;
 
+/** Numbers for each token: its kind, where it starts, where it ends, and its line. */
+const CELLS = 4;
+const KIND = 0;
+const START = 1;
+const END = 2;
+const LINE = 3;
+
 /** The tokens of one text. Blanks are left out, comments are not. */
 export class TokenTable {
   length = 0;
-  private kinds = new Uint8Array(256);
-  private starts = new Int32Array(256);
-  private ends = new Int32Array(256);
-  private lines = new Int32Array(256);
+  private cells: Int32Array;
 
-  constructor(readonly sql: string) {}
+  constructor(readonly sql: string) {
+    // A short text has few tokens, and a script may run many short texts.
+    this.cells = new Int32Array(CELLS * Math.min(1024, (sql.length >> 2) + 4));
+  }
 
   add(kind: number, start: number, end: number, line: number): void {
-    if (this.length === this.kinds.length) this.grow();
-    this.kinds[this.length] = kind;
-    this.starts[this.length] = start;
-    this.ends[this.length] = end;
-    this.lines[this.length] = line;
+    const at = this.length * CELLS;
+    if (at === this.cells.length) {
+      const larger = new Int32Array(at * 2);
+      larger.set(this.cells);
+      this.cells = larger;
+    }
+    this.cells[at + KIND] = kind;
+    this.cells[at + START] = start;
+    this.cells[at + END] = end;
+    this.cells[at + LINE] = line;
     this.length += 1;
   }
 
   /** One of the constants above. */
   kind(index: number): number {
-    return this.kinds[index]!;
+    return this.cells[index * CELLS + KIND]!;
   }
 
   start(index: number): number {
-    return this.starts[index]!;
+    return this.cells[index * CELLS + START]!;
   }
 
   /** Behind its last character. */
   end(index: number): number {
-    return this.ends[index]!;
+    return this.cells[index * CELLS + END]!;
   }
 
   /** Of its first character; the first line is 1. */
   line(index: number): number {
-    return this.lines[index]!;
+    return this.cells[index * CELLS + LINE]!;
   }
 
   text(index: number): string {
-    return this.sql.slice(this.starts[index], this.ends[index]);
+    return this.sql.slice(this.start(index), this.end(index));
   }
-
-  private grow(): void {
-    const size = this.kinds.length * 2;
-    const kinds = new Uint8Array(size);
-    kinds.set(this.kinds);
-    this.kinds = kinds;
-    this.starts = grown(this.starts, size);
-    this.ends = grown(this.ends, size);
-    this.lines = grown(this.lines, size);
-  }
-}
-
-function grown(from: Int32Array, size: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(size);
-  larger.set(from);
-  return larger;
 }
 
 const LINE_FEED = 10;

@@ -33,10 +33,14 @@ export function lintAll(scripts: readonly Script[], dialect: Dialect): Finding[]
   );
 }
 
-/** Whether the linter knows of nothing in the script that takes something away: then it could as well run at once. */
-export function takesNothing(script: Script, dialect: Dialect): boolean {
-  const findings = lint({ ...script, phase: "expand", sql: script.sql.replace(REVIEWS, "--") }, dialect);
-  return findings.every(({ level }) => level === "advice" || level === "fails");
+/**
+ * Whether a contract script is one by its name only, and nothing is known that it takes away: `0012-contract-table.sql` that
+ * makes a table of contracts would wait for a release that has no need of it.
+ */
+export function isAmbiguous(script: Script, dialect: Dialect): boolean {
+  if (script.phase !== "contract" || script.phaseFrom !== "name") return false;
+  const asExpand: Script = { ...script, phase: "expand", sql: script.sql.replace(REVIEWS, "--") };
+  return lint(asExpand, dialect).every(({ level }) => level !== "breaks");
 }
 
 const REVIEWS = /--[ \t]*reviewed:/g;

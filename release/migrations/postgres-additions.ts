@@ -20,6 +20,7 @@ interface DroppedModule {
 }
 
 const NOT_FILLED = "a column that is NOT NULL needs a DEFAULT: the running release does not write it";
+const DUPLICATES = "refuses duplicates, which the running release may write";
 const FILLS: ReadonlySet<string> = new Set(
   "DEFAULT IDENTITY GENERATED SERIAL SMALLSERIAL BIGSERIAL".split(" "),
 );
@@ -70,13 +71,11 @@ export class Additions {
     });
   }
 
-  /** @returns null where a unique index refuses nothing; undefined where the statement makes none. */
-  uniqueIndexBreaks(words: readonly string[]): string | null | undefined {
-    if (words[0] !== "CREATE" || words[1] !== "UNIQUE") return undefined;
+  /** @param words of `CREATE UNIQUE INDEX`. @returns null where it refuses nothing. */
+  uniqueIndexBreaks(words: readonly string[]): string | null {
     const on = words.indexOf("ON");
     const read = on === -1 ? null : readName(words, skip(words, on + 1, /^ONLY$/));
-    if (read === null) return undefined;
-    return this.uniqueBreaks(read.name, words.slice(read.next));
+    return read === null ? DUPLICATES : this.uniqueBreaks(read.name, words.slice(read.next));
   }
 
   /** The actions of ALTER TABLE; of a table that cannot be read, none. */
@@ -177,7 +176,7 @@ export class Additions {
         const each = this.made.column(table, unquoted(word));
         return each !== null && !each.filled && !(all[index + 1] === "IS" && all[index + 2] === "NULL");
       });
-    return isLeftOut ? null : "refuses duplicates, which the running release may write";
+    return isLeftOut ? null : DUPLICATES;
   }
 
   private foreignKeyBreaks(table: Named, words: readonly string[]): string | null | undefined {

@@ -85,6 +85,9 @@ const ACTIONS: readonly Rule[] = [
 /** Enough of a statement's words for the rules above; of ALTER TABLE and of a unique index, all are looked at. */
 const FIRST_WORDS = 40;
 
+/** Statements that are not known: of more than this, no person reads the notes. */
+const MOST_UNKNOWN = 200;
+
 export function lintPostgres(script: Script): Finding[] {
   if (script.phase === "contract") return [];
   return new Reader(script).read();
@@ -92,6 +95,7 @@ export function lintPostgres(script: Script): Finding[] {
 
 class Reader {
   private readonly additions = new Additions();
+  private unknown = 0;
   private readonly notes: { readonly statement: Statement; readonly judged: Judged }[] = [];
 
   constructor(private readonly script: Script) {}
@@ -104,7 +108,8 @@ class Reader {
       if (statement === null) continue;
       reviews.begins(statement.token);
       const judged = this.judge(statement);
-      if (judged !== null) this.notes.push({ statement, judged });
+      if (judged === null || (judged.level === "unknown" && (this.unknown += 1) > MOST_UNKNOWN)) continue;
+      this.notes.push({ statement, judged });
     }
     this.notes.push(...this.additions.gone(this.script.transaction));
     return this.notes
@@ -122,8 +127,8 @@ class Reader {
     const { words } = statement;
     if (words[0] === "ALTER" && words[1] === "TABLE") return this.alterTable(words);
     if (this.additions.hears(statement)) return null;
-    const broken = this.additions.uniqueIndexBreaks(words);
-    if (broken !== undefined) return breaks(broken);
+    if (words[0] === "CREATE" && words[1] === "UNIQUE")
+      return breaks(this.additions.uniqueIndexBreaks(words));
     const text = words.slice(0, FIRST_WORDS).join(" ");
     const rule = RULES.find(({ when }) => when.test(text));
     if (rule !== undefined) return breaks(rule.breaks);

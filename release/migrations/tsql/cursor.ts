@@ -15,6 +15,9 @@ export interface Code {
 export function readCode(sql: string): Code {
   const all = lex(sql, "mssql");
   const parts = batchParts(all);
+  if (!hasComment(all)) {
+    return { table: all, batches: parts.map(({ from, to }) => [from, to]), reviews: new Reviews() };
+  }
   const table = new TokenTable(sql);
   const reviews = new Reviews();
   const batches = parts.map(({ from, to }): [number, number] => {
@@ -27,6 +30,11 @@ export function readCode(sql: string): Code {
     return [first, table.length];
   });
   return { table, batches, reviews };
+}
+
+function hasComment(table: TokenTable): boolean {
+  for (let index = 0; index < table.length; index += 1) if (table.kind(index) === COMMENT) return true;
+  return false;
 }
 
 export class Cursor {

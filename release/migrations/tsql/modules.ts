@@ -46,7 +46,7 @@ export function readModule(cursor: Cursor, subject: Subject, verb: Verb): void {
 }
 
 export function notFirst(kind: string): string {
-  return `${kind} has to be the first statement of its batch, or SQL Server refuses it: put GO on a line before it`;
+  return `a ${kind.toLowerCase()} has to be the first statement of its batch, or SQL Server refuses it: put GO on a line before it`;
 }
 
 /** What the module no longer takes from its callers; null where nothing is known against it. */

@@ -44,7 +44,7 @@ type Frame = "block" | "branch" | "plain block";
 
 /** Nested texts, `EXEC('EXEC(''...'')')`: each level doubles the quotes. */
 const DEEPEST = 8;
-/** Statements that are not known: who gets more than this reads none. */
+/** Statements that are not known: of more than this, no person reads the notes. */
 const MOST_UNKNOWN = 200;
 
 /** They begin a statement, but as other words they are names. */
@@ -80,7 +80,8 @@ class ScriptReader implements Subject {
   read(): Finding[] {
     this.readCode(readCode(this.script.sql), 0, null);
     this.replacements.finish();
-    this.transactions.finish();
+    // Where a module swallows the rest of its batch, what ends a transaction may be in it.
+    if (!this.notes.some(({ level }) => level === "fails")) this.transactions.finish();
     const isContract = this.script.phase === "contract";
     const seen = new Set<string>();
     return this.notes
@@ -123,7 +124,9 @@ class ScriptReader implements Subject {
     this.readCode(code, place.offset + line - 1, place);
     this.place = place;
     this.isFirst = isFirst;
-    const isKnown = this.notes.slice(before).some(({ level }) => level === "breaks");
+    let isKnown = false;
+    for (let index = before; index < this.notes.length; index += 1)
+      isKnown ||= this.notes[index]!.level === "breaks";
     if (!isKnown && hasOpenVariable(code.table))
       this.report("unknown", "runs a text with variables in it: look what it does");
   }
@@ -348,10 +351,16 @@ const SHOWN_TOKENS = 6;
 const LONGEST_START = 200;
 
 function beginning({ code: { table }, token, end }: Place): string {
-  const texts: string[] = [];
-  for (let index = token; index < end && texts.length < SHOWN_TOKENS && table.text(index) !== ";"; index += 1)
-    texts.push(table.text(index).slice(0, LONGEST_START));
-  const text = inOneLine(texts.join(" ").replaceAll(/ ?\. ?/g, "."));
-  const isWhole = token + texts.length >= end || table.text(token + texts.length) === ";";
-  return isWhole && text.length <= LONGEST_START ? text : `${text.slice(0, LONGEST_START)} ...`;
+  let text = "";
+  let index = token;
+  for (; index < end && index < token + SHOWN_TOKENS && table.text(index) !== ";"; index += 1) {
+    if (index > token && table.end(index - 1) < table.start(index)) text += " ";
+    text += table.sql.slice(
+      table.start(index),
+      Math.min(table.end(index), table.start(index) + LONGEST_START),
+    );
+  }
+  const isWhole = index >= end || table.text(index) === ";";
+  const line = inOneLine(text);
+  return isWhole && line.length <= LONGEST_START ? line : `${line.slice(0, LONGEST_START)} ...`;
 }
