@@ -2,7 +2,7 @@
  * The toggle: which slot gets the new artifact, and the steps around it. The graph is the same for every record;
  * only the names of the steps change, and a changed name is what runs a step:
  *
- *   begin (each proxy) -> migrate (where the release has new scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
+ *   begin (each proxy) -> migrate (where the release has scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
  * Hooks of the environment stand between these steps: those before a phase hold it up, those after it hold up nothing.
@@ -16,7 +16,7 @@ import { hooksAt, refuseHooksInRecreate } from "../release/hooks";
 import type { Phase, When } from "../release/hooks";
 import { proxyPlaces, refuseUnknownServers } from "../release/naming";
 import type { DeploymentEnvironment } from "../release/own-environment";
-import { healedServers, refuseOtherApplication, scheduleOf } from "../release/record";
+import { healedServers, refuseOtherApplication, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { InvalidInput } from "../release/refusal";
 import { hookStep } from "./hook-step";
@@ -42,7 +42,7 @@ export interface BlueGreenDeploymentProps {
   /** Installs a release into a slot of a server: `linuxInstaller()`, or an own one. */
   readonly installer: Installer;
   /**
-   * What brings the database to what a release asks for. @default - none: a record whose release brings new scripts is
+   * What brings the database to what a release asks for. @default - none: a record whose release has migrations is
    * refused
    */
   readonly migrator?: Migrator;
@@ -60,7 +60,7 @@ export class BlueGreenDeployment extends Construct {
   private readonly props: BlueGreenDeploymentProps;
 
   /**
-   * @throws InvalidInput where record, environment, servers and proxies do not fit together, or the record brings
+   * @throws InvalidInput where record, environment, servers and proxies do not fit together, or the record's release has
    * migrations and there is no migrator.
    */
   constructor(scope: Construct, id: string, props: BlueGreenDeploymentProps) {
@@ -79,7 +79,9 @@ export class BlueGreenDeployment extends Construct {
     const installed = this.phase("install", [...begun, ...migrated], (after) =>
       installSteps(this, props, after),
     );
-    const switched = this.phase("switch", installed, (after) => switchSteps(this, props, after));
+    const switched = this.phase("switch", [...migrated, ...installed], (after) =>
+      switchSteps(this, props, after),
+    );
     const converged = this.phase("converge", switched, (after) => convergeSteps(this, props, after));
     this.phase("share", converged, (after) => shareSteps(this, props, after));
   }
@@ -106,7 +108,7 @@ export class BlueGreenDeployment extends Construct {
   private migrate(dependsOn: ITerraformDependable[]): ITerraformDependable[] {
     const { record, migrator } = this.props;
     if (migrator !== undefined) return [migrateStep(this, record, migrator, dependsOn)];
-    if (record.migrate !== true) return [];
+    if (target(record)?.migrations === undefined) return [];
     throw new InvalidInput("the release carries migrations, and the environment has no platform.database");
   }
 }

@@ -7,8 +7,8 @@ import { migrateStep } from "./steps/migrate-step";
 
 export interface DatabaseMigrationProps {
   /**
-   * The record whose active slot has the release with its `migrations`. The step runs where the record says
-   * `migrate`, once for each sequence. Sequence 0: there is no step.
+   * The record whose active slot has the release with its `migrations`: the step runs once for each sequence. A release
+   * without, or sequence 0: there is no step.
    */
   readonly record: ReleaseRecord;
   /** Where it runs, and on what. */

@@ -6,7 +6,10 @@ import { onServerProgram } from "./on-server-program";
  * "An own installer".
  */
 export interface Installer {
-  /** Path of the script: bash, or PowerShell where the servers run Windows. */
+  /**
+   * Path of the script: bash, or PowerShell where the servers run Windows. Its last line on stdout is one JSON object with
+   * an "outcome": without it the step fails.
+   */
   readonly script: string;
   /** Besides those of the release and the slot, which they may replace. No secrets: they would be in plan and state. */
   readonly parameters?: Readonly<Record<string, string>>;

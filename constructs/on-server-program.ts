@@ -9,8 +9,9 @@ import type { Construct } from "constructs";
  * @throws Error where the package was not built.
  */
 export function onServerProgram(name: string): string {
-  // This code is in lib/main.js, in lib/constructs as a library, and in constructs/ when an app is run by tsx.
-  const folders = ["on-server", "../on-server", "../lib/on-server"].map((folder) => join(__dirname, folder));
+  // This code is in lib/main.js, in constructs/ when an app is run by tsx, and in lib/constructs as a library. What is built
+  // comes first: scripts of several files are one only there.
+  const folders = ["on-server", "../lib/on-server", "../on-server"].map((folder) => join(__dirname, folder));
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
   if (found === undefined) throw new Error(`${name} is not built: run \`npm run build\` in cdktf-bluegreen`);
   return found;

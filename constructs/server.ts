@@ -5,7 +5,10 @@
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
 
-/** One execution of a script on a server. */
+/**
+ * One execution of a script on a server. It succeeds only if the script ends with 0 and its last line on stdout is its
+ * result: one JSON object with an "outcome". Exit code 0 alone proves nothing, as half a script ends with it, too.
+ */
 export interface RunProps {
   /**
    * Names this execution: the step runs when its name changes, and a name is never used twice on a server.

@@ -12,6 +12,7 @@ export const PHASES = [
   "before",
   "begin",
   "migrate",
+  "between scripts",
   "install",
   "verify",
   "shift",
@@ -31,7 +32,7 @@ export interface ReleaseUnderWay {
 const LOCK_POLL_MS = 2;
 
 export function worldOf(phase: Phase): WorldKind {
-  if (phase === "migrate") return "database";
+  if (phase === "migrate" || phase === "between scripts") return "database";
   return phase === "converge" ? "split" : "plain";
 }
 
@@ -56,6 +57,7 @@ const SHAPES: Readonly<Record<Phase, { args: readonly string[]; from: string }>>
   before: { args: QUICK, from: "1.1.0" },
   begin: { args: QUICK, from: "1.1.0" },
   migrate: { args: QUICK, from: "1.1.0" },
+  "between scripts": { args: QUICK, from: "1.1.0" },
   install: { args: QUICK, from: "1.2.0" },
   verify: { args: QUICK, from: "1.1.0" },
   shift: { args: CANARY, from: "1.1.0" },
@@ -70,6 +72,11 @@ const ENTRANCES: Readonly<Record<Phase, (stage: Stage, underWay: ReleaseUnderWay
   verify: (stage, underWay) => directorAtWork(stage, underWay, "switch"),
   migrate: (stage, { running }) =>
     until(async () => (await stage.database.sleepingMigrations()) > 0, "a migration runs", { running }),
+  "between scripts": async (stage, { running }) => {
+    let between = false;
+    void stage.database.betweenScripts().then(() => (between = true));
+    await until(() => between, "a script is applied, and the next one has not begun", { running });
+  },
   install: async (stage, { running, sequence }) => {
     await until(
       () => stage.commands(`-${sequence}`).filter((each) => each.includes("/install-")).length >= 2,

@@ -42,6 +42,7 @@ export async function play(stage: Stage, row: Row, phase: Phase): Promise<Outcom
       steps.push(...step.steps);
       broken.push(...step.broken);
     }
+    broken.push(...(await stage.notMigrated()));
     if (stage.world.deposed().length > 0)
       broken.push(`left in Terraform's state: ${stage.world.deposed().join(", ")}`);
   } catch (error) {

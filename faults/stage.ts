@@ -39,6 +39,7 @@ export class Stage {
   private load: Load | undefined;
   private safe: KeptSafe | undefined;
   private slowPost: SlowPost | undefined;
+  private ownDatabase: Database | undefined;
   private patch = 0;
   /** Undone at the end of a row, newest first, however it ends. */
   private readonly leftovers: (() => void | Promise<void>)[] = [];
@@ -140,7 +141,19 @@ export class Stage {
   // --- what is there ---
 
   get database(): Database {
-    return new Database(this.world);
+    return (this.ownDatabase ??= new Database(this.world));
+  }
+
+  /** @returns what the release that users get needs of the database, and is not there. */
+  async notMigrated(): Promise<string[]> {
+    if (this.kind !== "database") return [];
+    const { slots } = this.world.record;
+    const stable = this.stable();
+    const live = [slots.blue, slots.green].find(
+      (release) => release !== null && `${release.version}-${release.run}` === stable,
+    );
+    const missing = live?.migrations === undefined ? [] : await this.database.missing(live.migrations.newest);
+    return missing.map((script) => `${stable} is live, and ${script} is not applied`);
   }
 
   disk(server: string): SmallDisk {

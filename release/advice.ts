@@ -71,7 +71,7 @@ export function permittedStrategies(record: ReleaseRecord, next: ReleaseRecord):
   if (next.migrate !== true) {
     return {
       strategies: all,
-      words: "the database stays as it is: blueGreen, canary and recreate are permitted",
+      words: `the database ${candidate?.migrations === undefined ? "stays as it is" : "is checked, nothing new to migrate"}: blueGreen, canary and recreate are permitted`,
     };
   }
   const contract =

@@ -177,15 +177,15 @@ export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server:
 }
 
 /**
- * A heal runs the install steps of its servers between begin and switch, and nothing else: no hooks either, as it
- * brings no release to anybody.
+ * A heal runs the install steps of its servers between begin (and the check of the database) and switch, and nothing
+ * else: no hooks either, as it brings no release to anybody.
  * @returns the steps that run. @throws Refusal naming the first that should not.
  */
 export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string[]): string[] {
   proveOnlySteps(plan);
   const isHealed = ({ address }: Change): boolean =>
     SLOTS.some((slot) => servers.some((server) => address.endsWith(`.${stepId.install(slot, server)}`)));
-  const isGate = ({ address }: Change): boolean => /\.(begin|switch)-[a-z0-9-]+$/.test(address);
+  const isGate = ({ address }: Change): boolean => /\.(begin|migrate|switch)-[a-z0-9-]+$/.test(address);
   const others = plan.changes.filter((change) => !isHealed(change) && !isGate(change));
   // What a convergence left in the state may go: that runs nothing. The live slot's steps stay as they are.
   const touched = others.find(runs) ?? installsOf({ ...plan, changes: others }, live).find(changes);

@@ -69,7 +69,10 @@ export const ReleaseRecord = z.strictObject({
   heals: z.optional(z.record(ServerName, z.int().check(z.minimum(1)))),
   /** Contract migrations that ran, or run with this sequence: no release may get traffic again that needs the old schema. */
   contracted: z.optional(z.array(ScriptName)),
-  /** This sequence brings the database to what the target's bundle asks for, before anything is installed. */
+  /**
+   * This sequence brings something new to the database. Without it the migrate step runs as well, where the target has
+   * migrations: it finds out whether all that the target needs is there.
+   */
   migrate: z.optional(z.boolean()),
   /**
    * With `migrate`, and for this sequence only: what became of scripts without a transaction that did not come to their

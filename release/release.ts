@@ -31,7 +31,7 @@ export const Artifact = z.strictObject({
 export type Artifact = z.infer<typeof Artifact>;
 
 /** A migration script's file name: no folders, nothing that SQL, a shell or a path would read as more than a name. */
-export const ScriptName = z.string().check(z.regex(/^[0-9]{1,6}[0-9A-Za-z._-]{0,100}\.sql$/));
+export const ScriptName = z.string().check(z.regex(/^[0-9]{1,6}(?![0-9])[0-9A-Za-z._-]{0,100}\.sql$/));
 
 /** The bundle of migrations that a release carries: a zip of SQL files, where it is fetched, and its last script. */
 export const Migrations = z.strictObject({ ...Artifact.shape, newest: ScriptName });

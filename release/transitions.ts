@@ -4,7 +4,7 @@
  * (recreate excepted).
  */
 import { requireNotBanned } from "./bans";
-import { requireSchema, withMigration } from "./migrations/schema";
+import { bringsMigrations, requireSchema, withMigration } from "./migrations/schema";
 import { healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
@@ -32,8 +32,20 @@ export interface Intent {
   readonly schedule?: ScheduleChoice;
 }
 
-/** Puts a candidate into the idle slot (recreate: into the active one) and says how far it shall go. */
+/**
+ * Puts a candidate into the idle slot (recreate: into the active one), says how far it shall go, and what it brings to the
+ * database.
+ */
 export function release(
+  record: ReleaseRecord,
+  candidate: Candidate,
+  observed: Observed,
+  intent: Intent & { readonly goal?: Goal },
+): ReleaseRecord {
+  return withMigration(placed(record, candidate, observed, intent), observed.releaseId);
+}
+
+function placed(
   record: ReleaseRecord,
   candidate: Candidate,
   observed: Observed,
@@ -44,8 +56,7 @@ export function release(
   const { live } = observed;
   const sequence = record.sequence + 1;
   const entry: Release = { ...candidate, run: sequence };
-  const next = (changes: Partial<ReleaseRecord>): ReleaseRecord =>
-    withMigration(nextRecord(record, intent, changes), observed.releaseId);
+  const next = (changes: Partial<ReleaseRecord>): ReleaseRecord => nextRecord(record, intent, changes);
 
   requireNotBanned(record, candidate.version);
   requireSchema(record, candidate);
@@ -188,7 +199,7 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
     ? { ...record.slots, [record.active]: { ...candidate, run: sequence } }
     : record.slots;
   // What failed may be the migration; one that came to its end has nothing left to do.
-  const migrate = reinstall && candidate.migrations !== undefined ? { migrate: true } : {};
+  const migrate = candidate.migrations !== undefined && bringsMigrations(record) ? { migrate: true } : {};
   return following(record, { slots, retry: true, ...migrate });
 }
 
@@ -291,7 +302,8 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
   }
   const { run: _, ...candidate } = previous;
   const schedule = effective(backIntent(record, intent));
-  const again = release(record, candidate, observed, {
+  // It was live: the database has what it needs, and a contract script that is due can wait for the next release.
+  const again = placed(record, candidate, observed, {
     ...intent,
     schedule:
       schedule.strategy === "recreate"

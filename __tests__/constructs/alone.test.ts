@@ -66,7 +66,7 @@ test("the installer alone: both slots, and nothing on a proxy", () => {
   expect(names.sort()).toEqual(["install-blue-1.0.0-1", "install-green-2.0.0-2"]);
 });
 
-test("the migrations alone: one step, and none where the record needs none", () => {
+test("the migrations alone: one step for each sequence of a release that has some, and none for one without", () => {
   const migrations = { url: "https://example.org/m.zip", sha256: SHA256, newest: "0001-a.sql" };
   const green = { ...releaseOf("2.0.0", 2), migrations };
   const record = recordOf({ slots: { blue: releaseOf("1.0.0", 1), green }, migrate: true });
@@ -76,7 +76,9 @@ test("the migrations alone: one step, and none where the record needs none", () 
     new DatabaseMigration(stack, "schema", { record: which, migrator });
   };
   expect(steps((stack) => migrate(stack, record)).names).toEqual(["migrate-2"]);
-  expect(steps((stack) => migrate(stack, { ...record, migrate: false })).names).toEqual([]);
+  const { migrate: _, ...same } = record;
+  expect(steps((stack) => migrate(stack, same)).names).toEqual(["migrate-2"]);
+  expect(steps((stack) => migrate(stack, recordOf())).names).toEqual([]);
 });
 
 test("before the first release there are no steps", () => {
@@ -127,6 +129,15 @@ test.each<[string, (stack: TerraformStack) => void, RegExp]>([
         ...{ environment, record: recordOf(), servers: new Map(), proxies, installer },
       }),
     /'servers' has no "app-01", which the environment names; given are: none/,
+  ],
+  [
+    "migrations that nobody would run",
+    (stack) => {
+      const migrations = { url: "https://example.org/m.zip", sha256: SHA256, newest: "0001-a.sql" };
+      const record = recordOf({ slots: { blue: null, green: { ...releaseOf("2.0.0", 2), migrations } } });
+      new BlueGreenDeployment(stack, "x", { environment, record, servers, proxies, installer });
+    },
+    /the release carries migrations, and the environment has no platform\.database/,
   ],
   [
     "another application's record",

@@ -1,5 +1,5 @@
 /** Releases that change the database, through the built command, real Terraform and a real PostgreSQL. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Client } from "pg";
 import { describeEndToEnd, oneLine, World } from "./world";
 
@@ -32,6 +32,26 @@ describeEndToEnd("a release that brings migrations", () => {
     );
     return found.map(({ name, release }) => `${name} ${release}`);
   }
+
+  /** What the last plan had to do for migrate steps. */
+  async function migrateSteps(): Promise<string[]> {
+    const plan = await world.savedPlan();
+    return (plan.resource_changes ?? [])
+      .filter(({ address }) => address.includes("migrate-"))
+      .map(({ change }) => [...change.actions].sort().join(" "));
+  }
+
+  /** The result line of the migrator's last step. */
+  function lastMigration(): unknown {
+    const commands = world.path(".bluegreen/local/servers/operations-1/commands");
+    const steps = readdirSync(commands).sort((one, other) => sequenceOf(one) - sequenceOf(other));
+    const lines = readFileSync(`${commands}/${steps.at(-1)}/stdout`, "utf8")
+      .trim()
+      .split("\n");
+    return JSON.parse(lines.at(-1)!) as unknown;
+  }
+
+  const sequenceOf = (step: string): number => Number(/^migrate-(\d+)-/.exec(step)![1]);
 
   /** The release's own scripts, and more. */
   function folderWith(scripts: Readonly<Record<string, string>>): string {
@@ -95,16 +115,33 @@ describeEndToEnd("a release that brings migrations", () => {
     ).toEqual([{ count: 0 }]);
   });
 
-  it("mended, goes through; a bundle that was already applied has no step", async () => {
+  it("mended, goes through; a bundle that was already applied has a step that changes nothing", async () => {
     expect(await world.release("1.1.0")).toMatchObject({ outcome: "promoted", exitCode: 0 });
     expect(await addGoal("of 1.1.0")).toBe(201);
-    const { sequence } = await world.release("1.1.1", "1.1.0");
+    const before = await journal();
+    const ran = await (await world.startRelease("1.1.1", "1.1.0")).ended;
+    expect(ran.exitCode).toBe(0);
+    expect(ran.stderr).toContain("plan: the database is checked; nothing new to migrate");
     expect(world.record).not.toHaveProperty("migrate");
-    const plan = await world.savedPlan();
-    const runs = (plan.resource_changes ?? []).filter(
-      ({ address, change }) => address.includes("migrate-") && change.actions.includes("create"),
+    expect(await migrateSteps()).toEqual(["create delete"]);
+    expect(lastMigration()).toMatchObject({ outcome: "unchanged", applied: [] });
+    expect(await journal()).toEqual(before);
+  });
+
+  it("is asked by a rollback, too, which brings what the database lacks", async () => {
+    expect(await world.deploy("rollback")).toMatchObject({ exitCode: 0, to: "1.1.0-3" });
+    expect(await migrateSteps()).toEqual(["create delete"]);
+    expect(lastMigration()).toMatchObject({ outcome: "unchanged" });
+    // As after a migration that was taken for done, and was not.
+    const [lost] = await rows<{ number: number }>(
+      "DELETE FROM bluegreen_migrations WHERE number = 3 RETURNING number",
     );
-    expect({ sequence, runs }).toEqual({ sequence: 4, runs: [] });
+    expect(lost).toEqual({ number: 3 });
+    expect(await world.deploy("rollback")).toMatchObject({ exitCode: 0, to: "1.1.1-4" });
+    expect(lastMigration()).toMatchObject({
+      outcome: "migrated",
+      applied: [expect.objectContaining({ script: "0003-goal-owner-of-old-rows.sql" })],
+    });
   });
 
   it("whose script was changed after it was applied is refused with exit code 3", async () => {
@@ -115,7 +152,7 @@ describeEndToEnd("a release that brings migrations", () => {
     const refused = await world.release("1.1.2", "1.1.0", "--migrations", folder);
     expect(refused).toMatchObject({ outcome: "refused", exitCode: 3, to: "1.1.1-4" });
     expect(refused.reason).toContain(
-      "0003-goal-owner-of-old-rows.sql was changed after it was applied with 1.1.0-2",
+      "0003-goal-owner-of-old-rows.sql was changed after it was applied with 1.1.1-4",
     );
     expect(await world.deploy("abort")).toMatchObject({ exitCode: 0 });
   });
@@ -142,5 +179,24 @@ describeEndToEnd("a release that brings migrations", () => {
     );
     expect(await world.deploy("rollback")).toMatchObject({ exitCode: 0 });
     expect(await addGoal("after all of it")).toBe(201);
+  });
+
+  it("fails where a step ends with 0 and says nothing, and the receipt says why; a retry goes on", async () => {
+    const director = world.path(".bluegreen/local/servers/proxy-1/director.js");
+    const real = `${director}.real.js`;
+    renameSync(director, real);
+    const silent = 'if (process.argv[2] !== "switch") require("./director.js.real.js");';
+    writeFileSync(director, silent);
+    const before = await world.serving();
+    const failed = await world.release("1.4.2", "1.4.0");
+    expect(failed).toMatchObject({ outcome: "failed", exitCode: 1 });
+    const reason =
+      /^step switch-\d+-[0-9a-f]{8} ended with 0 and without a result, .* on proxy-1, then `bluegreen retry`$/;
+    expect(failed.reason).toMatch(reason);
+    expect(await world.serving()).toEqual(before);
+    const receipt = JSON.parse(readFileSync(world.path(failed.receipt!), "utf8")) as { reason: string };
+    expect(receipt.reason).toMatch(reason);
+    renameSync(real, director);
+    expect(await world.deploy("retry")).toMatchObject({ outcome: "promoted", exitCode: 0 });
   });
 });

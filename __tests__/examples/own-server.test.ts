@@ -10,6 +10,8 @@ import { describeApplied, OwnApp } from "./own-app";
 /** As ssh does: another environment, and a script on stdin. */
 const RUNNER = ["env", "--ignore-environment", `PATH=${process.env["PATH"]}`, "bash", "-s"];
 
+const RESULT = '{"step":"test","outcome":"done"}';
+
 describeApplied("a server over any command that runs a script", () => {
   let app: OwnApp;
   beforeEach(() => (app = new OwnApp()));
@@ -34,7 +36,7 @@ describeApplied("a server over any command that runs a script", () => {
 
   it("runs a script with its parameters as they are, once for each name", async () => {
     const odd = `it's "$HOME" \`id\` \${var.x} %{if} \\ ü`;
-    const text = 'printf "%s|%s|%s\\n" "$ODD" "$EMPTY" "$SERVER_NAME" >>"$SERVER_FOLDER/said"\n';
+    const text = `printf "%s|%s|%s\\n" "$ODD" "$EMPTY" "$SERVER_NAME" >>"$SERVER_FOLDER/said"\necho '${RESULT}'\n`;
     const parameters = { ODD: odd, EMPTY: "" };
     withSteps(text, { name: "first", parameters });
     await app.applied("own");
@@ -54,13 +56,18 @@ describeApplied("a server over any command that runs a script", () => {
     expect(again.stderr + again.stdout).toContain("first was run on app-01 before");
   });
 
-  it("fails as the script does, and ends one that takes too long", async () => {
+  it("fails as the script does, or says nothing, and ends one that takes too long", async () => {
     withSteps("echo 'out of paper' >&2; exit 4\n", { name: "failing" });
     const failed = await app.apply("own");
     expect(failed.code).toBe(1);
     expect(failed.stderr + failed.stdout).toMatch(
       /out of paper[\s\S]*exit status 4|exit status 4[\s\S]*out of paper/,
     );
+
+    withSteps("exit 0\n", { name: "silent" });
+    const silent = await app.apply("own");
+    expect(silent.code).toBe(1);
+    expect(silent.stderr + silent.stdout).toContain("step silent ended with 0 and without a result");
 
     withSteps(
       "trap 'touch $SERVER_FOLDER/tidied; exit 9' TERM; while :; do read -rt 0.1 <> <(:) || :; done\n",

@@ -163,6 +163,9 @@ describe("advice", () => {
     const runs = recordOf({ slots, migrate: true, contracted: contracts });
     expect(permittedStrategies(recordOf(), runs).words).toMatch(/0004-contract-x\.sql takes something away/);
     expect(permittedStrategies(recordOf(), recordOf()).words).toMatch(/stays as it is/);
+    expect(permittedStrategies(recordOf(), recordOf({ slots })).words).toBe(
+      "the database is checked, nothing new to migrate: blueGreen, canary and recreate are permitted",
+    );
     expect(wayBack(runs)).toBe("no rollback to 1.0.0-1: it needs what 0004-contract-x.sql takes away");
     expect(wayBack(recordOf())).toBe("rollback to 1.0.0-1 is instant, it stays warm in blue");
     expect(wayBack(recordOf({ converge: true }))).toMatch(/is not instant/);

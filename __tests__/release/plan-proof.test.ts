@@ -68,6 +68,11 @@ describe("a heal", () => {
     ]);
   });
 
+  test("may ask the database, as every sequence does", () => {
+    const plan = planOf({ ...healed, "migrate-operations-1": ["create"] });
+    expect(() => proveOnlyHealed(plan, "blue", ["web-1"])).not.toThrow();
+  });
+
   test("may drop what a convergence left: that runs nothing", () => {
     const plan = planOf({ ...healed, "converge-green-web-2": ["delete"], "share-proxy-1": ["delete"] });
     expect(() => proveOnlyHealed(plan, "blue", ["web-1"])).not.toThrow();

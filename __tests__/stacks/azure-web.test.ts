@@ -197,7 +197,7 @@ test.each([
     expect(MIGRATOR_URL).toBe(
       `https://${blobHost(environment)}/releases/bluegreen/migrate-${MIGRATOR_SHA256}.js`,
     );
-    // Without new scripts the step's place in the graph stays.
+    // Without migrations the step's place in the graph stays.
     expect(steps(webOf(environment))["migrate-operations-1"]!.count).toBe(0);
   },
 );
@@ -220,7 +220,7 @@ everywhere(
         postcondition: [
           {
             condition: expect.stringMatching(
-              /^\$\{try\(.*exit_code == 0 && .*format\("bluegreen: %s ended with 0", self\.name\).*, false\)\}$/,
+              /^\$\{try\(.*exit_code == 0 && .*bluegreen: %s ended with 0", self\.name\).*, false\)\}$/,
             ),
             error_message: expect.stringContaining("bluegreen retry"),
           },

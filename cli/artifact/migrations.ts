@@ -6,10 +6,12 @@ import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
 import type { Zippable } from "fflate";
 import { migrationsUrl } from "../../release/azure/azure-names";
-import { lint } from "../../release/migrations/lint";
+import { isAmbiguous, lintAll } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
-import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
+import { numberOf, readScripts, refuseHugeFile } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
+import type { Dialect } from "../../release/migrations/sql-text";
+import { refuseTransactionControl } from "../../release/migrations/transaction-control";
 import { databaseDialect, isLocal, requireAzure } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { target } from "../../release/record";
@@ -17,7 +19,7 @@ import type { Candidate } from "../../release/release";
 import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
-import { platformFile } from "../project/project";
+import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { shellWord } from "../terminal/shell-word";
 import { ARTIFACTS_FOLDER } from "./scratch";
@@ -69,11 +71,9 @@ export function migrationsFrom(
     tell(`${words}: the artifact's are left out`);
     return NONE;
   }
-  judge(
-    scripts.flatMap((script) => lint(script, dialect)),
-    tell,
-  );
+  for (const script of scripts) refuseTransactionControl(script, dialect);
   const contracts = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
+  judge(scripts, dialect, { record: readRecord(project), say: tell });
   const { bundle, isNew, url, sha256 } = keep(project, pack(scripts));
   const migrations = { url, sha256, newest: newest.name };
   return { says: { migrations, ...(contracts.length === 0 ? {} : { contracts }) }, bundle, isNew };
@@ -85,7 +85,7 @@ export function publishNote(project: Project, version: string, { says, bundle }:
   return `migrations: they must be at ${says.migrations!.url} first: bluegreen publish ${version} --migrations ${shellWord(bundle)}`;
 }
 
-/** What the plan says about the database; null where nothing happens to it. */
+/** What the plan says about the database; null where the release has no migrations. */
 export function migrationNote(record: ReleaseRecord): string | null {
   const candidate = target(record);
   if (candidate?.migrations === undefined) return null;
@@ -95,20 +95,64 @@ export function migrationNote(record: ReleaseRecord): string | null {
     waiting.length === 0
       ? ""
       : `; ${waiting.join(", ")} waits until no release that gets or can get traffic needs the old schema`;
-  if (record.migrate !== true) return waits === "" ? null : `the database stays as it is${waits}`;
+  if (record.migrate !== true) return `the database is checked; nothing new to migrate${waits}`;
   return `the database is migrated before anything is installed${waits}`;
 }
 
-function judge(findings: readonly Finding[], say: (line: string) => void): void {
-  const at = ({ script, line, message }: Finding): string => `${script}:${line}: ${message}`;
-  for (const finding of findings.filter(({ level }) => level === "unknown")) say(at(finding));
-  const [first, ...others] = findings.filter(({ level }) => level === "breaks");
+/** Scripts that ran are as they are, whatever is said of them now. */
+function judge(
+  scripts: readonly Script[],
+  dialect: Dialect,
+  { record, say }: { readonly record: ReleaseRecord; readonly say: (line: string) => void },
+): void {
+  const due = new Set(scripts.filter((script) => !hasRun(script, record)));
+  const names = new Set([...due].map(({ name }) => name));
+  const findings = lintAll(scripts, dialect).filter(({ script }) => names.has(script));
+  refuse(findings);
+  const { slots, previous } = record;
+  const known = new Set([slots.blue, slots.green, previous].flatMap((release) => release?.contracts ?? []));
+  const contracts = [...due].filter(({ name, phase }) => phase === "contract" && !known.has(name));
+  for (const script of contracts) {
+    if (isAmbiguous(script, dialect)) {
+      throw new OperatorError(
+        `${script.name} is a contract script by its name, and nothing is known that it takes away: say in its first line which it is, -- phase: expand or -- phase: contract`,
+        2,
+      );
+    }
+  }
+  if (contracts.length > 0) {
+    say(
+      `${contracts.map(({ name }) => name).join(", ")}: contract, so what this takes away stays until no release needs it`,
+    );
+  }
+  for (const finding of findings.filter(({ level }) => level === "unknown" || level === "advice"))
+    say(at(finding));
+}
+
+/** Whether a release that was stable has brought it, it is a contract script that ran, or EF did it before. */
+function hasRun(
+  { name, number, phase, efMigration }: Script,
+  { previous, contracted = [] }: ReleaseRecord,
+): boolean {
+  if (efMigration?.baseline === true) return true;
+  if (phase === "contract") return contracted.includes(name);
+  return previous?.migrations !== undefined && number <= numberOf(previous.migrations.newest);
+}
+
+function at({ script, line, message }: Finding): string {
+  return `${script}:${line}: ${message}`;
+}
+
+/** @throws OperatorError naming the first script that breaks the running release, or that the server refuses. */
+function refuse(findings: readonly Finding[]): void {
+  const [first, ...others] = findings.filter(({ level }) => level === "breaks" || level === "fails");
   if (first === undefined) return;
   const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
-  throw new OperatorError(
-    `${at(first)}${more}; move it into a contract script, or say why it is safe in a comment before it: -- reviewed: ...`,
-    2,
-  );
+  const remedy =
+    first.level === "fails"
+      ? ""
+      : `; move it into a contract script (-- phase: contract), or say why it is safe in a comment before it: -- reviewed: ...`;
+  throw new OperatorError(`${at(first)}${more}${remedy}`, 2);
 }
 
 function pack(scripts: readonly Script[]): Uint8Array {

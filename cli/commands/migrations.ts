@@ -8,6 +8,7 @@ import { out } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
 import { common, findTools, open, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
+import { addFromEf } from "./migrations-from-ef";
 import { addRequest } from "./releases";
 import { RESOLVE } from "./requests";
 
@@ -15,6 +16,7 @@ export function addMigrationCommands(program: Command): void {
   const migrations = common(
     program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that carries them"),
   )
+    .enablePositionalOptions()
     .description(
       "check a release's SQL scripts, pack them, and tell what the record says of them; or see status and resolve",
     )
@@ -41,4 +43,5 @@ export function addMigrationCommands(program: Command): void {
     });
 
   addRequest(migrations, RESOLVE);
+  addFromEf(migrations);
 }

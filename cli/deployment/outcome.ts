@@ -51,7 +51,11 @@ export function conclude(
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );
-  const { outcome, exitCode, reason } = summarize(applied, results);
+  const silent = statuses.filter(({ state: { result } }) => result?.sequence !== record.sequence);
+  const { outcome, exitCode, reason } =
+    applied.succeeded && (results.length === 0 || silent.length > 0)
+      ? unknown(record, silent)
+      : summarize(applied, results);
   return {
     sequence: record.sequence,
     goal: record.goal,
@@ -86,10 +90,20 @@ function summarize(
     return { outcome: OUTCOME_BY_EXIT_CODE[exitCode] ?? "failed", exitCode, reason: why };
   }
   // `share` is the last step of a convergence; the promotion before it is what happened to users.
-  const [first] = results;
-  if (first === undefined) return { outcome: "unchanged", exitCode, reason: "nothing to do" };
+  const first = results[0]!;
   const outcome = first.outcome === "shared" ? "promoted" : first.outcome;
   return { outcome, exitCode, reason: first.reason };
+}
+
+/** Every sequence has a step on each proxy: Terraform's success without its word is no proof of what users get. */
+function unknown({ sequence }: ReleaseRecord, silent: readonly ProxyStatus[]) {
+  const who =
+    silent.length === 0 ? "no proxy says" : `${silent.map(({ proxy }) => proxy).join(", ")} can't say`;
+  return {
+    outcome: "failed",
+    exitCode: 1,
+    reason: `Terraform ended well, but ${who} how record ${sequence} ended: look at \`bluegreen status\`, then \`bluegreen retry\``,
+  };
 }
 
 function withoutProgram(reason: string): string {

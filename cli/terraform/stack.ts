@@ -100,6 +100,9 @@ const REFUSED_AT_ONCE = ["Saved plan is stale", "Error acquiring the state lock"
 const PLAN_FILE = "bluegreen.tfplan";
 /** Follows on the failure of a step, and says less. */
 const POSTCONDITION = "Resource postcondition failed";
+/** What our scripts say of a failure, within Azure's words. */
+const OWN_WORDS =
+  /^(?:.*?["':] )?((?:(?:director \w+|install|migrate|setup): |step \S+ ended with 0 and without ).+)$/gm;
 const REFRESH_FILE = "refresh.tfplan";
 const ACTIONS: Readonly<Record<string, "started" | "done" | "failed">> = {
   apply_start: "started",
@@ -294,7 +297,7 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
     return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const own = lines.filter((line) => /^(director|install|hook)\b/.test(line)).at(-1);
+  const own = lines.filter((line) => /^(director|install|migrate|hook|step)\b/.test(line)).at(-1);
   const exitCode = Number(code);
   return { exitCode: exitCode <= 6 ? exitCode : 1, reason: own ?? lines.at(-1) ?? summary };
 }
@@ -304,7 +307,7 @@ function readRunCommandFailure(summary: string, detail: string): Failure {
   // What the script wrote is in there as one line.
   const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
   const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1");
-  const own = [...text.matchAll(/^(?:.*?["':] )?((?:director \w+|install|setup): .+)$/gm)].at(-1)?.[1];
+  const own = [...text.matchAll(OWN_WORDS)].at(-1)?.[1];
   return {
     exitCode: code >= 1 && code <= 6 ? code : 1,
     reason: own?.trim() ?? summary.split("\n")[0]!.slice(0, 500),

@@ -34,6 +34,13 @@ const AGENT_SECONDS = 120;
 /** A Windows command line ends at 32,767 characters; the agent's own share is small. */
 const MAX_WINDOWS_PARAMETERS = 24_000;
 
+/** On Linux run-command.head.sh says it, and only where the step's result line was there. */
+const NAME = `strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name))`;
+/** On Windows the script says it itself: the result line, one JSON object with an "outcome", is looked for here. */
+const RESULT_AND_NAME =
+  `can(regex(format("[{][^\\n]*\\"outcome\\"\\\\s*:\\\\s*\\"[^\\n]+[}]\\\\s+bluegreen: %s ended with 0", self.name), ` +
+  "self.instance_view[0].output))";
+
 export function runCommand(scope: Construct, id: string, props: RunCommandProps): VirtualMachineRunCommand {
   const { name, parameters, needed = true, createBeforeDestroy = true } = props;
   const windows = props.os === "windows";
@@ -57,7 +64,7 @@ export function runCommand(scope: Construct, id: string, props: RunCommandProps)
           // A step's last line names it. Where Azure keeps no output (any more), its own word counts.
           condition:
             "${try(self.instance_view[0].exit_code == 0 && " +
-            `(strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name)) || ` +
+            `(${windows ? RESULT_AND_NAME : NAME} || ` +
             `(self.instance_view[0].output == "" && self.instance_view[0].execution_state == "Succeeded")), false)}`,
           errorMessage:
             "The step did not end well, or Azure reported an earlier one: a new sequence goes on (`bluegreen retry`).",

@@ -1,4 +1,7 @@
-/** The migrator's step: before anything is installed, so that a release never meets a database that it does not know. */
+/**
+ * The migrator's step: before anything is installed or gets traffic, so that a release never meets a database that it does
+ * not know. It runs with every sequence whose target has migrations: what is applied, only the database's journal knows.
+ */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
 import { encodeSpec } from "../../release/director-spec";
@@ -30,6 +33,6 @@ export function migrateStep(
     parameters: { ...spec, ...parameters },
     timeoutSeconds: MIGRATE_SECONDS,
     dependsOn,
-    needed: record.migrate === true,
+    needed: migrations !== undefined,
   });
 }

@@ -27,6 +27,9 @@ read -r known digest <<<"$(cat -- "$sequence_file" 2>/dev/null || echo 0 none)"
 echo "$SEQUENCE $RECORD_DIGEST" >"$sequence_file.new"
 mv -f -- "$sequence_file.new" "$sequence_file"
 
+# The last line on stdout: a step without it is not done.
+result() { printf '{"step":"install","slot":"%s","releaseId":"%s","outcome":"%s"}\n' "$SLOT" "$RELEASE_ID" "$1"; }
+
 there() { "$RUNTIME" container inspect "$1" >/dev/null 2>&1; }
 remove() { if there "$1"; then "$RUNTIME" rm --force "$1" >/dev/null; fi; }
 stop() { if there "$1"; then "$RUNTIME" stop --time "$STOP_SECONDS" "$1" >/dev/null; fi; }
@@ -52,7 +55,7 @@ healthy() {
 if [[ -z $RELEASE_ID ]]; then
   stop "$container"
   remove "$container"
-  echo "$SLOT is empty"
+  result emptied
   exit 0
 fi
 
@@ -77,4 +80,4 @@ while ((successes < HEALTH_SUCCESSES)); do
 done
 trap - EXIT
 remove "$before"
-echo "$RELEASE_ID runs in $container"
+result installed

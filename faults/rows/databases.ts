@@ -11,6 +11,9 @@ const DOWN: EndState["costs"] = {
   because: "the application can't answer without its database",
 };
 
+/** As the database's client says it. */
+const CUT = /ECONNRESET|Connection terminated|connection (?:was )?(?:lost|closed|terminated)/i;
+
 export const DATABASES: readonly Row[] = [
   {
     name: "database-down",
@@ -37,6 +40,31 @@ export const DATABASES: readonly Row[] = [
     },
     repair: (stage, phase) => {
       if (phase !== "shift") stage.database.start();
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "database-cut",
+    fault: "the connection to the database is cut",
+    how: "a TCP proxy before the project's PostgreSQL resets (RST) the migrator's connections, and each that comes, on both sides; instances that are connected are not behind it",
+    needs: ["postgres"],
+    world: "database",
+    phases: {
+      begin: { exit: [1], serves: "old", says: /ECONNRESET|ended unexpectedly|hang up/, goesOn: ["retry"] },
+      migrate: { exit: [1, 4], serves: "old", says: CUT, goesOn: ["retry"] },
+      "between scripts": { exit: [1, 4], serves: "old", says: CUT, goesOn: ["retry"] },
+    },
+    before: async (stage, phase) => {
+      await stage.database.linked();
+      stage.atTheEnd(() => stage.database.unlink());
+      if (phase === "between scripts") stage.database.quickMigration(stage.world.record.sequence + 1);
+    },
+    inject: (stage) => {
+      stage.database.cutLink();
+      return Promise.resolve();
+    },
+    repair: (stage) => {
+      stage.database.unlink();
       return Promise.resolve();
     },
   },

@@ -10,7 +10,8 @@
 #     BLUEGREEN_SCRIPT
 #     ... run-command.tail.sh ...
 #
-# Nothing happens before the tail: half a text, however it came to be cut, does nothing.
+# Nothing happens before the tail: half a text, however it came to be cut, does nothing and fails. The step succeeds only
+# if its script ends with 0 and with a result line (result-line.sh); the last line here, which the stack looks for, says so.
 #
 # Parameters (environment): STEP_NAME; SERVER_NAME; SERVER_FOLDER (absolute) and, where the script has one, DATA_FOLDER;
 # the script's own; EMPTY_PARAMETERS. On a stand-in of a machine all our paths are below SIM_VM_ROOT, its folder; real machines have none.
@@ -21,12 +22,17 @@
 # shellcheck disable=SC2292 # whatever started us may be another shell, which has no [[
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -Eeuo pipefail
+# Where the text was cut, bash comes to its end and would leave with 0.
+ended=""
+trap 'ended=$?; ((ended)) || { echo "run-command: the step did not arrive whole, and nothing was done: bluegreen retry" >&2; ended=1; }; exit "$ended"' EXIT
 umask 027
 export LC_ALL=C PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="${HOME:-/root}"
 
 readonly KEEP_COMMANDS=50 OUTPUT_BYTES=3800
 declare -A FILES=()
 SCRIPT="" RUNNING="" STOPPED=0
+
+#include "../result-line.sh"
 
 receive_file() { FILES["$1"]=$(cat); }
 receive_script() { SCRIPT=$(cat); }
@@ -96,9 +102,14 @@ run_script() { # FOLDER
     code=0
     wait "$RUNNING" || code=$?
   done
+  if ((code == 0)) && ! has_result "$1/stdout"; then
+    code=1
+    no_result "$STEP_NAME" "$SERVER_NAME" >>"$1/stderr"
+  fi
   printf '%s\n' "$code" >"$1/exit-code"
   show "$1/stderr" >&2
   show "$1/stdout"
+  trap - EXIT
   if ((code == 0)); then printf 'bluegreen: %s ended with 0\n' "$STEP_NAME"; fi
   exit "$code"
 }

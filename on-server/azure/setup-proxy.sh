@@ -39,6 +39,7 @@ main() {
   wait_for_director
   if [[ -n $CERTIFICATE_FILE ]]; then start_timer; fi
   printf '%s is a proxy on %s: %s\n' "$SERVER_NAME" "${PLACES[*]}" "$DONE"
+  printf '{"step":"setup-proxy","outcome":"ready"}\n'
 }
 
 at_least() { # COMMAND MAJOR MINOR WHAT_IT_SAYS
@@ -80,7 +81,7 @@ stage() {
   mkdir -p -- .staging
   rm -f -- .staging/haproxy.cfg .staging/traffic.map
   if [[ -e traffic.map ]]; then cp -- traffic.map .staging/traffic.map; fi
-  node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging || exit "$?"
+  node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging >/dev/null || exit "$?"
   [[ -e .staging/haproxy.cfg ]] || fail 2 "DIRECTOR_SPEC is not for HAProxy"
   # The first one, or one of version 0.1. Any other is the director's alone.
   grep -qs '^;live=' traffic.map || cp -- .staging/traffic.map traffic.map

@@ -24,3 +24,4 @@ if ((EUID == 0)) && [[ -z ${SIM_VM_ROOT:-} ]]; then
   chown -- "$SERVICE_USER:" "$DATA_FOLDER"
 fi
 printf '%s has %s\n' "${SERVER_NAME:-this server}" "$PACKAGES"
+printf '{"step":"setup-server","outcome":"ready"}\n'

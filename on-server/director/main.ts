@@ -11,6 +11,7 @@ import * as z from "zod/mini";
 import { DirectorSpec } from "../../release/director-spec";
 import { describeIssues, inOneLine } from "../../release/validation";
 import type { ProcessLock } from "../../system/process-lock";
+import { runProgram, tellResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { KINDS } from "./drivers/kinds";
@@ -57,6 +58,7 @@ async function main(): Promise<ExitCode> {
     } finally {
       held.release();
     }
+    await tellResult({ step: command, outcome: "configured" });
     return EXIT.done;
   }
   const driver = KINDS[spec.proxy.driver].driver(spec);
@@ -73,7 +75,7 @@ async function main(): Promise<ExitCode> {
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
     });
   if (command === "status") {
-    console.log(JSON.stringify(await status(newDirector())));
+    await tellResult(await status(newDirector()));
     return EXIT.done;
   }
   if (command === "abort") {
@@ -100,7 +102,8 @@ async function run(
   held: ProcessLock,
 ): Promise<ExitCode> {
   const startedAt = Date.now();
-  const finish = (exitCode: ExitCode, outcome: Outcome, reason: string): ExitCode => {
+  try {
+    const { exitCode, outcome, reason } = await ending(step, director, perform);
     const { sequence } = director.spec;
     const { comparison } = director;
     const result = { step, sequence, exitCode, outcome, reason, comparison };
@@ -108,17 +111,29 @@ async function run(
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
-    console.log(lastWords(director, { result, seconds, at: new Date().toISOString() }));
+    await tellResult(lastWords(director, { result, seconds, at: new Date().toISOString() }));
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
-  };
+  } finally {
+    held.release();
+  }
+}
+
+interface Ending extends StepEnd {
+  readonly exitCode: ExitCode;
+}
+
+async function ending(
+  step: string,
+  director: Director,
+  perform: (director: Director) => Promise<StepEnd>,
+): Promise<Ending> {
   try {
-    const { outcome, reason } = await perform(director);
-    return finish(EXIT.done, outcome, reason);
+    return { exitCode: EXIT.done, ...(await perform(director)) };
   } catch (error) {
-    const { message } = error as Error;
-    if (error instanceof Interrupted) return finish(EXIT.aborted, "rolledBack", message);
-    if (!(error instanceof StepFailure)) return finish(EXIT.unexpected, "frozen", message);
+    const { message: reason } = error as Error;
+    if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
+    if (!(error instanceof StepFailure)) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
     // The first proxy serves the release that this one rejects: both are verified, so a person decides.
     const { healing, proxy } = director.spec;
     const later = proxy.index > 0 && step !== "begin" && healing.length === 0;
@@ -126,9 +141,7 @@ async function run(
       later && (error.exitCode === EXIT.rejected || error.exitCode === EXIT.aborted)
         ? EXIT.frozen
         : error.exitCode;
-    return finish(exitCode, FAILED_AS[exitCode], message);
-  } finally {
-    held.release();
+    return { exitCode, outcome: FAILED_AS[exitCode], reason };
   }
 }
 
@@ -223,12 +236,7 @@ function note(facts: Readonly<Record<string, unknown>>): void {
   }
 }
 
-main().then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: Error) => {
-    console.error(`director: ${inOneLine(error.message)}`);
-    process.exitCode = error instanceof StepFailure ? error.exitCode : EXIT.unexpected;
-  },
-);
+runProgram("director", main, (error) => {
+  console.error(`director: ${inOneLine(error.message)}`);
+  return error instanceof StepFailure ? error.exitCode : EXIT.unexpected;
+});

@@ -30,6 +30,9 @@ import { StandInAgent } from "./stand-in-agent";
 
 const RETRY_AFTER_SECONDS = "5";
 
+// It serves until it is stopped: with nothing left to wait for it did not do its work.
+process.exitCode = 1;
+
 // The admin socket is for this user alone.
 process.umask(0o177);
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs one hook of a project, a command or a webhook, before or after a phase of a release. Started by a step of the web
 # stack, where Terraform runs, or by `bluegreen`. What the hook says goes to stderr, each line with its name; the last
-# line is this script's own and says how it ended (release/hooks.ts reads it).
+# line is this script's own and says how it ended (release/hooks.ts reads it). The same is on stdout as JSON, the result
+# line of every step: without it there is no exit code 0.
 # Parameters (environment): PROJECT_FOLDER, HOOK_NAME, HOOK_WHEN, HOOK_TIMEOUT_SECONDS, HOOK_FACTS_BASE64 (JSON, for stdin), and
 # HOOK_COMMAND_BASE64 (arguments), or HOOK_WEBHOOK_BASE64 and perhaps HOOK_HEADERS_BASE64 (names and values in turn); in
 # lists each text ends with NUL. BLUEGREEN_SKIP_HOOKS: why no hook shall run, for the day when one of them is the trouble.
@@ -21,7 +22,23 @@ readonly NOT_ACCEPTED=22
 
 hook="hook '$HOOK_NAME' $HOOK_WHEN"
 started=$(date +%s%3N)
-stopped=""
+stopped="" told=""
+
+result() { # result OUTCOME
+  printf '{"step":"hook","name":"%s","when":"%s","outcome":"%s"}\n' "$HOOK_NAME" "$HOOK_WHEN" "$1"
+  told=yes
+}
+
+# shellcheck disable=SC2317 # called by traps
+leave() { # leave EXIT_CODE
+  local code=$1
+  if ((code == 0)) && [[ -z "$told" ]]; then
+    echo "$hook ended without a result: whether it passed is not known" >&2
+    code=1
+  fi
+  exit "$code"
+}
+trap 'leave "$?"' EXIT
 
 # Lines of text and nothing else: no colours, no bell, no moving cursor.
 plain() {
@@ -42,6 +59,7 @@ finish() { # finish EXIT_CODE SAID
   fi
   printf '%s %s in %d.%d s%s%s\n' "$hook" "$verdict" $((milliseconds / 1000)) $((milliseconds % 1000 / 100)) \
     "$note" "${2:+: ${2:0:300}}" >&2
+  result "${verdict%% *}"
   if (($1 == 0)) || [[ "$HOOK_WHEN" == after\ * ]]; then exit 0; fi
   case "$HOOK_WHEN" in
     "before converge" | "before share") exit 6 ;;
@@ -74,6 +92,7 @@ if [[ -n "${BLUEGREEN_SKIP_HOOKS:-}" ]]; then
   reason=$(plain <<<"$BLUEGREEN_SKIP_HOOKS")
   reason=${reason%%$'\n'*}
   echo "$hook was skipped: ${reason:0:300}" >&2
+  result skipped
   exit 0
 fi
 
@@ -126,7 +145,7 @@ running=$!
 ) >/dev/null 2>&1 </dev/null 3<&- &
 watcher=$!
 # Not before: a child that is hit by a signal before it forgot its parent's traps would carry them out.
-trap 'rm -rf "$work"' EXIT
+trap 'code=$?; rm -rf "$work"; leave "$code"' EXIT
 trap 'stopped=yes; send TERM' TERM INT HUP
 
 exit_code=0

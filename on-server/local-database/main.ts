@@ -19,6 +19,7 @@ import {
 import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
+import { runProgram, tellResult } from "../result";
 import {
   clusterFor,
   createCluster,
@@ -32,16 +33,23 @@ import { createSqlServerDatabase } from "./sql-server";
 
 const MADE_NAME = /^[a-z0-9_]{1,60}$/;
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const [command] = process.argv.slice(2);
-  const dataFolder = resolve(wanted("PROJECT_FOLDER"), wanted("DATA_FOLDER"));
+  if (command === "stop") await stop();
+  else if (command === "start") await start();
+  else throw new Error("start or stop is wanted");
+  await tellResult({ step: "local-database", outcome: command === "start" ? "started" : "stopped" });
+  return 0;
+}
+
+async function stop(): Promise<void> {
+  const cluster = clusterFor(sharedFolder());
+  if (existsSync(cluster.folder)) await stopCluster(cluster, findPrograms());
+}
+
+async function start(): Promise<void> {
+  const dataFolder = sharedFolder();
   const urlFile = join(dataFolder, "database.url");
-  if (command === "stop") {
-    const cluster = clusterFor(dataFolder);
-    if (existsSync(cluster.folder)) await stopCluster(cluster, findPrograms());
-    return;
-  }
-  if (command !== "start") throw new Error("start or stop is wanted");
   const name = wanted("DATABASE_NAME");
   if (!MADE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name for a database here`);
   const dialect = dialectWanted();
@@ -84,18 +92,17 @@ function dialectWanted(): (typeof DIALECTS)[number] {
   return dialect;
 }
 
+function sharedFolder(): string {
+  return resolve(wanted("PROJECT_FOLDER"), wanted("DATA_FOLDER"));
+}
+
 function wanted(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === "") throw new Error(`${name} is missing`);
   return value;
 }
 
-// What ends without a word has not done it.
-process.exitCode = 1;
-main().then(
-  () => (process.exitCode = 0),
-  (error: unknown) => {
-    console.error(`local database: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = error instanceof InvalidInput ? 2 : 1;
-  },
-);
+runProgram("local database", main, (error) => {
+  console.error(`local database: ${error.message}`);
+  return error instanceof InvalidInput ? 2 : 1;
+});

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # The local platform's stand-in for Azure's run commands: runs a script once, under a name that is never used
 # again, on a server that is a folder. Terraform's local-exec starts it as `run-command.sh NAME`; the script's
-# parameters are environment variables, as on Azure.
+# parameters are environment variables, as on Azure. It succeeds only with a result line, see result-line.sh.
 # Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER (and DATA_FOLDER), COMMAND_SCRIPT, COMMAND_TIMEOUT_SECONDS.
 set -Eeuo pipefail
 umask 027
+
+#include "../result-line.sh"
 
 name=$1
 : "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${COMMAND_SCRIPT:?}" "${COMMAND_TIMEOUT_SECONDS:?}"
@@ -51,6 +53,11 @@ while kill -0 "$running" 2>/dev/null; do
   wait "$running" || exit_code=$?
 done
 kill "$watcher" 2>/dev/null || true
+silent=""
+if ((exit_code == 0)) && ! has_result "$command_folder/stdout"; then
+  silent=$(no_result "$name" "${SERVER_FOLDER##*/}")
+  exit_code=1
+fi
 writable=yes
 { echo "$exit_code" >"$command_folder/exit-code"; } 2>/dev/null || writable=no
 if ((exit_code == 124)); then echo "$name did not end within $COMMAND_TIMEOUT_SECONDS s" >>"$command_folder/stderr" || true; fi
@@ -58,6 +65,7 @@ if ((exit_code == 124)); then echo "$name did not end within $COMMAND_TIMEOUT_SE
 # As on Azure: the last 4 KiB.
 tail --bytes=4096 "$command_folder/stdout"
 tail --bytes=4096 "$command_folder/stderr" >&2
+if [[ -n "$silent" && "$writable" == yes ]]; then printf '%s\n' "$silent" >&2; fi
 # What the step said of it found no room either.
 if ((exit_code != 0)) && [[ "$writable" == no && ! -s "$command_folder/stderr" ]]; then echo "$full" >&2; fi
 exit "$exit_code"

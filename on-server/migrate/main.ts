@@ -5,63 +5,40 @@
  * One line of JSON on stdout says how it ended, the exit code says it to Terraform. The step's spec stays in the
  * folder, so that a person there needs none.
  */
-import { mkdirSync, readFileSync } from "node:fs";
-import { join, resolve as absolute } from "node:path";
-import { parseArgs } from "node:util";
-import * as z from "zod/mini";
-import { MigrateSpec } from "../../release/migrations/migrate-spec";
+import { join } from "node:path";
+import type { MigrateSpec } from "../../release/migrations/migrate-spec";
 import { InvalidInput } from "../../release/refusal";
-import { quote, ScriptName } from "../../release/release";
-import { describeIssues, inOneLine } from "../../release/validation";
-import { writeAtomically } from "../../system/atomic-file";
+import { inOneLine } from "../../release/validation";
+import { runProgram, tellResult } from "../result";
+import { readArguments, USAGE } from "./arguments";
+import type { Arguments } from "./arguments";
 import { patiently } from "./attempts";
 import { fetchBundle } from "./bundle";
 import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
 import { ScriptFailed, SessionLost, wordsOf } from "./databases/database";
-import type { Database, Resolution } from "./databases/database";
+import type { Database } from "./databases/database";
 import { EncryptionRefused } from "./databases/prelogin-guard";
 import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { OutOfReach } from "./identity";
 import { checkBundle, lock, migrate, planMigration, ScriptRunning } from "./migrate";
-import type { Wanted } from "./migrate";
+import type { Begun, Wanted } from "./migrate";
 import { remember, seenComplete } from "./remembered";
+import { tell } from "./result-line";
 import { statusOf } from "./status";
-
-const SPEC_FILE = "migrate-spec";
-const USAGE = `migrate run|plan|status|resolve --folder <folder>
-
-  run      apply what is pending, in order
-  plan     print what would run, and change nothing
-  status   print what the journal and the bundle say of each script, and change nothing
-  resolve  <script> --as applied|pending
-           record what became of a script without a transaction that did not come to its end
-
-  --folder <folder>   where the last step left its spec
-  --spec <base64>     the spec itself
-  --as <outcome>      applied: its work is done; pending: it is undone and runs again
-
-Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused (nothing was changed), 4 a script failed (traffic untouched)`;
-
-const COMMANDS = ["run", "plan", "status", "resolve"] as const;
-
-interface Arguments {
-  readonly command: (typeof COMMANDS)[number];
-  readonly folder: string;
-  readonly spec: MigrateSpec;
-  readonly script: string;
-  readonly as: Resolution;
-}
 
 async function main(): Promise<ExitCode> {
   const [word, ...args] = process.argv.slice(2);
   if (word === CREATE_DATABASE) {
-    tell(await createDatabase(args));
+    await tellResult(await createDatabase(args));
     return EXIT.done;
   }
   const given = readArguments();
-  if (given === null) return EXIT.done;
+  if (given === null) {
+    await tellResult(USAGE);
+    return EXIT.done;
+  }
   switch (given.command) {
     case "run":
       return run(given);
@@ -83,7 +60,7 @@ async function withDatabase(
 ): Promise<ExitCode> {
   const database = await connect(spec.database, say);
   try {
-    tell(await work(database));
+    await tellResult(await work(database));
     return EXIT.done;
   } finally {
     await database.close();
@@ -97,6 +74,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   try {
     const asked = await wanted(given);
     const resolved = new Set<string>();
+    const begun: Begun = { scripts: new Map(), adopted: [] };
     let unresolved = spec.resolve ?? [];
     const { applied, adopted, waiting, ahead } = await patiently(
       async () => {
@@ -110,7 +88,7 @@ async function run(given: Arguments): Promise<ExitCode> {
           // Once: a script that runs again and is cut short again is another matter.
           for (const script of await resolveAll(unresolved, spec.waitSeconds, database)) resolved.add(script);
           unresolved = [];
-          return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say });
+          return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say }, begun);
         } finally {
           await database.close();
         }
@@ -120,12 +98,19 @@ async function run(given: Arguments): Promise<ExitCode> {
     remember(folder, spec, new Date());
     const outcome = applied.length + adopted.length + resolved.size === 0 ? "unchanged" : "migrated";
     const answered = resolved.size === 0 ? {} : { resolved: [...resolved] };
-    tell({ outcome, applied, ...answered, ...(adopted.length === 0 ? {} : { adopted }), waiting, ahead });
+    await tell({
+      outcome,
+      applied,
+      ...answered,
+      ...(adopted.length === 0 ? {} : { adopted }),
+      waiting,
+      ahead,
+    });
     return EXIT.done;
   } catch (error) {
     if (known === null || !isOutOfReach(error)) throw error;
     say(`${reasonOf(error)}: the database is not asked; at ${known} it had all that this release needs`);
-    tell({ outcome: "unchecked", applied: [], reason: reasonOf(error), seen: known });
+    await tell({ outcome: "unchecked", applied: [], reason: reasonOf(error), seen: known });
     return EXIT.done;
   }
 }
@@ -165,77 +150,8 @@ async function resolve({ script, as, spec }: Arguments, database: Database): Pro
   return { outcome: "resolved", script, as };
 }
 
-function readArguments(): Arguments | null {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      allowPositionals: true,
-      options: {
-        spec: { type: "string" },
-        folder: { type: "string", default: "." },
-        as: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new InvalidInput(`${(error as Error).message}; see --help`);
-  }
-  const { values, positionals } = parsed;
-  if (values.help === true) {
-    console.log(USAGE);
-    return null;
-  }
-  const [command, script = "", ...rest] = positionals;
-  if (rest.length > 0 || !isCommand(command)) {
-    throw new InvalidInput(
-      `${COMMANDS.slice(0, -1).join(", ")} or resolve is wanted, not ${quote(positionals.join(" "))}; see --help`,
-    );
-  }
-  const { as } = values;
-  if (
-    command === "resolve" &&
-    ((as !== "applied" && as !== "pending") || !ScriptName.safeParse(script).success)
-  ) {
-    throw new InvalidInput("resolve wants a script's name and --as applied or --as pending");
-  }
-  const folder = absolute(values.folder);
-  const file = join(folder, SPEC_FILE);
-  if (values.spec !== undefined) {
-    const spec = readSpec(values.spec);
-    mkdirSync(folder, { recursive: true });
-    if (command === "run") writeAtomically(file, values.spec);
-    return { command, folder, spec, script, as: as as Arguments["as"] };
-  }
-  try {
-    return { command, folder, spec: readSpec(readFileSync(file, "utf8")), script, as: as as Arguments["as"] };
-  } catch (error) {
-    if (error instanceof InvalidInput) throw error;
-    throw new InvalidInput(`${file} can't be read: no migration ran there yet`);
-  }
-}
-
-function isCommand(word: string | undefined): word is Arguments["command"] {
-  return (COMMANDS as readonly (string | undefined)[]).includes(word);
-}
-
-function readSpec(text: string): MigrateSpec {
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
-  } catch {
-    throw new InvalidInput("the spec is no base64 JSON");
-  }
-  const parsed = z.safeParse(MigrateSpec, json);
-  if (!parsed.success) throw new InvalidInput(`the spec: ${describeIssues(parsed.error)}`);
-  return parsed.data;
-}
-
 function say(line: string): void {
   process.stderr.write(`migrate: ${line}\n`);
-}
-
-function tell(result: object): void {
-  console.log(JSON.stringify(result));
 }
 
 /** Whether it was the way to the database, or to the bundle, that failed: what they would say is not known. */
@@ -253,15 +169,14 @@ function exitCodeOf(error: unknown): ExitCode {
   return error instanceof ScriptFailed ? EXIT.failed : EXIT.unexpected;
 }
 
-process.exitCode = EXIT.unexpected;
-main().then(
-  (exitCode) => (process.exitCode = exitCode),
-  (error: unknown) => {
-    const exitCode = exitCodeOf(error);
-    const reason = reasonOf(error);
-    say(reason);
-    const running = error instanceof ScriptRunning ? { running: error.script } : {};
-    tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason, ...running });
-    process.exitCode = exitCode;
-  },
-);
+async function failed(error: Error): Promise<ExitCode> {
+  const exitCode = exitCodeOf(error);
+  const reason = reasonOf(error);
+  say(reason);
+  const left = error instanceof ScriptRunning || error instanceof ScriptFailed ? error.running : null;
+  const running = left === null ? {} : { running: left };
+  await tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason, ...running });
+  return exitCode;
+}
+
+runProgram("migrate", main, failed);

@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTakenOver } from "../../release/migrations/ef-core/history";
 import type { Script } from "../../release/migrations/scripts";
-import { statements } from "../../release/migrations/sql-text";
 import type { Dialect } from "../../release/migrations/sql-text";
+import { refuseTransactionControl } from "../../release/migrations/transaction-control";
 import { ScriptFailed } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
 import { MigrationRefused, ScriptRefused } from "./exit-code";
@@ -76,15 +76,10 @@ export function planMigration(
   };
 }
 
-export interface Applied {
-  readonly script: string;
-  readonly seconds: number;
-}
-
 /** A script is left `running` in the journal: it was cut short, or another migrator is at it just now. */
 export class ScriptRunning extends MigrationRefused {
   constructor(
-    readonly script: string,
+    readonly running: string,
     message: string,
   ) {
     super(message);
@@ -97,8 +92,6 @@ export interface Migrated {
   readonly adopted: readonly string[];
   readonly waiting: readonly string[];
   readonly ahead: readonly string[];
-  /** The journal at the end. */
-  readonly journal: readonly JournalRow[];
 }
 
 /**
@@ -113,33 +106,38 @@ export interface Waiting {
 /**
  * Applies what is pending. Where nothing is, nothing is locked either: a look never waits for a migration that is none
  * of its business. At the end the journal is read again: each script that is needed has to be `applied` there.
+ * @param begun what an earlier attempt began, whose connection was lost; this one adds to it.
  * @throws MigrationRefused, ScriptFailed (the database is as before that script; with `-- no-transaction`: not known),
  * SessionLost.
  */
-export async function migrate(database: Database, wanted: Wanted, waiting: Waiting): Promise<Migrated> {
+export async function migrate(
+  database: Database,
+  wanted: Wanted,
+  waiting: Waiting,
+  begun: Begun = { scripts: new Map(), adopted: [] },
+): Promise<Migrated> {
   const { say } = waiting;
-  if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), [], []);
+  if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), begun);
   await lock(database, waiting);
   await database.prepareJournal();
   const { pending } = planMigration(wanted, await database.journal());
   const takenOver = await takenOverFromEf(database, pending);
-  const applied: Applied[] = [];
-  const adopted: string[] = [];
   for (const [index, script] of pending.entries()) {
     if (takenOver.has(script)) {
       say(`${index + 1} of ${pending.length}: ${script.name}: Entity Framework Core applied it before`);
       await database.recordApplied(script, wanted.releaseId);
-      adopted.push(script.name);
+      begun.adopted.push(script.name);
       continue;
     }
     const startedAt = Date.now();
+    begun.scripts.set(script.name, null);
     say(`${index + 1} of ${pending.length}: ${script.name}`);
     await applyPatiently(database, script, wanted.releaseId, say).catch(async (error: unknown) => {
       throw error instanceof ScriptFailed ? await withWayOn(error, database, wanted) : error;
     });
-    applied.push({ script: script.name, seconds: (Date.now() - startedAt) / 1000 });
+    begun.scripts.set(script.name, (Date.now() - startedAt) / 1000);
   }
-  return conclude(wanted, await database.journal(), applied, adopted);
+  return conclude(wanted, await database.journal(), begun);
 }
 
 /** Before anything runs: a database that EF migrated otherwise than the scripts say is refused. */
@@ -176,24 +174,27 @@ function isDone(wanted: Wanted, journal: readonly JournalRow[]): boolean {
   }
 }
 
-function conclude(
-  wanted: Wanted,
-  journal: readonly JournalRow[],
-  applied: readonly Applied[],
-  adopted: readonly string[],
-): Migrated {
+function conclude(wanted: Wanted, journal: readonly JournalRow[], begun: Begun): Migrated {
   const { pending, waiting, ahead } = planMigration(wanted, journal);
   if (pending.length > 0) {
     throw new Error(
       `the journal does not say that ${pending.map(({ name }) => name).join(", ")} was applied`,
     );
   }
-  return { applied, adopted, waiting, ahead, journal };
+  const applied = [...begun.scripts].map(([script, seconds]) => ({ script, seconds }));
+  return { applied, adopted: begun.adopted, waiting, ahead };
 }
 
-export interface Applied {
+interface Applied {
   readonly script: string;
-  readonly seconds: number;
+  /** null: its connection was lost while it ended. */
+  readonly seconds: number | null;
+}
+
+/** What this migrator began, over all of its connections. */
+export interface Begun {
+  readonly scripts: Map<string, number | null>;
+  readonly adopted: string[];
 }
 
 /** Where the journal does not know how far a script got, a person has to say it. */
@@ -206,7 +207,7 @@ async function withWayOn(
     ({ name, status }) => name === failed.script && status === "running",
   );
   if (!left) return failed;
-  return failed.saying(
+  return failed.leftRunning(
     `; what it did before is committed: look how far it got, then ${resolveCommand(failed.script)}`,
   );
 }
@@ -250,22 +251,5 @@ export function checkBundle(
       `bundle and record disagree whether ${differing[0]} is a contract script: a release lists those of its bundle in "contracts"`,
     );
   }
-  if (dialect === "postgres") for (const script of scripts) refuseTransactionControl(script);
-}
-
-/** Its own COMMIT would part a script from its journal row. */
-function refuseTransactionControl({ name, sql, transaction }: Script): void {
-  if (!transaction) return;
-  const control = statements(sql).find(({ text }) =>
-    /^(BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|END|ABORT)\b(?!\s+TO\b)/i.test(withoutComments(text)),
-  );
-  if (control !== undefined) {
-    throw new ScriptRefused(
-      `${name}, line ${control.line}: a script runs in one transaction with its journal row; leave out ${withoutComments(control.text).split(/\s/, 1)[0]}, or say -- no-transaction in its first lines`,
-    );
-  }
-}
-
-function withoutComments(text: string): string {
-  return text.replace(/^(?:\s+|--[^\n]*\n|\/\*[^]*?\*\/)+/, "");
+  for (const script of scripts) refuseTransactionControl(script, dialect);
 }

@@ -47,10 +47,17 @@ if ! is_wanted "$migrator"; then
   mv -- "$new" "$migrator"
 fi
 
-# A step that is stopped from outside ends the migrator too: the database takes back what was not committed.
+# A step that is stopped from outside ends the migrator too: the database takes back what was not committed. Started
+# without a shell in between, which would take the signal for itself.
 node "$migrator" run --spec "$MIGRATE_SPEC" --folder "$SERVER_FOLDER" &
 running=$!
 trap 'kill -TERM "$running" 2>/dev/null || true' TERM INT HUP
+# A signal ends `wait` early; bash keeps the exit code of what has ended.
+wait "$running" || true
+while kill -0 "$running" 2>/dev/null; do wait "$running" || true; done
 exit_code=0
 wait "$running" || exit_code=$?
+if ((exit_code > 128)); then
+  echo "migrate: the migrator was ended by signal $((exit_code - 128)); what was not committed is rolled back: \`bluegreen retry\` goes on" >&2
+fi
 exit "$exit_code"

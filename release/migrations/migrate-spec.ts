@@ -8,6 +8,7 @@ import type { ReleaseRecord } from "../record";
 import { Migrations, releaseId, ScriptName } from "../release";
 import type { Release } from "../release";
 import { Resolutions } from "./resolution";
+import { bringsMigrations } from "./schema";
 
 const SPEC_FORMAT = 1;
 
@@ -42,7 +43,7 @@ export const MigrateSpec = z.strictObject({
   bundle: Migrations,
   /** The contract scripts that the record says are in the bundle. */
   contracts: z.array(ScriptName),
-  /** Of them, those that may run: no release that gets or can get traffic needs what they take away. */
+  /** Of them, those that may run now: no release that gets or can get traffic needs what they take away. */
   contracted: z.array(ScriptName),
   /** What the journal is told before anything is planned, where it says `running`. @default nothing */
   resolve: z.optional(Resolutions),
@@ -68,7 +69,7 @@ export function migrateSpec(
     releaseId: releaseId(release),
     bundle: release.migrations,
     contracts: release.contracts ?? [],
-    contracted: record.contracted ?? [],
+    contracted: bringsMigrations(record) ? (record.contracted ?? []) : [],
     ...(record.resolve === undefined ? {} : { resolve: record.resolve }),
     database,
     waitSeconds: WAIT_SECONDS,

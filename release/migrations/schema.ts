@@ -6,9 +6,10 @@ import type { Candidate, ReleaseId } from "../release";
 import { numberOf } from "./scripts";
 
 /**
- * Whether the database has something to do before the candidate is installed, and which contract scripts are due:
- * those without whose objects every release works that gets traffic with this sequence, or can get it again. The
- * others wait; the next release looks again.
+ * Whether the candidate brings something new to the database, told by the bundle of what is stable, and which contract
+ * scripts are due: those without whose objects every release works that gets traffic with this sequence, or can get it
+ * again. The others wait; the next release looks again. The migrate step runs in any case: the journal alone knows what
+ * is applied.
  * @param record the next one, with its candidate. @param stableId what users get until then.
  */
 export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null): ReleaseRecord {
@@ -32,6 +33,15 @@ export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null)
     migrate: true,
     ...(due.length === 0 ? {} : { contracted: [...contracted, ...due] }),
   };
+}
+
+/**
+ * Whether contract scripts may run with this sequence: it is a release, or a release that is tried again. All others (a
+ * promotion, a rollback, an abort, a heal) check that the database has what their release needs, and a release needs no
+ * contract script: so one that can't be run never stands in the way back.
+ */
+export function bringsMigrations(record: ReleaseRecord): boolean {
+  return record.migrate === true || (target(record)?.run === record.sequence && record.retry !== true);
 }
 
 /**

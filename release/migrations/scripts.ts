@@ -15,6 +15,8 @@ export interface Script {
   readonly name: string;
   readonly number: number;
   readonly phase: Phase;
+  /** What says so: the header's `-- phase:`, else the name, else neither. */
+  readonly phaseFrom: "header" | "name" | "default";
   /** Whether script and journal row are one transaction; `-- no-transaction` in the header says no. */
   readonly transaction: boolean;
   /** The EF Core migration that it was made from; null where it was written by hand. */
@@ -27,6 +29,10 @@ export interface Script {
 
 const FOLDER = "migrations/";
 const HEADER = /^(?:[ \t]*(?:--[^\n]*)?\n)*/;
+/** `ScriptName` has it, too. */
+const MAX_DIGITS = 6;
+/** `0004-contract-goal-author.sql`, `0004-goal-author.contract.sql`: elsewhere in a name the word is one of its subject. */
+const PHASE_IN_NAME = /^\d+[._-](expand|contract)[._-]|\.(expand|contract)\.sql$/;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /**
@@ -66,9 +72,15 @@ export function numberOf(name: string): number {
 }
 
 function readScript(name: string, content: Uint8Array): Script {
+  const digits = /^\d*/.exec(name)![0].length;
+  if (digits > MAX_DIGITS && /\.sql$/i.test(name)) {
+    throw new InvalidInput(
+      `${quote(name)} has a number of ${digits} digits, as EF Core's migrations have: a script's has up to ${MAX_DIGITS}; \`bluegreen migrations from-ef\` makes numbered scripts of EF Core's migrations`,
+    );
+  }
   if (!ScriptName.safeParse(name).success) {
     throw new InvalidInput(
-      `${quote(name)} is no script's name: a number of up to 6 digits, then letters, digits, "-", "_" and ".", as in 0002-goal-owner.sql`,
+      `${quote(name)} is no script's name: a number of up to ${MAX_DIGITS} digits, then letters, digits, "-", "_" and ".", as in 0002-goal-owner.sql`,
     );
   }
   const sql = normalized(name, content);
@@ -76,7 +88,7 @@ function readScript(name: string, content: Uint8Array): Script {
   return {
     name,
     number: numberOf(name),
-    phase: phaseOf(name, header),
+    ...phaseOf(name, header),
     transaction: !/^[ \t]*--[ \t]*no-transaction[ \t]*$/m.test(header),
     efMigration: efMigrationOf(name, header),
     sql,
@@ -84,22 +96,22 @@ function readScript(name: string, content: Uint8Array): Script {
   };
 }
 
-function phaseOf(name: string, header: string): Phase {
-  const inName = /^\d+[._-](expand|contract)[._-]|[._-](expand|contract)\.sql$/.exec(name);
+/** The header's word counts more than the name: a script on contracts may be called `0012-contract-table.sql`. */
+function phaseOf(name: string, header: string): Pick<Script, "phase" | "phaseFrom"> {
   const [, said] = /^[ \t]*--[ \t]*phase:[ \t]*(\S+)[ \t]*$/m.exec(header) ?? [];
   if (said !== undefined && said !== "expand" && said !== "contract") {
     throw new InvalidInput(`${name}: phase ${quote(said)} is not known: expand or contract`);
   }
-  const named = inName?.[1] ?? inName?.[2];
-  if (said !== undefined && named !== undefined && said !== named) {
-    throw new InvalidInput(`${name}: its name says ${named}, its header says ${said}`);
-  }
-  return (said ?? named ?? "expand") as Phase;
+  if (said !== undefined) return { phase: said, phaseFrom: "header" };
+  const inName = PHASE_IN_NAME.exec(name);
+  if (inName === null) return { phase: "expand", phaseFrom: "default" };
+  return { phase: (inName[1] ?? inName[2]) as Phase, phaseFrom: "name" };
 }
 
 /** SQL Server's tools save UTF-16, Windows ends lines with CRLF: neither makes another script. */
 function normalized(name: string, content: Uint8Array): string {
-  const encoding = content[0] === 0xff && content[1] === 0xfe ? "utf-16le" : "utf-8";
+  const mark = content.length < 2 ? 0 : content[0]! * 256 + content[1]!;
+  const encoding = mark === 0xfffe ? "utf-16le" : mark === 0xfeff ? "utf-16be" : "utf-8";
   let text: string;
   try {
     text = new TextDecoder(encoding, { fatal: true }).decode(content);

@@ -3,11 +3,14 @@
  * batch of SQL Server (`GO`) or a statement of PostgreSQL (`;`) ends. It is no parser: the server is.
  */
 import { InvalidInput } from "../refusal";
+import { inOneLine } from "../validation";
+import { COMMENT, isBlank, KINDS, lex, NUMBER, skipBlanks, WORD } from "./lexer";
+import type { Dialect, Kind, TokenTable } from "./lexer";
 
-export type Dialect = "mssql" | "postgres";
+export type { Dialect } from "./lexer";
 
 export interface Token {
-  readonly kind: "word" | "name" | "string" | "number" | "comment" | "symbol";
+  readonly kind: Kind;
   readonly text: string;
   readonly start: number;
   /** Of its first character; the first line is 1. */
@@ -22,146 +25,175 @@ export interface Batch {
   readonly repeat: number;
 }
 
-const LEXEMES: Readonly<Record<Dialect, RegExp>> = {
-  mssql:
-    /(?<string>N?'(?:[^']|'')*')|(?<name>"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\](?!\]))|(?<comment>--[^\n]*|\/\*)|(?<word>[\p{L}_@#][\p{L}\p{N}_@#$]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
-  postgres:
-    /(?<string>[eE]'(?:[^'\\]|''|\\[^])*'(?!')|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'|(?<tag>\$(?:[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_\u{80}-\u{10ffff}]*)?\$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*")|(?<comment>--[^\n]*|\/\*)|(?<word>[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_$\u{80}-\u{10ffff}]*)|(?<number>\d+(?:\.\d+)?)|(?<symbol>\S)/uy,
-};
-/** To PostgreSQL, whatever is not ASCII is a letter: a no-break space, too. */
-const BLANK: Readonly<Record<Dialect, RegExp>> = { mssql: /\s/, postgres: /[ \t\n\r\f\v]/ };
-const OPENS_WITHOUT_END = /^['"[]/;
+/** A batch or a statement as a part of the script's tokens: from the first one, up to the one behind the last. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+  /** Where its text may begin and must have ended. */
+  readonly start: number;
+  readonly end: number;
+  readonly repeat: number;
+}
+
+/** As many times as SQL Server's own tools repeat a batch. */
+const MOST_REPEATS = 2_147_483_647;
+
+/** Enough of a line to find it. */
+const SHOWN = 60;
 
 /** @throws InvalidInput naming the line where a string, name or comment begins that never ends. */
 export function* tokens(sql: string, dialect: Dialect): Generator<Token> {
-  const lexemes = LEXEMES[dialect];
-  let line = 1;
-  let counted = 0;
-  const skip = (from: number): number => skipBlanks(sql, from, dialect);
-  for (let position = skip(0); position < sql.length; position = skip(position)) {
-    line += newLines(sql, counted, position);
-    counted = position;
-    lexemes.lastIndex = position;
-    const { groups = {} } = lexemes.exec(sql)!;
-    const kind = (["string", "name", "comment", "word", "number"] as const).find(
-      (each) => groups[each] !== undefined,
-    );
-    let text = groups[kind ?? "symbol"]!;
-    if (text === "/*") text = sql.slice(position, endOfComment(sql, position, line));
-    else if (groups["tag"] !== undefined) text = sql.slice(position, endOfDollar(sql, position, text, line));
-    else if (opensWithoutEnd(sql, position, { kind, text, dialect })) {
-      throw new InvalidInput(`line ${line}: ${text} opens something that nothing closes`);
-    }
-    yield { kind: kind ?? "symbol", text, start: position, line };
-    position += text.length;
+  const table = lex(sql, dialect);
+  for (let index = 0; index < table.length; index += 1) {
+    yield {
+      kind: KINDS[table.kind(index)]!,
+      text: table.text(index),
+      start: table.start(index),
+      line: table.line(index),
+    };
   }
 }
 
-function opensWithoutEnd(
-  sql: string,
-  position: number,
-  { kind, text, dialect }: { kind: string | undefined; text: string; dialect: Dialect },
-): boolean {
-  // Whole, it would have been a string: the quote that seems to close it is escaped.
-  if (dialect === "postgres" && /^e$/i.test(text)) return sql[position + 1] === "'";
-  return kind === undefined && OPENS_WITHOUT_END.test(text) && !(text === "[" && dialect === "postgres");
-}
-
-/** SQL Server's batches: `GO` alone on its line ends one, also `GO 5`; in a string, a comment or a quoted name it is text. */
+/**
+ * SQL Server's batches: `GO` alone on its line ends one, also `GO 5`; in a string, a comment or a quoted name it is text.
+ * @throws InvalidInput naming the line that begins with GO and is no separator: the server would take GO for a name.
+ */
 export function batches(sql: string): Batch[] {
-  const found: Batch[] = [];
-  let start = 0;
-  let line = 1;
-  let lastLine = 0;
-  const all = [...tokens(sql, "mssql")];
-  for (const [index, token] of all.entries()) {
-    const opensLine = token.line > lastLine;
-    lastLine = token.line + newLines(token.text, 0, token.text.length);
-    if (!opensLine || token.kind !== "word" || token.text.toUpperCase() !== "GO") continue;
-    const sameLine: Token[] = [];
-    while (all[index + 1 + sameLine.length]?.line === token.line) {
-      sameLine.push(all[index + 1 + sameLine.length]!);
-    }
-    const [first, ...others] = sameLine.filter(({ kind }) => kind !== "comment");
-    if (others.length > 0 || (first !== undefined && !/^\d{1,6}$/.test(first.text))) continue;
-    found.push({ ...trimmed(sql, [start, token.start], line, "mssql"), repeat: Number(first?.text ?? 1) });
-    // A comment behind it may go on for lines: what it says is never code.
-    const last = sameLine.at(-1) ?? token;
-    start = last.start + last.text.length;
-    line = last.line + newLines(last.text, 0, last.text.length);
-  }
-  found.push({ ...trimmed(sql, [start, sql.length], line, "mssql"), repeat: 1 });
-  return found.filter(({ text }) => hasStatement(text, "mssql"));
+  const table = lex(sql, "mssql");
+  return batchParts(table).map((part) => trimmed(table, part, "mssql"));
 }
 
 /** PostgreSQL's statements, without their semicolons. */
 export function statements(sql: string): Batch[] {
-  const found: Batch[] = [];
-  let start = 0;
-  let line = 1;
-  let depth = 0;
-  let before = "";
-  for (const { kind, text, start: position, line: at } of tokens(sql, "postgres")) {
-    if (kind === "comment") continue;
-    const word = kind === "word" ? text.toUpperCase() : text;
-    // The body of a function in standard SQL has semicolons of its own: BEGIN ATOMIC ...; CASE ... END; END
-    if (word === "ATOMIC" && before === "BEGIN") depth = 1;
-    else if (depth > 0 && (word === "CASE" || word === "BEGIN")) depth += 1;
-    else if (depth > 0 && word === "END") depth -= 1;
-    before = word;
-    if (word !== ";" || depth > 0) continue;
-    found.push({ ...trimmed(sql, [start, position], line, "postgres"), repeat: 1 });
-    start = position + 1;
-    line = at;
-  }
-  found.push({ ...trimmed(sql, [start, sql.length], line, "postgres"), repeat: 1 });
-  return found.filter(({ text }) => hasStatement(text, "postgres"));
+  const table = lex(sql, "postgres");
+  return statementParts(table).map((part) => trimmed(table, part, "postgres"));
 }
 
-function hasStatement(text: string, dialect: Dialect): boolean {
-  for (const { kind, text: symbol } of tokens(text, dialect))
-    if (kind !== "comment" && symbol !== ";") return true;
+/** Batches that are nothing but comments and semicolons are left out. */
+export function batchParts(table: TokenTable): Part[] {
+  const found: Part[] = [];
+  let from = 0;
+  let start = 0;
+  let lastLine = 0;
+  const close = (to: number, end: number, repeat: number): void => {
+    if (hasStatement(table, from, to)) found.push({ from, to, start, end, repeat });
+  };
+  for (let index = 0; index < table.length; index += 1) {
+    const opensLine = table.line(index) > lastLine;
+    lastLine = lastLineOf(table, index);
+    if (!opensLine || !isGo(table, index)) continue;
+    const separator = readSeparator(table, index);
+    if (separator === null) continue;
+    close(index, table.start(index), separator.repeat);
+    // A comment behind it may go on for lines: what it says is never code.
+    index = separator.last;
+    lastLine = lastLineOf(table, index);
+    from = index + 1;
+    start = table.end(index);
+  }
+  close(table.length, table.sql.length, 1);
+  return found;
+}
+
+function isGo(table: TokenTable, index: number): boolean {
+  const start = table.start(index);
+  return (
+    table.kind(index) === WORD &&
+    table.end(index) - start === 2 &&
+    /^go$/i.test(table.sql.slice(start, start + 2))
+  );
+}
+
+/** @returns null where GO is a name: SQL Server's own tools send `GO,`, `GO=1` and the label `GO:` to the server. */
+function readSeparator(table: TokenTable, index: number): { repeat: number; last: number } | null {
+  const { sql } = table;
+  const line = table.line(index);
+  const behind = sql[table.end(index)] ?? "\n";
+  const refuse = (): never => {
+    const end = sql.indexOf("\n", table.start(index));
+    const shown = inOneLine(sql.slice(table.start(index), end === -1 ? sql.length : end)).trim();
+    throw new InvalidInput(
+      `line ${line}: ${shown.length > SHOWN ? `${shown.slice(0, SHOWN)} ...` : shown}: GO ends a batch only alone on its line, or with a count or a -- comment behind it; put what else is there on a line of its own, or a name GO in brackets`,
+    );
+  };
+  // Blanks that only look like one: SQL Server's own tools take none of them for it.
+  if (/[\f\v\u0080-\uffff]/.test(behind) || !/^[ \t\ufeff]*$/.test(beforeOnLine(sql, table.start(index))))
+    return refuse();
+  if (/[^\s;/-]/.test(behind)) return null;
+  let repeat: number | null = null;
+  let last = index;
+  for (let next = index + 1; next < table.length && table.line(next) === line; next += 1) {
+    const isComment = table.kind(next) === COMMENT;
+    const isCount = table.kind(next) === NUMBER && repeat === null && /^\d{1,10}$/.test(table.text(next));
+    // Glued to it, only a comment to the line's end may be: `GO/*` is refused by SQL Server's own tools.
+    if (next === index + 1 && table.start(next) === table.end(index) && !table.text(next).startsWith("--"))
+      refuse();
+    if (!isComment && !isCount) refuse();
+    if (isCount) repeat = Number(table.text(next));
+    last = next;
+  }
+  if (repeat !== null && repeat > MOST_REPEATS) refuse();
+  return { repeat: repeat ?? 1, last };
+}
+
+function beforeOnLine(sql: string, position: number): string {
+  return sql.slice(sql.lastIndexOf("\n", position - 1) + 1, position);
+}
+
+/** A statement of nothing but comments is none. */
+export function statementParts(table: TokenTable): Part[] {
+  const found: Part[] = [];
+  let from = 0;
+  let start = 0;
+  let depth = 0;
+  let before = "";
+  const close = (to: number, end: number): void => {
+    if (hasStatement(table, from, to)) found.push({ from, to, start, end, repeat: 1 });
+  };
+  for (let index = 0; index < table.length; index += 1) {
+    const kind = table.kind(index);
+    if (kind === COMMENT) continue;
+    // The body of a function in standard SQL has semicolons of its own: BEGIN ATOMIC ...; CASE ... END; END
+    if (kind === WORD) {
+      const word = shortWord(table, index);
+      if (word === "ATOMIC" && before === "BEGIN") depth = 1;
+      else if (depth > 0 && (word === "CASE" || word === "BEGIN")) depth += 1;
+      else if (depth > 0 && word === "END") depth -= 1;
+      before = word;
+      continue;
+    }
+    before = "";
+    if (depth > 0 || table.sql[table.start(index)] !== ";") continue;
+    close(index, table.start(index));
+    from = index + 1;
+    start = table.end(index);
+  }
+  close(table.length, table.sql.length);
+  return found;
+}
+
+/** Those that matter to where a statement ends; "" for longer ones. */
+function shortWord(table: TokenTable, index: number): string {
+  return table.end(index) - table.start(index) > 6 ? "" : table.text(index).toUpperCase();
+}
+
+function hasStatement(table: TokenTable, from: number, to: number): boolean {
+  for (let index = from; index < to; index += 1)
+    if (table.kind(index) !== COMMENT && table.sql[table.start(index)] !== ";") return true;
   return false;
 }
 
-function trimmed(
-  sql: string,
-  [from, to]: readonly [number, number],
-  line: number,
-  dialect: Dialect,
-): { text: string; line: number } {
-  const start = Math.min(skipBlanks(sql, from, dialect), to);
-  let end = to;
-  while (end > start && BLANK[dialect].test(sql[end - 1]!)) end -= 1;
-  return { text: sql.slice(start, end), line: line + newLines(sql, from, start) };
+function lastLineOf(table: TokenTable, index: number): number {
+  let line = table.line(index);
+  const end = table.end(index);
+  for (let at = table.start(index); at < end; at += 1) if (table.sql.charCodeAt(at) === 10) line += 1;
+  return line;
 }
 
-/** Comments nest, in both dialects. */
-function endOfComment(sql: string, start: number, line: number): number {
-  const marks = /\/\*|\*\//g;
-  marks.lastIndex = start;
-  for (let depth = 0, mark = marks.exec(sql); mark !== null; mark = marks.exec(sql)) {
-    depth += mark[0] === "/*" ? 1 : -1;
-    if (depth === 0) return marks.lastIndex;
-  }
-  throw new InvalidInput(`line ${line}: /* opens a comment that nothing closes`);
-}
-
-function endOfDollar(sql: string, start: number, tag: string, line: number): number {
-  const end = sql.indexOf(tag, start + tag.length);
-  if (end === -1) throw new InvalidInput(`line ${line}: ${tag} opens a string that nothing closes`);
-  return end + tag.length;
-}
-
-function skipBlanks(sql: string, from: number, dialect: Dialect): number {
-  let position = from;
-  while (position < sql.length && BLANK[dialect].test(sql[position]!)) position += 1;
-  return position;
-}
-
-/** Looks no further than it is asked to: a script may be one line of megabytes. */
-function newLines(text: string, from: number, to: number): number {
-  let count = 0;
-  for (let at = from; at < to; at++) if (text.charCodeAt(at) === 10) count += 1;
-  return count;
+function trimmed(table: TokenTable, { from, start, end, repeat }: Part, dialect: Dialect): Batch {
+  const { sql } = table;
+  const first = Math.min(skipBlanks(sql, start, dialect), end);
+  let last = end;
+  while (last > first && isBlank(sql, last - 1, dialect)) last -= 1;
+  return { text: sql.slice(first, last), line: table.line(from), repeat };
 }

@@ -27,7 +27,7 @@ export interface TdsServerOptions extends Pick<ConnectionOptions, "session"> {
   readonly strict?: boolean;
   /** Refuses a login with these errors; null accepts it. @default every login is accepted */
   readonly login?: ConnectionOptions["login"];
-  /** Sends a client on to another server once it has logged in, as Azure SQL's gateway does. @default nobody is */
+  /** Sends a client on to another server once it has logged in, as Azure SQL's gateway does. @default no client is */
   readonly redirect?: ConnectionOptions["redirect"];
   /** @default 0, a free port */
   readonly port?: number;

@@ -29,6 +29,23 @@ it("what was killed meanwhile is neither rejected nor frozen, whatever users hav
   });
 });
 
+it("Terraform's success is none where a proxy has not said how the sequence ended", () => {
+  const applied = { ...FAILED, succeeded: true, exitCode: 0, reasons: [] };
+  const said = status({ result: PROMOTED });
+  const silent = status({ result: { ...PROMOTED, sequence: 16 } });
+  expect(conclude("release", RECORD, [said], applied)).toMatchObject({ exitCode: 0, outcome: "promoted" });
+  for (const [statuses, who] of [
+    [[], "no proxy says"],
+    [[silent], "proxy-1 can't say"],
+    [[said, silent], "proxy-1 can't say"],
+  ] as const) {
+    expect(conclude("release", RECORD, statuses, applied)).toMatchObject({
+      ...{ exitCode: 1, outcome: "failed" },
+      reason: `Terraform ended well, but ${who} how record 17 ended: look at \`bluegreen status\`, then \`bluegreen retry\``,
+    });
+  }
+});
+
 it("an install that fails before is a rejection", () => {
   expect(conclude("release", RECORD, [status()], FAILED)).toMatchObject({ exitCode: 4, outcome: "rejected" });
   const before = status({ result: { ...PROMOTED, sequence: 16 } });

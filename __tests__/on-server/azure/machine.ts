@@ -6,7 +6,8 @@ import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 
-const SCRIPTS = path.resolve(__dirname, "../../../on-server/azure");
+/** As they were built: a script of several files goes to a machine as one. */
+const SCRIPTS = path.resolve(__dirname, "../../../lib/on-server/azure");
 const DIRECTOR = path.resolve(__dirname, "../../../lib/on-server/director.js");
 export const FOLDER = "/var/lib/bluegreen";
 export const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;

@@ -6,8 +6,13 @@ import { compose, eachTestHasAMachine, FOLDER, script, scriptNames, setUpProxyTe
 
 const machine = eachTestHasAMachine();
 
+const RESULT = '{"step":"test","outcome":"done"}';
+/** A step's text that ends with its result line. */
+const done = (text: string, files: Readonly<Record<string, string | Buffer>> = {}): string =>
+  compose(`${text}echo '${RESULT}'\n`, files);
+
 test("runs the script with its parameters and files, and says so in its last line", async () => {
-  const text = `printf '%s|%s|%s|%s|%s\\n' "$SERVER_FOLDER" "$DATA_FOLDER" "$PWD" "$MORE" "$HOME"; cat files/a.txt; command -v ip >/dev/null || true\n`;
+  const text = `printf '%s|%s|%s|%s|%s\\n' "$SERVER_FOLDER" "$DATA_FOLDER" "$PWD" "$MORE" "$HOME"; cat files/a.txt; command -v ip >/dev/null || true\necho '${RESULT}'\n`;
   const outcome = await machine().run(
     compose(text, { "a.txt": "content\n", "b.bin": Buffer.from([0, 255]) }),
     {
@@ -19,7 +24,7 @@ test("runs the script with its parameters and files, and says so in its last lin
   expect(outcome).toEqual({
     code: 0,
     stderr: "",
-    stdout: `${here}|${machine().root}/srv/data|${here}|a b|/root\ncontent\nbluegreen: step-1 ended with 0\n`,
+    stdout: `${here}|${machine().root}/srv/data|${here}|a b|/root\ncontent\n${RESULT}\nbluegreen: step-1 ended with 0\n`,
   });
   expect(fs.readFileSync(machine().path("files/b.bin"))).toEqual(Buffer.from([0, 255]));
   expect(machine().read("commands/step-1/exit-code")).toBe("0\n");
@@ -29,7 +34,7 @@ test("runs the script with its parameters and files, and says so in its last lin
 
 test("nothing in a script is evaluated before it runs", async () => {
   const text = "cat <<'END'\n$HOME `id` \\ \"quotes\" 'and' ${x} %{y}\nEND\n";
-  expect((await machine().run(compose(text))).stdout).toContain("$HOME `id` \\ \"quotes\" 'and' ${x} %{y}\n");
+  expect((await machine().run(done(text))).stdout).toContain("$HOME `id` \\ \"quotes\" 'and' ${x} %{y}\n");
 });
 
 test("the script's exit code is the command's, and then no line says 0", async () => {
@@ -38,12 +43,37 @@ test("the script's exit code is the command's, and then no line says 0", async (
   expect(machine().read("commands/step-1/exit-code")).toBe("4\n");
 });
 
+test.each<[string, string]>([
+  ["nothing at all", "exit 0"],
+  ["words", "echo done"],
+  ["JSON that is no object with an outcome", `echo '{"step":"test"}'`],
+  ["half a result", `printf '%s' '{"step":"test","outcome":"do'`],
+  ["a result within another text", `echo '{"said":"{\\\\"outcome\\\\":\\\\"done\\\\"}"}'`],
+  ["something after its result", `echo '${RESULT}'; echo 'and more'`],
+  ["a result that is too long to be shown", `printf '{"said":"%5000d","outcome":"done"}' 0`],
+])("a script that ends with 0 and says %s is not done", async (_, text) => {
+  const { code, stdout, stderr } = await machine().run(compose(`${text}\n`));
+  expect(code).toBe(1);
+  expect(stdout).not.toContain("bluegreen:");
+  expect(stderr).toMatch(
+    /^step step-1 ended with 0 and without a result, .* commands\/step-1 on proxy-1, then `bluegreen retry`\n$/,
+  );
+  expect(machine().read("commands/step-1/exit-code")).toBe("1\n");
+});
+
+test.each(['{"outcome":"done"}', '{ "step": "test", "outcome": "done" }', `${RESULT}\\r\\n\\n \\n`])(
+  "a result may be spelled as JSON may: %s",
+  async (result) => {
+    expect((await machine().run(compose(`printf '${result}'\n`))).code).toBe(0);
+  },
+);
+
 test("of much output the end is shown, and the last line is whole", async () => {
   const { stdout, stderr } = await machine().run(
-    compose("seq 1 5000; printf end; seq 1 5000 >&2; printf 'the reason' >&2\n"),
+    compose(`seq 1 5000; printf '%s' '${RESULT}'; seq 1 5000 >&2; printf 'the reason' >&2\n`),
   );
   expect(Buffer.byteLength(stdout)).toBeLessThan(4096);
-  expect(stdout).toMatch(/5000\nend\nbluegreen: step-1 ended with 0\n$/);
+  expect(stdout).toMatch(/5000\n\{.*\}\nbluegreen: step-1 ended with 0\n$/);
   expect(Buffer.byteLength(stderr)).toBeLessThan(4096);
   expect(stderr).toMatch(/the reason\n$/);
   expect(machine().read("commands/step-1/stdout")).toMatch(/^1\n2\n/);
@@ -54,7 +84,7 @@ test.each([
   ["as one argument", ["/bin/bash", "-c"], ""],
   ["as a file of another shell", ["/bin/sh"], "/bin"],
 ])("it can come %s, without HOME, and with little on PATH", (how, [command, ...argv], folders) => {
-  const text = compose('echo "$HOME"; command -v setsid >/dev/null\n');
+  const text = done('echo "$HOME"; command -v setsid >/dev/null\n');
   const { root } = machine();
   fs.writeFileSync(`${root}/text`, text);
   if (how.includes("file")) argv.push(`${root}/text`);
@@ -76,17 +106,19 @@ test.each([
   });
   expect({ status, stdout, stderr }).toEqual({
     status: 0,
-    stdout: "/root\nbluegreen: s ended with 0\n",
+    stdout: `/root\n${RESULT}\nbluegreen: s ended with 0\n`,
     stderr: "",
   });
 });
 
-test("a text that was cut off anywhere does nothing", async () => {
+test("a text that was cut off anywhere does nothing, and fails", async () => {
   const text = compose(`touch ${machine().root}/ran\n`, { "a.txt": "content" });
   const from = script("run-command.head.sh").length;
   for (let length = from; length < text.length - "  run_step\n  exit\n}\n".length + 3; length += 7) {
-    await machine().run(text.slice(0, length));
-    expect({ length, left: fs.readdirSync(machine().root) }).toEqual({ length, left: [] });
+    const { code } = await machine().run(text.slice(0, length));
+    expect({ length, failed: code !== 0, left: fs.readdirSync(machine().root) }).toEqual({
+      ...{ length, failed: true, left: [] },
+    });
   }
 });
 
@@ -105,7 +137,7 @@ touch ready; for ((i = 0; i < 200; i++)); do sleep 0.05; done\n`;
 
 test("what a script leaves running does not keep the command", async () => {
   const before = Date.now();
-  expect((await machine().run(compose("setsid sleep 60 >/dev/null 2>&1 & echo started\n"))).code).toBe(0);
+  expect((await machine().run(done("setsid sleep 60 >/dev/null 2>&1 & echo started\n"))).code).toBe(0);
   expect(Date.now() - before).toBeLessThan(50_000);
 });
 
@@ -115,7 +147,7 @@ test("the newest 50 commands are kept", async () => {
     fs.mkdirSync(folder, { recursive: true });
     fs.utimesSync(folder, 1_000_000 + number, 1_000_000 + number);
   }
-  await machine().run(compose("true\n"));
+  await machine().run(done("true\n"));
   const left = fs.readdirSync(machine().path("commands"));
   expect(left).toHaveLength(50);
   expect(left).toEqual(expect.arrayContaining(["step-1", "old-59", "old-11"]));

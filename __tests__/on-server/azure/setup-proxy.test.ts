@@ -142,7 +142,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(await machine().setUpProxy(spec)).toEqual({
       code: 0,
       stderr: "",
-      stdout: `proxy-1 is a proxy on ${HOST}:${port}: started\nbluegreen: step-1 ended with 0\n`,
+      stdout: `proxy-1 is a proxy on ${HOST}:${port}: started\n{"step":"setup-proxy","outcome":"ready"}\nbluegreen: step-1 ended with 0\n`,
     });
     expect(await ask(port)).toMatchObject({ status: 503 });
     expect(fs.statSync(machine().path("admin.sock")).mode & 0o777).toBe(0o600);

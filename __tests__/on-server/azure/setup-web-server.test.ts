@@ -27,7 +27,8 @@ test("makes the folders; installs nothing where everything is there, and can be 
   expect(once).toEqual({
     code: 0,
     stderr: "",
-    stdout: "proxy-1 has curl nodejs\nbluegreen: step-1 ended with 0\n",
+    stdout:
+      'proxy-1 has curl nodejs\n{"step":"setup-server","outcome":"ready"}\nbluegreen: step-1 ended with 0\n',
   });
   expect(fs.statSync(folder("srv/data")).isDirectory()).toBe(true);
   expect((await machine().setUpWebServer()).code).toBe(0);

@@ -25,10 +25,10 @@ export interface Running {
 export class Project {
   readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-hook-"));
 
-  start(hook: object, facts: object = {}, env: NodeJS.ProcessEnv = {}): Running {
+  start(hook: object, facts: object = {}, env: NodeJS.ProcessEnv = {}, script = SCRIPT): Running {
     const { when } = { when: "before switch" as When, ...hook };
     const [parsed] = hooksAt(environmentOf({ hooks: [{ when, name: "smoke", ...hook }] }), when);
-    const child = spawn("bash", [SCRIPT], {
+    const child = spawn("bash", [script], {
       env: { ...process.env, ...hookParameters(parsed!, facts), PROJECT_FOLDER: this.folder, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -44,8 +44,8 @@ export class Project {
     return { pid: child.pid!, ended };
   }
 
-  run(hook: object, facts?: object, env?: NodeJS.ProcessEnv): Promise<Ran> {
-    return this.start(hook, facts, env).ended;
+  run(hook: object, facts?: object, env?: NodeJS.ProcessEnv, script?: string): Promise<Ran> {
+    return this.start(hook, facts, env, script).ended;
   }
 
   has(file: string): boolean {

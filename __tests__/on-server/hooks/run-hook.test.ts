@@ -1,6 +1,7 @@
 /** What a project's hook can rely on: its arguments, its facts, its time; and what nobody has to fear from it. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { readHookRun } from "../../../release/hooks";
 import { until } from "../../end-to-end/world";
 import { Project, runs } from "./hook";
@@ -38,7 +39,8 @@ test("what it says goes to stderr with its name, as plain lines; the last line s
   const ran = await project.run(
     bash(String.raw`printf 'one\ttwo\n\n'; printf '\033[31mred\033[0m\007\nhalf\rway \xc2\x9b2J\0end' >&2`),
   );
-  expect(ran).toMatchObject({ exitCode: 0, stdout: "" });
+  const result = '{"step":"hook","name":"smoke","when":"before switch","outcome":"passed"}\n';
+  expect(ran).toMatchObject({ exitCode: 0, stdout: result });
   expect(ran.stderr.split("\n").slice(0, -2)).toEqual([
     "smoke: one two",
     "smoke: red",
@@ -169,6 +171,18 @@ test("hooks are passed over by one who says why", async () => {
   });
   expect(readHookRun(ran.last)).toMatchObject({ exitCode: 0, said: "the approvals are down" });
   expect(project.has("ran")).toBe(false);
+});
+
+test("the script never ends with 0 before it knows how the hook ended", async () => {
+  const text = readFileSync(SCRIPT, "utf8");
+  const short = join(project.folder, "short.sh");
+  const lines = text.split("\n");
+  const begun = lines.findIndex((line) => line.startsWith("trap 'leave"));
+  for (let count = begun + 1; count < lines.length - 1; count += 3) {
+    writeFileSync(short, `${lines.slice(0, count).join("\n")}\n`);
+    const { exitCode } = await project.run(bash("true"), {}, {}, short);
+    expect({ count, failed: exitCode !== 0 }).toEqual({ count, failed: true });
+  }
 });
 
 test("nothing is left in the folder for temporary files", async () => {

@@ -120,7 +120,7 @@ describe("a server that does not encrypt", () => {
 
 describe("encryption", () => {
   test.each([PASSWORD, TOKEN])(
-    "is agreed on after PRELOGIN with a server of before TDS 8.0: $type",
+    "is agreed on after PRELOGIN with a server from before TDS 8.0: $type",
     async (authentication) => {
       const { server, logins } = await serve();
       await connect(server.port, { authentication });
@@ -170,7 +170,7 @@ describe("encryption", () => {
   });
 
   test.each([true, false])(
-    "a certificate that nobody trusts is refused, strict or not (%s)",
+    "a certificate that the client does not trust is refused (strict: %s)",
     async (strict) => {
       const { server, logins } = await serve({ strict });
       await expect(connect(server.port, { ca: null })).rejects.toThrow("self-signed certificate");
@@ -186,6 +186,17 @@ describe("encryption", () => {
       expect(logins).toEqual(["afterPrelogin"]);
     },
   );
+
+  test("where the environment makes Node verify nothing, the way is taken on which tedious verifies all the same", async () => {
+    const { server, logins } = await serve({ strict: true });
+    process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+    try {
+      await connect(server.port);
+    } finally {
+      delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+    }
+    expect(logins).toEqual(["afterPrelogin"]);
+  });
 
   test("a server on another machine has to show a certificate that can be verified", async () => {
     for (const host of ["db.example.com", "10.0.0.1", "localhost.example.com", "127.example.com"]) {
@@ -235,7 +246,7 @@ describe("what cannot work says why in one line", () => {
     await expect(connect(port)).rejects.toThrow("ended the connection instead of answering PRELOGIN");
   });
 
-  test("errors are told with all that caused them, and nothing twice", () => {
+  test("an error brings the words of all that caused it, and nothing twice", () => {
     const parts = [new Error("connect ECONNREFUSED ::1"), new Error("connect\n ECONNREFUSED 127.0.0.1")];
     const cause = new AggregateError(parts);
     expect(allWords(new Error("lost - connect ECONNREFUSED ::1", { cause }))).toBe(

@@ -71,7 +71,7 @@ export async function postgresKit(): Promise<Kit> {
   };
 }
 
-export const TSQL: Words = {
+const TSQL: Words = {
   create: (table) => `CREATE TABLE dbo.${table} (id int)`,
   insert: (table) => `INSERT INTO dbo.${table} VALUES (1)`,
   failing: "INSERT INTO dbo.nowhere VALUES (1)",

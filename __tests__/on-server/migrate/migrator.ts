@@ -82,6 +82,21 @@ export class TestDatabase extends Operations {
     return (await this.client.query<Row>(sql, values)).rows;
   }
 
+  get name(): string {
+    return new URL(this.url).pathname.slice(1);
+  }
+
+  /** Over a session of its own, where `rows` has a transaction open. */
+  async otherRows<Row extends QueryResultRow>(sql: string): Promise<Row[]> {
+    const client = new Client({ connectionString: this.url });
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
   async count(table: string): Promise<number> {
     return Number((await this.rows<{ count: string }>(`SELECT count(*) FROM ${table}`))[0]!.count);
   }

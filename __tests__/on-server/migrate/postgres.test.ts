@@ -1,6 +1,6 @@
-/** The migrator as Terraform starts it, on a real PostgreSQL. */
-import { DatabaseServer } from "./migrator";
+/** The migrator as Terraform starts it, on a real PostgreSQL: what is PostgreSQL's own. The rest: promises.ts. */
 import { until } from "../../../testbed/processes";
+import { DatabaseServer } from "./migrator";
 import type { TestDatabase } from "./migrator";
 
 let server: DatabaseServer;
@@ -20,21 +20,8 @@ const OWNER = {
 };
 const WITHOUT_AUTHOR = { ...OWNER, "0003-contract-author.sql": "ALTER TABLE goals DROP COLUMN author;" };
 
-describe("a database is brought to what the bundle asks for", () => {
-  it("from nothing, in order, and each script once", async () => {
-    expect(await database.run(OWNER)).toMatchObject({
-      exitCode: 0,
-      result: { outcome: "migrated", applied: [{ script: "0001-goals.sql" }, { script: "0002-owner.sql" }] },
-    });
-    expect(await database.run(OWNER)).toMatchObject({
-      exitCode: 0,
-      result: { outcome: "unchanged", applied: [] },
-    });
-    expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-owner.sql applied"]);
-    expect(await database.rows("SELECT owner FROM goals")).toEqual([{ owner: "a" }]);
-  });
-
-  it("the journal tells which release brought a script, and when", async () => {
+describe("the journal", () => {
+  it("tells which release brought a script, and when", async () => {
     await database.run(GOALS, { release: "1.0.0-1" });
     await database.run(OWNER, { release: "1.1.0-2" });
     const rows = await database.rows(
@@ -44,36 +31,6 @@ describe("a database is brought to what the bundle asks for", () => {
       { release: "1.0.0-1", phase: "expand", digits: 64, timely: true },
       { release: "1.1.0-2", phase: "expand", digits: 64, timely: true },
     ]);
-  });
-
-  it("`plan` lists what would run, and changes nothing", async () => {
-    expect(await database.run(WITHOUT_AUTHOR, { command: "plan" })).toMatchObject({
-      exitCode: 0,
-      result: { pending: ["0001-goals.sql", "0002-owner.sql"], waiting: ["0003-contract-author.sql"] },
-    });
-    expect(await database.rows("SELECT to_regclass('bluegreen_migrations') AS journal")).toEqual([
-      { journal: null },
-    ]);
-  });
-
-  it("a contract script waits until the record lets it run; expand scripts need not wait for it", async () => {
-    const later = { ...WITHOUT_AUTHOR, "0004-notes.sql": "CREATE TABLE notes (id int)" };
-    expect(await database.run(later)).toMatchObject({
-      exitCode: 0,
-      result: { waiting: ["0003-contract-author.sql"] },
-    });
-    expect(await database.journal()).toHaveLength(3);
-    const contracted = ["0003-contract-author.sql"];
-    expect(await database.run(later, { contracted })).toMatchObject({ exitCode: 0, result: { waiting: [] } });
-    expect(await database.rows("SELECT * FROM goals")).toEqual([{ id: 1, owner: "a" }]);
-  });
-
-  it("a release whose bundle is older leaves a database alone that is ahead", async () => {
-    await database.run(OWNER);
-    expect(await database.run(GOALS)).toMatchObject({
-      exitCode: 0,
-      result: { outcome: "unchanged", ahead: ["0002-owner.sql"] },
-    });
   });
 });
 
@@ -129,7 +86,7 @@ describe("refused, and nothing is changed:", () => {
       { ...OWNER, "0003-a.sql": "SELECT 1;\n/* a */ COMMIT;" },
       {},
       2,
-      /0003-a\.sql, line 2: .*leave out COMMIT/,
+      /0003-a\.sql, line 2: COMMIT can't be in a script/,
     ],
   ] as const)("%s", async (_, scripts, options, exitCode, reason) => {
     const ended = await database.run(scripts, options);
@@ -186,93 +143,114 @@ describe("a script that fails", () => {
   });
 });
 
-describe("two migrators at once", () => {
-  it("one runs, the other waits and then has nothing to do", async () => {
-    const slow = { ...GOALS, "0002-slow.sql": "SELECT pg_sleep(1.5); CREATE TABLE notes (id int);" };
-    const runs = [database.start(slow), database.start(slow), database.start(slow)];
-    const ended = await Promise.all(runs.map((run) => run.ended));
-    expect(ended.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
-    expect(ended.map(({ result }) => result["outcome"]).sort()).toEqual([
-      "migrated",
-      "unchanged",
-      "unchanged",
-    ]);
-    expect(
-      ended.filter(({ stderr }) => stderr.includes("another migration of this database runs")),
-    ).toHaveLength(2);
-    expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql applied"]);
+describe("what is set for a database or a login does not decide over a migration", () => {
+  it("a limit for statements ends neither a script nor the wait for another migration", async () => {
+    await database.rows("ALTER DATABASE " + database.name + " SET statement_timeout = '300ms'");
+    const slow = { "0001-slow.sql": "SELECT pg_sleep(1.5);" };
+    const ended = await Promise.all([database.run(slow), database.run(slow)]);
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   });
 
-  it("the other one gives up after its time, with a reason", async () => {
-    const first = database.start({ "0001-slow.sql": "SELECT pg_sleep(30)" });
-    await until(() => first.said().includes("0001-slow.sql"), "the first script");
-    expect(await database.run({ "0001-slow.sql": "SELECT pg_sleep(30)" }, { waitSeconds: 1 })).toMatchObject({
-      exitCode: 3,
-      result: { reason: expect.stringMatching(/another migration still runs after 1 s/) as string },
+  it("a script that resets all settings still waits no longer for a lock than others shall wait behind it", async () => {
+    await database.run(GOALS);
+    await database.rows("BEGIN");
+    await database.rows("SELECT * FROM goals");
+    const script = "RESET ALL; ALTER TABLE goals ADD COLUMN note text;";
+    const running = database.start({ ...GOALS, "0002-note.sql": script });
+    await until(() => running.said().includes("lock timeout"), "the lock's time to be over");
+    await database.rows("COMMIT");
+    expect(await running.ended).toMatchObject({ exitCode: 0 });
+  });
+
+  it("a search_path without a schema is refused in one line, and the program ends", async () => {
+    await database.rows("ALTER DATABASE " + database.name + " SET search_path = 'nowhere'");
+    expect(await database.run(GOALS)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/no schema of the login's search_path \(nowhere\) exists/) as string,
     });
   });
 });
 
-describe("kill -9 in the middle", () => {
-  it("of a transaction: nothing of the script stays, and the next migrator does it whole", async () => {
-    const scripts = {
-      ...GOALS,
-      "0002-slow.sql":
-        "INSERT INTO goals VALUES (2, 'b'); SELECT pg_sleep(2); INSERT INTO goals VALUES (3, 'c');",
+it("a deferred constraint that fails at the commit has its script's name", async () => {
+  const script = `CREATE TABLE a (id int PRIMARY KEY);
+    CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);
+    INSERT INTO b VALUES (1);`;
+  const ended = await database.run({ "0001-ab.sql": script });
+  expect(ended).toMatchObject({ exitCode: 4 });
+  expect(ended.result["reason"]).toMatch(/^0001-ab\.sql: .*violates foreign key constraint/);
+  expect(await database.rows("SELECT to_regclass('b') AS b")).toEqual([{ b: null }]);
+});
+
+it("a database that can't be reached is asked again for a while, and then named with the cause", async () => {
+  database.reach("postgres://a:b@127.0.0.1:1/shop");
+  expect(await database.run(GOALS)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/can't be reached: connect ECONNREFUSED 127\.0\.0\.1:1\n$/) as string,
+  });
+});
+
+describe("CREATE INDEX CONCURRENTLY", () => {
+  const UNIQUE = "-- no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY goals_author ON goals (author);";
+  const INVALID = "SELECT 1 FROM pg_index WHERE NOT indisvalid";
+
+  it("that fails leaves no INVALID index, and nothing to resolve", async () => {
+    const twice = {
+      "0001-goals.sql":
+        "CREATE TABLE goals (id int, author text);\nINSERT INTO goals VALUES (1, 'a'), (2, 'a');",
     };
-    const killed = database.start(scripts);
-    await until(() => killed.said().includes("0002-slow.sql"), "the second script");
-    killed.child.kill("SIGKILL");
-    await killed.ended;
-    // The server is still at it; the next one waits for that.
-    expect(await database.run(scripts)).toMatchObject({
-      exitCode: 0,
-      result: { applied: [{ script: "0002-slow.sql" }] },
+    const failed = await database.run({ ...twice, "0002-unique.sql": UNIQUE });
+    expect(failed).toMatchObject({
+      exitCode: 4,
+      stderr: expect.stringMatching(/the index public\.goals_author is INVALID.*: it is dropped/) as string,
     });
-    expect(await database.count("goals")).toBe(3);
-    expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql applied"]);
+    expect(failed.result["reason"]).toMatch(/^0002-unique\.sql.*could not create unique index/);
+    expect(await database.rows(INVALID)).toEqual([]);
+    expect(await database.journal()).toEqual(["0001-goals.sql applied"]);
+    await database.rows("DELETE FROM goals WHERE id = 2");
+    expect(await database.run({ ...twice, "0002-unique.sql": UNIQUE })).toMatchObject({ exitCode: 0 });
   });
 
-  describe("of a script without a transaction: refused until a person says what became of it", () => {
-    const scripts = {
-      ...GOALS,
-      "0002-slow.sql":
-        "-- no-transaction\nCREATE TABLE IF NOT EXISTS notes (id int);\nSELECT pg_sleep(1);\nINSERT INTO notes VALUES (1);",
-    };
-    beforeEach(async () => {
+  it.each(["CREATE UNIQUE INDEX CONCURRENTLY", "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS"])(
+    "%s that was cut short is built again, once a person said that it is pending",
+    async (create) => {
+      const scripts = {
+        ...GOALS,
+        "0002-index.sql": `-- no-transaction\n${create} goals_author ON goals (author);`,
+      };
+      await database.run(GOALS);
+      await database.rows("BEGIN");
+      await database.rows("INSERT INTO goals VALUES (2, 'b')");
       const killed = database.start(scripts);
-      await until(
-        async () => (await database.rows("SELECT 1 FROM pg_class WHERE relname = 'notes'")).length === 1,
-        "its first statement",
-      );
+      await until(async () => (await database.otherRows(INVALID)).length === 1, "the index to be half built");
       killed.child.kill("SIGKILL");
       await killed.ended;
-      expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql running"]);
-    });
+      await database.otherRows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%CONCURRENTLY%' AND pid <> pg_backend_pid()",
+      );
+      await database.rows("COMMIT");
+      expect(await database.run(scripts)).toMatchObject({ exitCode: 3 });
+      await database.spawn(["resolve", "0002-index.sql", "--as", "pending"]).ended;
+      expect(await database.run(scripts)).toMatchObject({ exitCode: 0 });
+      expect(await database.rows(INVALID)).toEqual([]);
+      expect(await database.rows("SELECT 1 FROM pg_indexes WHERE indexname = 'goals_author'")).toHaveLength(
+        1,
+      );
+    },
+  );
 
-    it("pending: it runs again", async () => {
-      const refused = await database.run(scripts);
-      expect(refused.exitCode).toBe(3);
-      const [, command] =
-        /then node \S+ (resolve \S+ --as) applied \(or pending\)/.exec(String(refused.result["reason"])) ??
-        [];
-      const resolved = await database.spawn([...command!.split(" "), "pending"]).ended;
-      expect(resolved).toMatchObject({ exitCode: 0, result: { outcome: "resolved" } });
-      expect(await database.run(scripts)).toMatchObject({
-        exitCode: 0,
-        result: { applied: [{ script: "0002-slow.sql" }] },
-      });
-      expect(await database.count("notes")).toBe(1);
-    });
-
-    it("applied: it does not", async () => {
-      await database.spawn(["resolve", "0002-slow.sql", "--as", "applied"]).ended;
-      expect(await database.run(scripts)).toMatchObject({ exitCode: 0, result: { outcome: "unchanged" } });
-      expect(await database.count("notes")).toBe(0);
-      expect(await database.spawn(["resolve", "0002-slow.sql", "--as", "applied"]).ended).toMatchObject({
-        exitCode: 3,
-      });
-    });
+  it("waits for as long as others take: it holds nobody up meanwhile", async () => {
+    await database.run(GOALS);
+    await database.rows("BEGIN");
+    await database.rows("INSERT INTO goals VALUES (2, 'b')");
+    const running = database.start({ ...GOALS, "0002-index.sql": UNIQUE });
+    const waits =
+      "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%CONCURRENTLY%' AND wait_event_type = 'Lock' AND now() - query_start > interval '7 seconds'";
+    await until(
+      async () => (await database.otherRows(waits)).length === 1,
+      "it to wait for longer than a lock's limit",
+    );
+    await database.rows("COMMIT");
+    expect(await running.ended).toMatchObject({ exitCode: 0 });
   });
 });
 
@@ -336,7 +314,7 @@ describe("bad input", () => {
     [["run"], /no migration ran there yet/],
     [["run", "--spec", "e30="], /the spec: /],
     [["run", "--spec", "%%%"], /no base64 JSON/],
-    [["reset"], /run, plan or resolve is wanted/],
+    [["reset"], /run, plan, status or resolve is wanted/],
     [["resolve", "../a.sql", "--as", "applied"], /wants a script's name/],
     [["resolve", "0001-a.sql", "--as", "done"], /--as applied or --as pending/],
     [["run", "--what"], /--what/],

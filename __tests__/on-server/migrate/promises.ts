@@ -254,7 +254,9 @@ export function migrationPromises(start: () => Promise<Kit>): void {
           "0002-slow.sql": `-- no-transaction\n${words.insert("goals")};\n${words.sleep(2)};`,
         };
         const killed = database.start(scripts);
-        await until(async () => (await database.count("goals")) === 2, "its first statement");
+        const began = async (): Promise<boolean> =>
+          (await database.has("goals")) && (await database.count("goals")) === 2;
+        await until(began, "its first statement");
         killed.child.kill("SIGKILL");
         await killed.ended;
         expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql running"]);

@@ -1,5 +1,6 @@
 /** The script that a Terraform step runs: it starts the migrator that the stack names by its digest, and no other. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,18 +15,35 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const PROGRAM = "console.log(JSON.stringify(process.argv.slice(2))); process.exitCode = 4;";
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-function run(more: NodeJS.ProcessEnv = {}) {
+function environment(text: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const program = join(folder, "published.js");
-  if (!existsSync(program)) writeFileSync(program, PROGRAM);
-  const env = {
+  if (!existsSync(program)) writeFileSync(program, text);
+  return {
     ...process.env,
     SERVER_FOLDER: folder,
     MIGRATE_SPEC: "c3BlYw==",
     MIGRATOR_URL: program,
-    MIGRATOR_SHA256: digest(PROGRAM),
+    MIGRATOR_SHA256: digest(text),
     ...more,
   };
-  return spawnSync("bash", [SCRIPT], { env, encoding: "utf8" });
+}
+
+function run(more: NodeJS.ProcessEnv = {}) {
+  return spawnSync("bash", [SCRIPT], { env: environment(PROGRAM, more), encoding: "utf8" });
+}
+
+/** @param kill gets the process ids of the script and of its migrator, once that is at work. */
+async function ended(text: string, kill: (script: number, migrator: number) => void) {
+  const child = spawn("bash", [SCRIPT], { env: environment(text), stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+  child.stdout.on("data", (chunk) => {
+    stdout += String(chunk);
+    const [, pid] = /^at work (\d+)\n$/.exec(stdout) ?? [];
+    if (pid !== undefined) kill(child.pid!, Number(pid));
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: stdout.replace(/^at work \d+\n/, ""), stderr };
 }
 
 it("runs the migrator with the step's spec, and ends as it ends", () => {
@@ -58,4 +76,22 @@ it("says where it has to be published", () => {
   expect(stderr.trim().split("\n").at(-1)).toMatch(
     /can't be fetched from .*nowhere\.js: publish it there first/,
   );
+});
+
+const AT_WORK = 'console.log("at work", process.pid); setInterval(() => undefined, 1000);';
+
+it("waits for a migrator that puts things right after SIGTERM, and ends as it ends", async () => {
+  const slow = `process.on("SIGTERM", () => setTimeout(() => (console.log("undone"), process.exit(5)), 300)); ${AT_WORK}`;
+  expect(await ended(slow, (script) => process.kill(script, "SIGTERM"))).toEqual({
+    ...{ code: 5, stdout: "undone\n", stderr: "" },
+  });
+});
+
+it("fails where the migrator is killed, with the way on", async () => {
+  expect(await ended(AT_WORK, (_, migrator) => process.kill(migrator, "SIGKILL"))).toMatchObject({
+    ...{ code: 137, stdout: "" },
+    stderr: expect.stringMatching(
+      /migrate: the migrator was ended by signal 9; what was not committed is rolled back: `bluegreen retry` goes on\n$/,
+    ),
+  });
 });

@@ -18,7 +18,11 @@ describe("the scripts of a bundle", () => {
     ["1-contract-a.sql", "SELECT 1", "contract"],
     ["1_drop_author.contract.sql", "SELECT 1", "contract"],
     ["1-a.sql", "-- drops the author\n--  phase: contract\nSELECT 1", "contract"],
+    ["1-contract-table.sql", "-- phase: expand\nSELECT 1", "expand"],
+    ["1-expand-a.sql", "-- phase: contract\nSELECT 1", "contract"],
     ["1-contractors.sql", "SELECT 1", "expand"],
+    ["5-add-contract.sql", "SELECT 1", "expand"],
+    ["5_add_contract.sql", "SELECT 1", "expand"],
     ["1-a.sql", "SELECT 1\n-- phase: contract", "expand"],
   ])("%s with %j is %s", (name, sql, phase) => {
     expect(read({ [name]: sql })).toMatchObject([{ phase }]);
@@ -45,9 +49,9 @@ describe("the scripts of a bundle", () => {
     ["a folder in between", { "migrations/../../1-a.sql": "" }, /is no script's name/],
     ["an unknown phase", { "1-a.sql": "-- phase: contrakt" }, /phase "contrakt" is not known/],
     [
-      "two phases",
-      { "1-contract-a.sql": "-- phase: expand" },
-      /its name says contract, its header says expand/,
+      "a number as EF Core gives it",
+      { "20261129172048_Init.sql": "" },
+      /"20261129172048_Init\.sql" has a number of 14 digits.*up to 6.*bluegreen migrations from-ef/,
     ],
     ["what is no text", { "1-a.sql": Uint8Array.from([0x53, 0xe4, 0x20]) }, /is not UTF-8/],
     ["NUL characters", { "1-a.sql": "SELECT\0 1" }, /NUL/],

@@ -27,7 +27,9 @@ describe("GO ends a batch", () => {
     ["a nested comment", "/* a /* b */\nGO\n*/ SELECT 1"],
     ["a quoted name", 'SELECT 1 AS "a\nGO\n"'],
     ["a name in brackets", "SELECT 1 AS [a]]\nGO\n]"],
-    ["a line with something else", "SELECT 1 AS\nGO + 1"],
+    ["a line that it does not begin", "SELECT 1 AS GO\nSELECT 2; GO"],
+    ["a name with something glued to it", "SELECT\nGO,\nb FROM t WHERE\nGO=1"],
+    ["a label", "GO:\nSELECT 1"],
     ["a longer word", "SELECT 1\nGOTO done"],
     ["a line comment", "SELECT 1 --\n-- GO\n"],
   ])("but is text in %s", (_, sql) => {
@@ -142,8 +144,31 @@ describe("what stands behind GO on its line", () => {
     expect(batches("SELECT 1\nGO /* a\nb */ SELECT 2")[1]).toEqual({ text: "SELECT 2", line: 3, repeat: 1 });
   });
 
-  it("is never left out: then it is no separator", () => {
-    expect(texts("SELECT 1\nGO 5 /* a */ /* b */ SELECT 2")).toHaveLength(1);
+  it.each([
+    ["a semicolon", "GO;"],
+    ["a count and a semicolon", "GO 5;"],
+    ["a word", "GO x"],
+    ["a statement", "GO SELECT 2"],
+    ["a statement behind comments", "GO 5 /* a */ /* b */ SELECT 2"],
+    ["an expression", "GO + 1"],
+    ["a negative count", "GO -1"],
+    ["two counts", "GO 1 2"],
+    ["a count that no tool takes", "GO 2147483648"],
+    ["a variable", "GO $(n)"],
+    ["a comment that is glued to it", "GO/* c */"],
+    ["a blank that is none", "GO\u00a0"],
+    ["a blank that is none before it", "\u00a0GO"],
+  ])("is refused with its line where it is %s", (_, line) => {
+    expect(() => batches(`EXEC dbo.p\n${line}\nSELECT 2`)).toThrow(
+      /^line 2: .*GO.*: GO ends a batch only alone on its line/,
+    );
+  });
+
+  it("may be a count as large as SQL Server's own tools take it, or none", () => {
+    expect(texts("SELECT 1\nGO 1000000\nSELECT 2\nGO 0\n")).toEqual([
+      ["SELECT 1", 1_000_000],
+      ["SELECT 2", 0],
+    ]);
   });
 });
 
@@ -166,4 +191,22 @@ it("one line of megabytes takes no longer than many lines of them", () => {
   const startedAt = performance.now();
   expect(statements("SELECT a;".repeat(50_000))).toHaveLength(50_000);
   expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
+describe("a literal of any length is one token", () => {
+  const long = "x".repeat(9_000_000);
+
+  it.each([
+    ["mssql", `SELECT N'${long}'`],
+    ["mssql", `SELECT [${long}${long}]`],
+    ["mssql", `SELECT "${long}"`],
+    ["postgres", `SELECT '${long}'`],
+    ["postgres", `SELECT E'${long}\\''`],
+    ["postgres", `SELECT U&"${long}"`],
+    ["postgres", `SELECT $a$${long}$a$`],
+  ] as const)("%s: %.12s", (dialect, sql) => {
+    expect([...tokens(sql, dialect)].map(({ text }) => text.length)).toEqual([6, sql.length - 7]);
+    const whole = dialect === "mssql" ? batches(sql) : statements(sql);
+    expect(whole.map(({ text }) => text.length)).toEqual([sql.length]);
+  });
 });

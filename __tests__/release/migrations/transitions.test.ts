@@ -46,7 +46,7 @@ const second = carrying("1.1", "0002-owner.sql");
 const third = carrying("1.2", DROP, [DROP]);
 const fourth = carrying("1.3", DROP, [DROP]);
 
-describe("the database is migrated", () => {
+describe("there is something new for the database", () => {
   it.each([
     ["with the first release that brings scripts", () => next(first)],
     ["with the next one that brings more", () => next(second, first)],
@@ -73,7 +73,7 @@ describe("the database is migrated", () => {
     expect(stepName.migrate(record)).toBe(`migrate-2-${recordDigest(record).slice(0, 8)}`);
   });
 
-  it("once: neither a promotion nor an abort nor a rollback migrates", () => {
+  it("once: neither a promotion nor an abort nor a rollback brings anything new", () => {
     const { record, observed } = after(first);
     const staged = transitions.stage(record, second, observed, blueGreen);
     expect(staged.migrate).toBe(true);
@@ -83,11 +83,22 @@ describe("the database is migrated", () => {
     expect(transitions.rollback(released, seen, blueGreen)).not.toHaveProperty("migrate");
   });
 
-  it("again where the install is tried again, as the migration may be what failed", () => {
+  it("again with a retry, as the migration may be what failed", () => {
     const { record, observed } = after(first);
     const failed = transitions.release(record, second, observed, blueGreen);
     expect(transitions.retry(failed, observed, true).migrate).toBe(true);
-    expect(transitions.retry(failed, observed, false)).not.toHaveProperty("migrate");
+    expect(transitions.retry(failed, observed, false).migrate).toBe(true);
+    const without = transitions.release(record, candidateOf("1.1"), observed, blueGreen);
+    expect(transitions.retry(without, observed, true)).not.toHaveProperty("migrate");
+  });
+
+  it("but not with the retry of what leads back", () => {
+    const { record, observed } = after(first, second);
+    const back = transitions.rollback(record, observed, blueGreen);
+    expect(transitions.retry(back, observed, false)).not.toHaveProperty("migrate");
+    const staged = transitions.stage(record, third, observed, blueGreen);
+    const withdrawn = transitions.withdraw(staged, observed);
+    expect(transitions.retry(withdrawn, observed, false)).not.toHaveProperty("migrate");
   });
 
   it("by the release after a failed one, which can't know how far that came", () => {
@@ -117,6 +128,19 @@ describe("a contract script", () => {
     const recreated = transitions.release(record, fourth, observed, recreate);
     expect(recreated.slots[record.active === "blue" ? "green" : "blue"]?.version).toBe("1.1");
     expect(recreated).not.toHaveProperty("contracted");
+  });
+
+  it("does not become due with a rollback: it waits for the next release", () => {
+    const { record, observed } = after(first, second, third);
+    const recreated = transitions.release(record, fourth, observed, recreate);
+    // What did not know the script makes room for what goes back.
+    const schedule = { strategy: "blueGreen" as const };
+    const back = transitions.rollback(recreated, live(recreated), { ...blueGreen, schedule });
+    expect(back.slots[back.active]).toMatchObject({ version: "1.2", run: back.sequence });
+    expect(back).not.toHaveProperty("contracted");
+    expect(back).not.toHaveProperty("migrate");
+    const again = { ...fourth, version: "1.3.1" };
+    expect(transitions.release(back, again, live(back), blueGreen).contracted).toEqual([DROP]);
   });
 
   it("once it may have run, no release that needs the old schema comes back, not even by rollback", () => {

@@ -56,6 +56,9 @@ export interface Database {
 /** What the database said about a script, with the line it means. */
 export class ScriptFailed extends Error {
   override readonly name = "ScriptFailed";
+  readonly isPassing: boolean;
+  /** The script, where the journal does not know how far it got. */
+  readonly running: string | null;
 
   /**
    * @param line in the script; null where it is not known. @param isPassing whether the same may well succeed a moment
@@ -65,13 +68,19 @@ export class ScriptFailed extends Error {
     readonly script: string,
     readonly line: number | null,
     private readonly reason: string,
-    readonly isPassing = false,
+    {
+      isPassing = false,
+      isRunning = false,
+    }: { readonly isPassing?: boolean; readonly isRunning?: boolean } = {},
   ) {
     super(`${script}${line === null ? "" : `, line ${line}`}: ${reason.replace(/\s+/g, " ")}`);
+    this.isPassing = isPassing;
+    this.running = isRunning ? script : null;
   }
 
-  saying(more: string): ScriptFailed {
-    return new ScriptFailed(this.script, this.line, this.reason + more);
+  /** @param more what to do about it. */
+  leftRunning(more: string): ScriptFailed {
+    return new ScriptFailed(this.script, this.line, this.reason + more, { isRunning: true });
   }
 
   /** Of a script that did something already: the same again would do that twice. */

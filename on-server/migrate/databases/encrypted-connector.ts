@@ -1,7 +1,7 @@
 /**
  * How tedious gets to SQL Server so that nothing of a login, password or access token, is ever sent unencrypted: strict
  * encryption (TDS 8.0, TLS from the first byte) where the server has it, else TLS after PRELOGIN on a guarded socket.
- * The certificate is verified either way. Who cuts the strict try off gets no more than that second way.
+ * The certificate is verified either way. An attacker who cuts the strict try off gets that second way and no less.
  */
 import { isIP, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -18,7 +18,7 @@ export interface ServerAddress {
   /** A name or an address, an IPv6 address without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Takes a certificate that nobody signed: for a server on this machine only. */
+  /** Takes a certificate that no authority signed: for a server on this machine only. */
   readonly trustServerCertificate: boolean;
   /** `strict`: TDS 8.0, or no connection at all. @default "required": TDS 8.0 where the server has it */
   readonly encryption?: "required" | "strict";
@@ -58,7 +58,7 @@ export async function connectEncrypted<T>(
     );
   }
   const where = `${host}:${address.port}`;
-  // TDS 8.0 has no unverified certificates. Where Node is told to verify none, tedious' strict mode would obey.
+  // TDS 8.0 has no unverified certificates. Where the environment makes Node verify none, tedious' strict mode follows.
   const verifies = !trustServerCertificate && process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0";
   if (verifies && (strictServers.get(where) ?? (await speaksTds8(address)))) {
     strictServers.set(where, true);
@@ -85,14 +85,14 @@ export async function connectEncrypted<T>(
   }
 }
 
-/** One line with all that an error and its causes say, the outermost first, nothing twice. */
+/** One line with the messages of an error and of its causes, the outermost first, nothing twice. */
 export function allWords(error: unknown): string {
-  const said: string[] = [];
+  const messages: string[] = [];
   for (const cause of causes(error)) {
     const words = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ").trim();
-    if (words !== "" && !said.some((earlier) => earlier.includes(words))) said.push(words);
+    if (words !== "" && !messages.some((earlier) => earlier.includes(words))) messages.push(words);
   }
-  return said.join(": ");
+  return messages.join(": ");
 }
 
 /** The error, then what caused it or what it is made of, depth first. */

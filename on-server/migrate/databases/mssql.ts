@@ -245,7 +245,7 @@ async function speaking(
     await answer;
   } catch (error) {
     const { line, message, isPassing } = faultOf(error);
-    throw new ScriptFailed(script, lineAt(line ?? 1), message, isPassing);
+    throw new ScriptFailed(script, lineAt(line ?? 1), message, { isPassing });
   }
 }
 

@@ -277,7 +277,9 @@ export class PostgresDatabase implements Database {
       if (!(error instanceof DatabaseError)) throw error;
       const position = Number(error.position ?? NaN);
       const line = Number.isNaN(position) ? null : lineAt(position);
-      throw new ScriptFailed(script, line, error.message, PASSING.has(error.code ?? ""));
+      throw new ScriptFailed(script, line, error.message, {
+        isPassing: PASSING.has(error.code ?? ""),
+      });
     }
   }
 }

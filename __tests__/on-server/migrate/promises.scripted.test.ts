@@ -1,4 +1,4 @@
-/** The migrator as Terraform starts it, on SQL Server's protocol: the promises, and what is SQL Server's own. */
+/** The promises of a migration, on the scripted SQL Server. */
 import { scriptedKit } from "./kits";
 import { migrationPromises } from "./promises";
 

@@ -1,0 +1,197 @@
+/** Asks `dotnet ef` about a project: its provider, its migrations, and the SQL of their whole history. */
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import execa from "execa";
+import * as z from "zod/mini";
+import { quote } from "../../release/release";
+import { inOneLine, parseJson } from "../../release/validation";
+import { OperatorError } from "../operator-error";
+
+export interface EfProject {
+  /** A folder with one project, or a project file. */
+  readonly project: string;
+  readonly startupProject?: string;
+  readonly context?: string;
+}
+
+/** What EF says of a project, before anything is made of it. */
+export interface EfHistoryTexts {
+  readonly provider: string;
+  /** In EF's order. */
+  readonly ids: readonly string[];
+  readonly withoutTransactions: string;
+  readonly withTransactions: string;
+}
+
+const Info = z.object({ providerName: z.string() });
+const List = z.array(z.object({ id: z.string() }));
+const Contexts = z.array(z.object({ safeName: z.string() }));
+
+/** A restore from an empty cache and a build of a large solution. */
+const LONGEST_MS = 30 * 60_000;
+/** Of what a tool said: enough to see why it failed. */
+const LAST_LINES = 4;
+const INSTALL = "dotnet tool install --global dotnet-ef";
+
+/**
+ * Builds the project once; EF is asked for no connection to a database.
+ * @throws OperatorError (bad input) with the tool's own last lines, where one is missing or fails.
+ */
+export async function readEfProject(given: EfProject, now: (text: string) => void): Promise<EfHistoryTexts> {
+  const tool = new DotnetEf(given);
+  await tool.check();
+  now(`building ${basename(tool.startup)}`);
+  await tool.build();
+  now("asking EF Core for the project's migrations");
+  const provider = await tool.provider();
+  const ids = await tool.migrations();
+  if (ids.length === 0) {
+    throw new OperatorError(
+      `${given.project} has no migrations${given.context === undefined ? "" : ` for ${quote(given.context)}`}: dotnet ef migrations add Init`,
+      2,
+    );
+  }
+  now(`asking EF Core for the SQL of ${ids.length === 1 ? "1 migration" : `${ids.length} migrations`}`);
+  const folder = mkdtempSync(join(tmpdir(), "bluegreen-ef-"));
+  try {
+    const script = async (file: string, ...options: string[]): Promise<string> => {
+      const output = join(folder, file);
+      await tool.ef(["migrations", "script", "0", ids.at(-1)!, ...options, "--output", output]);
+      // EF begins the file with a byte order mark, and ends lines as its platform does.
+      return readFileSync(output, "utf8")
+        .replace(/^\uFEFF/, "")
+        .replace(/\r\n?/g, "\n");
+    };
+    const [withoutTransactions, withTransactions] = await Promise.all([
+      script("without.sql", "--no-transactions"),
+      script("with.sql"),
+    ]);
+    return { provider, ids, withoutTransactions, withTransactions };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class DotnetEf {
+  readonly startup: string;
+  private readonly project: string;
+  /** Here a tool manifest or a global.json of the project is found. */
+  private readonly folder: string;
+
+  constructor(private readonly given: EfProject) {
+    this.project = existing("--project", given.project);
+    this.startup =
+      given.startupProject === undefined ? this.project : existing("--startup-project", given.startupProject);
+    this.folder = statSync(this.project).isDirectory() ? this.project : dirname(this.project);
+    if (given.context?.startsWith("-") === true)
+      throw new OperatorError(`--context ${quote(given.context)} is no DbContext's name`, 2);
+  }
+
+  async check(): Promise<void> {
+    const { exitCode, said } = await this.run(["ef", "--version"]);
+    if (exitCode === 0) return;
+    throw new OperatorError(
+      `dotnet ef does not start (${INSTALL}, or dotnet tool restore): ${last(said)}`,
+      2,
+    );
+  }
+
+  async build(): Promise<void> {
+    const args = ["build", this.startup, "--verbosity", "quiet", "--nologo", "-clp:ErrorsOnly;NoSummary"];
+    const { exitCode, said } = await this.run(args);
+    if (exitCode !== 0) throw new OperatorError(`${this.given.project} does not build: ${last(said)}`, 2);
+  }
+
+  async provider(): Promise<string> {
+    try {
+      return this.data(Info, await this.ef(["dbcontext", "info", "--json"])).providerName;
+    } catch (error) {
+      if (!(error instanceof OperatorError) || this.given.context !== undefined) throw error;
+      const names = await this.contexts();
+      if (names.length < 2) throw error;
+      throw new OperatorError(
+        `${this.given.project} has ${names.length} contexts: say which with --context ${names.join(" or --context ")}`,
+        2,
+      );
+    }
+  }
+
+  async migrations(): Promise<string[]> {
+    return this.data(List, await this.ef(["migrations", "list", "--no-connect", "--json"])).map(
+      ({ id }) => id,
+    );
+  }
+
+  /** @returns what it wrote as its data. */
+  async ef(args: readonly string[]): Promise<string> {
+    const { context } = this.given;
+    const all = [
+      ...["ef", ...args, "--no-build", "--prefix-output", "--no-color"],
+      ...["--project", this.project, "--startup-project", this.startup],
+      ...(context === undefined ? [] : ["--context", context]),
+    ];
+    const { exitCode, said, stdout } = await this.run(all);
+    if (exitCode === 0) return prefixed("data", stdout).join("\n");
+    const errors = prefixed("error", said);
+    throw new OperatorError(
+      `dotnet ef ${args.slice(0, 2).join(" ")} fails: ${last(errors.length === 0 ? said : errors.join("\n"))}`,
+      2,
+    );
+  }
+
+  private async contexts(): Promise<string[]> {
+    try {
+      const listed = this.data(Contexts, await this.ef(["dbcontext", "list", "--json"]));
+      return listed.map(({ safeName }) => safeName);
+    } catch {
+      return []; // the first complaint says why
+    }
+  }
+
+  private data<T extends z.ZodMiniType>(schema: T, text: string): z.infer<T> {
+    const parsed = z.safeParse(schema, parseJson(text, "what dotnet ef answers"));
+    if (parsed.success) return parsed.data;
+    throw new OperatorError(`dotnet ef answers something else than expected: ${last(text)}`, 2);
+  }
+
+  private async run(args: readonly string[]): Promise<{ exitCode: number; said: string; stdout: string }> {
+    const ended = await execa("dotnet", args, {
+      cwd: this.folder,
+      // Servers that a build leaves running would keep our pipes open.
+      env: { DOTNET_NOLOGO: "1", MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
+      stdin: "ignore",
+      all: true,
+      reject: false,
+      timeout: LONGEST_MS,
+    });
+    const { exitCode, all, stdout, timedOut, shortMessage } = ended as typeof ended & {
+      shortMessage?: string;
+    };
+    if (timedOut)
+      throw new OperatorError(`dotnet ${args[0]} did not end within ${LONGEST_MS / 60_000} min`, 2);
+    if (exitCode === undefined) {
+      throw new OperatorError(
+        `dotnet can't be started (${inOneLine(shortMessage ?? "no reason given")}): install the .NET SDK, then ${INSTALL}`,
+        2,
+      );
+    }
+    return { exitCode, said: all ?? "", stdout };
+  }
+}
+
+function existing(option: string, path: string): string {
+  const found = resolve(path);
+  if (statSync(found, { throwIfNoEntry: false }) !== undefined) return found;
+  throw new OperatorError(`${option} ${quote(path)}: there is no such folder or file`, 2);
+}
+
+/** The lines of one level, as `--prefix-output` marks them. */
+function prefixed(level: string, text: string): string[] {
+  return text.split(/\r?\n/).flatMap((line) => new RegExp(`^${level}: *(.*)$`).exec(line)?.[1] ?? []);
+}
+
+function last(text: string): string {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  return inOneLine(lines.slice(-LAST_LINES).join(" | "));
+}

@@ -1,0 +1,163 @@
+/** `bluegreen migrations from-ef`: one numbered script for each migration of an EF Core project, into a folder. */
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { numberedScripts } from "../../release/migrations/ef-core/numbered-scripts";
+import type { EfProjectMigration } from "../../release/migrations/ef-core/numbered-scripts";
+import { isMigrationId } from "../../release/migrations/ef-core/history";
+import { refuseUnended } from "../../release/migrations/ef-core/unended";
+import { outsideTransaction, partsOf } from "../../release/migrations/ef-core/whole-history";
+import { lint } from "../../release/migrations/lint";
+import type { Finding } from "../../release/migrations/lint";
+import { withOwnBatches } from "../../release/migrations/own-batches";
+import { readScripts } from "../../release/migrations/scripts";
+import type { Script } from "../../release/migrations/scripts";
+import type { Dialect } from "../../release/migrations/sql-text";
+import { refuseTransactionControl } from "../../release/migrations/transaction-control";
+import { InvalidInput } from "../../release/refusal";
+import { quote } from "../../release/release";
+import { inOneLine } from "../../release/validation";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
+import type { Progress } from "../terminal/progress";
+import { readEfProject } from "./dotnet-ef";
+import type { EfHistoryTexts, EfProject } from "./dotnet-ef";
+import { splitAdvice } from "./split-advice";
+
+export interface FromEf extends EfProject {
+  /** The folder of the scripts. */
+  readonly to: string;
+  /** null: the project's provider says it. */
+  readonly dialect: Dialect | null;
+  /** Every database that people use has this migration and all before it. */
+  readonly baseline?: string;
+  /** Scripts stay as they are, also where EF would write them differently today. */
+  readonly keepWritten: boolean;
+}
+
+export interface FromEfResult {
+  readonly dialect: Dialect;
+  readonly written: readonly Pick<Script, "name" | "phase" | "transaction">[];
+  /** How many scripts of EF migrations were there, and stayed as they were. */
+  readonly unchanged: number;
+}
+
+const PROVIDERS: Readonly<Record<string, Dialect>> = {
+  "Npgsql.EntityFrameworkCore.PostgreSQL": "postgres",
+  "Microsoft.EntityFrameworkCore.SqlServer": "mssql",
+};
+
+/**
+ * Writes nothing where it refuses something.
+ * @param say hears what a person should look at.
+ * @throws OperatorError InvalidInput
+ */
+export async function fromEf(
+  wanted: FromEf,
+  progress: Progress,
+  say: (line: string) => void,
+): Promise<FromEfResult> {
+  const files = filesIn(wanted.to);
+  const written = readScripts(files);
+  const texts = await readEfProject(wanted, (text) => progress.now(text));
+  progress.stop();
+  const dialect = dialectOf(texts.provider, wanted.dialect);
+  const migrations = migrationsOf(texts, dialect, wanted.baseline);
+  const { added, differing } = numberedScripts(migrations, written, {
+    dialect,
+    keepWritten: wanted.keepWritten,
+  });
+  for (const difference of differing) say(`${difference}; it stays as it is (--keep-written)`);
+  for (const { name, content } of added) files.set(name, Buffer.from(content));
+  const scripts = readScripts(files).filter(({ name }) => added.some((script) => script.name === name));
+  for (const script of scripts) refuseTransactionControl(script, dialect);
+  judge(scripts, dialect, say);
+  if (added.length > 0) mkdirSync(wanted.to, { recursive: true });
+  for (const { name, content } of added) writeAtomically(join(wanted.to, name), content, 0o644);
+  return {
+    dialect,
+    written: scripts.map(({ name, phase, transaction }) => ({ name, phase, transaction })),
+    unchanged: migrations.length - added.length,
+  };
+}
+
+function filesIn(folder: string): Map<string, Uint8Array> {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return new Map();
+  if (!found.isDirectory()) throw new OperatorError(`--to ${quote(folder)} is no folder`, 2);
+  const names = readdirSync(folder).filter((name) => /\.sql$/i.test(name));
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
+}
+
+function dialectOf(provider: string, wanted: Dialect | null): Dialect {
+  const known = PROVIDERS[provider];
+  if (known === undefined && wanted !== null) return wanted;
+  if (known === undefined) {
+    throw new OperatorError(
+      `the project's provider is ${quote(provider)}: PostgreSQL (Npgsql) and SQL Server are known; say --dialect where it writes for one of them`,
+      2,
+    );
+  }
+  if (wanted === null || wanted === known) return known;
+  throw new OperatorError(
+    `the project writes for ${known} (${provider}), and the environment or --dialect says ${wanted}: choose another --context, --environment or --dialect`,
+    2,
+  );
+}
+
+function migrationsOf(
+  { ids, withoutTransactions, withTransactions }: EfHistoryTexts,
+  dialect: Dialect,
+  baseline: string | undefined,
+): EfProjectMigration[] {
+  const odd = ids.find((id) => !isMigrationId(id));
+  if (odd !== undefined)
+    throw new OperatorError(`${quote(odd)} is no migration's id that a script can name: rename it`, 2);
+  const newestOfBaseline = baseline === undefined ? -1 : ids.indexOf(baseline);
+  if (baseline !== undefined && newestOfBaseline === -1) {
+    throw new OperatorError(
+      `--baseline ${quote(baseline)} is none of the project's migrations, as in ${ids.at(-1)}`,
+      2,
+    );
+  }
+  const outside = outsideTransaction(withTransactions, ids, dialect);
+  return partsOf(withoutTransactions, ids, dialect).map(({ id, history, sql }, index) => {
+    if (dialect === "postgres") refuseUnended(id, sql);
+    return {
+      ...{ id, history, baseline: index <= newestOfBaseline },
+      sql: dialect === "mssql" ? inBatches(id, sql) : sql,
+      transaction: !outside.has(id),
+    };
+  });
+}
+
+function inBatches(id: string, sql: string): string {
+  try {
+    return withOwnBatches(sql);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput(`${id}, ${error.message}`);
+  }
+}
+
+/** Every database has what is in the baseline: nothing of it runs beside a release. */
+function judge(scripts: readonly Script[], dialect: Dialect, say: (line: string) => void): void {
+  const run = scripts.filter(({ efMigration }) => efMigration?.baseline !== true);
+  const findings = run.flatMap((script) => lint(script, dialect));
+  const words = ({ script, line, level, message }: Finding): string =>
+    `${script}:${line}: ${message}${level === "breaks" ? `. Split it: ${splitAdvice(message)}` : ""}`;
+  for (const finding of findings) say(inOneLine(words(finding)));
+  const breaking = findings.filter(({ level }) => level === "breaks");
+  const first = run.find(({ name }) => name === breaking[0]?.script);
+  if (first === undefined) {
+    for (const { name } of run.filter((script) => !script.transaction))
+      say(
+        `${name} runs outside of a transaction (suppressTransaction): keep such a statement alone in its migration, as what ran before a failure stays`,
+      );
+    return;
+  }
+  const { id } = first.efMigration!;
+  throw new OperatorError(
+    `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written: move that into a migration of its own (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or write migrationBuilder.Sql("-- reviewed: why") before what is safe; --baseline ${id} where every database has it`,
+    2,
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * From the migrations of an EF Core project to numbered scripts: what a folder has stays as it is, what the project has
+ * more becomes the next numbers. A migration that is a script must not change, move or go: databases have it.
+ */
+import { InvalidInput } from "../../refusal";
+import { inOneLine } from "../../validation";
+import type { Script } from "../scripts";
+import { tokens } from "../sql-text";
+import type { Dialect, Token } from "../sql-text";
+import { efHeader } from "./history";
+import type { EfMigration } from "./history";
+
+export interface EfProjectMigration extends EfMigration {
+  /** What EF writes for it without transactions, fit to be run batch by batch. */
+  readonly sql: string;
+  readonly transaction: boolean;
+}
+
+interface NewScript {
+  readonly id: string;
+  readonly name: string;
+  readonly content: string;
+}
+
+export interface Numbered {
+  readonly added: readonly NewScript[];
+  /** Of scripts that are there, and that EF would write differently today. */
+  readonly differing: readonly string[];
+}
+
+/** `dotnet ef migrations add Contract_DropAuthor`: it waits until no release needs the old schema. */
+const CONTRACT = /^contract_/i;
+const LONGEST_NAME = 80;
+
+/**
+ * @param migrations of the project, in EF's order. @param written all scripts of the folder.
+ * @param keepWritten whether scripts stay as they are where EF would write them differently today.
+ * @throws InvalidInput where a migration that is a script was changed, removed or moved; names file and remedy.
+ */
+export function numberedScripts(
+  migrations: readonly EfProjectMigration[],
+  written: readonly Script[],
+  { dialect, keepWritten }: { readonly dialect: Dialect; readonly keepWritten: boolean },
+): Numbered {
+  const fromEf = written.filter(({ efMigration }) => efMigration !== null);
+  refuseOtherOrder(migrations, fromEf);
+  const differing = fromEf.flatMap((script, index) => {
+    const difference = differenceOf(script, migrations[index]!, dialect);
+    return difference === null ? [] : [difference];
+  });
+  if (differing[0] !== undefined && !keepWritten) {
+    throw new InvalidInput(
+      `${differing[0]}: put the migration back and write the change as the next one; if no database has it, remove the file; if only EF Core was upgraded, say --keep-written`,
+    );
+  }
+  const first = (written.at(-1)?.number ?? 0) + 1;
+  const added = migrations
+    .slice(fromEf.length)
+    .map((migration, index) => newScript(migration, first + index));
+  return { added, differing };
+}
+
+function refuseOtherOrder(migrations: readonly EfProjectMigration[], fromEf: readonly Script[]): void {
+  for (const [index, { name, efMigration }] of fromEf.entries()) {
+    const { id, baseline } = efMigration!;
+    const here = migrations[index];
+    if (here?.id === id) {
+      if (!here.baseline || baseline) continue;
+      throw new InvalidInput(
+        `${name} was written without -- ef-baseline: add the line to it, or if no release has it, remove the file`,
+      );
+    }
+    if (!migrations.some((migration) => migration.id === id)) {
+      throw new InvalidInput(
+        `${name} was made from ${id}, which the project does not have: put the migration back; if no database has it, remove the file`,
+      );
+    }
+    throw new InvalidInput(
+      `${here!.id} comes before ${id} in the project, which is ${name} already: make it the last one (dotnet ef migrations remove, and add it again); if no database has ${name}, remove the file`,
+    );
+  }
+}
+
+/** Comments do not count: a person reviews a statement in one. */
+function differenceOf(script: Script, migration: EfProjectMigration, dialect: Dialect): string | null {
+  const code = (sql: string): Token[] => [...tokens(sql, dialect)].filter(({ kind }) => kind !== "comment");
+  const there = code(script.sql);
+  const today = code(migration.sql);
+  const at = there.findIndex((token, index) => spelled(token, dialect) !== spelled(today[index], dialect));
+  if (at === -1 && there.length === today.length) return null;
+  const index = at === -1 ? there.length : at;
+  const line = there[index]?.line ?? there.at(-1)?.line ?? 1;
+  return `${script.name}, line ${line}: it has ${shown(there[index])}, and EF writes ${shown(today[index])} for ${migration.id} today`;
+}
+
+/** EF numbers its variables through a whole history (`@var2`): which number says nothing. */
+function spelled(token: Token | undefined, dialect: Dialect): string | null {
+  if (token === undefined) return null;
+  const isVariable = dialect === "mssql" && token.kind === "word" && token.text.startsWith("@");
+  return isVariable ? token.text.replace(/\d+$/, "") : token.text;
+}
+
+function shown(token: Token | undefined): string {
+  if (token === undefined) return "its end";
+  const text = inOneLine(token.text);
+  return text.length > 40 ? `${text.slice(0, 40)} ...` : text;
+}
+
+function newScript(migration: EfProjectMigration, number: number): NewScript {
+  const { id, sql, transaction, baseline } = migration;
+  const given = id.replace(/^\d{14}_/, "");
+  // No release needs what the baseline took away long ago: an empty database gets it in its order.
+  const isContract = CONTRACT.test(given) && !baseline;
+  const words = (isContract ? given.replace(CONTRACT, "") : given)
+    .replace(/[^0-9A-Za-z_]+/g, "-")
+    .replace(/^[-_]+|[-_]+$/g, "")
+    .slice(0, LONGEST_NAME);
+  // In small letters they are the phase in a script's name: AddContract is about a contract, and is none.
+  const name = words.replace(/contract|expand/g, (word) => word[0]!.toUpperCase() + word.slice(1));
+  const header = [
+    efHeader(migration),
+    ...(isContract ? ["-- phase: contract"] : []),
+    ...(transaction ? [] : ["-- no-transaction"]),
+  ];
+  return {
+    id,
+    name: `${String(number).padStart(4, "0")}-${isContract ? "contract-" : ""}${name || "Migration"}.sql`,
+    content: `${header.join("\n")}\n\n${sql}`,
+  };
+}

@@ -1,0 +1,181 @@
+/** What `ALTER TABLE` takes from the running release, action by action. */
+import type { Cursor } from "./cursor";
+import { readElements, readType } from "./elements";
+import type { Column, Rule } from "./elements";
+import type { ObjectName } from "./object-name";
+import { isTemporary, readName } from "./object-name";
+import { checkBreaks, foreignKeyBreaks, isNewTable, uniqueBreaks } from "./rules";
+import { isWider } from "./schema";
+import { walk } from "./statement-end";
+import { MAY_USE, UNKNOWN } from "./subject";
+import type { Subject } from "./subject";
+
+/** @param cursor behind `ALTER TABLE`. */
+export function alterTable(cursor: Cursor, subject: Subject): void {
+  const table = readName(cursor);
+  if (table === null) return subject.report("unknown", UNKNOWN);
+  const withCheck = cursor.take("WITH", "CHECK") || cursor.take("WITH", "NOCHECK");
+  const isOwn = isTemporary(table) || subject.made.has("table", table);
+  switch (cursor.word()) {
+    case "ADD":
+      cursor.next();
+      return add(cursor, subject, table);
+    case "DROP":
+      cursor.next();
+      return drop(cursor, subject, table, isOwn);
+    case "ALTER":
+      cursor.next();
+      return cursor.take("COLUMN")
+        ? alterColumn(cursor, subject, table, isOwn)
+        : subject.report("unknown", UNKNOWN);
+    case "SWITCH":
+      if (!isOwn) subject.report("breaks", "moves rows away from the running release");
+      return;
+    case "SET":
+      cursor.next();
+      return set(cursor, subject, table, isOwn);
+    case "REBUILD":
+    case "NOCHECK":
+      return;
+    case "CHECK":
+      return enable(cursor, subject, table, withCheck);
+    case "ENABLE":
+      if (!isOwn && cursor.word(1) === "TRIGGER")
+        subject.report(
+          "unknown",
+          "a trigger that is enabled again may refuse or change what the running release writes",
+        );
+      else if (!isOwn) subject.report("unknown", UNKNOWN);
+      cursor.next();
+      return;
+    case "DISABLE":
+      if (!isOwn) {
+        if (cursor.word(1) === "TRIGGER") subject.report("breaks", `switches off a trigger ${MAY_USE}`);
+        else subject.report("unknown", UNKNOWN);
+      }
+      cursor.next();
+      cursor.next();
+      return;
+    default:
+      subject.report("unknown", UNKNOWN);
+  }
+}
+
+function add(cursor: Cursor, subject: Subject, table: ObjectName): void {
+  const elements = readElements(cursor);
+  const columns = elements.filter((element) => element.is === "column");
+  // First all columns: a rule that stands before one may be about it.
+  for (const column of columns) {
+    subject.schema.setColumn(table, column);
+    subject.made.addColumn(table, column.name, column);
+  }
+  for (const element of elements) {
+    if (element.is === "column") addColumn(cursor, subject, table, element);
+    else addRule(cursor, subject, table, element);
+  }
+}
+
+function addColumn(cursor: Cursor, subject: Subject, table: ObjectName, column: Column): void {
+  const place = { made: subject.made, table, tokens: cursor.table };
+  if (column.notNull && !column.filled && !isNewTable(place)) {
+    subject.report(
+      "breaks",
+      `${column.name} is NOT NULL and needs a DEFAULT: the running release does not write it`,
+    );
+  }
+  const broken = column.unique ? uniqueBreaks(place, [column.name], null) : null;
+  if (broken !== null) subject.report("breaks", broken);
+  const checked = column.check === null ? null : checkBreaks(place, column.check);
+  if (checked !== null) subject.report(checked.level, checked.message);
+}
+
+function addRule(cursor: Cursor, subject: Subject, table: ObjectName, rule: Rule): void {
+  const place = { made: subject.made, table, tokens: cursor.table };
+  if (rule.name !== null)
+    subject.made.add("constraint", { key: `${table.key}.${rule.name}`, object: rule.name });
+  if (rule.is === "unique") {
+    const broken = uniqueBreaks(place, rule.columns, rule.condition);
+    if (broken !== null) subject.report("breaks", broken);
+  } else if (rule.is === "foreign key") {
+    const broken = foreignKeyBreaks(place, rule.columns);
+    if (broken !== null) subject.report("breaks", broken);
+  } else if (rule.is === "check") {
+    const checked = checkBreaks(place, rule.condition!);
+    if (checked !== null) subject.report(checked.level, checked.message);
+  }
+}
+
+/** `DROP CONSTRAINT k, COLUMN b`: a word before a name holds for the names behind it, too. */
+function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean): void {
+  let what = "CONSTRAINT";
+  do {
+    if (/^(?:COLUMN|CONSTRAINT|INDEX)$/.test(cursor.word())) {
+      what = cursor.word();
+      cursor.next();
+    } else if (cursor.is("PERIOD", "FOR")) {
+      if (!isOwn) subject.report("unknown", "the times of its rows are no longer kept");
+      return;
+    }
+    cursor.take("IF", "EXISTS");
+    const name = cursor.part();
+    if (what === "COLUMN" && name !== null) dropColumn(subject, table, name, isOwn);
+    if (what === "CONSTRAINT") subject.defaults.drop(table);
+    walk(cursor, (word) => word === ",");
+  } while (cursor.take(","));
+}
+
+function dropColumn(subject: Subject, table: ObjectName, column: string, isOwn: boolean): void {
+  if (isOwn || subject.made.hasColumn(table, column)) return;
+  subject.report("breaks", `drops a column ${MAY_USE}`);
+  const advice = subject.defaults.advice(table, column, subject.schema.column(table, column));
+  if (advice !== null) subject.report("advice", advice);
+}
+
+function alterColumn(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean): void {
+  const column = cursor.part();
+  const isNew = column === null || isOwn || subject.made.hasColumn(table, column);
+  if (cursor.is("ADD") || cursor.is("DROP")) {
+    cursor.next();
+    const option = cursor.word();
+    cursor.next();
+    // NOT FOR REPLICATION, MASKED WITH (...)
+    if (!isNew) subject.report("unknown", `${option} changes what a query reads or writes there`);
+    return;
+  }
+  const type = readType(cursor);
+  let notNull = false;
+  walk(cursor, (word) => {
+    if (word === "NOT" && cursor.word(1) === "NULL") notNull = true;
+  });
+  if (column === null || type === null) return;
+  const known = subject.schema.column(table, column);
+  subject.schema.setColumn(table, { name: column, type, notNull, defaultName: known?.defaultName });
+  if (isNew || (known !== null && isWider(known, { type, notNull }))) return;
+  subject.report(
+    "breaks",
+    "changes a column: a narrower type, or NOT NULL, refuses what the running release writes",
+  );
+}
+
+function set(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean): void {
+  if (isOwn) return;
+  const options = cursor.copy();
+  options.take("(");
+  if (options.take("SYSTEM_VERSIONING", "=")) {
+    if (options.is("ON")) return subject.replacements.put("versioning", table);
+    return subject.replacements.drop("versioning", table, subject.here());
+  }
+  // SQL Server's default; Management Studio writes it behind each table that it changes.
+  if (!options.is("LOCK_ESCALATION", "=", "TABLE")) subject.report("unknown", UNKNOWN);
+}
+
+function enable(cursor: Cursor, subject: Subject, table: ObjectName, isChecked: boolean): void {
+  cursor.next();
+  cursor.take("CONSTRAINT");
+  const name = cursor.part();
+  // Behind each WITH CHECK ADD CONSTRAINT, Management Studio writes one for the same.
+  const isOwn = name !== null && subject.made.has("constraint", { key: `${table.key}.${name}` });
+  if (isOwn || isNewTable({ made: subject.made, table })) return;
+  const words = isChecked ? ", and looks at each row that is there" : "";
+  subject.report("unknown", `enables a rule that what the running release writes may not keep${words}`);
+}

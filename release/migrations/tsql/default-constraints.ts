@@ -1,0 +1,51 @@
+/**
+ * A column with a default can't be dropped before the default's constraint is, which has a name that SQL Server made up
+ * where the script gave it none. The most common contract script fails on that.
+ */
+import { STRING } from "../lexer";
+import type { TokenTable } from "../lexer";
+import type { ObjectName } from "./object-name";
+import { nameInString } from "./object-name";
+import type { KnownColumn } from "./schema";
+
+/** Of a table with its schema and its database, in characters. */
+const LONGEST_NAME = 600;
+
+export class DefaultConstraints {
+  private readonly dropped = new Set<string>();
+  private dropsAny = false;
+
+  /** A constraint of the table is dropped. */
+  drop(table: ObjectName): void {
+    this.dropped.add(table.key);
+  }
+
+  /** Finds texts that a batch runs or puts together: `N'ALTER TABLE [Goals] DROP CONSTRAINT ' + @name`. */
+  look(tokens: TokenTable, from: number, to: number): void {
+    for (let index = from; index < to; index += 1) {
+      if (tokens.kind(index) !== STRING) continue;
+      const text = tokens.text(index);
+      const found = /\bDROP\s+CONSTRAINT\b/i.exec(text);
+      if (found === null) continue;
+      const before = text.slice(Math.max(0, found.index - LONGEST_NAME), found.index);
+      const [, table] = /\bALTER\s+TABLE\s+((?:\[(?:[^\]]|\]\])*\]|[\w.@#$])+)/i.exec(before) ?? [];
+      if (table === undefined) this.dropsAny = true;
+      else this.dropped.add(nameInString(`'${table}'`).key);
+    }
+  }
+
+  /** How to drop the column; null where the script drops the constraint first, or the column is known to have none. */
+  advice(table: ObjectName, column: string, known: KnownColumn | null): string | null {
+    if (this.dropsAny || this.dropped.has(table.key)) return null;
+    if (known !== null && known.defaultName === undefined) return null;
+    const has =
+      known === null
+        ? "if it has a DEFAULT, SQL Server drops it"
+        : "it has a DEFAULT, so SQL Server drops it";
+    const how =
+      typeof known?.defaultName === "string"
+        ? `DROP CONSTRAINT ${known.defaultName}, COLUMN ${column}`
+        : "docs/migrations.md shows how, as its name is made up by SQL Server";
+    return `${has} only after its default constraint: ${how}`;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * A network between a client and a server that breaks at a given place: after a number of units (TDS packets, PostgreSQL
+ * messages, TLS records) or bytes, counted over all connections in the order of their arrival; by RST, by FIN, or by
+ * silence. A first run that is not cut says how many units there are, the next ones are cut at each of them.
+ */
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { Framing } from "./framing";
+import type { Direction } from "./framing";
+
+/**
+ * `rst`: a program on libuv that is sent bytes and a reset at once reads the bytes and then an end, as after `fin`.
+ * `silence`: the connection stays open, and what is sent into it is lost.
+ */
+export type CutKind = "rst" | "fin" | "silence";
+
+export interface CuttingRelayOptions {
+  readonly target: { readonly host: string; readonly port: number };
+  /** Cut when so many units were relayed; 0: the first connection is accepted, and nothing of it is. @default never */
+  readonly cutAfter?: number;
+  /** Cut when so many bytes were relayed, within a unit or not. @default never */
+  readonly cutAfterBytes?: number;
+  /** @default "rst" */
+  readonly how?: CutKind;
+  /** What is cut: every connection, as when the network or the server fails, or the one that was counted last. @default "all" */
+  readonly scope?: "all" | "connection";
+  /** What a client meets that connects after the cut. @default "work" */
+  readonly later?: "work" | "refuse" | "silence";
+  /** How fast each direction of each connection is. @default as fast as it goes */
+  readonly bytesPerMs?: number;
+  /** @default 0, a free port */
+  readonly port?: number;
+}
+
+/** One unit that was relayed to its end. */
+export interface RelayedUnit {
+  /** Counts from 1. */
+  readonly connection: number;
+  readonly direction: Direction;
+  /** As `Framing` names it. */
+  readonly name: string;
+}
+
+export class CuttingRelay {
+  /** All that was relayed, in the order of arrival, up to the cut. */
+  readonly units: RelayedUnit[] = [];
+  private bytes = 0;
+  private accepted = 0;
+  private cutBy: CutKind | null = null;
+  private readonly links = new Set<Link>();
+
+  private constructor(
+    private readonly server: Server,
+    readonly port: number,
+    private readonly options: CuttingRelayOptions,
+  ) {}
+
+  /** Listens on loopback. */
+  static async start(options: CuttingRelayOptions): Promise<CuttingRelay> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
+    server.listen(options.port ?? 0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const relay = new CuttingRelay(server, port, options);
+    server.on("connection", (socket) => relay.accept(socket));
+    return relay;
+  }
+
+  /** How many units were relayed so far, up to the cut. */
+  get boundaries(): number {
+    return this.units.length;
+  }
+
+  /** How many bytes were relayed so far, up to the cut. */
+  get relayedBytes(): number {
+    return this.bytes;
+  }
+
+  get isCut(): boolean {
+    return this.cutBy !== null;
+  }
+
+  /** Cuts what is open now. */
+  cut(how: CutKind): void {
+    this.cutBy = how;
+    for (const link of this.links) link.sever(how);
+    if (this.options.later === "refuse") this.server.close();
+  }
+
+  async close(): Promise<void> {
+    const closed = this.server.listening ? once(this.server, "close") : Promise.resolve();
+    this.server.close();
+    for (const link of this.links) link.destroy();
+    await closed;
+  }
+
+  private accept(client: Socket): void {
+    const link = new Link(client, ++this.accepted, this.options);
+    this.links.add(link);
+    link.relay = (direction, chunk) => this.relay(link, direction, chunk);
+    link.gone = () => this.links.delete(link);
+    if (this.isCut) {
+      if (this.options.later === "silence") link.sever("silence");
+    } else this.cutIfDue(link);
+  }
+
+  /** @returns the part of a chunk that still gets through; the cut comes behind it. */
+  private relay(link: Link, direction: Direction, chunk: Buffer): Buffer {
+    if (this.isCut) return chunk;
+    let through = 0;
+    for (const { bytes, ends } of link.framing.split(direction, chunk)) {
+      const room = this.cutDue("cutAfterBytes", this.bytes);
+      const taken = Math.min(room, bytes.length);
+      this.bytes += taken;
+      through += taken;
+      if (ends !== null && taken === bytes.length) {
+        this.units.push({ connection: link.id, direction, name: ends });
+      }
+      if (this.cutIfDue(link)) break;
+    }
+    return chunk.subarray(0, through);
+  }
+
+  private cutDue(at: "cutAfter" | "cutAfterBytes", count: number): number {
+    return (this.options[at] ?? Infinity) - count;
+  }
+
+  private cutIfDue(link: Link): boolean {
+    const due =
+      this.cutDue("cutAfter", this.boundaries) <= 0 || this.cutDue("cutAfterBytes", this.bytes) <= 0;
+    if (!due) return false;
+    const how = this.options.how ?? "rst";
+    if (this.options.scope === "connection") {
+      this.cutBy = how;
+      link.sever(how);
+      if (this.options.later === "refuse") this.server.close();
+    } else this.cut(how);
+    return true;
+  }
+}
+
+/** One client's connection and the one to the server that belongs to it. */
+class Link {
+  readonly framing = new Framing();
+  relay: (direction: Direction, chunk: Buffer) => Buffer = (_direction, chunk) => chunk;
+  gone: () => void = () => undefined;
+  private readonly server: Socket;
+  private severed: CutKind | null = null;
+  /** What is being written, each direction in its order. */
+  private readonly work = { toServer: Promise.resolve(), toClient: Promise.resolve() };
+
+  constructor(
+    private readonly client: Socket,
+    readonly id: number,
+    private readonly options: CuttingRelayOptions,
+  ) {
+    this.server = connect({ ...options.target, allowHalfOpen: true, noDelay: true });
+    this.pump("toServer", this.client, this.server);
+    this.pump("toClient", this.server, this.client);
+  }
+
+  /** What was relayed before still arrives. After a silent end the other side keeps its connection, as in a real network. */
+  sever(how: CutKind): void {
+    if (this.severed !== null) return;
+    this.severed = how;
+    if (how === "silence") return;
+    void this.end(how);
+  }
+
+  private async end(how: "rst" | "fin"): Promise<void> {
+    await null; // The chunk that was counted last is only now about to be written.
+    await Promise.all([this.work.toServer, this.work.toClient]);
+    for (const socket of [this.client, this.server]) {
+      if (how === "rst") socket.resetAndDestroy();
+      else socket.end();
+    }
+  }
+
+  destroy(): void {
+    this.client.resetAndDestroy();
+    this.server.resetAndDestroy();
+  }
+
+  private pump(direction: Direction, from: Socket, to: Socket): void {
+    from.on("data", (chunk: Buffer) => {
+      if (this.severed !== null) return;
+      const through = this.relay(direction, chunk);
+      if (through.length === 0) return;
+      from.pause();
+      this.work[direction] = this.work[direction].then(() => this.write(to, through));
+      void this.work[direction].then(() => from.resume());
+    });
+    from.on("end", () => {
+      // After a cut each side is answered by the relay alone.
+      if (this.severed !== null) from.end();
+      else void this.work[direction].then(() => to.end());
+    });
+    from.on("error", () => undefined);
+    from.on("close", (failed) => {
+      if (failed && this.severed === null) to.resetAndDestroy();
+      if (this.client.destroyed && this.server.destroyed) this.gone();
+    });
+  }
+
+  private async write(to: Socket, data: Buffer): Promise<void> {
+    const { bytesPerMs } = this.options;
+    const slice = bytesPerMs === undefined ? data.length : Math.max(1, Math.floor(bytesPerMs * SLICE_MS));
+    for (let at = 0; at < data.length && !to.destroyed; at += slice) {
+      const part = data.subarray(at, at + slice);
+      if (bytesPerMs !== undefined) await pause(part.length / bytesPerMs);
+      await new Promise<void>((resolve) => to.write(part, () => resolve()));
+    }
+  }
+}
+
+/** A slow line passes on what it can carry in this time. */
+const SLICE_MS = 10;
