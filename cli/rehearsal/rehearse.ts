@@ -28,7 +28,7 @@ import { findProgram } from "../../system/executable";
 import { OperatorError } from "../operator-error";
 import { withPrefix } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
-import { databaseServer } from "../project/database-server";
+import { serverFor } from "../project/database-server";
 import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { brokenPromises, versionOf } from "./protocol";
@@ -61,6 +61,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   const folder = process.cwd();
   const driver = chooseDriver(options.driver, progress);
   const database = chooseDatabase(options.database);
+  serverFor(database);
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
@@ -68,7 +69,6 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   const interruption = watchForInterruption();
   // Each in an environment of its own: side by side they take half the time.
   const venues = await openVenues(folder, chapters, { driver, database });
-  for (const venue of venues) databaseServer(venue.environment);
   const played = await Promise.allSettled(
     chapters.map((chapter, index) => playChapter(chapter, venues[index]!, tools, interruption)),
   );
