@@ -65,6 +65,7 @@ test("the rest is the command, the synth entry, licences and documents: no sourc
     "lib/cli/main.js",
     "lib/cli/report/charts.js",
     "lib/examples/socialgoal/vendor/pg.js",
+    "lib/examples/socialgoal/vendor/tedious.js",
     "lib/index.d.ts",
     "lib/index.js",
     "lib/main.bundle.js",

@@ -55,7 +55,7 @@ interface Ran {
 }
 
 function run(...args: string[]): Promise<Ran> {
-  const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined };
+  const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined, MSSQL_URL: undefined };
   const child = spawn(process.execPath, [COMMAND, ...args], {
     cwd: folder,
     env,
@@ -118,6 +118,22 @@ test.each(["init", "completion", "prove", "rehearse"])(
   async (name) => {
     const { exitCode, stdout, stderr } = await run(name, ...COMMANDS[name]!.args);
     expect({ exitCode, stdout, lines: lines(stderr).length }).toEqual({ exitCode: 2, stdout: "", lines: 1 });
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test.each([
+  ["oracle", /--database oracle is not known: postgres or mssql/],
+  ["mssql", /MSSQL_URL does not name it: set it to an address/],
+])(
+  "rehearse with a database that is not to be had, %s: one line, and nothing is made",
+  async (database, says) => {
+    const { exitCode, stdout, stderr } = await run("rehearse", "--database", database);
+    expect({ exitCode, stdout, said: lines(stderr) }).toEqual({
+      exitCode: 2,
+      stdout: "",
+      said: [expect.stringMatching(says)],
+    });
     expect(readdirSync(folder)).toEqual([]);
   },
 );
