@@ -127,6 +127,7 @@ function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolea
 function dropColumn(subject: Subject, table: ObjectName, column: string, isOwn: boolean): void {
   if (isOwn || subject.made.hasColumn(table, column)) return;
   subject.report("breaks", `drops a column ${MAY_USE}`);
+  if (!subject.isContract) return;
   const advice = subject.defaults.advice(table, column, subject.schema.column(table, column));
   if (advice !== null) subject.report("advice", advice);
 }

@@ -43,7 +43,7 @@ export class DefaultConstraints {
         ? "if it has a DEFAULT, SQL Server drops it"
         : "it has a DEFAULT, so SQL Server drops it";
     const how =
-      known?.defaultName != null
+      typeof known?.defaultName === "string"
         ? `DROP CONSTRAINT ${known.defaultName}, COLUMN ${column}`
         : "docs/migrations.md shows how, as its name is made up by SQL Server";
     return `${has} only after its default constraint: ${how}`;

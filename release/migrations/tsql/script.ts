@@ -63,6 +63,7 @@ class ScriptReader implements Subject {
   readonly made = new Made();
   readonly replacements: Replacements;
   readonly defaults = new DefaultConstraints();
+  readonly isContract: boolean;
   isFirst = false;
   private readonly notes: Note[] = [];
   private readonly transactions: Transactions;
@@ -73,6 +74,7 @@ class ScriptReader implements Subject {
     private readonly script: Script,
     readonly schema: Schema,
   ) {
+    this.isContract = script.phase === "contract";
     this.replacements = new Replacements(this.made, script.transaction);
     this.transactions = new Transactions(script.transaction);
   }
@@ -82,10 +84,9 @@ class ScriptReader implements Subject {
     this.replacements.finish();
     // Where a module swallows the rest of its batch, what ends a transaction may be in it.
     if (!this.notes.some(({ level }) => level === "fails")) this.transactions.finish();
-    const isContract = this.script.phase === "contract";
     const seen = new Set<string>();
     return this.notes
-      .filter(({ level }) => !isContract || level === "fails" || level === "advice")
+      .filter(({ level }) => !this.isContract || level === "fails" || level === "advice")
       .filter((note) => note.level === "fails" || !isReviewed(note.place))
       .map((note) => ({ note, line: lineOf(note.place) }))
       .sort((one, other) => one.line - other.line)
@@ -138,7 +139,7 @@ class ScriptReader implements Subject {
 
   private readCode(code: Code, offset: number, within: Place | null): void {
     for (const [from, to] of code.batches) {
-      if (this.script.phase === "contract") this.defaults.look(code.table, from, to);
+      if (this.isContract) this.defaults.look(code.table, from, to);
       const batch = new BatchReader(
         new Cursor(code.table, from, to),
         this,
