@@ -7,6 +7,7 @@ import { isTemporary, readName } from "./object-name";
 import { checkBreaks, foreignKeyBreaks, isNewTable, uniqueBreaks } from "./rules";
 import { isWider } from "./schema";
 import { walk } from "./statement-end";
+import { switchTriggers } from "./triggers";
 import { MAY_USE, UNKNOWN } from "./subject";
 import type { Subject } from "./subject";
 
@@ -40,22 +41,13 @@ export function alterTable(cursor: Cursor, subject: Subject): void {
     case "CHECK":
       return enable(cursor, subject, table, withCheck);
     case "ENABLE":
-      if (!isOwn && cursor.word(1) === "TRIGGER")
-        subject.report(
-          "unknown",
-          "a trigger that is enabled again may refuse or change what the running release writes",
-        );
-      else if (!isOwn) subject.report("unknown", UNKNOWN);
+    case "DISABLE": {
+      const on = cursor.is("ENABLE");
       cursor.next();
+      if (cursor.is("TRIGGER")) return switchTriggers(cursor, subject, { on, table });
+      if (!isOwn) subject.report("unknown", UNKNOWN); // CHANGE_TRACKING, FILETABLE_NAMESPACE
       return;
-    case "DISABLE":
-      if (!isOwn) {
-        if (cursor.word(1) === "TRIGGER") subject.report("breaks", `switches off a trigger ${MAY_USE}`);
-        else subject.report("unknown", UNKNOWN);
-      }
-      cursor.next();
-      cursor.next();
-      return;
+    }
     default:
       subject.report("unknown", UNKNOWN);
   }
@@ -163,8 +155,9 @@ function set(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean
   const options = cursor.copy();
   options.take("(");
   if (options.take("SYSTEM_VERSIONING", "=")) {
-    if (options.is("ON")) return subject.replacements.put("versioning", table);
-    return subject.replacements.drop("versioning", table, subject.here());
+    if (options.is("ON")) subject.replacements.put("versioning", table);
+    else subject.replacements.drop("versioning", table, subject.here());
+    return;
   }
   // SQL Server's default; Management Studio writes it behind each table that it changes.
   if (!options.is("LOCK_ESCALATION", "=", "TABLE")) subject.report("unknown", UNKNOWN);

@@ -19,7 +19,8 @@ import { Replacements } from "./replacements";
 import type { Schema } from "./schema";
 import { beginsStatement, walk } from "./statement-end";
 import type { Subject } from "./subject";
-import { MAY_USE, UNKNOWN } from "./subject";
+import { UNKNOWN } from "./subject";
+import { switchTriggers } from "./triggers";
 import { Transactions } from "./transactions";
 
 /** A statement, and where a person may have said that they looked at it. */
@@ -48,10 +49,10 @@ const DEEPEST = 8;
 const MOST_UNKNOWN = 200;
 
 /** They begin a statement, but as other words they are names. */
-const OTHERS: ReadonlySet<string> = new Set(["WITH", "THROW"]);
+const OTHERS: ReadonlySet<string> = new Set(["ADD", "WITH", "THROW"]);
 /** What they do is not looked at. */
 const UNKNOWN_VERBS: ReadonlySet<string> = new Set(
-  "BACKUP BULK DBCC RECONFIGURE RESTORE UPDATETEXT USE WRITETEXT".split(" "),
+  "ADD BACKUP BULK DBCC RECONFIGURE RESTORE UPDATETEXT USE WRITETEXT".split(" "),
 );
 
 /** @param schema what earlier scripts of the bundle made; it learns what this one makes. */
@@ -293,12 +294,8 @@ class BatchReader {
       case "REVOKE":
         return permission(cursor, subject, word);
       case "DISABLE":
-        return subject.report("breaks", `switches off a trigger ${MAY_USE}`);
       case "ENABLE":
-        return subject.report(
-          "unknown",
-          "a trigger that is enabled again may refuse or change what the running release writes",
-        );
+        return switchTriggers(cursor, subject, { on: word === "ENABLE" });
       case "KILL":
       case "SHUTDOWN":
         return subject.report("breaks", "ends sessions of the running release");

@@ -172,6 +172,15 @@ describe("takes nothing from it", () => {
       "a rule that Management Studio enables behind itself",
       "ALTER TABLE a ADD b int NULL\nALTER TABLE a WITH CHECK ADD CONSTRAINT k FOREIGN KEY (b) REFERENCES c (i)\nALTER TABLE a CHECK CONSTRAINT k",
     ],
+    [
+      "a trigger that is off for a while, which nobody sees",
+      "DISABLE TRIGGER t ON a\nUPDATE a SET b = 1\nENABLE TRIGGER t ON dbo.a",
+    ],
+    [
+      "the same of a table",
+      "ALTER TABLE a DISABLE TRIGGER t\nUPDATE a SET b = 1\nALTER TABLE a ENABLE TRIGGER t",
+    ],
+    ["numbers that it gives out itself", "CREATE SEQUENCE s\nALTER SEQUENCE s RESTART"],
     ["nothing that runs", ";;\nGO\n-- DROP TABLE a\nGO"],
   ])("%s: %s", (_, sql) => {
     expect(findings(sql)).toEqual([]);
@@ -203,6 +212,27 @@ describe("takes nothing from it", () => {
     const utf16 = Buffer.from(`\uFEFF${script}`, "utf16le");
     const [read] = readScripts(new Map([["1-goals.sql", utf16]]));
     expect(lint(read!, "mssql")).toEqual([]);
+  });
+});
+
+describe("what ends in a word that begins a statement elsewhere", () => {
+  it.each([
+    ["GRANT SELECT ON a TO u WITH GRANT OPTION\nDROP TABLE a", 2],
+    ["GRANT SELECT ON a\nDROP TABLE a", 2],
+    ["CREATE TABLE n (f datetime2 GENERATED ALWAYS AS ROW END HIDDEN NOT NULL)\nDROP TABLE a", 2],
+    [
+      "ALTER TABLE a ADD f datetime2 GENERATED ALWAYS AS ROW END HIDDEN NOT NULL DEFAULT '9999'\nDROP TABLE a",
+      2,
+    ],
+    ["ALTER INDEX i ON a SET (IGNORE_DUP_KEY = ON)\nDROP TABLE a", 2],
+    ["ALTER TABLE a ADD b int NULL REFERENCES c (i) ON DELETE SET NULL ON UPDATE NO ACTION\nDROP TABLE a", 2],
+    ["UPDATE STATISTICS a\nDROP TABLE a", 2],
+    ["INSERT a EXEC p\nDROP TABLE a", 2],
+    ["SELECT a FROM b FOR XML PATH('')\nDROP TABLE a", 2],
+    ["DECLARE @a int = CASE WHEN 1 = 1 THEN 2 END\nDROP TABLE a", 2],
+  ])("%s", (sql, line) => {
+    expect(findings(sql)).toContain(`${line} breaks`);
+    expect(findings(sql.slice(0, sql.indexOf("\nDROP")))).not.toContain("1 breaks");
   });
 });
 
