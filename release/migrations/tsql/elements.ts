@@ -140,7 +140,7 @@ function readColumn(cursor: Cursor): Column {
         if (cursor.word(1) === "NULL") notNull = true;
         break;
       case "DEFAULT":
-        filled = true;
+        filled = !/^NULL$/.test(cursor.word(1) === "(" ? cursor.word(2) : cursor.word(1));
         defaultName = constraint;
         constraint = null;
         distinct ||= /^(?:NEWID|NEWSEQUENTIALID|NEXT)$/.test(
