@@ -49,7 +49,6 @@ export function addArtifactCommands(program: Command): void {
   const migrations = common(
     program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that carries them"),
   )
-    .enablePositionalOptions()
     .description("check a release's SQL scripts, pack them, and tell what the record says of them")
     .action((source: string, options: CommonOptions) => {
       const notes: string[] = [];

@@ -2,11 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import execa from "execa";
 import * as z from "zod/mini";
 import { quote } from "../../release/release";
 import { inOneLine, parseJson } from "../../release/validation";
 import { OperatorError } from "../operator-error";
+import { runLimited } from "../setup/doctor/run-limited";
 
 export interface EfProject {
   /** A folder with one project, or a project file. */
@@ -28,8 +28,8 @@ const Info = z.object({ providerName: z.string() });
 const List = z.array(z.object({ id: z.string() }));
 const Contexts = z.array(z.object({ safeName: z.string() }));
 
-/** A restore from an empty cache and a build of a large solution. */
-const LONGEST_MS = 30 * 60_000;
+/** A restore into an empty cache and a build of a large solution. */
+const LONGEST_SECONDS = 30 * 60;
 /** Of what a tool said: enough to see why it failed. */
 const LAST_LINES = 4;
 const INSTALL = "dotnet tool install --global dotnet-ef";
@@ -156,27 +156,19 @@ class DotnetEf {
   }
 
   private async run(args: readonly string[]): Promise<{ exitCode: number; said: string; stdout: string }> {
-    const ended = await execa("dotnet", args, {
-      cwd: this.folder,
-      // Servers that a build leaves running would keep our pipes open.
-      env: { DOTNET_NOLOGO: "1", MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
-      stdin: "ignore",
-      all: true,
-      reject: false,
-      timeout: LONGEST_MS,
-    });
-    const { exitCode, all, stdout, timedOut, shortMessage } = ended as typeof ended & {
-      shortMessage?: string;
-    };
-    if (timedOut)
-      throw new OperatorError(`dotnet ${args[0]} did not end within ${LONGEST_MS / 60_000} min`, 2);
-    if (exitCode === undefined) {
-      throw new OperatorError(
-        `dotnet can't be started (${inOneLine(shortMessage ?? "no reason given")}): install the .NET SDK, then ${INSTALL}`,
-        2,
-      );
+    try {
+      const { exitCode, stdout, stderr } = await runLimited("dotnet", args, {
+        seconds: LONGEST_SECONDS,
+        cwd: this.folder,
+        // Servers that a build leaves running would keep our pipes open.
+        env: { DOTNET_NOLOGO: "1", MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
+      });
+      return { exitCode, said: `${stdout}\n${stderr}`, stdout };
+    } catch (error) {
+      const words = inOneLine((error as Error).message);
+      if (!/ENOENT/.test(words)) throw new OperatorError(words, 2);
+      throw new OperatorError(`there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`, 2);
     }
-    return { exitCode, said: all ?? "", stdout };
   }
 }
 
