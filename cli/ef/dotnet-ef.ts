@@ -98,9 +98,13 @@ class DotnetEf {
   }
 
   async build(): Promise<void> {
-    const args = ["build", this.startup, "--verbosity", "quiet", "--nologo", "-clp:ErrorsOnly;NoSummary"];
+    const args = ["build", this.startup, "--verbosity", "quiet", "--nologo", "-clp:ErrorsOnly"];
     const { exitCode, said } = await this.run(args);
-    if (exitCode !== 0) throw new OperatorError(`${this.given.project} does not build: ${last(said)}`, 2);
+    if (exitCode === 0) return;
+    // A summary follows the errors, in the tool's own choice of order and language.
+    const errors = [...new Set(said.split(/\r?\n/).filter((line) => /: error [A-Z]+\d+/.test(line)))];
+    const shown = errors.length === 0 ? said : errors.slice(0, LAST_LINES).join("\n");
+    throw new OperatorError(`${this.given.project} does not build: ${last(shown)}`, 2);
   }
 
   async provider(): Promise<string> {

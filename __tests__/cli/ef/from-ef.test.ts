@@ -210,11 +210,11 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
       exitCode: 2,
       stderr: '--project "elsewhere": there is no such folder or file\n',
     });
-    answering({
-      build: { exitCode: 1, said: "App/Broken.cs(1,8): error CS1026: ) expected [App/App.csproj]" },
-    });
+    const said =
+      "/app/Broken.cs(1,8): error CS1026: ) expected [/app/App.csproj]\n/app/Broken.cs(1,8): error CS1002: ; expected [/app/App.csproj]\n\nBuild FAILED.\n    0 Warning(s)\n    2 Error(s)\n\nTime Elapsed 00:00:02.97";
+    answering({ build: { exitCode: 1, said } });
     expect(await refused()).toBe(
-      "app does not build: App/Broken.cs(1,8): error CS1026: ) expected [App/App.csproj]",
+      "app does not build: /app/Broken.cs(1,8): error CS1026: ) expected [/app/App.csproj] | /app/Broken.cs(1,8): error CS1002: ; expected [/app/App.csproj]",
     );
   });
 
