@@ -17,7 +17,7 @@ const LINES = {
   // A few requests a second, in processes that mostly wait; and what only computes.
   parts: [
     "__tests__/end-to-end/azure",
-    "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|receipts|report|setup|terminal)/",
+    "__tests__/cli/(artifact|commands|deployment|ef|hooks|measure|migrations|project|receipts|report|setup|terminal)/",
     ...["constructs", "examples", "fuzz", "project", "release", "system", "terraform", "testbed"].map(
       (name) => `__tests__/${name}/`,
     ),
