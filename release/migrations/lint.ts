@@ -3,9 +3,9 @@
  * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
  * responsibility.
  */
-import { InvalidInput } from "../refusal";
 import type { Finding } from "./finding";
 import { lintPostgres } from "./postgres";
+import { readable } from "./readable";
 import type { Script } from "./scripts";
 import type { Dialect } from "./sql-text";
 import { Schema } from "./tsql/schema";
@@ -44,12 +44,3 @@ export function isAmbiguous(script: Script, dialect: Dialect): boolean {
 }
 
 const REVIEWS = /--[ \t]*reviewed:/g;
-
-function readable<T>(script: Script, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof InvalidInput) throw new InvalidInput(`${script.name}, ${error.message}`);
-    throw error;
-  }
-}
