@@ -31,6 +31,7 @@ export class ScriptedSqlServer {
   private transactions = 0;
   private readonly world: World = {
     data: new Data(),
+    databases: new Set(),
     locks: new Map(),
     script: (statement) => Promise.resolve(this.happeningAt(statement)),
     transactionId: () => ++this.transactions,
