@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTakenOver } from "../../release/migrations/ef-core/history";
+import { refuseUnreadable } from "../../release/migrations/readable";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
@@ -254,5 +255,8 @@ export function checkBundle(
       `bundle and record disagree whether ${differing[0]} is a contract script: a release lists those of its bundle in "contracts"`,
     );
   }
-  for (const script of scripts) refuseTransactionControl(script, dialect);
+  for (const script of scripts) {
+    refuseUnreadable(script, dialect);
+    refuseTransactionControl(script, dialect);
+  }
 }

@@ -3,9 +3,9 @@
  * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
  * responsibility.
  */
-import { InvalidInput } from "../refusal";
 import type { Finding } from "./finding";
 import { lintPostgres } from "./postgres";
+import { readable } from "./readable";
 import type { Script } from "./scripts";
 import type { Dialect } from "./sql-text";
 import { Schema } from "./tsql/schema";
