@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTakenOver } from "../../release/migrations/ef-core/history";
+import { refuseUnreadable } from "../../release/migrations/readable";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
@@ -56,7 +57,10 @@ export function planMigration(
   const missing = scripts.filter(({ number }) => !applied.has(number));
   const pending = missing.filter(({ phase, name }) => phase === "expand" || contracted.includes(name));
   // What a later release left half done is no business of one that needs none of it: the way back stays open.
-  if (left !== undefined && (left.number <= newest || pending.length > 0)) {
+  const isNeeded = scripts.some(
+    ({ name, phase }) => name === left?.name && (phase === "expand" || contracted.includes(name)),
+  );
+  if (left !== undefined && (isNeeded || pending.length > 0)) {
     throw new ScriptRunning(
       left.name,
       `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,
@@ -251,5 +255,8 @@ export function checkBundle(
       `bundle and record disagree whether ${differing[0]} is a contract script: a release lists those of its bundle in "contracts"`,
     );
   }
-  for (const script of scripts) refuseTransactionControl(script, dialect);
+  for (const script of scripts) {
+    refuseUnreadable(script, dialect);
+    refuseTransactionControl(script, dialect);
+  }
 }

@@ -118,6 +118,11 @@ function mssqlAddress(url: URL, database: string, what: string): MssqlAddress {
       `${what} has trustServerCertificate=true, and its host is not this machine: install the server's certificate authority here, and leave it out`,
     );
   }
+  if (trusts && strict) {
+    throw new InvalidInput(
+      `${what} has encrypt=strict and trustServerCertificate=true: strict encryption always verifies the certificate, so leave one of them out`,
+    );
+  }
   return {
     dialect: "mssql",
     database,

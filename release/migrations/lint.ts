@@ -3,9 +3,9 @@
  * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
  * responsibility.
  */
-import { InvalidInput } from "../refusal";
 import type { Finding } from "./finding";
 import { lintPostgres } from "./postgres";
+import { readable } from "./readable";
 import type { Script } from "./scripts";
 import type { Dialect } from "./sql-text";
 import { Schema } from "./tsql/schema";
@@ -24,13 +24,25 @@ export function lint(script: Script, dialect: Dialect): Finding[] {
 /**
  * Looks at the scripts of a bundle, one after the other: what the earlier ones say about the schema helps to judge the
  * later ones.
+ * @param hasRun of which nothing is said: they are as they are. @default none
  * @throws InvalidInput as `lint` does.
  */
-export function lintAll(scripts: readonly Script[], dialect: Dialect): Finding[] {
+export function lintAll(
+  scripts: readonly Script[],
+  dialect: Dialect,
+  hasRun: (script: Script) => boolean = () => false,
+): Finding[] {
   const schema = new Schema();
-  return scripts.flatMap((script) =>
-    readable(script, () => (dialect === "postgres" ? lintPostgres(script) : lintTsql(script, schema))),
-  );
+  return scripts.flatMap((script) => {
+    try {
+      const findings = dialect === "postgres" ? lintPostgres(script) : lintTsql(script, schema);
+      return hasRun(script) ? [] : findings;
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      if (hasRun(script)) return [];
+      throw new InvalidInput(`${script.name}, ${error.message}`);
+    }
+  });
 }
 
 /**
@@ -44,12 +56,3 @@ export function isAmbiguous(script: Script, dialect: Dialect): boolean {
 }
 
 const REVIEWS = /--[ \t]*reviewed:/g;
-
-function readable<T>(script: Script, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof InvalidInput) throw new InvalidInput(`${script.name}, ${error.message}`);
-    throw error;
-  }
-}

@@ -11,7 +11,10 @@ import { Data } from "./data";
 import { ScriptedSession } from "./session";
 import type { Happening, World } from "./session";
 
-export interface ScriptedServerOptions extends Pick<TdsServerOptions, "encryption" | "strict" | "login"> {
+export interface ScriptedServerOptions extends Pick<
+  TdsServerOptions,
+  "encryption" | "strict" | "login" | "port"
+> {
   readonly certificate?: ServerCertificate;
 }
 
@@ -22,10 +25,13 @@ interface Fault {
 }
 
 export class ScriptedSqlServer {
+  /** Of each session that was had so far. */
+  readonly encryptions: ("strict" | "afterPrelogin" | "none")[] = [];
   private readonly faults: Fault[] = [];
   private transactions = 0;
   private readonly world: World = {
     data: new Data(),
+    databases: new Set(),
     locks: new Map(),
     script: (statement) => Promise.resolve(this.happeningAt(statement)),
     transactionId: () => ++this.transactions,
@@ -36,7 +42,10 @@ export class ScriptedSqlServer {
     const server = new ScriptedSqlServer();
     server.tds = await TdsServer.start({
       ...options,
-      session: ({ database }) => new ScriptedSession(server.world, database),
+      session: ({ database }, { encryption }) => {
+        server.encryptions.push(encryption);
+        return new ScriptedSession(server.world, database);
+      },
     });
     return server;
   }

@@ -15,6 +15,8 @@ import type { Statement } from "./statements";
 /** What the sessions of one server share. */
 export interface World {
   data: Data;
+  /** Those that were made here; a login may name others, too. */
+  readonly databases: Set<string>;
   /** Of each application lock, the session that has it. */
   readonly locks: Map<string, ScriptedSession>;
   /** What is to happen instead of a statement, or before it; null: what it says. */
@@ -127,6 +129,8 @@ export class ScriptedSession implements TdsSession {
         id: String(this.depth > 0 ? this.id : this.world.transactionId()),
       });
     }
+    const database = this.onDatabases(sql, values);
+    if (database !== null) return database;
     const object = /^SELECT OBJECT_ID\(N'([^']*)'/.exec(sql);
     if (object !== null) return row({ [/AS (\w+)$/.exec(sql)![1]!]: this.has(object[1]!) ? 1 : null });
     if (/FROM \S*__EFMigrationsHistory/.test(sql)) {
@@ -138,6 +142,18 @@ export class ScriptedSession implements TdsSession {
       ];
     }
     return /dbo\.bluegreen_migrations/.test(sql) ? this.onJournal(sql, values) : null;
+  }
+
+  /** What base does to have a database of its own: they are names only, all of them see the same data. */
+  private onDatabases(sql: string, values: Record<string, string | number | null>): Answer[] | null {
+    const { databases } = this.world;
+    if (sql.startsWith("SELECT DB_ID(@name)"))
+      return row({ id: databases.has(String(values["name"])) ? 5 : null });
+    const [, verb, name] = /\b(CREATE|ALTER|DROP) DATABASE \[([^\]]+)\]/.exec(sql) ?? [];
+    if (verb === undefined) return null;
+    if (verb === "CREATE") databases.add(name!);
+    if (verb === "DROP") databases.delete(name!);
+    return [{ done: true }];
   }
 
   private lock(get: boolean, resource: string): Answer[] {

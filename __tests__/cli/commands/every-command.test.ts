@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, { args: string[]; environment: boolean; 
   migrations: { args: ["."], environment: true, json: true },
   "migrations status": { args: [], environment: true, json: true },
   "migrations resolve": { args: ["0001-x.sql", "--as", "applied"], environment: true, json: true },
+  "migrations from-ef": { args: ["--project", "no-such"], environment: false, json: true },
   ban: { args: ["1.0.0", "--reason", "x"], environment: true, json: true },
   preview: { args: ["--no-such"], environment: false, json: true },
   down: { args: [], environment: true, json: true },
@@ -113,10 +114,10 @@ test.each(NAMES.filter((name) => COMMANDS[name]!.environment))(
   },
 );
 
-test.each(["init", "completion", "prove", "rehearse"])(
+test.each(["init", "completion", "prove", "rehearse", "migrations from-ef"])(
   "%s with something that means nothing: one line, exit code 2, and nothing is made",
   async (name) => {
-    const { exitCode, stdout, stderr } = await run(name, ...COMMANDS[name]!.args);
+    const { exitCode, stdout, stderr } = await run(...name.split(" "), ...COMMANDS[name]!.args);
     expect({ exitCode, stdout, lines: lines(stderr).length }).toEqual({ exitCode: 2, stdout: "", lines: 1 });
     expect(readdirSync(folder)).toEqual([]);
   },

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
+import type { DatabaseAccess } from "../../../release/migrations/migrate-spec";
 import type { Resolution } from "../../../release/migrations/resolution";
 
 export const PROGRAMS = resolve("lib/on-server");
@@ -29,9 +30,15 @@ export interface MigrateOptions {
   readonly waitSeconds?: number;
   readonly resolve?: readonly Resolution[];
   readonly command?: "run" | "plan" | "status";
+  /** @default the file that `reach` writes */
+  readonly database?: DatabaseAccess;
+  /** Added to this process's own. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export type Scripts = Readonly<Record<string, string>>;
+/** As files hold them, in whichever encoding. */
+type ScriptFiles = Readonly<Record<string, string | Buffer>>;
 
 /** The operations server of one database: a folder. */
 export class Operations {
@@ -47,7 +54,7 @@ export class Operations {
     writeFileSync(join(this.folder, "database.url"), url);
   }
 
-  start(scripts: Scripts, options: MigrateOptions = {}) {
+  start(scripts: ScriptFiles, options: MigrateOptions = {}) {
     const bundle = zipSync(
       Object.fromEntries(
         Object.entries(scripts).map(([name, sql]) => [
@@ -72,23 +79,24 @@ export class Operations {
       },
       contracts: options.contracts ?? names.filter((name) => name.includes("-contract-")),
       contracted: options.contracted ?? [],
-      database: { kind: "file", file: join(this.folder, "database.url") },
+      database: options.database ?? { kind: "file", file: join(this.folder, "database.url") },
       waitSeconds: options.waitSeconds ?? 30,
       ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
     };
-    return this.spawn([
-      options.command ?? "run",
-      "--spec",
-      Buffer.from(JSON.stringify(spec)).toString("base64"),
-    ]);
+    return this.spawn(
+      [options.command ?? "run", "--spec", Buffer.from(JSON.stringify(spec)).toString("base64")],
+      options.env,
+    );
   }
 
-  run(scripts: Scripts, options?: MigrateOptions): Promise<Ended> {
+  run(scripts: ScriptFiles, options?: MigrateOptions): Promise<Ended> {
     return this.start(scripts, options).ended;
   }
 
-  spawn(args: string[]) {
-    const child = spawn(process.execPath, [join(PROGRAMS, "migrate.js"), ...args, "--folder", this.folder]);
+  spawn(args: string[], env: NodeJS.ProcessEnv = {}) {
+    const child = spawn(process.execPath, [join(PROGRAMS, "migrate.js"), ...args, "--folder", this.folder], {
+      env: { ...process.env, ...env },
+    });
     this.children.push(child);
     let stdout = "";
     let stderr = "";

@@ -126,6 +126,11 @@ describe("refused with one line that says what to write", () => {
     ["an unknown parameter", `mssql://app:${PASSWORD}@h/goals?Encrypt=true`, /parameter that is not known/],
     ["encryption that is turned off", `mssql://app:${PASSWORD}@h/goals?encrypt=false`, /encrypt is true or/],
     ["two answers", `mssql://a:${PASSWORD}@h/g?encrypt=true&encrypt=strict`, /encrypt is .*, once/],
+    [
+      "strict encryption that verifies nothing",
+      `mssql://a:${PASSWORD}@localhost/g?encrypt=strict&trustServerCertificate=true`,
+      /always verifies the certificate/,
+    ],
     ["two lines", `mssql://app:${PASSWORD}\n@h/goals`, /more than one line/],
     ["NUL in PostgreSQL's user", `postgres://app%00x:${PASSWORD}@h/goals`, /control character/],
     ["NUL in a database's name", `postgres://app:${PASSWORD}@h/goals%00`, /control character/],

@@ -35,6 +35,12 @@ export interface MssqlLogin {
 
 type Value = string | number | null;
 
+/** An error as the server says it. */
+interface Said {
+  readonly number: number;
+  readonly message: string;
+}
+
 export class MssqlSession {
   private hasEnded = false;
   /** The driver takes one request at a time. */
@@ -55,32 +61,34 @@ export class MssqlSession {
    */
   static async open(login: MssqlLogin): Promise<MssqlSession> {
     const { server, port = DEFAULT_PORT, ...how } = login;
-    const numbers: number[] = [];
+    const said: Said[] = [];
     let session: MssqlSession;
     try {
       session = await connectEncrypted({ host: server, port, ...how }, async (options) =>
-        MssqlSession.connect(login, await configuration(login, options), numbers),
+        MssqlSession.connect(login, await configuration(login, options), said),
       );
     } catch (error) {
       if (error instanceof InvalidInput || error instanceof EncryptionRefused || error instanceof OutOfReach)
         throw error;
-      const words = `the database can't be reached: ${wordsOf(error)}`;
-      if (numbers.length > 0 && !isTransientLogin(numbers)) throw new Error(words);
+      // The driver's error has the last one only, which is mostly that the login failed, and not why.
+      const why = said.length === 0 ? wordsOf(error) : said.map(({ message }) => message).join("; ");
+      const words = `the database can't be reached: ${why}`;
+      if (said.length > 0 && !isTransientLogin(said.map(({ number }) => number))) throw new Error(words);
       throw new SessionLost(words);
     }
     await session.settle();
     return session;
   }
 
-  /** @param numbers gets those of the errors that the server says while it refuses the login. */
+  /** @param said gets the errors that the server says while it refuses the login. */
   private static async connect(
     login: MssqlLogin,
     configuration: ConnectionConfiguration,
-    numbers: number[],
+    said: Said[],
   ): Promise<MssqlSession> {
     const connection = new Connection(configuration);
     const session = new MssqlSession(connection, login.database);
-    connection.on("errorMessage", ({ number }: { number: number }) => void numbers.push(number));
+    connection.on("errorMessage", (error: Said) => void said.push(error));
     try {
       await new Promise<void>((resolve, reject) => {
         connection.connect((error) => (error === undefined || error === null ? resolve() : reject(error)));

@@ -80,15 +80,16 @@ export class MssqlDatabase implements Database {
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
+    let last: Batch | null = null;
     await this.withSession(async (session) => {
       await session.ask("BEGIN TRANSACTION");
       await insert(session, script, release);
       const begun = await transactions(session);
       for (const batch of batches(script.sql)) {
+        last = batch;
         await execute(session, script.name, batch, async () => {
           const now = await transactions(session);
           if (now.depth > 0 && now.id === begun.id) return;
-          await this.keepUncertain(script, release, batch);
           throw new ScriptFailed(script.name, lineOf(batch, ENDS), ENDED_ITS_TRANSACTION);
         });
       }
@@ -98,6 +99,9 @@ export class MssqlDatabase implements Database {
       await this.returnToLogin(session, script);
       await markApplied(session, script.name);
       await speaking(script.name, session.ask("COMMIT TRANSACTION"));
+    }).catch(async (error: unknown) => {
+      if (!(error instanceof ScriptFailed) || last === null) throw error;
+      throw (await this.keepUncertain(script, release, last)) ? error.withoutRetry() : error;
     });
   }
 
@@ -160,13 +164,16 @@ export class MssqlDatabase implements Database {
   }
 
   /**
-   * A script ended the transaction that holds its journal row. Where it committed, the row says `running` already. Where
-   * it rolled back and went on, what came after was committed by itself: the journal says that nobody knows.
+   * A script may have ended the transaction that holds its journal row. Where it committed, the row says `running`
+   * already. Where it rolled back and went on, what came after was committed by itself: the journal gets a row that says so.
+   * @returns whether something of the script may have stayed.
    */
-  private async keepUncertain(script: Script, release: string, batch: Batch): Promise<void> {
-    const rows = await this.journal();
-    if (rows.some(({ name }) => name === script.name)) return;
-    if (goesOnAfterRollback(batch)) await insert(this.control, script, release);
+  private async keepUncertain(script: Script, release: string, batch: Batch): Promise<boolean> {
+    if (!endsTransaction(batch)) return false;
+    if ((await this.journal()).some(({ name }) => name === script.name)) return true;
+    const isUncertain = goesOnAfterRollback(batch);
+    if (isUncertain) await insert(this.control, script, release);
+    return isUncertain;
   }
 
   /** The journal is the login's, in the login's database, whatever the script became and wherever it went. */
@@ -185,6 +192,8 @@ export class MssqlDatabase implements Database {
 const DOOMED =
   "an error was caught in the script, and its transaction can't be committed any more: let the error out (THROW), or avoid it";
 const ENDS = /^(COMMIT|ROLLBACK)$/i;
+const LEAVES_SOMETHING =
+  /^(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|INTO|CREATE|ALTER|DROP|EXEC|EXECUTE|GRANT|DENY|REVOKE|ENABLE|DISABLE|BULK|ADD|DBCC|WRITETEXT|UPDATETEXT)$/i;
 
 async function tryLock(session: MssqlSession, resource: string): Promise<boolean> {
   const rows = await session.ask(
@@ -268,9 +277,17 @@ function lineOfOpen(sql: string): number | null {
   return opening?.line ?? null;
 }
 
+function endsTransaction({ text }: Batch): boolean {
+  return wordsIn(text).some((word) => ENDS.test(word));
+}
+
+/** Whether what leaves something stands behind a ROLLBACK: as far as it ran, it was committed by itself. */
 function goesOnAfterRollback({ text }: Batch): boolean {
-  const all = [...tokens(text, "mssql")].filter(({ kind }) => kind !== "comment");
-  const rollback = all.findLastIndex(({ text: word }) => /^ROLLBACK$/i.test(word));
-  const rest = all.slice(rollback + 1).map(({ text: word }) => word.toUpperCase());
-  return rest.some((word) => !/^(TRAN|TRANSACTION|WORK|;|END)$/.test(word));
+  const all = wordsIn(text);
+  const rollback = all.findIndex((word) => /^ROLLBACK$/i.test(word));
+  return rollback !== -1 && all.slice(rollback + 1).some((word) => LEAVES_SOMETHING.test(word));
+}
+
+function wordsIn(sql: string): string[] {
+  return [...tokens(sql, "mssql")].filter(({ kind }) => kind === "word").map(({ text }) => text);
 }
