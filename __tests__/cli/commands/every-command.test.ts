@@ -124,6 +124,23 @@ test.each(["init", "completion", "prove", "rehearse", "migrations from-ef"])(
 );
 
 test.each([
+  [["status", "--environment", "x.json"]],
+  [["--environment", "x.json", "status"]],
+  [["--environment", "y.json", "status", "--environment", "x.json"]],
+  [["resolve", "1-x.sql", "--as", "applied", "--environment", "x.json"]],
+  [["resolve", "--environment", "x.json", "1-x.sql", "--as", "applied"]],
+  [["--environment", "x.json", "resolve", "1-x.sql", "--as", "applied"]],
+  [["./status", "--environment", "x.json"]],
+  [["--environment", "x.json", "./status"]],
+])("migrations %j is about the environment that it names, wherever that stands", async (words) => {
+  const { exitCode, stderr } = await run("migrations", ...words);
+  expect({ exitCode, said: lines(stderr) }).toEqual({
+    exitCode: 2,
+    said: [expect.stringMatching(/^there is no environment file x\.json/)],
+  });
+});
+
+test.each([
   ["oracle", /--database oracle is not known: postgres or mssql/],
   ["mssql", /MSSQL_URL does not name it: set it to an address/],
 ])(
