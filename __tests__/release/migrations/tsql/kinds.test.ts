@@ -278,6 +278,7 @@ describe("a review", () => {
     ["before a condition", "-- reviewed: unused\nIF 1 = 1\nDELETE a", ["3 breaks"]],
     ["within a condition", "IF 1 = 1\n-- reviewed: unused\nDELETE a", []],
     ["before a text that is run", "-- reviewed: unused\nEXEC('DELETE a')", []],
+    ["at the end of the batch before", "SELECT 1\n-- reviewed: unused\nGO\nDELETE a", ["4 breaks"]],
     ["without a reason", "-- reviewed:\nDELETE a", ["2 breaks"]],
     ["in a comment of several lines", "/*\n-- reviewed: unused */\nDELETE a", ["3 breaks"]],
   ])("%s", (_, sql, expected) => {
