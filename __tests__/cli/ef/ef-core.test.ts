@@ -21,6 +21,7 @@ const POSTGRES = migration(
   "PostgresStore",
   "20990101000000_Views",
   `      b.Sql("CREATE VIEW names AS SELECT \\"Name\\" FROM \\"Blogs\\";");
+      b.Sql("-- reviewed: a comment alone, which EF and the database must take");
       b.AddColumn<string>("Extra", "Blogs", nullable: true);
       b.Sql("UPDATE \\"Blogs\\" SET \\"Extra\\" = \\"Name\\"");`,
 );
