@@ -13,19 +13,28 @@ interface Found {
   readonly statements: readonly string[] | null;
 }
 
-/** @param wanted how many points, spread over the run; as many as there are where it is Infinity. @returns how many. */
+interface Cut {
+  /** After so many units. */
+  readonly point: number;
+  readonly how: "rst" | "fin";
+}
+
+/** @param wanted how many cuts, spread over the run; Infinity: each unit, by RST and by FIN. @returns how many. */
 export async function cutEverywhere(kit: Kit, wanted: number): Promise<number> {
   const scripts = migrations(kit.words);
   const [boundaries, undisturbed] = await undisturbedRun(kit, scripts);
-  const step = Math.max(1, boundaries / wanted);
-  const points = Array.from({ length: Math.ceil(boundaries / step) }, (_, index) => Math.floor(index * step));
+  const step = Math.max(1, (2 * boundaries) / wanted);
+  const cuts = Array.from({ length: Math.ceil((2 * boundaries) / step) }, (_, index): Cut => {
+    const at = Math.floor(index * step);
+    return { point: Math.floor(at / 2), how: index % 2 === 0 ? "rst" : "fin" };
+  });
   const lines = Array.from({ length: SIDE_BY_SIDE }, async (_, line) => {
-    for (const point of points.filter((__, index) => index % SIDE_BY_SIDE === line)) {
-      await cutAt(kit, scripts, point, undisturbed);
+    for (const cut of cuts.filter((__, index) => index % SIDE_BY_SIDE === line)) {
+      await cutAt(kit, scripts, cut, undisturbed);
     }
   });
   await Promise.all(lines);
-  return points.length;
+  return cuts.length;
 }
 
 function migrations(words: Words): Scripts {
@@ -43,7 +52,6 @@ async function undisturbedRun(kit: Kit, scripts: Scripts): Promise<[number, Foun
   const database = await kit.newDatabase();
   const relay = await CuttingRelay.start({ target: database.target });
   try {
-    process.stderr.write(`point ${"x"} relay\n`);
     database.reach(database.addressAt(relay.port));
     const ended = await database.run(scripts);
     expect(ended).toMatchObject({ exitCode: 0 });
@@ -54,12 +62,10 @@ async function undisturbedRun(kit: Kit, scripts: Scripts): Promise<[number, Foun
   }
 }
 
-async function cutAt(kit: Kit, scripts: Scripts, point: number, undisturbed: Found): Promise<void> {
+async function cutAt(kit: Kit, scripts: Scripts, { point, how }: Cut, undisturbed: Found): Promise<void> {
   const database = await kit.newDatabase();
-  const how = point % 2 === 0 ? "rst" : "fin";
   const relay = await CuttingRelay.start({ target: database.target, cutAfter: point, how });
   try {
-    process.stderr.write(`point ${"x"} relay\n`);
     database.reach(database.addressAt(relay.port));
     const ended = await database.run(scripts);
     const at = `cut by ${how} after ${point} units: ${ended.stderr}`;
@@ -67,7 +73,6 @@ async function cutAt(kit: Kit, scripts: Scripts, point: number, undisturbed: Fou
     const applied = Object.keys(scripts).every((name) => journal.includes(`${name} applied`));
     expect([at, ended.exitCode === 0 ? applied : [1, 3].includes(ended.exitCode!)]).toEqual([at, true]);
     database.reach(database.addressAt(database.target.port));
-    process.stderr.write(`  after ${point}: ${ended.exitCode} ${JSON.stringify(journal)}\n`);
     const wasAnswered = await goOn(database, scripts, at);
     const found = await look(database);
     expect([at, found.journal, found.rows]).toEqual([at, undisturbed.journal, undisturbed.rows]);
