@@ -3,6 +3,7 @@
  * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
  * responsibility.
  */
+import { InvalidInput } from "../refusal";
 import type { Finding } from "./finding";
 import { lintPostgres } from "./postgres";
 import { readable } from "./readable";
@@ -35,12 +36,13 @@ export function lintAll(
   const schema = new Schema();
   return scripts.flatMap((script) => {
     try {
-      const findings = dialect === "postgres" ? lintPostgres(script) : lintTsql(script, schema);
+      const findings = readable(script, () =>
+        dialect === "postgres" ? lintPostgres(script) : lintTsql(script, schema),
+      );
       return hasRun(script) ? [] : findings;
     } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      if (hasRun(script)) return [];
-      throw new InvalidInput(`${script.name}, ${error.message}`);
+      if (error instanceof InvalidInput && hasRun(script)) return [];
+      throw error;
     }
   });
 }
