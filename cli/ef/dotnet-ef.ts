@@ -44,8 +44,11 @@ export async function readEfProject(given: EfProject, now: (text: string) => voi
   now(`building ${basename(tool.startup)}`);
   await tool.build();
   now("asking EF Core for the project's migrations");
-  const provider = await tool.provider();
-  const ids = await tool.migrations();
+  // Both start the application's code, which takes its time; what is wrong with it, the first says better.
+  const [info, list] = await Promise.allSettled([tool.provider(), tool.migrations()]);
+  if (info.status === "rejected") throw info.reason;
+  if (list.status === "rejected") throw list.reason;
+  const [provider, ids] = [info.value, list.value];
   if (ids.length === 0) {
     throw new OperatorError(
       `${given.project} has no migrations${given.context === undefined ? "" : ` for ${quote(given.context)}`}: dotnet ef migrations add Init`,

@@ -69,7 +69,7 @@ function run(...args: string[]): Promise<Ran> {
 }
 
 const commandsIn = (help: string): string[] =>
-  [...help.matchAll(/^ {2}([a-z]+)(?:\|[a-z]+)? /gm)]
+  [...help.matchAll(/^ {2}([a-z][a-z-]*)(?:\|[a-z]+)? /gm)]
     .map(([, name]) => name!)
     .filter((name) => name !== "help");
 const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
