@@ -7,7 +7,7 @@ import { pack } from "./tarball";
 import type { Tarball } from "./tarball";
 
 /** What it weighs for everybody who installs it; more needs a reason. */
-const MAX_MEGABYTES = 2.2;
+const MAX_MEGABYTES = 2.6;
 const MAX_UNPACKED_MEGABYTES = 8;
 
 const LIBRARY = ["constructs", "release", "stacks"];
