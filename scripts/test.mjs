@@ -17,7 +17,7 @@ const LINES = {
   // A few requests a second, in processes that mostly wait; and what only computes.
   parts: [
     "__tests__/end-to-end/azure",
-    "__tests__/cli/(artifact|commands|deployment|hooks|measure|project|receipts|report|setup|terminal)/",
+    "__tests__/cli/(artifact|commands|deployment|ef|hooks|measure|migrations|project|receipts|report|setup|terminal)/",
     ...["constructs", "examples", "fuzz", "project", "release", "system", "terraform", "testbed"].map(
       (name) => `__tests__/${name}/`,
     ),
@@ -25,7 +25,7 @@ const LINES = {
   ],
   // Whole releases of which nobody measures what users meet, and what is read and installed beside them.
   releases: [
-    "__tests__/end-to-end/(artifacts|database-cuts|hooks|life|migrations|pipelines|plan-proof|portable|recover|two-|watch)",
+    "__tests__/end-to-end/(artifacts|database-cuts|hooks|life|migrations|pipelines|plan-proof|portable|recover|resolve|two-|watch)",
     ...["documents", "package", "stacks"].map((name) => `__tests__/${name}/`),
   ],
 };
@@ -35,6 +35,7 @@ const LONG = [
   "__tests__/end-to-end/(bad-|by-hand|every-database-cut|heal|interruptions|operator|records)",
   "__tests__/package/cdk-terrain",
   "__tests__/on-server/director/(kill|mutations)",
+  "__tests__/on-server/migrate/cuts-everywhere",
   "__tests__/cli/load/(failures|process)",
 ];
 

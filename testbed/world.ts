@@ -164,7 +164,10 @@ export class World {
 
   /** Packs the code of `from` as `version`. */
   async pack(version: string, from = version): Promise<{ file: string; sha256: string }> {
-    return packRelease({ version, from, to: this.path("packages") });
+    const { platform } = this.read<{ platform: { database?: "postgres" | "mssql" } }>(
+      "environments/local.json",
+    );
+    return packRelease({ version, from, to: this.path("packages"), database: platform.database });
   }
 
   async startRelease(version: string, from?: string, ...options: string[]): Promise<Running> {

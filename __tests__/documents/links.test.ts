@@ -12,6 +12,8 @@ const ALL_OPTIONS = new Set([...OPTIONS.values()].flatMap((options) => [...optio
 const OPTIONS_OF_OTHERS: Readonly<Record<string, string>> = {
   "--ignore-missing-stack-dependencies": "cdktf deploy",
   "--auto-approve": "cdktf deploy",
+  "--no-transactions": "dotnet ef migrations script",
+  "--idempotent": "dotnet ef migrations script",
   "--only": "npm run faults",
   "--seed": "npm run soak",
 };

@@ -1,5 +1,5 @@
 /** Releases that change the database, through the built command, real Terraform and a real PostgreSQL. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Client } from "pg";
 import { describeEndToEnd, oneLine, World } from "./world";
 
@@ -128,6 +128,19 @@ describeEndToEnd("a release that brings migrations", () => {
     expect(await journal()).toEqual(before);
   });
 
+  it("is asked by the plan over a state that has no such step yet, and by nothing else in it", async () => {
+    const file = ".bluegreen/local/terraform.web.tfstate";
+    const state = world.text(file);
+    const resources = world.webState().resources.filter(({ name }) => name !== "migrate-operations-1");
+    world.write(file, { ...world.webState(), resources });
+    const { resource_changes: changes = [] } = await world.planByHand();
+    world.write(file, state);
+    const planned = changes.filter(({ change }) => change.actions.join() !== "no-op");
+    expect(planned.map(({ address, change }) => `${address} ${change.actions.join()}`)).toEqual([
+      "terraform_data.migrate-operations-1 create",
+    ]);
+  });
+
   it("is asked by a rollback, too, which brings what the database lacks", async () => {
     expect(await world.deploy("rollback")).toMatchObject({ exitCode: 0, to: "1.1.0-3" });
     expect(await migrateSteps()).toEqual(["create delete"]);
@@ -198,5 +211,25 @@ describeEndToEnd("a release that brings migrations", () => {
     expect(receipt.reason).toMatch(reason);
     renameSync(real, director);
     expect(await world.deploy("retry")).toMatchObject({ outcome: "promoted", exitCode: 0 });
+  });
+
+  it("is withdrawn by an abort where its contract script can't be run: no release needs one", async () => {
+    const folder = world.path("contracts");
+    mkdirSync(folder);
+    const sample = `${__dirname}/../../examples/socialgoal/releases`;
+    for (const version of ["1.0.0", "1.1.0", "1.4.0"]) {
+      for (const name of readdirSync(`${sample}/${version}/migrations`)) {
+        copyFileSync(`${sample}/${version}/migrations/${name}`, `${folder}/${name}`);
+      }
+    }
+    writeFileSync(`${folder}/0005-contract-nowhere.sql`, "DROP TABLE nowhere;\n");
+    const waits = await world.release("1.5.0", "1.4.0", "--migrations", folder);
+    expect(waits).toMatchObject({ outcome: "promoted", exitCode: 0 });
+    const failed = await world.release("1.5.1", "1.4.0", "--migrations", folder);
+    expect(failed).toMatchObject({ outcome: "rejected", exitCode: 4 });
+    expect(failed.reason).toContain('table "nowhere" does not exist');
+    expect(await world.deploy("abort")).toMatchObject({ exitCode: 0, to: waits.to });
+    expect(lastMigration()).toMatchObject({ outcome: "unchanged", waiting: ["0005-contract-nowhere.sql"] });
+    expect(await world.serving()).toEqual([waits.to]);
   });
 });

@@ -306,3 +306,38 @@ test("a bundle of whatever files: scripts in their order, or one line", () => {
     runs(1),
   );
 });
+
+const WORDS = (
+  "ALTER TABLE VIEW PROCEDURE PROC FUNCTION TRIGGER INDEX UNIQUE SCHEMA ROLE USER DATABASE SEQUENCE CREATE DROP DELETE FROM TRUNCATE " +
+  "MERGE USING ON WHEN MATCHED THEN UPDATE SET INSERT INTO VALUES SELECT WITH AS EXEC EXECUTE sp_rename sp_executesql GRANT DENY REVOKE " +
+  "TO IF ELSE WHILE BEGIN END TRY CATCH TRAN COMMIT ROLLBACK RETURN GOTO CASE ADD COLUMN CONSTRAINT CHECK FOREIGN KEY PRIMARY REFERENCES " +
+  'DEFAULT FOR NOT NULL IDENTITY GENERATED DISABLE ENABLE SWITCH OR EXISTS DO LANGUAGE RENAME TYPE ONLY CASCADE a b #t @x dbo.a [a] "b" ' +
+  "'x' N'SELECT 1' 'DROP TABLE a' 1 ( ) ( ) , ; = + . : * { } $$"
+).split(" ");
+const statementsOfWords = fc
+  .array(fc.oneof(fc.constantFrom(...WORDS), fc.constantFrom("\n", "\nGO\n", "\n-- reviewed: x\n")), {
+    maxLength: 40,
+  })
+  .map((words) => words.join(" "));
+
+test.each([
+  ["mssql", "\nGO\n"],
+  ["postgres", "\n;\n"],
+] as const)(
+  "%s: whatever words stand before it, a statement that breaks something is found",
+  (dialect, parting) => {
+    fc.assert(
+      fc.property(statementsOfWords, (sql) => {
+        const parted = `${sql}${parting}DROP TABLE goals`;
+        const [script] = readScripts(new Map([["1-a.sql", Buffer.from(parted)]]));
+        const findings = readOrRefused(() => lint(script!, dialect));
+        if (findings === null) return;
+        for (const { message } of findings) expectOneLine(message);
+        expect(findings).toContainEqual(
+          expect.objectContaining({ level: "breaks", line: parted.split("\n").length }),
+        );
+      }),
+      runs(5),
+    );
+  },
+);

@@ -105,13 +105,13 @@ function judge(
   dialect: Dialect,
   { record, say }: { readonly record: ReleaseRecord; readonly say: (line: string) => void },
 ): void {
-  const due = new Set(scripts.filter((script) => !hasRun(script, record)));
-  const names = new Set([...due].map(({ name }) => name));
-  const findings = lintAll(scripts, dialect).filter(({ script }) => names.has(script));
+  const findings = lintAll(scripts, dialect, (script) => hasRun(script, record));
   refuse(findings);
   const { slots, previous } = record;
   const known = new Set([slots.blue, slots.green, previous].flatMap((release) => release?.contracts ?? []));
-  const contracts = [...due].filter(({ name, phase }) => phase === "contract" && !known.has(name));
+  const contracts = scripts.filter(
+    (script) => script.phase === "contract" && !hasRun(script, record) && !known.has(script.name),
+  );
   for (const script of contracts) {
     if (isAmbiguous(script, dialect)) {
       throw new OperatorError(
@@ -121,9 +121,8 @@ function judge(
     }
   }
   if (contracts.length > 0) {
-    say(
-      `${contracts.map(({ name }) => name).join(", ")}: contract, so what this takes away stays until no release needs it`,
-    );
+    const names = contracts.map(({ name }) => name).join(", ");
+    say(`contract scripts, which wait until no release needs what they take away: ${names}`);
   }
   for (const finding of findings.filter(({ level }) => level === "unknown" || level === "advice"))
     say(at(finding));

@@ -31,6 +31,24 @@ export async function findTools(progress: Progress): Promise<Tools> {
   return { progress, terraform: await findTerraform({ say: (line) => progress.note(line) }) };
 }
 
+/**
+ * A command's options, with those that were given before its name: `migrations --json status` is `migrations status
+ * --json`. What stands behind the name counts more, and a default of either least.
+ */
+export function optionsOf<Options extends object>(command: Command): Options {
+  const options = command.opts();
+  const isGiven = (of: Command, name: string): boolean => {
+    const source = of.getOptionValueSource(name);
+    return source !== undefined && source !== "default";
+  };
+  for (let above = command.parent; above !== null; above = above.parent) {
+    for (const [name, value] of Object.entries(above.opts())) {
+      if (isGiven(above, name) && !isGiven(command, name)) options[name] = value;
+    }
+  }
+  return options as Options;
+}
+
 /** How a person types an option that commander calls `stepSeconds`. */
 export function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

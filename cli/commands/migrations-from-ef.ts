@@ -37,7 +37,9 @@ export function addFromEf(migrations: Command): void {
     )
     .option("--baseline <migration>", "every database has it and all before it: they are taken over")
     .option("--keep-written", "after an upgrade of EF Core: scripts stay that it would write differently now")
-    .action(async (options: FromEfOptions, command: Command) => {
+    .action(async (_own: FromEfOptions, command: Command) => {
+      // `migrations` has some of the same options, and takes them wherever they stand.
+      const options = command.optsWithGlobals<FromEfOptions>();
       const progress = progressFor(options);
       const { project, to, startupProject, context, baseline } = options;
       const wanted = {
@@ -58,7 +60,7 @@ export function addFromEf(migrations: Command): void {
 
 /** Scripts can be made before there is an environment: only one that was named must be there. */
 function environmentDialect(options: CommonOptions, command: Command): Dialect | null {
-  const isNamed = command.getOptionValueSource("environment") === "cli";
+  const isNamed = command.getOptionValueSourceWithGlobals("environment") === "cli";
   return isNamed || existsSync(options.environment) ? databaseDialect(open(options).environment) : null;
 }
 

@@ -6,7 +6,7 @@ import { knownJournal } from "../migrations/known-journal";
 import { readRecord } from "../project/project";
 import { out } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
-import { common, findTools, open, tell } from "./command-line";
+import { common, findTools, open, optionsOf, tell } from "./command-line";
 import type { CommonOptions } from "./command-line";
 import { addFromEf } from "./migrations-from-ef";
 import { addRequest } from "./releases";
@@ -34,8 +34,7 @@ export function addMigrationCommands(program: Command): void {
       "which scripts are applied, running, pending or waiting; on Azure as the last migration said",
     )
     .action(async (_options: unknown, command: Command) => {
-      // An option that both commands know is read by the outer one.
-      const options = command.optsWithGlobals<CommonOptions>();
+      const options = optionsOf<CommonOptions>(command);
       const project = open(options);
       const terraform = async () => (await findTools(SILENT)).terraform;
       const journal = await knownJournal(project, readRecord(project), terraform);

@@ -12,6 +12,7 @@ export function addRehearsals(program: Command): void {
     .command("rehearse")
     .description("play a whole series of releases on this machine, under load, with the sample application")
     .option("--driver <driver>", "haproxy, nginx or embedded", undefined)
+    .option("--database <database>", "postgres, or mssql on the server that MSSQL_URL names; else postgres")
     .option("--json <file>", "write what was measured")
     .option("--report <file>", "write the report there; else .bluegreen/rehearsal/report.html")
     .option("--quick", "shorter waits; the same steps")

@@ -7,7 +7,7 @@ import type { Deployment } from "../deployment/outcome";
 import { formatPlan } from "../deployment/plan-words";
 import { err, out } from "../terminal/colours";
 import { canAsk, confirm } from "../terminal/questions";
-import { common, findTools, open, progressFor } from "./command-line";
+import { common, findTools, open, optionsOf, progressFor } from "./command-line";
 import type { CommonOptions } from "./command-line";
 import { REQUESTS } from "./requests";
 import type { Request } from "./requests";
@@ -34,7 +34,7 @@ export function addRequest(parent: Command, request: Request): void {
     .description(request.description)
     .action(async (...given: unknown[]) => {
       const command = given.at(-1) as Command;
-      const options = command.optsWithGlobals<ConsentOptions>();
+      const options = optionsOf<ConsentOptions>(command);
       const project = open(options);
       const tools = await findTools(progressFor(options));
       const args = command.processedArgs as unknown[];

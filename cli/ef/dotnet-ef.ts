@@ -2,11 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import execa from "execa";
 import * as z from "zod/mini";
 import { quote } from "../../release/release";
 import { inOneLine, parseJson } from "../../release/validation";
 import { OperatorError } from "../operator-error";
+import { runLimited } from "../setup/doctor/run-limited";
 
 export interface EfProject {
   /** A folder with one project, or a project file. */
@@ -28,8 +28,8 @@ const Info = z.object({ providerName: z.string() });
 const List = z.array(z.object({ id: z.string() }));
 const Contexts = z.array(z.object({ safeName: z.string() }));
 
-/** A restore from an empty cache and a build of a large solution. */
-const LONGEST_MS = 30 * 60_000;
+/** A restore into an empty cache and a build of a large solution. */
+const LONGEST_SECONDS = 30 * 60;
 /** Of what a tool said: enough to see why it failed. */
 const LAST_LINES = 4;
 const INSTALL = "dotnet tool install --global dotnet-ef";
@@ -44,8 +44,11 @@ export async function readEfProject(given: EfProject, now: (text: string) => voi
   now(`building ${basename(tool.startup)}`);
   await tool.build();
   now("asking EF Core for the project's migrations");
-  const provider = await tool.provider();
-  const ids = await tool.migrations();
+  // Both start the application's code, which takes its time; what is wrong with it, the first says better.
+  const [info, list] = await Promise.allSettled([tool.provider(), tool.migrations()]);
+  if (info.status === "rejected") throw info.reason;
+  if (list.status === "rejected") throw list.reason;
+  const [provider, ids] = [info.value, list.value];
   if (ids.length === 0) {
     throw new OperatorError(
       `${given.project} has no migrations${given.context === undefined ? "" : ` for ${quote(given.context)}`}: dotnet ef migrations add Init`,
@@ -98,9 +101,13 @@ class DotnetEf {
   }
 
   async build(): Promise<void> {
-    const args = ["build", this.startup, "--verbosity", "quiet", "--nologo", "-clp:ErrorsOnly;NoSummary"];
+    const args = ["build", this.startup, "--verbosity", "quiet", "--nologo", "-clp:ErrorsOnly"];
     const { exitCode, said } = await this.run(args);
-    if (exitCode !== 0) throw new OperatorError(`${this.given.project} does not build: ${last(said)}`, 2);
+    if (exitCode === 0) return;
+    // A summary follows the errors, in the tool's own choice of order and language.
+    const errors = [...new Set(said.split(/\r?\n/).filter((line) => /: error [A-Z]+\d+/.test(line)))];
+    const shown = errors.length === 0 ? said : errors.slice(0, LAST_LINES).join("\n");
+    throw new OperatorError(`${this.given.project} does not build: ${last(shown)}`, 2);
   }
 
   async provider(): Promise<string> {
@@ -156,27 +163,19 @@ class DotnetEf {
   }
 
   private async run(args: readonly string[]): Promise<{ exitCode: number; said: string; stdout: string }> {
-    const ended = await execa("dotnet", args, {
-      cwd: this.folder,
-      // Servers that a build leaves running would keep our pipes open.
-      env: { DOTNET_NOLOGO: "1", MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
-      stdin: "ignore",
-      all: true,
-      reject: false,
-      timeout: LONGEST_MS,
-    });
-    const { exitCode, all, stdout, timedOut, shortMessage } = ended as typeof ended & {
-      shortMessage?: string;
-    };
-    if (timedOut)
-      throw new OperatorError(`dotnet ${args[0]} did not end within ${LONGEST_MS / 60_000} min`, 2);
-    if (exitCode === undefined) {
-      throw new OperatorError(
-        `dotnet can't be started (${inOneLine(shortMessage ?? "no reason given")}): install the .NET SDK, then ${INSTALL}`,
-        2,
-      );
+    try {
+      const { exitCode, stdout, stderr } = await runLimited("dotnet", args, {
+        seconds: LONGEST_SECONDS,
+        cwd: this.folder,
+        // Servers that a build leaves running would keep our pipes open.
+        env: { DOTNET_NOLOGO: "1", MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
+      });
+      return { exitCode, said: `${stdout}\n${stderr}`, stdout };
+    } catch (error) {
+      const words = inOneLine((error as Error).message);
+      if (!/ENOENT/.test(words)) throw new OperatorError(words, 2);
+      throw new OperatorError(`there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`, 2);
     }
-    return { exitCode, said: all ?? "", stdout };
   }
 }
 

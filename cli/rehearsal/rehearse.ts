@@ -7,7 +7,10 @@ import { out } from "../terminal/colours";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { canHold, DRIVERS } from "../../release/drivers";
 import type { DriverName } from "../../release/drivers";
+import { DIALECTS } from "../../release/migrations/database-address";
+import type { Dialect } from "../../release/migrations/sql-text";
 import { proxyPlaces } from "../../release/naming";
+import { databaseDialect } from "../../release/platform";
 import { releaseId } from "../../release/release";
 import type { ReleaseId } from "../../release/release";
 import { SLOTS } from "../../release/slot";
@@ -25,6 +28,7 @@ import { findProgram } from "../../system/executable";
 import { OperatorError } from "../operator-error";
 import { withPrefix } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
+import { serverFor } from "../project/database-server";
 import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { brokenPromises, versionOf } from "./protocol";
@@ -36,6 +40,8 @@ import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
 export interface RehearseOptions {
   /** @default - haproxy where it is installed, else embedded */
   readonly driver?: string;
+  /** `postgres`, or `mssql` on the server that MSSQL_URL names. @default "postgres" */
+  readonly database?: string;
   /** Where the protocol is written. */
   readonly json?: string;
   /** Where the report is written. @default - report.html beside the environments */
@@ -54,13 +60,15 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   const { progress, terraform } = tools;
   const folder = process.cwd();
   const driver = chooseDriver(options.driver, progress);
+  const database = chooseDatabase(options.database);
+  serverFor(database);
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
   const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
   const interruption = watchForInterruption();
   // Each in an environment of its own: side by side they take half the time.
-  const venues = await openVenues(folder, chapters, driver);
+  const venues = await openVenues(folder, chapters, { driver, database });
   const played = await Promise.allSettled(
     chapters.map((chapter, index) => playChapter(chapter, venues[index]!, tools, interruption)),
   );
@@ -211,7 +219,10 @@ class ChapterPlayer {
     if (step.action === "promote") return deploy(venue, tools, operations.promote("live"));
     if (step.action === "rollback") return deploy(venue, tools, operations.rollback(venue, step.schedule));
     const { version = "", from = version } = step;
-    const packed = await packRelease({ version, from, to: platformFile(venue, "packages") });
+    const packed = await packRelease({
+      ...{ version, from, to: platformFile(venue, "packages") },
+      database: databaseDialect(venue.environment) ?? undefined,
+    });
     const goal = step.goal === undefined ? {} : { goal: step.goal };
     const candidate = await candidateFrom(venue, version, { artifact: packed.file }, tools.progress);
     return deploy(venue, tools, operations.release(venue, candidate, { schedule: step.schedule, ...goal }));
@@ -266,6 +277,12 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
   if (findProgram("haproxy") !== undefined) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
   return "embedded";
+}
+
+function chooseDatabase(wanted: string = DIALECTS[0]): Dialect {
+  const known = DIALECTS.find((dialect) => dialect === wanted);
+  if (known !== undefined) return known;
+  throw new OperatorError(`--database ${wanted} is not known: ${DIALECTS.join(" or ")}`, 2);
 }
 
 /** Ctrl-C ends the rehearsal after what runs was aborted, and takes everything down. */

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalEnvironment } from "../../release/environment";
+import type { Dialect } from "../../release/migrations/sql-text";
 import { requireLocal } from "../../release/platform";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
@@ -15,16 +16,22 @@ const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
 
+/** What every chapter is played with. */
+interface Parts {
+  readonly driver: string;
+  readonly database: Dialect;
+}
+
 /** One environment a chapter; no two of them want the same port. */
 export async function openVenues(
   folder: string,
   chapters: readonly Chapter[],
-  driver: string,
+  parts: Parts,
 ): Promise<Project[]> {
   const venues: Project[] = [];
   let portBase = FIRST_PORT;
   for (const chapter of chapters) {
-    const venue = await openVenue(folder, chapter, driver, portBase);
+    const venue = await openVenue(folder, chapter, parts, portBase);
     portBase = localPlatform(venue).portBase + PORTS_APART;
     venues.push(venue);
   }
@@ -34,7 +41,7 @@ export async function openVenues(
 async function openVenue(
   folder: string,
   chapter: Chapter,
-  driver: string,
+  parts: Parts,
   firstPort: number,
 ): Promise<Project> {
   const own = `${REHEARSAL_FOLDER}/${chapter.name}`;
@@ -42,7 +49,7 @@ async function openVenue(
   mkdirSync(join(folder, own), { recursive: true });
   for (let portBase = firstPort; portBase < LAST_PORT; portBase += PORTS_APART) {
     const file = `${own}/environment.json`;
-    const environment = environmentFile(chapter, driver, own, portBase);
+    const environment = environmentFile(chapter, parts, own, portBase);
     writeAtomically(join(folder, file), `${JSON.stringify(environment, null, 2)}\n`);
     const venue = openProject(folder, file, ownApp());
     if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
@@ -86,13 +93,18 @@ export function installMs(venue: Project, releaseId: string): number {
   return 1000 * Math.max(0, ...seconds);
 }
 
-function environmentFile(chapter: Chapter, driver: string, own: string, portBase: number): object {
+function environmentFile(
+  chapter: Chapter,
+  { driver, database }: Parts,
+  own: string,
+  portBase: number,
+): object {
   return {
     formatVersion: 1,
     application: "socialgoal",
     name: `rehearsal-${chapter.name}`,
     record: `${own}/release.json`,
-    platform: { kind: "local", folder: own, portBase, database: "postgres" },
+    platform: { kind: "local", folder: own, portBase, database },
     topology: chapter.topology,
     servers: { count: 2 },
     proxies: { driver },

@@ -61,7 +61,7 @@ export async function init(
   const ignored = ignore(folder);
   if (ignored === "created") created.push(".gitignore");
   if (ignored === "kept") kept.push(".gitignore");
-  if (example) await packExample(folder, { created, kept }, progress);
+  if (example) await packExample(folder, answers, { created, kept }, progress);
   return {
     folder,
     environment,
@@ -149,6 +149,7 @@ function cdktfSettings(application: string, app: string): string {
 
 async function packExample(
   folder: string,
+  { database }: Answers,
   { created, kept }: { created: string[]; kept: string[] },
   progress: Progress,
 ): Promise<void> {
@@ -160,7 +161,7 @@ async function packExample(
       continue;
     }
     progress.now(`packing ${file}`);
-    await packRelease({ version, to: join(folder, PACKAGES) });
+    await packRelease({ version, to: join(folder, PACKAGES), database: database ?? undefined });
     created.push(file);
   }
   progress.stop();

@@ -219,7 +219,7 @@ function chooseDriver(wanted: string | undefined, local: boolean, notes: string[
   return "embedded";
 }
 
-/** The sample application brings migrations for PostgreSQL; without one it keeps its goals in files. */
+/** The sample application brings migrations; without a PostgreSQL it keeps its goals in files. */
 function databaseFrom(
   wanted: string | undefined,
   { local, example }: { readonly local: boolean; readonly example: boolean },
@@ -233,9 +233,6 @@ function databaseFrom(
     );
   }
   const dialect = oneOf("--database", wanted, DIALECTS);
-  if (dialect === "mssql" && example) {
-    throw new OperatorError("--example has migrations for PostgreSQL: leave out --database mssql", 2);
-  }
   if (dialect === "mssql" && !process.env[SERVER_VARIABLE.mssql]) {
     notes.push(
       `set ${SERVER_VARIABLE.mssql} before the first release: base makes the database on that SQL Server`,

@@ -4,13 +4,13 @@
  * An overlay `releases/<version>/` holds the files that differ, and a `release.json` that names the release it is
  * `basedOn`. The same sources give the same bytes on every machine, so the digest can be told before the upload.
  *
- *     npx tsx examples/socialgoal/pack.ts [--to FOLDER] [--from VERSION] [version ...]
+ *     npx tsx examples/socialgoal/pack.ts [--to FOLDER] [--from VERSION] [--database DATABASE] [version ...]
  */
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import * as path from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { ZipFile } from "yazl";
 import { z } from "zod";
 
@@ -24,7 +24,11 @@ export interface PackReleaseProps {
   readonly from?: string | undefined;
   /** The folder that the zip is written to; created when it is missing. */
   readonly to: string;
+  /** Whose driver and migrations it brings. @default "postgres" */
+  readonly database?: Database | undefined;
 }
+
+type Database = keyof typeof DRIVERS;
 
 export interface PackedRelease {
   /** The absolute path of the zip. */
@@ -35,6 +39,7 @@ export interface PackedRelease {
 }
 
 const DEFAULT_FOLDER = path.join(".bluegreen", "packages");
+const DRIVERS = { postgres: "pg.js", mssql: "tedious.js" } as const;
 const RELEASE_FILE = "release.json";
 const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 
@@ -42,15 +47,24 @@ const overlaySchema = z.strictObject({ basedOn: z.string().nullable(), notes: z.
 type Overlay = z.infer<typeof overlaySchema>;
 
 /** Packs one release. Refuses a version that is none, and a release that has no overlay. */
-export async function packRelease({ version, from = version, to }: PackReleaseProps): Promise<PackedRelease> {
+export async function packRelease({
+  version,
+  from = version,
+  to,
+  database = "postgres",
+}: PackReleaseProps): Promise<PackedRelease> {
   if (!VERSION.test(version)) throw new Error(`'version' (${version}) must look like 1.2.3`);
   const example = exampleFolder();
   const chain = await overlayChain(example, from);
   const files = await filesIn(path.join(example, "app"));
   for (const { folder } of chain) {
-    for (const [name, content] of await filesIn(folder)) files.set(name, content);
+    for (const [name, content] of await filesIn(folder)) {
+      const placed = placeIn(name, database);
+      if (placed !== null) files.set(placed, content);
+    }
   }
-  files.set("vendor/pg.js", await readFile(databaseDriver()));
+  const driver = `vendor/${DRIVERS[database]}`;
+  files.set(driver, await readFile(path.join(builtFolder(), driver)));
   const release = { version, notes: chain.at(-1)?.overlay.notes };
   files.set(RELEASE_FILE, Buffer.from(JSON.stringify(release, undefined, 2) + "\n"));
 
@@ -61,9 +75,10 @@ export async function packRelease({ version, from = version, to }: PackReleasePr
 }
 
 /** Packs every release that has an overlay, oldest first. */
-export async function packAll(to: string): Promise<PackedRelease[]> {
+export async function packAll(to: string, database?: Database): Promise<PackedRelease[]> {
   const packed: PackedRelease[] = [];
-  for (const version of await knownVersions(exampleFolder())) packed.push(await packRelease({ version, to }));
+  for (const version of await knownVersions(exampleFolder()))
+    packed.push(await packRelease({ version, to, database }));
   return packed;
 }
 
@@ -76,9 +91,16 @@ function exampleFolder(): string {
   }
 }
 
-/** PostgreSQL's driver as one file, which the build makes: an artifact brings all that it needs. */
-function databaseDriver(): string {
-  return path.join(exampleFolder(), "..", "..", "lib", "examples", "socialgoal", "vendor", "pg.js");
+/** An overlay has its migrations for PostgreSQL in `migrations/`, for another in `migrations.<database>/`. */
+function placeIn(name: string, database: Database): string | null {
+  const [, of = "postgres", file] = /^migrations(?:\.(\w+))?\/(.*)$/.exec(name) ?? [];
+  if (file === undefined) return name;
+  return of === database ? `migrations/${file}` : null;
+}
+
+/** Where the build makes each database's driver, as one file: an artifact brings all that it needs. */
+function builtFolder(): string {
+  return path.join(exampleFolder(), "..", "..", "lib", "examples", "socialgoal");
 }
 
 /** The overlays that make a release, the one to copy first at the start. */
@@ -163,12 +185,17 @@ async function main(): Promise<void> {
     .argument("[version...]", "the releases to pack (default: all)")
     .option("--to <folder>", "where the zips go", DEFAULT_FOLDER)
     .option("--from <version>", "pack this release's code under the given versions")
+    .addOption(
+      new Option("--database <database>", "whose driver and migrations they bring").choices(
+        Object.keys(DRIVERS),
+      ),
+    )
     .parse();
-  const { to, from } = command.opts<{ to: string; from?: string }>();
+  const { to, from, database } = command.opts<{ to: string; from?: string; database?: Database }>();
   if (from !== undefined && command.args.length === 0)
     throw new Error("--from needs the version to pack it as");
-  const packed = command.args.length === 0 ? await packAll(to) : [];
-  for (const version of command.args) packed.push(await packRelease({ version, from, to }));
+  const packed = command.args.length === 0 ? await packAll(to, database) : [];
+  for (const version of command.args) packed.push(await packRelease({ version, from, to, database }));
   for (const { version, sha256, file } of packed) console.log(`${version}  ${sha256}  ${file}`);
 }
 

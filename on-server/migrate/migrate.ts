@@ -57,7 +57,10 @@ export function planMigration(
   const missing = scripts.filter(({ number }) => !applied.has(number));
   const pending = missing.filter(({ phase, name }) => phase === "expand" || contracted.includes(name));
   // What a later release left half done is no business of one that needs none of it: the way back stays open.
-  if (left !== undefined && (left.number <= newest || pending.length > 0)) {
+  const isNeeded = scripts.some(
+    ({ name, phase }) => name === left?.name && (phase === "expand" || contracted.includes(name)),
+  );
+  if (left !== undefined && (isNeeded || pending.length > 0)) {
     throw new ScriptRunning(
       left.name,
       `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,

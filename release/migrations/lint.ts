@@ -3,6 +3,7 @@
  * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
  * responsibility.
  */
+import { InvalidInput } from "../refusal";
 import type { Finding } from "./finding";
 import { lintPostgres } from "./postgres";
 import { readable } from "./readable";
@@ -24,13 +25,26 @@ export function lint(script: Script, dialect: Dialect): Finding[] {
 /**
  * Looks at the scripts of a bundle, one after the other: what the earlier ones say about the schema helps to judge the
  * later ones.
+ * @param hasRun of which nothing is said: they are as they are. @default none
  * @throws InvalidInput as `lint` does.
  */
-export function lintAll(scripts: readonly Script[], dialect: Dialect): Finding[] {
+export function lintAll(
+  scripts: readonly Script[],
+  dialect: Dialect,
+  hasRun: (script: Script) => boolean = () => false,
+): Finding[] {
   const schema = new Schema();
-  return scripts.flatMap((script) =>
-    readable(script, () => (dialect === "postgres" ? lintPostgres(script) : lintTsql(script, schema))),
-  );
+  return scripts.flatMap((script) => {
+    try {
+      const findings = readable(script, () =>
+        dialect === "postgres" ? lintPostgres(script) : lintTsql(script, schema),
+      );
+      return hasRun(script) ? [] : findings;
+    } catch (error) {
+      if (error instanceof InvalidInput && hasRun(script)) return [];
+      throw error;
+    }
+  });
 }
 
 /**

@@ -133,7 +133,7 @@ export class Additions {
       .slice(at + 1)
       .filter((word, index, all) => !(word === "DEFAULT" && all[index - 1] === "SET"));
     const facts: Facts = {
-      filled: words.some((word) => FILLS.has(word)),
+      filled: words.some((word, index) => FILLS.has(word) && words[index + 1] !== "NULL"),
       distinct: words.some((word) => DISTINCT.has(word)),
       notNull: words.some(
         (word, index) =>
@@ -269,15 +269,25 @@ function readNames(words: readonly string[], from: number): Named[] {
 }
 
 function readName(words: readonly string[], from: number): { name: Named; next: number } | null {
-  const first = words[from];
-  if (first === undefined || !/^["\p{L}_]/u.test(first)) return null;
-  const parts = [unquoted(first)];
-  let next = from + 1;
-  for (; words[next] === "." && words[next + 1] !== undefined; next += 2)
-    parts.push(unquoted(words[next + 1]!));
+  const parts: string[] = [];
+  let next = from;
+  do {
+    const end = partEnd(words, next);
+    if (end === null) return null;
+    parts.push(words.slice(next, end).map(unquoted).join(" "));
+    next = end + 1;
+  } while (words[next - 1] === ".");
   const object = parts.at(-1)!;
   const key = parts.length > 1 && parts[0] === "PUBLIC" ? parts.slice(1).join(".") : parts.join(".");
-  return { name: { key, object }, next };
+  return { name: { key, object }, next: next - 1 };
+}
+
+/** Where a name's part ends that begins here: a word, a quoted name, or what a template fills in, as in `{{ .Schema }}`. */
+function partEnd(words: readonly string[], from: number): number | null {
+  if (/^["\p{L}_]/u.test(words[from] ?? "")) return from + 1;
+  if (words[from] !== "{" || words[from + 1] !== "{") return null;
+  const end = words.indexOf("}", from);
+  return end === -1 ? null : end + 2;
 }
 
 /** Names of columns in an index or a key; "" for an expression. */

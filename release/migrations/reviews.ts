@@ -25,6 +25,11 @@ export class Reviews {
     else this.behind.push(tokens.before);
   }
 
+  /** A batch ends before this token: what stood behind its last statement says nothing of the next batch. */
+  endBatch(token: number): void {
+    this.before.delete(token);
+  }
+
   /** Hears where each statement begins. */
   begins(statement: number): void {
     this.starts.push(statement);

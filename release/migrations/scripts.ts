@@ -28,7 +28,7 @@ export interface Script {
 }
 
 const FOLDER = "migrations/";
-const HEADER = /^(?:[ \t]*(?:--[^\n]*)?\n)*/;
+const HEADER_LINE = /^[ \t]*(?:--|$)/;
 /** `ScriptName` has it, too. */
 const MAX_DIGITS = 6;
 /** `0004-contract-goal-author.sql`, `0004-goal-author.contract.sql`: elsewhere in a name the word is one of its subject. */
@@ -84,7 +84,7 @@ function readScript(name: string, content: Uint8Array): Script {
     );
   }
   const sql = normalized(name, content);
-  const header = HEADER.exec(`${sql}\n`)![0];
+  const header = headerOf(sql);
   return {
     name,
     number: numberOf(name),
@@ -94,6 +94,18 @@ function readScript(name: string, content: Uint8Array): Script {
     sql,
     sha256: createHash("sha256").update(sql).digest("hex"),
   };
+}
+
+/** The lines before the first statement: comments, and empty ones. A loop, as there may be millions. */
+function headerOf(sql: string): string {
+  let end = 0;
+  while (end < sql.length) {
+    const newLine = sql.indexOf("\n", end);
+    const next = newLine === -1 ? sql.length : newLine + 1;
+    if (!HEADER_LINE.test(sql.slice(end, newLine === -1 ? next : newLine))) break;
+    end = next;
+  }
+  return sql.slice(0, end);
 }
 
 /** The header's word counts more than the name: a script on contracts may be called `0012-contract-table.sql`. */

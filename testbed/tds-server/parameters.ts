@@ -18,6 +18,7 @@ const TYPE = {
   int: 0x38,
   bigint: 0x7f,
   intN: 0x26,
+  datetime2: 0x2a,
   bitN: 0x68,
   floatN: 0x6d,
   varbinary: 0xa5,
@@ -28,9 +29,12 @@ const TYPE = {
   nchar: 0xef,
 };
 const MAX = 0xffff;
+const DAY_MS = 86_400_000;
+/** Days are counted from 0001-01-01. */
+const DAYS_UNTIL_2000 = 730_119;
 const PLP_NULL = 0xffff_ffff_ffff_ffffn;
 
-/** @throws MalformedTds for a type that neither client sends for a text, an integer or a yes/no. */
+/** @throws MalformedTds for a type that neither client sends for a text, a number, a time or a yes/no. */
 export function readParameter(reader: Reader): Parameter {
   const name = reader.shortText().replace(/^@/, "");
   reader.uint8(); // Output or default: the value is read just the same.
@@ -58,6 +62,8 @@ function readValue(reader: Reader, name: string): ParameterValue {
     case TYPE.bitN:
       reader.uint8();
       return reader.uint8() === 0 ? null : reader.uint8() !== 0;
+    case TYPE.datetime2:
+      return readTime(reader, reader.uint8(), reader.uint8());
     case TYPE.floatN:
       reader.uint8();
       return readFloat(reader, reader.uint8());
@@ -99,6 +105,14 @@ function readInteger(reader: Reader, size: number): number | bigint | null {
 function readFloat(reader: Reader, size: number): number | null {
   if (size === 0) return null;
   return size === 4 ? reader.bytes(4).readFloatLE() : reader.bytes(8).readDoubleLE();
+}
+
+/** As ISO 8601 in UTC, to the millisecond: as both clients mean it. */
+function readTime(reader: Reader, scale: number, size: number): string | null {
+  if (size === 0) return null;
+  const time = reader.bytes(size - 3).readUIntLE(0, size - 3) / 10 ** (scale - 3);
+  const days = reader.bytes(3).readUIntLE(0, 3) - DAYS_UNTIL_2000;
+  return new Date(Date.UTC(2000, 0, 1) + days * DAY_MS + Math.round(time)).toISOString();
 }
 
 /** Text and binary: up to 8,000 bytes with a length before them, or (max) in chunks. */

@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, { args: string[]; environment: boolean; 
   migrations: { args: ["."], environment: true, json: true },
   "migrations status": { args: [], environment: true, json: true },
   "migrations resolve": { args: ["0001-x.sql", "--as", "applied"], environment: true, json: true },
+  "migrations from-ef": { args: ["--project", "no-such"], environment: false, json: true },
   ban: { args: ["1.0.0", "--reason", "x"], environment: true, json: true },
   preview: { args: ["--no-such"], environment: false, json: true },
   down: { args: [], environment: true, json: true },
@@ -55,7 +56,7 @@ interface Ran {
 }
 
 function run(...args: string[]): Promise<Ran> {
-  const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined };
+  const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined, MSSQL_URL: undefined };
   const child = spawn(process.execPath, [COMMAND, ...args], {
     cwd: folder,
     env,
@@ -68,7 +69,7 @@ function run(...args: string[]): Promise<Ran> {
 }
 
 const commandsIn = (help: string): string[] =>
-  [...help.matchAll(/^ {2}([a-z]+)(?:\|[a-z]+)? /gm)]
+  [...help.matchAll(/^ {2}([a-z][a-z-]*)(?:\|[a-z]+)? /gm)]
     .map(([, name]) => name!)
     .filter((name) => name !== "help");
 const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
@@ -113,11 +114,44 @@ test.each(NAMES.filter((name) => COMMANDS[name]!.environment))(
   },
 );
 
-test.each(["init", "completion", "prove", "rehearse"])(
+test.each(["init", "completion", "prove", "rehearse", "migrations from-ef"])(
   "%s with something that means nothing: one line, exit code 2, and nothing is made",
   async (name) => {
-    const { exitCode, stdout, stderr } = await run(name, ...COMMANDS[name]!.args);
+    const { exitCode, stdout, stderr } = await run(...name.split(" "), ...COMMANDS[name]!.args);
     expect({ exitCode, stdout, lines: lines(stderr).length }).toEqual({ exitCode: 2, stdout: "", lines: 1 });
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test.each([
+  [["status", "--environment", "x.json"]],
+  [["--environment", "x.json", "status"]],
+  [["--environment", "y.json", "status", "--environment", "x.json"]],
+  [["resolve", "1-x.sql", "--as", "applied", "--environment", "x.json"]],
+  [["resolve", "--environment", "x.json", "1-x.sql", "--as", "applied"]],
+  [["--environment", "x.json", "resolve", "1-x.sql", "--as", "applied"]],
+  [["./status", "--environment", "x.json"]],
+  [["--environment", "x.json", "./status"]],
+])("migrations %j is about the environment that it names, wherever that stands", async (words) => {
+  const { exitCode, stderr } = await run("migrations", ...words);
+  expect({ exitCode, said: lines(stderr) }).toEqual({
+    exitCode: 2,
+    said: [expect.stringMatching(/^there is no environment file x\.json/)],
+  });
+});
+
+test.each([
+  ["oracle", /--database oracle is not known: postgres or mssql/],
+  ["mssql", /MSSQL_URL does not name it: set it to an address/],
+])(
+  "rehearse with a database that is not to be had, %s: one line, and nothing is made",
+  async (database, says) => {
+    const { exitCode, stdout, stderr } = await run("rehearse", "--database", database);
+    expect({ exitCode, stdout, said: lines(stderr) }).toEqual({
+      exitCode: 2,
+      stdout: "",
+      said: [expect.stringMatching(says)],
+    });
     expect(readdirSync(folder)).toEqual([]);
   },
 );

@@ -57,11 +57,6 @@ describe("init", () => {
   it.each<[string, readonly string[], RegExp]>([
     ["another database", ["--database", "oracle"], /--database must be postgres or mssql, not "oracle"/],
     ["Azure", [...AZURE, "--database", "mssql"], /--database is for --platform local/],
-    [
-      "the sample application",
-      ["--example", "--database", "mssql"],
-      /--example has migrations for PostgreSQL/,
-    ],
   ])("refuses a database for %s", (_, options, says) => refuses([...options, "--yes"], 2, says));
 
   it("makes an environment, its record, cdktf.json and .gitignore", async () => {

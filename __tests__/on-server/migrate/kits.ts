@@ -24,10 +24,20 @@ export interface Words {
 export interface MigratedDatabase extends Operations {
   /** Name and status of each script that the journal knows. */
   journal(): Promise<string[]>;
+  /** The same, where the journal may not be there yet. */
+  journalIfThere(): Promise<string[]>;
   count(table: string): Promise<number>;
   has(table: string): Promise<boolean>;
   /** Ends each connection that the migrator has, from the server's side. */
   cut(): Promise<void>;
+  /** By a person's hand. */
+  drop(table: string): Promise<void>;
+  /** The statements of scripts that were committed; null where the server does not keep them. */
+  committed(): readonly string[] | null;
+  /** Where the server listens. */
+  readonly target: { readonly host: string; readonly port: number };
+  /** The database's address, reached through a relay there. */
+  addressAt(port: number): string;
   close(): Promise<void>;
 }
 
@@ -57,9 +67,15 @@ export async function postgresKit(): Promise<Kit> {
       await database.rows(
         `DO $$ BEGIN CREATE ROLE ${stranger}; EXCEPTION WHEN duplicate_object THEN NULL; END $$`,
       );
+      const has = async (table: string): Promise<boolean> =>
+        (await database.rows("SELECT 1 FROM pg_class WHERE relname = $1", [table])).length === 1;
       return Object.assign(database, {
-        has: async (table: string) =>
-          (await database.rows("SELECT 1 FROM pg_class WHERE relname = $1", [table])).length === 1,
+        has,
+        journalIfThere: async () => ((await has("bluegreen_migrations")) ? database.journal() : []),
+        drop: async (table: string) => void (await database.rows(`DROP TABLE ${table}`)),
+        committed: () => null,
+        target: { host: "127.0.0.1", port: Number(new URL(database.url).port) },
+        addressAt: (port: number) => Object.assign(new URL(database.url), { port }).href,
         cut: async () => {
           await database.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bluegreen-migrate' AND datname = current_database()",
@@ -71,7 +87,7 @@ export async function postgresKit(): Promise<Kit> {
   };
 }
 
-const TSQL: Words = {
+export const TSQL: Words = {
   create: (table) => `CREATE TABLE dbo.${table} (id int)`,
   insert: (table) => `INSERT INTO dbo.${table} VALUES (1)`,
   failing: "INSERT INTO dbo.nowhere VALUES (1)",
@@ -104,6 +120,27 @@ export class ScriptedDatabase extends Operations implements MigratedDatabase {
   has(table: string): Promise<boolean> {
     const { rows, hasJournal } = this.server.data;
     return Promise.resolve(table === "bluegreen_migrations" ? hasJournal : rows.has(table));
+  }
+
+  journalIfThere(): Promise<string[]> {
+    return this.journal();
+  }
+
+  drop(table: string): Promise<void> {
+    this.server.data.rows.delete(table);
+    return Promise.resolve();
+  }
+
+  committed(): readonly string[] {
+    return this.server.data.committed;
+  }
+
+  get target(): { readonly host: string; readonly port: number } {
+    return { host: "127.0.0.1", port: this.server.port };
+  }
+
+  addressAt(port: number): string {
+    return this.server.address("shop", port);
   }
 
   cut(): Promise<void> {

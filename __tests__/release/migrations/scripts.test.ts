@@ -34,6 +34,11 @@ describe("the scripts of a bundle", () => {
     ).toMatchObject([{ transaction: false }, { transaction: true }]);
   });
 
+  it("may begin with as many comments and empty lines as they like", () => {
+    const sql = `${"\n-- why\n".repeat(2_000_000)}-- phase: contract\nSELECT 1\n-- no-transaction`;
+    expect(read({ "1-a.sql": sql })).toMatchObject([{ phase: "contract", transaction: true }]);
+  });
+
   it("are the same script with a byte order mark, Windows' line ends, or UTF-16", () => {
     const plain = read({ "1-a.sql": "SELECT 'ä'\nGO\n" })[0]!;
     expect(read({ "1-a.sql": "\uFEFFSELECT 'ä'\r\nGO\r\n" })[0]).toEqual(plain);

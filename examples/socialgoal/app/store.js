@@ -181,4 +181,4 @@ function namesOf(names, goalId) {
   return names.slice(firstNotBefore(names, `${goalId}.`), firstNotBefore(names, `${goalId}/`));
 }
 
-module.exports = { isId, openStore };
+module.exports = { isId, newId, openStore, timeOf };

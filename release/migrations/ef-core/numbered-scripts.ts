@@ -83,7 +83,12 @@ function refuseOtherOrder(migrations: readonly EfProjectMigration[], fromEf: rea
 
 /** Comments do not count: a person reviews a statement in one. */
 function differenceOf(script: Script, migration: EfProjectMigration, dialect: Dialect): string | null {
-  const code = (sql: string): Token[] => [...tokens(sql, dialect)].filter(({ kind }) => kind !== "comment");
+  const code = (sql: string): Token[] => {
+    const all = [...tokens(sql, dialect)].filter(({ kind }) => kind !== "comment");
+    // The version of EF Core in the migration's row: each update of EF may write another one.
+    const version = all.findLastIndex(({ kind }) => kind === "string");
+    return all.filter((_, index) => index !== version);
+  };
   const there = code(script.sql);
   const today = code(migration.sql);
   const at = there.findIndex((token, index) => spelled(token, dialect) !== spelled(today[index], dialect));

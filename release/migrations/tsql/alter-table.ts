@@ -7,6 +7,7 @@ import { isTemporary, readName } from "./object-name";
 import { checkBreaks, foreignKeyBreaks, isNewTable, uniqueBreaks } from "./rules";
 import { isWider } from "./schema";
 import { walk } from "./statement-end";
+import { switchTriggers } from "./triggers";
 import { MAY_USE, UNKNOWN } from "./subject";
 import type { Subject } from "./subject";
 
@@ -40,22 +41,13 @@ export function alterTable(cursor: Cursor, subject: Subject): void {
     case "CHECK":
       return enable(cursor, subject, table, withCheck);
     case "ENABLE":
-      if (!isOwn && cursor.word(1) === "TRIGGER")
-        subject.report(
-          "unknown",
-          "a trigger that is enabled again may refuse or change what the running release writes",
-        );
-      else if (!isOwn) subject.report("unknown", UNKNOWN);
+    case "DISABLE": {
+      const on = cursor.is("ENABLE");
       cursor.next();
+      if (cursor.is("TRIGGER")) return switchTriggers(cursor, subject, { on, table });
+      if (!isOwn) subject.report("unknown", UNKNOWN); // CHANGE_TRACKING, FILETABLE_NAMESPACE
       return;
-    case "DISABLE":
-      if (!isOwn) {
-        if (cursor.word(1) === "TRIGGER") subject.report("breaks", `switches off a trigger ${MAY_USE}`);
-        else subject.report("unknown", UNKNOWN);
-      }
-      cursor.next();
-      cursor.next();
-      return;
+    }
     default:
       subject.report("unknown", UNKNOWN);
   }
@@ -68,6 +60,7 @@ function add(cursor: Cursor, subject: Subject, table: ObjectName): void {
   for (const column of columns) {
     subject.schema.setColumn(table, column);
     subject.made.addColumn(table, column.name, column);
+    if (typeof column.defaultName === "string") subject.defaults.add(table, column.defaultName, column.name);
   }
   for (const element of elements) {
     if (element.is === "column") addColumn(cursor, subject, table, element);
@@ -77,22 +70,49 @@ function add(cursor: Cursor, subject: Subject, table: ObjectName): void {
 
 function addColumn(cursor: Cursor, subject: Subject, table: ObjectName, column: Column): void {
   const place = { made: subject.made, table, tokens: cursor.table };
-  if (column.notNull && !column.filled && !isNewTable(place)) {
-    subject.report(
-      "breaks",
-      `${column.name} is NOT NULL and needs a DEFAULT: the running release does not write it`,
-    );
-  }
+  requireFilled(subject, table, column.name, column);
   const broken = column.unique ? uniqueBreaks(place, [column.name], null) : null;
   if (broken !== null) subject.report("breaks", broken);
   const checked = column.check === null ? null : checkBreaks(place, column.check);
   if (checked !== null) subject.report(checked.level, checked.message);
 }
 
+/** What the running release does not write needs a value of the database's, where it has to have one. */
+function requireFilled(
+  subject: Subject,
+  table: ObjectName,
+  column: string,
+  { notNull, filled }: Pick<Column, "notNull" | "filled">,
+): void {
+  if (!notNull || filled || isNewTable({ made: subject.made, table })) return;
+  subject.report(
+    "breaks",
+    `${column} is NOT NULL and needs a DEFAULT: the running release does not write it`,
+  );
+}
+
+/** A column that the script itself has added is another one now. */
+function change(
+  subject: Subject,
+  table: ObjectName,
+  column: string,
+  to: Partial<Pick<Column, "notNull" | "filled">>,
+): void {
+  const facts = subject.made.column(table, column);
+  if (facts === null) return;
+  subject.made.setFacts(table, column, { ...facts, ...to });
+  requireFilled(subject, table, column, { ...facts, ...to });
+}
+
 function addRule(cursor: Cursor, subject: Subject, table: ObjectName, rule: Rule): void {
   const place = { made: subject.made, table, tokens: cursor.table };
   if (rule.name !== null)
     subject.made.add("constraint", { key: `${table.key}.${rule.name}`, object: rule.name });
+  const [column] = rule.columns;
+  if (rule.is === "default" && column !== undefined) {
+    if (rule.name !== null) subject.defaults.add(table, rule.name, column);
+    change(subject, table, column, { filled: true });
+  }
   if (rule.is === "unique") {
     const broken = uniqueBreaks(place, rule.columns, rule.condition);
     if (broken !== null) subject.report("breaks", broken);
@@ -119,7 +139,11 @@ function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolea
     cursor.take("IF", "EXISTS");
     const name = cursor.part();
     if (what === "COLUMN" && name !== null) dropColumn(subject, table, name, isOwn);
-    if (what === "CONSTRAINT") subject.defaults.drop(table);
+    if (what === "CONSTRAINT") {
+      subject.defaults.drop(table);
+      const column = name === null ? null : subject.defaults.columnOf(table, name);
+      if (column !== null) change(subject, table, column, { filled: false });
+    }
     walk(cursor, (word) => word === ",");
   } while (cursor.take(","));
 }
@@ -127,6 +151,7 @@ function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolea
 function dropColumn(subject: Subject, table: ObjectName, column: string, isOwn: boolean): void {
   if (isOwn || subject.made.hasColumn(table, column)) return;
   subject.report("breaks", `drops a column ${MAY_USE}`);
+  if (!subject.isContract) return;
   const advice = subject.defaults.advice(table, column, subject.schema.column(table, column));
   if (advice !== null) subject.report("advice", advice);
 }
@@ -150,7 +175,8 @@ function alterColumn(cursor: Cursor, subject: Subject, table: ObjectName, isOwn:
   if (column === null || type === null) return;
   const known = subject.schema.column(table, column);
   subject.schema.setColumn(table, { name: column, type, notNull, defaultName: known?.defaultName });
-  if (isNew || (known !== null && isWider(known, { type, notNull }))) return;
+  if (isNew) return change(subject, table, column, { notNull });
+  if (known !== null && isWider(known, { type, notNull })) return;
   subject.report(
     "breaks",
     "changes a column: a narrower type, or NOT NULL, refuses what the running release writes",
@@ -162,8 +188,9 @@ function set(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean
   const options = cursor.copy();
   options.take("(");
   if (options.take("SYSTEM_VERSIONING", "=")) {
-    if (options.is("ON")) return subject.replacements.put("versioning", table);
-    return subject.replacements.drop("versioning", table, subject.here());
+    if (options.is("ON")) subject.replacements.put("versioning", table);
+    else subject.replacements.drop("versioning", table, subject.here());
+    return;
   }
   // SQL Server's default; Management Studio writes it behind each table that it changes.
   if (!options.is("LOCK_ESCALATION", "=", "TABLE")) subject.report("unknown", UNKNOWN);

@@ -27,6 +27,7 @@ export function readCode(sql: string): Code {
         table.add(all.kind(index), all.start(index), all.end(index), all.line(index));
       } else reviews.look(all, index, { before: table.length - 1, after: table.length });
     }
+    reviews.endBatch(table.length);
     return [first, table.length];
   });
   return { table, batches, reviews };

@@ -14,6 +14,18 @@ const LONGEST_NAME = 600;
 export class DefaultConstraints {
   private readonly dropped = new Set<string>();
   private dropsAny = false;
+  /** Of defaults that the script itself has made, by their tables and names: the columns. */
+  private readonly columns = new Map<string, string>();
+
+  /** A default gets a name. */
+  add(table: ObjectName, name: string, column: string): void {
+    this.columns.set(`${table.key}.${name}`, column);
+  }
+
+  /** The column whose default this constraint is, as far as the script itself has made it. */
+  columnOf(table: ObjectName, name: string): string | null {
+    return this.columns.get(`${table.key}.${name}`) ?? null;
+  }
 
   /** A constraint of the table is dropped. */
   drop(table: ObjectName): void {

@@ -112,6 +112,9 @@ function readCheck(cursor: Cursor): Span {
   return [from, cursor.position];
 }
 
+/** `GENERATED ALWAYS AS ROW START`, or `END`. */
+const GENERATED_WORDS = 5;
+
 function readColumn(cursor: Cursor): Column {
   const name = cursor.part() ?? "";
   let notNull = false;
@@ -137,7 +140,7 @@ function readColumn(cursor: Cursor): Column {
         if (cursor.word(1) === "NULL") notNull = true;
         break;
       case "DEFAULT":
-        filled = true;
+        filled = !/^NULL$/.test(cursor.word(1) === "(" ? cursor.word(2) : cursor.word(1));
         defaultName = constraint;
         constraint = null;
         distinct ||= /^(?:NEWID|NEWSEQUENTIALID|NEXT)$/.test(
@@ -150,6 +153,8 @@ function readColumn(cursor: Cursor): Column {
         break;
       case "GENERATED":
         filled = true;
+        // ALWAYS AS ROW END: no block ends here.
+        for (let word = 0; word < GENERATED_WORDS; word += 1) cursor.next();
         break;
       case "PRIMARY":
         notNull = true;

@@ -47,10 +47,13 @@ function createTable(cursor: Cursor, subject: Subject): void {
   const table = readName(cursor);
   if (table === null) return subject.report("unknown", UNKNOWN);
   subject.made.add("table", table);
-  if (!cursor.take("(")) return;
+  if (!cursor.is("(")) return;
+  const end = cursor.copy();
+  end.skipParentheses();
+  cursor.next();
   for (const element of readElements(cursor))
     if (element.is === "column") subject.schema.setColumn(table, element);
-  cursor.take(")");
+  cursor.position = end.position;
 }
 
 function createIndex(cursor: Cursor, subject: Subject): void {
@@ -82,6 +85,8 @@ export function alter(cursor: Cursor, subject: Subject): void {
   if (moduleKind(word) !== null) return readModule(cursor, subject, "ALTER");
   cursor.next();
   if (word === "TABLE") return alterTable(cursor, subject);
+  const own = word === "SEQUENCE" ? readName(cursor.copy()) : null;
+  if (own !== null && subject.made.has(word, own)) return skipActions(cursor);
   const [level, message] = verdictOnAlter(word, cursor);
   if (level !== "fine") subject.report(level, message);
   skipActions(cursor);

@@ -1,13 +1,14 @@
 /** `GRANT`, `DENY` and `REVOKE`. Their lists hold words that begin a statement elsewhere: `GRANT SELECT, DELETE ON t TO app`. */
 import type { Cursor } from "./cursor";
 import { readName } from "./object-name";
+import { beginsStatement } from "./statement-end";
 import { MAY_USE } from "./subject";
 import type { Subject } from "./subject";
 
 /** @param cursor behind the verb. */
 export function permission(cursor: Cursor, subject: Subject, verb: "GRANT" | "DENY" | "REVOKE"): void {
   if (verb !== "GRANT") subject.report("breaks", `takes rights ${MAY_USE}`);
-  for (; !cursor.done && !/^(?:TO|FROM|;)$/.test(cursor.word()); cursor.next()) {
+  for (; !cursor.done && !isListEnd(cursor); cursor.next()) {
     if (!cursor.is("ON") || verb !== "GRANT") continue;
     cursor.next();
     cursor.take("OBJECT", ":", ":");
@@ -16,3 +17,11 @@ export function permission(cursor: Cursor, subject: Subject, verb: "GRANT" | "DE
     cursor.position -= 1;
   }
 }
+
+function isListEnd(cursor: Cursor): boolean {
+  const word = cursor.word();
+  return /^(?:TO|FROM|;)$/.test(word) || (beginsStatement(cursor) && !RIGHTS.test(word));
+}
+
+/** Rights, or the first words of some. */
+const RIGHTS = /^(?:ALTER|BACKUP|CREATE|DELETE|EXEC|EXECUTE|INSERT|KILL|SELECT|SHUTDOWN|UPDATE|GRANT)$/;

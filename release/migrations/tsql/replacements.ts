@@ -32,15 +32,17 @@ export class Replacements {
     this.dropped.set(`${kind} ${name.key}`, { kind, name, report, depth: this.made.depth });
   }
 
-  put(kind: string, name: ObjectName): void {
+  /** @returns whether the script itself had taken it away. */
+  put(kind: string, name: ObjectName): boolean {
     const key = `${kind} ${name.key}`;
     const dropped = this.dropped.get(key);
-    if (dropped === undefined) return;
+    if (dropped === undefined) return false;
     const isSure =
       !this.made.isConditional || this.made.isAskedFor(name.object) || this.made.depth <= dropped.depth;
-    if (!isSure) return;
+    if (!isSure) return true;
     this.dropped.delete(key);
     this.replaced.set(key, dropped);
+    return true;
   }
 
   grant({ key }: ObjectName): void {
@@ -74,8 +76,10 @@ export class Replacements {
 const HAVE_RIGHTS: ReadonlySet<string> = new Set(["PROCEDURE", "FUNCTION", "VIEW"]);
 const GONE: Readonly<Record<string, string>> = {
   "": "drops something that the running release may still use",
+  trigger: "switches off a trigger that the running release may still use",
   versioning: "ends the history of rows that the running release may still use",
 };
 const GAP: Readonly<Record<string, string>> = {
+  trigger: "until it is on again, it misses what the running release writes",
   versioning: "until it is on again, changes have no history",
 };

@@ -19,7 +19,8 @@ import { Replacements } from "./replacements";
 import type { Schema } from "./schema";
 import { beginsStatement, walk } from "./statement-end";
 import type { Subject } from "./subject";
-import { MAY_USE, UNKNOWN } from "./subject";
+import { UNKNOWN } from "./subject";
+import { switchTriggers } from "./triggers";
 import { Transactions } from "./transactions";
 
 /** A statement, and where a person may have said that they looked at it. */
@@ -48,10 +49,10 @@ const DEEPEST = 8;
 const MOST_UNKNOWN = 200;
 
 /** They begin a statement, but as other words they are names. */
-const OTHERS: ReadonlySet<string> = new Set(["WITH", "THROW"]);
+const OTHERS: ReadonlySet<string> = new Set(["ADD", "WITH", "THROW"]);
 /** What they do is not looked at. */
 const UNKNOWN_VERBS: ReadonlySet<string> = new Set(
-  "BACKUP BULK DBCC RECONFIGURE RESTORE UPDATETEXT USE WRITETEXT".split(" "),
+  "ADD BACKUP BULK DBCC RECONFIGURE RESTORE UPDATETEXT USE WRITETEXT".split(" "),
 );
 
 /** @param schema what earlier scripts of the bundle made; it learns what this one makes. */
@@ -63,6 +64,7 @@ class ScriptReader implements Subject {
   readonly made = new Made();
   readonly replacements: Replacements;
   readonly defaults = new DefaultConstraints();
+  readonly isContract: boolean;
   isFirst = false;
   private readonly notes: Note[] = [];
   private readonly transactions: Transactions;
@@ -73,6 +75,7 @@ class ScriptReader implements Subject {
     private readonly script: Script,
     readonly schema: Schema,
   ) {
+    this.isContract = script.phase === "contract";
     this.replacements = new Replacements(this.made, script.transaction);
     this.transactions = new Transactions(script.transaction);
   }
@@ -82,10 +85,9 @@ class ScriptReader implements Subject {
     this.replacements.finish();
     // Where a module swallows the rest of its batch, what ends a transaction may be in it.
     if (!this.notes.some(({ level }) => level === "fails")) this.transactions.finish();
-    const isContract = this.script.phase === "contract";
     const seen = new Set<string>();
     return this.notes
-      .filter(({ level }) => !isContract || level === "fails" || level === "advice")
+      .filter(({ level }) => !this.isContract || level === "fails" || level === "advice")
       .filter((note) => note.level === "fails" || !isReviewed(note.place))
       .map((note) => ({ note, line: lineOf(note.place) }))
       .sort((one, other) => one.line - other.line)
@@ -138,7 +140,7 @@ class ScriptReader implements Subject {
 
   private readCode(code: Code, offset: number, within: Place | null): void {
     for (const [from, to] of code.batches) {
-      if (this.script.phase === "contract") this.defaults.look(code.table, from, to);
+      if (this.isContract) this.defaults.look(code.table, from, to);
       const batch = new BatchReader(
         new Cursor(code.table, from, to),
         this,
@@ -292,12 +294,8 @@ class BatchReader {
       case "REVOKE":
         return permission(cursor, subject, word);
       case "DISABLE":
-        return subject.report("breaks", `switches off a trigger ${MAY_USE}`);
       case "ENABLE":
-        return subject.report(
-          "unknown",
-          "a trigger that is enabled again may refuse or change what the running release writes",
-        );
+        return switchTriggers(cursor, subject, { on: word === "ENABLE" });
       case "KILL":
       case "SHUTDOWN":
         return subject.report("breaks", "ends sessions of the running release");

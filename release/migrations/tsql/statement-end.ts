@@ -28,8 +28,8 @@ export function beginsStatement(cursor: Cursor): boolean {
   const before = cursor.word(-1);
   if (before === ",") return false;
   if (DATA.has(word)) return !NAME_EVENTS.has(before) && !(word === "UPDATE" && cursor.word(1) === "(");
-  // WITH ROLLBACK IMMEDIATE, WITH EXECUTE AS OWNER
-  return !(before === "WITH" && (word === "ROLLBACK" || word.startsWith("EXEC")));
+  // WITH ROLLBACK IMMEDIATE, WITH EXECUTE AS OWNER, WITH GRANT OPTION
+  return !(before === "WITH" && /^(?:ROLLBACK|EXEC|EXECUTE|GRANT)$/.test(word));
 }
 
 /**

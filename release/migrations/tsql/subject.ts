@@ -10,6 +10,7 @@ export interface Subject {
   readonly schema: Schema;
   readonly replacements: Replacements;
   readonly defaults: DefaultConstraints;
+  readonly isContract: boolean;
   /** Whether the statement is the first one of its batch. */
   readonly isFirst: boolean;
   /** Says something about the statement, or about the one that begins at the token. */

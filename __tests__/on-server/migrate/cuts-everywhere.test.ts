@@ -1,0 +1,21 @@
+/** A connection that is cut after each single message of a migration, by RST and by FIN. */
+import { cutEverywhere } from "./cuts";
+import { postgresKit, scriptedKit } from "./kits";
+
+it.each([
+  ["PostgreSQL", postgresKit],
+  ["the scripted SQL Server", () => Promise.resolve(scriptedKit())],
+] as const)(
+  "%s: never done without the journal, and what goes on ends as an undisturbed run",
+  async (_, start) => {
+    const kit = await start();
+    try {
+      const points = await cutEverywhere(kit, Infinity);
+      expect(points).toBeGreaterThanOrEqual(200);
+      process.stderr.write(`cut at ${points} points\n`);
+    } finally {
+      await kit.stop();
+    }
+  },
+  3_600_000,
+);
