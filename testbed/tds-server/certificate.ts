@@ -8,8 +8,14 @@ export interface ServerCertificate {
   readonly key: string;
 }
 
-/** @throws Error where there is no openssl. */
-export function selfSignedCertificate(): ServerCertificate {
+/** @param address one more, in IPv4. @throws Error where there is no openssl. */
+export function selfSignedCertificate(address?: string): ServerCertificate {
+  const names = [
+    "DNS:localhost",
+    "IP:127.0.0.1",
+    "IP:::1",
+    ...(address === undefined ? [] : [`IP:${address}`]),
+  ];
   const made = execFileSync(
     "openssl",
     [
@@ -24,7 +30,7 @@ export function selfSignedCertificate(): ServerCertificate {
         "-days",
         "2",
       ],
-      ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"],
+      ...["-subj", "/CN=localhost", "-addext", `subjectAltName=${names.join(",")}`],
       ...["-keyout", "-", "-out", "-"],
     ],
     { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
