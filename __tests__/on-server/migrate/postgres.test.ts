@@ -88,6 +88,13 @@ describe("refused, and nothing is changed:", () => {
       2,
       /0003-a\.sql, line 2: COMMIT can't be in a script/,
     ],
+    [
+      "a string that never ends, without a transaction, too",
+      { ...OWNER, "0003-a.sql": "-- no-transaction\nCREATE TABLE notes (id int);\nSELECT 'a;" },
+      {},
+      2,
+      /0003-a\.sql, line 3: /,
+    ],
   ] as const)("%s", async (_, scripts, options, exitCode, reason) => {
     const ended = await database.run(scripts, options);
     expect(ended).toMatchObject({
