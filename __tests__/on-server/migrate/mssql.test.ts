@@ -163,6 +163,15 @@ describe("a script that is one transaction with its journal row", () => {
     expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-notes.sql running"]);
   });
 
+  it("is not run again where its connection is lost after its own ROLLBACK: what came after that stays", async () => {
+    database.server.disconnectAt(/^INSERT INTO dbo\.notes/, "rst");
+    const ended = await run("ROLLBACK;\nCREATE TABLE dbo.notes (id int);\nINSERT INTO dbo.notes VALUES (1);");
+    expect(ended).toMatchObject({ exitCode: 3, result: { running: "0002-notes.sql" } });
+    expect(reasonOf(ended)).toMatch(WAY_ON);
+    expect(await database.has("notes")).toBe(true);
+    expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-notes.sql running"]);
+  });
+
   it("is not tried again after its own COMMIT, not even where it met a lock", async () => {
     database.server.fail(/^INSERT INTO dbo\.notes/, [{ number: 1222, message: "Lock request time out." }]);
     const ended = await run("CREATE TABLE dbo.notes (id int);\nCOMMIT;\nINSERT INTO dbo.notes VALUES (1);");

@@ -80,13 +80,14 @@ export class MssqlDatabase implements Database {
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
-    let last: Batch | null = null;
+    // What comes after its ROLLBACK is committed by itself: the journal knows of it before.
+    const isAhead = batches(script.sql).some(goesOnAfterRollback);
+    if (isAhead) await insert(this.control, script, release);
     await this.withSession(async (session) => {
       await session.ask("BEGIN TRANSACTION");
-      await insert(session, script, release);
+      if (!isAhead) await insert(session, script, release);
       const begun = await transactions(session);
       for (const batch of batches(script.sql)) {
-        last = batch;
         await execute(session, script.name, batch, async () => {
           const now = await transactions(session);
           if (now.depth > 0 && now.id === begun.id) return;
@@ -100,8 +101,10 @@ export class MssqlDatabase implements Database {
       await markApplied(session, script.name);
       await speaking(script.name, session.ask("COMMIT TRANSACTION"));
     }).catch(async (error: unknown) => {
-      if (!(error instanceof ScriptFailed) || last === null) throw error;
-      throw (await this.keepUncertain(script, release, last)) ? error.withoutRetry() : error;
+      if (!(error instanceof ScriptFailed)) throw error;
+      // The row is there: the script committed it, or it was written ahead.
+      const stayed = (await this.journal()).some(({ name }) => name === script.name);
+      throw stayed ? error.withoutRetry() : error;
     });
   }
 
@@ -161,19 +164,6 @@ export class MssqlDatabase implements Database {
       // What is open is rolled back with it.
       await session.close();
     }
-  }
-
-  /**
-   * A script may have ended the transaction that holds its journal row. Where it committed, the row says `running`
-   * already. Where it rolled back and went on, what came after was committed by itself: the journal gets a row that says so.
-   * @returns whether something of the script may have stayed.
-   */
-  private async keepUncertain(script: Script, release: string, batch: Batch): Promise<boolean> {
-    if (!endsTransaction(batch)) return false;
-    if ((await this.journal()).some(({ name }) => name === script.name)) return true;
-    const isUncertain = goesOnAfterRollback(batch);
-    if (isUncertain) await insert(this.control, script, release);
-    return isUncertain;
   }
 
   /** The journal is the login's, in the login's database, whatever the script became and wherever it went. */
@@ -277,11 +267,7 @@ function lineOfOpen(sql: string): number | null {
   return opening?.line ?? null;
 }
 
-function endsTransaction({ text }: Batch): boolean {
-  return wordsIn(text).some((word) => ENDS.test(word));
-}
-
-/** Whether what leaves something stands behind a ROLLBACK: as far as it ran, it was committed by itself. */
+/** Whether what leaves something stands behind a ROLLBACK. */
 function goesOnAfterRollback({ text }: Batch): boolean {
   const all = wordsIn(text);
   const rollback = all.findIndex((word) => /^ROLLBACK$/i.test(word));
