@@ -1,23 +1,62 @@
 /** Fetches a release's migrations and looks whether they are what the record names. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
 import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
 import type { Migrations } from "../../release/release";
+import { writeAtomically } from "../../system/atomic-file";
 import { ScriptRefused } from "./exit-code";
-import { accessToken, patiently } from "./identity";
+import { accessToken, OutOfReach, patiently } from "./identity";
 
 const BLOB_HOST = /\.blob\.core\.windows\.net$/;
 
-/** @param identity whose token opens Azure's blob storage; null where the machine has none. */
-export async function fetchBundle({ url, sha256 }: Migrations, identity: string | null): Promise<Script[]> {
-  const bytes = await fetchBytes(new URL(url), identity);
-  const found = createHash("sha256").update(bytes).digest("hex");
+/** Bundles that were fetched stay beside the migrator: a way back to one of them needs no store. */
+const KEPT_FOLDER = "bundles";
+const KEPT = 20;
+
+export interface BundlePlace {
+  /** Of the operations server. */
+  readonly folder: string;
+  /** Whose token opens Azure's blob storage; null where the machine has none. */
+  readonly identity: string | null;
+}
+
+/** @throws OutOfReach where it can't be fetched. @throws ScriptRefused where it is not what the record names. */
+export async function fetchBundle({ url, sha256 }: Migrations, place: BundlePlace): Promise<Script[]> {
+  const kept = join(place.folder, KEPT_FOLDER, `${sha256}.zip`);
+  const here = readIfThere(kept);
+  if (here !== null && digest(here) === sha256) return readBundle(here);
+  const bytes = await fetchBytes(new URL(url), place.identity);
+  const found = digest(bytes);
   if (found !== sha256)
     throw new ScriptRefused(`the bundle of migrations has the digest ${found}, the record says ${sha256}`);
-  return readBundle(bytes);
+  const scripts = readBundle(bytes);
+  keep(kept, bytes);
+  return scripts;
+}
+
+function keep(file: string, bytes: Uint8Array): void {
+  const folder = dirname(file);
+  mkdirSync(folder, { recursive: true });
+  writeAtomically(file, bytes);
+  const all = readdirSync(folder).map((name) => join(folder, name));
+  const age = (path: string): number => statSync(path).mtimeMs;
+  for (const old of all.sort((one, other) => age(other) - age(one)).slice(KEPT)) rmSync(old, { force: true });
+}
+
+function readIfThere(file: string): Uint8Array | null {
+  try {
+    return readFileSync(file);
+  } catch {
+    return null;
+  }
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** @throws InvalidInput where a script is not as it must be. */
@@ -39,12 +78,19 @@ function readBundle(zip: Uint8Array): Script[] {
 }
 
 async function fetchBytes(url: URL, identity: string | null): Promise<Uint8Array> {
-  if (url.protocol === "file:") return readFileSync(fileURLToPath(url));
+  if (url.protocol === "file:") {
+    const bytes = readIfThere(fileURLToPath(url));
+    if (bytes === null)
+      throw new OutOfReach(`there is no bundle of migrations at ${url.href}: publish it again`);
+    return bytes;
+  }
   const headers: Record<string, string> = {};
   if (identity !== null && BLOB_HOST.test(url.host)) {
     headers["authorization"] = `Bearer ${await accessToken("https://storage.azure.com/", identity)}`;
     headers["x-ms-version"] = "2021-08-06";
   }
-  const answer = await patiently(() => fetch(url, { headers, signal: AbortSignal.timeout(600_000) }));
-  return new Uint8Array(await answer.arrayBuffer());
+  return patiently(
+    () => fetch(url, { headers, signal: AbortSignal.timeout(600_000) }),
+    async (answer) => new Uint8Array(await answer.arrayBuffer()),
+  );
 }

@@ -68,7 +68,16 @@ async function make(server: MssqlAddress, name: string, anew: boolean): Promise<
       );
       await session.run(`DROP DATABASE ${quoted}`);
     }
-    if (await isThere()) return { outcome: "there", database: name };
+    if (await isThere()) {
+      // A connection that was lost between the two statements below left it half made.
+      const [versions] = await session.ask(
+        "SELECT CONVERT(int, is_read_committed_snapshot_on) AS rows FROM sys.databases WHERE name = @name",
+        { name },
+      );
+      if (versions?.["rows"] === 0)
+        await session.run(`ALTER DATABASE ${quoted} SET READ_COMMITTED_SNAPSHOT ON`);
+      return { outcome: "there", database: name };
+    }
     await session.run(`CREATE DATABASE ${quoted}`);
     await session.run(`ALTER DATABASE ${quoted} SET READ_COMMITTED_SNAPSHOT ON`);
     if (!(await isThere())) throw new Error(`the server does not say that ${name} is there`);

@@ -12,10 +12,10 @@ export async function accessToken(resource: string, identity: string): Promise<s
     resource,
     msi_res_id: identity,
   }).toString();
-  const answer = await patiently(() =>
-    fetch(url, { headers: { Metadata: "true" }, signal: AbortSignal.timeout(10_000) }),
+  const { access_token: token } = await patiently(
+    () => fetch(url, { headers: { Metadata: "true" }, signal: AbortSignal.timeout(10_000) }),
+    (answer) => answer.json() as Promise<{ access_token?: string }>,
   );
-  const { access_token: token } = (await answer.json()) as { access_token?: string };
   if (token === undefined) throw new Error(`the metadata service gave no token for ${resource}`);
   return token;
 }
@@ -23,22 +23,28 @@ export async function accessToken(resource: string, identity: string): Promise<s
 /** The value of a Key Vault's secret, in its newest version. */
 export async function secretValue(vault: string, secret: string, identity: string): Promise<string> {
   const token = await accessToken("https://vault.azure.net", identity);
-  const answer = await patiently(() =>
-    fetch(`https://${vault}/secrets/${secret}?api-version=7.4`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(30_000),
-    }),
+  const { value } = await patiently(
+    () =>
+      fetch(`https://${vault}/secrets/${secret}?api-version=7.4`, {
+        headers: { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(30_000),
+      }),
+    (answer) => answer.json() as Promise<{ value: string }>,
   );
-  return ((await answer.json()) as { value: string }).value;
+  return value;
 }
 
 /** A fresh role assignment takes minutes to be known everywhere, and the metadata service may be busy. */
-export async function patiently(request: () => Promise<Response>): Promise<Response> {
+export async function patiently<Body>(
+  request: () => Promise<Response>,
+  read: (answer: Response) => Promise<Body>,
+): Promise<Body> {
   for (let attempt = 1, pause = 1_000; ; attempt += 1, pause = Math.min(60_000, pause * 2)) {
     let said: string;
     try {
       const answer = await request();
-      if (answer.ok) return answer;
+      // What is cut off within its body is asked for again as well.
+      if (answer.ok) return await read(answer);
       said = `${new URL(answer.url).host} answered ${answer.status}`;
       if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500)
         throw new OutOfReach(said);

@@ -16,14 +16,14 @@ import { patiently } from "./attempts";
 import { fetchBundle } from "./bundle";
 import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
-import { ScriptFailed, SessionLost, wordsOf } from "./databases/database";
+import { LoginRefused, ScriptFailed, SessionLost, wordsOf } from "./databases/database";
 import type { Database } from "./databases/database";
 import { EncryptionRefused } from "./databases/prelogin-guard";
 import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
 import type { ExitCode } from "./exit-code";
 import { OutOfReach } from "./identity";
-import { checkBundle, lock, migrate, planMigration, ScriptRunning } from "./migrate";
-import type { Begun, Wanted } from "./migrate";
+import { checkBundle, lock, migrate, nothingBegun, planMigration, ScriptRunning } from "./migrate";
+import type { Wanted } from "./migrate";
 import { remember, seenComplete } from "./remembered";
 import { tell } from "./result-line";
 import { statusOf } from "./status";
@@ -71,12 +71,13 @@ async function run(given: Arguments): Promise<ExitCode> {
   const { folder, spec } = given;
   // What a person found out has to reach the journal, whatever was complete before.
   const known = spec.resolve === undefined ? seenComplete(folder, spec) : null;
+  const begun = nothingBegun();
   try {
     const asked = await wanted(given);
     const resolved = new Set<string>();
-    const begun: Begun = { scripts: new Map(), adopted: [] };
+
     let unresolved = spec.resolve ?? [];
-    const { applied, adopted, waiting, ahead } = await patiently(
+    const { applied, adopted, waiting, ahead, running } = await patiently(
       async () => {
         const database = await connect(spec.database, say);
         try {
@@ -97,6 +98,7 @@ async function run(given: Arguments): Promise<ExitCode> {
     );
     remember(folder, spec, new Date());
     const outcome = applied.length + adopted.length + resolved.size === 0 ? "unchanged" : "migrated";
+    const left = running === null ? {} : { running };
     const answered = resolved.size === 0 ? {} : { resolved: [...resolved] };
     await tell({
       outcome,
@@ -105,10 +107,11 @@ async function run(given: Arguments): Promise<ExitCode> {
       ...(adopted.length === 0 ? {} : { adopted }),
       waiting,
       ahead,
+      ...left,
     });
     return EXIT.done;
   } catch (error) {
-    if (known === null || !isOutOfReach(error)) throw error;
+    if (known === null || begun.hasWork || !isOutOfReach(error)) throw error;
     say(`${reasonOf(error)}: the database is not asked; at ${known} it had all that this release needs`);
     await tell({ outcome: "unchecked", applied: [], reason: reasonOf(error), seen: known });
     return EXIT.done;
@@ -118,7 +121,7 @@ async function run(given: Arguments): Promise<ExitCode> {
 async function wanted({ folder, spec }: Arguments): Promise<Wanted> {
   const identity = spec.database.kind === "file" ? null : spec.database.identity;
   return {
-    scripts: await fetchBundle(spec.bundle, identity),
+    scripts: await fetchBundle(spec.bundle, { folder, identity }),
     contracted: spec.contracted,
     releaseId: spec.releaseId,
     resolveCommand: (script: string) =>
@@ -156,7 +159,7 @@ function say(line: string): void {
 
 /** Whether it was the way to the database, or to the bundle, that failed: what they would say is not known. */
 function isOutOfReach(error: unknown): boolean {
-  return error instanceof SessionLost || error instanceof OutOfReach;
+  return error instanceof SessionLost || error instanceof LoginRefused || error instanceof OutOfReach;
 }
 
 function reasonOf(error: unknown): string {

@@ -8,7 +8,7 @@ import { refuseUnreadable } from "../../release/migrations/readable";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
-import { ScriptFailed } from "./databases/database";
+import { ScriptFailed, SessionLost } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
 import { MigrationRefused, ScriptRefused } from "./exit-code";
 
@@ -31,6 +31,8 @@ export interface Plan {
   readonly waiting: readonly string[];
   /** Scripts that only the journal knows, beyond the bundle's last: a later release brought them. */
   readonly ahead: readonly string[];
+  /** A script that was left half done, and is not needed here. */
+  readonly running: string | null;
 }
 
 /** @throws MigrationRefused where bundle and journal contradict each other. */
@@ -76,7 +78,10 @@ export function planMigration(
   return {
     pending,
     waiting: missing.filter((script) => !pending.includes(script)).map(({ name }) => name),
-    ahead: journal.filter(({ number }) => number > newest).map(({ name }) => name),
+    ahead: journal
+      .filter(({ number, status }) => number > newest && status === "applied")
+      .map(({ name }) => name),
+    running: left?.name ?? null,
   };
 }
 
@@ -96,6 +101,8 @@ export interface Migrated {
   readonly adopted: readonly string[];
   readonly waiting: readonly string[];
   readonly ahead: readonly string[];
+  /** A script that a later release left half done. */
+  readonly running: string | null;
 }
 
 /**
@@ -118,10 +125,11 @@ export async function migrate(
   database: Database,
   wanted: Wanted,
   waiting: Waiting,
-  begun: Begun = { scripts: new Map(), adopted: [] },
+  begun: Begun = nothingBegun(),
 ): Promise<Migrated> {
   const { say } = waiting;
   if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), begun);
+  begun.hasWork = true;
   await lock(database, waiting);
   await database.prepareJournal();
   const { pending } = planMigration(wanted, await database.journal());
@@ -137,6 +145,7 @@ export async function migrate(
     begun.scripts.set(script.name, null);
     say(`${index + 1} of ${pending.length}: ${script.name}`);
     await applyPatiently(database, script, wanted.releaseId, say).catch(async (error: unknown) => {
+      if (error instanceof SessionLost) throw lostWith(script, error, begun);
       throw error instanceof ScriptFailed ? await withWayOn(error, database, wanted) : error;
     });
     begun.scripts.set(script.name, (Date.now() - startedAt) / 1000);
@@ -179,14 +188,14 @@ function isDone(wanted: Wanted, journal: readonly JournalRow[]): boolean {
 }
 
 function conclude(wanted: Wanted, journal: readonly JournalRow[], begun: Begun): Migrated {
-  const { pending, waiting, ahead } = planMigration(wanted, journal);
+  const { pending, waiting, ahead, running } = planMigration(wanted, journal);
   if (pending.length > 0) {
     throw new Error(
       `the journal does not say that ${pending.map(({ name }) => name).join(", ")} was applied`,
     );
   }
   const applied = [...begun.scripts].map(([script, seconds]) => ({ script, seconds }));
-  return { applied, adopted: begun.adopted, waiting, ahead };
+  return { applied, adopted: begun.adopted, waiting, ahead, running };
 }
 
 interface Applied {
@@ -199,6 +208,23 @@ interface Applied {
 export interface Begun {
   readonly scripts: Map<string, number | null>;
   readonly adopted: string[];
+  /** Scripts that ran when a connection was lost. */
+  readonly lost: Set<string>;
+  /** The journal was read, and does not have all that is needed. */
+  hasWork: boolean;
+}
+
+export function nothingBegun(): Begun {
+  return { scripts: new Map(), adopted: [], lost: new Set(), hasWork: false };
+}
+
+/** A script whose session is lost each time is what ends it, as a rule: a server that it crashes is not crashed again. */
+function lostWith(script: Script, error: SessionLost, begun: Begun): Error {
+  if (begun.lost.has(script.name)) {
+    return new ScriptFailed(script.name, null, `${error.message}, as it was the time before`);
+  }
+  begun.lost.add(script.name);
+  return new SessionLost(`${script.name}: ${error.message}`);
 }
 
 /** Where the journal does not know how far a script got, a person has to say it. */
@@ -212,7 +238,7 @@ async function withWayOn(
   );
   if (!left) return failed;
   return failed.leftRunning(
-    `; what it did before is committed: look how far it got, then ${resolveCommand(failed.script)}`,
+    `; a part of it may be committed: look how far it got, then ${resolveCommand(failed.script)}`,
   );
 }
 

@@ -118,6 +118,22 @@ describe("what the server says of a statement:", () => {
   });
 });
 
+it("a script that loses its connection twice is what ends it: named, not run a third time, and not taken for done", async () => {
+  const scripts = { ...GOALS, "0002-notes.sql": "CREATE TABLE dbo.notes (id int);" };
+  await database.run(scripts);
+  // Restored to an earlier time: what the migrator remembers of it does not count.
+  database.server.data.journal.delete("0002-notes.sql");
+  database.server.data.rows.delete("notes");
+  const before = database.server.connections;
+  database.server.disconnectAt(/^CREATE TABLE dbo\.notes/, "rst", 99);
+  const ended = await database.run(scripts);
+  expect(ended.exitCode).toBe(4);
+  expect(reasonOf(ended)).toMatch(
+    /^0002-notes\.sql: the connection to the database was lost: .*as it was the time before$/,
+  );
+  expect(database.server.connections - before).toBeLessThanOrEqual(6);
+});
+
 describe("a script that is one transaction with its journal row", () => {
   const run = (script: string): Promise<Ended> => database.run({ ...GOALS, "0002-notes.sql": script });
   const WAY_ON = /`bluegreen migrations resolve 0002-notes\.sql --as applied` \(or `--as pending`\)/;

@@ -178,6 +178,29 @@ describe("what is set for a database or a login does not decide over a migration
   });
 });
 
+it("a schema that gets before the journal's in the search_path is refused: all scripts would run again there", async () => {
+  await database.run(OWNER);
+  await database.rows(`CREATE SCHEMA ${new URL(database.url).username}`);
+  const refused = await database.run(OWNER);
+  expect(refused).toMatchObject({ exitCode: 3 });
+  expect(refused.result["reason"]).toMatch(
+    /^the journal is in the schema public, and .* first schema is bluegreen now/,
+  );
+});
+
+it("a migrator that is killed leaves no statement at work, and none of its locks", async () => {
+  await database.run(GOALS);
+  const slow = "LOCK TABLE goals IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600);";
+  const killed = database.start({ ...GOALS, "0002-slow.sql": slow });
+  const atWork =
+    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND state = 'active' AND pid <> pg_backend_pid()";
+  await until(async () => (await database.rows(atWork)).length === 1, "the script");
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  await until(async () => (await database.rows(atWork)).length === 0, "its end on the server");
+  expect(await database.count("goals")).toBe(1);
+});
+
 it("a deferred constraint that fails at the commit has its script's name", async () => {
   const script = `CREATE TABLE a (id int PRIMARY KEY);
     CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);

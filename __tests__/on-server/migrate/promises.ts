@@ -1,4 +1,6 @@
 /** What a migration promises, whatever the database speaks: run on PostgreSQL, on the scripted SQL Server, and on a real one. */
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { until } from "../../../testbed/processes";
 import type { Kit, MigratedDatabase, Words } from "./kits";
 import type { Scripts } from "./operations";
@@ -332,7 +334,7 @@ export function migrationPromises(start: () => Promise<Kit>): void {
       it("a release that needs nothing of it goes on: the way back stays open", async () => {
         expect(await database.run(GOALS)).toMatchObject({
           exitCode: 0,
-          result: { outcome: "unchanged", ahead: ["0002-slow.sql"] },
+          result: { outcome: "unchanged", ahead: [], running: "0002-slow.sql" },
         });
       });
     });
@@ -351,6 +353,17 @@ export function migrationPromises(start: () => Promise<Kit>): void {
       stderr: expect.stringMatching(
         /the database is not asked; at \S+ it had all that this release needs/,
       ) as string,
+    });
+  });
+
+  it("a bundle that was fetched once is not fetched again: a way back needs no store", async () => {
+    await database.run(OWNER);
+    for (const file of readdirSync(database.folder)) {
+      if (file.endsWith(".zip")) rmSync(join(database.folder, file));
+    }
+    expect(await database.spawn(["run"]).ended).toMatchObject({
+      exitCode: 0,
+      result: { outcome: "unchanged" },
     });
   });
 }

@@ -103,6 +103,11 @@ export class SessionLost extends Error {
   }
 }
 
+/** The server let nobody in under this login, now or ever: it said why. */
+export class LoginRefused extends Error {
+  override readonly name = "LoginRefused";
+}
+
 /** An error's own words and its causes': some errors have no message but that of others. */
 export function wordsOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) {

@@ -12,6 +12,8 @@ const PASSING = new Set([1222, 1205, 3960, 41301, 41302, 41305, 41325]);
  * (Microsoft's list of transient errors of Azure SQL).
  */
 const MOVING = new Set([
+  // Shutting down, paused, in upgrade mode, too many connections.
+  ...[6005, 17142, 18401, 17809],
   ...[615, 926, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 11001],
   ...[40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920],
 ]);

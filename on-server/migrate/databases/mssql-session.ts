@@ -4,7 +4,7 @@ import { Connection, Request, TYPES } from "tedious";
 import type { ConnectionConfiguration } from "tedious";
 import { InvalidInput } from "../../../release/refusal";
 import { OutOfReach } from "../identity";
-import { ANSWER_MS, LOCK_TIMEOUT_MS, SessionLost, wordsOf } from "./database";
+import { ANSWER_MS, LOCK_TIMEOUT_MS, LoginRefused, SessionLost, wordsOf } from "./database";
 import { connectEncrypted } from "./encrypted-connector";
 import type { EncryptionOptions } from "./encrypted-connector";
 import { faultOf, isTransientLogin } from "./mssql-errors";
@@ -73,7 +73,8 @@ export class MssqlSession {
       // The driver's error has the last one only, which is mostly that the login failed, and not why.
       const why = said.length === 0 ? wordsOf(error) : said.map(({ message }) => message).join("; ");
       const words = `the database can't be reached: ${why}`;
-      if (said.length > 0 && !isTransientLogin(said.map(({ number }) => number))) throw new Error(words);
+      if (said.length > 0 && !isTransientLogin(said.map(({ number }) => number)))
+        throw new LoginRefused(words);
       throw new SessionLost(words);
     }
     await session.settle();

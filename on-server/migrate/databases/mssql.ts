@@ -159,6 +159,8 @@ export class MssqlDatabase implements Database {
       if (!(await inTurns(() => tryLock(session, SCRIPT_LOCK), SCRIPT_LOCK_SECONDS))) {
         throw new SessionLost("another session runs a script, so the lock of this migration was lost");
       }
+      // While the control session lives, the migration's lock is held: nobody else is at this script.
+      await this.control.ask("SELECT 1 AS alive");
       await whileHeld(work(session), () => this.scriptRuns());
     } finally {
       // What is open is rolled back with it.

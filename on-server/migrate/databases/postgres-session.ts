@@ -1,13 +1,15 @@
 /** One connection to PostgreSQL, with the settings that a migration needs whatever the database's or the login's own are. */
 import { Client, DatabaseError } from "pg";
 import type { QueryResult, QueryResultRow } from "pg";
-import { ANSWER_MS, LOCK_TIMEOUT_MS, SessionLost, wordsOf } from "./database";
+import { ANSWER_MS, LOCK_TIMEOUT_MS, LoginRefused, SessionLost, wordsOf } from "./database";
 
 const CONNECT_MS = 15_000;
 const KEEP_ALIVE_MS = 30_000;
 
 /** admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout; class 08: connection exceptions. */
 const LOST = /^(57P0[1-5]|08...)$/;
+/** Class 53: too many connections, no memory, a full disk. */
+const BUSY = /^53...$/;
 
 /**
  * Set when the session starts, so that a script's RESET ALL brings them back. A statement takes as long as it takes:
@@ -18,6 +20,14 @@ const SETTINGS = {
   lock_timeout: LOCK_TIMEOUT_MS,
   idle_in_transaction_session_timeout: 0,
 };
+
+/**
+ * A session whose client is gone ends within a second, instead of holding its locks until its statement is over (14 and
+ * newer); and no limit of the database's or the login's ends one that works, or waits for its turn (14, 17).
+ */
+const SETTINGS_OF_NEWER_SERVERS = `SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
+  ('client_connection_check_interval', '1000'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')
+  ) AS asked (setting, wanted) ON name = setting`;
 
 export class PostgresSession {
   private hasEnded = false;
@@ -41,9 +51,13 @@ export class PostgresSession {
       await client.connect();
     } catch (error) {
       session.abandon();
-      if (error instanceof DatabaseError && !LOST.test(error.code ?? "")) throw error;
-      throw new SessionLost(`the database can't be reached: ${wordsOf(error)}${adviceOn(error)}`);
+      const words = `the database can't be reached: ${wordsOf(error)}${adviceOn(error)}`;
+      const { code = "" } = error instanceof DatabaseError ? error : {};
+      if (error instanceof DatabaseError && !LOST.test(code) && !BUSY.test(code))
+        throw new LoginRefused(words);
+      throw new SessionLost(words);
     }
+    await session.ask(SETTINGS_OF_NEWER_SERVERS);
     return session;
   }
 

@@ -6,14 +6,8 @@ import type { EfHistory } from "../../../release/migrations/ef-core/history";
 import type { Script } from "../../../release/migrations/scripts";
 import { statements, tokens } from "../../../release/migrations/sql-text";
 import { InvalidInput } from "../../../release/refusal";
-import {
-  ENDED_ITS_TRANSACTION,
-  JOURNAL,
-  LEFT_OPEN,
-  LOCK_TIMEOUT_MS,
-  ScriptFailed,
-  SessionLost,
-} from "./database";
+import { MigrationRefused } from "../exit-code";
+import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed, SessionLost } from "./database";
 import type { Database, JournalRow, Resolution } from "./database";
 import { concurrentIndex, INVALID_INDEXES, isConcurrent } from "./postgres-index";
 import type { ConcurrentIndex } from "./postgres-index";
@@ -29,6 +23,13 @@ const MIGRATION_LOCK = lockKey("cdktf-bluegreen migrations");
 const SCRIPT_LOCK = lockKey("cdktf-bluegreen script");
 /** A script's lock was free a moment ago. */
 const SCRIPT_LOCK_SECONDS = 10;
+
+/** The schema that names without one mean; and where the journal $1 is, if it is in a later one of the path only. */
+const SCHEMAS = `SELECT quote_ident(current_schema()) AS schema, current_setting('search_path') AS path,
+  (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = $1 AND n.nspname = ANY (current_schemas(false)) AND n.nspname <> current_schema()
+      AND NOT EXISTS (SELECT 1 FROM pg_class own WHERE own.relname = $1 AND own.relnamespace = current_schema()::regnamespace)
+    LIMIT 1) AS elsewhere`;
 
 export class PostgresDatabase implements Database {
   readonly dialect = "postgres";
@@ -46,13 +47,20 @@ export class PostgresDatabase implements Database {
   static async connect(url: string, say: (line: string) => void): Promise<PostgresDatabase> {
     const control = await PostgresSession.open(url);
     try {
-      const [row] = await control.ask<{ schema: string | null; path: string }>(
-        "SELECT quote_ident(current_schema()) AS schema, current_setting('search_path') AS path",
+      const [row] = await control.ask<{ schema: string | null; path: string; elsewhere: string | null }>(
+        SCHEMAS,
+        [JOURNAL],
       );
-      const { schema = null, path } = row ?? {};
+      const { schema = null, path, elsewhere } = row!;
       if (schema === null) {
         throw new InvalidInput(
           `no schema of the login's search_path (${path}) exists: create one, or set the role's search_path`,
+        );
+      }
+      // Without it all scripts would run again, beside what they made before.
+      if (elsewhere !== null) {
+        throw new MigrationRefused(
+          `the journal is in the schema ${elsewhere}, and the login's first schema is ${schema} now (search_path: ${path}): set the role's search_path so that ${elsewhere} comes first, or drop ${schema}`,
         );
       }
       return new PostgresDatabase(url, control, `${schema}.${JOURNAL}`, say);
@@ -176,6 +184,8 @@ export class PostgresDatabase implements Database {
       if (!(await inTurns(() => tryLock(session, SCRIPT_LOCK), SCRIPT_LOCK_SECONDS))) {
         throw new SessionLost("another session runs a script, so the lock of this migration was lost");
       }
+      // While the control session lives, the migration's lock is held: nobody else is at this script.
+      await this.control.ask("SELECT 1 AS alive");
       await whileHeld(work(session), () => this.scriptRuns());
     } catch (error) {
       if (error instanceof SessionLost) session.abandon();
@@ -219,6 +229,7 @@ export class PostgresDatabase implements Database {
     const left = await this.invalidIndexes(session, index);
     // By its name it is the one that this statement builds: an earlier attempt was cut short.
     if (index?.name !== null) await this.dropIndexes(session, script, left);
+    const [before] = await session.ask<{ limit: string }>("SELECT current_setting('lock_timeout') AS limit");
     await session.ask("SELECT set_config('lock_timeout', '0', false)");
     try {
       await this.execute(session, script, statement);
@@ -233,7 +244,7 @@ export class PostgresDatabase implements Database {
       }
       throw error;
     }
-    await session.ask("SELECT set_config('lock_timeout', $1, false)", [`${LOCK_TIMEOUT_MS}ms`]);
+    await session.ask("SELECT set_config('lock_timeout', $1, false)", [before!.limit]);
   }
 
   private async invalidIndexes(session: PostgresSession, index: ConcurrentIndex | null): Promise<string[]> {
