@@ -193,8 +193,8 @@ const STEP_ADDRESS = new RegExp(
 const CUT_LENGTH = 240;
 
 /**
- * The inverse of `stepId`: which step stands at a Terraform address, in whichever construct or module. All that reads
- * addresses reads them with this.
+ * The inverse of `stepId`: which step stands at a Terraform address, in any construct or module. Nothing else
+ * reads step addresses by itself.
  * @returns null for what is no step of a release: another resource type, a hook that would run on a server, or an id
  * that cdktf may have cut off.
  */
@@ -224,17 +224,19 @@ export function shortAddress(address: string): string {
   return parseStep(address)?.id ?? address.replace(/^terraform_data\./, "").replace(/_[0-9A-F]{8}$/, "");
 }
 
-/** The inverse of `stepName` for steps that are called after the record's edition. @returns null for other names. */
-export function parseEdition(
-  name: string,
-): {
+/** What the name of a begin, migrate or switch step says of the record that it runs for. */
+export interface Edition {
   readonly kind: "begin" | "migrate" | "switch";
   readonly sequence: number;
+  /** The first eight digits of the record's digest. */
   readonly digest: string;
-} | null {
+}
+
+/** The inverse of `stepName.begin`, `migrate` and `switch`. @returns null for other names. */
+export function parseEdition(name: string): Edition | null {
   const [, kind, sequence, digest] = /^(begin|migrate|switch)-(\d{1,16})-([0-9a-f]{8})$/.exec(name) ?? [];
-  if (kind === undefined) return null;
-  return { kind: kind as "begin" | "migrate" | "switch", sequence: Number(sequence), digest: digest! };
+  if (kind === undefined || digest === undefined) return null;
+  return { kind: kind as Edition["kind"], sequence: Number(sequence), digest };
 }
 
 /** The inverse of `stepName.install` for a healed server. @returns the heal's sequence, or null for other names. */
