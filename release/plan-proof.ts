@@ -3,10 +3,8 @@
  * base and the database alone. Whatever is no step of a release may not change, so nobody has to list what is precious.
  */
 import * as z from "zod/mini";
-import { PHASES } from "./hooks";
-import { stepId } from "./naming";
+import { parseStep, shortAddress } from "./naming";
 import { Refusal } from "./refusal";
-import { SLOTS } from "./slot";
 import type { Slot } from "./slot";
 import { inOneLine, parseFile } from "./validation";
 
@@ -80,20 +78,12 @@ export function readPlan(json: string, file = "the plan"): Plan {
   return { changes: read, isEmpty };
 }
 
-/** Steps of `BlueGreenDeployment`, wherever in a stack it stands, and on whichever platform. */
-const STEP =
-  /^(?:module\.[\w-]+\.)*(terraform_data|azurerm_virtual_machine_run_command)\.(?:[\w-]+_)?((?:begin|migrate|switch|share|install-(?:blue|green)|converge-(?:blue|green))-[a-z0-9-]+?)(?:_[0-9A-F]{8})?(?:\[0\])?$/;
-/** The hooks between them, which run where Terraform runs. */
-const HOOK = new RegExp(
-  `^(?:module\\.[\\w-]+\\.)*terraform_data\\.(?:[\\w-]+_)?hook-(?:before|after)-(?:${PHASES.join("|")})-\\d+(?:_[0-9A-F]{8})?(?:\\[0\\])?$`,
-);
-
 /**
  * Nothing but steps of a release may change: what is a server, a network, a store or a database is base's.
  * @throws Refusal naming the first change that is something else.
  */
 export function proveOnlySteps({ changes: all }: Plan): void {
-  const other = all.find((change) => affects(change) && !isStep(change.address));
+  const other = all.find((change) => affects(change) && parseStep(change.address) === null);
   if (other !== undefined) {
     throw refused(
       `the plan would change ${describe(other)}, which is no step of a release but base's, or somebody else's; nothing was applied. Is something new in the web stack, or is this another stack's plan?`,
@@ -167,7 +157,7 @@ function refuseLiveMachines({ changes: all }: Plan, installs: readonly Change[],
  */
 export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server: string }[]): void {
   const unhealed = steps.filter(({ id }) =>
-    plan.changes.some((change) => change.address.endsWith(`.${id}`) && runs(change)),
+    plan.changes.some((change) => parseStep(change.address)?.id === id && runs(change)),
   );
   if (unhealed.length === 0) return;
   const servers = [...new Set(unhealed.map(({ server }) => server))];
@@ -183,26 +173,28 @@ export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server:
  */
 export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string[]): string[] {
   proveOnlySteps(plan);
-  const isHealed = ({ address }: Change): boolean =>
-    SLOTS.some((slot) => servers.some((server) => address.endsWith(`.${stepId.install(slot, server)}`)));
-  const isGate = ({ address }: Change): boolean => /\.(begin|migrate|switch)-[a-z0-9-]+$/.test(address);
+  const isHealed = ({ address }: Change): boolean => {
+    const step = parseStep(address);
+    return step?.kind === "install" && servers.includes(step.server);
+  };
+  const isGate = ({ address }: Change): boolean => {
+    const kind = parseStep(address)?.kind;
+    return kind === "begin" || kind === "migrate" || kind === "switch";
+  };
   const others = plan.changes.filter((change) => !isHealed(change) && !isGate(change));
   // What a convergence left in the state may go: that runs nothing. The live slot's steps stay as they are.
   const touched = others.find(runs) ?? installsOf({ ...plan, changes: others }, live).find(changes);
   if (touched !== undefined) {
-    const server = SLOTS.map((slot) => touched.address.split(`.install-${slot}-`)[1]).find(Boolean);
-    const way = server === undefined ? "" : `. If base replaced or added ${server}, too, heal them together`;
+    const step = parseStep(touched.address);
+    const way =
+      step?.kind === "install" ? `. If base replaced or added ${step.server}, too, heal them together` : "";
     throw refused(
       `the plan would touch more than ${servers.join(", ")}: ${describe(touched)}; nothing was applied${way}`,
     );
   }
   return plan.changes
     .filter((change) => isHealed(change) && runs(change))
-    .map(({ address }) => address.replace(/^.*\./, ""));
-}
-
-function isStep(address: string): boolean {
-  return STEP.test(address) || HOOK.test(address);
+    .map(({ address }) => shortAddress(address));
 }
 
 function installsOf({ changes: all }: Plan, slot: Slot): Change[] {
@@ -210,15 +202,17 @@ function installsOf({ changes: all }: Plan, slot: Slot): Change[] {
 }
 
 function isInstallOf(address: string, slot: Slot): boolean {
-  return STEP.exec(address)?.[2]?.startsWith(`install-${slot}-`) === true;
+  const step = parseStep(address);
+  return step?.kind === "install" && step.slot === slot;
 }
 
 function isInstall(address: string): boolean {
-  return SLOTS.some((slot) => isInstallOf(address, slot));
+  return parseStep(address)?.kind === "install";
 }
 
 function serverOf(address: string): string {
-  return STEP.exec(address)?.[2]?.replace(/^install-(blue|green)-/, "") ?? address;
+  const step = parseStep(address);
+  return step?.kind === "install" ? step.server : address;
 }
 
 function machineOf(values: unknown): string[] {

@@ -1,4 +1,6 @@
 /** A plan in words that a person follows: what is done already, what is cleared away, what will run, in order. */
+import { PHASES } from "./hooks";
+import { parseStep, shortAddress } from "./naming";
 import type { Change, Plan } from "./plan-proof";
 
 export interface PlanSteps {
@@ -9,16 +11,17 @@ export interface PlanSteps {
   readonly willRun: readonly string[];
 }
 
-const ORDER = ["begin", "migrate", "install", "switch", "converge", "share"];
-
 export function stepsOf({ changes }: Plan): PlanSteps {
   const named = (isMeant: (change: Change) => boolean): string[] =>
     changes
       .filter(isMeant)
-      .map(({ address, deposed }) =>
-        deposed === undefined ? shortName(address) : `${shortName(address)} (left by a failed apply)`,
-      )
-      .sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
+      .map(({ address, deposed }) => ({
+        rank: rank(address),
+        words:
+          deposed === undefined ? shortAddress(address) : `${shortAddress(address)} (left by a failed apply)`,
+      }))
+      .sort((one, other) => one.rank - other.rank || (one.words < other.words ? -1 : 1))
+      .map(({ words }) => words);
   return {
     done: named(({ actions, deposed }) => deposed === undefined && actions.every((each) => each === "no-op")),
     undoing: named(({ actions }) => actions.includes("delete") && !actions.includes("create")),
@@ -32,16 +35,10 @@ export function formatSteps({ done, undoing, willRun }: PlanSteps): string[] {
   return [line("done", done), line("undoing", undoing), line("will run", willRun)];
 }
 
-function shortName(address: string): string {
-  return address
-    .replace(/^.*\b(?:terraform_data|azurerm_virtual_machine_run_command)\./, "")
-    .replace(/_[0-9A-F]{8}(?=$|\[)/, "")
-    .replace(/\[0\]$/, "");
-}
-
-/** Hooks stand where their phase does, before or after its steps. */
-function rank(step: string): number {
-  const phase = ORDER.findIndex((each) => step.includes(each));
-  const side = step.includes("before-") ? -0.3 : step.includes("after-") ? 0.3 : 0;
-  return phase < 0 ? ORDER.length : phase + side;
+/** Hooks stand where their phase does, before or after its steps; what is no step comes last. */
+function rank(address: string): number {
+  const step = parseStep(address);
+  if (step === null) return PHASES.length;
+  if (step.kind !== "hook") return PHASES.indexOf(step.kind);
+  return PHASES.indexOf(step.phase) + (step.when.startsWith("before") ? -0.3 : 0.3);
 }

@@ -98,6 +98,33 @@ describe("a heal", () => {
   });
 });
 
+describe("a deployment in a construct of the project, in a module", () => {
+  const nested = (changed: Readonly<Record<string, readonly string[]>>): Plan => {
+    const { changes, ...plan } = planOf(changed);
+    const address = (step: string) =>
+      step.replace("terraform_data.", "module.web.terraform_data.release_").concat("_1A2B3C4D[0]");
+    return { ...plan, changes: changes.map((each) => ({ ...each, address: address(each.address) })) };
+  };
+  const healed = { ...GATES, "install-blue-web-1": REPLACED, "migrate-operations-1": ["create"] };
+
+  test("is healed as one that stands in the stack, and the steps have the same names", () => {
+    expect(proveOnlyHealed(nested(healed), "blue", ["web-1"])).toEqual(["install-blue-web-1"]);
+  });
+
+  test("is not healed where another server's live release would be installed", () => {
+    const plan = nested({ ...healed, "install-blue-web-2": REPLACED });
+    expect(() => proveOnlyHealed(plan, "blue", ["web-1"])).toThrow(
+      "If base replaced or added web-2, too, heal them together",
+    );
+  });
+
+  test("gets no ordinary release before a heal that was not carried out", () => {
+    const plan = nested({ "install-green-web-1": REPLACED });
+    const steps = [{ id: "install-green-web-1", server: "web-1" }];
+    expect(() => refuseUnhealed(plan, steps)).toThrow("the heal of web-1 was not carried out");
+  });
+});
+
 /** Split, on Azure: blue on web-1, green on web-2. */
 const MACHINE = (name: string) =>
   `/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/${name}`;

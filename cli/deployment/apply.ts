@@ -1,4 +1,5 @@
 /** Applies a saved plan so that Ctrl-C leaves traffic safe: the directors put it back first, then Terraform stops. */
+import { shortAddress } from "../../release/naming";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";
@@ -48,8 +49,4 @@ export async function applyInterruptibly(
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }
-}
-
-export function shortAddress(address: string): string {
-  return address.replace(/^terraform_data\./, "").replace(/_[0-9A-F]{8}$/, "");
 }

@@ -1,4 +1,5 @@
 /** Base's beginning and end from the command: on this machine only, where nobody else is needed for it. */
+import { shortAddress } from "../../release/naming";
 import { requireLocal } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
@@ -6,7 +7,6 @@ import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { Stack } from "../terraform/stack";
-import { shortAddress } from "./apply";
 import { synthesize } from "./synth";
 import type { Tools } from "./tools";
 

@@ -4,7 +4,7 @@
  */
 import type { AzureEnvironment } from "../../release/environment";
 import { MigratorResult, readLastLine } from "../../release/migrations/migrator-words";
-import { OPERATIONS_SERVER, stepId } from "../../release/naming";
+import { OPERATIONS_SERVER, parseEdition, parseStep, stepId } from "../../release/naming";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { synthesize } from "../deployment/synth";
@@ -28,15 +28,12 @@ export async function journalOfLastStep(
 
 /** @param resources of the refreshed web state. */
 export function readJournal(record: ReleaseRecord, resources: readonly StateResource[]): KnownJournal {
-  const id = `.${stepId.migrate(OPERATIONS_SERVER)}`;
-  const step = resources.find(
-    ({ address, deposed }) => !deposed && address.replace(/\[0\]$/, "").endsWith(id),
-  );
+  const id = stepId.migrate(OPERATIONS_SERVER);
+  const step = resources.find(({ address, deposed }) => !deposed && parseStep(address)?.id === id);
   const waiting = scripts(waitingContracts(record), "waiting");
   if (step === undefined) return { source: "lastStep", step: null, scripts: waiting, ahead: [] };
   const { name, exitCode, output } = step;
   const said = readLastLine(MigratorResult, output);
-  const [, sequence] = /^migrate-(\d+)-/.exec(name) ?? [];
   const known = [
     ...scripts(said?.applied.map(({ script }) => script) ?? [], "applied"),
     ...scripts(said?.adopted ?? [], "applied"),
@@ -48,7 +45,7 @@ export function readJournal(record: ReleaseRecord, resources: readonly StateReso
     source: "lastStep",
     step: {
       name,
-      sequence: sequence === undefined ? null : Number(sequence),
+      sequence: parseEdition(name)?.sequence ?? null,
       exitCode,
       outcome: said?.outcome ?? "unknown",
       reason: said?.reason ?? null,

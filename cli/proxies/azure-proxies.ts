@@ -2,7 +2,7 @@
  * Proxies on Azure: nobody reaches them from outside, so what is known of them is what their last steps reported,
  * read from the web stack's state after a refresh. Whether it still holds, begin checks on the spot.
  */
-import { proxyPlaces } from "../../release/naming";
+import { parseStep, proxyPlaces } from "../../release/naming";
 import type { AzureEnvironment } from "../../release/environment";
 import type { ReleaseRecord } from "../../release/record";
 import type { Slot } from "../../release/slot";
@@ -67,13 +67,13 @@ export class AzureProxies implements Proxies {
   private endpoints(record: ReleaseRecord, resources: readonly StateResource[]): ProxyStatus["endpoints"] {
     const of = (slot: Slot): EndpointStatus[] =>
       resources.flatMap((resource) => {
-        const [, server] = new RegExp(`\\.install-${slot}-(web-\\d+)$`).exec(resource.address) ?? [];
-        if (server === undefined || resource.deposed) return [];
+        const step = parseStep(resource.address);
+        if (step?.kind !== "install" || step.slot !== slot || resource.deposed) return [];
         const installed = /"releaseId":"([^"]*)"/.exec(resource.output)?.[1] ?? null;
         const healthy = resource.exitCode === 0 && record.slots[slot] !== null;
         return [
           {
-            server,
+            server: step.server,
             address: resource.name,
             releaseId: healthy ? installed : null,
             healthy,

@@ -3,7 +3,7 @@
  * brings into Terraform's state. So whoever holds a refreshed state or a plan knows what the proxies did, without
  * a way to them.
  */
-import { stepId } from "../../release/naming";
+import { parseStep, stepId } from "../../release/naming";
 import type { StateResource } from "../terraform/stack";
 import type { ProxyStatus, StepResult } from "./proxies";
 
@@ -22,14 +22,15 @@ export function lastWords(resources: readonly StateResource[], proxy: string): W
 
 /** The proxies whose steps are there, in the order of their names. */
 export function proxiesIn(resources: readonly StateResource[]): string[] {
-  const names = resources.flatMap(
-    ({ address }) => /\.(?:begin|switch)-(proxy-\d+)$/.exec(address)?.[1] ?? [],
-  );
+  const names = resources.flatMap(({ address }) => {
+    const step = parseStep(address);
+    return step?.kind === "begin" || step?.kind === "switch" ? [step.proxy] : [];
+  });
   return [...new Set(names)].sort();
 }
 
 function isStep(id: string): (resource: StateResource) => boolean {
-  return ({ address, deposed }) => !deposed && address.replace(/\[0\]$/, "").endsWith(`.${id}`);
+  return ({ address, deposed }) => !deposed && parseStep(address)?.id === id;
 }
 
 function readWords({ output }: StateResource): Words[] {

@@ -10,7 +10,14 @@ import * as z from "zod/mini";
 import { DirectorSpec } from "../../release/director-spec";
 import type { LocalEnvironment } from "../../release/environment";
 import { MigrateSpec } from "../../release/migrations/migrate-spec";
-import { serverFolder, serverPlaces, workFolder } from "../../release/naming";
+import {
+  parseEdition,
+  parseHeal,
+  parseStep,
+  serverFolder,
+  serverPlaces,
+  workFolder,
+} from "../../release/naming";
 import { isLocal } from "../../release/platform";
 import { emptyRecord, parseRecord, ServerName } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -172,8 +179,9 @@ function synthesizedSteps(project: Project): Step[] {
 }
 
 function begun({ name }: Step): Begun[] {
-  const [, sequence, digest] = /^(?:begin|switch)-(\d+)-([0-9a-f]{8})$/.exec(name) ?? [];
-  return sequence === undefined || digest === undefined ? [] : [{ sequence: Number(sequence), digest }];
+  const edition = parseEdition(name);
+  if (edition === null || edition.kind === "migrate") return [];
+  return [{ sequence: edition.sequence, digest: edition.digest }];
 }
 
 /** Each server of the local platform keeps the highest sequence that its installer saw. */
@@ -191,10 +199,11 @@ function fences({ folder, environment }: Project): Begun[] {
 function healsIn(steps: readonly Step[]): Record<string, number> {
   const heals: Record<string, number> = {};
   for (const { address, name } of steps) {
-    const [, server] = /install-(?:blue|green)-([a-z0-9-]+?)(?:\[0\])?$/.exec(address) ?? [];
-    const [, sequence] = /^heal-(?:blue|green)-(\d+)$/.exec(name) ?? [];
-    if (sequence === undefined || !z.safeParse(ServerName, server).success) continue;
-    heals[server!] = Math.max(heals[server!] ?? 0, Number(sequence));
+    const step = parseStep(address);
+    const sequence = parseHeal(name);
+    if (sequence === null || step?.kind !== "install" || !z.safeParse(ServerName, step.server).success)
+      continue;
+    heals[step.server] = Math.max(heals[step.server] ?? 0, sequence);
   }
   return heals;
 }

@@ -10,12 +10,15 @@ const change = (step: string, ...actions: string[]) => ({
   change: { actions },
 });
 /** A plan of Azure: what the director of a proxy said last is in what the plan knows. */
-function azurePlan(stable: Record<string, { slot: string; releaseId: string } | null>) {
+function azurePlan(
+  stable: Record<string, { slot: string; releaseId: string } | null>,
+  idOf = (proxy: string) => `switch-${proxy}`,
+) {
   const resources = Object.entries(stable).map(([proxy, release]) => {
     const state = { sequence: 2, stable: release };
     const line = { step: "switch", sequence: 2, proxy, serving: [], state };
     return {
-      address: `azurerm_virtual_machine_run_command.switch-${proxy}`,
+      address: `azurerm_virtual_machine_run_command.${idOf(proxy)}`,
       values: {
         instance_view: [{ output: `${JSON.stringify(line)}\nbluegreen: ended with 0`, exit_code: 0 }],
       },
@@ -86,6 +89,20 @@ describe("nobody names the live slot, nor is there a project: the directors' wor
     expect({ ...ended, said: ended.stdout + ended.stderr }).toMatchObject({
       exitCode,
       said: expect.stringMatching(words),
+    });
+  });
+
+  test.each([
+    [
+      "stands in a construct of the project",
+      "proxy-1",
+      (proxy: string) => `release_switch-${proxy}_1A2B3C4D[0]`,
+    ],
+    ["has proxies with names of their own", "edge", (proxy: string) => `switch-${proxy}`],
+  ])("the deployment %s", (_, proxy, idOf) => {
+    expect(prove(azurePlan({ [proxy]: blue }, idOf))).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^blue is not touched/),
     });
   });
 

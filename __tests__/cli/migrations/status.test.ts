@@ -170,6 +170,12 @@ describe("on Azure it is what the last migrate step said", () => {
     ]);
   });
 
+  it("also where the deployment stands in a construct of the project", () => {
+    const address = "azurerm_virtual_machine_run_command.release_migrate-operations-1_1A2B3C4D";
+    const journal = readJournal(record, [step("", 0, { address })]);
+    expect(journal.step).toMatchObject({ name: "migrate-2-0a1b2c3d", sequence: 2 });
+  });
+
   it("why it refused, and the script that did not come to its end", () => {
     const reason = "0005-b.sql began at 2026-11-29T12:00:00Z with 2.0.0-2 and did not come to its end";
     const line = JSON.stringify({ outcome: "refused", exitCode: 3, reason, running: "0005-b.sql" });

@@ -7,6 +7,7 @@ import type { Project } from "../../../cli/project/project";
 import { parseEnvironment } from "../../../release/environment-file";
 import type { AzureEnvironment } from "../../../release/environment";
 import { emptyRecord } from "../../../release/record";
+import { recordOf } from "../../release/examples";
 
 const FILE = "environments/azure-linux.json";
 const AT = "2026-11-25T12:00:00.000Z";
@@ -65,6 +66,20 @@ test("the newest words count, with their journal and their time; a proxy that sa
     status: { at: AT, step: "begin", state: { sequence: 2, journal: [{ event: "traffic", share: 0 }] } },
   });
   expect(second).toEqual({ proxy: "proxy-2", status: null, problem: "proxy-2 has run no step yet" });
+});
+
+test("a deployment in a construct of the project is seen as one that stands in the stack", async () => {
+  const { proxies } = proxiesWith({
+    "release_begin-proxy-1_1A2B3C4D": said("begin", 2),
+    "release_install-blue-web-1_1A2B3C4D[0]": '{"step":"install","releaseId":"1.0.0-1"}',
+    "release_install-green-web-2_1A2B3C4D": '{"step":"install","releaseId":"2.0.0-2"}',
+  });
+  const [first] = await proxies.look(recordOf());
+  expect(first).toMatchObject({ proxy: "proxy-1", problem: null, status: { step: "begin" } });
+  expect(first?.status?.endpoints).toMatchObject({
+    blue: [{ server: "web-1", releaseId: "1.0.0-1", healthy: true }],
+    green: [{ server: "web-2", releaseId: "2.0.0-2", healthy: true }],
+  });
 });
 
 test("whoever looks again and again synthesizes once, in a folder that no release works in", async () => {

@@ -97,9 +97,14 @@ describe("recover on Azure", () => {
     chmodSync(folder.in("terraform"), 0o755);
   }
 
-  function stateAfter(record: ReleaseRecord, environment: Environment, os: string): object[] {
+  function stateAfter(
+    record: ReleaseRecord,
+    environment: Environment,
+    os: string,
+    idOf: (id: string) => string,
+  ): object[] {
     const step = (id: string, name: string, parameters: Record<string, string>, output: object) => ({
-      address: `azurerm_virtual_machine_run_command.${id}`,
+      address: `azurerm_virtual_machine_run_command.${idOf(id)}`,
       values: {
         name,
         parameter:
@@ -144,14 +149,23 @@ describe("recover on Azure", () => {
     ];
   }
 
-  it.each(["linux", "windows"])("puts it together from what the steps on %s were given", async (os) => {
+  const nested = (id: string): string => `release_${id}_1A2B3C4D`;
+  it.each([
+    ["linux", "", recordOf({ retry: true }), (id: string) => id],
+    ["windows", "", recordOf({ retry: true }), (id: string) => id],
+    [
+      "linux",
+      ", with the heals of a deployment in a construct",
+      recordOf({ sequence: 4, retry: true, heals: { "web-1": 3 } }),
+      nested,
+    ],
+  ] as const)("puts it together from what the steps on %s were given%s", async (os, _, record, idOf) => {
     const { start, ...rest } = LEAST;
     const file = { ...rest, name: "sim", platform: platform(os), ...(os === "linux" ? { start } : {}) };
     folder.write("environments/sim.json", file);
     folder.write("release.json", "lost");
     const environment = parseEnvironment(JSON.stringify(file), "it");
-    const record = recordOf({ retry: true });
-    stateIs(stateAfter(record, environment, os));
+    stateIs(stateAfter(record, environment, os, idOf));
     folder.write("cdktf.json", { app: `node ${STACKS}` });
     const args = ["recover", "--yes", "--json", "--environment", "environments/sim.json"];
     const ran = await folder.bluegreen(args, { TERRAFORM_BINARY_NAME: folder.in("terraform") });

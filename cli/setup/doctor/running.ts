@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { stateFile } from "../../../release/naming";
+import { parseEdition, stateFile } from "../../../release/naming";
 import { isLocal } from "../../../release/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
@@ -225,9 +225,8 @@ function fits(project: Project, { resources }: PulledState, words: string): Find
   const begun = resources.flatMap(({ instances }) =>
     instances.flatMap(({ attributes }) => {
       const named = z.safeParse(Named, attributes);
-      const [, sequence, digest] =
-        /^begin-(\d+)-([0-9a-f]{8})$/.exec(named.success ? named.data.name : "") ?? [];
-      return sequence === undefined ? [] : [{ sequence: Number(sequence), digest: digest! }];
+      const edition = named.success ? parseEdition(named.data.name) : null;
+      return edition?.kind === "begin" ? [edition] : [];
     }),
   );
   const last = begun.sort((one, other) => other.sequence - one.sequence)[0] ?? { sequence: 0, digest: "" };
