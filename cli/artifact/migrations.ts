@@ -1,7 +1,7 @@
 /** The migrations that a release brings: from its artifact, or from a folder or zip of their own. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
 import type { Zippable } from "fflate";
@@ -19,10 +19,10 @@ import type { Candidate } from "../../release/release";
 import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
-import { platformFile, readRecord } from "../project/project";
+import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { shellWord } from "../terminal/shell-word";
-import { ARTIFACTS_FOLDER } from "./scratch";
+import { keptMigrations } from "./kept-files";
 import { readEntries } from "./zip-entries";
 
 export interface Brought {
@@ -165,7 +165,7 @@ function keep(
   zip: Uint8Array,
 ): { bundle: string; isNew: boolean; url: string; sha256: string } {
   const sha256 = createHash("sha256").update(zip).digest("hex");
-  const bundle = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/migrations-${sha256.slice(0, 12)}.zip`));
+  const bundle = keptMigrations(project, sha256);
   mkdirSync(dirname(bundle), { recursive: true });
   const isNew = !existsSync(bundle);
   writeAtomically(bundle, zip); // written anew, so that `publish --prune` counts its days anew

@@ -12,17 +12,17 @@ import type { AzureEnvironment } from "../../release/environment";
 import { workFolder } from "../../release/naming";
 import { isLocal, requireAzure } from "../../release/platform";
 import { OperatorError } from "../operator-error";
-import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
 import { byteProgress, formatBytes } from "./bytes";
 import { checkVersion } from "./checks";
 import { untilInterrupted } from "./interruption";
+import { keptArtifact } from "./kept-files";
 import { archiveExtension, digestFile } from "./local-file";
 import { migrationsFrom } from "./migrations";
 import type { Brought } from "./migrations";
 import { packFolder } from "./pack";
-import { ARTIFACTS_FOLDER, withScratchFile } from "./scratch";
+import { withScratchFile } from "./scratch";
 import { ArtifactStore } from "./store";
 
 export interface PublishOptions {
@@ -173,8 +173,7 @@ async function keep(
   if (extension === null) {
     throw new OperatorError("the artifact is neither a zip nor a .tar.gz file: nothing was changed", 2);
   }
-  const name = `${project.environment.application}-${version}-${sha256.slice(0, 12)}${extension}`;
-  const kept = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/${name}`));
+  const kept = keptArtifact(project, version, sha256, extension);
   const uploaded = !existsSync(kept);
   renameSync(file, kept);
   return { ...published, artifact: { url: pathToFileURL(kept).href, sha256, bytes, uploaded } };

@@ -57,6 +57,11 @@ export function readReceipts(project: Project, unreadable: (problem: string) => 
   });
 }
 
+/** The files of receipts, oldest first, read or not: relative to the project. */
+export function receiptFiles(project: Project): string[] {
+  return sequences(project).map((sequence) => receiptFile(project, sequence));
+}
+
 function sequences(project: Project): number[] {
   const folder = join(project.folder, folderOf(project));
   if (!existsSync(folder)) return [];
