@@ -1,5 +1,5 @@
 /** The archives that an artifact comes in: what `publish` takes and keeps, and what installers unpack. */
-export const ARCHIVE_EXTENSIONS = [".zip", ".tar.gz"] as const;
+const ARCHIVE_EXTENSIONS = [".zip", ".tar.gz"] as const;
 export type ArchiveExtension = (typeof ARCHIVE_EXTENSIONS)[number];
 
 /** A regular expression's source that matches each of the extensions, dot included. */

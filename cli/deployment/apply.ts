@@ -1,4 +1,5 @@
 /** Applies a saved plan so that Ctrl-C leaves traffic safe: the directors put it back first, then Terraform stops. */
+import { EXIT } from "../../release/exit-code";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";
@@ -44,7 +45,7 @@ export async function applyInterruptibly(
       },
       clearsUp ? { skipHooks: "an abort is not held up" } : {},
     );
-    return interrupted && !result.succeeded ? { ...result, exitCode: 5 } : result;
+    return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : result;
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import execa from "execa";
 import type { Environment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../release/naming";
 import { formatRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -45,7 +46,10 @@ export async function synthesize(project: Project, record: ReleaseRecord): Promi
   });
   if (exitCode !== 0) {
     const said = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
-    throw new OperatorError(`synth failed: ${said}`, exitCode === 2 ? 2 : 1);
+    throw new OperatorError(
+      `synth failed: ${said}`,
+      exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected,
+    );
   }
   return synthesizedFolder(project);
 }

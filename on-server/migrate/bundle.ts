@@ -6,7 +6,7 @@ import { unzipSync } from "fflate";
 import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
 import type { Migrations } from "../../release/release";
-import { ScriptRefused } from "./exit-code";
+import { ScriptRefused } from "./refusals";
 import { accessToken, patiently } from "./identity";
 
 const BLOB_HOST = /\.blob\.core\.windows\.net$/;
