@@ -80,5 +80,18 @@ export default tseslint.config(
     /^(\.\.\/)+(constructs|stacks|on-server|system|soak|bench|__tests__)(\/|$)/.source,
     "faults/ breaks what runs in a testbed/; it looks at the product from outside",
   ),
+  {
+    files: ["cli/**/*.ts", "on-server/**/*.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "NewExpression[callee.name=/^(OperatorError|StepFailure)$/] > :matches(Literal[raw=/^[0-9]$/], ConditionalExpression:has(> Literal[raw=/^[0-9]$/]))",
+          message: "exit codes have names: EXIT of release/exit-code",
+        },
+      ],
+    },
+  },
   { files: ["**/*.js", "**/*.mjs", "**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
 );

@@ -1,13 +1,10 @@
 #!/usr/bin/env node
-/**
- * The operator's command `bluegreen`: one release after another, from the project's folder.
- *
- * Exit codes: 0 done; 1 unexpected; 2 bad input; 3 refused; 4 candidate rejected, traffic untouched; 5 aborted,
- * traffic back on stable; 6 frozen, a person decides.
- */
+/** The operator's command `bluegreen`: one release after another, from the project's folder. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
+import { EXIT } from "../release/exit-code";
+import type { ExitCode } from "../release/exit-code";
 import { InvalidInput, Refusal } from "../release/refusal";
 import { inOneLine } from "../release/validation";
 import { OperatorError } from "./operator-error";
@@ -35,8 +32,8 @@ function endWithReader(stream: NodeJS.WriteStream): void {
   });
 }
 
-function explain(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+function explain(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
   // A message quotes what somebody typed, or wrote into a file.
   const say = (text: string): void => console.error(err.red(inOneLine(text)));
   if (error instanceof OperatorError) {
@@ -45,14 +42,14 @@ function explain(error: unknown): number {
   }
   if (error instanceof InvalidInput) {
     say(error.message);
-    return 2;
+    return EXIT.badInput;
   }
   if (error instanceof Refusal) {
     say(error.message);
-    return 3;
+    return EXIT.refused;
   }
   console.error(error);
-  return 1;
+  return EXIT.unexpected;
 }
 
 void main();

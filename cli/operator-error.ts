@@ -1,3 +1,6 @@
+/** What ends the command with a message and an exit code. */
+import type { FailureCode } from "../release/exit-code";
+
 /**
  * The one error class of the command `bluegreen`: something a person has to know, in one or two lines (what was
  * refused, the values that disagree, what to do next). Whatever else is thrown is a defect and shows its stack.
@@ -7,7 +10,7 @@ export class OperatorError extends Error {
 
   constructor(
     message: string,
-    readonly exitCode: 1 | 2 | 3 | 4 | 5 | 6,
+    readonly exitCode: FailureCode,
   ) {
     super(message);
   }

@@ -3,8 +3,7 @@
  * stdout: an event loop that drains, because something waits for what never comes, would end with 0 without a word. The
  * step that started the program looks for the line as well (result-line.sh).
  */
-
-const UNEXPECTED = 1;
+import { EXIT } from "../release/exit-code";
 
 /** Whether this process printed its result; a program has one. */
 let told = false;
@@ -37,11 +36,11 @@ export function runProgram(
   main: () => Promise<number>,
   failed: (error: Error) => number | Promise<number>,
 ): void {
-  process.exitCode = UNEXPECTED;
+  process.exitCode = EXIT.unexpected;
   let ended = false;
   const end = (exitCode: number): void => {
     ended = true;
-    if (exitCode === 0 && !told) sayNothingWasTold(name);
+    if (exitCode === EXIT.done && !told) sayNothingWasTold(name);
     else process.exitCode = exitCode;
   };
   process.once("beforeExit", () => {
@@ -49,7 +48,7 @@ export function runProgram(
   });
   main()
     .catch(async (error: unknown) => {
-      return (await failed(error instanceof Error ? error : new Error(String(error)))) || UNEXPECTED;
+      return (await failed(error instanceof Error ? error : new Error(String(error)))) || EXIT.unexpected;
     })
     .then(end, (error: Error) => {
       ended = true;
@@ -58,6 +57,6 @@ export function runProgram(
 }
 
 function sayNothingWasTold(name: string): void {
-  process.exitCode = UNEXPECTED;
+  process.exitCode = EXIT.unexpected;
   console.error(`${name}: ended without a result, so what it did is not known: try again`);
 }

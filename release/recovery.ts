@@ -282,7 +282,7 @@ function reconstruct(findings: Findings, stable: PlacedRelease | null, sequence:
     throw new Refusal(
       "unknown-release",
       `${stable.releaseId} is live in ${stable.slot}, and nobody knows where its artifact is (sha256 ${stable.sha256}): ` +
-        "put the zip into the folder `artifacts` of the environment's work folder, or take the record from the history of your repository",
+        "put the file into the folder `artifacts` of the environment's work folder, or take the record from the history of your repository",
     );
   }
   const idle = otherSlot(stable.slot);

@@ -1,6 +1,7 @@
 /** What `bluegreen release` is given: a folder or an archive on this machine, or the address of an archive. */
 import { isAbsolute } from "node:path";
 import { blobHost, digestInName } from "../../release/azure/azure-names";
+import { EXIT } from "../../release/exit-code";
 import { isLocal, requireAzure } from "../../release/platform";
 import type { Candidate } from "../../release/release";
 import { OperatorError } from "../operator-error";
@@ -67,7 +68,7 @@ async function fetched(project: Project, url: string, given: string | undefined,
   if (url.startsWith("file:") && !isLocal(project.environment)) {
     throw new OperatorError(
       `${url} is a file of each server, which can't be read from here: say its digest with --sha256, or give the path alone, and it is published`,
-      2,
+      EXIT.badInput,
     );
   }
   return untilInterrupted(
@@ -75,7 +76,10 @@ async function fetched(project: Project, url: string, given: string | undefined,
       withScratchFile(project, async (scratch) => {
         const { file, sha256 } = await fetchArtifact(url, scratch, { signal, progress });
         if ((await archiveExtension(file)) === null) {
-          throw new OperatorError(`${url} is neither a zip nor a .tar.gz: is it the address of a page?`, 2);
+          throw new OperatorError(
+            `${url} is neither a zip nor a .tar.gz: is it the address of a page?`,
+            EXIT.badInput,
+          );
         }
         progress.note(`the digest was computed; pin it with --sha256 ${sha256}`);
         const brought = migrationsFrom(project, { given, artifact: file }, (line) => progress.note(line));

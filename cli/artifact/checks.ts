@@ -1,5 +1,6 @@
 /** What a record may say of a release, checked before anything is packed, fetched or published. */
 import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
 import { Artifact, Version } from "../../release/release";
 import { describeIssues } from "../../release/validation";
 import { OperatorError } from "../operator-error";
@@ -21,6 +22,7 @@ export function checkedArtifact(url: string, sha256: string): Artifact {
 
 function check<T extends z.ZodMiniType>(schema: T, given: unknown): z.infer<T> {
   const checked = z.safeParse(schema, given);
-  if (!checked.success) throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), 2);
+  if (!checked.success)
+    throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), EXIT.badInput);
   return checked.data;
 }

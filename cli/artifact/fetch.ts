@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { downloadInto, printable } from "../terraform/download";
@@ -48,7 +49,7 @@ export async function fetchArtifact(
     const where = why.includes(told) ? why : `${told}: ${why}`;
     throw new OperatorError(
       `${where}: correct the address, or say the digest with --sha256 and only servers fetch it`,
-      2,
+      EXIT.badInput,
     );
   }
 }

@@ -1,4 +1,5 @@
 /** Ctrl-C while something is packed, fetched or published: it ends at once, tidied up, and says what that means. */
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -14,11 +15,12 @@ export async function untilInterrupted<T>(
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
     const result = await work(controller.signal);
-    if (aborted()) throw new OperatorError(`stopped by ${controller.signal.reason}, after all was done`, 5);
+    if (aborted())
+      throw new OperatorError(`stopped by ${controller.signal.reason}, after all was done`, EXIT.aborted);
     return result;
   } catch (error) {
     if (!aborted() || error instanceof OperatorError) throw error;
-    throw new OperatorError(`stopped by ${controller.signal.reason}: ${meaning}`, 5);
+    throw new OperatorError(`stopped by ${controller.signal.reason}: ${meaning}`, EXIT.aborted);
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import type { ArchiveExtension } from "../../release/azure/azure-names";
+import type { ArchiveExtension } from "../../release/archive";
 
 interface Digested {
   readonly sha256: string;
@@ -11,21 +11,28 @@ interface Digested {
 }
 
 interface ReadOptions {
-  readonly signal: AbortSignal;
-  readonly onBytes: (done: number) => void;
+  /** @default - it is read to its end */
+  readonly signal?: AbortSignal;
+  /** @default - nothing hears of it */
+  readonly onBytes?: (done: number) => void;
   /** Where a copy of the same bytes goes. @default - nowhere */
   readonly copyTo?: string;
 }
 
-export async function digestFile(file: string, options: ReadOptions): Promise<Digested> {
+export async function digestFile(file: string, options: ReadOptions = {}): Promise<Digested> {
+  const { signal } = options;
   const hash = createHash("sha256");
   let bytes = 0;
   const copy = options.copyTo === undefined ? undefined : await open(options.copyTo, "wx", 0o600);
   try {
-    for await (const piece of createReadStream(file, { signal: options.signal, highWaterMark: 1 << 20 })) {
+    for await (const piece of createReadStream(file, {
+      ...(signal === undefined ? {} : { signal }),
+      highWaterMark: 1 << 20,
+    })) {
       hash.update(piece as Buffer);
       await copy?.appendFile(piece as Buffer);
-      options.onBytes((bytes += (piece as Buffer).length));
+      bytes += (piece as Buffer).length;
+      options.onBytes?.(bytes);
     }
   } finally {
     await copy?.close();

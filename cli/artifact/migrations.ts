@@ -1,11 +1,12 @@
 /** The migrations that a release brings: from its artifact, or from a folder or zip of their own. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
 import type { Zippable } from "fflate";
 import { migrationsUrl } from "../../release/azure/azure-names";
+import { EXIT } from "../../release/exit-code";
 import { isAmbiguous, lintAll } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
 import { numberOf, readScripts, refuseHugeFile } from "../../release/migrations/scripts";
@@ -19,10 +20,10 @@ import type { Candidate } from "../../release/release";
 import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
-import { platformFile, readRecord } from "../project/project";
+import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { shellWord } from "../terminal/shell-word";
-import { ARTIFACTS_FOLDER } from "./scratch";
+import { keptMigrations } from "./kept-files";
 import { readEntries } from "./zip-entries";
 
 export interface Brought {
@@ -62,12 +63,12 @@ export function migrationsFrom(
   const newest = scripts.at(-1);
   if (newest === undefined) {
     if (given === undefined) return NONE;
-    throw new OperatorError(`${given} has no .sql files`, 2);
+    throw new OperatorError(`${given} has no .sql files`, EXIT.badInput);
   }
   const dialect = databaseDialect(project.environment);
   if (dialect === null) {
     const words = `${project.environment.name} has no database (platform.database)`;
-    if (given !== undefined) throw new OperatorError(`--migrations ${given}: ${words}`, 2);
+    if (given !== undefined) throw new OperatorError(`--migrations ${given}: ${words}`, EXIT.badInput);
     tell(`${words}: the artifact's are left out`);
     return NONE;
   }
@@ -116,7 +117,7 @@ function judge(
     if (isAmbiguous(script, dialect)) {
       throw new OperatorError(
         `${script.name} is a contract script by its name, and nothing is known that it takes away: say in its first line which it is, -- phase: expand or -- phase: contract`,
-        2,
+        EXIT.badInput,
       );
     }
   }
@@ -151,7 +152,7 @@ function refuse(findings: readonly Finding[]): void {
     first.level === "fails"
       ? ""
       : `; move it into a contract script (-- phase: contract), or say why it is safe in a comment before it: -- reviewed: ...`;
-  throw new OperatorError(`${at(first)}${more}${remedy}`, 2);
+  throw new OperatorError(`${at(first)}${more}${remedy}`, EXIT.badInput);
 }
 
 function pack(scripts: readonly Script[]): Uint8Array {
@@ -165,7 +166,7 @@ function keep(
   zip: Uint8Array,
 ): { bundle: string; isNew: boolean; url: string; sha256: string } {
   const sha256 = createHash("sha256").update(zip).digest("hex");
-  const bundle = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/migrations-${sha256.slice(0, 12)}.zip`));
+  const bundle = keptMigrations(project, sha256);
   mkdirSync(dirname(bundle), { recursive: true });
   const isNew = !existsSync(bundle);
   writeAtomically(bundle, zip); // written anew, so that `publish --prune` counts its days anew
@@ -187,7 +188,7 @@ function carried(artifact: string): Map<string, Uint8Array> | null {
 
 function filesOf(source: string): Map<string, Uint8Array> {
   const found = statSync(source, { throwIfNoEntry: false });
-  if (found === undefined) throw new OperatorError(`there is no ${source}`, 2);
+  if (found === undefined) throw new OperatorError(`there is no ${source}`, EXIT.badInput);
   if (!found.isDirectory()) return unzip(source, (name) => /\.sql$/i.test(name));
   const names = readdirSync(source).filter((name) => /\.sql$/i.test(name));
   return new Map(names.map((name) => [name, readFileSync(join(source, name))]));
@@ -202,6 +203,6 @@ function unzip(file: string, isWanted: (name: string) => boolean): Map<string, U
     });
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    throw new OperatorError(`${file} is no zip that can be read: ${(error as Error).message}`, 2);
+    throw new OperatorError(`${file} is no zip that can be read: ${(error as Error).message}`, EXIT.badInput);
   }
 }

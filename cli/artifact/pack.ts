@@ -9,6 +9,7 @@ import { open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { Zip, ZipDeflate, ZipPassThrough } from "fflate";
+import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
 import { OperatorError } from "../operator-error";
 import { readPiece } from "./local-file";
@@ -71,7 +72,7 @@ async function listFolder(folder: string): Promise<{ entries: Entry[]; leftOut: 
   const listing = new Listing(await realpath(folder));
   await listing.visit("", [listing.root]);
   if (listing.entries.every(({ name }) => name.endsWith("/"))) {
-    throw new OperatorError(`${folder} has no files: there is nothing to pack`, 2);
+    throw new OperatorError(`${folder} has no files: there is nothing to pack`, EXIT.badInput);
   }
   const inOrder = listing.entries.sort((one, other) =>
     Buffer.compare(Buffer.from(one.name), Buffer.from(other.name)),
@@ -130,7 +131,7 @@ class Listing {
 }
 
 function refuse(name: string, because: string): never {
-  throw new OperatorError(`${quote(name)} ${because}`, 2);
+  throw new OperatorError(`${quote(name)} ${because}`, EXIT.badInput);
 }
 
 function refuseOddName(name: string): void {
@@ -193,7 +194,7 @@ class ZipWriter {
         if (piece.length !== length) {
           throw new OperatorError(
             `${quote(name)} changed while it was packed: try again when it is still`,
-            3,
+            EXIT.refused,
           );
         }
         await take(piece, isLast);

@@ -4,12 +4,12 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { digestInName, storePrefix } from "../../release/azure/azure-names";
 import { isLocal, requireAzure } from "../../release/platform";
-import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
+import { artifactsFolder, digitsInName } from "./kept-files";
 import { referencesOf } from "./references";
 import type { References } from "./references";
-import { ARTIFACTS_FOLDER, SCRATCH_FILE } from "./scratch";
+import { SCRATCH_FILE } from "./scratch";
 import { ArtifactStore } from "./store";
 
 export interface Leftover {
@@ -81,14 +81,10 @@ async function blobs(project: Project, progress: Progress): Promise<() => Promis
     });
 }
 
-/** As publish.ts and migrations.ts name them: twelve digits of the digest are enough on one machine. */
 function localFiles(project: Project): Kept[] {
-  const folder = resolve(platformFile(project, ARTIFACTS_FOLDER));
-  const named = new RegExp(
-    `^(?:${project.environment.application}-.+|migrations)-([0-9a-f]{12})\\.(?:zip|tar\\.gz)$`,
-  );
+  const folder = artifactsFolder(project);
   return readNames(folder).flatMap((name) => {
-    const digits = named.exec(name)?.[1];
+    const digits = digitsInName(project, name);
     if (digits === undefined && !SCRATCH_FILE.test(name)) return [];
     const file = resolve(folder, name);
     const { size, mtime } = lstatSync(file);

@@ -9,20 +9,21 @@ import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { artifactUrl, migratorUrl } from "../../release/azure/azure-names";
 import type { AzureEnvironment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../release/naming";
 import { isLocal, requireAzure } from "../../release/platform";
 import { OperatorError } from "../operator-error";
-import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
 import { byteProgress, formatBytes } from "./bytes";
 import { checkVersion } from "./checks";
 import { untilInterrupted } from "./interruption";
+import { keptArtifact } from "./kept-files";
 import { archiveExtension, digestFile } from "./local-file";
 import { migrationsFrom } from "./migrations";
 import type { Brought } from "./migrations";
 import { packFolder } from "./pack";
-import { ARTIFACTS_FOLDER, withScratchFile } from "./scratch";
+import { withScratchFile } from "./scratch";
 import { ArtifactStore } from "./store";
 
 export interface PublishOptions {
@@ -81,7 +82,7 @@ export async function publish(
     if (sha256 !== undefined && onHand !== undefined && onHand.sha256 !== sha256) {
       throw new OperatorError(
         `${artifact} has the digest ${onHand.sha256}, not ${sha256} as --sha256 says: nothing was released`,
-        2,
+        EXIT.badInput,
       );
     }
     const from = { given, artifact: onHand?.file ?? null };
@@ -107,13 +108,14 @@ function lookAt(project: Project, artifact: string): Stats {
   try {
     found = statSync(artifact, { throwIfNoEntry: false });
   } catch (error) {
-    throw new OperatorError((error as Error).message, 2);
+    throw new OperatorError((error as Error).message, EXIT.badInput);
   }
   if (found === undefined) {
-    throw new OperatorError(`there is no file ${artifact}, and no folder of that name`, 2);
+    throw new OperatorError(`there is no file ${artifact}, and no folder of that name`, EXIT.badInput);
   }
   if (found.isDirectory()) refuseOwnState(project, artifact);
-  else if (!found.isFile()) throw new OperatorError(`${artifact} is neither a file nor a folder`, 2);
+  else if (!found.isFile())
+    throw new OperatorError(`${artifact} is neither a file nor a folder`, EXIT.badInput);
   return found;
 }
 
@@ -124,7 +126,7 @@ function refuseOwnState(project: Project, folder: string): void {
   if (!`${own}${sep}`.startsWith(given === sep ? sep : `${given}${sep}`)) return;
   throw new OperatorError(
     `${folder} has bluegreen's own state in it (${own.slice(given.length + 1) || "all of it"}): give a folder that holds the application only`,
-    2,
+    EXIT.badInput,
   );
 }
 
@@ -150,7 +152,7 @@ async function bring(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (signal.aborted || error instanceof OperatorError || code === undefined) throw error;
-    throw new OperatorError(`${artifact}: ${message}`, 2);
+    throw new OperatorError(`${artifact}: ${message}`, EXIT.badInput);
   }
 }
 
@@ -171,10 +173,12 @@ async function keep(
   const { file, sha256, bytes } = onHand;
   const extension = await archiveExtension(file);
   if (extension === null) {
-    throw new OperatorError("the artifact is neither a zip nor a .tar.gz file: nothing was changed", 2);
+    throw new OperatorError(
+      "the artifact is neither a zip nor a .tar.gz file: nothing was changed",
+      EXIT.badInput,
+    );
   }
-  const name = `${project.environment.application}-${version}-${sha256.slice(0, 12)}${extension}`;
-  const kept = resolve(platformFile(project, `${ARTIFACTS_FOLDER}/${name}`));
+  const kept = keptArtifact(project, version, sha256, extension);
   const uploaded = !existsSync(kept);
   renameSync(file, kept);
   return { ...published, artifact: { url: pathToFileURL(kept).href, sha256, bytes, uploaded } };
@@ -227,7 +231,7 @@ async function addressOf(
   if (extension === null) {
     throw new OperatorError(
       `${file} (${formatBytes(bytes)}) is neither a zip nor a .tar.gz, and servers unpack nothing else`,
-      2,
+      EXIT.badInput,
     );
   }
   return artifactUrl(environment, version, sha256, extension);

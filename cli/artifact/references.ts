@@ -1,4 +1,5 @@
 /** What must stay: artifacts and migrations that the record or a receipt names. */
+import { EXIT } from "../../release/exit-code";
 import type { Receipt } from "../../release/receipt";
 import type { ReleaseRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
@@ -23,7 +24,7 @@ export function referencesOf(project: Project, since: Date): References {
   if (record.sequence === 0) {
     throw new OperatorError(
       `${recordFile} says of no release of ${name}: what runs is not known, ${nothing}`,
-      3,
+      EXIT.refused,
     );
   }
   const receipts = allReceipts(project, nothing);
@@ -31,7 +32,7 @@ export function referencesOf(project: Project, since: Date): References {
   if (newest > record.sequence) {
     throw new OperatorError(
       `${recordFile} is at ${record.sequence}, receipt ${newest} is newer: bring the record up to date first; ${nothing}`,
-      3,
+      EXIT.refused,
     );
   }
   const recent = receipts.filter(({ endedAt }) => new Date(endedAt) >= since);
@@ -57,7 +58,7 @@ function allReceipts(project: Project, meaning: string): Receipt[] {
   return readReceipts(project, (problem) => {
     throw new OperatorError(
       `${problem}: what it needs is not known, ${meaning}; mend it, or take it away`,
-      3,
+      EXIT.refused,
     );
   });
 }

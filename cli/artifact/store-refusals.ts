@@ -1,6 +1,7 @@
 /** What Azure's SDK throws, in one line that says what to do. */
 import { blobHost } from "../../release/azure/azure-names";
 import type { AzureEnvironment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 
 interface SdkError {
@@ -34,11 +35,11 @@ export function refuseCredential(error: unknown): OperatorError | null {
   if (tried !== undefined) {
     return new OperatorError(
       `Azure refused the login (${oneLine(tried.message)}): ${LOG_IN}; nothing was changed`,
-      3,
+      EXIT.refused,
     );
   }
   if (!NO_CREDENTIAL.includes(name)) return null;
-  return new OperatorError(`nobody is logged in to Azure: ${LOG_IN}; nothing was changed`, 3);
+  return new OperatorError(`nobody is logged in to Azure: ${LOG_IN}; nothing was changed`, EXIT.refused);
 }
 
 /** @returns null for what is a defect. */
@@ -46,7 +47,7 @@ export function refuseStorage(error: unknown, environment: AzureEnvironment): Op
   const { statusCode, message } = error as SdkError;
   const code = codeOf(error);
   const refused = (words: string): OperatorError =>
-    new OperatorError(`${blobHost(environment)} ${words}; nothing was changed there`, 3);
+    new OperatorError(`${blobHost(environment)} ${words}; nothing was changed there`, EXIT.refused);
   const said = code === "" ? `(${statusCode})` : `(${statusCode} ${code})`;
   if (code === "ContainerNotFound") return refused(`has no container for releases: deploy base first`);
   if (code === "KeyBasedAuthenticationNotPermitted") {

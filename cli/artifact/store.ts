@@ -9,6 +9,7 @@ import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob" with
 };
 import { azureNames, blobHost, RELEASES_CONTAINER, storedUrl } from "../../release/azure/azure-names";
 import type { AzureEnvironment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { readPiece } from "./local-file";
@@ -77,7 +78,10 @@ export class ArtifactStore {
     } catch (error) {
       throw this.explained(error, transfer.signal);
     }
-    throw new OperatorError(`${deposit.url} was uploaded and is not there: publish it again`, 1);
+    throw new OperatorError(
+      `${deposit.url} was uploaded and is not there: publish it again`,
+      EXIT.unexpected,
+    );
   }
 
   async list(prefix: string): Promise<StoredBlob[]> {
@@ -141,7 +145,7 @@ export class ArtifactStore {
     }
     throw new OperatorError(
       `${url} is there with another content (${found.contentLength} bytes, not ${size}): delete that blob, then publish again`,
-      3,
+      EXIT.refused,
     );
   }
 
@@ -153,7 +157,10 @@ export class ArtifactStore {
   ): Promise<boolean> {
     const sent = await sendBlocks(blob, file, transfer);
     if (sent.sha256 !== sha256) {
-      throw new OperatorError(`${file} changed while it was uploaded: publish it again when it is still`, 3);
+      throw new OperatorError(
+        `${file} changed while it was uploaded: publish it again when it is still`,
+        EXIT.refused,
+      );
     }
     try {
       await blob.commitBlockList(sent.blocks, {
@@ -203,7 +210,10 @@ async function byString(
     service = BlobServiceClient.fromConnectionString(given, { retryOptions: RETRIES });
   } catch {
     // What it says may hold a key.
-    throw new OperatorError(`${CONNECTION_STRING} is no connection string: correct it, or unset it`, 2);
+    throw new OperatorError(
+      `${CONNECTION_STRING} is no connection string: correct it, or unset it`,
+      EXIT.badInput,
+    );
   }
   const { storageAccount } = azureNames(environment);
   const { accountName } = service;
@@ -212,7 +222,7 @@ async function byString(
     if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
       throw new OperatorError(
         `${CONNECTION_STRING} is of account ${accountName}, ${environment.name} has ${storageAccount}: unset it, or set that account's`,
-        2,
+        EXIT.badInput,
       );
     }
     progress.note(

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { statSync } from "node:fs";
+import { EXIT } from "../../release/exit-code";
 import { formatBytes } from "../artifact/bytes";
 import { openPruning } from "../artifact/prune";
 import type { Leftover } from "../artifact/prune";
@@ -48,14 +49,17 @@ export function addArtifactCommands(program: Command): void {
 async function publishVersion(version: string | undefined, options: PublishOptions): Promise<void> {
   const { artifact, migrations } = options;
   if (version === undefined || (artifact === undefined && migrations === undefined)) {
-    throw new OperatorError("say what to publish: bluegreen publish <version> --artifact <folder|zip>", 2);
+    throw new OperatorError(
+      "say what to publish: bluegreen publish <version> --artifact <folder|zip>",
+      EXIT.badInput,
+    );
   }
   for (const [name, given] of Object.entries({
     "--keep-days": options.keepDays,
     "--dry-run": options.dryRun,
     "--yes": options.yes,
   })) {
-    if (given !== undefined) throw new OperatorError(`${name} is for publish --prune`, 2);
+    if (given !== undefined) throw new OperatorError(`${name} is for publish --prune`, EXIT.badInput);
   }
   const source = {
     ...(artifact === undefined ? {} : { artifact }),
@@ -95,7 +99,7 @@ async function prune(version: string | undefined, options: PublishOptions): Prom
   if (version !== undefined || options.artifact !== undefined || options.migrations !== undefined) {
     throw new OperatorError(
       "--prune publishes nothing: leave out the version, --artifact and --migrations",
-      2,
+      EXIT.badInput,
     );
   }
   const project = open(options);
@@ -125,7 +129,10 @@ async function prune(version: string | undefined, options: PublishOptions): Prom
 
 function daysOf({ keepDays = String(KEEP_DAYS) }: PublishOptions): number {
   if (/^\d{1,5}$/.test(keepDays) && Number(keepDays) <= LONGEST_DAYS) return Number(keepDays);
-  throw new OperatorError(`--keep-days ${keepDays} must be whole days from 0 to ${LONGEST_DAYS}`, 2);
+  throw new OperatorError(
+    `--keep-days ${keepDays} must be whole days from 0 to ${LONGEST_DAYS}`,
+    EXIT.badInput,
+  );
 }
 
 function sumOf(leftovers: readonly Leftover[]): number {
@@ -139,5 +146,5 @@ function lineOf({ url, bytes, modifiedAt }: Leftover): string {
 /** @throws OperatorError where nobody is there who could answer. */
 async function confirms(message: string, total: string, { json }: CommonOptions): Promise<boolean> {
   if (json !== true && canAsk()) return confirm(message);
-  throw new OperatorError(`${total} would be removed: say --yes, or look with --dry-run`, 2);
+  throw new OperatorError(`${total} would be removed: say --yes, or look with --dry-run`, EXIT.badInput);
 }

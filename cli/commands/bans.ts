@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import * as z from "zod/mini";
 import { ban, liftBan } from "../../release/bans";
+import { EXIT } from "../../release/exit-code";
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { Version } from "../../release/release";
@@ -30,7 +31,7 @@ export function addBanCommand(program: Command): void {
     .action(async (version: string, options: BanOptions) => {
       const checked = z.safeParse(Version, version);
       if (!checked.success) {
-        throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), 2);
+        throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), EXIT.badInput);
       }
       const project = open(options);
       const lock = await lockProject(project, `ban of ${version}`);
@@ -59,7 +60,10 @@ function warnOfUnknown(project: Project, record: ReleaseRecord, version: string)
 function change(record: ReleaseRecord, version: string, { reason, lift }: BanOptions): ReleaseRecord {
   if (lift === true) return liftBan(record, version);
   if (reason === undefined) {
-    throw new OperatorError(`why is ${version} banned? Say it with --reason; nothing was changed`, 2);
+    throw new OperatorError(
+      `why is ${version} banned? Say it with --reason; nothing was changed`,
+      EXIT.badInput,
+    );
   }
   const by = formatPerson(whoIsThis()).slice(0, 200);
   return ban(record, { version, reason, by, at: new Date().toISOString() });

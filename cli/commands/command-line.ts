@@ -1,5 +1,6 @@
 /** What all commands have in common on the command line: where the project is, how the result is told, and tools. */
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import type { Tools } from "../deployment/tools";
 import { DEFAULT_ENVIRONMENT, openProject } from "../project/project";
 import type { Project } from "../project/project";
@@ -56,5 +57,5 @@ export function flagOf(name: string): string {
 
 /** The result on stdout: for a machine, or in words. */
 export function tell(options: { readonly json?: boolean }, result: object, words: string): void {
-  console.log(options.json === true ? JSON.stringify({ ...result, exitCode: 0 }, null, 2) : words);
+  console.log(options.json === true ? JSON.stringify({ ...result, exitCode: EXIT.done }, null, 2) : words);
 }

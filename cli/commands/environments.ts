@@ -1,5 +1,6 @@
 /** preview and down: what is about an environment, not about one release. */
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import { takeDown } from "../deployment/infrastructure";
 import { formatPreview, newPreview } from "../project/preview";
 import { common, findTools, open, progressFor } from "./command-line";
@@ -21,6 +22,8 @@ export function addEnvironmentCommands(program: Command): void {
       const project = open(options);
       await takeDown(project, await findTools(progressFor(options)));
       if (options.json)
-        console.log(JSON.stringify({ environment: project.environment.name, outcome: "down", exitCode: 0 }));
+        console.log(
+          JSON.stringify({ environment: project.environment.name, outcome: "down", exitCode: EXIT.done }),
+        );
     });
 }

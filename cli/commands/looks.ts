@@ -1,5 +1,6 @@
 /** status: what users get now; and, with --watch, from now on. */
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import { proxyPlaces } from "../../release/naming";
 import { isLocal } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
@@ -61,11 +62,12 @@ function contextOf(project: Project, { sequence }: ReleaseRecord): StatusContext
 
 function parseInterval({ watch, interval }: StatusOptions): number | undefined {
   if (interval === undefined) return undefined;
-  if (watch !== true) throw new OperatorError("--interval is how often --watch looks: add --watch", 2);
+  if (watch !== true)
+    throw new OperatorError("--interval is how often --watch looks: add --watch", EXIT.badInput);
   const seconds = /^\d+(\.\d+)?$/.test(interval) ? Number(interval) : NaN;
   if (seconds >= SHORTEST_SECONDS && seconds <= LONGEST_SECONDS) return seconds;
   throw new OperatorError(
     `--interval is "${interval}" but must be from ${SHORTEST_SECONDS} to ${LONGEST_SECONDS} seconds`,
-    2,
+    EXIT.badInput,
   );
 }

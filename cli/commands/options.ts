@@ -1,6 +1,7 @@
 /** Checks what commands are given on the command line, before anything happens. */
 import type { Command } from "commander";
 import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
 import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
 import { Goal } from "../../release/record";
 import { quote } from "../../release/release";
@@ -49,7 +50,7 @@ export function withSchedule(command: Command): Command {
 export function parseGoal(text: string): Goal {
   const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
   if (goal.success) return goal.data;
-  throw new OperatorError(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`, 2);
+  throw new OperatorError(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`, EXIT.badInput);
 }
 
 /** @returns undefined where no option says anything: then the environment's schedule applies. */

@@ -1,5 +1,6 @@
 /** plan and prove: what would happen, and the proof that it leaves alone what users have. */
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import { formatBasePlan, planBase } from "../deployment/base";
 import { formatPlan, planFacts } from "../deployment/plan-words";
 import { planOnly } from "../deployment/planning";
@@ -55,9 +56,9 @@ export function addPlanCommands(program: Command): void {
       };
       const verdict = await prove(file, options.live, live);
       if (verdict.proved) return tell(options, verdict, verdict.words);
-      process.exitCode = 3;
+      process.exitCode = EXIT.refused;
       // A run task tells the reason on, and has nobody who reads stderr.
-      if (options.json === true) console.log(JSON.stringify({ ...verdict, exitCode: 3 }, null, 2));
+      if (options.json === true) console.log(JSON.stringify({ ...verdict, exitCode: EXIT.refused }, null, 2));
       console.error(err.red(verdict.words));
     });
 }

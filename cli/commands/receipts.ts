@@ -1,5 +1,6 @@
 /** history: what was released, by whom, and whether anybody noticed. */
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
 import { OperatorError } from "../operator-error";
 import { formatHistory, formatReceiptInFull } from "../receipts/history";
@@ -24,12 +25,14 @@ export function addReceiptCommands(program: Command): void {
         -limit,
       );
       console.log(
-        options.json ? JSON.stringify({ receipts, exitCode: 0 }, null, 2) : formatHistory(receipts, out),
+        options.json
+          ? JSON.stringify({ receipts, exitCode: EXIT.done }, null, 2)
+          : formatHistory(receipts, out),
       );
     });
 }
 
 function wholeNumber(text: string, what: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new OperatorError(`${quote(text)} is not ${what}: a whole number from 1`, 2);
+  throw new OperatorError(`${quote(text)} is not ${what}: a whole number from 1`, EXIT.badInput);
 }

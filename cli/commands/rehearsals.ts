@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import type { RehearseOptions } from "../rehearsal/rehearse";
 import { createProgress } from "../terminal/progress";
@@ -21,15 +22,20 @@ export function addRehearsals(program: Command): void {
       // Now, and not after minutes of releases.
       for (const option of ["json", "report"] as const) refuseNoPlaceFor(option, options[option]);
       const { rehearse } = await import("../rehearsal/rehearse.js");
-      process.exitCode = (await rehearse(options, await findTools(createProgress()))) ? 0 : 1;
+      process.exitCode = (await rehearse(options, await findTools(createProgress())))
+        ? EXIT.done
+        : EXIT.unexpected;
     });
 }
 
 function refuseNoPlaceFor(option: string, file: string | undefined): void {
   if (file === undefined) return;
-  if (isFolder(file)) throw new OperatorError(`--${option} ${file} is a folder: name a file`, 2);
+  if (isFolder(file)) throw new OperatorError(`--${option} ${file} is a folder: name a file`, EXIT.badInput);
   if (!isFolder(dirname(file))) {
-    throw new OperatorError(`--${option} ${file}: there is no folder ${dirname(file)}, make it first`, 2);
+    throw new OperatorError(
+      `--${option} ${file}: there is no folder ${dirname(file)}, make it first`,
+      EXIT.badInput,
+    );
   }
 }
 

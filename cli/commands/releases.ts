@@ -1,5 +1,6 @@
 /** Carries out what people ask for, each as one sequence of the record; and abort, which asks nobody. */
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import { deploy } from "../deployment/deploy";
 import type { Consent } from "../deployment/deploy";
 import { abort } from "../deployment/operations";
@@ -68,7 +69,9 @@ function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: s
 
 function tellOutcome(options: CommonOptions, deployment: Deployment | null): void {
   if (deployment === null) {
-    console.log(options.json ? JSON.stringify({ outcome: "unchanged", exitCode: 0 }) : "nothing to abort");
+    console.log(
+      options.json ? JSON.stringify({ outcome: "unchanged", exitCode: EXIT.done }) : "nothing to abort",
+    );
     return;
   }
   process.exitCode = deployment.exitCode;

@@ -1,6 +1,7 @@
 /** report: a receipt as one HTML file, for people. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
 import type { MeasureReceipt, Receipt } from "../../release/receipt";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
@@ -25,7 +26,7 @@ export function addReportCommands(program: Command): void {
       const receipt = fileOf(wanted, options);
       const { output = besides(receipt) } = options;
       if (output !== STREAM && resolve(output) === resolve(receipt)) {
-        throw new OperatorError(`--output ${output} is the receipt itself: name another file`, 2);
+        throw new OperatorError(`--output ${output} is the receipt itself: name another file`, EXIT.badInput);
       }
       const read = readReceipt(receipt);
       write(await render(read), output);
@@ -52,7 +53,7 @@ function write(report: string, output: string): void {
   try {
     writeAtomically(output, report, 0o644);
   } catch (error) {
-    throw new OperatorError(`${output} cannot be written: ${(error as Error).message}`, 2);
+    throw new OperatorError(`${output} cannot be written: ${(error as Error).message}`, EXIT.badInput);
   }
   console.log(output);
 }

@@ -1,4 +1,5 @@
 /** Applies a saved plan so that Ctrl-C leaves traffic safe: the directors put it back first, then Terraform stops. */
+import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/naming";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
@@ -45,7 +46,7 @@ export async function applyInterruptibly(
       },
       clearsUp ? { skipHooks: "an abort is not held up" } : {},
     );
-    return interrupted && !result.succeeded ? { ...result, exitCode: 5 } : result;
+    return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : result;
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }

@@ -2,6 +2,7 @@
  * The base stack from the command's side. A release never touches it; a change of the environment may, and some of
  * those changes would replace what holds data or serves users: these are refused unless somebody asked for them.
  */
+import { EXIT } from "../../release/exit-code";
 import { synthesize } from "./synth";
 import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
@@ -48,7 +49,10 @@ export async function planBase(
     });
     const unknown = allowed.find((address) => !changes.some((change) => change.address === address));
     if (unknown !== undefined) {
-      throw new OperatorError(`--allow-replace ${unknown}: base has no such address in its plan`, 2);
+      throw new OperatorError(
+        `--allow-replace ${unknown}: base has no such address in its plan`,
+        EXIT.badInput,
+      );
     }
     refuseReplacements(changes, allowed);
     return summarize(changes);
@@ -73,7 +77,7 @@ export function refuseReplacements(changes: readonly Change[], allowed: readonly
     webServers.length === 0 ? "" : `, and \`bluegreen heal ${webServers.join(" ")}\` afterwards`;
   throw new OperatorError(
     `base would lose ${each.join(", ")}; nothing was applied. If that is meant: ${options}${afterwards}`,
-    3,
+    EXIT.refused,
   );
 }
 
@@ -108,6 +112,6 @@ function prevented(error: Error): Error {
   if (address === undefined) return error;
   return new OperatorError(
     `base would destroy ${address}, which platform.protect keeps; nothing was applied. Take the change of the environment back`,
-    3,
+    EXIT.refused,
   );
 }

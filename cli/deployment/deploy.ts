@@ -2,6 +2,7 @@
  * One sequence from what somebody asks for to its receipt: plan it, have it agreed to, make it the environment's record,
  * apply exactly that plan, and write down what became of it.
  */
+import { EXIT } from "../../release/exit-code";
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
 import { formatSteps } from "../../release/plan-steps";
 import { requireSamePlan } from "../../release/plan-token";
@@ -110,7 +111,7 @@ async function haveConfirmed(
 ): Promise<void> {
   progress.stop();
   if (await confirm(planned)) return;
-  throw new OperatorError("not confirmed: nothing was changed", 3);
+  throw new OperatorError("not confirmed: nothing was changed", EXIT.refused);
 }
 
 /** From here on the record says what should run, whatever becomes of this apply. */
@@ -143,7 +144,7 @@ async function applyObserved(
   writeRecord(project, before);
   throw new OperatorError(
     `${applied.reasons.join("; ")}: somebody else applied meanwhile. Nothing was changed here; pull, then plan again`,
-    3,
+    EXIT.refused,
   );
 }
 

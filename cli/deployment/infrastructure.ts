@@ -1,4 +1,5 @@
 /** Base's beginning and end from the command: on this machine only, where nobody else is needed for it. */
+import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/naming";
 import { requireLocal } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
@@ -18,7 +19,7 @@ export async function deployBase(project: Project, tools: Tools, record: Release
     onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`),
   });
   if (!result.succeeded) {
-    const exitCode = result.exitCode === 3 ? 3 : 1;
+    const exitCode = result.exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
     throw new OperatorError(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
   }
   tools.progress.done("base is deployed");
@@ -36,7 +37,7 @@ export async function takeDown(project: Project, { progress, terraform }: Tools)
       await stack.plan({ destroy: true });
       const result = await stack.apply({ onStep: () => undefined });
       if (!result.succeeded)
-        throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, 1);
+        throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, EXIT.unexpected);
     }
     progress.done(`${project.environment.name} is down; its data and its record stay`);
   } finally {

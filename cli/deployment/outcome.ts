@@ -1,4 +1,5 @@
 /** What became of a sequence: Terraform's exit, and what the directors said. */
+import { EXIT } from "../../release/exit-code";
 import type { Action } from "../../release/receipt";
 import type { Comparison } from "../../release/journal";
 import type { Goal, ReleaseRecord } from "../../release/record";
@@ -28,18 +29,15 @@ export interface Deployment {
   readonly receipt: string | null;
 }
 
-const REJECTED = 4;
-const FROZEN = 6;
-
 /** What the directors say after a sequence without a shift; an install that failed says nothing there. */
 const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
-  0: "unchanged",
-  1: "failed",
-  2: "refused",
-  3: "refused",
-  [REJECTED]: "rejected",
-  5: "rolledBack",
-  [FROZEN]: "frozen",
+  [EXIT.done]: "unchanged",
+  [EXIT.unexpected]: "failed",
+  [EXIT.badInput]: "refused",
+  [EXIT.refused]: "refused",
+  [EXIT.rejected]: "rejected",
+  [EXIT.aborted]: "rolledBack",
+  [EXIT.frozen]: "frozen",
 };
 
 export function conclude(
@@ -79,11 +77,11 @@ function summarize(
   if (!applied.succeeded) {
     const why = failed?.reason ?? applied.reasons.map(withoutProgram).join("; ");
     const promoted = results.find(({ outcome }) => outcome === "promoted");
-    if (exitCode === REJECTED && failed === undefined && promoted !== undefined) {
+    if (exitCode === EXIT.rejected && failed === undefined && promoted !== undefined) {
       // A convergence's install: users have the new release already, so nothing was rejected.
       return {
         outcome: "frozen",
-        exitCode: FROZEN,
+        exitCode: EXIT.frozen,
         reason: `${promoted.reason}, but not everywhere: ${why}`,
       };
     }
@@ -101,7 +99,7 @@ function unknown({ sequence }: ReleaseRecord, silent: readonly ProxyStatus[]) {
     silent.length === 0 ? "no proxy says" : `${silent.map(({ proxy }) => proxy).join(", ")} can't say`;
   return {
     outcome: "failed",
-    exitCode: 1,
+    exitCode: EXIT.unexpected,
     reason: `Terraform ended well, but ${who} how record ${sequence} ended: look at \`bluegreen status\`, then \`bluegreen retry\``,
   };
 }

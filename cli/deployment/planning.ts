@@ -4,6 +4,7 @@
  */
 import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../release/advice";
 import type { Permissions } from "../../release/advice";
+import { EXIT } from "../../release/exit-code";
 import { describeResolutions } from "../../release/migrations/resolution";
 import { serverPlaces, stepId } from "../../release/naming";
 import {
@@ -155,7 +156,7 @@ function refuseStaleRecord(next: ReleaseRecord, statuses: readonly ProxyStatus[]
     if (state.sequence >= next.sequence) {
       throw new OperatorError(
         `the record here is at ${next.sequence - 1}, but ${proxy} knows record ${state.sequence}: pull, then try again; nothing was changed`,
-        3,
+        EXIT.refused,
       );
     }
   }
@@ -172,5 +173,8 @@ function retainedThatIsReplaced(next: ReleaseRecord, statuses: readonly ProxySta
   const until = `kept for an instant rollback until ${new Date(retainedUntil).toISOString()}`;
   if (touchedSlots(next).includes(retained)) return `it gives up ${retained}, which is ${until}`;
   if (next.converge !== true) return null;
-  throw new OperatorError(`${retained} is ${until}: only a release into it may replace it before`, 3);
+  throw new OperatorError(
+    `${retained} is ${until}: only a release into it may replace it before`,
+    EXIT.refused,
+  );
 }

@@ -1,5 +1,6 @@
 /** The plan proof by itself: for pipelines and Terraform Cloud, which plan and apply without this command. */
 import { readFileSync } from "node:fs";
+import { EXIT } from "../../release/exit-code";
 import { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
 import { Refusal } from "../../release/refusal";
@@ -80,7 +81,7 @@ async function liveSlot(
   const slot = SLOTS.find((each) => each === said);
   if (slot !== undefined) return slot;
   const lacking = "name the live slot with --live blue or --live green; or none, where nothing is live yet";
-  if (said !== undefined) throw new OperatorError(`--live ${said}: ${lacking}`, 2);
+  if (said !== undefined) throw new OperatorError(`--live ${said}: ${lacking}`, EXIT.badInput);
   const inPlan = wordsIn(JSON.parse(json) as PlannedState);
   if (inPlan.length > 0) {
     const observed = agreed(inPlan);
@@ -88,7 +89,7 @@ async function liveSlot(
   }
   const found = inPlan.length > 0 ? null : await observe();
   if (found === undefined || found === null) {
-    throw new OperatorError(`no slot is live, as far as the proxies agree: ${lacking}`, 2);
+    throw new OperatorError(`no slot is live, as far as the proxies agree: ${lacking}`, EXIT.badInput);
   }
   return found;
 }
@@ -108,7 +109,7 @@ function read(file: string): string {
   } catch (error) {
     throw new OperatorError(
       `${file} can't be read (${(error as NodeJS.ErrnoException).code}): write it with \`terraform show -json <plan> > plan.json\``,
-      2,
+      EXIT.badInput,
     );
   }
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
 import { inOneLine, parseJson } from "../../release/validation";
 import { OperatorError } from "../operator-error";
@@ -52,7 +53,7 @@ export async function readEfProject(given: EfProject, now: (text: string) => voi
   if (ids.length === 0) {
     throw new OperatorError(
       `${given.project} has no migrations${given.context === undefined ? "" : ` for ${quote(given.context)}`}: dotnet ef migrations add Init`,
-      2,
+      EXIT.badInput,
     );
   }
   now(`asking EF Core for the SQL of ${ids.length === 1 ? "1 migration" : `${ids.length} migrations`}`);
@@ -88,7 +89,7 @@ class DotnetEf {
       given.startupProject === undefined ? this.project : existing("--startup-project", given.startupProject);
     this.folder = statSync(this.project).isDirectory() ? this.project : dirname(this.project);
     if (given.context?.startsWith("-") === true)
-      throw new OperatorError(`--context ${quote(given.context)} is no DbContext's name`, 2);
+      throw new OperatorError(`--context ${quote(given.context)} is no DbContext's name`, EXIT.badInput);
   }
 
   async check(): Promise<void> {
@@ -96,7 +97,7 @@ class DotnetEf {
     if (exitCode === 0) return;
     throw new OperatorError(
       `dotnet ef does not start (${INSTALL}, or dotnet tool restore): ${last(said)}`,
-      2,
+      EXIT.badInput,
     );
   }
 
@@ -107,7 +108,7 @@ class DotnetEf {
     // A summary follows the errors, in the tool's own choice of order and language.
     const errors = [...new Set(said.split(/\r?\n/).filter((line) => /: error [A-Z]+\d+/.test(line)))];
     const shown = errors.length === 0 ? said : errors.slice(0, LAST_LINES).join("\n");
-    throw new OperatorError(`${this.given.project} does not build: ${last(shown)}`, 2);
+    throw new OperatorError(`${this.given.project} does not build: ${last(shown)}`, EXIT.badInput);
   }
 
   async provider(): Promise<string> {
@@ -119,7 +120,7 @@ class DotnetEf {
       if (names.length < 2) throw error;
       throw new OperatorError(
         `${this.given.project} has ${names.length} contexts: say which with --context ${names.join(" or --context ")}`,
-        2,
+        EXIT.badInput,
       );
     }
   }
@@ -143,7 +144,7 @@ class DotnetEf {
     const errors = prefixed("error", said);
     throw new OperatorError(
       `dotnet ef ${args.slice(0, 2).join(" ")} fails: ${last(errors.length === 0 ? said : errors.join("\n"))}`,
-      2,
+      EXIT.badInput,
     );
   }
 
@@ -159,7 +160,7 @@ class DotnetEf {
   private data<T extends z.ZodMiniType>(schema: T, text: string): z.infer<T> {
     const parsed = z.safeParse(schema, parseJson(text, "what dotnet ef answers"));
     if (parsed.success) return parsed.data;
-    throw new OperatorError(`dotnet ef answers something else than expected: ${last(text)}`, 2);
+    throw new OperatorError(`dotnet ef answers something else than expected: ${last(text)}`, EXIT.badInput);
   }
 
   private async run(args: readonly string[]): Promise<{ exitCode: number; said: string; stdout: string }> {
@@ -173,8 +174,11 @@ class DotnetEf {
       return { exitCode, said: `${stdout}\n${stderr}`, stdout };
     } catch (error) {
       const words = inOneLine((error as Error).message);
-      if (!/ENOENT/.test(words)) throw new OperatorError(words, 2);
-      throw new OperatorError(`there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`, 2);
+      if (!/ENOENT/.test(words)) throw new OperatorError(words, EXIT.badInput);
+      throw new OperatorError(
+        `there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`,
+        EXIT.badInput,
+      );
     }
   }
 }
@@ -182,7 +186,7 @@ class DotnetEf {
 function existing(option: string, path: string): string {
   const found = resolve(path);
   if (statSync(found, { throwIfNoEntry: false }) !== undefined) return found;
-  throw new OperatorError(`${option} ${quote(path)}: there is no such folder or file`, 2);
+  throw new OperatorError(`${option} ${quote(path)}: there is no such folder or file`, EXIT.badInput);
 }
 
 /** The lines of one level, as `--prefix-output` marks them. */

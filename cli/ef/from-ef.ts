@@ -1,6 +1,7 @@
 /** `bluegreen migrations from-ef`: one numbered script for each migration of an EF Core project, into a folder. */
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { EXIT } from "../../release/exit-code";
 import { numberedScripts } from "../../release/migrations/ef-core/numbered-scripts";
 import type { EfProjectMigration } from "../../release/migrations/ef-core/numbered-scripts";
 import { isMigrationId } from "../../release/migrations/ef-core/history";
@@ -83,7 +84,7 @@ export async function fromEf(
 function filesIn(folder: string): Map<string, Uint8Array> {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined) return new Map();
-  if (!found.isDirectory()) throw new OperatorError(`--to ${quote(folder)} is no folder`, 2);
+  if (!found.isDirectory()) throw new OperatorError(`--to ${quote(folder)} is no folder`, EXIT.badInput);
   const names = readdirSync(folder).filter((name) => /\.sql$/i.test(name));
   return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
 }
@@ -94,13 +95,13 @@ function dialectOf(provider: string, wanted: Dialect | null): Dialect {
   if (known === undefined) {
     throw new OperatorError(
       `the project's provider is ${quote(provider)}: PostgreSQL (Npgsql) and SQL Server are known; say --dialect where it writes for one of them`,
-      2,
+      EXIT.badInput,
     );
   }
   if (wanted === null || wanted === known) return known;
   throw new OperatorError(
     `the project writes for ${known} (${provider}), and the environment or --dialect says ${wanted}: choose another --context, --environment or --dialect`,
-    2,
+    EXIT.badInput,
   );
 }
 
@@ -111,12 +112,15 @@ function migrationsOf(
 ): EfProjectMigration[] {
   const odd = ids.find((id) => !isMigrationId(id));
   if (odd !== undefined)
-    throw new OperatorError(`${quote(odd)} is no migration's id that a script can name: rename it`, 2);
+    throw new OperatorError(
+      `${quote(odd)} is no migration's id that a script can name: rename it`,
+      EXIT.badInput,
+    );
   const newestOfBaseline = baseline === undefined ? -1 : ids.indexOf(baseline);
   if (baseline !== undefined && newestOfBaseline === -1) {
     throw new OperatorError(
       `--baseline ${quote(baseline)} is none of the project's migrations, as in ${ids.at(-1)}`,
-      2,
+      EXIT.badInput,
     );
   }
   const outside = outsideTransaction(withTransactions, ids, dialect);
@@ -158,6 +162,6 @@ function judge(scripts: readonly Script[], dialect: Dialect, say: (line: string)
   const { id } = first.efMigration!;
   throw new OperatorError(
     `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written: move that into a migration of its own (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or write migrationBuilder.Sql("-- reviewed: why") before what is safe; --baseline ${id} where every database has it`,
-    2,
+    EXIT.badInput,
   );
 }

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import execa from "execa";
+import { EXIT } from "../../release/exit-code";
 import { appliesTo, hookParameters, hooksAt, readHookRun } from "../../release/hooks";
 import type { HookFacts, HookOutcome } from "../../release/hook-facts";
 import type { Hook, When } from "../../release/hooks";
@@ -49,7 +50,7 @@ async function runHook(project: Project, hook: Hook, facts: object, progress: Pr
   if (run === null) {
     throw new Error(`run-hook.sh ended by ${signal ?? `exit code ${exitCode}`}, and said: ${last}`);
   }
-  if (exitCode !== 0) throw new OperatorError(`${last}; nothing was changed`, 3);
+  if (exitCode !== 0) throw new OperatorError(`${last}; nothing was changed`, EXIT.refused);
   progress.note(last);
   return run;
 }

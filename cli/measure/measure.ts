@@ -4,6 +4,7 @@
  *     somebody answers? -> load starts -> warm-up -> the command -> cool-down -> load stops -> receipt
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { EXIT } from "../../release/exit-code";
 import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
 import { Load } from "../load/load";
 import type { LoadPlan } from "../load/plan";
@@ -31,7 +32,7 @@ export async function measure(measurement: Measurement): Promise<MeasureReceipt>
   await refuseUnanswered(chosen.plan);
   const load = new Load();
   await load.start(chosen.plan).catch((error: Error) => {
-    throw new OperatorError(`${error.message}: the command was not started`, 1);
+    throw new OperatorError(`${error.message}: the command was not started`, EXIT.unexpected);
   });
   // Until the command has started, Ctrl-C simply ends everything.
   await sleep(measurement.warmUpSeconds * 1000);

@@ -1,4 +1,5 @@
 /** The journal of an environment's database, as far as it is known from here. */
+import { EXIT } from "../../release/exit-code";
 import type { ScriptStatus } from "../../release/migrations/migrator-words";
 import { databaseDialect, isLocal, requireAzure } from "../../release/platform";
 import type { ReleaseRecord } from "../../release/record";
@@ -50,6 +51,6 @@ export function requireDatabase({ environment }: Project): void {
   if (databaseDialect(environment) !== null) return;
   throw new OperatorError(
     `${environment.name} has no database (platform.database), so there are no migrations`,
-    2,
+    EXIT.badInput,
   );
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
 import type { LocalEnvironment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { MigratorResult, MigratorStatus, readLastLine } from "../../release/migrations/migrator-words";
 import { OPERATIONS_SERVER, serverFolder } from "../../release/naming";
 import { OperatorError } from "../operator-error";
@@ -46,6 +47,6 @@ function refused(reason: string, exitCode: number): OperatorError {
     : reason || `the migrator ended with exit code ${exitCode}`;
   return new OperatorError(
     `the database can't be asked: ${words}`,
-    exitCode === 2 || exitCode === 3 ? exitCode : 1,
+    exitCode === EXIT.badInput || exitCode === EXIT.refused ? exitCode : EXIT.unexpected,
   );
 }

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { EXIT } from "../../release/exit-code";
 import { stateFile, workFolder } from "../../release/naming";
 import { isLocked, lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
@@ -59,7 +60,7 @@ export async function lockProject(
     if (Date.now() >= deadline) {
       throw new OperatorError(
         `another release is at work here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
-        3,
+        EXIT.refused,
       );
     }
     await sleep(POLL_MS);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnvironment } from "../../release/environment-file";
 import type { Environment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../release/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -28,7 +29,7 @@ export function openProject(folder: string, environmentFile: string, synth?: Syn
   if (!existsSync(path)) {
     throw new OperatorError(
       `there is no environment file ${environmentFile}: name one with --environment, or make a project with \`bluegreen init\``,
-      2,
+      EXIT.badInput,
     );
   }
   const environment = parseEnvironment(readFileSync(path, "utf8"), environmentFile);
@@ -72,7 +73,10 @@ function readApp(text: string): string | undefined {
   } catch {
     // said below
   }
-  throw new OperatorError(`cdktf.json is not JSON with an "app" that is a command: mend it, or remove it`, 2);
+  throw new OperatorError(
+    `cdktf.json is not JSON with an "app" that is a command: mend it, or remove it`,
+    EXIT.badInput,
+  );
 }
 
 /** The package's own synth entry. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import execa from "execa";
 import { directorSpec, encodeSpec } from "../../release/director-spec";
 import type { LocalEnvironment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../release/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
@@ -46,7 +47,10 @@ export class LocalProxies implements Proxies {
         const { stdout, stderr, exitCode } = await this.direct(record, index, "abort");
         const line = stdout.split("\n").at(-1) ?? "";
         if (line.startsWith("{")) return JSON.parse(line) as StepResult;
-        throw new OperatorError(`${name} did not abort: ${stderr}`, exitCode === 3 ? 3 : 1);
+        throw new OperatorError(
+          `${name} did not abort: ${stderr}`,
+          exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected,
+        );
       }),
     );
   }
@@ -55,7 +59,10 @@ export class LocalProxies implements Proxies {
     const { name } = proxyPlaces(this.environment)[index]!;
     const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
     if (exitCode !== 0)
-      throw new OperatorError(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, 1);
+      throw new OperatorError(
+        `${name} can't be asked: ${stderr || `exit code ${exitCode}`}`,
+        EXIT.unexpected,
+      );
     return JSON.parse(stdout) as ProxyStatus;
   }
 
@@ -65,7 +72,7 @@ export class LocalProxies implements Proxies {
     if (!existsSync(director)) {
       throw new OperatorError(
         `${name} is not there: nothing was released yet, or all of it was taken down; \`bluegreen release\` starts it`,
-        3,
+        EXIT.refused,
       );
     }
     const spec = encodeSpec(directorSpec(this.environment, record, index));

@@ -2,6 +2,7 @@
  * The receipt of a sequence that ended without this command: applied by `cdktf deploy` or in a Terraform Cloud run, or
  * with a command that was killed. What the directors kept is all that is known, and `who` is not.
  */
+import { EXIT } from "../../release/exit-code";
 import { healedServers, scheduleOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Receipt } from "../../release/receipt";
@@ -67,7 +68,7 @@ export function collectInterrupted(
   if (begun.length === 0 || hasReceipt(project, record.sequence)) return null;
   return writeCollected(project, record, begun, {
     outcome: "interrupted",
-    exitCode: 1,
+    exitCode: EXIT.unexpected,
     reason: "it did not come to its end: the command, or what it had started, was killed",
   });
 }

@@ -1,6 +1,7 @@
 /** Where an environment's receipts are kept, one file a sequence; and reading them again. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../release/naming";
 import { formatReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
@@ -34,7 +35,7 @@ export function findReceipt(project: Project, sequence: number): string {
   if (hasReceipt(project, sequence)) return join(project.folder, receiptFile(project, sequence));
   throw new OperatorError(
     `there is no receipt of record ${sequence} in ${folderOf(project)}: \`bluegreen history\` lists those that there are`,
-    2,
+    EXIT.badInput,
   );
 }
 
@@ -42,7 +43,10 @@ export function findReceipt(project: Project, sequence: number): string {
 export function newestReceipt(project: Project): string {
   const newest = sequences(project).at(-1);
   if (newest !== undefined) return findReceipt(project, newest);
-  throw new OperatorError(`there is no receipt in ${folderOf(project)} yet: the next release leaves one`, 2);
+  throw new OperatorError(
+    `there is no receipt in ${folderOf(project)} yet: the next release leaves one`,
+    EXIT.badInput,
+  );
 }
 
 /** Oldest first. @param unreadable hears what is wrong with one, which is left out. */
@@ -55,6 +59,11 @@ export function readReceipts(project: Project, unreadable: (problem: string) => 
       return [];
     }
   });
+}
+
+/** The files of receipts, oldest first, read or not: relative to the project. */
+export function receiptFiles(project: Project): string[] {
+  return sequences(project).map((sequence) => receiptFile(project, sequence));
 }
 
 function sequences(project: Project): number[] {

@@ -3,6 +3,7 @@
  * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
  */
 import { writeFileSync } from "node:fs";
+import { EXIT } from "../../release/exit-code";
 import { out } from "../terminal/colours";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { canHold, DRIVERS } from "../../release/drivers";
@@ -272,7 +273,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
   if (wanted !== undefined) {
     const known = DRIVERS.find((driver) => driver === wanted);
     if (known !== undefined) return known;
-    throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, 2);
+    throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, EXIT.badInput);
   }
   if (findProgram("haproxy") !== undefined) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
@@ -282,7 +283,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
 function chooseDatabase(wanted: string = DIALECTS[0]): Dialect {
   const known = DIALECTS.find((dialect) => dialect === wanted);
   if (known !== undefined) return known;
-  throw new OperatorError(`--database ${wanted} is not known: ${DIALECTS.join(" or ")}`, 2);
+  throw new OperatorError(`--database ${wanted} is not known: ${DIALECTS.join(" or ")}`, EXIT.badInput);
 }
 
 /** Ctrl-C ends the rehearsal after what runs was aborted, and takes everything down. */
@@ -291,7 +292,7 @@ function watchForInterruption(): Interruption {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   return {
     check() {
-      if (interrupted) throw new OperatorError("the rehearsal was interrupted", 5);
+      if (interrupted) throw new OperatorError("the rehearsal was interrupted", EXIT.aborted);
     },
   };
 }

@@ -2,6 +2,7 @@
  * What a rehearsal plays: releases of the sample application, one after another, and what each must lead to.
  * Two chapters, because a topology is fixed once base is deployed.
  */
+import { EXIT } from "../../release/exit-code";
 import type { Goal } from "../../release/record";
 import type { ScheduleChoice, Topology } from "../../release/schedule";
 
@@ -55,8 +56,12 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace, holds: boolean): C
   // A tenth of the requests, for long enough that it shows.
   const careful: ScheduleChoice = { ...blueGreen, steps: [10, 100], stepSeconds: Math.max(2, stepSeconds) };
 
-  const withPage = { outcome: "recreated", exitCode: 0, tolerance: "whileDown" } as const;
-  const good = (outcome: Outcome): StoryStep["expect"] => ({ outcome, exitCode: 0, tolerance: "none" });
+  const withPage = { outcome: "recreated", exitCode: EXIT.done, tolerance: "whileDown" } as const;
+  const good = (outcome: Outcome): StoryStep["expect"] => ({
+    outcome,
+    exitCode: EXIT.done,
+    tolerance: "none",
+  });
   return [
     {
       name: "split",
@@ -98,14 +103,14 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace, holds: boolean): C
           action: "release",
           version: "1.2.0",
           schedule: blueGreen,
-          expect: { outcome: "rejected", exitCode: 4, tolerance: "none" },
+          expect: { outcome: "rejected", exitCode: EXIT.rejected, tolerance: "none" },
         },
         {
           name: "a release that fails under traffic",
           action: "release",
           version: "1.3.0",
           schedule: careful,
-          expect: { outcome: "rolledBack", exitCode: 5, tolerance: "ownBadAnswers" },
+          expect: { outcome: "rolledBack", exitCode: EXIT.aborted, tolerance: "ownBadAnswers" },
         },
         {
           name: "another good one",

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalEnvironment } from "../../release/environment";
+import { EXIT } from "../../release/exit-code";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { requireLocal } from "../../release/platform";
 import { writeAtomically } from "../../system/atomic-file";
@@ -54,7 +55,7 @@ async function openVenue(
     const venue = openProject(folder, file, ownApp());
     if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
   }
-  throw new OperatorError(`no free ports between ${firstPort} and ${LAST_PORT}`, 1);
+  throw new OperatorError(`no free ports between ${firstPort} and ${LAST_PORT}`, EXIT.unexpected);
 }
 
 function localPlatform({ environment }: Project): LocalEnvironment["platform"] {

@@ -1,5 +1,6 @@
 /** A receipt from a file that somebody names. */
 import { readFileSync } from "node:fs";
+import { EXIT } from "../../release/exit-code";
 import { MeasureReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
 import { OperatorError } from "../operator-error";
@@ -14,7 +15,7 @@ export function readReceipt(file: string): Receipt | MeasureReceipt {
   try {
     text = readFileSync(file === STREAM ? STDIN : file, "utf8");
   } catch (error) {
-    throw new OperatorError(`${file} cannot be read: ${(error as Error).message}`, 2);
+    throw new OperatorError(`${file} cannot be read: ${(error as Error).message}`, EXIT.badInput);
   }
   const name = file === STREAM ? "stdin" : file;
   return isMeasured(text) ? parseFile(MeasureReceipt, text, name) : parseFile(Receipt, text, name);

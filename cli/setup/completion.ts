@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Command, Option } from "commander";
 import { DRIVERS } from "../../release/drivers";
 import { parseEnvironment } from "../../release/environment-file";
+import { EXIT } from "../../release/exit-code";
 import { DIALECTS } from "../../release/migrations/database-address";
 import { serverPlaces } from "../../release/naming";
 import { TOPOLOGIES } from "../../release/schedule";
@@ -39,7 +40,10 @@ export function suggest(program: Command, words: readonly string[]): string[] {
 export function completionScript(shell: string): string {
   const known = SHELLS.find((each) => each === shell);
   if (known !== undefined) return SCRIPTS[known];
-  throw new OperatorError(`there is no completion for "${shell.slice(0, 40)}": ${SHELLS.join(", ")}`, 2);
+  throw new OperatorError(
+    `there is no completion for "${shell.slice(0, 40)}": ${SHELLS.join(", ")}`,
+    EXIT.badInput,
+  );
 }
 
 /** bash cuts `--option=value` at the "="; the other shells hand it over whole, and want it back whole. */

@@ -4,6 +4,7 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { EXIT } from "../../release/exit-code";
 import { emptyRecord, formatRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
@@ -46,7 +47,7 @@ export async function init(
   if (existsSync(join(folder, environment))) {
     throw new OperatorError(
       `${environment} is there already: nothing was written. Give another --name, or edit the file`,
-      3,
+      EXIT.refused,
     );
   }
   const synth = synthCommandIn(folder);
@@ -106,7 +107,7 @@ function whatIsExpected({ platform, os, start, healthPath }: Answers): string {
 function refuseNoFolder(folder: string): void {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found !== undefined && !found.isDirectory()) {
-    throw new OperatorError(`${folder} is a file: name a folder for the project`, 2);
+    throw new OperatorError(`${folder} is a file: name a folder for the project`, EXIT.badInput);
   }
 }
 

@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { DRIVERS } from "../../release/drivers";
 import type { DriverName } from "../../release/drivers";
 import { parseEnvironment } from "../../release/environment-file";
+import { EXIT } from "../../release/exit-code";
 import { DIALECTS, SERVER_VARIABLE } from "../../release/migrations/database-address";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { isLocal } from "../../release/platform";
@@ -82,7 +83,10 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
   const platform = oneOf("--platform", options.platform ?? "local", ["local", "azure"]);
   const local = platform === "local";
   if (example && !local) {
-    throw new OperatorError("--example is for --platform local: on Azure, artifacts are published first", 2);
+    throw new OperatorError(
+      "--example is for --platform local: on Azure, artifacts are published first",
+      EXIT.badInput,
+    );
   }
   return {
     name: options.name ?? (local ? "local" : "prod"),
@@ -193,7 +197,7 @@ function requireAzure(answers: Answers): void {
     answers[key as keyof typeof AZURE_OPTIONS] === "" ? [option] : [],
   );
   if (missing.length === 0) return;
-  throw new OperatorError(`--platform azure needs ${missing.join(", ")}: nothing was written`, 2);
+  throw new OperatorError(`--platform azure needs ${missing.join(", ")}: nothing was written`, EXIT.badInput);
 }
 
 function isEmpty(folder: string): boolean {
@@ -229,7 +233,7 @@ function databaseFrom(
   if (!local) {
     throw new OperatorError(
       "--database is for --platform local: on Azure, platform.database says what it is",
-      2,
+      EXIT.badInput,
     );
   }
   const dialect = oneOf("--database", wanted, DIALECTS);
@@ -264,7 +268,10 @@ async function onFreePorts(answers: Answers, notes: string[]): Promise<Answers> 
       notes.push(`port ${FIRST_PORT} or one above is taken: users come in at ${portBase}`);
     return { ...answers, portBase };
   }
-  throw new OperatorError(`no free ports between ${FIRST_PORT} and ${LAST_PORT}: choose one with --port`, 3);
+  throw new OperatorError(
+    `no free ports between ${FIRST_PORT} and ${LAST_PORT}: choose one with --port`,
+    EXIT.refused,
+  );
 }
 
 function ownKey(): string | undefined {
@@ -279,7 +286,10 @@ function keyFrom(keyOrFile: string): string {
 
 function wholeNumber(what: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new OperatorError(`${what} must be a whole number, not ${JSON.stringify(text.slice(0, 40))}`, 2);
+  throw new OperatorError(
+    `${what} must be a whole number, not ${JSON.stringify(text.slice(0, 40))}`,
+    EXIT.badInput,
+  );
 }
 
 function oneOf<T extends string>(option: string, given: string, known: readonly T[]): T {
@@ -287,6 +297,6 @@ function oneOf<T extends string>(option: string, given: string, known: readonly 
   if (value !== undefined) return value;
   throw new OperatorError(
     `${option} must be ${known.join(" or ")}, not ${JSON.stringify(given.slice(0, 40))}`,
-    2,
+    EXIT.badInput,
   );
 }

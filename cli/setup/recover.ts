@@ -1,6 +1,7 @@
 /** `bluegreen recover`: a record that was lost, damaged or is older than what runs, rebuilt from what others know. */
 import { constants, copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { EXIT } from "../../release/exit-code";
 import { formatRecord, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { recoverRecord } from "../../release/recovery";
@@ -88,12 +89,12 @@ function show({
 
 async function requireYes(file: string): Promise<void> {
   if (!canAsk()) {
-    throw new OperatorError(`recover writes ${file}: look at what it found, then give --yes`, 2);
+    throw new OperatorError(`recover writes ${file}: look at what it found, then give --yes`, EXIT.badInput);
   }
   const agreed = await ask(({ confirm }) =>
     confirm({ message: `Write this to ${file}?`, default: true }, DRAWN),
   );
-  if (!agreed) throw new OperatorError(`${file} stays as it is`, 3);
+  if (!agreed) throw new OperatorError(`${file} stays as it is`, EXIT.refused);
 }
 
 /** The lost file is somebody's evidence. */

@@ -2,22 +2,14 @@
  * What is left of a lost record, and where: receipts, the record that was planned last, Terraform's state, the fences
  * on the servers of the local platform, kept artifacts, and what the proxies' directors remember. It only reads.
  */
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod/mini";
 import { DirectorSpec } from "../../release/director-spec";
 import type { LocalEnvironment } from "../../release/environment";
 import { MigrateSpec } from "../../release/migrations/migrate-spec";
-import {
-  parseEdition,
-  parseHeal,
-  parseStep,
-  serverFolder,
-  serverPlaces,
-  workFolder,
-} from "../../release/naming";
+import { parseEdition, parseHeal, parseStep, serverFolder, serverPlaces } from "../../release/naming";
 import { isLocal } from "../../release/platform";
 import { emptyRecord, parseRecord, ServerName } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -25,9 +17,13 @@ import type { Begun, Findings, FoundRecord, ProxyMemory } from "../../release/re
 import { InvalidInput } from "../../release/refusal";
 import { Artifact, Release, ScriptName } from "../../release/release";
 import { SLOTS } from "../../release/slot";
-import { synthesize } from "../deployment/synth";
+import { artifactsFolder } from "../artifact/kept-files";
+import { archiveExtension, digestFile } from "../artifact/local-file";
+import { SCRATCH_FILE } from "../artifact/scratch";
+import { plannedRecordFile, synthesize, synthesizedFolder } from "../deployment/synth";
 import type { Project } from "../project/project";
 import { proxiesOf } from "../proxies/proxies-of";
+import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
 import type { StateEntry } from "../terraform/stack";
 import type { TerraformBinary } from "../terraform/binary";
@@ -38,8 +34,6 @@ interface Step {
   readonly name: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
-
-const PLANNED_RECORD = "planned-record.json";
 
 export async function findTraces(
   project: Project,
@@ -65,7 +59,7 @@ export async function findTraces(
       ...[...records.map(({ record }) => record), ...(present === null ? [] : [present])].flatMap(releasesOf),
       ...installedReleases(given),
     ],
-    artifacts: keptArtifacts(project),
+    artifacts: await keptArtifacts(project),
     heals: healsIn(applied),
   };
 }
@@ -78,21 +72,23 @@ function readPresent({ folder, environment }: Project): ReleaseRecord | null {
 
 // --- whole records ----------------------------------------------------------------------------------------------------
 
-/** Of receipts, the highest sequence first. */
+/** Of receipts, the highest sequence first. A receipt that is damaged elsewhere still has its record. */
 function receipts(project: Project): FoundRecord[] {
-  const folder = join(project.folder, workFolder(project.environment), "receipts");
-  return filesIn(folder, ".json")
-    .flatMap((name) => {
-      const { record } = parsed(join(folder, name)) as { record?: { after?: unknown } };
+  return receiptFiles(project)
+    .flatMap((file) => {
+      const { record } = parsed(join(project.folder, file)) as { record?: { after?: unknown } };
       const after = asRecord(JSON.stringify(record?.after ?? null));
-      return after === null ? [] : [{ where: `the receipt ${name}`, record: after }];
+      // A folder that the environment names may be another application's, too.
+      if (after?.application !== project.environment.application) return [];
+      return [{ where: `the receipt ${file}`, record: after }];
     })
     .sort((one, other) => other.record.sequence - one.record.sequence);
 }
 
 function plannedRecord(project: Project): FoundRecord[] {
-  const record = readIfRecord(join(project.folder, workFolder(project.environment), PLANNED_RECORD));
-  return record === null ? [] : [{ where: PLANNED_RECORD, record }];
+  const file = plannedRecordFile(project);
+  const record = readIfRecord(file);
+  return record === null ? [] : [{ where: basename(file), record }];
 }
 
 function releasesOf({ slots, previous }: ReleaseRecord): Release[] {
@@ -126,7 +122,7 @@ async function appliedSteps(
   terraform: () => Promise<TerraformBinary>,
   record: ReleaseRecord | undefined,
 ): Promise<Step[]> {
-  const output = join(project.folder, workFolder(project.environment), "cdktf.out");
+  const output = synthesizedFolder(project);
   const isSynthesized = existsSync(join(output, "stacks", "web", "cdk.tf.json"));
   const folder = isSynthesized
     ? output
@@ -166,7 +162,7 @@ const SynthesizedStack = z.object({
 
 /** What the local platform's steps were to be given, as the last synth wrote it: the state does not keep it. */
 function synthesizedSteps(project: Project): Step[] {
-  const path = join(project.folder, workFolder(project.environment), "cdktf.out/stacks/web/cdk.tf.json");
+  const path = join(synthesizedFolder(project), "stacks/web/cdk.tf.json");
   const read = z.safeParse(SynthesizedStack, parsed(path));
   if (!read.success) return [];
   return Object.entries(read.data.resource.terraform_data).flatMap(([id, { provisioner }]) =>
@@ -241,16 +237,20 @@ function decoded<T extends z.ZodMiniType>(schema: T, text: string | undefined): 
 
 // --- artifacts --------------------------------------------------------------------------------------------------------
 
-/** What `bluegreen release` was given as a file is kept; the names don't matter here, the content does. */
-function keptArtifacts({ folder, environment }: Project): Artifact[] {
-  const kept = resolve(folder, workFolder(environment), "artifacts");
-  if (!isLocal(environment)) return [];
-  return filesIn(kept, ".zip").flatMap((name) => {
-    const path = join(kept, name);
-    const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
+/** What `publish` keeps here, or a person put there under any name: the content says what installers unpack. */
+async function keptArtifacts(project: Project): Promise<Artifact[]> {
+  const folder = artifactsFolder(project);
+  if (!isLocal(project.environment) || !existsSync(folder)) return [];
+  const found: Artifact[] = [];
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    if (!isFile || SCRATCH_FILE.test(name) || (await archiveExtension(path)) === null) continue;
+    const { sha256 } = await digestFile(path);
     const artifact = z.safeParse(Artifact, { url: pathToFileURL(path).href, sha256 });
-    return artifact.success ? [artifact.data] : [];
-  });
+    if (artifact.success) found.push(artifact.data);
+  }
+  return found;
 }
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
@@ -287,10 +287,6 @@ async function memories(
     const { proxy, state } = z.parse(Told, status);
     return { proxy, ...state, recordDigest: state.recordDigest ?? null };
   });
-}
-
-function filesIn(folder: string, ending: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(ending)) : [];
 }
 
 /** @returns an empty object where there is no such file, or it is no JSON object. */

@@ -1,5 +1,6 @@
 /** Questions to a person. They go to stderr, so that stdout stays the result's. */
 import type * as Prompts from "@inquirer/prompts";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 
 /** Whether somebody is there to answer. */
@@ -17,7 +18,7 @@ export async function ask<T>(prompts: (library: typeof Prompts) => Promise<T>): 
     return await prompts(library);
   } catch (error) {
     if ((error as Error).name !== "ExitPromptError") throw error;
-    throw new OperatorError("stopped: nothing was changed", 3);
+    throw new OperatorError("stopped: nothing was changed", EXIT.refused);
   }
 }
 

@@ -10,6 +10,7 @@ import { basename, delimiter, dirname, isAbsolute, join, resolve } from "node:pa
 import { pipeline } from "node:stream/promises";
 import execa from "execa";
 import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import { download, printable } from "./download";
 import { unpackEntry } from "./zip";
@@ -101,7 +102,7 @@ export async function findTerraform(options: FindTerraformOptions): Promise<Terr
     throw new OperatorError(
       `${name} ${version} at ${path} is too old: ${OLDEST_VERSION} or newer is needed ` +
         `(upgrade it, or set TERRAFORM_BINARY_NAME to a newer one)`,
-      2,
+      EXIT.badInput,
     );
   }
   return { path, name, version, fetched };
@@ -120,7 +121,7 @@ async function findInstalled(env: NodeJS.ProcessEnv): Promise<string | undefined
     : `there is no "${wanted}" on PATH`;
   throw new OperatorError(
     `TERRAFORM_BINARY_NAME is "${wanted}", but ${lookedFor}: correct it, or unset it to use terraform or tofu from PATH`,
-    2,
+    EXIT.badInput,
   );
 }
 
@@ -197,7 +198,7 @@ async function cachedOrFetched(search: Search): Promise<{ path: string; fetched:
     throw new OperatorError(
       `${reason}, and Terraform ${PINNED_VERSION} could not be fetched: ${(error as Error).message}${hint}\n` +
         `What helps: ${WAY_OUT}`,
-      2,
+      EXIT.badInput,
     );
   }
   search.say(
@@ -301,11 +302,14 @@ async function readVersion(path: string, name: string, { env, limits }: Search):
   const answer = await askVersion(path, env, limits.versionSeconds);
   const which = `${name} at ${path}`;
   const wayOut = "set TERRAFORM_BINARY_NAME to one that works";
-  if ("failure" in answer) throw new OperatorError(`${which} ${answer.failure}: ${wayOut}`, 2);
+  if ("failure" in answer) throw new OperatorError(`${which} ${answer.failure}: ${wayOut}`, EXIT.badInput);
   const parsed = z.safeParse(VersionAnswer, parseJson(answer.stdout));
   if (parsed.success) return parsed.data.terraform_version;
   const said = firstLine(answer.stdout);
-  throw new OperatorError(`${which} does not tell its version as JSON but says ${said}: ${wayOut}`, 2);
+  throw new OperatorError(
+    `${which} does not tell its version as JSON but says ${said}: ${wayOut}`,
+    EXIT.badInput,
+  );
 }
 
 async function askVersion(

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import execa from "execa";
+import { EXIT, failureCode } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
@@ -195,13 +196,14 @@ export class Stack {
       (message.diagnostic.summary === POSTCONDITION ? unmet : failures).push(readFailure(message.diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
-    if (exitCode === 0) return { succeeded: true, exitCode: 0, reasons: [], nothingWasApplied, hooks };
+    if (exitCode === 0)
+      return { succeeded: true, exitCode: EXIT.done, reasons: [], nothingWasApplied, hooks };
     if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
       const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
-      failures.push({ exitCode: 1, reason });
+      failures.push({ exitCode: EXIT.unexpected, reason });
     }
-    const worst = Math.max(1, ...failures.map((failure) => failure.exitCode));
+    const worst = Math.max(EXIT.unexpected, ...failures.map((failure) => failure.exitCode));
     const reasons = [...new Set(failures.map(({ reason }) => reason))];
     return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, hooks };
   }
@@ -237,7 +239,7 @@ export class Stack {
       const id = /\bID:\s*([0-9a-f-]+)/.exec(stderr)?.[1] ?? "<ID>";
       throw new OperatorError(
         `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${id}\` in ${this.folder}`,
-        3,
+        EXIT.refused,
       );
     }
     const said = stderr
@@ -252,7 +254,7 @@ export class Stack {
     );
     throw new OperatorError(
       `terraform ${command[0]} of ${this.name} failed: ${errors.slice(0, 6).join(" ")}`,
-      1,
+      EXIT.unexpected,
     );
   }
 
@@ -294,12 +296,11 @@ function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
   if (/running the command|runCommands\//i.test(summary)) return readRunCommandFailure(summary, detail);
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
   if (code === undefined || output === undefined) {
-    return { exitCode: 1, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
+    return { exitCode: EXIT.unexpected, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   const own = lines.filter((line) => /^(director|install|migrate|hook|step)\b/.test(line)).at(-1);
-  const exitCode = Number(code);
-  return { exitCode: exitCode <= 6 ? exitCode : 1, reason: own ?? lines.at(-1) ?? summary };
+  return { exitCode: failureCode(Number(code)), reason: own ?? lines.at(-1) ?? summary };
 }
 
 /** Azure puts the exit code and what the script wrote to stderr into a sentence of its own. */
@@ -309,7 +310,7 @@ function readRunCommandFailure(summary: string, detail: string): Failure {
   const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1");
   const own = [...text.matchAll(OWN_WORDS)].at(-1)?.[1];
   return {
-    exitCode: code >= 1 && code <= 6 ? code : 1,
+    exitCode: failureCode(code),
     reason: own?.trim() ?? summary.split("\n")[0]!.slice(0, 500),
   };
 }

@@ -4,12 +4,13 @@
  * state that the next begin understands.
  */
 import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
+import { EXIT } from "../../release/exit-code";
 import type { Comparison } from "../../release/journal";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
-import { EXIT, StepFailure } from "./exit-code";
+import { StepFailure } from "./step-failure";
 import type { Interruption } from "./interruption";
 import { cameTrue, differs, extended } from "./journal";
 import type { Happening } from "./journal";

@@ -1,8 +1,9 @@
 /** One director at a time on a proxy. */
 import { hostname } from "node:os";
+import { EXIT } from "../../release/exit-code";
 import { lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
-import { EXIT, StepFailure } from "./exit-code";
+import { StepFailure } from "./step-failure";
 
 const LOCK_FILE = "director.lock";
 

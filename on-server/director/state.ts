@@ -4,11 +4,12 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
 import { Comparison, JournalEntry } from "../../release/journal";
 import { SLOTS } from "../../release/slot";
 import { writeAtomically } from "../../system/atomic-file";
 import { CLOSED } from "./drivers/driver";
-import { EXIT, StepFailure } from "./exit-code";
+import { StepFailure } from "./step-failure";
 
 const STATE_FILE = "state.json";
 

@@ -1,10 +1,11 @@
 /** The way back: all requests to stable, from wherever a sequence had come to. */
+import { EXIT } from "../../release/exit-code";
 import { otherSlot } from "../../release/slot";
 import { activateStable } from "./activation";
 import { describeTraffic } from "./director";
 import type { Director } from "./director";
 import { CLOSED, sameTraffic } from "./drivers/driver";
-import { EXIT, StepFailure } from "./exit-code";
+import { StepFailure } from "./step-failure";
 import { KEEP_FAILED_DIGESTS } from "./state";
 import type { PlacedRelease, State } from "./state";
 import { admit } from "./verify";

@@ -16,6 +16,7 @@ import {
   NO_SQL_SERVER,
   SERVER_VARIABLE,
 } from "../../release/migrations/database-address";
+import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/refusal";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
@@ -39,7 +40,7 @@ async function main(): Promise<number> {
   else if (command === "start") await start();
   else throw new Error("start or stop is wanted");
   await tellResult({ step: "local-database", outcome: command === "start" ? "started" : "stopped" });
-  return 0;
+  return EXIT.done;
 }
 
 async function stop(): Promise<void> {
@@ -104,5 +105,5 @@ function wanted(name: string): string {
 
 runProgram("local database", main, (error) => {
   console.error(`local database: ${error.message}`);
-  return error instanceof InvalidInput ? 2 : 1;
+  return error instanceof InvalidInput ? EXIT.badInput : EXIT.unexpected;
 });

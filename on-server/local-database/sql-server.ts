@@ -2,9 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
+import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/refusal";
-
-const BAD_INPUT = 2;
 
 /**
  * @param migrator its bundle; it finds the server's address in the environment. @param anew what is there under this
@@ -20,8 +19,8 @@ export async function createSqlServerDatabase(migrator: string, name: string, an
   const line = output.trim().split("\n").at(-1) ?? "";
   const said = line.startsWith("{") ? (JSON.parse(line) as { database?: string; reason?: string }) : {};
   // Its own last line says that it is done: an exit code alone may be an accident.
-  if (exitCode === 0 && said.database === name) return;
+  if (exitCode === EXIT.done && said.database === name) return;
   const reason =
     said.reason ?? `the migrator ended with exit code ${exitCode} and did not say that ${name} is there`;
-  throw exitCode === BAD_INPUT ? new InvalidInput(reason) : new Error(reason);
+  throw exitCode === EXIT.badInput ? new InvalidInput(reason) : new Error(reason);
 }

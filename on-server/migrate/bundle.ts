@@ -8,7 +8,7 @@ import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
 import type { Migrations } from "../../release/release";
 import { writeAtomically } from "../../system/atomic-file";
-import { ScriptRefused } from "./exit-code";
+import { ScriptRefused } from "./refusals";
 import { accessToken, OutOfReach, patiently } from "./identity";
 
 const BLOB_HOST = /\.blob\.core\.windows\.net$/;

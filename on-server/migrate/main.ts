@@ -6,6 +6,8 @@
  * folder, so that a person there needs none.
  */
 import { join } from "node:path";
+import { EXIT } from "../../release/exit-code";
+import type { ExitCode } from "../../release/exit-code";
 import type { MigrateSpec } from "../../release/migrations/migrate-spec";
 import { InvalidInput } from "../../release/refusal";
 import { inOneLine } from "../../release/validation";
@@ -19,8 +21,7 @@ import { connect } from "./databases/connect";
 import { LoginRefused, ScriptFailed, SessionLost, wordsOf } from "./databases/database";
 import type { Database } from "./databases/database";
 import { EncryptionRefused } from "./databases/prelogin-guard";
-import { EXIT, MigrationRefused, ScriptRefused } from "./exit-code";
-import type { ExitCode } from "./exit-code";
+import { MigrationRefused, ScriptRefused } from "./refusals";
 import { OutOfReach } from "./identity";
 import { checkBundle, lock, migrate, nothingBegun, planMigration, ScriptRunning } from "./migrate";
 import type { Wanted } from "./migrate";
@@ -169,7 +170,7 @@ function reasonOf(error: unknown): string {
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof InvalidInput || error instanceof ScriptRefused) return EXIT.badInput;
   if (error instanceof MigrationRefused || error instanceof EncryptionRefused) return EXIT.refused;
-  return error instanceof ScriptFailed ? EXIT.failed : EXIT.unexpected;
+  return error instanceof ScriptFailed ? EXIT.rejected : EXIT.unexpected;
 }
 
 async function failed(error: Error): Promise<ExitCode> {
@@ -178,7 +179,7 @@ async function failed(error: Error): Promise<ExitCode> {
   say(reason);
   const left = error instanceof ScriptRunning || error instanceof ScriptFailed ? error.running : null;
   const running = left === null ? {} : { running: left };
-  await tell({ outcome: exitCode === EXIT.failed ? "failed" : "refused", exitCode, reason, ...running });
+  await tell({ outcome: exitCode === EXIT.rejected ? "failed" : "refused", exitCode, reason, ...running });
   return exitCode;
 }
 

@@ -10,7 +10,7 @@ import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
 import { ScriptFailed, SessionLost } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
-import { MigrationRefused, ScriptRefused } from "./exit-code";
+import { MigrationRefused, ScriptRefused } from "./refusals";
 
 /** A script that met a lock is tried again: its transaction left nothing. */
 const ATTEMPTS = 5;

@@ -3,6 +3,8 @@
  * between the base and the web stack: a resource's id follows from its name.
  */
 import { createHash } from "node:crypto";
+import { ANY_ARCHIVE_EXTENSION } from "../archive";
+import type { ArchiveExtension } from "../archive";
 import { InvalidInput } from "../refusal";
 import type { AzurePlatform } from "./azure-platform";
 
@@ -163,9 +165,6 @@ export function artifactUrl(
   return storedUrl(scope, `${storePrefix(scope)}${version}/${sha256}${extension}`);
 }
 
-/** What installers unpack. */
-export type ArchiveExtension = ".zip" | ".tar.gz";
-
 /** Where a release's migrations are published: by their digest, too. */
 export function migrationsUrl(scope: AzureScope, sha256: string): string {
   return storedUrl(scope, `${storePrefix(scope)}migrations/${sha256}.zip`);
@@ -176,9 +175,11 @@ export function migratorUrl(scope: AzureScope, sha256: string): string {
   return storedUrl(scope, `bluegreen/migrate-${sha256}.js`);
 }
 
+const DIGEST_IN_NAME = new RegExp(`/([0-9a-f]{64})${ANY_ARCHIVE_EXTENSION}$`);
+
 /** The digest that the name of a published artifact or bundle ends with, or undefined: then it was not published by us. */
 export function digestInName(blob: string): string | undefined {
-  return /\/([0-9a-f]{64})\.(?:zip|tar\.gz)$/.exec(blob)?.[1];
+  return DIGEST_IN_NAME.exec(blob)?.[1];
 }
 
 export function keyVaultHost(scope: AzureScope): string {

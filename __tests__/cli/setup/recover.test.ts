@@ -1,5 +1,7 @@
 /** `bluegreen recover` where it has nothing to ask: bad input, nothing deployed, a lock. The rest is end to end. */
-import { chmodSync, readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
 import { parseEnvironment } from "../../../release/environment-file";
 import type { Environment } from "../../../release/environment";
@@ -10,6 +12,23 @@ import { releaseId } from "../../../release/release";
 import { SLOTS } from "../../../release/slot";
 import { LEAST, recordOf } from "../../release/examples";
 import { Folder, STACKS } from "./command";
+
+/** A Terraform that answers with this state, refreshed or not; the provider is not needed. */
+function stateIs(folder: Folder, resources: readonly object[]): void {
+  const values = { root_module: { resources } };
+  folder.write("state.json", { format_version: "1.0", values });
+  folder.write("refreshed.json", { format_version: "1.2", prior_state: { values } });
+  const script = [
+    "#!/bin/sh",
+    `case "$*" in`,
+    `  version*) echo '{"terraform_version": "1.11.4"}' ;;`,
+    `  *refresh.tfplan) test "$1" = plan || cat "${folder.in("refreshed.json")}" ;;`,
+    `  "show -json") cat "${folder.in("state.json")}" ;;`,
+    "esac",
+  ];
+  folder.write("terraform", script.join("\n"));
+  chmodSync(folder.in("terraform"), 0o755);
+}
 
 describe("recover", () => {
   let folder: Folder;
@@ -39,6 +58,71 @@ describe("recover", () => {
     expect(folder.json("release.json")).toEqual(emptyRecord("socialgoal"));
     const kept = readdirSync(folder.path).find((name) => name.startsWith("release.json.lost-"));
     expect(folder.text(kept!)).toBe("<<<<<<< HEAD");
+  });
+
+  it("finds the receipts where the environment keeps them, and no other application's", async () => {
+    folder.write("environments/local.json", { ...LEAST, receipts: "ops/receipts" });
+    folder.write("release.json", "lost");
+    const record = recordOf();
+    folder.write("ops/receipts/2.json", { record: { after: record } });
+    folder.write("ops/receipts/7.json", {
+      record: { after: recordOf({ application: "other", sequence: 7 }) },
+    });
+    folder.write(".bluegreen/local/receipts/9.json", { record: { after: recordOf({ sequence: 9 }) } });
+    stateIs(folder, []);
+    const terraform = { TERRAFORM_BINARY_NAME: folder.in("terraform") };
+    const { exitCode, stderr } = await folder.bluegreen(["recover", "--yes"], terraform);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^reconstructed, from the receipt ops\/receipts\/2\.json$/m),
+    });
+    expect(folder.json("release.json")).toEqual(record);
+  });
+
+  it.each([
+    ["a zip", "socialgoal-2.0.0-000000000000.zip", "PK\x03\x04"],
+    ["a .tar.gz", "socialgoal-2.0.0-000000000000.tar.gz", "\x1f\x8b"],
+    ["an archive under any name", "from the backup", "PK\x03\x04"],
+  ])("finds an artifact that is kept as %s by its content", async (_, name, magic) => {
+    const content = Buffer.from(`${magic} version 2.0.0`, "latin1");
+    const file = `.bluegreen/local/artifacts/${name}`;
+    mkdirSync(folder.in(".bluegreen/local/artifacts"), { recursive: true });
+    writeFileSync(folder.in(file), content);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const artifact = { url: pathToFileURL(folder.in(file)).href, sha256 };
+    const record = recordOf({
+      sequence: 1,
+      slots: { blue: null, green: { version: "2.0.0", run: 1, artifact } },
+      previous: null,
+    });
+    const environment = parseEnvironment(JSON.stringify(LEAST), "it");
+    folder.write("release.json", "lost");
+    folder.write(".bluegreen/local/cdktf.out/stacks/web/cdk.tf.json", {
+      resource: {
+        terraform_data: {
+          [stepId.begin("proxy-1")]: {
+            provisioner: [
+              {
+                "local-exec": {
+                  command: "begin",
+                  environment: { DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, 0)) },
+                },
+              },
+            ],
+          },
+        },
+      },
+    });
+    stateIs(folder, [
+      {
+        address: `terraform_data.${stepId.begin("proxy-1")}`,
+        values: { triggers_replace: stepName.begin(record) },
+      },
+    ]);
+    const terraform = { TERRAFORM_BINARY_NAME: folder.in("terraform") };
+    const ran = await folder.bluegreen(["recover", "--yes", "--json"], terraform);
+    expect({ exitCode: ran.exitCode, stderr: ran.stderr.slice(0, 500) }).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(ran.stdout)).toMatchObject({ outcome: "recovered", proof: "exact", record });
   });
 
   it("needs somebody's yes", async () => {
@@ -79,23 +163,6 @@ describe("recover on Azure", () => {
     sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDn1nXS8Z8h1nV1pX0k6Jm3gk8g1ZbO1n0bWm1xq3i5K",
     webServers: { os },
   });
-
-  /** A Terraform that answers with this state, refreshed or not; the provider is not needed. */
-  function stateIs(resources: readonly object[]): void {
-    const values = { root_module: { resources } };
-    folder.write("state.json", { format_version: "1.0", values });
-    folder.write("refreshed.json", { format_version: "1.2", prior_state: { values } });
-    const script = [
-      "#!/bin/sh",
-      `case "$*" in`,
-      `  version*) echo '{"terraform_version": "1.11.4"}' ;;`,
-      `  *refresh.tfplan) test "$1" = plan || cat "${folder.in("refreshed.json")}" ;;`,
-      `  "show -json") cat "${folder.in("state.json")}" ;;`,
-      "esac",
-    ];
-    folder.write("terraform", script.join("\n"));
-    chmodSync(folder.in("terraform"), 0o755);
-  }
 
   function stateAfter(
     record: ReleaseRecord,
@@ -165,7 +232,7 @@ describe("recover on Azure", () => {
     folder.write("environments/sim.json", file);
     folder.write("release.json", "lost");
     const environment = parseEnvironment(JSON.stringify(file), "it");
-    stateIs(stateAfter(record, environment, os, idOf));
+    stateIs(folder, stateAfter(record, environment, os, idOf));
     folder.write("cdktf.json", { app: `node ${STACKS}` });
     const args = ["recover", "--yes", "--json", "--environment", "environments/sim.json"];
     const ran = await folder.bluegreen(args, { TERRAFORM_BINARY_NAME: folder.in("terraform") });

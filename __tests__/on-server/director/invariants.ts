@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { EXIT } from "../../../on-server/director/exit-code";
+import { EXIT } from "../../../release/exit-code";
 import { healedServers, recordDigest } from "../../../release/record";
 import { otherSlot } from "../../../release/slot";
 import * as transitions from "../../../release/transitions";

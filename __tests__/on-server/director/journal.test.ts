@@ -1,11 +1,11 @@
 /** The director's journal of a sequence: what it tells, that it tells the truth after a crash, and what fits a line. */
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { EXIT } from "../../../on-server/director/exit-code";
 import { extended, thinned } from "../../../on-server/director/journal";
 import { lastWords } from "../../../on-server/director/last-words";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
+import { EXIT } from "../../../release/exit-code";
 import type { JournalEntry } from "../../../release/journal";
 import type { ScheduleChoice } from "../../../release/schedule";
 import { Operator } from "./operator";

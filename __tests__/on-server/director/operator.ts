@@ -1,5 +1,5 @@
 /** Somebody with the `bluegreen` command in a simulated world: makes records by transitions and applies them. */
-import { EXIT } from "../../../on-server/director/exit-code";
+import { EXIT } from "../../../release/exit-code";
 import { emptyRecord, healedServers, target } from "../../../release/record";
 import type { Goal, ReleaseRecord } from "../../../release/record";
 import { Refusal } from "../../../release/refusal";

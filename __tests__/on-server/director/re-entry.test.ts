@@ -2,7 +2,7 @@
  * Whoever kills a director after any of its effects, and goes on as documented, ends where an undisturbed run ends: the
  * same step again, as Terraform would start it; else `bluegreen retry`.
  */
-import { EXIT } from "../../../on-server/director/exit-code";
+import { EXIT } from "../../../release/exit-code";
 import type { Goal } from "../../../release/record";
 import { Refusal } from "../../../release/refusal";
 import type { ScheduleChoice } from "../../../release/schedule";

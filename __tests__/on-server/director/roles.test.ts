@@ -1,6 +1,6 @@
 /** Who is told to work, and which ways back stay open: activation, smoke requests, contract migrations, retention. */
-import { EXIT } from "../../../on-server/director/exit-code";
 import type { Environment } from "../../../release/environment";
+import { EXIT } from "../../../release/exit-code";
 import type { HttpExchange } from "../../../release/http-exchange";
 import type { ReleaseRecord } from "../../../release/record";
 import type { ScheduleChoice } from "../../../release/schedule";

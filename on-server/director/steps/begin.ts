@@ -7,6 +7,7 @@
  *   (d) a recreate, and the target is live with `previous`: hold its requests (or show the page), go on
  * A heal is let in as (b): it takes the endpoints of its servers out of rotation, and leaves the slots' traffic alone.
  */
+import { EXIT } from "../../../release/exit-code";
 import { activateStable, deactivateAll, NotTold } from "../activation";
 import type { DirectorSpec, RecordedRelease } from "../../../release/director-spec";
 import { canHold } from "../../../release/drivers";
@@ -16,7 +17,7 @@ import { describeTraffic, placed } from "../director";
 import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
-import { EXIT, StepFailure } from "../exit-code";
+import { StepFailure } from "../step-failure";
 import { clearAbortRequest } from "../interruption";
 import { cameTrue } from "../journal";
 import type { PlacedRelease } from "../state";

@@ -1,7 +1,8 @@
 /** What begin refuses although record and proxies agree: the way back must stay open while somebody may need it. */
+import { EXIT } from "../../../release/exit-code";
 import { otherSlot } from "../../../release/slot";
 import type { Director } from "../director";
-import { EXIT, StepFailure } from "../exit-code";
+import { StepFailure } from "../step-failure";
 
 /**
  * A contract migration takes away what older releases need. So it waits until each release that gets traffic, or may

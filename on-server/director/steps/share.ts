@@ -1,7 +1,8 @@
 /** share: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
+import { EXIT } from "../../../release/exit-code";
 import { otherSlot } from "../../../release/slot";
 import type { Director } from "../director";
-import { EXIT, StepFailure } from "../exit-code";
+import { StepFailure } from "../step-failure";
 import { Interrupted } from "../interruption";
 import { admit } from "../verify";
 import type { StepEnd } from "./step";

@@ -2,6 +2,7 @@
  * switch: verifies the candidate, moves the traffic to it step by step, watches it, and on any trouble puts the
  * traffic back. It succeeds if and only if users get what the record's goal asks for.
  */
+import { EXIT } from "../../../release/exit-code";
 import { otherSlot } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotTold } from "../activation";
@@ -10,7 +11,7 @@ import { bucketOffset } from "../director";
 import type { Director } from "../director";
 import { ALL_TIMED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
-import { EXIT, StepFailure } from "../exit-code";
+import { StepFailure } from "../step-failure";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../state";
 import { admit } from "../verify";

@@ -6,7 +6,7 @@ import type { EfHistory } from "../../../release/migrations/ef-core/history";
 import type { Script } from "../../../release/migrations/scripts";
 import { statements, tokens } from "../../../release/migrations/sql-text";
 import { InvalidInput } from "../../../release/refusal";
-import { MigrationRefused } from "../exit-code";
+import { MigrationRefused } from "../refusals";
 import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed, SessionLost } from "./database";
 import type { Database, JournalRow, Resolution } from "./database";
 import { concurrentIndex, INVALID_INDEXES, isConcurrent } from "./postgres-index";

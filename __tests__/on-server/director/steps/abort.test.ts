@@ -1,5 +1,5 @@
 /** What abort promises, one case each, in a simulated world. */
-import { EXIT } from "../../../../on-server/director/exit-code";
+import { EXIT } from "../../../../release/exit-code";
 import { artifact } from "../simulated-world";
 import { CANARY, liveWorld, newWorld } from "./worlds";
 

@@ -1,6 +1,6 @@
 /** What a heal promises, one case each, in a simulated world. */
-import { EXIT } from "../../../../on-server/director/exit-code";
 import { directorSpec } from "../../../../release/director-spec";
+import { EXIT } from "../../../../release/exit-code";
 import * as transitions from "../../../../release/transitions";
 import { liveWorld, newWorld } from "./worlds";
 

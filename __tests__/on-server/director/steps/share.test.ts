@@ -1,5 +1,5 @@
 /** What share promises, one case each, in a simulated world. */
-import { EXIT } from "../../../../on-server/director/exit-code";
+import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { liveWorld } from "./worlds";
 

@@ -1,7 +1,7 @@
 /** What switch promises: one candidate, several steps, several proxies, one case each, in a simulated world. */
 import { ALL_TIMED } from "../../../../on-server/director/drivers/driver";
-import { EXIT } from "../../../../on-server/director/exit-code";
 import { directorSpec } from "../../../../release/director-spec";
+import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { Operator } from "../operator";
 import { simulatedEnvironment, SimulatedWorld } from "../simulated-world";

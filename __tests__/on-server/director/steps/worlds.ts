@@ -1,5 +1,5 @@
 /** Simulated worlds to begin with. */
-import { EXIT } from "../../../../on-server/director/exit-code";
+import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { Operator } from "../operator";
 import { simulatedEnvironment, SimulatedWorld } from "../simulated-world";

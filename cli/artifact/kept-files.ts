@@ -1,0 +1,39 @@
+/** Where `publish` keeps artifacts and bundles on this machine, and how their files are named: for those that look there. */
+import { resolve } from "node:path";
+import { ANY_ARCHIVE_EXTENSION } from "../../release/archive";
+import type { ArchiveExtension } from "../../release/archive";
+import { workFolder } from "../../release/naming";
+import type { Project } from "../project/project";
+
+/** Of the digest; enough on one machine. */
+const DIGITS = 12;
+
+/** The whole path. It is not made here, and may not be there yet. */
+export function artifactsFolder({ folder, environment }: Project): string {
+  return resolve(folder, workFolder(environment), "artifacts");
+}
+
+/** @returns the whole path of the file that an artifact of these bytes is kept in. */
+export function keptArtifact(
+  project: Project,
+  version: string,
+  sha256: string,
+  extension: ArchiveExtension,
+): string {
+  const { application } = project.environment;
+  return resolve(
+    artifactsFolder(project),
+    `${application}-${version}-${sha256.slice(0, DIGITS)}${extension}`,
+  );
+}
+
+/** @returns the whole path of the file that a bundle of migrations is kept in. */
+export function keptMigrations(project: Project, sha256: string): string {
+  return resolve(artifactsFolder(project), `migrations-${sha256.slice(0, DIGITS)}.zip`);
+}
+
+/** @returns the first digits of the digest, or undefined where `publish` names nothing like that. */
+export function digitsInName({ environment }: Project, name: string): string | undefined {
+  const named = `^(?:${environment.application}-.+|migrations)-([0-9a-f]{${DIGITS}})${ANY_ARCHIVE_EXTENSION}$`;
+  return new RegExp(named).exec(name)?.[1];
+}
