@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { reset } from "../testbed/reset";
 
 /** What PostgreSQL answers to a COMMIT: CommandComplete, its length, its tag. */
 const COMMITTED = Buffer.from("C\0\0\0\x0bCOMMIT\0", "latin1");
@@ -52,7 +53,7 @@ export class SeveredLink {
   /** Every connection now, and each that comes. */
   cut(): void {
     this.isCut = true;
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) reset(socket);
   }
 
   /** The address is the database's own again. Can be called again. */
@@ -63,7 +64,7 @@ export class SeveredLink {
   }
 
   private join(client: Socket): void {
-    if (this.isCut) return void client.resetAndDestroy();
+    if (this.isCut) return void reset(client);
     const { hostname, port } = new URL(this.direct);
     const database = connect(Number(port), hostname);
     for (const [socket, other] of [

@@ -9,6 +9,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { Framing } from "./framing";
 import type { Direction } from "./framing";
+import { reset } from "./reset";
 
 /**
  * `rst`: a program on libuv that is sent bytes and a reset at once reads the bytes and then an end, as after `fin`.
@@ -173,14 +174,14 @@ class Link {
     await null; // The chunk that was counted last is only now about to be written.
     await Promise.all([this.work.toServer, this.work.toClient]);
     for (const socket of [this.client, this.server]) {
-      if (how === "rst") socket.resetAndDestroy();
+      if (how === "rst") reset(socket);
       else socket.end();
     }
   }
 
   destroy(): void {
-    this.client.resetAndDestroy();
-    this.server.resetAndDestroy();
+    reset(this.client);
+    reset(this.server);
   }
 
   private pump(direction: Direction, from: Socket, to: Socket): void {
@@ -199,7 +200,7 @@ class Link {
     });
     from.on("error", () => undefined);
     from.on("close", (failed) => {
-      if (failed && this.severed === null) to.resetAndDestroy();
+      if (failed && this.severed === null) reset(to);
       if (this.client.destroyed && this.server.destroyed) this.gone();
     });
   }

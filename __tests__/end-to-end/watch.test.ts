@@ -87,7 +87,8 @@ describeEndToEnd("status --watch", () => {
     const watching = world.start(["status", "--watch", "--json", "--interval", "0.3"]);
     const log = world.start(["status", "--watch", "--interval", "0.3"]);
     expect(await world.release("1.1.0", undefined, ...CANARY)).toMatchObject({ outcome: "promoted" });
-    const isLive = (status: ProxyStatus): boolean => status.state.finished && status.traffic.live === "green";
+    const isLive = ({ state, traffic }: ProxyStatus): boolean =>
+      state.finished && traffic.live === "green" && state.journal?.at(-1)?.event === "drained";
     const looks = await end(watching, (stdout) => parse(stdout).some(({ proxies }) => proxies.some(isLive)));
 
     const all = parse(looks);

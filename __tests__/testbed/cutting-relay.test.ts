@@ -14,6 +14,7 @@ import { TdsServer } from "../../testbed/tds-server/server";
 import type { TdsServerOptions } from "../../testbed/tds-server/server";
 import { DatabaseServer } from "../on-server/migrate/migrator";
 import type { TestDatabase } from "../on-server/migrate/migrator";
+import { reset } from "../../testbed/reset";
 
 const started: { close(): unknown }[] = [];
 const CUTS = ["rst", "fin", "silence"] as const;
@@ -186,7 +187,7 @@ describe("a cut", () => {
     const [one, two, three] = [await client(), await client(), await client()];
     one.socket.end();
     await until(() => servers[0]!.ended() === "FIN", "an end is passed on");
-    two.socket.resetAndDestroy();
+    reset(two.socket);
     await until(() => servers[1]!.ended() === "ECONNRESET", "a reset is passed on");
     relay.cut("rst");
     await until(() => three.ended() === "ECONNRESET", "the rest is cut");

@@ -22,7 +22,8 @@ readonly NOT_ACCEPTED=22
 
 hook="hook '$HOOK_NAME' $HOOK_WHEN"
 started=$(date +%s%3N)
-stopped="" told=""
+stopped="" told="" running=""
+main=$BASHPID
 
 result() { # result OUTCOME
   printf '{"step":"hook","name":"%s","when":"%s","outcome":"%s"}\n' "$HOOK_NAME" "$HOOK_WHEN" "$1"
@@ -32,6 +33,9 @@ result() { # result OUTCOME
 # shellcheck disable=SC2317 # called by traps
 leave() { # leave EXIT_CODE
   local code=$1
+  # A child that is hit by a signal before it forgot its parent's traps carries them out.
+  ((BASHPID == main)) || exit "$code"
+  if [[ -n "${work:-}" ]]; then rm -rf "$work"; fi
   if ((code == 0)) && [[ -z "$told" ]]; then
     echo "$hook ended without a result: whether it passed is not known" >&2
     code=1
@@ -123,14 +127,18 @@ fi
 
 # To all that the hook started, as it has a session of its own: Ctrl-C in a terminal goes to Terraform, and comes as one SIGTERM.
 send() {
+  [[ -n "$running" ]] || return 0
   kill "-$1" -- "-$running" 2>/dev/null || kill "-$1" "$running" 2>/dev/null || true
 }
 work=$(mktemp --directory)
 decode "$HOOK_FACTS_BASE64" >"$work/facts"
 [[ -z "$HOOK_WEBHOOK_BASE64" ]] || command+=(--dump-header "$work/headers")
+# From here on a signal ends this script only after it has ended the hook.
+trap 'stopped=yes; send TERM' TERM INT HUP
 setsid timeout --kill-after="$GRACE_SECONDS" "$HOOK_TIMEOUT_SECONDS" "${command[@]}" \
   <"$work/facts" >"$work/output" 2>&1 &
 running=$!
+if [[ -n "$stopped" ]]; then send TERM; fi
 
 # Terraform kills its command without warning, or may be killed itself: then the hook shall end, too.
 (
@@ -144,9 +152,6 @@ running=$!
   rm -rf "$work"
 ) >/dev/null 2>&1 </dev/null 3<&- &
 watcher=$!
-# Not before: a child that is hit by a signal before it forgot its parent's traps would carry them out.
-trap 'code=$?; rm -rf "$work"; leave "$code"' EXIT
-trap 'stopped=yes; send TERM' TERM INT HUP
 
 exit_code=0
 wait "$running" 2>/dev/null || exit_code=$?
@@ -155,7 +160,8 @@ while kill -0 "$running" 2>/dev/null; do # a signal ends `wait` early
   wait "$running" 2>/dev/null || exit_code=$?
 done
 trap '' TERM INT HUP # there is nothing left to stop
-kill "$watcher" 2>/dev/null || true
+# Again, as one that was only just forked takes the first for its parent's.
+while kill "$watcher" 2>/dev/null; do sleep 0.02; done
 wait "$watcher" 2>/dev/null || true
 # What it left behind: nothing of a hook outlives it.
 send KILL

@@ -13,6 +13,7 @@ import { readRequest } from "./requests";
 import type { TdsRequest } from "./requests";
 import { done, DoneStatus, envChange, error, featureExtAck, info, loginAck } from "./tokens";
 import type { SqlError } from "./tokens";
+import { reset } from "../reset";
 
 /** What a session may know of its connection, and do to it. */
 interface TdsConnection {
@@ -75,7 +76,7 @@ export class Connection implements TdsConnection {
   }
 
   disconnect(how: "fin" | "rst"): void {
-    if (how === "rst") this.socket.resetAndDestroy();
+    if (how === "rst") reset(this.socket);
     else this.stream.end();
   }
 

@@ -13,6 +13,7 @@ import type { ConnectionOptions } from "./connection";
 import { negotiate } from "./negotiation";
 import type { Negotiated } from "./negotiation";
 import type { Encryption } from "./prelogin";
+import { reset } from "../reset";
 
 export interface TdsServerOptions extends Pick<ConnectionOptions, "session"> {
   /**
@@ -84,7 +85,7 @@ export class TdsServer {
   /** Ends every connection, as a server does that is killed (`rst`) or shut down (`fin`); new ones are accepted. */
   disconnectAll(how: "fin" | "rst"): void {
     for (const socket of this.sockets) {
-      if (how === "rst") socket.resetAndDestroy();
+      if (how === "rst") reset(socket);
       else socket.end();
     }
   }

@@ -68,7 +68,7 @@ describe("completion", () => {
     [["status", "--json", "--j"], []],
     [
       ["migrations", ""],
-      ["status", "resolve"],
+      ["from-ef", "status", "resolve"],
     ],
     [["migrations", "sh"], ["shop 1.0.0.zip"]],
     [
