@@ -5,6 +5,9 @@
  */
 import { EXIT } from "../release/exit-code";
 
+/** A program that has ended may still close what it opened. */
+const LINGER_MS = 10_000;
+
 /** Whether this process printed its result; a program has one. */
 let told = false;
 
@@ -42,6 +45,8 @@ export function runProgram(
     ended = true;
     if (exitCode === EXIT.done && !told) sayNothingWasTold(name);
     else process.exitCode = exitCode;
+    // What is left open, such as a connection, keeps no step at work that has ended.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   };
   process.once("beforeExit", () => {
     if (!ended) sayNothingWasTold(name);

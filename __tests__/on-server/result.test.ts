@@ -54,6 +54,14 @@ test("the exit code of a failure is the program's own, with a result and without
   expect(run(`${RESULT} throw Object.assign(new Error("no"), { code: 0 });`).code).toBe(1);
 });
 
+test("a program that has ended does, whatever it left open", () => {
+  expect(run(`setInterval(() => undefined, 1000); ${RESULT} return 3;`)).toEqual({
+    code: 3,
+    stdout: '{"outcome":"done"}\n',
+    stderr: "",
+  });
+});
+
 test("a result that can't be written is none: the disk is full", () => {
   const full = openSync("/dev/full", "w");
   try {

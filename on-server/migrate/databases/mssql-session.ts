@@ -77,8 +77,13 @@ export class MssqlSession {
         throw new LoginRefused(words);
       throw new SessionLost(words);
     }
-    await session.settle();
-    return session;
+    try {
+      await session.settle();
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
   }
 
   /** @param said gets the errors that the server says while it refuses the login. */

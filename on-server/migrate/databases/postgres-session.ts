@@ -25,9 +25,9 @@ const SETTINGS = {
  * A session whose client is gone ends within a second, instead of holding its locks until its statement is over (14 and
  * newer); and no limit of the database's or the login's ends one that works, or waits for its turn (14, 17).
  */
-const SETTINGS_OF_NEWER_SERVERS = `SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
-  ('client_connection_check_interval', '1000'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')
-  ) AS asked (setting, wanted) ON name = setting`;
+const SETTINGS_OF_NEWER_SERVERS = `SELECT set_config(known.name, asked.wanted, false) FROM pg_settings AS known
+  JOIN (VALUES ('client_connection_check_interval', '1000'), ('idle_session_timeout', '0'), ('transaction_timeout', '0'))
+    AS asked (name, wanted) ON known.name = asked.name`;
 
 export class PostgresSession {
   private hasEnded = false;
@@ -57,8 +57,13 @@ export class PostgresSession {
         throw new LoginRefused(words);
       throw new SessionLost(words);
     }
-    await session.ask(SETTINGS_OF_NEWER_SERVERS);
-    return session;
+    try {
+      await session.ask(SETTINGS_OF_NEWER_SERVERS);
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
   }
 
   /** A statement of the migrator's own: its answer is there soon, or the session counts as lost. */
