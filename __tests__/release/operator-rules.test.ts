@@ -118,7 +118,7 @@ test("a plan's steps: done, undoing, will run, in the order in which they run", 
   expect(formatSteps(steps)).toEqual([
     "done       install-blue-web-1",
     "undoing    install-green-web-1 (left by a failed apply), share-proxy-1",
-    "will run   begin-proxy-1, deployment_migrate-operations-1, install-green-web-1, switch-proxy-1",
+    "will run   begin-proxy-1, migrate-operations-1, install-green-web-1, switch-proxy-1",
   ]);
 });
 
