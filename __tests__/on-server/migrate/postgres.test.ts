@@ -188,6 +188,23 @@ it("a schema that gets before the journal's in the search_path is refused: all s
   );
 });
 
+it("a schema before the journal's is named as SQL quotes it; one with a journal of its own is another matter", async () => {
+  const comesFirst = (path: string): Promise<unknown> =>
+    database.rows(`ALTER DATABASE ${database.name} SET search_path = ${path}`);
+  await database.rows('CREATE SCHEMA "My-App"');
+  await database.run(OWNER);
+  await comesFirst('"My-App", public');
+  const refused = await database.run(OWNER);
+  expect(refused).toMatchObject({ exitCode: 3 });
+  expect(refused.result["reason"]).toContain(
+    'the journal is in the schema public, and the login\'s first schema is "My-App" now',
+  );
+  await comesFirst('"My-App"');
+  expect(await database.run(OWNER)).toMatchObject({ exitCode: 0, result: { outcome: "migrated" } });
+  await comesFirst('"My-App", public');
+  expect(await database.run(OWNER)).toMatchObject({ exitCode: 0, result: { outcome: "unchanged" } });
+});
+
 it("a migrator that is killed leaves no statement at work, and none of its locks", async () => {
   await database.run(GOALS);
   const slow = "LOCK TABLE goals IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600);";

@@ -26,10 +26,10 @@ const SCRIPT_LOCK_SECONDS = 10;
 
 /** The schema that names without one mean; and where the journal $1 is, if it is in a later one of the path only. */
 const SCHEMAS = `SELECT quote_ident(current_schema()) AS schema, current_setting('search_path') AS path,
-  (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = $1 AND n.nspname = ANY (current_schemas(false)) AND n.nspname <> current_schema()
-      AND NOT EXISTS (SELECT 1 FROM pg_class own WHERE own.relname = $1 AND own.relnamespace = current_schema()::regnamespace)
-    LIMIT 1) AS elsewhere`;
+  (SELECT CASE WHEN n.nspname <> current_schema() THEN quote_ident(n.nspname) END
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = $1 AND n.nspname = ANY (current_schemas(false))
+    ORDER BY array_position(current_schemas(false), n.nspname) LIMIT 1) AS elsewhere`;
 
 export class PostgresDatabase implements Database {
   readonly dialect = "postgres";
