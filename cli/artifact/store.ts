@@ -10,6 +10,7 @@ import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob" with
 import { azureNames, blobHost, RELEASES_CONTAINER, storedUrl } from "../../release/azure/azure-names";
 import type { AzureEnvironment } from "../../release/environment";
 import { EXIT } from "../../release/exit-code";
+import { isThisMachine } from "../../release/this-machine";
 import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { readPiece } from "./local-file";
@@ -219,7 +220,7 @@ async function byString(
   const { accountName } = service;
   const { hostname, host } = new URL(service.url);
   if (accountName !== storageAccount) {
-    if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
+    if (!isThisMachine(hostname)) {
       throw new OperatorError(
         `${CONNECTION_STRING} is of account ${accountName}, ${environment.name} has ${storageAccount}: unset it, or set that account's`,
         EXIT.badInput,

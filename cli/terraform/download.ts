@@ -3,6 +3,7 @@
  * limits on time and size, and the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name.
  */
 import type { Dispatcher } from "undici";
+import { isThisMachine } from "../../release/this-machine";
 
 const MAX_REDIRECTS = 5;
 const USER_AGENT = "cdktf-bluegreen";
@@ -63,7 +64,8 @@ export async function downloadInto(take: Taker, url: string, options: DownloadOp
 function addressRefusal(address: URL, start: URL): string | undefined {
   if (address.protocol === "https:") return undefined;
   if (address.protocol !== "http:") return `refused: ${address.protocol}// is not https`;
-  if (!isLoopback(address)) return "refused: plain http is for a mirror on this machine only; use https";
+  if (!isThisMachine(address.hostname))
+    return "refused: plain http is for a mirror on this machine only; use https";
   if (start.protocol !== "http:") return "refused: a redirect from https to plain http";
   return undefined;
 }
@@ -71,10 +73,6 @@ function addressRefusal(address: URL, start: URL): string | undefined {
 /** The address for people: no credentials, and no query (a redirect's may be signed). */
 export function printable(address: URL): string {
   return `${address.protocol}//${address.host}${address.pathname}`;
-}
-
-function isLoopback(address: URL): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(address.hostname);
 }
 
 function authorization(address: URL): Record<string, string> {
@@ -173,7 +171,7 @@ async function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOpti
   const { Agent, EnvHttpProxyAgent } = await import("undici");
   const timeout = connectSeconds * 1000;
   // What is on this machine is reached without a proxy: plain http must not leave it.
-  if (isLoopback(address)) return new Agent({ connect: { timeout } });
+  if (isThisMachine(address.hostname)) return new Agent({ connect: { timeout } });
   return new EnvHttpProxyAgent({
     connect: { timeout },
     proxyTls: { timeout },

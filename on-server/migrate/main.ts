@@ -18,8 +18,9 @@ import { patiently } from "./attempts";
 import { fetchBundle } from "./bundle";
 import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
-import { LoginRefused, ScriptFailed, SessionLost, wordsOf } from "./databases/database";
+import { LoginRefused, ScriptFailed, SessionLost } from "./databases/database";
 import type { Database } from "./databases/database";
+import { allWords } from "./databases/error-words";
 import { EncryptionRefused } from "./databases/prelogin-guard";
 import { MigrationRefused, ScriptRefused } from "./refusals";
 import { OutOfReach } from "./identity";
@@ -76,7 +77,6 @@ async function run(given: Arguments): Promise<ExitCode> {
   try {
     const asked = await wanted(given);
     const resolved = new Set<string>();
-
     let unresolved = spec.resolve ?? [];
     const { applied, adopted, waiting, ahead, running } = await patiently(
       async () => {
@@ -164,7 +164,7 @@ function isOutOfReach(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  return inOneLine(wordsOf(error).replace(/\s+/g, " "));
+  return inOneLine(allWords(error));
 }
 
 function exitCodeOf(error: unknown): ExitCode {

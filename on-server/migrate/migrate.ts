@@ -105,10 +105,7 @@ export interface Migrated {
   readonly running: string | null;
 }
 
-/**
- * What another migration may have to do, and how it is waited for.
- * @throws MigrationRefused after `waitSeconds`.
- */
+/** For how long another migration of this database is waited for, and who hears of it. */
 export interface Waiting {
   readonly waitSeconds: number;
   readonly say: (line: string) => void;
@@ -116,7 +113,7 @@ export interface Waiting {
 
 /**
  * Applies what is pending. Where nothing is, nothing is locked either: a look never waits for a migration that is none
- * of its business. At the end the journal is read again: each script that is needed has to be `applied` there.
+ * of its business. After its work the journal is read again: each script that is needed has to be `applied` there.
  * @param begun what an earlier attempt began, whose connection was lost; this one adds to it.
  * @throws MigrationRefused, ScriptFailed (the database is as before that script; with `-- no-transaction`: not known),
  * SessionLost.
@@ -125,10 +122,11 @@ export async function migrate(
   database: Database,
   wanted: Wanted,
   waiting: Waiting,
-  begun: Begun = nothingBegun(),
+  begun: Begun,
 ): Promise<Migrated> {
   const { say } = waiting;
-  if (isDone(wanted, await database.journal())) return conclude(wanted, await database.journal(), begun);
+  const found = await database.journal();
+  if (isDone(wanted, found)) return conclude(wanted, found, begun);
   begun.hasWork = true;
   await lock(database, waiting);
   await database.prepareJournal();

@@ -4,6 +4,7 @@
  * them connects. No message quotes any part of an address: where one is malformed, each part may hold the password.
  */
 import { InvalidInput } from "../refusal";
+import { isThisMachine } from "../this-machine";
 
 interface PostgresAddress {
   readonly dialect: "postgres";
@@ -200,10 +201,6 @@ function oneOf(url: URL, name: string, values: readonly string[], what: string):
     throw new InvalidInput(`${what}: ${name} is ${values.join(" or ")}, once`);
   }
   return value;
-}
-
-function isThisMachine(server: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(server);
 }
 
 function shapeOf({ protocol }: URL): string {

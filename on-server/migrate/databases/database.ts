@@ -28,9 +28,6 @@ export const JOURNAL = "bluegreen_migrations";
 /** A statement may wait this long for a lock: everything that comes after it on that table waits behind it. */
 export const LOCK_TIMEOUT_MS = 5_000;
 
-/** An answer to one of our own short statements takes no longer than this; after it the session counts as lost. */
-export const ANSWER_MS = 60_000;
-
 export interface Database {
   readonly dialect: Dialect;
   /** One migration at a time and database. Does nothing where this one has it. @returns whether it was got in time. */
@@ -106,15 +103,4 @@ export class SessionLost extends Error {
 /** The server let nobody in under this login, now or ever: it said why. */
 export class LoginRefused extends Error {
   override readonly name = "LoginRefused";
-}
-
-/** An error's own words and its causes': some errors have no message but that of others. */
-export function wordsOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    return [...new Set(error.errors.map(wordsOf))].join("; ");
-  }
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : wordsOf(error.cause);
-  const own = error.message || ("code" in error ? String(error.code) : error.name);
-  return cause === "" || own.includes(cause) ? own : `${own} (${cause})`;
 }

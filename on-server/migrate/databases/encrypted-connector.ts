@@ -7,6 +7,8 @@ import { isIP, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "tedious";
 import { InvalidInput } from "../../../release/refusal";
+import { isThisMachine } from "../../../release/this-machine";
+import { allWords, causes } from "./error-words";
 import { EncryptionRefused, GuardedSocket } from "./prelogin-guard";
 
 /** The part of tedious' options that is about how to get there; the caller adds database, login and times. */
@@ -52,7 +54,7 @@ export async function connectEncrypted<T>(
   open: (options: EncryptionOptions) => Promise<T>,
 ): Promise<T> {
   const { host, trustServerCertificate, encryption = "required" } = address;
-  if (trustServerCertificate && !isLoopback(host)) {
+  if (trustServerCertificate && !isThisMachine(host)) {
     throw new InvalidInput(
       `trustServerCertificate is for a server on this machine, and ${host} is another one: give it a certificate that can be verified`,
     );
@@ -85,23 +87,6 @@ export async function connectEncrypted<T>(
   }
 }
 
-/** One line with the messages of an error and of its causes, the outermost first, nothing twice. */
-export function allWords(error: unknown): string {
-  const messages: string[] = [];
-  for (const cause of causes(error)) {
-    const words = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ").trim();
-    if (words !== "" && !messages.some((earlier) => earlier.includes(words))) messages.push(words);
-  }
-  return messages.join(": ");
-}
-
-/** The error, then what caused it or what it is made of, depth first. */
-function causes(error: unknown): unknown[] {
-  if (!(error instanceof Error)) return error === undefined ? [] : [error];
-  const parts = error instanceof AggregateError ? error.errors : [];
-  return [error, ...[...parts, error.cause].flatMap(causes)];
-}
-
 /** The server sent the client on, which strict encryption cannot follow. */
 class SentOn extends Error {
   override readonly name = "SentOn";
@@ -126,7 +111,7 @@ function strictConnector(address: ServerAddress): Connector {
 
 function guardedConnector({ host, port, trustServerCertificate }: ServerAddress): Connector {
   return (target = { host, port }, _lookup, signal) => {
-    if (trustServerCertificate && !isLoopback(target.host)) {
+    if (trustServerCertificate && !isThisMachine(target.host)) {
       return Promise.reject(
         new InvalidInput(`${host} sends on to ${target.host}, whose certificate has to be verified`),
       );
@@ -189,10 +174,4 @@ async function speaksTds8({ strictAnswerMs = STRICT_ANSWER_MS, ...target }: Serv
     tls.on("error", () => answer(false));
     tls.once("close", () => answer(false));
   });
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host.toLowerCase() === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
-  );
 }

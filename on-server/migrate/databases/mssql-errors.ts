@@ -3,7 +3,8 @@
  * driver hands over as an error without a message; and it numbers lines within a procedure or a trigger, not the batch.
  */
 import { RequestError } from "tedious";
-import { SessionLost, wordsOf } from "./database";
+import { SessionLost } from "./database";
+import { allWords } from "./error-words";
 
 /** Lock request time-out, deadlock victim, conflicts of snapshots and of memory-optimized tables: the same may succeed in a moment. */
 const PASSING = new Set([1222, 1205, 3960, 41301, 41302, 41305, 41325]);
@@ -36,7 +37,7 @@ export function faultOf(error: unknown): SqlFault {
     ({ number, class: severity }) => MOVING.has(number!) || (severity ?? 0) >= FATAL_SEVERITY,
   );
   if (numbered.length === 0 || isMoving) {
-    throw new SessionLost(`the connection to the database was lost: ${wordsOf(error)}`);
+    throw new SessionLost(`the connection to the database was lost: ${allWords(error)}`);
   }
   const inside = numbered.find(({ procName }) => procName !== undefined && procName !== "");
   const place = inside === undefined ? "" : ` (in ${inside.procName}, line ${inside.lineNumber})`;

@@ -4,15 +4,17 @@ import { Connection, Request, TYPES } from "tedious";
 import type { ConnectionConfiguration } from "tedious";
 import { InvalidInput } from "../../../release/refusal";
 import { OutOfReach } from "../identity";
-import { ANSWER_MS, LOCK_TIMEOUT_MS, LoginRefused, SessionLost, wordsOf } from "./database";
+import { LOCK_TIMEOUT_MS, LoginRefused, SessionLost } from "./database";
+import { answered, closed } from "./deadline";
 import { connectEncrypted } from "./encrypted-connector";
 import type { EncryptionOptions } from "./encrypted-connector";
+import { allWords } from "./error-words";
+import type { LockingSession } from "./locks";
 import { faultOf, isTransientLogin } from "./mssql-errors";
 import { EncryptionRefused } from "./prelogin-guard";
 
 const DEFAULT_PORT = 1433;
 const CONNECT_MS = 60_000;
-const CLOSE_MS = 5_000;
 
 /** A deployment must not depend on a login's defaults. */
 const SETTINGS = `SET XACT_ABORT ON; SET LOCK_TIMEOUT ${LOCK_TIMEOUT_MS}; SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON;
@@ -41,7 +43,7 @@ interface Said {
   readonly message: string;
 }
 
-export class MssqlSession {
+export class MssqlSession implements LockingSession {
   private hasEnded = false;
   /** The driver takes one request at a time. */
   private before: Promise<unknown> = Promise.resolve();
@@ -71,7 +73,7 @@ export class MssqlSession {
       if (error instanceof InvalidInput || error instanceof EncryptionRefused || error instanceof OutOfReach)
         throw error;
       // The driver's error has the last one only, which is mostly that the login failed, and not why.
-      const why = said.length === 0 ? wordsOf(error) : said.map(({ message }) => message).join("; ");
+      const why = said.length === 0 ? allWords(error) : said.map(({ message }) => message).join("; ");
       const words = `the database can't be reached: ${why}`;
       if (said.length > 0 && !isTransientLogin(said.map(({ number }) => number)))
         throw new LoginRefused(words);
@@ -130,14 +132,7 @@ export class MssqlSession {
     const onRow = (columns: { metadata: { colName: string }; value: unknown }[]): void => {
       rows.push(Object.fromEntries(columns.map(({ metadata, value }) => [metadata.colName, value])));
     };
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new SessionLost(`the database did not answer within ${ANSWER_MS / 1000} s`));
-        this.abandon();
-      }, ANSWER_MS);
-    });
-    const answered = new Promise<void>((resolve, reject) => {
+    const answer = new Promise<void>((resolve, reject) => {
       const request = newRequest(sql, resolve, reject);
       request.on("row", onRow);
       for (const [name, value] of Object.entries(values)) {
@@ -147,12 +142,10 @@ export class MssqlSession {
       else this.connection.execSql(request);
     });
     try {
-      await Promise.race([answered, late]);
+      await answered(answer, () => this.abandon());
     } catch (error) {
       if (!(error instanceof SessionLost)) faultOf(error);
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
     return rows;
   }
@@ -166,13 +159,29 @@ export class MssqlSession {
 
   async close(): Promise<void> {
     if (this.hasEnded) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_MS);
-      this.connection.once("end", () => resolve());
-      this.connection.close();
-    });
-    clearTimeout(timer);
+    await closed(
+      new Promise<void>((resolve) => {
+        this.connection.once("end", () => resolve());
+        this.connection.close();
+      }),
+    );
+  }
+
+  async tryLock(name: string): Promise<boolean> {
+    const rows = await this.ask(
+      `DECLARE @result int;
+       EXEC @result = sp_getapplock @Resource = N'${name}', @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 0;
+       SELECT @result AS result;`,
+    );
+    return Number(rows[0]?.["result"]) >= 0;
+  }
+
+  async unlock(name: string): Promise<void> {
+    await this.ask(`EXEC sp_releaseapplock @Resource = N'${name}', @LockOwner = 'Session'`);
+  }
+
+  async ping(): Promise<void> {
+    await this.ask("SELECT 1 AS alive");
   }
 
   /** Lets the connection go: the server rolls back what was not committed. */

@@ -1,25 +1,17 @@
-/** SQL Server and Azure SQL: application locks of a session, batches as `GO` parts them. */
+/** SQL Server and Azure SQL: batches as `GO` parts them, transactions that a script may end by itself. */
 import { efHistoryQueries } from "../../../release/migrations/ef-core/history";
 import type { EfHistory } from "../../../release/migrations/ef-core/history";
 import type { Script } from "../../../release/migrations/scripts";
 import { batches, tokens } from "../../../release/migrations/sql-text";
 import type { Batch } from "../../../release/migrations/sql-text";
-import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed, SessionLost } from "./database";
+import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed } from "./database";
 import type { Database, JournalRow, Resolution } from "./database";
+import { Locks } from "./locks";
 import { faultOf } from "./mssql-errors";
 import { MssqlSession } from "./mssql-session";
 import type { MssqlLogin } from "./mssql-session";
-import { inTurns } from "./turns";
-import { whileHeld } from "./watch";
 
 const TABLE = `dbo.${JOURNAL}`;
-/** Held by the control session for as long as it migrates. */
-const MIGRATION_LOCK = "cdktf-bluegreen migrations";
-/** Held by the session of a script: also after the control session is gone, it may still be at work. */
-const SCRIPT_LOCK = "cdktf-bluegreen script";
-/** A script's lock was free a moment ago. */
-const SCRIPT_LOCK_SECONDS = 10;
-
 interface Transactions {
   /** How many BEGIN TRANSACTION are open. */
   readonly depth: number;
@@ -30,26 +22,22 @@ interface Transactions {
 
 export class MssqlDatabase implements Database {
   readonly dialect = "mssql";
-  private isLocked = false;
+  private readonly locks: Locks<MssqlSession>;
 
   private constructor(
-    private readonly login: MssqlLogin,
+    login: MssqlLogin,
     private readonly control: MssqlSession,
-  ) {}
+  ) {
+    this.locks = new Locks(control, () => MssqlSession.open(login));
+  }
 
   /** @throws SessionLost where it can't be reached. @throws Error where the login is refused. */
   static async connect(login: MssqlLogin): Promise<MssqlDatabase> {
     return new MssqlDatabase(login, await MssqlSession.open(login));
   }
 
-  async lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
-    if (this.isLocked) return true;
-    const until = Date.now() + waitSeconds * 1000;
-    if (!(await inTurns(() => tryLock(this.control, MIGRATION_LOCK), waitSeconds, onWait))) return false;
-    // A migrator that was killed may have left a script at work on the server.
-    const left = Math.max(0, (until - Date.now()) / 1000);
-    this.isLocked = await inTurns(async () => !(await this.scriptRuns()), left, onWait);
-    return this.isLocked;
+  lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
+    return this.locks.lock(waitSeconds, onWait);
   }
 
   async prepareJournal(): Promise<void> {
@@ -81,43 +69,48 @@ export class MssqlDatabase implements Database {
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
     // What comes after its ROLLBACK is committed by itself: the journal knows of it before.
-    const isAhead = batches(script.sql).some(goesOnAfterRollback);
+    const all = batches(script.sql);
+    const isAhead = all.some(goesOnAfterRollback);
     if (isAhead) await insert(this.control, script, release);
-    await this.withSession(async (session) => {
-      await session.ask("BEGIN TRANSACTION");
-      if (!isAhead) await insert(session, script, release);
-      const begun = await transactions(session);
-      for (const batch of batches(script.sql)) {
-        await execute(session, script.name, batch, async () => {
-          const now = await transactions(session);
-          if (now.depth > 0 && now.id === begun.id) return;
-          throw new ScriptFailed(script.name, lineOf(batch, ENDS), ENDED_ITS_TRANSACTION);
-        });
-      }
-      const { depth, state } = await transactions(session);
-      if (depth > 1) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
-      if (state === -1) throw new ScriptFailed(script.name, null, DOOMED);
-      await this.returnToLogin(session, script);
-      await markApplied(session, script.name);
-      await speaking(script.name, session.ask("COMMIT TRANSACTION"));
-    }).catch(async (error: unknown) => {
-      if (!(error instanceof ScriptFailed)) throw error;
-      // The row is there: the script committed it, or it was written ahead.
-      const stayed = (await this.journal()).some(({ name }) => name === script.name);
-      throw stayed ? error.withoutRetry() : error;
-    });
+    await this.locks
+      .withSession(async (session) => {
+        await session.ask("BEGIN TRANSACTION");
+        if (!isAhead) await insert(session, script, release);
+        const begun = await transactions(session);
+        for (const batch of all) {
+          await execute(session, script.name, batch, async () => {
+            const now = await transactions(session);
+            if (now.depth > 0 && now.id === begun.id) return;
+            throw new ScriptFailed(script.name, lineOf(batch, ENDS), ENDED_ITS_TRANSACTION);
+          });
+        }
+        const { depth, state } = await transactions(session);
+        if (depth > 1) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
+        if (state === -1) throw new ScriptFailed(script.name, null, DOOMED);
+        await this.returnToLogin(session, script);
+        await markApplied(session, script.name);
+        await speaking(script.name, session.ask("COMMIT TRANSACTION"));
+      })
+      .catch(async (error: unknown) => {
+        if (!(error instanceof ScriptFailed)) throw error;
+        // The row is there: the script committed it, or it was written ahead.
+        const stayed = (await this.journal()).some(({ name }) => name === script.name);
+        throw stayed ? error.withoutRetry() : error;
+      });
   }
 
   async applyWithoutTransaction(script: Script, release: string): Promise<void> {
     await insert(this.control, script, release);
-    await this.withSession(async (session) => {
-      for (const batch of batches(script.sql)) await execute(session, script.name, batch);
-      const { depth } = await transactions(session);
-      if (depth > 0) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
-    }).catch((error: unknown) => {
-      // A batch is several statements, and those before the one that failed are committed.
-      throw error instanceof ScriptFailed ? error.withoutRetry() : error;
-    });
+    await this.locks
+      .withSession(async (session) => {
+        for (const batch of batches(script.sql)) await execute(session, script.name, batch);
+        const { depth } = await transactions(session);
+        if (depth > 0) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
+      })
+      .catch((error: unknown) => {
+        // A batch is several statements, and those before the one that failed are committed.
+        throw error instanceof ScriptFailed ? error.withoutRetry() : error;
+      });
     await markApplied(this.control, script.name);
   }
 
@@ -146,28 +139,6 @@ export class MssqlDatabase implements Database {
     return found !== undefined && found["id"] !== null;
   }
 
-  private async scriptRuns(): Promise<boolean> {
-    if (!(await tryLock(this.control, SCRIPT_LOCK))) return true;
-    await this.control.ask(`EXEC sp_releaseapplock @Resource = N'${SCRIPT_LOCK}', @LockOwner = 'Session'`);
-    return false;
-  }
-
-  /** A session for one script: gone when the script is over, with all that it set, made temporarily or became. */
-  private async withSession(work: (session: MssqlSession) => Promise<void>): Promise<void> {
-    const session = await MssqlSession.open(this.login);
-    try {
-      if (!(await inTurns(() => tryLock(session, SCRIPT_LOCK), SCRIPT_LOCK_SECONDS))) {
-        throw new SessionLost("another session runs a script, so the lock of this migration was lost");
-      }
-      // While the control session lives, the migration's lock is held: nobody else is at this script.
-      await this.control.ask("SELECT 1 AS alive");
-      await whileHeld(work(session), () => this.scriptRuns());
-    } finally {
-      // What is open is rolled back with it.
-      await session.close();
-    }
-  }
-
   /** The journal is the login's, in the login's database, whatever the script became and wherever it went. */
   private async returnToLogin(session: MssqlSession, script: Script): Promise<void> {
     const words = [...tokens(script.sql, "mssql")].filter(({ kind }) => kind !== "comment");
@@ -186,15 +157,6 @@ const DOOMED =
 const ENDS = /^(COMMIT|ROLLBACK)$/i;
 const LEAVES_SOMETHING =
   /^(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|INTO|CREATE|ALTER|DROP|EXEC|EXECUTE|GRANT|DENY|REVOKE|ENABLE|DISABLE|BULK|ADD|DBCC|WRITETEXT|UPDATETEXT)$/i;
-
-async function tryLock(session: MssqlSession, resource: string): Promise<boolean> {
-  const rows = await session.ask(
-    `DECLARE @result int;
-     EXEC @result = sp_getapplock @Resource = N'${resource}', @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 0;
-     SELECT @result AS result;`,
-  );
-  return Number(rows[0]?.["result"]) >= 0;
-}
 
 async function transactions(session: MssqlSession): Promise<Transactions> {
   const [row] = await session.ask(

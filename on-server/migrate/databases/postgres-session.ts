@@ -1,7 +1,12 @@
 /** One connection to PostgreSQL, with the settings that a migration needs whatever the database's or the login's own are. */
+import { createHash } from "node:crypto";
 import { Client, DatabaseError } from "pg";
 import type { QueryResult, QueryResultRow } from "pg";
-import { ANSWER_MS, LOCK_TIMEOUT_MS, LoginRefused, SessionLost, wordsOf } from "./database";
+import { isThisMachine } from "../../../release/this-machine";
+import { LOCK_TIMEOUT_MS, LoginRefused, SessionLost } from "./database";
+import { answered, closed } from "./deadline";
+import { allWords } from "./error-words";
+import type { LockingSession } from "./locks";
 
 const CONNECT_MS = 15_000;
 const KEEP_ALIVE_MS = 30_000;
@@ -29,7 +34,7 @@ const SETTINGS_OF_NEWER_SERVERS = `SELECT set_config(known.name, asked.wanted, f
   JOIN (VALUES ('client_connection_check_interval', '1000'), ('idle_session_timeout', '0'), ('transaction_timeout', '0'))
     AS asked (name, wanted) ON known.name = asked.name`;
 
-export class PostgresSession {
+export class PostgresSession implements LockingSession {
   private hasEnded = false;
 
   private constructor(private readonly client: Client) {}
@@ -51,7 +56,7 @@ export class PostgresSession {
       await client.connect();
     } catch (error) {
       session.abandon();
-      const words = `the database can't be reached: ${wordsOf(error)}${adviceOn(error)}`;
+      const words = `the database can't be reached: ${allWords(error)}${adviceOn(error)}`;
       const { code = "" } = error instanceof DatabaseError ? error : {};
       if (error instanceof DatabaseError && !LOST.test(code) && !BUSY.test(code))
         throw new LoginRefused(words);
@@ -68,18 +73,7 @@ export class PostgresSession {
 
   /** A statement of the migrator's own: its answer is there soon, or the session counts as lost. */
   async ask<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new SessionLost(`the database did not answer within ${ANSWER_MS / 1000} s`));
-        this.abandon();
-      }, ANSWER_MS);
-    });
-    try {
-      return (await Promise.race([this.query<Row>(sql, values), late])).rows;
-    } finally {
-      clearTimeout(timer);
-    }
+    return (await answered(this.query<Row>(sql, values), () => this.abandon())).rows;
   }
 
   /** @throws DatabaseError what the server says. @throws SessionLost where it says nothing any more. */
@@ -93,7 +87,7 @@ export class PostgresSession {
         : await this.client.query<Row>(sql, [...values]);
     } catch (error) {
       if (error instanceof DatabaseError && !LOST.test(error.code ?? "")) throw error;
-      throw new SessionLost(`the connection to the database was lost: ${wordsOf(error)}`);
+      throw new SessionLost(`the connection to the database was lost: ${allWords(error)}`);
     }
   }
 
@@ -103,12 +97,21 @@ export class PostgresSession {
 
   async close(): Promise<void> {
     if (this.hasEnded) return;
-    const end = this.client.end().catch(() => undefined);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 5_000)));
-    await Promise.race([end, late]);
-    clearTimeout(timer);
+    await closed(this.client.end());
     this.abandon();
+  }
+
+  async tryLock(name: string): Promise<boolean> {
+    const [row] = await this.ask<{ got: boolean }>("SELECT pg_try_advisory_lock($1) AS got", [lockKey(name)]);
+    return row?.got === true;
+  }
+
+  async unlock(name: string): Promise<void> {
+    await this.ask("SELECT pg_advisory_unlock($1)", [lockKey(name)]);
+  }
+
+  async ping(): Promise<void> {
+    await this.ask("SELECT 1 AS alive");
   }
 
   /** Lets the connection go without a word: the server rolls back what was not committed. */
@@ -127,7 +130,7 @@ function connectionOf(address: string): { connectionString: string; ssl?: boolea
   const given = url.searchParams.get("options") ?? "";
   url.searchParams.delete("options");
   const options = [given, ...Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value}`)];
-  const local = /^(|localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+  const local = url.hostname === "" || isThisMachine(url.hostname);
   return {
     connectionString: url.href,
     options: options.join(" ").trim(),
@@ -135,7 +138,12 @@ function connectionOf(address: string): { connectionString: string; ssl?: boolea
   };
 }
 
+/** Any number that nothing else takes. */
+function lockKey(name: string): string {
+  return createHash("sha256").update(name).digest().readBigInt64BE().toString();
+}
+
 function adviceOn(error: unknown): string {
-  if (!/does not support SSL/.test(wordsOf(error))) return "";
+  if (!/does not support SSL/.test(allWords(error))) return "";
   return "; in a network that is trusted, `?sslmode=disable` at the address's end goes without encryption";
 }

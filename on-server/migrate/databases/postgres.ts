@@ -1,5 +1,4 @@
-/** PostgreSQL: advisory locks, which the server lets go of when their session ends, however it ends. */
-import { createHash } from "node:crypto";
+/** PostgreSQL: a transaction for each script, statements one by one without; indexes that are built beside everybody. */
 import { DatabaseError } from "pg";
 import { efHistoryQueries } from "../../../release/migrations/ef-core/history";
 import type { EfHistory } from "../../../release/migrations/ef-core/history";
@@ -7,23 +6,15 @@ import type { Script } from "../../../release/migrations/scripts";
 import { statements, tokens } from "../../../release/migrations/sql-text";
 import { InvalidInput } from "../../../release/refusal";
 import { MigrationRefused } from "../refusals";
-import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed, SessionLost } from "./database";
+import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed } from "./database";
 import type { Database, JournalRow, Resolution } from "./database";
+import { Locks } from "./locks";
 import { concurrentIndex, INVALID_INDEXES, isConcurrent } from "./postgres-index";
 import type { ConcurrentIndex } from "./postgres-index";
 import { PostgresSession } from "./postgres-session";
-import { inTurns } from "./turns";
-import { whileHeld } from "./watch";
 
 /** lock_not_available, deadlock_detected, serialization_failure */
 const PASSING = new Set(["55P03", "40P01", "40001"]);
-/** Held by the control session for as long as it migrates. */
-const MIGRATION_LOCK = lockKey("cdktf-bluegreen migrations");
-/** Held by the session of a script: also after the control session is gone, it may still be at work. */
-const SCRIPT_LOCK = lockKey("cdktf-bluegreen script");
-/** A script's lock was free a moment ago. */
-const SCRIPT_LOCK_SECONDS = 10;
-
 /** The schema that names without one mean; and where the journal $1 is, if it is in a later one of the path only. */
 const SCHEMAS = `SELECT quote_ident(current_schema()) AS schema, current_setting('search_path') AS path,
   (SELECT CASE WHEN n.nspname <> current_schema() THEN quote_ident(n.nspname) END
@@ -33,15 +24,17 @@ const SCHEMAS = `SELECT quote_ident(current_schema()) AS schema, current_setting
 
 export class PostgresDatabase implements Database {
   readonly dialect = "postgres";
-  private isLocked = false;
+  private readonly locks: Locks<PostgresSession>;
 
   private constructor(
-    private readonly url: string,
+    url: string,
     private readonly control: PostgresSession,
     /** With its schema: a script may set another search path. */
     private readonly journalTable: string,
     private readonly say: (line: string) => void,
-  ) {}
+  ) {
+    this.locks = new Locks(control, () => PostgresSession.open(url));
+  }
 
   /** @throws InvalidInput where the login has no schema for the journal. @throws SessionLost where it can't be reached. */
   static async connect(url: string, say: (line: string) => void): Promise<PostgresDatabase> {
@@ -70,14 +63,8 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
-    if (this.isLocked) return true;
-    const until = Date.now() + waitSeconds * 1000;
-    if (!(await inTurns(() => tryLock(this.control, MIGRATION_LOCK), waitSeconds, onWait))) return false;
-    // A migrator that was killed may have left a script at work on the server.
-    const left = Math.max(0, (until - Date.now()) / 1000);
-    this.isLocked = await inTurns(async () => !(await this.scriptRuns()), left, onWait);
-    return this.isLocked;
+  lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
+    return this.locks.lock(waitSeconds, onWait);
   }
 
   async prepareJournal(): Promise<void> {
@@ -106,7 +93,7 @@ export class PostgresDatabase implements Database {
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
-    await this.withSession(async (session) => {
+    await this.locks.withSession(async (session) => {
       await session.ask("BEGIN");
       await this.insert(session, script, release, "running");
       const begun = await transactionId(session);
@@ -125,7 +112,7 @@ export class PostgresDatabase implements Database {
 
   async applyWithoutTransaction(script: Script, release: string): Promise<void> {
     await this.insert(this.control, script, release, "running");
-    await this.withSession(async (session) => {
+    await this.locks.withSession(async (session) => {
       // Several statements in one message would be one transaction.
       for (const [index, statement] of statements(script.sql).entries()) {
         try {
@@ -169,30 +156,6 @@ export class PostgresDatabase implements Database {
       [table],
     );
     return found?.there === true;
-  }
-
-  private async scriptRuns(): Promise<boolean> {
-    if (!(await tryLock(this.control, SCRIPT_LOCK))) return true;
-    await this.control.ask("SELECT pg_advisory_unlock($1)", [SCRIPT_LOCK]);
-    return false;
-  }
-
-  /** A session for one script: gone when the script is over, with all that it set, made temporarily or became. */
-  private async withSession(work: (session: PostgresSession) => Promise<void>): Promise<void> {
-    const session = await PostgresSession.open(this.url);
-    try {
-      if (!(await inTurns(() => tryLock(session, SCRIPT_LOCK), SCRIPT_LOCK_SECONDS))) {
-        throw new SessionLost("another session runs a script, so the lock of this migration was lost");
-      }
-      // While the control session lives, the migration's lock is held: nobody else is at this script.
-      await this.control.ask("SELECT 1 AS alive");
-      await whileHeld(work(session), () => this.scriptRuns());
-    } catch (error) {
-      if (error instanceof SessionLost) session.abandon();
-      throw error;
-    } finally {
-      await session.close();
-    }
   }
 
   private async insert(
@@ -298,16 +261,6 @@ export class PostgresDatabase implements Database {
 async function transactionId(session: PostgresSession): Promise<string | undefined> {
   const [row] = await session.ask<{ id: string }>("SELECT txid_current() AS id");
   return row?.id;
-}
-
-async function tryLock(session: PostgresSession, key: string): Promise<boolean> {
-  const [row] = await session.ask<{ got: boolean }>("SELECT pg_try_advisory_lock($1) AS got", [key]);
-  return row?.got === true;
-}
-
-/** Any number that nothing else takes; the same for each migrator of this database. */
-function lockKey(name: string): string {
-  return createHash("sha256").update(name).digest().readBigInt64BE().toString();
 }
 
 function lineOfBegin(sql: string): number | null {
