@@ -2,13 +2,13 @@
  * A stand-in of HCP Terraform's API, as far as Terraform asks it for a workspace in execution mode Local: it keeps the
  * state and the lock. With TLS, which Terraform insists on.
  */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { selfSignedCertificate } from "../../../testbed/tds-server/certificate";
 
 const TYPE = "application/vnd.api+json";
 
@@ -26,27 +26,10 @@ export class Hcp {
 
   /** @param folder for its certificate. */
   static async start(folder: string, workspace: string): Promise<Hcp> {
-    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-    execFileSync(
-      "openssl",
-      [
-        ...[
-          "req",
-          "-x509",
-          "-newkey",
-          "ec",
-          "-pkeyopt",
-          "ec_paramgen_curve:prime256v1",
-          "-nodes",
-          "-days",
-          "1",
-        ],
-        ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        ...["-keyout", key, "-out", certificate],
-      ],
-      { stdio: "ignore" },
-    );
-    const server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) });
+    const certificate = join(folder, "certificate.pem");
+    const own = selfSignedCertificate();
+    writeFileSync(certificate, own.certificate);
+    const server = createServer({ key: own.key, cert: own.certificate });
     const hcp = new Hcp(server, workspace, certificate);
     server.on("request", (request, response) => void hcp.answer(request, response));
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));

@@ -1,11 +1,8 @@
 /** A connection that is cut after each single message of a migration, by RST and by FIN. */
 import { cutEverywhere } from "./cuts";
-import { postgresKit, scriptedKit } from "./kits";
+import { EACH_DATABASE } from "./kits";
 
-it.each([
-  ["PostgreSQL", postgresKit],
-  ["the scripted SQL Server", () => Promise.resolve(scriptedKit())],
-] as const)(
+it.each(EACH_DATABASE)(
   "%s: never done without the journal, and what goes on ends as an undisturbed run",
   async (_, start) => {
     const kit = await start();

@@ -1,13 +1,10 @@
 /** A connection that is cut while a database is migrated: at some points here, at all of them in `npm run test:long`. */
 import { cutEverywhere } from "./cuts";
-import { postgresKit, scriptedKit } from "./kits";
+import { EACH_DATABASE } from "./kits";
 
 const POINTS = 16;
 
-it.each([
-  ["PostgreSQL", postgresKit],
-  ["the scripted SQL Server", () => Promise.resolve(scriptedKit())],
-] as const)(
+it.each(EACH_DATABASE)(
   "%s: never done without the journal, and what goes on ends as an undisturbed run",
   async (_, start) => {
     const kit = await start();

@@ -157,3 +157,9 @@ export class ScriptedDatabase extends Operations implements MigratedDatabase {
 export function scriptedKit(): Kit {
   return { words: TSQL, newDatabase: () => ScriptedDatabase.start(), stop: () => Promise.resolve() };
 }
+
+/** Those that run everywhere. */
+export const EACH_DATABASE = [
+  ["PostgreSQL", postgresKit],
+  ["the scripted SQL Server", () => Promise.resolve(scriptedKit())],
+] as const;

@@ -5,7 +5,7 @@ import { withOwnBatches } from "../../../release/migrations/own-batches";
 import { batches } from "../../../release/migrations/sql-text";
 
 const recorded = (name: string): string =>
-  readFileSync(join(__dirname, "ef-core", `${name}.sql`), "utf8").replace(/^\uFEFF/, "");
+  readFileSync(join(__dirname, "tsql/data/ef-core", `${name}.sql`), "utf8").replace(/^\uFEFF/, "");
 const starts = (sql: string): string[] =>
   batches(withOwnBatches(sql)).map(({ text }) => text.split("\n")[0]!);
 
