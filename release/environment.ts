@@ -82,8 +82,13 @@ export const EnvironmentFile = z.strictObject({
 type Common = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "platform"> & {
   readonly schedule: Schedule;
 };
-export type LocalEnvironment = Common & {
+/** An environment on this machine, for trials: servers are folders, instances are processes. */
+export interface LocalEnvironment extends Common {
   readonly platform: z.infer<typeof LocalPlatform> & { readonly folder: string };
-};
-export type AzureEnvironment = Common & { readonly platform: AzurePlatform };
+}
+/** An environment on Azure. */
+export interface AzureEnvironment extends Common {
+  readonly platform: AzurePlatform;
+}
+/** What an environment file describes, read by {@link parseEnvironment}. */
 export type Environment = LocalEnvironment | AzureEnvironment;

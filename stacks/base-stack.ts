@@ -5,6 +5,7 @@ import type { Environment } from "../release/environment";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";
 
+/** What {@link BaseStack} is made of. */
 export interface BaseStackProps {
   readonly environment: Environment;
 }
