@@ -21,7 +21,7 @@ import { Verification, wholeSeconds } from "./verification";
 /** All have addresses in one subnet. */
 const MOST_SERVERS = 200;
 
-export const Proxies = z.strictObject({
+const Proxies = z.strictObject({
   /** How the proxy is told about traffic; see docs. @default "haproxy" */
   driver: z._default(z.enum(DRIVERS), "haproxy"),
   /** @default 1 */
@@ -29,7 +29,7 @@ export const Proxies = z.strictObject({
 });
 
 /** Servers are folders, instances are processes, everything listens on the loopback address. */
-export const LocalPlatform = z.strictObject({
+const LocalPlatform = z.strictObject({
   kind: z.literal("local"),
   /** Where the servers' folders and Terraform's state live, relative to the project. @default ".bluegreen/<name>" */
   folder: z.optional(matches(FOLDER, "folder below the project")),

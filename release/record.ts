@@ -14,7 +14,7 @@ import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
 import { parseFile } from "./validation";
 
-export const RECORD_FORMAT = 1;
+const RECORD_FORMAT = 1;
 
 /** How far a sequence goes: verified only, a share of the requests in per cent, or all the way. */
 export const Goal = z.union(
