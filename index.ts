@@ -8,10 +8,14 @@ export { BaseStack, WebStack } from "./stacks";
 export type { BaseStackProps, WebStackProps } from "./stacks";
 
 // What a deployment is about: where an application runs, and the record of what should run there.
-export { ownEnvironment } from "./release/own-environment";
-export type { DeploymentEnvironment, OwnEnvironment, OwnEnvironmentProps } from "./release/own-environment";
-export { parseEnvironment } from "./release/environment-file";
-export type { AzureEnvironment, Environment, LocalEnvironment } from "./release/environment";
+export { ownEnvironment } from "./configuration/own-environment";
+export type {
+  DeploymentEnvironment,
+  OwnEnvironment,
+  OwnEnvironmentProps,
+} from "./configuration/own-environment";
+export { parseEnvironment } from "./configuration/environment-file";
+export type { AzureEnvironment, Environment, LocalEnvironment } from "./configuration/environment";
 export { emptyRecord, formatRecord, parseRecord } from "./release/record";
 export type { ReleaseRecord } from "./release/record";
 export type { Release } from "./release/release";
@@ -51,14 +55,14 @@ export { TerraformData } from "./constructs/terraform-data";
 export type { TerraformDataProps } from "./constructs/terraform-data";
 
 // What a custom driver, installer or migrator is written with, and those that come with the package.
-export { directorSpec } from "./release/director-spec";
-export type { DirectorSpec } from "./release/director-spec";
-export type { DriverCommand } from "./release/drivers";
+export { directorSpec } from "./configuration/director-spec";
+export type { DirectorSpec } from "./configuration/director-spec";
+export type { DriverCommand } from "./configuration/drivers";
 export { linuxInstaller } from "./constructs/installer";
 export type { Installer, LinuxInstallerProps } from "./constructs/installer";
 export { localMigrator, migratorProgram } from "./constructs/migrator";
 export type { LocalMigratorProps, Migrator, MigratorProgram } from "./constructs/migrator";
-export type { DatabaseAccess } from "./release/migrations/migrate-spec";
+export type { DatabaseAccess } from "./release/migrate-spec";
 
 // The local platform, to try a stack without a cloud.
 export { LocalDatabase, LocalProxy, LocalServer, LocalWebServer } from "./constructs/local";

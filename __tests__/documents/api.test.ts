@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "./pages";
 
-const OPTIONS = join(REPOSITORY, "typedoc.json");
+const OPTIONS = join(REPOSITORY, "development/build/typedoc.json");
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-api-"))));

@@ -132,6 +132,13 @@ test("the types of every entry are right for node10, CommonJS, ES modules and bu
     problems?: Record<string, unknown>;
   };
   expect({ status, problems }).toEqual({ status: 0, problems: {} });
-  const subpaths = ["constructs/azure", "constructs/local", "package.json", "release", "stacks"];
+  const subpaths = [
+    "configuration",
+    "constructs/azure",
+    "constructs/local",
+    "package.json",
+    "release",
+    "stacks",
+  ];
   expect(Object.keys(analysis.entrypoints).sort()).toEqual([".", ...subpaths.map((name) => `./${name}`)]);
 });

@@ -1,0 +1,11 @@
+/**
+ * Environments without cdktf, from a file or written in code, and what the director is given of them. What is not named
+ * here is internal.
+ */
+export { directorSpec } from "./director-spec";
+export type { DirectorSpec } from "./director-spec";
+export type { DriverCommand } from "./drivers";
+export type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
+export { parseEnvironment } from "./environment-file";
+export { ownEnvironment } from "./own-environment";
+export type { DeploymentEnvironment, OwnEnvironment, OwnEnvironmentProps } from "./own-environment";
