@@ -65,7 +65,7 @@ describe("the command, in an empty folder with no peer in reach", () => {
   const bluegreen = (...args: string[]) => project.must(process.execPath, [COMMAND, ...args]);
 
   test("everything that it loads is there", () => {
-    const library = /^lib\/(index|constructs|release|stacks)[./]/;
+    const library = /^lib\/(index|configuration|constructs|release|stacks)[./]/;
     const programs = tarball.files.filter((file) => /^lib\/.*\.js$/.test(file) && !library.test(file));
     expect(programs.length).toBeGreaterThan(8);
     expect(missing(project, programs)).toEqual([]);
