@@ -13,7 +13,7 @@ import * as z from "zod/mini";
 import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import { download, printable } from "./download";
-import { unpackEntry } from "./zip";
+import { readEntry } from "../zip";
 
 /** What is fetched where there is none: the release that everything here is tested with. */
 export const PINNED_VERSION = "1.11.4";
@@ -207,7 +207,11 @@ async function cachedOrFetched(search: Search): Promise<{ path: string; fetched:
   return { path, fetched: true };
 }
 
-async function fetchRelease({ platform, fileName }: Build, reason: string, search: Search): Promise<Buffer> {
+async function fetchRelease(
+  { platform, fileName }: Build,
+  reason: string,
+  search: Search,
+): Promise<Uint8Array> {
   const { say, env, limits } = search;
   const base = `${search.mirror.replace(/\/+$/, "")}/terraform/${PINNED_VERSION}/terraform_${PINNED_VERSION}`;
   const archive = `terraform_${PINNED_VERSION}_${platform}.zip`;
@@ -226,7 +230,7 @@ async function fetchRelease({ platform, fileName }: Build, reason: string, searc
   if (actual !== expected) {
     throw new Error(`the sha256 of ${archive} from ${from} is ${actual}, but its SHA256SUMS say ${expected}`);
   }
-  return await unpackEntry(zip, fileName);
+  return readEntry(zip, fileName);
 }
 
 function listedSum(sums: string, archive: string): string | undefined {
