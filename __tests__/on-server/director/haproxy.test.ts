@@ -12,13 +12,13 @@ import {
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
 import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { latenciesOf, promisesOfAProxy } from "./proxy-promises";
 import { describeWith, env, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 /** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
 function complaints(spec: DirectorSpec): string {

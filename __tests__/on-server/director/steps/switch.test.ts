@@ -1,5 +1,5 @@
 /** What switch promises: one candidate, several steps, several proxies, one case each, in a simulated world. */
-import { directorSpec } from "../../../../release/director-spec";
+import { directorSpec } from "../../../../configuration/director-spec";
 import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { Operator } from "../operator";
