@@ -207,11 +207,7 @@ async function cachedOrFetched(search: Search): Promise<{ path: string; fetched:
   return { path, fetched: true };
 }
 
-async function fetchRelease(
-  { platform, fileName }: Build,
-  reason: string,
-  search: Search,
-): Promise<Uint8Array> {
+async function fetchRelease({ platform, fileName }: Build, reason: string, search: Search): Promise<Buffer> {
   const { say, env, limits } = search;
   const base = `${search.mirror.replace(/\/+$/, "")}/terraform/${PINNED_VERSION}/terraform_${PINNED_VERSION}`;
   const archive = `terraform_${PINNED_VERSION}_${platform}.zip`;
