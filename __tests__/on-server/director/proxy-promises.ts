@@ -320,22 +320,6 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       expect(await measured([0, 99])).toBe(0);
     });
 
-    onRequest("sends everybody where they were sent, and is observed as it was", async () => {
-      for (const traffic of [
-        { live: "blue", share: 0 },
-        { live: "green", share: 30 },
-        { live: "blue", share: 100, fallback: true },
-      ] as const) {
-        await proxy.set({ ...traffic, offset: 42 });
-        const [observed, buckets] = [await proxy.driver.observe(), await proxy.candidateBuckets()];
-        for (const wanted of [true, true, false]) {
-          await proxy.driver.measureLatencies!(wanted);
-          expect(await proxy.driver.observe()).toEqual(observed);
-          expect(await proxy.candidateBuckets()).toEqual(buckets);
-        }
-      }
-    });
-
     onRequest("counts them again after a restart", async () => {
       await proxy.set({ share: 50 });
       await proxy.driver.measureLatencies!(true);
