@@ -1,5 +1,6 @@
 /** What a person should know before they agree to a plan: risky settings, and what the release's migrations permit. */
 import type { Environment } from "./environment";
+import { missingFrom } from "./gate";
 import { idOrNull, scheduleOf, target } from "./record";
 import type { ReleaseRecord } from "./record";
 import type { Schedule } from "./schedule";
@@ -91,7 +92,7 @@ export function wayBack(next: ReleaseRecord): string {
   const { previous } = next;
   if (next.goal !== "live") return "`bluegreen abort` withdraws the candidate; users are not touched";
   if (previous === null) return "there is no earlier release to go back to";
-  const lost = next.contracted?.find((script) => previous.contracts?.includes(script) !== true);
+  const lost = missingFrom(previous, next.contracted ?? []);
   const id = idOrNull(previous);
   if (lost !== undefined) return `no rollback to ${id}: it needs what ${lost} takes away`;
   return rollbackIsInstant(next)

@@ -84,19 +84,25 @@ export const DirectorSpec = z.strictObject({
 });
 export type DirectorSpec = z.infer<typeof DirectorSpec>;
 
-export function directorSpec(
-  environment: DeploymentEnvironment,
-  record: ReleaseRecord,
-  proxyIndex: number,
-): DirectorSpec {
-  const place = proxyPlaces(environment)[proxyIndex];
-  if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
-  const endpoints = slotEndpoints(environment);
+/** What a record asks for, resolved; see gate.ts. */
+export type Sequence = Pick<
+  DirectorSpec,
+  | "sequence"
+  | "recordDigest"
+  | "target"
+  | "goal"
+  | "slots"
+  | "previous"
+  | "touched"
+  | "healing"
+  | "converge"
+  | "retry"
+  | "contracted"
+>;
+
+export function sequenceOf(record: ReleaseRecord): Sequence {
   const healing = healedServers(record);
   return {
-    formatVersion: SPEC_FORMAT,
-    application: environment.application,
-    environment: environment.name,
     sequence: record.sequence,
     recordDigest: recordDigest(record),
     target: record.active,
@@ -108,8 +114,24 @@ export function directorSpec(
     // What a convergence left stays as it is while a server is healed.
     converge: record.converge === true && healing.length === 0,
     retry: record.retry === true,
-    schedule: scheduleOf(record, environment),
     contracted: record.contracted ?? [],
+  };
+}
+
+export function directorSpec(
+  environment: DeploymentEnvironment,
+  record: ReleaseRecord,
+  proxyIndex: number,
+): DirectorSpec {
+  const place = proxyPlaces(environment)[proxyIndex];
+  if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
+  const endpoints = slotEndpoints(environment);
+  return {
+    formatVersion: SPEC_FORMAT,
+    application: environment.application,
+    environment: environment.name,
+    ...sequenceOf(record),
+    schedule: scheduleOf(record, environment),
     verification: environment.verification,
     activation: environment.activation ?? null,
     preview: environment.preview ?? null,

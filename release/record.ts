@@ -25,6 +25,10 @@ export const Goal = z.union(
 );
 export type Goal = z.infer<typeof Goal>;
 
+export function describeGoal(goal: Goal): string {
+  return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
+}
+
 const APPLICATION_PATTERN = /^[a-z][a-z0-9-]{0,23}$/;
 export const ApplicationName = z.string().check(
   z.refine((name) => APPLICATION_PATTERN.test(name), {

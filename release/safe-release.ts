@@ -1,5 +1,6 @@
 /** Where a rollback is refused: the newest release that once was live, and that the database and the team still allow. */
 import { banOf } from "./bans";
+import { missingFrom } from "./gate";
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId } from "./release";
@@ -21,7 +22,7 @@ export function newestSafeRelease(now: ReleaseRecord, past: readonly PastRelease
   const isSafe = (release: Release): boolean =>
     release.version !== current?.version &&
     banOf(now, release.version) === undefined &&
-    (now.contracted ?? []).every((script) => release.contracts?.includes(script) === true);
+    missingFrom(release, now.contracted ?? []) === undefined;
   return known.findLast(isSafe) ?? null;
 }
 
