@@ -3,12 +3,12 @@
  * proxy remembers. Each rule and its words stand here once: the director asks before every step, the command and the
  * transitions ask before they write a record. Pure: observations and the time come in, a typed refusal goes out.
  */
-import type { RecordedRelease, Sequence } from "./director-spec";
 import { EXIT } from "./exit-code";
 import { describeGoal } from "./record";
 import type { Goal } from "./record";
 import { Refusal } from "./refusal";
 import type { Schedule } from "./schedule";
+import type { RecordedRelease, Sequence } from "./sequence";
 import { otherSlot } from "./slot";
 import type { Slot } from "./slot";
 

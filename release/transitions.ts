@@ -4,10 +4,9 @@
  * (recreate excepted).
  */
 import { requireNotBanned } from "./bans";
-import { sequenceOf } from "./director-spec";
 import { doesNotFit, isSettled, isTargetLive, requireFirstGoal, requireSchema, requireSettled } from "./gate";
 import type { Stable } from "./gate";
-import { bringsMigrations, withMigration } from "./migrations/schema";
+import { bringsMigrations, withMigration } from "./needed-schema";
 import { describeGoal, healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
@@ -15,6 +14,7 @@ import { releaseId } from "./release";
 import type { Candidate, Release, ReleaseId } from "./release";
 import { resolveSchedule } from "./schedule";
 import type { Schedule, ScheduleChoice } from "./schedule";
+import { sequenceOf } from "./sequence";
 import { otherSlot } from "./slot";
 import type { Slot } from "./slot";
 

@@ -1,18 +1,18 @@
 /** status: what users get now; and, with --watch, from now on. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
-import { proxyPlaces } from "../../release/naming";
-import { isLocal } from "../../release/platform";
+import { proxyPlaces } from "../../configuration/naming";
+import { isLocal } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { hasReceipt, readReceipt } from "../receipts/receipt-store";
 import { proxiesOf } from "../proxies/proxies-of";
 import { OperatorError } from "../operator-error";
-import { watchStatus } from "../terminal/live/watch";
+import { watchStatus } from "../live/watch";
 import { SILENT } from "../terminal/progress";
-import { formatStatus } from "../terminal/status";
-import type { StatusContext } from "../terminal/status";
+import { formatStatus } from "../live/status";
+import type { StatusContext } from "../live/status";
 import { common, findTools, open } from "./command-line";
 import type { CommonOptions } from "./command-line";
 

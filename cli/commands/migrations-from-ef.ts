@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { Dialect } from "../../release/migrations/sql-text";
-import { databaseDialect } from "../../release/platform";
+import { databaseDialect } from "../../configuration/platform";
 import { fromEf } from "../ef/from-ef";
 import type { FromEfResult } from "../ef/from-ef";
 import { out } from "../terminal/colours";

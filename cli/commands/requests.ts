@@ -1,8 +1,8 @@
 /** What people ask for: release, stage, promote, rollback, retry, heal, resolve. Each can be carried out, or only be planned. */
 import { Option } from "commander";
 import type { Command } from "commander";
-import { RESOLUTIONS } from "../../release/migrations/resolution";
-import type { Resolution } from "../../release/migrations/resolution";
+import { RESOLUTIONS } from "../../release/resolution";
+import type { Resolution } from "../../release/resolution";
 import { candidateFrom } from "../artifact/artifact";
 import type { Operation } from "../deployment/operation";
 import * as operations from "../deployment/operations";

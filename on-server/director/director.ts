@@ -3,8 +3,9 @@
  * A step observes, decides, and then does one effect at a time, so that a crash between two of them leaves a
  * state that the next begin understands.
  */
-import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
+import type { DirectorSpec } from "../../configuration/director-spec";
 import type { Comparison } from "../../release/journal";
+import type { RecordedRelease } from "../../release/sequence";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { sameTraffic } from "./drivers/driver";

@@ -5,8 +5,8 @@
  */
 import { EXIT } from "../../../release/exit-code";
 import { activateStable, deactivateAll, NotTold } from "../activation";
-import type { DirectorSpec } from "../../../release/director-spec";
-import { canHold } from "../../../release/drivers";
+import type { DirectorSpec } from "../../../configuration/director-spec";
+import { canHold } from "../../../configuration/drivers";
 import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
 import type { Case } from "../../../release/gate";
 import { otherSlot, SLOTS } from "../../../release/slot";
