@@ -1,8 +1,8 @@
 /** What a person should know before they agree to a plan: risky settings, and what the release's migrations permit. */
 import type { Environment } from "./environment";
-import { missingFrom } from "../release/gate";
 import { idOrNull, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
+import { missingFrom } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
 import { rollbackIsInstant } from "../release/transitions";

@@ -7,6 +7,8 @@ import { EXIT } from "./exit-code";
 import { describeGoal } from "./record";
 import type { Goal } from "./record";
 import { Refusal } from "./refusal";
+import { missingFrom } from "./release";
+import type { KnownContracts } from "./release";
 import type { Schedule } from "./schedule";
 import type { RecordedRelease, Sequence } from "./sequence";
 import { otherSlot } from "./slot";
@@ -243,20 +245,8 @@ function refuseFailedBefore({ slots, target }: Asked, { failedDigests }: Remembe
   );
 }
 
-/** The first of these contract migrations that takes away what a release needs. */
-export function missingFrom(
-  { contracts = [] }: { readonly contracts?: readonly string[] | undefined },
-  scripts: readonly string[],
-): string | undefined {
-  return scripts.find((script) => !contracts.includes(script));
-}
-
 /** What a contract migration took away does not come back. @throws Refusal where the release needs it. */
-export function requireSchema(
-  name: string,
-  release: { readonly contracts?: readonly string[] | undefined },
-  contracted: readonly string[],
-): void {
+export function requireSchema(name: string, release: KnownContracts, contracted: readonly string[]): void {
   const missing = missingFrom(release, contracted);
   if (missing === undefined) return;
   throw new Refusal(

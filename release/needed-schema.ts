@@ -1,7 +1,7 @@
 /** Which schema a release needs, and so what the database does with a sequence: the guards of expand and contract. */
-import { missingFrom } from "./gate";
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
+import { missingFrom } from "./release";
 import type { ReleaseId } from "./release";
 import { numberOf } from "./migrations/scripts";
 

@@ -1,9 +1,8 @@
 /** Where a rollback is refused: the newest release that once was live, and that the database and the team still allow. */
 import { banOf } from "./bans";
-import { missingFrom } from "./gate";
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
-import { releaseId } from "./release";
+import { missingFrom, releaseId } from "./release";
 import type { Release, ReleaseId } from "./release";
 
 /** A record that was carried out, and what was stable afterwards. */

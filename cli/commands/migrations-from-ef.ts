@@ -8,8 +8,8 @@ import { fromEf } from "../ef/from-ef";
 import type { FromEfResult } from "../ef/from-ef";
 import { out } from "../terminal/colours";
 import { shellWord } from "../terminal/shell-word";
-import { common, open, progressFor, tell } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, open, progressFor, tell } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
 interface FromEfOptions extends CommonOptions {
   readonly project: string;

@@ -8,14 +8,14 @@ import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
 import { findReceipt, newestReceipt } from "../receipts/receipt-store";
 import { readReceipt, STREAM } from "../report/read-receipt";
-import { open } from "./command-line";
+import { open } from "../command-line/common";
 
 interface ReportOptions {
   readonly environment: string;
   readonly output?: string;
 }
 
-export function addReportCommands(program: Command): void {
+export function addReport(program: Command): void {
   program
     .command("report")
     .argument("[receipt]", "a record's sequence, a receipt's JSON file, or - for stdin; else the newest")

@@ -6,9 +6,9 @@ import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import type { RehearseOptions } from "../rehearsal/rehearse";
 import { createProgress } from "../terminal/progress";
-import { findTools } from "./command-line";
+import { findTools } from "../command-line/common";
 
-export function addRehearsals(program: Command): void {
+export function addRehearse(program: Command): void {
   program
     .command("rehearse")
     .description("play a whole series of releases on this machine, under load, with the sample application")

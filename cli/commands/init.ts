@@ -1,11 +1,10 @@
-/** init, doctor, recover, completion: what comes before the first release, and after something was lost. */
+/** init: a project that can release. */
 import type { Command } from "commander";
 import type { InitOptions } from "../setup/questionnaire";
 import { canAsk } from "../terminal/questions";
-import { common, findTools, open, progressFor, tell } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { progressFor, tell } from "../command-line/common";
 
-export function addSetupCommands(program: Command): void {
+export function addInit(program: Command): void {
   program
     .command("init")
     .argument("[folder]", "the project's folder; made where it is missing", ".")
@@ -42,47 +41,4 @@ export function addSetupCommands(program: Command): void {
       const initialized = await init(folder, answers, example, notes, progressFor(options));
       tell(options, initialized, formatInitialized(initialized));
     });
-
-  common(program.command("doctor"))
-    .description("check whether a release can go well here, and say how to mend what can't")
-    .action(async (options: CommonOptions) => {
-      const { diagnose, formatDiagnosis } = await import("../setup/doctor/doctor.js");
-      const diagnosis = await diagnose(process.cwd(), options.environment, progressFor(options));
-      console.log(options.json === true ? JSON.stringify(diagnosis, null, 2) : formatDiagnosis(diagnosis));
-      endWith(diagnosis.exitCode);
-    });
-
-  common(program.command("recover"))
-    .description("rebuild a lost, damaged or outdated record from what proxies and Terraform know")
-    .option("--yes", "write it without asking")
-    .action(async (options: CommonOptions & { yes?: boolean }) => {
-      const { formatRecovered, recover } = await import("../setup/recover.js");
-      const project = open(options);
-      const progress = progressFor(options);
-      const terraform = async () => (await findTools(progress)).terraform;
-      const recovered = await recover(project, options, { progress, terraform });
-      tell(options, recovered, formatRecovered(project, recovered));
-    });
-
-  program
-    .command("completion")
-    .argument("<shell>", "bash, zsh or fish")
-    .description(`print a shell's completion script, as in: eval "$(bluegreen completion bash)"`)
-    .action(async (shell: string) => {
-      const { completionScript } = await import("../setup/completion.js");
-      process.stdout.write(completionScript(shell));
-    });
-
-  program
-    .command("__complete", { hidden: true })
-    .argument("[words...]")
-    .action(async (words: string[]) => {
-      const { suggest } = await import("../setup/completion.js");
-      for (const line of suggest(program, words)) console.log(line);
-    });
-}
-
-/** What a check waits for in vain must not keep the command from ending. */
-function endWith(exitCode: number): void {
-  process.stdout.write("", () => process.exit(exitCode));
 }

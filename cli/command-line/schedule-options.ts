@@ -9,7 +9,7 @@ import type { Schedule, ScheduleChoice } from "../../release/schedule";
 import { InvalidInput } from "../../release/refusal";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
-import { flagOf } from "./command-line";
+import { flagOf } from "./common";
 
 const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
 

@@ -6,10 +6,10 @@ import { OperatorError } from "../operator-error";
 import { formatHistory, formatReceiptInFull } from "../receipts/history";
 import { readReceipt, readReceipts } from "../receipts/receipt-store";
 import { out } from "../terminal/colours";
-import { common, open } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, open } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
-export function addReceiptCommands(program: Command): void {
+export function addHistory(program: Command): void {
   common(program.command("history").argument("[sequence]", "one record's receipt in full"))
     .description("list what was released, by whom, and what users met meanwhile; newest first")
     .option("--limit <count>", "how many at most", "20")

@@ -13,8 +13,8 @@ import { watchStatus } from "../live/watch";
 import { SILENT } from "../terminal/progress";
 import { formatStatus } from "../live/status";
 import type { StatusContext } from "../live/status";
-import { common, findTools, open } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, findTools, open } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
 const SHORTEST_SECONDS = 0.2;
 const LONGEST_SECONDS = 3_600;
@@ -24,7 +24,7 @@ interface StatusOptions extends CommonOptions {
   readonly interval?: string;
 }
 
-export function addLooks(program: Command): void {
+export function addStatus(program: Command): void {
   common(program.command("status"))
     .description("show what users get, slot by slot")
     .option("--watch", "show it until Ctrl-C: in place on a terminal, elsewhere a line a change")

@@ -14,8 +14,8 @@ import { lockProject } from "../project/project-lock";
 import { out } from "../terminal/colours";
 import { canAsk, confirm } from "../terminal/questions";
 import { shellWord } from "../terminal/shell-word";
-import { common, open, progressFor, tell } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, open, progressFor, tell } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
 const KEEP_DAYS = 30;
 const LONGEST_DAYS = 36_500;
@@ -29,7 +29,7 @@ interface PublishOptions extends CommonOptions {
   readonly yes?: boolean;
 }
 
-export function addArtifactCommands(program: Command): void {
+export function addPublish(program: Command): void {
   common(program.command("publish").argument("[version]", "the version, as in 1.4.0"))
     .description("bring an artifact to where servers fetch it, under a name that never changes")
     .option("--artifact <folder|zip>", "the application: a folder, or a packed file (zip, .tar.gz)")

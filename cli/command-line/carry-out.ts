@@ -1,32 +1,20 @@
-/** Carries out what people ask for, each as one sequence of the record; and abort, which asks nobody. */
+/** Carries out a request as one sequence of the record, and prints how it ended. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import { deploy } from "../deployment/deploy";
 import type { Consent } from "../deployment/deploy";
-import { abort } from "../deployment/operations";
 import type { Deployment } from "../deployment/outcome";
 import { formatPlan } from "../deployment/plan-words";
 import { err, out } from "../terminal/colours";
 import { canAsk, confirm } from "../terminal/questions";
-import { common, findTools, open, optionsOf, progressFor } from "./command-line";
-import type { CommonOptions } from "./command-line";
-import { REQUESTS } from "./requests";
-import type { Request } from "./requests";
+import { common, findTools, open, optionsOf, progressFor } from "./common";
+import type { CommonOptions } from "./common";
+import type { Request } from "./request";
 
 interface ConsentOptions extends CommonOptions {
   readonly yes?: boolean;
   readonly token?: string;
   readonly overrideFreeze?: string;
-}
-
-export function addReleaseCommands(program: Command): void {
-  for (const request of REQUESTS) addRequest(program, request);
-
-  common(program.command("abort").alias("withdraw"))
-    .description("put traffic back on the stable release at once, and withdraw the candidate; asks nobody")
-    .action(async (options: CommonOptions) => {
-      tellOutcome(options, await abort(open(options), await findTools(progressFor(options))));
-    });
 }
 
 /** Adds the command that carries a request out. @param parent whose options count as well. */
@@ -67,7 +55,7 @@ function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: s
   };
 }
 
-function tellOutcome(options: CommonOptions, deployment: Deployment | null): void {
+export function tellOutcome(options: CommonOptions, deployment: Deployment | null): void {
   if (deployment === null) {
     console.log(
       options.json ? JSON.stringify({ outcome: "unchanged", exitCode: EXIT.done }) : "nothing to abort",

@@ -7,8 +7,8 @@ import { formatReceipt } from "../../release/receipt";
 import { quote } from "../../release/release";
 import { writeAtomically } from "../../system/atomic-file";
 import { err } from "../terminal/colours";
-import { common, flagOf } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, flagOf } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
 interface MeasureOptions extends CommonOptions {
   readonly url?: string;
@@ -26,7 +26,7 @@ const LONGEST_SECONDS = 3_600;
 /** What a plan says itself. */
 const NOT_WITH_PLAN = ["url", "path", "rate", "releaseHeader"] as const;
 
-export function addMeasureCommand(program: Command): void {
+export function addMeasure(program: Command): void {
   common(program.command("measure").argument("<command...>", "after --, with its arguments; no shell"))
     .description("run any command with a load around it, and say whether users would have noticed")
     .option(

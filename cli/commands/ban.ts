@@ -13,15 +13,15 @@ import { readRecord, writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { readReceipts } from "../receipts/receipt-store";
-import { common, open, tell } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, open, tell } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
 interface BanOptions extends CommonOptions {
   readonly reason?: string;
   readonly lift?: boolean;
 }
 
-export function addBanCommand(program: Command): void {
+export function addBan(program: Command): void {
   common(program.command("ban").argument("<version>", "as in 1.3.0"))
     .description(
       "keep a version from ever getting users again: release, promote, retry and rollback refuse it",
