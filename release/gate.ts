@@ -62,8 +62,9 @@ export function requireUnfinished(asked: Asked, known: Remembered): void {
 }
 
 /**
- * After {@link requireUnfinished}: record and proxy fit, and nothing is lost that somebody may need.
+ * After {@link requireUnfinished}: record and proxy fit, and every way back stays open.
  * @returns which case it is; and in words what this sequence costs, null where that is nothing.
+ * @throws Refusal for anything else.
  */
 export function mayBegin(
   asked: Asked,
@@ -118,7 +119,7 @@ export function abortOf(
   return asked.healing.length > 0 && asked.sequence >= known.sequence ? "endHeal" : "takeBack";
 }
 
-/** @throws Refusal unless begin let this sequence in, with the same record, and nobody aborted it. */
+/** @throws Refusal unless begin let this sequence in, with the same record, and it was not aborted. */
 function requireBegun(asked: Asked, known: Remembered): void {
   requireCurrent(asked, known);
   const { sequence, recordDigest } = asked;
@@ -148,7 +149,7 @@ function requireCurrent({ sequence, recordDigest }: Asked, known: Remembered): v
   }
 }
 
-/** @throws Refusal where a checkout is stale: what it would write was written before, by somebody else. */
+/** @throws Refusal where a checkout is stale: its next sequence was applied already. */
 export function requireNewer(sequence: number, proxy: string, known: number): void {
   if (sequence > known) return;
   throw new Refusal(
@@ -207,7 +208,7 @@ export function doesNotFit({ sequence, slots, target }: Sequence, stable: Stable
   );
 }
 
-/** @throws Refusal where the first release is to stop at a share: somebody must get the rest. */
+/** @throws Refusal where the first release is to stop at a share: no release can get the rest. */
 export function requireFirstGoal(goal: Goal): void {
   if (typeof goal !== "number") return;
   throw new Refusal(
@@ -235,7 +236,7 @@ function refuseExchanged(
   );
 }
 
-/** An artifact that was aborted or taken back is not tried again by accident. */
+/** An artifact that was aborted or rolled back is not tried again by accident. */
 function refuseFailedBefore({ slots, target }: Asked, { failedDigests }: Remembered): void {
   const failed = failedDigests.find(({ sha256 }) => sha256 === slots[target]?.sha256);
   if (failed === undefined) return;
@@ -280,7 +281,7 @@ function refuseOldSchema(asked: Asked, known: Remembered): void {
 // --- what must stay ---------------------------------------------------------------------------------------------------
 
 /**
- * A slot that is kept for an instant rollback is given up for the next release, or by somebody who withdraws one; never
+ * A slot that is kept for an instant rollback is given up for the next release, or where its release is withdrawn; never
  * for a convergence, which can wait.
  * @returns in words what this sequence costs; null where that is nothing.
  */
@@ -314,7 +315,7 @@ export function requireSettled(asked: Sequence, stable: Stable | null): void {
 }
 
 /**
- * Servers that nobody stands in for, and that serve well, are left alone.
+ * Servers that serve well, and whose release no other server serves, are left alone.
  * @param well the servers that serve the release well. @param isAgain a heal that is tried again goes on all the same.
  * @returns whether the healed servers are all that serve it well: their install finds nothing to do.
  */

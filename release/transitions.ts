@@ -309,7 +309,7 @@ function backIntent(record: ReleaseRecord, intent: Intent): Intent {
   return { ...intent, schedule };
 }
 
-/** @throws Refusal where the team or the database does not let this version come (back). */
+/** @throws Refusal where the version is banned, or needs what a migration took away. */
 function requireAllowed(record: ReleaseRecord, candidate: Candidate): void {
   requireNotBanned(record, candidate.version);
   requireSchema(candidate.version, candidate, record.contracted ?? []);

@@ -113,7 +113,7 @@ describe("begin", () => {
     expect(refusal(() => mayBegin(ask, known(changes), NOW))).toEqual(refused(reason));
   });
 
-  test("takes an artifact that failed before where the record says retry, or it is live by now", () => {
+  test("takes an artifact that failed before with "retry" in the record, or once it is live", () => {
     const failedDigests = [failed];
     expect(mayBegin(asked({ retry: true }), known({ failedDigests }), NOW).found).toBe("otherIsLive");
     const stable = placed("green", "2.0.0", 2);
@@ -198,7 +198,7 @@ describe("a retained slot", () => {
   );
   const over = sequenceOf(recordOf({ sequence: 3, converge: true }));
 
-  test("makes way for a release into it, which says so, and for a convergence once its time is over", () => {
+  test("makes way for a release into it, which names the cost, and for a convergence once its time is over", () => {
     expect(retention(into, { stable, retainedUntil: NOW + 1000 }, NOW)).toBe(
       `it gives up blue, which was ${until}`,
     );

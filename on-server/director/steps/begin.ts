@@ -1,7 +1,7 @@
 /**
  * begin: the gate of a sequence, before anything is installed. It compares what is recorded with what users get,
- * and takes the slots that this sequence installs into out of rotation. What it accepts is the gate's to say: a
- * recreate's requests it holds (or shows the page), and of a heal it takes the servers out of rotation, no more.
+ * and takes the slots that this sequence installs into out of rotation. Which cases it accepts: release/gate.ts. For a
+ * recreate it holds the requests (or shows the page); for a heal it takes only its servers out of rotation.
  */
 import { EXIT } from "../../../release/exit-code";
 import { activateStable, deactivateAll, NotTold } from "../activation";
