@@ -72,7 +72,6 @@ export function mayBegin(
   now: number,
 ): { readonly found: Case; readonly replaces: string | null } {
   const found = caseOf(asked, known.stable);
-  if (found === null) throw doesNotFit(asked, known.stable);
   if (found === "neverLive") requireFirstGoal(asked.goal);
   refuseExchanged(asked, known);
   if (found !== "targetIsLive" && !asked.retry) refuseFailedBefore(asked, known);
@@ -89,7 +88,6 @@ export function maySwitch(asked: Asked, known: Remembered): Case {
   const isDone = asked.slots[asked.target] === null || found === "targetIsLive";
   const isOver = known.finished && (known.phase === "stable" || known.phase === "frozen");
   if (isOver && !isDone) throw finished(known);
-  if (found === null) throw doesNotFit(asked, known.stable);
   return found;
 }
 
@@ -174,13 +172,17 @@ function finished({ sequence, result, aborted, phase }: Remembered): Refusal {
  *   (b) targetIsLive: the target is live with its recorded release (a heal is let in as this)
  *   (c) neverLive: nothing was ever live
  *   (d) recreate: the schedule is recreate, and the target is live with `previous`
- * @returns null for anything else.
+ * @throws Refusal for anything else.
  */
-function caseOf(asked: Asked, stable: Stable | null): Case | null {
+function caseOf(asked: Asked, stable: Stable | null): Case {
   if (stable === null) return "neverLive";
-  if (stable.slot !== asked.target) return isSame(asked.slots[stable.slot], stable) ? "otherIsLive" : null;
+  if (stable.slot !== asked.target) {
+    if (isSame(asked.slots[stable.slot], stable)) return "otherIsLive";
+    throw doesNotFit(asked, stable);
+  }
   if (isTargetLive(asked, stable)) return "targetIsLive";
-  return asked.schedule.strategy === "recreate" && isSame(asked.previous, stable) ? "recreate" : null;
+  if (asked.schedule.strategy === "recreate" && isSame(asked.previous, stable)) return "recreate";
+  throw doesNotFit(asked, stable, `A release goes to the idle slot, ${otherSlot(stable.slot)}`);
 }
 
 export function isTargetLive({ target, slots }: Sequence, stable: Stable | null): boolean {
@@ -199,12 +201,15 @@ export function isSame(
   return recorded !== null && recorded.releaseId === releaseId && recorded.sha256 === sha256;
 }
 
-export function doesNotFit({ sequence, slots, target }: Sequence, stable: Stable | null): Refusal {
-  const way = stable?.slot === target ? ` A release goes to the idle slot, ${otherSlot(target)}` : "";
+export function doesNotFit(
+  { sequence, slots, target }: Sequence,
+  stable: Stable | null,
+  way = "Is this checkout up to date?",
+): Refusal {
   return new Refusal(
     "unknown-release",
     `record ${sequence} does not fit what users get: recorded ${idOf(slots.blue)} in blue and ${idOf(slots.green)} in green, ` +
-      `${target} to be live; observed ${idOf(stable)} live in ${stable?.slot ?? "no slot"}. Is this checkout up to date?${way}`,
+      `${target} to be live; observed ${idOf(stable)} live in ${stable?.slot ?? "no slot"}. ${way}`,
   );
 }
 

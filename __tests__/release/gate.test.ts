@@ -113,7 +113,7 @@ describe("begin", () => {
     expect(refusal(() => mayBegin(ask, known(changes), NOW))).toEqual(refused(reason));
   });
 
-  test("takes an artifact that failed before with "retry" in the record, or once it is live", () => {
+  test("takes an artifact that failed before with retry in the record, or once it is live", () => {
     const failedDigests = [failed];
     expect(mayBegin(asked({ retry: true }), known({ failedDigests }), NOW).found).toBe("otherIsLive");
     const stable = placed("green", "2.0.0", 2);
