@@ -27,6 +27,7 @@ import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
 import { convergeSteps, installSteps } from "./steps/install-steps";
 import { migrateStep } from "./steps/migrate-step";
 
+/** What {@link BlueGreenDeployment} deploys, and where its steps run. */
 export interface BlueGreenDeploymentProps {
   /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
   readonly environment: DeploymentEnvironment;
