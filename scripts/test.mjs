@@ -18,7 +18,7 @@ const LINES = {
   parts: [
     "__tests__/end-to-end/azure",
     "__tests__/cli/(artifact|commands|deployment|ef|hooks|measure|migrations|project|receipts|report|setup|terminal)/",
-    ...["constructs", "examples", "fuzz", "project", "release", "system", "terraform", "testbed"].map(
+    ...["constructs", "examples", "fuzz", "release", "system", "terraform", "testbed"].map(
       (name) => `__tests__/${name}/`,
     ),
     ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
@@ -34,7 +34,7 @@ const LINES = {
 const LONG = [
   "__tests__/end-to-end/(bad-|by-hand|every-database-cut|heal|interruptions|operator|records)",
   "__tests__/package/cdk-terrain",
-  "__tests__/on-server/director/(kill|mutations)",
+  "__tests__/on-server/director/(kill|mutants)",
   "__tests__/on-server/migrate/cuts-everywhere",
   "__tests__/cli/load/(failures|process)",
 ];
