@@ -5,12 +5,8 @@ const COMMANDS = ["release", "promote", "rollback", "retry", "heal", "abort", "s
 
 describeEndToEnd("an environment's life", () => {
   let world: World;
-  beforeAll(async () => {
-    world = await World.create();
-  });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  beforeAll(async () => void (world = await World.create()));
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("down does nothing where nothing runs", async () => {
     expect(await world.run(["down"])).toMatchObject({ exitCode: 0 });
@@ -87,9 +83,7 @@ describeEndToEnd("the command's words", () => {
     world = await World.create();
     await world.release("1.0.0");
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("--help of the whole tells every command and exit code", async () => {
     const { exitCode, stdout, stderr } = await world.run(["--help"]);

@@ -11,9 +11,7 @@ describeEndToEnd("a release that brings migrations", () => {
     world.changeEnvironment({ platform: { kind: "local", portBase: world.portBase, database: "postgres" } });
   });
 
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   async function rows<Row extends object>(sql: string): Promise<Row[]> {
     const connectionString = readFileSync(world.path(".bluegreen/local/data/database.url"), "utf8").trim();

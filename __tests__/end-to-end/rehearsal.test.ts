@@ -1,9 +1,10 @@
 /** The rehearsal as a user starts it: every step as its name says, nobody notices what they should not. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Protocol } from "../../cli/rehearsal/protocol";
+import { processesIn } from "../../testbed/processes";
 
 const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
 /** Ten times what it takes on a machine that has nothing else to do. */
@@ -34,18 +35,6 @@ function rehearse(driver: string, folder: string): { protocol: Protocol; output:
   if (!existsSync(file)) throw new Error(output.slice(-2000));
   const protocol = JSON.parse(readFileSync(file, "utf8")) as Protocol;
   return { protocol, output, seconds: (Date.now() - startedAt) / 1000 };
-}
-
-function processesIn(folder: string): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
-      } catch {
-        return false;
-      }
-    });
 }
 
 /** Each driver has its own tests under load; more rehearsals of a minute each are for whoever works on one. */

@@ -21,9 +21,7 @@ describeEndToEnd("a script without a transaction that did not come to its end", 
     expect(await world.release("1.0.0")).toMatchObject({ outcome: "installed", exitCode: 0 });
   });
 
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   async function rows<Row extends object>(sql: string): Promise<Row[]> {
     const connectionString = readFileSync(world.path(".bluegreen/local/data/database.url"), "utf8").trim();

@@ -1,16 +1,16 @@
 /** What users meet when a release breaks: two cases of the fault matrix. All of them: `npm run faults`. */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Protocol } from "../../faults/outcome";
 import { describeEndToEnd, REPOSITORY } from "../end-to-end/world";
+import { follow } from "../../testbed/processes";
 
 const folder = mkdtempSync(join(tmpdir(), "bluegreen-faults-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function faults(...args: string[]): Promise<{ exitCode: number; said: string }> {
+async function faults(...args: string[]): Promise<{ exitCode: number | null; said: string }> {
   const child = spawn(
     join(REPOSITORY, "node_modules/.bin/tsx"),
     [join(REPOSITORY, "faults/main.ts"), ...args],
@@ -19,11 +19,8 @@ async function faults(...args: string[]): Promise<{ exitCode: number; said: stri
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
-  let said = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const [exitCode] = (await once(child, "close")) as [number];
-  return { exitCode, said };
+  const { exitCode, stdout, stderr } = await follow(child).ended;
+  return { exitCode, said: stdout + stderr };
 }
 
 describeEndToEnd("a director killed while it shifts, and a port that is taken", () => {

@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { follow } from "../../../testbed/processes";
+import type { Ran } from "../../../testbed/processes";
 
 const COMMAND = resolve("lib/cli/main.js");
 const ARTIFACT = ["1.0.0", "--artifact", "no-such.zip"];
@@ -49,12 +51,6 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-command-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-interface Ran {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function run(...args: string[]): Promise<Ran> {
   const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined, MSSQL_URL: undefined };
   const child = spawn(process.execPath, [COMMAND, ...args], {
@@ -62,10 +58,7 @@ function run(...args: string[]): Promise<Ran> {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (data) => (stdout += data));
-  child.stderr.on("data", (data) => (stderr += data));
-  return new Promise((done) => child.once("close", (exitCode) => done({ exitCode, stdout, stderr })));
+  return follow(child).ended;
 }
 
 const commandsIn = (help: string): string[] =>
@@ -163,9 +156,6 @@ test("what is cut off by `| head` ends quietly", async () => {
     process.execPath,
     COMMAND,
   ]);
-  let said = "";
-  child.stdout.on("data", (data) => (said += data));
-  child.stderr.on("data", (data) => (said += data));
-  await new Promise((done) => child.once("close", done));
-  expect(said).toBe("Usage: bluegreen [options] [command]\n0\n");
+  const { stdout, stderr } = await follow(child).ended;
+  expect({ stdout, stderr }).toEqual({ stdout: "Usage: bluegreen [options] [command]\n0\n", stderr: "" });
 });

@@ -2,13 +2,12 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import type { QueryResultRow } from "pg";
 import { Operations, PROGRAMS } from "./operations";
+import { freePort } from "../../../testbed/ports";
 
 /** One server for a test file, one database for a test. */
 export class DatabaseServer {
@@ -113,14 +112,4 @@ export class TestDatabase extends Operations {
     this.end();
     await this.client.end();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 }
