@@ -78,10 +78,19 @@ test("this list has all commands that --help names", async () => {
   expect(named.sort()).toEqual(NAMES.filter((name) => name.includes(" ")).sort());
 });
 
+test("--help names each exit code", async () => {
+  const { exitCode, stdout, stderr } = await run("--help");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  for (const code of [0, 1, 2, 3, 4, 5, 6]) expect(stdout).toMatch(new RegExp(`\\b${code} [a-z]`));
+});
+
 test.each(NAMES)("%s --help says what it does, with all its options, on stdout", async (name) => {
   const { exitCode, stdout, stderr } = await run(...name.split(" "), "--help");
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   expect(stdout).toMatch(new RegExp(`^Usage: bluegreen ${name}\\b`));
+  const options = stdout.split("\n").filter((line) => /^ {2}--/.test(line));
+  expect(options.length > 0).toBe(name !== "completion");
+  for (const option of options) expect(option).toMatch(/^ {2}--[a-z0-9-]+( <[^>]+>)? {2,}\S/);
   expect(stdout.includes("--json")).toBe(COMMANDS[name]!.json || name === "rehearse");
 });
 

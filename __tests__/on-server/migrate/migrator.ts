@@ -69,6 +69,17 @@ export class DatabaseServer {
   }
 }
 
+/** Over a session that is made for it. */
+export async function rowsOf<Row extends QueryResultRow>(url: string, sql: string): Promise<Row[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Row>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 export class TestDatabase extends Operations {
   constructor(
     readonly url: string,
@@ -86,14 +97,8 @@ export class TestDatabase extends Operations {
   }
 
   /** Over a session of its own, where `rows` has a transaction open. */
-  async otherRows<Row extends QueryResultRow>(sql: string): Promise<Row[]> {
-    const client = new Client({ connectionString: this.url });
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql)).rows;
-    } finally {
-      await client.end();
-    }
+  otherRows<Row extends QueryResultRow>(sql: string): Promise<Row[]> {
+    return rowsOf(this.url, sql);
   }
 
   async count(table: string): Promise<number> {
