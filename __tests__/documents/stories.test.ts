@@ -1,18 +1,11 @@
 /** The stories that documents tell on the local platform, run as a reader runs them: in an empty folder, with the built command. */
 import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMAND, describeEndToEnd } from "../end-to-end/world";
 import { at, blocksOf, readPages, written } from "./pages";
-import { follow, processesIn } from "../../testbed/processes";
+import { follow, processesIn } from "../../development/testbed/processes";
 
 const STORIES = written(readPages())
   .flatMap(blocksOf)

@@ -15,7 +15,7 @@ import type { Deployment } from "../../cli/deployment/outcome";
 import type { ReleaseRecord } from "../../release/record";
 import { providerIsMissing } from "../terraform/provider";
 import { ask, REPOSITORY, until } from "./world";
-import { follow } from "../../testbed/processes";
+import { follow } from "../../development/testbed/processes";
 
 const STAND_IN = join(REPOSITORY, "../shared/tools/armsim.py");
 const COMMAND = join(REPOSITORY, "lib/cli/main.js");

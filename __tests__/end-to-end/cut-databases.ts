@@ -1,5 +1,5 @@
 /** The two databases of the releases that are cut: a real PostgreSQL, and the scripted SQL Server. */
-import { ScriptedSqlServer } from "../../testbed/scripted-sql-server/server";
+import { ScriptedSqlServer } from "../../development/testbed/scripted-sql-server/server";
 import { DatabaseServer, rowsOf } from "../on-server/migrate/migrator";
 import type { CutDatabase } from "./cut-releases";
 

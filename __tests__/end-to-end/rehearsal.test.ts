@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Protocol } from "../../cli/rehearsal/protocol";
-import { processesIn } from "../../testbed/processes";
+import { processesIn } from "../../development/testbed/processes";
 
 const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
 /** Ten times what it takes on a machine that has nothing else to do. */

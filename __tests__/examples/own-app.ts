@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { App } from "cdktf";
-import { follow, processesIn, succeed } from "../../testbed/processes";
-import type { Ran } from "../../testbed/processes";
+import { follow, processesIn, succeed } from "../../development/testbed/processes";
+import type { Ran } from "../../development/testbed/processes";
 
 export const REPOSITORY = resolve(__dirname, "../..");
 

@@ -19,8 +19,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { follow } from "../../testbed/processes";
-import type { Ran } from "../../testbed/processes";
+import { follow } from "../../development/testbed/processes";
+import type { Ran } from "../../development/testbed/processes";
 
 const QUIETLY = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
 const TEMPLATE = resolve("node_modules/@cdktf/cli-core/templates/typescript");

@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { BlobServiceClient } from "@azure/storage-blob";
 import type { ContainerClient } from "@azure/storage-blob";
-import { freePort } from "../../../testbed/ports";
+import { freePort } from "../../../development/testbed/ports";
 
 const PROGRAM = require.resolve("azurite/dist/src/blob/main");
 const ACCOUNT = "artifacts";
@@ -121,4 +121,3 @@ async function accepts(port: number): Promise<boolean> {
   socket.destroy();
   return answer;
 }
-

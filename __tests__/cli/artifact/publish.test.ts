@@ -6,8 +6,8 @@ import { candidateFrom } from "../../../cli/artifact/artifact";
 import { zipOf } from "../terraform/release-server";
 import { Azurite } from "./azurite";
 import { AZURE, listening, Workplace } from "./workplace";
-import { follow } from "../../../testbed/processes";
-import type { Ran } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const VARIABLE = "AZURE_STORAGE_CONNECTION_STRING";
 const BLOCK = 4 * 1024 * 1024;

@@ -9,8 +9,8 @@ import { openProject } from "../../../cli/project/project";
 import type { Project } from "../../../cli/project/project";
 import { SILENT } from "../../../cli/terminal/progress";
 import type { Progress } from "../../../cli/terminal/progress";
-import { follow } from "../../../testbed/processes";
-import type { Ran } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const REPOSITORY = resolve(__dirname, "../../..");
 const COMMAND = join(REPOSITORY, "lib/cli/main.js");

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { follow } from "../../../testbed/processes";
-import type { Ran } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const COMMAND = resolve("lib/cli/main.js");
 const ARTIFACT = ["1.0.0", "--artifact", "no-such.zip"];

@@ -1,8 +1,8 @@
 /** `bluegreen measure` as somebody starts it, around a command that a test wrote. */
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { follow } from "../../../testbed/processes";
-import type { Running } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Running } from "../../../development/testbed/processes";
 
 export const COMMAND = resolve("lib/cli/main.js");
 /** Enough to measure something, and short. */

@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { atTerminal } from "../at-terminal";
 import type { Answers } from "../at-terminal";
-import { follow } from "../../../testbed/processes";
-import type { Ran } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const REPOSITORY = resolve(__dirname, "../../..");
 export const COMMAND = join(REPOSITORY, "lib/cli/main.js");

@@ -1,9 +1,9 @@
 /** `bluegreen init` as a process: what it makes can release, and what was there stays. */
 import { spawnSync } from "node:child_process";
-import { parseEnvironment } from "../../../release/environment-file";
+import { parseEnvironment } from "../../../configuration/environment-file";
 import { emptyRecord, parseRecord } from "../../../release/record";
 import { COMMAND, Folder, STACKS } from "./command";
-import type { Ran } from "../../../testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 interface Initialized {
   readonly environment: string;

@@ -5,7 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { follow } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
 
 /** As they were built: a script of several files goes to a machine as one. */
 const SCRIPTS = path.resolve(__dirname, "../../../lib/on-server/azure");

@@ -8,12 +8,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-map";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import type { Slot } from "../../../release/slot";
 import { Backend, proxySpec } from "../director/proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
-import { freePort } from "../../../testbed/ports";
+import { freePort } from "../../../development/testbed/ports";
 
 const machine = eachTestHasAMachine();
 const HOST = "127.0.0.1";

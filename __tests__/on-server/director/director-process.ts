@@ -4,15 +4,15 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { State } from "../../../on-server/director/state";
-import { directorSpec, encodeSpec } from "../../../release/director-spec";
+import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import type { ScheduleChoice } from "../../../release/schedule";
 import * as transitions from "../../../release/transitions";
 import type { ProxyUnderTest } from "./proxy-under-test";
 import { artifact, simulatedEnvironment } from "./simulated-world";
-import { follow } from "../../../testbed/processes";
-import type { Ran } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const DIRECTOR = resolve(__dirname, "../../../lib/on-server/director.js");
 const NEVER = { live: null, releaseId: null, serving: [] };

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { env } from "./proxy-kinds";
 import { proxySpec } from "./proxy-under-test";
 

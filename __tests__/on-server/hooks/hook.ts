@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hookParameters, hooksAt } from "../../../release/hooks";
 import type { When } from "../../../release/hooks";
-import { follow } from "../../../testbed/processes";
-import type { Ran as Ended } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran as Ended } from "../../../development/testbed/processes";
 import { environmentOf } from "../../release/examples";
 
 const SCRIPT = "on-server/hooks/run-hook.sh";

@@ -7,8 +7,8 @@ import type * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { crc32, gzipSync, inflateRawSync } from "node:zlib";
-import { follow, until } from "../../../testbed/processes";
-import { freePort } from "../../../testbed/ports";
+import { follow, until } from "../../../development/testbed/processes";
+import { freePort } from "../../../development/testbed/ports";
 
 export const SCRIPT = path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh");
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import type { QueryResultRow } from "pg";
 import { Operations, PROGRAMS } from "./operations";
-import { freePort } from "../../../testbed/ports";
+import { freePort } from "../../../development/testbed/ports";
 
 /** One server for a test file, one database for a test. */
 export class DatabaseServer {

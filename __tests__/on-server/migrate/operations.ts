@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
-import type { DatabaseAccess } from "../../../release/migrations/migrate-spec";
-import type { Resolution } from "../../../release/migrations/resolution";
-import { follow } from "../../../testbed/processes";
+import type { DatabaseAccess } from "../../../release/migrate-spec";
+import type { Resolution } from "../../../release/resolution";
+import { follow } from "../../../development/testbed/processes";
 
 export const PROGRAMS = resolve("lib/on-server");
 
