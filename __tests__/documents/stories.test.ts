@@ -1,19 +1,11 @@
 /** The stories that documents tell on the local platform, run as a reader runs them: in an empty folder, with the built command. */
 import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMAND, describeEndToEnd } from "../end-to-end/world";
 import { at, blocksOf, readPages } from "./pages";
+import { follow, processesIn } from "../../development/testbed/processes";
 
 const STORIES = readPages()
   .flatMap(blocksOf)
@@ -37,7 +29,7 @@ describeEndToEnd("a story in the documents", () => {
   afterEach(async () => {
     await tell("! [[ -f environments/local.json ]] || bluegreen down");
     const left = processesIn(folder);
-    for (const pid of left) spawnSync("kill", ["-KILL", String(pid)]);
+    for (const { pid } of left) spawnSync("kill", ["-KILL", String(pid)]);
     rmSync(folder, { recursive: true });
     expect(left).toEqual([]);
   });
@@ -48,18 +40,15 @@ describeEndToEnd("a story in the documents", () => {
     chmodSync(file, 0o755);
   };
 
-  const tell = (script: string): Promise<Told> => {
+  const tell = async (script: string): Promise<Told> => {
     const { BLUEGREEN_ENVIRONMENT: _, ...env } = process.env;
     const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
       cwd: join(folder, "project"),
       env: { ...env, PATH: `${join(folder, "bin")}:${env["PATH"]}`, NO_COLOR: "1", CHECKPOINT_DISABLE: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-    }
-    return new Promise((done) => child.once("close", (exitCode) => done({ exitCode, said })));
+    const { exitCode, stdout, stderr } = await follow(child).ended;
+    return { exitCode, said: stdout + stderr };
   };
 
   test("there is one", () => expect(STORIES.length).toBeGreaterThan(0));
@@ -70,16 +59,3 @@ describeEndToEnd("a story in the documents", () => {
     expect(said).not.toMatch(/✖|Error:/);
   });
 });
-
-function processesIn(folder: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${folder}/`);
-      } catch {
-        return false; // It ended meanwhile.
-      }
-    });
-}

@@ -23,9 +23,7 @@ async function served(answer: RequestListener): Promise<string> {
 describeEndToEnd("an artifact", () => {
   let world: World;
   beforeAll(async () => (world = await World.create({ topology: "split" })));
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   async function unpack(version: string, folder: string): Promise<void> {
     const { file } = await world.pack(version);
@@ -84,9 +82,7 @@ describeEndToEnd("an artifact that takes longer to fetch than instances take to 
     const verification = { path: "/health", intervalSeconds: 0.05, deadlineSeconds: DEADLINE_SECONDS };
     world = await World.create({ environment: { verification } });
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("holds up the other slot of its server, and fails nothing", async () => {
     let slow = false;

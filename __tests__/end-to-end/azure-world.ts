@@ -15,6 +15,7 @@ import type { Deployment } from "../../cli/deployment/outcome";
 import type { ReleaseRecord } from "../../release/record";
 import { providerIsMissing } from "../terraform/provider";
 import { ask, REPOSITORY, until } from "./world";
+import { follow } from "../../development/testbed/processes";
 
 const STAND_IN = join(REPOSITORY, "../shared/tools/armsim.py");
 const COMMAND = join(REPOSITORY, "lib/cli/main.js");
@@ -149,18 +150,8 @@ export class AzureWorld {
   // --- the command ---
 
   run(program: string, ...args: string[]): Promise<Ran> {
-    const child = spawn(program, args, {
-      cwd: this.folder,
-      env: this.env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const said = { stdout: "", stderr: "" };
-    child.stdout.on("data", (data: Buffer) => (said.stdout += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (said.stderr += data.toString()));
-    return new Promise((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (exitCode) => resolve({ exitCode, ...said }));
-    });
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    return follow(spawn(program, args, { cwd: this.folder, env: this.env, stdio: [...stdio] })).ended;
   }
 
   readonly command = [process.execPath, COMMAND] as const;

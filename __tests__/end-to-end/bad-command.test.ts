@@ -22,9 +22,7 @@ describeEndToEnd("bad input", () => {
     mkdirSync(world.path("no-files"));
     before = { record: world.text("release.json"), environment: world.text("environments/local.json") };
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
   afterEach(async () => {
     world.write("release.json", before.record);
     world.write("environments/local.json", before.environment);
@@ -221,12 +219,8 @@ describeEndToEnd("bad input", () => {
 
 describeEndToEnd("before the first release", () => {
   let world: World;
-  beforeAll(async () => {
-    world = await World.create();
-  });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  beforeAll(async () => void (world = await World.create()));
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it.each(["promote", "rollback", "retry"])("%s is refused and starts nothing", async (command) => {
     const record = world.text("release.json");

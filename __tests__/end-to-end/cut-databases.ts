@@ -1,7 +1,6 @@
 /** The two databases of the releases that are cut: a real PostgreSQL, and the scripted SQL Server. */
-import { Client } from "pg";
 import { ScriptedSqlServer } from "../../development/testbed/scripted-sql-server/server";
-import { DatabaseServer } from "../on-server/migrate/migrator";
+import { DatabaseServer, rowsOf } from "../on-server/migrate/migrator";
 import type { CutDatabase } from "./cut-releases";
 
 /** What the base stack calls the database: by application and environment. */
@@ -16,15 +15,9 @@ export async function postgres(): Promise<CutDatabase> {
   const reference = await server.newDatabase();
   const url = new URL(reference.url);
 
-  async function rows<Row extends object>(sql: string): Promise<Row[]> {
+  function rows<Row extends object>(sql: string): Promise<Row[]> {
     url.pathname = `/${NAME}`;
-    const client = new Client({ connectionString: url.href });
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql)).rows;
-    } finally {
-      await client.end();
-    }
+    return rowsOf(url.href, sql);
   }
 
   return {

@@ -46,9 +46,7 @@ describeEndToEnd("heal, side by side", () => {
     await world.release("1.0.0");
     await world.release("1.1.0");
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("gives a replaced server both releases; only its installs run, and no request is lost", async () => {
     await world.replaceServer("web-1");
@@ -170,9 +168,7 @@ describeEndToEnd("heal, split and converged", () => {
     world = await World.create({ topology: "split" });
     await world.release("1.0.0", undefined, "--converge");
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("gives a server of either half the release that both serve, also where its slot has none of its own", async () => {
     for (const [slot, server] of [
@@ -204,9 +200,7 @@ describeEndToEnd("a server more, behind nginx", () => {
     world = await World.create({ environment: { proxies: { driver: "nginx", count: 1 } } });
     await world.release("1.0.0");
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("is known to the proxy after base, which did not restart it, and serves after a heal", async () => {
     const pid = () => world.text(".bluegreen/local/servers/proxy-1/nginx.pid");

@@ -48,9 +48,7 @@ describeEndToEnd("hooks", () => {
     world.write("hook.js", HOOK);
     world.write("hooks.log", "");
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
   afterEach(() => {
     for (const when of ["before begin", "before switch", "after switch", "before converge"])
       for (const word of ["fails", "waits"]) rmSync(world.path(`${word} ${when}`), { force: true });

@@ -95,21 +95,13 @@ describeEndToEnd("an interruption", () => {
 
   const stable = (): string => state().stable.releaseId;
 
-  it("by Ctrl-C during the install: exit code 5, the old release serves", async () => {
-    await withoutFailure("SIGINT, install", async () => {
+  it.each([
+    ["install", installing],
+    ["shift", () => shifting()],
+  ])("by Ctrl-C during the %s: exit code 5, the old release serves all", async (phase, start) => {
+    await withoutFailure(`SIGINT, ${phase}`, async () => {
       const old = stable();
-      const running = await installing();
-      running.signal("SIGINT");
-      expect(await running.ended).toMatchObject({ exitCode: 5 });
-      await allTo(old);
-      await goesOn();
-    });
-  });
-
-  it("by Ctrl-C during the shift: exit code 5, the old release serves all again", async () => {
-    await withoutFailure("SIGINT, shift", async () => {
-      const old = stable();
-      const running = await shifting();
+      const running = await start();
       running.signal("SIGINT");
       expect(await running.ended).toMatchObject({ exitCode: 5 });
       await allTo(old);
@@ -128,24 +120,16 @@ describeEndToEnd("an interruption", () => {
     });
   });
 
-  it("by kill -9 of the command during the install", async () => {
-    await withoutFailure("kill -9 bluegreen, install", async () => {
+  it.each([
+    ["install", installing, true],
+    ["shift", () => shifting(), false],
+  ])("by kill -9 of the command during the %s", async (phase, start, servesOld) => {
+    await withoutFailure(`kill -9 bluegreen, ${phase}`, async () => {
       const old = stable();
-      const running = await installing();
+      const running = await start();
       process.kill(running.pid, "SIGKILL");
       expect(await running.ended).toMatchObject({ signal: "SIGKILL" });
-      await allTo(old);
-      await abort(old);
-      await goesOn();
-    });
-  });
-
-  it("by kill -9 of the command during the shift", async () => {
-    await withoutFailure("kill -9 bluegreen, shift", async () => {
-      const old = stable();
-      const running = await shifting();
-      process.kill(running.pid, "SIGKILL");
-      expect(await running.ended).toMatchObject({ signal: "SIGKILL" });
+      if (servesOld) await allTo(old);
       await abort(old);
       await goesOn();
     });
@@ -155,7 +139,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 terraform, install", async () => {
       const old = stable();
       const running = await installing();
-      for (const pid of world.pids(/terraform apply/)) process.kill(pid, "SIGKILL");
+      killAll(/terraform apply/);
       failed(await running.ended);
       await allTo(old);
       await abort(old);
@@ -167,7 +151,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 terraform, shift", async () => {
       const old = stable();
       const running = await shifting("--step-seconds", "3");
-      for (const pid of world.pids(/terraform apply/)) process.kill(pid, "SIGKILL");
+      killAll(/terraform apply/);
       failed(await running.ended);
       await until(() => state().weight === 0, "the director, left alone, has put the traffic back");
       await allTo(old);
@@ -182,7 +166,7 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 director, shift", async () => {
       const old = stable();
       const running = await shifting();
-      for (const pid of world.pids(/director\.js switch/)) process.kill(pid, "SIGKILL");
+      killAll(/director\.js switch/);
       failed(await running.ended);
       expect((await world.serving(0, 60)).filter((release) => !/^1\.\d\.\d+-\d+$/.test(release))).toEqual([]);
       await abort(old);
@@ -193,7 +177,7 @@ describeEndToEnd("an interruption", () => {
   it("by kill -9 of the director during the shift; a retry goes on with the same release", async () => {
     await withoutFailure("kill -9 director, shift, retry", async () => {
       const running = await shifting("--step-seconds", "3");
-      for (const pid of world.pids(/director\.js switch/)) process.kill(pid, "SIGKILL");
+      killAll(/director\.js switch/);
       failed(await running.ended);
       expect(await world.deploy("retry")).toMatchObject({ outcome: "promoted", exitCode: 0 });
       expect(stable()).toMatch(new RegExp(`^1\\.1\\.${versions}-\\d+$`));
@@ -205,21 +189,22 @@ describeEndToEnd("an interruption", () => {
     await withoutFailure("kill -9 all", async () => {
       const old = stable();
       const running = await shifting();
-      const everything = world.pids(
-        /cli\/main\.js|terraform|run-command|run-director|director\.js|install-release/,
-      );
-      for (const pid of everything) {
-        try {
-          process.kill(pid, "SIGKILL");
-        } catch {
-          // Its parent took it along.
-        }
-      }
+      killAll(/cli\/main\.js|terraform|run-command|run-director|director\.js|install-release/);
       await running.ended;
       await abort(old);
       await goesOn();
     });
   });
+
+  function killAll(commands: RegExp): void {
+    for (const pid of world.pids(commands)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // Its parent took it along.
+      }
+    }
+  }
 
   /** What is left of the killed release may still be ending. */
   async function abort(old: string): Promise<void> {

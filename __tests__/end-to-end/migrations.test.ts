@@ -1,7 +1,7 @@
 /** Releases that change the database, through the built command, real Terraform and a real PostgreSQL. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { Client } from "pg";
 import { describeEndToEnd, oneLine, World } from "./world";
+import { rowsOf } from "../on-server/migrate/migrator";
 
 describeEndToEnd("a release that brings migrations", () => {
   let world: World;
@@ -11,20 +11,10 @@ describeEndToEnd("a release that brings migrations", () => {
     world.changeEnvironment({ platform: { kind: "local", portBase: world.portBase, database: "postgres" } });
   });
 
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
-  async function rows<Row extends object>(sql: string): Promise<Row[]> {
-    const connectionString = readFileSync(world.path(".bluegreen/local/data/database.url"), "utf8").trim();
-    const client = new Client({ connectionString });
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql)).rows;
-    } finally {
-      await client.end();
-    }
-  }
+  const rows = <Row extends object>(sql: string): Promise<Row[]> =>
+    rowsOf(world.text(".bluegreen/local/data/database.url").trim(), sql);
 
   async function journal(): Promise<string[]> {
     const found = await rows<{ name: string; release: string }>(

@@ -29,9 +29,7 @@ describeEndToEnd("an operator", () => {
     expect((await world.release("1.1.0")).exitCode).toBe(0);
     good = (await world.pack("1.1.1", "1.1.0")).file;
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   const plan = async (...args: string[]): Promise<PlanJson> => {
     const { stdout, stderr } = await world.run(["plan", ...args, "--json"]);

@@ -44,12 +44,8 @@ async function playAndProve(world: World, play: Play, servers: readonly string[]
 
 describeEndToEnd("the plan of a release, side by side", () => {
   let world: World;
-  beforeAll(async () => {
-    world = await World.create();
-  });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  beforeAll(async () => void (world = await World.create()));
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("creates everything for the first release, and knew nothing before", async () => {
     expect((await world.release("1.0.0")).outcome).toBe("installed");
@@ -163,12 +159,8 @@ describeEndToEnd("the plan of a release, side by side", () => {
 
 describeEndToEnd("the plan of a release, split", () => {
   let world: World;
-  beforeAll(async () => {
-    world = await World.create({ topology: "split" });
-  });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  beforeAll(async () => void (world = await World.create({ topology: "split" })));
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("leaves the live half alone in a series of releases, converging ones among them", async () => {
     expect((await world.release("1.0.0")).outcome).toBe("installed");

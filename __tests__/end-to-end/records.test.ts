@@ -24,9 +24,7 @@ describeEndToEnd("a record", () => {
       history.set(world.record.sequence, world.text("release.json"));
     }
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   const live = (): string => "1.4.0-4";
 
@@ -250,9 +248,7 @@ describeEndToEnd("a record whose candidate has a share of the requests", () => {
     });
     expect(await world.deploy("promote", "--to", "60")).toMatchObject({ outcome: "held", exitCode: 0 });
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("installs nothing under its users when it is changed by hand and not given the next sequence", async () => {
     const { file, sha256 } = await world.pack("1.4.0");

@@ -28,9 +28,7 @@ describeEndToEnd("a lost record", () => {
       remember();
     }
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   const recover = async (): Promise<Recovered> => {
     const ran = await world.run(["recover", "--yes", "--json"]);

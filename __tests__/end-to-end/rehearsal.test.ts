@@ -1,9 +1,10 @@
 /** The rehearsal as a user starts it: every step as its name says, nobody notices what they should not. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RehearsalResults } from "../../cli/rehearsal/results";
+import { processesIn } from "../../development/testbed/processes";
 
 const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
 /** Ten times what it takes on a machine that has nothing else to do. */
@@ -37,18 +38,6 @@ function rehearse(
   if (!existsSync(file)) throw new Error(output.slice(-2000));
   const results = JSON.parse(readFileSync(file, "utf8")) as RehearsalResults;
   return { results, output, seconds: (Date.now() - startedAt) / 1000 };
-}
-
-function processesIn(folder: string): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
-      } catch {
-        return false;
-      }
-    });
 }
 
 /** Each driver has its own tests under load; more rehearsals of a minute each are for whoever works on one. */

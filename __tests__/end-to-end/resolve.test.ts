@@ -1,8 +1,8 @@
 /** A script without a transaction that was cut off: the way on, from where one releases, without a look at the server. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { Client } from "pg";
 import type { KnownJournal } from "../../cli/migrations/journal";
 import { describeEndToEnd, oneLine, until, World } from "./world";
+import { rowsOf } from "../on-server/migrate/migrator";
 
 const FOLDER = `${__dirname}/../../examples/socialgoal/releases`;
 const OWN = {
@@ -21,20 +21,10 @@ describeEndToEnd("a script without a transaction that did not come to its end", 
     expect(await world.release("1.0.0")).toMatchObject({ outcome: "installed", exitCode: 0 });
   });
 
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
-  async function rows<Row extends object>(sql: string): Promise<Row[]> {
-    const connectionString = readFileSync(world.path(".bluegreen/local/data/database.url"), "utf8").trim();
-    const client = new Client({ connectionString });
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql)).rows;
-    } finally {
-      await client.end();
-    }
-  }
+  const rows = <Row extends object>(sql: string): Promise<Row[]> =>
+    rowsOf(world.text(".bluegreen/local/data/database.url").trim(), sql);
 
   function folderWith(scripts: Readonly<Record<string, string>>): string {
     const folder = world.path("scripts");

@@ -4,12 +4,8 @@ import { describeEndToEnd, until, World } from "./world";
 
 describeEndToEnd("two proxies", () => {
   let world: World;
-  beforeAll(async () => {
-    world = await World.create({ proxies: 2 });
-  });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  beforeAll(async () => void (world = await World.create({ proxies: 2 })));
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   async function bothServe(...releases: string[]): Promise<void> {
     expect([await world.serving(0), await world.serving(1)]).toEqual([releases, releases]);

@@ -79,9 +79,7 @@ describeEndToEnd("status --watch", () => {
     world = await World.create();
     await world.release("1.0.0");
   });
-  afterAll(async () => {
-    expect(await world.end()).toEqual([]);
-  });
+  afterAll(async () => expect(await world.end()).toEqual([]));
 
   it("sees the share grow, a JSON document a line, disturbs nothing, and ends with 0 on SIGINT", async () => {
     const watching = world.start(["status", "--watch", "--json", "--interval", "0.3"]);

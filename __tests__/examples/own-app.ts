@@ -1,12 +1,14 @@
 /** Somebody's own CDKTF app, for the tests: a project folder, its stacks synthesized, real Terraform. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { App } from "cdktf";
+import { follow, processesIn, succeed } from "../../development/testbed/processes";
+import type { Ran } from "../../development/testbed/processes";
 
 export const REPOSITORY = resolve(__dirname, "../..");
 
@@ -17,12 +19,6 @@ export const describeApplied: jest.Describe = (() => {
   console.warn("there is no terraform, or lib/ is not built: NOTHING is applied here");
   return describe.skip;
 })();
-
-export interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export class OwnApp {
   readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-own-app-"));
@@ -46,39 +42,27 @@ export class OwnApp {
 
   /** @throws Error with what Terraform said, where it failed. */
   async applied(stack: string): Promise<void> {
-    const { code, stdout, stderr } = await this.apply(stack);
-    if (code !== 0) throw new Error(`${stack}: ${stdout}${stderr}`);
+    const { exitCode, stdout, stderr } = await this.apply(stack);
+    if (exitCode !== 0) throw new Error(`${stack}: ${stdout}${stderr}`);
   }
 
   /** @returns 0 where nothing would be changed, 2 where something would. */
   async planned(stack: string): Promise<number | null> {
-    return (await this.terraform(stack, "plan", "-detailed-exitcode")).code;
+    return (await this.terraform(stack, "plan", "-detailed-exitcode")).exitCode;
   }
 
   /** Ends what was started in the project's folder, and removes it. */
   remove(): void {
-    for (const process of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      if (worksIn(process, this.folder)) kill(Number(process));
-    }
+    for (const { pid } of processesIn(this.folder)) kill(pid);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   private async terraform(stack: string, command: string, ...args: string[]): Promise<Ran> {
     const cwd = join(this.folder, "cdktf.out/stacks", stack);
     if (!existsSync(join(cwd, ".terraform.lock.hcl"))) {
-      const init = await run("terraform", ["init", "-input=false", "-no-color"], cwd);
-      if (init.code !== 0) throw new Error(init.stderr);
+      await succeed(run("terraform", ["init", "-input=false", "-no-color"], cwd));
     }
     return run("terraform", [command, "-input=false", "-no-color", ...args], cwd);
-  }
-}
-
-function worksIn(process: string, folder: string): boolean {
-  try {
-    return `${readlinkSync(`/proc/${process}/cwd`)}/`.startsWith(`${folder}/`);
-  } catch {
-    // It has ended, or is somebody else's.
-    return false;
   }
 }
 
@@ -92,15 +76,7 @@ function kill(pid: number): void {
 
 /** Not `spawnSync`: the test's own servers answer meanwhile. */
 function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
-  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => (stdout += String(chunk)));
-  child.stderr.on("data", (chunk) => (stderr += String(chunk)));
-  return new Promise((done, fail) => {
-    child.on("error", fail);
-    child.on("close", (code) => done({ code, stdout, stderr }));
-  });
+  return follow(spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] })).ended;
 }
 
 /** @returns the status and the release that a user met. */

@@ -101,7 +101,7 @@ if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is
     const now = { live: "green", releaseId: "1.1.0-2", serving: ["green"] } as const;
     synthesize(release(second, candidate("1.2.0", "3"), now, intent));
     const refused = await app.apply("release");
-    expect(refused.code).toBe(1);
+    expect(refused.exitCode).toBe(1);
     expect(refused.stderr + refused.stdout).toMatch(/1\.2\.0-3 was not let in: [^\n]*answers 500, not 200/);
     expect(await users.since()).toEqual({ failed: 0, releases: new Set(["1.1.0-2"]) });
   });

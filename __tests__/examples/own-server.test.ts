@@ -52,21 +52,21 @@ describeApplied("a server over any command that runs a script", () => {
 
     withSteps(text, { name: "first", parameters });
     const again = await app.apply("own");
-    expect(again.code).toBe(1);
+    expect(again.exitCode).toBe(1);
     expect(again.stderr + again.stdout).toContain("first was run on app-01 before");
   });
 
   it("fails as the script does, or says nothing, and ends one that takes too long", async () => {
     withSteps("echo 'out of paper' >&2; exit 4\n", { name: "failing" });
     const failed = await app.apply("own");
-    expect(failed.code).toBe(1);
+    expect(failed.exitCode).toBe(1);
     expect(failed.stderr + failed.stdout).toMatch(
       /out of paper[\s\S]*exit status 4|exit status 4[\s\S]*out of paper/,
     );
 
     withSteps("exit 0\n", { name: "silent" });
     const silent = await app.apply("own");
-    expect(silent.code).toBe(1);
+    expect(silent.exitCode).toBe(1);
     expect(silent.stderr + silent.stdout).toContain("step silent ended with 0 and without a result");
 
     withSteps(
@@ -77,7 +77,7 @@ describeApplied("a server over any command that runs a script", () => {
       },
     );
     const late = await app.apply("own");
-    expect(late.code).toBe(1);
+    expect(late.exitCode).toBe(1);
     expect(late.stderr + late.stdout).toContain("hanging did not end within 1 s");
     expect(readFileSync(join(machine(), "tidied"), "utf8")).toBe("");
   });

@@ -55,7 +55,7 @@ describeApplied("releases in an own stack, as containers", () => {
 
     next(second, { live: "green", releaseId: "1.1.0-2", serving: ["green"] }, "1.2.0", "bad");
     const refused = await app.apply("release");
-    expect(refused.code).toBe(1);
+    expect(refused.exitCode).toBe(1);
     expect(refused.stderr + refused.stdout).toContain(
       "1.2.0-3 was not healthy within 5 s; blue is what it was",
     );

@@ -2,10 +2,6 @@
  * Configurations of proxies: whatever an environment file may say, HAProxy and NGINX accept what is made of it; and no
  * text in a director's spec becomes a directive, a line or a word of its own.
  */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import * as z from "zod/mini";
 import { HaproxyConfigurator } from "../../on-server/director/drivers/haproxy/haproxy-configuration";
@@ -17,8 +13,9 @@ import type { Traffic } from "../../on-server/director/drivers/driver";
 import { DirectorSpec, directorSpec } from "../../configuration/director-spec";
 import { environments, records } from "../release/arbitraries";
 import { SHA256 } from "../release/examples";
-import { describeWith, env, haproxy, nginx } from "../on-server/director/proxy-kinds";
+import { describeWith, haproxy, nginx } from "../on-server/director/proxy-kinds";
 import { everyTextChanged, mutated, runs } from "./hostile";
+import { complaintOf } from "../on-server/director/proxy-configuration";
 
 const previews = fc.constantFrom(null, { sha256: SHA256, md5: "b".repeat(32) });
 const specs: fc.Arbitrary<DirectorSpec> = fc
@@ -179,50 +176,14 @@ function pairsIn(changed: unknown): [string, string][] {
     : [];
 }
 
-/** What a program says of files in a folder; "" where it accepts them. */
-function complaints(
-  program: string,
-  args: readonly string[],
-  files: Readonly<Record<string, string>>,
-): string {
-  const folder = mkdtempSync(join(tmpdir(), "bluegreen-proxy-"));
-  try {
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, name)), { recursive: true });
-      writeFileSync(join(folder, name), content);
-    }
-    const { status, stderr } = spawnSync(
-      program,
-      args.map((word) => word.replace("FOLDER", folder)),
-      { cwd: folder, env },
-    );
-    return status === 0 ? "" : String(stderr);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-describeWith(haproxy)("HAProxy", () => {
-  test("accepts the configuration of any environment", () => {
-    fc.assert(
-      fc.property(specs, (spec) => {
-        const files = new HaproxyConfigurator(spec).files();
-        expect(complaints("haproxy", ["-c", "-f", "haproxy.cfg"], files)).toBe("");
-      }),
-      runs(0.06),
-    );
-  });
-});
-
-describeWith(nginx)("NGINX", () => {
-  test("accepts the configuration of any environment", () => {
-    fc.assert(
-      fc.property(specs, (spec) => {
-        const files = { "nginx.conf": new NginxConfigurator(spec).configuration() };
-        const args = ["-t", "-q", "-p", "FOLDER/", "-c", "nginx.conf"];
-        expect(complaints("nginx", args, files)).toBe("");
-      }),
-      runs(0.06),
-    );
+describe.each([
+  ["haproxy", haproxy],
+  ["nginx", nginx],
+] as const)("%s", (name, kind) => {
+  describeWith(kind)("the program", () => {
+    test("accepts the configuration of any environment", () => {
+      const accepted = fc.property(specs, (spec) => expect(complaintOf(spec, name)).toBe(""));
+      fc.assert(accepted, runs(0.06));
+    });
   });
 });

@@ -19,6 +19,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { follow } from "../../development/testbed/processes";
+import type { Ran } from "../../development/testbed/processes";
 
 const QUIETLY = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
 const TEMPLATE = resolve("node_modules/@cdktf/cli-core/templates/typescript");
@@ -26,12 +28,6 @@ const TEMPLATE = resolve("node_modules/@cdktf/cli-core/templates/typescript");
 interface LockFile {
   /** By place; a `name` where the place has another. */
   readonly packages: Record<string, { readonly name?: string; readonly version: string }>;
-}
-
-export interface Ran {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /** An empty folder for all projects of a suite. */
@@ -162,13 +158,7 @@ export class Project {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-    return new Promise((done, fail) => {
-      child.on("error", fail);
-      child.on("close", (exitCode) => done({ exitCode, stdout, stderr }));
-    });
+    return follow(child).ended;
   }
 
   /** @returns what it wrote. @throws Error with what it said, where it failed. */

@@ -24,7 +24,6 @@ const LINES = {
       "development/testbed",
       "examples",
       "fuzz",
-      "project",
       "release",
       "system",
       "terraform",
@@ -42,7 +41,7 @@ const LINES = {
 const LONG = [
   "__tests__/end-to-end/(bad-|by-hand|every-database-cut|heal|interruptions|operator|records)",
   "__tests__/package/cdk-terrain",
-  "__tests__/on-server/director/(kill|mutations)",
+  "__tests__/on-server/director/(kill|mutants)",
   "__tests__/on-server/migrate/cuts-everywhere",
   "__tests__/cli/load/(failures|process)",
 ];

@@ -1,5 +1,7 @@
 /** Free ports for a project: base lays its proxies and slots out from one number. */
+import { once } from "node:events";
 import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 
 const FIRST_PORT = 24_000;
 const LAST_PORT = 32_000;
@@ -20,4 +22,14 @@ function isFree(port: number): Promise<boolean> {
     server.once("error", () => resolve(false));
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
+}
+
+/** One that nothing listens on now. */
+export async function freePort(host = "127.0.0.1"): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }

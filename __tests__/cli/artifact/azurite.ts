@@ -5,11 +5,12 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
-import { connect, createServer as createTcp } from "node:net";
+import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { BlobServiceClient } from "@azure/storage-blob";
 import type { ContainerClient } from "@azure/storage-blob";
+import { freePort } from "../../../development/testbed/ports";
 
 const PROGRAM = require.resolve("azurite/dist/src/blob/main");
 const ACCOUNT = "artifacts";
@@ -119,12 +120,4 @@ async function accepts(port: number): Promise<boolean> {
   ]).catch(() => false);
   socket.destroy();
   return answer;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcp().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }

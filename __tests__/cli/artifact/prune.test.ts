@@ -9,7 +9,7 @@ import type { Release } from "../../../release/release";
 import { resolveSchedule } from "../../../release/schedule";
 import { Azurite } from "./azurite";
 import { AZURE, Workplace } from "./workplace";
-import type { Ran } from "./workplace";
+import type { Ran } from "../../../development/testbed/processes";
 
 const DAY_MS = 24 * 3_600_000;
 const digestOf = (version: string): string => createHash("sha256").update(version).digest("hex");

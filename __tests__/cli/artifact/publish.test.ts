@@ -5,8 +5,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { candidateFrom } from "../../../cli/artifact/artifact";
 import { zipOf } from "../terraform/release-server";
 import { Azurite } from "./azurite";
-import { AZURE, ended, listening, Workplace } from "./workplace";
-import type { Ran } from "./workplace";
+import { AZURE, listening, Workplace } from "./workplace";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const VARIABLE = "AZURE_STORAGE_CONNECTION_STRING";
 const BLOCK = 4 * 1024 * 1024;
@@ -301,7 +302,7 @@ test.each(["SIGINT", "SIGTERM"] as const)(
     const child = place.start(["publish", "1.4.0", "--artifact", "app.tar.gz", "--environment", AZURE], {
       [VARIABLE]: azurite.connectionString(gate.port),
     });
-    const ran = ended(child);
+    const ran = follow(child).ended;
     while (gate.blocks < 2) await pause(10);
     child.kill(signal);
     const { exitCode, stdout, stderr } = await ran;

@@ -9,17 +9,13 @@ import { openProject } from "../../../cli/project/project";
 import type { Project } from "../../../cli/project/project";
 import { SILENT } from "../../../cli/terminal/progress";
 import type { Progress } from "../../../cli/terminal/progress";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const REPOSITORY = resolve(__dirname, "../../..");
 const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 export const LOCAL = "environments/local.json";
 export const AZURE = "environments/azure-linux.json";
-
-export interface Ran {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export class Workplace {
   readonly folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-artifact-"));
@@ -74,23 +70,12 @@ export class Workplace {
   }
 
   run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    return ended(this.start(args, env));
+    return follow(this.start(args, env)).ended;
   }
 
   end(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-export function ended(child: ChildProcess): Promise<Ran> {
-  let stdout = "";
-  let stderr = "";
-  child.stdout!.on("data", (text: Buffer) => (stdout += text.toString()));
-  child.stderr!.on("data", (text: Buffer) => (stderr += text.toString()));
-  return new Promise((resolved, reject) => {
-    child.once("error", reject);
-    child.once("close", (exitCode) => resolved({ exitCode, stdout, stderr }));
-  });
 }
 
 /** Hears the notes. */

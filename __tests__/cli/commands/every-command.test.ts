@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const COMMAND = resolve("lib/cli/main.js");
 const ARTIFACT = ["1.0.0", "--artifact", "no-such.zip"];
@@ -49,12 +51,6 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-command-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-interface Ran {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function run(...args: string[]): Promise<Ran> {
   const env = { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined, MSSQL_URL: undefined };
   const child = spawn(process.execPath, [COMMAND, ...args], {
@@ -62,10 +58,7 @@ function run(...args: string[]): Promise<Ran> {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (data) => (stdout += data));
-  child.stderr.on("data", (data) => (stderr += data));
-  return new Promise((done) => child.once("close", (exitCode) => done({ exitCode, stdout, stderr })));
+  return follow(child).ended;
 }
 
 const commandsIn = (help: string): string[] =>
@@ -85,10 +78,19 @@ test("this list has all commands that --help names", async () => {
   expect(named.sort()).toEqual(NAMES.filter((name) => name.includes(" ")).sort());
 });
 
+test("--help names each exit code", async () => {
+  const { exitCode, stdout, stderr } = await run("--help");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  for (const code of [0, 1, 2, 3, 4, 5, 6]) expect(stdout).toMatch(new RegExp(`\\b${code} [a-z]`));
+});
+
 test.each(NAMES)("%s --help says what it does, with all its options, on stdout", async (name) => {
   const { exitCode, stdout, stderr } = await run(...name.split(" "), "--help");
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   expect(stdout).toMatch(new RegExp(`^Usage: bluegreen ${name}\\b`));
+  const options = stdout.split("\n").filter((line) => /^ {2}--/.test(line));
+  expect(options.length > 0).toBe(name !== "completion");
+  for (const option of options) expect(option).toMatch(/^ {2}--[a-z0-9-]+( <[^>]+>)? {2,}\S/);
   expect(stdout.includes("--json")).toBe(COMMANDS[name]!.json || name === "rehearse");
 });
 
@@ -163,9 +165,6 @@ test("what is cut off by `| head` ends quietly", async () => {
     process.execPath,
     COMMAND,
   ]);
-  let said = "";
-  child.stdout.on("data", (data) => (said += data));
-  child.stderr.on("data", (data) => (said += data));
-  await new Promise((done) => child.once("close", done));
-  expect(said).toBe("Usage: bluegreen [options] [command]\n0\n");
+  const { stdout, stderr } = await follow(child).ended;
+  expect({ stdout, stderr }).toEqual({ stdout: "Usage: bluegreen [options] [command]\n0\n", stderr: "" });
 });

@@ -225,7 +225,7 @@ describe("refused before anything is started", () => {
     ["an unknown option", () => at("--loud", ...touch()), 2, /unknown option '--loud'/],
   ])("%s: one line, exit code 2", async (_, args, exitCode, words) => {
     const ended = await start(args(), { cwd: folder }).ended;
-    expect(ended).toEqual({ exitCode, stdout: "", stderr: expect.stringMatching(words) });
+    expect(ended).toEqual({ exitCode, signal: null, stdout: "", stderr: expect.stringMatching(words) });
     expect(ended.stderr.trim().split("\n")).toHaveLength(1);
     expect({ touched: existsSync(touched()), asked: application.seen }).toEqual({
       touched: false,
@@ -293,6 +293,7 @@ test.each([
   const ended = await start(at("--json", "--receipt", file, "--", program)).ended;
   expect(ended).toEqual({
     exitCode: 2,
+    signal: null,
     stdout: "",
     stderr: expect.stringMatching(new RegExp(`^".*" can't be started: ${code}\\n$`)),
   });

@@ -13,16 +13,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { atTerminal } from "../at-terminal";
 import type { Answers } from "../at-terminal";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const REPOSITORY = resolve(__dirname, "../../..");
 export const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 export const STACKS = join(REPOSITORY, "lib/main.js");
-
-export interface Ran {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export class Folder {
   readonly path = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-setup-"));
@@ -58,14 +54,7 @@ export class Folder {
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, CHECKPOINT_DISABLE: "1", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    return new Promise((done, reject) => {
-      child.once("error", reject);
-      child.once("close", (exitCode) => done({ exitCode, stdout, stderr }));
-    });
+    return follow(child).ended;
   }
 
   /** @returns all that was on the screen. */

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { parseEnvironment } from "../../../configuration/environment-file";
 import { emptyRecord, parseRecord } from "../../../release/record";
 import { COMMAND, Folder, STACKS } from "./command";
-import type { Ran } from "./command";
+import type { Ran } from "../../../development/testbed/processes";
 
 interface Initialized {
   readonly environment: string;

@@ -5,6 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { follow } from "../../../development/testbed/processes";
 
 /** As they were built: a script of several files goes to a machine as one. */
 const SCRIPTS = path.resolve(__dirname, "../../../lib/on-server/azure");
@@ -66,15 +67,13 @@ export class Machine {
       ...parameters,
     };
     const child = spawn("bash", ["-c", text], { env, cwd: this.root, stdio: ["ignore", "pipe", "pipe"] });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
-    const done = new Promise<Ended>((resolve) =>
-      // "close", not "exit": what was left running with our pipe would be noticed.
-      child.on("close", (code) => resolve({ code, stdout, stderr })),
-    );
-    return { pid: child.pid!, name, done };
+    // It waits for the pipes' ends: what was left running with one would be noticed.
+    const { pid, ended } = follow(child);
+    return {
+      pid,
+      name,
+      done: ended.then(({ exitCode: code, stdout, stderr }) => ({ code, stdout, stderr })),
+    };
   }
 
   async run(text: string, parameters: Parameters = {}): Promise<Ended> {

@@ -1,5 +1,5 @@
 /** The frame around every script that Azure runs on our Linux machines. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { until } from "../../../development/testbed/processes";
 import { compose, eachTestHasAMachine, FOLDER, script, scriptNames, setUpProxyText } from "./machine";
@@ -201,21 +201,3 @@ test("the scripts are ASCII, end with a newline, and hold none of the frame's ma
 test("the longest command fits where it has to: one argument of a Linux process", () => {
   expect(Buffer.byteLength(setUpProxyText())).toBeLessThan(128 * 1024);
 });
-
-const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-(shellcheck ? test : test.skip)(
-  "shellcheck finds nothing" + (shellcheck ? "" : " (SKIPPED: shellcheck is missing)"),
-  () => {
-    const checks =
-      "add-default-case,avoid-nullary-conditions,deprecate-which,quote-safe-variables,require-double-brackets";
-    for (const name of scriptNames()) {
-      execFileSync("shellcheck", ["-x", "-o", checks, `on-server/azure/${name}`], {
-        cwd: `${__dirname}/../../..`,
-        stdio: "pipe",
-      });
-    }
-    const composed = `${machine().root}/composed.sh`;
-    fs.writeFileSync(composed, compose("true\n", { "a.txt": "content" }));
-    execFileSync("shellcheck", ["-S", "warning", composed], { stdio: "pipe" });
-  },
-);

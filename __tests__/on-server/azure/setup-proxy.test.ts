@@ -11,9 +11,9 @@ import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import type { Slot } from "../../../release/slot";
 import { Backend, proxySpec } from "../director/proxy-under-test";
-import { freePort } from "../install/server";
 import { until } from "../../../development/testbed/processes";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
+import { freePort } from "../../../development/testbed/ports";
 
 const machine = eachTestHasAMachine();
 const HOST = "127.0.0.1";

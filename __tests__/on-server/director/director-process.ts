@@ -1,7 +1,6 @@
 /** The director as servers get it, on a real proxy: one process a step. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { State } from "../../../on-server/director/state";
@@ -12,16 +11,12 @@ import type { ScheduleChoice } from "../../../release/schedule";
 import * as transitions from "../../../release/transitions";
 import type { ProxyUnderTest } from "./proxy-under-test";
 import { artifact, simulatedEnvironment } from "./simulated-world";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran } from "../../../development/testbed/processes";
 
 const DIRECTOR = resolve(__dirname, "../../../lib/on-server/director.js");
 const NEVER = { live: null, releaseId: null, serving: [] };
 const LIVE = { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] } as const;
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** 1.0.0 goes live in blue, then 1.1.0 to green. */
 export class DirectorProcesses {
@@ -39,23 +34,19 @@ export class DirectorProcesses {
     this.second = transitions.release(this.first, artifact("1.1.0"), LIVE, intent);
   }
 
-  start(step: string, record: ReleaseRecord): { child: ChildProcess; ended: Promise<Ended> } {
+  start(step: string, record: ReleaseRecord): { child: ChildProcess; ended: Promise<Ran> } {
     const { endpoints, proxy: place } = this.proxy.spec;
     const spec = directorSpec(this.environment, record, 0);
     const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.01, deadlineSeconds: 5 };
     const encoded = encodeSpec({ ...spec, endpoints, verification, proxy: { ...place, index: 0 } });
     const args = [DIRECTOR, step, "--spec", encoded, "--folder", this.proxy.folder];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (chunk) => (stdout += String(chunk)));
-    child.stderr.on("data", (chunk) => (stderr += String(chunk)));
-    const ended = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
-    return { child, ended };
+    return { child, ended: follow(child).ended };
   }
 
   async run(step: string, record: ReleaseRecord): Promise<{ code: number | null; said: string }> {
-    const { code, stderr } = await this.start(step, record).ended;
-    return { code, said: stderr };
+    const { exitCode: code, stderr: said } = await this.start(step, record).ended;
+    return { code, said };
   }
 
   /** From nothing to where the second release may switch. */

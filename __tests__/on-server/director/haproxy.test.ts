@@ -1,7 +1,5 @@
 /** HAProxy, driven without ever reloading it. */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
@@ -12,24 +10,13 @@ import {
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
 import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
-import type { DirectorSpec } from "../../../configuration/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { latenciesOf, promisesOfAProxy } from "./proxy-promises";
-import { describeWith, env, haproxy } from "./proxy-kinds";
+import { describeWith, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
-
-/** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
-function complaints(spec: DirectorSpec): string {
-  const folder = mkdtempSync(join(tmpdir(), "haproxy-"));
-  for (const [name, content] of Object.entries(new HaproxyConfigurator(spec).files())) {
-    writeFileSync(join(folder, name), content);
-  }
-  const { status, stderr } = spawnSync(haproxy.name, ["-c", "-f", "haproxy.cfg"], { cwd: folder, env });
-  rmSync(folder, { recursive: true });
-  return status === 0 ? "" : String(stderr);
-}
+import { acceptsEveryTopology, complaintOf } from "./proxy-configuration";
 
 const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
 
@@ -38,14 +25,7 @@ describeWith(haproxy)("haproxy", () => {
   describe("across protocols", () => promisesAcrossProtocols(haproxy));
   describe("under load", () => promisesUnderLoad(haproxy));
 
-  test.each([
-    ["split", 2],
-    ["split", 20],
-    ["sideBySide", 1],
-    ["sideBySide", 20],
-  ] as const)("accepts the configuration of topology %s with %i servers", (topology, servers) => {
-    expect(complaints(proxySpec({ driver: "haproxy", topology, servers }))).toBe("");
-  });
+  acceptsEveryTopology("haproxy");
 
   test("with TLS, users come to its port, and the other one brings them there", () => {
     const spec = proxySpec({ driver: "haproxy", topology: "sideBySide", servers: 2 });
@@ -66,7 +46,7 @@ describeWith(haproxy)("haproxy", () => {
     { path: `/${"a".repeat(500)}`, host: `${"a".repeat(240)}.com`, status: 302 },
   ])("accepts whatever an environment file may say about health: %j", (verification) => {
     const spec = proxySpec({ driver: "haproxy", topology: "sideBySide", servers: 2, verification });
-    expect(complaints(spec)).toBe("");
+    expect(complaintOf(spec)).toBe("");
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * The director's invariants, each over any life of an application that a simulated world can have. Without a test
- * framework, so that they also run against directors that lack a guard (mutations.test.ts).
+ * The director's invariants, each over any life of an application that a simulated world can have; of a director as it
+ * is, or of one with a fault (mutants.test.ts).
  */
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
@@ -9,6 +9,7 @@ import { healedServers, recordDigest } from "../../../release/record";
 import { otherSlot } from "../../../release/slot";
 import * as transitions from "../../../release/transitions";
 import { play, rudeScenario, scenario, SCRIPTS } from "./scenario";
+import type { Fault } from "./mutants";
 import type { Scenario } from "./scenario";
 import type { Operator } from "./operator";
 import { artifact } from "./simulated-world";
@@ -17,7 +18,7 @@ import type { Invariant, StepResult } from "./simulated-world";
 type Runs = fc.Parameters<unknown>;
 export interface Property {
   readonly name: string;
-  check(runs: Runs): Promise<void>;
+  check(runs: Runs, fault?: Fault): Promise<void>;
 }
 
 /** What has no effect at all. */
@@ -25,22 +26,18 @@ const NOTHING = { exitCode: EXIT.refused as number, trafficChanges: 0, saves: 0 
 /** A release that works after every contract migration. */
 const working = (version: string) => ({ ...artifact(version), contracts: [...SCRIPTS] });
 
-function never(invariant: Invariant, scenarios: fc.Arbitrary<Scenario>) {
-  return async (runs: Runs): Promise<void> => {
-    await fc.assert(
-      fc.asyncProperty(scenarios, async (each) => {
-        const { world } = await play(each);
-        assert.deepEqual(world.violationsOf(invariant), []);
-      }),
-      runs,
-    );
+function always(body: (each: Scenario, pick: number) => Promise<void>, scenarios = scenario) {
+  return async (runs: Runs, fault?: Fault): Promise<void> => {
+    const lives = fault === undefined ? scenarios : scenarios.map((each) => ({ ...each, fault }));
+    await fc.assert(fc.asyncProperty(lives, fc.nat(), body), runs);
   };
 }
 
-function always(body: (each: Scenario, pick: number) => Promise<void>, scenarios = scenario) {
-  return async (runs: Runs): Promise<void> => {
-    await fc.assert(fc.asyncProperty(scenarios, fc.nat(), body), runs);
-  };
+function never(invariant: Invariant, scenarios: fc.Arbitrary<Scenario>) {
+  return always(async (each) => {
+    const { world } = await play(each);
+    assert.deepEqual(world.violationsOf(invariant), []);
+  }, scenarios);
 }
 
 function hadNoEffect({ exitCode, trafficChanges, saves }: StepResult): void {
@@ -258,36 +255,26 @@ export const PROPERTIES: readonly Property[] = [
   },
   {
     name: "I11: a sequence succeeds if and only if users get what its goal asks for",
-    check: async (runs) => {
-      await fc.assert(
-        fc.asyncProperty(rudeScenario, async (each) => {
-          await play(each, async ({ step, result, record }, operator) => {
-            if (step === "none" || step === "begin" || result === null) return;
-            // Terraform starts a step that was killed again.
-            const isAgain = result.exitCode === "crashed";
-            if (isAgain && (step !== "switch" || record.converge === true)) return;
-            const ended = isAgain ? await operator.world.run("switch", record) : result;
-            assert.equal(operator.reaches(record), ended.exitCode === EXIT.done, ended.reason);
-          });
-        }),
-        runs,
-      );
-    },
+    check: always(async (each) => {
+      await play(each, async ({ step, result, record }, operator) => {
+        if (step === "none" || step === "begin" || result === null) return;
+        // Terraform starts a step that was killed again.
+        const isAgain = result.exitCode === "crashed";
+        if (isAgain && (step !== "switch" || record.converge === true)) return;
+        const ended = isAgain ? await operator.world.run("switch", record) : result;
+        assert.equal(operator.reaches(record), ended.exitCode === EXIT.done, ended.reason);
+      });
+    }, rudeScenario),
   },
   {
     name: "I11: whoever is told to work is the one that is live, where a sequence ended well",
-    check: async (runs) => {
-      await fc.assert(
-        fc.asyncProperty(scenario, async (each) => {
-          await play(each, ({ step, result, record }, { world }) => {
-            if (!each.site.activates || record.goal !== "live" || result?.exitCode !== EXIT.done) return;
-            if (step !== "switch") return;
-            assert.equal(world.state.active, world.state.stable?.slot ?? null);
-          });
-        }),
-        runs,
-      );
-    },
+    check: always(async (each) => {
+      await play(each, ({ step, result, record }, { world }) => {
+        if (!each.site.activates || record.goal !== "live" || result?.exitCode !== EXIT.done) return;
+        if (step !== "switch") return;
+        assert.equal(world.state.active, world.state.stable?.slot ?? null);
+      });
+    }),
   },
   {
     name: "I12: no step of an earlier sequence has any effect",

@@ -1,7 +1,6 @@
 /** The director as servers get it: one built file, real processes, signals, and the script that Terraform runs. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { State } from "../../../on-server/director/state";
@@ -12,34 +11,20 @@ import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
 import { embedded } from "./proxy-kinds";
 import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../development/testbed/processes";
+import { follow, until } from "../../../development/testbed/processes";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
 const DIRECTOR = join(PROGRAMS, "director.js");
 const SCRIPT = resolve(__dirname, "../../../on-server/director/run-director.sh");
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Running {
-  readonly process: ChildProcess;
-  readonly ended: Promise<Ended>;
-}
-
 const started: ChildProcess[] = [];
+type Running = ReturnType<typeof run>;
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
   const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   started.push(child);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => (stdout += String(chunk)));
-  child.stderr.on("data", (chunk) => (stderr += String(chunk)));
-  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
+  const ended = follow(child).ended.then(({ exitCode: code, stdout, stderr }) => ({ code, stdout, stderr }));
   return { process: child, ended };
 }
 

@@ -4,8 +4,6 @@ import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer as createTcpServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +21,7 @@ import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { until } from "../../../development/testbed/processes";
+import { freePort } from "../../../development/testbed/ports";
 
 export interface Answer {
   readonly status: number;
@@ -50,15 +49,6 @@ const HOST = "127.0.0.1";
 
 export function healthyIn({ endpoints }: SlotCounts): number {
   return endpoints.filter(({ healthy }) => healthy).length;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, HOST);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** An instance of a release, that starts and stops as a well-behaved one does. */

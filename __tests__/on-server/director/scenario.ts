@@ -7,6 +7,7 @@ import type { Candidate, Release } from "../../../release/release";
 import { otherSlot } from "../../../release/slot";
 import type { ScheduleChoice } from "../../../release/schedule";
 import { PHASES } from "../../../on-server/director/state";
+import type { Fault } from "./mutants";
 import { Operator } from "./operator";
 import type { Applied } from "./operator";
 import { artifact, REACHABLE, simulatedEnvironment, SimulatedWorld } from "./simulated-world";
@@ -47,6 +48,8 @@ export interface Scenario {
   readonly schedule: ScheduleChoice;
   readonly site: Site;
   readonly happenings: readonly Happening[];
+  /** Of the directors that run in it. @default none */
+  readonly fault?: Fault;
 }
 
 const exchange = (path: string): HttpExchange => ({
@@ -178,12 +181,13 @@ export interface Played {
 
 /** @param watch is told after each apply. */
 export async function play(
-  { schedule, site: { activates, ...users }, happenings: all }: Scenario,
+  { schedule, site: { activates, ...users }, happenings: all, fault }: Scenario,
   watch: (applied: Applied, operator: Operator) => void | Promise<void> = () => undefined,
 ): Promise<Played> {
   const environment = simulatedEnvironment(schedule);
   const world = new SimulatedWorld(activates ? { ...environment, activation: ACTIVATION } : environment);
   Object.assign(world, users);
+  if (fault !== undefined) world.fault = fault;
   const operator = new Operator(world);
   const applied: Applied[] = [];
   for (const [index, { action, crash, abortAfterMs, installFails }] of all.entries()) {

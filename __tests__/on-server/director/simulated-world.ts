@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { Director } from "../../../on-server/director/director";
+import type { Surroundings } from "../../../on-server/director/director";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { failureOf } from "../../../on-server/director/step-failure";
@@ -30,6 +31,7 @@ import type { ScheduleChoice } from "../../../release/schedule";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import type { Observed } from "../../../release/transitions";
+import type { Fault } from "./mutants";
 
 export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I9" | "I10" | "I13";
 
@@ -137,6 +139,7 @@ export class SimulatedWorld {
   /** An operator asks for an end this many milliseconds after the next step began. */
   abortAfterMs: number | null = null;
   crash: CrashPoint | null = null;
+  fault: Fault = (surroundings) => surroundings;
   /** The director is killed right after the first effect that makes this true. */
   crashOnce: (() => boolean) | null = null;
   /** The environment's own requests that instances got, in order; and which of them they answer badly. */
@@ -254,7 +257,7 @@ export class SimulatedWorld {
       saves: this.saves - saves,
     });
     try {
-      const { outcome, reason } = await STEPS[step](this.director());
+      const { outcome, reason } = await STEPS[step](new Director(this.fault(this.surroundings())));
       return ended(EXIT.done, outcome, reason);
     } catch (error) {
       const { message } = error as Error;
@@ -406,9 +409,9 @@ export class SimulatedWorld {
     return { releaseId: id, sha256, behaviour, up: true, servedMs: 0, inARow: 0, verified: false };
   }
 
-  private director(): Director {
+  private surroundings(): Surroundings {
     const { driver, spec } = this;
-    return new Director({
+    return {
       spec,
       driver,
       probe: async (endpoint, expected) => {
@@ -443,7 +446,7 @@ export class SimulatedWorld {
         if (event === "analysis" && facts["verdict"] === "pass") this.firstPassAt ??= this.now;
         this.events.push({ event, facts });
       },
-    });
+    };
   }
 
   private readonly driver: Driver = {

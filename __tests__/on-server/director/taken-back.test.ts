@@ -61,7 +61,7 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
       await sleep(1_000 * INTERVAL);
       proxy.green.trouble = trouble;
       const turned = Date.now();
-      const { code, stdout } = await ended;
+      const { exitCode: code, stdout } = await ended;
       proxy.green.trouble = {};
       await stopUsers();
       const result = JSON.parse(stdout) as Result;

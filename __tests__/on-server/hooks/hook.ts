@@ -5,14 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hookParameters, hooksAt } from "../../../release/hooks";
 import type { When } from "../../../release/hooks";
+import { follow } from "../../../development/testbed/processes";
+import type { Ran as Ended } from "../../../development/testbed/processes";
 import { environmentOf } from "../../release/examples";
 
 const SCRIPT = "on-server/hooks/run-hook.sh";
 
-export interface Ran {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+export interface Ran extends Ended {
   /** The script's own line. */
   readonly last: string;
 }
@@ -32,16 +31,8 @@ export class Project {
       env: { ...process.env, ...hookParameters(parsed!, facts), PROJECT_FOLDER: this.folder, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    const ended = new Promise<Ran>((resolve) =>
-      child.once("close", (exitCode) =>
-        resolve({ exitCode, stdout, stderr, last: stderr.trim().split("\n").at(-1)! }),
-      ),
-    );
-    return { pid: child.pid!, ended };
+    const { pid, ended } = follow(child);
+    return { pid, ended: ended.then((ran) => ({ ...ran, last: ran.stderr.trim().split("\n").at(-1)! })) };
   }
 
   run(hook: object, facts?: object, env?: NodeJS.ProcessEnv, script?: string): Promise<Ran> {

@@ -1,5 +1,5 @@
 /** What a project's hook can rely on: its arguments, its facts, its time; and what nobody has to fear from it. */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readHookRun } from "../../../release/hooks";
@@ -190,16 +190,6 @@ test("nothing is left in the folder for temporary files", async () => {
   await project.run(bash("exit 1"), {}, { TMPDIR });
   expect(readdirSync(TMPDIR)).toEqual([]);
 });
-
-const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-(shellcheck ? test : test.skip)(
-  "shellcheck finds nothing" + (shellcheck ? "" : " (SKIPPED: shellcheck is missing)"),
-  () => {
-    const checks =
-      "add-default-case,avoid-nullary-conditions,deprecate-which,quote-safe-variables,require-double-brackets";
-    execFileSync("shellcheck", ["-x", "-o", checks, SCRIPT], { stdio: "pipe" });
-  },
-);
 
 test("the script is ASCII", () => {
   expect(readFileSync(SCRIPT, "utf8")).toMatch(/^[\n -~]*$/);

@@ -1,7 +1,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { eachTestHasAServer, freePort, type Artifact, type Parameters } from "./server";
+import { eachTestHasAServer, type Artifact, type Parameters } from "./server";
 import { until } from "../../../development/testbed/processes";
+import { freePort } from "../../../development/testbed/ports";
 
 const server = eachTestHasAServer();
 

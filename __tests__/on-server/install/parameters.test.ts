@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { base64, eachTestHasAServer, SCRIPT, type Artifact, type Parameters } from "./server";
@@ -147,16 +146,6 @@ test("a signature in the artifact's address is never printed", async () => {
   expect(stderr).toContain("download failed");
   expect(stderr).not.toContain("SECRET");
 });
-
-const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-(shellcheck ? test : test.skip)(
-  "shellcheck finds nothing" + (shellcheck ? "" : " (SKIPPED: shellcheck is missing)"),
-  () => {
-    const checks =
-      "add-default-case,avoid-nullary-conditions,deprecate-which,quote-safe-variables,require-double-brackets";
-    execFileSync("shellcheck", ["-x", "-o", checks, SCRIPT], { stdio: "pipe" });
-  },
-);
 
 test("the script is small enough for a run command, is ASCII, and ends with one command", () => {
   const text = fs.readFileSync(path.resolve(SCRIPT), "utf8");

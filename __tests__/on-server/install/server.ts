@@ -3,11 +3,12 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as http from "node:http";
-import * as net from "node:net";
+import type * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { crc32, gzipSync, inflateRawSync } from "node:zlib";
-import { until } from "../../../development/testbed/processes";
+import { follow, until } from "../../../development/testbed/processes";
+import { freePort } from "../../../development/testbed/ports";
 
 export const SCRIPT = path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh");
 
@@ -116,19 +117,14 @@ export class TestServer {
     const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) env[name] = value;
     const child = this.own(spawn("bash", [SCRIPT], { env, stdio: ["ignore", "pipe", "pipe"] }));
-    let stdout = "";
-    let stderr = "";
-    child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
-    child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
-    const done = new Promise<Installation>((resolve) =>
-      // "close", not "exit": an instance that inherited a pipe would be noticed here.
-      child.on("close", (code) => {
-        const last = stdout.trimEnd().split("\n").at(-1) ?? "";
-        const result = last.startsWith("{") ? (JSON.parse(last) as Record<string, unknown>) : undefined;
-        resolve({ code, stdout, stderr, result });
-      }),
-    );
-    return { pid: child.pid as number, done };
+    // It waits for the pipes' ends: an instance that inherited one would be noticed here.
+    const { pid, ended } = follow(child);
+    const done = ended.then(({ exitCode: code, stdout, stderr }) => {
+      const last = stdout.trimEnd().split("\n").at(-1) ?? "";
+      const result = last.startsWith("{") ? (JSON.parse(last) as Record<string, unknown>) : undefined;
+      return { code, stdout, stderr, result };
+    });
+    return { pid, done };
   }
 
   /** A zip with the fixture application. */
@@ -231,14 +227,6 @@ export function eachTestHasAServer(): () => TestServer {
   beforeEach(async () => void (server = await TestServer.create()));
   afterEach(async () => server?.close());
   return () => server as TestServer;
-}
-
-export async function freePort(host: string): Promise<number> {
-  const probe = net.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, host, resolve));
-  const { port } = probe.address() as net.AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 function environmentOf(pid: number): string[] {

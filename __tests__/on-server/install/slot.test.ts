@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as http from "node:http";
-import { SCRIPT, TestServer, base64, eachTestHasAServer, freePort, lives } from "./server";
+import { SCRIPT, TestServer, base64, eachTestHasAServer, lives } from "./server";
 import { until } from "../../../development/testbed/processes";
+import { freePort } from "../../../development/testbed/ports";
 
 const server = eachTestHasAServer();
 

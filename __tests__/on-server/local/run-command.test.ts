@@ -1,5 +1,5 @@
 /** The frame around every step of the local platform: what it takes for done. (Signals and time: __tests__/end-to-end.) */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -60,12 +60,3 @@ test("a step that fails keeps its exit code, whatever it said", () => {
   expect(run(`echo '${RESULT}'; exit 4\n`)).toEqual({ code: 4, stdout: `${RESULT}\n`, stderr: "" });
   expect(exitCode()).toBe("4\n");
 });
-
-const shellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-(shellcheck ? test : test.skip)(
-  "shellcheck finds nothing" + (shellcheck ? "" : " (SKIPPED: shellcheck is missing)"),
-  () => {
-    execFileSync("shellcheck", ["-S", "warning", FRAME], { stdio: "pipe" });
-    execFileSync("shellcheck", ["-s", "bash", "on-server/result-line.sh"], { stdio: "pipe" });
-  },
-);

@@ -2,13 +2,12 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import type { QueryResultRow } from "pg";
 import { Operations, PROGRAMS } from "./operations";
+import { freePort } from "../../../development/testbed/ports";
 
 /** One server for a test file, one database for a test. */
 export class DatabaseServer {
@@ -70,6 +69,17 @@ export class DatabaseServer {
   }
 }
 
+/** Over a session that is made for it. */
+export async function rowsOf<Row extends QueryResultRow>(url: string, sql: string): Promise<Row[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Row>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 export class TestDatabase extends Operations {
   constructor(
     readonly url: string,
@@ -87,14 +97,8 @@ export class TestDatabase extends Operations {
   }
 
   /** Over a session of its own, where `rows` has a transaction open. */
-  async otherRows<Row extends QueryResultRow>(sql: string): Promise<Row[]> {
-    const client = new Client({ connectionString: this.url });
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql)).rows;
-    } finally {
-      await client.end();
-    }
+  otherRows<Row extends QueryResultRow>(sql: string): Promise<Row[]> {
+    return rowsOf(this.url, sql);
   }
 
   async count(table: string): Promise<number> {
@@ -113,14 +117,4 @@ export class TestDatabase extends Operations {
     this.end();
     await this.client.end();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 }

@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
 import type { DatabaseAccess } from "../../../release/migrate-spec";
 import type { Resolution } from "../../../release/resolution";
+import { follow } from "../../../development/testbed/processes";
 
 export const PROGRAMS = resolve("lib/on-server");
 
@@ -98,16 +99,14 @@ export class Operations {
       env: { ...process.env, ...env },
     });
     this.children.push(child);
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (data) => (stdout += data));
-    child.stderr.on("data", (data) => (stderr += data));
-    const ended = new Promise<Ended>((done) => {
-      child.on("close", (exitCode) => {
-        done({ exitCode, result: JSON.parse(stdout || "{}") as Ended["result"], stderr });
-      });
-    });
-    return { child, ended, said: () => stderr };
+    const { ended, heard } = follow(child);
+    return {
+      child,
+      ended: ended.then(({ exitCode, stdout, stderr }): Ended => {
+        return { exitCode, result: JSON.parse(stdout || "{}") as Ended["result"], stderr };
+      }),
+      said: heard,
+    };
   }
 
   end(): void {

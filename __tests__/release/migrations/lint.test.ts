@@ -1,11 +1,4 @@
-import { lint } from "../../../release/migrations/lint";
-import { readScripts } from "../../../release/migrations/scripts";
-import type { Dialect } from "../../../release/migrations/sql-text";
-
-function findings(dialect: Dialect, sql: string, name = "1-a.sql"): string[] {
-  const [script] = readScripts(new Map([[name, Buffer.from(sql)]]));
-  return lint(script!, dialect).map(({ line, level }) => `${line} ${level}`);
-}
+import { findings } from "./findings";
 
 describe("an expand script breaks the running release", () => {
   it.each([

@@ -1,11 +1,5 @@
 /** What of PostgreSQL's SQL breaks the running release, where a script itself made what a statement is about. */
-import { lint } from "../../../release/migrations/lint";
-import { readScripts } from "../../../release/migrations/scripts";
-
-function findings(sql: string): string[] {
-  const [script] = readScripts(new Map([["1-a.sql", Buffer.from(sql)]]));
-  return lint(script!, "postgres").map(({ line, level }) => `${line} ${level}`);
-}
+import { findings } from "./findings";
 
 const ADDED = 'ALTER TABLE "Goal" ADD COLUMN "b" TEXT;\n';
 
@@ -46,7 +40,7 @@ describe("a rule on a column that the script adds takes nothing from the running
       "CREATE TABLE IF NOT EXISTS n (a int); CREATE UNIQUE INDEX i ON n (a)",
     ],
   ])("%s: %s", (_, sql) => {
-    expect(findings(sql)).toEqual([]);
+    expect(findings("postgres", sql)).toEqual([]);
   });
 
   it.each([
@@ -69,7 +63,7 @@ describe("a rule on a column that the script adds takes nothing from the running
     ],
     ["the table may have been there", "CREATE TABLE IF NOT EXISTS n (a int);\nALTER TABLE n DROP COLUMN a;"],
   ])("but not where %s: %s", (_, sql) => {
-    expect(findings(sql)).toEqual(["2 breaks"]);
+    expect(findings("postgres", sql)).toEqual(["2 breaks"]);
   });
 });
 
@@ -81,7 +75,7 @@ describe("a module that is dropped and made again is replaced", () => {
     ["DROP MATERIALIZED VIEW v; CREATE MATERIALIZED VIEW v AS SELECT 1"],
     ["DROP TRIGGER t ON a; CREATE TRIGGER t BEFORE INSERT ON a EXECUTE FUNCTION f()"],
   ])("%s", (sql) => {
-    expect(findings(sql)).toEqual([]);
+    expect(findings("postgres", sql)).toEqual([]);
   });
 
   it.each([
@@ -97,20 +91,24 @@ describe("a module that is dropped and made again is replaced", () => {
     ],
     ["all see the gap", "-- no-transaction\nDROP VIEW v; CREATE VIEW v AS SELECT 1"],
   ])("but not where %s: %s", (_, sql) => {
-    expect(findings(sql).map((finding) => finding.slice(-6))).toEqual(["breaks"]);
+    expect(findings("postgres", sql).map((finding) => finding.slice(-6))).toEqual(["breaks"]);
   });
 });
 
 it("each action of ALTER TABLE counts", () => {
-  expect(findings("ALTER TABLE a DROP CONSTRAINT k, DROP COLUMN b")).toEqual(["1 breaks"]);
-  expect(findings("ALTER TABLE a ADD COLUMN b int, ADD CONSTRAINT ck CHECK (c IN (1, 2))")).toEqual([
-    "1 breaks",
-  ]);
-  expect(findings("ALTER TABLE a ALTER b SET DEFAULT ARRAY['x', 'y'], ALTER c DROP NOT NULL")).toEqual([]);
-  expect(findings("ALTER TABLE a SET (fillfactor = 70)")).toEqual(["1 unknown"]);
+  expect(findings("postgres", "ALTER TABLE a DROP CONSTRAINT k, DROP COLUMN b")).toEqual(["1 breaks"]);
+  expect(
+    findings("postgres", "ALTER TABLE a ADD COLUMN b int, ADD CONSTRAINT ck CHECK (c IN (1, 2))"),
+  ).toEqual(["1 breaks"]);
+  expect(
+    findings("postgres", "ALTER TABLE a ALTER b SET DEFAULT ARRAY['x', 'y'], ALTER c DROP NOT NULL"),
+  ).toEqual([]);
+  expect(findings("postgres", "ALTER TABLE a SET (fillfactor = 70)")).toEqual(["1 unknown"]);
 });
 
 it("a review at a line's end is about its own statement", () => {
-  expect(findings("UPDATE a SET b = 1; -- reviewed: few rows\nDELETE FROM a;")).toEqual(["2 breaks"]);
-  expect(findings("DELETE FROM a; -- reviewed: unused\nDELETE FROM b;")).toEqual(["2 breaks"]);
+  expect(findings("postgres", "UPDATE a SET b = 1; -- reviewed: few rows\nDELETE FROM a;")).toEqual([
+    "2 breaks",
+  ]);
+  expect(findings("postgres", "DELETE FROM a; -- reviewed: unused\nDELETE FROM b;")).toEqual(["2 breaks"]);
 });

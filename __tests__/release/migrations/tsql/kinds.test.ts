@@ -1,18 +1,7 @@
 /** What of T-SQL breaks the running release, and what does not: a minimal script for each kind. */
-import { lint, lintAll } from "../../../../release/migrations/lint";
+import { findings, messages } from "../findings";
+import { lint } from "../../../../release/migrations/lint";
 import { readScripts } from "../../../../release/migrations/scripts";
-
-function findings(sql: string, name = "1-a.sql"): string[] {
-  const [script] = readScripts(new Map([[name, Buffer.from(sql)]]));
-  return lint(script!, "mssql").map(({ line, level }) => `${line} ${level}`);
-}
-
-function messages(...scripts: readonly string[]): string[] {
-  const files = scripts.map((sql, index): [string, Buffer] => [`${index + 1}-a.sql`, Buffer.from(sql)]);
-  return lintAll(readScripts(new Map(files)), "mssql").map(
-    ({ script, line, level, message }) => `${script}:${line} ${level} ${message}`,
-  );
-}
 
 describe("breaks the running release", () => {
   it.each([
@@ -102,7 +91,7 @@ describe("breaks the running release", () => {
     ["a default that is none", "ALTER TABLE a ADD b int NOT NULL DEFAULT NULL", 1],
     ["a right that goes", "GRANT SELECT, DELETE ON a TO u\nREVOKE SELECT, DELETE ON a FROM u", 2],
   ])("%s: %s", (_, sql, line) => {
-    expect(findings(sql)).toEqual([`${line} breaks`]);
+    expect(findings("mssql", sql)).toEqual([`${line} breaks`]);
   });
 });
 
@@ -194,7 +183,7 @@ describe("takes nothing from it", () => {
     ["numbers that it gives out itself", "CREATE SEQUENCE s\nALTER SEQUENCE s RESTART"],
     ["nothing that runs", ";;\nGO\n-- DROP TABLE a\nGO"],
   ])("%s: %s", (_, sql) => {
-    expect(findings(sql)).toEqual([]);
+    expect(findings("mssql", sql)).toEqual([]);
   });
 
   it("what Management Studio and EF6 write around it", () => {
@@ -242,8 +231,8 @@ describe("what ends in a word that begins a statement elsewhere", () => {
     ["SELECT a FROM b FOR XML PATH('')\nDROP TABLE a", 2],
     ["DECLARE @a int = CASE WHEN 1 = 1 THEN 2 END\nDROP TABLE a", 2],
   ])("%s", (sql, line) => {
-    expect(findings(sql)).toContain(`${line} breaks`);
-    expect(findings(sql.slice(0, sql.indexOf("\nDROP")))).not.toContain("1 breaks");
+    expect(findings("mssql", sql)).toContain(`${line} breaks`);
+    expect(findings("mssql", sql.slice(0, sql.indexOf("\nDROP")))).not.toContain("1 breaks");
   });
 });
 
@@ -258,11 +247,11 @@ describe("is left to a person", () => {
     ["a check that may refuse NULL", "ALTER TABLE a ADD b int NULL CHECK (b IS NOT NULL)"],
     ["another database", "USE other"],
   ])("%s: %s", (_, sql) => {
-    expect(findings(sql)).toEqual(["1 unknown"]);
+    expect(findings("mssql", sql)).toEqual(["1 unknown"]);
   });
 
   it("once for what is not known, however often it stands there", () => {
-    expect(findings("EXEC dbo.p\n".repeat(1_000)).length).toBeLessThan(300);
+    expect(findings("mssql", "EXEC dbo.p\n".repeat(1_000)).length).toBeLessThan(300);
   });
 });
 
@@ -282,7 +271,7 @@ describe("a review", () => {
     ["without a reason", "-- reviewed:\nDELETE a", ["2 breaks"]],
     ["in a comment of several lines", "/*\n-- reviewed: unused */\nDELETE a", ["3 breaks"]],
   ])("%s", (_, sql, expected) => {
-    expect(findings(sql)).toEqual(expected);
+    expect(findings("mssql", sql)).toEqual(expected);
   });
 });
 
@@ -341,6 +330,10 @@ it("a wider column is known from the scripts before", () => {
 });
 
 it("what can't be read is refused with script and line", () => {
-  expect(() => findings("SELECT 1\nGO;\n", "0002-goals.sql")).toThrow(/^0002-goals\.sql, line 2: GO;/);
-  expect(() => findings("SELECT 'a\n", "0002-goals.sql")).toThrow(/^0002-goals\.sql, line 1: ' opens/);
+  expect(() => findings("mssql", "SELECT 1\nGO;\n", "0002-goals.sql")).toThrow(
+    /^0002-goals\.sql, line 2: GO;/,
+  );
+  expect(() => findings("mssql", "SELECT 'a\n", "0002-goals.sql")).toThrow(
+    /^0002-goals\.sql, line 1: ' opens/,
+  );
 });

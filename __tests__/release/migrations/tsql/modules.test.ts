@@ -1,18 +1,5 @@
 /** Procedures, functions, views and triggers: made again, altered, and where SQL Server takes them. */
-import { lint, lintAll } from "../../../../release/migrations/lint";
-import { readScripts } from "../../../../release/migrations/scripts";
-
-function findings(sql: string, name = "1-a.sql"): string[] {
-  const [script] = readScripts(new Map([[name, Buffer.from(sql)]]));
-  return lint(script!, "mssql").map(({ line, level }) => `${line} ${level}`);
-}
-
-function messages(...scripts: readonly string[]): string[] {
-  const files = scripts.map((sql, index): [string, Buffer] => [`${index + 1}-a.sql`, Buffer.from(sql)]);
-  return lintAll(readScripts(new Map(files)), "mssql").map(
-    ({ script, line, level, message }) => `${script}:${line} ${level} ${message}`,
-  );
-}
+import { findings, messages } from "../findings";
 
 describe("a module that is dropped and made again", () => {
   const DROP = "IF OBJECT_ID('dbo.p') IS NOT NULL DROP PROCEDURE dbo.p\nGO\n";
@@ -46,7 +33,7 @@ describe("a module that is dropped and made again", () => {
       `-- no-transaction\n${DROP}CREATE PROCEDURE dbo.p AS SELECT 1`,
     ],
   ])("%s", (_, sql) => {
-    expect(findings(sql).map((finding) => finding.slice(2))).toEqual(["breaks"]);
+    expect(findings("mssql", sql).map((finding) => finding.slice(2))).toEqual(["breaks"]);
   });
 
   it("breaks callers where it loses a parameter, or needs another one", () => {
@@ -72,8 +59,8 @@ describe("a module has to be first in its batch", () => {
     ["CREATE PROCEDURE q AS SELECT 1", "CREATE PROCEDURE p AS SELECT 1\n"],
   ])("%s", (module, before) => {
     for (const name of ["1-a.sql", "1-contract-a.sql"])
-      expect(findings(before + module, name)).toContain("2 fails");
-    expect(findings(`${before}-- reviewed: all right\n${module}`)).toContain("3 fails");
-    expect(findings(`${before}GO\n${module}`)).not.toContain("3 fails");
+      expect(findings("mssql", before + module, name)).toContain("2 fails");
+    expect(findings("mssql", `${before}-- reviewed: all right\n${module}`)).toContain("3 fails");
+    expect(findings("mssql", `${before}GO\n${module}`)).not.toContain("3 fails");
   });
 });
