@@ -6,6 +6,7 @@ export type { DriverCommand } from "./drivers";
 export * from "./environment";
 export { parseEnvironment } from "./environment-file";
 export * from "./freeze-windows";
+export { HookRun } from "./hook-run";
 export type { DatabaseAccess } from "./migrations/migrate-spec";
 export * from "./naming";
 export * from "./own-environment";

@@ -5,6 +5,7 @@
 import { parseStep, proxyPlaces } from "../../release/naming";
 import type { AzureEnvironment } from "../../release/environment";
 import type { ReleaseRecord } from "../../release/record";
+import { InstallResult, readResultLine } from "../../release/result-line";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
 import { lastWords } from "./step-words";
@@ -69,7 +70,7 @@ export class AzureProxies implements Proxies {
       resources.flatMap((resource) => {
         const step = parseStep(resource.address);
         if (step?.kind !== "install" || step.slot !== slot || resource.deposed) return [];
-        const installed = /"releaseId":"([^"]*)"/.exec(resource.output)?.[1] ?? null;
+        const installed = readResultLine(InstallResult, resource.output)?.releaseId ?? null;
         const healthy = resource.exitCode === 0 && record.slots[slot] !== null;
         return [
           {

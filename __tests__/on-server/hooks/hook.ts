@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readHookRun } from "../../../release/hook-run";
+import type { HookRun } from "../../../release/hook-run";
 import { hookParameters, hooksAt } from "../../../release/hooks";
 import type { When } from "../../../release/hooks";
 import { environmentOf } from "../../release/examples";
@@ -13,8 +15,10 @@ export interface Ran {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** The script's own line. */
+  /** The script's own line on stderr, for people. */
   readonly last: string;
+  /** How the hook ended, as the result line has it. */
+  readonly run: HookRun | undefined;
 }
 
 export interface Running {
@@ -38,7 +42,10 @@ export class Project {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     const ended = new Promise<Ran>((resolve) =>
       child.once("close", (exitCode) =>
-        resolve({ exitCode, stdout, stderr, last: stderr.trim().split("\n").at(-1)! }),
+        resolve({
+          ...{ exitCode, stdout, stderr, last: stderr.trim().split("\n").at(-1)! },
+          run: readHookRun(stdout)?.run,
+        }),
       ),
     );
     return { pid: child.pid!, ended };
