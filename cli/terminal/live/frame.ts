@@ -1,4 +1,5 @@
 /** The live view's picture of one moment, as lines that fit a terminal. Pure: what is seen goes in, lines come out. */
+import { describeEntry } from "../../../release/journal-words";
 import { idOrNull, target } from "../../../release/record";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
@@ -9,7 +10,7 @@ import { clockTime, gateOf, sharesAfter, timeLeft } from "./gate";
 import { fitted, flowed, wrapped } from "./lines";
 import type { Paint, Span } from "./lines";
 import type { Moment, Rate, SeenProxy } from "./moment";
-import { complaint, describeEntry, servedBy, shareOf } from "./words";
+import { complaint, servedBy, shareOf } from "./words";
 
 export interface Size {
   readonly columns: number;
