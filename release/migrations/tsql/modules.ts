@@ -98,7 +98,7 @@ function readBody(cursor: Cursor, subject: Subject): void {
     if (/^(?:GRANT|DENY|REVOKE|,)$/.test(cursor.word(-1))) continue;
     const kind = moduleKind(cursor.is("CREATE", "OR", "ALTER") ? cursor.word(3) : cursor.word(1));
     if (kind === null) continue;
-    subject.report("fails", notFirst(kind), cursor.position);
+    subject.report("fails", notFirst(kind), { token: cursor.position });
     isTold = true;
   }
 }

@@ -1,4 +1,5 @@
 /** `CREATE`, `ALTER` and `DROP` of all but tables' columns and modules' bodies. */
+import type { Kind } from "../finding";
 import { alterTable } from "./alter-table";
 import type { Cursor } from "./cursor";
 import { readElements, readWhere } from "./elements";
@@ -69,7 +70,7 @@ function createIndex(cursor: Cursor, subject: Subject): void {
     if (word === "WHERE") filter = readWhere(cursor);
   });
   const broken = uniqueBreaks({ made: subject.made, table, tokens: cursor.table }, columns, filter);
-  if (broken !== null) subject.report("breaks", broken);
+  if (broken !== null) subject.report("breaks", broken, { kind: "rule" });
 }
 
 function securityPolicy(cursor: Cursor, subject: Subject): void {
@@ -87,14 +88,14 @@ export function alter(cursor: Cursor, subject: Subject): void {
   if (word === "TABLE") return alterTable(cursor, subject);
   const own = word === "SEQUENCE" ? readName(cursor.copy()) : null;
   if (own !== null && subject.made.has(word, own)) return skipActions(cursor);
-  const [level, message] = verdictOnAlter(word, cursor);
-  if (level !== "fine") subject.report(level, message);
+  const [level, message, kind = "other"] = verdictOnAlter(word, cursor);
+  if (level !== "fine") subject.report(level, message, { kind });
   skipActions(cursor);
 }
 
-type Verdict = readonly ["fine" | "unknown" | "breaks", string];
+type Verdict = readonly ["fine" | "unknown" | "breaks", string, Kind?];
 const FINE: Verdict = ["fine", ""];
-const RENAMES: Verdict = ["breaks", "renames what the running release knows by its old name"];
+const RENAMES: Verdict = ["breaks", "renames what the running release knows by its old name", "rename"];
 
 function verdictOnAlter(word: string, cursor: Cursor): Verdict {
   const has = (...words: readonly string[]): boolean => hasWords(cursor, ...words);
@@ -112,7 +113,9 @@ function verdictOnAlter(word: string, cursor: Cursor): Verdict {
         ? ["breaks", "switches off an index: queries of the running release fail, or read it all"]
         : FINE;
     case "FULLTEXT":
-      return has("DISABLE") || has("DROP", "(") ? ["breaks", `takes a full-text index ${MAY_USE}`] : FINE;
+      return has("DISABLE") || has("DROP", "(")
+        ? ["breaks", `takes a full-text index ${MAY_USE}`, "drop"]
+        : FINE;
     case "SEQUENCE":
       return has("RESTART")
         ? ["breaks", "gives out numbers again, which the running release has written"]
@@ -143,7 +146,7 @@ export function drop(cursor: Cursor, subject: Subject): void {
   cursor.take("IF", "EXISTS");
   const name = readName(cursor);
   if (name !== null && subject.made.has(word, name)) return;
-  subject.report("breaks", `drops something ${MAY_USE}`);
+  subject.report("breaks", `drops something ${MAY_USE}`, { kind: "drop" });
 }
 
 function dropEach(cursor: Cursor, subject: Subject, kind: string): void {
@@ -152,7 +155,8 @@ function dropEach(cursor: Cursor, subject: Subject, kind: string): void {
     const name = readName(cursor);
     if (name === null) return;
     if (isOwn(subject, kind, name)) subject.made.remove(kind, name);
-    else if (kind === "table") subject.report("breaks", `drops what the running release may still use`);
+    else if (kind === "table")
+      subject.report("breaks", `drops what the running release may still use`, { kind: "drop" });
     else subject.replacements.drop(kind, name, subject.here());
   } while (cursor.take(","));
 }
