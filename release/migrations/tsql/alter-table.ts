@@ -13,9 +13,8 @@ import type { Subject } from "./subject";
 
 /** @param cursor behind `ALTER TABLE`. */
 export function alterTable(cursor: Cursor, subject: Subject): void {
-  const table = readName(cursor);
+  const { table, withCheck } = readSubject(cursor);
   if (table === null) return subject.report("unknown", UNKNOWN);
-  const withCheck = cursor.take("WITH", "CHECK") || cursor.take("WITH", "NOCHECK");
   const isOwn = isTemporary(table) || subject.made.has("table", table);
   switch (cursor.word()) {
     case "ADD":
@@ -51,6 +50,22 @@ export function alterTable(cursor: Cursor, subject: Subject): void {
     default:
       subject.report("unknown", UNKNOWN);
   }
+}
+
+/** The table, and whether rows are checked that are there: what stands before the first action. */
+function readSubject(cursor: Cursor): { readonly table: ObjectName | null; readonly withCheck: boolean } {
+  const table = readName(cursor);
+  return { table, withCheck: cursor.take("WITH", "CHECK") || cursor.take("WITH", "NOCHECK") };
+}
+
+/** The columns that an `ALTER TABLE t ADD` adds, in lower case; none where another statement is here. */
+export function columnsAddedAt(cursor: Cursor): string[] {
+  if (!cursor.is("ALTER", "TABLE")) return [];
+  const ahead = cursor.copy();
+  ahead.take("ALTER", "TABLE");
+  readSubject(ahead);
+  if (!ahead.take("ADD")) return [];
+  return readElements(ahead).flatMap((element) => (element.is === "column" ? element.name : []));
 }
 
 function add(cursor: Cursor, subject: Subject, table: ObjectName): void {

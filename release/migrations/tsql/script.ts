@@ -17,7 +17,7 @@ import { alter, create, drop } from "./objects";
 import { permission } from "./permissions";
 import { Replacements } from "./replacements";
 import type { Schema } from "./schema";
-import { beginsStatement, walk } from "./statement-end";
+import { beginsBlock, beginsStatement, walk } from "./statement-end";
 import type { Subject } from "./subject";
 import { UNKNOWN } from "./subject";
 import { switchTriggers } from "./triggers";
@@ -203,7 +203,7 @@ class BatchReader {
         this.push("branch");
         return true;
       case "BEGIN":
-        if (/^(?:TRAN|TRANSACTION|DISTRIBUTED|DIALOG|CONVERSATION)$/.test(cursor.word(1))) return false;
+        if (!beginsBlock(cursor)) return false;
         cursor.next();
         if (cursor.is("TRY") || cursor.is("CATCH")) {
           cursor.next();
