@@ -64,9 +64,7 @@ test("a candidate that was judged bad is said to be, and its mark is another col
   };
   const bad = { at: BEGIN + 40_000, event: "judged", verdict: "fail", comparison } as const;
   const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [bad] }] }));
-  expect(textOf(page)).toMatch(
-    /1 0:40 10 % went badly , over 2.s 12 errors of 40 0 errors of 400, p95 5.ms/,
-  );
+  expect(textOf(page)).toMatch(/1 0:40 10 % went badly , over 2.s 12 errors of 40 0 errors of 400, p95 5.ms/);
   expect(page).toMatch(/<path[^>]*stroke="var\(--bad\)"/);
 });
 
