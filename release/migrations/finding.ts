@@ -23,3 +23,8 @@ export type Kind = "drop" | "rename" | "column" | "default" | "rule" | "other";
 export type Broken = Pick<Finding, "kind" | "message">;
 
 export type Level = Finding["level"];
+
+export const RENAMES: Broken = {
+  kind: "rename",
+  message: "renames what the running release knows by its old name",
+};

@@ -3,6 +3,7 @@
  * itself. What a script itself has made, no running release uses.
  */
 import { inOneLine } from "../validation";
+import { RENAMES } from "./finding";
 import type { Broken, Finding } from "./finding";
 import { COMMENT, lex, NAME, STRING, WORD } from "./lexer";
 import type { TokenTable } from "./lexer";
@@ -18,7 +19,6 @@ interface Rule {
   readonly breaks: Broken | null;
 }
 
-const RENAMES: Broken = { kind: "rename", message: "renames what the running release knows by its old name" };
 const MODULE = "(PROCEDURE|FUNCTION|TRIGGER|VIEW)";
 
 /** The first rule that fits decides. */

@@ -1,4 +1,5 @@
 /** `EXEC`: procedures of SQL Server's own that are known, and texts that are looked into. */
+import { RENAMES } from "../finding";
 import type { Broken } from "../finding";
 import { NAME, STRING, WORD } from "../lexer";
 import type { TokenTable } from "../lexer";
@@ -8,7 +9,6 @@ import { nameInString, readName } from "./object-name";
 import { MAY_USE } from "./subject";
 import type { Subject } from "./subject";
 
-const RENAMES: Broken = { kind: "rename", message: "renames what the running release knows by its old name" };
 const TAKES_RIGHTS: Broken = { kind: "other", message: `takes rights ${MAY_USE}` };
 
 const BREAK: Readonly<Record<string, Broken>> = {

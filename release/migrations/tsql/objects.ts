@@ -1,4 +1,5 @@
 /** `CREATE`, `ALTER` and `DROP` of all but tables' columns and modules' bodies. */
+import { RENAMES } from "../finding";
 import type { Kind } from "../finding";
 import { alterTable } from "./alter-table";
 import type { Cursor } from "./cursor";
@@ -95,7 +96,7 @@ export function alter(cursor: Cursor, subject: Subject): void {
 
 type Verdict = readonly ["fine" | "unknown" | "breaks", string, Kind?];
 const FINE: Verdict = ["fine", ""];
-const RENAMES: Verdict = ["breaks", "renames what the running release knows by its old name", "rename"];
+const RENAMED: Verdict = ["breaks", RENAMES.message, RENAMES.kind];
 
 function verdictOnAlter(word: string, cursor: Cursor): Verdict {
   const has = (...words: readonly string[]): boolean => hasWords(cursor, ...words);
@@ -104,10 +105,10 @@ function verdictOnAlter(word: string, cursor: Cursor): Verdict {
       return ["breaks", "moves what the running release knows under its old name"];
     case "ROLE":
       if (has("DROP", "MEMBER")) return ["breaks", `takes rights ${MAY_USE}`];
-      return has("WITH", "NAME") ? RENAMES : FINE;
+      return has("WITH", "NAME") ? RENAMED : FINE;
     case "USER":
     case "LOGIN":
-      return has("NAME", "=") ? RENAMES : ["unknown", UNKNOWN];
+      return has("NAME", "=") ? RENAMED : ["unknown", UNKNOWN];
     case "INDEX":
       return has("DISABLE")
         ? ["breaks", "switches off an index: queries of the running release fail, or read it all"]
@@ -121,7 +122,7 @@ function verdictOnAlter(word: string, cursor: Cursor): Verdict {
         ? ["breaks", "gives out numbers again, which the running release has written"]
         : FINE;
     case "DATABASE":
-      if (has("MODIFY", "NAME")) return RENAMES;
+      if (has("MODIFY", "NAME")) return RENAMED;
       return ["READ_ONLY", "SINGLE_USER", "RESTRICTED_USER", "OFFLINE", "EMERGENCY"].some((each) => has(each))
         ? ["breaks", "shuts the running release out"]
         : FINE;
