@@ -6,6 +6,7 @@ import { EXIT } from "../../release/exit-code";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { requireLocal } from "../../configuration/platform";
 import { InstallResult, readResultLine } from "../../release/result-line";
+import { parseSlotStepName } from "../../release/steps";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 import { takenPorts } from "../project/ports";
@@ -80,7 +81,7 @@ export function installMs(venue: Project, releaseId: string): number {
     const commands = join(servers, server, "commands");
     if (!existsSync(commands)) return [];
     return readdirSync(commands)
-      .filter((name) => name.startsWith("install-") && name.endsWith(`-${releaseId}`))
+      .filter((name) => parseSlotStepName(name)?.releaseId === releaseId)
       .flatMap((name) => {
         const output = readFileSync(join(commands, name, "stdout"), "utf8");
         return readResultLine(InstallResult, output)?.seconds ?? [];

@@ -94,11 +94,11 @@ export function alter(cursor: Cursor, subject: Subject): void {
   skipActions(cursor);
 }
 
-type Verdict = readonly ["fine" | "unknown" | "breaks", string, Kind?];
-const FINE: Verdict = ["fine", ""];
-const RENAMED: Verdict = ["breaks", RENAMES.message, RENAMES.kind];
+type Compatibility = readonly ["fine" | "unknown" | "breaks", string, Kind?];
+const FINE: Compatibility = ["fine", ""];
+const RENAMED: Compatibility = ["breaks", RENAMES.message, RENAMES.kind];
 
-function verdictOnAlter(word: string, cursor: Cursor): Verdict {
+function verdictOnAlter(word: string, cursor: Cursor): Compatibility {
   const has = (...words: readonly string[]): boolean => hasWords(cursor, ...words);
   switch (word) {
     case "SCHEMA":
