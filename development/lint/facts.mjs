@@ -51,4 +51,21 @@ export const FACTS = [
     home: "release/archive.ts",
     pattern: /\["\.zip"/,
   },
+  {
+    fact: "the English of Terraform's and azurerm's errors",
+    home: "cli/terraform/error-words.ts",
+    also: ["development/faults/rows/operators.ts"],
+    pattern:
+      /acquiring the state lock"|exit status \(|Resource postcondition failed|lifecycle\\\.prevent_destroy/,
+  },
+  {
+    fact: "how a program's result line is found in its output",
+    home: "release/result-line.ts",
+    pattern: /split\("\\n"\)\.reverse\(\)/,
+  },
+  {
+    fact: "a director's journal in words",
+    home: "release/journal-words.ts",
+    pattern: /% of the requests go to|`\$\{[\w.]+\} is drained`/,
+  },
 ];

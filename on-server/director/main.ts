@@ -21,7 +21,7 @@ import { failureOf, StepFailure } from "./step-failure";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
-import { lastWords } from "./last-words";
+import { reportLine } from "./last-words";
 import { StateFile } from "./state";
 import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
@@ -112,7 +112,7 @@ async function run(
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
-    await tellResult(lastWords(director, { result, seconds, at: new Date().toISOString() }));
+    await tellResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
   } finally {
