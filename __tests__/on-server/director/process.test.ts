@@ -4,7 +4,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { State } from "../../../on-server/director/state";
+import { DirectorState } from "../../../release/director-status";
+import { parseFile } from "../../../release/validation";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
 import { emptyRecord } from "../../../release/record";
@@ -109,7 +110,8 @@ describe("a director at work", () => {
       DIRECTOR_SPEC: specOf(record),
     });
 
-  const state = (): State => JSON.parse(readFileSync(join(proxy.folder, "state.json"), "utf8")) as State;
+  const state = (): DirectorState =>
+    parseFile(DirectorState, readFileSync(join(proxy.folder, "state.json"), "utf8"), "state.json");
   const shareIs = (share: number) =>
     until(async () => (await proxy.driver.observe()).share === share, `the share is ${share} %`);
 
