@@ -4,7 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DirectorState } from "../../../release/director-status";
+import { DirectorState, ProxyStatus } from "../../../release/director-status";
 import { parseFile } from "../../../release/validation";
 import { directorSpec, encodeSpec } from "../../../release/director-spec";
 import type { DirectorSpec } from "../../../release/director-spec";
@@ -161,7 +161,7 @@ describe("a director at work", () => {
     const before = readFileSync(join(proxy.folder, "state.json"), "utf8");
     const { code, stdout } = await direct("status", second).ended;
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(parseFile(ProxyStatus, stdout, "the status")).toMatchObject({
       proxy: "proxy-1",
       traffic: { live: "blue", share: 40 },
       serving: ["blue", "green"],
