@@ -4,7 +4,7 @@
  * a way to them.
  */
 import { LastWords } from "../../release/director-status";
-import { parseStep, stepId } from "../../release/naming";
+import { parseStep, stepId } from "../../release/steps";
 import { parseFile } from "../../release/validation";
 import type { StateResource } from "../terraform/stack";
 

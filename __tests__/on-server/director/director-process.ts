@@ -4,7 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { encodeSpec, stepSpec } from "../../../release/director-spec";
+import { encodeSpec, stepSpec } from "../../../configuration/director-spec";
 import { DirectorState } from "../../../release/director-status";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
