@@ -35,11 +35,11 @@ function isStep(id: string): (resource: StateResource) => boolean {
   return ({ address, deposed }) => !deposed && parseStep(address)?.id === id;
 }
 
-function readWords({ output, name }: StateResource): LastWords[] {
+function readWords({ output, address }: StateResource): LastWords[] {
   const line = output
     .split("\n")
     .reverse()
     .find((text) => text.startsWith('{"step":'));
   const isWhole = line?.endsWith("}") === true;
-  return isWhole ? [parseFile(LastWords, line, `what ${name} reported`)] : [];
+  return isWhole ? [parseFile(LastWords, line, `what ${address} reported`)] : [];
 }

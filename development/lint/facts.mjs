@@ -40,4 +40,14 @@ export const FACTS = [
     home: "release/archive.ts",
     pattern: /\["\.zip"/,
   },
+  {
+    fact: "a director's phases",
+    home: "release/director-status.ts",
+    pattern: /^\s*"shifting",$/,
+  },
+  {
+    fact: "what a director's state and status hold",
+    home: "release/director-status.ts",
+    pattern: /\bretainedUntil\??: (?:z\.|number)/,
+  },
 ];

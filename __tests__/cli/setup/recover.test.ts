@@ -13,6 +13,7 @@ import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
 import { SLOTS } from "../../../release/slot";
 import { LEAST, recordOf } from "../../release/examples";
+import { lastLine } from "../proxies/last-line";
 import { Folder, STACKS } from "./command";
 
 /** A Terraform that answers with this state, refreshed or not; the provider is not needed. */
@@ -244,25 +245,7 @@ describe("recover on Azure", () => {
     const { active, sequence } = record;
     const live = record.slots[active]!;
     const stable = { slot: active, releaseId: releaseId(live) };
-    const report = {
-      ...{
-        step: "switch",
-        sequence,
-        exitCode: 0,
-        outcome: "promoted",
-        reason: "it is live",
-        proxy: "proxy-1",
-      },
-      ...{
-        traffic: { live: active, share: 0, offset: 0, mode: "serve", fallback: false },
-        serving: [active],
-      },
-      ...{ seconds: 1, at: new Date(0).toISOString() },
-      state: {
-        ...{ sequence, phase: "stable", finished: true, weight: 0, deadline: null, retainedUntil: null },
-        ...{ stable, candidate: null, unfinished: [], result: null, journal: [] },
-      },
-    };
+    const report = lastLine({ serving: [active] }, { sequence, stable });
     const spec = { DIRECTOR_SPEC: encodeSpec(directed) };
     const installs = serverPlaces(environment).flatMap(({ name: server }) =>
       SLOTS.map((slot) => {
