@@ -17,11 +17,11 @@ function mayNotImport(folder, patterns, message) {
   };
 }
 
-/** Rooms that only look at the product from outside: nothing of it imports them. */
-const TESTERS = ["testbed", "faults", "soak", "bench", "__tests__"];
+/** What only developers run looks at the product from outside: nothing of it imports it. */
+const DEVELOPERS = ["development", "__tests__"];
 
 /** An import that leaves the own folder for one of the others. */
-const other = (...folders) => `^(\\.\\./)+(${[...folders, ...TESTERS].join("|")})(/|$)`;
+const other = (...folders) => `^(\\.\\./)+(${[...folders, ...DEVELOPERS].join("|")})(/|$)`;
 
 export default tseslint.config(
   { ignores: ["lib/", "cdktf.out/", ".bluegreen/", "node_modules/", "examples/**/*.js"] },
@@ -37,28 +37,33 @@ export default tseslint.config(
   },
   mayNotImport(
     "release",
-    `${other("constructs", "stacks", "on-server", "cli", "examples", "system")}|^cdktf$|^constructs$|^(node:)?(fs|net|http|https|child_process|dns|os|timers)`,
+    `${other("configuration", "constructs", "stacks", "on-server", "cli", "examples", "system")}|^cdktf$|^constructs$|^(node:)?(fs|net|http|https|child_process|dns|os|timers)`,
     "release/ is the pure domain: no cdktf, no I/O, no clock, nothing of the other folders",
   ),
   mayNotImport(
+    "configuration",
+    `${other("constructs", "stacks", "on-server", "cli", "examples", "system")}|^cdktf$|^constructs$|^(node:)?(fs|net|http|https|child_process|dns|os|timers)`,
+    "configuration/ reads environments and derives names from them: pure, and it imports release/ only",
+  ),
+  mayNotImport(
     "system",
-    other("constructs", "stacks", "on-server", "cli", "examples", "release"),
+    other("configuration", "constructs", "stacks", "on-server", "cli", "examples", "release"),
     "system/ knows the operating system only",
   ),
   mayNotImport(
     "constructs",
     other("stacks", "on-server", "cli", "examples", "system"),
-    "constructs/ ships on-server programs as files; it imports release/ only",
+    "constructs/ ships on-server programs as files; it imports configuration/ and release/ only",
   ),
   mayNotImport(
     "stacks",
     other("on-server", "cli", "examples", "system"),
-    "stacks/ imports constructs/ and release/",
+    "stacks/ imports constructs/, configuration/ and release/",
   ),
   mayNotImport(
     "on-server",
     `${other("constructs", "stacks", "cli", "examples")}|^cdktf$|^constructs$`,
-    "on-server/ programs import release/ and system/ only",
+    "on-server/ programs import configuration/, release/ and system/ only",
   ),
   mayNotImport(
     "cli",
@@ -66,19 +71,14 @@ export default tseslint.config(
     "cli/ starts Terraform and the synth as processes and imports no construct",
   ),
   mayNotImport(
-    "soak",
-    /^(\.\.\/)+(constructs|stacks|on-server|system|faults|bench|__tests__)(\/|$)/.source,
-    "soak/ plays an operator in a testbed/: the command as a process, and what cli/ measures with",
+    "development",
+    /^(\.\.\/)+(constructs|stacks|on-server|system|__tests__)(\/|$)/.source,
+    "development/ uses the product as an operator does: the built command, and cli/ and release/ for their types",
   ),
   mayNotImport(
-    "testbed",
-    /^(\.\.\/)+(constructs|stacks|on-server|system|faults|soak|bench|__tests__)(\/|$)/.source,
-    "testbed/ uses the product as a person does: the built command, and cli/ and release/ for their types",
-  ),
-  mayNotImport(
-    "faults",
-    /^(\.\.\/)+(constructs|stacks|on-server|system|soak|bench|__tests__)(\/|$)/.source,
-    "faults/ breaks what runs in a testbed/; it looks at the product from outside",
+    "development/testbed",
+    /^(\.\.\/)+(constructs|stacks|on-server|system|__tests__|faults|soak|bench)(\/|$)/.source,
+    "the test bed is what faults/ and soak/ stand on",
   ),
   {
     files: ["cli/**/*.ts", "on-server/**/*.ts"],

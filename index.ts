@@ -16,5 +16,6 @@ export * from "./constructs/server";
 export * from "./constructs/terraform-data";
 export * from "./constructs/traffic-switch";
 // Not "./release": beside this file that would be the record.
+export * from "./configuration/index";
 export * from "./release/index";
 export * from "./stacks/index";

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { App } from "cdktf";
-import { parseEnvironment } from "./release/environment-file";
+import { parseEnvironment } from "./configuration/environment-file";
 import { refuseConvergeSideBySide } from "./release/schedule";
 import { emptyRecord, parseRecord, refuseOtherApplication, scheduleOf } from "./release/record";
 import { InvalidInput } from "./release/refusal";

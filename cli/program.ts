@@ -3,18 +3,34 @@
  * parsed by it and nothing is carried out.
  */
 import { Command } from "commander";
-import { addArtifactCommands } from "./commands/artifacts";
-import { addBanCommand } from "./commands/bans";
-import { addEnvironmentCommands } from "./commands/environments";
-import { addLooks } from "./commands/looks";
-import { addMeasureCommand } from "./commands/measures";
-import { addMigrationCommands } from "./commands/migrations";
-import { addPlanCommands } from "./commands/plans";
-import { addReceiptCommands } from "./commands/receipts";
-import { addRehearsals } from "./commands/rehearsals";
-import { addReleaseCommands } from "./commands/releases";
-import { addReportCommands } from "./commands/reports";
-import { addSetupCommands } from "./commands/setup";
+import { addRequest } from "./command-line/carry-out";
+import type { Request } from "./command-line/request";
+import { addAbort } from "./commands/abort";
+import { addBan } from "./commands/ban";
+import { addCompletion } from "./commands/completion";
+import { addDoctor } from "./commands/doctor";
+import { addDown } from "./commands/down";
+import { heal } from "./commands/heal";
+import { addHistory } from "./commands/history";
+import { addInit } from "./commands/init";
+import { addMeasure } from "./commands/measure";
+import { addMigrations } from "./commands/migrations";
+import { resolve } from "./commands/migrations-resolve";
+import { addPlan } from "./commands/plan";
+import { addPreview } from "./commands/preview";
+import { promote } from "./commands/promote";
+import { addProve } from "./commands/prove";
+import { addPublish } from "./commands/publish";
+import { addRecover } from "./commands/recover";
+import { addRehearse } from "./commands/rehearse";
+import { release } from "./commands/release";
+import { addReport } from "./commands/report";
+import { retry } from "./commands/retry";
+import { rollback } from "./commands/rollback";
+import { stage } from "./commands/stage";
+import { addStatus } from "./commands/status";
+
+const REQUESTS: readonly Request[] = [release, stage, promote, rollback, retry, heal];
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused, 4 candidate rejected (traffic untouched),
@@ -27,23 +43,29 @@ export function buildProgram(version: string): Command {
     .exitOverride()
     .addHelpText("after", EXIT_CODES);
   program.commandsGroup("Begin:");
-  addSetupCommands(program);
+  addInit(program);
+  addDoctor(program);
+  addRecover(program);
+  addCompletion(program);
   program.commandsGroup("Release:");
-  addReleaseCommands(program);
+  for (const request of REQUESTS) addRequest(program, request);
+  addAbort(program);
   program.commandsGroup("Look first, and prove it:");
-  addPlanCommands(program);
+  addPlan(program, [...REQUESTS, resolve]);
+  addProve(program);
   program.commandsGroup("See what users get, and what they got:");
-  addLooks(program);
-  addReceiptCommands(program);
-  addReportCommands(program);
-  addMeasureCommand(program);
+  addStatus(program);
+  addHistory(program);
+  addReport(program);
+  addMeasure(program);
   program.commandsGroup("Artifacts and rules:");
-  addArtifactCommands(program);
-  addMigrationCommands(program);
-  addBanCommand(program);
+  addPublish(program);
+  addMigrations(program);
+  addBan(program);
   program.commandsGroup("The environment:");
-  addEnvironmentCommands(program);
-  addRehearsals(program);
+  addPreview(program);
+  addDown(program);
+  addRehearse(program);
   program.commandsGroup("Help:");
   return program;
 }

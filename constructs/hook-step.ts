@@ -4,13 +4,13 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import { hookFacts } from "../release/hook-facts";
+import { hookFacts } from "../configuration/hook-facts";
 import { hookParameters, isNeeded } from "../release/hooks";
 import type { Hook } from "../release/hooks";
-import { stepId, stepName } from "../release/naming";
-import type { DeploymentEnvironment } from "../release/own-environment";
+import { stepId, stepName } from "../release/steps";
+import type { DeploymentEnvironment } from "../configuration/own-environment";
 import type { ReleaseRecord } from "../release/record";
-import { projectFromStack } from "./local/project-path";
+import { projectFromStack } from "./project-path";
 import { onServerProgram, shippedFile } from "./on-server-program";
 import { TerraformData } from "./terraform-data";
 

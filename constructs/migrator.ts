@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Construct } from "constructs";
-import type { DatabaseAccess } from "../release/migrations/migrate-spec";
-import { shippedFromProject } from "./local/project-path";
+import type { DatabaseAccess } from "../release/migrate-spec";
+import { shippedFromProject } from "./project-path";
 import { onServerProgram, shippedFile } from "./on-server-program";
 import type { Server } from "./server";
 

@@ -1,7 +1,7 @@
 /** Only the installer: both slots on each server, where somebody else moves the traffic. */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { DeploymentEnvironment } from "../release/own-environment";
+import type { DeploymentEnvironment } from "../configuration/own-environment";
 import { refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import type { Installer } from "./installer";

@@ -4,7 +4,7 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { DeploymentEnvironment } from "../release/own-environment";
+import type { DeploymentEnvironment } from "../configuration/own-environment";
 import { refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { InvalidInput } from "../release/refusal";

@@ -3,7 +3,7 @@
  * base and the database alone. Whatever is no step of a release may not change, so nobody has to list what is precious.
  */
 import * as z from "zod/mini";
-import { parseStep, shortAddress } from "./naming";
+import { parseStep, shortAddress } from "./steps";
 import { Refusal } from "./refusal";
 import type { Slot } from "./slot";
 import { inOneLine, parseFile } from "./validation";

@@ -1,6 +1,6 @@
 /** A plan in words that a person follows: what is done already, what is cleared away, what will run, in order. */
 import { PHASES } from "./hooks";
-import { parseStep, shortAddress } from "./naming";
+import { parseStep, shortAddress } from "./steps";
 import type { Change, Plan } from "./plan-proof";
 
 export interface PlanSteps {

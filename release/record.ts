@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { Resolutions } from "./migrations/resolution";
+import { Resolutions } from "./resolution";
 import { InvalidInput } from "./refusal";
 import { quote, Release, releaseId, ScriptName, Version } from "./release";
 import type { ReleaseId } from "./release";

@@ -4,7 +4,7 @@
  * (recreate excepted).
  */
 import { requireNotBanned } from "./bans";
-import { bringsMigrations, requireSchema, withMigration } from "./migrations/schema";
+import { bringsMigrations, requireSchema, withMigration } from "./needed-schema";
 import { healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";

@@ -1,9 +1,9 @@
 /** Tells Terraform where a stack's state is. */
 import { AzurermBackend, LocalBackend, TerraformBackend } from "cdktf";
 import type { TerraformRemoteState, TerraformStack } from "cdktf";
-import { fromStack } from "../constructs/local/project-path";
-import type { Environment } from "../release/environment";
-import { stateFile } from "../release/naming";
+import { fromStack } from "../constructs/project-path";
+import type { Environment } from "../configuration/environment";
+import { stateFile } from "../configuration/naming";
 
 export function useBackend(stack: TerraformStack, environment: Environment): void {
   const { backend, application, name } = environment;

@@ -1,7 +1,7 @@
 /** The base stack: everything long-lived. Provisioned once; releases don't touch it, destroying it stops all. */
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import type { Environment } from "../release/environment";
+import type { Environment } from "../configuration/environment";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";
 

@@ -2,8 +2,8 @@
 import type { AzurePlatform } from "../constructs/azure/azure-platform";
 import type { LocalPlatform } from "../constructs/local/local-platform";
 import type { Platform } from "../constructs/platform";
-import type { Environment } from "../release/environment";
-import { isLocal, requireAzure } from "../release/platform";
+import type { Environment } from "../configuration/environment";
+import { isLocal, requireAzure } from "../configuration/platform";
 
 /* eslint-disable @typescript-eslint/no-require-imports -- an import would load both, at every synth */
 export function platformOf(environment: Environment): Platform {

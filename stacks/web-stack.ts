@@ -5,7 +5,7 @@
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { BlueGreenDeployment } from "../constructs/blue-green-deployment";
-import type { Environment } from "../release/environment";
+import type { Environment } from "../configuration/environment";
 import type { ReleaseRecord } from "../release/record";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";

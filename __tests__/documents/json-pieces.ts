@@ -2,13 +2,13 @@
 import * as z from "zod/mini";
 import { parseLoadPlan } from "../../cli/load/plan";
 import { TrafficAnswer } from "../../on-server/director/drivers/command/exchange";
-import { parseEnvironment } from "../../release/environment-file";
-import { hookFacts } from "../../release/hook-facts";
-import { slotEndpoints } from "../../release/naming";
+import { parseEnvironment } from "../../configuration/environment-file";
+import { hookFacts } from "../../configuration/hook-facts";
+import { slotEndpoints } from "../../configuration/naming";
 import { parseRecord } from "../../release/record";
 import { MeasureReceipt, Receipt } from "../../release/receipt";
 import { Release } from "../../release/release";
-import { azureFile } from "../release/azure/examples";
+import { azureFile } from "../configuration/azure/examples";
 import { environmentOf, LEAST, recordOf, SHA256 } from "../release/examples";
 
 /** What is cut short, or yours to fill in. */

@@ -14,7 +14,7 @@ const DOCUMENT =
 function put(name: string, text: string, document = DOCUMENT) {
   const file = join(folder, "document.md");
   writeFileSync(file, document);
-  const ran = spawnSync(process.execPath, [join(REPOSITORY, "scripts/section.mjs"), name, file], {
+  const ran = spawnSync(process.execPath, [join(REPOSITORY, "development/build/section.mjs"), name, file], {
     input: text,
     encoding: "utf8",
   });

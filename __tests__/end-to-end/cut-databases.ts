@@ -1,6 +1,6 @@
 /** The two databases of the releases that are cut: a real PostgreSQL, and the scripted SQL Server. */
 import { Client } from "pg";
-import { ScriptedSqlServer } from "../../testbed/scripted-sql-server/server";
+import { ScriptedSqlServer } from "../../development/testbed/scripted-sql-server/server";
 import { DatabaseServer } from "../on-server/migrate/migrator";
 import type { CutDatabase } from "./cut-releases";
 

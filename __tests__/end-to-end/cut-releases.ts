@@ -4,8 +4,8 @@
  * units (messages, packets, TLS records) one has; the others are cut at points that are spread over them.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { CuttingRelay } from "../../testbed/cutting-relay";
-import type { CuttingRelayOptions } from "../../testbed/cutting-relay";
+import { CuttingRelay } from "../../development/testbed/cutting-relay";
+import type { CuttingRelayOptions } from "../../development/testbed/cutting-relay";
 import type { Deployment } from "../../cli/deployment/outcome";
 import { describeEndToEnd, World } from "./world";
 

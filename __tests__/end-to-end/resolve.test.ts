@@ -1,7 +1,7 @@
 /** A script without a transaction that was cut off: the way on, from where one releases, without a look at the server. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Client } from "pg";
-import type { KnownJournal } from "../../cli/migrations/known-journal";
+import type { KnownJournal } from "../../cli/migrations/journal";
 import { describeEndToEnd, oneLine, until, World } from "./world";
 
 const FOLDER = `${__dirname}/../../examples/socialgoal/releases`;

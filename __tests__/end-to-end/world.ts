@@ -1,8 +1,8 @@
 /** The project of a user, for jest's suites. */
-import { missing } from "../../testbed/world";
+import { missing } from "../../development/testbed/world";
 
-export * from "../../testbed/processes";
-export * from "../../testbed/world";
+export * from "../../development/testbed/processes";
+export * from "../../development/testbed/world";
 
 /** Like `describe`, where terraform and the built command are there. */
 export const describeEndToEnd: (title: string, tests: () => void) => void =

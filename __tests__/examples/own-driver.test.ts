@@ -9,7 +9,7 @@ import { LocalServer } from "../../constructs/local/local-server";
 import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
-import { until } from "../../testbed/processes";
+import { until } from "../../development/testbed/processes";
 import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
 import type { Construct } from "constructs";
 

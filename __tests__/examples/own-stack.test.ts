@@ -7,7 +7,7 @@ import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
-import { until } from "../../testbed/processes";
+import { until } from "../../development/testbed/processes";
 import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
 
 // The stand-in for docker: see there.

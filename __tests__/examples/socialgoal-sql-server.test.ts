@@ -12,11 +12,11 @@ import { promisify } from "node:util";
 import { packRelease } from "../../examples/socialgoal/pack";
 import { lintAll } from "../../release/migrations/lint";
 import { readScripts } from "../../release/migrations/scripts";
-import { until } from "../../testbed/processes";
-import type { Answer } from "../../testbed/tds-server/answers";
-import type { ParameterValue } from "../../testbed/tds-server/parameters";
-import type { TdsRequest } from "../../testbed/tds-server/requests";
-import { TdsServer } from "../../testbed/tds-server/server";
+import { until } from "../../development/testbed/processes";
+import type { Answer } from "../../development/testbed/tds-server/answers";
+import type { ParameterValue } from "../../development/testbed/tds-server/parameters";
+import type { TdsRequest } from "../../development/testbed/tds-server/requests";
+import { TdsServer } from "../../development/testbed/tds-server/server";
 
 const run = promisify(execFile);
 const PASSWORD = "s3cr#t";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import * as fc from "fast-check";
 import { checkAddress, checkedArtifact, checkVersion } from "../../cli/artifact/checks";
-import { parseGoal, scheduleFrom } from "../../cli/commands/options";
+import { parseGoal, scheduleFrom } from "../../cli/command-line/schedule-options";
 import { proveLiveSlotUntouched, readPlan } from "../../release/plan-proof";
 import { Schedule } from "../../release/schedule";
 import { parseFile } from "../../release/validation";

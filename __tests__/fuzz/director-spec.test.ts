@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import * as fc from "fast-check";
 import * as z from "zod/mini";
-import { DirectorSpec, directorSpec, encodeSpec } from "../../release/director-spec";
+import { DirectorSpec, directorSpec, encodeSpec } from "../../configuration/director-spec";
 import { environments, records } from "../release/arbitraries";
 import { damaged, expectOneLine, hostileText, mutated, runs } from "./hostile";
 

@@ -1,14 +1,15 @@
 /** Files that people edit and machines damage: read as what they mean, or refused in one line; never a crash. */
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
-import { DirectorSpec, directorSpec } from "../../release/director-spec";
-import { parseEnvironment } from "../../release/environment-file";
-import type { Environment } from "../../release/environment";
-import { hookFacts } from "../../release/hook-facts";
+import { DirectorSpec, directorSpec } from "../../configuration/director-spec";
+import { parseEnvironment } from "../../configuration/environment-file";
+import type { Environment } from "../../configuration/environment";
+import { hookFacts } from "../../configuration/hook-facts";
 import { hookParameters, hooksAt } from "../../release/hooks";
 import type { When } from "../../release/hooks";
-import { MigrateSpec } from "../../release/migrations/migrate-spec";
-import { databaseUrlFile, proxyPlaces, serverPlaces, slotEndpoints, stepName } from "../../release/naming";
+import { MigrateSpec } from "../../release/migrate-spec";
+import { databaseUrlFile, proxyPlaces, serverPlaces, slotEndpoints } from "../../configuration/naming";
+import { stepName } from "../../release/steps";
 import { formatRecord, parseRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";

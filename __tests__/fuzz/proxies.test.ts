@@ -14,7 +14,7 @@ import { NginxConfigurator } from "../../on-server/director/drivers/nginx/nginx-
 import { EmbeddedConfigurator } from "../../on-server/director/drivers/embedded/embedded-settings";
 import { parseTraffic, trafficEntries } from "../../on-server/director/drivers/driver";
 import type { Traffic } from "../../on-server/director/drivers/driver";
-import { DirectorSpec, directorSpec } from "../../release/director-spec";
+import { DirectorSpec, directorSpec } from "../../configuration/director-spec";
 import { environments, records } from "../release/arbitraries";
 import { SHA256 } from "../release/examples";
 import { describeWith, env, haproxy, nginx } from "../on-server/director/proxy-kinds";

@@ -1,7 +1,7 @@
 /** Environments and records as people may write them, for tests of whatever is made of them. */
 import * as fc from "fast-check";
-import type { Environment } from "../../release/environment";
-import { parseEnvironment } from "../../release/environment-file";
+import type { Environment } from "../../configuration/environment";
+import { parseEnvironment } from "../../configuration/environment-file";
 import { parseRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { VERSION_PATTERN } from "../../release/release";

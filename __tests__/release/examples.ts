@@ -1,7 +1,7 @@
 /** What the tests of the domain start from. */
-import { requireLocal } from "../../release/platform";
-import { parseEnvironment } from "../../release/environment-file";
-import type { LocalEnvironment } from "../../release/environment";
+import { requireLocal } from "../../configuration/platform";
+import { parseEnvironment } from "../../configuration/environment-file";
+import type { LocalEnvironment } from "../../configuration/environment";
 import { InvalidInput } from "../../release/refusal";
 import type { Candidate, Release } from "../../release/release";
 import type { ReleaseRecord } from "../../release/record";

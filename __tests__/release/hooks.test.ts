@@ -1,8 +1,8 @@
 /** What an environment file may say of hooks, when they run, and what they are told. */
-import { hookFacts } from "../../release/hook-facts";
+import { hookFacts } from "../../configuration/hook-facts";
 import { hookParameters, hooksAt, isNeeded, readHookRun } from "../../release/hooks";
-import { parseEnvironment } from "../../release/environment-file";
-import { stepName } from "../../release/naming";
+import { parseEnvironment } from "../../configuration/environment-file";
+import { stepName } from "../../release/steps";
 import type { ReleaseRecord } from "../../release/record";
 import { complaint, environmentOf, LEAST, recordOf, releaseOf } from "./examples";
 

@@ -1,5 +1,5 @@
 /** What somebody on call relies on: bans, tokens, the steps of a plan, warnings, and where it is safe to go back to. */
-import { permittedStrategies, warningsOf, wayBack } from "../../release/advice";
+import { permittedStrategies, warningsOf, wayBack } from "../../configuration/advice";
 import { ban, liftBan } from "../../release/bans";
 import { readPlan } from "../../release/plan-proof";
 import { formatSteps, stepsOf } from "../../release/plan-steps";

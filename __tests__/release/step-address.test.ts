@@ -6,18 +6,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PHASES } from "../../release/hooks";
 import type { When } from "../../release/hooks";
-import {
-  OPERATIONS_SERVER,
-  parseEdition,
-  parseHeal,
-  parseStep,
-  proxyPlaces,
-  serverPlaces,
-  shortAddress,
-  stepId,
-  stepName,
-} from "../../release/naming";
-import type { Step } from "../../release/naming";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "../../configuration/naming";
+import { parseEdition, parseHeal, parseStep, shortAddress, stepId, stepName } from "../../release/steps";
+import type { Step } from "../../release/steps";
 import { recordDigest } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import { environments, records } from "./arbitraries";

@@ -4,7 +4,7 @@
  * once. Both slots are on both servers. It applies records as the web stack would, with an outcome that the test
  * chooses.
  */
-import { stepName } from "../../release/naming";
+import { stepName } from "../../release/steps";
 import {
   emptyRecord,
   expectedRelease,

@@ -1,10 +1,10 @@
 /** What the base stack promises on Azure: who reaches what, what can't be lost, and that nothing is left open. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { AzureEnvironment } from "../../release/environment";
-import { subnetRange } from "../../release/azure/azure-names";
-import { proxyPlaces, serverPlaces, slotEndpoints } from "../../release/naming";
-import { azureEnvironment, ON_WINDOWS } from "../release/azure/examples";
+import type { AzureEnvironment } from "../../configuration/environment";
+import { subnetRange } from "../../configuration/azure/azure-names";
+import { proxyPlaces, serverPlaces, slotEndpoints } from "../../configuration/naming";
+import { azureEnvironment, ON_WINDOWS } from "../configuration/azure/examples";
 import { attributes, baseOf, DATABASE, ENVIRONMENTS, only, resources, shipped, target } from "./azure";
 import type { Block, SynthesizedStack } from "./azure";
 

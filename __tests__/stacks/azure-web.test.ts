@@ -1,8 +1,8 @@
 /** What the web stack promises on Azure: nothing but steps, each a name that never ran before, and no other address. */
 import fc from "fast-check";
-import type { AzureEnvironment } from "../../release/environment";
-import { blobHost, identityId, keyVaultHost, virtualMachineId } from "../../release/azure/azure-names";
-import { serverPlaces } from "../../release/naming";
+import type { AzureEnvironment } from "../../configuration/environment";
+import { blobHost, identityId, keyVaultHost, virtualMachineId } from "../../configuration/azure/azure-names";
+import { serverPlaces } from "../../configuration/naming";
 import { emptyRecord, parseRecord, target as targetOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { InvalidInput } from "../../release/refusal";
@@ -10,7 +10,7 @@ import { releaseId } from "../../release/release";
 import { SLOTS } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
 import * as transitions from "../../release/transitions";
-import { azureEnvironment, ON_WINDOWS } from "../release/azure/examples";
+import { azureEnvironment, ON_WINDOWS } from "../configuration/azure/examples";
 import { candidateOf, recordOf, releaseOf } from "../release/examples";
 import { attributes, DATABASE, ENVIRONMENTS, resources, shipped, webOf } from "./azure";
 import type { Block, SynthesizedStack } from "./azure";

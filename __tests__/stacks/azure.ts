@@ -1,11 +1,11 @@
 /** Both stacks of an Azure environment, read as Terraform reads them: blocks by type, and where references lead. */
 import { readFileSync } from "node:fs";
-import type { AzureEnvironment } from "../../release/environment";
-import { parseEnvironment } from "../../release/environment-file";
-import { requireAzure } from "../../release/platform";
+import type { AzureEnvironment } from "../../configuration/environment";
+import { parseEnvironment } from "../../configuration/environment-file";
+import { requireAzure } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { BaseStack } from "../../stacks/base-stack";
-import { azureEnvironment, ON_WINDOWS } from "../release/azure/examples";
+import { azureEnvironment, ON_WINDOWS } from "../configuration/azure/examples";
 import { recordOf } from "../release/examples";
 import { synthesizeApp, readStack, synthesizeWeb } from "./synthesis";
 import type { Block, SynthesizedStack } from "./synthesis";

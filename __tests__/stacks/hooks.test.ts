@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { azureEnvironment } from "../release/azure/examples";
+import { azureEnvironment } from "../configuration/azure/examples";
 import { recordOf, releaseOf } from "../release/examples";
 import { environmentWith, synthesizeWeb } from "./synthesis";
 import type { SynthesizedStack } from "./synthesis";

@@ -1,7 +1,7 @@
 /** Base's database on the local platform: PostgreSQL as it always was, or on a SQL Server that no file of the project names. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { databaseDialect } from "../../release/platform";
+import { databaseDialect } from "../../configuration/platform";
 import { emptyRecord } from "../../release/record";
 import { complaint } from "../release/examples";
 import { environmentWith, synthesize } from "./synthesis";

@@ -3,7 +3,7 @@
  * waits for it: so no release goes live that the database was not asked about, however its record came to be.
  */
 import * as fc from "fast-check";
-import { MigrateSpec } from "../../release/migrations/migrate-spec";
+import { MigrateSpec } from "../../release/migrate-spec";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { Refusal } from "../../release/refusal";
@@ -11,7 +11,7 @@ import { releaseId } from "../../release/release";
 import type { Candidate } from "../../release/release";
 import { resolveSchedule } from "../../release/schedule";
 import * as transitions from "../../release/transitions";
-import { azureEnvironment } from "../release/azure/examples";
+import { azureEnvironment } from "../configuration/azure/examples";
 import { candidateOf } from "../release/examples";
 import { OUTCOMES, World } from "../release/world";
 import { DATABASE, resources } from "./azure";

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { azureEnvironment, ON_WINDOWS } from "../release/azure/examples";
+import { azureEnvironment, ON_WINDOWS } from "../configuration/azure/examples";
 import { resources, webOf } from "../stacks/azure";
 
 interface Step {

@@ -1,8 +1,8 @@
 /** What `bluegreen release` is given: a folder or an archive on this machine, or the address of an archive. */
 import { isAbsolute } from "node:path";
-import { blobHost, digestInName } from "../../release/azure/azure-names";
+import { blobHost, digestInName } from "../../configuration/azure/azure-names";
 import { EXIT } from "../../release/exit-code";
-import { isLocal, requireAzure } from "../../release/platform";
+import { isLocal, requireAzure } from "../../configuration/platform";
 import type { Candidate } from "../../release/release";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";

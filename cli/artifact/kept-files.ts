@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { ANY_ARCHIVE_EXTENSION } from "../../release/archive";
 import type { ArchiveExtension } from "../../release/archive";
-import { workFolder } from "../../release/naming";
+import { workFolder } from "../../configuration/naming";
 import type { Project } from "../project/project";
 
 /** Of the digest; enough on one machine. */

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
 import type { Zippable } from "fflate";
-import { migrationsUrl } from "../../release/azure/azure-names";
+import { migrationsUrl } from "../../configuration/azure/azure-names";
 import { EXIT } from "../../release/exit-code";
 import { isAmbiguous, lintAll } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
@@ -13,7 +13,7 @@ import { numberOf, readScripts, refuseHugeFile } from "../../release/migrations/
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
-import { databaseDialect, isLocal, requireAzure } from "../../release/platform";
+import { databaseDialect, isLocal, requireAzure } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { target } from "../../release/record";
 import type { Candidate } from "../../release/release";

@@ -2,8 +2,8 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { digestInName, storePrefix } from "../../release/azure/azure-names";
-import { isLocal, requireAzure } from "../../release/platform";
+import { digestInName, storePrefix } from "../../configuration/azure/azure-names";
+import { isLocal, requireAzure } from "../../configuration/platform";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
 import { artifactsFolder, digitsInName } from "./kept-files";

@@ -7,11 +7,11 @@ import { existsSync, readFileSync, realpathSync, renameSync, statSync } from "no
 import type { Stats } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import { artifactUrl, migratorUrl } from "../../release/azure/azure-names";
-import type { AzureEnvironment } from "../../release/environment";
+import { artifactUrl, migratorUrl } from "../../configuration/azure/azure-names";
+import type { AzureEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
-import { workFolder } from "../../release/naming";
-import { isLocal, requireAzure } from "../../release/platform";
+import { workFolder } from "../../configuration/naming";
+import { isLocal, requireAzure } from "../../configuration/platform";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";

@@ -1,6 +1,6 @@
 /** What Azure's SDK throws, in one line that says what to do. */
-import { blobHost } from "../../release/azure/azure-names";
-import type { AzureEnvironment } from "../../release/environment";
+import { blobHost } from "../../configuration/azure/azure-names";
+import type { AzureEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 

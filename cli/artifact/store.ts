@@ -7,8 +7,8 @@ import { open } from "node:fs/promises";
 import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob" with {
   "resolution-mode": "import",
 };
-import { azureNames, blobHost, RELEASES_CONTAINER, storedUrl } from "../../release/azure/azure-names";
-import type { AzureEnvironment } from "../../release/environment";
+import { azureNames, blobHost, RELEASES_CONTAINER, storedUrl } from "../../configuration/azure/azure-names";
+import type { AzureEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import { isThisMachine } from "../../release/this-machine";
 import { OperatorError } from "../operator-error";

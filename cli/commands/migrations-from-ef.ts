@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { Dialect } from "../../release/migrations/sql-text";
-import { databaseDialect } from "../../release/platform";
+import { databaseDialect } from "../../configuration/platform";
 import { fromEf } from "../ef/from-ef";
 import type { FromEfResult } from "../ef/from-ef";
 import { out } from "../terminal/colours";
 import { shellWord } from "../terminal/shell-word";
-import { common, open, progressFor, tell } from "./command-line";
-import type { CommonOptions } from "./command-line";
+import { common, open, progressFor, tell } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
 
 interface FromEfOptions extends CommonOptions {
   readonly project: string;

@@ -1,6 +1,6 @@
 /** Applies a saved plan so that Ctrl-C leaves traffic safe: the directors put it back first, then Terraform stops. */
 import { EXIT } from "../../release/exit-code";
-import { shortAddress } from "../../release/naming";
+import { shortAddress } from "../../release/steps";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";

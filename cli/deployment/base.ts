@@ -3,7 +3,7 @@
  * those changes would replace what holds data or serves users: these are refused unless somebody asked for them.
  */
 import { EXIT } from "../../release/exit-code";
-import { synthesize } from "./synth";
+import { synthesize } from "../terraform/synth";
 import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";

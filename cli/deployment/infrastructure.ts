@@ -1,14 +1,14 @@
 /** Base's beginning and end from the command: on this machine only, where nobody else is needed for it. */
 import { EXIT } from "../../release/exit-code";
-import { shortAddress } from "../../release/naming";
-import { requireLocal } from "../../release/platform";
+import { shortAddress } from "../../release/steps";
+import { requireLocal } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { Stack } from "../terraform/stack";
-import { synthesize } from "./synth";
+import { synthesize } from "../terraform/synth";
 import type { Tools } from "./tools";
 
 export async function deployBase(project: Project, tools: Tools, record: ReleaseRecord): Promise<void> {

@@ -2,10 +2,10 @@
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { resolve as resolveScript } from "../../release/migrations/resolve";
-import { Resolution } from "../../release/migrations/resolution";
-import { refuseUnknownServers, serverFolder } from "../../release/naming";
-import { isLocal } from "../../release/platform";
+import { resolve as resolveScript } from "../../release/resolve";
+import { Resolution } from "../../release/resolution";
+import { refuseUnknownServers, serverFolder } from "../../configuration/naming";
+import { isLocal } from "../../configuration/platform";
 import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { InvalidInput, Refusal } from "../../release/refusal";

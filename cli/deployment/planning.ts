@@ -2,11 +2,12 @@
  * From what somebody asks for to a plan that may be applied: observe the proxies, compute the next record, let Terraform
  * plan it, prove that the live slot stays as it is. Nothing is changed.
  */
-import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../release/advice";
-import type { Permissions } from "../../release/advice";
+import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../configuration/advice";
+import type { Permissions } from "../../configuration/advice";
 import { EXIT } from "../../release/exit-code";
-import { describeResolutions } from "../../release/migrations/resolution";
-import { serverPlaces, stepId } from "../../release/naming";
+import { describeResolutions } from "../../release/resolution";
+import { serverPlaces } from "../../configuration/naming";
+import { stepId } from "../../release/steps";
 import {
   proveLiveSlotUntouched,
   proveOnlyHealed,
@@ -36,7 +37,7 @@ import { hasReceipt } from "../receipts/receipt-store";
 import { collectInterrupted, collectReceipt, completeReceipt } from "../receipts/collected-receipt";
 import { Stack } from "../terraform/stack";
 import type { Operation } from "./operation";
-import { synthesize } from "./synth";
+import { synthesize } from "../terraform/synth";
 import type { Tools } from "./tools";
 
 /** An apply whose director was told to abort ends by itself; its installers may take their time. */

@@ -7,7 +7,7 @@ import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
 import { inOneLine, parseJson } from "../../release/validation";
 import { OperatorError } from "../operator-error";
-import { runLimited } from "../setup/doctor/run-limited";
+import { runLimited } from "../../system/run-limited";
 
 export interface EfProject {
   /** A folder with one project, or a project file. */

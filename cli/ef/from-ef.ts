@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EXIT } from "../../release/exit-code";
 import { numberedScripts } from "../../release/migrations/ef-core/numbered-scripts";
 import type { EfProjectMigration } from "../../release/migrations/ef-core/numbered-scripts";
-import { isMigrationId } from "../../release/migrations/ef-core/history";
+import { isMigrationId } from "../../release/migrations/ef-history";
 import { refuseUnended } from "../../release/migrations/ef-core/unended";
 import { outsideTransaction, partsOf } from "../../release/migrations/ef-core/whole-history";
 import { lint } from "../../release/migrations/lint";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import execa from "execa";
 import { EXIT } from "../../release/exit-code";
 import { appliesTo, hookParameters, hooksAt, readHookRun } from "../../release/hooks";
-import type { HookFacts, HookOutcome } from "../../release/hook-facts";
+import type { HookFacts, HookOutcome } from "../../configuration/hook-facts";
 import type { Hook, When } from "../../release/hooks";
 import type { HookRun } from "../../release/receipt";
 import { OperatorError } from "../operator-error";

@@ -1,8 +1,8 @@
 /** The load that an environment file asks for: GETs, at the address where users come in. Pure. */
 import { isIP } from "node:net";
-import type { Environment } from "../../release/environment";
-import { proxyPlaces } from "../../release/naming";
-import { isLocal } from "../../release/platform";
+import type { Environment } from "../../configuration/environment";
+import { proxyPlaces } from "../../configuration/naming";
+import { isLocal } from "../../configuration/platform";
 import type { LoadPlanInput } from "../load/plan";
 
 /** The plan, or why there is none, in words for a receipt. */

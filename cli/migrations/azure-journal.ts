@@ -2,17 +2,18 @@
  * What is known of the journal on Azure: the database is reached from the operations server alone, so it is what the
  * last migrate step said, which Azure keeps and a refresh brings into Terraform's state.
  */
-import type { AzureEnvironment } from "../../release/environment";
+import type { AzureEnvironment } from "../../configuration/environment";
 import { MigratorResult, readLastLine } from "../../release/migrations/migrator-words";
-import { OPERATIONS_SERVER, parseEdition, parseStep, stepId } from "../../release/naming";
+import { OPERATIONS_SERVER } from "../../configuration/naming";
+import { parseEdition, parseStep, stepId } from "../../release/steps";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { synthesize } from "../deployment/synth";
+import { synthesize } from "../terraform/synth";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";
 import { Stack } from "../terraform/stack";
 import type { StateResource } from "../terraform/stack";
-import type { KnownJournal, KnownScript } from "./known-journal";
+import type { KnownJournal, KnownScript } from "./journal";
 
 export async function journalOfLastStep(
   project: Project,

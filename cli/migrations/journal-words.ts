@@ -3,7 +3,7 @@ import { SCRIPT_STATUSES } from "../../release/migrations/migrator-words";
 import { inOneLine } from "../../release/validation";
 import type { Colours } from "../terminal/colours";
 import { shellWord } from "../terminal/shell-word";
-import type { KnownJournal, KnownScript } from "./known-journal";
+import type { KnownJournal, KnownScript } from "./journal";
 
 export function formatJournal(journal: KnownJournal, colours: Colours): string {
   const scripts = [...journal.scripts, ...beyondTheBundle(journal)].map(shown);

@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
-import type { LocalEnvironment } from "../../release/environment";
+import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import { MigratorResult, MigratorStatus, readLastLine } from "../../release/migrations/migrator-words";
-import { OPERATIONS_SERVER, serverFolder } from "../../release/naming";
+import { OPERATIONS_SERVER, serverFolder } from "../../configuration/naming";
 import { OperatorError } from "../operator-error";
-import type { KnownJournal } from "./known-journal";
+import type { KnownJournal } from "./journal";
 
 const LONGEST_MS = 120_000;
 

@@ -1,8 +1,8 @@
 /** Where to look when a candidate does not come up: what its instances wrote, on the local platform. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { serverFolder, slotEndpoints } from "../../release/naming";
-import { isLocal } from "../../release/platform";
+import { serverFolder, slotEndpoints } from "../../configuration/naming";
+import { isLocal } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
 import type { Project } from "./project";
 

@@ -1,8 +1,8 @@
 /** The server on which base makes the local platform's database, as the environment of this process names it. */
 import { databaseOnServer, NO_SQL_SERVER, SERVER_VARIABLE } from "../../release/migrations/database-address";
 import type { Dialect } from "../../release/migrations/sql-text";
-import type { Environment } from "../../release/environment";
-import { databaseDialect, isLocal } from "../../release/platform";
+import type { Environment } from "../../configuration/environment";
+import { databaseDialect, isLocal } from "../../configuration/platform";
 import { InvalidInput } from "../../release/refusal";
 
 /** @returns the variable that names it; null where base makes a PostgreSQL of its own, or there is no database. */

@@ -1,7 +1,7 @@
 /** The loopback ports that an environment on this machine takes: its proxies', its slots', its database's. */
 import { createServer } from "node:net";
-import type { LocalEnvironment } from "../../release/environment";
-import { databasePort, proxyPlaces, slotEndpoints } from "../../release/naming";
+import type { LocalEnvironment } from "../../configuration/environment";
+import { databasePort, proxyPlaces, slotEndpoints } from "../../configuration/naming";
 
 function portsOf(environment: LocalEnvironment): number[] {
   const { blue, green } = slotEndpoints(environment);

@@ -1,7 +1,7 @@
 /** Makes a secret for previews, and what the environment file shall say of it. */
 import { createHash, randomBytes } from "node:crypto";
-import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../release/preview";
-import type { Preview } from "../../release/preview";
+import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../configuration/preview";
+import type { Preview } from "../../configuration/preview";
 
 export interface NewPreview {
   /** Shown once, kept nowhere. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../../release/exit-code";
-import { stateFile, workFolder } from "../../release/naming";
+import { stateFile, workFolder } from "../../configuration/naming";
 import { isLocked, lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
 import { OperatorError } from "../operator-error";

@@ -1,10 +1,10 @@
 /** The project that a command works on: one environment and its record, read from the working directory. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnvironment } from "../../release/environment-file";
-import type { Environment } from "../../release/environment";
+import { parseEnvironment } from "../../configuration/environment-file";
+import type { Environment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
-import { workFolder } from "../../release/naming";
+import { workFolder } from "../../configuration/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";

@@ -2,14 +2,15 @@
  * Proxies on Azure: nobody reaches them from outside, so what is known of them is what their last steps reported,
  * read from the web stack's state after a refresh. Whether it still holds, begin checks on the spot.
  */
-import { parseStep, proxyPlaces } from "../../release/naming";
-import type { AzureEnvironment } from "../../release/environment";
+import { proxyPlaces } from "../../configuration/naming";
+import { parseStep } from "../../release/steps";
+import type { AzureEnvironment } from "../../configuration/environment";
 import type { ReleaseRecord } from "../../release/record";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
 import { lastWords } from "./step-words";
 import type { Project } from "../project/project";
-import { synthesize } from "../deployment/synth";
+import { synthesize } from "../terraform/synth";
 import type { TerraformBinary } from "../terraform/binary";
 import { Stack } from "../terraform/stack";
 import type { StateResource } from "../terraform/stack";

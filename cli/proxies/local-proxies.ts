@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
-import { directorSpec, encodeSpec } from "../../release/director-spec";
-import type { LocalEnvironment } from "../../release/environment";
+import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
-import { proxyPlaces, serverFolder } from "../../release/naming";
+import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { OperatorError } from "../operator-error";
 import type { Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";

@@ -1,5 +1,5 @@
 /** An environment's proxies, on whichever platform it is. */
-import { isLocal, requireAzure } from "../../release/platform";
+import { isLocal, requireAzure } from "../../configuration/platform";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";
 import { AzureProxies } from "./azure-proxies";

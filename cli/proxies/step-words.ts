@@ -3,7 +3,7 @@
  * brings into Terraform's state. So whoever holds a refreshed state or a plan knows what the proxies did, without
  * a way to them.
  */
-import { parseStep, stepId } from "../../release/naming";
+import { parseStep, stepId } from "../../release/steps";
 import type { StateResource } from "../terraform/stack";
 import type { ProxyStatus, StepResult } from "./proxies";
 

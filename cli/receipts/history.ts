@@ -3,7 +3,7 @@ import { formatPerson } from "../project/person";
 import type { Receipt } from "../../release/receipt";
 import { inOneLine } from "../../release/validation";
 import type { Colours } from "../terminal/colours";
-import { describeEntry } from "../terminal/live/words";
+import { describeEntry } from "../live/words";
 
 /** Newest first, as people look for it. */
 export function formatHistory(receipts: readonly Receipt[], colours: Colours): string {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT } from "../../release/exit-code";
-import { workFolder } from "../../release/naming";
+import { workFolder } from "../../configuration/naming";
 import { formatReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";

@@ -1,10 +1,10 @@
 /** Where a chapter is played: an environment of its own below `.bluegreen`, on free ports. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { LocalEnvironment } from "../../release/environment";
+import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import type { Dialect } from "../../release/migrations/sql-text";
-import { requireLocal } from "../../release/platform";
+import { requireLocal } from "../../configuration/platform";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 import { takenPorts } from "../project/ports";

@@ -1,6 +1,6 @@
 /**
  * Draws the charts of a report as SVG, with Apache ECharts on the server: the file that shows them needs no script.
- * `scripts/bundle.mjs` bundles this file with what it needs of ECharts, so that the package has no such dependency.
+ * `development/build/bundle.mjs` bundles this file with what it needs of ECharts, so that the package has no such dependency.
  *
  * Only numbers and this program's own words go into a chart: ECharts escapes what it writes as text, but not attributes.
  */

@@ -2,9 +2,9 @@
  * What `bluegreen init` has to know, and the environment file that follows from it. Pure, but for what defaults are
  * looked up by the caller: every answer has one, and the file is checked by the parser that will read it.
  */
-import type { DriverName } from "../../release/drivers";
-import { parseEnvironment } from "../../release/environment-file";
-import type { Environment } from "../../release/environment";
+import type { DriverName } from "../../configuration/drivers";
+import { parseEnvironment } from "../../configuration/environment-file";
+import type { Environment } from "../../configuration/environment";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { InvalidInput } from "../../release/refusal";
 import type { Topology } from "../../release/schedule";

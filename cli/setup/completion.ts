@@ -5,11 +5,11 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Command, Option } from "commander";
-import { DRIVERS } from "../../release/drivers";
-import { parseEnvironment } from "../../release/environment-file";
+import { DRIVERS } from "../../configuration/drivers";
+import { parseEnvironment } from "../../configuration/environment-file";
 import { EXIT } from "../../release/exit-code";
 import { DIALECTS } from "../../release/migrations/database-address";
-import { serverPlaces } from "../../release/naming";
+import { serverPlaces } from "../../configuration/naming";
 import { TOPOLOGIES } from "../../release/schedule";
 import { SLOTS } from "../../release/slot";
 import { OperatorError } from "../operator-error";

@@ -2,13 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { DRIVERS } from "../../release/drivers";
-import type { DriverName } from "../../release/drivers";
-import { parseEnvironment } from "../../release/environment-file";
+import { DRIVERS } from "../../configuration/drivers";
+import type { DriverName } from "../../configuration/drivers";
+import { parseEnvironment } from "../../configuration/environment-file";
 import { EXIT } from "../../release/exit-code";
 import { DIALECTS, SERVER_VARIABLE } from "../../release/migrations/database-address";
 import type { Dialect } from "../../release/migrations/sql-text";
-import { isLocal } from "../../release/platform";
+import { isLocal } from "../../configuration/platform";
 import { TOPOLOGIES } from "../../release/schedule";
 import { findProgram } from "../../system/executable";
 import { findPrograms } from "../../system/postgres-programs";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EXIT } from "../../release/exit-code";
 import { formatRecord, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { recoverRecord } from "../../release/recovery";
+import { recoverRecord } from "../../configuration/recovery";
 import { releaseId } from "../../release/release";
 import { OperatorError } from "../operator-error";
 import { writeRecord } from "../project/project";

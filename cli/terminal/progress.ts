@@ -2,7 +2,7 @@
 import { createSpinner } from "nanospinner";
 import type { Spinner } from "nanospinner";
 import { err } from "./colours";
-import type { Screen } from "./live/screen";
+import type { Screen } from "./screen";
 
 export interface Progress {
   /** What is done now; replaces what was done before. */

@@ -13,12 +13,12 @@ import {
   subnetRange,
   virtualMachineName,
   zoneOf,
-} from "../../release/azure/azure-names";
-import type { AzureNames, Role } from "../../release/azure/azure-names";
-import { directorSpec, encodeSpec } from "../../release/director-spec";
-import type { AzureEnvironment } from "../../release/environment";
-import { OPERATIONS_SERVER, proxyPlaces, serverPlaces, slotEndpoints } from "../../release/naming";
-import { usesIis } from "../../release/platform";
+} from "../../configuration/azure/azure-names";
+import type { AzureNames, Role } from "../../configuration/azure/azure-names";
+import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import type { AzureEnvironment } from "../../configuration/environment";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces, slotEndpoints } from "../../configuration/naming";
+import { usesIis } from "../../configuration/platform";
 import { emptyRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import { onServerProgram } from "../on-server-program";

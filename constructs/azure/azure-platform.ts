@@ -9,11 +9,11 @@ import {
   migratorUrl,
   subnetRange,
   virtualMachineId,
-} from "../../release/azure/azure-names";
-import type { AzureDatabase } from "../../release/azure/azure-platform";
-import type { AzureEnvironment } from "../../release/environment";
-import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "../../release/naming";
-import { usesIis } from "../../release/platform";
+} from "../../configuration/azure/azure-names";
+import type { AzureDatabase } from "../../configuration/azure/azure-platform";
+import type { AzureEnvironment } from "../../configuration/environment";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "../../configuration/naming";
+import { usesIis } from "../../configuration/platform";
 import { linuxInstaller } from "../installer";
 import type { Installer } from "../installer";
 import { migratorProgram } from "../migrator";

@@ -1,7 +1,7 @@
 /** A virtual machine that runs steps. Known by its id alone, so it may be in another stack, or somebody else's. */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import { machineFolder } from "../../release/azure/azure-names";
+import { machineFolder } from "../../configuration/azure/azure-names";
 import { requireRunName } from "../server";
 import type { RunProps, Server } from "../server";
 import type { OperatingSystem } from "./machine";

@@ -4,7 +4,7 @@ import { MssqlDatabase } from "@cdktf/provider-azurerm/lib/mssql-database";
 import { MssqlServer } from "@cdktf/provider-azurerm/lib/mssql-server";
 import { TerraformVariable } from "cdktf";
 import { Construct } from "constructs";
-import type { AzureDatabase } from "../../release/azure/azure-platform";
+import type { AzureDatabase } from "../../configuration/azure/azure-platform";
 import type { Placement } from "./placement";
 import { requireLiteralId } from "./resource-id";
 

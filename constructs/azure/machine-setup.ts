@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import { machineFolder } from "../../release/azure/azure-names";
+import { machineFolder } from "../../configuration/azure/azure-names";
 import type { IMachine } from "./machine";
 import { runCommand } from "./run-command";
 

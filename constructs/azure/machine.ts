@@ -8,7 +8,7 @@ import { WindowsVirtualMachine } from "@cdktf/provider-azurerm/lib/windows-virtu
 import { Fn } from "cdktf";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { Image } from "../../release/azure/azure-platform";
+import type { Image } from "../../configuration/azure/azure-platform";
 import { TerraformData } from "../terraform-data";
 import { requireResourceId } from "./resource-id";
 import type { Placement } from "./placement";

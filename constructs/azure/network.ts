@@ -14,7 +14,7 @@ import { SubnetNetworkSecurityGroupAssociation } from "@cdktf/provider-azurerm/l
 import { VirtualNetwork } from "@cdktf/provider-azurerm/lib/virtual-network";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { SubnetRole } from "../../release/azure/azure-names";
+import type { SubnetRole } from "../../configuration/azure/azure-names";
 import type { Placement } from "./placement";
 import { requireResourceId } from "./resource-id";
 

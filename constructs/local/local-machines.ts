@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { LocalExecProvisioner } from "cdktf";
 import { Construct } from "constructs";
-import { encodeSpec } from "../../release/director-spec";
-import type { DirectorSpec } from "../../release/director-spec";
-import type { DatabaseAccess } from "../../release/migrations/migrate-spec";
-import { DATABASE_URL_FILE } from "../../release/naming";
+import { encodeSpec } from "../../configuration/director-spec";
+import type { DirectorSpec } from "../../configuration/director-spec";
+import type { DatabaseAccess } from "../../release/migrate-spec";
+import { DATABASE_URL_FILE } from "../../configuration/naming";
 import { InvalidInput } from "../../release/refusal";
 import { onServerProgram, shippedFile } from "../on-server-program";
-import { projectFromStack } from "./project-path";
+import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
 export interface LocalMachineProps {

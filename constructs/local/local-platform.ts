@@ -1,7 +1,7 @@
 /** The local platform: servers are folders, instances are processes, commands run through `terraform_data`. */
 import type { TerraformStack } from "cdktf";
-import { directorSpec } from "../../release/director-spec";
-import type { LocalEnvironment } from "../../release/environment";
+import { directorSpec } from "../../configuration/director-spec";
+import type { LocalEnvironment } from "../../configuration/environment";
 import {
   databasePort,
   databaseUrlFile,
@@ -10,7 +10,7 @@ import {
   proxyPlaces,
   serverFolder,
   serverPlaces,
-} from "../../release/naming";
+} from "../../configuration/naming";
 import { emptyRecord } from "../../release/record";
 import { linuxInstaller } from "../installer";
 import { localMigrator } from "../migrator";

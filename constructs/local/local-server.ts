@@ -8,7 +8,7 @@ import { Construct } from "constructs";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { requireRunName } from "../server";
 import type { RunProps, Server } from "../server";
-import { projectFromStack } from "./project-path";
+import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
 export interface LocalServerProps {

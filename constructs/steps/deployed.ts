@@ -1,5 +1,5 @@
 /** What all steps of a release are functions of. */
-import type { DeploymentEnvironment } from "../../release/own-environment";
+import type { DeploymentEnvironment } from "../../configuration/own-environment";
 import type { ReleaseRecord } from "../../release/record";
 
 export interface Deployed {

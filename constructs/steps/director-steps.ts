@@ -1,8 +1,8 @@
 /** The director's steps on the proxies: begin, switch, share. */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import { directorSpec, encodeSpec } from "../../release/director-spec";
-import { stepId, stepName } from "../../release/naming";
+import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import { stepId, stepName } from "../../release/steps";
 import { convergesNow, scheduleOf } from "../../release/record";
 import { onServerProgram } from "../on-server-program";
 import type { Server } from "../server";

@@ -1,8 +1,9 @@
 /** The installer's steps on the web servers: install and converge, each slot on each of its servers. */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import { slotEndpoints, stepId, stepName } from "../../release/naming";
-import type { Endpoint } from "../../release/naming";
+import { slotEndpoints } from "../../configuration/naming";
+import { stepId, stepName } from "../../release/steps";
+import type { Endpoint } from "../../configuration/naming";
 import {
   convergesNow,
   expectedRelease,

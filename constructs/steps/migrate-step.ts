@@ -4,9 +4,9 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import { encodeSpec } from "../../release/director-spec";
-import { migrateSpec } from "../../release/migrations/migrate-spec";
-import { stepId, stepName } from "../../release/naming";
+import { encodeSpec } from "../../configuration/director-spec";
+import { migrateSpec } from "../../release/migrate-spec";
+import { stepId, stepName } from "../../release/steps";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Migrator } from "../migrator";

@@ -2,7 +2,7 @@
  * Tells instances that their slot became, or stopped being, the live one, for whatever only one release's shall do:
  * schedulers, queue consumers. The old ones are told first, so that for a moment nobody works rather than both.
  */
-import type { Endpoint } from "../../release/naming";
+import type { Endpoint } from "../../configuration/naming";
 import type { Slot } from "../../release/slot";
 import type { Director } from "./director";
 

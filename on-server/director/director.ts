@@ -3,7 +3,7 @@
  * A step observes, decides, and then does one effect at a time, so that a crash between two of them leaves a
  * state that the next begin understands.
  */
-import type { DirectorSpec, RecordedRelease } from "../../release/director-spec";
+import type { DirectorSpec, RecordedRelease } from "../../configuration/director-spec";
 import { EXIT } from "../../release/exit-code";
 import type { Comparison } from "../../release/journal";
 import { otherSlot } from "../../release/slot";

@@ -1,9 +1,9 @@
 /** Asks one endpoint once, and says what its answer is like. */
 import { request } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
-import type { HttpExchange } from "../../release/http-exchange";
-import type { Endpoint } from "../../release/naming";
-import type { Verification } from "../../release/verification";
+import type { HttpExchange } from "../../configuration/http-exchange";
+import type { Endpoint } from "../../configuration/naming";
+import type { Verification } from "../../configuration/verification";
 
 export interface Answer {
   readonly status: number;

@@ -8,7 +8,7 @@ import { appendFileSync, renameSync, statSync, truncateSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
-import { DirectorSpec } from "../../release/director-spec";
+import { DirectorSpec } from "../../configuration/director-spec";
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
 import { describeIssues, inOneLine } from "../../release/validation";

@@ -1,7 +1,7 @@
 /** Asks an endpoint: is it a healthy instance of exactly this release, and does it do what it shall? */
-import type { HttpExchange } from "../../release/http-exchange";
-import type { Endpoint } from "../../release/naming";
-import type { Verification } from "../../release/verification";
+import type { HttpExchange } from "../../configuration/http-exchange";
+import type { Endpoint } from "../../configuration/naming";
+import type { Verification } from "../../configuration/verification";
 import { ask, complaint } from "./exchange";
 import type { Answer } from "./exchange";
 

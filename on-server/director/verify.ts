@@ -3,7 +3,7 @@
  * view of it.
  */
 import type { Slot } from "../../release/slot";
-import type { Endpoint } from "../../release/naming";
+import type { Endpoint } from "../../configuration/naming";
 import type { Director } from "./director";
 
 export type Verdict = { readonly passed: true } | { readonly passed: false; readonly reason: string };

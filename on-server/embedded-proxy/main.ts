@@ -18,7 +18,7 @@ import {
   TRAFFIC_FILE,
 } from "../director/drivers/embedded/embedded-settings";
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
-import { PREVIEW_HEADER } from "../../release/preview";
+import { PREVIEW_HEADER } from "../../configuration/preview";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { Endpoints } from "./endpoints";

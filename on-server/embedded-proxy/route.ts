@@ -1,8 +1,8 @@
 /** Which slot one request goes to: the same rules as in the HAProxy configuration. Pure. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../release/preview";
-import type { Preview } from "../../release/preview";
+import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../configuration/preview";
+import type { Preview } from "../../configuration/preview";
 import type { Traffic } from "../director/drivers/driver";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve as absolute } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
-import { MigrateSpec } from "../../release/migrations/migrate-spec";
+import { MigrateSpec } from "../../release/migrate-spec";
 import { InvalidInput } from "../../release/refusal";
 import { quote, ScriptName } from "../../release/release";
 import { describeIssues } from "../../release/validation";

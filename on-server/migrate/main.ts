@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
-import type { MigrateSpec } from "../../release/migrations/migrate-spec";
+import type { MigrateSpec } from "../../release/migrate-spec";
 import { InvalidInput } from "../../release/refusal";
 import { inOneLine } from "../../release/validation";
 import { runProgram, tellResult } from "../result";

@@ -3,7 +3,7 @@
  * and applies what is pending, in order, each script with its journal row. Only the journal says that it is done.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { isTakenOver } from "../../release/migrations/ef-core/history";
+import { isTakenOver } from "../../release/migrations/ef-history";
 import { refuseUnreadable } from "../../release/migrations/readable";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import type { MigrateSpec } from "../../release/migrations/migrate-spec";
+import type { MigrateSpec } from "../../release/migrate-spec";
 import { writeAtomically } from "../../system/atomic-file";
 
 const FILE = "migrations-complete.json";

@@ -4,7 +4,7 @@
  */
 import { Made } from "./made";
 import type { Facts, Named } from "./made";
-import type { Judged, Statement } from "./postgres";
+import type { Judged, Statement } from "./postgres-statement";
 
 export interface Action {
   readonly table: Named;

@@ -3,26 +3,14 @@
  * itself. What a script itself has made, no running release uses.
  */
 import { inOneLine } from "../validation";
-import type { Finding, Level } from "./finding";
+import type { Finding } from "./finding";
 import { COMMENT, lex, NAME, STRING, WORD } from "./lexer";
 import type { TokenTable } from "./lexer";
 import { Additions } from "./postgres-additions";
+import type { Judged, Statement } from "./postgres-statement";
 import { Reviews } from "./reviews";
 import type { Script } from "./scripts";
 import { statementParts } from "./sql-text";
-
-export interface Statement {
-  /** Its first token. */
-  readonly token: number;
-  readonly line: number;
-  /** Words in upper case, quoted names as `"NAME"`, strings as `''`, everything else as it is; without comments. */
-  readonly words: readonly string[];
-}
-
-export interface Judged {
-  readonly level: Level;
-  readonly message: string;
-}
 
 interface Rule {
   readonly when: RegExp;

@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { InvalidInput } from "../refusal";
 import { quote, ScriptName } from "../release";
-import { efMigrationOf } from "./ef-core/history";
-import type { EfMigration } from "./ef-core/history";
+import { efMigrationOf } from "./ef-history";
+import type { EfMigration } from "./ef-history";
 
 type Phase = "expand" | "contract";
 

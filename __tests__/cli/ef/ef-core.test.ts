@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { lint } from "../../../release/migrations/lint";
 import { readScripts } from "../../../release/migrations/scripts";
 import { batches } from "../../../release/migrations/sql-text";
-import { follow } from "../../../testbed/processes";
+import { follow } from "../../../development/testbed/processes";
 import { DatabaseServer } from "../../on-server/migrate/migrator";
 import type { TestDatabase } from "../../on-server/migrate/migrator";
 import { DotnetProject, migration } from "./dotnet-project";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { runHooks } from "../../../cli/hooks/run-hooks";
 import { OperatorError } from "../../../cli/operator-error";
 import { SILENT } from "../../../cli/terminal/progress";
-import { hookFacts } from "../../../release/hook-facts";
-import type { HookOutcome } from "../../../release/hook-facts";
+import { hookFacts } from "../../../configuration/hook-facts";
+import type { HookOutcome } from "../../../configuration/hook-facts";
 import { environmentOf, recordOf } from "../../release/examples";
 
 let folder: string;

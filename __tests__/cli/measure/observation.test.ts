@@ -6,7 +6,7 @@ import { nothingToObserve, startObservation, type Observation } from "../../../c
 import { MeasuredRequests } from "../../../release/receipt";
 import { Application, until, worker } from "../load/application";
 import { endOnRequest } from "../load/end-on-request";
-import { azureEnvironment } from "../../release/azure/examples";
+import { azureEnvironment } from "../../configuration/azure/examples";
 import { environmentOf } from "../../release/examples";
 
 const RATE_AND_PATH = { rate: 10, gets: [{ path: "/health", status: 200 }], releaseHeader: "x-release-id" };

@@ -6,7 +6,7 @@ import pc from "picocolors";
 import { readJournal } from "../../../cli/migrations/azure-journal";
 import { formatJournal } from "../../../cli/migrations/journal-words";
 import { knownJournal } from "../../../cli/migrations/known-journal";
-import type { KnownJournal } from "../../../cli/migrations/known-journal";
+import type { KnownJournal } from "../../../cli/migrations/journal";
 import { OperatorError } from "../../../cli/operator-error";
 import type { StateResource } from "../../../cli/terraform/stack";
 import type { ReleaseRecord } from "../../../release/record";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { formatPreview, newPreview } from "../../../cli/project/preview";
-import { Preview } from "../../../release/preview";
+import { Preview } from "../../../configuration/preview";
 
 test("a secret is never the same twice, and the file knows its digests only", () => {
   const [one, other] = [newPreview(), newPreview()];

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AzureProxies } from "../../../cli/proxies/azure-proxies";
 import type { Project } from "../../../cli/project/project";
-import { parseEnvironment } from "../../../release/environment-file";
-import type { AzureEnvironment } from "../../../release/environment";
+import { parseEnvironment } from "../../../configuration/environment-file";
+import type { AzureEnvironment } from "../../../configuration/environment";
 import { emptyRecord } from "../../../release/record";
 import { recordOf } from "../../release/examples";
 

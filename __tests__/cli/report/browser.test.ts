@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { renderReceiptReport } from "../../../cli/report/receipt-report";
-import { renderRehearsalReport } from "../../../cli/report/rehearsal-report";
+import { renderRehearsalReport } from "../../../cli/rehearsal/rehearsal-report";
 import { JOURNAL, protocolOf, receiptOf, requestsOf, timelineOf } from "./examples";
 
 const CHROMIUM = "/usr/bin/chromium";

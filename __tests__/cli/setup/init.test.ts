@@ -1,6 +1,6 @@
 /** `bluegreen init` as a process: what it makes can release, and what was there stays. */
 import { spawnSync } from "node:child_process";
-import { parseEnvironment } from "../../../release/environment-file";
+import { parseEnvironment } from "../../../configuration/environment-file";
 import { emptyRecord, parseRecord } from "../../../release/record";
 import { COMMAND, Folder, STACKS } from "./command";
 import type { Ran } from "./command";

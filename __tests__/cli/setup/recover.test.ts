@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { directorSpec, encodeSpec } from "../../../release/director-spec";
-import { parseEnvironment } from "../../../release/environment-file";
-import type { Environment } from "../../../release/environment";
-import { serverPlaces, stepId, stepName } from "../../../release/naming";
+import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
+import { parseEnvironment } from "../../../configuration/environment-file";
+import type { Environment } from "../../../configuration/environment";
+import { serverPlaces } from "../../../configuration/naming";
+import { stepId, stepName } from "../../../release/steps";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";

@@ -8,7 +8,7 @@ import { createServer } from "node:https";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { selfSignedCertificate } from "../../../testbed/tds-server/certificate";
+import { selfSignedCertificate } from "../../../development/testbed/tds-server/certificate";
 
 const TYPE = "application/vnd.api+json";
 

@@ -14,7 +14,7 @@ import { Patching } from "../../../constructs/azure/patching";
 import { PrivateEndpoint } from "../../../constructs/azure/private-endpoint";
 import { SecretStore } from "../../../constructs/azure/secret-store";
 import { onServerProgram } from "../../../constructs/on-server-program";
-import { azureEnvironment } from "../../release/azure/examples";
+import { azureEnvironment } from "../../configuration/azure/examples";
 import { attributes, resources } from "../../stacks/azure";
 import { readStack, synthesizeApp } from "../../stacks/synthesis";
 

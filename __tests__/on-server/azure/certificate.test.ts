@@ -9,10 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as tls from "node:tls";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-map";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort } from "../install/server";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import { eachTestHasAMachine, haproxyIsHere, PATH, type Ended, type Parameters } from "./machine";
 
 const machine = eachTestHasAMachine();

@@ -1,7 +1,7 @@
 /** The frame around every script that Azure runs on our Linux machines. */
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import { compose, eachTestHasAMachine, FOLDER, script, scriptNames, setUpProxyText } from "./machine";
 
 const machine = eachTestHasAMachine();

@@ -8,11 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { trafficMap } from "../../../on-server/director/drivers/haproxy/traffic-map";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import type { Slot } from "../../../release/slot";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 import { freePort } from "../install/server";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import { eachTestHasAMachine, haproxyIsHere, PATH } from "./machine";
 
 const machine = eachTestHasAMachine();

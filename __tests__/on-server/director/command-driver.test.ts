@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { CommandDriver } from "../../../on-server/director/drivers/command/command-driver";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Traffic } from "../../../on-server/director/drivers/driver";
-import { directorSpec } from "../../../release/director-spec";
-import { ownEnvironment } from "../../../release/own-environment";
+import { directorSpec } from "../../../configuration/director-spec";
+import { ownEnvironment } from "../../../configuration/own-environment";
 import { emptyRecord } from "../../../release/record";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const TO_GREEN: Traffic = { live: "blue", share: 25, offset: 7, mode: "serve", fallback: true };
 const SERVED: Traffic = { ...TO_GREEN, share: 100 };

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { State } from "../../../on-server/director/state";
-import { directorSpec, encodeSpec } from "../../../release/director-spec";
+import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import type { ScheduleChoice } from "../../../release/schedule";

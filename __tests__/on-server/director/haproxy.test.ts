@@ -7,13 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { describeWith, env, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 /** What HAProxy says of the files that a spec leads to; "" means that it accepts them. */
 function complaints(spec: DirectorSpec): string {

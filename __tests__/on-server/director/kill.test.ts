@@ -7,7 +7,7 @@ import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";
 import { Load, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const STEPS = [20, 60, 100];
 const analysis = { intervalSeconds: 0.2, minimumRequests: 5 };

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Load } from "../../../cli/load/load";
 import { SLOTS } from "../../../release/slot";
 import { healthyIn, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 
 const REPOSITORY = resolve(__dirname, "../../..");
@@ -22,7 +22,7 @@ export function promisesUnderLoad(kind: ProxyKind): void {
     await Promise.all([blue.stop(), green.stop()]);
     const slots = spawn(
       process.execPath,
-      [join(REPOSITORY, "bench/slots.mjs"), String(blue.port), String(green.port)],
+      [join(REPOSITORY, "development/bench/slots.mjs"), String(blue.port), String(green.port)],
       { stdio: "ignore" },
     );
     const load = new Load({ workerEntry: join(REPOSITORY, "lib/cli/load/worker.js"), execArgv: [] });

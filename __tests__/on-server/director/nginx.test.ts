@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { masterPid, servingGeneration } from "../../../on-server/director/drivers/nginx/nginx-process";
-import type { DirectorSpec } from "../../../release/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";

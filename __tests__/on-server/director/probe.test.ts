@@ -5,8 +5,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as z from "zod/mini";
 import { httpProbe, httpTry } from "../../../on-server/director/probe";
-import { HttpExchange } from "../../../release/http-exchange";
-import { Verification } from "../../../release/verification";
+import { HttpExchange } from "../../../configuration/http-exchange";
+import { Verification } from "../../../configuration/verification";
 
 let server: Server;
 let answer: (request: IncomingMessage, response: ServerResponse) => void;

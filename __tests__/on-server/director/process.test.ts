@@ -5,14 +5,14 @@ import { once } from "node:events";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { State } from "../../../on-server/director/state";
-import { directorSpec, encodeSpec } from "../../../release/director-spec";
-import type { DirectorSpec } from "../../../release/director-spec";
+import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
 import { embedded } from "./proxy-kinds";
 import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");

@@ -10,7 +10,7 @@ import { WebSocket } from "undici";
 import type { Slot } from "../../../release/slot";
 import { LARGE, LONG_HEADER, ProtocolBackend, Running } from "./protocol-backend";
 import { ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 import { RawConnection } from "./raw-connection";
 

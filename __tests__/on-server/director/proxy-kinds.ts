@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { DriverName } from "../../../release/drivers";
+import type { DriverName } from "../../../configuration/drivers";
 
 export interface ProxyKind {
   readonly name: DriverName;

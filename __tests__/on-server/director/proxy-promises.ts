@@ -10,7 +10,7 @@ import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
 import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 
 /** NGINX tells its answers in packs. */

@@ -15,14 +15,14 @@ import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/dr
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { ProxyKind } from "./proxy-kinds";
-import type { DriverName } from "../../../release/drivers";
-import { directorSpec } from "../../../release/director-spec";
-import type { DirectorSpec } from "../../../release/director-spec";
-import { parseEnvironment } from "../../../release/environment-file";
+import type { DriverName } from "../../../configuration/drivers";
+import { directorSpec } from "../../../configuration/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
+import { parseEnvironment } from "../../../configuration/environment-file";
 import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 export interface Answer {
   readonly status: number;

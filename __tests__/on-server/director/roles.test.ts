@@ -1,7 +1,7 @@
 /** Who is told to work, and which ways back stay open: activation, smoke requests, contract migrations, retention. */
-import type { Environment } from "../../../release/environment";
+import type { Environment } from "../../../configuration/environment";
 import { EXIT } from "../../../release/exit-code";
-import type { HttpExchange } from "../../../release/http-exchange";
+import type { HttpExchange } from "../../../configuration/http-exchange";
 import type { ReleaseRecord } from "../../../release/record";
 import type { ScheduleChoice } from "../../../release/schedule";
 import { Operator } from "./operator";

@@ -1,6 +1,6 @@
 /** Any life of an application: releases good and bad, and everything that may come between two effects. */
 import * as fc from "fast-check";
-import type { Activation, HttpExchange } from "../../../release/http-exchange";
+import type { Activation, HttpExchange } from "../../../configuration/http-exchange";
 import { Refusal } from "../../../release/refusal";
 import type { ReleaseRecord, Goal } from "../../../release/record";
 import type { Candidate, Release } from "../../../release/release";

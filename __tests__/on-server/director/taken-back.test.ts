@@ -8,7 +8,7 @@ import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";
 import { ProxyUnderTest } from "./proxy-under-test";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const INTERVAL = 2;
 const analysis = { intervalSeconds: INTERVAL, minimumRequests: 5, latencySlackMs: 50 };

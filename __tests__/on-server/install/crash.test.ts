@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { eachTestHasAServer, freePort, type Artifact, type Parameters } from "./server";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const server = eachTestHasAServer();
 

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { base64, eachTestHasAServer, type Installation, type Parameters } from "./server";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const server = eachTestHasAServer();
 const IDENTITY =

@@ -7,7 +7,7 @@ import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { crc32, gzipSync, inflateRawSync } from "node:zlib";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 export const SCRIPT = path.resolve(__dirname, "../../../lib/on-server/install/install-release.sh");
 

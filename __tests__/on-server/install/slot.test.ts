@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import { SCRIPT, TestServer, base64, eachTestHasAServer, freePort, lives } from "./server";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const server = eachTestHasAServer();
 

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { base64, eachTestHasAServer, type Parameters } from "./server";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 
 const server = eachTestHasAServer();
 const folder = (name: string): string => path.join(server().root, name);

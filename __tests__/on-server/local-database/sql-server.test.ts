@@ -4,10 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
-import type { Answer } from "../../../testbed/tds-server/answers";
-import type { TdsLogin } from "../../../testbed/tds-server/login7";
-import type { TdsRequest } from "../../../testbed/tds-server/requests";
-import { TdsServer } from "../../../testbed/tds-server/server";
+import type { Answer } from "../../../development/testbed/tds-server/answers";
+import type { TdsLogin } from "../../../development/testbed/tds-server/login7";
+import type { TdsRequest } from "../../../development/testbed/tds-server/requests";
+import { TdsServer } from "../../../development/testbed/tds-server/server";
 
 const PROGRAM = resolve("lib/on-server/local-database.js");
 const MIGRATOR = resolve("lib/on-server/migrate.js");

@@ -1,5 +1,5 @@
 /** A connection that is cut at any unit of a migration: what the migrator says then, and what the next one makes of it. */
-import { CuttingRelay } from "../../../testbed/cutting-relay";
+import { CuttingRelay } from "../../../development/testbed/cutting-relay";
 import type { Kit, MigratedDatabase, Words } from "./kits";
 import type { Ended, Scripts } from "./operations";
 

@@ -9,11 +9,11 @@ import { allWords } from "../../../on-server/migrate/databases/error-words";
 import type { ServerAddress } from "../../../on-server/migrate/databases/encrypted-connector";
 import { EncryptionRefused, GuardedSocket } from "../../../on-server/migrate/databases/prelogin-guard";
 import { InvalidInput } from "../../../release/refusal";
-import { selfSignedCertificate } from "../../../testbed/tds-server/certificate";
-import { packets, PacketType } from "../../../testbed/tds-server/packets";
-import { preloginAnswer } from "../../../testbed/tds-server/prelogin";
-import { TdsServer } from "../../../testbed/tds-server/server";
-import type { TdsServerOptions } from "../../../testbed/tds-server/server";
+import { selfSignedCertificate } from "../../../development/testbed/tds-server/certificate";
+import { packets, PacketType } from "../../../development/testbed/tds-server/packets";
+import { preloginAnswer } from "../../../development/testbed/tds-server/prelogin";
+import { TdsServer } from "../../../development/testbed/tds-server/server";
+import type { TdsServerOptions } from "../../../development/testbed/tds-server/server";
 
 const CERTIFICATE = selfSignedCertificate();
 const PASSWORD = { type: "default", options: { userName: "sa", password: "secret" } } as const;

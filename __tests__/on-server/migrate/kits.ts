@@ -1,5 +1,5 @@
 /** What the promises of a migration need of a database to be tried on it. */
-import { ScriptedSqlServer } from "../../../testbed/scripted-sql-server/server";
+import { ScriptedSqlServer } from "../../../development/testbed/scripted-sql-server/server";
 import { DatabaseServer } from "./migrator";
 import { Operations } from "./operations";
 

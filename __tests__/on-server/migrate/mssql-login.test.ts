@@ -7,10 +7,10 @@ import { connect, createServer as listen } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
-import { until } from "../../../testbed/processes";
-import { selfSignedCertificate } from "../../../testbed/tds-server/certificate";
-import type { TdsLogin } from "../../../testbed/tds-server/login7";
-import type { SqlError } from "../../../testbed/tds-server/tokens";
+import { until } from "../../../development/testbed/processes";
+import { selfSignedCertificate } from "../../../development/testbed/tds-server/certificate";
+import type { TdsLogin } from "../../../development/testbed/tds-server/login7";
+import type { SqlError } from "../../../development/testbed/tds-server/tokens";
 import { refusal } from "./endings";
 import { ScriptedDatabase } from "./kits";
 

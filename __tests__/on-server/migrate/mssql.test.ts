@@ -1,6 +1,6 @@
 /** The migrator as Terraform starts it, on the scripted SQL Server: what is SQL Server's own. The rest: promises.ts. */
-import { selfSignedCertificate } from "../../../testbed/tds-server/certificate";
-import type { SqlError } from "../../../testbed/tds-server/tokens";
+import { selfSignedCertificate } from "../../../development/testbed/tds-server/certificate";
+import type { SqlError } from "../../../development/testbed/tds-server/tokens";
 import { reasonOf, refusal } from "./endings";
 import { ScriptedDatabase } from "./kits";
 import type { Ended, Scripts } from "./operations";

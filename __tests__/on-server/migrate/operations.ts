@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
-import type { DatabaseAccess } from "../../../release/migrations/migrate-spec";
-import type { Resolution } from "../../../release/migrations/resolution";
+import type { DatabaseAccess } from "../../../release/migrate-spec";
+import type { Resolution } from "../../../release/resolution";
 
 export const PROGRAMS = resolve("lib/on-server");
 

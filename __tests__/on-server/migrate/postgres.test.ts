@@ -1,5 +1,5 @@
 /** The migrator as Terraform starts it, on a real PostgreSQL: what is PostgreSQL's own. The rest: promises.ts. */
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import { DatabaseServer } from "./migrator";
 import type { TestDatabase } from "./migrator";
 

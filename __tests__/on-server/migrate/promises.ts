@@ -1,7 +1,7 @@
 /** What a migration promises, whatever the database speaks: run on PostgreSQL, on the scripted SQL Server, and on a real one. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../../../testbed/processes";
+import { until } from "../../../development/testbed/processes";
 import type { Kit, MigratedDatabase, Words } from "./kits";
 import type { Scripts } from "./operations";
 

@@ -1,5 +1,5 @@
 /** Scripts as EF6 and Management Studio write them go through as they are saved. */
-import { isTakenOver } from "../../../release/migrations/ef-core/history";
+import { isTakenOver } from "../../../release/migrations/ef-history";
 import { lint } from "../../../release/migrations/lint";
 import { readScripts } from "../../../release/migrations/scripts";
 import type { Script } from "../../../release/migrations/scripts";

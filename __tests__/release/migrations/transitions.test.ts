@@ -1,7 +1,7 @@
 /** When a release migrates the database, and which contract scripts may run with it. */
 import { parseRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
-import { stepName } from "../../../release/naming";
+import { stepName } from "../../../release/steps";
 import type { Candidate } from "../../../release/release";
 import { Strategy } from "../../../release/schedule";
 import * as transitions from "../../../release/transitions";

@@ -1,7 +1,7 @@
 /** What Azure must let this person do: log in, run commands on the machines, read the artifact store. */
 import * as z from "zod/mini";
-import { azureNames, blobHost, RELEASES_CONTAINER } from "../../../release/azure/azure-names";
-import type { AzureEnvironment } from "../../../release/environment";
+import { azureNames, blobHost, RELEASES_CONTAINER } from "../../../configuration/azure/azure-names";
+import type { AzureEnvironment } from "../../../configuration/environment";
 import { failed, firstLine, ok } from "./check";
 import type { Check, Finding } from "./check";
 

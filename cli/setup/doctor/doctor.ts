@@ -4,8 +4,8 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { workFolder } from "../../../release/naming";
-import { isLocal, requireAzure } from "../../../release/platform";
+import { workFolder } from "../../../configuration/naming";
+import { isLocal, requireAzure } from "../../../configuration/platform";
 import { openProject } from "../../project/project";
 import type { Project } from "../../project/project";
 import { out } from "../../terminal/colours";

@@ -1,6 +1,6 @@
 /** What this machine must have: Node, Terraform, the programs of the local platform, a proxy, a PostgreSQL. */
-import type { Environment } from "../../../release/environment";
-import { isLocal } from "../../../release/platform";
+import type { Environment } from "../../../configuration/environment";
+import { isLocal } from "../../../configuration/platform";
 import { findProgram } from "../../../system/executable";
 import { findPrograms } from "../../../system/postgres-programs";
 import { packagedPostgres } from "../../packaged-postgres";
@@ -8,7 +8,7 @@ import { databaseServer } from "../../project/database-server";
 import type { TerraformBinary } from "../../terraform/binary";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
-import { runLimited } from "./run-limited";
+import { runLimited } from "../../../system/run-limited";
 
 /** As package.json's `engines` says. */
 const OLDEST_NODE = [20, 19] as const;

@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { Environment } from "../../../release/environment";
-import { workFolder } from "../../../release/naming";
-import { isLocal } from "../../../release/platform";
+import type { Environment } from "../../../configuration/environment";
+import { workFolder } from "../../../configuration/naming";
+import { isLocal } from "../../../configuration/platform";
 import { emptyRecord, formatRecord, target } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
@@ -14,7 +14,7 @@ import type { Project } from "../../project/project";
 import { proxiesOf } from "../../proxies/proxies-of";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check } from "./check";
-import { runLimited } from "./run-limited";
+import { runLimited } from "../../../system/run-limited";
 
 const FILE_SECONDS = 10;
 const SYNTH_SECONDS = 60;

@@ -2,8 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { parseEdition, stateFile } from "../../../release/naming";
-import { isLocal } from "../../../release/platform";
+import { stateFile } from "../../../configuration/naming";
+import { parseEdition } from "../../../release/steps";
+import { isLocal } from "../../../configuration/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { isLocked, lockHolder } from "../../../system/process-lock";
@@ -15,7 +16,7 @@ import type { TerraformBinary } from "../../terraform/binary";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
 import { recordOrNull } from "./project";
-import { runLimited } from "./run-limited";
+import { runLimited } from "../../../system/run-limited";
 
 const PROXY_SECONDS = 30;
 const STATE_SECONDS = 60;

@@ -1,7 +1,7 @@
 /** The kinds of proxy, by name. */
 import { existsSync, readFileSync } from "node:fs";
-import type { DirectorSpec } from "../../../release/director-spec";
-import type { DRIVER_NAMES } from "../../../release/drivers";
+import type { DirectorSpec } from "../../../configuration/director-spec";
+import type { DRIVER_NAMES } from "../../../configuration/drivers";
 import { writeAtomically } from "../../../system/atomic-file";
 import { CommandDriver } from "./command/command-driver";
 import type { Driver, ProxyConfigurator } from "./driver";

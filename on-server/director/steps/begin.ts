@@ -9,8 +9,8 @@
  */
 import { EXIT } from "../../../release/exit-code";
 import { activateStable, deactivateAll, NotTold } from "../activation";
-import type { DirectorSpec, RecordedRelease } from "../../../release/director-spec";
-import { canHold } from "../../../release/drivers";
+import type { DirectorSpec, RecordedRelease } from "../../../configuration/director-spec";
+import { canHold } from "../../../configuration/drivers";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { describeTraffic, placed } from "../director";

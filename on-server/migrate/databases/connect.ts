@@ -1,7 +1,7 @@
 /** Opens the database that a step names; the only place that knows both dialects. */
 import { readFileSync } from "node:fs";
 import { parseDatabaseAddress } from "../../../release/migrations/database-address";
-import type { DatabaseAccess } from "../../../release/migrations/migrate-spec";
+import type { DatabaseAccess } from "../../../release/migrate-spec";
 import { InvalidInput } from "../../../release/refusal";
 import { accessToken, secretValue } from "../identity";
 import type { Database } from "./database";

@@ -3,7 +3,7 @@
  * the journal; each script gets a session of its own, as fresh as a new connection's, so that nothing that a script
  * sets, makes temporarily or becomes decides what the next one does, nor who writes the journal.
  */
-import type { EfHistory } from "../../../release/migrations/ef-core/history";
+import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 import type { Dialect } from "../../../release/migrations/sql-text";
 

@@ -1,6 +1,6 @@
 /** SQL Server and Azure SQL: batches as `GO` parts them, transactions that a script may end by itself. */
-import { efHistoryQueries } from "../../../release/migrations/ef-core/history";
-import type { EfHistory } from "../../../release/migrations/ef-core/history";
+import { efHistoryQueries } from "../../../release/migrations/ef-history";
+import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 import { batches, tokens } from "../../../release/migrations/sql-text";
 import type { Batch } from "../../../release/migrations/sql-text";

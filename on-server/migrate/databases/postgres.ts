@@ -1,7 +1,7 @@
 /** PostgreSQL: a transaction for each script, statements one by one without; indexes that are built beside everybody. */
 import { DatabaseError } from "pg";
-import { efHistoryQueries } from "../../../release/migrations/ef-core/history";
-import type { EfHistory } from "../../../release/migrations/ef-core/history";
+import { efHistoryQueries } from "../../../release/migrations/ef-history";
+import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 import { statements, tokens } from "../../../release/migrations/sql-text";
 import { InvalidInput } from "../../../release/refusal";

@@ -7,8 +7,8 @@ import { inOneLine } from "../../validation";
 import type { Script } from "../scripts";
 import { tokens } from "../sql-text";
 import type { Dialect, Token } from "../sql-text";
-import { efHeader } from "./history";
-import type { EfMigration } from "./history";
+import { efHeader } from "../ef-history";
+import type { EfMigration } from "../ef-history";
 
 export interface EfProjectMigration extends EfMigration {
   /** What EF writes for it without transactions, fit to be run batch by batch. */

@@ -6,7 +6,7 @@ import { InvalidInput } from "../../refusal";
 import { inOneLine } from "../../validation";
 import { tokens } from "../sql-text";
 import type { Dialect, Token } from "../sql-text";
-import type { EfHistory } from "./history";
+import type { EfHistory } from "../ef-history";
 
 export interface EfPart {
   readonly id: string;

@@ -1,5 +1,5 @@
 /** What a heal promises, one case each, in a simulated world. */
-import { directorSpec } from "../../../../release/director-spec";
+import { directorSpec } from "../../../../configuration/director-spec";
 import { EXIT } from "../../../../release/exit-code";
 import * as transitions from "../../../../release/transitions";
 import { liveWorld, newWorld } from "./worlds";

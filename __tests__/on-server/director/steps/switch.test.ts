@@ -1,6 +1,6 @@
 /** What switch promises: one candidate, several steps, several proxies, one case each, in a simulated world. */
 import { ALL_TIMED } from "../../../../on-server/director/drivers/driver";
-import { directorSpec } from "../../../../release/director-spec";
+import { directorSpec } from "../../../../configuration/director-spec";
 import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { Operator } from "../operator";

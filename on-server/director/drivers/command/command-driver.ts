@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import * as z from "zod/mini";
-import type { DirectorSpec } from "../../../../release/director-spec";
-import type { DriverCommand } from "../../../../release/drivers";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import type { DriverCommand } from "../../../../configuration/drivers";
 import { EXIT } from "../../../../release/exit-code";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";

@@ -3,7 +3,7 @@
  * stdout, one process for each operation. The format is public (docs/library.md, "A custom driver").
  */
 import * as z from "zod/mini";
-import type { Endpoint } from "../../../../release/naming";
+import type { Endpoint } from "../../../../configuration/naming";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import type { Traffic } from "../driver";

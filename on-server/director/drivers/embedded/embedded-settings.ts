@@ -1,7 +1,7 @@
 /** What the embedded proxy is told when base starts it. Paths are relative to the proxy's folder. */
-import type { DirectorSpec } from "../../../../release/director-spec";
-import type { Endpoint } from "../../../../release/naming";
-import type { Preview } from "../../../../release/preview";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import type { Endpoint } from "../../../../configuration/naming";
+import type { Preview } from "../../../../configuration/preview";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED, trafficEntries } from "../driver";
 import type { ProxyConfigurator } from "../driver";

@@ -2,8 +2,8 @@
  * The HAProxy configuration that base installs once. Releases never change it: they change the traffic map.
  * Needs HAProxy >= 2.4 (atomic map replacement); tested with 2.6.
  */
-import type { DirectorSpec } from "../../../../release/director-spec";
-import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../../../release/preview";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../../../configuration/preview";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";

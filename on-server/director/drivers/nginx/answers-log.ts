@@ -3,7 +3,7 @@
  * addresses that were tried, and how long they took. It is read as it grows, and replaced when it is large.
  */
 import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, statSync } from "node:fs";
-import type { Endpoint } from "../../../../release/naming";
+import type { Endpoint } from "../../../../configuration/naming";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Latencies } from "../driver";

@@ -1,6 +1,6 @@
 /** Connections from this NGINX to endpoints, as the kernel sees them: NGINX itself does not tell. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { Endpoint } from "../../../../release/naming";
+import type { Endpoint } from "../../../../configuration/naming";
 
 const ESTABLISHED = "01";
 

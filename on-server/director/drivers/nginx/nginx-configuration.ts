@@ -3,7 +3,7 @@
  * which NGINX looks into with every request. Needs NGINX >= 1.18 with the module secure_link; tested with 1.22.
  */
 import { createHash } from "node:crypto";
-import type { DirectorSpec } from "../../../../release/director-spec";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { LIVE, MARKS } from "./traffic-folder";

@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { writeAtomically } from "../../../../system/atomic-file";
-import type { DirectorSpec } from "../../../../release/director-spec";
-import type { Endpoint } from "../../../../release/naming";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import type { Endpoint } from "../../../../configuration/naming";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";

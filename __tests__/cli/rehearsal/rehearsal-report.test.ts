@@ -1,0 +1,70 @@
+/** What the report of a rehearsal says. */
+import { renderRehearsalReport } from "../../../cli/rehearsal/rehearsal-report";
+import { protocolOf, timelineOf } from "../report/examples";
+
+const headlineOf = (page: string): string => /<h1>(.*?)<\/h1>/.exec(page)![1]!;
+const textOf = (page: string): string => page.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+
+test("it says whether anybody noticed, and where requests failed that may", () => {
+  const page = renderRehearsalReport(protocolOf());
+  expect(headlineOf(page)).toBe("Nobody noticed what they should not notice.");
+  expect(textOf(page)).toContain("20 requests failed, all while the site was recreated behind a page.");
+  expect(textOf(page)).toContain("of 13,800, 0 where none may fail");
+});
+
+test("failures between steps are not swept under the carpet", () => {
+  const { totals } = protocolOf();
+  const page = renderRehearsalReport(protocolOf({ totals: { ...totals, failed: 23 } }));
+  expect(textOf(page)).toContain(
+    "23 requests failed: 20 while the site was recreated behind a page and 3 between steps.",
+  );
+});
+
+test("without a failed request nobody noticed", () => {
+  const { steps, totals } = protocolOf();
+  const page = renderRehearsalReport(
+    protocolOf({ steps: steps.slice(0, 2), totals: { ...totals, failed: 0 } }),
+  );
+  expect(headlineOf(page)).toBe("Nobody noticed.");
+  expect(textOf(page)).toContain("No request failed.");
+});
+
+test("broken promises and lost rows stand at the top", () => {
+  const { steps, totals } = protocolOf();
+  const page = renderRehearsalReport(
+    protocolOf({
+      passed: false,
+      steps: [steps[0]!, { ...steps[1]!, broken: ["ended rejected, not promoted"] }],
+      totals: { ...totals, found: totals.acknowledged - 2 },
+    }),
+  );
+  expect(headlineOf(page)).toBe("Somebody would have noticed.");
+  const opening = textOf(page.slice(0, page.indexOf("<main>")));
+  expect(opening).toContain("blue/green (split): ended rejected, not promoted");
+  expect(opening).toContain("2 acknowledged POSTs not found at the end");
+});
+
+test("a load that sent nothing proves nothing", () => {
+  const totals = { sent: 0, failed: 0, acknowledged: 0, found: 0 };
+  expect(headlineOf(renderRehearsalReport(protocolOf({ totals })))).toContain("nothing is known");
+});
+
+test("each chapter has its charts and its steps, numbered alike", () => {
+  const one = protocolOf();
+  const page = renderRehearsalReport({
+    ...one,
+    chapters: [
+      ...one.chapters,
+      { name: "side-by-side", title: "both versions on each", slots: {}, timeline: timelineOf() },
+    ],
+    steps: [...one.steps, ...one.steps.map((step) => ({ ...step, chapter: "side-by-side" }))],
+  });
+  for (const name of ["chapter-1-traffic", "chapter-1-failed", "chapter-1-latency", "chapter-2-traffic"]) {
+    expect(page).toContain(`id="${name}-wide-c0"`);
+    expect(page).toContain(`id="${name}-narrow-c0"`);
+  }
+  expect(textOf(page)).toContain(
+    "3 recreate, with a page recreate 2.0.0-2 → 2.0.1-3 recreated exit code 0 1:08",
+  );
+  expect(textOf(page)).toContain("20 of 2,100 20 status 503");
+});

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { parseEnvironment } from "../../../configuration/environment-file";
+import { InvalidInput } from "../../../release/refusal";
+import { azureEnvironment, azureFile, FILE, ON_WINDOWS } from "./examples";
+
+function refusal(platform: object, changes: object = {}): string {
+  try {
+    parseEnvironment(azureFile(platform, changes), FILE);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidInput);
+    const { message } = error as Error;
+    expect(message.startsWith(`${FILE}: `)).toBe(true);
+    expect(message).not.toContain("\n");
+    return message.slice(FILE.length + 2);
+  }
+  throw new Error("nothing was refused");
+}
+
+test("five facts about Azure are enough, and the rest has its defaults", () => {
+  const { platform } = azureEnvironment();
+  expect(platform).toMatchObject({
+    addressSpace: "10.20.0.0/16",
+    administrator: "bluegreen",
+    webServers: { size: "Standard_D2as_v5", zones: ["1", "2"], port: 8080, packages: [] },
+    proxyServers: { size: "Standard_B2s", zones: ["1", "2"], allowedSources: ["0.0.0.0/0"] },
+    bastion: "Basic",
+    patching: { days: ["Tuesday", "Thursday"], start: "02:00", timeZone: "UTC" },
+    protect: true,
+  });
+  expect(platform.database).toBeUndefined();
+});
+
+test.each(["azure-linux", "azure-socialgoal"])("environments/%s.json is one", (name) => {
+  const file = `environments/${name}.json`;
+  expect(parseEnvironment(readFileSync(file, "utf8"), file).platform.kind).toBe("azure");
+});
+
+test("the application is asked with the name that users use", () => {
+  const domain = "shop.example.com";
+  expect(azureEnvironment({ domain }).verification.host).toBe(domain);
+  const verification = { host: "other.example.com" };
+  expect(azureEnvironment({ domain }, { verification }).verification.host).toBe("other.example.com");
+  expect(azureEnvironment().verification.host).toBeUndefined();
+});
+
+test("IIS starts applications itself, and has settings by default", () => {
+  const { platform } = azureEnvironment(...ON_WINDOWS);
+  expect(platform.iis).toMatchObject({ requiredFiles: ["Web.config"], allowDestructiveInitializer: false });
+});
+
+test.each<[object, object, string]>([
+  [{ subscriptionId: "x" }, {}, 'platform.subscriptionId: "x" is no GUID (lower case)'],
+  [{ location: "West Europe" }, {}, 'platform.location: "West Europe" is no region, as in "westeurope"'],
+  [{ addressSpace: "8.8.0.0/16" }, {}, "is no private address space of the form x.y.0.0/16"],
+  [{ addressSpace: "10.20.0.0/24" }, {}, "is no private address space of the form x.y.0.0/16"],
+  [{ addressSpace: "127.0.0.0/16" }, {}, "is no private address space of the form x.y.0.0/16"],
+  [{ sshPublicKey: "-----BEGIN OPENSSH PRIVATE KEY-----" }, {}, "is no SSH public key in one line"],
+  [
+    { sshPublicKey: `ssh-ed25519 ${"A".repeat(68)}` },
+    {},
+    "platform.sshPublicKey: the key is cut off or damaged",
+  ],
+  [{ administrator: "administrator" }, {}, "is no administrator's name"],
+  [{ domain: "shop" }, {}, '"shop" is no domain name'],
+  [{ suffix: "abc" }, {}, '"abc" is no suffix: 4 to 8 of a-z and 0-9'],
+  [{ webServers: { os: "windows" } }, {}, "start has no meaning on IIS"],
+  [{}, { start: undefined }, "start must say what starts an instance"],
+  [{ iis: {} }, {}, 'platform.iis is for platform.webServers.os "windows"'],
+  [{ webServers: { os: "windows", packages: ["nodejs"] } }, { start: undefined }, "are Debian packages"],
+  [{ webServers: { os: "linux", packages: ["nodejs; reboot"] } }, {}, "is no name of a Debian package"],
+  [{}, { proxies: { driver: "embedded" } }, 'proxies.driver "embedded" is for servers on one machine'],
+  [{ patching: { days: ["Monday", "Monday"] } }, {}, "platform.patching.days: two different days"],
+  [{ database: { administrators: { group: "g" } } }, {}, "platform.database.administrators.objectId must be"],
+  [{ database: { sku: "GP_S_Gen5_2" } }, {}, "is no service objective without auto-pause"],
+  [{ alertEmails: ["somebody"] }, {}, "is no e-mail address"],
+  [{ surprise: 1 }, {}, 'platform: unknown field "surprise"'],
+  [
+    { names: { storageAccount: "shop-prod" } },
+    {},
+    `the storage account's name "shop-prod" must be lower-case letters and digits; set platform.names.storageAccount`,
+  ],
+  [
+    { names: { keyVault: "kv-a-name-that-is-too-long" } },
+    {},
+    `the Key Vault's name "kv-a-name-that-is-too-long" has 26 characters, Azure allows 3 to 24; set platform.names.keyVault`,
+  ],
+  [{ names: { keyVault: "kv--shop" } }, {}, "must be letters, digits and single hyphens"],
+  [{ names: { sqlServer: "Shop" } }, {}, "must be lower-case letters, digits and inner hyphens"],
+  [{ names: { resourceGroup: "rg." } }, {}, "not ending with a full stop"],
+  [{ names: { keyVault: "kv-shop" } }, { name: "prod-" }, 'name "prod-" ends with a hyphen'],
+  [
+    {},
+    { application: "a".repeat(24), name: "b".repeat(24) },
+    '-operations-1" has 65 characters, Azure allows 2 to 64',
+  ],
+  [{ names: { sqlServer: "sql-microsoft" } }, {}, 'contains "microsoft", which Azure reserves'],
+])("%j %j is refused", (platform, changes, message) => {
+  expect(refusal(platform, changes)).toContain(message);
+});

@@ -1,0 +1,98 @@
+/** Carries out a request as one sequence of the record, and prints how it ended. */
+import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
+import { deploy } from "../deployment/deploy";
+import type { Consent } from "../deployment/deploy";
+import type { Deployment } from "../deployment/outcome";
+import { formatPlan } from "../deployment/plan-words";
+import { err, out } from "../terminal/colours";
+import { canAsk, confirm } from "../terminal/questions";
+import { common, findTools, open, optionsOf, progressFor } from "./common";
+import type { CommonOptions } from "./common";
+import type { Request } from "./request";
+
+interface ConsentOptions extends CommonOptions {
+  readonly yes?: boolean;
+  readonly token?: string;
+  readonly overrideFreeze?: string;
+}
+
+/** Adds the command that carries a request out. @param parent whose options count as well. */
+export function addRequest(parent: Command, request: Request): void {
+  withConsent(request.declare(common(parent.command(request.name))))
+    .description(request.description)
+    .action(async (...given: unknown[]) => {
+      const command = given.at(-1) as Command;
+      const options = optionsOf<ConsentOptions>(command);
+      const project = open(options);
+      const tools = await findTools(progressFor(options));
+      const args = command.processedArgs as unknown[];
+      const operation = await request.operation(project, tools, args, options as never);
+      tellOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
+    });
+}
+
+function withConsent(command: Command): Command {
+  return command
+    .option("--yes", "ask nothing; without a terminal nothing is asked anyway")
+    .option("--token <token>", "of a plan that you looked at: refused where what it starts from moved")
+    .option("--override-freeze <why>", "go on in a freeze window; the receipt keeps the reason");
+}
+
+function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: string): Consent {
+  const asks = yes !== true && json !== true && token === undefined && canAsk();
+  return {
+    ...(token === undefined ? {} : { token }),
+    ...(overrideFreeze === undefined ? {} : { overrideFreeze }),
+    ...(asks
+      ? {
+          confirm: (planned) => {
+            console.error(formatPlan(planned, err));
+            return confirm(`Go on with this ${what}?`);
+          },
+        }
+      : {}),
+  };
+}
+
+export function tellOutcome(options: CommonOptions, deployment: Deployment | null): void {
+  if (deployment === null) {
+    console.log(
+      options.json ? JSON.stringify({ outcome: "unchanged", exitCode: EXIT.done }) : "nothing to abort",
+    );
+    return;
+  }
+  process.exitCode = deployment.exitCode;
+  if (options.json) console.log(JSON.stringify(deployment, null, 2));
+  report(deployment, options.json === true);
+}
+
+/** Success goes to stdout, unless that is for a machine; what went wrong goes to stderr, in one line. */
+function report(
+  { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, requests, receipt, logs }: Deployment,
+  stdoutIsTaken: boolean,
+): void {
+  for (const { slot, running, cut } of unfinished) {
+    const fate = cut ? "and were cut" : `and go on in ${slot}`;
+    console.error(`  ${running} requests in ${slot} took longer than the time to drain, ${fate}`);
+  }
+  const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
+  const stable =
+    from === to ? `stable: ${to ?? "nothing"}` : `stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`;
+  const noticed =
+    requests === null
+      ? []
+      : [
+          `${requests.failed} of ${requests.sent} measured requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`,
+        ];
+  if (exitCode !== 0) {
+    const look = [...logs.map((log) => `log: ${log}`), ...(receipt === null ? [] : [`receipt: ${receipt}`])];
+    console.error(`${err.red("✖")} ${[line, stable, ...noticed, ...look].join("; ")}`);
+    return;
+  }
+  if (stdoutIsTaken) return;
+  const waits = outcome === "staged" || outcome === "held";
+  const next = waits ? ["next: `bluegreen promote`, or `bluegreen abort`"] : [];
+  const lines = [stable, ...noticed, ...next, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
+  console.log([`${out.green("✔")} ${line}`, ...lines.map((each) => `  ${each}`)].join("\n"));
+}

@@ -1,0 +1,97 @@
+/** Checks what commands are given on the command line, before anything happens. */
+import type { Command } from "commander";
+import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
+import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
+import { Goal } from "../../release/record";
+import { quote } from "../../release/release";
+import type { Schedule, ScheduleChoice } from "../../release/schedule";
+import { InvalidInput } from "../../release/refusal";
+import { OperatorError } from "../operator-error";
+import type { Project } from "../project/project";
+import { flagOf } from "./common";
+
+const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
+
+/** A schedule's field in a complaint, as in `steps.1` or `steps: "steps"`. */
+const FIELD = /\b(strategy|steps|(?:step|bake|drain|retain)Seconds|onFailure|whileDown)\b(?:: "\1"|\.\d+)?/g;
+
+export interface ScheduleOptions {
+  readonly strategy?: string;
+  readonly steps?: string;
+  readonly stepSeconds?: string;
+  readonly bakeSeconds?: string;
+  readonly drainSeconds?: string;
+  readonly retainSeconds?: string;
+  readonly onFailure?: string;
+  readonly whileDown?: string;
+  readonly converge?: boolean;
+}
+
+export function withSchedule(command: Command): Command {
+  return command
+    .option("--strategy <strategy>", "blueGreen, canary or recreate; else as the environment says")
+    .option("--steps <shares>", "shares of the requests, as in 5,25,50,100")
+    .option("--step-seconds <seconds>", "how long each share lasts; else the environment's, 60")
+    .option(
+      "--bake-seconds <seconds>",
+      "how long the candidate is watched at 100 %; else the environment's, 60",
+    )
+    .option(
+      "--drain-seconds <seconds>",
+      "how long running requests may take to finish; else the environment's, 30",
+    )
+    .option("--retain-seconds <seconds>", "how long the old slot is kept for an instant rollback")
+    .option("--on-failure <reaction>", "rollback or freeze")
+    .option("--while-down <what>", "for recreate: hold requests, or show a page")
+    .option("--converge", "give the old slot's servers the new release too (topology split)");
+}
+
+export function parseGoal(text: string): Goal {
+  const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
+  if (goal.success) return goal.data;
+  throw new OperatorError(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`, EXIT.badInput);
+}
+
+/** @returns undefined where no option says anything: then the environment's schedule applies. */
+export function scheduleFrom(project: Project, options: ScheduleOptions): ScheduleChoice | undefined {
+  const { strategy, steps, onFailure, whileDown } = options;
+  const given = {
+    ...(steps === undefined ? {} : { steps: steps.split(",").map(Number) }),
+    ...numbers(options, SECONDS),
+    ...(onFailure === undefined ? {} : { onFailure }),
+    ...(whileDown === undefined ? {} : { whileDown }),
+    ...(options.converge === undefined ? {} : { afterPromotion: options.converge ? "converge" : "retain" }),
+  };
+  if (strategy === undefined && Object.keys(given).length === 0) return undefined;
+  const { schedule } = project.environment;
+  // An option changes the environment's schedule; another strategy starts from its own defaults.
+  const basis =
+    strategy === undefined || strategy === schedule.strategy ? schedule : { strategy, ...pick(schedule) };
+  return inOptions(() => {
+    const resolved = parseSchedule({ ...basis, ...given }, "the options");
+    refuseConvergeSideBySide(resolved, project.environment.topology, "the options");
+    return resolved;
+  });
+}
+
+/** What is wrong is told in the words of whoever typed it: `--step-seconds`, not `stepSeconds`. */
+function inOptions<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput(error.message.replace(FIELD, (_all, field: string) => flagOf(field)));
+  }
+}
+
+/** What is about the site, not about one way to upgrade it. */
+function pick({ bakeSeconds, drainSeconds, analysis }: Schedule): Partial<Schedule> {
+  return { bakeSeconds, drainSeconds, analysis };
+}
+
+function numbers(options: ScheduleOptions, names: typeof SECONDS) {
+  return Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, Number(options[name])]])),
+  );
+}

@@ -1,0 +1,38 @@
+/** history: what was released, by whom, and whether anybody noticed. */
+import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
+import { quote } from "../../release/release";
+import { OperatorError } from "../operator-error";
+import { formatHistory, formatReceiptInFull } from "../receipts/history";
+import { readReceipt, readReceipts } from "../receipts/receipt-store";
+import { out } from "../terminal/colours";
+import { common, open } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
+
+export function addHistory(program: Command): void {
+  common(program.command("history").argument("[sequence]", "one record's receipt in full"))
+    .description("list what was released, by whom, and what users met meanwhile; newest first")
+    .option("--limit <count>", "how many at most", "20")
+    .action((sequence: string | undefined, options: CommonOptions & { limit: string }) => {
+      const project = open(options);
+      if (sequence !== undefined) {
+        const receipt = readReceipt(project, wholeNumber(sequence, "a record's sequence"));
+        console.log(options.json ? JSON.stringify(receipt, null, 2) : formatReceiptInFull(receipt, out));
+        return;
+      }
+      const limit = wholeNumber(options.limit, "a --limit");
+      const receipts = readReceipts(project, (problem) => console.error(`${problem}; it is left out`)).slice(
+        -limit,
+      );
+      console.log(
+        options.json
+          ? JSON.stringify({ receipts, exitCode: EXIT.done }, null, 2)
+          : formatHistory(receipts, out),
+      );
+    });
+}
+
+function wholeNumber(text: string, what: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new OperatorError(`${quote(text)} is not ${what}: a whole number from 1`, EXIT.badInput);
+}

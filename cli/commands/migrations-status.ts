@@ -1,0 +1,24 @@
+/** migrations status: which scripts the database has. */
+import type { Command } from "commander";
+import { common, findTools, open, optionsOf, tell } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
+import { formatJournal } from "../migrations/journal-words";
+import { knownJournal } from "../migrations/known-journal";
+import { readRecord } from "../project/project";
+import { out } from "../terminal/colours";
+import { SILENT } from "../terminal/progress";
+
+/** @param migrations the command that it stands below. */
+export function addMigrationsStatus(migrations: Command): void {
+  common(migrations.command("status"))
+    .description(
+      "which scripts are applied, running, pending or waiting; on Azure as the last migration said",
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const options = optionsOf<CommonOptions>(command);
+      const project = open(options);
+      const terraform = async () => (await findTools(SILENT)).terraform;
+      const journal = await knownJournal(project, readRecord(project), terraform);
+      tell(options, journal, formatJournal(journal, out));
+    });
+}

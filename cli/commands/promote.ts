@@ -1,0 +1,12 @@
+/** promote: a staged or held candidate goes further. */
+import { parseGoal } from "../command-line/schedule-options";
+import type { Request } from "../command-line/request";
+import * as operations from "../deployment/operations";
+
+export const promote: Request = {
+  name: "promote",
+  description: "take a staged or held candidate further",
+  declare: (command) =>
+    command.option("--to <share>", "a share of the requests from 1 to 99, or live", "live"),
+  operation: (_project, _tools, _args, { to }: { to: string }) => operations.promote(parseGoal(to)),
+};

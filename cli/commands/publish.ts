@@ -1,0 +1,150 @@
+/** publish: what a release brings, before it is released. */
+import { join } from "node:path";
+import type { Command } from "commander";
+import { statSync } from "node:fs";
+import { EXIT } from "../../release/exit-code";
+import { formatBytes } from "../artifact/bytes";
+import { openPruning } from "../artifact/prune";
+import type { Leftover } from "../artifact/prune";
+import { publish } from "../artifact/publish";
+import type { Published } from "../artifact/publish";
+import { OperatorError } from "../operator-error";
+import { DEFAULT_ENVIRONMENT } from "../project/project";
+import { lockProject } from "../project/project-lock";
+import { out } from "../terminal/colours";
+import { canAsk, confirm } from "../terminal/questions";
+import { shellWord } from "../terminal/shell-word";
+import { common, open, progressFor, tell } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
+
+const KEEP_DAYS = 30;
+const LONGEST_DAYS = 36_500;
+
+interface PublishOptions extends CommonOptions {
+  readonly artifact?: string;
+  readonly migrations?: string;
+  readonly prune?: boolean;
+  readonly keepDays?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+export function addPublish(program: Command): void {
+  common(program.command("publish").argument("[version]", "the version, as in 1.4.0"))
+    .description("bring an artifact to where servers fetch it, under a name that never changes")
+    .option("--artifact <folder|zip>", "the application: a folder, or a packed file (zip, .tar.gz)")
+    .option("--migrations <folder|zip>", "SQL scripts; else what the artifact has in migrations/")
+    .option("--prune", "instead: remove what no release refers to any more")
+    .option(
+      "--keep-days <days>",
+      `with --prune: younger files stay, and what younger receipts name (default: ${KEEP_DAYS})`,
+    )
+    .option("--dry-run", "with --prune: only list it")
+    .option("--yes", "with --prune: don't ask")
+    .action((version: string | undefined, options: PublishOptions) =>
+      options.prune === true ? prune(version, options) : publishVersion(version, options),
+    );
+}
+
+async function publishVersion(version: string | undefined, options: PublishOptions): Promise<void> {
+  const { artifact, migrations } = options;
+  if (version === undefined || (artifact === undefined && migrations === undefined)) {
+    throw new OperatorError(
+      "say what to publish: bluegreen publish <version> --artifact <folder|zip>",
+      EXIT.badInput,
+    );
+  }
+  for (const [name, given] of Object.entries({
+    "--keep-days": options.keepDays,
+    "--dry-run": options.dryRun,
+    "--yes": options.yes,
+  })) {
+    if (given !== undefined) throw new OperatorError(`${name} is for publish --prune`, EXIT.badInput);
+  }
+  const source = {
+    ...(artifact === undefined ? {} : { artifact }),
+    ...(migrations === undefined ? {} : { migrations }),
+  };
+  const published = await publish(open(options), version, source, progressFor(options));
+  const { brought: _, artifact: stored, ...others } = published;
+  tell(options, { ...stored, ...others }, wordsOf(published, version, options));
+}
+
+/** Ends with the line to go on with. */
+function wordsOf(
+  { artifact, migrations }: Published,
+  version: string,
+  { environment, artifact: source, migrations: given }: PublishOptions,
+): string {
+  const lines = [artifact, migrations].flatMap((stored) => {
+    if (stored === undefined) return [];
+    const size = "bytes" in stored ? ` (${formatBytes(stored.bytes)})` : "";
+    return [
+      `${out.green("✔")} ${stored.uploaded ? "published" : "already there"}: ${stored.url}${size}`,
+      `  sha256 ${stored.sha256}`,
+    ];
+  });
+  if (artifact === undefined) return lines.join("\n");
+  const words = ["bluegreen", "release", version, "--artifact", artifact.url, "--sha256", artifact.sha256];
+  if (migrations !== undefined) words.push("--migrations", given ?? carriedIn(source!));
+  if (environment !== DEFAULT_ENVIRONMENT) words.push("--environment", environment);
+  return [...lines, `go on with: ${words.map(shellWord).join(" ")}`].join("\n");
+}
+
+function carriedIn(source: string): string {
+  return statSync(source).isDirectory() ? join(source, "migrations") : source;
+}
+
+async function prune(version: string | undefined, options: PublishOptions): Promise<void> {
+  if (version !== undefined || options.artifact !== undefined || options.migrations !== undefined) {
+    throw new OperatorError(
+      "--prune publishes nothing: leave out the version, --artifact and --migrations",
+      EXIT.badInput,
+    );
+  }
+  const project = open(options);
+  const pruning = await openPruning(project, daysOf(options), progressFor(options));
+  const found = await pruning.find();
+  const bytes = sumOf(found);
+  const result = (removed: readonly Leftover[]): object => ({
+    unreferenced: found.map(({ url, bytes, modifiedAt }) => ({ url, bytes, modifiedAt })),
+    bytes,
+    removed: removed.map(({ url }) => url),
+  });
+  if (found.length === 0) return tell(options, result([]), "nothing to remove");
+  const total = `${found.length} ${found.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;
+  if (options.json !== true) console.log([...found.map(lineOf), total].join("\n"));
+  if (options.dryRun === true) return tell(options, result([]), "nothing was removed (--dry-run)");
+  if (options.yes !== true && !(await confirms(`Remove ${total}?`, total, options))) {
+    return tell(options, result([]), "nothing was removed");
+  }
+  const lock = await lockProject(project, "publish --prune");
+  try {
+    const removed = await pruning.remove(found);
+    tell(options, result(removed), `removed ${removed.length}, ${formatBytes(sumOf(removed))}`);
+  } finally {
+    lock.release();
+  }
+}
+
+function daysOf({ keepDays = String(KEEP_DAYS) }: PublishOptions): number {
+  if (/^\d{1,5}$/.test(keepDays) && Number(keepDays) <= LONGEST_DAYS) return Number(keepDays);
+  throw new OperatorError(
+    `--keep-days ${keepDays} must be whole days from 0 to ${LONGEST_DAYS}`,
+    EXIT.badInput,
+  );
+}
+
+function sumOf(leftovers: readonly Leftover[]): number {
+  return leftovers.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function lineOf({ url, bytes, modifiedAt }: Leftover): string {
+  return `${modifiedAt.toISOString().slice(0, 10)}  ${formatBytes(bytes).padStart(10)}  ${url}`;
+}
+
+/** @throws OperatorError where nobody is there who could answer. */
+async function confirms(message: string, total: string, { json }: CommonOptions): Promise<boolean> {
+  if (json !== true && canAsk()) return confirm(message);
+  throw new OperatorError(`${total} would be removed: say --yes, or look with --dry-run`, EXIT.badInput);
+}

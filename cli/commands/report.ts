@@ -1,0 +1,63 @@
+/** report: a receipt as one HTML file, for people. */
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
+import type { MeasureReceipt, Receipt } from "../../release/receipt";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
+import { DEFAULT_ENVIRONMENT } from "../project/project";
+import { findReceipt, newestReceipt } from "../receipts/receipt-store";
+import { readReceipt, STREAM } from "../report/read-receipt";
+import { open } from "../command-line/common";
+
+interface ReportOptions {
+  readonly environment: string;
+  readonly output?: string;
+}
+
+export function addReport(program: Command): void {
+  program
+    .command("report")
+    .argument("[receipt]", "a record's sequence, a receipt's JSON file, or - for stdin; else the newest")
+    .description("make a receipt one HTML file that anybody can open")
+    .option("--environment <file>", "whose receipts; else BLUEGREEN_ENVIRONMENT", DEFAULT_ENVIRONMENT)
+    .option("--output <file>", "where it is written, - for stdout; else beside the receipt")
+    .action(async (wanted: string | undefined, options: ReportOptions) => {
+      const receipt = fileOf(wanted, options);
+      const { output = besides(receipt) } = options;
+      if (output !== STREAM && resolve(output) === resolve(receipt)) {
+        throw new OperatorError(`--output ${output} is the receipt itself: name another file`, EXIT.badInput);
+      }
+      const read = readReceipt(receipt);
+      write(await render(read), output);
+    });
+}
+
+async function render(receipt: Receipt | MeasureReceipt): Promise<string> {
+  if (receipt.action === "measure") {
+    return (await import("../report/measure-report.js")).renderMeasureReport(receipt);
+  }
+  return (await import("../report/receipt-report.js")).renderReceiptReport(receipt);
+}
+
+function fileOf(wanted: string | undefined, options: ReportOptions): string {
+  if (wanted === undefined) return newestReceipt(open(options));
+  return /^\d{1,9}$/.test(wanted) ? findReceipt(open(options), Number(wanted)) : wanted;
+}
+
+function write(report: string, output: string): void {
+  if (output === STREAM) {
+    process.stdout.write(report);
+    return;
+  }
+  try {
+    writeAtomically(output, report, 0o644);
+  } catch (error) {
+    throw new OperatorError(`${output} cannot be written: ${(error as Error).message}`, EXIT.badInput);
+  }
+  console.log(output);
+}
+
+function besides(receipt: string): string {
+  return receipt === STREAM ? STREAM : `${receipt.replace(/\.json$/, "")}.html`;
+}

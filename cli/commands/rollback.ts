@@ -1,0 +1,13 @@
+/** rollback: back to the release that was live before. */
+import type { Request } from "../command-line/request";
+import { scheduleFrom, withSchedule } from "../command-line/schedule-options";
+import type { ScheduleOptions } from "../command-line/schedule-options";
+import * as operations from "../deployment/operations";
+
+export const rollback: Request = {
+  name: "rollback",
+  description: "go back to the release that was live before; at once where it still runs",
+  declare: withSchedule,
+  operation: (project, _tools, _args, options: ScheduleOptions) =>
+    operations.rollback(project, scheduleFrom(project, options)),
+};

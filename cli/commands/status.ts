@@ -1,0 +1,73 @@
+/** status: what users get now; and, with --watch, from now on. */
+import type { Command } from "commander";
+import { EXIT } from "../../release/exit-code";
+import { proxyPlaces } from "../../configuration/naming";
+import { isLocal } from "../../configuration/platform";
+import type { ReleaseRecord } from "../../release/record";
+import { readRecord } from "../project/project";
+import type { Project } from "../project/project";
+import { hasReceipt, readReceipt } from "../receipts/receipt-store";
+import { proxiesOf } from "../proxies/proxies-of";
+import { OperatorError } from "../operator-error";
+import { watchStatus } from "../live/watch";
+import { SILENT } from "../terminal/progress";
+import { formatStatus } from "../live/status";
+import type { StatusContext } from "../live/status";
+import { common, findTools, open } from "../command-line/common";
+import type { CommonOptions } from "../command-line/common";
+
+const SHORTEST_SECONDS = 0.2;
+const LONGEST_SECONDS = 3_600;
+
+interface StatusOptions extends CommonOptions {
+  readonly watch?: boolean;
+  readonly interval?: string;
+}
+
+export function addStatus(program: Command): void {
+  common(program.command("status"))
+    .description("show what users get, slot by slot")
+    .option("--watch", "show it until Ctrl-C: in place on a terminal, elsewhere a line a change")
+    .option("--interval <seconds>", "with --watch: how often to look; else every second, on Azure every 15")
+    .action(async (options: StatusOptions) => {
+      const intervalSeconds = parseInterval(options);
+      const project = open(options);
+      const record = readRecord(project);
+      const terraform = async () => (await findTools(SILENT)).terraform;
+      const proxies = proxiesOf(project, terraform);
+      if (options.watch === true) {
+        const json = options.json === true;
+        await watchStatus(project, proxies, { json, ...(intervalSeconds && { intervalSeconds }) });
+        // A look that is under way is of no use any more, and takes seconds on Azure.
+        process.exit(0);
+      }
+      const statuses = await proxies.statuses(record);
+      console.log(
+        options.json
+          ? JSON.stringify({ record, proxies: statuses }, null, 2)
+          : formatStatus(record, statuses, contextOf(project, record)),
+      );
+    });
+}
+
+function contextOf(project: Project, { sequence }: ReleaseRecord): StatusContext {
+  const { environment } = project;
+  const addresses = isLocal(environment)
+    ? proxyPlaces(environment).map(({ host, port }) => `http://${host}:${port}/`)
+    : [];
+  if (!hasReceipt(project, sequence)) return { addresses, failure: null };
+  const { exitCode, outcome, reason } = readReceipt(project, sequence);
+  return { addresses, failure: exitCode === 0 ? null : `it was not carried out (${outcome}): ${reason}` };
+}
+
+function parseInterval({ watch, interval }: StatusOptions): number | undefined {
+  if (interval === undefined) return undefined;
+  if (watch !== true)
+    throw new OperatorError("--interval is how often --watch looks: add --watch", EXIT.badInput);
+  const seconds = /^\d+(\.\d+)?$/.test(interval) ? Number(interval) : NaN;
+  if (seconds >= SHORTEST_SECONDS && seconds <= LONGEST_SECONDS) return seconds;
+  throw new OperatorError(
+    `--interval is "${interval}" but must be from ${SHORTEST_SECONDS} to ${LONGEST_SECONDS} seconds`,
+    EXIT.badInput,
+  );
+}

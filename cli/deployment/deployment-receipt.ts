@@ -1,0 +1,55 @@
+/** The receipt of a sequence that this command carried out: what was planned, what the directors kept, what users met. */
+import type { HookRun, Receipt } from "../../release/receipt";
+import { scheduleOf } from "../../release/record";
+import type { Operation } from "./operation";
+import type { Deployment } from "./outcome";
+import type { Planned } from "./planning";
+import type { ObservedRequests } from "../measure/observation";
+import { whoIsThis } from "../project/person";
+import type { Project } from "../project/project";
+import type { ProxyStatus } from "../proxies/proxies";
+
+export interface CarriedOut {
+  readonly operation: Operation;
+  readonly planned: Planned;
+  readonly statuses: readonly ProxyStatus[];
+  readonly ended: Omit<Deployment, "receipt" | "requests" | "logs">;
+  readonly users: ObservedRequests;
+  readonly hooks: readonly HookRun[];
+  readonly freezeOverride: Receipt["freezeOverride"];
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+export function receiptOf(
+  { environment }: Project,
+  { operation, planned, statuses, ended, users, hooks, freezeOverride, startedAt, endedAt }: CarriedOut,
+): Receipt {
+  const { before, next, observed, plan, proof, token, warnings } = planned;
+  const { sequence, goal, from, to, outcome, exitCode, reason, seconds } = ended;
+  const changes = plan.changes
+    .filter(({ actions }) => actions.some((each) => each !== "no-op"))
+    .map(({ address, actions }) => ({ address, actions: [...actions] }));
+  return {
+    formatVersion: 1,
+    application: environment.application,
+    environment: environment.name,
+    sequence,
+    action: operation.action,
+    who: whoIsThis(),
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: new Date(endedAt).toISOString(),
+    ...{ seconds, from, to, outcome, exitCode, reason, goal },
+    schedule: scheduleOf(next, environment),
+    record: { before, after: next },
+    plan: { live: observed?.live ?? null, proof, changes, token },
+    proxies: statuses.flatMap(({ proxy, state }) =>
+      state.sequence === next.sequence ? [{ proxy, journal: [...(state.journal ?? [])] }] : [],
+    ),
+    ...users,
+    hooks: [...hooks],
+    warnings: [...warnings],
+    freezeOverride,
+  };
+}

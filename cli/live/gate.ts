@@ -1,0 +1,122 @@
+/** What a proxy's director does now, what it waits for, and how long that takes by the schedule. Pure. */
+import { idOrNull, target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { otherSlot } from "../../release/slot";
+import type { ProxyStatus } from "../proxies/proxies";
+import type { Moment } from "./moment";
+
+export interface Gate {
+  readonly what: string;
+  /** Milliseconds since 1970; null where nobody knows. */
+  readonly endsAt: number | null;
+  /** Whether somebody is at work, or has to be. */
+  readonly mood: "idle" | "working" | "frozen";
+}
+
+/** @param atWork whether an apply runs; where nobody knows, one may. */
+export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true): Gate {
+  const { state, traffic } = status;
+  const { phase, stable, candidate, weight, deadline } = state;
+  const wanted = idOrNull(target(record)) ?? "the release";
+  const working = (what: string, endsAt: number | null = null): Gate => ({ what, endsAt, mood: "working" });
+  const idle = (what: string): Gate => ({ what, endsAt: null, mood: "idle" });
+  if (phase === "frozen") return { what: "frozen: a person decides", endsAt: null, mood: "frozen" };
+  if (!state.finished && !atWork) {
+    return idle(
+      `record ${state.sequence} did not come to its end: \`bluegreen history ${state.sequence}\` says why, \`retry\` or \`abort\` goes on`,
+    );
+  }
+  if (phase === "aborting")
+    return working(`putting traffic back on ${stable?.releaseId ?? "what is stable"}`);
+  if (isDraining(status)) return working(`draining ${otherSlot(stable!.slot)}`);
+  if (!state.finished) {
+    switch (phase) {
+      case "verified":
+        return working(`${candidate?.releaseId ?? wanted} is verified`);
+      case "shifting":
+        return working(`${weight} % to ${candidate?.slot ?? record.active}`, deadline);
+      case "baking":
+        return working(`baking: all requests to ${candidate?.slot ?? record.active}`, deadline);
+      case "converging":
+        return working(`converging: ${otherSlot(stable?.slot ?? record.active)} gets ${wanted} too`);
+      default:
+        return working(beforeTraffic(status, record, wanted));
+    }
+  }
+  if (phase === "staged" && candidate !== null) {
+    return idle(`${candidate.releaseId} is staged in ${candidate.slot}, and waits for its promotion`);
+  }
+  if (candidate !== null && traffic.share > 0) {
+    return idle(`${candidate.releaseId} is held at ${traffic.share} % until it is promoted or aborted`);
+  }
+  return idle(stable === null ? "nothing is live yet" : `${stable.releaseId} is live in ${stable.slot}`);
+}
+
+/** Installers run, then the director verifies: what answers tells which. */
+function beforeTraffic({ endpoints, traffic }: ProxyStatus, record: ReleaseRecord, wanted: string): string {
+  const slot = record.active;
+  const isThere = endpoints[slot].every(({ healthy, releaseId }) => healthy && releaseId === wanted);
+  const users = { serve: "", hold: "; requests wait", page: "; users get a 503 page" }[traffic.mode] ?? "";
+  return `${isThere ? "verifying" : "installing"} ${wanted} in ${slot}${users}`;
+}
+
+/** The state is that of the release that was promoted; the step has not ended yet. */
+function isDraining({ state }: ProxyStatus): boolean {
+  const { stable, result, journal = [], sequence } = state;
+  const promoted = journal.findLastIndex(({ event }) => event === "traffic");
+  const entry = journal[promoted];
+  return (
+    result?.sequence === sequence &&
+    result.step === "begin" &&
+    stable !== null &&
+    entry?.event === "traffic" &&
+    entry.live === stable.slot &&
+    entry.share === 0 &&
+    journal[promoted - 1]?.event === "judged" &&
+    journal.at(-1) === entry
+  );
+}
+
+/**
+ * Until the sequence is over on the last proxy, in milliseconds; null where none of it is a matter of time. Installs,
+ * verifications and drains come on top, nobody knows how long they take.
+ */
+export function timeLeft({ now, record, schedule, proxies }: Moment): number | null {
+  let [left, isTimed] = [0, false];
+  for (const [index, { status }] of proxies.entries()) {
+    if (status === null) return null;
+    const { state, traffic } = status;
+    const isOver = state.finished || state.sequence !== record.sequence || state.stable === null;
+    const isShift = schedule.strategy !== "recreate" && record.goal !== "staged";
+    const isBefore = state.phase === "stable" || state.phase === "verified";
+    const isWithin = state.phase === "shifting" || state.phase === "baking";
+    if (isOver || !isShift || (!isBefore && !isWithin)) continue;
+    isTimed = true;
+    const share = isWithin ? state.weight : traffic.share;
+    if (isWithin && state.deadline !== null) left += Math.max(0, state.deadline - now);
+    for (const each of sharesAfter(share, index, record, schedule.steps)) {
+      left += 1000 * (each === 100 ? schedule.bakeSeconds : schedule.stepSeconds);
+    }
+  }
+  return isTimed ? left : null;
+}
+
+/** Shares that a proxy's candidate still gets; 100 is the bake. Later proxies have no steps of their own. */
+export function sharesAfter(
+  share: number,
+  index: number,
+  { goal }: ReleaseRecord,
+  steps: readonly number[],
+): number[] {
+  const until = goal === "live" ? 100 : Number(goal);
+  const own = index === 0 ? steps.filter((each) => each < until) : [];
+  return [...own, until].filter((each) => each > share);
+}
+
+/** As 0:42 or 1:02:03. */
+export function clockTime(milliseconds: number): string {
+  const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}

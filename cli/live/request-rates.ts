@@ -1,0 +1,46 @@
+/** How many requests a second each slot answers, and how many of them badly: from what proxies counted so far. */
+import { SLOTS } from "../../release/slot";
+import type { PerSlot, Slot } from "../../release/slot";
+import type { SlotCounts } from "../proxies/proxies";
+import type { Rate } from "./moment";
+
+/** Long enough for a steady figure, short enough to see a change. */
+const WINDOW_MS = 5_000;
+
+interface Reading {
+  readonly at: number;
+  readonly counts: PerSlot<SlotCounts>;
+}
+
+export class RequestRates {
+  private readonly readings = new Map<string, readonly Reading[]>();
+
+  /** @returns null at the first reading of a proxy, and after it started anew. */
+  add(proxy: string, at: number, counts: PerSlot<SlotCounts>): PerSlot<Rate> | null {
+    const earlier = (this.readings.get(proxy) ?? []).filter((each) => hasGrown(each.counts, counts));
+    // One that is older than the window stays: whoever looks seldom wants a figure too.
+    const begin = Math.max(
+      0,
+      earlier.findLastIndex((each) => each.at <= at - WINDOW_MS),
+    );
+    const kept = earlier.slice(begin);
+    this.readings.set(proxy, [...kept, { at, counts }]);
+    const [first] = kept;
+    if (first === undefined || first.at >= at) return null;
+    const rate = (slot: Slot): Rate => {
+      const requests = counts[slot].requests - first.counts[slot].requests;
+      const errors = counts[slot].errors - first.counts[slot].errors;
+      return {
+        perSecond: (1000 * requests) / (at - first.at),
+        errorRatio: requests === 0 ? 0 : Math.min(1, errors / requests),
+      };
+    };
+    return { blue: rate("blue"), green: rate("green") };
+  }
+}
+
+function hasGrown(before: PerSlot<SlotCounts>, now: PerSlot<SlotCounts>): boolean {
+  return SLOTS.every(
+    (slot) => now[slot].requests >= before[slot].requests && now[slot].errors >= before[slot].errors,
+  );
+}

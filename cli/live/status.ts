@@ -1,0 +1,78 @@
+/** What `bluegreen status` shows: what users get, slot by slot. */
+import { out } from "../terminal/colours";
+import { target } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { releaseId } from "../../release/release";
+import { otherSlot, SLOTS } from "../../release/slot";
+import type { Slot } from "../../release/slot";
+import { agreed } from "../proxies/proxies";
+import { shareOf } from "./words";
+import type { ProxyStatus } from "../proxies/proxies";
+
+export interface StatusContext {
+  /** Where users come in, where that is known. */
+  readonly addresses: readonly string[];
+  /** How the record's sequence ended, where it did not end well. */
+  readonly failure: string | null;
+}
+
+export function formatStatus(
+  record: ReleaseRecord,
+  statuses: readonly ProxyStatus[],
+  { addresses, failure }: StatusContext,
+): string {
+  const users = agreed(statuses);
+  const gets =
+    users === null
+      ? "the proxies disagree about what users get"
+      : `users get ${users.releaseId === null ? "nothing yet" : `${users.releaseId} (${users.live})`}`;
+  const at = addresses.length === 0 ? "" : ` at ${addresses.join(", ")}`;
+  const wanted = target(record);
+  const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
+  const lines = [
+    out.bold(`${gets}${at}`),
+    `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
+    ...(failure === null ? [] : [`  ${failure}`]),
+    ...newerThanHere(record, statuses),
+  ];
+  for (const status of statuses) {
+    const { state, at: since } = status;
+    const age = since === undefined ? "" : ` (as its last step said at ${since})`;
+    // What begin found is between it and the steps after it.
+    const { result } = state;
+    const last = result === null || result.step === "begin" ? "" : `; last: ${result.reason}`;
+    lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${last}${age}`);
+    if (state.stable !== null && (state.retainedUntil ?? 0) > Date.now()) {
+      const until = new Date(state.retainedUntil!).toISOString();
+      lines.push(`  ${otherSlot(state.stable.slot)} is kept for an instant rollback until ${until}`);
+    }
+    for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
+  }
+  return lines.join("\n");
+}
+
+function newerThanHere({ sequence }: ReleaseRecord, statuses: readonly ProxyStatus[]): string[] {
+  const newest = Math.max(0, ...statuses.map(({ state }) => state.sequence));
+  if (newest <= sequence) return [];
+  return [
+    `  but record ${newest} was applied: pull the newer record, or \`bluegreen recover\` if it is lost`,
+  ];
+}
+
+function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): string {
+  const share = shareOf(slot, traffic);
+  const answers = endpoints[slot].map(({ server, address, releaseId: id, healthy, inRotation }) => {
+    const answer = healthy ? (id ?? "healthy") : "down";
+    const text = `${server} (${address}) ${answer}${inRotation ? "" : " out of rotation"}`;
+    return healthy ? text : out.dim(text);
+  });
+  const role = roleOf(slot, share, state.stable?.slot);
+  const colour = slot === "blue" ? out.blue : out.green;
+  return `${colour(slot.padEnd(6))} ${String(share).padStart(3)} %  ${role.padEnd(9)} ${answers.join(", ")}`;
+}
+
+function roleOf(slot: Slot, share: number, stable: Slot | undefined): string {
+  if (stable === undefined) return "";
+  if (stable === slot) return "stable";
+  return share > 0 ? "candidate" : "idle";
+}

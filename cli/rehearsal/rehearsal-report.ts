@@ -1,0 +1,198 @@
+/** The report of a rehearsal, for people: whether anybody noticed a release, chapter by chapter and step by step. */
+import type { Protocol, ProtocolChapter, ProtocolStep } from "./protocol";
+import type { Tolerance } from "./story";
+import type { Band } from "../report/charts";
+import { html } from "../report/html";
+import type { Html, Piece } from "../report/html";
+import { figures, move, renderPage, section, table, text, word } from "../report/page";
+import type { Figure } from "../report/page";
+import { axisOf, renderTraffic } from "../report/traffic";
+import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "../report/words";
+
+export function renderRehearsalReport(protocol: Protocol): string {
+  const { driver, terraform, chapters, formatVersion, startedAt, endedAt } = protocol;
+  const took = seconds((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
+  return renderPage({
+    kind: `A rehearsal with ${driver} and Terraform ${terraform}, ${dateAndTime(Date.parse(startedAt))}, in ${took}`,
+    title: `Rehearsal with ${driver}: ${protocol.passed ? "passed" : "failed"}`,
+    headline: headline(protocol),
+    opening: html`${lead(protocol)} ${figures(keyFigures(protocol))} ${brokenPromises(protocol)}`,
+    sections: chapters.map((chapter) => renderChapter(chapter, protocol)),
+    footer: `Rendered by bluegreen from a rehearsal's protocol of format ${formatVersion}. Times are UTC.`,
+  });
+}
+
+function headline({ passed, totals }: Protocol): string {
+  if (totals.sent === 0) return "No request was sent: nothing is known.";
+  if (!passed) return "Somebody would have noticed.";
+  return totals.failed === 0 ? "Nobody noticed." : "Nobody noticed what they should not notice.";
+}
+
+const ALLOWED: Readonly<Record<Exclude<Tolerance, "none">, string>> = {
+  whileDown: "while the site was recreated behind a page",
+  ownBadAnswers: "as bad answers of the release that was then taken back",
+};
+
+function lead({ steps, totals }: Protocol): Html {
+  const done = steps.filter(({ exitCode }) => exitCode === 0).length;
+  const kept = steps.length - done;
+  const releases = `${plural(steps.length, "release")} under load: ${done} done as asked, ${kept} kept from users or taken back.`;
+  return html`<p class="lead">${releases} ${whereFailed(steps, totals.failed)}</p>`;
+}
+
+/** Every failed request is accounted for: where it may be, where it may not, and between steps. */
+function whereFailed(steps: readonly ProtocolStep[], failed: number): string {
+  if (failed === 0) return "No request failed.";
+  const places = (["whileDown", "ownBadAnswers", "none"] as const)
+    .map((tolerance) => ({
+      tolerance,
+      failed: failedIn(steps.filter((step) => step.tolerance === tolerance)),
+    }))
+    .filter((place) => place.failed > 0)
+    .map((place) =>
+      place.tolerance === "none"
+        ? `${count(place.failed)} in steps that may have none`
+        : `${count(place.failed)} ${ALLOWED[place.tolerance]}`,
+    );
+  const between = failed - failedIn(steps);
+  if (between > 0) places.push(`${count(between)} between steps`);
+  return places.length === 1
+    ? `${plural(failed, "request")} failed, all ${places[0]!.replace(/^\S+ /, "")}.`
+    : `${plural(failed, "request")} failed: ${list(places)}.`;
+}
+
+function failedIn(steps: readonly ProtocolStep[]): number {
+  return steps.reduce((all, { requests }) => all + requests.failed, 0);
+}
+
+function keyFigures({ steps, totals, chapters }: Protocol): Figure[] {
+  const served = new Set(
+    chapters.flatMap(({ name, timeline }) =>
+      timeline.flatMap(({ versions }) => Object.keys(versions).map((id) => `${name} ${id}`)),
+    ),
+  );
+  const unallowed = failedIn(steps.filter(({ tolerance }) => tolerance === "none"));
+  const longest = Math.max(0, ...steps.map(({ requests }) => requests.longestGapMs));
+  const slowest = steps.find(({ requests }) => requests.longestGapMs === longest);
+  return [
+    {
+      label: "Failed requests",
+      value: count(totals.failed),
+      note: `of ${count(totals.sent)}, ${count(unallowed)} where none may fail`,
+      ...(totals.failed === 0 && totals.sent > 0 && { tone: "good" as const }),
+      ...(unallowed > 0 && { tone: "bad" as const }),
+    },
+    {
+      label: "Longest time without an answer",
+      value: milliseconds(longest),
+      ...(longest > 0 && { note: `in “${slowest!.name}”` }),
+    },
+    {
+      label: "Releases seen by users",
+      value: count(served.size),
+      note: `in ${plural(chapters.length, "environment")}`,
+    },
+    {
+      label: "Acknowledged POSTs found",
+      value: count(totals.found),
+      note: `of ${count(totals.acknowledged)}, in the database at the end`,
+      ...(totals.found < totals.acknowledged && { tone: "bad" as const }),
+    },
+  ];
+}
+
+function brokenPromises({ steps, totals }: Protocol): Piece {
+  const broken = steps.flatMap((step) => step.broken.map((words) => ({ step, words })));
+  const lost = totals.acknowledged - totals.found;
+  if (broken.length === 0 && lost === 0) return null;
+  return html`<section>
+    <h2>What did not go as promised</h2>
+    <ul class="plain-list">
+      ${broken.map(
+        ({ step, words }) =>
+          html`<li><strong>${step.name}</strong> (${step.chapter}): <span class="bad">${words}</span></li>`,
+      )}${lost > 0 && html`<li><span class="bad">${plural(lost, "acknowledged POST")} not found at the end</span></li>`}
+    </ul>
+  </section>`;
+}
+
+function renderChapter(chapter: ProtocolChapter, protocol: Protocol): Html {
+  const steps = protocol.steps.filter((step) => step.chapter === chapter.name);
+  const first = steps[0];
+  const last = steps.at(-1);
+  if (first === undefined || last === undefined) return html``;
+  const axis = axisOf(first.startedAt, last.endedAt, chapter.timeline);
+  const since = (at: string): number => (Date.parse(at) - axis.begin) / 1000;
+  const bands: Band[] = steps.map(({ startedAt, endedAt }, index) => ({
+    number: index + 1,
+    from: since(startedAt),
+    to: since(endedAt),
+  }));
+  return section(
+    capital(chapter.title),
+    html`<p class="muted">
+      The numbers above the chart are those of the steps below. There is nobody to serve before the first
+      deployment.
+    </p>`,
+    renderTraffic({
+      name: `chapter-${protocol.chapters.indexOf(chapter) + 1}`,
+      title: capital(chapter.title),
+      ...axis,
+      timeline: chapter.timeline,
+      slotOf: chapter.slots,
+      marks: [],
+      bands,
+    }),
+    stepTable(chapter, steps, bands),
+  );
+}
+
+function stepTable(chapter: ProtocolChapter, steps: readonly ProtocolStep[], bands: readonly Band[]): Html {
+  return table(
+    `Steps: ${chapter.title}`,
+    [
+      { title: "No." },
+      { title: "Step" },
+      { title: "Release" },
+      { title: "Outcome" },
+      { title: "Begin", align: "right" },
+      { title: "Took", align: "right" },
+      { title: "Failed", align: "right" },
+      { title: "Longest gap", align: "right" },
+      { title: "p50 / p95 / p99", align: "right" },
+    ],
+    steps.map((step, index) => [
+      index + 1,
+      html`<span>${step.name}</span><small>${step.strategy}</small>`,
+      move(step.from, step.to),
+      outcome(step),
+      offset(bands[index]!.from),
+      seconds(step.seconds),
+      ...measured(step),
+    ]),
+  );
+}
+
+function outcome({ outcome, exitCode, broken }: ProtocolStep): Html {
+  return html`${word(outcome)}<small>exit code ${exitCode}</small>${broken.map(
+      (words) => html`<small class="bad">${text(words)}</small>`,
+    )}`;
+}
+
+function measured({ requests, tolerance }: ProtocolStep): Piece[] {
+  const { sent, failed, failures, longestGapMs, latencyMs } = requests;
+  if (sent === 0) return [null, null, null];
+  const kinds = Object.entries(failures).map(([kind, number]) => `${count(number)} ${kind}`);
+  return [
+    html`<span
+        ><span class="${failed > 0 && tolerance === "none" && "bad"}">${count(failed)}</span>
+        <span class="muted">of ${count(sent)}</span></span
+      >${kinds.length > 0 && html`<small>${list(kinds)}</small>`}`,
+    milliseconds(longestGapMs),
+    latencyMs !== null && [latencyMs.p50, latencyMs.p95, latencyMs.p99].map(milliseconds).join(" / "),
+  ];
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

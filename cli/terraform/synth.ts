@@ -1,0 +1,55 @@
+/** Turns environment and record into the stacks' Terraform files, by running the project's CDKTF app. */
+import { join } from "node:path";
+import execa from "execa";
+import type { Environment } from "../../configuration/environment";
+import { EXIT } from "../../release/exit-code";
+import { workFolder } from "../../configuration/naming";
+import { formatRecord } from "../../release/record";
+import type { ReleaseRecord } from "../../release/record";
+import { writeAtomically } from "../../system/atomic-file";
+import { OperatorError } from "../operator-error";
+import { platformFile } from "../project/project";
+import type { Project } from "../project/project";
+
+const PLANNED_RECORD = "planned-record.json";
+
+/** Where the record of the last synth is: the whole path. It is not made here, and may not be there yet. */
+export function plannedRecordFile({ folder, environment }: Project): string {
+  return join(folder, workFolder(environment), PLANNED_RECORD);
+}
+
+/** Where the last synth wrote the stacks: the whole path, as with {@link plannedRecordFile}. */
+export function synthesizedFolder({ folder, environment }: Project): string {
+  return join(folder, outputOf(environment));
+}
+
+function outputOf(environment: Environment): string {
+  return join(workFolder(environment), "cdktf.out");
+}
+
+/** @returns the output folder. The record need not be the environment's record yet. */
+export async function synthesize(project: Project, record: ReleaseRecord): Promise<string> {
+  const output = outputOf(project.environment);
+  const recordFile = platformFile(project, PLANNED_RECORD);
+  writeAtomically(recordFile, formatRecord(record));
+  const [command, ...args] = project.synth;
+  const { exitCode, stderr, stdout } = await execa(command, args, {
+    cwd: project.folder,
+    env: {
+      BLUEGREEN_ENVIRONMENT: project.environmentFile,
+      BLUEGREEN_RECORD: recordFile,
+      CDKTF_OUTDIR: output,
+    },
+    stdin: "ignore",
+    detached: true,
+    reject: false,
+  });
+  if (exitCode !== 0) {
+    const said = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
+    throw new OperatorError(
+      `synth failed: ${said}`,
+      exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected,
+    );
+  }
+  return synthesizedFolder(project);
+}

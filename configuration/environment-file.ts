@@ -1,0 +1,105 @@
+/**
+ * Reads an environment file: each field is as it must be, the parts do not contradict each other, and every name that
+ * follows from it is one that the platform takes.
+ */
+import * as z from "zod/mini";
+import { azureNames, virtualMachineName } from "./azure/azure-names";
+import { Iis } from "./azure/azure-platform";
+import { EnvironmentFile } from "./environment";
+import type { AzureEnvironment, Environment } from "./environment";
+import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
+import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
+import { InvalidInput } from "../release/refusal";
+import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
+import { parseFile } from "../release/validation";
+
+/** Each has ten ports of its own, below 65,536 whatever `portBase` is. */
+const MOST_LOCAL_SERVERS = 20;
+const START_IS_MISSING = `start must say what starts an instance, as in ["node", "server.js"]`;
+
+/**
+ * Reads an environment file.
+ * @throws InvalidInput one line that names the file, the field, and what it should be.
+ */
+export function parseEnvironment(text: string, file: string): Environment {
+  const data = parseFile(EnvironmentFile, text, file);
+  if (data.topology === "split" && data.servers.count < 2) {
+    throw new InvalidInput(
+      `${file}: topology "split" needs 2 servers or more, servers.count is ${data.servers.count}; one is enough for "sideBySide"`,
+    );
+  }
+  const schedule = parseSchedule(data.schedule, `${file}: schedule`);
+  refuseConvergeSideBySide(schedule, data.topology, file);
+  refusePreviewWithoutDigest(data, file);
+  const { platform } = data;
+  within(file, () => {
+    refuseHooks(data);
+    refuseHooksInRecreate(data, schedule);
+  });
+  if (platform.kind === "local") {
+    if (data.servers.count > MOST_LOCAL_SERVERS) {
+      throw new InvalidInput(
+        `${file}: servers.count is ${data.servers.count}, and the local platform has ports for ${MOST_LOCAL_SERVERS}`,
+      );
+    }
+    if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
+    if (data.backend.kind !== "local") {
+      throw new InvalidInput(
+        `${file}: the servers are on this machine, so the state is too: leave out "backend"`,
+      );
+    }
+    const folder = platform.folder ?? `.bluegreen/${data.name}`;
+    return { ...data, schedule, platform: { ...platform, folder } };
+  }
+  return within(file, () => resolveAzure({ ...data, schedule, platform }));
+}
+
+function within<T>(file: string, resolve: () => T): T {
+  try {
+    return resolve();
+  } catch (error) {
+    throw error instanceof InvalidInput ? new InvalidInput(`${file}: ${error.message}`) : error;
+  }
+}
+
+/** @throws InvalidInput where the parts contradict each other or a name breaks a rule of Azure. */
+function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
+  const { platform, start, proxies, verification } = environment;
+  if (proxies.driver !== "haproxy") {
+    throw new InvalidInput(
+      `proxies.driver "${proxies.driver}" is for servers on one machine; on Azure it is "haproxy"`,
+    );
+  }
+  const windows = platform.webServers.os === "windows";
+  if (windows && start !== undefined) {
+    throw new InvalidInput("start has no meaning on IIS, which starts the application itself: leave it out");
+  }
+  if (!windows && start === undefined) throw new InvalidInput(START_IS_MISSING);
+  if (!windows && platform.iis !== undefined) {
+    throw new InvalidInput(`platform.iis is for platform.webServers.os "windows", this one is "linux"`);
+  }
+  if (windows && platform.webServers.packages.length > 0) {
+    throw new InvalidInput(`platform.webServers.packages are Debian packages, the servers run Windows`);
+  }
+  const { domain } = platform;
+  azureNames(environment);
+  const servers = [...serverPlaces(environment), ...proxyPlaces(environment)].map(({ name }) => name);
+  for (const server of [...servers, OPERATIONS_SERVER]) virtualMachineName(environment, server);
+  return {
+    ...environment,
+    platform: windows ? { ...platform, iis: platform.iis ?? z.parse(Iis, {}) } : platform,
+    // What users send is what the application shall be asked with.
+    verification: domain === undefined ? verification : { host: domain, ...verification },
+  };
+}
+
+function refusePreviewWithoutDigest(
+  { preview, proxies }: Pick<Environment, "preview" | "proxies">,
+  file: string,
+): void {
+  if (proxies.driver === "nginx" && preview !== undefined && preview.md5 === undefined) {
+    throw new InvalidInput(
+      `${file}: preview.md5 is missing: NGINX can compute no other digest (a secret of 128 random bits is as safe with it)`,
+    );
+  }
+}

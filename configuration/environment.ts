@@ -1,0 +1,89 @@
+/**
+ * An environment file (`environments/<name>.json`): everything about where an application runs that does not
+ * change with a release. One application each.
+ */
+import * as z from "zod/mini";
+import { AzurePlatform } from "./azure/azure-platform";
+import { Backend } from "./backend";
+import { DRIVERS } from "./drivers";
+import { FreezeWindow } from "../release/freeze-windows";
+import { Hooks } from "../release/hooks";
+import { Activation } from "./http-exchange";
+import { Measurement } from "./measurement";
+import { DIALECTS } from "../release/migrations/database-address";
+import { FOLDER, matches, Program } from "../release/patterns";
+import { Preview } from "./preview";
+import { ApplicationName } from "../release/record";
+import { ScheduleChoice, Topology } from "../release/schedule";
+import type { Schedule } from "../release/schedule";
+import { Verification, wholeSeconds } from "./verification";
+
+/** All have addresses in one subnet. */
+const MOST_SERVERS = 200;
+
+export const Proxies = z.strictObject({
+  /** How the proxy is told about traffic; see docs. @default "haproxy" */
+  driver: z._default(z.enum(DRIVERS), "haproxy"),
+  /** @default 1 */
+  count: z._default(z.int().check(z.minimum(1), z.maximum(8)), 1),
+});
+
+/** Servers are folders, instances are processes, everything listens on the loopback address. */
+export const LocalPlatform = z.strictObject({
+  kind: z.literal("local"),
+  /** Where the servers' folders and Terraform's state live, relative to the project. @default ".bluegreen/<name>" */
+  folder: z.optional(matches(FOLDER, "folder below the project")),
+  /** The first proxy listens here, the next ones after it; slots get ports from 100 above. @default 18080 */
+  portBase: z._default(z.int().check(z.minimum(1024), z.maximum(65_000)), 18_080),
+  /**
+   * A database that all releases share. `postgres`: one of its own on this machine, or where PG_URL names a server, on
+   * that. `mssql`: on the SQL Server that MSSQL_URL names. @default none
+   */
+  database: z.optional(z.enum(DIALECTS)),
+});
+
+export const EnvironmentFile = z.strictObject({
+  formatVersion: z.literal(1),
+  application: ApplicationName,
+  name: matches(/^[a-z][a-z0-9-]{0,23}$/, "environment name: a-z, 0-9 and -, at most 24 characters"),
+  /** The record of this environment, relative to the project. */
+  record: matches(FOLDER, "path below the project"),
+  platform: z.discriminatedUnion("kind", [LocalPlatform, AzurePlatform], {
+    error: () => `must be "local" or "azure"`,
+  }),
+  /** @default local: two files in the environment's folder */
+  backend: z._default(Backend, { kind: "local" }),
+  topology: Topology,
+  servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(MOST_SERVERS)) }),
+  proxies: z._default(Proxies, z.parse(Proxies, {})),
+  /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. Not for IIS. */
+  start: z.optional(Program),
+  verification: z._default(Verification, z.parse(Verification, {})),
+  /** @default nobody is told */
+  activation: z.optional(Activation),
+  /** @default nobody sees a release before it gets traffic */
+  preview: z.optional(Preview),
+  /** What is asked of the application while a sequence runs. @default 10 times a second what verification asks */
+  measurement: z._default(Measurement, z.parse(Measurement, {})),
+  /** Commands and webhooks before and after the phases of a release, in the order in which they run. @default none */
+  hooks: z.optional(Hooks),
+  /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
+  schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
+  /** When nobody releases. @default never */
+  freezeWindows: z._default(z.array(FreezeWindow).check(z.maxLength(50)), []),
+  /** Where receipts are kept, relative to the project: name a folder that is in git to share them. @default "receipts" in the environment's own folder */
+  receipts: z.optional(matches(FOLDER, "folder below the project")),
+  /** Releases kept on a server's disk besides those in use. @default 5 */
+  keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
+  /** How long an instance may take to finish its requests when it is stopped. @default 30 */
+  stopSeconds: z._default(wholeSeconds(1, 600), 30),
+});
+
+type Common = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "platform"> & {
+  readonly schedule: Schedule;
+};
+export type LocalEnvironment = Common & {
+  readonly platform: z.infer<typeof LocalPlatform> & { readonly folder: string };
+};
+export type AzureEnvironment = Common & { readonly platform: AzurePlatform };
+export type Environment = LocalEnvironment | AzureEnvironment;

@@ -1,0 +1,208 @@
+/**
+ * Bundles what is started often: the programs that run on servers, one file each, which synth ships; and the synth entry,
+ * which as one file, cdktf included, takes two thirds of the time and less memory. And what is not to be a dependency
+ * of those who install the package: ECharts.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { licencesOf } from "./licenses.mjs";
+
+const OUT = "lib/on-server";
+/** What each may weigh, gzipped. The director goes to every proxy, the others to whoever installs the package. */
+const LIMITS_KIB = {
+  "on-server/director": 64,
+  "on-server/migrate": 410,
+  "on-server/embedded-proxy": 20,
+  "on-server/local-database": 40,
+  "main.bundle": 340,
+  "cli/main.bundle": 480,
+  "cli/load/worker": 300,
+  "cli/report/charts": 200,
+  "examples/socialgoal/vendor/pg": 40,
+  "examples/socialgoal/vendor/tedious": 340,
+};
+
+const bundled = new Set();
+async function bundle(options) {
+  const { metafile } = await build({
+    bundle: true,
+    minify: true,
+    platform: "node",
+    format: "cjs",
+    logLevel: "warning",
+    metafile: true,
+    ...options,
+  });
+  for (const output of Object.values(metafile.outputs)) {
+    for (const input of Object.keys(output.inputs)) bundled.add(input);
+  }
+}
+
+/** A token is all of Entra that a migration needs, and libpq's bindings are not there. */
+const WITHOUT = {
+  "@azure/identity": "./development/build/not-bundled.cjs",
+  "pg-native": "./development/build/not-bundled.cjs",
+};
+
+await bundle({
+  entryPoints: {
+    director: "on-server/director/main.ts",
+    "embedded-proxy": "on-server/embedded-proxy/main.ts",
+    "local-database": "on-server/local-database/main.ts",
+    migrate: "on-server/migrate/main.ts",
+  },
+  alias: WITHOUT,
+  outdir: OUT,
+  keepNames: true,
+  target: "node18",
+});
+
+for (const folder of ["install", "local", "director", "azure", "migrate", "hooks"]) {
+  mkdirSync(`${OUT}/${folder}`, { recursive: true });
+  for (const file of readdirSync(`on-server/${folder}`)) {
+    if (!/^(?!set-up-director).*\.(sh|ps1)$/.test(file)) continue;
+    const source = `on-server/${folder}/${file}`;
+    writeFileSync(`${OUT}/${folder}/${file}`, assembled(source), { mode: statSync(source).mode });
+  }
+}
+
+/** A script of several files goes to a server as one: where it says `#include "linux/fetch.sh"`, that file's text is. */
+function assembled(file) {
+  const part = (_, name) => `${assembled(join(dirname(file), name))}\n`;
+  return readFileSync(file, "utf8").replace(/^#include "(.+)"\n/gm, part);
+}
+
+// For proxies of somebody else: the director inside of one script.
+const setUp = (part) => readFileSync(`on-server/director/set-up-director.${part}.sh`, "utf8");
+const packed = gzipSync(readFileSync(`${OUT}/director.js`), { level: 9 }).toString("base64");
+writeFileSync(
+  `${OUT}/director/set-up-director.sh`,
+  `${setUp("head")}put_director <<'DIRECTOR'\n${packed.replace(/(.{1,120})/g, "$1\n")}DIRECTOR\n${setUp("tail")}`,
+);
+
+// What the example's artifacts bring along.
+await bundle({
+  stdin: { contents: `module.exports = { Pool: require("pg").Pool };`, resolveDir: "." },
+  outfile: "lib/examples/socialgoal/vendor/pg.js",
+  target: "node18",
+  alias: WITHOUT,
+});
+
+await bundle({
+  stdin: {
+    contents: `const { Connection, Request, TYPES } = require("tedious"); module.exports = { Connection, Request, TYPES };`,
+    resolveDir: ".",
+  },
+  outfile: "lib/examples/socialgoal/vendor/tedious.js",
+  keepNames: true,
+  target: "node18",
+  alias: WITHOUT,
+});
+
+// The charts of the reports, with the parts of ECharts that they need.
+await bundle({
+  entryPoints: { charts: "cli/report/charts.ts" },
+  outdir: "lib/cli/report",
+  target: "node20",
+  mainFields: ["module", "main"],
+  banner: { js: "/*! Contains Apache ECharts and ZRender: see LICENSES.txt */" },
+});
+
+// The process that sends a rehearsal's load.
+await bundle({
+  entryPoints: { worker: "cli/load/worker.ts" },
+  outdir: "lib/cli/load",
+  keepNames: true,
+  target: "node20",
+});
+
+/** cdktf notes for every token where it was made: a sixth of a synth's time, and nobody reads it here. */
+const withoutCreationStacks = {
+  name: "without-creation-stacks",
+  setup({ onLoad }) {
+    onLoad({ filter: /cdktf\/lib\/tokens\/private\/stack-trace\.js$/ }, () => ({
+      contents: "exports.captureStackTrace = () => [];",
+    }));
+  },
+};
+await bundle({
+  entryPoints: { "main.bundle": "main.ts" },
+  outdir: "lib",
+  target: "node20",
+  mainFields: ["module", "main"],
+  conditions: ["module", "import"],
+  plugins: [withoutCreationStacks],
+});
+copyFileSync("development/build/start-main.cjs", "lib/main.js");
+
+/** One file for the command, too; what it seldom needs stays outside and is loaded when it does. */
+const HOME = "cli";
+const asLaidOut = {
+  name: "as-laid-out",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /\/charts$/ }, () => ({ path: "./report/charts.js", external: true }));
+    // Each file still finds what lies beside it, as if it were where the compiler would put it.
+    onLoad({ filter: /\/(cli|examples\/socialgoal)\/.*\.ts$/ }, ({ path }) => {
+      const folder = relative(resolve(HOME), dirname(path));
+      const here = `require("node:path").join(__dirname, ${JSON.stringify(folder)})`;
+      const source = readFileSync(path, "utf8").replace(/^#!.*/, "");
+      // The sample's packer is a program, too; in here it is a part of this one.
+      const contents = source
+        .replace(/\b__dirname\b/g, () => here)
+        .replace(/\brequire\.main === module\b/g, () => "false");
+      return { loader: "ts", contents };
+    });
+  },
+};
+await bundle({
+  entryPoints: { "main.bundle": "cli/main.ts" },
+  outdir: "lib/cli",
+  keepNames: true,
+  target: "node20",
+  external: ["@azure/*", "@inquirer/prompts", "log-update"],
+  // In compiled code there is no import(): require() loads these packages, when they are asked for, as well.
+  supported: { "dynamic-import": false },
+  plugins: [asLaidOut],
+});
+writeFileSync(
+  "lib/cli/main.js",
+  `#!/usr/bin/env node\n${readFileSync("development/build/start-main.cjs", "utf8")}`,
+);
+
+// The first run leaves what the JavaScript engine made of a bundle.
+const scratch = mkdtempSync(join(tmpdir(), "bluegreen-bundle-"));
+for (const command of [["lib/main.js"], ["lib/cli/main.js", "plan", "release", "--help"]]) {
+  const firstRun = spawnSync(process.execPath, command, {
+    env: {
+      ...process.env,
+      BLUEGREEN_WRITE_CODE_CACHE: "1",
+      BLUEGREEN_ENVIRONMENT: "environments/azure-linux.json",
+      CDKTF_OUTDIR: scratch,
+    },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (firstRun.status !== 0) process.exit(1);
+}
+rmSync(scratch, { recursive: true, force: true });
+
+writeFileSync("lib/LICENSES.txt", licencesOf(bundled));
+
+for (const [name, limit] of Object.entries(LIMITS_KIB)) {
+  const kib = gzipSync(readFileSync(`lib/${name}.js`)).length / 1024;
+  if (kib <= limit) continue;
+  console.error(`${name}.js is ${kib.toFixed(1)} KiB gzipped, more than ${limit}`);
+  process.exitCode = 1;
+}

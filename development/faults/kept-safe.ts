@@ -1,0 +1,102 @@
+/**
+ * What is never lost, whatever happens: the record, and what a director wrote into its journal. Looked at from outside
+ * while a row is played, and compared with what is there at its end. (Acknowledged POSTs are the load's to look for.)
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Receipt } from "../../release/receipt";
+import type { JournalEntry } from "../../release/journal";
+
+const POLL_MS = 20;
+
+interface Journalled {
+  readonly sequence: number;
+  readonly journal: readonly JournalEntry[];
+  readonly traffic: { readonly intended: unknown; readonly before: unknown };
+}
+
+export class KeptSafe {
+  private readonly seen = new Map<number, Map<string, JournalEntry>>();
+  private readonly timer: NodeJS.Timeout;
+  private readonly problems = new Set<string>();
+  private readonly recordBefore: number;
+
+  constructor(
+    private readonly project: string,
+    private readonly proxy: string,
+  ) {
+    this.recordBefore = this.record()?.sequence ?? 0;
+    this.timer = setInterval(() => this.look(), POLL_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** @returns what is gone; empty where all is there. */
+  async lost(): Promise<string[]> {
+    this.look();
+    this.stop();
+    const record = this.record();
+    if (record === null) this.problems.add("the record is gone");
+    else if (record.sequence < this.recordBefore) this.problems.add("the record went back");
+    this.lookAtEvents();
+    const state = this.state();
+    for (const [sequence, entries] of this.seen) {
+      const kept = sequence === state?.sequence ? state.journal : this.receiptOf(sequence);
+      if (kept === null) {
+        this.problems.add(`record ${sequence} has no receipt, and its journal is gone`);
+        continue;
+      }
+      const there = new Set(kept.map((entry) => JSON.stringify(entry)));
+      const gone = [...entries].filter(([text]) => !there.has(text)).map(([, { event }]) => event);
+      if (gone.length > 0) this.problems.add(`the receipt of record ${sequence} lacks: ${gone.join(", ")}`);
+    }
+    return [...this.problems];
+  }
+
+  private look(): void {
+    const state = this.state();
+    if (state === null) return;
+    const known = this.seen.get(state.sequence) ?? new Map<string, JournalEntry>();
+    // A change of traffic is written down before it happens: the last one counts once something follows on it.
+    const last = state.journal.at(-1);
+    const certain = last?.event === "traffic" ? state.journal.slice(0, -1) : state.journal;
+    for (const entry of certain) known.set(JSON.stringify(entry), entry);
+    if (known.size > 0) this.seen.set(state.sequence, known);
+  }
+
+  /** Every line that the director wrote is whole. */
+  private lookAtEvents(): void {
+    const file = join(this.project, this.proxy, "events.jsonl");
+    const lines = (existsSync(file) ? readFileSync(file, "utf8") : "").split("\n");
+    for (const line of lines.filter((each) => each !== "")) {
+      try {
+        JSON.parse(line);
+      } catch {
+        this.problems.add(`events.jsonl has half a line: ${line.slice(0, 60)}`);
+      }
+    }
+  }
+
+  private state(): Journalled | null {
+    return read<Journalled>(join(this.project, this.proxy, "state.json"));
+  }
+
+  private record(): { readonly sequence: number } | null {
+    return read(join(this.project, "release.json"));
+  }
+
+  private receiptOf(sequence: number): JournalEntry[] | null {
+    const folder = join(this.project, ".bluegreen/local/receipts");
+    if (!existsSync(folder) || !readdirSync(folder).includes(`${sequence}.json`)) return null;
+    const receipt = read<Receipt>(join(folder, `${sequence}.json`));
+    return receipt?.proxies.flatMap(({ journal }) => [...journal]) ?? null;
+  }
+}
+
+/** Files are replaced as a whole: half a one is a find, none is not. */
+function read<T>(file: string): T | null {
+  if (!existsSync(file)) return null;
+  return JSON.parse(readFileSync(file, "utf8")) as T;
+}

@@ -1,0 +1,163 @@
+/** Plays a row in one phase: release, fault, end state, the way on; then compares with what the row documents. */
+import { setTimeout as pause } from "node:timers/promises";
+import type { LoadTotals } from "../../cli/load/messages";
+import type { Ran } from "../testbed/processes";
+import type { Outcome } from "./outcome";
+import { enter } from "./phases";
+import type { Phase, ReleaseUnderWay } from "./phases";
+import type { EndState, Row } from "./row";
+import { exitOf, messageOf } from "./said";
+import { kill } from "./stage";
+import type { Stage } from "./stage";
+import { carryOut } from "./way-on";
+import type { Step } from "./way-on";
+
+/** Connections of the answers that say who serves; enough to meet a share of 30 % surely. */
+const ASKED = 60;
+const SETTLES_MS = 10_000;
+
+export async function play(stage: Stage, row: Row, phase: Phase): Promise<Outcome> {
+  const expected = row.phases[phase]!;
+  const startedAt = Date.now();
+  const old = stage.stable();
+  const broken: string[] = [];
+  const steps: Step[] = [];
+  let ran: Ran | null = null;
+  let end: (NonNullable<Outcome["end"]> & { problem: string }) | null = null;
+  let underWay: ReleaseUnderWay | undefined;
+  await stage.begin();
+  try {
+    await row.before?.(stage, phase);
+    underWay = await enter(stage, phase, (await row.release?.(stage, phase)) ?? {});
+    await row.inject(stage, underWay, phase);
+    ran = await underWay.running.ended;
+    const post = await stage.endSlowPost();
+    if (post !== null && !post.includes(" 201 ")) broken.push(`the request that took its time got: ${post}`);
+    end = await settled(stage, expected, old, underWay);
+    if (end.problem !== "") broken.push(end.problem);
+    await row.repair?.(stage, phase);
+    if (phase === "install") stage.deliverSettings();
+    for (const way of expected.goesOn) {
+      const step = await carryOut(stage, way, underWay);
+      steps.push(...step.steps);
+      broken.push(...step.broken);
+    }
+    broken.push(...(await stage.notMigrated()));
+    if (stage.world.deposed().length > 0)
+      broken.push(`left in Terraform's state: ${stage.world.deposed().join(", ")}`);
+  } catch (error) {
+    broken.push((error as Error).message);
+    await breakOff(stage, row, phase, underWay);
+  }
+  const { users, lost } = await stage.end().catch(async (error: Error) => {
+    await stage.giveUp();
+    return { users: null, lost: [error.message] };
+  });
+  broken.push(...lost);
+  if (users !== null) broken.push(...costs(expected, users));
+  if (ran !== null) broken.push(...ending(expected, ran));
+  return {
+    phase,
+    status: broken.length === 0 ? "passed" : "failed",
+    broken,
+    seconds: (Date.now() - startedAt) / 1000,
+    ...described(expected),
+    exit: ran === null ? null : exitOf(ran),
+    message: ran === null ? "" : messageOf(ran),
+    users: users === null ? null : counted(users),
+    end: end === null ? null : { serves: end.serves, record: end.record, phase: end.phase, share: end.share },
+    wayOn: steps,
+  };
+}
+
+/** The project is thrown away after this: nothing has to succeed here. */
+async function breakOff(stage: Stage, row: Row, phase: Phase, underWay?: ReleaseUnderWay): Promise<void> {
+  if (underWay !== undefined) kill([-underWay.running.pid]);
+  try {
+    await row.repair?.(stage, phase);
+  } catch {
+    // What was not broken yet can't be repaired.
+  }
+}
+
+export function skipped(row: Row, phase: Phase, why: string): Outcome {
+  return {
+    ...{ phase, status: "skipped" as const, broken: [why], seconds: 0 },
+    ...described(row.phases[phase]!),
+    ...{ exit: null, message: "", users: null, end: null, wayOn: [] },
+  };
+}
+
+function described({ exit, serves, goesOn, costs, mended }: EndState): Pick<Outcome, "expected" | "mended"> {
+  return { expected: { exit, serves, goesOn, mayCost: costs?.because ?? "" }, mended: mended ?? null };
+}
+
+/** What is left of a killed release may still be ending: its end state is what stays. */
+async function settled(
+  stage: Stage,
+  { serves }: EndState,
+  old: string,
+  { version, sequence }: ReleaseUnderWay,
+): Promise<NonNullable<Outcome["end"]> & { problem: string }> {
+  const fresh = `${version}-${sequence}`;
+  const allowed: Record<EndState["serves"], (all: readonly string[]) => boolean> = {
+    old: (all) => all.join() === old,
+    new: (all) => all.join() === fresh,
+    verified: (all) => all.every((each) => each === old || each === fresh),
+    nothing: () => true,
+  };
+  const deadline = Date.now() + SETTLES_MS;
+  for (;;) {
+    const answers = await stage.world.serving(0, ASKED);
+    const good = allowed[serves](answers);
+    if (!good && Date.now() < deadline) {
+      await pause(100);
+      continue;
+    }
+    const { phase, weight } = stage.state();
+    return {
+      serves: answers.map((each) => each.replace(old, `old (${old})`).replace(fresh, `new (${fresh})`)),
+      record: recordWords(stage),
+      phase,
+      share: weight,
+      problem: good ? "" : `users get ${answers.join(", ")}, not ${serves} (old: ${old}, new: ${fresh})`,
+    };
+  }
+}
+
+function recordWords(stage: Stage): string {
+  try {
+    const { sequence, active, slots } = stage.world.record;
+    const release = slots[active];
+    return `${sequence}: ${release === null ? "nothing" : `${release.version}-${release.run}`} in ${active}`;
+  } catch {
+    return "is not there";
+  }
+}
+
+function costs({ costs: may }: EndState, { failed, failures, longestGapMs }: LoadTotals): string[] {
+  if (failed > (may?.requests ?? 0)) return [`${failed} requests failed: ${JSON.stringify(failures)}`];
+  if (may !== undefined && longestGapMs > may.gapMs) return [`nobody was served for ${longestGapMs} ms`];
+  return [];
+}
+
+function ending({ exit, says }: EndState, ran: Ran): string[] {
+  const said = messageOf(ran);
+  const is = exitOf(ran);
+  return [
+    ...(exit.includes(is) ? [] : [`exit code ${is}, not ${exit.join(" or ")}: ${said}`]),
+    ...(says === undefined || says.test(said) ? [] : [`says: ${said}; not ${String(says)}`]),
+    ...(/^\s+at /m.test(ran.stderr + ran.stdout) ? ["shows a stack trace"] : []),
+  ];
+}
+
+function counted({
+  sent,
+  failed,
+  failures,
+  longestGapMs,
+  acknowledged,
+  found,
+}: LoadTotals): Outcome["users"] {
+  return { sent, failed, failures, longestGapMs, acknowledged, found };
+}

@@ -1,0 +1,263 @@
+/** Where a fault is played: a project with one release live, a constant load, and an eye on what must never be lost. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Load } from "../../cli/load/load";
+import type { LoadTotals } from "../../cli/load/messages";
+import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
+import type { Slot } from "../../release/slot";
+import { otherSlot } from "../../release/slot";
+import type { Ran } from "../testbed/processes";
+import { REPOSITORY, World } from "../testbed/world";
+import { Database } from "./database";
+import { makeSmallDisks } from "./disks";
+import type { SmallDisk } from "./disks";
+import { KeptSafe } from "./kept-safe";
+import { commandsIn, readOr, SlowPost } from "./phases";
+import type { ReleaseUnderWay } from "./phases";
+import type { ReleaseWish, WorldKind } from "./row";
+
+const RATE = 60;
+const PROXY = ".bluegreen/local/servers/proxy-1";
+const SETTINGS = ".bluegreen/local/data/reminders/settings.json";
+
+interface DirectorState {
+  readonly sequence: number;
+  readonly phase: string;
+  readonly finished: boolean;
+  readonly weight: number;
+  readonly stable: { readonly releaseId: string; readonly slot: Slot } | null;
+}
+
+export interface Instance {
+  readonly pid: number;
+  readonly releaseId: string;
+  readonly server: string;
+  readonly slot: Slot;
+}
+
+export class Stage {
+  private load: Load | undefined;
+  private safe: KeptSafe | undefined;
+  private slowPost: SlowPost | undefined;
+  private ownDatabase: Database | undefined;
+  private patch = 0;
+  /** Undone at the end of a row, newest first, however it ends. */
+  private readonly leftovers: (() => void | Promise<void>)[] = [];
+
+  private constructor(
+    readonly world: World,
+    readonly kind: WorldKind,
+    private readonly smallDisks: readonly SmallDisk[],
+  ) {}
+
+  static async open(kind: WorldKind): Promise<Stage> {
+    const world = await World.create({
+      topology: kind === "split" ? "split" : "sideBySide",
+      environment: {
+        verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 8 },
+        schedule: { strategy: "blueGreen", bakeSeconds: 0.3, drainSeconds: 3 },
+      },
+    });
+    if (kind === "database") {
+      world.changeEnvironment({
+        platform: { kind: "local", portBase: world.portBase, database: "postgres" },
+      });
+    }
+    const disks = kind === "smallDisks" ? makeSmallDisks(world) : [];
+    const stage = new Stage(world, kind, disks);
+    const first = await world.release("1.0.0", undefined, ...(kind === "split" ? ["--converge"] : []));
+    if (first.exitCode !== 0) throw new Error(`the first release failed: ${first.reason}`);
+    return stage;
+  }
+
+  /** @returns what was left running, which should be nothing. */
+  async close(): Promise<string[]> {
+    if (this.smallDisks.length > 0) {
+      await this.world.run(["down"]);
+      for (const disk of this.smallDisks) disk.unmount();
+    }
+    return this.world.end();
+  }
+
+  // --- one row ---
+
+  async begin(): Promise<void> {
+    this.load = new Load({ workerEntry: join(REPOSITORY, "lib/cli/load/worker.js"), execArgv: [] });
+    await this.load.start(socialGoalPlan(this.world.origin(), RATE));
+    this.safe = new KeptSafe(this.world.path("."), PROXY);
+  }
+
+  /** @returns what users met, and what was lost of what must not be. */
+  async end(): Promise<{ users: LoadTotals; lost: string[] }> {
+    await this.tidy();
+    const users = await this.load!.stop();
+    this.load = undefined;
+    return { users, lost: await this.safe!.lost() };
+  }
+
+  /** After a row that broke off. */
+  async giveUp(): Promise<void> {
+    await this.tidy();
+    await this.load?.kill();
+    this.load = undefined;
+    this.safe?.stop();
+  }
+
+  atTheEnd(undo: () => void | Promise<void>): void {
+    this.leftovers.push(undo);
+  }
+
+  private async tidy(): Promise<void> {
+    for (const undo of this.leftovers.splice(0).reverse()) await undo();
+  }
+
+  // --- releases ---
+
+  async startRelease(sequence: number, wish: ReleaseWish, from: string): Promise<ReleaseUnderWay> {
+    const version = wish.version ?? this.nextVersion();
+    const artifact = wish.artifact ?? ["--artifact", (await this.world.pack(version, from)).file];
+    if (from === "1.2.0") this.atTheEnd(() => this.world.remove(SETTINGS));
+    const migrations =
+      this.kind === "database" ? ["--migrations", this.database.slowMigrations(sequence)] : [];
+    const args = ["release", version, ...artifact, ...migrations, "--json", ...(wish.args ?? [])];
+    const running = this.world.start(args, wish.env === undefined ? {} : { env: wish.env });
+    return { running, sequence, version };
+  }
+
+  nextVersion(): string {
+    this.patch += 1;
+    return `1.1.${this.patch}`;
+  }
+
+  /** What 1.2.0 waits for. */
+  deliverSettings(): void {
+    this.world.write(SETTINGS, "{}\n");
+  }
+
+  run(...args: string[]): Promise<Ran> {
+    return this.world.run([...args, "--json"]);
+  }
+
+  // --- what is there ---
+
+  get database(): Database {
+    return (this.ownDatabase ??= new Database(this.world));
+  }
+
+  /** @returns what the release that users get needs of the database, and is not there. */
+  async notMigrated(): Promise<string[]> {
+    if (this.kind !== "database") return [];
+    const { slots } = this.world.record;
+    const stable = this.stable();
+    const live = [slots.blue, slots.green].find(
+      (release) => release !== null && `${release.version}-${release.run}` === stable,
+    );
+    const missing = live?.migrations === undefined ? [] : await this.database.missing(live.migrations.newest);
+    return missing.map((script) => `${stable} is live, and ${script} is not applied`);
+  }
+
+  disk(server: string): SmallDisk {
+    const disk = this.smallDisks.find((each) => each.server === server);
+    if (disk === undefined) throw new Error(`${server} has no small disk here`);
+    return disk;
+  }
+
+  state(): DirectorState {
+    return this.world.read(`${PROXY}/state.json`);
+  }
+
+  stable(): string {
+    return this.state().stable!.releaseId;
+  }
+
+  trafficMap(): string {
+    return readOr(this.world.path(`${PROXY}/traffic.map`), "");
+  }
+
+  /** Who holds the director's lock: "switch 7, process 1234 on ..."; empty where nobody does. */
+  directorLock(): string {
+    return readOr(this.world.path(`${PROXY}/director.lock.holder`), "");
+  }
+
+  directorPid(): number {
+    const [, pid] = /, process (\d+) on /.exec(this.directorLock()) ?? [];
+    if (pid === undefined) throw new Error("no director is at work");
+    return Number(pid);
+  }
+
+  get proxyFolder(): string {
+    return this.world.path(PROXY);
+  }
+
+  /** `<server>/<command>` of all that ran under a name with this end. */
+  commands(suffix: string): string[] {
+    const servers = this.world.path(".bluegreen/local/servers");
+    return readdirSync(servers).flatMap((server) =>
+      commandsIn(join(servers, server, "commands"))
+        .filter((name) => name.endsWith(suffix))
+        .map((name) => `${server}/${name}`),
+    );
+  }
+
+  /** Processes of the project whose command line is like this. */
+  pids(pattern: RegExp): number[] {
+    return this.world.pids(pattern);
+  }
+
+  /** What runs in the servers' slots. */
+  instances(): Instance[] {
+    return this.pids(/\bserver\.js/).flatMap((pid) => {
+      const environment = readOr(`/proc/${pid}/environ`, "").split("\0");
+      const value = (name: string) =>
+        environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+      const releaseId = value("BLUEGREEN_RELEASE_ID");
+      if (releaseId === "") return [];
+      return [{ pid, releaseId, server: value("BLUEGREEN_SERVER"), slot: value("BLUEGREEN_SLOT") as Slot }];
+    });
+  }
+
+  live(): Instance[] {
+    const stable = this.stable();
+    return this.instances().filter(({ releaseId }) => releaseId === stable);
+  }
+
+  candidates(): Instance[] {
+    const { slots, active } = this.world.record;
+    const release = slots[active];
+    const id = release === null ? "" : `${release.version}-${release.run}`;
+    return this.instances().filter(({ releaseId }) => releaseId === id && id !== this.stable());
+  }
+
+  /** The port on which a server's slot answers (release/naming.ts). */
+  port(server: string, slot: Slot): number {
+    const index = Number(server.slice("web-".length)) - 1;
+    return this.world.portBase + 100 + 10 * index + (slot === "green" ? 1 : 0);
+  }
+
+  idleSlot(): Slot {
+    return otherSlot(this.state().stable!.slot);
+  }
+
+  // --- a request that takes its time ---
+
+  async beginSlowPost(): Promise<void> {
+    this.slowPost = await SlowPost.begin(this.world.portBase, `slow ${Date.now()}`);
+  }
+
+  /** @returns the answer's first line; null where there was no such request. */
+  async endSlowPost(): Promise<string | null> {
+    const post = this.slowPost;
+    this.slowPost = undefined;
+    return post === undefined ? null : post.end();
+  }
+}
+
+export function kill(pids: readonly number[], signal: NodeJS.Signals = "SIGKILL"): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}

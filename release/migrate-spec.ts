@@ -1,0 +1,77 @@
+/**
+ * What a step tells the migrator: which bundle, and which of its contract scripts may run. Synth writes it, the
+ * migrator on the operations server (locally: a process) reads it.
+ */
+import * as z from "zod/mini";
+import { recordDigest } from "./record";
+import type { ReleaseRecord } from "./record";
+import { Migrations, releaseId, ScriptName } from "./release";
+import type { Release } from "./release";
+import { Resolutions } from "./resolution";
+import { bringsMigrations } from "./needed-schema";
+
+const SPEC_FORMAT = 1;
+
+/** Where the database is, and where what opens it is found: never a password. */
+export const DatabaseAccess = z.discriminatedUnion("kind", [
+  /** Azure SQL with Entra: a token of the machine's identity. */
+  z.strictObject({
+    kind: z.literal("entra"),
+    server: z.string().check(z.regex(/^[0-9A-Za-z.-]{1,253}$/)),
+    database: z.string().check(z.regex(/^[0-9A-Za-z_-]{1,128}$/)),
+    /** The identity's resource id. */
+    identity: z.string(),
+  }),
+  /** A secret in a Key Vault whose value is an address, as in `mssql://user:password@host/database`. */
+  z.strictObject({
+    kind: z.literal("secret"),
+    vault: z.string().check(z.regex(/^[0-9A-Za-z.-]{1,253}$/)),
+    secret: z.string().check(z.regex(/^[0-9A-Za-z-]{1,127}$/)),
+    identity: z.string(),
+  }),
+  /** A file on the machine that holds the address; the local platform's. */
+  z.strictObject({ kind: z.literal("file"), file: z.string().check(z.minLength(1)) }),
+]);
+export type DatabaseAccess = z.infer<typeof DatabaseAccess>;
+
+export const MigrateSpec = z.strictObject({
+  formatVersion: z.literal(SPEC_FORMAT),
+  application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
+  sequence: z.int().check(z.minimum(1)),
+  recordDigest: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
+  bundle: Migrations,
+  /** The contract scripts that the record says are in the bundle. */
+  contracts: z.array(ScriptName),
+  /** Of them, those that may run now: no release that gets or can get traffic needs what they take away. */
+  contracted: z.array(ScriptName),
+  /** What the journal is told before anything is planned, where it says `running`. @default nothing */
+  resolve: z.optional(Resolutions),
+  database: DatabaseAccess,
+  /** How long it waits for another migration of this database to end. */
+  waitSeconds: z.int().check(z.minimum(1), z.maximum(86_400)),
+});
+export type MigrateSpec = z.infer<typeof MigrateSpec>;
+
+/** How long a migration waits for another one. */
+const WAIT_SECONDS = 600;
+
+export function migrateSpec(
+  record: ReleaseRecord,
+  release: Release & { readonly migrations: Migrations },
+  database: DatabaseAccess,
+): MigrateSpec {
+  return {
+    formatVersion: SPEC_FORMAT,
+    application: record.application,
+    sequence: record.sequence,
+    recordDigest: recordDigest(record),
+    releaseId: releaseId(release),
+    bundle: release.migrations,
+    contracts: release.contracts ?? [],
+    contracted: bringsMigrations(record) ? (record.contracted ?? []) : [],
+    ...(record.resolve === undefined ? {} : { resolve: record.resolve }),
+    database,
+    waitSeconds: WAIT_SECONDS,
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * The steps of a release: the names of their executions, their construct ids (with them, their Terraform addresses), and
+ * the inverse of both. Nothing else reads a step's name or address by itself.
+ */
+import { PHASES } from "./hooks";
+import type { Phase, When } from "./hooks";
+import { releaseId } from "./release";
+import { isHealed, recordDigest } from "./record";
+import type { ReleaseRecord } from "./record";
+import { SLOTS } from "./slot";
+import type { Slot } from "./slot";
+
+/**
+ * Names of the steps' executions. A name is never used twice on a server, so each carries what makes it run. Begin
+ * and switch carry the record's digest too: an edit that forgets the sequence runs begin, which refuses it.
+ */
+export const stepName = {
+  begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
+  migrate: (record: ReleaseRecord): string => `migrate-${edition(record)}`,
+  /** A healed server's is its own; the other servers' stay as they are, so nothing runs there. */
+  install: (record: ReleaseRecord, slot: Slot, server: string): string => {
+    const entry = record.slots[slot];
+    if (isHealed(record, slot, server)) return `heal-${slot}-${record.heals![server]}`;
+    return entry === null ? `empty-${slot}-${record.sequence}` : `install-${slot}-${releaseId(entry)}`;
+  },
+  switch: (record: ReleaseRecord): string => `switch-${edition(record)}`,
+  converge: (record: ReleaseRecord, slot: Slot): string => `converge-${slot}-${record.sequence}`,
+  share: (record: ReleaseRecord): string => `share-${record.sequence}`,
+  hook: (record: ReleaseRecord, when: When, position: number): string =>
+    `${stepId.hook(when, position)}-${edition(record)}`,
+};
+
+/** Construct ids of the steps: with them, the Terraform addresses. Public: a change is a breaking change. */
+export const stepId = {
+  begin: (proxy: string): string => `begin-${proxy}`,
+  migrate: (server: string): string => `migrate-${server}`,
+  install: (slot: Slot, server: string): string => `install-${slot}-${server}`,
+  switch: (proxy: string): string => `switch-${proxy}`,
+  converge: (slot: Slot, server: string): string => `converge-${slot}-${server}`,
+  share: (proxy: string): string => `share-${proxy}`,
+  /** By its place, not its name: the second follows the first, and two that change places would be a cycle in Terraform. */
+  hook: (when: When, position: number): string => `hook-${when.replace(" ", "-")}-${position}`,
+};
+
+/** A step of a release as its Terraform address names it. `id` is the construct id, as `stepId` writes it. */
+export type Step = { readonly id: string } & (
+  | { readonly kind: "begin" | "switch" | "share"; readonly proxy: string }
+  | { readonly kind: "migrate"; readonly server: string }
+  | { readonly kind: "install" | "converge"; readonly slot: Slot; readonly server: string }
+  | { readonly kind: "hook"; readonly when: When; readonly phase: Phase; readonly position: number }
+);
+
+/**
+ * A module prefix, the resource type, the constructs around the step (cdktf joins their ids with "_"), the step's id,
+ * cdktf's hash of the path, and the index of a `count`. No server's or proxy's name has a "_", so one reading is possible.
+ */
+const STEP_ADDRESS = new RegExp(
+  String.raw`^(?:module\.[\w-]+\.)*(?<type>terraform_data|azurerm_virtual_machine_run_command)\.` +
+    String.raw`(?<path>(?:[\w-]+_)?(?<id>(?<proxyStep>begin|switch|share)-(?<proxy>[a-z0-9-]+)|migrate-(?<migrator>[a-z0-9-]+)|` +
+    String.raw`(?<slotStep>install|converge)-(?<slot>${SLOTS.join("|")})-(?<server>[a-z0-9-]+)|` +
+    String.raw`hook-(?<side>before|after)-(?<phase>${PHASES.join("|")})-(?<position>[1-9]\d*)))` +
+    String.raw`(?:_[0-9A-F]{8})?(?:\[0\])?$`,
+);
+/** Where cdktf cuts the ids off that come before its hash: `web-10` may have become `web-1`. */
+const CUT_LENGTH = 240;
+
+/**
+ * The inverse of `stepId`: which step stands at a Terraform address, in any construct or module. Nothing else
+ * reads step addresses by itself.
+ * @returns null for what is no step of a release: another resource type, a hook that would run on a server, or an id
+ * that cdktf may have cut off.
+ */
+export function parseStep(address: string): Step | null {
+  const groups = STEP_ADDRESS.exec(address)?.groups;
+  if (groups === undefined || groups["path"]!.length >= CUT_LENGTH) return null;
+  const { type, id, proxyStep, proxy, migrator, slotStep, slot, server, side, phase, position } =
+    groups as Record<string, string | undefined> & { readonly id: string };
+  if (proxy !== undefined) return { id, kind: proxyStep as "begin" | "switch" | "share", proxy };
+  if (migrator !== undefined) return { id, kind: "migrate", server: migrator };
+  if (server !== undefined) {
+    return { id, kind: slotStep as "install" | "converge", slot: slot as Slot, server };
+  }
+  // Hooks run where Terraform runs.
+  if (type !== "terraform_data") return null;
+  return {
+    id,
+    kind: "hook",
+    when: `${side} ${phase}` as When,
+    phase: phase as Phase,
+    position: Number(position),
+  };
+}
+
+/** What people see of an address: a step's id, or the address without what Terraform and cdktf add to every one. */
+export function shortAddress(address: string): string {
+  return parseStep(address)?.id ?? address.replace(/^terraform_data\./, "").replace(/_[0-9A-F]{8}$/, "");
+}
+
+/** What the name of a begin, migrate or switch step says of the record that it runs for. */
+export interface Edition {
+  readonly kind: "begin" | "migrate" | "switch";
+  readonly sequence: number;
+  /** The first eight digits of the record's digest. */
+  readonly digest: string;
+}
+
+/** The inverse of `stepName.begin`, `migrate` and `switch`. @returns null for other names. */
+export function parseEdition(name: string): Edition | null {
+  const [, kind, sequence, digest] = /^(begin|migrate|switch)-(\d{1,16})-([0-9a-f]{8})$/.exec(name) ?? [];
+  if (kind === undefined || digest === undefined) return null;
+  return { kind: kind as Edition["kind"], sequence: Number(sequence), digest };
+}
+
+/** The inverse of `stepName.install` for a healed server. @returns the heal's sequence, or null for other names. */
+export function parseHeal(name: string): number | null {
+  const [, sequence] = /^heal-(?:blue|green)-(\d{1,16})$/.exec(name) ?? [];
+  return sequence === undefined ? null : Number(sequence);
+}
+
+function edition(record: ReleaseRecord): string {
+  return `${record.sequence}-${recordDigest(record).slice(0, 8)}`;
+}
