@@ -7,7 +7,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 const [name, file] = process.argv.slice(2);
-if (file === undefined) fail("usage: node development/build/section.mjs NAME DOCUMENT, with the text on stdin");
+if (file === undefined)
+  fail("usage: node development/build/section.mjs NAME DOCUMENT, with the text on stdin");
 const text = readFileSync(0, "utf8").trim();
 if (text === "") fail(`nothing on stdin: ${file} stays as it is`);
 const document = readFileSync(file, "utf8");
