@@ -4,18 +4,16 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { App } from "cdktf";
-import { parseEnvironment } from "./configuration/environment-file";
+import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "./configuration/environment-file";
+import { EXIT } from "./release/exit-code";
 import { refuseConvergeSideBySide } from "./release/schedule";
 import { emptyRecord, parseRecord, refuseOtherApplication, scheduleOf } from "./release/record";
 import { InvalidInput } from "./release/refusal";
 import { BaseStack } from "./stacks/base-stack";
 import { WebStack } from "./stacks/web-stack";
 
-const DEFAULT_ENVIRONMENT = "environments/local.json";
-const BAD_INPUT = 2;
-
 function main(): void {
-  const file = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT;
+  const file = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT_FILE;
   if (!existsSync(file))
     throw new InvalidInput(`there is no environment file ${file}: set BLUEGREEN_ENVIRONMENT`);
   const environment = parseEnvironment(readFileSync(file, "utf8"), file);
@@ -39,5 +37,5 @@ try {
 } catch (error) {
   if (!(error instanceof InvalidInput)) throw error;
   console.error(error.message);
-  process.exitCode = BAD_INPUT;
+  process.exitCode = EXIT.badInput;
 }

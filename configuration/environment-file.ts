@@ -13,6 +13,9 @@ import { InvalidInput } from "../release/refusal";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
 import { parseFile } from "../release/validation";
 
+/** What the command and the synth read where neither an option nor BLUEGREEN_ENVIRONMENT names a file. */
+export const DEFAULT_ENVIRONMENT_FILE = "environments/local.json";
+
 /** Each has ten ports of its own, below 65,536 whatever `portBase` is. */
 const MOST_LOCAL_SERVERS = 20;
 const START_IS_MISSING = `start must say what starts an instance, as in ["node", "server.js"]`;

@@ -15,6 +15,7 @@ import { quote } from "../release/release";
 import { resolveSchedule, ScheduleChoice } from "../release/schedule";
 import type { Topology } from "../release/schedule";
 import { describeIssues } from "../release/validation";
+import { SLOTS } from "../release/slot";
 import { Verification, wholeSeconds } from "./verification";
 
 const Port = z.int().check(z.minimum(1), z.maximum(65_535));
@@ -160,7 +161,7 @@ function topologyOf(servers: OwnEnvironmentParts["servers"]): Topology {
       `servers: ${servers.map(({ name }, index) => `${quote(name)} has ${slots[index]}`).join(", ")} of the slots: give each one of them, or each both`,
     );
   }
-  for (const slot of ["blue", "green"] as const) {
+  for (const slot of SLOTS) {
     if (servers.every(({ ports }) => ports[slot] === undefined)) {
       throw new InvalidInput(
         `servers: none has ${slot}: a release goes to the idle slot, so there must be two`,

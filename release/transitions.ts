@@ -12,7 +12,7 @@ import { releaseId } from "./release";
 import type { Candidate, Release, ReleaseId } from "./release";
 import { resolveSchedule } from "./schedule";
 import type { Schedule, ScheduleChoice } from "./schedule";
-import { otherSlot } from "./slot";
+import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
 
 /** What users get at this moment, as all proxies agree. */
@@ -153,12 +153,7 @@ export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): R
   const live = record.active;
   // All proxies come before the converge steps, so the idle slot still is what it was.
   const { converge: _, ...unshared } = record;
-  return back(
-    unshared,
-    { live, releaseId: idOrNull(target(record)), serving: ["blue", "green"] },
-    live,
-    intent,
-  );
+  return back(unshared, { live, releaseId: idOrNull(target(record)), serving: SLOTS }, live, intent);
 }
 
 /** Whether {@link rollback} moves traffic only, because the release to go back to is still running. */

@@ -1,7 +1,7 @@
 /** The project that a command works on: one environment and its record, read from the working directory. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnvironment } from "../../configuration/environment-file";
+import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "../../configuration/environment-file";
 import type { Environment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../configuration/naming";
@@ -11,7 +11,7 @@ import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 
 /** The same variable tells cdktf-cli's synth. */
-export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || "environments/local.json";
+export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT_FILE;
 
 /** How the synth entry is started, as a list of arguments. */
 export type SynthCommand = readonly [string, ...string[]];

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
+import { DEFAULT_ENVIRONMENT_FILE } from "../../configuration/environment-file";
 import { REPOSITORY } from "../testbed/world";
 import type { World } from "../testbed/world";
 import { SeveredLink } from "./severed-link";
@@ -126,7 +127,7 @@ export class Database {
   }
 
   private control(command: "start" | "stop"): void {
-    const environment = this.world.read<{ application: string; name: string }>("environments/local.json");
+    const environment = this.world.read<{ application: string; name: string }>(DEFAULT_ENVIRONMENT_FILE);
     const { status, stderr } = spawnSync(
       process.execPath,
       [join(REPOSITORY, "lib/on-server/local-database.js"), command],

@@ -11,6 +11,7 @@ import { dirname, join, resolve } from "node:path";
 import { packRelease } from "../../examples/socialgoal/pack";
 import type { Deployment } from "../../cli/deployment/outcome";
 import type { ProxyStatus } from "../../cli/proxies/proxies";
+import { DEFAULT_ENVIRONMENT_FILE } from "../../configuration/environment-file";
 import type { ReleaseRecord } from "../../release/record";
 import { freePortBase } from "./ports";
 import { follow, processesIn, succeed, until } from "./processes";
@@ -76,7 +77,7 @@ export class World {
       terraformProviders: [],
       terraformModules: [],
     });
-    world.write("environments/local.json", {
+    world.write(DEFAULT_ENVIRONMENT_FILE, {
       formatVersion: 1,
       application: "socialgoal",
       name: "local",
@@ -138,7 +139,7 @@ export class World {
   }
 
   changeEnvironment(changes: Readonly<Record<string, unknown>>): void {
-    this.write("environments/local.json", { ...this.read<object>("environments/local.json"), ...changes });
+    this.write(DEFAULT_ENVIRONMENT_FILE, { ...this.read<object>(DEFAULT_ENVIRONMENT_FILE), ...changes });
   }
 
   // --- the command ---
@@ -165,7 +166,7 @@ export class World {
   /** Packs the code of `from` as `version`. */
   async pack(version: string, from = version): Promise<{ file: string; sha256: string }> {
     const { platform } = this.read<{ platform: { database?: "postgres" | "mssql" } }>(
-      "environments/local.json",
+      DEFAULT_ENVIRONMENT_FILE,
     );
     return packRelease({ version, from, to: this.path("packages"), database: platform.database });
   }

@@ -2,6 +2,7 @@
  * `bluegreen doctor`: whether a release can go well here, before one is tried. It changes nothing but a folder of its
  * own, which it removes.
  */
+import { EXIT } from "../../../release/exit-code";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { workFolder } from "../../../configuration/naming";
@@ -33,8 +34,6 @@ import {
 } from "./project";
 import { lockCheck, proxiesCheck, stateCheck } from "./running";
 
-const REFUSED = 3;
-
 export interface Diagnosis {
   readonly checks: readonly CheckResult[];
   readonly exitCode: number;
@@ -59,7 +58,7 @@ export async function diagnose(
     ...(project === null ? [] : projectChecks(project, terraform)),
   ];
   const results = await runChecks(checks, progress);
-  const exitCode = results.some(({ status }) => status === "failed") ? REFUSED : 0;
+  const exitCode = results.some(({ status }) => status === "failed") ? EXIT.refused : EXIT.done;
   return { checks: results, exitCode };
 }
 

@@ -1,0 +1,43 @@
+/**
+ * Knowledge that is written once: `fact`, the one file that has it (`home`), and a pattern that finds it. Lint fails where a
+ * pattern is found in another file, and where its home does not have it any more. Scripts that run on servers can't import,
+ * so a fact that they need as well names them in `also`; a test compares the two.
+ */
+export const FACTS = [
+  {
+    fact: "the addresses of a release's steps, and how they are read",
+    home: "release/steps.ts",
+    pattern: /\(\?(?:<\w+>|:)?begin\|/,
+  },
+  {
+    fact: "the names of a step's executions",
+    home: "release/steps.ts",
+    pattern: /`(?:begin|migrate|switch|converge|heal|empty|install)-\$\{/,
+  },
+  {
+    fact: "the exit codes",
+    home: "release/exit-code.ts",
+    pattern: /\b(?:badInput|BAD_INPUT|refused|REFUSED|rejected|frozen)["']?\s*[:=]\s*[2-6]\b/,
+  },
+  {
+    fact: "the two slots",
+    home: "release/slot.ts",
+    pattern: /\[\s*"blue",\s*"green"\s*\]/,
+  },
+  {
+    fact: "the environment file that is read where none is named",
+    home: "configuration/environment-file.ts",
+    pattern: /"environments\/local\.json"/,
+    also: ["development/bench/release-time.mjs"],
+  },
+  {
+    fact: "what this machine's addresses are",
+    home: "release/this-machine.ts",
+    pattern: /localhost\|127/,
+  },
+  {
+    fact: "the archives that an artifact comes in",
+    home: "release/archive.ts",
+    pattern: /\["\.zip"/,
+  },
+];
