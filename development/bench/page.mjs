@@ -37,8 +37,7 @@ The proxy alone loads one processor; \`wrk\` with 64 connections and the instanc
 configuration and the plain one send the instances the same, and take turns of a second: at rest, and with traffic divided
 in half. Divided, plain HAProxy keeps a client on its side by a cookie; plain NGINX does not, its \`split_clients\` divides
 requests. Our configuration looks up the slot for every request, counts answers by slot, and fails over. While traffic is
-divided it also measures latencies (HAProxy those of new clients and of two buckets of each side, as the director requests
-on a site above 2,000 requests a second). The plain one only forwards.
+divided it also measures latencies (HAProxy those of new clients and of two buckets of each side, as our driver does on a site above 2,000 requests a second). The plain one only forwards.
 
 ${Object.entries(throughput)
   .flatMap(([name, states]) =>

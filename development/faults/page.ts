@@ -5,10 +5,10 @@
  */
 import { readFileSync } from "node:fs";
 import { MATRIX, phasesOf } from "./matrix";
-import type { Outcome, PlayedRow, Protocol } from "./outcome";
+import type { Outcome, PlayedRow, FaultResults } from "./results";
 import { serves } from "./table";
 
-export function page({ rows, command, machine, note, startedAt, endedAt }: Protocol): string {
+export function page({ rows, command, machine, note, startedAt, endedAt }: FaultResults): string {
   const all = rows.flatMap(({ outcomes }) => outcomes);
   const count = (status: Outcome["status"]) => all.filter((each) => each.status === status).length;
   const sent = sum(all, ({ users }) => users?.sent ?? 0);
@@ -117,5 +117,5 @@ if (require.main === module) {
       "usage: npx tsx development/faults/page.ts FILE, which `npm run faults -- --json FILE` wrote",
     );
     process.exitCode = 2;
-  } else process.stdout.write(page(JSON.parse(readFileSync(file, "utf8")) as Protocol));
+  } else process.stdout.write(page(JSON.parse(readFileSync(file, "utf8")) as FaultResults));
 }

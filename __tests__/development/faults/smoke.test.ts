@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { page } from "../../../development/faults/page";
 import { choose, MATRIX } from "../../../development/faults/matrix";
-import { together } from "../../../development/faults/outcome";
-import type { Outcome, Protocol } from "../../../development/faults/outcome";
+import { together } from "../../../development/faults/results";
+import type { Outcome, FaultResults } from "../../../development/faults/results";
 import { describeEndToEnd, REPOSITORY } from "../../end-to-end/world";
 
 const folder = mkdtempSync(join(tmpdir(), "bluegreen-faults-"));
@@ -49,7 +49,7 @@ test("--only takes rows and cases, and refuses what is neither", () => {
 });
 
 describeEndToEnd("a run of two cases", () => {
-  let protocol: Protocol;
+  let results: FaultResults;
 
   it("ends with 0 where both end as documented, says each in a line, and writes what it met", async () => {
     const file = join(folder, "faults.json");
@@ -58,8 +58,8 @@ describeEndToEnd("a run of two cases", () => {
     expect(said).toMatch(/^ok: kill-director@shift: exit 5 \(director: switch was killed/m);
     expect(said).toMatch(/^ok: port-taken@before: exit 3 \(/m);
     expect(said).toContain("2 ended as documented, 0 did not, 0 skipped");
-    protocol = JSON.parse(readFileSync(file, "utf8")) as Protocol;
-    const outcomes = protocol.rows.flatMap((row) => row.outcomes);
+    results = JSON.parse(readFileSync(file, "utf8")) as FaultResults;
+    const outcomes = results.rows.flatMap((row) => row.outcomes);
     expect(outcomes.map(({ users }) => [users!.failed, users!.found - users!.acknowledged])).toEqual([
       [0, 0],
       [0, 0],
@@ -67,13 +67,13 @@ describeEndToEnd("a run of two cases", () => {
   });
 
   it("becomes a page, on which a case that ends otherwise is named, and one played again takes its place", () => {
-    const [row] = protocol.rows;
+    const [row] = results.rows;
     const failed: Outcome = { ...row!.outcomes[0]!, status: "failed", broken: ["users get nothing"] };
-    const worse: Protocol = { ...protocol, rows: [{ ...row!, outcomes: [failed] }] };
-    const merged = together(protocol, worse);
+    const worse: FaultResults = { ...results, rows: [{ ...row!, outcomes: [failed] }] };
+    const merged = together(results, worse);
     expect(page(merged)).toContain("* **kill-director@shift**: users get nothing");
     expect(page(merged)).toContain("2 cases: 1 ended as documented, 1 did not, 0 were skipped");
-    expect(page(protocol)).not.toContain("does not end as documented");
-    expect(page(together(merged, protocol))).toBe(page(protocol));
+    expect(page(results)).not.toContain("does not end as documented");
+    expect(page(together(merged, results))).toBe(page(results));
   });
 });
