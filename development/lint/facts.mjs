@@ -20,6 +20,17 @@ export const FACTS = [
     pattern: /\b(?:badInput|BAD_INPUT|refused|REFUSED|rejected|frozen)["']?\s*[:=]\s*[2-6]\b/,
   },
   {
+    fact: "what the gate refuses, in words",
+    home: "release/gate.ts",
+    pattern:
+      /does not fit what users get:|is not what is stable,|only a release into it may|there is nothing to heal`|the first release can't be held|, but \$\{proxy\} knows record|took away from the database:/,
+  },
+  {
+    fact: "which contract migrations a release needs to be waited for",
+    home: "release/release.ts",
+    pattern: /!\S*contracts\??\.includes\(script\)/,
+  },
+  {
     fact: "the two slots",
     home: "release/slot.ts",
     pattern: /\[\s*"blue",\s*"green"\s*\]/,

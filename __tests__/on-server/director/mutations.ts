@@ -3,7 +3,7 @@ export interface Mutation {
   /** The invariant that it guards. */
   readonly invariant: string;
   readonly guard: string;
-  /** Below on-server/director. */
+  /** From on-server/director. */
   readonly file: string;
   /** Stands in the file exactly once. */
   readonly text: string;
@@ -65,9 +65,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     invariant: "I3",
     guard: "another artifact under a verified name is refused",
-    file: "steps/begin.ts",
-    text: "if (candidate !== null && known) {",
-    without: "if (candidate !== null && known && false) {",
+    file: "../../release/gate.ts",
+    text: "refuseExchanged(asked, known);",
+    without: "",
   },
   {
     invariant: "I4",
@@ -93,16 +93,16 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     invariant: "I6",
     guard: "an aborted sequence does not switch",
-    file: "steps/switch.ts",
-    text: "if (director.state.aborted) throw new StepFailure(EXIT.aborted, `record ${spec.sequence} was aborted`);",
-    without: "",
+    file: "../../release/gate.ts",
+    text: "if (known.aborted) throw",
+    without: "if (false) throw",
   },
   {
     invariant: "I6",
     guard: "what was aborted is refused",
-    file: "steps/begin.ts",
-    text: `failed !== undefined && found !== "targetIsLive" && !spec.retry`,
-    without: "false",
+    file: "../../release/gate.ts",
+    text: `if (found !== "targetIsLive" && !asked.retry) refuseFailedBefore(asked, known);`,
+    without: "",
   },
   {
     invariant: "I6",
@@ -115,8 +115,8 @@ export const MUTATIONS: readonly Mutation[] = [
     invariant: "I7",
     guard: "traffic that somebody changed is refused",
     file: "steps/begin.ts",
-    text: "if (!director.isOwn(observed)) {",
-    without: "if (false) {",
+    text: "requireOwnTraffic(director, observed);",
+    without: "",
   },
   {
     invariant: "I7",
@@ -149,7 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     invariant: "I10",
     guard: "a contract migration waits for those that need the old schema",
-    file: "steps/guards.ts",
+    file: "../../release/gate.ts",
     text: "if (needed !== undefined) {",
     without: "if (false) {",
   },
@@ -171,22 +171,22 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     invariant: "I12",
     guard: "an older record is refused",
-    file: "director.ts",
-    text: "if (sequence < state.sequence) {",
+    file: "../../release/gate.ts",
+    text: "if (sequence < known.sequence) {",
     without: "if (false) {",
   },
   {
     invariant: "I12",
     guard: "a known record with other content is refused",
-    file: "director.ts",
-    text: `if (sequence === state.sequence && state.recordDigest !== "" && recordDigest !== state.recordDigest) {`,
+    file: "../../release/gate.ts",
+    text: `if (sequence === known.sequence && known.recordDigest !== "" && recordDigest !== known.recordDigest) {`,
     without: "if (false) {",
   },
   {
     invariant: "I13",
     guard: "a convergence waits for the end of the retention",
-    file: "steps/guards.ts",
-    text: `if (!spec.converge) return "";`,
-    without: `return "";`,
+    file: "../../release/gate.ts",
+    text: "if (!converge) return null;",
+    without: "return null;",
   },
 ];
