@@ -6,7 +6,7 @@ import { Program } from "../release/patterns";
 export const DRIVERS = ["haproxy", "nginx", "embedded"] as const;
 export type DriverName = (typeof DRIVERS)[number];
 
-/** Beside the kinds that it knows: an executable on the proxy does it (docs/library.md, "An own driver"). */
+/** Beside the kinds that it knows: an executable on the proxy does it (docs/library.md, "A custom driver"). */
 export const DRIVER_NAMES = [...DRIVERS, "command"] as const;
 
 /** @internal */

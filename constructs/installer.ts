@@ -3,7 +3,7 @@ import { onServerProgram } from "./on-server-program";
 
 /**
  * What installs a release into a slot of a server. An own one is a script that keeps the contract in docs/library.md,
- * "An own installer".
+ * "A custom installer".
  */
 export interface Installer {
   /**

@@ -183,7 +183,7 @@ describe("command lines", () => {
         )
           return [`${at(script)}: npx ${first}`];
         const file = program === "npx" && first === "tsx" ? second : program === "node" ? first : "";
-        if (/^(scripts|examples|bench)\//.test(file) && !existsSync(join(REPOSITORY, file)))
+        if (/^(examples|development)\//.test(file) && !existsSync(join(REPOSITORY, file)))
           return [`${at(script)}: there is no ${file}`];
         return [];
       }),

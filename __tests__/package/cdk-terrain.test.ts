@@ -1,5 +1,5 @@
 /**
- * CDK Terrain, the community's successor of CDKTF, in the place of cdktf (docs/cdk-terrain.md): both recipes resolve in a
+ * CDK Terrain, the community's successor of CDKTF, in the place of cdktf (docs/library.md): both recipes resolve in a
  * project that had cdktf, and both stacks of every environment come out as before, as JSON, but for the versions that
  * they name.
  */

@@ -116,7 +116,7 @@ function install(
   });
 }
 
-/** What every installer is told. The format is public: docs/library.md, "An own installer". */
+/** What every installer is told. The format is public: docs/library.md, "A custom installer". */
 function installParameters(
   { environment, record, installer }: InstallStepsProps,
   slot: Slot,

@@ -1,7 +1,8 @@
 /**
- * docs/benchmarks.md, written from the figures of a run:
+ * The part of docs/reliability.md about benchmarks, from the figures of a run:
  *
- *   npm run bench -- --json development/bench/figures.json && node development/bench/page.mjs development/bench/figures.json > docs/benchmarks.md
+ *   npm run bench -- --json development/bench/figures.json
+ *   node development/bench/page.mjs development/bench/figures.json | node development/build/section.mjs bench docs/reliability.md
  */
 import { readFileSync } from "node:fs";
 import { format } from "prettier";
@@ -11,15 +12,15 @@ import { tablesOf, textOf } from "./tables.mjs";
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error("usage: node development/bench/page.mjs FIGURES.json");
 const results = JSON.parse(readFileSync(file, "utf8"));
-if (results.quick) throw new Error(`${file} comes from a --quick run, which nobody should believe`);
+if (results.quick) throw new Error(`${file} comes from a --quick run, which is no measurement`);
 
 /** Of each table: how it came to be, and what it says. */
 const WORDS = {
   changes: (changes) => `
-GETs and POSTs on keep-alive connections come by a schedule that no answer slows down, at half of the rate that the same
-client reaches through the same set-up; nothing is tried again, and a latency counts from when its request was due. A pair
-is 200 changes of the share (all sizes, up and down, every 25 changes the other slot becomes live), one each 50 ms, and as
-long at rest, in turns of half a second. A request is lost if it gets another answer than the one that was asked for, or none.
+GETs and POSTs on keep-alive connections follow a fixed schedule, at half of the rate that the same client reaches through
+the same set-up, without retries. A latency counts from when its request was due. A pair is 200 changes of the weight (all
+sizes, up and down; every 25 changes the other slot becomes live), one each 50 ms, and as long at rest, in turns of half a
+second. A request is lost if it gets no answer or a wrong one.
 
 ${Object.entries(changes)
   .filter(([name]) => name.includes("our driver"))
@@ -29,16 +30,14 @@ ${Object.entries(changes)
   )
   .join("\n")}
 
-Weights at run time, which need no reload, keep no client on its side, and each server is told by itself: for a moment the
-weights are neither the old ones nor the new ones.`,
+HAProxy's weights at run time need no reload, but keep no client on its side. They are set server by server: for a moment
+they are neither the old nor the new ones.`,
   throughput: (throughput) => `
-The proxy has one processor for itself and is its whole load; \`wrk\` with 64 connections and the instances (pages of an
-NGINX) have the other one. Ours and the plain configuration tell the instances the same and take turns, a second each:
-between releases, and while half of the traffic goes to either slot. Then a client keeps its side in plain HAProxy, by a
-cookie of its own, and not in plain NGINX, whose \`split_clients\` divides requests. Ours looks up who gets what with
-every request, counts answers by slot, and stands in for a slot that fails; while traffic is divided it counts their
-latencies, too (HAProxy those of new clients and of two buckets of each side, which is what our driver measures on a site
-with more than 2,000 requests a second). The plain one passes on.
+The proxy alone loads one processor; \`wrk\` with 64 connections and the instances (pages of an NGINX) have the other. Our
+configuration and the plain one send the instances the same, and take turns of a second: at rest, and with traffic divided
+in half. Divided, plain HAProxy keeps a client on its side by a cookie; plain NGINX does not, its \`split_clients\` divides
+requests. Our configuration looks up the slot for every request, counts answers by slot, and fails over. While traffic is
+divided it also measures latencies (HAProxy those of new clients and of two buckets of each side, as our driver does on a site above 2,000 requests a second). The plain one only forwards.
 
 ${Object.entries(throughput)
   .flatMap(([name, states]) =>
@@ -50,10 +49,10 @@ ${Object.entries(throughput)
   .join("\n")}
 `,
   release: ({ bluegreen, cdktf }) => `
-The same release of the sample application onto two servers behind HAProxy, on one machine, nothing bakes: by Terraform alone
-with the same steps in the same graph (\`init\`, \`plan -out\`, \`apply\` in a shell, as with hand-written HCL), by
-\`bluegreen release\`, and by \`cdktf deploy web\`. "All but Terraform" is the time in which no Terraform runs: packing and
-checking the artifact, the record, the synth, the proof, asking the proxies, the receipt.
+The same release of the sample application onto two servers behind HAProxy, on one machine, without a bake: by Terraform
+alone with the same graph of steps (\`init\`, \`plan -out\`, \`apply\` in a shell, as with hand-written HCL), by
+\`bluegreen release\`, and by \`cdktf deploy web\`. "All but Terraform" is the time without a running Terraform: packing and
+checking the artifact, the record, the synth, the proof, the proxies' status, the receipt.
 
 * Our overhead over Terraform's own time: ${seconds(bluegreen.ownMs.median)}, of that the synth ${seconds(bluegreen.calls.synth)}.
 * cdktf-cli's: ${seconds(cdktf.ownMs.median)}, of that the synth ${seconds(cdktf.calls.synth)}.`,
@@ -62,37 +61,37 @@ checking the artifact, the record, the synth, the proof, asking the proxies, the
     const perEnvironment =
       (programs["100 environments"].processorMs - programs["1 environments"].processorMs) / 99;
     return `
-Processes from start to end. The command's synth is one bundle with compiled code; as a library the same constructs are
-loaded file by file. It grows with what is in it and not faster: ${perServer.toFixed(0)} ms of processor time a server, ${perEnvironment.toFixed(0)} ms an
-environment. The provider's index, which this project never imports, is in the last row.`;
+Whole processes. The command's synth is one bundle with compiled code; a library loads the same constructs file by file.
+Time grows linearly: ${perServer.toFixed(0)} ms of processor time a server, ${perEnvironment.toFixed(0)} ms an environment. The last row also
+imports the provider's index, as this project never does.`;
   },
   director: () => `
-It is started by a Terraform step and ends with it; between releases nothing of it runs. The last column is seen by 16 users
-at full speed: from asking the driver for the other slot to the sending of the last request that still went to the old one.`,
+A Terraform step starts it, and it ends with the step; it does not run between releases. The last column is measured by 16
+users at full speed: from the call of the driver to the last request sent to the old slot.`,
 };
 
 const { date, processors, memoryGib, ...versions } = results.machine;
-const text = `# Benchmarks
+const text = `## Benchmarks
 
-Every figure here can be made again with one command; parts can be measured one by one, and the rest of the file stays:
+One command measures every figure again; \`npm run bench -- --help\` names its parts, which can run one by one:
 
 \`\`\`sh
 npm ci && npm run bench -- --json development/bench/figures.json
-node development/bench/page.mjs development/bench/figures.json > docs/benchmarks.md
+node development/bench/page.mjs development/bench/figures.json | node development/build/section.mjs bench docs/reliability.md
 \`\`\`
 
-Measured on ${date} with ${processors}, ${memoryGib} GiB, which proxy, instances and load share (${Object.entries(
+Measured on ${date} with ${processors}, ${memoryGib} GiB, for proxy, instances and load together (${Object.entries(
   versions,
 )
   .map(([name, version]) => `${name} ${version}`)
   .join(
     "; ",
-  )}). Figures are medians; in brackets is the middle half of the measurements. Read ratios, not absolute figures: the
-two sides of a ratio took turns on the same machine. \`--quick\` shows that it runs; \`npm run bench -- --help\` names the parts.
+  )}). Figures are medians, with the middle half of the measurements in brackets. Read the ratios, whose two sides took turns on
+the same machine, not the absolute figures. \`--quick\` only shows that it runs.
 ${tablesOf(results)
   .map((table) => {
     const [title, ...rest] = textOf(table).split("\n\n");
-    return `## ${title}\n${WORDS[table.part](results[table.part])}\n\n${rest.join("\n\n")}`;
+    return `### ${title}\n${WORDS[table.part](results[table.part])}\n\n${rest.join("\n\n")}`;
   })
   .join("\n\n")}
 `;

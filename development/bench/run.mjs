@@ -1,6 +1,6 @@
 /**
  * All measurements, one after another: `npm run build && npm run bench`. Tables as they end, JSON on request, from which
- * `page.mjs` writes docs/benchmarks.md. Where a program is missing, its rows are, and that is said.
+ * `page.mjs` writes its part of docs/reliability.md. Where a program is missing, its rows are, and that is said.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -10,7 +10,7 @@ const megabytes = (number) => `${Math.round(number)} MB`;
 
 const TABLES = {
   changes: (results) => ({
-    title: "What 200 changes of the traffic cost users, again and again",
+    title: "What 200 traffic changes cost users",
     head: [
       "proxy, and how its traffic is changed",
       "requests",
@@ -33,7 +33,7 @@ const TABLES = {
     ]),
   }),
   throughput: (results) => ({
-    title: "Throughput of our configurations against plain ones of the same binary",
+    title: "Throughput against plain configurations",
     head: ["proxy", "traffic", "ours", "plain", "throughput", "processor time a request", "p99"],
     rows: Object.entries(results).flatMap(([name, states]) =>
       Object.entries(states).map(([state, { ours, plain, throughputRatio, processorRatio, p99Ratio }]) => [
@@ -48,7 +48,7 @@ const TABLES = {
     ),
   }),
   release: (results) => ({
-    title: "One release, and whose time it is (medians)",
+    title: "The time of one release (medians)",
     head: [
       "way",
       "whole",

@@ -33,7 +33,7 @@ async function main(): Promise<number> {
     .option("--only <names>", "rows or row@phase, with commas: kill-director,full-disk-web@shift")
     .option(
       "--json <file>",
-      "write what was met; with --only, into what an earlier run wrote there (`npx tsx development/faults/page.ts FILE` makes docs/reliability.md of it)",
+      "write what was met; with --only, into what an earlier run wrote there (`npx tsx development/faults/page.ts FILE` prints it for docs/reliability.md)",
     )
     .option("--list", "name the rows, and what this machine lacks for them");
   program.parse();

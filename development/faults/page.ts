@@ -1,8 +1,12 @@
-/** npx tsx development/faults/page.ts FILE > docs/reliability.md: the page for readers, from what a run wrote with `--json`. */
+/**
+ * The part of docs/reliability.md about faults, from what a run wrote with `--json`:
+ *
+ *   npx tsx development/faults/page.ts FILE | node development/build/section.mjs faults docs/reliability.md
+ */
 import { readFileSync } from "node:fs";
 import { MATRIX, phasesOf } from "./matrix";
 import type { Outcome, PlayedRow, FaultResults } from "./results";
-import { serves, usersMet } from "./table";
+import { serves } from "./table";
 
 export function page({ rows, command, machine, note, startedAt, endedAt }: FaultResults): string {
   const all = rows.flatMap(({ outcomes }) => outcomes);
@@ -28,16 +32,16 @@ export function page({ rows, command, machine, note, startedAt, endedAt }: Fault
       return played.some((outcome) => outcome.phase === phase) ? [] : [`${row.name}@${phase}`];
     }),
   );
-  return `# Reliability: what breaks, and where it ends
+  return `## Faults
 
-This page is written by a program from a run of the fault matrix. Every row is a fault that was injected for real on the
-local platform (real Terraform, HAProxy, PostgreSQL, processes), in a phase of a release, under a constant open-loop load:
-60 requests a second, a fifth of them POSTs, no client retries, every answer checked for status, body and release, every
-acknowledged POST looked for at the end. Then somebody goes on, as the row says, and that has to succeed.
+Each row is a real fault on the local platform (real Terraform, HAProxy, PostgreSQL, processes), in one phase of a
+release, under a constant open-loop load: 60 requests a second, a fifth of them POSTs, without client retries. Every
+answer is checked for status, body and release, and every acknowledged POST is looked up at the end. Then the commands in
+the last column must succeed.
 
 \`\`\`sh
 ${command}
-npx tsx development/faults/page.ts faults.json > docs/reliability.md
+npx tsx development/faults/page.ts faults.json | node development/build/section.mjs faults docs/reliability.md
 \`\`\`
 
 ${machine}; ${day(startedAt)} to ${day(endedAt)}.${note === undefined ? "" : ` ${note}`}
@@ -46,34 +50,34 @@ ${machine}; ${day(startedAt)} to ${day(endedAt)}.${note === undefined ? "" : ` $
 * ${sent} requests, ${failed} of them failed; acknowledged POSTs: ${acknowledged}, found at the end: ${found}
 * never lost: an acknowledged POST, the record, a line of a director's journal
 
-"users get" is what all requests got when the command had ended and the dust had settled, before anybody went on. "verified"
-in the text means both releases, each of them verified. The longest gap is the longest time without any good answer, the way
-on included; on a machine that is busy with other things it is some tenths of a second without any fault.
+*users get* is the release that answered all requests after the command had ended, before the next one; then the record
+and the director's phase. *lost* is the number of failed requests and the longest time without a good answer, the next
+commands included; on a busy machine that is some tenths of a second without any fault.
 
 ${rows.map(section).join("\n")}
-## What did not end like this at first
+### What ended otherwise at first
 
 ${mended.length === 0 ? "Nothing." : [...grouped(mended)].map(([words, cases]) => `* **${cases.join(", ")}**: ${words}`).join("\n")}
-${deviating.length === 0 ? "" : `\n## What does not end as documented\n\n${deviating.map(({ row, outcome }) => `* **${row.name}@${outcome.phase}**: ${outcome.broken.map(escaped).join("; ")}`).join("\n")}\n`}${skipped.length === 0 ? "" : `\n## Skipped\n\n${skipped.map(({ row, outcome }) => `* ${row.name}@${outcome.phase}: ${outcome.broken.join("; ")}`).join("\n")}\n`}${unplayed.length === 0 ? "" : `\n## Not played in this run\n\n${unplayed.join(", ")}.\n`}`;
+${deviating.length === 0 ? "" : `\n### What does not end as documented\n\n${deviating.map(({ row, outcome }) => `* **${row.name}@${outcome.phase}**: ${outcome.broken.map(escaped).join("; ")}`).join("\n")}\n`}${skipped.length === 0 ? "" : `\n### Skipped\n\n${skipped.map(({ row, outcome }) => `* ${row.name}@${outcome.phase}: ${outcome.broken.join("; ")}`).join("\n")}\n`}${unplayed.length === 0 ? "" : `\n### Not played in this run\n\n${unplayed.join(", ")}.\n`}`;
 }
 
 function section({ name, fault, how, outcomes }: PlayedRow): string {
-  const lines = outcomes
-    .filter(({ status }) => status !== "skipped")
-    .map((outcome) => {
-      const { phase, exit, message, users, wayOn, end, expected } = outcome;
-      const met = users === null ? "" : usersMet(users).replace(/^\d+ requests, /, "");
-      const why = (users?.failed ?? 0) > 0 && expected.mayCost !== "" ? ` (${expected.mayCost})` : "";
-      const ways = wayOn.map(({ command, exit: code }) => `\`${command}\`: ${code}`).join(", ");
-      const record = end === null ? "" : `record ${end.record}; ${end.phase}`;
-      return `| ${phase} | ${exit ?? ""} | ${escaped(message)} | ${serves(outcome)}; ${record} | ${met}${why} | ${ways} |`;
-    });
+  const played = outcomes.filter(({ status }) => status !== "skipped");
+  const lines = played.map((outcome, index) => {
+    const { phase, exit, message, users, wayOn, end, expected } = outcome;
+    const met = users === null ? "" : `${users.failed}, ${Math.round(users.longestGapMs)} ms`;
+    const why = (users?.failed ?? 0) > 0 && expected.mayCost !== "" ? ` (${expected.mayCost})` : "";
+    const ways = wayOn.map(({ command, exit: code }) => `\`${command}\`: ${code}`).join(", ");
+    const record = end === null ? "" : `; ${end.record}; ${end.phase}`;
+    const output = message !== "" && message === played[index - 1]?.message ? "the same" : escaped(message);
+    return `|${phase}|${exit ?? ""}|${output}|${serves(outcome)}${record}|${met}${why}|${ways}|`;
+  });
   if (lines.length === 0) return "";
-  return `## ${fault}
+  return `### ${fault[0]!.toUpperCase()}${fault.slice(1)}
 
 \`${name}\`: ${how}.
 
-| during | exit | it says | users get; record; phase | lost | way on |
+|during|exit|message|users get|lost|next: exit|
 |---|---|---|---|---|---|
 ${lines.join("\n")}
 `;

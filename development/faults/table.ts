@@ -45,7 +45,7 @@ export function table({ rows }: FaultResults): string {
   ].join("\n");
 }
 
-export function usersMet({ sent, failed, longestGapMs }: NonNullable<Outcome["users"]>): string {
+function usersMet({ sent, failed, longestGapMs }: NonNullable<Outcome["users"]>): string {
   return `${sent} requests, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms`;
 }
 

@@ -1,4 +1,4 @@
-/** Beside the usual rules: who may import whom (CONTRIBUTING.md, "rooms"), and no index import of the provider. */
+/** Beside the usual rules: who may import whom (docs/CONTRIBUTING.md, "Rooms"), and no index import of the provider. */
 import tseslint from "typescript-eslint";
 
 const PROVIDER = {

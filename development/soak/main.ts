@@ -29,7 +29,7 @@ const USAGE = `Many sequences in a row under load, and whether anything leaks.
   --rate N          requests a second (default: 80)
   --driver NAME     haproxy, nginx or embedded (default: haproxy)
   --json FILE       the figures
-  --markdown FILE   docs/soak.md is written so
+  --markdown FILE   for docs/reliability.md
   --from FILE       plays nothing: tells what an earlier soak's --json has
   --help            this text`;
 

@@ -81,7 +81,7 @@ export function tableOf({ trends, totals, complaints }: SoakResults): string {
   ].join("\n");
 }
 
-/** docs/soak.md */
+/** The part of docs/reliability.md about the soak. */
 export function documentOf(results: SoakResults): string {
   const { sequences, totals, trends, seed, driver, rate, passed } = results;
   const minutes = (Date.parse(results.endedAt) - Date.parse(results.startedAt)) / 60_000;
@@ -97,38 +97,37 @@ export function documentOf(results: SoakResults): string {
       `| ${name} | ${early} | ${late} | ${Math.round(limit)} | ${unit} |`,
   );
   const { sent, failed, acknowledged, found, longestGapMs, latencyMs } = totals;
-  return `<!-- Written by \`npm run soak -- --markdown docs/soak.md\`: do not edit. -->
+  return `## Soak
 
-# Soak
-
-${sequences.length} sequences in a row on the local platform with ${driver}, of random kinds, in ${minutes.toFixed(0)} minutes, under
-${rate} requests a second that never pause. After each one, record, proxies and answers must agree, no request may be lost
-that need not be, and nothing may be left behind. ${passed ? "All held." : "Not all held: see the complaints below."}
+${sequences.length} sequences of random kinds in a row on the local platform with ${driver}, in ${minutes.toFixed(0)} minutes, under a constant
+${rate} requests a second. After each one record, proxies and answers must agree, no request may be lost without need, and
+nothing may stay behind. ${passed ? "All held." : "Not all held: see the complaints below."}
 
 \`\`\`sh
-npm run soak -- --releases ${sequences.length} --rate ${rate} --seed ${seed}
+npm run soak -- --releases ${sequences.length} --rate ${rate} --seed ${seed} --markdown soak.md
+node development/build/section.mjs soak docs/reliability.md <soak.md
 \`\`\`
 
-plays the same again; without \`--seed\` it chooses one and says which.
+Without \`--seed\` it chooses a seed and prints it.
 
-| what | times | exit codes | requests | failed |
+| sequence | times | exit codes | requests | failed |
 |---|---|---|---|---|
 ${byKind.join("\n")}
 
-${sent} requests in all, ${failed} failed; the longest time without a good answer was ${Math.round(longestGapMs)} ms, half of the answers
-took ${latencyMs.p50} ms, 99 of 100 at most ${latencyMs.p99} ms. ${acknowledged} POSTs were acknowledged, and ${found} of them found at the end.
-A request may fail where the release under test answers it badly, before it is taken back, and where an instance is ended
-from outside. Where a release is a recreate, requests wait for it, and HAProxy looks again each second: these are the slowest.
+${sent} requests, ${failed} failed; the longest time without a good answer was ${Math.round(longestGapMs)} ms; p50 ${latencyMs.p50} ms, p99 ${latencyMs.p99} ms.
+${acknowledged} POSTs were acknowledged, and ${found} of them found at the end. A request may fail if a bad release answers
+it before the rollback, or if its instance is killed. During a recreate requests wait, and HAProxy probes once a second:
+these are the slowest.
 
-What must not grow, as the median of the second quarter and of the last one:
+What must not grow (medians):
 
 | | second quarter | last quarter | at most | |
 |---|---|---|---|---|
 ${grown.join("\n")}
 
-Artifacts, receipts and the names of steps stay by design: \`bluegreen publish --prune\` removes artifacts that nothing refers
-to, a receipt is history, and a step's name is what keeps it from running twice.
-${passed ? "" : `\n## Complaints\n\n${results.complaints.map((complaint) => `* ${complaint}`).join("\n")}\n`}`;
+Artifacts, receipts and step names stay by design: \`bluegreen publish --prune\` removes artifacts that nothing refers to,
+a receipt is history, and a step's name keeps it from running twice.
+${passed ? "" : `\n### Complaints\n\n${results.complaints.map((complaint) => `* ${complaint}`).join("\n")}\n`}`;
 }
 
 const WORDS: Readonly<Record<Played["kind"], string>> = {
@@ -141,7 +140,7 @@ const WORDS: Readonly<Record<Played["kind"], string>> = {
   interrupted: "Ctrl-C in the middle",
   rollback: "a rollback",
   retry: "a retry of what failed",
-  heldThenPromoted: "held at 10 %, then promoted",
+  heldThenPromoted: "paused at 10 %, then promoted",
   staged: "staged only",
   heal: "a heal, after an instance was ended",
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * An own driver: for an HAProxy that is there already, with its own configuration. The director's shares become weights
- * of its servers, which are named `<slot>-<server>`. What it is asked and answers: docs/library.md, "An own driver".
+ * of its servers, which are named `<slot>-<server>`. What it is asked and answers: docs/library.md, "A custom driver".
  *
  *   driver.js <admin socket> <backend>
  *

@@ -1,6 +1,6 @@
 /**
  * The plan proof as a run task of HCP Terraform: a service that is sent each plan's address, and answers whether the plan
- * leaves alone what users have. See docs/terraform-cloud.md, section 6.
+ * leaves alone what users have. See docs/pipelines.md, section 5.
  *
  *   RUN_TASK_HMAC_KEY=... PORT=8080 node run-task.mjs
  *

@@ -192,7 +192,7 @@ describe("doctor", () => {
     await fails(
       "state",
       /^the state of web can't be read: /,
-      /terraform\.web\.tfstate\.backup.*docs\/recovery\.md/,
+      /terraform\.web\.tfstate\.backup.*docs\/commands\.md, "When a file or a lock is lost"/,
     );
   });
 

@@ -203,7 +203,10 @@ function cantRead(stack: string, { environment }: Project, problem: string): Fin
     azurerm: "log in (`az login`), and have Storage Blob Data Contributor on the container of the state",
     cloud: "log in (`terraform login`), and have the right to read the workspaces",
   }[kind];
-  return failed(`the state of ${stack} can't be read: ${problem}`, `${mend}; docs/recovery.md`);
+  return failed(
+    `the state of ${stack} can't be read: ${problem}`,
+    `${mend}; docs/commands.md, "When a file or a lock is lost"`,
+  );
 }
 
 function count({ resources }: PulledState): number {

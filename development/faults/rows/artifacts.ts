@@ -62,8 +62,8 @@ function row(name: string, fault: string, how: string, says: RegExp, break_: Fau
 export const ARTIFACTS: readonly Row[] = [
   row(
     "artifact-truncated",
-    "the artifact server stops half way",
-    "an HTTP server on loopback sends half of what it announced, then closes",
+    "the artifact server stops half-way",
+    "an HTTP server on loopback sends half of the announced bytes, then closes",
     /download failed: /,
     (whole, response) => {
       response.setHeader("content-length", whole.length);
@@ -72,8 +72,8 @@ export const ARTIFACTS: readonly Row[] = [
   ),
   row(
     "artifact-lies",
-    "the artifact server lies",
-    "an HTTP server on loopback sends other bytes than the digest is of, of the same length",
+    "the artifact server sends other bytes",
+    "an HTTP server on loopback sends as many bytes with another digest",
     /the artifact's sha256 is .*, the record says/,
     (whole, response) => {
       response.end(Buffer.concat([whole.subarray(0, -1), Buffer.from([whole.at(-1)! ^ 1])]));
@@ -82,7 +82,7 @@ export const ARTIFACTS: readonly Row[] = [
   row(
     "artifact-stalls",
     "the artifact server stalls",
-    "an HTTP server on loopback sends half of what it announced, then nothing, and keeps the connection",
+    "an HTTP server on loopback sends half of the announced bytes, then nothing, on an open connection",
     /download failed: /,
     (whole, response) => {
       response.setHeader("content-length", whole.length);

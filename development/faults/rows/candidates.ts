@@ -19,7 +19,7 @@ export const CANDIDATES: readonly Row[] = [
   {
     name: "port-taken",
     fault: "the candidate's port is taken",
-    how: "another program listens on the idle slot's port on web-1, whose own instance is gone",
+    how: "another program listens on the idle slot's port on web-1; the slot's instance is gone",
     phases: {
       before: {
         exit: [3],
@@ -45,7 +45,7 @@ export const CANDIDATES: readonly Row[] = [
   {
     name: "slow-start",
     fault: "the candidate starts slowly",
-    how: "a release that answers 503 until its settings are delivered, 3 s after its start; its time limit is 8 s",
+    how: "a release answers 503 until it gets its settings 3 s after its start; the limit is 8 s",
     phases: { install: { exit: [0], serves: "new", goesOn: ["next release"] } },
     inject: async (stage) => {
       await lasting(3_000);
@@ -55,14 +55,14 @@ export const CANDIDATES: readonly Row[] = [
   {
     name: "never-starts",
     fault: "the candidate starts too slowly",
-    how: "the same, and the settings are delivered when its time limit of 8 s is over",
+    how: "the same, but the settings come after the limit of 8 s",
     phases: { install: { exit: [4], serves: "old", says: /was not healthy within 8 s/, goesOn: ["retry"] } },
     inject: () => Promise.resolve(),
   },
   {
     name: "memory-hungry",
     fault: "the candidate eats memory",
-    how: `a release that takes 20 MB with every request for goals, each instance in a cgroup (v1) of ${LIMIT_MIB} MiB from its first share on: the kernel kills it`,
+    how: `a release takes 20 MB with every request for goals; each instance is in a cgroup (v1) of ${LIMIT_MIB} MiB from its first weight on, and the kernel kills it`,
     needs: ["cgroups"],
     phases: {
       shift: {
@@ -72,7 +72,7 @@ export const CANDIDATES: readonly Row[] = [
         costs: {
           requests: 30,
           gapMs: 2_000,
-          because: "what was under way in the instance that the kernel killed",
+          because: "requests that ran in the killed instance",
         },
         goesOn: ["next release"],
       },

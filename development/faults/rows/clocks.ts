@@ -6,7 +6,7 @@ import type { Stage } from "../stage";
 
 const HOUR = 3_600;
 const HOW =
-  "libfaketime in the command and all that it starts (Terraform, written in Go, does not notice it); the proxy, the instances and the clock that only counts on are real";
+  "libfaketime in the command and all that it starts, without effect on Terraform (Go); the proxy, the instances and the monotonic clock are real";
 
 const clockFile = (stage: Stage): string => stage.world.path("clock");
 
@@ -37,9 +37,9 @@ function jump(name: string, words: string, seconds: number, phases: Row["phases"
 }
 
 const CUT_SHORT =
-  "the bake was over at once, with too few answers to judge, and the release was taken back: a step counts on the clock that only counts on";
+  "the bake ended at once with too few answers, and the release rolled back: a step uses the monotonic clock";
 const AN_HOUR_LONGER =
-  "the bake did not end (it was given up after half a minute; it would have taken an hour more): a step counts on the clock that only counts on";
+  "the bake would have taken an hour more (the run stopped it after half a minute): a step uses the monotonic clock";
 const unmoved: EndState = { exit: [0], serves: "new", goesOn: ["next release"] };
 
 export const CLOCKS: readonly Row[] = [

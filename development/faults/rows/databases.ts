@@ -8,7 +8,7 @@ import type { Stage } from "../stage";
 const DOWN: EndState["costs"] = {
   requests: 1_500,
   gapMs: 20_000,
-  because: "the application can't answer without its database",
+  because: "the application needs its database",
 };
 
 /** As the database's client says it. */
@@ -18,7 +18,7 @@ export const DATABASES: readonly Row[] = [
   {
     name: "database-down",
     fault: "the database goes down",
-    how: "the project's PostgreSQL is stopped (fast), and started 2 s later, or when somebody goes on",
+    how: "the project's PostgreSQL is stopped (fast), and started 2 s later, or before the next command",
     needs: ["postgres"],
     world: "database",
     phases: {
@@ -46,7 +46,7 @@ export const DATABASES: readonly Row[] = [
   {
     name: "database-cut",
     fault: "the connection to the database is cut",
-    how: "a TCP proxy before the project's PostgreSQL resets (RST) the migrator's connections, and each that comes, on both sides; instances that are connected are not behind it",
+    how: "a TCP proxy in front of PostgreSQL resets (RST) the migrator's connections and each new one, on both sides; connected instances bypass it",
     needs: ["postgres"],
     world: "database",
     phases: {
@@ -71,7 +71,7 @@ export const DATABASES: readonly Row[] = [
   {
     name: "database-slow",
     fault: "the database is slow",
-    how: "all of PostgreSQL's processes stand still (SIGSTOP) for 150 of every 250 ms",
+    how: "all PostgreSQL processes are stopped (SIGSTOP) for 150 of every 250 ms",
     needs: ["postgres"],
     world: "database",
     phases: { shift: { exit: [0], serves: "new", goesOn: ["next release"] } },
@@ -92,7 +92,7 @@ export const DATABASES: readonly Row[] = [
   {
     name: "database-locked",
     fault: "another session holds a lock",
-    how: "a session that read the table and left its transaction open: an ALTER TABLE waits for it, and everybody behind the ALTER",
+    how: "a session reads the table and leaves its transaction open: an ALTER TABLE waits for it, and all others wait behind the ALTER",
     needs: ["postgres"],
     world: "database",
     phases: {
@@ -103,7 +103,7 @@ export const DATABASES: readonly Row[] = [
         costs: {
           requests: 0,
           gapMs: 8_000,
-          because: "whoever comes behind the waiting ALTER TABLE waits up to 5 s",
+          because: "statements behind the waiting ALTER TABLE wait up to 5 s",
         },
         goesOn: ["retry"],
       },

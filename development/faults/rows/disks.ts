@@ -6,7 +6,7 @@ import type { Stage } from "../stage";
 
 const HOW_FULL = "the server's folder is a tmpfs of 24 MiB, filled to its last byte";
 const HOW_READ_ONLY =
-  "the server's folder is mounted read-only over itself; what had it open before goes on writing, as it would not on a real disk";
+  "the server's folder is mounted read-only over itself; unlike on a real disk, open files stay writable";
 
 type Change = (disk: SmallDisk) => void;
 type During = (stage: Stage, change: () => void) => void;
@@ -54,11 +54,11 @@ const makeReadOnly = (server: string) =>
   );
 
 const NO_WORDS =
-  "the failure read `run-command.sh: line 50: echo: write error`, because a step's own words found no room either: the local platform says which server's disk it is, and what to do";
+  "the error was `run-command.sh: line 50: echo: write error`, because the step's output had no room: now it names the server's disk and the fix";
 const HALF_A_LINE =
-  "the director's events.jsonl was left with half a line, in which the next one went on: it is taken out again; and the failure read `run-command.sh: line 50: echo: write error`";
+  "the director left half a line in events.jsonl, and the next line continued it: now it is removed; and the error was `run-command.sh: line 50: echo: write error`";
 const WRONG_WORDS =
-  "the failure said that the step `was run before`, with exit code 3, because its folder could not be made: it says that nothing can be written there, with exit code 1";
+  "the error was that the step `was run before`, with exit code 3, because its folder could not be created: now it reports a disk that cannot be written, with exit code 1";
 
 const stays = (goesOn: EndState["goesOn"], more: Partial<EndState>): EndState => ({
   exit: [1],

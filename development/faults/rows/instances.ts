@@ -6,7 +6,7 @@ import { kill } from "../stage";
 const CUT: EndState["costs"] = {
   requests: 12,
   gapMs: 2_000,
-  because: "what was under way in the instance that was killed",
+  because: "requests that ran in the killed instance",
 };
 
 export const INSTANCES: readonly Row[] = [

@@ -28,18 +28,18 @@ const killed = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndSt
 });
 
 const NO_RECEIPT =
-  "the sequence had no receipt, and its director's journal was gone with the next one: the next command writes one (`interrupted`)";
+  "the sequence had no receipt, and the next one deleted its journal: now the next command writes the receipt (`interrupted`)";
 const LATE_LINES =
-  "the receipt lacked what the director did after Terraform's death: the next command completes it";
+  "the receipt lacked what the director did after Terraform ended: now the next command completes it";
 const NOBODY_RESTARTED =
-  "on the local platform nobody started the proxy again, and no command could: it is started again as systemd does it on a server, and a director waits up to 3 s for it instead of failing";
+  "on the local platform the proxy did not restart: now it does, as with systemd on a server, and a director waits up to 3 s for it";
 
-const KILLED_UNDER_A_COMMAND = `${NOBODY_RESTARTED}; and where it was killed while the director spoke to it, the release was taken back, or nobody said what traffic was left: it is told again`;
+const KILLED_UNDER_A_COMMAND = `${NOBODY_RESTARTED}; and killed during a command from the director, it made the release roll back, or left unknown traffic: now the director repeats the command`;
 
 const PROXY_IS_BACK: EndState["costs"] = {
   requests: 400,
   gapMs: 4_000,
-  because: "nobody is there to answer until the proxy runs again",
+  because: "nothing answers until the proxy runs again",
 };
 
 export const KILLS: readonly Row[] = [
@@ -80,7 +80,7 @@ export const KILLS: readonly Row[] = [
   {
     name: "kill-command",
     fault: "kill -9 of the command",
-    how: "SIGKILL to `bluegreen release`; its terraform is left alone",
+    how: "SIGKILL to `bluegreen release`, but not to its Terraform",
     phases: {
       begin: killed(["retry"], { serves: "verified", mended: NO_RECEIPT }),
       migrate: killed(["retry"], { serves: "verified", mended: NO_RECEIPT }),

@@ -9,7 +9,7 @@ import type { Instance, Stage } from "../stage";
 const WAITED: EndState["costs"] = {
   requests: 60,
   gapMs: 3_000,
-  because: "what was sent to an instance that does not answer",
+  because: "requests sent to an instance that does not answer",
 };
 
 /** Packets to an instance vanish, as they do when a cable is pulled: no refusal, no end. */
@@ -52,8 +52,8 @@ const onWeb1 = (instances: readonly Instance[]) => instances.filter(({ server })
 export const NETWORKS: readonly Row[] = [
   {
     name: "candidate-stands-still",
-    fault: "the candidate stands still",
-    how: "SIGSTOP to the candidate on web-1 for 6 s: connections are accepted by the kernel, nothing answers",
+    fault: "the candidate hangs",
+    how: "SIGSTOP to the candidate on web-1 for 6 s: the kernel accepts connections, nothing answers",
     phases: {
       verify: { exit: [4, 0], serves: "verified", goesOn: ["next release"] },
       shift: { exit: [5], serves: "old", costs: WAITED, goesOn: ["retry"] },
@@ -62,7 +62,7 @@ export const NETWORKS: readonly Row[] = [
   },
   {
     name: "live-stands-still",
-    fault: "the live instance on one server stands still",
+    fault: "the live instance on one server hangs",
     how: "SIGSTOP to the live process on web-1 for 3 s",
     phases: { shift: { exit: [0, 5], serves: "verified", costs: WAITED, goesOn: ["next release"] } },
     inject: (stage) => freeze(stage, onWeb1(stage.live()), 3_000),
@@ -70,7 +70,7 @@ export const NETWORKS: readonly Row[] = [
   {
     name: "network-candidate",
     fault: "the network to the candidate pauses",
-    how: "iptables drops all packets to and from the candidate's ports, in a network namespace of the matrix's own, for 6 s",
+    how: "iptables drops all packets to and from the candidate's ports for 6 s, in the matrix's network namespace",
     needs: ["firewall"],
     phases: {
       shift: { exit: [5], serves: "old", costs: WAITED, goesOn: ["retry"] },
@@ -87,7 +87,7 @@ export const NETWORKS: readonly Row[] = [
   {
     name: "network-live",
     fault: "the network to one live server pauses",
-    how: "iptables drops all packets to and from the live instance's port on web-1, for 3 s",
+    how: "iptables drops all packets to and from the live instance's port on web-1 for 3 s",
     needs: ["firewall"],
     phases: { shift: { exit: [0, 5], serves: "verified", costs: WAITED, goesOn: ["next release"] } },
     inject: (stage) => cut(stage, onWeb1(stage.live()), 3_000),

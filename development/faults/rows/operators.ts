@@ -25,7 +25,7 @@ export const OPERATORS: readonly Row[] = [
   {
     name: "two-operators",
     fault: "two operators at once",
-    how: "a second `bluegreen release` and a `rollback` in the same project, which have to be refused with exit code 3 and the first one's name",
+    how: "a second `bluegreen release` and a `rollback` in the same project must be refused with exit code 3 and the first one's name",
     phases: { install: unmoved, shift: unmoved, bake: unmoved },
     inject: async (stage, _, phase) => {
       const { file } = await stage.world.pack("1.1.999", "1.1.0");
@@ -36,8 +36,8 @@ export const OPERATORS: readonly Row[] = [
   },
   {
     name: "two-applies",
-    fault: "somebody applies with Terraform meanwhile",
-    how: "`terraform apply` in the synthesized stack, which knows nothing of this command's lock: the state's lock has to refuse it",
+    fault: "another `terraform apply` meanwhile",
+    how: "`terraform apply` in the synthesized stack, without this command's lock: the state's lock must refuse it",
     phases: { install: unmoved, shift: unmoved },
     inject: async (stage, _, phase) => {
       const folder = stage.world.path(".bluegreen/local/cdktf.out/stacks/web");
@@ -50,7 +50,7 @@ export const OPERATORS: readonly Row[] = [
   {
     name: "record-deleted",
     fault: "the record is deleted meanwhile",
-    how: "release.json is removed; `recover` has to bring back the same bytes",
+    how: "release.json is removed; `recover` must restore the same bytes",
     phases: {
       install: { ...unmoved, goesOn: ["recover", "next release"] },
       shift: { ...unmoved, goesOn: ["recover", "next release"] },
@@ -64,7 +64,7 @@ export const OPERATORS: readonly Row[] = [
   {
     name: "state-lost",
     fault: "Terraform's state file is lost between two releases",
-    how: "terraform.web.tfstate and its backup are removed before the release; then the newest version is put back, as a backend with versions has it",
+    how: "terraform.web.tfstate and its backup are removed before the release; then the newest version is restored, as from a backend with versions",
     phases: {
       before: { exit: [3], serves: "old", says: WOULD_TOUCH, goesOn: ["next release"] },
     },
@@ -81,8 +81,8 @@ export const OPERATORS: readonly Row[] = [
   },
   {
     name: "state-lost-for-good",
-    fault: "Terraform's state file is lost during a release, and nobody has a copy",
-    how: "terraform.web.tfstate and its backup are removed while Terraform applies, which notices nothing; the next release is refused, so the environment is taken down and started afresh",
+    fault: "Terraform's state file is lost during a release, without a copy",
+    how: "terraform.web.tfstate and its backup are removed during the apply, which succeeds; the next release is refused, so the environment is stopped and started afresh",
     phases: {
       shift: {
         exit: [0],
@@ -103,7 +103,7 @@ export const OPERATORS: readonly Row[] = [
   {
     name: "proxy-restarted",
     fault: "the proxy is restarted",
-    how: "a second haproxy with the same configuration takes over and lets the first one finish (-sf), as a package's upgrade does",
+    how: "a second haproxy with the same configuration takes over and lets the first one finish (-sf), as in a package upgrade",
     phases: { shift: unmoved, bake: unmoved },
     inject: async (stage) => {
       const old = stage.pids(/haproxy/);

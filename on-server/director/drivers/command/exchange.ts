@@ -1,6 +1,6 @@
 /**
  * What a director says to a driver that is a program, and what it may answer: one JSON document on stdin, one on
- * stdout, one process for each operation. The format is public (docs/library.md, "An own driver").
+ * stdout, one process for each operation. The format is public (docs/library.md, "A custom driver").
  */
 import * as z from "zod/mini";
 import type { Endpoint } from "../../../../configuration/naming";
