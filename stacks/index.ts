@@ -1,5 +1,80 @@
-/** The two deployable units. */
+/**
+ * The library, `cdktf-bluegreen`: what an app that composes its stacks may rely on. Azure's constructs are in `cdktf-bluegreen/constructs/azure`: the
+ * provider's classes take their time to load. What is not named in an entry of package.json is internal.
+ */
+
+// The two ready-made stacks, for an app that adds its resources beside them.
 export { BaseStack } from "./base-stack";
 export type { BaseStackProps } from "./base-stack";
 export { WebStack } from "./web-stack";
 export type { WebStackProps } from "./web-stack";
+
+// What a deployment is about: where an application runs, and the record of what should run there.
+export { ownEnvironment } from "../configuration/own-environment";
+export type {
+  DeploymentEnvironment,
+  OwnEnvironment,
+  OwnEnvironmentProps,
+} from "../configuration/own-environment";
+export { parseEnvironment } from "../configuration/environment-file";
+export type { AzureEnvironment, Environment, LocalEnvironment } from "../configuration/environment";
+export { emptyRecord, formatRecord, parseRecord } from "../release/record";
+export type { ReleaseRecord } from "../release/record";
+export type { Release } from "../release/release";
+
+// How a record becomes the next one, and how its traffic shifts, for an app that writes its record from code.
+/** What may happen to a record: each function returns the next one, or refuses. */
+export * as transitions from "../release/transitions";
+export { Strategy } from "../release/schedule";
+export type {
+  BlueGreenProps,
+  CanaryProps,
+  RecreateProps,
+  Schedule,
+  ScheduleChoice,
+} from "../release/schedule";
+
+// The two errors that are for the app's user: bad input, and a transition that the record refuses.
+export { InvalidInput, Refusal } from "../release/refusal";
+
+// A whole deployment, and each of its parts alone.
+export { BlueGreenDeployment } from "../constructs/blue-green-deployment";
+export type { BlueGreenDeploymentProps } from "../constructs/blue-green-deployment";
+export { TrafficSwitch } from "../constructs/traffic-switch";
+export type { TrafficSwitchProps } from "../constructs/traffic-switch";
+export { ReleaseInstallation } from "../constructs/release-installation";
+export type { ReleaseInstallationProps } from "../constructs/release-installation";
+export { DatabaseMigration } from "../constructs/database-migration";
+export type { DatabaseMigrationProps } from "../constructs/database-migration";
+export { DirectorSetup } from "../constructs/director-setup";
+export type { DirectorSetupProps } from "../constructs/director-setup";
+
+// What a custom server is written with.
+export { requireRunName } from "../constructs/server";
+export type { RunProps, Server } from "../constructs/server";
+export { shippedFile } from "../constructs/on-server-program";
+export { TerraformData } from "../constructs/terraform-data";
+export type { TerraformDataProps } from "../constructs/terraform-data";
+
+// What a custom driver, installer or migrator is written with, and those that come with the package.
+export { directorSpec } from "../configuration/director-spec";
+export type { DirectorSpec } from "../configuration/director-spec";
+export type { DriverCommand } from "../configuration/drivers";
+export { linuxInstaller } from "../constructs/installer";
+export type { Installer, LinuxInstallerProps } from "../constructs/installer";
+export { localMigrator, migratorProgram } from "../constructs/migrator";
+export type { LocalMigratorProps, Migrator, MigratorProgram } from "../constructs/migrator";
+export type { DatabaseAccess } from "../release/migrate-spec";
+
+// The local platform, to try a stack without a cloud.
+export { LocalDatabase, LocalProxy, LocalServer, LocalWebServer } from "../constructs/local";
+export type {
+  ILocalDatabase,
+  LocalDatabaseAttributes,
+  LocalDatabaseProps,
+  LocalMachineProps,
+  LocalProxyProps,
+  LocalServerAttributes,
+  LocalServerProps,
+  LocalWebServerProps,
+} from "../constructs/local";

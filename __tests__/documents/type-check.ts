@@ -64,9 +64,9 @@ export function typeProblems(blocks: readonly Block[]): string[] {
 
 /** What the package's `exports` say, with the sources in the place of what is built of them. */
 function sourcesByName(): Record<string, string[]> {
-  const { exports = { ".": "./lib/index.js" } } = JSON.parse(
-    readFileSync(join(REPOSITORY, "package.json"), "utf8"),
-  ) as { exports?: Record<string, unknown> };
+  const { exports } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
+    exports: Record<string, unknown>;
+  };
   const entries = Object.entries(exports).flatMap(([name, target]) => {
     const [, built] = /"\.\/lib\/([^"]+?)(?:\.d\.ts|\.js)"/.exec(JSON.stringify(target)) ?? [];
     if (built === undefined) return [];

@@ -18,7 +18,7 @@ module.exports = {
     // What is imported when it is needed is named as Node finds it; here it is the source.
     "^(\\.{1,2}/.*)\\.js$": "$1",
     // Examples say it as their readers do.
-    "^cdktf-bluegreen$": "<rootDir>/index.ts",
+    "^cdktf-bluegreen$": "<rootDir>/stacks/index.ts",
     "^cdktf-bluegreen/(.*)$": "<rootDir>/$1",
   },
   // Long after a busy machine is done: a test that waits for something says sooner what does not come.
