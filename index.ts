@@ -1,21 +1,78 @@
 /**
- * The construct library: stacks, the constructs that every platform shares and the local platform's, and the pure domain
- * behind them. Azure's are in `cdktf-bluegreen/constructs/azure`: the provider's classes take their time to load.
+ * What an app that composes its stacks may rely on. Azure's constructs are in `cdktf-bluegreen/constructs/azure`: the
+ * provider's classes take their time to load. What is not named in an entry of package.json is internal.
  */
-export * from "./constructs/blue-green-deployment";
-export * from "./constructs/database-migration";
-export * from "./constructs/director-setup";
-export * from "./constructs/installer";
-export * from "./constructs/local/local-machines";
-export * from "./constructs/local/local-server";
-export * from "./constructs/migrator";
+
+// The two ready-made stacks, for an app that adds its resources beside them.
+export { BaseStack, WebStack } from "./stacks";
+export type { BaseStackProps, WebStackProps } from "./stacks";
+
+// What a deployment is about: where an application runs, and the record of what should run there.
+export { ownEnvironment } from "./configuration/own-environment";
+export type {
+  DeploymentEnvironment,
+  OwnEnvironment,
+  OwnEnvironmentProps,
+} from "./configuration/own-environment";
+export { parseEnvironment } from "./configuration/environment-file";
+export type { AzureEnvironment, Environment, LocalEnvironment } from "./configuration/environment";
+export { emptyRecord, formatRecord, parseRecord } from "./release/record";
+export type { ReleaseRecord } from "./release/record";
+export type { Release } from "./release/release";
+
+// How a record becomes the next one, and how its traffic shifts, for an app that writes its record from code.
+/** What may happen to a record: each function returns the next one, or refuses. */
+export * as transitions from "./release/transitions";
+export { Strategy } from "./release/schedule";
+export type {
+  BlueGreenProps,
+  CanaryProps,
+  RecreateProps,
+  Schedule,
+  ScheduleChoice,
+} from "./release/schedule";
+
+// The two errors that are for the app's user: bad input, and a transition that the record refuses.
+export { InvalidInput, Refusal } from "./release/refusal";
+
+// A whole deployment, and each of its parts alone.
+export { BlueGreenDeployment } from "./constructs/blue-green-deployment";
+export type { BlueGreenDeploymentProps } from "./constructs/blue-green-deployment";
+export { TrafficSwitch } from "./constructs/traffic-switch";
+export type { TrafficSwitchProps } from "./constructs/traffic-switch";
+export { ReleaseInstallation } from "./constructs/release-installation";
+export type { ReleaseInstallationProps } from "./constructs/release-installation";
+export { DatabaseMigration } from "./constructs/database-migration";
+export type { DatabaseMigrationProps } from "./constructs/database-migration";
+export { DirectorSetup } from "./constructs/director-setup";
+export type { DirectorSetupProps } from "./constructs/director-setup";
+
+// What a custom server is written with.
+export { requireRunName } from "./constructs/server";
+export type { RunProps, Server } from "./constructs/server";
 export { shippedFile } from "./constructs/on-server-program";
-export * from "./constructs/platform";
-export * from "./constructs/release-installation";
-export * from "./constructs/server";
-export * from "./constructs/terraform-data";
-export * from "./constructs/traffic-switch";
-// Not "./release": beside this file that would be the record.
-export * from "./configuration/index";
-export * from "./release/index";
-export * from "./stacks/index";
+export { TerraformData } from "./constructs/terraform-data";
+export type { TerraformDataProps } from "./constructs/terraform-data";
+
+// What a custom driver, installer or migrator is written with, and those that come with the package.
+export { directorSpec } from "./configuration/director-spec";
+export type { DirectorSpec } from "./configuration/director-spec";
+export type { DriverCommand } from "./configuration/drivers";
+export { linuxInstaller } from "./constructs/installer";
+export type { Installer, LinuxInstallerProps } from "./constructs/installer";
+export { localMigrator, migratorProgram } from "./constructs/migrator";
+export type { LocalMigratorProps, Migrator, MigratorProgram } from "./constructs/migrator";
+export type { DatabaseAccess } from "./release/migrate-spec";
+
+// The local platform, to try a stack without a cloud.
+export { LocalDatabase, LocalProxy, LocalServer, LocalWebServer } from "./constructs/local";
+export type {
+  ILocalDatabase,
+  LocalDatabaseAttributes,
+  LocalDatabaseProps,
+  LocalMachineProps,
+  LocalProxyProps,
+  LocalServerAttributes,
+  LocalServerProps,
+  LocalWebServerProps,
+} from "./constructs/local";

@@ -39,6 +39,7 @@ const EndpointSpec = z.strictObject({
   port: z.int().check(z.minimum(1), z.maximum(65_535)),
 });
 
+/** @internal */
 export const DirectorSpec = z.strictObject({
   formatVersion: z.literal(SPEC_FORMAT),
   application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
@@ -82,8 +83,10 @@ export const DirectorSpec = z.strictObject({
     ),
   }),
 });
-export type DirectorSpec = z.infer<typeof DirectorSpec>;
+/** What {@link directorSpec} returns; its format is internal and may change with each version. */
+export interface DirectorSpec extends z.infer<typeof DirectorSpec> {}
 
+/** What the director on a proxy is given for one sequence: slots, endpoints, schedule and checks. */
 export function directorSpec(
   environment: DeploymentEnvironment,
   record: ReleaseRecord,

@@ -9,7 +9,7 @@ export type DriverName = (typeof DRIVERS)[number];
 /** Beside the kinds that it knows: an executable on the proxy does it (docs/library.md, "An own driver"). */
 export const DRIVER_NAMES = [...DRIVERS, "command"] as const;
 
-/** The program that stands between a director and a proxy of another kind. */
+/** @internal */
 export const DriverCommand = z.strictObject({
   /**
    * The program and its arguments, without a shell. A path that is not absolute is relative to the proxy's folder, a
@@ -21,7 +21,8 @@ export const DriverCommand = z.strictObject({
   /** Whether it knows the mode "hold": requests wait while a site is recreated. @default false: users get a page */
   holds: z._default(z.boolean(), false),
 });
-export type DriverCommand = z.infer<typeof DriverCommand>;
+/** The program that stands between a director and a proxy of another kind. */
+export interface DriverCommand extends z.infer<typeof DriverCommand> {}
 
 /** Whether requests can wait while a site is recreated; else users get a page. */
 export function canHold(proxy: {

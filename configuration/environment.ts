@@ -21,7 +21,7 @@ import { Verification, wholeSeconds } from "./verification";
 /** All have addresses in one subnet. */
 const MOST_SERVERS = 200;
 
-export const Proxies = z.strictObject({
+const Proxies = z.strictObject({
   /** How the proxy is told about traffic; see docs. @default "haproxy" */
   driver: z._default(z.enum(DRIVERS), "haproxy"),
   /** @default 1 */
@@ -29,7 +29,7 @@ export const Proxies = z.strictObject({
 });
 
 /** Servers are folders, instances are processes, everything listens on the loopback address. */
-export const LocalPlatform = z.strictObject({
+const LocalPlatform = z.strictObject({
   kind: z.literal("local"),
   /** Where the servers' folders and Terraform's state live, relative to the project. @default ".bluegreen/<name>" */
   folder: z.optional(matches(FOLDER, "folder below the project")),
@@ -82,8 +82,13 @@ export const EnvironmentFile = z.strictObject({
 type Common = Omit<z.infer<typeof EnvironmentFile>, "schedule" | "platform"> & {
   readonly schedule: Schedule;
 };
-export type LocalEnvironment = Common & {
+/** An environment on this machine, for trials: servers are folders, instances are processes. */
+export interface LocalEnvironment extends Common {
   readonly platform: z.infer<typeof LocalPlatform> & { readonly folder: string };
-};
-export type AzureEnvironment = Common & { readonly platform: AzurePlatform };
+}
+/** An environment on Azure. */
+export interface AzureEnvironment extends Common {
+  readonly platform: AzurePlatform;
+}
+/** What an environment file describes, read by {@link parseEnvironment}. */
 export type Environment = LocalEnvironment | AzureEnvironment;

@@ -1,9 +1,11 @@
-/** Environments without cdktf: their files, the names and addresses derived from them, and the director's spec. */
+/**
+ * Environments without cdktf, from a file or written in code, and what the director is given of them. What is not named
+ * here is internal.
+ */
 export { directorSpec } from "./director-spec";
 export type { DirectorSpec } from "./director-spec";
 export type { DriverCommand } from "./drivers";
-export * from "./environment";
+export type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
 export { parseEnvironment } from "./environment-file";
-export * from "./naming";
-export * from "./own-environment";
-export * from "./platform";
+export { ownEnvironment } from "./own-environment";
+export type { DeploymentEnvironment, OwnEnvironment, OwnEnvironmentProps } from "./own-environment";

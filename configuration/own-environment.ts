@@ -79,7 +79,7 @@ const OwnEnvironmentFields = z.strictObject({
   stopSeconds: z._default(wholeSeconds(1, 600), 30),
 });
 
-/** What {@link ownEnvironment} is given; see each field. */
+/** What {@link ownEnvironment} is given; see each field. @useDeclaredType */
 export type OwnEnvironmentProps = z.input<typeof OwnEnvironmentFields>;
 type OwnEnvironmentParts = z.infer<typeof OwnEnvironmentFields>;
 

@@ -13,7 +13,7 @@
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { hooksAt, refuseHooksInRecreate } from "../release/hooks";
-import type { Phase, When } from "../release/hooks";
+import type { StepKind, When } from "../release/hooks";
 import { proxyPlaces, refuseUnknownServers } from "../configuration/naming";
 import type { DeploymentEnvironment } from "../configuration/own-environment";
 import { healedServers, refuseOtherApplication, scheduleOf, target } from "../release/record";
@@ -27,6 +27,7 @@ import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
 import { convergeSteps, installSteps } from "./steps/install-steps";
 import { migrateStep } from "./steps/migrate-step";
 
+/** What {@link BlueGreenDeployment} deploys, and where its steps run. */
 export interface BlueGreenDeploymentProps {
   /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
   readonly environment: DeploymentEnvironment;
@@ -88,7 +89,7 @@ export class BlueGreenDeployment extends Construct {
 
   /** @returns the phase's steps, without its hooks: what is after a phase holds up nothing. */
   private phase(
-    phase: Phase,
+    phase: StepKind,
     before: ITerraformDependable[],
     addSteps: (dependsOn: ITerraformDependable[]) => ITerraformDependable[],
   ): ITerraformDependable[] {

@@ -5,6 +5,7 @@ import type { ReleaseRecord } from "../release/record";
 import type { Migrator } from "./migrator";
 import { migrateStep } from "./steps/migrate-step";
 
+/** What {@link DatabaseMigration} applies, and where it runs. */
 export interface DatabaseMigrationProps {
   /**
    * The record whose active slot has the release with its `migrations`: the step runs once for each sequence. A release

@@ -13,6 +13,7 @@ import { refuseOtherProxies } from "./blue-green-deployment";
 import { onServerProgram } from "./on-server-program";
 import type { Server } from "./server";
 
+/** What {@link DirectorSetup} puts onto which proxies. */
 export interface DirectorSetupProps {
   readonly environment: OwnEnvironment;
   /** The proxies, in the environment's order. They need bash, flock (util-linux) and Node 18 or newer. */

@@ -17,6 +17,7 @@ export interface Installer {
   readonly patienceSeconds?: number;
 }
 
+/** What may differ from the defaults of {@link linuxInstaller}. */
 export interface LinuxInstallerProps {
   /**
    * What keeps instances running. `systemd`: a unit for each slot, started again after a reboot. `process`: processes

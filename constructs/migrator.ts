@@ -7,6 +7,7 @@ import { shippedFromProject } from "./project-path";
 import { onServerProgram, shippedFile } from "./on-server-program";
 import type { Server } from "./server";
 
+/** The server that runs a release's migrations, the database, and where the program is fetched. */
 export interface Migrator {
   /** One server that reaches the database. It needs Node 18 or newer. */
   readonly server: Server;
@@ -33,6 +34,7 @@ export function migratorProgram(): MigratorProgram {
   return { path, sha256: createHash("sha256").update(readFileSync(path)).digest("hex") };
 }
 
+/** The server on which {@link localMigrator} runs, and the database. */
 export interface LocalMigratorProps {
   readonly server: Server;
   readonly database: DatabaseAccess;

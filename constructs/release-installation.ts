@@ -8,6 +8,7 @@ import type { Installer } from "./installer";
 import type { Server } from "./server";
 import { convergeSteps, installSteps } from "./steps/install-steps";
 
+/** What {@link ReleaseInstallation} installs, and on which servers. */
 export interface ReleaseInstallationProps {
   /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
   readonly environment: DeploymentEnvironment;

@@ -6,6 +6,7 @@ import { TerraformResource } from "cdktf";
 import type { TerraformMetaArguments } from "cdktf";
 import type { Construct } from "constructs";
 
+/** What {@link TerraformData} keeps, and when it is replaced. */
 export interface TerraformDataProps extends TerraformMetaArguments {
   /** Another value replaces the resource, and so runs its provisioners. */
   readonly triggersReplace: string;
@@ -13,6 +14,7 @@ export interface TerraformDataProps extends TerraformMetaArguments {
   readonly input?: Readonly<Record<string, string>>;
 }
 
+/** Terraform's built-in `terraform_data`: a step of a custom server, which runs when `triggersReplace` changes. */
 export class TerraformData extends TerraformResource {
   private readonly triggersReplace: string;
   private readonly input: Readonly<Record<string, string>> | undefined;

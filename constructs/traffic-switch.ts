@@ -12,6 +12,7 @@ import { refuseOtherProxies } from "./blue-green-deployment";
 import type { Server } from "./server";
 import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
 
+/** What {@link TrafficSwitch} shifts, and on which proxies. */
 export interface TrafficSwitchProps {
   /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
   readonly environment: DeploymentEnvironment;

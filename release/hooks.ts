@@ -13,11 +13,11 @@ import { quote } from "./release";
 import type { Schedule, Topology } from "./schedule";
 
 /** In the order of the web stack's graph. */
-export const PHASES = ["begin", "migrate", "install", "switch", "converge", "share"] as const;
-export type Phase = (typeof PHASES)[number];
-export type When = `${"before" | "after"} ${Phase | "release"}`;
+export const STEP_KINDS = ["begin", "migrate", "install", "switch", "converge", "share"] as const;
+export type StepKind = (typeof STEP_KINDS)[number];
+export type When = `${"before" | "after"} ${StepKind | "release"}`;
 
-const WHENS = ["release" as const, ...PHASES].flatMap((phase): When[] => [
+const WHENS = ["release" as const, ...STEP_KINDS].flatMap((phase): When[] => [
   `before ${phase}`,
   `after ${phase}`,
 ]);
@@ -48,7 +48,8 @@ const HeaderValue = z.string().check(
 
 const HookDefinition = z.strictObject({
   when: z.custom<When>((text) => WHENS.includes(text as When), {
-    error: () => `must be "before" or "after", and ${PHASES.join(", ")} or release, as in "before switch"`,
+    error: () =>
+      `must be "before" or "after", and ${STEP_KINDS.join(", ")} or release, as in "before switch"`,
   }),
   /** What messages call it. @default its number among those of the same moment */
   name: z.optional(
@@ -168,7 +169,7 @@ export function isNeeded(
   if (release === null || healedServers(record).length > 0) return false;
   if (!appliesTo(hook, scheduleOf(record, environment).strategy)) return false;
   const converges = record.converge === true && record.goal === "live";
-  switch (hook.when.split(" ")[1] as Phase | "release") {
+  switch (hook.when.split(" ")[1] as StepKind | "release") {
     case "migrate":
       return record.migrate === true;
     case "install":

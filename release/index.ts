@@ -1,14 +1,22 @@
-/** The domain without cdktf: environments, records and their transitions, schedules, names, receipts, and the plan's proof. */
-export * from "./bans";
-export * from "./freeze-windows";
-export type { DatabaseAccess } from "./migrate-spec";
+/**
+ * The domain without cdktf, for programs that write records from code or prove a plan. What is not named here is internal.
+ */
+
+// Records, how one becomes the next, and how its traffic shifts.
+export { emptyRecord, formatRecord, parseRecord } from "./record";
+export type { ReleaseRecord } from "./record";
+export { releaseId } from "./release";
+export type { Candidate, Release, ReleaseId } from "./release";
+export { Strategy } from "./schedule";
+export type { BlueGreenProps, CanaryProps, RecreateProps, Schedule, ScheduleChoice } from "./schedule";
+export type { Slot } from "./slot";
+/** What may happen to a record: each function returns the next one, or refuses. */
+export * as transitions from "./transitions";
+
+// What an apply changes, and what it left: for pipelines.
 export { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "./plan-proof";
 export type { Change, Plan } from "./plan-proof";
-export * from "./receipt";
-export * from "./record";
-export * from "./refusal";
-export * from "./release";
-export * from "./schedule";
-export * from "./slot";
-export * from "./steps";
-export * as transitions from "./transitions";
+export type { MeasureReceipt, Receipt } from "./receipt";
+
+// The two errors that are for the user: bad input, and a transition that the record refuses.
+export { InvalidInput, Refusal } from "./refusal";

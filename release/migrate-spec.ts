@@ -12,7 +12,7 @@ import { bringsMigrations } from "./needed-schema";
 
 const SPEC_FORMAT = 1;
 
-/** Where the database is, and where what opens it is found: never a password. */
+/** @internal */
 export const DatabaseAccess = z.discriminatedUnion("kind", [
   /** Azure SQL with Entra: a token of the machine's identity. */
   z.strictObject({
@@ -32,6 +32,7 @@ export const DatabaseAccess = z.discriminatedUnion("kind", [
   /** A file on the machine that holds the address; the local platform's. */
   z.strictObject({ kind: z.literal("file"), file: z.string().check(z.minLength(1)) }),
 ]);
+/** Where the database is, and where what opens it is found: never a password. @useDeclaredType */
 export type DatabaseAccess = z.infer<typeof DatabaseAccess>;
 
 export const MigrateSpec = z.strictObject({

@@ -41,6 +41,7 @@ const PlanJson = z.object({
   ),
 });
 
+/** What a plan does to one resource. */
 export interface Change {
   readonly address: string;
   readonly actions: readonly string[];
@@ -53,6 +54,7 @@ export interface Change {
   readonly machines?: readonly string[];
 }
 
+/** A plan of Terraform, read by {@link readPlan}. */
 export interface Plan {
   readonly changes: readonly Change[];
   readonly isEmpty: boolean;

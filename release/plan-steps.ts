@@ -1,5 +1,5 @@
 /** A plan in words that a person follows: what is done already, what is cleared away, what will run, in order. */
-import { PHASES } from "./hooks";
+import { STEP_KINDS } from "./hooks";
 import { parseStep, shortAddress } from "./steps";
 import type { Change, Plan } from "./plan-proof";
 
@@ -38,7 +38,7 @@ export function formatSteps({ done, undoing, willRun }: PlanSteps): string[] {
 /** Hooks stand where their phase does, before or after its steps; what is no step comes last. */
 function rank(address: string): number {
   const step = parseStep(address);
-  if (step === null) return PHASES.length;
-  if (step.kind !== "hook") return PHASES.indexOf(step.kind);
-  return PHASES.indexOf(step.phase) + (step.when.startsWith("before") ? -0.3 : 0.3);
+  if (step === null) return STEP_KINDS.length;
+  if (step.kind !== "hook") return STEP_KINDS.indexOf(step.kind);
+  return STEP_KINDS.indexOf(step.around) + (step.when.startsWith("before") ? -0.3 : 0.3);
 }

@@ -86,6 +86,7 @@ export const HookRun = z.strictObject({
 });
 export type HookRun = z.infer<typeof HookRun>;
 
+/** @internal */
 export const Receipt = z.strictObject({
   formatVersion: z.literal(RECEIPT_FORMAT),
   application: ApplicationName,
@@ -130,9 +131,10 @@ export const Receipt = z.strictObject({
   /** A freeze window that was passed over, and the reason that somebody gave. */
   freezeOverride: z.nullable(z.strictObject({ window: z.string(), reason: z.string() })),
 });
-export type Receipt = z.infer<typeof Receipt>;
+/** What one sequence did: the plan, the phases, the requests and how it ended (docs/receipts.md). */
+export interface Receipt extends z.infer<typeof Receipt> {}
 
-/** What users met while some command ran (`bluegreen measure`): there is no sequence, plan or proxy to tell of. */
+/** @internal */
 export const MeasureReceipt = z.strictObject({
   formatVersion: z.literal(RECEIPT_FORMAT),
   action: z.literal("measure"),
@@ -158,7 +160,8 @@ export const MeasureReceipt = z.strictObject({
   requests: z.nullable(MeasuredRequests),
   notMeasured: z.nullable(z.string()),
 });
-export type MeasureReceipt = z.infer<typeof MeasureReceipt>;
+/** What users met while some command ran (`bluegreen measure`): there is no sequence, plan or proxy to tell of. */
+export interface MeasureReceipt extends z.infer<typeof MeasureReceipt> {}
 
 export function formatReceipt(receipt: Receipt | MeasureReceipt): string {
   return `${JSON.stringify(receipt, null, 2)}\n`;

@@ -14,7 +14,7 @@ import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
 import { parseFile } from "./validation";
 
-export const RECORD_FORMAT = 1;
+const RECORD_FORMAT = 1;
 
 /** How far a sequence goes: verified only, a share of the requests in per cent, or all the way. */
 export const Goal = z.union(
@@ -45,6 +45,7 @@ export const Ban = z.strictObject({
 });
 export type Ban = z.infer<typeof Ban>;
 
+/** @internal */
 export const ReleaseRecord = z.strictObject({
   formatVersion: z.literal(RECORD_FORMAT),
   application: ApplicationName,
@@ -85,8 +86,10 @@ export const ReleaseRecord = z.strictObject({
    */
   banned: z.optional(z.array(Ban)),
 });
-export type ReleaseRecord = z.infer<typeof ReleaseRecord>;
+/** What should run: the release of each slot, which slot is active, and the sequence that led there. */
+export interface ReleaseRecord extends z.infer<typeof ReleaseRecord> {}
 
+/** The record before the first release. */
 export function emptyRecord(application: string): ReleaseRecord {
   return {
     formatVersion: RECORD_FORMAT,
@@ -119,6 +122,7 @@ export function refuseOtherApplication(record: ReleaseRecord, application: strin
   }
 }
 
+/** The text of the file, as the command writes it. */
 export function formatRecord(record: ReleaseRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
 }

@@ -37,6 +37,7 @@ export const ScriptName = z.string().check(z.regex(/^[0-9]{1,6}(?![0-9])[0-9A-Za
 export const Migrations = z.strictObject({ ...Artifact.shape, newest: ScriptName });
 export type Migrations = z.infer<typeof Migrations>;
 
+/** @internal */
 export const Release = z.strictObject({
   version: Version,
   /** The sequence number of the record that installed it. */
@@ -50,7 +51,8 @@ export const Release = z.strictObject({
    */
   contracts: z.optional(z.array(ScriptName)),
 });
-export type Release = z.infer<typeof Release>;
+/** One version with its artifact, and the migrations that it needs. */
+export interface Release extends z.infer<typeof Release> {}
 
 /** What somebody wants to release, before it has a run. */
 export type Candidate = Pick<Release, "version" | "artifact" | "migrations" | "contracts">;
@@ -58,6 +60,7 @@ export type Candidate = Pick<Release, "version" | "artifact" | "migrations" | "c
 /** `1.4.0-17`: what servers, proxies, answers and receipts call a release. */
 export type ReleaseId = string;
 
+/** The id under which an instance answers that it runs this release. */
 export function releaseId(release: Release): ReleaseId {
   return `${release.version}-${release.run}`;
 }

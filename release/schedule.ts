@@ -42,6 +42,7 @@ export const Analysis = z.strictObject({
 });
 export type Analysis = z.infer<typeof Analysis>;
 
+/** @internal */
 export const Schedule = z.strictObject({
   /** `recreate` takes the active slot itself; the other two release to the idle one. */
   strategy: z.enum(["blueGreen", "canary", "recreate"]),
@@ -63,16 +64,26 @@ export const Schedule = z.strictObject({
   retainSeconds: seconds(30 * 86_400),
   analysis: Analysis,
 });
-export type Schedule = z.infer<typeof Schedule>;
+/** How traffic gets from one slot to the other, with every default filled in. */
+export interface Schedule extends z.infer<typeof Schedule> {}
 
-type Common = Partial<Pick<Schedule, "bakeSeconds" | "drainSeconds" | "onFailure">> & {
+/** What may differ from the defaults of `recreate`. */
+export interface RecreateProps extends Partial<
+  Pick<Schedule, "bakeSeconds" | "drainSeconds" | "onFailure" | "whileDown">
+> {
   readonly analysis?: Partial<Analysis>;
-};
-type Shift = Common & Partial<Pick<Schedule, "afterPromotion" | "retainSeconds" | "stepSeconds">>;
+}
 
-export type BlueGreenProps = Shift & { readonly steps?: readonly number[] };
-export type CanaryProps = Shift & { readonly steps?: readonly number[] };
-export type RecreateProps = Common & Partial<Pick<Schedule, "whileDown">>;
+/** What may differ from the defaults of `blueGreen`. */
+export interface BlueGreenProps
+  extends
+    Omit<RecreateProps, "whileDown">,
+    Partial<Pick<Schedule, "afterPromotion" | "retainSeconds" | "stepSeconds">> {
+  readonly steps?: readonly number[];
+}
+
+/** What may differ from the defaults of `canary`. */
+export interface CanaryProps extends BlueGreenProps {}
 
 const DEFAULTS = {
   stepSeconds: 60,
@@ -110,13 +121,14 @@ export const Strategy = {
     complete({ strategy: "recreate", steps: [100], ...props }),
 };
 
-/** A schedule as people write it: the strategy, and what shall differ from its defaults. */
+/** @internal */
 export const ScheduleChoice = z.strictObject({
   ...z.partial(Schedule).shape,
   strategy: Schedule.shape.strategy,
   analysis: z.optional(z.partial(Analysis)),
 });
-export type ScheduleChoice = z.infer<typeof ScheduleChoice>;
+/** A schedule as people write it: the strategy, and what shall differ from its defaults. */
+export interface ScheduleChoice extends z.infer<typeof ScheduleChoice> {}
 
 export function resolveSchedule(choice: ScheduleChoice): Schedule {
   const { strategy, ...props } = choice;

@@ -2,8 +2,8 @@
  * The steps of a release: the names of their executions, their construct ids (with them, their Terraform addresses), and
  * the inverse of both. Nothing else reads a step's name or address by itself.
  */
-import { PHASES } from "./hooks";
-import type { Phase, When } from "./hooks";
+import { STEP_KINDS } from "./hooks";
+import type { StepKind, When } from "./hooks";
 import { releaseId } from "./release";
 import { isHealed, recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
@@ -47,7 +47,7 @@ export type Step = { readonly id: string } & (
   | { readonly kind: "begin" | "switch" | "share"; readonly proxy: string }
   | { readonly kind: "migrate"; readonly server: string }
   | { readonly kind: "install" | "converge"; readonly slot: Slot; readonly server: string }
-  | { readonly kind: "hook"; readonly when: When; readonly phase: Phase; readonly position: number }
+  | { readonly kind: "hook"; readonly when: When; readonly around: StepKind; readonly position: number }
 );
 
 /**
@@ -58,7 +58,7 @@ const STEP_ADDRESS = new RegExp(
   String.raw`^(?:module\.[\w-]+\.)*(?<type>terraform_data|azurerm_virtual_machine_run_command)\.` +
     String.raw`(?<path>(?:[\w-]+_)?(?<id>(?<proxyStep>begin|switch|share)-(?<proxy>[a-z0-9-]+)|migrate-(?<migrator>[a-z0-9-]+)|` +
     String.raw`(?<slotStep>install|converge)-(?<slot>${SLOTS.join("|")})-(?<server>[a-z0-9-]+)|` +
-    String.raw`hook-(?<side>before|after)-(?<phase>${PHASES.join("|")})-(?<position>[1-9]\d*)))` +
+    String.raw`hook-(?<side>before|after)-(?<phase>${STEP_KINDS.join("|")})-(?<position>[1-9]\d*)))` +
     String.raw`(?:_[0-9A-F]{8})?(?:\[0\])?$`,
 );
 /** Where cdktf cuts the ids off that come before its hash: `web-10` may have become `web-1`. */
@@ -86,7 +86,7 @@ export function parseStep(address: string): Step | null {
     id,
     kind: "hook",
     when: `${side} ${phase}` as When,
-    phase: phase as Phase,
+    around: phase as StepKind,
     position: Number(position),
   };
 }
@@ -111,10 +111,31 @@ export function parseEdition(name: string): Edition | null {
   return { kind: kind as Edition["kind"], sequence: Number(sequence), digest };
 }
 
-/** The inverse of `stepName.install` for a healed server. @returns the heal's sequence, or null for other names. */
-export function parseHeal(name: string): number | null {
-  const [, sequence] = /^heal-(?:blue|green)-(\d{1,16})$/.exec(name) ?? [];
-  return sequence === undefined ? null : Number(sequence);
+/** What the name of a slot's step says. */
+export interface SlotStepName {
+  readonly kind: "install" | "heal" | "empty" | "converge";
+  readonly slot: Slot;
+  /** Of an install: that in which its release was first placed. */
+  readonly sequence: number;
+  /** Of an install only. */
+  readonly releaseId: string | null;
+}
+
+const SLOT_STEP_NAME = new RegExp(
+  String.raw`^(install|heal|empty|converge)-(${SLOTS.join("|")})-((?:.+-)?(\d{1,16}))$`,
+);
+
+/** The inverse of `stepName.install` and `stepName.converge`. @returns null for other names. */
+export function parseSlotStepName(name: string): SlotStepName | null {
+  const [, kind, slot, edition, sequence] = SLOT_STEP_NAME.exec(name) ?? [];
+  const isInstall = kind === "install";
+  if (kind === undefined || edition === undefined || isInstall === (edition === sequence)) return null;
+  return {
+    kind: kind as SlotStepName["kind"],
+    slot: slot as Slot,
+    sequence: Number(sequence),
+    releaseId: isInstall ? edition : null,
+  };
 }
 
 function edition(record: ReleaseRecord): string {

@@ -25,6 +25,7 @@ export interface Observed {
   readonly serving: readonly Slot[];
 }
 
+/** How the traffic should shift to what a transition makes live. */
 export interface Intent {
   /** The environment's schedule, used where this sequence brings none of its own. */
   readonly environmentSchedule: Schedule;

@@ -5,6 +5,7 @@ import type { Environment } from "../configuration/environment";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";
 
+/** What {@link BaseStack} is made of. */
 export interface BaseStackProps {
   readonly environment: Environment;
 }

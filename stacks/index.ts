@@ -1,3 +1,5 @@
 /** The two deployable units. */
-export * from "./base-stack";
-export * from "./web-stack";
+export { BaseStack } from "./base-stack";
+export type { BaseStackProps } from "./base-stack";
+export { WebStack } from "./web-stack";
+export type { WebStackProps } from "./web-stack";

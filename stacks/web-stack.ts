@@ -10,6 +10,7 @@ import type { ReleaseRecord } from "../release/record";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";
 
+/** What {@link WebStack} is made of. */
 export interface WebStackProps {
   readonly environment: Environment;
   readonly record: ReleaseRecord;

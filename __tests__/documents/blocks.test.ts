@@ -7,14 +7,14 @@ import { parseAllDocuments } from "yaml";
 import { batches } from "../../release/migrations/sql-text";
 import { commandsIn, complaintOf, ownWords, syntaxProblem, typedIn } from "./command-lines";
 import { parse, readJson } from "./json-pieces";
-import { at, blocksOf, readPages, REPOSITORY, written } from "./pages";
+import { at, blocksOf, readPages, REPOSITORY } from "./pages";
 import type { Block } from "./pages";
 import { typeProblems } from "./type-check";
 
 /** Languages, and how a block of each is looked at. `text` is what somebody reads and no program does. */
 const LANGUAGES = ["ts", "js", "json", "sh", "console", "hcl", "yaml", "sql", "text"];
 
-const BLOCKS = written(readPages()).flatMap(blocksOf);
+const BLOCKS = readPages().flatMap(blocksOf);
 const of = (...languages: string[]): Block[] => BLOCKS.filter(({ language }) => languages.includes(language));
 const problemsOf = (blocks: readonly Block[], look: (block: Block) => string): string[] =>
   blocks.flatMap((block) => {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { optionsByCommand } from "./command-lines";
-import { anchorsOf, destinationOf, linksOf, prose, readPages, REPOSITORY, written } from "./pages";
+import { anchorsOf, destinationOf, linksOf, prose, readPages, REPOSITORY } from "./pages";
 
 const PAGES = readPages();
 const OPTIONS = optionsByCommand();
@@ -68,7 +68,7 @@ test("docs/commands.md names every option of every command", () => {
 });
 
 test("every option that the prose names exists, and belongs to the command that it stands with", () => {
-  const wrong = written(PAGES).flatMap((page) =>
+  const wrong = PAGES.flatMap((page) =>
     prose(page).flatMap((line, index) =>
       [...line.matchAll(/`([^`]+)`/g)].flatMap(([, code]) =>
         complaintsOf(code!).map((complaint) => `${page.file}:${index + 1}: \`${code}\`: ${complaint}`),

@@ -3,8 +3,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 export const REPOSITORY = resolve(__dirname, "../..");
-/** typedoc writes it, from what the compiler has checked. */
-export const GENERATED = "docs/api";
 
 export interface Page {
   /** Relative to the repository. */
@@ -31,14 +29,11 @@ interface Note {
 const NOTE = /^<!-- (run|continues|syntax only)(?:: (.+))? -->$/;
 
 export function readPages(): Page[] {
-  const docs = readdirSync(join(REPOSITORY, "docs"), { recursive: true, encoding: "utf8" });
+  // Not the folders in there: docs/api is generated.
+  const docs = readdirSync(join(REPOSITORY, "docs"));
   const root = readdirSync(REPOSITORY).filter((name) => name.endsWith(".md"));
   const files = [...root, ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name))];
   return files.sort().map((file) => ({ file, text: readFileSync(join(REPOSITORY, file), "utf8") }));
-}
-
-export function written(pages: readonly Page[]): Page[] {
-  return pages.filter(({ file }) => !file.startsWith(`${GENERATED}/`));
 }
 
 /** @throws Error where a fence is not closed. */

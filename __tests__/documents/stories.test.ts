@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMAND, describeEndToEnd } from "../end-to-end/world";
-import { at, blocksOf, readPages, written } from "./pages";
+import { at, blocksOf, readPages } from "./pages";
 import { follow, processesIn } from "../../development/testbed/processes";
 
-const STORIES = written(readPages())
+const STORIES = readPages()
   .flatMap(blocksOf)
   .filter(({ note }) => note?.kind === "run")
   .map((block) => [at(block), block] as const);

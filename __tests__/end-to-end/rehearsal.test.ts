@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Protocol } from "../../cli/rehearsal/protocol";
+import type { RehearsalResults } from "../../cli/rehearsal/results";
 import { processesIn } from "../../development/testbed/processes";
 
 const COMMAND = join(__dirname, "..", "..", "lib", "cli", "main.js");
@@ -18,9 +18,12 @@ function isInstalled(program: string): boolean {
   return found;
 }
 
-function rehearse(driver: string, folder: string): { protocol: Protocol; output: string; seconds: number } {
+function rehearse(
+  driver: string,
+  folder: string,
+): { results: RehearsalResults; output: string; seconds: number } {
   const startedAt = Date.now();
-  const file = join(folder, "protocol.json");
+  const file = join(folder, "results.json");
   const { stdout, stderr } = spawnSync(
     process.execPath,
     [COMMAND, "rehearse", "--quick", "--driver", driver, "--json", file],
@@ -33,8 +36,8 @@ function rehearse(driver: string, folder: string): { protocol: Protocol; output:
   const output = `${stderr}${stdout}`;
   // The end of a long output is what says why.
   if (!existsSync(file)) throw new Error(output.slice(-2000));
-  const protocol = JSON.parse(readFileSync(file, "utf8")) as Protocol;
-  return { protocol, output, seconds: (Date.now() - startedAt) / 1000 };
+  const results = JSON.parse(readFileSync(file, "utf8")) as RehearsalResults;
+  return { results, output, seconds: (Date.now() - startedAt) / 1000 };
 }
 
 /** Each driver has its own tests under load; more rehearsals of a minute each are for whoever works on one. */
@@ -57,19 +60,19 @@ describe.each([
     () => {
       const folder = mkdtempSync(join(tmpdir(), "bluegreen-rehearsal-"));
       try {
-        const { protocol, output } = rehearse(driver, folder);
+        const { results, output } = rehearse(driver, folder);
         expect(
-          protocol.steps.flatMap(({ name, broken }) => broken.map((words) => `${name}: ${words}`)),
+          results.steps.flatMap(({ name, broken }) => broken.map((words) => `${name}: ${words}`)),
         ).toEqual([]);
-        expect(protocol).toMatchObject({ formatVersion: 1, driver, passed: true });
-        expect(protocol.totals.found).toBe(protocol.totals.acknowledged);
-        expect(protocol.totals.acknowledged).toBeGreaterThan(100);
+        expect(results).toMatchObject({ formatVersion: 1, driver, passed: true });
+        expect(results.totals.found).toBe(results.totals.acknowledged);
+        expect(results.totals.acknowledged).toBeGreaterThan(100);
         expect(output).toContain("passed");
         // What each version wrote outlived every release and rollback, and two changes of the schema.
         expect(output).toMatch(/rows: (\d+) written, \1 found/);
         expect(output).toContain("0004-contract-goal-author.sql waits until");
 
-        const outcomes = protocol.steps.map(({ outcome }) => outcome);
+        const outcomes = results.steps.map(({ outcome }) => outcome);
         for (const outcome of [
           "installed",
           "promoted",
@@ -81,10 +84,10 @@ describe.each([
         ]) {
           expect(outcomes).toContain(outcome);
         }
-        const served = protocol.steps.flatMap(({ requests }) => Object.keys(requests.versions));
+        const served = results.steps.flatMap(({ requests }) => Object.keys(requests.versions));
         expect(served.some((id) => id.startsWith("1.2.0-"))).toBe(false);
         // Every chapter has its course, and the file for people says what the JSON says.
-        for (const { slots, timeline } of protocol.chapters) {
+        for (const { slots, timeline } of results.chapters) {
           const answered = timeline.flatMap(({ versions }) => Object.keys(versions));
           expect(Object.keys(slots)).toEqual(expect.arrayContaining([...new Set(answered)]));
           expect(answered.length).toBeGreaterThan(5);

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync, gunzipSync, gzipSync } from "node:zlib";
 import * as fc from "fast-check";
-import { readEntries } from "../../cli/artifact/zip-entries";
+import { readEntries } from "../../cli/zip";
 import { SCRIPT, tarGz, zip } from "../on-server/install/server";
 import type { Entry, TarEntry } from "../on-server/install/server";
 import { expectOneLine, hostileText, runs } from "./hostile";

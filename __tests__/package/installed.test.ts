@@ -65,7 +65,7 @@ describe("the command, in an empty folder with no peer in reach", () => {
   const bluegreen = (...args: string[]) => project.must(process.execPath, [COMMAND, ...args]);
 
   test("everything that it loads is there", () => {
-    const library = /^lib\/(index|constructs|release|stacks)[./]/;
+    const library = /^lib\/(index|configuration|constructs|release|stacks)[./]/;
     const programs = tarball.files.filter((file) => /^lib\/.*\.js$/.test(file) && !library.test(file));
     expect(programs.length).toBeGreaterThan(8);
     expect(missing(project, programs)).toEqual([]);
@@ -112,12 +112,12 @@ describe("the command, in an empty folder with no peer in reach", () => {
 });
 
 describe("the library, in the TypeScript template of `cdktf init`", () => {
-  const DEEP = `import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
+  const ONE_CONSTRUCT = `import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import { App, TerraformStack } from "cdktf";
-import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure/azure-virtual-machine";
+import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure";
 
-const app = new App({ outdir: "out-deep" });
-const stack = new TerraformStack(app, "deep");
+const app = new App({ outdir: "out-one" });
+const stack = new TerraformStack(app, "one");
 new AzurermProvider(stack, "azurerm", { features: [{}] });
 const server = new AzureVirtualMachine({ name: "web-1", os: "linux", virtualMachineId: "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/web/providers/Microsoft.Compute/virtualMachines/web-1", location: "westeurope" });
 server.run(stack, "check", { name: "check-1", script: "check.sh", parameters: { URL: "/" }, timeoutSeconds: 60, dependsOn: [] });
@@ -125,7 +125,7 @@ app.synth();
 `;
   const MISTAKES = `import { WebStack } from "cdktf-bluegreen";
 import type { WebStackProps } from "cdktf-bluegreen/stacks";
-import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure/azure-virtual-machine";
+import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure";
 import { parseRecord } from "cdktf-bluegreen/release";
 
 // @ts-expect-error -- a stack has props
@@ -134,6 +134,8 @@ export const noProps = (scope: WebStack) => new WebStack(scope, "web");
 export const record: WebStackProps["record"] = { sequence: 1 };
 // @ts-expect-error -- no such operating system
 export const machine = new AzureVirtualMachine({ name: "web-1", os: "plan9", virtualMachineId: "", location: "" });
+// @ts-expect-error -- no entry of the package
+export type Internal = typeof import("cdktf-bluegreen/constructs/azure/patching");
 // @ts-expect-error -- text, not a buffer
 export const read = parseRecord(Buffer.from(""), "release.json");
 `;
@@ -146,7 +148,7 @@ export const read = parseRecord(Buffer.from(""), "release.json");
     writeInputs(project);
     project.write("check.sh", "true\n");
     project.write("main.ts", appOf(ENVIRONMENTS));
-    project.write("deep.ts", DEEP);
+    project.write("one-construct.ts", ONE_CONSTRUCT);
     project.write("mistakes.ts", MISTAKES);
     await project.compile();
   });
@@ -173,9 +175,9 @@ export const read = parseRecord(Buffer.from(""), "release.json");
     expect(asLibrary).toEqual(synthesized(project));
   });
 
-  test("one construct, imported by its file", async () => {
-    await project.node("deep.js");
-    const { resource } = project.json<{ resource: object }>("out-deep/stacks/deep/cdk.tf.json");
+  test("one construct alone", async () => {
+    await project.node("one-construct.js");
+    const { resource } = project.json<{ resource: object }>("out-one/stacks/one/cdk.tf.json");
     expect(Object.keys(resource)).toEqual(["azurerm_virtual_machine_run_command"]);
   });
 });
@@ -200,16 +202,15 @@ test("a project of ES modules gets the same types, the same names and the same s
   project.write(
     "names.ts",
     `import { BlueGreenDeployment, LocalServer, Strategy, transitions } from "cdktf-bluegreen";
-import { AzureInfrastructure, LocalPlatform } from "cdktf-bluegreen/constructs";
-import { Network } from "cdktf-bluegreen/constructs/azure";
+import { AzureInfrastructure, Network } from "cdktf-bluegreen/constructs/azure";
 import { LocalProxy } from "cdktf-bluegreen/constructs/local";
-import { BaseStack } from "cdktf-bluegreen/stacks/base-stack";
-const classes = [BlueGreenDeployment, LocalServer, AzureInfrastructure, LocalPlatform, Network, LocalProxy, BaseStack];
+import { BaseStack } from "cdktf-bluegreen/stacks";
+const classes = [BlueGreenDeployment, LocalServer, AzureInfrastructure, Network, LocalProxy, BaseStack];
 console.log(classes.length, Strategy.canary({}).strategy, typeof transitions.release);
 `,
   );
   await project.compile();
-  expect(await project.node("main.js")).toBe("7 canary function\n");
+  expect(await project.node("main.js")).toBe("6 canary function\n");
   const { "local web": web } = synthesized(project, ["local"]);
   expect(web).toHaveProperty("resource.terraform_data");
 });

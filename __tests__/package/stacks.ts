@@ -26,7 +26,8 @@ export function writeInputs(project: Project): void {
 export const appOf = (environments: readonly string[]): string => `import { readFileSync } from "node:fs";
 import { App } from "cdktf";
 import { BaseStack, WebStack } from "cdktf-bluegreen/stacks";
-import { parseEnvironment, parseRecord } from "cdktf-bluegreen/release";
+import { parseEnvironment } from "cdktf-bluegreen/configuration";
+import { parseRecord } from "cdktf-bluegreen/release";
 
 const record = parseRecord(readFileSync("${RECORD}", "utf8"), "${RECORD}");
 for (const name of ${JSON.stringify(environments)}) {

@@ -4,12 +4,20 @@ import { Construct } from "constructs";
 import * as fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PHASES } from "../../release/hooks";
+import { STEP_KINDS } from "../../release/hooks";
 import type { When } from "../../release/hooks";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "../../configuration/naming";
-import { parseEdition, parseHeal, parseStep, shortAddress, stepId, stepName } from "../../release/steps";
+import {
+  parseEdition,
+  parseSlotStepName,
+  parseStep,
+  shortAddress,
+  stepId,
+  stepName,
+} from "../../release/steps";
 import type { Step } from "../../release/steps";
 import { recordDigest } from "../../release/record";
+import { releaseId } from "../../release/release";
 import { SLOTS } from "../../release/slot";
 import { environments, records } from "./arbitraries";
 
@@ -38,11 +46,11 @@ function stepsOn(proxies: readonly string[], servers: readonly string[]): Step[]
         })),
       ),
     ),
-    ...PHASES.flatMap((phase) =>
+    ...STEP_KINDS.flatMap((phase) =>
       (["before", "after"] as const).flatMap((side) =>
         [1, 2, 50].map((position) => {
           const when: When = `${side} ${phase}`;
-          return { id: stepId.hook(when, position), kind: "hook" as const, when, phase, position };
+          return { id: stepId.hook(when, position), kind: "hook" as const, when, around: phase, position };
         }),
       ),
     ),
@@ -155,11 +163,22 @@ test("the names of executions are read back", () => {
         expect(parseEdition(stepName[kind](record))).toEqual({ kind, ...edition });
       }
       for (const other of [stepName.share(record), stepName.converge(record, slot)]) {
-        expect([parseEdition(other), parseHeal(other)]).toEqual([null, null]);
+        expect(parseEdition(other)).toBeNull();
       }
       const healed = { ...record, heals: { "web-1": record.sequence } };
-      expect(parseHeal(stepName.install(healed, "blue", "web-1"))).toBe(record.sequence);
-      expect(parseHeal(stepName.install(record, slot, "web-1"))).toBeNull();
+      const { sequence } = record;
+      const heal = { kind: "heal", slot: "blue", sequence, releaseId: null };
+      expect(parseSlotStepName(stepName.install(healed, "blue", "web-1"))).toEqual(heal);
+      const entry = record.slots[slot];
+      const placed =
+        entry === null
+          ? { kind: "empty", slot, sequence, releaseId: null }
+          : { kind: "install", slot, sequence: entry.run, releaseId: releaseId(entry) };
+      expect(parseSlotStepName(stepName.install({ ...record, heals: {} }, slot, "web-1"))).toEqual(placed);
+      const converge = { kind: "converge", slot, sequence, releaseId: null };
+      expect(parseSlotStepName(stepName.converge(record, slot))).toEqual(converge);
+      for (const other of [stepName.share(record), stepName.begin(record), stepId.install(slot, "web-1x")])
+        expect(parseSlotStepName(other)).toBeNull();
     }),
   );
 });

@@ -24,7 +24,7 @@ import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { shellWord } from "../terminal/shell-word";
 import { keptMigrations } from "./kept-files";
-import { readEntries } from "./zip-entries";
+import { readEntries } from "../zip";
 
 export interface Brought {
   /** What the record says of them; empty where there are none. */

@@ -16,7 +16,7 @@ import type { PlannedState } from "../terraform/stack";
 /** What `--live` says where nothing is live yet, or where the live slot may be touched: in a recreate, or a heal. */
 const NONE = "none";
 
-export type Verdict =
+export type ProofResult =
   | {
       readonly proved: true;
       /** null where only the kind of the changes was looked at. */
@@ -43,13 +43,13 @@ export async function prove(
   file: string,
   said: string | undefined,
   observe: () => Promise<Slot | null | undefined>,
-): Promise<Verdict> {
+): Promise<ProofResult> {
   const json = read(file);
   let live: Slot | null = null;
   try {
     const plan = readPlan(json, file === "-" ? "the plan on stdin" : file);
     live = await liveSlot(json, said, observe);
-    return verdictOf(plan, live);
+    return resultOf(plan, live);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { proved: false, live, words: error.message };
@@ -57,7 +57,7 @@ export async function prove(
 }
 
 /** @throws Refusal naming the change that is too much. */
-function verdictOf(plan: Plan, live: Slot | null): Verdict {
+function resultOf(plan: Plan, live: Slot | null): ProofResult {
   const changes = plan.changes
     .filter(({ actions }) => actions.some((action) => action !== "no-op"))
     .map(({ address }) => address);

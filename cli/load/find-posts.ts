@@ -2,7 +2,7 @@
 import type { LoadClient } from "./client";
 import type { LoadPlan } from "./plan";
 import type { Answer } from "./request";
-import type { AcknowledgedPost } from "./traffic";
+import type { AcknowledgedPost } from "./workload";
 
 const CONCURRENCY = 16;
 /** A look-up is no part of the load: a lost connection says nothing about the row, so it is asked again. */

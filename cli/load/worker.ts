@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { LoadClient } from "./client";
 import { findPosts } from "./find-posts";
 import { commandSchema, type Command, type LoadTotals, type Reply } from "./messages";
-import { Traffic } from "./traffic";
+import { Workload } from "./workload";
 
 const PROGRESS_MS = 1_000;
 
@@ -20,7 +20,7 @@ const tell = (reply: Reply): void => {
 };
 
 let running: {
-  readonly traffic: Traffic;
+  readonly workload: Workload;
   readonly client: LoadClient;
   readonly stop: () => Promise<LoadTotals>;
 };
@@ -28,18 +28,23 @@ let running: {
 const start = (plan: Extract<Command, { command: "start" }>["plan"]): void => {
   const client = new LoadClient(plan);
   const runId = `bluegreen-${randomBytes(6).toString("hex")}`;
-  const traffic = new Traffic({ plan, client, runId, random: Math.random });
-  const progress = setInterval(() => tell({ type: "progress", ...traffic.takeProgress() }), PROGRESS_MS);
+  const workload = new Workload({ plan, client, runId, random: Math.random });
+  const progress = setInterval(() => tell({ type: "progress", ...workload.takeProgress() }), PROGRESS_MS);
   const stop = async (): Promise<LoadTotals> => {
-    const counts = await traffic.stop();
+    const counts = await workload.stop();
     clearInterval(progress);
-    tell({ type: "progress", ...traffic.takeProgress() });
+    tell({ type: "progress", ...workload.takeProgress() });
     const { user, system } = process.cpuUsage();
-    const posts = await findPosts(plan, client, traffic.acknowledged);
+    const posts = await findPosts(plan, client, workload.acknowledged);
     await client.close();
-    return { ...counts, ...posts, failedRequests: traffic.failedRequests, cpuSeconds: (user + system) / 1e6 };
+    return {
+      ...counts,
+      ...posts,
+      failedRequests: workload.failedRequests,
+      cpuSeconds: (user + system) / 1e6,
+    };
   };
-  running = { traffic, client, stop };
+  running = { workload, client, stop };
 };
 
 const obey = (command: Command): unknown => {
@@ -47,9 +52,9 @@ const obey = (command: Command): unknown => {
     case "start":
       return start(command.plan);
     case "beginStep":
-      return running.traffic.beginStep(command.name);
+      return running.workload.beginStep(command.name);
     case "endStep":
-      return running.traffic.endStep();
+      return running.workload.endStep();
     case "stop":
       return running.stop();
   }

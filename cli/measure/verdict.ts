@@ -2,14 +2,14 @@
 import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
 import type { Colours } from "../terminal/colours";
 
-export type Verdict = Pick<MeasureReceipt, "outcome" | "exitCode" | "reason">;
+export type MeasureOutcome = Pick<MeasureReceipt, "outcome" | "exitCode" | "reason">;
 
 /** The command's own exit code wins: nothing may hide that it failed. Without figures nobody can say "unnoticed". */
 export function judgeCommand(
   commandExitCode: number,
   allowedFailures: number,
   { requests, notMeasured }: Pick<MeasureReceipt, "requests" | "notMeasured">,
-): Verdict {
+): MeasureOutcome {
   const noticed = requests === null ? `not measured: ${notMeasured}` : describeFailures(requests);
   if (commandExitCode !== 0) {
     const reason = `the command ended with exit code ${commandExitCode}; ${noticed}`;

@@ -1,28 +1,28 @@
 /** The report of a rehearsal, for people: whether anybody noticed a release, chapter by chapter and step by step. */
-import type { Protocol, ProtocolChapter, ProtocolStep } from "./protocol";
+import type { RehearsalResults, RehearsedChapter, RehearsedStep } from "./results";
 import type { Tolerance } from "./story";
 import type { Band } from "../report/charts";
 import { html } from "../report/html";
 import type { Html, Piece } from "../report/html";
 import { figures, move, renderPage, section, table, text, word } from "../report/page";
 import type { Figure } from "../report/page";
-import { axisOf, renderTraffic } from "../report/traffic";
+import { axisOf, renderTrafficCharts } from "../report/traffic-chart";
 import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "../report/words";
 
-export function renderRehearsalReport(protocol: Protocol): string {
-  const { driver, terraform, chapters, formatVersion, startedAt, endedAt } = protocol;
+export function renderRehearsalReport(results: RehearsalResults): string {
+  const { driver, terraform, chapters, formatVersion, startedAt, endedAt } = results;
   const took = seconds((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
   return renderPage({
     kind: `A rehearsal with ${driver} and Terraform ${terraform}, ${dateAndTime(Date.parse(startedAt))}, in ${took}`,
-    title: `Rehearsal with ${driver}: ${protocol.passed ? "passed" : "failed"}`,
-    headline: headline(protocol),
-    opening: html`${lead(protocol)} ${figures(keyFigures(protocol))} ${brokenPromises(protocol)}`,
-    sections: chapters.map((chapter) => renderChapter(chapter, protocol)),
-    footer: `Rendered by bluegreen from a rehearsal's protocol of format ${formatVersion}. Times are UTC.`,
+    title: `Rehearsal with ${driver}: ${results.passed ? "passed" : "failed"}`,
+    headline: headline(results),
+    opening: html`${lead(results)} ${figures(keyFigures(results))} ${brokenPromises(results)}`,
+    sections: chapters.map((chapter) => renderChapter(chapter, results)),
+    footer: `Rendered by bluegreen from a rehearsal's results of format ${formatVersion}. Times are UTC.`,
   });
 }
 
-function headline({ passed, totals }: Protocol): string {
+function headline({ passed, totals }: RehearsalResults): string {
   if (totals.sent === 0) return "No request was sent: nothing is known.";
   if (!passed) return "Somebody would have noticed.";
   return totals.failed === 0 ? "Nobody noticed." : "Nobody noticed what they should not notice.";
@@ -33,7 +33,7 @@ const ALLOWED: Readonly<Record<Exclude<Tolerance, "none">, string>> = {
   ownBadAnswers: "as bad answers of the release that was then taken back",
 };
 
-function lead({ steps, totals }: Protocol): Html {
+function lead({ steps, totals }: RehearsalResults): Html {
   const done = steps.filter(({ exitCode }) => exitCode === 0).length;
   const kept = steps.length - done;
   const releases = `${plural(steps.length, "release")} under load: ${done} done as asked, ${kept} kept from users or taken back.`;
@@ -41,7 +41,7 @@ function lead({ steps, totals }: Protocol): Html {
 }
 
 /** Every failed request is accounted for: where it may be, where it may not, and between steps. */
-function whereFailed(steps: readonly ProtocolStep[], failed: number): string {
+function whereFailed(steps: readonly RehearsedStep[], failed: number): string {
   if (failed === 0) return "No request failed.";
   const places = (["whileDown", "ownBadAnswers", "none"] as const)
     .map((tolerance) => ({
@@ -61,11 +61,11 @@ function whereFailed(steps: readonly ProtocolStep[], failed: number): string {
     : `${plural(failed, "request")} failed: ${list(places)}.`;
 }
 
-function failedIn(steps: readonly ProtocolStep[]): number {
+function failedIn(steps: readonly RehearsedStep[]): number {
   return steps.reduce((all, { requests }) => all + requests.failed, 0);
 }
 
-function keyFigures({ steps, totals, chapters }: Protocol): Figure[] {
+function keyFigures({ steps, totals, chapters }: RehearsalResults): Figure[] {
   const served = new Set(
     chapters.flatMap(({ name, timeline }) =>
       timeline.flatMap(({ versions }) => Object.keys(versions).map((id) => `${name} ${id}`)),
@@ -101,7 +101,7 @@ function keyFigures({ steps, totals, chapters }: Protocol): Figure[] {
   ];
 }
 
-function brokenPromises({ steps, totals }: Protocol): Piece {
+function brokenPromises({ steps, totals }: RehearsalResults): Piece {
   const broken = steps.flatMap((step) => step.broken.map((words) => ({ step, words })));
   const lost = totals.acknowledged - totals.found;
   if (broken.length === 0 && lost === 0) return null;
@@ -116,8 +116,8 @@ function brokenPromises({ steps, totals }: Protocol): Piece {
   </section>`;
 }
 
-function renderChapter(chapter: ProtocolChapter, protocol: Protocol): Html {
-  const steps = protocol.steps.filter((step) => step.chapter === chapter.name);
+function renderChapter(chapter: RehearsedChapter, results: RehearsalResults): Html {
+  const steps = results.steps.filter((step) => step.chapter === chapter.name);
   const first = steps[0];
   const last = steps.at(-1);
   if (first === undefined || last === undefined) return html``;
@@ -134,8 +134,8 @@ function renderChapter(chapter: ProtocolChapter, protocol: Protocol): Html {
       The numbers above the chart are those of the steps below. There is nobody to serve before the first
       deployment.
     </p>`,
-    renderTraffic({
-      name: `chapter-${protocol.chapters.indexOf(chapter) + 1}`,
+    renderTrafficCharts({
+      name: `chapter-${results.chapters.indexOf(chapter) + 1}`,
       title: capital(chapter.title),
       ...axis,
       timeline: chapter.timeline,
@@ -147,7 +147,7 @@ function renderChapter(chapter: ProtocolChapter, protocol: Protocol): Html {
   );
 }
 
-function stepTable(chapter: ProtocolChapter, steps: readonly ProtocolStep[], bands: readonly Band[]): Html {
+function stepTable(chapter: RehearsedChapter, steps: readonly RehearsedStep[], bands: readonly Band[]): Html {
   return table(
     `Steps: ${chapter.title}`,
     [
@@ -173,13 +173,13 @@ function stepTable(chapter: ProtocolChapter, steps: readonly ProtocolStep[], ban
   );
 }
 
-function outcome({ outcome, exitCode, broken }: ProtocolStep): Html {
+function outcome({ outcome, exitCode, broken }: RehearsedStep): Html {
   return html`${word(outcome)}<small>exit code ${exitCode}</small>${broken.map(
       (words) => html`<small class="bad">${text(words)}</small>`,
     )}`;
 }
 
-function measured({ requests, tolerance }: ProtocolStep): Piece[] {
+function measured({ requests, tolerance }: RehearsedStep): Piece[] {
   const { sent, failed, failures, longestGapMs, latencyMs } = requests;
   if (sent === 0) return [null, null, null];
   const kinds = Object.entries(failures).map(([kind, number]) => `${count(number)} ${kind}`);

@@ -32,8 +32,8 @@ import type { Progress } from "../terminal/progress";
 import { serverFor } from "../project/database-server";
 import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
-import { brokenPromises, versionOf } from "./protocol";
-import type { Protocol, ProtocolChapter, ProtocolStep, Totals } from "./protocol";
+import { brokenPromises, versionOf } from "./results";
+import type { RehearsalResults, RehearsedChapter, RehearsedStep, Totals } from "./results";
 import { QUICK_PACE, tellStory, USUAL_PACE } from "./story";
 import type { Chapter, StoryStep } from "./story";
 import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
@@ -43,7 +43,7 @@ export interface RehearseOptions {
   readonly driver?: string;
   /** `postgres`, or `mssql` on the server that MSSQL_URL names. @default "postgres" */
   readonly database?: string;
-  /** Where the protocol is written. */
+  /** Where the results are written. */
   readonly json?: string;
   /** Where the report is written. @default - report.html beside the environments */
   readonly report?: string;
@@ -85,7 +85,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   const totals = told.map((chapter) => chapter.totals).reduce(addTotals);
 
   const passed = steps.every(({ broken }) => broken.length === 0) && totals.found === totals.acknowledged;
-  const protocol: Protocol = {
+  const results: RehearsalResults = {
     formatVersion: 1,
     driver,
     terraform: terraform.version,
@@ -96,11 +96,11 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
     totals,
     passed,
   };
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(protocol, null, 2)}\n`);
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   const report = options.report ?? REPORT_FILE;
   const { renderRehearsalReport } = await import("./rehearsal-report.js");
-  writeAtomically(report, renderRehearsalReport(protocol), 0o644);
-  console.log(summary(protocol, (Date.now() - startedAt) / 1000, report));
+  writeAtomically(report, renderRehearsalReport(results), 0o644);
+  console.log(summary(results, (Date.now() - startedAt) / 1000, report));
   return passed;
 }
 
@@ -110,8 +110,8 @@ interface Interruption {
 }
 
 interface PlayedChapter {
-  readonly chapter: ProtocolChapter;
-  readonly steps: readonly ProtocolStep[];
+  readonly chapter: RehearsedChapter;
+  readonly steps: readonly RehearsedStep[];
   readonly totals: Totals;
 }
 
@@ -145,7 +145,7 @@ class ChapterPlayer {
   ) {}
 
   async play(): Promise<PlayedChapter> {
-    const steps: ProtocolStep[] = [];
+    const steps: RehearsedStep[] = [];
     for (const step of this.chapter.steps) {
       this.interruption.check();
       const played = await this.playStep(step);
@@ -172,7 +172,7 @@ class ChapterPlayer {
     await this.load?.kill();
   }
 
-  private async playStep(step: StoryStep): Promise<ProtocolStep> {
+  private async playStep(step: StoryStep): Promise<RehearsedStep> {
     await this.load?.beginStep(step.name);
     const startedAt = new Date();
     const deployment = await this.carryOut(step);
@@ -250,7 +250,7 @@ class ChapterPlayer {
 
   private waiting: string | undefined;
 
-  private say({ name, from, to, outcome, seconds, requests, broken }: ProtocolStep): void {
+  private say({ name, from, to, outcome, seconds, requests, broken }: RehearsedStep): void {
     const { sent, failed, longestGapMs } = requests;
     const move =
       from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
@@ -313,7 +313,11 @@ function announceKept(venue: Project, progress: Progress): void {
   );
 }
 
-function summary({ steps, totals, passed, driver }: Protocol, seconds: number, report: string): string {
+function summary(
+  { steps, totals, passed, driver }: RehearsalResults,
+  seconds: number,
+  report: string,
+): string {
   const promoted = steps.filter(({ exitCode }) => exitCode === 0).length;
   const { sent, failed, acknowledged, found } = totals;
   return [

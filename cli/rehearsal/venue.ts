@@ -5,6 +5,7 @@ import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { requireLocal } from "../../configuration/platform";
+import { parseSlotStepName } from "../../release/steps";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
 import { takenPorts } from "../project/ports";
@@ -79,7 +80,7 @@ export function installMs(venue: Project, releaseId: string): number {
     const commands = join(servers, server, "commands");
     if (!existsSync(commands)) return [];
     return readdirSync(commands)
-      .filter((name) => name.startsWith("install-") && name.endsWith(`-${releaseId}`))
+      .filter((name) => parseSlotStepName(name)?.releaseId === releaseId)
       .map(
         (name) =>
           readFileSync(join(commands, name, "stdout"), "utf8")

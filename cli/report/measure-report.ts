@@ -4,7 +4,7 @@ import { html } from "./html";
 import type { Piece } from "./html";
 import { headline, keyFigures, measuredSection, notMeasured, person } from "./measured";
 import { facts, figures, renderPage, section } from "./page";
-import { axisOf } from "./traffic";
+import { axisOf } from "./traffic-chart";
 import { dateAndTime, plural, seconds } from "./words";
 
 export function renderMeasureReport(receipt: MeasureReceipt): string {

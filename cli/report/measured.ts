@@ -4,8 +4,8 @@ import { html } from "./html";
 import type { Piece } from "./html";
 import { facts, section } from "./page";
 import type { Figure } from "./page";
-import { renderTraffic } from "./traffic";
-import type { Traffic } from "./traffic";
+import { renderTrafficCharts } from "./traffic-chart";
+import type { TrafficChart } from "./traffic-chart";
 import { count, milliseconds, percentage, plural } from "./words";
 
 /** Nobody notices a page that takes this much longer. */
@@ -84,7 +84,7 @@ export function notMeasured({ notMeasured: why }: { readonly notMeasured: string
 /** @param chart.note what else has to be said above it. */
 export function measuredSection(
   requests: MeasuredRequests,
-  { note, ...chart }: Omit<Traffic, "timeline"> & { readonly note: Piece },
+  { note, ...chart }: Omit<TrafficChart, "timeline"> & { readonly note: Piece },
 ): Piece {
   const { p50, p95, p99, max } = requests.latencyMs;
   return section(
@@ -92,7 +92,7 @@ export function measuredSection(
     html`<p class="muted">
       ${count(requests.rate)} requests a second to ${requests.origin}, without retries. ${note}
     </p>`,
-    renderTraffic({ ...chart, timeline: requests.timeline }),
+    renderTrafficCharts({ ...chart, timeline: requests.timeline }),
     facts([
       [
         "Latency",

@@ -8,7 +8,7 @@ import { html } from "./html";
 import type { Html, Piece } from "./html";
 import { headline, keyFigures, measuredSection, notMeasured, person } from "./measured";
 import { facts, figures, id, move, renderPage, section, table, text } from "./page";
-import { axisOf } from "./traffic";
+import { axisOf } from "./traffic-chart";
 import { dateAndTime, plural, seconds } from "./words";
 
 /** What has to be said before it is said that nobody noticed. */

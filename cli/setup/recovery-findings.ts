@@ -10,7 +10,7 @@ import { DirectorSpec } from "../../configuration/director-spec";
 import type { LocalEnvironment } from "../../configuration/environment";
 import { MigrateSpec } from "../../release/migrate-spec";
 import { serverFolder, serverPlaces } from "../../configuration/naming";
-import { parseEdition, parseHeal, parseStep } from "../../release/steps";
+import { parseEdition, parseSlotStepName, parseStep } from "../../release/steps";
 import { isLocal } from "../../configuration/platform";
 import { emptyRecord, parseRecord, ServerName } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -197,10 +197,10 @@ function healsIn(steps: readonly Step[]): Record<string, number> {
   const heals: Record<string, number> = {};
   for (const { address, name } of steps) {
     const step = parseStep(address);
-    const sequence = parseHeal(name);
-    if (sequence === null || step?.kind !== "install" || !z.safeParse(ServerName, step.server).success)
+    const heal = parseSlotStepName(name);
+    if (heal?.kind !== "heal" || step?.kind !== "install" || !z.safeParse(ServerName, step.server).success)
       continue;
-    heals[step.server] = Math.max(heals[step.server] ?? 0, sequence);
+    heals[step.server] = Math.max(heals[step.server] ?? 0, heal.sequence);
   }
   return heals;
 }

@@ -13,7 +13,7 @@ import * as z from "zod/mini";
 import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import { download, printable } from "./download";
-import { unpackEntry } from "./zip";
+import { readEntry } from "../zip";
 
 /** What is fetched where there is none: the release that everything here is tested with. */
 export const PINNED_VERSION = "1.11.4";
@@ -226,7 +226,7 @@ async function fetchRelease({ platform, fileName }: Build, reason: string, searc
   if (actual !== expected) {
     throw new Error(`the sha256 of ${archive} from ${from} is ${actual}, but its SHA256SUMS say ${expected}`);
   }
-  return await unpackEntry(zip, fileName);
+  return readEntry(zip, fileName);
 }
 
 function listedSum(sums: string, archive: string): string | undefined {

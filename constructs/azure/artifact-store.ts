@@ -10,6 +10,7 @@ import { Construct } from "constructs";
 import type { Placement } from "./placement";
 import { requireResourceId } from "./resource-id";
 
+/** What {@link ArtifactStore} is made of. */
 export interface ArtifactStoreProps extends Placement {
   readonly accountName: string;
   readonly containerName: string;
@@ -29,6 +30,7 @@ export interface IArtifactStore {
   readonly accountId: string;
 }
 
+/** A storage account that is there already. */
 export interface ArtifactStoreAttributes {
   /** The resource id, as in `/subscriptions/.../storageAccounts/stshopreleases`. */
   readonly storageAccountId: string;

@@ -36,6 +36,7 @@ import type { Placement } from "./placement";
 import { PrivateEndpoint } from "./private-endpoint";
 import { SecretStore } from "./secret-store";
 
+/** What {@link AzureInfrastructure} is made of. */
 export interface AzureInfrastructureProps {
   readonly environment: AzureEnvironment;
   /**

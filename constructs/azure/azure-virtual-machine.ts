@@ -8,6 +8,7 @@ import type { OperatingSystem } from "./machine";
 import { requireResourceId } from "./resource-id";
 import { runCommand } from "./run-command";
 
+/** What {@link AzureVirtualMachine} is known by. */
 export interface AzureVirtualMachineProps {
   /** The server's name in its environment. It is in the steps' Terraform addresses. */
   readonly name: string;

@@ -8,6 +8,7 @@ import type { AzureDatabase } from "../../configuration/azure/azure-platform";
 import type { Placement } from "./placement";
 import { requireLiteralId } from "./resource-id";
 
+/** What {@link Database} is made of. */
 export interface DatabaseProps extends Placement {
   readonly serverName: string;
   readonly databaseName: string;
@@ -29,6 +30,7 @@ export interface IDatabase {
   readonly databaseId: string;
 }
 
+/** A database that is there already. */
 export interface DatabaseAttributes {
   /** The resource id of the database, as in `/subscriptions/.../servers/sql-shop/databases/shop`. */
   readonly databaseId: string;
@@ -38,7 +40,7 @@ export interface DatabaseAttributes {
 export class Database extends Construct implements IDatabase {
   /**
    * A database that is there already, for `PrivateEndpoint` and `Monitoring`. Adds nothing to the stack, no rights
-   * either. Migrations know it by its names: see {@link Migrator}.
+   * either. Migrations know it by its names: see `Migrator`.
    * @throws Error where the id is no database's.
    */
   static fromDatabaseAttributes(scope: Construct, id: string, { databaseId }: DatabaseAttributes): IDatabase {

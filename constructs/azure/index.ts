@@ -1,16 +1,21 @@
-/** The constructs for Azure: a server that runs steps, and all that base is made of there. */
-export * from "./artifact-store";
-export * from "./azure-infrastructure";
-export * from "./azure-platform";
-export * from "./azure-virtual-machine";
-export * from "./database";
-export * from "./load-balancer";
-export * from "./machine";
-export * from "./machine-setup";
-export * from "./monitoring";
-export * from "./network";
-export * from "./patching";
-export * from "./placement";
-export * from "./private-endpoint";
-export * from "./run-command";
-export * from "./secret-store";
+/**
+ * The constructs for Azure: a server that runs steps, a whole environment, and those of its parts that may be there
+ * already. The other parts (monitoring, patching, set-up of the machines) are internal.
+ */
+export { AzureVirtualMachine } from "./azure-virtual-machine";
+export type { AzureVirtualMachineProps, VirtualMachineAttributes } from "./azure-virtual-machine";
+export { AzureInfrastructure } from "./azure-infrastructure";
+export type { AzureInfrastructureProps } from "./azure-infrastructure";
+export { ArtifactStore } from "./artifact-store";
+export type { ArtifactStoreAttributes, ArtifactStoreProps, IArtifactStore } from "./artifact-store";
+export { Database } from "./database";
+export type { DatabaseAttributes, DatabaseProps, IDatabase } from "./database";
+export { LoadBalancer } from "./load-balancer";
+export type { ILoadBalancer, LoadBalancerAttributes, LoadBalancerProps } from "./load-balancer";
+export { Machine } from "./machine";
+export type { IMachine, MachineAttributes, MachineProps, OperatingSystem } from "./machine";
+export { Network } from "./network";
+export type { GuardedRole, INetwork, NetworkAttributes, NetworkProps } from "./network";
+export type { Placement } from "./placement";
+export { SecretStore } from "./secret-store";
+export type { ISecretStore, SecretStoreAttributes, SecretStoreProps } from "./secret-store";

@@ -13,6 +13,7 @@ import { IP_CONFIGURATION } from "./machine";
 import type { Placement } from "./placement";
 import { requireResourceId } from "./resource-id";
 
+/** What {@link LoadBalancer} is made of. */
 export interface LoadBalancerProps extends Placement {
   readonly name: string;
   /** Ports that are passed on as they are. The first one is probed. */
@@ -35,6 +36,7 @@ export interface ILoadBalancer {
   readonly publicAddress: string;
 }
 
+/** A load balancer that is there already. */
 export interface LoadBalancerAttributes {
   /** The resource id, as in `/subscriptions/.../loadBalancers/lb-shop`. */
   readonly loadBalancerId: string;

@@ -13,8 +13,10 @@ import { TerraformData } from "../terraform-data";
 import { requireResourceId } from "./resource-id";
 import type { Placement } from "./placement";
 
+/** Decides the image, and how scripts reach the machine. */
 export type OperatingSystem = "windows" | "linux";
 
+/** What {@link Machine} is made of. */
 export interface MachineProps extends Placement {
   /** The server's name, which is also its host name: at most 15 characters. */
   readonly name: string;
@@ -54,6 +56,7 @@ export interface IMachine {
   readonly generation: string;
 }
 
+/** A virtual machine that is there already. */
 export interface MachineAttributes {
   /** The resource id, as in `/subscriptions/.../virtualMachines/vm-shop-prod-web-1`. */
   readonly virtualMachineId: string;

@@ -18,13 +18,14 @@ import type { SubnetRole } from "../../configuration/azure/azure-names";
 import type { Placement } from "./placement";
 import { requireResourceId } from "./resource-id";
 
+/** What {@link Network} is made of. */
 export interface NetworkProps extends Placement {
   /** In the names of all parts. */
   readonly name: string;
   /** As in "10.20.0.0/16". */
   readonly addressSpace: string;
   /** The subnets' ranges inside of it. */
-  readonly ranges: Readonly<Record<SubnetRole, string>>;
+  readonly ranges: Readonly<Record<GuardedRole | "bastion", string>>;
   /** The ports of the slots, which only the proxies reach. */
   readonly slotPorts: readonly number[];
   /** The ports on which the proxies serve users. */
@@ -35,7 +36,7 @@ export interface NetworkProps extends Placement {
   readonly bastion: "none" | "Basic" | "Standard";
 }
 
-/** A subnet that has a security group; Bastion's has rules that are Azure's own. */
+/** A subnet that has a security group; Bastion's has rules that are Azure's own. @useDeclaredType */
 export type GuardedRole = Exclude<SubnetRole, "bastion">;
 
 interface InboundRule {
@@ -60,6 +61,7 @@ export interface INetwork {
   subnetId(role: GuardedRole): string;
 }
 
+/** A network that is there already. */
 export interface NetworkAttributes {
   /** The resource id, as in `/subscriptions/.../virtualNetworks/vnet-shop`. */
   readonly virtualNetworkId: string;

@@ -6,6 +6,7 @@ import { Construct } from "constructs";
 import type { Placement } from "./placement";
 import { requireResourceId } from "./resource-id";
 
+/** What {@link SecretStore} is made of. */
 export interface SecretStoreProps extends Placement {
   readonly name: string;
   readonly tenantId: string;
@@ -23,6 +24,7 @@ export interface ISecretStore {
   readonly rights: ITerraformDependable[];
 }
 
+/** A Key Vault that is there already. */
 export interface SecretStoreAttributes {
   /** The resource id, as in `/subscriptions/.../vaults/kv-shop`. */
   readonly keyVaultId: string;

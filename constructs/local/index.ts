@@ -1,4 +1,12 @@
 /** The constructs for the local platform, where a server is a folder and an instance a process. */
-export * from "./local-machines";
-export * from "./local-platform";
-export * from "./local-server";
+export { LocalDatabase, LocalProxy, LocalWebServer } from "./local-machines";
+export type {
+  ILocalDatabase,
+  LocalDatabaseAttributes,
+  LocalDatabaseProps,
+  LocalMachineProps,
+  LocalProxyProps,
+  LocalWebServerProps,
+} from "./local-machines";
+export { LocalServer } from "./local-server";
+export type { LocalServerAttributes, LocalServerProps } from "./local-server";

@@ -12,6 +12,7 @@ import { onServerProgram, shippedFile } from "../on-server-program";
 import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
+/** A machine of the local platform: a folder. */
 export interface LocalMachineProps {
   /** The server's name in its environment. */
   readonly name: string;
@@ -19,6 +20,7 @@ export interface LocalMachineProps {
   readonly folder: string;
 }
 
+/** What {@link LocalWebServer} is made of. */
 export interface LocalWebServerProps extends LocalMachineProps {
   /** What all releases on all servers share, relative to the project. It outlives the servers. */
   readonly dataFolder: string;
@@ -40,6 +42,7 @@ export class LocalWebServer extends Construct {
   }
 }
 
+/** What {@link LocalDatabase} is made of. */
 export interface LocalDatabaseProps {
   /** Of the database: letters, digits and underscores. */
   readonly name: string;
@@ -61,6 +64,7 @@ export interface ILocalDatabase {
   readonly access: DatabaseAccess;
 }
 
+/** How a database that is there already is reached. */
 export interface LocalDatabaseAttributes {
   /**
    * A file that holds the address and nothing else, as in `postgres://user:password@127.0.0.1/shop`; relative to the
@@ -125,6 +129,7 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
   }
 }
 
+/** What {@link LocalProxy} is made of. */
 export interface LocalProxyProps extends LocalMachineProps {
   /** What the proxy has to know of the environment; nothing in it depends on a release. */
   readonly spec: DirectorSpec;

@@ -11,6 +11,7 @@ import type { RunProps, Server } from "../server";
 import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
+/** What {@link LocalServer} is known by. */
 export interface LocalServerProps {
   /** The server's name in its environment. It is in the steps' Terraform addresses. */
   readonly name: string;

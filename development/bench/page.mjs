@@ -37,7 +37,7 @@ NGINX) have the other one. Ours and the plain configuration tell the instances t
 between releases, and while half of the traffic goes to either slot. Then a client keeps its side in plain HAProxy, by a
 cookie of its own, and not in plain NGINX, whose \`split_clients\` divides requests. Ours looks up who gets what with
 every request, counts answers by slot, and stands in for a slot that fails; while traffic is divided it counts their
-latencies, too (HAProxy those of new clients and of two buckets of each side, which is what the director asks for on a site
+latencies, too (HAProxy those of new clients and of two buckets of each side, which is what our driver measures on a site
 with more than 2,000 requests a second). The plain one passes on.
 
 ${Object.entries(throughput)

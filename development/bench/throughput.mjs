@@ -16,6 +16,8 @@ const SECONDS = 1;
 const CONNECTIONS = 64;
 const PROXY_PROCESSOR = "0";
 const OTHER_PROCESSORS = "1";
+/** Until our driver has found how many latencies are enough: an analysis' interval, and a half. */
+const WARM_UP_SECONDS = 8;
 /** What old workers of a plain proxy need to go. */
 const RELOAD_MS = 2_000;
 
@@ -41,7 +43,7 @@ export async function measureThroughput(both, { rounds, say }) {
       for (const { change, origin } of Object.values(sites)) {
         await change(traffic);
         await sleep(RELOAD_MS);
-        await load(origin, 1);
+        await load(origin, WARM_UP_SECONDS);
       }
       results[state] = await compare(sites, { rounds, say: (text) => say(`${state}: ${text}`) });
     }

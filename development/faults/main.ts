@@ -9,10 +9,10 @@ import { Command } from "commander";
 import { missing } from "../testbed/world";
 import { ABILITIES, canUnshare, missingAbilities, OWN_NAMESPACES } from "./abilities";
 import { choose, MATRIX } from "./matrix";
-import { together } from "./outcome";
-import type { Outcome, PlayedRow, Protocol } from "./outcome";
-import { worldOf } from "./phases";
-import type { Phase } from "./phases";
+import { together } from "./results";
+import type { Outcome, PlayedRow, FaultResults } from "./results";
+import { worldOf } from "./injection-points";
+import type { InjectionPoint } from "./injection-points";
 import { play, skipped } from "./play";
 import type { Row, WorldKind } from "./row";
 import { Stage } from "./stage";
@@ -51,20 +51,20 @@ async function main(): Promise<number> {
   // Mounts and dropped packets are nobody else's business, and gone with these namespaces.
   if (process.env[OWN_NAMESPACES] === undefined && canUnshare()) return again();
   const before = options.only === undefined ? undefined : earlier(options.json);
-  const protocol = await playAll(chosen, (soFar) => {
+  const results = await playAll(chosen, (soFar) => {
     if (options.json === undefined) return;
     writeFileSync(options.json, `${JSON.stringify(together(before, soFar), null, 2)}\n`);
   });
-  console.log(table(protocol));
-  const all = protocol.rows.flatMap(({ outcomes }) => outcomes);
+  console.log(table(results));
+  const all = results.rows.flatMap(({ outcomes }) => outcomes);
   return all.every(({ status }) => status !== "failed") ? 0 : 1;
 }
 
 /** Cases that are played again take the place of what a run before wrote into the same file. */
-function earlier(file: string | undefined): Protocol | undefined {
+function earlier(file: string | undefined): FaultResults | undefined {
   return file === undefined || !existsSync(file)
     ? undefined
-    : (JSON.parse(readFileSync(file, "utf8")) as Protocol);
+    : (JSON.parse(readFileSync(file, "utf8")) as FaultResults);
 }
 
 function again(): number {
@@ -89,11 +89,11 @@ function list(): number {
 }
 
 async function playAll(
-  chosen: readonly { row: Row; phases: readonly Phase[] }[],
-  keep: (soFar: Protocol) => void,
-): Promise<Protocol> {
+  chosen: readonly { row: Row; phases: readonly InjectionPoint[] }[],
+  keep: (soFar: FaultResults) => void,
+): Promise<FaultResults> {
   const startedAt = new Date().toISOString();
-  const protocol = (): Protocol => ({
+  const results = (): FaultResults => ({
     formatVersion: 1,
     command: ["npm run faults", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(
       " ",
@@ -118,10 +118,10 @@ async function playAll(
       console.log(line(row, outcome));
     }
     rows.push({ name: row.name, fault: row.fault, how: row.how, outcomes });
-    keep(protocol());
+    keep(results());
   }
   for (const left of await stages.close()) console.log(`left running: ${left}`);
-  return protocol();
+  return results();
 }
 
 /** A project serves one row after another for as long as they end well. */
@@ -129,7 +129,7 @@ class Stages {
   private readonly open = new Map<WorldKind, Stage>();
   private readonly left: string[] = [];
 
-  async play(row: Row, phase: Phase): Promise<Outcome> {
+  async play(row: Row, phase: InjectionPoint): Promise<Outcome> {
     const kind = row.world ?? worldOf(phase);
     let stage: Stage;
     try {

@@ -1,6 +1,6 @@
 /** All rows, in the order in which they are played and told. */
-import { PHASES } from "./phases";
-import type { Phase } from "./phases";
+import { INJECTION_POINTS } from "./injection-points";
+import type { InjectionPoint } from "./injection-points";
 import type { Row } from "./row";
 import { KILLS } from "./rows/kills";
 import { INSTANCES } from "./rows/instances";
@@ -25,7 +25,7 @@ export const MATRIX: readonly Row[] = [
 ];
 
 /** @param only names of rows, or `row@phase`, with commas. @returns what is wrong with it, in words. */
-export function choose(only: string | undefined): { row: Row; phases: readonly Phase[] }[] | string {
+export function choose(only: string | undefined): { row: Row; phases: readonly InjectionPoint[] }[] | string {
   const wanted = only?.split(",").map((each) => each.trim());
   const known = new Set(
     MATRIX.flatMap((row) => [row.name, ...phasesOf(row).map((phase) => `${row.name}@${phase}`)]),
@@ -40,6 +40,6 @@ export function choose(only: string | undefined): { row: Row; phases: readonly P
   });
 }
 
-export function phasesOf({ phases }: Row): Phase[] {
-  return PHASES.filter((phase) => phases[phase] !== undefined);
+export function phasesOf({ phases }: Row): InjectionPoint[] {
+  return INJECTION_POINTS.filter((phase) => phases[phase] !== undefined);
 }

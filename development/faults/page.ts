@@ -1,10 +1,10 @@
 /** npx tsx development/faults/page.ts FILE > docs/reliability.md: the page for readers, from what a run wrote with `--json`. */
 import { readFileSync } from "node:fs";
 import { MATRIX, phasesOf } from "./matrix";
-import type { Outcome, PlayedRow, Protocol } from "./outcome";
+import type { Outcome, PlayedRow, FaultResults } from "./results";
 import { serves, usersMet } from "./table";
 
-export function page({ rows, command, machine, note, startedAt, endedAt }: Protocol): string {
+export function page({ rows, command, machine, note, startedAt, endedAt }: FaultResults): string {
   const all = rows.flatMap(({ outcomes }) => outcomes);
   const count = (status: Outcome["status"]) => all.filter((each) => each.status === status).length;
   const sent = sum(all, ({ users }) => users?.sent ?? 0);
@@ -113,5 +113,5 @@ if (require.main === module) {
       "usage: npx tsx development/faults/page.ts FILE, which `npm run faults -- --json FILE` wrote",
     );
     process.exitCode = 2;
-  } else process.stdout.write(page(JSON.parse(readFileSync(file, "utf8")) as Protocol));
+  } else process.stdout.write(page(JSON.parse(readFileSync(file, "utf8")) as FaultResults));
 }

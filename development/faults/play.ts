@@ -2,9 +2,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { LoadTotals } from "../../cli/load/messages";
 import type { Ran } from "../testbed/processes";
-import type { Outcome } from "./outcome";
-import { enter } from "./phases";
-import type { Phase, ReleaseUnderWay } from "./phases";
+import type { Outcome } from "./results";
+import { enter } from "./injection-points";
+import type { InjectionPoint, ReleaseUnderWay } from "./injection-points";
 import type { EndState, Row } from "./row";
 import { exitOf, messageOf } from "./said";
 import { kill } from "./stage";
@@ -16,7 +16,7 @@ import type { Step } from "./way-on";
 const ASKED = 60;
 const SETTLES_MS = 10_000;
 
-export async function play(stage: Stage, row: Row, phase: Phase): Promise<Outcome> {
+export async function play(stage: Stage, row: Row, phase: InjectionPoint): Promise<Outcome> {
   const expected = row.phases[phase]!;
   const startedAt = Date.now();
   const old = stage.stable();
@@ -71,7 +71,12 @@ export async function play(stage: Stage, row: Row, phase: Phase): Promise<Outcom
 }
 
 /** The project is thrown away after this: nothing has to succeed here. */
-async function breakOff(stage: Stage, row: Row, phase: Phase, underWay?: ReleaseUnderWay): Promise<void> {
+async function breakOff(
+  stage: Stage,
+  row: Row,
+  phase: InjectionPoint,
+  underWay?: ReleaseUnderWay,
+): Promise<void> {
   if (underWay !== undefined) kill([-underWay.running.pid]);
   try {
     await row.repair?.(stage, phase);
@@ -80,7 +85,7 @@ async function breakOff(stage: Stage, row: Row, phase: Phase, underWay?: Release
   }
 }
 
-export function skipped(row: Row, phase: Phase, why: string): Outcome {
+export function skipped(row: Row, phase: InjectionPoint, why: string): Outcome {
   return {
     ...{ phase, status: "skipped" as const, broken: [why], seconds: 0 },
     ...described(row.phases[phase]!),

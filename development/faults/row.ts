@@ -3,7 +3,7 @@
  * each phase the state in which it ends, as the product documents it.
  */
 import type { Ability } from "./abilities";
-import type { Phase, ReleaseUnderWay } from "./phases";
+import type { InjectionPoint, ReleaseUnderWay } from "./injection-points";
 import type { Stage } from "./stage";
 
 /** The environments that rows are played in; each begins with one release live. */
@@ -53,14 +53,14 @@ export interface Row {
   /** @default the one that the phase wants */
   readonly world?: WorldKind;
   /** Fault and release; ends when the release has ended. @default enter the phase, inject, wait for the release's end */
-  readonly phases: Partial<Record<Phase, EndState>>;
+  readonly phases: Partial<Record<InjectionPoint, EndState>>;
   /** What is prepared before the release starts. */
-  before?(stage: Stage, phase: Phase): Promise<void>;
+  before?(stage: Stage, phase: InjectionPoint): Promise<void>;
   /** What the release is called with, besides what the phase wants. */
-  release?(stage: Stage, phase: Phase): Promise<ReleaseWish>;
-  inject(stage: Stage, underWay: ReleaseUnderWay, phase: Phase): Promise<void>;
+  release?(stage: Stage, phase: InjectionPoint): Promise<ReleaseWish>;
+  inject(stage: Stage, underWay: ReleaseUnderWay, phase: InjectionPoint): Promise<void>;
   /** What a person mends before going on: a full disk is cleared, a database started. */
-  repair?(stage: Stage, phase: Phase): Promise<void>;
+  repair?(stage: Stage, phase: InjectionPoint): Promise<void>;
 }
 
 export interface ReleaseWish {

@@ -5,6 +5,7 @@ import { Load } from "../../cli/load/load";
 import type { LoadTotals } from "../../cli/load/messages";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
 import type { Slot } from "../../release/slot";
+import { parseSlotStepName } from "../../release/steps";
 import { otherSlot } from "../../release/slot";
 import type { Ran } from "../testbed/processes";
 import { REPOSITORY, World } from "../testbed/world";
@@ -12,8 +13,8 @@ import { Database } from "./database";
 import { makeSmallDisks } from "./disks";
 import type { SmallDisk } from "./disks";
 import { KeptSafe } from "./kept-safe";
-import { commandsIn, readOr, SlowPost } from "./phases";
-import type { ReleaseUnderWay } from "./phases";
+import { commandsIn, readOr, SlowPost } from "./injection-points";
+import type { ReleaseUnderWay } from "./injection-points";
 import type { ReleaseWish, WorldKind } from "./row";
 
 const RATE = 60;
@@ -189,14 +190,13 @@ export class Stage {
     return this.world.path(PROXY);
   }
 
-  /** `<server>/<command>` of all that ran under a name with this end. */
-  commands(suffix: string): string[] {
+  /** On how many servers steps of a sequence began that install, or converge. */
+  stepsBegun(kind: "install" | "converge", sequence: number): number {
     const servers = this.world.path(".bluegreen/local/servers");
-    return readdirSync(servers).flatMap((server) =>
-      commandsIn(join(servers, server, "commands"))
-        .filter((name) => name.endsWith(suffix))
-        .map((name) => `${server}/${name}`),
-    );
+    return readdirSync(servers)
+      .flatMap((server) => commandsIn(join(servers, server, "commands")))
+      .map(parseSlotStepName)
+      .filter((step) => step?.kind === kind && step.sequence === sequence).length;
   }
 
   /** Processes of the project whose command line is like this. */

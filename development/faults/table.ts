@@ -1,5 +1,5 @@
 /** What is printed: a line as a row ends, and a table at the end. */
-import type { Outcome, Protocol } from "./outcome";
+import type { Outcome, FaultResults } from "./results";
 import type { Row } from "./row";
 
 export function line({ name }: Pick<Row, "name">, outcome: Outcome): string {
@@ -12,7 +12,7 @@ export function line({ name }: Pick<Row, "name">, outcome: Outcome): string {
   return status === "passed" ? `ok: ${words}` : `FAILED: ${words}\n    ${broken.join("\n    ")}`;
 }
 
-export function table({ rows }: Protocol): string {
+export function table({ rows }: FaultResults): string {
   const cells = [
     ["fault", "phase", "", "exit", "users get", "lost", "longest gap", "way on"],
     ...rows.flatMap(({ name, outcomes }) =>

@@ -16,8 +16,8 @@ import { complaintsAfter, growing, KEPT_RELEASES, SERVERS, trendsOf } from "./ch
 import { footprintOf } from "./footprint";
 import type { Footprint } from "./footprint";
 import { nextKind, randomFrom } from "./plan";
-import { documentOf, lineOf, tableOf } from "./protocol";
-import type { Protocol, Sequence } from "./protocol";
+import { documentOf, lineOf, tableOf } from "./results";
+import type { SoakResults, Sequence } from "./results";
 import { Operator } from "./sequences";
 
 const USAGE = `Many sequences in a row under load, and whether anything leaks.
@@ -61,14 +61,14 @@ async function main(): Promise<number> {
     console.error("--releases, --rate and --seed are whole numbers; see --help");
     return 2;
   }
-  const protocol =
+  const results =
     values.from === undefined
       ? await soak({ releases, rate, seed, driver: values.driver })
-      : judged(JSON.parse(readFileSync(values.from, "utf8")) as Protocol);
-  console.log(tableOf(protocol));
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(protocol, null, 2)}\n`);
-  if (values.markdown !== undefined) writeFileSync(values.markdown, documentOf(protocol));
-  return protocol.passed ? 0 : 1;
+      : judged(JSON.parse(readFileSync(values.from, "utf8")) as SoakResults);
+  console.log(tableOf(results));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (values.markdown !== undefined) writeFileSync(values.markdown, documentOf(results));
+  return results.passed ? 0 : 1;
 }
 
 interface Wanted {
@@ -78,7 +78,7 @@ interface Wanted {
   readonly driver: string;
 }
 
-async function soak(wanted: Wanted): Promise<Protocol> {
+async function soak(wanted: Wanted): Promise<SoakResults> {
   const { releases, rate, seed, driver } = wanted;
   console.log(
     `${releases} sequences with ${driver} under ${rate} requests/s; --seed ${seed} plays them again`,
@@ -129,7 +129,7 @@ async function soak(wanted: Wanted): Promise<Protocol> {
 }
 
 /** From figures alone, so that those of an earlier soak can be judged again. */
-function judged(figures: Omit<Protocol, "trends" | "complaints" | "passed">): Protocol {
+function judged(figures: Omit<SoakResults, "trends" | "complaints" | "passed">): SoakResults {
   const { sequences, left = [] } = figures;
   const trends = trendsOf(sequences.map(({ footprint }) => footprint));
   const complaints = [
@@ -195,7 +195,7 @@ function missingRows({ acknowledged, found, missing }: LoadTotals): string[] {
     : [`${acknowledged - found} acknowledged rows are missing: ${missing.join(", ")}`];
 }
 
-function totalsOf(totals: LoadTotals): Protocol["totals"] {
+function totalsOf(totals: LoadTotals): SoakResults["totals"] {
   const { sent, failed, failures, acknowledged, found, longestGapMs, latencyMs } = totals;
   const { p50, p95, p99 } = latencyMs;
   return { sent, failed, failures, acknowledged, found, longestGapMs, latencyMs: { p50, p95, p99 } };

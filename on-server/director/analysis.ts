@@ -4,7 +4,6 @@
  */
 import type { Figures } from "../../release/journal";
 import type { Analysis } from "../../release/schedule";
-import { ALL_TIMED, BUCKETS } from "./drivers/driver";
 import type { Latencies, SlotCounts } from "./drivers/driver";
 
 /** Answers of one slot over some time. */
@@ -21,10 +20,6 @@ export const NOTHING: Sample = { requests: 0, errors: 0, latency: {} };
 
 /** Fewer failed answers than this may be chance. */
 const MINIMUM_ERRORS = 3;
-/** So many times the latencies that a judgement needs are enough. */
-const PLENTY = 10;
-/** A single one may be unlike the others: one client's, who asks all the time for what takes long. */
-const FEWEST_BUCKETS = 2;
 
 /** What was counted between two looks. Where a count fell, the proxy started anew, and counts from nothing. */
 export function between(before: SlotCounts, now: SlotCounts): Sample {
@@ -89,12 +84,6 @@ export function judgeAmount(candidate: Sample, { minimumRequests }: Analysis): J
     verdict: "inconclusive",
     reason: `only ${candidate.requests} answers of the ${minimumRequests} that a judgement needs`,
   };
-}
-
-/** Of how many buckets of each side answers are to be timed, by all answers in the time that is judged. */
-export function bucketsToTime(requests: number, { minimumRequests }: Analysis): number {
-  const enough = Math.ceil((PLENTY * minimumRequests * BUCKETS) / requests);
-  return Math.min(ALL_TIMED, Math.max(FEWEST_BUCKETS, enough));
 }
 
 function percentile(latency: Latencies, part: number): number | null {

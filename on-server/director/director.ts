@@ -77,7 +77,7 @@ export class Director {
     this.store.save(this.state);
   }
 
-  async setTraffic(traffic: Traffic, timed = 0): Promise<void> {
+  async setTraffic(traffic: Traffic): Promise<void> {
     this.say("traffic", { ...traffic });
     const before = await this.driver.observe();
     const { live, share, mode } = traffic;
@@ -86,7 +86,7 @@ export class Director {
       ? this.journalWith({ event: "traffic", live, share, mode }, known)
       : known;
     this.save({ traffic: { intended: traffic, before }, journal });
-    await this.driver.setTraffic(traffic, timed);
+    await this.driver.setTraffic(traffic);
   }
 
   /** The journal and what happened now, to be saved together with what comes of it. */

@@ -6,19 +6,10 @@
 import type { Comparison } from "../../release/journal";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import {
-  between,
-  bucketsToTime,
-  figures,
-  judgeAmount,
-  judgeErrors,
-  judgeLatency,
-  NOTHING,
-  together,
-} from "./analysis";
+import { between, figures, judgeAmount, judgeErrors, judgeLatency, NOTHING, together } from "./analysis";
 import type { Judgement, Sample } from "./analysis";
 import type { Director } from "./director";
-import { ALL_TIMED, latencyClass } from "./drivers/driver";
+import { latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
 import type { Verdict } from "./verify";
@@ -50,8 +41,6 @@ export class CandidateWatch {
   private asked: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
   private looks: Look[] = [];
   private judgedAt = 0;
-  /** Buckets of each side whose answers are to be timed. */
-  timed = ALL_TIMED;
   private slow: { readonly times: number; readonly reason: string } = { times: 0, reason: "" };
   private round = 0;
 
@@ -119,16 +108,7 @@ export class CandidateWatch {
     if (!isDue && !(now.at >= deadline && this.judgedAt < first.at)) return null;
     this.judgedAt = now.at;
     this.report(start, "going on");
-    await this.timeEnough(recent);
     return this.tooSlow(recent);
-  }
-
-  /** Said each time: a proxy that was restarted meanwhile times none. */
-  private async timeEnough(recent: Compared): Promise<void> {
-    const requests = recent.blue.users.requests + recent.green.users.requests;
-    const enough = bucketsToTime(requests, this.analysis);
-    if (enough >= 2 * this.timed || 2 * enough <= this.timed) this.timed = enough;
-    await this.director.driver.timeAnswers?.(this.timed);
   }
 
   private tooSlow(recent: Compared): string | null {

@@ -18,6 +18,8 @@ import {
   TRAFFIC_FILE,
 } from "../director/drivers/embedded/embedded-settings";
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
+import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../director/drivers/pages";
+import type { Page } from "../director/drivers/pages";
 import { PREVIEW_HEADER } from "../../configuration/preview";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -27,8 +29,6 @@ import { HeldAgent } from "./held-agent";
 import { BUCKET_COOKIE, isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
 import { StandInAgent } from "./stand-in-agent";
-
-const RETRY_AFTER_SECONDS = "5";
 
 // It serves until it is stopped: with nothing left to wait for it did not do its work.
 process.exitCode = 1;
@@ -62,17 +62,14 @@ proxy.on("proxyRes", (answer, _request, response) => {
 proxy.on("error", (error, _request, response) => {
   if (response === undefined || !("setHeader" in response)) response?.destroy();
   else if (response.headersSent) response.destroy(error);
-  else sendPage(response as ServerResponse, "The site is being updated");
+  else sendPage(response as ServerResponse, UPDATING);
 });
 
 const users = createServer((request, response) => {
   if (request.url === "/proxy-healthz") return void response.end("OK\n");
   const chosen = chooseSlot(request);
   if (chosen === null) {
-    return sendPage(
-      response,
-      traffic.live === null ? "Nothing is deployed yet" : "The site is being updated",
-    );
+    return sendPage(response, traffic.live === null ? NOTHING_DEPLOYED : UPDATING);
   }
   const { slot, target, drawnBucket } = chosen;
   if (chosen.preview) response.setHeader("x-bluegreen-slot", slot);
@@ -207,8 +204,8 @@ function readTraffic(): Traffic {
   return parseTraffic(new Map(JSON.parse(readFileSync(TRAFFIC_FILE, "utf8")) as [string, string][]));
 }
 
-function sendPage(response: ServerResponse, title: string): void {
+function sendPage(response: ServerResponse, page: Page): void {
   response
     .writeHead(503, { "content-type": "text/html; charset=utf-8", "retry-after": RETRY_AFTER_SECONDS })
-    .end(`<!doctype html><html lang=en><meta charset=utf-8><title>${title}</title><h1>${title}</h1>`);
+    .end(htmlOf(page));
 }

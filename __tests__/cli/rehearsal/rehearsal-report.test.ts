@@ -1,38 +1,38 @@
 /** What the report of a rehearsal says. */
 import { renderRehearsalReport } from "../../../cli/rehearsal/rehearsal-report";
-import { protocolOf, timelineOf } from "../report/examples";
+import { resultsOf, timelineOf } from "../report/examples";
 
 const headlineOf = (page: string): string => /<h1>(.*?)<\/h1>/.exec(page)![1]!;
 const textOf = (page: string): string => page.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
 
 test("it says whether anybody noticed, and where requests failed that may", () => {
-  const page = renderRehearsalReport(protocolOf());
+  const page = renderRehearsalReport(resultsOf());
   expect(headlineOf(page)).toBe("Nobody noticed what they should not notice.");
   expect(textOf(page)).toContain("20 requests failed, all while the site was recreated behind a page.");
   expect(textOf(page)).toContain("of 13,800, 0 where none may fail");
 });
 
 test("failures between steps are not swept under the carpet", () => {
-  const { totals } = protocolOf();
-  const page = renderRehearsalReport(protocolOf({ totals: { ...totals, failed: 23 } }));
+  const { totals } = resultsOf();
+  const page = renderRehearsalReport(resultsOf({ totals: { ...totals, failed: 23 } }));
   expect(textOf(page)).toContain(
     "23 requests failed: 20 while the site was recreated behind a page and 3 between steps.",
   );
 });
 
 test("without a failed request nobody noticed", () => {
-  const { steps, totals } = protocolOf();
+  const { steps, totals } = resultsOf();
   const page = renderRehearsalReport(
-    protocolOf({ steps: steps.slice(0, 2), totals: { ...totals, failed: 0 } }),
+    resultsOf({ steps: steps.slice(0, 2), totals: { ...totals, failed: 0 } }),
   );
   expect(headlineOf(page)).toBe("Nobody noticed.");
   expect(textOf(page)).toContain("No request failed.");
 });
 
 test("broken promises and lost rows stand at the top", () => {
-  const { steps, totals } = protocolOf();
+  const { steps, totals } = resultsOf();
   const page = renderRehearsalReport(
-    protocolOf({
+    resultsOf({
       passed: false,
       steps: [steps[0]!, { ...steps[1]!, broken: ["ended rejected, not promoted"] }],
       totals: { ...totals, found: totals.acknowledged - 2 },
@@ -46,11 +46,11 @@ test("broken promises and lost rows stand at the top", () => {
 
 test("a load that sent nothing proves nothing", () => {
   const totals = { sent: 0, failed: 0, acknowledged: 0, found: 0 };
-  expect(headlineOf(renderRehearsalReport(protocolOf({ totals })))).toContain("nothing is known");
+  expect(headlineOf(renderRehearsalReport(resultsOf({ totals })))).toContain("nothing is known");
 });
 
 test("each chapter has its charts and its steps, numbered alike", () => {
-  const one = protocolOf();
+  const one = resultsOf();
   const page = renderRehearsalReport({
     ...one,
     chapters: [

@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { renderReceiptReport } from "../../../cli/report/receipt-report";
 import { renderRehearsalReport } from "../../../cli/rehearsal/rehearsal-report";
-import { JOURNAL, protocolOf, receiptOf, requestsOf, timelineOf } from "./examples";
+import { JOURNAL, resultsOf, receiptOf, requestsOf, timelineOf } from "./examples";
 
 const CHROMIUM = "/usr/bin/chromium";
 const QUIETLY = [
@@ -58,7 +58,7 @@ const REPORTS: Readonly<Record<string, string>> = {
   "release that was not measured": renderReceiptReport(
     receiptOf({ requests: null, notMeasured: "the site is not reachable from here" }),
   ),
-  rehearsal: renderRehearsalReport(protocolOf()),
+  rehearsal: renderRehearsalReport(resultsOf()),
 };
 
 /** Every text on the page whose contrast with the background is below 4.5, with that contrast. */

@@ -136,7 +136,7 @@ describe("it refuses with exit code 2, in one line, and writes nothing:", () => 
 
 test.each([
   ["--report", "none/report.html", "there is no folder none"],
-  ["--json", "none/protocol.json", "there is no folder none"],
+  ["--json", "none/results.json", "there is no folder none"],
   ["--report", ".", "is a folder"],
 ])("a rehearsal refuses %s %s before it begins", (option, file, words) => {
   const { status, stderr, stdout } = bluegreen(["rehearse", option, file]);

@@ -1,7 +1,7 @@
-/** Receipts and a protocol for the tests of the reports: a canary release of some ninety seconds, and what differs. */
+/** Receipts and a results for the tests of the reports: a canary release of some ninety seconds, and what differs. */
 import type { JournalEntry } from "../../../release/journal";
 import type { MeasuredRequests, Receipt, TimelinePoint } from "../../../release/receipt";
-import type { Protocol, ProtocolStep } from "../../../cli/rehearsal/protocol";
+import type { RehearsalResults, RehearsedStep } from "../../../cli/rehearsal/results";
 import { resolveSchedule } from "../../../release/schedule";
 import { recordOf } from "../../release/examples";
 
@@ -125,7 +125,7 @@ export function receiptOf(changes: Partial<Receipt> = {}): Receipt {
   };
 }
 
-function stepOf(changes: Partial<ProtocolStep>): ProtocolStep {
+function stepOf(changes: Partial<RehearsedStep>): RehearsedStep {
   return {
     name: "blue/green",
     chapter: "split",
@@ -153,7 +153,7 @@ function stepOf(changes: Partial<ProtocolStep>): ProtocolStep {
 
 const NO_REQUESTS = { sent: 0, failed: 0, failures: {}, longestGapMs: 0, versions: {}, latencyMs: null };
 
-export function protocolOf(changes: Partial<Protocol> = {}): Protocol {
+export function resultsOf(changes: Partial<RehearsalResults> = {}): RehearsalResults {
   return {
     formatVersion: 1,
     driver: "haproxy",

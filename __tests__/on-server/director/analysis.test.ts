@@ -1,7 +1,6 @@
 /** What a candidate is told apart by, from counts alone. */
 import {
   between,
-  bucketsToTime,
   figures,
   judgeAmount,
   judgeErrors,
@@ -104,19 +103,3 @@ test.each([
 ])("%d ms are counted as %d", (milliseconds, expected) => {
   expect(latencyClass(milliseconds)).toBe(expected);
 });
-
-test.each([
-  [0, 20, 50],
-  [399, 20, 50],
-  [400, 20, 50],
-  [401, 20, 50],
-  [1_000, 20, 20],
-  [10_000, 20, 2],
-  [10_000_000, 20, 2],
-  [10_000, 100_000, 50],
-])(
-  "of %d answers, where a judgement needs %d, those of %d buckets of each side are timed",
-  (requests, minimumRequests, expected) => {
-    expect(bucketsToTime(requests, { ...analysis, minimumRequests })).toBe(expected);
-  },
-);

@@ -2,12 +2,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
-import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
+import {
+  ADMIN_SOCKET,
+  HaproxyConfigurator,
+} from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
+import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
+import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
-import { promisesOfAProxy } from "./proxy-promises";
+import { latenciesOf, promisesOfAProxy } from "./proxy-promises";
 import { describeWith, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
@@ -62,7 +67,7 @@ describeWith(haproxy)("haproxy's health checks", () => {
     for (const afterMs of [0, 0, 1, 1, 2, 3]) {
       await proxy.set({ live: "blue" });
       const told = [
-        proxy.driver.timeAnswers!(afterMs + 1).then(() =>
+        proxy.driver.measureLatencies!(true).then(() =>
           proxy.driver.setTraffic({ ...CLOSED, live: "green" }),
         ),
         proxy.driver.counts(),
@@ -84,16 +89,95 @@ describeWith(haproxy)("haproxy's health checks", () => {
     writeFileSync(file, earlier);
     await proxy.stop();
     await proxy.start();
-    const driver = new HaproxyDriver();
+    const driver = new HaproxyDriver(proxy.spec.schedule.analysis);
     await driver.setTraffic({ ...CLOSED, live: "green" });
-    await driver.timeAnswers(ALL_TIMED);
+    await driver.measureLatencies(true);
     expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });
-    await driver.setTraffic({ ...CLOSED, live: "blue" }, ALL_TIMED);
+    await driver.setTraffic({ ...CLOSED, live: "blue", fallback: true });
     expect(await proxy.ask()).toMatchObject({ status: 200, slot: "blue" });
   });
 
   test("a driver says where it looked when there is no proxy", async () => {
     await proxy.stop();
     await expect(proxy.driver.observe()).rejects.toThrow("haproxy can't be reached on admin.sock");
+  });
+});
+
+describeWith(haproxy)("haproxy's traffic map", () => {
+  let proxy: ProxyUnderTest;
+  let map: LiveMap;
+  beforeAll(async () => {
+    proxy = await ProxyUnderTest.create(haproxy);
+    map = new LiveMap(new RuntimeSocket(ADMIN_SOCKET));
+  });
+  afterAll(() => proxy?.close());
+  const measure = async (buckets: number) => {
+    map.measured = buckets;
+    await map.renew();
+  };
+  const measured = (buckets: readonly number[]) => latenciesOf(proxy, buckets);
+
+  test("has the latencies of so many buckets of each side measured, also where traffic is whole", async () => {
+    for (const share of [0, 50]) {
+      await proxy.set({ share, offset: 10 });
+      await measure(2);
+      expect(await measured([90, 91, 88, 89])).toBe(4);
+      expect(await measured([92, 0, 50, 87])).toBe(0);
+      await measure(50);
+      expect(await measured([92, 0, 50, 87])).toBe(4);
+      await measure(0);
+      expect(await measured([90, 91, 92, 93])).toBe(0);
+    }
+  });
+
+  test("has them measured from the moment on in which traffic is set", async () => {
+    map.measured = 2;
+    await map.replace({ ...CLOSED, live: "blue", share: 50, fallback: true });
+    expect(await measured([0, 1, 98, 99, 50])).toBe(4);
+    expect(await map.observe()).toMatchObject({ live: "blue", share: 50 });
+  });
+
+  test("sends everybody where they were sent, and is observed as it was, however many are measured", async () => {
+    for (const traffic of [
+      { live: "blue", share: 0 },
+      { live: "green", share: 30 },
+      { live: "blue", share: 100, fallback: true },
+    ] as const) {
+      await proxy.set({ ...traffic, offset: 42 });
+      const [observed, buckets] = [await map.observe(), await proxy.candidateBuckets()];
+      for (const some of [1, 7, 50, 50, 0]) {
+        await measure(some);
+        expect(await map.observe()).toEqual(observed);
+        expect(await proxy.candidateBuckets()).toEqual(buckets);
+      }
+    }
+  });
+
+  test("serves a user without a bucket, and gives none while one slot alone may serve", async () => {
+    await proxy.set({ share: 0 });
+    await measure(2);
+    for (let turn = 0; turn < 20; turn += 1) {
+      expect(await proxy.ask()).toMatchObject({ status: 200, slot: "blue", bucket: undefined });
+    }
+  });
+
+  test("has none measured when another director sets traffic, or after a restart", async () => {
+    await proxy.set({ share: 50 });
+    await measure(50);
+    await proxy.set({ share: 50 });
+    expect(await measured([0, 99])).toBe(0);
+    await measure(50);
+    await proxy.stop();
+    await proxy.start();
+    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 50 });
+    expect(await measured([0, 99])).toBe(0);
+  });
+
+  test("changes of the same map wait for each other", async () => {
+    map.measured = 50;
+    const traffic = { ...CLOSED, live: "green", share: 20, fallback: true } as const;
+    await Promise.all([map.renew(), map.replace(traffic), map.renew(), map.renew()]);
+    expect(await map.observe()).toEqual(traffic);
+    expect(await measured([0, 99])).toBe(2);
   });
 });

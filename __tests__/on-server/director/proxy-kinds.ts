@@ -13,8 +13,8 @@ export interface ProxyKind {
   readonly holds: boolean;
   /** Whether a server leaves the rotation without a reload. */
   readonly rotatesWithoutReload: boolean;
-  /** Whether it counts latencies only when it is told to, of so many buckets. */
-  readonly timesByBuckets: boolean;
+  /** Whether it counts latencies only while they are wanted. */
+  readonly measuresOnRequest: boolean;
   /** The file or folder by which it is told something. */
   readonly control: string;
   /** Starts the proxy in its folder, which holds its files. */
@@ -31,7 +31,7 @@ export const haproxy: ProxyKind = {
   cuts: true,
   holds: true,
   rotatesWithoutReload: true,
-  timesByBuckets: true,
+  measuresOnRequest: true,
   control: "admin.sock",
   start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
 };
@@ -41,7 +41,7 @@ export const nginx: ProxyKind = {
   cuts: false,
   holds: false,
   rotatesWithoutReload: false,
-  timesByBuckets: false,
+  measuresOnRequest: false,
   control: "live",
   start: (folder) => {
     rmSync(join(folder, "admin.sock"), { force: true });
@@ -55,7 +55,7 @@ export const embedded: ProxyKind = {
   cuts: true,
   holds: true,
   rotatesWithoutReload: true,
-  timesByBuckets: false,
+  measuresOnRequest: false,
   control: "admin.sock",
   start: (folder) => {
     const program = join(PROGRAMS, "embedded-proxy.js");

@@ -6,7 +6,7 @@ import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { between } from "../../../on-server/director/analysis";
 import type { SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
-import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
 import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
@@ -267,7 +267,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("counts how long answers take to begin, for each slot", async () => {
     await proxy.set({ share: 50 });
-    await proxy.driver.timeAnswers?.(ALL_TIMED);
+    await proxy.driver.measureLatencies?.(true);
     const before = await settledCounts(proxy);
     for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
     const counted = async () => (await proxy.driver.counts()).green.requests - before.green.requests;
@@ -285,81 +285,49 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     expect(between(before.blue, blue).latency).toEqual({});
   });
 
-  describe("a proxy that is told of how many buckets it counts latencies", () => {
-    const byBuckets = where(kind.timesByBuckets);
-    /** How many answers of these buckets are among its latencies. */
-    const timed = async (buckets: readonly number[]) => {
-      const before = await settledCounts(proxy);
-      for (const bucket of buckets) await proxy.ask({ bucket });
-      const now = await settledCounts(proxy);
-      const all = SLOTS.flatMap((slot) => Object.values(between(before[slot], now[slot]).latency));
-      return all.reduce((sum, count) => sum + count, 0);
-    };
+  describe("a proxy that counts latencies only while they are wanted", () => {
+    const onRequest = where(kind.measuresOnRequest);
+    const measured = (buckets: readonly number[]) => latenciesOf(proxy, buckets);
 
-    byBuckets("counts none between releases", async () => {
+    onRequest("counts none between releases", async () => {
       for (const share of [0, 50, 100]) {
         await proxy.set({ share });
-        expect(await timed([0, 1, 50, 99])).toBe(0);
+        expect(await measured([0, 1, 50, 99])).toBe(0);
       }
     });
 
-    byBuckets(
-      "counts those of at least so many buckets of each side, also where traffic is whole",
+    onRequest(
+      "counts all on a quiet site, also while traffic is whole, until they are not wanted",
       async () => {
         for (const share of [0, 50]) {
           await proxy.set({ share, offset: 10 });
-          await proxy.driver.timeAnswers!(2);
-          expect(await timed([90, 91, 88, 89])).toBe(4);
-          expect(await timed([92, 0, 50, 87])).toBe(0);
-          await proxy.driver.timeAnswers!(ALL_TIMED);
-          expect(await timed([92, 0, 50, 87])).toBe(4);
-          await proxy.driver.timeAnswers!(0);
-          expect(await timed([90, 91, 92, 93])).toBe(0);
+          await proxy.driver.measureLatencies!(true);
+          expect(await measured([92, 0, 50, 87])).toBe(4);
+          await proxy.driver.measureLatencies!(false);
+          expect(await measured([90, 91, 92, 93])).toBe(0);
         }
       },
     );
 
-    byBuckets("counts them from the moment on in which traffic is set, if that is said", async () => {
+    onRequest("goes on when a candidate gets its share, and ends when there is no candidate", async () => {
       const { driver } = proxy;
-      await driver.setTraffic({ ...CLOSED, live: "blue", share: 50, fallback: true }, 2);
-      expect(await timed([0, 1, 98, 99, 50])).toBe(4);
-      expect(await driver.observe()).toMatchObject({ live: "blue", share: 50 });
-    });
-
-    byBuckets("sends everybody where they were sent, and is observed as it was", async () => {
-      for (const traffic of [
-        { live: "blue", share: 0 },
-        { live: "green", share: 30 },
-        { live: "blue", share: 100, fallback: true },
-      ] as const) {
-        await proxy.set({ ...traffic, offset: 42 });
-        const [observed, buckets] = [await proxy.driver.observe(), await proxy.candidateBuckets()];
-        for (const told of [1, 7, ALL_TIMED, ALL_TIMED, 0]) {
-          await proxy.driver.timeAnswers!(told);
-          expect(await proxy.driver.observe()).toEqual(observed);
-          expect(await proxy.candidateBuckets()).toEqual(buckets);
-        }
-      }
-    });
-
-    byBuckets("a user without a bucket is served, and gets none while one slot alone may serve", async () => {
       await proxy.set({ share: 0 });
-      await proxy.driver.timeAnswers!(2);
-      for (let turn = 0; turn < 20; turn += 1) {
-        expect(await proxy.ask()).toMatchObject({ status: 200, slot: "blue", bucket: undefined });
-      }
+      await driver.measureLatencies!(true);
+      await driver.setTraffic({ ...CLOSED, live: "blue", share: 50, fallback: true });
+      expect(await measured([0, 1, 98, 99, 50])).toBe(5);
+      expect(await driver.observe()).toMatchObject({ live: "blue", share: 50 });
+      await driver.setTraffic({ ...CLOSED, live: "green" });
+      expect(await measured([0, 99])).toBe(0);
     });
 
-    byBuckets("counts no more as soon as traffic is set, or it is restarted", async () => {
+    onRequest("counts them again after a restart", async () => {
       await proxy.set({ share: 50 });
-      await proxy.driver.timeAnswers!(ALL_TIMED);
-      await proxy.set({ share: 50 });
-      expect(await timed([0, 99])).toBe(0);
-      await proxy.driver.timeAnswers!(ALL_TIMED);
+      await proxy.driver.measureLatencies!(true);
       await proxy.stop();
       await proxy.start();
       expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 50 });
-      expect(await timed([0, 99])).toBe(0);
+      await until(async () => (await measured([0, 99])) === 2, "both are measured again");
+      await proxy.driver.measureLatencies!(false);
     });
   });
 
@@ -480,4 +448,13 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 async function settledCounts(proxy: ProxyUnderTest): Promise<PerSlot<SlotCounts>> {
   await sleep(TOLD_WITHIN_MS);
   return proxy.driver.counts();
+}
+
+/** How many answers of these buckets are among the latencies. */
+export async function latenciesOf(proxy: ProxyUnderTest, buckets: readonly number[]): Promise<number> {
+  const before = await settledCounts(proxy);
+  for (const bucket of buckets) await proxy.ask({ bucket });
+  const now = await settledCounts(proxy);
+  const all = SLOTS.flatMap((slot) => Object.values(between(before[slot], now[slot]).latency));
+  return all.reduce((sum, count) => sum + count, 0);
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { Director } from "../../../on-server/director/director";
 import type { Surroundings } from "../../../on-server/director/director";
-import { ALL_TIMED, CLOSED } from "../../../on-server/director/drivers/driver";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { StepFailure } from "../../../on-server/director/step-failure";
 import { Interrupted } from "../../../on-server/director/interruption";
@@ -39,19 +39,19 @@ export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I9" | "I10" |
 export type Behaviour = "good" | "unhealthy" | "failsUnderTraffic" | "slowUnderTraffic" | "diesUnderTraffic";
 
 /** Where a director can be killed: at an effect, or while it waits. */
-const POINTS = ["save", "traffic", "time", "exclude", "include", "cut", "sleep"] as const;
+const POINTS = ["save", "traffic", "measure", "exclude", "include", "cut", "sleep"] as const;
 export type Point = (typeof POINTS)[number];
 
 /** Where a director can be killed in each phase: others are over before, or come after, the phase is persisted. */
 export const REACHABLE: Readonly<Record<State["phase"], readonly Point[]>> = {
   stable: POINTS,
-  staged: ["save", "time"],
+  staged: ["save", "measure"],
   verified: ["save", "traffic"],
-  shifting: ["save", "traffic", "time", "sleep"],
-  baking: ["save", "traffic", "time", "sleep"],
-  converging: ["save", "traffic", "time", "cut", "sleep"],
+  shifting: ["save", "traffic", "measure", "sleep"],
+  baking: ["save", "traffic", "sleep"],
+  converging: ["save", "traffic", "measure", "cut", "sleep"],
   aborting: ["save", "traffic", "sleep"],
-  frozen: ["save", "time"],
+  frozen: ["save", "measure"],
 };
 
 /** The n-th effect of what runs next; or the first one of a kind in a persisted phase. */
@@ -176,10 +176,9 @@ export class SimulatedWorld {
     blue: { requests: 0, errors: 0, latency: {} as Record<number, number> },
     green: { requests: 0, errors: 0, latency: {} as Record<number, number> },
   };
-  /** Of how many buckets of each side latencies are counted. */
-  timed = 0;
-  /** The same, with each traffic value that the proxy was told. */
-  readonly timings: number[] = [];
+  measuresLatencies = false;
+  /** The same, with each traffic value that the proxy was given. */
+  readonly measured: boolean[] = [];
   /** What Terraform remembers, by the step's address. */
   private readonly installedNames = new Map<string, string>();
   private fullSince: { slot: Slot; at: number } | null = null;
@@ -455,16 +454,16 @@ export class SimulatedWorld {
       this.requireAlive();
       return this.traffic;
     },
-    setTraffic: async (traffic, timed = 0) => {
+    setTraffic: async (traffic) => {
       this.requireAlive();
       if (this.proxyRefuses) throw new Error("the proxy refused");
       this.effect("traffic", () => {
         this.told(traffic);
-        this.timed = timed;
-        this.timings.push(timed);
+        this.measuresLatencies &&= traffic.fallback;
+        this.measured.push(this.measuresLatencies);
       });
     },
-    timeAnswers: async (buckets) => this.effect("time", () => void (this.timed = buckets)),
+    measureLatencies: async (wanted) => this.effect("measure", () => void (this.measuresLatencies = wanted)),
     counts: async () => {
       this.requireAlive();
       const count = (slot: Slot): SlotCounts => ({
@@ -646,7 +645,7 @@ export class SimulatedWorld {
       const slow = instances.some((each) => each?.behaviour === "slowUnderTraffic");
       const { latency } = this.counted[slot];
       const key = slow ? 992 : 5;
-      latency[key] = (latency[key] ?? 0) + (requests * this.timed) / ALL_TIMED;
+      if (this.measuresLatencies) latency[key] = (latency[key] ?? 0) + requests;
       this.answersUnderTraffic[slot] += requests;
       this.counted[slot].requests += requests;
       this.counted[slot].errors += (requests * failing.length) / instances.length / 2;

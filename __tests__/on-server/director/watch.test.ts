@@ -1,8 +1,9 @@
 /** How a candidate under traffic is judged, on a site whose users, latencies and errors are given. */
 import { NOTHING } from "../../../on-server/director/analysis";
 import { Director } from "../../../on-server/director/director";
-import { ALL_TIMED, latencyClass } from "../../../on-server/director/drivers/driver";
+import { latencyClass } from "../../../on-server/director/drivers/driver";
 import type { Driver } from "../../../on-server/director/drivers/driver";
+import { ALL_MEASURED, LatencySampling } from "../../../on-server/director/drivers/haproxy/latency-sampling";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import { CandidateWatch } from "../../../on-server/director/watch";
 import type { Analysis } from "../../../release/schedule";
@@ -24,8 +25,8 @@ class Site {
   /** What the director's own requests get. */
   own = { problem: "", milliseconds: 3 };
   ownRequests: Record<Slot, number> = { blue: 0, green: 0 };
-  /** Of how many buckets of each side the proxy counts latencies. */
-  timed = 0;
+  /** As HAProxy's driver does it. */
+  readonly sampling = new LatencySampling({ minimumRequests: 20, intervalSeconds: INTERVAL });
   readonly events: Readonly<Record<string, unknown>>[] = [];
   private readonly counted = {
     blue: { requests: 0, errors: 0, latency: {} as Record<number, number> },
@@ -43,10 +44,7 @@ class Site {
     };
     const director = new Director({
       spec,
-      driver: {
-        counts: async () => this.counts(),
-        timeAnswers: async (buckets: number) => void (this.timed = buckets),
-      } as unknown as Driver,
+      driver: { counts: async () => this.counts() } as unknown as Driver,
       probe: async ({ server }) => own(server === "web-1" ? "blue" : "green"),
       attempt: async () => this.own,
       store: { load: () => NEVER_LIVE, save: () => undefined },
@@ -76,7 +74,9 @@ class Site {
         endpoints: [],
       };
     };
-    return { blue: slot("blue"), green: slot("green") };
+    const counts = { blue: slot("blue"), green: slot("green") };
+    this.sampling.follow(this.now, counts.blue.requests + counts.green.requests);
+    return counts;
   }
 
   private advance(milliseconds: number): void {
@@ -88,7 +88,7 @@ class Site {
       const key = latencyClass(this.milliseconds[slot]);
       this.counted[slot].requests += more;
       this.counted[slot].errors += more * this.badRatio[slot];
-      latency[key] = (latency[key] ?? 0) + (more * this.timed) / ALL_TIMED;
+      latency[key] = (latency[key] ?? 0) + (more * this.sampling.buckets) / ALL_MEASURED;
     }
   }
 }
@@ -200,26 +200,19 @@ test.each([
   ["a usual site", { blue: 85, green: 15 }, 50],
   ["a busy one", { blue: 900, green: 100 }, 10],
   ["a very busy one", { blue: 27_000, green: 3_000 }, 2],
-])("on %s as many answers are timed as a judgement needs", async (_, perSecond, expected) => {
+])("on %s as many answers are measured as a judgement needs", async (_, perSecond, expected) => {
   const site = new Site();
   site.perSecond = perSecond;
   expect(await site.judge(10)).toMatchObject({ passed: true });
-  expect(site.timed).toBe(expected);
+  expect(site.sampling.buckets).toBe(expected);
   site.milliseconds.green = 500;
   expect(await site.judge(30)).toMatchObject({ passed: false });
 });
 
-test("where users go away, more of their answers are timed again", async () => {
+test("where users go away, more of their answers are measured again", async () => {
   const site = new Site();
   site.perSecond = { blue: 27_000, green: 3_000 };
   site.turn = { at: 5, what: () => (site.perSecond = { blue: 90, green: 10 }) };
   expect(await site.judge(12)).toMatchObject({ passed: true });
-  expect(site.timed).toBe(50);
-});
-
-test("a proxy that was restarted, and times nothing, is told again", async () => {
-  const site = new Site();
-  site.turn = { at: 5, what: () => void (site.now < site.start + 5_300 && (site.timed = 0)) };
-  expect(await site.judge(10)).toMatchObject({ passed: true });
-  expect(site.timed).toBe(50);
+  expect(site.sampling.buckets).toBe(50);
 });

@@ -8,8 +8,8 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { HOST, openPlace, REPOSITORY, run, until } from "./place.mjs";
 
-/** Each benchmark loads a site with more requests than these. */
-const FEWEST_A_SECOND = 2_000;
+/** As often as a director looks at what was counted; so HAProxy's driver follows the traffic. */
+const LOOK_MS = 250;
 
 /**
  * Its folder becomes the working directory: there the driver finds its proxy.
@@ -55,14 +55,19 @@ export async function startOurs(driverName, instances = "node") {
     script("install-director.sh");
     script("start-proxy.sh");
     process.chdir(proxyFolder);
-    const { KINDS, bucketsToTime } = await compiledDirector(place.folder);
+    const { KINDS } = await compiledDirector(place.folder);
     const driver = KINDS[driverName].driver(spec);
-    const { analysis } = spec.schedule;
-    const timed = bucketsToTime(FEWEST_A_SECOND * analysis.intervalSeconds, analysis);
     await until(() => bothHealthy(driver), "both slots being healthy");
     // As the director does it: while the other slot gets anything, either stands in for the other, and it is watched.
-    const change = ({ live, share, offset = 0 }) =>
-      driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 }, share > 0 ? timed : 0);
+    let looks;
+    const stopLooking = () => clearInterval(looks);
+    place.atEnd(stopLooking);
+    const change = async ({ live, share, offset = 0 }) => {
+      if (share > 0) await driver.measureLatencies?.(true);
+      await driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 });
+      stopLooking();
+      if (share > 0) looks = setInterval(() => driver.counts().catch(() => undefined), LOOK_MS);
+    };
     return { ...place, driver, change, spec: encodeSpec(spec) };
   } catch (error) {
     await place.close();
@@ -85,13 +90,13 @@ function environmentFile(driverName) {
   };
 }
 
-/** The drivers and what tells them how much to time: they are shipped only inside of the director's bundle. */
+/** The drivers: they are shipped only inside of the director's bundle. */
 async function compiledDirector(folder) {
   const outfile = join(folder, "director.mjs");
   await build({
     absWorkingDir: REPOSITORY,
     stdin: {
-      contents: `export { KINDS } from "./drivers/kinds"; export { bucketsToTime } from "./analysis";`,
+      contents: `export { KINDS } from "./drivers/kinds";`,
       resolveDir: join(REPOSITORY, "on-server/director"),
     },
     outfile,

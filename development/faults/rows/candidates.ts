@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { MEMORY_CGROUP } from "../abilities";
-import { lasting, readOr } from "../phases";
+import { lasting, readOr } from "../injection-points";
 import type { Row } from "../row";
 import { kill } from "../stage";
 import type { Stage } from "../stage";

@@ -1,6 +1,6 @@
 /** The database is down, slow, or a table is locked. What users get of that is the application's to say, not a release's. */
 import type { Client } from "pg";
-import { lasting } from "../phases";
+import { lasting } from "../injection-points";
 import type { EndState, Row } from "../row";
 import { kill } from "../stage";
 import type { Stage } from "../stage";

@@ -1,7 +1,7 @@
 /** The network between proxy and slots pauses, or an instance stands still. */
 import { spawnSync } from "node:child_process";
 import type { Slot } from "../../../release/slot";
-import { lasting } from "../phases";
+import { lasting } from "../injection-points";
 import type { EndState, Row } from "../row";
 import { kill } from "../stage";
 import type { Instance, Stage } from "../stage";

@@ -35,7 +35,7 @@ export interface SlotCounts {
   readonly inFlight: number;
   /**
    * How long answers took to begin: how many by milliseconds, which get coarser as they grow (see `latencyClass`). They
-   * may be some of the answers only (see `timeAnswers`).
+   * may be those of a sample of the answers (see `measureLatencies`).
    */
   readonly latency: Latencies;
   readonly endpoints: readonly EndpointHealth[];
@@ -43,8 +43,6 @@ export interface SlotCounts {
 
 /** Clients are told apart by this many buckets, 0 to 99. */
 export const BUCKETS = 100;
-/** At so many buckets of each side, wherever the sides meet, all answers are timed. */
-export const ALL_TIMED = BUCKETS / 2;
 
 /** Numbers of answers by their latency class, in milliseconds. */
 export type Latencies = Readonly<Record<number, number>>;
@@ -68,18 +66,15 @@ export interface EndpointHealth {
 export interface Driver {
   /** What the proxy does now, from the proxy. */
   observe(): Promise<Traffic>;
-  /**
-   * Replaces all of it at once, without losing a request, and reads it back.
-   * @param timed as `timeAnswers` is told, from the same moment on; none unless it is said.
-   */
-  setTraffic(traffic: Traffic, timed?: number): Promise<void>;
+  /** Replaces all of it at once, without losing a request, and reads it back. */
+  setTraffic(traffic: Traffic): Promise<void>;
   counts(): Promise<PerSlot<SlotCounts>>;
   /**
-   * Counts latencies, which costs a proxy too much to do it always, until the next `setTraffic`: those of at least so
-   * many of each side's buckets, 0 to 50; 50 are all answers. Said twice it is as said once. Absent where all are counted
-   * anyway.
+   * Starts or ends the counting of latencies, which is too expensive for a proxy to do it always; a sample that is large
+   * enough for the analysis will do. Idempotent. It also ends with traffic that has no candidate (`fallback` is off).
+   * Absent where all latencies are counted anyway.
    */
-  timeAnswers?(buckets: number): Promise<void>;
+  measureLatencies?(wanted: boolean): Promise<void>;
   /**
    * Takes servers out of a slot's rotation: they get no new request, and don't count as a healthy endpoint for the
    * others. Requests that run there go on. Said twice it is as said once.

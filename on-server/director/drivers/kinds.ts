@@ -20,7 +20,7 @@ interface Kind {
 
 export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   haproxy: {
-    driver: () => new HaproxyDriver(),
+    driver: ({ schedule }) => new HaproxyDriver(schedule.analysis),
     configure: async (spec) => {
       writeFiles(new HaproxyConfigurator(spec));
       const map = readFileSync(TRAFFIC_MAP, "utf8");

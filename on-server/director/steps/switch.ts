@@ -9,7 +9,7 @@ import { activateServers, activateSlot, NotTold } from "../activation";
 import { between } from "../analysis";
 import { bucketOffset } from "../director";
 import type { Director } from "../director";
-import { ALL_TIMED, sameTraffic } from "../drivers/driver";
+import { sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { StepFailure } from "../step-failure";
 import { Interrupted } from "../interruption";
@@ -35,17 +35,17 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
   refuseFinished(director);
   if (stable === null) return firstDeployment(director, candidate);
   if (stable.slot === candidate.slot) return recreated(director, candidate);
-  return whileTimed(director, () => shift(director, candidate));
+  return whileMeasured(director, () => shift(director, candidate));
 }
 
 /** Latencies are compared nowhere else; what it costs the proxy ends with the step. */
-async function whileTimed<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
-  await driver.timeAnswers?.(ALL_TIMED);
+async function whileMeasured<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
+  await driver.measureLatencies?.(true);
   try {
     return await work();
   } finally {
-    // How the step ended is what is told: a proxy that can't be reached any more times nothing after its restart.
-    await driver.timeAnswers?.(0).catch(() => undefined);
+    // How the step ended is what counts: a proxy that can't be reached any more measures nothing after its restart.
+    await driver.measureLatencies?.(false).catch(() => undefined);
   }
 }
 
@@ -181,7 +181,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     const baseline = between(before, (await director.driver.counts())[other]);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const share of remainingShares(director, traffic.share)) {
-      await giveShare(director, candidate, share, traffic.share, watch.timed);
+      await giveShare(director, candidate, share, traffic.share);
       if (share === 100) await activateSlot(director, candidate.slot);
       const verdict = await watch.until(director.state.deadline!);
       if (!verdict.passed) return await misbehaved(director, verdict.reason);
@@ -222,7 +222,6 @@ async function giveShare(
   candidate: PlacedRelease,
   share: number,
   current: number,
-  timed: number,
 ): Promise<void> {
   director.interruption.check();
   const { schedule } = director.spec;
@@ -240,7 +239,7 @@ async function giveShare(
   if (share === current) return;
   const live = otherSlot(candidate.slot);
   const offset = bucketOffset(candidate.releaseId);
-  await director.setTraffic({ live, share, offset, mode: "serve", fallback: true }, timed);
+  await director.setTraffic({ live, share, offset, mode: "serve", fallback: true });
 }
 
 async function misbehaved(director: Director, reason: string): Promise<never> {

@@ -92,11 +92,11 @@ export function alter(cursor: Cursor, subject: Subject): void {
   skipActions(cursor);
 }
 
-type Verdict = readonly ["fine" | "unknown" | "breaks", string];
-const FINE: Verdict = ["fine", ""];
-const RENAMES: Verdict = ["breaks", "renames what the running release knows by its old name"];
+type Compatibility = readonly ["fine" | "unknown" | "breaks", string];
+const FINE: Compatibility = ["fine", ""];
+const RENAMES: Compatibility = ["breaks", "renames what the running release knows by its old name"];
 
-function verdictOnAlter(word: string, cursor: Cursor): Verdict {
+function verdictOnAlter(word: string, cursor: Cursor): Compatibility {
   const has = (...words: readonly string[]): boolean => hasWords(cursor, ...words);
   switch (word) {
     case "SCHEMA":

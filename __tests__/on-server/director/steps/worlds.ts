@@ -25,7 +25,7 @@ export async function liveWorld(schedule?: ScheduleChoice) {
     outcome: "installed",
   });
   world.history.length = 0;
-  world.timings.length = 0;
+  world.measured.length = 0;
   return { world, operator };
 }
 

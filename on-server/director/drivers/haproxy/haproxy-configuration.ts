@@ -8,6 +8,7 @@ import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
+import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import {
   ANYBODY,
   backendNames,
@@ -27,7 +28,6 @@ const CONFIGURATION = "haproxy.cfg";
 
 /** Longest time that a request waits for a site that is being recreated. */
 const HOLD_SECONDS = 120;
-const RETRY_AFTER_SECONDS = 5;
 
 /**
  * A request is asked about one backend after another. Those of divided traffic come first: there it costs more already,
@@ -80,7 +80,7 @@ defaults
   option idle-close-on-response
   retries 2
   retry-on conn-failure
-  http-error status 503 content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
+  http-error status 503 content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
 ${this.entrance()}
 ${this.preview()}
@@ -97,7 +97,7 @@ ${this.preview()}
 ${[...IN_TURN].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} ${TIMED + numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
-  http-request return status 503 content-type "text/html; charset=utf-8" string "${page("Nothing is deployed yet", "The first release is on its way.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
+  http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
 ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
   }
@@ -195,10 +195,6 @@ ${servers()}
 backend ${names.page}
 ${timed}  retries 0
   option http-server-close
-${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${page("The site is being updated", "It is back in a moment.")}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
+${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
   }
-}
-
-function page(title: string, text: string): string {
-  return `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>${title}</title><body style='font-family:sans-serif;margin:20vh auto;max-width:30em'><h1>${title}</h1><p>${text}</p>`;
 }

@@ -1,73 +1,56 @@
-/**
- * Drives HAProxy without ever reloading it: the traffic value is a map that is replaced as a whole over the
- * stats socket (`prepare map`, `add map`, `commit map`; HAProxy >= 2.4), so no request sees half of a change.
- */
+/** Drives HAProxy without ever reloading it: over its stats socket, and by files that it reads at its next start. */
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { latencyClass, sameTraffic } from "../driver";
+import { latencyClass } from "../driver";
 import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE, TIMES_BUCKETS } from "./haproxy-configuration";
+import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE } from "./haproxy-configuration";
+import { LatencySampling } from "./latency-sampling";
+import type { SampleSize } from "./latency-sampling";
+import { LiveMap } from "./live-map";
 import { RuntimeSocket } from "./runtime-socket";
-import { backendNames, shownTimed, shownTraffic, TRAFFIC_MAP, trafficMap } from "./traffic-map";
-
-const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
+import { backendNames, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
-  private knowsTimed = false;
+  private readonly map = new LiveMap(this.socket);
+  /** While a release is watched. */
+  private sampling: LatencySampling | null = null;
 
-  async observe(): Promise<Traffic> {
-    return shownTraffic(await this.socket.send(SHOW_MAP));
+  constructor(private readonly sampleSize: SampleSize) {}
+
+  observe(): Promise<Traffic> {
+    return this.map.observe();
   }
 
-  async setTraffic(traffic: Traffic, timed = 0): Promise<void> {
-    await this.replaceMap(traffic, timed > 0 && (await this.timesBuckets()) ? timed : 0);
+  async setTraffic(traffic: Traffic): Promise<void> {
+    if (!traffic.fallback) this.sample(null);
+    await this.map.replace(traffic);
     // For a restart: HAProxy comes up with the weights it had.
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
   }
 
-  async timeAnswers(buckets: number): Promise<void> {
-    if (!(await this.timesBuckets())) return;
-    const shown = await this.socket.send(SHOW_MAP);
-    const timed = shownTimed(shown);
-    // What somebody changed by hand is theirs, until the director finds it.
-    if (timed !== null && timed !== buckets) await this.replaceMap(shownTraffic(shown), buckets);
-  }
-
-  /** Where base could not renew its configuration, HAProxy times all answers and knows no numbers of timed buckets. */
-  private async timesBuckets(): Promise<boolean> {
-    this.knowsTimed ||= (await this.socket.send(`show env ${TIMES_BUCKETS}`)).startsWith(`${TIMES_BUCKETS}=`);
-    return this.knowsTimed;
-  }
-
-  private async replaceMap(traffic: Traffic, timed: number): Promise<void> {
-    const { interruptions } = this.socket;
-    try {
-      await this.replaceMapAtOnce(traffic, timed);
-    } catch (error) {
-      // A HAProxy that was killed in between, and is up again, knows nothing of what was prepared.
-      if (this.socket.interruptions === interruptions) throw error;
-      await this.replaceMapAtOnce(traffic, timed);
-    }
-  }
-
-  private async replaceMapAtOnce(traffic: Traffic, timed: number): Promise<void> {
-    const prepared = await this.socket.send(`prepare map ${TRAFFIC_MAP}`);
-    const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
-    if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
-    const map = trafficMap(traffic, timed);
-    await this.expectSilence(`add map @${version} ${TRAFFIC_MAP} <<\n${map}`);
-    await this.expectSilence(`commit map @${version} ${TRAFFIC_MAP}`);
-    const observed = shownTraffic(await this.socket.send(SHOW_MAP));
-    if (!sameTraffic(observed, traffic)) {
-      throw new Error(
-        `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
-      );
-    }
+  async measureLatencies(wanted: boolean): Promise<void> {
+    this.sample(wanted ? (this.sampling ?? new LatencySampling(this.sampleSize)) : null);
+    await this.map.renew();
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
+    const counts = await this.count();
+    const { sampling } = this;
+    if (sampling?.follow(performance.now(), counts.blue.requests + counts.green.requests) === true) {
+      this.sample(sampling);
+      await this.map.renew();
+    }
+    return counts;
+  }
+
+  private sample(sampling: LatencySampling | null): void {
+    this.sampling = sampling;
+    this.map.measured = sampling?.buckets ?? 0;
+  }
+
+  private async count(): Promise<PerSlot<SlotCounts>> {
     const [stat, state, blue, green] = await Promise.all([
       this.socket.send("show stat -1 6 -1"),
       this.socket.send("show servers state"),
@@ -134,14 +117,14 @@ export class HaproxyDriver implements Driver {
     for (const { server } of endpoints) {
       const standsIn = `${backendNames(otherSlot(slot)).shift}/other-${server}`;
       for (const place of [standsIn, ...ownPlaces(slot, server)])
-        await this.expectSilence(`shutdown sessions server ${place}`);
+        await this.socket.sendSilent(`shutdown sessions server ${place}`);
     }
   }
 
   private async tellServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
     for (const server of servers) {
       for (const place of ownPlaces(slot, server))
-        await this.expectSilence(`set server ${place} state ${state}`);
+        await this.socket.sendSilent(`set server ${place} state ${state}`);
     }
     await this.rememberExcluded();
   }
@@ -152,11 +135,6 @@ export class HaproxyDriver implements Driver {
     const column = header!.replace(/^# /, "").split(" ").indexOf("srv_admin_state");
     const excluded = rows.filter((row) => row.split(" ")[column] !== "0");
     writeAtomically(SERVERS_STATE, [version, header, ...excluded, ""].join("\n"));
-  }
-
-  private async expectSilence(command: string): Promise<void> {
-    const answer = await this.socket.send(command);
-    if (answer !== "") throw new Error(`haproxy refused "${command.split("\n", 1)[0]}": ${answer}`);
   }
 }
 

@@ -36,6 +36,12 @@ export class RuntimeSocket {
     }
   }
 
+  /** @throws Error where HAProxy answers anything: it refuses. */
+  async sendSilent(command: string): Promise<void> {
+    const answer = await this.send(command);
+    if (answer !== "") throw new Error(`haproxy refused "${command.split("\n", 1)[0]}": ${answer}`);
+  }
+
   private ask(command: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.path);

@@ -6,6 +6,8 @@ import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
+import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
+import type { Page } from "../pages";
 import { LIVE, MARKS } from "./traffic-folder";
 
 /** All paths are relative to the proxy's folder, where NGINX is started. */
@@ -16,7 +18,6 @@ export const ANSWERS_LOG = "answers.log";
 export const EXCLUDED_FILE = "traffic.excluded.json";
 
 export const NONE_EXCLUDED: PerSlot<readonly string[]> = { blue: [], green: [] };
-const RETRY_AFTER_SECONDS = 5;
 /** An answer is told for the director, up to 100 ms later: a line each costs a call of the kernel else. */
 const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
@@ -179,10 +180,10 @@ ${this.preview()}
     }
     location @updating {
       ${COUNTED}
-      ${page("The site is being updated", "It is back in a moment.")}
+      ${page(UPDATING)}
     }
     location @closed {
-      ${page("Nothing is deployed yet", "The first release is on its way.")}
+      ${page(NOTHING_DEPLOYED)}
     }
   }
 }
@@ -277,10 +278,9 @@ function pageInsteadOfNothing(): string {
   return "error_page 502 504 =503 @updating;";
 }
 
-function page(title: string, text: string): string {
-  const html = `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>${title}</title><body style="font-family:sans-serif;margin:20vh auto;max-width:30em"><h1>${title}</h1><p>${text}</p>`;
+function page(shown: Page): string {
   return `default_type 'text/html; charset=utf-8';
       add_header Retry-After ${RETRY_AFTER_SECONDS} always;
       add_header X-Bluegreen-Slot $previewed always;
-      return 503 '${html}';`;
+      return 503 '${htmlOf(shown)}';`;
 }

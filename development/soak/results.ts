@@ -3,7 +3,7 @@ import type { Trend } from "./checks";
 import type { Footprint } from "./footprint";
 import type { Played } from "./sequences";
 
-export interface Protocol {
+export interface SoakResults {
   readonly formatVersion: 1;
   readonly seed: number;
   readonly driver: string;
@@ -52,7 +52,7 @@ export function lineOf({ number, played, seconds, sent, failed, footprint, compl
   return [words.join(" "), ...complaints.map((complaint) => `       ${complaint}`)].join("\n");
 }
 
-export function tableOf({ trends, totals, complaints }: Protocol): string {
+export function tableOf({ trends, totals, complaints }: SoakResults): string {
   const { sent, failed, acknowledged, found } = totals;
   const rows = trends.map(({ name, early, late, limit, unit }) => [
     name,
@@ -82,9 +82,9 @@ export function tableOf({ trends, totals, complaints }: Protocol): string {
 }
 
 /** docs/soak.md */
-export function documentOf(protocol: Protocol): string {
-  const { sequences, totals, trends, seed, driver, rate, passed } = protocol;
-  const minutes = (Date.parse(protocol.endedAt) - Date.parse(protocol.startedAt)) / 60_000;
+export function documentOf(results: SoakResults): string {
+  const { sequences, totals, trends, seed, driver, rate, passed } = results;
+  const minutes = (Date.parse(results.endedAt) - Date.parse(results.startedAt)) / 60_000;
   const kinds = [...new Set(sequences.map(({ played }) => played.kind))].sort();
   const byKind = kinds.map((kind) => {
     const all = sequences.filter(({ played }) => played.kind === kind);
@@ -128,7 +128,7 @@ ${grown.join("\n")}
 
 Artifacts, receipts and the names of steps stay by design: \`bluegreen publish --prune\` removes artifacts that nothing refers
 to, a receipt is history, and a step's name is what keeps it from running twice.
-${passed ? "" : `\n## Complaints\n\n${protocol.complaints.map((complaint) => `* ${complaint}`).join("\n")}\n`}`;
+${passed ? "" : `\n## Complaints\n\n${results.complaints.map((complaint) => `* ${complaint}`).join("\n")}\n`}`;
 }
 
 const WORDS: Readonly<Record<Played["kind"], string>> = {

@@ -1,4 +1,4 @@
-/** The phases of a release, and how one is brought into each: it is found there, not told to wait there. */
+/** The points of a release at which a fault is injected, and how a release is brought to each: it is found there, and never waits. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
@@ -8,7 +8,7 @@ import type { Running } from "../testbed/processes";
 import type { ReleaseWish, WorldKind } from "./row";
 import type { Stage } from "./stage";
 
-export const PHASES = [
+export const INJECTION_POINTS = [
   "before",
   "begin",
   "migrate",
@@ -20,7 +20,7 @@ export const PHASES = [
   "drain",
   "converge",
 ] as const;
-export type Phase = (typeof PHASES)[number];
+export type InjectionPoint = (typeof INJECTION_POINTS)[number];
 
 export interface ReleaseUnderWay {
   readonly running: Running;
@@ -31,13 +31,17 @@ export interface ReleaseUnderWay {
 /** A director's lock is held for some tenths of a second only. */
 const LOCK_POLL_MS = 2;
 
-export function worldOf(phase: Phase): WorldKind {
+export function worldOf(phase: InjectionPoint): WorldKind {
   if (phase === "migrate" || phase === "between scripts") return "database";
   return phase === "converge" ? "split" : "plain";
 }
 
 /** Starts a release and resolves once it is in the phase; "before": once it is about to start. */
-export async function enter(stage: Stage, phase: Phase, wish: ReleaseWish): Promise<ReleaseUnderWay> {
+export async function enter(
+  stage: Stage,
+  phase: InjectionPoint,
+  wish: ReleaseWish,
+): Promise<ReleaseUnderWay> {
   const sequence = stage.world.record.sequence + 1;
   if (phase === "drain") await stage.beginSlowPost();
   const { args, from } = SHAPES[phase];
@@ -53,7 +57,7 @@ export async function enter(stage: Stage, phase: Phase, wish: ReleaseWish): Prom
 const CANARY = ["--strategy", "canary", "--steps", "30,100", "--step-seconds", "3", "--bake-seconds", "0.5"];
 const QUICK = ["--strategy", "blueGreen", "--bake-seconds", "0.3"];
 /** 1.2.0 is not healthy before its settings are delivered; all others are 1.1.0. */
-const SHAPES: Readonly<Record<Phase, { args: readonly string[]; from: string }>> = {
+const SHAPES: Readonly<Record<InjectionPoint, { args: readonly string[]; from: string }>> = {
   before: { args: QUICK, from: "1.1.0" },
   begin: { args: QUICK, from: "1.1.0" },
   migrate: { args: QUICK, from: "1.1.0" },
@@ -66,7 +70,9 @@ const SHAPES: Readonly<Record<Phase, { args: readonly string[]; from: string }>>
   converge: { args: [...QUICK, "--converge"], from: "1.1.0" },
 };
 
-const ENTRANCES: Readonly<Record<Phase, (stage: Stage, underWay: ReleaseUnderWay) => Promise<void>>> = {
+const ENTRANCES: Readonly<
+  Record<InjectionPoint, (stage: Stage, underWay: ReleaseUnderWay) => Promise<void>>
+> = {
   before: () => Promise.resolve(),
   begin: (stage, underWay) => directorAtWork(stage, underWay, "begin"),
   verify: (stage, underWay) => directorAtWork(stage, underWay, "switch"),
@@ -78,13 +84,9 @@ const ENTRANCES: Readonly<Record<Phase, (stage: Stage, underWay: ReleaseUnderWay
     await until(() => between, "a script is applied, and the next one has not begun", { running });
   },
   install: async (stage, { running, sequence }) => {
-    await until(
-      () => stage.commands(`-${sequence}`).filter((each) => each.includes("/install-")).length >= 2,
-      "both installs run",
-      {
-        running,
-      },
-    );
+    await until(() => stage.stepsBegun("install", sequence) >= 2, "both installs run", {
+      running,
+    });
     await until(() => stage.candidates().length >= 2, "both instances start up", { running });
   },
   shift: (stage, { running }) =>
@@ -106,13 +108,9 @@ const ENTRANCES: Readonly<Record<Phase, (stage: Stage, underWay: ReleaseUnderWay
       { running },
     ),
   converge: (stage, { running, sequence }) =>
-    until(
-      () => stage.commands(`-${sequence}`).some((each) => each.includes("/converge-")),
-      "the second half gets it too",
-      {
-        running,
-      },
-    ),
+    until(() => stage.stepsBegun("converge", sequence) > 0, "the second half gets it too", {
+      running,
+    }),
 };
 
 async function directorAtWork(

@@ -8,7 +8,7 @@ import { html, Html } from "./html";
 import type { Piece } from "./html";
 import { count, milliseconds, percentage, plural, seconds } from "./words";
 
-export interface Traffic {
+export interface TrafficChart {
   /** Unique among the charts of a document: lower-case letters, digits and hyphens. */
   readonly name: string;
   /** Of what, for those who cannot see it. */
@@ -35,7 +35,7 @@ const PERCENTILES = [
   { key: "p50", words: "half of them within", colour: "var(--ink)", width: 2 },
 ] as const;
 
-export function renderTraffic(traffic: Traffic): Html {
+export function renderTrafficCharts(traffic: TrafficChart): Html {
   const stretches = stretchesOf(traffic);
   if (stretches.length === 0) return html`<p class="muted">No timeline was kept.</p>`;
   return html`${byRelease(traffic, stretches)}${failures(traffic, stretches)}${latency(traffic, stretches)}`;
@@ -53,7 +53,7 @@ export function axisOf(startedAt: string, endedAt: string, timeline: readonly Ti
   return { begin, end: Math.max(end, begin + 1000) };
 }
 
-function stretchesOf({ timeline, begin }: Traffic): Stretch[] {
+function stretchesOf({ timeline, begin }: TrafficChart): Stretch[] {
   return timeline
     .filter(({ seconds }) => seconds > 0)
     .map((point) => ({ at: (Date.parse(point.at) - begin) / 1000, seconds: point.seconds, point }))
@@ -65,7 +65,7 @@ interface Layer extends Series {
   readonly total: number;
 }
 
-function byRelease(traffic: Traffic, stretches: readonly Stretch[]): Html {
+function byRelease(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
   const ids = [...new Set(stretches.flatMap(({ point }) => Object.keys(point.versions)))];
   const colours = coloursOf(ids, traffic.slotOf);
   const layer = (name: Piece, colour: string, of: (point: TimelinePoint) => number): Layer => ({
@@ -115,7 +115,7 @@ function failedUnanswered({ sent, failed, versions }: TimelinePoint): number {
   return Math.min(failed, Math.max(0, sent - answers));
 }
 
-function failures(traffic: Traffic, stretches: readonly Stretch[]): Html {
+function failures(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
   const failed = sum(stretches, (point) => point.failed);
   if (failed === 0) {
     return html`<figure>
@@ -143,7 +143,7 @@ function failures(traffic: Traffic, stretches: readonly Stretch[]): Html {
   );
 }
 
-function latency(traffic: Traffic, stretches: readonly Stretch[]): Html {
+function latency(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
   const series = PERCENTILES.map(({ key, colour, width }) => ({
     colour,
     width,
@@ -181,7 +181,7 @@ interface Caption {
 
 /** Two drawings of the same: the style shows the one that fits. */
 function chart(
-  { name, title: of, begin, end, marks, bands }: Traffic,
+  { name, title: of, begin, end, marks, bands }: TrafficChart,
   { key, title, unit, label, legend, tall = false }: Caption,
   drawn: Pick<Plot, "kind" | "scale" | "numbered"> & { readonly series: readonly Series[] },
   stretches: readonly Stretch[],

@@ -1,16 +1,16 @@
 /** What became of a row in one phase, in the format that `--json` writes; `page.ts` reads it again. */
-import type { Phase } from "./phases";
+import type { InjectionPoint } from "./injection-points";
 import type { EndState } from "./row";
 
 /** What was played again, in the place of what was played before; the matrix's order stays. */
-export function together(before: Protocol | undefined, now: Protocol): Protocol {
+export function together(before: FaultResults | undefined, now: FaultResults): FaultResults {
   if (before === undefined) return now;
   const names = [...new Set([...before.rows, ...now.rows].map(({ name }) => name))];
   const rows = names.map((name): PlayedRow => {
     const old = before.rows.find((row) => row.name === name);
     const fresh = now.rows.find((row) => row.name === name);
     if (old === undefined || fresh === undefined) return (fresh ?? old)!;
-    const again = (phase: Phase) => fresh.outcomes.find((outcome) => outcome.phase === phase);
+    const again = (phase: InjectionPoint) => fresh.outcomes.find((outcome) => outcome.phase === phase);
     const kept = old.outcomes.map((outcome) => again(outcome.phase) ?? outcome);
     const added = fresh.outcomes.filter(({ phase }) => !kept.some((outcome) => outcome.phase === phase));
     return { ...fresh, outcomes: [...kept, ...added] };
@@ -19,7 +19,7 @@ export function together(before: Protocol | undefined, now: Protocol): Protocol 
 }
 
 /** Format 1. */
-export interface Protocol {
+export interface FaultResults {
   readonly formatVersion: 1;
   readonly command: string;
   readonly machine: string;
@@ -39,7 +39,7 @@ export interface PlayedRow {
 }
 
 export interface Outcome {
-  readonly phase: Phase;
+  readonly phase: InjectionPoint;
   readonly status: "passed" | "failed" | "skipped";
   /** What did not end as documented; or why it was skipped. */
   readonly broken: readonly string[];

@@ -66,7 +66,7 @@ class CurrentStretch {
   }
 }
 
-interface TrafficProps {
+interface WorkloadProps {
   readonly plan: LoadPlan;
   readonly client: LoadClient;
   /** Begins the marker of every POST of this run. */
@@ -75,14 +75,14 @@ interface TrafficProps {
   readonly random: () => number;
 }
 
-export class Traffic {
+export class Workload {
   /** In the order of their acknowledgement. */
   readonly acknowledged: AcknowledgedPost[] = [];
   readonly failedRequests: FailedRequest[] = [];
 
   readonly #plan: LoadPlan;
   readonly #client: LoadClient;
-  readonly #props: TrafficProps;
+  readonly #props: WorkloadProps;
   readonly #releasePattern: RegExp;
   readonly #users: readonly SimulatedUser[];
   readonly #beganAt = performance.now();
@@ -98,7 +98,7 @@ export class Traffic {
   #stretch = new CurrentStretch(this.#beganAt);
 
   /** The first request is due at once. */
-  constructor(props: TrafficProps) {
+  constructor(props: WorkloadProps) {
     this.#props = props;
     this.#plan = props.plan;
     this.#client = props.client;

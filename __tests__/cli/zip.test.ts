@@ -1,17 +1,24 @@
-import { unpackEntry } from "../../../cli/terraform/zip";
-import { zipOf } from "./release-server";
+import { readEntry } from "../../cli/zip";
+import { zipOf } from "./terraform/release-server";
 
+const outcomeOf = (zip: Buffer): string => {
+  try {
+    return String(readEntry(zip, "terraform"));
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
 const CONTENT = "zero downtime ".repeat(500);
 
 test.each([true, false])("an entry comes out as it went in (deflated: %s)", async (compress) => {
   const zip = await zipOf({ "LICENSE.txt": "a licence", terraform: CONTENT, empty: "" }, { compress });
-  expect((await unpackEntry(zip, "terraform")).toString()).toBe(CONTENT);
-  expect((await unpackEntry(zip, "empty")).toString()).toBe("");
+  expect(String(readEntry(zip, "terraform"))).toBe(CONTENT);
+  expect(String(readEntry(zip, "empty"))).toBe("");
 });
 
 test("fail when there is no such entry", async () => {
   const zip = await zipOf({ "bin/terraform": CONTENT });
-  await expect(unpackEntry(zip, "terraform")).rejects.toThrow('the zip archive has no entry "terraform"');
+  expect(() => readEntry(zip, "terraform")).toThrow('the zip archive has no entry "terraform"');
 });
 
 test.each([true, false])(
@@ -19,13 +26,12 @@ test.each([true, false])(
   async (compress) => {
     const zip = await zipOf({ terraform: "zero downtime, zero downtime, zero downtime" }, { compress });
     for (let length = 0; length < zip.length; length++) {
-      await expect(unpackEntry(zip.subarray(0, length), "terraform")).rejects.toThrow(/zip archive/);
+      expect(() => readEntry(zip.subarray(0, length), "terraform")).toThrow(/zip archive/);
     }
     for (let at = 0; at < zip.length; at++) {
       const changed = Buffer.from(zip);
       changed[at] = (changed[at] ?? 0) ^ 0x15;
-      const outcome = await unpackEntry(changed, "terraform").then(String, (error: Error) => error.message);
-      expect(outcome).toMatch(/^zero downtime, zero downtime, zero downtime$|zip archive/);
+      expect(outcomeOf(changed)).toMatch(/^zero downtime, zero downtime, zero downtime$|zip archive/);
     }
   },
 );

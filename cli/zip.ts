@@ -1,10 +1,11 @@
 /**
  * Reads some entries of a zip without reading the rest: an artifact may be large, its migrations are small. No zip64 (an
- * artifact has 2 GiB at most) and no encryption. Format: PKWARE APPNOTE.TXT 6.3, sections 4.3.7 to 4.3.16.
+ * artifact has 2 GiB at most) and no encryption; sizes and CRC-32 are checked. Format: PKWARE APPNOTE.TXT 6.3, sections
+ * 4.3.7 to 4.3.16.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32, inflateRawSync } from "node:zlib";
-import { quote } from "../../release/release";
+import { quote } from "../release/release";
 
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
@@ -15,6 +16,28 @@ const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
 /** All that is unpacked is in memory at once; and many entries may lead to the same bytes. */
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
 
+/** Gives these bytes of the archive. @throws Error where it ends before. */
+type ReadAt = (at: number, length: number) => Buffer;
+
+/**
+ * The bytes of the entry with exactly this name, in an archive in memory.
+ * @throws Error where there is no such entry, or the archive is damaged, or this can't be read.
+ */
+export function readEntry(zip: Buffer, name: string): Buffer {
+  const readAt: ReadAt = (at, length) => {
+    if (at + length > zip.length) throw damaged();
+    return zip.subarray(at, at + length);
+  };
+  let found;
+  try {
+    found = readWanted(readAt, zip.length, (each) => each === name).get(name);
+  } catch (error) {
+    throw new Error(`the zip archive can't be read: ${(error as Error).message}`);
+  }
+  if (found === undefined) throw new Error(`the zip archive has no entry ${quote(name)}`);
+  return found;
+}
+
 /**
  * @param isWanted by the name, and the bytes that it unpacks to.
  * @throws Error where the archive is damaged, or this can't be read.
@@ -22,26 +45,32 @@ const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
 export function readEntries(
   file: string,
   isWanted: (name: string, bytes: number) => boolean,
-): Map<string, Uint8Array> {
+): Map<string, Buffer> {
   const handle = openSync(file, "r");
   try {
-    const size = fstatSync(handle).size;
-    const wanted = new Map<string, Entry>();
-    let total = 0;
-    for (const entry of entriesOf(handle, size)) {
-      const { name, bytes } = entry;
-      if (!isWanted(name, bytes)) continue;
-      if (wanted.has(name)) throw new Error(`it has two entries ${quote(name)}`);
-      total += bytes;
-      if (total > MAX_UNPACKED_BYTES) throw new Error(`it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
-      wanted.set(name, entry);
-    }
-    const found = new Map<string, Uint8Array>();
-    for (const [name, entry] of wanted) found.set(name, unpack(handle, size, entry));
-    return found;
+    const { size } = fstatSync(handle);
+    return readWanted((at, length) => readFileAt(handle, size, at, length), size, isWanted);
   } finally {
     closeSync(handle);
   }
+}
+
+function readWanted(
+  readAt: ReadAt,
+  size: number,
+  isWanted: (name: string, bytes: number) => boolean,
+): Map<string, Buffer> {
+  const wanted = new Map<string, Entry>();
+  let total = 0;
+  for (const entry of entriesOf(readAt, size)) {
+    const { name, bytes } = entry;
+    if (!isWanted(name, bytes)) continue;
+    if (wanted.has(name)) throw new Error(`it has two entries ${quote(name)}`);
+    total += bytes;
+    if (total > MAX_UNPACKED_BYTES) throw new Error(`it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
+    wanted.set(name, entry);
+  }
+  return new Map([...wanted].map(([name, entry]) => [name, unpack(readAt, entry)]));
 }
 
 interface Entry {
@@ -54,15 +83,15 @@ interface Entry {
   readonly at: number;
 }
 
-function* entriesOf(handle: number, size: number): Generator<Entry> {
-  const tail = readAt(handle, size, Math.max(0, size - LONGEST_END), Math.min(size, LONGEST_END));
+function* entriesOf(readAt: ReadAt, size: number): Generator<Entry> {
+  const tail = readAt(Math.max(0, size - LONGEST_END), Math.min(size, LONGEST_END));
   const end = findEnd(tail);
   const count = tail.readUInt16LE(end + 10);
   const length = tail.readUInt32LE(end + 12);
   const start = tail.readUInt32LE(end + 16);
   if (start === 0xffffffff || count === 0xffff) throw new Error("it is a zip64");
   if (length > MAX_DIRECTORY_BYTES) throw damaged();
-  const directory = readAt(handle, size, start, length);
+  const directory = readAt(start, length);
   for (let at = 0, left = count; left > 0; left--) {
     if (at + 46 > directory.length || directory.readUInt32LE(at) !== DIRECTORY_ENTRY) throw damaged();
     const nameLength = directory.readUInt16LE(at + 28);
@@ -86,12 +115,12 @@ function findEnd(tail: Buffer): number {
   throw new Error("it has no directory");
 }
 
-function unpack(handle: number, size: number, { name, flags, method, crc, packedBytes, bytes, at }: Entry) {
+function unpack(readAt: ReadAt, { name, flags, method, crc, packedBytes, bytes, at }: Entry) {
   if ((flags & 1) === 1) throw new Error(`${quote(name)} is encrypted`);
-  const local = readAt(handle, size, at, 30);
+  const local = readAt(at, 30);
   if (local.readUInt32LE(0) !== LOCAL_ENTRY) throw damaged();
   const start = at + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
-  const packed = readAt(handle, size, start, packedBytes);
+  const packed = readAt(start, packedBytes);
   const content = method === 0 ? packed : inflate(packed, method, bytes);
   if (content.length !== bytes || crc32(content) !== crc) throw damaged();
   return content;
@@ -106,7 +135,7 @@ function inflate(packed: Buffer, method: number, bytes: number): Buffer {
   }
 }
 
-function readAt(handle: number, size: number, at: number, length: number): Buffer {
+function readFileAt(handle: number, size: number, at: number, length: number): Buffer {
   if (at + length > size) throw damaged();
   const buffer = Buffer.alloc(length);
   for (let done = 0; done < length;) {

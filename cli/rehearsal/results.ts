@@ -6,15 +6,15 @@ import type { StepRequests } from "../load/messages";
 import type { StoryStep, Tolerance } from "./story";
 
 /** Format 1. `from`, `to` and `versions` are what the proxies and the answers said, not what was asked for. */
-export interface Protocol {
+export interface RehearsalResults {
   readonly formatVersion: 1;
   readonly driver: string;
   readonly terraform: string;
   /** ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string;
-  readonly chapters: readonly ProtocolChapter[];
-  readonly steps: readonly ProtocolStep[];
+  readonly chapters: readonly RehearsedChapter[];
+  readonly steps: readonly RehearsedStep[];
   readonly totals: Totals;
   readonly passed: boolean;
 }
@@ -27,7 +27,7 @@ export interface Totals {
   readonly found: number;
 }
 
-export interface ProtocolChapter {
+export interface RehearsedChapter {
   readonly name: string;
   readonly title: string;
   /** Where each release was installed. */
@@ -36,7 +36,7 @@ export interface ProtocolChapter {
   readonly timeline: readonly TimelinePoint[];
 }
 
-export interface ProtocolStep {
+export interface RehearsedStep {
   readonly name: string;
   readonly chapter: string;
   readonly strategy: string;
