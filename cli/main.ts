@@ -36,17 +36,13 @@ function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
   // A message quotes what somebody typed, or wrote into a file.
   const say = (text: string): void => console.error(err.red(inOneLine(text)));
-  if (error instanceof OperatorError) {
+  if (error instanceof OperatorError || error instanceof Refusal) {
     say(error.message);
     return error.exitCode;
   }
   if (error instanceof InvalidInput) {
     say(error.message);
     return EXIT.badInput;
-  }
-  if (error instanceof Refusal) {
-    say(error.message);
-    return EXIT.refused;
   }
   console.error(error);
   return EXIT.unexpected;

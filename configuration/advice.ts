@@ -2,6 +2,7 @@
 import type { Environment } from "./environment";
 import { idOrNull, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
+import { missingFrom } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
 import { rollbackIsInstant } from "../release/transitions";
@@ -91,7 +92,7 @@ export function wayBack(next: ReleaseRecord): string {
   const { previous } = next;
   if (next.goal !== "live") return "`bluegreen abort` withdraws the candidate; users are not touched";
   if (previous === null) return "there is no earlier release to go back to";
-  const lost = next.contracted?.find((script) => previous.contracts?.includes(script) !== true);
+  const lost = missingFrom(previous, next.contracted ?? []);
   const id = idOrNull(previous);
   if (lost !== undefined) return `no rollback to ${id}: it needs what ${lost} takes away`;
   return rollbackIsInstant(next)

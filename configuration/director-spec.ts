@@ -10,25 +10,12 @@ import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import { proxyPlaces, slotEndpoints } from "./naming";
 import type { DeploymentEnvironment } from "./own-environment";
 import { isOwn } from "./platform";
-import { Goal, healedServers, recordDigest, scheduleOf, ServerName, touchedSlots } from "../release/record";
+import { scheduleOf, ServerName } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
-import { releaseId } from "../release/release";
-import { ScriptName } from "../release/release";
-import type { Release } from "../release/release";
 import { Schedule } from "../release/schedule";
-import { SLOTS } from "../release/slot";
+import { Sequence, sequenceOf } from "../release/sequence";
 
 const SPEC_FORMAT = 1;
-
-const Sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
-const RecordedRelease = z.strictObject({
-  /** A version of 40 characters, a hyphen, and a run. */
-  releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
-  sha256: Sha256,
-  /** The contract migrations that it works without what they take away. */
-  contracts: z.array(ScriptName),
-});
-export type RecordedRelease = z.infer<typeof RecordedRelease>;
 
 /** One word of a proxy's configuration, where a line's end or a blank would say more. */
 const Address = z.string().check(z.regex(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/));
@@ -44,22 +31,8 @@ export const DirectorSpec = z.strictObject({
   formatVersion: z.literal(SPEC_FORMAT),
   application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
   environment: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
-  sequence: z.int().check(z.minimum(0)),
-  recordDigest: Sha256,
-  /** The slot that the record wants live. */
-  target: z.enum(SLOTS),
-  goal: Goal,
-  slots: z.strictObject({ blue: z.nullable(RecordedRelease), green: z.nullable(RecordedRelease) }),
-  previous: z.nullable(RecordedRelease),
-  /** Slots that this sequence installs into or empties. */
-  touched: z.array(z.enum(SLOTS)),
-  /** Servers that this sequence gives again what is live (and retained): the slots' other servers keep their traffic. */
-  healing: z.array(ServerName),
-  converge: z.boolean(),
-  retry: z.boolean(),
+  ...Sequence.shape,
   schedule: Schedule,
-  /** Contract migrations that ran, or run with this sequence. */
-  contracted: z.array(ScriptName),
   verification: Verification,
   activation: z.nullable(Activation),
   preview: z.nullable(Preview),
@@ -95,24 +68,12 @@ export function directorSpec(
   const place = proxyPlaces(environment)[proxyIndex];
   if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
   const endpoints = slotEndpoints(environment);
-  const healing = healedServers(record);
   return {
     formatVersion: SPEC_FORMAT,
     application: environment.application,
     environment: environment.name,
-    sequence: record.sequence,
-    recordDigest: recordDigest(record),
-    target: record.active,
-    goal: record.goal,
-    slots: { blue: recorded(record.slots.blue), green: recorded(record.slots.green) },
-    previous: recorded(record.previous),
-    touched: touchedSlots(record),
-    healing,
-    // What a convergence left stays as it is while a server is healed.
-    converge: record.converge === true && healing.length === 0,
-    retry: record.retry === true,
+    ...sequenceOf(record),
     schedule: scheduleOf(record, environment),
-    contracted: record.contracted ?? [],
     verification: environment.verification,
     activation: environment.activation ?? null,
     preview: environment.preview ?? null,
@@ -131,10 +92,4 @@ export function directorSpec(
 /** One word without quotes or blanks: what a command line and an environment variable carry unharmed. */
 export function encodeSpec(spec: object): string {
   return Buffer.from(JSON.stringify(spec)).toString("base64");
-}
-
-function recorded(release: Release | null): RecordedRelease | null {
-  if (release === null) return null;
-  const { artifact, contracts = [] } = release;
-  return { releaseId: releaseId(release), sha256: artifact.sha256, contracts };
 }

@@ -4,7 +4,8 @@
  * that a record is exactly the one that was applied; without it, one is made that fits what users get.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { DirectorSpec, RecordedRelease } from "./director-spec";
+import type { DirectorSpec } from "./director-spec";
+import type { RecordedRelease } from "../release/sequence";
 import type { MigrateSpec } from "../release/migrate-spec";
 import { emptyRecord, formatRecord, idOrNull, parseRecord, recordDigest } from "../release/record";
 import type { ReleaseRecord } from "../release/record";

@@ -7,7 +7,6 @@ import * as z from "zod/mini";
 import { HEADER_NAME } from "./patterns";
 import { healedServers, scheduleOf, target, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
-import type { HookRun } from "./receipt";
 import { InvalidInput } from "./refusal";
 import { quote } from "./release";
 import type { Schedule, Topology } from "./schedule";
@@ -203,17 +202,6 @@ export function hookParameters(hook: Hook, facts: object): Record<string, string
       ? {}
       : { HOOK_HEADERS_BASE64: listed(Object.entries(headers).flat()) }),
   };
-}
-
-/** A hook's last line, as run-hook.sh writes it: its own outcome, whatever the step made of it. */
-const LAST_LINE =
-  /^hook '([a-z0-9-]+)' ((?:before|after) [a-z]+) (?:was skipped|passed in ([\d.]+) s|failed with exit code (\d+) in ([\d.]+) s(?:, which stops nothing)?)(?:: (.*))?$/;
-
-/** @returns null where this is no hook's last line. */
-export function readHookRun(line: string): HookRun | null {
-  const [, name, when, passed, exitCode = "0", failed = "0", said = ""] = LAST_LINE.exec(line) ?? [];
-  if (name === undefined || when === undefined) return null;
-  return { when, name, exitCode: Number(exitCode), seconds: Number(passed ?? failed), said };
 }
 
 function listed(texts: readonly string[]): string {

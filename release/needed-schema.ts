@@ -1,8 +1,8 @@
 /** Which schema a release needs, and so what the database does with a sequence: the guards of expand and contract. */
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
-import { Refusal } from "./refusal";
-import type { Candidate, ReleaseId } from "./release";
+import { missingFrom } from "./release";
+import type { ReleaseId } from "./release";
 import { numberOf } from "./migrations/scripts";
 
 /**
@@ -20,7 +20,7 @@ export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null)
   const others = [slots.blue, slots.green, previous].filter((each) => each !== null && each !== candidate);
   const due = contracts.filter(
     (script) =>
-      !contracted.includes(script) && others.every((each) => each?.contracts?.includes(script) === true),
+      !contracted.includes(script) && others.every((each) => missingFrom(each!, [script]) === undefined),
   );
   const stable = others.find((each) => idOrNull(each) === stableId)?.migrations;
   const isNewer =
@@ -42,21 +42,4 @@ export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null)
  */
 export function bringsMigrations(record: ReleaseRecord): boolean {
   return record.migrate === true || (target(record)?.run === record.sequence && record.retry !== true);
-}
-
-/**
- * What a contract migration took away does not come back.
- * @throws Refusal where the candidate needs it.
- */
-export function requireSchema(
-  { contracted = [] }: ReleaseRecord,
-  { version, contracts = [] }: Candidate,
-): void {
-  const missing = contracted.find((script) => !contracts.includes(script));
-  if (missing !== undefined) {
-    throw new Refusal(
-      "old-schema",
-      `${version} needs what ${missing} took away from the database: release a version whose migrations include it`,
-    );
-  }
 }

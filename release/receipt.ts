@@ -4,6 +4,7 @@
  * is another `formatVersion`.
  */
 import * as z from "zod/mini";
+import { HookRun } from "./hook-run";
 import { JournalEntry } from "./journal";
 import { ApplicationName, Goal, ReleaseRecord } from "./record";
 import { Schedule } from "./schedule";
@@ -74,17 +75,6 @@ export const MeasuredRequests = z.strictObject({
   timeline: z.array(TimelinePoint).check(z.maxLength(600)),
 });
 export type MeasuredRequests = z.infer<typeof MeasuredRequests>;
-
-/** A hook that the command ran: what it was started for, and how it ended. */
-export const HookRun = z.strictObject({
-  when: z.string(),
-  name: z.string(),
-  exitCode: z.int(),
-  seconds: z.number(),
-  /** The last line that it said. */
-  said: z.string(),
-});
-export type HookRun = z.infer<typeof HookRun>;
 
 /** @internal */
 export const Receipt = z.strictObject({

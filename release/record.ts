@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { Resolutions } from "./resolution";
 import { InvalidInput } from "./refusal";
-import { quote, Release, releaseId, ScriptName, Version } from "./release";
+import { missingFrom, quote, Release, releaseId, ScriptName, Version } from "./release";
 import type { ReleaseId } from "./release";
 import { resolveSchedule, ScheduleChoice } from "./schedule";
 import type { Schedule } from "./schedule";
@@ -24,6 +24,10 @@ export const Goal = z.union(
   },
 );
 export type Goal = z.infer<typeof Goal>;
+
+export function describeGoal(goal: Goal): string {
+  return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
+}
 
 const APPLICATION_PATTERN = /^[a-z][a-z0-9-]{0,23}$/;
 export const ApplicationName = z.string().check(
@@ -253,9 +257,7 @@ function findContradiction(record: ReleaseRecord): string | undefined {
   if (record.resolve !== undefined && record.migrate !== true) {
     return `"resolve" is for the migration of this sequence: it wants "migrate": true beside it`;
   }
-  const alone = record.contracted?.find(
-    (script) => slots[active] !== null && !slots[active].contracts?.includes(script),
-  );
+  const alone = slots[active] === null ? undefined : missingFrom(slots[active], record.contracted ?? []);
   if (record.migrate === true && alone !== undefined) {
     return `"contracted" names ${alone}, which slots.${active}.contracts does not`;
   }

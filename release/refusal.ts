@@ -1,9 +1,18 @@
-/** A typed "no": the domain refuses before anything happened; the command turns it into exit code 3. */
+import { EXIT } from "./exit-code";
+import type { FailureCode } from "./exit-code";
+
+/** A typed "no": the domain refuses before anything happened. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
 
   constructor(
     readonly reason:
+      | "stale"
+      | "finished"
+      | "not-begun"
+      | "aborted"
+      | "failed-before"
+      | "retained"
       | "nothing-live"
       | "nothing-to-promote"
       | "nothing-to-roll-back-to"
@@ -21,6 +30,7 @@ export class Refusal extends Error {
       | "banned"
       | "frozen",
     message: string,
+    readonly exitCode: FailureCode = EXIT.refused,
   ) {
     super(message);
   }

@@ -76,6 +76,18 @@ function isArtifactUrl(text: string): boolean {
   return protocol !== "file:" || !/%(?![0-9a-f]{2})|%(00|2f)/i.test(pathname);
 }
 
+export interface KnownContracts {
+  readonly contracts?: readonly string[] | undefined;
+}
+
+/** The first of these contract migrations that takes away what a release needs. */
+export function missingFrom(
+  { contracts = [] }: KnownContracts,
+  scripts: readonly string[],
+): string | undefined {
+  return scripts.find((script) => !contracts.includes(script));
+}
+
 /** Somebody's text, safe and short enough for a one-line message. */
 export function quote(input: unknown): string {
   const text = (JSON.stringify(input) ?? String(input)).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");

@@ -1,9 +1,9 @@
 /** The transition that tells the database's journal what became of a script, and then goes on as a retry. */
-import { idOrNull, target } from "./record";
+import { target } from "./record";
 import type { ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
 import { releaseId } from "./release";
-import { retry } from "./transitions";
+import { isLive, retry } from "./transitions";
 import type { Observed } from "./transitions";
 import type { Resolution } from "./resolution";
 
@@ -34,6 +34,9 @@ export function resolve(
     );
   }
   // A live release that does not answer everywhere is for a heal, which waits for the journal, too.
-  const isLive = observed.live === record.active && observed.releaseId === idOrNull(candidate);
-  return { ...retry(record, observed, reinstall && !isLive), migrate: true, resolve: [resolution] };
+  return {
+    ...retry(record, observed, reinstall && !isLive(record, observed)),
+    migrate: true,
+    resolve: [resolution],
+  };
 }

@@ -2,7 +2,7 @@
 import { banOf } from "./bans";
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
-import { releaseId } from "./release";
+import { missingFrom, releaseId } from "./release";
 import type { Release, ReleaseId } from "./release";
 
 /** A record that was carried out, and what was stable afterwards. */
@@ -21,7 +21,7 @@ export function newestSafeRelease(now: ReleaseRecord, past: readonly PastRelease
   const isSafe = (release: Release): boolean =>
     release.version !== current?.version &&
     banOf(now, release.version) === undefined &&
-    (now.contracted ?? []).every((script) => release.contracts?.includes(script) === true);
+    missingFrom(release, now.contracted ?? []) === undefined;
   return known.findLast(isSafe) ?? null;
 }
 

@@ -4,14 +4,17 @@
  * (recreate excepted).
  */
 import { requireNotBanned } from "./bans";
-import { bringsMigrations, requireSchema, withMigration } from "./needed-schema";
-import { healedServers, idOrNull, touchedSlots, target } from "./record";
+import { doesNotFit, isSettled, isTargetLive, requireFirstGoal, requireSchema, requireSettled } from "./gate";
+import type { Stable } from "./gate";
+import { bringsMigrations, withMigration } from "./needed-schema";
+import { describeGoal, healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./refusal";
 import { releaseId } from "./release";
 import type { Candidate, Release, ReleaseId } from "./release";
 import { resolveSchedule } from "./schedule";
 import type { Schedule, ScheduleChoice } from "./schedule";
+import { sequenceOf } from "./sequence";
 import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
 
@@ -59,12 +62,11 @@ function placed(
   const entry: Release = { ...candidate, run: sequence };
   const next = (changes: Partial<ReleaseRecord>): ReleaseRecord => nextRecord(record, intent, changes);
 
-  requireNotBanned(record, candidate.version);
-  requireSchema(record, candidate);
+  requireAllowed(record, candidate);
   const converge = schedule.afterPromotion === "converge" ? { converge: true } : {};
 
   if (live === null) {
-    requireShareIsPossible(observed, goal);
+    requireFirstGoal(goal);
     const slots = perSlot(record.active, entry, null);
     return next({ slots, goal, previous: null, ...converge });
   }
@@ -83,7 +85,7 @@ function placed(
       previous: stable,
     });
   }
-  if (record.active === live && idOrNull(target(record)) !== idOrNull(stable)) {
+  if (record.active === live && !isLive(record, observed)) {
     throw new Refusal(
       "not-possible-here",
       `${live} was to be recreated with ${describe(target(record))}, and ${idOrNull(stable)} still is stable: \`bluegreen abort\` puts it in order first`,
@@ -126,7 +128,7 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
   }
   if (observed.live === record.active) throw disagree(record, observed);
   requireNotBanned(record, candidate.version);
-  requireShareIsPossible(observed, to);
+  if (observed.live === null) requireFirstGoal(to);
   return following(record, { goal: to });
 }
 
@@ -136,8 +138,10 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
  */
 export function rollback(record: ReleaseRecord, observed: Observed, intent: Intent): ReleaseRecord {
   const { live } = observed;
-  if (live === null) throw nothingLive();
-  if (record.goal !== "live" || live !== record.active || observed.releaseId !== idOrNull(target(record))) {
+  if (live === null) {
+    throw new Refusal("nothing-live", "nothing is live yet: there is nothing to go back from");
+  }
+  if (!isSettled(sequenceOf(record), stableOf(observed))) {
     throw new Refusal(
       "not-promoted",
       `${describe(target(record))} never became stable: ${observed.releaseId} still is; use \`bluegreen abort\` to withdraw it`,
@@ -178,7 +182,7 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
   requireNotBanned(record, candidate.version);
-  if (reinstall && observed.live === record.active && observed.releaseId === idOrNull(candidate)) {
+  if (reinstall && isLive(record, observed)) {
     throw new Refusal(
       "not-possible-here",
       `${releaseId(candidate)} is live, but does not answer everywhere, and nothing is installed under its users: \`bluegreen heal <server>\` takes the server out of rotation first`,
@@ -211,18 +215,11 @@ export function heal(record: ReleaseRecord, observed: Observed, servers: readonl
       "nothing is live yet: the first release goes to every server, there is nothing to heal",
     );
   }
-  const wanted = target(record);
-  if (record.goal !== "live" || live !== record.active || observed.releaseId !== idOrNull(wanted)) {
-    throw new Refusal(
-      "not-possible-here",
-      `${describe(wanted)} (goal ${describeGoal(record.goal)}) is not what is stable, ${observed.releaseId} is: ` +
-        "`bluegreen promote`, `retry` or `abort` comes first, then `heal`",
-    );
-  }
+  requireSettled(sequenceOf(record), stableOf(observed));
   if (record.converge === true && !observed.serving.includes(otherSlot(live))) {
     throw new Refusal(
       "not-possible-here",
-      `the convergence to ${describe(wanted)} did not come to its end: \`bluegreen retry\` goes on with it, on healed servers too`,
+      `the convergence to ${describe(target(record))} did not come to its end: \`bluegreen retry\` goes on with it, on healed servers too`,
     );
   }
   const { schedule: _, retry: __, ...rest } = record;
@@ -240,20 +237,19 @@ export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseReco
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-withdraw", "the record has no candidate");
   const { live } = observed;
-  if (live === record.active && observed.releaseId === idOrNull(candidate)) {
+  if (isLive(record, observed)) {
     throw new Refusal(
       "nothing-to-withdraw",
       `${releaseId(candidate)} is live and stable: there is nothing to abort; \`bluegreen rollback\` goes back`,
     );
   }
-  const { schedule: _, converge, retry: __, ...rest } = record;
   if (live === null) {
-    return following(rest, { goal: "live", slots: { blue: null, green: null }, previous: null });
+    return anew(record, { goal: "live", slots: { blue: null, green: null }, previous: null });
   }
   const stable = stableRelease(record, observed, live);
   if (live === record.active) {
     // A recreate whose new release did not come up: the old one is back. A new run gives its steps unused names.
-    return following(rest, {
+    return anew(record, {
       goal: "live",
       slots: { ...record.slots, [live]: { ...stable, run: record.sequence + 1 } },
       previous: stable,
@@ -261,13 +257,13 @@ export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseReco
       ...(record.schedule === undefined ? {} : { schedule: record.schedule }),
     });
   }
-  return following(rest, {
+  return anew(record, {
     active: live,
     goal: "live",
     slots: perSlot(live, stable, null),
     previous: null,
     // The candidate took the second half's servers; they shall serve the stable release again.
-    ...(converge === true ? { converge } : {}),
+    ...(record.converge === true ? { converge: true } : {}),
   });
 }
 
@@ -284,11 +280,9 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
       "no earlier release is recorded; release the version you want with `bluegreen release`",
     );
   }
-  requireNotBanned(record, previous.version);
-  requireSchema(record, previous);
   if (rollbackIsInstant(record)) {
-    const { schedule: _, converge: __, retry: ___, ...rest } = record;
-    return following(rest, {
+    requireAllowed(record, previous);
+    return anew(record, {
       active: otherSlot(live),
       goal: "live",
       previous: target(record),
@@ -316,14 +310,10 @@ function backIntent(record: ReleaseRecord, intent: Intent): Intent {
   return { ...intent, schedule };
 }
 
-/** A share needs somebody to have the rest. */
-function requireShareIsPossible(observed: Observed, goal: Goal): void {
-  if (observed.live === null && typeof goal === "number") {
-    throw new Refusal(
-      "not-possible-here",
-      `nothing is live yet: the first release can't be held at ${goal} %, its goal is "live" or "staged"`,
-    );
-  }
+/** @throws Refusal where the version is banned, or needs what a migration took away. */
+function requireAllowed(record: ReleaseRecord, candidate: Candidate): void {
+  requireNotBanned(record, candidate.version);
+  requireSchema(candidate.version, candidate, record.contracted ?? []);
 }
 
 /** Back is no experiment: all requests at once, as the release that is left may be the trouble. */
@@ -333,11 +323,16 @@ function atOnce(schedule: Schedule): ScheduleChoice {
 }
 
 function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {
-  const { schedule: _, converge: __, retry: ___, ...rest } = record;
-  return following(rest, {
+  return anew(record, {
     ...changes,
     ...(intent.schedule === undefined ? {} : { schedule: intent.schedule }),
   });
+}
+
+/** The record after this one, without what this sequence alone was given. */
+function anew(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
+  const { schedule: _, converge: __, retry: ___, ...rest } = record;
+  return following(rest, changes);
 }
 
 /** The record after this one: the next sequence, and of the heals those that a slot's release did not outlive yet. */
@@ -358,16 +353,16 @@ function stableRelease(record: ReleaseRecord, observed: Observed, live: Slot): R
 }
 
 function disagree(record: ReleaseRecord, observed: Observed): Refusal {
-  return new Refusal(
-    "unknown-release",
-    `record ${record.sequence} does not fit what users get: recorded ${describe(record.slots.blue)} in blue and ` +
-      `${describe(record.slots.green)} in green, observed ${observed.releaseId ?? "nothing"} live in ${observed.live ?? "no slot"}; ` +
-      `is this checkout up to date?`,
-  );
+  return doesNotFit(sequenceOf(record), stableOf(observed));
 }
 
-function nothingLive(): Refusal {
-  return new Refusal("nothing-live", "nothing is live yet: there is nothing to go back from");
+/** Whether the recorded release is what is stable, in its slot. */
+export function isLive(record: ReleaseRecord, observed: Observed): boolean {
+  return isTargetLive(sequenceOf(record), stableOf(observed));
+}
+
+function stableOf({ live, releaseId }: Observed): Stable | null {
+  return live === null || releaseId === null ? null : { slot: live, releaseId };
 }
 
 function effective(intent: Intent): Schedule {
@@ -380,8 +375,4 @@ function perSlot(slot: Slot, here: Release | null, there: Release | null): Relea
 
 function describe(release: Release | null): string {
   return release === null ? "nothing" : releaseId(release);
-}
-
-function describeGoal(goal: Goal): string {
-  return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
 }

@@ -1,6 +1,6 @@
 /** What an environment file may say of hooks, when they run, and what they are told. */
 import { hookFacts } from "../../configuration/hook-facts";
-import { hookParameters, hooksAt, isNeeded, readHookRun } from "../../release/hooks";
+import { hookParameters, hooksAt, isNeeded } from "../../release/hooks";
 import { parseEnvironment } from "../../configuration/environment-file";
 import { stepName } from "../../release/steps";
 import type { ReleaseRecord } from "../../release/record";
@@ -232,19 +232,3 @@ test("an execution's name is one that a release never had", () => {
   const other = { ...record, previous: releaseOf("1.1.0", 1) };
   expect(stepName.hook(other, "before switch", 1)).not.toBe(stepName.hook(record, "before switch", 1));
 });
-
-test.each([
-  ["hook 'smoke' before switch passed in 0.4 s", 0, 0.4, ""],
-  ["hook 'smoke' before switch passed in 61.0 s: 3 checks: ok", 0, 61, "3 checks: ok"],
-  ["hook 'smoke' before switch failed with exit code 7 in 0.1 s: refused", 7, 0.1, "refused"],
-  ["hook 'smoke' before switch was skipped: the approvals are down", 0, 0, "the approvals are down"],
-])("%s: is read as it was meant", (line, exitCode, seconds, said) => {
-  expect(readHookRun(line)).toEqual({ name: "smoke", when: "before switch", exitCode, seconds, said });
-});
-
-test.each([
-  "smoke: hook 'smoke' before switch passed in 0.4 s",
-  "hook 'smoke' before switch",
-  "",
-  "install: x",
-])("%j is no hook's end", (line) => expect(readHookRun(line)).toBeNull());

@@ -293,7 +293,7 @@ test("a stale checkout is told what it knows and what users get", () => {
       reason: "unknown-release",
       message:
         "record 2 does not fit what users get: recorded 1.0.0-1 in blue and 2.0.0-2 in green, " +
-        "observed 9.0.0-9 live in green; is this checkout up to date?",
+        "green to be live; observed 9.0.0-9 live in green. Is this checkout up to date?",
     });
   }
 });

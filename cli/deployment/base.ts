@@ -9,6 +9,7 @@ import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import type { Tools } from "./tools";
 import type { Change } from "../../release/plan-proof";
+import { keptFromDestruction } from "../terraform/error-words";
 import { Stack } from "../terraform/stack";
 
 export interface BasePlan {
@@ -108,7 +109,7 @@ function isProtected(address: string): boolean {
 
 /** Terraform itself refuses to plan what `prevent_destroy` keeps. */
 function prevented(error: Error): Error {
-  const [, address] = /Resource (\S+) has\s+lifecycle\.prevent_destroy/.exec(error.message) ?? [];
+  const address = keptFromDestruction(error.message);
   if (address === undefined) return error;
   return new OperatorError(
     `base would destroy ${address}, which platform.protect keeps; nothing was applied. Take the change of the environment back`,

@@ -1,5 +1,6 @@
 /** The receipt of a sequence that this command carried out: what was planned, what the directors kept, what users met. */
-import type { HookRun, Receipt } from "../../release/receipt";
+import type { HookRun } from "../../release/hook-run";
+import type { Receipt } from "../../release/receipt";
 import { scheduleOf } from "../../release/record";
 import type { Operation } from "./operation";
 import type { Deployment } from "./outcome";

@@ -2,6 +2,7 @@
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { cannotSpare } from "../../release/gate";
 import { resolve as resolveScript } from "../../release/resolve";
 import { Resolution } from "../../release/resolution";
 import { refuseUnknownServers, serverFolder } from "../../configuration/naming";
@@ -10,7 +11,7 @@ import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { InvalidInput, Refusal } from "../../release/refusal";
 import { quote } from "../../release/release";
-import type { Candidate } from "../../release/release";
+import type { Candidate, ReleaseId } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";
 import * as transitions from "../../release/transitions";
@@ -114,7 +115,9 @@ export function heal(project: Project, { progress }: Tools, servers: readonly st
       const isHealed = statuses.every(
         ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
       );
-      if (next.retry !== true || isHealed) refuseNothingToHeal(next, statuses, servers);
+      const isAgain = next.retry === true && !isHealed;
+      const live = idOrNull(target(next));
+      for (const status of statuses) cannotSpare(servers, live, wellServing(live, status), isAgain);
       return next;
     },
     prepare: () => makeLostFolders(project, progress, servers),
@@ -192,25 +195,12 @@ function intent(project: Project): transitions.Intent {
   return { environmentSchedule: project.environment.schedule };
 }
 
-/** Before the record says so: servers that nobody stands in for, and that serve well, are left alone. */
-function refuseNothingToHeal(
-  record: ReleaseRecord,
-  statuses: readonly ProxyStatus[],
-  servers: readonly string[],
-): void {
-  const wanted = idOrNull(target(record));
-  for (const { endpoints, serving } of statuses) {
-    const well = serving
-      .flatMap((slot) => endpoints[slot])
-      .filter(({ healthy, inRotation, releaseId }) => healthy && inRotation && releaseId === wanted);
-    if (well.length > 0 && well.every(({ server }) => servers.includes(server))) {
-      const names = [...new Set(well.map(({ server }) => server))].join(", ");
-      throw new Refusal(
-        "already-there",
-        `nothing else serves ${wanted} than ${names}, and well: there is nothing to heal there`,
-      );
-    }
-  }
+/** The servers that serve a release well. */
+function wellServing(release: ReleaseId | null, { endpoints, serving }: ProxyStatus): string[] {
+  return serving
+    .flatMap((slot) => endpoints[slot])
+    .filter(({ healthy, inRotation, releaseId }) => healthy && inRotation && releaseId === release)
+    .map(({ server }) => server);
 }
 
 /** On the local platform a folder is all that base makes of a web server; Terraform does not see that one is gone. */

@@ -75,7 +75,7 @@ function summarize(
   const { exitCode } = applied;
   const failed = results.find((result) => result.exitCode !== 0);
   if (!applied.succeeded) {
-    const why = failed?.reason ?? applied.reasons.map(withoutProgram).join("; ");
+    const why = failed?.reason ?? applied.reasons.join("; ");
     const promoted = results.find(({ outcome }) => outcome === "promoted");
     if (exitCode === EXIT.rejected && failed === undefined && promoted !== undefined) {
       // A convergence's install: users have the new release already, so nothing was rejected.
@@ -102,8 +102,4 @@ function unknown({ sequence }: ReleaseRecord, silent: readonly ProxyStatus[]) {
     exitCode: EXIT.unexpected,
     reason: `Terraform ended well, but ${who} how record ${sequence} ended: look at \`bluegreen status\`, then \`bluegreen retry\``,
   };
-}
-
-function withoutProgram(reason: string): string {
-  return reason.replace(/^(director \w+|install|migrate): /, "");
 }

@@ -4,8 +4,9 @@
  */
 import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
-import { EXIT } from "../../release/exit-code";
+import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
+import { sequenceOf } from "../../release/sequence";
 import { serverPlaces } from "../../configuration/naming";
 import { stepId } from "../../release/steps";
 import {
@@ -19,20 +20,18 @@ import type { Plan } from "../../release/plan-proof";
 import { stepsOf } from "../../release/plan-steps";
 import type { PlanSteps } from "../../release/plan-steps";
 import { planToken } from "../../release/plan-token";
-import { healedServers, isHealed, scheduleOf, touchedSlots } from "../../release/record";
+import { healedServers, isHealed, scheduleOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import type { Observed } from "../../release/transitions";
 import { migrationNote } from "../artifact/migrations";
-import { OperatorError } from "../operator-error";
 import { databaseServer } from "../project/database-server";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { agreed } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
-import type { Proxies, ProxyStatus } from "../proxies/proxies";
+import type { Proxies } from "../proxies/proxies";
 import { hasReceipt } from "../receipts/receipt-store";
 import { collectInterrupted, collectReceipt, completeReceipt } from "../receipts/collected-receipt";
 import { Stack } from "../terraform/stack";
@@ -65,7 +64,7 @@ export interface Planned {
   readonly token: string;
 }
 
-/** @throws Refusal, OperatorError where it may not happen; then nothing was changed. */
+/** @throws Refusal where it may not happen; then nothing was changed. */
 export async function planOperation(
   project: Project,
   { progress, terraform }: Tools,
@@ -82,8 +81,8 @@ export async function planOperation(
   collectReceipt(project, before, statuses);
   completeReceipt(project, before, statuses);
   const next = transition(before, observed, statuses);
-  refuseStaleRecord(next, statuses);
-  const replaced = retainedThatIsReplaced(next, statuses);
+  for (const { proxy, state } of statuses) requireNewer(next.sequence, proxy, state.sequence);
+  const replaced = statuses.length === 0 ? null : retention(sequenceOf(next), statuses[0]!.state, Date.now());
 
   progress.now(`planning record ${next.sequence}`);
   const web = new Stack(await synthesize(project, next), "web", terraform);
@@ -148,34 +147,5 @@ function healSteps(
     slots.flatMap((slot: Slot) =>
       isHealed(record, slot, server) ? [{ id: stepId.install(slot, server), server }] : [],
     ),
-  );
-}
-
-/** A stale checkout: what it would write was written before, by somebody else. */
-function refuseStaleRecord(next: ReleaseRecord, statuses: readonly ProxyStatus[]): void {
-  for (const { proxy, state } of statuses) {
-    if (state.sequence >= next.sequence) {
-      throw new OperatorError(
-        `the record here is at ${next.sequence - 1}, but ${proxy} knows record ${state.sequence}: pull, then try again; nothing was changed`,
-        EXIT.refused,
-      );
-    }
-  }
-}
-
-/**
- * What happens to a slot that is kept for an instant rollback: the next release may take it before its time.
- * @throws OperatorError where a convergence would.
- */
-function retainedThatIsReplaced(next: ReleaseRecord, statuses: readonly ProxyStatus[]): string | null {
-  const { retainedUntil = null, stable = null } = statuses[0]?.state ?? {};
-  if (retainedUntil === null || stable === null || retainedUntil <= Date.now()) return null;
-  const retained = otherSlot(stable.slot);
-  const until = `kept for an instant rollback until ${new Date(retainedUntil).toISOString()}`;
-  if (touchedSlots(next).includes(retained)) return `it gives up ${retained}, which is ${until}`;
-  if (next.converge !== true) return null;
-  throw new OperatorError(
-    `${retained} is ${until}: only a release into it may replace it before`,
-    EXIT.refused,
   );
 }

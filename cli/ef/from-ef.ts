@@ -22,7 +22,7 @@ import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { readEfProject } from "./dotnet-ef";
 import type { EfHistoryTexts, EfProject } from "./dotnet-ef";
-import { splitAdvice } from "./split-advice";
+import { SPLIT_ADVICE } from "./split-advice";
 
 export interface FromEf extends EfProject {
   /** The folder of the scripts. */
@@ -147,8 +147,8 @@ function inBatches(id: string, sql: string): string {
 function judge(scripts: readonly Script[], dialect: Dialect, say: (line: string) => void): void {
   const run = scripts.filter(({ efMigration }) => efMigration?.baseline !== true);
   const findings = run.flatMap((script) => lint(script, dialect));
-  const words = ({ script, line, level, message }: Finding): string =>
-    `${script}:${line}: ${message}${level === "breaks" ? `. Split it: ${splitAdvice(message)}` : ""}`;
+  const words = ({ script, line, level, kind, message }: Finding): string =>
+    `${script}:${line}: ${message}${level === "breaks" ? `. Split it: ${SPLIT_ADVICE[kind]}` : ""}`;
   for (const finding of findings) say(inOneLine(words(finding)));
   const breaking = findings.filter(({ level }) => level === "breaks");
   const first = run.find(({ name }) => name === breaking[0]?.script);

@@ -5,10 +5,11 @@
 import { join } from "node:path";
 import execa from "execa";
 import { EXIT } from "../../release/exit-code";
-import { appliesTo, hookParameters, hooksAt, readHookRun } from "../../release/hooks";
+import { appliesTo, hookParameters, hooksAt } from "../../release/hooks";
 import type { HookFacts, HookOutcome } from "../../configuration/hook-facts";
 import type { Hook, When } from "../../release/hooks";
-import type { HookRun } from "../../release/receipt";
+import { readHookRun } from "../../release/hook-run";
+import type { HookRun } from "../../release/hook-run";
 import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
@@ -36,21 +37,21 @@ export async function runHooks(
 }
 
 async function runHook(project: Project, hook: Hook, facts: object, progress: Progress): Promise<HookRun> {
-  const { exitCode, signal, stderr } = await execa("bash", [SCRIPT], {
+  const { exitCode, signal, stdout, stderr } = await execa("bash", [SCRIPT], {
     cwd: project.folder,
     env: { ...hookParameters(hook, facts), PROJECT_FOLDER: "." },
     stdin: "ignore",
-    stdout: "ignore",
     reject: false,
   });
+  // The last line is the result once more, for people.
   const lines = stderr.split("\n").filter((line) => line !== "");
   for (const line of lines.slice(0, -1)) progress.note(line);
-  const last = lines.at(-1) ?? "";
-  const run = readHookRun(last);
-  if (run === null) {
+  const ended = readHookRun(stdout);
+  if (ended === null) {
+    const last = lines.at(-1) ?? "";
     throw new Error(`run-hook.sh ended by ${signal ?? `exit code ${exitCode}`}, and said: ${last}`);
   }
-  if (exitCode !== 0) throw new OperatorError(`${last}; nothing was changed`, EXIT.refused);
-  progress.note(last);
-  return run;
+  if (exitCode !== 0) throw new OperatorError(`${ended.reason}; nothing was changed`, EXIT.refused);
+  progress.note(ended.reason);
+  return ended.run;
 }

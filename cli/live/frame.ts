@@ -1,4 +1,5 @@
 /** The live view's picture of one moment, as lines that fit a terminal. Pure: what is seen goes in, lines come out. */
+import { describeEntry } from "../../release/journal-words";
 import { idOrNull, target } from "../../release/record";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
@@ -10,7 +11,7 @@ import { fitted, flowed, wrapped } from "./lines";
 import type { Size } from "../terminal/screen";
 import type { Paint, Span } from "./lines";
 import type { Moment, Rate, SeenProxy } from "./moment";
-import { complaint, describeEntry, servedBy, shareOf } from "./words";
+import { complaint, servedBy, shareOf } from "./words";
 
 const INDENT = " ".repeat(9);
 const LONGEST_BAR = 40;

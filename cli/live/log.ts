@@ -3,10 +3,10 @@
  * not stand still for the minutes of a canary.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { describeEntry } from "../../release/journal-words";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import { clean } from "./lines";
-import { describeEntry } from "./words";
 
 /** A release that is over before costs no look. */
 const INTERVAL_SECONDS = 5;

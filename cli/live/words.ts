@@ -1,39 +1,9 @@
-/** A proxy's state and its journal in words: the same for a screen, and for lines in a log. */
-import type { Figures, JournalEntry } from "../../release/journal";
-import { otherSlot, SLOTS } from "../../release/slot";
+/** A proxy's state in words: the same for a screen, and for lines in a log. */
+import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, ProxyStatus } from "../proxies/proxies";
 import { gateOf } from "./gate";
 import type { Moment, SeenProxy } from "./moment";
-
-export function describeEntry(entry: JournalEntry): string {
-  switch (entry.event) {
-    case "verified":
-      return `${entry.releaseId} verified in ${entry.slot}: ${count(entry.endpoints, "endpoint")} in ${entry.seconds.toFixed(1)} s`;
-    case "traffic":
-      return describeTraffic(entry);
-    case "judged": {
-      const { share, candidate, stable } = entry.comparison;
-      const verdict = entry.verdict === "pass" ? "well" : "badly";
-      return `${share} % went ${verdict}: candidate ${figures(candidate)}; stable ${figures(stable)}`;
-    }
-    case "drained":
-      if (entry.running === 0) return `${entry.slot} is drained`;
-      return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;
-  }
-}
-
-function describeTraffic({ live, share, mode }: Extract<JournalEntry, { event: "traffic" }>): string {
-  if (live === null) return "nothing is live: users get a 503 page";
-  if (mode !== "serve") return mode === "hold" ? `requests of ${live} wait` : `${live}: users get a 503 page`;
-  if (share === 0) return `all requests go to ${live}`;
-  return `${share} % of the requests go to ${otherSlot(live)}`;
-}
-
-function figures({ requests, errors, p95Ms }: Figures): string {
-  const slow = p95Ms === null ? "" : `, p95 ${p95Ms} ms`;
-  return `${errors} of ${requests} failed${slow}`;
-}
 
 /** The part of the requests that a slot gets, in per cent. */
 export function shareOf(slot: Slot, { live, share }: ProxyStatus["traffic"]): number {
@@ -75,8 +45,4 @@ export function summary(
     return `${slot} ${shareOf(slot, traffic)} % ${release ?? "nothing"}${exceptions}`;
   });
   return `${proxy}: record ${state.sequence}, ${gateOf(status, record, atWork).what}; ${slots.join(", ")}`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

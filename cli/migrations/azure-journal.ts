@@ -3,11 +3,12 @@
  * last migrate step said, which Azure keeps and a refresh brings into Terraform's state.
  */
 import type { AzureEnvironment } from "../../configuration/environment";
-import { MigratorResult, readLastLine } from "../../release/migrations/migrator-words";
+import { MigratorResult } from "../../release/migrations/migrator-words";
 import { OPERATIONS_SERVER } from "../../configuration/naming";
 import { parseEdition, parseStep, stepId } from "../../release/steps";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
+import { readResultLine } from "../../release/result-line";
 import { synthesize } from "../terraform/synth";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";
@@ -34,7 +35,7 @@ export function readJournal(record: ReleaseRecord, resources: readonly StateReso
   const waiting = scripts(waitingContracts(record), "waiting");
   if (step === undefined) return { source: "lastStep", step: null, scripts: waiting, ahead: [] };
   const { name, exitCode, output } = step;
-  const said = readLastLine(MigratorResult, output);
+  const said = readResultLine(MigratorResult, output);
   const known = [
     ...scripts(said?.applied.map(({ script }) => script) ?? [], "applied"),
     ...scripts(said?.adopted ?? [], "applied"),

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import execa from "execa";
 import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
-import { MigratorResult, MigratorStatus, readLastLine } from "../../release/migrations/migrator-words";
+import { MigratorResult, MigratorStatus } from "../../release/migrations/migrator-words";
 import { OPERATIONS_SERVER, serverFolder } from "../../configuration/naming";
+import { readResultLine } from "../../release/result-line";
 import { OperatorError } from "../operator-error";
 import type { KnownJournal } from "./journal";
 
@@ -26,7 +27,7 @@ export async function journalOfDatabase(
     // Paths in the step's spec are relative to the project.
     { cwd: projectFolder, reject: false, stdin: "ignore", timeout: LONGEST_MS },
   );
-  const status = readLastLine(MigratorStatus, stdout);
+  const status = readResultLine(MigratorStatus, stdout);
   if (exitCode === 0 && status !== null) {
     const beyond = status.ahead.filter((each) => typeof each !== "string");
     return {
@@ -36,7 +37,10 @@ export async function journalOfDatabase(
       ahead: status.ahead.map((each) => (typeof each === "string" ? each : each.name)),
     };
   }
-  throw refused(readLastLine(MigratorResult, stdout)?.reason ?? stderr.trim().split("\n").at(-1)!, exitCode);
+  throw refused(
+    readResultLine(MigratorResult, stdout)?.reason ?? stderr.trim().split("\n").at(-1)!,
+    exitCode,
+  );
 }
 
 function refused(reason: string, exitCode: number): OperatorError {

@@ -6,6 +6,7 @@ import { proxyPlaces } from "../../configuration/naming";
 import { parseStep } from "../../release/steps";
 import type { AzureEnvironment } from "../../configuration/environment";
 import type { ReleaseRecord } from "../../release/record";
+import { InstallResult, readResultLine } from "../../release/result-line";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
 import { lastWords } from "./step-words";
@@ -70,7 +71,7 @@ export class AzureProxies implements Proxies {
       resources.flatMap((resource) => {
         const step = parseStep(resource.address);
         if (step?.kind !== "install" || step.slot !== slot || resource.deposed) return [];
-        const installed = /"releaseId":"([^"]*)"/.exec(resource.output)?.[1] ?? null;
+        const installed = readResultLine(InstallResult, resource.output)?.releaseId ?? null;
         const healthy = resource.exitCode === 0 && record.slots[slot] !== null;
         return [
           {

@@ -1,9 +1,9 @@
 /** Receipts as people read them: a line each, or one in full. */
 import { formatPerson } from "../project/person";
+import { describeEntry } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
 import { inOneLine } from "../../release/validation";
 import type { Colours } from "../terminal/colours";
-import { describeEntry } from "../live/words";
 
 /** Newest first, as people look for it. */
 export function formatHistory(receipts: readonly Receipt[], colours: Colours): string {

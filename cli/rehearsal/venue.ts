@@ -5,6 +5,7 @@ import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { requireLocal } from "../../configuration/platform";
+import { InstallResult, readResultLine } from "../../release/result-line";
 import { parseSlotStepName } from "../../release/steps";
 import { writeAtomically } from "../../system/atomic-file";
 import { OperatorError } from "../operator-error";
@@ -76,22 +77,16 @@ export function leftVenues(folder: string): Project[] {
 /** How long the instances of a release took to stop and start, as the installers measured it. The longest counts. */
 export function installMs(venue: Project, releaseId: string): number {
   const servers = join(venue.folder, localPlatform(venue).folder, "servers");
-  const results = readdirSync(servers).flatMap((server) => {
+  const seconds = readdirSync(servers).flatMap((server) => {
     const commands = join(servers, server, "commands");
     if (!existsSync(commands)) return [];
     return readdirSync(commands)
       .filter((name) => parseSlotStepName(name)?.releaseId === releaseId)
-      .map(
-        (name) =>
-          readFileSync(join(commands, name, "stdout"), "utf8")
-            .trim()
-            .split("\n")
-            .at(-1) ?? "",
-      );
+      .flatMap((name) => {
+        const output = readFileSync(join(commands, name, "stdout"), "utf8");
+        return readResultLine(InstallResult, output)?.seconds ?? [];
+      });
   });
-  const seconds = results
-    .filter((line) => line.startsWith("{"))
-    .map((line) => (JSON.parse(line) as { seconds: number }).seconds);
   return 1000 * Math.max(0, ...seconds);
 }
 

@@ -1,7 +1,7 @@
 /** What the proxies' directors did, in one order and in words: verified, moved, judged, drained. */
 import type { Comparison, Figures, JournalEntry } from "../../release/journal";
+import { describeEntry, describeVerdict } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
-import { otherSlot } from "../../release/slot";
 import type { Mark } from "./charts";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
@@ -56,42 +56,19 @@ export function eventTable(events: readonly NumberedEvent[], begin: number): Htm
   );
 }
 
+/** The figures of a judgement have columns of their own. */
 function describe(entry: JournalEntry): Piece {
   switch (entry.event) {
     case "verified":
-      return html`<span
-        ><span class="good">Verified</span>: ${plural(entry.endpoints, "endpoint")} of ${entry.slot} answered
-        as <code>${entry.releaseId}</code>, in ${seconds(entry.seconds)}</span
-      >`;
-    case "traffic":
-      return moved(entry);
+      return html`<span class="good">${describeEntry(entry)}</span>`;
     case "judged":
-      return judged(entry);
-    case "drained":
-      return drained(entry);
+      return html`<span
+        ><span class="${entry.verdict === "pass" ? "good" : "bad"}">${describeVerdict(entry)}</span>, over
+        ${seconds(entry.comparison.seconds)}</span
+      >`;
+    default:
+      return capital(describeEntry(entry));
   }
-}
-
-function moved({ live, share, mode }: Extract<JournalEntry, { event: "traffic" }>): string {
-  if (mode === "hold") return "Requests are held while the site is recreated";
-  if (mode === "page") return "A page with Retry-After is shown while the site is recreated";
-  if (live === null) return "No slot gets requests";
-  if (share === 0) return `All requests to ${live}`;
-  if (share === 100) return `All requests to ${otherSlot(live)}`;
-  return `${share} % of the requests to ${otherSlot(live)}, ${100 - share} % to ${live}`;
-}
-
-function judged({ verdict, comparison }: Extract<JournalEntry, { event: "judged" }>): Html {
-  const what = `at ${comparison.share} %, over ${seconds(comparison.seconds)}`;
-  return verdict === "pass"
-    ? html`<span><span class="good">Judged good</span> ${what}</span>`
-    : html`<span><span class="bad">Judged bad</span> ${what}</span>`;
-}
-
-function drained({ slot, running, cut }: Extract<JournalEntry, { event: "drained" }>): string {
-  if (running === 0) return `${capital(slot)} drained: nothing was left running`;
-  const left = `${plural(running, "request")} still ran`;
-  return `${capital(slot)} drained as far as its time allowed: ${left}${cut ? " and were cut" : ""}`;
 }
 
 function side(comparison: Comparison, which: "candidate" | "stable"): Piece {

@@ -4,20 +4,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import execa from "execa";
-import { EXIT, failureCode } from "../../release/exit-code";
+import { EXIT } from "../../release/exit-code";
 import { OperatorError } from "../operator-error";
 import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
+import { failureOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHolder } from "./error-words";
+import type { Diagnostic, Failure } from "./error-words";
 import { readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
-import { readHookRun } from "../../release/hooks";
-import type { HookRun } from "../../release/receipt";
+import { readHookRun } from "../../release/hook-run";
+import type { HookRun } from "../../release/hook-run";
 
 export interface ApplyResult {
   readonly succeeded: boolean;
   /** The highest exit code that a step ended with; 1 where Terraform itself failed. */
   readonly exitCode: number;
-  /** What the failing steps said, the most telling line of each. */
+  /** Why each step failed that did. */
   readonly reasons: readonly string[];
   /** Terraform refused the plan before it did anything: the state moved since, or somebody else works on it. */
   readonly nothingWasApplied: boolean;
@@ -27,15 +29,10 @@ export interface ApplyResult {
 
 export interface ApplyEvents {
   onStep(address: string, event: "started" | "done" | "failed"): void;
-  /** How a hook ended, as it says it itself; also one whose failure stops nothing. */
-  onHook?(line: string): void;
+  /** How a hook ended, in a sentence; also one whose failure stops nothing. */
+  onHook?(sentence: string): void;
   /** Called with a function that asks Terraform to stop. */
   onStarted?(interrupt: () => void): void;
-}
-
-interface Failure {
-  readonly exitCode: number;
-  readonly reason: string;
 }
 
 interface Message {
@@ -47,7 +44,7 @@ interface Message {
     readonly action?: string;
     readonly output?: string;
   };
-  readonly diagnostic?: { readonly severity: string; readonly summary: string; readonly detail?: string };
+  readonly diagnostic?: Diagnostic;
 }
 
 /** A step's execution as Azure reports it. */
@@ -97,13 +94,7 @@ export interface PlannedState {
   };
 }
 
-const REFUSED_AT_ONCE = ["Saved plan is stale", "Error acquiring the state lock"];
 const PLAN_FILE = "bluegreen.tfplan";
-/** Follows on the failure of a step, and says less. */
-const POSTCONDITION = "Resource postcondition failed";
-/** What our scripts say of a failure, within Azure's words. */
-const OWN_WORDS =
-  /^(?:.*?["':] )?((?:(?:director \w+|install|migrate|setup): |step \S+ ended with 0 and without ).+)$/gm;
 const REFRESH_FILE = "refresh.tfplan";
 const ACTIONS: Readonly<Record<string, "started" | "done" | "failed">> = {
   apply_start: "started",
@@ -180,20 +171,20 @@ export class Stack {
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
       const message = parseMessage(line);
-      const said = message.type === "provision_progress" ? (message.hook?.output ?? "") : "";
-      const hook = readHookRun(said);
+      const hook = message.type === "provision_progress" ? readHookRun(message.hook?.output ?? "") : null;
       if (hook !== null) {
-        hooks.push(hook);
-        events.onHook?.(said);
+        hooks.push(hook.run);
+        events.onHook?.(hook.reason);
       }
       const action = ACTIONS[message.type ?? ""];
       const address = message.hook?.resource?.addr;
       // What an earlier execution left in the state goes silently.
       const isStep = action !== undefined && address !== undefined && message.hook?.action !== "delete";
       if (isStep) events.onStep(address, action);
-      if (message.diagnostic?.severity !== "error") return;
-      if (REFUSED_AT_ONCE.includes(message.diagnostic.summary)) nothingWasApplied = true;
-      (message.diagnostic.summary === POSTCONDITION ? unmet : failures).push(readFailure(message.diagnostic));
+      const { diagnostic } = message;
+      if (diagnostic?.severity !== "error") return;
+      if (isRefusedAtOnce(diagnostic)) nothingWasApplied = true;
+      (isPostcondition(diagnostic) ? unmet : failures).push(failureOf(diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
     if (exitCode === 0)
@@ -233,27 +224,15 @@ export class Stack {
       },
     );
     if (exitCode === 0) return stdout;
-    if (stderr.includes("Error acquiring the state lock")) {
-      const who = /Who:\s*(.*)/.exec(stderr)?.[1] ?? "somebody";
-      const since = /Created:\s*(.*)/.exec(stderr)?.[1] ?? "";
-      const id = /\bID:\s*([0-9a-f-]+)/.exec(stderr)?.[1] ?? "<ID>";
+    const lock = lockHolder(stderr);
+    if (lock !== null) {
       throw new OperatorError(
-        `the state of ${this.name} is locked by ${who} since ${since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${id}\` in ${this.folder}`,
+        `the state of ${this.name} is locked by ${lock.who} since ${lock.since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${lock.id}\` in ${this.folder}`,
         EXIT.refused,
       );
     }
-    const said = stderr
-      .split("\n")
-      .map((line) => line.replace(/^[│╷╵\s]+/, ""))
-      .filter((line) => line !== "");
-    const errors = said.slice(
-      Math.max(
-        0,
-        said.findIndex((line) => line.startsWith("Error:")),
-      ),
-    );
     throw new OperatorError(
-      `terraform ${command[0]} of ${this.name} failed: ${errors.slice(0, 6).join(" ")}`,
+      `terraform ${command[0]} of ${this.name} failed: ${firstErrorLines(stderr, 6)}`,
       EXIT.unexpected,
     );
   }
@@ -288,29 +267,4 @@ function parseMessage(line: string): Message {
   } catch {
     return {};
   }
-}
-
-/** A step's exit code and last words, out of what Terraform reports of a failed command. */
-function readFailure(diagnostic: NonNullable<Message["diagnostic"]>): Failure {
-  const { summary, detail = "" } = diagnostic;
-  if (/running the command|runCommands\//i.test(summary)) return readRunCommandFailure(summary, detail);
-  const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
-  if (code === undefined || output === undefined) {
-    return { exitCode: EXIT.unexpected, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
-  }
-  const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const own = lines.filter((line) => /^(director|install|migrate|hook|step)\b/.test(line)).at(-1);
-  return { exitCode: failureCode(Number(code)), reason: own ?? lines.at(-1) ?? summary };
-}
-
-/** Azure puts the exit code and what the script wrote to stderr into a sentence of its own. */
-function readRunCommandFailure(summary: string, detail: string): Failure {
-  // What the script wrote is in there as one line.
-  const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
-  const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1");
-  const own = [...text.matchAll(OWN_WORDS)].at(-1)?.[1];
-  return {
-    exitCode: failureCode(code),
-    reason: own?.trim() ?? summary.split("\n")[0]!.slice(0, 500),
-  };
 }

@@ -1,11 +1,7 @@
 /** The points of a release at which a fault is injected, and how a release is brought to each: it is found there, and never waits. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../testbed/processes";
-import type { Running } from "../testbed/processes";
-import type { ReleaseWish, WorldKind } from "./row";
+import type { ReleaseUnderWay, ReleaseWish, WorldKind } from "./release-under-way";
 import type { Stage } from "./stage";
 
 export const INJECTION_POINTS = [
@@ -21,12 +17,6 @@ export const INJECTION_POINTS = [
   "converge",
 ] as const;
 export type InjectionPoint = (typeof INJECTION_POINTS)[number];
-
-export interface ReleaseUnderWay {
-  readonly running: Running;
-  readonly sequence: number;
-  readonly version: string;
-}
 
 /** A director's lock is held for some tenths of a second only. */
 const LOCK_POLL_MS = 2;
@@ -127,52 +117,8 @@ async function directorAtWork(
   }
 }
 
-/** A POST whose body takes its time: it is under way in the slot that was live when it began. */
-export class SlowPost {
-  private constructor(
-    private readonly socket: Socket,
-    private readonly body: string,
-    private answer = "",
-  ) {
-    socket.setEncoding("utf8").on("data", (text: string) => (this.answer += text));
-    socket.on("error", (error) => (this.answer ||= error.message));
-  }
-
-  static async begin(port: number, title: string): Promise<SlowPost> {
-    const body = JSON.stringify({ title });
-    const socket = connect(port, "127.0.0.1");
-    const post = new SlowPost(socket, body);
-    socket.write(
-      `POST /api/goals HTTP/1.1\r\nhost: slow\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
-    );
-    await new Promise((resolve) => socket.once("connect", resolve));
-    return post;
-  }
-
-  /** @returns the answer's first line. */
-  async end(): Promise<string> {
-    this.socket.write(this.body.slice(5));
-    await until(() => this.answer !== "" || this.socket.closed, "the slow POST is answered");
-    this.socket.destroy();
-    return this.answer.split("\r\n")[0]!;
-  }
-}
-
 /** For faults that last: how long, without anything to wait for but time itself. */
 export async function lasting(milliseconds: number): Promise<void> {
   const end = performance.now() + milliseconds;
   await until(() => performance.now() >= end, "the fault lasts");
-}
-
-/** Names of the commands that ran on a server. */
-export function commandsIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-export function readOr(file: string, otherwise: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return otherwise;
-  }
 }

@@ -14,7 +14,8 @@ import type { Outcome, PlayedRow, FaultResults } from "./results";
 import { worldOf } from "./injection-points";
 import type { InjectionPoint } from "./injection-points";
 import { play, skipped } from "./play";
-import type { Row, WorldKind } from "./row";
+import type { Row } from "./row";
+import type { WorldKind } from "./release-under-way";
 import { Stage } from "./stage";
 import { line, table } from "./table";
 

@@ -3,11 +3,9 @@
  * each phase the state in which it ends, as the product documents it.
  */
 import type { Ability } from "./abilities";
-import type { InjectionPoint, ReleaseUnderWay } from "./injection-points";
+import type { InjectionPoint } from "./injection-points";
+import type { ReleaseUnderWay, ReleaseWish, WorldKind } from "./release-under-way";
 import type { Stage } from "./stage";
-
-/** The environments that rows are played in; each begins with one release live. */
-export type WorldKind = "plain" | "split" | "database" | "smallDisks";
 
 /** How a person goes on. Each is carried out, and has to end as it says. */
 export type WayOn =
@@ -61,12 +59,4 @@ export interface Row {
   inject(stage: Stage, underWay: ReleaseUnderWay, phase: InjectionPoint): Promise<void>;
   /** What a person mends before going on: a full disk is cleared, a database started. */
   repair?(stage: Stage, phase: InjectionPoint): Promise<void>;
-}
-
-export interface ReleaseWish {
-  readonly args?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
-  /** Instead of the sample application's next release. */
-  readonly artifact?: readonly string[];
-  readonly version?: string;
 }

@@ -13,9 +13,10 @@ import { Database } from "./database";
 import { makeSmallDisks } from "./disks";
 import type { SmallDisk } from "./disks";
 import { KeptSafe } from "./kept-safe";
-import { commandsIn, readOr, SlowPost } from "./injection-points";
-import type { ReleaseUnderWay } from "./injection-points";
-import type { ReleaseWish, WorldKind } from "./row";
+import { SlowPost } from "./slow-post";
+import { commandsIn, readOr } from "./server-files";
+import type { ReleaseUnderWay } from "./release-under-way";
+import type { ReleaseWish, WorldKind } from "./release-under-way";
 
 const RATE = 60;
 const PROXY = ".bluegreen/local/servers/proxy-1";

@@ -1,7 +1,7 @@
 /** How a person goes on after a fault: each way is carried out, and has to lead back to a project that releases. */
 import type { Ran } from "../testbed/processes";
 import type { Outcome } from "./results";
-import type { ReleaseUnderWay } from "./injection-points";
+import type { ReleaseUnderWay } from "./release-under-way";
 import type { WayOn } from "./row";
 import { messageOf } from "./said";
 import type { Stage } from "./stage";

@@ -20,6 +20,17 @@ export const FACTS = [
     pattern: /\b(?:badInput|BAD_INPUT|refused|REFUSED|rejected|frozen)["']?\s*[:=]\s*[2-6]\b/,
   },
   {
+    fact: "what the gate refuses, in words",
+    home: "release/gate.ts",
+    pattern:
+      /does not fit what users get:|is not what is stable,|only a release into it may|there is nothing to heal`|the first release can't be held|, but \$\{proxy\} knows record|took away from the database:/,
+  },
+  {
+    fact: "which contract migrations a release needs to be waited for",
+    home: "release/release.ts",
+    pattern: /!\S*contracts\??\.includes\(script\)/,
+  },
+  {
     fact: "the two slots",
     home: "release/slot.ts",
     pattern: /\[\s*"blue",\s*"green"\s*\]/,
@@ -39,5 +50,22 @@ export const FACTS = [
     fact: "the archives that an artifact comes in",
     home: "release/archive.ts",
     pattern: /\["\.zip"/,
+  },
+  {
+    fact: "the English of Terraform's and azurerm's errors",
+    home: "cli/terraform/error-words.ts",
+    also: ["development/faults/rows/operators.ts"],
+    pattern:
+      /acquiring the state lock"|exit status \(|Resource postcondition failed|lifecycle\\\.prevent_destroy/,
+  },
+  {
+    fact: "how a program's result line is found in its output",
+    home: "release/result-line.ts",
+    pattern: /split\("\\n"\)\.reverse\(\)/,
+  },
+  {
+    fact: "a director's journal in words",
+    home: "release/journal-words.ts",
+    pattern: /% of the requests go to|`\$\{[\w.]+\} is drained`/,
   },
 ];

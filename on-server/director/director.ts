@@ -3,14 +3,13 @@
  * A step observes, decides, and then does one effect at a time, so that a crash between two of them leaves a
  * state that the next begin understands.
  */
-import type { DirectorSpec, RecordedRelease } from "../../configuration/director-spec";
-import { EXIT } from "../../release/exit-code";
+import type { DirectorSpec } from "../../configuration/director-spec";
 import type { Comparison } from "../../release/journal";
+import type { RecordedRelease } from "../../release/sequence";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
-import { StepFailure } from "./step-failure";
 import type { Interruption } from "./interruption";
 import { cameTrue, differs, extended } from "./journal";
 import type { Happening } from "./journal";
@@ -94,37 +93,6 @@ export class Director {
     return extended(journal, { at: this.clock.now(), ...happening });
   }
 
-  /** @throws StepFailure (refused) unless this is the sequence that begin let in, with the same record. */
-  requireBegun(): void {
-    const { sequence, recordDigest } = this.spec;
-    const { state } = this;
-    this.refuseStale();
-    if (sequence !== state.sequence || recordDigest !== state.recordDigest) {
-      throw new StepFailure(
-        EXIT.refused,
-        `record ${sequence} was not begun on this proxy (${state.sequence} was): apply the whole web stack`,
-      );
-    }
-  }
-
-  /** @throws StepFailure (refused) where a newer record, or another one with the same number, is known. */
-  refuseStale(): void {
-    const { sequence, recordDigest } = this.spec;
-    const { state } = this;
-    if (sequence < state.sequence) {
-      throw new StepFailure(
-        EXIT.refused,
-        `record ${sequence} is older than ${state.sequence}, which this proxy knows; use \`bluegreen rollback\` to go back`,
-      );
-    }
-    if (sequence === state.sequence && state.recordDigest !== "" && recordDigest !== state.recordDigest) {
-      throw new StepFailure(
-        EXIT.refused,
-        `record ${sequence} is already known with other content: a changed record takes the next sequence, ${sequence + 1}`,
-      );
-    }
-  }
-
   /** Puts those of a slot's servers into rotation that are not. Only what was verified a moment ago. */
   async putIntoRotation(slot: Slot, servers: readonly string[]): Promise<void> {
     const { endpoints } = (await this.driver.counts())[slot];
@@ -141,7 +109,7 @@ export class Director {
     slot: Slot,
     release: string,
     isMeant: (server: string) => boolean = () => true,
-  ): Promise<{ healthy: boolean; others: string[]; problem: string }> {
+  ): Promise<{ healthy: boolean; well: string[]; others: string[]; problem: string }> {
     const counted = (await this.driver.counts())[slot].endpoints;
     const inRotation = counted.flatMap((each) => (each.inRotation ? [each.server] : []));
     const endpoints = this.spec.endpoints[slot].filter(
@@ -151,8 +119,10 @@ export class Director {
     const named = probes.flatMap((probe) =>
       probe.releaseId !== null && probe.releaseId !== release ? [probe.releaseId] : [],
     );
+    const well = endpoints.flatMap(({ server }, index) => (probes[index]!.healthy ? [server] : []));
     return {
-      healthy: probes.some((probe) => probe.healthy),
+      healthy: well.length > 0,
+      well,
       others: [...new Set(named)],
       problem: probes.find((probe) => !probe.healthy)?.problem ?? "",
     };

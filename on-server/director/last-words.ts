@@ -20,7 +20,7 @@ export interface Ended {
   readonly at: string;
 }
 
-export function lastWords(director: Pick<Director, "spec" | "state">, ended: Ended): string {
+export function reportLine(director: Pick<Director, "spec" | "state">, ended: Ended): string {
   const words = said(director, ended);
   let { journal } = director.state;
   for (;;) {

@@ -17,11 +17,11 @@ import { runProgram, tellResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { KINDS } from "./drivers/kinds";
-import { StepFailure } from "./step-failure";
+import { failureOf, StepFailure } from "./step-failure";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
-import { lastWords } from "./last-words";
+import { reportLine } from "./last-words";
 import { StateFile } from "./state";
 import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
@@ -112,7 +112,7 @@ async function run(
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
-    await tellResult(lastWords(director, { result, seconds, at: new Date().toISOString() }));
+    await tellResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
   } finally {
@@ -134,14 +134,12 @@ async function ending(
   } catch (error) {
     const { message: reason } = error as Error;
     if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
-    if (!(error instanceof StepFailure)) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
+    const failure = failureOf(error);
+    if (failure === null) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
     // The first proxy serves the release that this one rejects: both are verified, so a person decides.
     const { healing, proxy } = director.spec;
     const later = proxy.index > 0 && step !== "begin" && healing.length === 0;
-    const exitCode =
-      later && (error.exitCode === EXIT.rejected || error.exitCode === EXIT.aborted)
-        ? EXIT.frozen
-        : error.exitCode;
+    const exitCode = later && (failure === EXIT.rejected || failure === EXIT.aborted) ? EXIT.frozen : failure;
     return { exitCode, outcome: FAILED_AS[exitCode], reason };
   }
 }
@@ -239,5 +237,5 @@ function note(facts: Readonly<Record<string, unknown>>): void {
 
 runProgram("director", main, (error) => {
   console.error(`director: ${inOneLine(error.message)}`);
-  return error instanceof StepFailure ? error.exitCode : EXIT.unexpected;
+  return failureOf(error) ?? EXIT.unexpected;
 });

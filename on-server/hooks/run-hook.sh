@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs one hook of a project, a command or a webhook, before or after a phase of a release. Started by a step of the web
-# stack, where Terraform runs, or by `bluegreen`. What the hook says goes to stderr, each line with its name; the last
-# line is this script's own and says how it ended (release/hooks.ts reads it). The same is on stdout as JSON, the result
-# line of every step: without it there is no exit code 0.
+# stack, where Terraform runs, or by `bluegreen`. What the hook prints goes to stderr, each line with its name; the last
+# line there says how it ended, for people. Stdout has the same as JSON, the result line of every step (release/hooks.ts
+# reads it): without it there is no exit code 0.
 # Parameters (environment): PROJECT_FOLDER, HOOK_NAME, HOOK_WHEN, HOOK_TIMEOUT_SECONDS, HOOK_FACTS_BASE64 (JSON, for stdin), and
 # HOOK_COMMAND_BASE64 (arguments), or HOOK_WEBHOOK_BASE64 and perhaps HOOK_HEADERS_BASE64 (names and values in turn); in
 # lists each text ends with NUL. BLUEGREEN_SKIP_HOOKS: why no hook shall run, for the day when one of them is the trouble.
@@ -25,8 +25,16 @@ started=$(date +%s%3N)
 stopped="" told="" running=""
 main=$BASHPID
 
-result() { # result OUTCOME
-  printf '{"step":"hook","name":"%s","when":"%s","outcome":"%s"}\n' "$HOOK_NAME" "$HOOK_WHEN" "$1"
+# The text between the quotes of a JSON string, or of an option in curl's file. It has no control characters.
+quoted() {
+  local text=${1//\\/\\\\}
+  printf '%s' "${text//\"/\\\"}"
+}
+
+result() { # result OUTCOME EXIT_CODE SECONDS SAID REASON: on stderr for people, on stdout as the result line
+  printf '%s\n' "$5" >&2
+  printf '{"step":"hook","name":"%s","when":"%s","outcome":"%s","exitCode":%d,"seconds":%s,"said":"%s","reason":"%s"}\n' \
+    "$HOOK_NAME" "$HOOK_WHEN" "$1" "$2" "$3" "$(quoted "$4")" "$(quoted "$5")"
   told=yes
 }
 
@@ -55,15 +63,14 @@ elapsed() {
 }
 
 finish() { # finish EXIT_CODE SAID
-  local milliseconds verdict="passed" note=""
+  local milliseconds seconds verdict="passed" note="" said=${2:0:300}
   milliseconds=$(elapsed)
+  printf -v seconds '%d.%d' $((milliseconds / 1000)) $((milliseconds % 1000 / 100))
   if (($1 != 0)); then
     verdict="failed with exit code $1"
     [[ "$HOOK_WHEN" != after\ * ]] || note=", which stops nothing"
   fi
-  printf '%s %s in %d.%d s%s%s\n' "$hook" "$verdict" $((milliseconds / 1000)) $((milliseconds % 1000 / 100)) \
-    "$note" "${2:+: ${2:0:300}}" >&2
-  result "${verdict%% *}"
+  result "${verdict%% *}" "$1" "$seconds" "$said" "$hook $verdict in $seconds s$note${said:+: $said}"
   if (($1 == 0)) || [[ "$HOOK_WHEN" == after\ * ]]; then exit 0; fi
   case "$HOOK_WHEN" in
     "before converge" | "before share") exit 6 ;;
@@ -88,15 +95,13 @@ decode() {
 
 # One line of a file that curl reads its options from: secrets are on no command line.
 curl_option() {
-  local text=${2//\\/\\\\}
-  printf '%s = "%s"\n' "$1" "${text//\"/\\\"}"
+  printf '%s = "%s"\n' "$1" "$(quoted "$2")"
 }
 
 if [[ -n "${BLUEGREEN_SKIP_HOOKS:-}" ]]; then
   reason=$(plain <<<"$BLUEGREEN_SKIP_HOOKS")
   reason=${reason%%$'\n'*}
-  echo "$hook was skipped: ${reason:0:300}" >&2
-  result skipped
+  result skipped 0 0 "${reason:0:300}" "$hook was skipped: ${reason:0:300}"
   exit 0
 fi
 

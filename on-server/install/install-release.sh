@@ -69,11 +69,22 @@ main() {
   report "$RELEASE_ID" "$OUTCOME"
 }
 
-report() { # RELEASE OUTCOME
+# The result line, the last on stdout: what started the script reads it.
+report() { # RELEASE OUTCOME [MORE JSON]
   clock
   local took=$((NOW - STARTED_AT))
-  printf '{"step":"install","slot":"%s","releaseId":"%s","outcome":"%s","seconds":%d.%03d}\n' \
-    "$SLOT" "$1" "$2" $((took / 1000)) $((took % 1000))
+  printf '{"step":"install","slot":"%s","releaseId":"%s","outcome":"%s","seconds":%d.%03d%s}\n' \
+    "$SLOT" "$1" "$2" $((took / 1000)) $((took % 1000)) "${3-}"
+}
+
+# The same of a failure. What the parameters hold may be anything then.
+report_failure() { # EXIT_CODE
+  local reason=${MESSAGE:0:1500}
+  reason=${reason//\\/\\\\}
+  reason="\"exitCode\":$1,\"reason\":\"${reason//\"/\\\"}\""
+  if [[ $OUTCOME == restored ]]; then report "$PREVIOUS" restored ",$reason"; else
+    printf '{"step":"install","outcome":"failed",%s}\n' "$reason"
+  fi
 }
 
 # The folders, the tools and the lock. From here on the working folder is the server's.
@@ -175,7 +186,12 @@ finish() {
   set +e
   if ((code != 0)); then undo; fi
   if [[ -n $WORK ]]; then rm -rf -- "$WORK"; fi
-  if [[ -n $MESSAGE ]]; then printf 'install: %s\n' "${MESSAGE//[^[:print:]]/?}" >&2; fi
+  if ((code != 0)); then
+    MESSAGE=${MESSAGE:-"ended with $code while $PHASE"}
+    MESSAGE=${MESSAGE//[^[:print:]]/?}
+    printf 'install: %s\n' "$MESSAGE" >&2
+    report_failure "$code"
+  fi
   exit "$code"
 }
 
@@ -202,7 +218,7 @@ bring_back_previous() {
   if start_instance "$PREVIOUS" && wait_healthy "$PREVIOUS" "$DEADLINE_MS"; then
     put "run/$SLOT.healthy" "$PREVIOUS"
     MESSAGE+="; the old release $PREVIOUS is back and healthy"
-    report "$PREVIOUS" restored
+    OUTCOME=restored
   else
     code=1 MESSAGE+="; and the old release $PREVIOUS did not come back (${REASON}): SLOT $SLOT SERVES NOTHING, look at logs/$SLOT.log"
   fi

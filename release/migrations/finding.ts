@@ -8,7 +8,23 @@ export interface Finding {
    * Scripts with `breaks` or `fails` are refused.
    */
   readonly level: "breaks" | "fails" | "unknown" | "advice";
+  /** What the running release loses. */
+  readonly kind: Kind;
   readonly message: string;
 }
 
+/**
+ * `drop`: something is gone. `rename`: it has another name. `column`: a column takes less than before. `default`: a new
+ * column needs a value. `rule`: rows have to keep a new rule. `other`: rows, rights, whatever else; or nothing breaks.
+ */
+export type Kind = "drop" | "rename" | "column" | "default" | "rule" | "other";
+
+/** What is said against a statement that breaks something. */
+export type Broken = Pick<Finding, "kind" | "message">;
+
 export type Level = Finding["level"];
+
+export const RENAMES: Broken = {
+  kind: "rename",
+  message: "renames what the running release knows by its old name",
+};

@@ -1,4 +1,4 @@
-/** What the migrator says: one line of JSON, its last. The command reads it, on the local platform and in Azure's state. */
+/** The migrator's result lines (release/result-line.ts): the command reads them, on the local platform and in Azure's state. */
 import * as z from "zod/mini";
 
 /**
@@ -41,17 +41,3 @@ export const MigratorResult = z.object({
   running: z._default(z.nullable(z.string()), null),
 });
 export type MigratorResult = z.infer<typeof MigratorResult>;
-
-/** @returns what the last line that is one says; null where none is. */
-export function readLastLine<T extends z.ZodMiniType>(schema: T, output: string): z.infer<T> | null {
-  for (const line of output.split("\n").reverse()) {
-    if (!line.startsWith("{")) continue;
-    try {
-      const read = z.safeParse(schema, JSON.parse(line));
-      if (read.success) return read.data;
-    } catch {
-      // Some other program's words, or a line that was cut.
-    }
-  }
-  return null;
-}

@@ -2,6 +2,7 @@
  * What a PostgreSQL script itself makes, and so what no running release uses or writes: tables, columns, and modules
  * (functions, procedures, views, triggers) that it drops and makes again.
  */
+import type { Broken } from "./finding";
 import { Made } from "./made";
 import type { Facts, Named } from "./made";
 import type { Judged, Statement } from "./postgres-statement";
@@ -19,8 +20,18 @@ interface DroppedModule {
   isReplaced: boolean;
 }
 
-const NOT_FILLED = "a column that is NOT NULL needs a DEFAULT: the running release does not write it";
-const DUPLICATES = "refuses duplicates, which the running release may write";
+const NOT_FILLED: Broken = {
+  kind: "default",
+  message: "a column that is NOT NULL needs a DEFAULT: the running release does not write it",
+};
+const DUPLICATES: Broken = {
+  kind: "rule",
+  message: "refuses duplicates, which the running release may write",
+};
+const MAY_REFUSE_NULL: Broken = {
+  kind: "rule",
+  message: "adds a rule that may refuse NULL, which the running release's rows have there",
+};
 const FILLS: ReadonlySet<string> = new Set(
   "DEFAULT IDENTITY GENERATED SERIAL SMALLSERIAL BIGSERIAL".split(" "),
 );
@@ -67,12 +78,12 @@ export class Additions {
       const message = isReplaced
         ? "until it is made again, the running release has none: -- no-transaction shows the gap"
         : "drops something that the running release may still use";
-      return [{ statement, judged: { level: "breaks" as const, message } }];
+      return [{ statement, judged: { level: "breaks" as const, kind: "drop" as const, message } }];
     });
   }
 
   /** @param words of `CREATE UNIQUE INDEX`. @returns null where it refuses nothing. */
-  uniqueIndexBreaks(words: readonly string[]): string | null {
+  uniqueIndexBreaks(words: readonly string[]): Broken | null {
     const on = words.indexOf("ON");
     const read = on === -1 ? null : readName(words, skip(words, on + 1, /^ONLY$/));
     return read === null ? DUPLICATES : this.uniqueBreaks(read.name, words.slice(read.next));
@@ -90,7 +101,7 @@ export class Additions {
   }
 
   /** @returns what an action breaks; null: nothing; undefined: it is about what the running release knows. */
-  judge(table: Named, action: readonly string[]): string | null | undefined {
+  judge(table: Named, action: readonly string[]): Broken | null | undefined {
     if (action[0] === "ADD") return this.judgeAdd(table, action);
     if (this.made.has("table", table)) return null;
     if (action[0] !== "ALTER" && action[0] !== "DROP") return undefined;
@@ -107,7 +118,7 @@ export class Additions {
     return this.made.hasColumn(table, column) ? null : undefined;
   }
 
-  private judgeAdd(table: Named, action: readonly string[]): string | null | undefined {
+  private judgeAdd(table: Named, action: readonly string[]): Broken | null | undefined {
     const at = action[1] === "CONSTRAINT" ? 3 : 1;
     const rest = action.slice(at + 1);
     switch (action[at]) {
@@ -125,7 +136,7 @@ export class Additions {
     }
   }
 
-  private addColumn(table: Named, action: readonly string[]): string | null {
+  private addColumn(table: Named, action: readonly string[]): Broken | null {
     const at = skip(action, 1, /^(COLUMN|IF|NOT|EXISTS)$/);
     const column = unquoted(action[at] ?? "");
     // ON DELETE SET DEFAULT is no default.
@@ -153,13 +164,13 @@ export class Additions {
     return check === -1 ? null : (this.checkBreaks(table, words.slice(check + 1)) ?? null);
   }
 
-  private change(table: Named, column: string, facts: Facts): string | null {
+  private change(table: Named, column: string, facts: Facts): Broken | null {
     this.made.setFacts(table, column, facts);
     return facts.notNull && !facts.filled && !this.isNew(table) ? NOT_FILLED : null;
   }
 
   /** @param words behind the table's name, or behind UNIQUE. Two NULLs are no duplicates. */
-  private uniqueBreaks(table: Named, words: readonly string[]): string | null {
+  private uniqueBreaks(table: Named, words: readonly string[]): Broken | null {
     if (this.isNew(table)) return null;
     const open = words.indexOf("(");
     const close = closing(words, open);
@@ -179,7 +190,7 @@ export class Additions {
     return isLeftOut ? null : DUPLICATES;
   }
 
-  private foreignKeyBreaks(table: Named, words: readonly string[]): string | null | undefined {
+  private foreignKeyBreaks(table: Named, words: readonly string[]): Broken | null | undefined {
     if (this.isNew(table)) return null;
     const open = words.indexOf("(");
     const facts = columns(words.slice(open + 1, closing(words, open))).map((column) =>
@@ -190,7 +201,7 @@ export class Additions {
   }
 
   /** What is neither true nor false, as a comparison with NULL, passes. */
-  private checkBreaks(table: Named, words: readonly string[]): string | null | undefined {
+  private checkBreaks(table: Named, words: readonly string[]): Broken | null | undefined {
     if (this.isNew(table)) return null;
     const open = words.indexOf("(");
     const condition = words.slice(open + 1, closing(words, open));
@@ -205,9 +216,7 @@ export class Additions {
     const facts = named.map((word) => this.made.column(table, unquoted(word)));
     if (facts.length === 0 || facts.includes(null)) return undefined;
     const looksAtNull = /\bIS NOT NULL\b|\bCOALESCE\b|\bCASE\b|\bDISTINCT\b/.test(condition.join(" "));
-    return looksAtNull && facts.some((each) => !each!.filled)
-      ? "adds a rule that may refuse NULL, which the running release's rows have there"
-      : null;
+    return looksAtNull && facts.some((each) => !each!.filled) ? MAY_REFUSE_NULL : null;
   }
 
   private isNew(table: Named): boolean {

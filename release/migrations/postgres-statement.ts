@@ -1,5 +1,5 @@
 /** A statement of PostgreSQL as the linter sees it, and what it finds in one. */
-import type { Level } from "./finding";
+import type { Broken, Level } from "./finding";
 
 export interface Statement {
   /** Its first token. */
@@ -9,7 +9,6 @@ export interface Statement {
   readonly words: readonly string[];
 }
 
-export interface Judged {
+export interface Judged extends Broken {
   readonly level: Level;
-  readonly message: string;
 }

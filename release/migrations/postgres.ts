@@ -3,7 +3,8 @@
  * itself. What a script itself has made, no running release uses.
  */
 import { inOneLine } from "../validation";
-import type { Finding } from "./finding";
+import { RENAMES } from "./finding";
+import type { Broken, Finding } from "./finding";
 import { COMMENT, lex, NAME, STRING, WORD } from "./lexer";
 import type { TokenTable } from "./lexer";
 import { Additions } from "./postgres-additions";
@@ -15,18 +16,26 @@ import { statementParts } from "./sql-text";
 interface Rule {
   readonly when: RegExp;
   /** null: harmless. */
-  readonly breaks: string | null;
+  readonly breaks: Broken | null;
 }
 
-const RENAMES = "renames what the running release knows by its old name";
 const MODULE = "(PROCEDURE|FUNCTION|TRIGGER|VIEW)";
 
 /** The first rule that fits decides. */
 const RULES: readonly Rule[] = [
   { when: /^DROP INDEX\b/, breaks: null },
-  { when: /^DROP (TABLE|SCHEMA|DATABASE)\b/, breaks: "drops what the running release may still use" },
-  { when: /^DROP\b/, breaks: "drops something that the running release may still use" },
-  { when: /^TRUNCATE\b/, breaks: "removes rows that the running release may still use" },
+  {
+    when: /^DROP (TABLE|SCHEMA|DATABASE)\b/,
+    breaks: { kind: "drop", message: "drops what the running release may still use" },
+  },
+  {
+    when: /^DROP\b/,
+    breaks: { kind: "drop", message: "drops something that the running release may still use" },
+  },
+  {
+    when: /^TRUNCATE\b/,
+    breaks: { kind: "other", message: "removes rows that the running release may still use" },
+  },
   { when: /^ALTER .*\bRENAME\b/, breaks: RENAMES },
   { when: /^ALTER (DATABASE|SEQUENCE|INDEX|ROLE|USER|TYPE .* ADD VALUE)\b/, breaks: null },
   { when: new RegExp(`^CREATE (OR REPLACE )?(CONSTRAINT )?${MODULE}\\b`), breaks: null },
@@ -38,37 +47,60 @@ const RULES: readonly Rule[] = [
     when: /^(INSERT|UPDATE|SELECT|WITH|MERGE|VALUES|GRANT|COMMENT|SET|BEGIN|END|ANALYZE|RESET)\b/,
     breaks: null,
   },
-  { when: /^DELETE\b/, breaks: "removes rows that the running release may still use" },
-  { when: /^REVOKE\b/, breaks: "takes a right that the running release may still use" },
+  {
+    when: /^DELETE\b/,
+    breaks: { kind: "other", message: "removes rows that the running release may still use" },
+  },
+  {
+    when: /^REVOKE\b/,
+    breaks: { kind: "other", message: "takes a right that the running release may still use" },
+  },
 ];
 
 /** Of one action of ALTER TABLE. */
 const ACTIONS: readonly Rule[] = [
   { when: /^RENAME\b/, breaks: RENAMES },
-  { when: /^SET SCHEMA\b/, breaks: "moves what the running release knows under its old name" },
+  {
+    when: /^SET SCHEMA\b/,
+    breaks: { kind: "other", message: "moves what the running release knows under its old name" },
+  },
   { when: /^DROP CONSTRAINT\b/, breaks: null },
   { when: /^ALTER (COLUMN )?\S+ DROP (DEFAULT|NOT NULL|EXPRESSION|IDENTITY)\b/, breaks: null },
-  { when: /^DROP\b/, breaks: "drops a column that the running release may still use" },
+  {
+    when: /^DROP\b/,
+    breaks: { kind: "drop", message: "drops a column that the running release may still use" },
+  },
   {
     when: /^ALTER (COLUMN )?\S+ SET NOT NULL\b/,
-    breaks: "refuses rows without a value, which the running release may write",
+    breaks: { kind: "column", message: "refuses rows without a value, which the running release may write" },
   },
   {
     when: /^ALTER (COLUMN )?\S+ (SET DATA )?TYPE\b/,
-    breaks:
-      "changes a column's type: a narrower one refuses what the running release writes, and the table is locked while it is rewritten",
+    breaks: {
+      kind: "column",
+      message:
+        "changes a column's type: a narrower one refuses what the running release writes, and the table is locked while it is rewritten",
+    },
   },
   { when: /^ALTER (COLUMN )?\S+ SET (DEFAULT|STATISTICS|STORAGE|COMPRESSION)\b/, breaks: null },
   {
     when: /^ALTER COLUMN\b/,
-    breaks: "changes a column: a narrower type, or NOT NULL, refuses what the running release writes",
+    breaks: {
+      kind: "column",
+      message: "changes a column: a narrower type, or NOT NULL, refuses what the running release writes",
+    },
   },
   {
     when: /^ADD (CONSTRAINT \S+ )?(UNIQUE|CHECK|FOREIGN KEY|PRIMARY KEY|EXCLUDE)\b/,
-    breaks: "adds a rule that what the running release writes may not keep",
+    breaks: { kind: "rule", message: "adds a rule that what the running release writes may not keep" },
   },
   { when: /^(ENABLE|VALIDATE|ADD)\b/, breaks: null },
 ];
+
+const UNKNOWN: Judged = {
+  ...{ level: "unknown", kind: "other" },
+  message: "this statement is not known: look whether the running release can do with it",
+};
 
 /** Enough of a statement's words for the rules above; of ALTER TABLE and of a unique index, all are looked at. */
 const FIRST_WORDS = 40;
@@ -103,11 +135,11 @@ class Reader {
     return this.notes
       .filter(({ statement }) => !reviews.has(statement.token))
       .sort((one, other) => one.statement.token - other.statement.token)
-      .map(({ statement: { line, words }, judged: { level, message } }) => ({
+      .map(({ statement: { line, words }, judged }) => ({
         script: this.script.name,
         line,
-        level,
-        message: `${start(words)}: ${message}`,
+        ...judged,
+        message: `${start(words)}: ${judged.message}`,
       }));
   }
 
@@ -120,13 +152,7 @@ class Reader {
     const text = words.slice(0, FIRST_WORDS).join(" ");
     const rule = RULES.find(({ when }) => when.test(text));
     if (rule !== undefined) return breaks(rule.breaks);
-    return {
-      level: "unknown",
-      message:
-        words[0] === "DO"
-          ? "what it does is not looked at"
-          : "this statement is not known: look whether the running release can do with it",
-    };
+    return words[0] === "DO" ? { ...UNKNOWN, message: "what it does is not looked at" } : UNKNOWN;
   }
 
   /** @returns what is said of the first action that breaks something, or else of the first that is not known. */
@@ -138,20 +164,15 @@ class Reader {
         if (own !== undefined) return breaks(own);
         const text = action.slice(0, FIRST_WORDS).join(" ");
         const rule = ACTIONS.find(({ when }) => when.test(text));
-        return rule === undefined
-          ? {
-              level: "unknown" as const,
-              message: "this statement is not known: look whether the running release can do with it",
-            }
-          : breaks(rule.breaks);
+        return rule === undefined ? UNKNOWN : breaks(rule.breaks);
       })
       .filter((each) => each !== null);
     return judged.find(({ level }) => level === "breaks") ?? judged[0] ?? null;
   }
 }
 
-function breaks(message: string | null): Judged | null {
-  return message === null ? null : { level: "breaks", message };
+function breaks(broken: Broken | null): Judged | null {
+  return broken === null ? null : { level: "breaks", ...broken };
 }
 
 function readReviews(table: TokenTable): Reviews {

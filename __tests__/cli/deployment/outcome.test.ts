@@ -8,7 +8,7 @@ const PROMOTED = {
 };
 const FAILED = {
   ...{ succeeded: false, exitCode: 4, nothingWasApplied: false, hooks: [] },
-  reasons: ["install: 1.4.0-17 did not become healthy on web-1 in 60 s"],
+  reasons: ["1.4.0-17 did not become healthy on web-1 in 60 s"],
 };
 
 it("an install that fails when users have the new release already rejects nothing: a person decides", () => {

@@ -54,6 +54,10 @@ function said(step: string, sequence: number): string {
   return `something else\n${JSON.stringify(line)}\nbluegreen: ${step} ended with 0\n`;
 }
 
+function installed(releaseId: string): string {
+  return JSON.stringify({ step: "install", slot: "blue", releaseId, outcome: "installed", seconds: 1.5 });
+}
+
 test("the newest words count, with their journal and their time; a proxy that said nothing is named", async () => {
   const { proxies } = proxiesWith({
     "begin-proxy-1": said("begin", 2),
@@ -71,8 +75,8 @@ test("the newest words count, with their journal and their time; a proxy that sa
 test("a deployment in a construct of the project is seen as one that stands in the stack", async () => {
   const { proxies } = proxiesWith({
     "release_begin-proxy-1_1A2B3C4D": said("begin", 2),
-    "release_install-blue-web-1_1A2B3C4D[0]": '{"step":"install","releaseId":"1.0.0-1"}',
-    "release_install-green-web-2_1A2B3C4D": '{"step":"install","releaseId":"2.0.0-2"}',
+    "release_install-blue-web-1_1A2B3C4D[0]": installed("1.0.0-1"),
+    "release_install-green-web-2_1A2B3C4D": installed("2.0.0-2"),
   });
   const [first] = await proxies.look(recordOf());
   expect(first).toMatchObject({ proxy: "proxy-1", problem: null, status: { step: "begin" } });

@@ -48,11 +48,11 @@ test("gates and decisions are numbered in the order of time, with both sides' fi
     }),
   );
   const text = textOf(page);
-  expect(text).toContain("1 0:24 proxy-2 Verified : 2 endpoints of green answered as 2.0.0-2");
+  expect(text).toContain("1 0:24 proxy-2 2.0.0-2 verified in green: 2 endpoints in ");
   expect(text).toMatch(
-    /3 0:45 proxy-1 Judged good at 5.%, over 19.s 0 errors of 143, p95 6.9.ms 0 errors of 2,708/,
+    /3 0:45 proxy-1 5.% went well , over 19.s 0 errors of 143, p95 6.9.ms 0 errors of 2,708/,
   );
-  expect(text).toContain("10 1:31 proxy-1 Blue drained: nothing was left running");
+  expect(text).toContain("10 1:31 proxy-1 Blue is drained");
 });
 
 test("a candidate that was judged bad is said to be, and its mark is another colour", () => {
@@ -64,9 +64,7 @@ test("a candidate that was judged bad is said to be, and its mark is another col
   };
   const bad = { at: BEGIN + 40_000, event: "judged", verdict: "fail", comparison } as const;
   const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [bad] }] }));
-  expect(textOf(page)).toMatch(
-    /1 0:40 Judged bad at 10 %, over 2.s 12 errors of 40 0 errors of 400, p95 5.ms/,
-  );
+  expect(textOf(page)).toMatch(/1 0:40 10 % went badly , over 2.s 12 errors of 40 0 errors of 400, p95 5.ms/);
   expect(page).toMatch(/<path[^>]*stroke="var\(--bad\)"/);
 });
 
@@ -74,7 +72,7 @@ test("a proxy's clock that is far off moves no mark to a wrong place", () => {
   const journal = JOURNAL.map((entry) => ({ ...entry, at: entry.at + 3_600_000 }));
   const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal }] }));
   expect(page).not.toContain("stroke-dasharray");
-  expect(textOf(page)).toContain("1 1:00:24 Verified");
+  expect(textOf(page)).toContain("1 1:00:24 2.0.0-2 verified");
 });
 
 test("a time that is none is shown as such", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { extended, thinned } from "../../../on-server/director/journal";
-import { lastWords } from "../../../on-server/director/last-words";
+import { reportLine } from "../../../on-server/director/last-words";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
 import { EXIT } from "../../../release/exit-code";
@@ -214,7 +214,7 @@ describe("where there is no room for all of it", () => {
     };
     const spec = proxySpec({ driver: "haproxy", topology: "split", servers: 2 });
     const proxy = { ...spec.proxy, name: "p".repeat(40) };
-    const line = lastWords(
+    const line = reportLine(
       { spec: { ...spec, proxy }, state },
       { result, seconds: 12_345.678, at: new Date(0).toISOString() },
     );
@@ -236,7 +236,7 @@ describe("where there is no room for all of it", () => {
       ...{ step: "switch", sequence: 2, exitCode: 0, outcome: "promoted" as const, comparison: null },
       reason: "1.1.0-2 is live in green",
     };
-    const line = lastWords({ spec, state }, { result, seconds: 1, at: new Date(0).toISOString() });
+    const line = reportLine({ spec, state }, { result, seconds: 1, at: new Date(0).toISOString() });
     expect((JSON.parse(line) as { state: State }).state.journal).toEqual(state.journal);
   });
 });

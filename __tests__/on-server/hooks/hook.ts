@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readHookRun } from "../../../release/hook-run";
+import type { HookRun } from "../../../release/hook-run";
 import { hookParameters, hooksAt } from "../../../release/hooks";
 import type { When } from "../../../release/hooks";
 import { follow } from "../../../development/testbed/processes";
@@ -12,8 +14,10 @@ import { environmentOf } from "../../release/examples";
 const SCRIPT = "on-server/hooks/run-hook.sh";
 
 export interface Ran extends Ended {
-  /** The script's own line. */
+  /** The script's own line on stderr, for people. */
   readonly last: string;
+  /** How the hook ended, as the result line has it. */
+  readonly run: HookRun | undefined;
 }
 
 export interface Running {
@@ -32,7 +36,14 @@ export class Project {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const { pid, ended } = follow(child);
-    return { pid, ended: ended.then((ran) => ({ ...ran, last: ran.stderr.trim().split("\n").at(-1)! })) };
+    return {
+      pid,
+      ended: ended.then((ran) => ({
+        ...ran,
+        last: ran.stderr.trim().split("\n").at(-1)!,
+        run: readHookRun(ran.stdout)?.run,
+      })),
+    };
   }
 
   run(hook: object, facts?: object, env?: NodeJS.ProcessEnv, script?: string): Promise<Ran> {

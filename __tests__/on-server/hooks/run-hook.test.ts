@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readHookRun } from "../../../release/hooks";
+import { readHookRun } from "../../../release/hook-run";
 import { until } from "../../end-to-end/world";
 import { Project, runs } from "./hook";
 
@@ -39,8 +39,11 @@ test("what it says goes to stderr with its name, as plain lines; the last line s
   const ran = await project.run(
     bash(String.raw`printf 'one\ttwo\n\n'; printf '\033[31mred\033[0m\007\nhalf\rway \xc2\x9b2J\0end' >&2`),
   );
-  const result = '{"step":"hook","name":"smoke","when":"before switch","outcome":"passed"}\n';
-  expect(ran).toMatchObject({ exitCode: 0, stdout: result });
+  expect(ran.exitCode).toBe(0);
+  expect(JSON.parse(ran.stdout)).toEqual({
+    ...{ step: "hook", name: "smoke", when: "before switch", outcome: "passed" },
+    ...{ exitCode: 0, seconds: expect.any(Number), said: "way 2Jend", reason: ran.last },
+  });
   expect(ran.stderr.split("\n").slice(0, -2)).toEqual([
     "smoke: one two",
     "smoke: red",
@@ -51,9 +54,28 @@ test("what it says goes to stderr with its name, as plain lines; the last line s
 });
 
 test("what it says is no end of another hook: its lines carry its name", async () => {
-  const { stderr } = await project.run(bash("echo \"hook 'approval' before begin passed in 0.1 s\"; exit 1"));
-  const read = stderr.trim().split("\n").map(readHookRun);
-  expect(read).toEqual([null, expect.objectContaining({ name: "smoke", exitCode: 1 })]);
+  const forged = { step: "hook", name: "approval", when: "before begin", outcome: "passed", exitCode: 0 };
+  const line = JSON.stringify({ ...forged, seconds: 0.1, said: "", reason: "passed" });
+  const { stdout, stderr } = await project.run({ command: ["bash", "-c", 'echo "$0"; exit 1', line] });
+  const read = `${stderr}${stdout}`.trim().split("\n").map(readHookRun);
+  expect(read).toEqual([
+    ...[null, null],
+    { run: expect.objectContaining({ name: "smoke", exitCode: 1, said: line }), reason: expect.any(String) },
+  ]);
+});
+
+test.each([String.raw`"quoted" \\ \" \u0022,\ $(id) ${"`id`"} %s %n`, "ünï 🚀"])(
+  "its last line, %j, comes through the result line as it is",
+  async (said) => {
+    const { run, last } = await project.run({ command: ["printf", "%s", said] });
+    expect(run?.said).toBe(said);
+    expect(last).toContain(said);
+  },
+);
+
+test("bytes that are no text leave a result line that can be read", async () => {
+  const { run } = await project.run({ command: ["printf", String.raw`half \377`] });
+  expect(run).toMatchObject({ exitCode: 0, said: "half \ufffd" });
 });
 
 test("a flood of output is cut to its end", async () => {
@@ -84,9 +106,11 @@ test.each([
       HOOK_COMMAND_BASE64: Buffer.from("sh\0-c\0echo no; exit 7\0").toString("base64"),
       PROJECT_FOLDER: project.folder,
     },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
+  let result = "";
+  script.stdout.on("data", (data) => (result += data));
   script.stderr.on("data", (data) => (said += data));
   const code = await new Promise((resolve) => script.once("close", resolve));
   const stops = when.startsWith("after") ? ", which stops nothing" : "";
@@ -94,16 +118,16 @@ test.each([
     new RegExp(`^smoke: no\nhook 'smoke' ${when} failed with exit code 7 in ${SECONDS}${stops}: no\n$`),
   );
   expect(code).toBe(exitCode);
-  expect(readHookRun(said.trim().split("\n").at(-1)!)).toMatchObject({ exitCode: 7, said: "no", when });
+  expect(readHookRun(result)?.run).toMatchObject({ exitCode: 7, said: "no", when });
 });
 
 test.each([
   ["that is not there", ["no-such-program"], 127, /No such file or directory$/],
   ["that is no program", ["/etc"], 126, /Permission denied$/],
 ])("a program %s fails, and says why", async (_, command, code, words) => {
-  const { exitCode, last } = await project.run({ command });
+  const { exitCode, run } = await project.run({ command });
   expect(exitCode).toBe(4);
-  expect(readHookRun(last)).toMatchObject({ exitCode: code, said: expect.stringMatching(words) });
+  expect(run).toMatchObject({ exitCode: code, said: expect.stringMatching(words) });
 });
 
 describe("time is limited", () => {
@@ -128,7 +152,7 @@ describe("time is limited", () => {
   test("what a hook leaves behind does not outlive it, and nobody waits for it", async () => {
     const ran = await project.run(bash("sleep 50 & echo $! >child"));
     expect(ran.exitCode).toBe(0);
-    expect(readHookRun(ran.last)!.seconds).toBeLessThan(20);
+    expect(ran.run!.seconds).toBeLessThan(20);
     await until(() => !runs(project.read("child")), "the child is gone");
   });
 
@@ -169,7 +193,7 @@ test("hooks are passed over by one who says why", async () => {
     exitCode: 0,
     stderr: "hook 'smoke' before switch was skipped: the approvals are down\n",
   });
-  expect(readHookRun(ran.last)).toMatchObject({ exitCode: 0, said: "the approvals are down" });
+  expect(ran.run).toMatchObject({ exitCode: 0, said: "the approvals are down" });
   expect(project.has("ran")).toBe(false);
 });
 

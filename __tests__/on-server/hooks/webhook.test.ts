@@ -4,7 +4,6 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readdirSync, readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { readHookRun } from "../../../release/hooks";
 import { until } from "../../end-to-end/world";
 import { Project } from "./hook";
 
@@ -60,16 +59,16 @@ test.each([
   [302, "elsewhere", "the answer was 302: elsewhere"],
 ])("status %i is a no", async (status, body, said) => {
   answer = (response) => response.writeHead(status, { location: `${origin}/other` }).end(body);
-  const { exitCode, last } = await project.run({ webhook: origin });
+  const { exitCode, run } = await project.run({ webhook: origin });
   expect(exitCode).toBe(4);
-  expect(readHookRun(last)).toMatchObject({ exitCode: 22, said });
+  expect(run).toMatchObject({ exitCode: 22, said });
   expect(requests).toHaveLength(1);
 });
 
 test("nobody there is a no", async () => {
-  const { exitCode, last } = await project.run({ webhook: "http://127.0.0.1:9/" });
+  const { exitCode, run } = await project.run({ webhook: "http://127.0.0.1:9/" });
   expect(exitCode).toBe(4);
-  expect(readHookRun(last)).toMatchObject({ exitCode: 7, said: expect.stringContaining("127.0.0.1 port 9") });
+  expect(run).toMatchObject({ exitCode: 7, said: expect.stringContaining("127.0.0.1 port 9") });
 });
 
 test("no answer in time is a no, and no secret is on any command line meanwhile", async () => {
@@ -132,9 +131,9 @@ test.each<[string, object, NodeJS.ProcessEnv, string]>([
     "the webhook's address must be https://..., or http:// on the loopback address",
   ],
 ])("nothing is sent with %s", async (_, hook, env, said) => {
-  const { exitCode, last, stderr } = await project.run({ webhook: origin, ...hook }, FACTS, env);
+  const { exitCode, run, stderr } = await project.run({ webhook: origin, ...hook }, FACTS, env);
   expect(exitCode).toBe(4);
-  expect(readHookRun(last)).toMatchObject({ exitCode: 2, said });
+  expect(run).toMatchObject({ exitCode: 2, said });
   expect(stderr).not.toContain("s3cret");
   expect(requests).toEqual([]);
 });

@@ -2,14 +2,21 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { ZipFile } from "yazl";
-import { base64, eachTestHasAServer, type Artifact, type Entry, type TarEntry } from "./server";
+import {
+  base64,
+  eachTestHasAServer,
+  expectFailure,
+  type Artifact,
+  type Entry,
+  type TarEntry,
+} from "./server";
 
 const server = eachTestHasAServer();
 
 /** Installs something that must be rejected: exit 4 (or the given), said in one line, nothing left behind. */
 async function rejected(artifact: Artifact, because: RegExp, overrides = {}, code = 4): Promise<void> {
   const outcome = await server().install(server().parameters(1, artifact, overrides));
-  expect({ ...outcome, stderr: "" }).toEqual({ code, stdout: "", stderr: "", result: undefined });
+  expectFailure(outcome, code);
   expect(outcome.stderr).toMatch(/^install: [ -~]+\n$/);
   expect(outcome.stderr).toMatch(because);
   expect(server().list("releases")).toEqual([]);

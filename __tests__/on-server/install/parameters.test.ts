@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { base64, eachTestHasAServer, SCRIPT, type Artifact, type Parameters } from "./server";
+import { base64, eachTestHasAServer, expectFailure, SCRIPT, type Artifact, type Parameters } from "./server";
 
 const server = eachTestHasAServer();
 const nothing: Artifact = { file: "/nowhere.zip", sha256: "0".repeat(64) };
@@ -55,10 +55,12 @@ const STRICT: readonly string[] = [
 
 async function refused(overrides: Parameters): Promise<void> {
   const parameters = server().parameters(1, nothing, overrides);
-  const { code, stdout, stderr } = await server().install(parameters);
-  const what = JSON.stringify(overrides);
-  expect({ what, code, stdout }).toEqual({ what, code: 2, stdout: "" });
-  expect(stderr).toMatch(/^install: [ -~]+\n$/);
+  const outcome = await server().install(parameters);
+  expect({ overrides, stderr: outcome.stderr }).toEqual({
+    overrides,
+    stderr: expect.stringMatching(/^install: [ -~]+\n$/),
+  });
+  expectFailure(outcome, 2);
 }
 
 test.each(STRICT)("every hostile %s is one line on stderr, exit 2 and no effect", async (name) => {

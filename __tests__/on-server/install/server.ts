@@ -25,6 +25,16 @@ export interface Installation {
   readonly result: Record<string, unknown> | undefined;
 }
 
+/** A failure: one line on stderr for people, and the result line on stdout with the same. */
+export function expectFailure({ code, stdout, stderr, result }: Installation, exitCode: number): void {
+  const [, reason] = /^(?:log: [ -~]*\n)*install: ([ -~]+)\n$/.exec(stderr) ?? [];
+  expect({ code, result }).toEqual({
+    code: exitCode,
+    result: { step: "install", outcome: "failed", exitCode, reason: reason?.slice(0, 1500) },
+  });
+  expect(stdout).toBe(`${JSON.stringify(result)}\n`);
+}
+
 export type Parameters = Readonly<Record<string, string | undefined>>;
 
 /** What the fixture application does differently; read from behaviour.json in its folder. */

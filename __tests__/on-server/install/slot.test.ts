@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as http from "node:http";
-import { SCRIPT, TestServer, base64, eachTestHasAServer, lives } from "./server";
+import { SCRIPT, TestServer, base64, eachTestHasAServer, expectFailure, lives } from "./server";
 import { until } from "../../../development/testbed/processes";
 import { freePort } from "../../../development/testbed/ports";
 
@@ -190,7 +190,7 @@ describe("a candidate that is not good is rejected, and the slot is linked as be
     const outcome = await server().install(
       server().parameters(2, artifact, { DEADLINE_SECONDS: "1", ...overrides }),
     );
-    expect(outcome).toMatchObject({ code: 4, stdout: "" });
+    expectFailure(outcome, 4);
     expect(outcome.stderr).toMatch(because);
     expect(server().linked()).toBe("1.0.0-1");
     expect(server().list("releases")).toEqual(["1.0.0-1"]);
@@ -220,7 +220,7 @@ describe("a candidate that is not good is rejected, and the slot is linked as be
       server().parameters(2, server().application({ diesSaying: last }), { DEADLINE_SECONDS: "60" }),
     );
     expect(Date.now() - started).toBeLessThan(50_000);
-    expect(outcome).toMatchObject({ code: 4, stdout: "" });
+    expectFailure(outcome, 4);
     expect(outcome.stderr).toMatch(/^(log: [\n -~]*)install: 1\.0\.0-2 ended before it was healthy/);
     expect(outcome.stderr).toContain("word 8");
     expect(outcome.stderr).not.toContain("old release\n");
@@ -325,7 +325,11 @@ describe("in place", () => {
     const outcome = await server().install(
       server().parameters(2, artifact, { ...inPlace, DEADLINE_SECONDS: "4" }),
     );
-    expect(outcome).toMatchObject({ code: 4, result: { outcome: "restored", releaseId: "1.0.0-1" } });
+    const reason = outcome.stderr.trim().slice("install: ".length);
+    expect(outcome).toMatchObject({
+      code: 4,
+      result: { outcome: "restored", releaseId: "1.0.0-1", exitCode: 4, reason },
+    });
     expect(outcome.stderr).toMatch(
       /^install: 1\.0\.0-2 was not healthy .*; the old release 1\.0\.0-1 is back and healthy\n$/,
     );
@@ -340,10 +344,7 @@ describe("in place", () => {
     await installed(1);
     const before = server().instances();
     const artifact = { ...server().application(), sha256: "0".repeat(64) };
-    expect(await server().install(server().parameters(2, artifact, inPlace))).toMatchObject({
-      code: 4,
-      stdout: "",
-    });
+    expectFailure(await server().install(server().parameters(2, artifact, inPlace)), 4);
     expect(server().instances()).toEqual(before);
   });
 
@@ -353,7 +354,7 @@ describe("in place", () => {
     const outcome = await server().install(
       server().parameters(2, server().application({ status: 500 }), { ...inPlace, DEADLINE_SECONDS: "1" }),
     );
-    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expectFailure(outcome, 1);
     expect(outcome.stderr).toMatch(
       /the old release 1\.0\.0-1 did not come back \(.*\): SLOT blue SERVES NOTHING/,
     );
@@ -367,7 +368,7 @@ describe("SIGTERM", () => {
     await until(() => server().linked() === "1.0.0-2", "2 is linked");
     process.kill(run.pid, "SIGTERM");
     const outcome = await run.done;
-    expect(outcome).toMatchObject({ code: 5, stdout: "" });
+    expectFailure(outcome, 5);
     expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while .*; undone/m);
     expect(server().linked()).toBe("1.0.0-1");
     expect(server().instances()).toEqual([]);
@@ -380,7 +381,7 @@ describe("SIGTERM", () => {
     await until(() => fs.existsSync(log) && fs.readFileSync(log, "utf8").includes("asked"), "it is asked");
     process.kill(run.pid, "SIGTERM");
     const outcome = await run.done;
-    expect(outcome).toMatchObject({ code: 5, stdout: "" });
+    expectFailure(outcome, 5);
     expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while waiting for 1.0.0-1; undone/m);
   });
 
@@ -398,7 +399,7 @@ exec /bin/readlink "$@"
     fs.writeFileSync(`${bin}/readlink`, readlink, { mode: 0o755 });
     const PATH = `${bin}:${process.env["PATH"]}`;
     const outcome = await server().install(server().parameters(1, server().application(), { PATH }));
-    expect(outcome).toMatchObject({ code: 5, stdout: "" });
+    expectFailure(outcome, 5);
     expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while looking at what runs.*; undone/);
   });
 

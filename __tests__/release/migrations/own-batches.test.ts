@@ -82,6 +82,21 @@ describe("rows are not changed in the batch that adds their column", () => {
       "ALTER TABLE t ADD b int;\nUPDATE t SET a = 1;\nINSERT INTO t (B) VALUES (1); SELECT b FROM t",
       ["ALTER TABLE t ADD b int;", "INSERT INTO t (B) VALUES (1); SELECT b FROM t"],
     ],
+    [
+      "ALTER TABLE t ADD b int\nUPDATE t SET a = CASE WHEN a > 1 THEN 1 ELSE 2 END, b = 1",
+      ["ALTER TABLE t ADD b int", "UPDATE t SET a = CASE WHEN a > 1 THEN 1 ELSE 2 END, b = 1"],
+    ],
+    [
+      "ALTER TABLE t ADD b int\nMERGE t USING s ON t.a = s.a WHEN MATCHED THEN UPDATE SET b = 1;",
+      ["ALTER TABLE t ADD b int", "MERGE t USING s ON t.a = s.a WHEN MATCHED THEN UPDATE SET b = 1;"],
+    ],
+    [
+      "ALTER TABLE t ADD [b]]c] int DEFAULT 1\nUPDATE t SET a = 1 FROM t INNER MERGE JOIN s ON s.a = [b]]c]",
+      [
+        "ALTER TABLE t ADD [b]]c] int DEFAULT 1",
+        "UPDATE t SET a = 1 FROM t INNER MERGE JOIN s ON s.a = [b]]c]",
+      ],
+    ],
     ["ALTER TABLE t ADD b int;\nSELECT b FROM t", ["ALTER TABLE t ADD b int;", "SELECT b FROM t"]],
   ])("%j", (sql, expected) => {
     expect(starts(sql)).toEqual(expected);
@@ -93,6 +108,8 @@ describe("rows are not changed in the batch that adds their column", () => {
     "ALTER TABLE t ADD b int\nGO\nUPDATE t SET b = 1",
     "ALTER TABLE t ADD b int; EXEC(N'UPDATE t SET b = 1')",
     "ALTER TABLE t ADD CONSTRAINT [default] DEFAULT 1 FOR a; UPDATE t SET a = 2",
+    "ALTER TABLE t ADD b int CONSTRAINT k REFERENCES u (b) ON DELETE CASCADE; GRANT UPDATE ON t (b) TO x",
+    "ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES u (b) ON UPDATE CASCADE; UPDATE t SET b = 2",
   ])("where none is needed, not a letter changes: %j", (sql) => {
     expect(withOwnBatches(sql)).toBe(sql);
   });

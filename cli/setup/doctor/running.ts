@@ -13,6 +13,7 @@ import { lockFile, terraformLock } from "../../project/project-lock";
 import { agreed } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
+import { firstErrorLines } from "../../terraform/error-words";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
 import { recordOrNull } from "./project";
@@ -194,9 +195,7 @@ async function pull(
 }
 
 function terraformError(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.replace(/^[│╷╵\s]+/, ""));
-  const at = lines.findIndex((line) => line.startsWith("Error:"));
-  return firstLine(lines.slice(Math.max(0, at)).filter(Boolean).slice(0, 3).join(" "));
+  return firstLine(firstErrorLines(stderr, 3));
 }
 
 function cantRead(stack: string, { environment }: Project, problem: string): Finding {

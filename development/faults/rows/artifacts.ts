@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { ReleaseWish, Row } from "../row";
+import type { Row } from "../row";
+import type { ReleaseWish } from "../release-under-way";
 import type { Stage } from "../stage";
 
 type Fault = (whole: Buffer, response: ServerResponse) => void;

@@ -2,6 +2,7 @@
  * abort: wins over whatever runs. A running director is asked first and ends by itself; then, or where none
  * runs, traffic goes back to stable, and the sequence can't promote any more.
  */
+import { abortOf } from "../../../release/gate";
 import type { Director } from "../director";
 import { takeBack } from "../take-back";
 import type { StepEnd } from "./step";
@@ -14,18 +15,17 @@ export async function abort(director: Director): Promise<StepEnd> {
     director.save({ sequence, recordDigest, finished: false, unfinished: [], journal: [] });
   }
   const traffic = await director.driver.observe();
-  const settled = state.finished && state.phase === "stable" && spec.sequence <= state.sequence;
-  const asStable =
-    director.isOwn(traffic) && traffic.live === (state.stable?.slot ?? null) && traffic.mode === "serve";
-  if (settled && asStable && (traffic.share === 0 || state.shared)) {
+  const { live, mode, share } = traffic;
+  const serves = live === (state.stable?.slot ?? null) && mode === "serve" && (share === 0 || state.shared);
+  const due = abortOf(spec, state, director.isOwn(traffic) && serves);
+  if (due === "nothing") {
     return {
       outcome: "unchanged",
       reason: `nothing to abort: ${state.stable?.releaseId ?? "nothing"} is stable`,
     };
   }
-  const begun = spec.sequence === director.state.sequence && director.state.phase === "stable";
-  if (spec.healing.length > 0 && begun && asStable && (traffic.share === 0 || state.shared)) {
-    // A heal moves no traffic between the slots; its servers wait for the next one.
+  if (due === "endHeal") {
+    // The healed servers wait for the next heal.
     director.save({ aborted: true, finished: true });
     return { outcome: "rolledBack", reason: `${spec.healing.join(", ")} was not healed; the others go on` };
   }

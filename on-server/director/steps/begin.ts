@@ -1,16 +1,14 @@
 /**
  * begin: the gate of a sequence, before anything is installed. It compares what is recorded with what users get,
- * and takes the slots that this sequence installs into out of rotation. It accepts four cases:
- *   (a) the other slot is live with its recorded release: go on
- *   (b) the target is live with its recorded release: nothing to do
- *   (c) nothing was ever live
- *   (d) a recreate, and the target is live with `previous`: hold its requests (or show the page), go on
- * A heal is let in as (b): it takes the endpoints of its servers out of rotation, and leaves the slots' traffic alone.
+ * and takes the slots that this sequence installs into out of rotation. Which cases it accepts: release/gate.ts. For a
+ * recreate it holds the requests (or shows the page); for a heal it takes only its servers out of rotation.
  */
 import { EXIT } from "../../../release/exit-code";
 import { activateStable, deactivateAll, NotTold } from "../activation";
-import type { DirectorSpec, RecordedRelease } from "../../../configuration/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { canHold } from "../../../configuration/drivers";
+import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
+import type { Case } from "../../../release/gate";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { describeTraffic, placed } from "../director";
@@ -21,28 +19,18 @@ import { StepFailure } from "../step-failure";
 import { clearAbortRequest } from "../interruption";
 import { cameTrue } from "../journal";
 import type { PlacedRelease } from "../state";
-import { endsRetention, refuseOldSchema, refuseRetained } from "./guards";
 import { stableAnswers } from "../take-back";
 import type { StepEnd } from "./step";
 
-type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
-
 export async function begin(director: Director): Promise<StepEnd> {
   const { spec, state } = director;
-  director.refuseStale();
-  if (spec.sequence === state.sequence && state.finished && state.sequence > 0) {
-    throw refused(
-      `record ${spec.sequence} is finished (${state.result?.outcome ?? "aborted"}): the next change takes sequence ${spec.sequence + 1}; \`bluegreen retry\` writes it`,
-    );
-  }
+  requireUnfinished(spec, state);
   const observed = await director.driver.observe();
-  const found = findCase(director, observed);
-  refuseFailedArtifact(director, found);
-  refuseOldSchema(director);
-  const replaces = refuseRetained(director);
+  requireOwnTraffic(director, observed);
+  const { found, replaces } = mayBegin(spec, state, director.clock.now());
   await refuseOtherRelease(director, observed);
 
-  const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, found) : null;
+  const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, state.stable!) : null;
 
   const wanted = wantedTraffic(director, found, observed);
   const losesShare = observed.share > 0 && wanted.share === 0 && state.stable !== null;
@@ -53,9 +41,9 @@ export async function begin(director: Director): Promise<StepEnd> {
     case: found,
     observed: { ...observed },
     wanted: { ...wanted },
-    ...(replaces === "" ? {} : { replaces }),
+    ...(replaces === null ? {} : { replaces }),
   });
-  const sameCandidate = state.candidate !== null && same(spec.slots[spec.target], state.candidate);
+  const sameCandidate = state.candidate !== null && isSame(spec.slots[spec.target], state.candidate);
   director.save({
     sequence: spec.sequence,
     recordDigest: spec.recordDigest,
@@ -66,7 +54,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     journal: spec.sequence === state.sequence ? cameTrue(director.state, observed) : [],
     phase: "stable",
     shared: state.shared && wanted.share > 0,
-    retainedUntil: endsRetention(director) ? null : state.retainedUntil,
+    retainedUntil: endsRetention(spec, state.stable) ? null : state.retainedUntil,
     recorded: SLOTS.flatMap((slot) => placed(slot, spec.slots[slot]) ?? []),
     contracted: [...new Set([...state.contracted, ...spec.contracted])],
     ...(found === "otherIsLive" && wanted.share > 0 && sameCandidate ? {} : { candidate: null, weight: 0 }),
@@ -98,56 +86,12 @@ async function sayStopping(director: Director): Promise<void> {
   }
 }
 
-function findCase(director: Director, observed: Traffic): Case {
-  const { spec } = director;
-  const { stable, traffic } = director.state;
-  if (!director.isOwn(observed)) {
-    throw refused(
-      `the proxy sends ${describeTraffic(observed)}, but the director last set ${describeTraffic(traffic.intended)}: somebody changed it; \`bluegreen abort\` puts traffic back on stable`,
-    );
-  }
-  const recorded = spec.slots[spec.target];
-  if (stable === null) {
-    if (typeof spec.goal === "number") {
-      throw refused(
-        `nothing is live yet: the first release can't be held at ${spec.goal} %, its goal is "live" or "staged"`,
-      );
-    }
-    return "neverLive";
-  }
-  if (stable.slot !== spec.target) {
-    if (same(spec.slots[stable.slot], stable)) return "otherIsLive";
-  } else {
-    if (same(recorded, stable)) return "targetIsLive";
-    if (spec.schedule.strategy === "recreate" && same(spec.previous, stable)) return "recreate";
-  }
-  const { blue, green } = spec.slots;
+function requireOwnTraffic(director: Director, observed: Traffic): void {
+  if (director.isOwn(observed)) return;
+  const { intended } = director.state.traffic;
   throw refused(
-    `record ${spec.sequence} does not fit what users get: recorded ${blue?.releaseId ?? "nothing"} in blue and ${green?.releaseId ?? "nothing"} in green, ` +
-      `${spec.target} to be live; observed ${stable.releaseId} live in ${stable.slot}. ` +
-      (stable.slot === spec.target
-        ? `A release goes to the idle slot, ${otherSlot(stable.slot)}`
-        : `Is this checkout up to date?`),
+    `the proxy sends ${describeTraffic(observed)}, but the director last set ${describeTraffic(intended)}: somebody changed it; \`bluegreen abort\` puts traffic back on stable`,
   );
-}
-
-/** An artifact that was aborted or taken back is not tried again by accident; nor is one exchanged under its name. */
-function refuseFailedArtifact({ spec, state }: Director, found: Case): void {
-  const candidate = spec.slots[spec.target];
-  const exchanged = (known: PlacedRelease | null): boolean =>
-    known !== null && known.releaseId === candidate?.releaseId && known.sha256 !== candidate.sha256;
-  const known = [state.stable, state.candidate, ...state.recorded].find(exchanged);
-  if (candidate !== null && known) {
-    throw refused(
-      `${known.releaseId} was recorded with sha256 ${known.sha256}, record ${spec.sequence} gives it ${candidate.sha256}: another artifact takes a new run`,
-    );
-  }
-  const failed = state.failedDigests.find(({ sha256 }) => sha256 === candidate?.sha256);
-  if (failed !== undefined && found !== "targetIsLive" && !spec.retry) {
-    throw refused(
-      `this artifact failed before, as ${failed.releaseId} (${failed.reason}): \`bluegreen retry\` tries it again, or set "retry": true in the record`,
-    );
-  }
 }
 
 /** Something else than the director's stable release answers on the live slot: somebody changed it by hand. */
@@ -181,14 +125,11 @@ async function requireStableAnswers(director: Director, stable: PlacedRelease): 
  * others may be healed in any state. A heal that is tried again goes on although its servers came up by themselves.
  * @returns the release whose healthy endpoints can't be spared; null where all healed ones can.
  */
-async function requireSomethingToHeal(director: Director, found: Case): Promise<string | null> {
+async function requireSomethingToHeal(
+  director: Director,
+  { slot: live, releaseId }: PlacedRelease,
+): Promise<string | null> {
   const { driver, spec, state } = director;
-  const { stable } = state;
-  if (found !== "targetIsLive" || stable === null) {
-    throw refused(
-      `record ${spec.sequence} heals, but ${spec.target} is not live as recorded: bring that in order first`,
-    );
-  }
   const counts = await driver.counts();
   const healing = (server: string) => spec.healing.includes(server);
   for (const slot of SLOTS) {
@@ -198,20 +139,10 @@ async function requireSomethingToHeal(director: Director, found: Case): Promise<
       throw refused(`${spec.proxy.name} does not know ${missing.server} yet: deploy the base stack first`);
     }
   }
-  const serving = state.shared ? SLOTS : [stable.slot];
-  const serves = async (isMeant: (server: string) => boolean): Promise<boolean> => {
-    const answers = await Promise.all(
-      serving.map((slot) => director.answers(slot, stable.releaseId, isMeant)),
-    );
-    return answers.some(({ healthy }) => healthy);
-  };
-  const leavesNobody = !(await serves((server) => !healing(server))) && (await serves(healing));
-  if (leavesNobody && !spec.retry) {
-    throw refused(
-      `nothing else serves ${stable.releaseId} than ${spec.healing.join(", ")}, and well: there is nothing to heal`,
-    );
-  }
-  return leavesNobody ? stable.releaseId : null;
+  const serving = state.shared ? SLOTS : [live];
+  const answers = await Promise.all(serving.map((slot) => director.answers(slot, releaseId)));
+  const well = answers.flatMap((each) => each.well);
+  return cannotSpare(spec.healing, releaseId, well, spec.retry) ? releaseId : null;
 }
 
 /** @param kept the release whose healthy endpoints stay in rotation: their install finds nothing to do. */
@@ -236,7 +167,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
     spec.goal !== "staged" &&
     !spec.touched.includes(idle) &&
     state.candidate !== null &&
-    same(spec.slots[idle], state.candidate);
+    isSame(spec.slots[idle], state.candidate);
   const staysShared =
     found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
   return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
@@ -245,10 +176,6 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
 /** Requests of a recreated slot go to its instances as before, which finish what runs when they are stopped. */
 function whileDown({ proxy, schedule }: DirectorSpec): Traffic["mode"] {
   return canHold(proxy) ? schedule.whileDown : "page";
-}
-
-function same(recorded: RecordedRelease | null, known: PlacedRelease): boolean {
-  return recorded !== null && recorded.releaseId === known.releaseId && recorded.sha256 === known.sha256;
 }
 
 function refused(message: string): StepFailure {

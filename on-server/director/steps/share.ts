@@ -1,5 +1,6 @@
 /** share: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
 import { EXIT } from "../../../release/exit-code";
+import { mayShare } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { Director } from "../director";
 import { StepFailure } from "../step-failure";
@@ -10,15 +11,7 @@ import type { StepEnd } from "./step";
 const HALF = 50;
 
 export async function share(director: Director): Promise<StepEnd> {
-  director.requireBegun();
-  const { stable, aborted } = director.state;
-  if (aborted) throw new StepFailure(EXIT.aborted, `record ${director.spec.sequence} was aborted`);
-  if (stable === null || stable.releaseId !== director.candidate?.releaseId) {
-    throw new StepFailure(
-      EXIT.refused,
-      `nothing to share: ${stable?.releaseId ?? "nothing"} is stable, not ${director.candidate?.releaseId}`,
-    );
-  }
+  const stable = mayShare(director.spec, director.state);
   const idle = otherSlot(stable.slot);
   try {
     const verdict = await admit(director, idle, stable.releaseId);

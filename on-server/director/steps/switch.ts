@@ -3,6 +3,7 @@
  * traffic back. It succeeds if and only if users get what the record's goal asks for.
  */
 import { EXIT } from "../../../release/exit-code";
+import { maySwitch } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotTold } from "../activation";
@@ -21,21 +22,22 @@ import type { StepEnd } from "./step";
 
 export async function switchTraffic(director: Director): Promise<StepEnd> {
   const { spec } = director;
-  director.requireBegun();
-  if (director.state.aborted) throw new StepFailure(EXIT.aborted, `record ${spec.sequence} was aborted`);
+  const found = maySwitch(spec, director.state);
   const { candidate } = director;
   if (candidate === null) {
     director.save({ finished: true });
     return { outcome: "unchanged", reason: "the record has no release" };
   }
-  const { stable } = director.state;
-  const isLive = stable?.releaseId === candidate.releaseId && stable.slot === candidate.slot;
-  if (isLive && spec.healing.length > 0) return healed(director, candidate);
-  if (isLive) return alreadyLive(director, candidate);
-  refuseFinished(director);
-  if (stable === null) return firstDeployment(director, candidate);
-  if (stable.slot === candidate.slot) return recreated(director, candidate);
-  return whileMeasured(director, () => shift(director, candidate));
+  switch (found) {
+    case "targetIsLive":
+      return spec.healing.length > 0 ? healed(director, candidate) : alreadyLive(director, candidate);
+    case "neverLive":
+      return firstDeployment(director, candidate);
+    case "recreate":
+      return recreated(director, candidate);
+    case "otherIsLive":
+      return whileMeasured(director, () => shift(director, candidate));
+  }
 }
 
 /** Latencies are compared nowhere else; what it costs the proxy ends with the step. */
@@ -47,16 +49,6 @@ async function whileMeasured<Result>({ driver }: Director, work: () => Promise<R
     // How the step ended is what counts: a proxy that can't be reached any more measures nothing after its restart.
     await driver.measureLatencies?.(false).catch(() => undefined);
   }
-}
-
-/** A sequence that failed does not get a second try by running its step again. */
-function refuseFinished({ spec, state }: Director): void {
-  const { finished, phase, result } = state;
-  if (!finished || (phase !== "stable" && phase !== "frozen")) return;
-  throw new StepFailure(
-    EXIT.refused,
-    `record ${spec.sequence} is finished (${result?.outcome ?? phase}): \`bluegreen retry\` tries it again as ${spec.sequence + 1}`,
-  );
 }
 
 /** Also where a director was killed between two effects of a promotion: what it did not come to do is done here. */

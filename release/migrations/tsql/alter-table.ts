@@ -13,9 +13,8 @@ import type { Subject } from "./subject";
 
 /** @param cursor behind `ALTER TABLE`. */
 export function alterTable(cursor: Cursor, subject: Subject): void {
-  const table = readName(cursor);
+  const { table, withCheck } = readSubject(cursor);
   if (table === null) return subject.report("unknown", UNKNOWN);
-  const withCheck = cursor.take("WITH", "CHECK") || cursor.take("WITH", "NOCHECK");
   const isOwn = isTemporary(table) || subject.made.has("table", table);
   switch (cursor.word()) {
     case "ADD":
@@ -53,6 +52,22 @@ export function alterTable(cursor: Cursor, subject: Subject): void {
   }
 }
 
+/** The table, and whether rows are checked that are there: what stands before the first action. */
+function readSubject(cursor: Cursor): { readonly table: ObjectName | null; readonly withCheck: boolean } {
+  const table = readName(cursor);
+  return { table, withCheck: cursor.take("WITH", "CHECK") || cursor.take("WITH", "NOCHECK") };
+}
+
+/** The columns that an `ALTER TABLE t ADD` adds, in lower case; none where another statement is here. */
+export function columnsAddedAt(cursor: Cursor): string[] {
+  if (!cursor.is("ALTER", "TABLE")) return [];
+  const ahead = cursor.copy();
+  ahead.take("ALTER", "TABLE");
+  readSubject(ahead);
+  if (!ahead.take("ADD")) return [];
+  return readElements(ahead).flatMap((element) => (element.is === "column" ? element.name : []));
+}
+
 function add(cursor: Cursor, subject: Subject, table: ObjectName): void {
   const elements = readElements(cursor);
   const columns = elements.filter((element) => element.is === "column");
@@ -72,9 +87,9 @@ function addColumn(cursor: Cursor, subject: Subject, table: ObjectName, column: 
   const place = { made: subject.made, table, tokens: cursor.table };
   requireFilled(subject, table, column.name, column);
   const broken = column.unique ? uniqueBreaks(place, [column.name], null) : null;
-  if (broken !== null) subject.report("breaks", broken);
+  if (broken !== null) subject.report("breaks", broken, { kind: "rule" });
   const checked = column.check === null ? null : checkBreaks(place, column.check);
-  if (checked !== null) subject.report(checked.level, checked.message);
+  if (checked !== null) subject.report(checked.level, checked.message, { kind: "rule" });
 }
 
 /** What the running release does not write needs a value of the database's, where it has to have one. */
@@ -88,6 +103,7 @@ function requireFilled(
   subject.report(
     "breaks",
     `${column} is NOT NULL and needs a DEFAULT: the running release does not write it`,
+    { kind: "default" },
   );
 }
 
@@ -115,13 +131,13 @@ function addRule(cursor: Cursor, subject: Subject, table: ObjectName, rule: Rule
   }
   if (rule.is === "unique") {
     const broken = uniqueBreaks(place, rule.columns, rule.condition);
-    if (broken !== null) subject.report("breaks", broken);
+    if (broken !== null) subject.report("breaks", broken, { kind: "rule" });
   } else if (rule.is === "foreign key") {
     const broken = foreignKeyBreaks(place, rule.columns);
-    if (broken !== null) subject.report("breaks", broken);
+    if (broken !== null) subject.report("breaks", broken, { kind: "rule" });
   } else if (rule.is === "check") {
     const checked = checkBreaks(place, rule.condition!);
-    if (checked !== null) subject.report(checked.level, checked.message);
+    if (checked !== null) subject.report(checked.level, checked.message, { kind: "rule" });
   }
 }
 
@@ -150,7 +166,7 @@ function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolea
 
 function dropColumn(subject: Subject, table: ObjectName, column: string, isOwn: boolean): void {
   if (isOwn || subject.made.hasColumn(table, column)) return;
-  subject.report("breaks", `drops a column ${MAY_USE}`);
+  subject.report("breaks", `drops a column ${MAY_USE}`, { kind: "drop" });
   if (!subject.isContract) return;
   const advice = subject.defaults.advice(table, column, subject.schema.column(table, column));
   if (advice !== null) subject.report("advice", advice);
@@ -180,6 +196,7 @@ function alterColumn(cursor: Cursor, subject: Subject, table: ObjectName, isOwn:
   subject.report(
     "breaks",
     "changes a column: a narrower type, or NOT NULL, refuses what the running release writes",
+    { kind: "column" },
   );
 }
 

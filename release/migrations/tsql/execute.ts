@@ -1,4 +1,6 @@
 /** `EXEC`: procedures of SQL Server's own that are known, and texts that are looked into. */
+import { RENAMES } from "../finding";
+import type { Broken } from "../finding";
 import { NAME, STRING, WORD } from "../lexer";
 import type { TokenTable } from "../lexer";
 import type { Cursor } from "./cursor";
@@ -7,10 +9,9 @@ import { nameInString, readName } from "./object-name";
 import { MAY_USE } from "./subject";
 import type { Subject } from "./subject";
 
-const RENAMES = "renames what the running release knows by its old name";
-const TAKES_RIGHTS = `takes rights ${MAY_USE}`;
+const TAKES_RIGHTS: Broken = { kind: "other", message: `takes rights ${MAY_USE}` };
 
-const BREAK: Readonly<Record<string, string>> = {
+const BREAK: Readonly<Record<string, Broken>> = {
   sp_rename: RENAMES,
   sp_renamedb: RENAMES,
   sp_changeobjectowner: RENAMES,
@@ -22,8 +23,8 @@ const BREAK: Readonly<Record<string, string>> = {
   sp_droplogin: TAKES_RIGHTS,
   sp_revokedbaccess: TAKES_RIGHTS,
   sp_revokelogin: TAKES_RIGHTS,
-  sp_droptype: `drops something ${MAY_USE}`,
-  sp_detach_db: "shuts the running release out",
+  sp_droptype: { kind: "drop", message: `drops something ${MAY_USE}` },
+  sp_detach_db: { kind: "other", message: "shuts the running release out" },
 };
 
 const HARMLESS: ReadonlySet<string> = new Set(
@@ -55,7 +56,7 @@ export function execute(cursor: Cursor, subject: Subject): void {
   if (HARMLESS.has(name)) return;
   if (name === "sp_rename" && !renames(cursor, subject)) return;
   const broken = Object.hasOwn(BREAK, name) ? BREAK[name] : undefined;
-  if (broken !== undefined) subject.report("breaks", broken);
+  if (broken !== undefined) subject.report("breaks", broken.message, broken);
   else subject.report("unknown", `runs ${procedure?.shown ?? "a procedure"}, which is not looked into`);
 }
 

@@ -90,15 +90,21 @@ function readParameters(cursor: Cursor): Parameter[] {
 function readBody(cursor: Cursor, subject: Subject): void {
   let isTold = !subject.isFirst;
   for (; !cursor.done; cursor.next()) {
-    if (isTold || cursor.kind() !== WORD) continue;
-    const length = cursor.table.end(cursor.position) - cursor.table.start(cursor.position);
-    if (length !== 6 && length !== 5) continue;
-    const word = cursor.word();
-    if (word !== "CREATE" && word !== "ALTER") continue;
-    if (/^(?:GRANT|DENY|REVOKE|,)$/.test(cursor.word(-1))) continue;
-    const kind = moduleKind(cursor.is("CREATE", "OR", "ALTER") ? cursor.word(3) : cursor.word(1));
+    const kind = isTold ? null : moduleBegunAt(cursor);
     if (kind === null) continue;
-    subject.report("fails", notFirst(kind), cursor.position);
+    subject.report("fails", notFirst(kind), { token: cursor.position });
     isTold = true;
   }
+}
+
+/** @returns the kind of the module that is made or changed here: `CREATE OR ALTER VIEW`; null where none is. */
+export function moduleBegunAt(cursor: Cursor): string | null {
+  if (cursor.kind() !== WORD) return null;
+  const length = cursor.table.end(cursor.position) - cursor.table.start(cursor.position);
+  if (length !== 6 && length !== 5) return null;
+  const word = cursor.word();
+  if (word !== "CREATE" && word !== "ALTER") return null;
+  // GRANT CREATE VIEW, and the ALTER of CREATE OR ALTER.
+  if (/^(?:GRANT|DENY|REVOKE|OR|,)$/.test(cursor.word(-1))) return null;
+  return moduleKind(cursor.is("CREATE", "OR", "ALTER") ? cursor.word(3) : cursor.word(1));
 }

@@ -1,4 +1,6 @@
 /** `CREATE`, `ALTER` and `DROP` of all but tables' columns and modules' bodies. */
+import { RENAMES } from "../finding";
+import type { Kind } from "../finding";
 import { alterTable } from "./alter-table";
 import type { Cursor } from "./cursor";
 import { readElements, readWhere } from "./elements";
@@ -69,7 +71,7 @@ function createIndex(cursor: Cursor, subject: Subject): void {
     if (word === "WHERE") filter = readWhere(cursor);
   });
   const broken = uniqueBreaks({ made: subject.made, table, tokens: cursor.table }, columns, filter);
-  if (broken !== null) subject.report("breaks", broken);
+  if (broken !== null) subject.report("breaks", broken, { kind: "rule" });
 }
 
 function securityPolicy(cursor: Cursor, subject: Subject): void {
@@ -87,14 +89,14 @@ export function alter(cursor: Cursor, subject: Subject): void {
   if (word === "TABLE") return alterTable(cursor, subject);
   const own = word === "SEQUENCE" ? readName(cursor.copy()) : null;
   if (own !== null && subject.made.has(word, own)) return skipActions(cursor);
-  const [level, message] = verdictOnAlter(word, cursor);
-  if (level !== "fine") subject.report(level, message);
+  const [level, message, kind = "other"] = verdictOnAlter(word, cursor);
+  if (level !== "fine") subject.report(level, message, { kind });
   skipActions(cursor);
 }
 
-type Compatibility = readonly ["fine" | "unknown" | "breaks", string];
+type Compatibility = readonly ["fine" | "unknown" | "breaks", string, Kind?];
 const FINE: Compatibility = ["fine", ""];
-const RENAMES: Compatibility = ["breaks", "renames what the running release knows by its old name"];
+const RENAMED: Compatibility = ["breaks", RENAMES.message, RENAMES.kind];
 
 function verdictOnAlter(word: string, cursor: Cursor): Compatibility {
   const has = (...words: readonly string[]): boolean => hasWords(cursor, ...words);
@@ -103,22 +105,24 @@ function verdictOnAlter(word: string, cursor: Cursor): Compatibility {
       return ["breaks", "moves what the running release knows under its old name"];
     case "ROLE":
       if (has("DROP", "MEMBER")) return ["breaks", `takes rights ${MAY_USE}`];
-      return has("WITH", "NAME") ? RENAMES : FINE;
+      return has("WITH", "NAME") ? RENAMED : FINE;
     case "USER":
     case "LOGIN":
-      return has("NAME", "=") ? RENAMES : ["unknown", UNKNOWN];
+      return has("NAME", "=") ? RENAMED : ["unknown", UNKNOWN];
     case "INDEX":
       return has("DISABLE")
         ? ["breaks", "switches off an index: queries of the running release fail, or read it all"]
         : FINE;
     case "FULLTEXT":
-      return has("DISABLE") || has("DROP", "(") ? ["breaks", `takes a full-text index ${MAY_USE}`] : FINE;
+      return has("DISABLE") || has("DROP", "(")
+        ? ["breaks", `takes a full-text index ${MAY_USE}`, "drop"]
+        : FINE;
     case "SEQUENCE":
       return has("RESTART")
         ? ["breaks", "gives out numbers again, which the running release has written"]
         : FINE;
     case "DATABASE":
-      if (has("MODIFY", "NAME")) return RENAMES;
+      if (has("MODIFY", "NAME")) return RENAMED;
       return ["READ_ONLY", "SINGLE_USER", "RESTRICTED_USER", "OFFLINE", "EMERGENCY"].some((each) => has(each))
         ? ["breaks", "shuts the running release out"]
         : FINE;
@@ -143,7 +147,7 @@ export function drop(cursor: Cursor, subject: Subject): void {
   cursor.take("IF", "EXISTS");
   const name = readName(cursor);
   if (name !== null && subject.made.has(word, name)) return;
-  subject.report("breaks", `drops something ${MAY_USE}`);
+  subject.report("breaks", `drops something ${MAY_USE}`, { kind: "drop" });
 }
 
 function dropEach(cursor: Cursor, subject: Subject, kind: string): void {
@@ -152,7 +156,8 @@ function dropEach(cursor: Cursor, subject: Subject, kind: string): void {
     const name = readName(cursor);
     if (name === null) return;
     if (isOwn(subject, kind, name)) subject.made.remove(kind, name);
-    else if (kind === "table") subject.report("breaks", `drops what the running release may still use`);
+    else if (kind === "table")
+      subject.report("breaks", `drops what the running release may still use`, { kind: "drop" });
     else subject.replacements.drop(kind, name, subject.here());
   } while (cursor.take(","));
 }

@@ -2,7 +2,7 @@
  * What a script takes away and puts back: a procedure, function, view or trigger that is dropped and made again is a new
  * version of it, and inside of one transaction nobody sees the gap. What is not put back is gone.
  */
-import type { Level } from "../finding";
+import type { Kind, Level } from "../finding";
 import type { Made } from "../made";
 import type { ObjectName } from "./object-name";
 
@@ -10,7 +10,7 @@ interface Dropped {
   readonly kind: string;
   readonly name: ObjectName;
   /** Hears what is said of the statement that dropped it. */
-  readonly report: (level: Level, message: string) => void;
+  readonly report: (level: Level, message: string, kind?: Kind) => void;
   readonly depth: number;
 }
 
@@ -51,13 +51,15 @@ export class Replacements {
 
   /** Says, at the script's end, what was not put back, and what came back without its rights. */
   finish(): void {
-    for (const { report, kind } of this.dropped.values()) report("breaks", GONE[kind] ?? GONE[""]!);
+    for (const { report, kind } of this.dropped.values())
+      report("breaks", GONE[kind] ?? GONE[""]!, kind in GONE ? "other" : "drop");
     const replaced = [...this.replaced.values()];
     if (!this.inTransaction) {
       for (const { report, kind } of replaced)
         report(
           "breaks",
           `${GAP[kind] ?? "until it is made again, the running release has none"}: -- no-transaction shows the gap`,
+          kind in GAP ? "other" : "drop",
         );
       return;
     }

@@ -2,7 +2,7 @@
  * Walks over a T-SQL script, statement by statement, and says what the running release loses by it. Blocks and conditions
  * are a stack, not a recursion: a script may nest them as deep as it likes.
  */
-import type { Finding, Level } from "../finding";
+import type { Finding, Kind, Level } from "../finding";
 import { inOneLine } from "../../validation";
 import type { Script } from "../scripts";
 import { InvalidInput } from "../../refusal";
@@ -17,7 +17,7 @@ import { alter, create, drop } from "./objects";
 import { permission } from "./permissions";
 import { Replacements } from "./replacements";
 import type { Schema } from "./schema";
-import { beginsStatement, walk } from "./statement-end";
+import { beginsBlock, beginsStatement, walk } from "./statement-end";
 import type { Subject } from "./subject";
 import { UNKNOWN } from "./subject";
 import { switchTriggers } from "./triggers";
@@ -38,6 +38,7 @@ interface Place {
 interface Note {
   readonly place: Place;
   readonly level: Level;
+  readonly kind: Kind;
   readonly message: string;
 }
 
@@ -94,21 +95,22 @@ class ScriptReader implements Subject {
       .filter(({ note: { place, level }, line }) =>
         isFirstOf(seen, `${line} ${outermost(place).token} ${level}`),
       )
-      .map(({ note: { place, level, message }, line }) => ({
+      .map(({ note: { place, level, kind, message }, line }) => ({
         script: this.script.name,
         line,
         level,
+        kind,
         message: `${beginning(place)}: ${message}`,
       }));
   }
 
-  report(level: Level, message: string, token?: number): void {
-    this.note(token === undefined ? this.place : { ...this.place, token }, level, message);
+  report(level: Level, message: string, { kind, token }: { kind?: Kind; token?: number } = {}): void {
+    this.note(token === undefined ? this.place : { ...this.place, token }, level, message, kind);
   }
 
-  here(): (level: Level, message: string) => void {
+  here(): (level: Level, message: string, kind?: Kind) => void {
     const { place } = this;
-    return (level, message) => this.note(place, level, message);
+    return (level, message, kind) => this.note(place, level, message, kind);
   }
 
   look(text: string, line: number): void {
@@ -133,9 +135,9 @@ class ScriptReader implements Subject {
       this.report("unknown", "runs a text with variables in it: look what it does");
   }
 
-  private note(place: Place, level: Level, message: string): void {
+  private note(place: Place, level: Level, message: string, kind: Kind = "other"): void {
     if (level === "unknown" && (this.unknown += 1) > MOST_UNKNOWN) return;
-    this.notes.push({ place, level, message });
+    this.notes.push({ place, level, kind, message });
   }
 
   private readCode(code: Code, offset: number, within: Place | null): void {
@@ -201,7 +203,7 @@ class BatchReader {
         this.push("branch");
         return true;
       case "BEGIN":
-        if (/^(?:TRAN|TRANSACTION|DISTRIBUTED|DIALOG|CONVERSATION)$/.test(cursor.word(1))) return false;
+        if (!beginsBlock(cursor)) return false;
         cursor.next();
         if (cursor.is("TRY") || cursor.is("CATCH")) {
           cursor.next();

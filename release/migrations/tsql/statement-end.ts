@@ -25,11 +25,17 @@ export function beginsStatement(cursor: Cursor): boolean {
   if (word === "DISABLE" || word === "ENABLE") return cursor.word(1) === "TRIGGER";
   if (word === "THROW") return cursor.word(1) === ";" || cursor.kind(1) > 1;
   if (!BEGIN_STATEMENTS.has(word)) return false;
+  if (word === "MERGE" && cursor.word(1) === "JOIN") return false;
   const before = cursor.word(-1);
   if (before === ",") return false;
   if (DATA.has(word)) return !NAME_EVENTS.has(before) && !(word === "UPDATE" && cursor.word(1) === "(");
   // WITH ROLLBACK IMMEDIATE, WITH EXECUTE AS OWNER, WITH GRANT OPTION
   return !(before === "WITH" && /^(?:ROLLBACK|EXEC|EXECUTE|GRANT)$/.test(word));
+}
+
+/** Whether a block begins here, and not a transaction or a conversation. */
+export function beginsBlock(cursor: Cursor): boolean {
+  return cursor.is("BEGIN") && !/^(?:TRAN|TRANSACTION|DISTRIBUTED|DIALOG|CONVERSATION)$/.test(cursor.word(1));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What a verdict is about: the script so far, and the statement that is being read. */
-import type { Level } from "../finding";
+import type { Kind, Level } from "../finding";
 import type { DefaultConstraints } from "./default-constraints";
 import type { Made } from "../made";
 import type { Replacements } from "./replacements";
@@ -13,10 +13,10 @@ export interface Subject {
   readonly isContract: boolean;
   /** Whether the statement is the first one of its batch. */
   readonly isFirst: boolean;
-  /** Says something about the statement, or about the one that begins at the token. */
-  report(level: Level, message: string, token?: number): void;
+  /** Notes something about the statement, or about the one that begins at the token. */
+  report(level: Level, message: string, more?: { readonly kind?: Kind; readonly token?: number }): void;
   /** Speaks of this statement when it is over. */
-  here(): (level: Level, message: string) => void;
+  here(): (level: Level, message: string, kind?: Kind) => void;
   /** Looks into a text that the statement runs. @param line where the text begins in the one that is being read. */
   look(text: string, line: number): void;
 }

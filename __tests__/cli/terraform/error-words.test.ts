@@ -1,0 +1,86 @@
+/** What a step's failure is called: its program's own reason, through all that Terraform and azurerm write around it. */
+import { failureOf, firstErrorLines, lockHolder } from "../../../cli/terraform/error-words";
+
+const error = (summary: string, detail: string) => ({ severity: "error", summary, detail });
+const local = (exitCode: number, output: string) =>
+  error(
+    "local-exec provisioner error",
+    `Error running command 'begin-2-0a1b2c3d': exit status ${exitCode}. Output: ${output}`,
+  );
+const RESULT = '{"step":"install","outcome":"failed","exitCode":4,"reason":"1.0.0-2 was \\"no\\"\\nhealthy"}';
+
+test.each([
+  ["its result line says why", `${RESULT}\nlog: words\ninstall: other words\n`, '1.0.0-2 was "no" healthy'],
+  ["it printed none: the last line", "words\nweb-1 was run before\n\n", "web-1 was run before"],
+  ["it was killed after a result", `{"outcome":"done"}\nmigrate: ended by signal 9\n`, "ended by signal 9"],
+  [
+    "another program put it right",
+    '{"step":"abort","exitCode":0,"outcome":"rolledBack","reason":"back"}\ndirector: switch was killed',
+    "director: switch was killed",
+  ],
+])("on this machine, %s", (_, output, reason) => {
+  expect(failureOf(local(4, output))).toEqual({ exitCode: 4, reason });
+});
+
+test("an exit code that is none of a step's is unexpected", () => {
+  expect(failureOf(local(127, "bash: nothing there"))).toEqual({
+    exitCode: 1,
+    reason: "bash: nothing there",
+  });
+  const killed = error("local-exec provisioner error", "Error running command 'x': signal: killed. Output: ");
+  expect(failureOf(killed)).toMatchObject({ exitCode: 1, reason: expect.stringContaining("signal: killed") });
+});
+
+const AZURE = String.raw`polling failed: the Azure API returned the following error:
+
+Status: "VMExtensionProvisioningError"
+Code: ""
+Message: "Run command failed with exit code 4: log: words\ninstall: 1.0.0-2 was not healthy within 60 s\n"
+Activity Id: ""
+
+---
+
+API Response:
+
+----[start]----
+{"status":"Failed","error":{"code":"VMExtensionProvisioningError"}}
+-----[end]-----`;
+
+test.each([
+  ["4.55.0", `running the command: ${AZURE}`, ""],
+  [
+    "4.81.0 and 5.2.0",
+    `creating Virtual Machine Run Command (Subscription: "0"\nRun Command Name: "install-blue-1.0.0-2"): polling after CreateOrUpdate: ${AZURE}`,
+    "",
+  ],
+])("azurerm %s has a step's stderr as one line", (_, summary, detail) => {
+  expect(failureOf(error(summary, detail))).toEqual({
+    exitCode: 4,
+    reason: "1.0.0-2 was not healthy within 60 s",
+  });
+});
+
+test("a state that another holds is named with what unlocks it", () => {
+  const stderr = `╷
+│ Error: Error acquiring the state lock
+│
+│ Error message: resource temporarily unavailable
+│ Lock Info:
+│   ID:        0a1b-2c3d
+│   Path:      terraform.web.tfstate
+│   Who:       ops@build-1
+│   Created:   2026-11-29 10:00:00 UTC
+╵`;
+  expect(lockHolder(stderr)).toEqual({
+    who: "ops@build-1",
+    since: "2026-11-29 10:00:00 UTC",
+    id: "0a1b-2c3d",
+  });
+  expect(lockHolder("│ Error: other")).toBeNull();
+});
+
+test("an error is shown without its frame and the warnings before it", () => {
+  const stderr =
+    "╷\n│ Warning: old\n╵\n╷\n│ Error: Unsupported argument\n│\n│   on cdk.tf.json line 3\n│ more\n╵\n";
+  expect(firstErrorLines(stderr, 2)).toBe("Error: Unsupported argument on cdk.tf.json line 3");
+});

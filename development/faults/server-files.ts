@@ -1,0 +1,15 @@
+/** Reads what a server of the local platform has in its folder. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+/** Names of the commands that ran on a server. */
+export function commandsIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+export function readOr(file: string, otherwise: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return otherwise;
+  }
+}

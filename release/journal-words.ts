@@ -1,0 +1,42 @@
+/** What a director did, in words: the same on a screen, in a log, in a receipt and in a report. */
+import type { Figures, JournalEntry } from "./journal";
+import { otherSlot } from "./slot";
+
+type Entry<Event extends JournalEntry["event"]> = Extract<JournalEntry, { event: Event }>;
+
+export function describeEntry(entry: JournalEntry): string {
+  switch (entry.event) {
+    case "verified":
+      return `${entry.releaseId} verified in ${entry.slot}: ${count(entry.endpoints, "endpoint")} in ${entry.seconds.toFixed(1)} s`;
+    case "traffic":
+      return describeTraffic(entry);
+    case "judged": {
+      const { candidate, stable } = entry.comparison;
+      return `${describeVerdict(entry)}: candidate ${figures(candidate)}; stable ${figures(stable)}`;
+    }
+    case "drained":
+      if (entry.running === 0) return `${entry.slot} is drained`;
+      return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;
+  }
+}
+
+/** A judgement without the figures that it rests on. */
+export function describeVerdict({ verdict, comparison }: Entry<"judged">): string {
+  return `${comparison.share} % went ${verdict === "pass" ? "well" : "badly"}`;
+}
+
+function describeTraffic({ live, share, mode }: Entry<"traffic">): string {
+  if (live === null) return "nothing is live: users get a 503 page";
+  if (mode !== "serve") return mode === "hold" ? `requests of ${live} wait` : `${live}: users get a 503 page`;
+  if (share === 0) return `all requests go to ${live}`;
+  return `${share} % of the requests go to ${otherSlot(live)}`;
+}
+
+function figures({ requests, errors, p95Ms }: Figures): string {
+  const slow = p95Ms === null ? "" : `, p95 ${p95Ms} ms`;
+  return `${errors} of ${requests} failed${slow}`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,63 @@
+/**
+ * What a sequence asks for: its record's facts, resolved. The director's spec carries them to the proxies, and the gate
+ * (gate.ts) compares them with what users get.
+ */
+import * as z from "zod/mini";
+import { Goal, healedServers, recordDigest, ServerName, touchedSlots } from "./record";
+import type { ReleaseRecord } from "./record";
+import { releaseId, ScriptName } from "./release";
+import type { Release } from "./release";
+import { SLOTS } from "./slot";
+
+const Sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const RecordedRelease = z.strictObject({
+  /** A version of 40 characters, a hyphen, and a run. */
+  releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
+  sha256: Sha256,
+  /** The contract migrations that it works without what they take away. */
+  contracts: z.array(ScriptName),
+});
+export type RecordedRelease = z.infer<typeof RecordedRelease>;
+
+export const Sequence = z.strictObject({
+  sequence: z.int().check(z.minimum(0)),
+  recordDigest: Sha256,
+  /** The slot that the record wants live. */
+  target: z.enum(SLOTS),
+  goal: Goal,
+  slots: z.strictObject({ blue: z.nullable(RecordedRelease), green: z.nullable(RecordedRelease) }),
+  previous: z.nullable(RecordedRelease),
+  /** Slots that this sequence installs into or empties. */
+  touched: z.array(z.enum(SLOTS)),
+  /** Servers that this sequence gives again what is live (and retained): the slots' other servers keep their traffic. */
+  healing: z.array(ServerName),
+  converge: z.boolean(),
+  retry: z.boolean(),
+  /** Contract migrations that ran, or run with this sequence. */
+  contracted: z.array(ScriptName),
+});
+export type Sequence = z.infer<typeof Sequence>;
+
+export function sequenceOf(record: ReleaseRecord): Sequence {
+  const healing = healedServers(record);
+  return {
+    sequence: record.sequence,
+    recordDigest: recordDigest(record),
+    target: record.active,
+    goal: record.goal,
+    slots: { blue: recorded(record.slots.blue), green: recorded(record.slots.green) },
+    previous: recorded(record.previous),
+    touched: touchedSlots(record),
+    healing,
+    // What a convergence left stays as it is while a server is healed.
+    converge: record.converge === true && healing.length === 0,
+    retry: record.retry === true,
+    contracted: record.contracted ?? [],
+  };
+}
+
+function recorded(release: Release | null): RecordedRelease | null {
+  if (release === null) return null;
+  const { artifact, contracts = [] } = release;
+  return { releaseId: releaseId(release), sha256: artifact.sha256, contracts };
+}
