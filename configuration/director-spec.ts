@@ -32,6 +32,11 @@ export const DirectorSpec = z.strictObject({
   application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
   environment: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
   ...Sequence.shape,
+  /**
+   * The record itself, for the director to keep as it is: `bluegreen recover` reads it back. Only a step brings it; what
+   * asks or sets up a proxy has none, and neither had a step of version 0.1.0.
+   */
+  record: z.optional(z.record(z.string(), z.unknown())),
   schedule: Schedule,
   verification: Verification,
   activation: z.nullable(Activation),
@@ -87,6 +92,16 @@ export function directorSpec(
       ...place,
     },
   };
+}
+
+/** What a step gets that applies the record: the record goes along, without the bans, which are no part of what runs. */
+export function stepSpec(
+  environment: DeploymentEnvironment,
+  record: ReleaseRecord,
+  proxyIndex: number,
+): DirectorSpec {
+  const { banned: _, ...carried } = record;
+  return { ...directorSpec(environment, record, proxyIndex), record: carried };
 }
 
 /** One word without quotes or blanks: what a command line and an environment variable carry unharmed. */

@@ -1,39 +1,23 @@
 /**
- * A record that was lost, damaged, or is older than what runs: rebuilt from what others still know of it. Pure: what
- * was found comes in, the record or a refusal comes out. A digest that a proxy (or a step's name) knows is the proof
- * that a record is exactly the one that was applied; without it, one is made that fits what users get.
+ * A record that was lost, damaged, or is older than what runs: read back, or rebuilt from what others still know of it.
+ * Pure: what was found comes in, the record or a refusal comes out. A digest that a proxy (or a step's name) knows is the
+ * proof that a record is exactly the one that was applied; where none is proven, one is made that fits what users get.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { DirectorSpec } from "./director-spec";
-import type { RecordedRelease } from "../release/sequence";
-import type { MigrateSpec } from "../release/migrate-spec";
-import { emptyRecord, formatRecord, idOrNull, parseRecord, recordDigest } from "../release/record";
+import type { ProxyStatus } from "../release/director-status";
+import { emptyRecord, formatRecord, parseRecord, recordDigest } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/refusal";
 import { releaseId } from "../release/release";
 import type { Artifact, Release } from "../release/release";
-import type { Schedule } from "../release/schedule";
 import { otherSlot, SLOTS } from "../release/slot";
-import type { Slot } from "../release/slot";
 
-/** A release as a director remembers it: everything but where its artifact is. */
-export interface PlacedRelease extends RecordedRelease {
-  readonly slot: Slot;
-}
+/** What one proxy's director remembers. On Azure less of it is known, and Terraform's state knows the digest. */
+export type ProxyMemory = Pick<ProxyStatus, "proxy"> &
+  Pick<ProxyStatus["state"], "sequence" | "recordDigest" | "stable" | "recorded" | "contracted" | "shared">;
 
-/** What one proxy's director remembers. */
-export interface ProxyMemory {
-  readonly proxy: string;
-  readonly sequence: number;
-  /** null where it is not told: on Azure, Terraform's state knows it. */
-  readonly recordDigest: string | null;
-  readonly stable: PlacedRelease | null;
-  /** What the last record said of the slots. */
-  readonly recorded: readonly PlacedRelease[];
-  readonly contracted: readonly string[];
-  /** Both slots serve the stable release, after a convergence. */
-  readonly shared: boolean;
-}
+type LiveRelease = NonNullable<ProxyMemory["stable"]>;
+type KnownRelease = Omit<LiveRelease, "slot">;
 
 /** A sequence that began somewhere, as a step's name or an installer's fence tells; the digest may be its beginning. */
 export interface Begun {
@@ -49,18 +33,14 @@ export interface FoundRecord {
 
 export interface Findings {
   readonly application: string;
-  /** The environment's, which applies where a record brings none. */
-  readonly schedule: Schedule;
   /** The record as it is, where it can be read. */
   readonly present: ReleaseRecord | null;
   readonly proxies: readonly ProxyMemory[];
   readonly begun: readonly Begun[];
-  /** Whole records, the most trusted first. */
+  /** Whole records, the most trusted first: of receipts, of the last plan, of the proxies, of the steps. */
   readonly records: readonly FoundRecord[];
   /** What steps told the directors. */
   readonly specs: readonly DirectorSpec[];
-  /** What steps told the migrator. */
-  readonly migrations: readonly MigrateSpec[];
   /** Releases with their artifacts. */
   readonly releases: readonly Release[];
   /** Artifacts of which only the content is known. */
@@ -95,10 +75,10 @@ export function recoverRecord(findings: Findings): Recovery {
   if (known.sequence === 0) return withoutProxies(findings);
 
   const found = records.find(({ record }) => isProven(record));
-  if (found !== undefined) return exact(found.record, found.where);
-  const rebuilt = findings.specs.flatMap((spec) => rebuildFrom(spec, findings)).find(isProven);
-  if (rebuilt !== undefined) return exact(rebuilt, "what Terraform gave the steps");
-
+  if (found !== undefined) {
+    const { record, where: from } = found;
+    return { outcome: "recovered", record, proof: "exact", from, unknown: [] };
+  }
   const stable = agreedStable(proxies, known.sequence);
   const fits = present !== null && (stable === null || serves(present, stable));
   const noDigest = known.digests.length === 0 && present?.sequence === known.sequence;
@@ -113,10 +93,6 @@ export function recoverRecord(findings: Findings): Recovery {
 
 function nothing(reason: string): Recovery {
   return { outcome: "nothing-to-recover", reason };
-}
-
-function exact(record: ReleaseRecord, from: string): Recovery {
-  return { outcome: "recovered", record, proof: "exact", from, unknown: [] };
 }
 
 /** What a proxy accepted counts more than what a step was called, which it may have refused. */
@@ -160,7 +136,7 @@ function withoutProxies({ present, records, application }: Findings): Recovery {
   };
 }
 
-function agreedStable(proxies: readonly ProxyMemory[], sequence: number): PlacedRelease | null {
+function agreedStable(proxies: readonly ProxyMemory[], sequence: number): LiveRelease | null {
   const [first, ...others] = proxies;
   if (first === undefined) {
     throw new Refusal(
@@ -179,91 +155,17 @@ function agreedStable(proxies: readonly ProxyMemory[], sequence: number): Placed
 }
 
 /** Whether users get what this record says, or what it was to replace. */
-function serves(record: ReleaseRecord, stable: PlacedRelease): boolean {
-  const { slots, previous } = record;
-  return [slots[stable.slot], previous].some(
-    (entry) => idOrNull(entry) === stable.releaseId && entry?.artifact.sha256 === stable.sha256,
-  );
-}
-
-// --- exactly what was applied, from what the directors were told ------------------------------------------------------
-
-/** All records that this spec may have come from; the digest tells which. */
-function rebuildFrom(spec: DirectorSpec, findings: Findings): ReleaseRecord[] {
-  const choices = (recorded: RecordedRelease | null): (Release | null)[] =>
-    recorded === null ? [null] : releasesFor(recorded, findings);
-  const { sequence, target, goal, retry, contracted, application, schedule } = spec;
-  const optional: Partial<ReleaseRecord>[] = [
-    {},
-    { converge: true },
-    { migrate: true },
-    { converge: true, migrate: true },
-    ...findings.migrations.flatMap(({ sequence: of, resolve }) =>
-      of !== sequence || resolve === undefined
-        ? []
-        : [
-            { migrate: true, resolve },
-            { converge: true, migrate: true, resolve },
-          ],
-    ),
-  ];
-  const healed = Object.fromEntries(spec.healing.map((server) => [server, sequence]));
-  const heals = [{}, findings.heals, healed, { ...findings.heals, ...healed }];
-  const records: ReleaseRecord[] = [];
-  for (const blue of choices(spec.slots.blue)) {
-    for (const green of choices(spec.slots.green)) {
-      for (const previous of choices(spec.previous)) {
-        for (const more of optional) {
-          for (const given of heals) {
-            const facts = { application, sequence, active: target, goal, slots: { blue, green }, previous };
-            records.push({
-              formatVersion: 1,
-              ...facts,
-              ...more,
-              ...(retry ? { retry: true } : {}),
-              // No part of the digest; what the steps were given is what applied.
-              ...(isDeepStrictEqual(schedule, findings.schedule) ? {} : { schedule }),
-              ...(contracted.length > 0 ? { contracted } : {}),
-              ...(Object.keys(given).length > 0 ? { heals: given } : {}),
-            });
-          }
-        }
-      }
-    }
-  }
-  return records.filter((record) => recordDigest(record) === spec.recordDigest);
-}
-
-/** A release by its id and digest, with everything that is known of where its artifact is. */
-function releasesFor(
-  recorded: RecordedRelease,
-  { releases, artifacts }: Pick<Findings, "releases" | "artifacts">,
-): Release[] {
-  const run = Number(/-(\d+)$/.exec(recorded.releaseId)?.[1]);
-  const version = recorded.releaseId.replace(/-\d+$/, "");
-  const contracts = recorded.contracts.length === 0 ? {} : { contracts: recorded.contracts };
-  const known = releases
-    .filter(
-      (release) => releaseId(release) === recorded.releaseId && release.artifact.sha256 === recorded.sha256,
-    )
-    .flatMap(({ artifact, migrations }) => [
-      ...(migrations === undefined ? [] : [{ version, run, artifact, migrations, ...contracts }]),
-      { version, run, artifact, ...contracts },
-    ]);
-  const kept = artifacts
-    .filter(({ sha256 }) => sha256 === recorded.sha256)
-    .map((artifact) => ({ version, run, artifact, ...contracts }));
-  const all = new Map([...known, ...kept].map((release) => [JSON.stringify(release), release]));
-  return [...all.values()];
+function serves({ slots, previous }: ReleaseRecord, stable: LiveRelease): boolean {
+  return [slots[stable.slot], previous].some((release) => release !== null && is(release, stable));
 }
 
 // --- one that fits what users get -------------------------------------------------------------------------------------
 
-function reconstruct(findings: Findings, stable: PlacedRelease | null, sequence: number): Recovery {
+function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: number): Recovery {
   const unknown: string[] = [];
   const contracted = [
     ...new Set([
-      ...findings.proxies.flatMap((proxy) => proxy.contracted),
+      ...findings.proxies.flatMap((proxy) => proxy.contracted ?? []),
       ...findings.specs.flatMap((spec) => spec.contracted),
       ...(findings.present?.contracted ?? []),
       ...findings.records.flatMap(({ record }) => record.contracted ?? []),
@@ -278,11 +180,12 @@ function reconstruct(findings: Findings, stable: PlacedRelease | null, sequence:
     unknown.push("no release ever became live: a candidate, if there was one, is given up");
     return checked(common, unknown);
   }
-  const [live] = releasesFor(stable, findings);
-  if (live === undefined) {
+  const live = releaseFor(stable, findings);
+  if (live === null) {
+    const digest = stable.sha256 === undefined ? "" : ` (sha256 ${stable.sha256})`;
     throw new Refusal(
       "unknown-release",
-      `${stable.releaseId} is live in ${stable.slot}, and nobody knows where its artifact is (sha256 ${stable.sha256}): ` +
+      `${stable.releaseId} is live in ${stable.slot}, and nobody knows where its artifact is${digest}: ` +
         "put the file into the folder `artifacts` of the environment's work folder, or take the record from the history of your repository",
     );
   }
@@ -294,7 +197,7 @@ function reconstruct(findings: Findings, stable: PlacedRelease | null, sequence:
       "previous is unknown: `bluegreen rollback` is refused; to go back, release that version again",
     );
   }
-  const shared = findings.proxies.every((proxy) => proxy.shared) ? { converge: true } : {};
+  const shared = findings.proxies.every((proxy) => proxy.shared === true) ? { converge: true } : {};
   const slots = { ...common.slots, [stable.slot]: live, [idle]: kept };
   const heals = Object.entries(findings.heals).filter(([, healed]) =>
     SLOTS.some((slot) => healed > (slots[slot]?.run ?? sequence) && healed <= sequence),
@@ -314,33 +217,54 @@ function reconstruct(findings: Findings, stable: PlacedRelease | null, sequence:
 
 /** What stays in the other slot: the release before the live one. A newer one never became stable, or was left. */
 function keptBeside(
-  stable: PlacedRelease,
+  stable: LiveRelease,
   live: Release,
   findings: Findings,
   unknown: string[],
 ): Release | null {
   const idle = otherSlot(stable.slot);
-  const recorded = findings.proxies[0]!.recorded.find(({ slot }) => slot === idle);
+  const recorded = findings.proxies[0]!.recorded?.find(({ slot }) => slot === idle);
   if (recorded === undefined) {
     unknown.push(`what ${idle} holds is unknown: the next release replaces it`);
     return null;
   }
-  const [release] = releasesFor(recorded, findings);
-  if (release !== undefined && release.run < live.run) return release;
+  const release = releaseFor(recorded, findings);
+  if (release !== null && release.run < live.run) return release;
   const why =
-    release === undefined ? "nobody knows where its artifact is" : "it is not what users were served last";
+    release === null ? "nobody knows where its artifact is" : "it is not what users were served last";
   unknown.push(`${recorded.releaseId} in ${idle} is given up (${why}): the next release replaces it`);
   return null;
 }
 
 /** What the last record said of it, as long as that record is about what is live now. */
-function previousOf(stable: PlacedRelease, findings: Findings): Release | null {
+function previousOf(stable: LiveRelease, findings: Findings): Release | null {
   const spec = findings.specs.find(
     ({ target, slots, previous }) =>
       target === stable.slot && slots[target]?.releaseId === stable.releaseId && previous !== null,
   );
-  const said = spec?.previous ?? null;
-  return said === null ? null : (releasesFor(said, findings)[0] ?? null);
+  const previous = spec?.previous ?? null;
+  return previous === null ? null : releaseFor(previous, findings);
+}
+
+/** A release with where its artifact is: as it is known, or else by an artifact of the same content. */
+function releaseFor(wanted: KnownRelease, { releases, artifacts }: Findings): Release | null {
+  const { releaseId: id, sha256 } = wanted;
+  const known = releases.find((release) => is(release, wanted));
+  const contracts = wanted.contracts ?? known?.contracts ?? [];
+  const artifact = known?.artifact ?? artifacts.find((each) => each.sha256 === sha256);
+  if (artifact === undefined) return null;
+  return {
+    version: id.replace(/-\d+$/, ""),
+    run: Number(/-(\d+)$/.exec(id)?.[1]),
+    artifact,
+    ...(known?.migrations === undefined ? {} : { migrations: known.migrations }),
+    ...(contracts.length === 0 ? {} : { contracts }),
+  };
+}
+
+/** The last line of a step names no digest: the id alone names one artifact. */
+function is(release: Release, { releaseId: id, sha256 }: KnownRelease): boolean {
+  return releaseId(release) === id && (sha256 === undefined || release.artifact.sha256 === sha256);
 }
 
 /** It shall be a record that every command accepts. */

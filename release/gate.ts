@@ -23,7 +23,7 @@ export interface Asked extends Sequence {
 export interface Stable {
   readonly slot: Slot;
   readonly releaseId: string;
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
 }
 
 interface Placed extends RecordedRelease {

@@ -1,7 +1,7 @@
 /** What synth writes, every director reads: the message's format is a contract between two stacks. */
 import * as fc from "fast-check";
 import * as z from "zod/mini";
-import { directorSpec, DirectorSpec, encodeSpec } from "../../configuration/director-spec";
+import { directorSpec, DirectorSpec, encodeSpec, stepSpec } from "../../configuration/director-spec";
 import { formatRecord, parseRecord, recordDigest } from "../../release/record";
 import { Strategy } from "../../release/schedule";
 import { environments, records } from "../release/arbitraries";
@@ -20,6 +20,19 @@ test("what synth writes for any environment and record, every proxy's director r
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+test("a step brings the record along, for recover: all of it that the digest covers, and the schedule", () => {
+  fc.assert(
+    fc.property(environments, records, (environment, record) => {
+      const spec = decode(encodeSpec(stepSpec(environment, record, 0)));
+      const read = parseRecord(JSON.stringify(spec.record), "it");
+      expect(recordDigest(read)).toBe(spec.recordDigest);
+      const { banned: _, ...carried } = record;
+      expect(read).toEqual(carried);
+    }),
+    { numRuns: 100 },
   );
 });
 

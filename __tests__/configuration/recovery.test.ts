@@ -1,11 +1,10 @@
 /** What is made of what is left of a lost record: exactly it, one that fits what users get, or a refusal. */
 import fc from "fast-check";
-import { directorSpec } from "../../configuration/director-spec";
-import { migrateSpec } from "../../release/migrate-spec";
-import { emptyRecord, recordDigest } from "../../release/record";
+import { directorSpec, stepSpec } from "../../configuration/director-spec";
+import { emptyRecord, parseRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { recoverRecord } from "../../configuration/recovery";
-import type { Findings, PlacedRelease, ProxyMemory, Recovery } from "../../configuration/recovery";
+import type { Findings, ProxyMemory, Recovery } from "../../configuration/recovery";
 import { Refusal } from "../../release/refusal";
 import { releaseId } from "../../release/release";
 import type { Release } from "../../release/release";
@@ -16,7 +15,7 @@ import { environmentOf, recordOf, releaseOf } from "../release/examples";
 
 const APPLIED = recordOf();
 
-function placed(slot: Slot, release: Release): PlacedRelease {
+function placed(slot: Slot, release: Release) {
   const { artifact, contracts = [] } = release;
   return { slot, releaseId: releaseId(release), sha256: artifact.sha256, contracts };
 }
@@ -42,13 +41,11 @@ function memoryOf(record: ReleaseRecord, changes: Partial<ProxyMemory> = {}): Pr
 function findings(changes: Partial<Findings> = {}): Findings {
   return {
     application: "socialgoal",
-    schedule: environmentOf().schedule,
     present: null,
     proxies: [memoryOf(APPLIED)],
     begun: [],
     records: [],
     specs: [],
-    migrations: [],
     releases: [],
     artifacts: [],
     heals: {},
@@ -61,8 +58,13 @@ function recovered(recovery: Recovery): Extract<Recovery, { outcome: "recovered"
   return recovery;
 }
 
+const ONE_RELEASE = { blue: null, green: releaseOf("1.0.0", 1) };
 const KNOWN = { releases: [releaseOf("1.0.0", 1), releaseOf("2.0.0", 2)] };
-const specOf = (record: ReleaseRecord) => directorSpec(environmentOf(), record, 0);
+/** The record as a step brings it to the director, which keeps it as it is. */
+function brought(record: ReleaseRecord) {
+  const spec = stepSpec(environmentOf(), record, 0);
+  return { where: "what proxy-1 remembers", record: parseRecord(JSON.stringify(spec.record), "it") };
+}
 
 describe("the exact record", () => {
   test("is one that was found, if its digest is what the proxies began", () => {
@@ -112,9 +114,13 @@ describe("the exact record", () => {
     ],
     ["a heal", { sequence: 3, heals: { "web-1": 3 } }],
     ["contract migrations that ran", { contracted: ["0004-contract.sql"] }],
-  ])("is put together from what the steps were given: %s", (_, changes) => {
+  ])("is read back from what the steps were given: %s", (_, changes) => {
     const record = recordOf(changes);
-    const found = findings({ ...KNOWN, proxies: [memoryOf(record)], specs: [specOf(record)] });
+    const older = {
+      where: "a receipt",
+      record: recordOf({ sequence: 1, previous: null, slots: ONE_RELEASE }),
+    };
+    const found = findings({ proxies: [memoryOf(record)], records: [older, brought(record)] });
     expect(recoverRecord(found)).toMatchObject({ outcome: "recovered", proof: "exact", record });
   });
 
@@ -122,11 +128,7 @@ describe("the exact record", () => {
     const bundle = { url: "https://example.org/m.zip", sha256: "b".repeat(64), newest: "0002-x.sql" };
     const green = { ...releaseOf("2.0.0", 2), migrations: bundle, contracts: ["0002-x.sql"] };
     const record = recordOf({ slots: { blue: releaseOf("1.0.0", 1), green }, migrate: true });
-    const found = findings({
-      proxies: [memoryOf(record)],
-      specs: [specOf(record)],
-      releases: [releaseOf("1.0.0", 1), { ...releaseOf("2.0.0", 2), migrations: bundle }],
-    });
+    const found = findings({ proxies: [memoryOf(record)], records: [brought(record)] });
     expect(recoverRecord(found)).toMatchObject({ proof: "exact", record });
   });
 
@@ -135,13 +137,13 @@ describe("the exact record", () => {
     const green = { ...releaseOf("2.0.0", 2), migrations: bundle };
     const resolve = [{ script: "0002-x.sql", as: "applied" as const }];
     const record = recordOf({ slots: { blue: releaseOf("1.0.0", 1), green }, migrate: true, resolve });
-    const found = findings({
-      proxies: [memoryOf(record)],
-      specs: [specOf(record)],
-      migrations: [migrateSpec(record, green, { kind: "file", file: "database.url" })],
-      releases: [releaseOf("1.0.0", 1), green],
-    });
+    const found = findings({ proxies: [memoryOf(record)], records: [brought(record)] });
     expect(recoverRecord(found)).toMatchObject({ proof: "exact", record });
+  });
+
+  test("is not one that was changed on the proxy", () => {
+    const changed = brought(recordOf({ goal: 20 }));
+    expect(recovered(recoverRecord(findings({ ...KNOWN, records: [changed] }))).proof).toBe("reconstructed");
   });
 
   test("is taken although a later proxy did not follow: retry and rollback need it", () => {
@@ -171,6 +173,22 @@ describe("a record that fits what users get", () => {
   test("finds artifacts by their content alone", () => {
     const artifacts = KNOWN.releases.map(({ artifact }) => artifact);
     expect(recovered(recoverRecord(findings({ artifacts }))).record.slots).toEqual(APPLIED.slots);
+  });
+
+  test("takes what it goes back to from a step of 0.1.0, which brought no record along", () => {
+    const { record } = recovered(
+      recoverRecord(findings({ ...KNOWN, specs: [directorSpec(environmentOf(), APPLIED, 0)] })),
+    );
+    expect(record.previous).toEqual(releaseOf("1.0.0", 1));
+  });
+
+  test("is made from a step's last line alone, which names no digest and no slot but the live one", () => {
+    const { sequence, stable } = memoryOf(APPLIED);
+    const { slot, releaseId: id } = stable!;
+    const proxies = [{ proxy: "proxy-1", sequence, stable: { slot, releaseId: id } }];
+    const { record, unknown } = recovered(recoverRecord(findings({ ...KNOWN, proxies })));
+    expect(record).toMatchObject({ sequence: 3, slots: { blue: null, green: releaseOf("2.0.0", 2) } });
+    expect(unknown[0]).toMatch(/^what blue holds is unknown/);
   });
 
   test("gives up a candidate that is newer than what users get", () => {

@@ -1,9 +1,13 @@
 /** A life on Azure: base, releases, a failure, a lost server, the end. Real provider, real scripts, real proxy. */
-import type { ProxyStatus } from "../../cli/proxies/proxies";
+import * as z from "zod/mini";
+import { ProxyStatus } from "../../release/director-status";
+import { parseFile } from "../../release/validation";
 import { AzureWorld, describeOnAzure } from "./azure-world";
 import type { Request } from "./azure-world";
 
 const RUN_COMMAND = /^virtualMachines\/vm-socialgoal-sim-([a-z]+-\d+)\/runCommands\/([A-Za-z0-9._-]+)$/;
+
+const Look = z.object({ proxies: z.array(ProxyStatus), problems: z.array(z.string()) });
 
 function runCommands(requests: readonly Request[]): { server: string; name: string; method: string }[] {
   return requests.map(({ method, path }) => {
@@ -68,10 +72,10 @@ describeOnAzure("on Azure, as far as a stand-in can tell", () => {
     const watching = `"$@" | head -1`;
     const requests = await world.requestsOf(async () => {
       const { stdout } = await world.run("sh", "-c", watching, "sh", ...watch);
-      const { proxies, problems } = JSON.parse(stdout) as { proxies: ProxyStatus[]; problems: string[] };
+      const { proxies, problems } = parseFile(Look, stdout, "the look");
       expect(problems).toEqual([]);
       expect(proxies).toMatchObject([{ proxy: "proxy-1", at: expect.any(String), serving: ["green"] }]);
-      expect(proxies[0]!.state.journal?.map(({ event }) => event)).toEqual([
+      expect(proxies[0]!.state.journal.map(({ event }) => event)).toEqual([
         ...["drained", "verified", "traffic", "judged", "traffic", "drained"],
       ]);
     });

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Load } from "../../cli/load/load";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
+import { DirectorState } from "../../release/director-status";
+import { parseFile } from "../../release/validation";
 import { describeEndToEnd, REPOSITORY, until, World } from "./world";
 import type { Ran, Running } from "./world";
 
@@ -61,7 +63,7 @@ describeEndToEnd("an interruption", () => {
 
   const proxyFile = (name: string): string =>
     readFileSync(world.path(`.bluegreen/local/servers/proxy-1/${name}`), "utf8");
-  const state = (): { weight: number; stable: { releaseId: string } } => JSON.parse(proxyFile("state.json"));
+  const state = (): DirectorState => parseFile(DirectorState, proxyFile("state.json"), "state.json");
   const traffic = (): string => proxyFile("traffic.map");
 
   async function withoutFailure(what: string, play: () => Promise<void>): Promise<void> {
@@ -93,7 +95,7 @@ describeEndToEnd("an interruption", () => {
     expect(world.deposed()).toEqual([]);
   }
 
-  const stable = (): string => state().stable.releaseId;
+  const stable = (): string => state().stable!.releaseId;
 
   it.each([
     ["install", installing],

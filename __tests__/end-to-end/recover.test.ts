@@ -83,37 +83,47 @@ describeEndToEnd("a lost record", () => {
     remember();
   });
 
-  it.each(["another record that was planned", "nothing that Terraform was given"])(
-    "that is of an earlier sequence becomes the last one's, with %s left",
-    async (left) => {
-      const last = world.record;
-      world.write("release.json", history.get(1)!);
-      if (left.startsWith("another")) world.write(".bluegreen/local/planned-record.json", history.get(1)!);
-      else {
-        // A checkout on another machine: what is left of the apply is not there.
-        rmSync(world.path(".bluegreen/local/planned-record.json"));
-        for (const name of ["cdktf.out", "receipts"]) {
-          rmSync(world.path(`.bluegreen/local/${name}`), { recursive: true });
-        }
+  /** Version 0.1.0 kept no record on a proxy. */
+  const forgetOnProxy = (): void => {
+    const file = ".bluegreen/local/servers/proxy-1/state.json";
+    const { record: _, ...state } = world.read<Record<string, unknown>>(file);
+    world.write(file, state);
+  };
+
+  it.each([
+    "another record that was planned",
+    "nothing that Terraform was given",
+    "nothing but what a director of 0.1.0 kept",
+  ])("that is of an earlier sequence becomes the last one's, with %s left", async (left) => {
+    const last = world.record;
+    world.write("release.json", history.get(1)!);
+    if (left.startsWith("another")) world.write(".bluegreen/local/planned-record.json", history.get(1)!);
+    else {
+      // A checkout on another machine: what is left of the apply is not there.
+      rmSync(world.path(".bluegreen/local/planned-record.json"));
+      for (const name of ["cdktf.out", "receipts"]) {
+        rmSync(world.path(`.bluegreen/local/${name}`), { recursive: true });
       }
-      const recovered = await recover();
-      // A schedule that is the environment's need not be said.
-      const { schedule: _, ...facts } = last;
-      if (recovered.proof === "exact") expect(world.record).toMatchObject(facts);
-      else {
-        const { sequence, active, slots } = last;
-        expect(world.record).toMatchObject({ active, sequence: sequence + 1, goal: "live" });
-        expect(world.record.slots[active]).toEqual(slots[active]);
-        expect(recovered.unknown.join()).toMatch(/previous is unknown/);
-      }
-      expect(recovered.proof).toBe(left.startsWith("another") ? "exact" : "reconstructed");
-      const { to, exitCode } = await world.release(`1.4.${world.record.sequence + 1}`, "1.4.0");
-      expect({ exitCode, serving: await world.serving() }).toEqual({ exitCode: 0, serving: [to] });
-    },
-  );
+      if (left.endsWith("0.1.0 kept")) forgetOnProxy();
+    }
+    const recovered = await recover();
+    // A schedule that is the environment's need not be said.
+    const { schedule: _, ...facts } = last;
+    if (recovered.proof === "exact") expect(world.record).toMatchObject(facts);
+    else {
+      const { sequence, active, slots } = last;
+      expect(world.record).toMatchObject({ active, sequence: sequence + 1, goal: "live" });
+      expect(world.record.slots[active]).toEqual(slots[active]);
+      expect(recovered.unknown.join()).toMatch(/previous is unknown/);
+    }
+    expect(recovered.proof).toBe(left.endsWith("0.1.0 kept") ? "reconstructed" : "exact");
+    const { to, exitCode } = await world.release(`1.4.${world.record.sequence + 1}`, "1.4.0");
+    expect({ exitCode, serving: await world.serving() }).toEqual({ exitCode: 0, serving: [to] });
+  });
 
   it("is refused where an artifact of what users get is nowhere", async () => {
     const good = world.text("release.json");
+    forgetOnProxy();
     rmSync(world.path("release.json"));
     for (const name of ["planned-record.json", "cdktf.out", "receipts", "artifacts"]) {
       rmSync(world.path(`.bluegreen/local/${name}`), { recursive: true });

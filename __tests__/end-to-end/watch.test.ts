@@ -1,7 +1,9 @@
 /** `bluegreen status --watch` while a release runs: for machines, for a log, and on a (pseudo-)terminal. */
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { ProxyStatus } from "../../cli/proxies/proxies";
+import * as z from "zod/mini";
+import { ProxyStatus } from "../../release/director-status";
+import { parseFile } from "../../release/validation";
 import { describeEndToEnd, oneLine, REPOSITORY, until, World } from "./world";
 import type { Running } from "./world";
 
@@ -35,12 +37,13 @@ const view = cli("terminal/live/live-view.js").createLiveView(
   process.exit(0);
 })();`;
 
-interface Look {
-  readonly at: string;
-  readonly record: { readonly sequence: number };
-  readonly proxies: readonly ProxyStatus[];
-  readonly problems: readonly string[];
-}
+const Look = z.object({
+  at: z.string(),
+  record: z.object({ sequence: z.int() }),
+  proxies: z.array(ProxyStatus),
+  problems: z.array(z.string()),
+});
+type Look = z.infer<typeof Look>;
 
 /** Runs a command on a terminal of its own. @returns all that it wrote there, and how it ended. */
 function onTerminal(world: World, columns: number, command: readonly string[]) {
@@ -86,7 +89,7 @@ describeEndToEnd("status --watch", () => {
     const log = world.start(["status", "--watch", "--interval", "0.3"]);
     expect(await world.release("1.1.0", undefined, ...CANARY)).toMatchObject({ outcome: "promoted" });
     const isLive = ({ state, traffic }: ProxyStatus): boolean =>
-      state.finished && traffic.live === "green" && state.journal?.at(-1)?.event === "drained";
+      state.finished && traffic.live === "green" && state.journal.at(-1)?.event === "drained";
     const looks = await end(watching, (stdout) => parse(stdout).some(({ proxies }) => proxies.some(isLive)));
 
     const all = parse(looks);
@@ -103,7 +106,7 @@ describeEndToEnd("status --watch", () => {
     ]);
     const { state, counts } = all.at(-1)!.proxies[0]!;
     expect(counts?.blue.requests).toEqual(expect.any(Number));
-    expect(state.journal?.map(({ event }) => event)).toEqual([
+    expect(state.journal.map(({ event }) => event)).toEqual([
       ...["drained", "verified", "traffic", "judged", "traffic", "judged", "traffic", "judged", "traffic"],
       "drained",
     ]);
@@ -187,7 +190,7 @@ function parse(stdout: string): Look[] {
   return stdout
     .split("\n")
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as Look);
+    .map((line) => parseFile(Look, line, "the look"));
 }
 
 /** Waits for what it has said, then ends it as Ctrl-C does. @returns its stdout. */

@@ -46,7 +46,7 @@ export function receiptOf(
     record: { before, after: next },
     plan: { live: observed?.live ?? null, proof, changes, token },
     proxies: statuses.flatMap(({ proxy, state }) =>
-      state.sequence === next.sequence ? [{ proxy, journal: [...(state.journal ?? [])] }] : [],
+      state.sequence === next.sequence ? [{ proxy, journal: [...state.journal] }] : [],
     ),
     ...users,
     hooks: [...hooks],

@@ -62,9 +62,7 @@ export function conclude(
     exitCode,
     reason,
     comparison: results.find(({ comparison }) => comparison)?.comparison ?? null,
-    unfinished: statuses.flatMap(({ state }) =>
-      state.sequence === record.sequence ? (state.unfinished ?? []) : [],
-    ),
+    unfinished: statuses.flatMap(({ state }) => (state.sequence === record.sequence ? state.unfinished : [])),
   };
 }
 

@@ -62,7 +62,7 @@ function beforeTraffic({ endpoints, traffic }: ProxyStatus, record: ReleaseRecor
 
 /** The state is that of the release that was promoted; the step has not ended yet. */
 function isDraining({ state }: ProxyStatus): boolean {
-  const { stable, result, journal = [], sequence } = state;
+  const { stable, result, journal, sequence } = state;
   const promoted = journal.findLastIndex(({ event }) => event === "traffic");
   const entry = journal[promoted];
   return (

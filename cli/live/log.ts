@@ -27,7 +27,7 @@ export async function logDirectors(
     if (signal.aborted) return;
     for (const { proxy, status } of sightings) {
       if (status?.state.sequence !== record.sequence) continue;
-      const { journal = [] } = status.state;
+      const { journal } = status.state;
       for (const entry of journal.slice(told.get(proxy) ?? 0))
         say(clean(`${proxy}: ${describeEntry(entry)}`));
       told.set(proxy, journal.length);

@@ -33,16 +33,23 @@ export class AzureProxies implements Proxies {
 
   async statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
     const web = new Stack(await synthesize(this.project, record), "web", await this.terraform());
-    return this.readStatuses(record, await web.refreshedState());
+    const resources = await web.refreshedState();
+    return proxyPlaces(this.environment).flatMap(
+      ({ name }) => this.readStatus(record, resources, name) ?? [],
+    );
   }
 
   async look(record: ReleaseRecord): Promise<Sighting[]> {
     this.aside ??= await this.stackAside(record);
-    const statuses = this.readStatuses(record, await this.aside.refreshedState());
+    const resources = await this.aside.refreshedState();
     return proxyPlaces(this.environment).map(({ name: proxy }): Sighting => {
-      const status = statuses.find((each) => each.proxy === proxy);
-      if (status !== undefined) return { proxy, status, problem: null };
-      return { proxy, status: null, problem: `${proxy} has run no step yet` };
+      try {
+        const status = this.readStatus(record, resources, proxy);
+        if (status !== null) return { proxy, status, problem: null };
+        return { proxy, status, problem: `${proxy} has run no step yet` };
+      } catch (error) {
+        return { proxy, status: null, problem: (error as Error).message };
+      }
     });
   }
 
@@ -53,11 +60,13 @@ export class AzureProxies implements Proxies {
     return new Stack(await synthesize(aside, record), "web", await this.terraform());
   }
 
-  private readStatuses(record: ReleaseRecord, resources: readonly StateResource[]): ProxyStatus[] {
-    return proxyPlaces(this.environment).flatMap(({ name }) => {
-      const last = lastWords(resources, name);
-      return last === null ? [] : [{ ...last, endpoints: this.endpoints(record, resources) }];
-    });
+  private readStatus(
+    record: ReleaseRecord,
+    resources: readonly StateResource[],
+    proxy: string,
+  ): ProxyStatus | null {
+    const last = lastWords(resources, proxy);
+    return last === null ? null : { ...last, endpoints: this.endpoints(record, resources) };
   }
 
   /** A director whose step runs ends by itself, with traffic on verified releases; nobody can be told from here. */

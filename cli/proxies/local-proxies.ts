@@ -2,13 +2,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
+import type * as z from "zod/mini";
 import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import { LastWords, ProxyStatus } from "../../release/director-status";
 import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
+import { parseFile } from "../../release/validation";
 import { OperatorError } from "../operator-error";
-import type { Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
+import type { Proxies, Sighting, StepResult } from "./proxies";
 
 export class LocalProxies implements Proxies {
   readonly reachable = true;
@@ -46,7 +49,7 @@ export class LocalProxies implements Proxies {
       proxyPlaces(this.environment).map(async ({ name }, index) => {
         const { stdout, stderr, exitCode } = await this.direct(record, index, "abort");
         const line = stdout.split("\n").at(-1) ?? "";
-        if (line.startsWith("{")) return JSON.parse(line) as StepResult;
+        if (line.startsWith("{")) return readReport(LastWords, line, name);
         throw new OperatorError(
           `${name} did not abort: ${stderr}`,
           exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected,
@@ -63,7 +66,7 @@ export class LocalProxies implements Proxies {
         `${name} can't be asked: ${stderr || `exit code ${exitCode}`}`,
         EXIT.unexpected,
       );
-    return JSON.parse(stdout) as ProxyStatus;
+    return readReport(ProxyStatus, stdout, name);
   }
 
   private async direct(record: ReleaseRecord, index: number, command: string) {
@@ -86,5 +89,17 @@ export class LocalProxies implements Proxies {
 
   private folder(proxy: string): string {
     return join(this.projectFolder, serverFolder(this.environment, proxy));
+  }
+}
+
+/** @throws OperatorError where the answer is not a director's, or one of a version that this command does not know. */
+function readReport<T extends z.ZodMiniType>(schema: T, text: string, proxy: string): z.infer<T> {
+  try {
+    return parseFile(schema, text, "its answer");
+  } catch (error) {
+    throw new OperatorError(
+      `${proxy} can't be asked: ${(error as Error).message}; is its director as new as this command? Deploy base`,
+      EXIT.unexpected,
+    );
   }
 }

@@ -24,7 +24,7 @@ export function completeReceipt(
 ): string | null {
   if (!hasReceipt(project, sequence)) return null;
   const known = statuses.flatMap(({ proxy, state }) =>
-    state.sequence === sequence ? [{ proxy, journal: [...(state.journal ?? [])] }] : [],
+    state.sequence === sequence ? [{ proxy, journal: [...state.journal] }] : [],
   );
   const receipt = readReceipt(project, sequence);
   const kept = (proxy: string) => receipt.proxies.find((each) => each.proxy === proxy);
@@ -95,7 +95,7 @@ function writeCollected(
     schedule: scheduleOf(record, project.environment),
     record: { before: null, after: record },
     plan: null,
-    proxies: statuses.map(({ proxy, state }) => ({ proxy, journal: [...(state.journal ?? [])] })),
+    proxies: statuses.map(({ proxy, state }) => ({ proxy, journal: [...state.journal] })),
     requests: null,
     notMeasured: "it was applied without this command, or the command was killed",
     hooks: [],
@@ -113,7 +113,7 @@ function actionOf(record: ReleaseRecord): Receipt["action"] {
 
 /** From the first to the last entry of the journals; where they are empty nobody knows better than now. */
 function times(ended: readonly ProxyStatus[]): Pick<Receipt, "startedAt" | "endedAt" | "seconds"> {
-  const known = ended.flatMap(({ state }) => (state.journal ?? []).map(({ at }) => at));
+  const known = ended.flatMap(({ state }) => state.journal.map(({ at }) => at));
   const [first, last] =
     known.length === 0 ? [Date.now(), Date.now()] : [Math.min(...known), Math.max(...known)];
   const iso = (at: number): string => new Date(at).toISOString();

@@ -14,15 +14,15 @@ import { parseEdition, parseSlotStepName, parseStep } from "../../release/steps"
 import { isLocal } from "../../configuration/platform";
 import { emptyRecord, parseRecord, ServerName } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import type { Begun, Findings, FoundRecord, ProxyMemory } from "../../configuration/recovery";
+import type { Begun, Findings, FoundRecord } from "../../configuration/recovery";
 import { InvalidInput } from "../../release/refusal";
-import { Artifact, Release, ScriptName } from "../../release/release";
-import { SLOTS } from "../../release/slot";
+import { Artifact, Release } from "../../release/release";
 import { artifactsFolder } from "../artifact/kept-files";
 import { archiveExtension, digestFile } from "../artifact/local-file";
 import { SCRATCH_FILE } from "../artifact/scratch";
 import { plannedRecordFile, synthesize, synthesizedFolder } from "../terraform/synth";
 import type { Project } from "../project/project";
+import type { ProxyStatus } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
@@ -42,20 +42,25 @@ export async function findTraces(
 ): Promise<Findings> {
   const { environment } = project;
   // Asking the proxies on Azure synthesizes, and so replaces the record that was planned last: that is read first.
-  const records = [...receipts(project), ...plannedRecord(project)];
+  const kept = [...receipts(project), ...plannedRecord(project)];
   const synthesized = synthesizedSteps(project);
-  const applied = await appliedSteps(project, terraform, records[0]?.record);
+  const applied = await appliedSteps(project, terraform, kept[0]?.record);
   const present = readPresent(project);
   const given = [...applied, ...synthesized];
+  const specs = given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"]));
+  const statuses = await askProxies(project, terraform, kept[0]?.record);
+  const records = [
+    ...kept,
+    ...statuses.flatMap(({ proxy, state }) => carried(`what ${proxy} remembers`, state.record)),
+    ...specs.flatMap(({ record }) => carried("what Terraform gave the steps", record)),
+  ];
   return {
     application: environment.application,
-    schedule: environment.schedule,
     present,
-    proxies: await memories(project, terraform, records[0]?.record),
+    proxies: statuses.map(({ proxy, state }) => ({ proxy, ...state })),
     begun: [...applied.flatMap(begun), ...fences(project)],
     records,
-    specs: given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"])),
-    migrations: given.flatMap(migrateSpecs),
+    specs,
     releases: [
       ...[...records.map(({ record }) => record), ...(present === null ? [] : [present])].flatMap(releasesOf),
       ...installedReleases(given),
@@ -75,21 +80,28 @@ function readPresent({ folder, environment }: Project): ReleaseRecord | null {
 
 /** Of receipts, the highest sequence first. A receipt that is damaged elsewhere still has its record. */
 function receipts(project: Project): FoundRecord[] {
-  return receiptFiles(project)
-    .flatMap((file) => {
-      const { record } = parsed(join(project.folder, file)) as { record?: { after?: unknown } };
-      const after = asRecord(JSON.stringify(record?.after ?? null));
+  return (
+    receiptFiles(project)
+      .flatMap((file) => {
+        const { record } = parsed(join(project.folder, file)) as { record?: { after?: unknown } };
+        return carried(`the receipt ${file}`, record?.after);
+      })
       // A folder that the environment names may be another application's, too.
-      if (after?.application !== project.environment.application) return [];
-      return [{ where: `the receipt ${file}`, record: after }];
-    })
-    .sort((one, other) => other.record.sequence - one.record.sequence);
+      .filter(({ record }) => record.application === project.environment.application)
+      .sort((one, other) => other.record.sequence - one.record.sequence)
+  );
 }
 
 function plannedRecord(project: Project): FoundRecord[] {
   const file = plannedRecordFile(project);
   const record = readIfRecord(file);
   return record === null ? [] : [{ where: basename(file), record }];
+}
+
+/** A record inside of something else; empty where there is none, or none that a command would accept. */
+function carried(where: string, json: unknown): FoundRecord[] {
+  const record = asRecord(JSON.stringify(json ?? null));
+  return record === null ? [] : [{ where, record }];
 }
 
 function releasesOf({ slots, previous }: ReleaseRecord): Release[] {
@@ -256,38 +268,15 @@ async function keptArtifacts(project: Project): Promise<Artifact[]> {
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
 
-const Placed = z.object({
-  slot: z.enum(SLOTS),
-  releaseId: z.string(),
-  sha256: z.string(),
-  contracts: z._default(z.array(ScriptName), []),
-});
-
-const Told = z.object({
-  proxy: z.string(),
-  state: z.object({
-    sequence: z.int(),
-    recordDigest: z.optional(z.string()),
-    stable: z.nullable(Placed),
-    recorded: z._default(z.array(Placed), []),
-    contracted: z._default(z.array(ScriptName), []),
-    shared: z._default(z.boolean(), false),
-  }),
-});
-
 /** @throws OperatorError where a proxy can't be asked: what users get must be known. */
-async function memories(
+async function askProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
   record: ReleaseRecord | undefined,
-): Promise<ProxyMemory[]> {
+): Promise<ProxyStatus[]> {
   const proxies = proxiesOf(project, terraform);
   if (!proxies.baseIsDeployed()) return [];
-  const statuses = await proxies.statuses(record ?? emptyRecord(project.environment.application));
-  return statuses.map((status) => {
-    const { proxy, state } = z.parse(Told, status);
-    return { proxy, ...state, recordDigest: state.recordDigest ?? null };
-  });
+  return proxies.statuses(record ?? emptyRecord(project.environment.application));
 }
 
 /** @returns an empty object where there is no such file, or it is no JSON object. */

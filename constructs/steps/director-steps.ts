@@ -1,7 +1,7 @@
 /** The director's steps on the proxies: begin, switch, share. */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
-import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import { encodeSpec, stepSpec } from "../../configuration/director-spec";
 import { stepId, stepName } from "../../release/steps";
 import { convergesNow, scheduleOf } from "../../release/record";
 import { onServerProgram } from "../on-server-program";
@@ -46,7 +46,7 @@ function direct(
     script: onServerProgram("director/run-director.sh"),
     parameters: {
       DIRECTOR_COMMAND: step,
-      DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, index)),
+      DIRECTOR_SPEC: encodeSpec(stepSpec(environment, record, index)),
     },
     timeoutSeconds: timeoutSeconds(props),
     dependsOn,

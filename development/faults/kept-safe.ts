@@ -4,16 +4,12 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DirectorState } from "../../release/director-status";
 import type { Receipt } from "../../release/receipt";
 import type { JournalEntry } from "../../release/journal";
+import { parseFile } from "../../release/validation";
 
 const POLL_MS = 20;
-
-interface Journalled {
-  readonly sequence: number;
-  readonly journal: readonly JournalEntry[];
-  readonly traffic: { readonly intended: unknown; readonly before: unknown };
-}
 
 export class KeptSafe {
   private readonly seen = new Map<number, Map<string, JournalEntry>>();
@@ -79,8 +75,9 @@ export class KeptSafe {
     }
   }
 
-  private state(): Journalled | null {
-    return read<Journalled>(join(this.project, this.proxy, "state.json"));
+  private state(): DirectorState | null {
+    const file = join(this.project, this.proxy, "state.json");
+    return existsSync(file) ? parseFile(DirectorState, readFileSync(file, "utf8"), file) : null;
   }
 
   private record(): { readonly sequence: number } | null {

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { Load } from "../../cli/load/load";
 import type { LoadTotals } from "../../cli/load/messages";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
+import { DirectorState } from "../../release/director-status";
 import type { Slot } from "../../release/slot";
 import { parseSlotStepName } from "../../release/steps";
 import { otherSlot } from "../../release/slot";
+import { parseFile } from "../../release/validation";
 import type { Ran } from "../testbed/processes";
 import { REPOSITORY, World } from "../testbed/world";
 import { Database } from "./database";
@@ -21,14 +23,6 @@ import type { ReleaseWish, WorldKind } from "./release-under-way";
 const RATE = 60;
 const PROXY = ".bluegreen/local/servers/proxy-1";
 const SETTINGS = ".bluegreen/local/data/reminders/settings.json";
-
-interface DirectorState {
-  readonly sequence: number;
-  readonly phase: string;
-  readonly finished: boolean;
-  readonly weight: number;
-  readonly stable: { readonly releaseId: string; readonly slot: Slot } | null;
-}
 
 export interface Instance {
   readonly pid: number;
@@ -165,7 +159,7 @@ export class Stage {
   }
 
   state(): DirectorState {
-    return this.world.read(`${PROXY}/state.json`);
+    return parseFile(DirectorState, this.world.text(`${PROXY}/state.json`), `${PROXY}/state.json`);
   }
 
   stable(): string {

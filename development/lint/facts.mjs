@@ -68,4 +68,14 @@ export const FACTS = [
     home: "release/journal-words.ts",
     pattern: /% of the requests go to|`\$\{[\w.]+\} is drained`/,
   },
+  {
+    fact: "a director's phases",
+    home: "release/director-status.ts",
+    pattern: /^\s*"shifting",$/,
+  },
+  {
+    fact: "what a director's state and status hold",
+    home: "release/director-status.ts",
+    pattern: /\bretainedUntil\??: (?:z\.|number)/,
+  },
 ];

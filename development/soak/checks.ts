@@ -1,6 +1,6 @@
 /** What must hold after each sequence, and what must not grow with their number. Pure: figures in, complaints out. */
 import type { StepRequests } from "../../cli/load/messages";
-import type { ProxyStatus } from "../../cli/proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import type { ReleaseRecord } from "../../release/record";
 import { PARTS } from "./footprint";
 import type { Footprint, Part } from "./footprint";

@@ -8,11 +8,13 @@ import { realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import * as z from "zod/mini";
 import { packRelease } from "../../examples/socialgoal/pack";
 import type { Deployment } from "../../cli/deployment/outcome";
-import type { ProxyStatus } from "../../cli/proxies/proxies";
+import { ProxyStatus } from "../../release/director-status";
 import { DEFAULT_ENVIRONMENT_FILE } from "../../configuration/environment-file";
 import type { ReleaseRecord } from "../../release/record";
+import { parseFile } from "../../release/validation";
 import { freePortBase } from "./ports";
 import { follow, processesIn, succeed, until } from "./processes";
 import type { Ran, Running } from "./processes";
@@ -188,7 +190,7 @@ export class World {
   async status(): Promise<ProxyStatus[]> {
     const { stdout, stderr } = await this.run(["status", "--json"]);
     if (stdout === "") throw new Error(stderr);
-    return (JSON.parse(stdout) as { proxies: ProxyStatus[] }).proxies;
+    return parseFile(z.object({ proxies: z.array(ProxyStatus) }), stdout, "what status prints").proxies;
   }
 
   cdktf(args: readonly string[]): Promise<Ran> {

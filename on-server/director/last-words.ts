@@ -2,6 +2,7 @@
  * The one line with which a step ends. It is all that can be read of a proxy from afar: Azure keeps the last 4 KiB of
  * a command's output, so the line has room for less, and the journal gets what is left of it.
  */
+import type { LastWords } from "../../release/director-status";
 import type { Director } from "./director";
 import { servingSlots } from "./drivers/driver";
 import { thinned } from "./journal";
@@ -31,7 +32,10 @@ export function reportLine(director: Pick<Director, "spec" | "state">, ended: En
 }
 
 /** What `director status` says, as far as nobody must be asked for it. */
-function said({ spec, state }: Pick<Director, "spec" | "state">, { result, seconds, at }: Ended) {
+function said(
+  { spec, state }: Pick<Director, "spec" | "state">,
+  { result, seconds, at }: Ended,
+): Omit<LastWords, "state"> & { readonly state: Omit<LastWords["state"], "journal"> } {
   const { intended } = state.traffic;
   const { sequence, phase, finished, stable, candidate, weight, deadline, retainedUntil } = state;
   return {

@@ -3,7 +3,7 @@ import { conclude } from "../../../cli/deployment/outcome";
 import { RECORD, status } from "../live/moments";
 
 const PROMOTED = {
-  ...{ step: "switch", sequence: 17, exitCode: 0, outcome: "promoted", comparison: null },
+  ...{ step: "switch", sequence: 17, exitCode: 0, outcome: "promoted" as const, comparison: null },
   reason: "1.4.0-17 is live in green",
 };
 const FAILED = {

@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Slot } from "../../../release/slot";
+import { lastLine } from "../proxies/last-line";
 
 const COMMAND = resolve("lib/cli/main.js");
 const change = (step: string, ...actions: string[]) => ({
@@ -11,12 +13,11 @@ const change = (step: string, ...actions: string[]) => ({
 });
 /** A plan of Azure: what the director of a proxy said last is in what the plan knows. */
 function azurePlan(
-  stable: Record<string, { slot: string; releaseId: string } | null>,
+  stable: Record<string, { slot: Slot; releaseId: string } | null>,
   idOf = (proxy: string) => `switch-${proxy}`,
 ) {
   const resources = Object.entries(stable).map(([proxy, release]) => {
-    const state = { sequence: 2, stable: release };
-    const line = { step: "switch", sequence: 2, proxy, serving: [], state };
+    const line = lastLine({ proxy }, { sequence: 2, stable: release });
     return {
       address: `azurerm_virtual_machine_run_command.${idOf(proxy)}`,
       values: {
@@ -77,8 +78,8 @@ test("a plan that ended with an error is refused as JSON, too", () => {
 });
 
 describe("nobody names the live slot, nor is there a project: the directors' words in a plan of Azure do", () => {
-  const blue = { slot: "blue", releaseId: "1.0.0-1" };
-  const green = { slot: "green", releaseId: "1.1.0-2" };
+  const blue = { slot: "blue" as const, releaseId: "1.0.0-1" };
+  const green = { slot: "green" as const, releaseId: "1.1.0-2" };
   test.each([
     ["blue is live", { "proxy-1": blue, "proxy-2": blue }, 0, /^blue is not touched/],
     ["green is live, and would be touched", { "proxy-1": green }, 3, /would touch the live slot/],

@@ -83,7 +83,7 @@ describe("at 80 columns", () => {
     const reason = "web-1 has 1.4.0-17 again";
     const live = status(
       { ...PROMOTED, result: { ...PROMOTED.result!, reason } },
-      { traffic: { live: "green", share: 0, mode: "serve" } },
+      { traffic: { live: "green", share: 0, mode: "serve", offset: 0, fallback: false } },
     );
     expect(show(moment({ proxies: [seen(live)] }))).toEqual([
       "socialgoal production  record 17: 1.4.0-17 in green, goal live",
@@ -103,7 +103,7 @@ describe("at 80 columns", () => {
     expect(show(moment({ proxies: [seen(staged)] }))[2]).toBe(
       "proxy-1  1.4.0-17 is staged in green, and waits for its promotion",
     );
-    const traffic = { live: "blue", share: 25, mode: "serve" } as const;
+    const traffic = { live: "blue", share: 25, mode: "serve", offset: 0, fallback: true } as const;
     const held = status({ ...SHIFTING, finished: true, deadline: null, journal: [] }, { traffic });
     expect(show(moment({ proxies: [seen(held)] }))[2]).toBe(
       "proxy-1  1.4.0-17 is held at 25 % until it is promoted or aborted",
@@ -113,7 +113,7 @@ describe("at 80 columns", () => {
   test("frozen: why, on as many lines as that takes, up to three", () => {
     const reason =
       "1.4.0-17: 40 of 312 answers failed (12.8 %), stable 0.0 %, allowed 2.0 % more; traffic stays as it is until somebody decides: `bluegreen abort`, `retry` or a new release";
-    const result = { ...PROMOTED.result!, exitCode: 6, outcome: "frozen", reason };
+    const result = { ...PROMOTED.result!, exitCode: 6, outcome: "frozen" as const, reason };
     const frozen = status({ ...SHIFTING, phase: "frozen", finished: true, result });
     expect(show(moment({ proxies: [seen(frozen)] })).slice(2, 6)).toEqual([
       "proxy-1  frozen: a person decides",
@@ -139,7 +139,7 @@ describe("at 80 columns", () => {
     const closed = status(
       { sequence: 0, finished: true, stable: null },
       {
-        ...{ traffic: { live: null, share: 0, mode: "serve" }, serving: [] },
+        ...{ traffic: { live: null, share: 0, mode: "serve", offset: 0, fallback: false }, serving: [] },
         endpoints: { blue: endpoints(null), green: endpoints(null) },
       },
     );
@@ -153,7 +153,9 @@ describe("at 80 columns", () => {
   });
 
   test("two proxies that disagree, each with what it serves", () => {
-    const first = status(PROMOTED, { traffic: { live: "green", share: 0, mode: "serve" } });
+    const first = status(PROMOTED, {
+      traffic: { live: "green", share: 0, mode: "serve", offset: 0, fallback: false },
+    });
     const second = status({ phase: "frozen", finished: true }, { proxy: "proxy-2" });
     const lines = show(moment({ proxies: [seen(first), seen(second)] }));
     expect(lines.slice(1, 5)).toEqual([
@@ -220,7 +222,7 @@ describe("any terminal", () => {
   const reason = `answers with a body \u001b[2J\u0007\n${"x".repeat(300)}`;
   const hostile = status(
     { ...SHIFTING, phase: "frozen", finished: true, result: { ...PROMOTED.result!, reason } },
-    { traffic: { live: "blue", share: 25, mode: "serve" } },
+    { traffic: { live: "blue", share: 25, mode: "serve", offset: 0, fallback: false } },
   );
   const moments = { shifting, hostile: moment({ proxies: [seen(hostile)] }) };
 

@@ -30,7 +30,7 @@ export function status(state: Partial<State> = {}, changes: Partial<ProxyStatus>
   const share = state.finished === true ? 0 : (state.weight ?? 0);
   return {
     proxy: "proxy-1",
-    traffic: { live: "blue", share, mode: "serve" },
+    traffic: { live: "blue", share, mode: "serve", offset: 0, fallback: false },
     serving: ["blue"],
     state: {
       ...{ sequence: 17, phase: "stable", finished: false, stable: STABLE, candidate: null, weight: 0 },
@@ -57,7 +57,7 @@ export function moment(changes: Partial<Moment> = {}): Moment {
 const figures = (requests: number) => ({ requests, errors: 0, p95Ms: 12 });
 const minutesAgo = (minutes: number): number => NOW - 60_000 * minutes;
 
-const JOURNAL: readonly JournalEntry[] = [
+const JOURNAL: JournalEntry[] = [
   {
     ...{ at: minutesAgo(2), event: "verified", slot: "green", releaseId: "1.4.0-17" },
     ...{ endpoints: 2, seconds: 1.23 },

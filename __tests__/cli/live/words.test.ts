@@ -16,7 +16,7 @@ describe("a line in a log", () => {
 
   it("names what is odd", () => {
     const odd = status(PROMOTED, {
-      traffic: { live: "green", share: 0, mode: "serve" },
+      traffic: { live: "green", share: 0, mode: "serve", offset: 0, fallback: false },
       endpoints: {
         blue: endpoints(null),
         green: endpoints("1.4.0-17", {}, { healthy: false, releaseId: null }),

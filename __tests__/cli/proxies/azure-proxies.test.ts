@@ -8,6 +8,7 @@ import { parseEnvironment } from "../../../configuration/environment-file";
 import type { AzureEnvironment } from "../../../configuration/environment";
 import { emptyRecord } from "../../../release/record";
 import { recordOf } from "../../release/examples";
+import { lastLine } from "./last-line";
 
 const FILE = "environments/azure-linux.json";
 const AT = "2026-11-25T12:00:00.000Z";
@@ -45,12 +46,13 @@ function proxiesWith(outputs: Readonly<Record<string, string>>): { proxies: Azur
 }
 
 function said(step: string, sequence: number): string {
-  const stable = { slot: "blue", releaseId: "1.0.0-1" };
-  const state = {
-    ...{ sequence, phase: "stable", finished: true, stable, candidate: null, weight: 0, deadline: null },
-    journal: [{ at: Date.parse(AT), event: "traffic", live: "blue", share: 0, mode: "serve" }],
-  };
-  const line = { step, sequence, at: AT, proxy: "proxy-1", serving: ["blue"], state };
+  const line = lastLine(
+    { step, sequence, at: AT, serving: ["blue"] },
+    {
+      ...{ sequence, stable: { slot: "blue", releaseId: "1.0.0-1" } },
+      journal: [{ at: Date.parse(AT), event: "traffic", live: "blue", share: 0, mode: "serve" }],
+    },
+  );
   return `something else\n${JSON.stringify(line)}\nbluegreen: ${step} ended with 0\n`;
 }
 
@@ -70,6 +72,23 @@ test("the newest words count, with their journal and their time; a proxy that sa
     status: { at: AT, step: "begin", state: { sequence: 2, journal: [{ event: "traffic", share: 0 }] } },
   });
   expect(second).toEqual({ proxy: "proxy-2", status: null, problem: "proxy-2 has run no step yet" });
+});
+
+test("words that are no director's are a problem of that proxy, with the field that is wrong", async () => {
+  const { proxies } = proxiesWith({
+    "begin-proxy-1": said("begin", 1).replace('"phase":"stable"', '"phase":"asleep"'),
+    "begin-proxy-2": said("begin", 1),
+  });
+  expect(await proxies.look(emptyRecord("socialgoal"))).toMatchObject([
+    {
+      ...{ proxy: "proxy-1", status: null },
+      problem: expect.stringMatching(/^what \S+\.begin-proxy-1 reported: state\.phase must be "stable" or /),
+    },
+    { proxy: "proxy-2", problem: null },
+  ]);
+  await expect(proxies.statuses(emptyRecord("socialgoal"))).rejects.toThrow(
+    /^what \S+\.begin-proxy-1 reported: /,
+  );
 });
 
 test("a deployment in a construct of the project is seen as one that stands in the stack", async () => {

@@ -2,16 +2,18 @@
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
+import { directorSpec, encodeSpec, stepSpec } from "../../../configuration/director-spec";
+import type { DirectorSpec } from "../../../configuration/director-spec";
 import { parseEnvironment } from "../../../configuration/environment-file";
 import type { Environment } from "../../../configuration/environment";
 import { serverPlaces } from "../../../configuration/naming";
 import { stepId, stepName } from "../../../release/steps";
-import { emptyRecord } from "../../../release/record";
+import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
 import { SLOTS } from "../../../release/slot";
 import { LEAST, recordOf } from "../../release/examples";
+import { lastLine } from "../proxies/last-line";
 import { Folder, STACKS } from "./command";
 
 /** A Terraform that answers with this state, refreshed or not; the provider is not needed. */
@@ -29,6 +31,30 @@ function stateIs(folder: Folder, resources: readonly object[]): void {
   ];
   folder.write("terraform", script.join("\n"));
   chmodSync(folder.in("terraform"), 0o755);
+}
+
+/** A proxy of this machine whose director answers like this. */
+function proxyAnswers(folder: Folder, answer: object | string): void {
+  const text = typeof answer === "string" ? answer : JSON.stringify(answer);
+  folder.write(".bluegreen/local/servers/proxy-1/admin.sock", "");
+  folder.write(".bluegreen/local/servers/proxy-1/director.js", `console.log(${JSON.stringify(text)});`);
+}
+
+/** What a director of version 0.1.0 answers, which kept no record: what is live, and no more than that. */
+function statusAfter(record: ReleaseRecord): object {
+  const { active, sequence } = record;
+  const { version, run, artifact } = record.slots[active]!;
+  const stable = { slot: active, releaseId: `${version}-${run}`, sha256: artifact.sha256, contracts: [] };
+  const traffic = { live: active, share: 0, offset: 0, mode: "serve", fallback: false };
+  return {
+    ...{ proxy: "proxy-1", traffic, serving: [active], endpoints: { blue: [], green: [] } },
+    state: {
+      ...{ formatVersion: 1, sequence, recordDigest: recordDigest(record), finished: true, aborted: false },
+      ...{ phase: "stable", stable, candidate: null, recorded: [stable], shared: false, active: null },
+      ...{ retainedUntil: null, contracted: [], weight: 0, traffic: { intended: traffic, before: traffic } },
+      ...{ deadline: null, failedDigests: [], unfinished: [], journal: [], result: null },
+    },
+  };
 }
 
 describe("recover", () => {
@@ -120,10 +146,32 @@ describe("recover", () => {
         values: { triggers_replace: stepName.begin(record) },
       },
     ]);
+    proxyAnswers(folder, statusAfter(record));
     const terraform = { TERRAFORM_BINARY_NAME: folder.in("terraform") };
     const ran = await folder.bluegreen(["recover", "--yes", "--json"], terraform);
     expect({ exitCode: ran.exitCode, stderr: ran.stderr.slice(0, 500) }).toMatchObject({ exitCode: 0 });
-    expect(JSON.parse(ran.stdout)).toMatchObject({ outcome: "recovered", proof: "exact", record });
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      ...{ outcome: "recovered", proof: "reconstructed" },
+      record: { ...record, sequence: 2 },
+    });
+  });
+
+  it.each([
+    [
+      "the field that is wrong",
+      (status: object) => ({ ...status, serving: "blue" }),
+      /serving must be of type array/,
+    ],
+    ["what it is instead", () => "served", /its answer is not JSON/],
+  ])("refuses a proxy's answer that is no director's, with %s", async (_, change, says) => {
+    folder.write("release.json", "lost");
+    stateIs(folder, []);
+    proxyAnswers(folder, change(statusAfter(recordOf())));
+    const terraform = { TERRAFORM_BINARY_NAME: folder.in("terraform") };
+    const { exitCode, stderr } = await folder.bluegreen(["recover", "--yes"], terraform);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(says) });
+    expect(stderr).toMatch(/^.*proxy-1 can't be asked: /m);
+    expect(folder.text("release.json")).toBe("lost");
   });
 
   it("needs somebody's yes", async () => {
@@ -153,6 +201,17 @@ describe("recover", () => {
 
 /** Nobody reaches the proxies there: all that is known is what Terraform's state keeps of the steps. */
 describe("recover on Azure", () => {
+  const nested = (id: string): string => `release_${id}_1A2B3C4D`;
+  const CASES: readonly [os: string, more: string, record: ReleaseRecord, idOf: (id: string) => string][] = [
+    ["linux", "", recordOf({ retry: true }), (id) => id],
+    ["windows", "", recordOf({ retry: true }), (id) => id],
+    [
+      "linux",
+      ", with the heals of a deployment in a construct",
+      recordOf({ sequence: 4, retry: true, heals: { "web-1": 3 } }),
+      nested,
+    ],
+  ];
   const folder = new Folder();
   afterAll(() => folder.remove());
 
@@ -170,6 +229,7 @@ describe("recover on Azure", () => {
     environment: Environment,
     os: string,
     idOf: (id: string) => string,
+    directed: DirectorSpec,
   ): object[] {
     const step = (id: string, name: string, parameters: Record<string, string>, output: object) => ({
       address: `azurerm_virtual_machine_run_command.${idOf(id)}`,
@@ -184,20 +244,9 @@ describe("recover on Azure", () => {
     });
     const { active, sequence } = record;
     const live = record.slots[active]!;
-    const stable = { slot: active, releaseId: releaseId(live), sha256: live.artifact.sha256, contracts: [] };
-    const report = {
-      ...{
-        step: "switch",
-        sequence,
-        exitCode: 0,
-        outcome: "promoted",
-        reason: "it is live",
-        proxy: "proxy-1",
-      },
-      ...{ traffic: { live: active, share: 0, mode: "serve" }, serving: [active] },
-      state: { sequence, phase: "stable", finished: true, stable, candidate: null, result: null },
-    };
-    const spec = { DIRECTOR_SPEC: encodeSpec(directorSpec(environment, record, 0)) };
+    const stable = { slot: active, releaseId: releaseId(live) };
+    const report = lastLine({ serving: [active] }, { sequence, stable });
+    const spec = { DIRECTOR_SPEC: encodeSpec(directed) };
     const installs = serverPlaces(environment).flatMap(({ name: server }) =>
       SLOTS.map((slot) => {
         const release = record.slots[slot]!;
@@ -217,28 +266,41 @@ describe("recover on Azure", () => {
     ];
   }
 
-  const nested = (id: string): string => `release_${id}_1A2B3C4D`;
-  it.each([
-    ["linux", "", recordOf({ retry: true }), (id: string) => id],
-    ["windows", "", recordOf({ retry: true }), (id: string) => id],
-    [
-      "linux",
-      ", with the heals of a deployment in a construct",
-      recordOf({ sequence: 4, retry: true, heals: { "web-1": 3 } }),
-      nested,
-    ],
-  ] as const)("puts it together from what the steps on %s were given%s", async (os, _, record, idOf) => {
+  const recover = async (
+    os: string,
+    record: ReleaseRecord,
+    idOf: (id: string) => string,
+    specOf: typeof stepSpec,
+  ): Promise<unknown> => {
     const { start, ...rest } = LEAST;
     const file = { ...rest, name: "sim", platform: platform(os), ...(os === "linux" ? { start } : {}) };
     folder.write("environments/sim.json", file);
     folder.write("release.json", "lost");
     const environment = parseEnvironment(JSON.stringify(file), "it");
-    stateIs(folder, stateAfter(record, environment, os, idOf));
+    const spec = specOf(environment, record, 0);
+    stateIs(folder, stateAfter(record, environment, os, idOf, spec));
     folder.write("cdktf.json", { app: `node ${STACKS}` });
     const args = ["recover", "--yes", "--json", "--environment", "environments/sim.json"];
     const ran = await folder.bluegreen(args, { TERRAFORM_BINARY_NAME: folder.in("terraform") });
     expect({ exitCode: ran.exitCode, stderr: ran.stderr.slice(0, 500) }).toMatchObject({ exitCode: 0 });
-    expect(JSON.parse(ran.stdout)).toMatchObject({ outcome: "recovered", proof: "exact", record });
+    return JSON.parse(ran.stdout);
+  };
+
+  it.each(CASES)("reads it back from what the steps on %s were given%s", async (os, _, record, idOf) => {
+    const recovered = await recover(os, record, idOf, stepSpec);
+    expect(recovered).toMatchObject({ outcome: "recovered", proof: "exact", record });
     expect(folder.json("release.json")).toEqual(record);
   });
+
+  it.each(CASES)(
+    "makes one that fits from what the steps of 0.1.0 on %s were given%s, which brought no record",
+    async (os, _, record, idOf) => {
+      const recovered = await recover(os, record, idOf, directorSpec);
+      const { retry: _retry, slots, ...facts } = record;
+      expect(recovered).toMatchObject({
+        ...{ outcome: "recovered", proof: "reconstructed" },
+        record: { ...facts, sequence: record.sequence + 1, slots: { ...slots, blue: null } },
+      });
+    },
+  );
 });

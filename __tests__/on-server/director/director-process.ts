@@ -3,12 +3,13 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { State } from "../../../on-server/director/state";
-import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
+import { encodeSpec, stepSpec } from "../../../configuration/director-spec";
+import { DirectorState } from "../../../release/director-status";
 import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import type { ScheduleChoice } from "../../../release/schedule";
 import * as transitions from "../../../release/transitions";
+import { parseFile } from "../../../release/validation";
 import type { ProxyUnderTest } from "./proxy-under-test";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 import { follow } from "../../../development/testbed/processes";
@@ -36,7 +37,7 @@ export class DirectorProcesses {
 
   start(step: string, record: ReleaseRecord): { child: ChildProcess; ended: Promise<Ran> } {
     const { endpoints, proxy: place } = this.proxy.spec;
-    const spec = directorSpec(this.environment, record, 0);
+    const spec = stepSpec(this.environment, record, 0);
     const verification = { ...spec.verification, successes: 2, intervalSeconds: 0.01, deadlineSeconds: 5 };
     const encoded = encodeSpec({ ...spec, endpoints, verification, proxy: { ...place, index: 0 } });
     const args = [DIRECTOR, step, "--spec", encoded, "--folder", this.proxy.folder];
@@ -59,8 +60,12 @@ export class DirectorProcesses {
     expect(await this.run("begin", this.second)).toEqual({ code: 0, said: "" });
   }
 
-  get state(): State {
-    return JSON.parse(readFileSync(join(this.proxy.folder, "state.json"), "utf8")) as State;
+  get state(): DirectorState {
+    return parseFile(
+      DirectorState,
+      readFileSync(join(this.proxy.folder, "state.json"), "utf8"),
+      "state.json",
+    );
   }
 
   get events(): readonly Readonly<Record<string, unknown>>[] {

@@ -1,5 +1,5 @@
 /** The director's invariants: at least 10,000 lives of an application in all, with a crash at any point of them. */
-import { PHASES } from "../../../on-server/director/state";
+import { DIRECTOR_PHASES } from "../../../release/director-status";
 import { PROPERTIES } from "./invariants";
 import { play, rudeScenario, scenario } from "./scenario";
 import * as fc from "fast-check";
@@ -40,7 +40,7 @@ test("the simulated lives are rich: every way to end a sequence is among them", 
   );
 });
 
-const PLACES = PHASES.flatMap((phase) =>
+const PLACES = DIRECTOR_PHASES.flatMap((phase) =>
   REACHABLE[phase].flatMap((point) =>
     (["before", "after"] as const).map((when) => ({ phase, point, when, name: `${phase} ${point} ${when}` })),
   ),

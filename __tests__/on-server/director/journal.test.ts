@@ -5,9 +5,11 @@ import { extended, thinned } from "../../../on-server/director/journal";
 import { reportLine } from "../../../on-server/director/last-words";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
+import { LastWords } from "../../../release/director-status";
 import { EXIT } from "../../../release/exit-code";
 import type { JournalEntry } from "../../../release/journal";
 import type { ScheduleChoice } from "../../../release/schedule";
+import { parseFile } from "../../../release/validation";
 import { Operator } from "./operator";
 import { proxySpec } from "./proxy-under-test";
 import { play, scenario } from "./scenario";
@@ -221,7 +223,7 @@ describe("where there is no room for all of it", () => {
     expect(line).not.toContain("\n");
     expect(line.startsWith('{"step":"switch",')).toBe(true);
     expect(Buffer.byteLength(line)).toBeLessThanOrEqual(3_300);
-    const said = JSON.parse(line) as { reason: string; state: Pick<State, "journal" | "result"> };
+    const said = parseFile(LastWords, line, "the line");
     expect(reason.startsWith(said.reason)).toBe(true);
     expect(said.reason.length).toBeGreaterThanOrEqual(100);
     expect(said.state.journal).toEqual(expect.arrayContaining([judged(100), traffic(0), drained]));
@@ -237,6 +239,6 @@ describe("where there is no room for all of it", () => {
       reason: "1.1.0-2 is live in green",
     };
     const line = reportLine({ spec, state }, { result, seconds: 1, at: new Date(0).toISOString() });
-    expect((JSON.parse(line) as { state: State }).state.journal).toEqual(state.journal);
+    expect(parseFile(LastWords, line, "the line").state.journal).toEqual(state.journal);
   });
 });

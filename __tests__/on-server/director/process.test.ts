@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { State } from "../../../on-server/director/state";
+import { DirectorState, ProxyStatus } from "../../../release/director-status";
+import { parseFile } from "../../../release/validation";
 import { directorSpec, encodeSpec } from "../../../configuration/director-spec";
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import { emptyRecord } from "../../../release/record";
@@ -94,7 +95,8 @@ describe("a director at work", () => {
       DIRECTOR_SPEC: specOf(record),
     });
 
-  const state = (): State => JSON.parse(readFileSync(join(proxy.folder, "state.json"), "utf8")) as State;
+  const state = (): DirectorState =>
+    parseFile(DirectorState, readFileSync(join(proxy.folder, "state.json"), "utf8"), "state.json");
   const shareIs = (share: number) =>
     until(async () => (await proxy.driver.observe()).share === share, `the share is ${share} %`);
 
@@ -144,7 +146,7 @@ describe("a director at work", () => {
     const before = readFileSync(join(proxy.folder, "state.json"), "utf8");
     const { code, stdout } = await direct("status", second).ended;
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(parseFile(ProxyStatus, stdout, "the status")).toMatchObject({
       proxy: "proxy-1",
       traffic: { live: "blue", share: 40 },
       serving: ["blue", "green"],

@@ -6,8 +6,8 @@ import type { ReleaseRecord, Goal } from "../../../release/record";
 import type { Candidate, Release } from "../../../release/release";
 import { otherSlot } from "../../../release/slot";
 import type { ScheduleChoice } from "../../../release/schedule";
-import { PHASES } from "../../../on-server/director/state";
 import type { Fault } from "./mutants";
+import { DIRECTOR_PHASES } from "../../../release/director-status";
 import { Operator } from "./operator";
 import type { Applied } from "./operator";
 import { artifact, REACHABLE, simulatedEnvironment, SimulatedWorld } from "./simulated-world";
@@ -57,7 +57,7 @@ const exchange = (path: string): HttpExchange => ({
 });
 const ACTIVATION: Activation = { activate: exchange("/on"), deactivate: exchange("/off") };
 
-const PLACES = PHASES.flatMap((phase) => REACHABLE[phase].map((point) => ({ phase, point })));
+const PLACES = DIRECTOR_PHASES.flatMap((phase) => REACHABLE[phase].map((point) => ({ phase, point })));
 
 /** What a release that works after every contract migration says of itself. */
 export const SCRIPTS = ["0005-drop.sql", "0009-rename.sql"];

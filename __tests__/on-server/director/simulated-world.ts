@@ -15,7 +15,7 @@ import { abort } from "../../../on-server/director/steps/abort";
 import { begin } from "../../../on-server/director/steps/begin";
 import { share } from "../../../on-server/director/steps/share";
 import { switchTraffic } from "../../../on-server/director/steps/switch";
-import { directorSpec } from "../../../configuration/director-spec";
+import { directorSpec, stepSpec } from "../../../configuration/director-spec";
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import { parseEnvironment } from "../../../configuration/environment-file";
 import type { Environment } from "../../../configuration/environment";
@@ -223,7 +223,7 @@ export class SimulatedWorld {
 
   /** Runs one step of the director as main.ts does. */
   async run(step: Step, record: ReleaseRecord): Promise<StepResult> {
-    return this.runSpec(step, directorSpec(this.environment, record, this.proxy));
+    return this.runSpec(step, stepSpec(this.environment, record, this.proxy));
   }
 
   async runSpec(step: Step, spec: DirectorSpec): Promise<StepResult> {

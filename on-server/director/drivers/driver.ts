@@ -2,37 +2,15 @@
  * A driver is how the director talks to one kind of proxy. It knows nothing of releases or schedules: it sets
  * the one value that decides where requests go, reads it back, and counts.
  */
+import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
 import type { PerSlot, Slot } from "../../../release/slot";
 
-/** Where requests go. The proxy holds exactly one such value and replaces it atomically. */
-export interface Traffic {
-  /** The slot that gets what the other one does not; null: nothing was ever live, users get a 503 page. */
-  readonly live: Slot | null;
-  /** Per cent of the requests (and of the buckets) that go to the other slot. 0 to 100. */
-  readonly share: number;
-  /** Which buckets are first: `(bucket + offset) mod 100 < share`. So it is not always the same users. 0 to 99. */
-  readonly offset: number;
-  /**
-   * `serve`: as usual. `hold`: requests wait until something listens on the live slot again. `page`: they get a
-   * 503 page meanwhile. Both heal by themselves as soon as an instance answers.
-   */
-  readonly mode: "serve" | "hold" | "page";
-  /**
-   * Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified, so always
-   * while the director divides traffic: then a client without a bucket is given one.
-   */
-  readonly fallback: boolean;
-}
+export type { Traffic };
 
 export const CLOSED: Traffic = { live: null, share: 0, offset: 0, mode: "serve", fallback: false };
 
 /** What the proxy counted for one slot since it started. */
-export interface SlotCounts {
-  readonly requests: number;
-  /** Answers with status 5xx, the proxy's own included. */
-  readonly errors: number;
-  /** Requests, WebSockets and downloads that run now. */
-  readonly inFlight: number;
+export interface SlotCounts extends ReportedCounts {
   /**
    * How long answers took to begin: how many by milliseconds, which get coarser as they grow (see `latencyClass`). They
    * may be those of a sample of the answers (see `measureLatencies`).

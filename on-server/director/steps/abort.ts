@@ -11,8 +11,8 @@ export async function abort(director: Director): Promise<StepEnd> {
   const { spec, state } = director;
   if (spec.sequence > state.sequence) {
     // Its apply has not come to begin yet: then begin shall refuse it.
-    const { sequence, recordDigest } = spec;
-    director.save({ sequence, recordDigest, finished: false, unfinished: [], journal: [] });
+    const { sequence, recordDigest, record } = spec;
+    director.save({ sequence, recordDigest, record, finished: false, unfinished: [], journal: [] });
   }
   const traffic = await director.driver.observe();
   const { live, mode, share } = traffic;

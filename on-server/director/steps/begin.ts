@@ -47,6 +47,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   director.save({
     sequence: spec.sequence,
     recordDigest: spec.recordDigest,
+    record: spec.record,
     finished: false,
     aborted: false,
     deadline: null,

@@ -1,30 +1,11 @@
 /** status: what users get, what the director remembers, and what every endpoint answers. Changes nothing. */
+import type { EndpointStatus, ProxyStatus } from "../../../release/director-status";
 import { SLOTS } from "../../../release/slot";
-import type { PerSlot, Slot } from "../../../release/slot";
+import type { Slot } from "../../../release/slot";
 import type { Director } from "../director";
 import { servingSlots } from "../drivers/driver";
-import type { SlotCounts, Traffic } from "../drivers/driver";
-import type { State } from "../state";
 
-interface EndpointStatus {
-  readonly server: string;
-  readonly address: string;
-  readonly releaseId: string | null;
-  readonly healthy: boolean;
-  /** Whether the proxy sends it requests: not where a heal is under way, or failed. */
-  readonly inRotation: boolean;
-}
-
-export interface Status {
-  readonly proxy: string;
-  readonly traffic: Traffic;
-  readonly serving: readonly Slot[];
-  readonly state: State;
-  readonly counts: PerSlot<SlotCounts>;
-  readonly endpoints: PerSlot<readonly EndpointStatus[]>;
-}
-
-export async function status(director: Director): Promise<Status> {
+export async function status(director: Director): Promise<ProxyStatus> {
   const { driver, state, spec } = director;
   const [traffic, counts] = await Promise.all([driver.observe(), driver.counts()]);
   const endpoints = async (slot: Slot): Promise<EndpointStatus[]> =>

@@ -14,6 +14,13 @@ describe("begin", () => {
     expect(world.state.stable?.releaseId).toBe("1.1.0-2");
   });
 
+  test("keeps the record that its step brought, whatever becomes of it", async () => {
+    const { world, operator } = await liveWorld();
+    expect(world.state.record).toEqual(operator.record);
+    await operator.release("1.1.0", { installFails: true });
+    expect(world.state).toMatchObject({ sequence: 2, record: operator.record });
+  });
+
   test("changes nothing where the target is live with its recorded release", async () => {
     const { world, operator } = await liveWorld();
     const again = { ...operator.record, sequence: 2 };
