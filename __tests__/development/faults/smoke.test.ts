@@ -30,6 +30,7 @@ describeEndToEnd("a director killed while it shifts, and a port that is taken", 
     expect({ exitCode, said }).toEqual({ exitCode: 0, said: expect.any(String) });
     expect(said).toMatch(/^ok: kill-director@shift: exit 5 \(director: switch was killed/m);
     expect(said).toMatch(/^ok: port-taken@before: exit 3 \(/m);
+    expect(said).toContain("2 ended as documented, 0 did not, 0 skipped");
     const { rows } = JSON.parse(readFileSync(file, "utf8")) as FaultResults;
     const outcomes = rows.flatMap((row) => row.outcomes);
     expect(outcomes.map(({ users }) => [users!.failed, users!.found - users!.acknowledged])).toEqual([

@@ -82,16 +82,14 @@ const believesItsIntention = driver((_, { store }) => ({
 }));
 
 const takesNothingOutOfRotation = driver((original) => ({
-  setTraffic: async (traffic, ...rest) => {
+  setTraffic: async (traffic) => {
     const before = await original.observe();
-    if (traffic.live !== before.live || traffic.share >= before.share)
-      await original.setTraffic(traffic, ...rest);
+    if (traffic.live !== before.live || traffic.share >= before.share) await original.setTraffic(traffic);
   },
 }));
 
 const isNeverFull = driver((original) => ({
-  setTraffic: async (traffic, ...rest) =>
-    original.setTraffic({ ...traffic, share: Math.min(traffic.share, 99) }, ...rest),
+  setTraffic: async (traffic) => original.setTraffic({ ...traffic, share: Math.min(traffic.share, 99) }),
 }));
 
 const NOTHING = async () => undefined;
