@@ -3,6 +3,7 @@
  * proxy remembers. Each rule and its words stand here once: the director asks before every step, the command and the
  * transitions ask before they write a record. Pure: observations and the time come in, a typed refusal goes out.
  */
+import type { DirectorState } from "./director-status";
 import { EXIT } from "./exit-code";
 import { describeGoal } from "./record";
 import type { Goal } from "./record";
@@ -26,29 +27,21 @@ export interface Stable {
   readonly sha256?: string | undefined;
 }
 
-interface Placed extends RecordedRelease {
-  readonly slot: Slot;
-}
-
 /** What the gate uses of a director's state. */
-export interface Remembered {
-  readonly sequence: number;
-  readonly recordDigest: string;
-  readonly finished: boolean;
-  readonly aborted: boolean;
-  readonly phase: string;
-  readonly stable: Placed | null;
-  readonly candidate: Placed | null;
-  readonly recorded: readonly Placed[];
-  readonly retainedUntil: number | null;
-  readonly contracted: readonly string[];
-  readonly failedDigests: readonly {
-    readonly sha256: string;
-    readonly releaseId: string;
-    readonly reason: string;
-  }[];
-  readonly result: { readonly outcome: string } | null;
-}
+export type Remembered = Pick<
+  DirectorState,
+  | "sequence"
+  | "recordDigest"
+  | "finished"
+  | "aborted"
+  | "phase"
+  | "stable"
+  | "candidate"
+  | "recorded"
+  | "retainedUntil"
+  | "contracted"
+  | "failedDigests"
+> & { readonly result: { readonly outcome: string } | null };
 
 /** The four cases that begin accepts; see {@link caseOf}. */
 export type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
@@ -292,7 +285,7 @@ function refuseOldSchema(asked: Asked, known: Remembered): void {
  */
 export function retention(
   { touched, converge }: Sequence,
-  { stable, retainedUntil }: { readonly stable: Stable | null; readonly retainedUntil: number | null },
+  { stable, retainedUntil }: { readonly stable: Stable | null } & Pick<DirectorState, "retainedUntil">,
   now: number,
 ): string | null {
   const end = retainedUntil ?? now;
