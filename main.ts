@@ -8,7 +8,7 @@ import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "./configuration/envi
 import { EXIT } from "./release/exit-code";
 import { refuseConvergeSideBySide } from "./release/schedule";
 import { emptyRecord, parseRecord, refuseOtherApplication, scheduleOf } from "./release/record";
-import { InvalidInput } from "./release/refusal";
+import { InvalidInput } from "./release/failure";
 import { BaseStack } from "./stacks/base-stack";
 import { WebStack } from "./stacks/web-stack";
 

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import { CommanderError } from "commander";
 import { EXIT } from "../release/exit-code";
 import type { ExitCode } from "../release/exit-code";
-import { InvalidInput, Refusal } from "../release/refusal";
+import { Failure } from "../release/failure";
 import { inOneLine } from "../release/validation";
-import { OperatorError } from "./operator-error";
 import { buildProgram } from "./program";
 import { err } from "./terminal/colours";
 
@@ -35,14 +34,9 @@ function endWithReader(stream: NodeJS.WriteStream): void {
 function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
   // A message quotes what somebody typed, or wrote into a file.
-  const say = (text: string): void => console.error(err.red(inOneLine(text)));
-  if (error instanceof OperatorError || error instanceof Refusal) {
-    say(error.message);
+  if (error instanceof Failure) {
+    console.error(err.red(inOneLine(error.message)));
     return error.exitCode;
-  }
-  if (error instanceof InvalidInput) {
-    say(error.message);
-    return EXIT.badInput;
   }
   console.error(error);
   return EXIT.unexpected;

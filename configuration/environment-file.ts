@@ -9,7 +9,7 @@ import { EnvironmentFile } from "./environment";
 import type { AzureEnvironment, Environment } from "./environment";
 import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
-import { InvalidInput } from "../release/refusal";
+import { InvalidInput } from "../release/failure";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
 import { parseFile } from "../release/validation";
 

@@ -6,7 +6,7 @@ import { privateAddress } from "./azure/azure-names";
 import type { Environment, LocalEnvironment } from "./environment";
 import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
 import { isLocal, isOwn } from "./platform";
-import { InvalidInput } from "../release/refusal";
+import { InvalidInput } from "../release/failure";
 import { quote } from "../release/release";
 import { SLOTS } from "../release/slot";
 import type { PerSlot, Slot } from "../release/slot";

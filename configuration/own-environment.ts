@@ -10,7 +10,7 @@ import { Activation } from "./http-exchange";
 import { matches, Program } from "../release/patterns";
 import { Preview } from "./preview";
 import { ApplicationName, ServerName } from "../release/record";
-import { InvalidInput } from "../release/refusal";
+import { InvalidInput } from "../release/failure";
 import { quote } from "../release/release";
 import { resolveSchedule, ScheduleChoice } from "../release/schedule";
 import type { Topology } from "../release/schedule";

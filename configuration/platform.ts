@@ -1,6 +1,6 @@
 /** What kind of place an environment is. */
 import type { Dialect } from "../release/migrations/sql-text";
-import { InvalidInput } from "../release/refusal";
+import { InvalidInput } from "../release/failure";
 import type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
 import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
 

@@ -7,7 +7,7 @@ import type { DirectorSpec } from "./director-spec";
 import type { ProxyStatus } from "../release/director-status";
 import { emptyRecord, formatRecord, parseRecord, recordDigest } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
-import { Refusal } from "../release/refusal";
+import { Refusal } from "../release/failure";
 import { releaseId } from "../release/release";
 import type { Artifact, Release } from "../release/release";
 import { otherSlot, SLOTS } from "../release/slot";

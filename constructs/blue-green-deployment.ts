@@ -18,7 +18,7 @@ import { proxyPlaces, refuseUnknownServers } from "../configuration/naming";
 import type { DeploymentEnvironment } from "../configuration/own-environment";
 import { healedServers, refuseOtherApplication, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
-import { InvalidInput } from "../release/refusal";
+import { InvalidInput } from "../release/failure";
 import { hookStep } from "./hook-step";
 import type { Installer } from "./installer";
 import type { Migrator } from "./migrator";

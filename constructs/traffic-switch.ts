@@ -7,7 +7,7 @@ import { Construct } from "constructs";
 import type { DeploymentEnvironment } from "../configuration/own-environment";
 import { refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
-import { InvalidInput } from "../release/refusal";
+import { InvalidInput } from "../release/failure";
 import { refuseOtherProxies } from "./blue-green-deployment";
 import type { Server } from "./server";
 import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";

@@ -1,6 +1,6 @@
 /** Versions that shall never get users again. A ban is the team's, so it is in the record; it takes no sequence. */
 import type { Ban, ReleaseRecord } from "./record";
-import { InvalidInput, Refusal } from "./refusal";
+import { InvalidInput, Refusal } from "./failure";
 
 /** @throws InvalidInput where the version is banned already. */
 export function ban(record: ReleaseRecord, entry: Ban): ReleaseRecord {

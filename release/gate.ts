@@ -7,7 +7,7 @@ import type { DirectorState } from "./director-status";
 import { EXIT } from "./exit-code";
 import { describeGoal } from "./record";
 import type { Goal } from "./record";
-import { Refusal } from "./refusal";
+import { Refusal } from "./failure";
 import { missingFrom } from "./release";
 import type { KnownContracts } from "./release";
 import type { Schedule } from "./schedule";

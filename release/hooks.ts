@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { HEADER_NAME } from "./patterns";
 import { healedServers, scheduleOf, target, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
-import { InvalidInput } from "./refusal";
+import { InvalidInput } from "./failure";
 import { quote } from "./release";
 import type { Schedule, Topology } from "./schedule";
 

@@ -19,4 +19,4 @@ export type { Change, Plan } from "./plan-proof";
 export type { MeasureReceipt, Receipt } from "./receipt";
 
 // The two errors that are for the user: bad input, and a transition that the record refuses.
-export { InvalidInput, Refusal } from "./refusal";
+export { InvalidInput, Refusal } from "./failure";

@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { parseStep, shortAddress } from "./steps";
-import { Refusal } from "./refusal";
+import { Refusal } from "./failure";
 import type { Slot } from "./slot";
 import { inOneLine, parseFile } from "./validation";
 

@@ -3,7 +3,7 @@
  * Whoever applies with a token is refused where one of them moved meanwhile.
  */
 import { createHash } from "node:crypto";
-import { InvalidInput, Refusal } from "./refusal";
+import { InvalidInput, Refusal } from "./failure";
 import { recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import type { Observed } from "./transitions";

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { Resolutions } from "./resolution";
-import { InvalidInput } from "./refusal";
+import { InvalidInput } from "./failure";
 import { missingFrom, quote, Release, releaseId, ScriptName, Version } from "./release";
 import type { ReleaseId } from "./release";
 import { resolveSchedule, ScheduleChoice } from "./schedule";

@@ -1,7 +1,7 @@
 /** The transition that tells the database's journal what became of a script, and then goes on as a retry. */
 import { target } from "./record";
 import type { ReleaseRecord } from "./record";
-import { Refusal } from "./refusal";
+import { Refusal } from "./failure";
 import { releaseId } from "./release";
 import { isLive, retry } from "./transitions";
 import type { Observed } from "./transitions";

@@ -3,7 +3,7 @@
  * the three ways to upgrade: blue/green, a growing share, and recreate.
  */
 import * as z from "zod/mini";
-import { InvalidInput } from "./refusal";
+import { InvalidInput } from "./failure";
 import { describeIssues } from "./validation";
 
 /**

@@ -9,7 +9,7 @@ import type { Stable } from "./gate";
 import { bringsMigrations, withMigration } from "./needed-schema";
 import { describeGoal, healedServers, idOrNull, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
-import { Refusal } from "./refusal";
+import { Refusal } from "./failure";
 import { releaseId } from "./release";
 import type { Candidate, Release, ReleaseId } from "./release";
 import { resolveSchedule } from "./schedule";

@@ -1,6 +1,6 @@
 /** Turns what a schema found into one line for a person: the field, and what it should be. */
 import * as z from "zod/mini";
-import { InvalidInput } from "./refusal";
+import { InvalidInput } from "./failure";
 import { quote } from "./release";
 
 /** Enough to see what went wrong. */

@@ -35,7 +35,7 @@ export type {
 } from "../release/schedule";
 
 // The two errors that are for the app's user: bad input, and a transition that the record refuses.
-export { InvalidInput, Refusal } from "../release/refusal";
+export { InvalidInput, Refusal } from "../release/failure";
 
 // A whole deployment, and each of its parts alone.
 export { BlueGreenDeployment } from "../constructs/blue-green-deployment";

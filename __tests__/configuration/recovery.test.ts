@@ -5,7 +5,7 @@ import { emptyRecord, parseRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { recoverRecord } from "../../configuration/recovery";
 import type { Findings, ProxyMemory, Recovery } from "../../configuration/recovery";
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import { releaseId } from "../../release/release";
 import type { Release } from "../../release/release";
 import { Strategy } from "../../release/schedule";

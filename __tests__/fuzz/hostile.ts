@@ -3,8 +3,7 @@
  * bytes. `FUZZ_RUNS` says how many each property tries; `npm run fuzz` tries many. A failure prints fast-check's seed.
  */
 import * as fc from "fast-check";
-import { InvalidInput, Refusal } from "../../release/refusal";
-import { OperatorError } from "../../cli/operator-error";
+import { Failure, InvalidInput, Refusal } from "../../release/failure";
 
 const USUAL_RUNS = 30;
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? USUAL_RUNS);
@@ -190,8 +189,7 @@ export function readOrRefused<T>(read: () => T): T | null {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof InvalidInput || error instanceof Refusal || error instanceof OperatorError))
-      throw error;
+    if (!(error instanceof InvalidInput || error instanceof Refusal || error instanceof Failure)) throw error;
     expectOneLine(error.message);
     return null;
   }

@@ -3,7 +3,7 @@
  * and no text takes for ever. The other view of a text is a scanner as plain as can be, a character at a time.
  */
 import * as fc from "fast-check";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { lint } from "../../release/migrations/lint";
 import { readScripts } from "../../release/migrations/scripts";
 import { batches, statements, tokens } from "../../release/migrations/sql-text";

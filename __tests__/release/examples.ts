@@ -2,7 +2,7 @@
 import { requireLocal } from "../../configuration/platform";
 import { parseEnvironment } from "../../configuration/environment-file";
 import type { LocalEnvironment } from "../../configuration/environment";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import type { Candidate, Release } from "../../release/release";
 import type { ReleaseRecord } from "../../release/record";
 

@@ -11,7 +11,7 @@ import {
   retention,
 } from "../../release/gate";
 import type { Asked, Remembered } from "../../release/gate";
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import { sequenceOf } from "../../release/sequence";
 import type { Slot } from "../../release/slot";
 import { deepFreeze, recordOf, releaseOf, SHA256 } from "./examples";

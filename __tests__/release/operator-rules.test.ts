@@ -6,7 +6,7 @@ import { formatSteps, stepsOf } from "../../release/plan-steps";
 import { planToken, requireSamePlan } from "../../release/plan-token";
 import { parseRecord, formatRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { InvalidInput, Refusal } from "../../release/refusal";
+import { InvalidInput, Refusal } from "../../release/failure";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import * as transitions from "../../release/transitions";
 import { candidateOf, deepFreeze, environmentOf, recordOf, releaseOf } from "./examples";

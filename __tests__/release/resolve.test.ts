@@ -4,7 +4,7 @@ import { describeResolutions } from "../../release/resolution";
 import { resolve } from "../../release/resolve";
 import { formatRecord, parseRecord, recordDigest } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import type { Release } from "../../release/release";
 import { Strategy } from "../../release/schedule";
 import * as transitions from "../../release/transitions";

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { formatRecord, healedServers, idOrNull, parseRecord, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import { releaseId } from "../../release/release";
 import { resolveSchedule } from "../../release/schedule";
 import type { Schedule, ScheduleChoice } from "../../release/schedule";

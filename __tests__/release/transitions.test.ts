@@ -1,7 +1,7 @@
 /** What a person is told, and the cases that took thought; the rest is in transitions.property.test.ts. */
 import { emptyRecord } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import { Strategy } from "../../release/schedule";
 import * as transitions from "../../release/transitions";
 import type { Observed } from "../../release/transitions";

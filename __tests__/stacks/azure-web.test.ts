@@ -5,7 +5,7 @@ import { blobHost, identityId, keyVaultHost, virtualMachineId } from "../../conf
 import { serverPlaces } from "../../configuration/naming";
 import { emptyRecord, parseRecord, target as targetOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { releaseId } from "../../release/release";
 import { SLOTS } from "../../release/slot";
 import type { Observed } from "../../release/transitions";

@@ -6,7 +6,7 @@ import * as fc from "fast-check";
 import { MigrateSpec } from "../../release/migrate-spec";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import { releaseId } from "../../release/release";
 import type { Candidate } from "../../release/release";
 import { resolveSchedule } from "../../release/schedule";

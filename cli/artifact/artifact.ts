@@ -1,10 +1,9 @@
 /** What `bluegreen release` is given: a folder or an archive on this machine, or the address of an archive. */
+import { InvalidInput } from "../../release/failure";
 import { isAbsolute } from "node:path";
 import { blobHost, digestInName } from "../../configuration/azure/azure-names";
-import { EXIT } from "../../release/exit-code";
 import { isLocal, requireAzure } from "../../configuration/platform";
 import type { Candidate } from "../../release/release";
-import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
 import { checkAddress, checkedArtifact, checkVersion } from "./checks";
@@ -66,9 +65,8 @@ async function fromAddress(
 
 async function fetched(project: Project, url: string, given: string | undefined, progress: Progress) {
   if (url.startsWith("file:") && !isLocal(project.environment)) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `${url} is a file of each server, which can't be read from here: say its digest with --sha256, or give the path alone, and it is published`,
-      EXIT.badInput,
     );
   }
   return untilInterrupted(
@@ -76,10 +74,7 @@ async function fetched(project: Project, url: string, given: string | undefined,
       withScratchFile(project, async (scratch) => {
         const { file, sha256 } = await fetchArtifact(url, scratch, { signal, progress });
         if ((await archiveExtension(file)) === null) {
-          throw new OperatorError(
-            `${url} is neither a zip nor a .tar.gz: is it the address of a page?`,
-            EXIT.badInput,
-          );
+          throw new InvalidInput(`${url} is neither a zip nor a .tar.gz: is it the address of a page?`);
         }
         progress.note(`the digest was computed; pin it with --sha256 ${sha256}`);
         const brought = migrationsFrom(project, { given, artifact: file }, (line) => progress.note(line));

@@ -1,9 +1,8 @@
 /** An artifact that is given as an address alone is fetched once, to know what it hashes to and which migrations it carries. */
+import { InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { EXIT } from "../../release/exit-code";
-import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { downloadInto, printable } from "../terraform/download";
 import { byteProgress } from "./bytes";
@@ -27,7 +26,7 @@ export interface Fetched {
 
 /**
  * @param address one that a record may name. @param to a new file for what comes over the network.
- * @throws OperatorError (bad input) with the address and what went wrong there.
+ * @throws Failure (bad input) with the address and what went wrong there.
  */
 export async function fetchArtifact(
   address: string,
@@ -47,9 +46,8 @@ export async function fetchArtifact(
     if (signal.aborted) throw error;
     const why = (error as Error).message;
     const where = why.includes(told) ? why : `${told}: ${why}`;
-    throw new OperatorError(
+    throw new InvalidInput(
       `${where}: correct the address, or say the digest with --sha256 and only servers fetch it`,
-      EXIT.badInput,
     );
   }
 }

@@ -1,10 +1,10 @@
 /** Ctrl-C while something is packed, fetched or published: it ends at once, tidied up, and says what that means. */
+import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
-import { OperatorError } from "../operator-error";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** @throws OperatorError (aborted) after a signal, whatever came of the work. @param meaning as in "nothing was published". */
+/** @throws Failure (aborted) after a signal, whatever came of the work. @param meaning as in "nothing was published". */
 export async function untilInterrupted<T>(
   work: (signal: AbortSignal) => Promise<T>,
   meaning: string,
@@ -16,11 +16,11 @@ export async function untilInterrupted<T>(
   try {
     const result = await work(controller.signal);
     if (aborted())
-      throw new OperatorError(`stopped by ${controller.signal.reason}, after all was done`, EXIT.aborted);
+      throw new Failure(`stopped by ${controller.signal.reason}, after all was done`, EXIT.aborted);
     return result;
   } catch (error) {
-    if (!aborted() || error instanceof OperatorError) throw error;
-    throw new OperatorError(`stopped by ${controller.signal.reason}: ${meaning}`, EXIT.aborted);
+    if (!aborted() || error instanceof Failure) throw error;
+    throw new Failure(`stopped by ${controller.signal.reason}: ${meaning}`, EXIT.aborted);
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }

@@ -6,7 +6,6 @@ import { pathToFileURL } from "node:url";
 import { zipSync } from "fflate";
 import type { Zippable } from "fflate";
 import { migrationsUrl } from "../../configuration/azure/azure-names";
-import { EXIT } from "../../release/exit-code";
 import { isAmbiguous, lintAll } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
 import { numberOf, readScripts, refuseHugeFile } from "../../release/migrations/scripts";
@@ -17,9 +16,8 @@ import { databaseDialect, isLocal, requireAzure } from "../../configuration/plat
 import type { ReleaseRecord } from "../../release/record";
 import { target } from "../../release/record";
 import type { Candidate } from "../../release/release";
-import { InvalidInput } from "../../release/refusal";
+import { Failure, InvalidInput } from "../../release/failure";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { shellWord } from "../terminal/shell-word";
@@ -43,7 +41,7 @@ const PACKED_AT = new Date(1980, 0, 1);
 /**
  * @param given a folder or zip of SQL scripts. @param artifact a zip on this machine, which may carry `migrations/`.
  * @param say hears what a person should look at.
- * @throws OperatorError where an expand script would break the running release.
+ * @throws Failure where an expand script would break the running release.
  */
 export function migrationsFrom(
   project: Project,
@@ -63,12 +61,12 @@ export function migrationsFrom(
   const newest = scripts.at(-1);
   if (newest === undefined) {
     if (given === undefined) return NONE;
-    throw new OperatorError(`${given} has no .sql files`, EXIT.badInput);
+    throw new InvalidInput(`${given} has no .sql files`);
   }
   const dialect = databaseDialect(project.environment);
   if (dialect === null) {
     const words = `${project.environment.name} has no database (platform.database)`;
-    if (given !== undefined) throw new OperatorError(`--migrations ${given}: ${words}`, EXIT.badInput);
+    if (given !== undefined) throw new InvalidInput(`--migrations ${given}: ${words}`);
     tell(`${words}: the artifact's are left out`);
     return NONE;
   }
@@ -115,9 +113,8 @@ function judge(
   );
   for (const script of contracts) {
     if (isAmbiguous(script, dialect)) {
-      throw new OperatorError(
+      throw new InvalidInput(
         `${script.name} is a contract script by its name, and nothing is known that it takes away: say in its first line which it is, -- phase: expand or -- phase: contract`,
-        EXIT.badInput,
       );
     }
   }
@@ -143,7 +140,7 @@ function at({ script, line, message }: Finding): string {
   return `${script}:${line}: ${message}`;
 }
 
-/** @throws OperatorError naming the first script that breaks the running release, or that the server refuses. */
+/** @throws Failure naming the first script that breaks the running release, or that the server refuses. */
 function refuse(findings: readonly Finding[]): void {
   const [first, ...others] = findings.filter(({ level }) => level === "breaks" || level === "fails");
   if (first === undefined) return;
@@ -152,7 +149,7 @@ function refuse(findings: readonly Finding[]): void {
     first.level === "fails"
       ? ""
       : `; move it into a contract script (-- phase: contract), or say why it is safe in a comment before it: -- reviewed: ...`;
-  throw new OperatorError(`${at(first)}${more}${remedy}`, EXIT.badInput);
+  throw new InvalidInput(`${at(first)}${more}${remedy}`);
 }
 
 function pack(scripts: readonly Script[]): Uint8Array {
@@ -181,14 +178,14 @@ function carried(artifact: string): Map<string, Uint8Array> | null {
   try {
     return unzip(artifact, (name) => /^migrations\/.*\.sql$/i.test(name));
   } catch (error) {
-    if (error instanceof OperatorError) return null;
+    if (error instanceof Failure) return null;
     throw error;
   }
 }
 
 function filesOf(source: string): Map<string, Uint8Array> {
   const found = statSync(source, { throwIfNoEntry: false });
-  if (found === undefined) throw new OperatorError(`there is no ${source}`, EXIT.badInput);
+  if (found === undefined) throw new InvalidInput(`there is no ${source}`);
   if (!found.isDirectory()) return unzip(source, (name) => /\.sql$/i.test(name));
   const names = readdirSync(source).filter((name) => /\.sql$/i.test(name));
   return new Map(names.map((name) => [name, readFileSync(join(source, name))]));
@@ -203,6 +200,6 @@ function unzip(file: string, isWanted: (name: string) => boolean): Map<string, U
     });
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    throw new OperatorError(`${file} is no zip that can be read: ${(error as Error).message}`, EXIT.badInput);
+    throw new InvalidInput(`${file} is no zip that can be read: ${(error as Error).message}`);
   }
 }

@@ -3,6 +3,7 @@
  * published: names in byte order, one time for all, of the modes only whether a file can be started, and a deflate that
  * is JavaScript's own (zlib's output differs between versions and processors).
  */
+import { Failure, InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { open, readdir, realpath, stat } from "node:fs/promises";
@@ -11,7 +12,6 @@ import { join, sep } from "node:path";
 import { Zip, ZipDeflate, ZipPassThrough } from "fflate";
 import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
-import { OperatorError } from "../operator-error";
 import { readPiece } from "./local-file";
 
 /** As install-release.sh has them: a folder that servers would refuse is refused here. */
@@ -46,7 +46,7 @@ interface Entry {
   readonly isExecutable: boolean;
 }
 
-/** @throws OperatorError (bad input) that names what can't be packed. @param to the zip's file, which is written anew. */
+/** @throws Failure (bad input) that names what can't be packed. @param to the zip's file, which is written anew. */
 export async function packFolder(folder: string, to: string, options: PackOptions): Promise<Packed> {
   const { entries, leftOut } = await listFolder(folder);
   const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -72,7 +72,7 @@ async function listFolder(folder: string): Promise<{ entries: Entry[]; leftOut: 
   const listing = new Listing(await realpath(folder));
   await listing.visit("", [listing.root]);
   if (listing.entries.every(({ name }) => name.endsWith("/"))) {
-    throw new OperatorError(`${folder} has no files: there is nothing to pack`, EXIT.badInput);
+    throw new InvalidInput(`${folder} has no files: there is nothing to pack`);
   }
   const inOrder = listing.entries.sort((one, other) =>
     Buffer.compare(Buffer.from(one.name), Buffer.from(other.name)),
@@ -131,7 +131,7 @@ class Listing {
 }
 
 function refuse(name: string, because: string): never {
-  throw new OperatorError(`${quote(name)} ${because}`, EXIT.badInput);
+  throw new InvalidInput(`${quote(name)} ${because}`);
 }
 
 function refuseOddName(name: string): void {
@@ -192,7 +192,7 @@ class ZipWriter {
         // One byte more would show that it grew.
         const piece = await readPiece(source, at, isLast ? length + 1 : length);
         if (piece.length !== length) {
-          throw new OperatorError(
+          throw new Failure(
             `${quote(name)} changed while it was packed: try again when it is still`,
             EXIT.refused,
           );

@@ -2,6 +2,7 @@
  * Brings an artifact, and the migrations that it carries, to where servers fetch them: the artifact store on Azure, a
  * folder of the project on the local platform. What is there once never changes.
  */
+import { Failure, InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, realpathSync, renameSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
@@ -9,10 +10,8 @@ import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { artifactUrl, migratorUrl } from "../../configuration/azure/azure-names";
 import type { AzureEnvironment } from "../../configuration/environment";
-import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../configuration/naming";
 import { isLocal, requireAzure } from "../../configuration/platform";
-import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
 import { byteProgress, formatBytes } from "./bytes";
@@ -64,7 +63,7 @@ interface Tools {
   readonly signal: AbortSignal;
 }
 
-/** @throws OperatorError where something is not as it must be: then nothing is published. */
+/** @throws Failure where something is not as it must be: then nothing is published. */
 export async function publish(
   project: Project,
   version: string,
@@ -80,9 +79,8 @@ export async function publish(
     const tools = { project, progress, signal };
     const onHand = artifact === undefined ? undefined : await bring(tools, artifact, found!, isHere, scratch);
     if (sha256 !== undefined && onHand !== undefined && onHand.sha256 !== sha256) {
-      throw new OperatorError(
+      throw new InvalidInput(
         `${artifact} has the digest ${onHand.sha256}, not ${sha256} as --sha256 says: nothing was released`,
-        EXIT.badInput,
       );
     }
     const from = { given, artifact: onHand?.file ?? null };
@@ -108,14 +106,13 @@ function lookAt(project: Project, artifact: string): Stats {
   try {
     found = statSync(artifact, { throwIfNoEntry: false });
   } catch (error) {
-    throw new OperatorError((error as Error).message, EXIT.badInput);
+    throw new InvalidInput((error as Error).message);
   }
   if (found === undefined) {
-    throw new OperatorError(`there is no file ${artifact}, and no folder of that name`, EXIT.badInput);
+    throw new InvalidInput(`there is no file ${artifact}, and no folder of that name`);
   }
   if (found.isDirectory()) refuseOwnState(project, artifact);
-  else if (!found.isFile())
-    throw new OperatorError(`${artifact} is neither a file nor a folder`, EXIT.badInput);
+  else if (!found.isFile()) throw new InvalidInput(`${artifact} is neither a file nor a folder`);
   return found;
 }
 
@@ -124,9 +121,8 @@ function refuseOwnState(project: Project, folder: string): void {
   const own = resolve(realpathSync(project.folder), workFolder(project.environment));
   const given = realpathSync(folder);
   if (!`${own}${sep}`.startsWith(given === sep ? sep : `${given}${sep}`)) return;
-  throw new OperatorError(
+  throw new InvalidInput(
     `${folder} has bluegreen's own state in it (${own.slice(given.length + 1) || "all of it"}): give a folder that holds the application only`,
-    EXIT.badInput,
   );
 }
 
@@ -151,8 +147,8 @@ async function bring(
     return { file: scratch, ...packed };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (signal.aborted || error instanceof OperatorError || code === undefined) throw error;
-    throw new OperatorError(`${artifact}: ${message}`, EXIT.badInput);
+    if (signal.aborted || error instanceof Failure || code === undefined) throw error;
+    throw new InvalidInput(`${artifact}: ${message}`);
   }
 }
 
@@ -173,10 +169,7 @@ async function keep(
   const { file, sha256, bytes } = onHand;
   const extension = await archiveExtension(file);
   if (extension === null) {
-    throw new OperatorError(
-      "the artifact is neither a zip nor a .tar.gz file: nothing was changed",
-      EXIT.badInput,
-    );
+    throw new InvalidInput("the artifact is neither a zip nor a .tar.gz file: nothing was changed");
   }
   const kept = keptArtifact(project, version, sha256, extension);
   const uploaded = !existsSync(kept);
@@ -229,9 +222,8 @@ async function addressOf(
 ): Promise<string> {
   const extension = await archiveExtension(file);
   if (extension === null) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `${file} (${formatBytes(bytes)}) is neither a zip nor a .tar.gz, and servers unpack nothing else`,
-      EXIT.badInput,
     );
   }
   return artifactUrl(environment, version, sha256, extension);

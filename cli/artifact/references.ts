@@ -1,8 +1,8 @@
 /** What must stay: artifacts and migrations that the record or a receipt names. */
+import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import type { Receipt } from "../../release/receipt";
 import type { ReleaseRecord } from "../../release/record";
-import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { readReceipts } from "../receipts/receipt-store";
@@ -15,14 +15,14 @@ export interface References {
 
 /**
  * @param since receipts that ended before count no more.
- * @throws OperatorError (refused) where what runs is not known: then nothing may be removed.
+ * @throws Failure (refused) where what runs is not known: then nothing may be removed.
  */
 export function referencesOf(project: Project, since: Date): References {
   const record = readRecord(project);
   const { name, record: recordFile } = project.environment;
   const nothing = "nothing is removed";
   if (record.sequence === 0) {
-    throw new OperatorError(
+    throw new Failure(
       `${recordFile} says of no release of ${name}: what runs is not known, ${nothing}`,
       EXIT.refused,
     );
@@ -30,7 +30,7 @@ export function referencesOf(project: Project, since: Date): References {
   const receipts = allReceipts(project, nothing);
   const newest = Math.max(...receipts.map(({ sequence }) => sequence), 0);
   if (newest > record.sequence) {
-    throw new OperatorError(
+    throw new Failure(
       `${recordFile} is at ${record.sequence}, receipt ${newest} is newer: bring the record up to date first; ${nothing}`,
       EXIT.refused,
     );
@@ -56,7 +56,7 @@ function artifactsOf({ slots, previous }: ReleaseRecord): { url: string; sha256:
 /** One that can't be read may name anything. */
 function allReceipts(project: Project, meaning: string): Receipt[] {
   return readReceipts(project, (problem) => {
-    throw new OperatorError(
+    throw new Failure(
       `${problem}: what it needs is not known, ${meaning}; mend it, or take it away`,
       EXIT.refused,
     );

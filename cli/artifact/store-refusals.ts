@@ -1,8 +1,8 @@
 /** What Azure's SDK throws, in one line that says what to do. */
+import { Failure } from "../../release/failure";
 import { blobHost } from "../../configuration/azure/azure-names";
 import type { AzureEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
-import { OperatorError } from "../operator-error";
 
 interface SdkError {
   readonly name: string;
@@ -28,26 +28,26 @@ export function codeOf(error: unknown): string {
 }
 
 /** @returns null for what has nothing to do with logging in. */
-export function refuseCredential(error: unknown): OperatorError | null {
+export function refuseCredential(error: unknown): Failure | null {
   const { name, errors = [] } = error as SdkError;
   // Of many ways to log in, the one that was tried and failed says more than those that are not set up.
   const tried = [...errors, error as SdkError].find((each) => each.name === "AuthenticationError");
   if (tried !== undefined) {
-    return new OperatorError(
+    return new Failure(
       `Azure refused the login (${oneLine(tried.message)}): ${LOG_IN}; nothing was changed`,
       EXIT.refused,
     );
   }
   if (!NO_CREDENTIAL.includes(name)) return null;
-  return new OperatorError(`nobody is logged in to Azure: ${LOG_IN}; nothing was changed`, EXIT.refused);
+  return new Failure(`nobody is logged in to Azure: ${LOG_IN}; nothing was changed`, EXIT.refused);
 }
 
 /** @returns null for what is a defect. */
-export function refuseStorage(error: unknown, environment: AzureEnvironment): OperatorError | null {
+export function refuseStorage(error: unknown, environment: AzureEnvironment): Failure | null {
   const { statusCode, message } = error as SdkError;
   const code = codeOf(error);
-  const refused = (words: string): OperatorError =>
-    new OperatorError(`${blobHost(environment)} ${words}; nothing was changed there`, EXIT.refused);
+  const refused = (words: string): Failure =>
+    new Failure(`${blobHost(environment)} ${words}; nothing was changed there`, EXIT.refused);
   const said = code === "" ? `(${statusCode})` : `(${statusCode} ${code})`;
   if (code === "ContainerNotFound") return refused(`has no container for releases: deploy base first`);
   if (code === "KeyBasedAuthenticationNotPermitted") {

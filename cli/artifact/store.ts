@@ -2,6 +2,7 @@
  * The artifact store on Azure: one container of block blobs, whose names carry the digest of what they hold, so that a
  * name never gets another content. Azure's SDK is loaded when it is needed.
  */
+import { Failure, InvalidInput } from "../../release/failure";
 import { createHash, randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob" with {
@@ -11,7 +12,6 @@ import { azureNames, blobHost, RELEASES_CONTAINER, storedUrl } from "../../confi
 import type { AzureEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
 import { isThisMachine } from "../../release/this-machine";
-import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { readPiece } from "./local-file";
 import { codeOf, refuseCredential, refuseStorage } from "./store-refusals";
@@ -51,7 +51,7 @@ export class ArtifactStore {
 
   /**
    * With AZURE_STORAGE_CONNECTION_STRING where it is set, as `az` does; else as whoever is logged in.
-   * @throws OperatorError (refused) where nobody is.
+   * @throws Failure (refused) where nobody is.
    */
   static async open(
     environment: AzureEnvironment,
@@ -79,10 +79,7 @@ export class ArtifactStore {
     } catch (error) {
       throw this.explained(error, transfer.signal);
     }
-    throw new OperatorError(
-      `${deposit.url} was uploaded and is not there: publish it again`,
-      EXIT.unexpected,
-    );
+    throw new Failure(`${deposit.url} was uploaded and is not there: publish it again`, EXIT.unexpected);
   }
 
   async list(prefix: string): Promise<StoredBlob[]> {
@@ -122,7 +119,7 @@ export class ArtifactStore {
     return url.slice(storedUrl(this.environment, "").length);
   }
 
-  /** @throws OperatorError where the name is taken by something else. */
+  /** @throws Failure where the name is taken by something else. */
   private async holds(
     blob: BlockBlobClient,
     { url, file, sha256 }: Deposit,
@@ -144,7 +141,7 @@ export class ArtifactStore {
       // Put there by another tool: its name says the digest, only its content proves it.
       if ((await digestOf(blob, abortSignal)) === sha256) return true;
     }
-    throw new OperatorError(
+    throw new Failure(
       `${url} is there with another content (${found.contentLength} bytes, not ${size}): delete that blob, then publish again`,
       EXIT.refused,
     );
@@ -158,7 +155,7 @@ export class ArtifactStore {
   ): Promise<boolean> {
     const sent = await sendBlocks(blob, file, transfer);
     if (sent.sha256 !== sha256) {
-      throw new OperatorError(
+      throw new Failure(
         `${file} changed while it was uploaded: publish it again when it is still`,
         EXIT.refused,
       );
@@ -178,7 +175,7 @@ export class ArtifactStore {
   }
 
   private explained(error: unknown, signal?: AbortSignal): unknown {
-    if (error instanceof OperatorError || signal?.aborted === true) return error;
+    if (error instanceof Failure || signal?.aborted === true) return error;
     return refuseStorage(error, this.environment) ?? error;
   }
 }
@@ -211,19 +208,15 @@ async function byString(
     service = BlobServiceClient.fromConnectionString(given, { retryOptions: RETRIES });
   } catch {
     // What it says may hold a key.
-    throw new OperatorError(
-      `${CONNECTION_STRING} is no connection string: correct it, or unset it`,
-      EXIT.badInput,
-    );
+    throw new InvalidInput(`${CONNECTION_STRING} is no connection string: correct it, or unset it`);
   }
   const { storageAccount } = azureNames(environment);
   const { accountName } = service;
   const { hostname, host } = new URL(service.url);
   if (accountName !== storageAccount) {
     if (!isThisMachine(hostname)) {
-      throw new OperatorError(
+      throw new InvalidInput(
         `${CONNECTION_STRING} is of account ${accountName}, ${environment.name} has ${storageAccount}: unset it, or set that account's`,
-        EXIT.badInput,
       );
     }
     progress.note(

@@ -1,13 +1,11 @@
 /** Checks what commands are given on the command line, before anything happens. */
 import type { Command } from "commander";
 import * as z from "zod/mini";
-import { EXIT } from "../../release/exit-code";
 import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
 import { Goal } from "../../release/record";
 import { quote } from "../../release/release";
 import type { Schedule, ScheduleChoice } from "../../release/schedule";
-import { InvalidInput } from "../../release/refusal";
-import { OperatorError } from "../operator-error";
+import { InvalidInput } from "../../release/failure";
 import type { Project } from "../project/project";
 import { flagOf } from "./common";
 
@@ -50,7 +48,7 @@ export function withSchedule(command: Command): Command {
 export function parseGoal(text: string): Goal {
   const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
   if (goal.success) return goal.data;
-  throw new OperatorError(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`, EXIT.badInput);
+  throw new InvalidInput(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`);
 }
 
 /** @returns undefined where no option says anything: then the environment's schedule applies. */

@@ -1,13 +1,12 @@
 /** ban: a version that shall never get users again, said once and in the record, for everybody. */
+import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import * as z from "zod/mini";
 import { ban, liftBan } from "../../release/bans";
-import { EXIT } from "../../release/exit-code";
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { Version } from "../../release/release";
 import { describeIssues } from "../../release/validation";
-import { OperatorError } from "../operator-error";
 import { formatPerson, whoIsThis } from "../project/person";
 import { readRecord, writeRecord } from "../project/project";
 import type { Project } from "../project/project";
@@ -31,7 +30,7 @@ export function addBan(program: Command): void {
     .action(async (version: string, options: BanOptions) => {
       const checked = z.safeParse(Version, version);
       if (!checked.success) {
-        throw new OperatorError(describeIssues(checked.error).replace(/^the whole: /, ""), EXIT.badInput);
+        throw new InvalidInput(describeIssues(checked.error).replace(/^the whole: /, ""));
       }
       const project = open(options);
       const lock = await lockProject(project, `ban of ${version}`);
@@ -60,10 +59,7 @@ function warnOfUnknown(project: Project, record: ReleaseRecord, version: string)
 function change(record: ReleaseRecord, version: string, { reason, lift }: BanOptions): ReleaseRecord {
   if (lift === true) return liftBan(record, version);
   if (reason === undefined) {
-    throw new OperatorError(
-      `why is ${version} banned? Say it with --reason; nothing was changed`,
-      EXIT.badInput,
-    );
+    throw new InvalidInput(`why is ${version} banned? Say it with --reason; nothing was changed`);
   }
   const by = formatPerson(whoIsThis()).slice(0, 200);
   return ban(record, { version, reason, by, at: new Date().toISOString() });

@@ -1,8 +1,8 @@
 /** history: what was released, by whom, and whether anybody noticed. */
+import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
-import { OperatorError } from "../operator-error";
 import { formatHistory, formatReceiptInFull } from "../receipts/history";
 import { readReceipt, readReceipts } from "../receipts/receipt-store";
 import { out } from "../terminal/colours";
@@ -34,5 +34,5 @@ export function addHistory(program: Command): void {
 
 function wholeNumber(text: string, what: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new OperatorError(`${quote(text)} is not ${what}: a whole number from 1`, EXIT.badInput);
+  throw new InvalidInput(`${quote(text)} is not ${what}: a whole number from 1`);
 }

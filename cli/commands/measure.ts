@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { formatReceipt } from "../../release/receipt";
 import { quote } from "../../release/release";
 import { writeAtomically } from "../../system/atomic-file";

@@ -1,14 +1,13 @@
 /** publish: what a release brings, before it is released. */
+import { InvalidInput } from "../../release/failure";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { statSync } from "node:fs";
-import { EXIT } from "../../release/exit-code";
 import { formatBytes } from "../artifact/bytes";
 import { openPruning } from "../artifact/prune";
 import type { Leftover } from "../artifact/prune";
 import { publish } from "../artifact/publish";
 import type { Published } from "../artifact/publish";
-import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { out } from "../terminal/colours";
@@ -49,17 +48,14 @@ export function addPublish(program: Command): void {
 async function publishVersion(version: string | undefined, options: PublishOptions): Promise<void> {
   const { artifact, migrations } = options;
   if (version === undefined || (artifact === undefined && migrations === undefined)) {
-    throw new OperatorError(
-      "say what to publish: bluegreen publish <version> --artifact <folder|zip>",
-      EXIT.badInput,
-    );
+    throw new InvalidInput("say what to publish: bluegreen publish <version> --artifact <folder|zip>");
   }
   for (const [name, given] of Object.entries({
     "--keep-days": options.keepDays,
     "--dry-run": options.dryRun,
     "--yes": options.yes,
   })) {
-    if (given !== undefined) throw new OperatorError(`${name} is for publish --prune`, EXIT.badInput);
+    if (given !== undefined) throw new InvalidInput(`${name} is for publish --prune`);
   }
   const source = {
     ...(artifact === undefined ? {} : { artifact }),
@@ -97,10 +93,7 @@ function carriedIn(source: string): string {
 
 async function prune(version: string | undefined, options: PublishOptions): Promise<void> {
   if (version !== undefined || options.artifact !== undefined || options.migrations !== undefined) {
-    throw new OperatorError(
-      "--prune publishes nothing: leave out the version, --artifact and --migrations",
-      EXIT.badInput,
-    );
+    throw new InvalidInput("--prune publishes nothing: leave out the version, --artifact and --migrations");
   }
   const project = open(options);
   const pruning = await openPruning(project, daysOf(options), progressFor(options));
@@ -129,10 +122,7 @@ async function prune(version: string | undefined, options: PublishOptions): Prom
 
 function daysOf({ keepDays = String(KEEP_DAYS) }: PublishOptions): number {
   if (/^\d{1,5}$/.test(keepDays) && Number(keepDays) <= LONGEST_DAYS) return Number(keepDays);
-  throw new OperatorError(
-    `--keep-days ${keepDays} must be whole days from 0 to ${LONGEST_DAYS}`,
-    EXIT.badInput,
-  );
+  throw new InvalidInput(`--keep-days ${keepDays} must be whole days from 0 to ${LONGEST_DAYS}`);
 }
 
 function sumOf(leftovers: readonly Leftover[]): number {
@@ -143,8 +133,8 @@ function lineOf({ url, bytes, modifiedAt }: Leftover): string {
   return `${modifiedAt.toISOString().slice(0, 10)}  ${formatBytes(bytes).padStart(10)}  ${url}`;
 }
 
-/** @throws OperatorError where nobody is there who could answer. */
+/** @throws Failure where nobody is there who could answer. */
 async function confirms(message: string, total: string, { json }: CommonOptions): Promise<boolean> {
   if (json !== true && canAsk()) return confirm(message);
-  throw new OperatorError(`${total} would be removed: say --yes, or look with --dry-run`, EXIT.badInput);
+  throw new InvalidInput(`${total} would be removed: say --yes, or look with --dry-run`);
 }

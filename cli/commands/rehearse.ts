@@ -1,9 +1,9 @@
 /** rehearse: the whole mission on this machine. */
+import { InvalidInput } from "../../release/failure";
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
-import { OperatorError } from "../operator-error";
 import type { RehearseOptions } from "../rehearsal/rehearse";
 import { createProgress } from "../terminal/progress";
 import { findTools } from "../command-line/common";
@@ -30,12 +30,9 @@ export function addRehearse(program: Command): void {
 
 function refuseNoPlaceFor(option: string, file: string | undefined): void {
   if (file === undefined) return;
-  if (isFolder(file)) throw new OperatorError(`--${option} ${file} is a folder: name a file`, EXIT.badInput);
+  if (isFolder(file)) throw new InvalidInput(`--${option} ${file} is a folder: name a file`);
   if (!isFolder(dirname(file))) {
-    throw new OperatorError(
-      `--${option} ${file}: there is no folder ${dirname(file)}, make it first`,
-      EXIT.badInput,
-    );
+    throw new InvalidInput(`--${option} ${file}: there is no folder ${dirname(file)}, make it first`);
   }
 }
 

@@ -1,10 +1,9 @@
 /** report: a receipt as one HTML file, for people. */
+import { InvalidInput } from "../../release/failure";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { EXIT } from "../../release/exit-code";
 import type { MeasureReceipt, Receipt } from "../../release/receipt";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
 import { findReceipt, newestReceipt } from "../receipts/receipt-store";
 import { readReceipt, STREAM } from "../report/read-receipt";
@@ -26,7 +25,7 @@ export function addReport(program: Command): void {
       const receipt = fileOf(wanted, options);
       const { output = besides(receipt) } = options;
       if (output !== STREAM && resolve(output) === resolve(receipt)) {
-        throw new OperatorError(`--output ${output} is the receipt itself: name another file`, EXIT.badInput);
+        throw new InvalidInput(`--output ${output} is the receipt itself: name another file`);
       }
       const read = readReceipt(receipt);
       write(await render(read), output);
@@ -53,7 +52,7 @@ function write(report: string, output: string): void {
   try {
     writeAtomically(output, report, 0o644);
   } catch (error) {
-    throw new OperatorError(`${output} cannot be written: ${(error as Error).message}`, EXIT.badInput);
+    throw new InvalidInput(`${output} cannot be written: ${(error as Error).message}`);
   }
   console.log(output);
 }

@@ -1,6 +1,6 @@
 /** status: what users get now; and, with --watch, from now on. */
+import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
-import { EXIT } from "../../release/exit-code";
 import { proxyPlaces } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
@@ -8,7 +8,6 @@ import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { hasReceipt, readReceipt } from "../receipts/receipt-store";
 import { proxiesOf } from "../proxies/proxies-of";
-import { OperatorError } from "../operator-error";
 import { watchStatus } from "../live/watch";
 import { SILENT } from "../terminal/progress";
 import { formatStatus } from "../live/status";
@@ -62,12 +61,10 @@ function contextOf(project: Project, { sequence }: ReleaseRecord): StatusContext
 
 function parseInterval({ watch, interval }: StatusOptions): number | undefined {
   if (interval === undefined) return undefined;
-  if (watch !== true)
-    throw new OperatorError("--interval is how often --watch looks: add --watch", EXIT.badInput);
+  if (watch !== true) throw new InvalidInput("--interval is how often --watch looks: add --watch");
   const seconds = /^\d+(\.\d+)?$/.test(interval) ? Number(interval) : NaN;
   if (seconds >= SHORTEST_SECONDS && seconds <= LONGEST_SECONDS) return seconds;
-  throw new OperatorError(
+  throw new InvalidInput(
     `--interval is "${interval}" but must be from ${SHORTEST_SECONDS} to ${LONGEST_SECONDS} seconds`,
-    EXIT.badInput,
   );
 }

@@ -2,9 +2,9 @@
  * The base stack from the command's side. A release never touches it; a change of the environment may, and some of
  * those changes would replace what holds data or serves users: these are refused unless somebody asked for them.
  */
+import { Failure, InvalidInput } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import { synthesize } from "../terraform/synth";
-import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import type { Tools } from "./tools";
@@ -35,7 +35,7 @@ const LOCAL_SERVER = /^terraform_data\.web-\d+(_[0-9A-F]{8})?$/;
 
 /**
  * Plans base and says what would happen. Nothing is applied.
- * @throws OperatorError (refused) where a server, the SQL server, the database or a store would be replaced or destroyed.
+ * @throws Failure (refused) where a server, the SQL server, the database or a store would be replaced or destroyed.
  */
 export async function planBase(
   project: Project,
@@ -50,10 +50,7 @@ export async function planBase(
     });
     const unknown = allowed.find((address) => !changes.some((change) => change.address === address));
     if (unknown !== undefined) {
-      throw new OperatorError(
-        `--allow-replace ${unknown}: base has no such address in its plan`,
-        EXIT.badInput,
-      );
+      throw new InvalidInput(`--allow-replace ${unknown}: base has no such address in its plan`);
     }
     refuseReplacements(changes, allowed);
     return summarize(changes);
@@ -62,7 +59,7 @@ export async function planBase(
   }
 }
 
-/** @throws OperatorError (refused) naming every protected address that would go, and the way on. */
+/** @throws Failure (refused) naming every protected address that would go, and the way on. */
 export function refuseReplacements(changes: readonly Change[], allowed: readonly string[]): void {
   const gone = changes.filter(
     ({ address, actions }) =>
@@ -76,7 +73,7 @@ export function refuseReplacements(changes: readonly Change[], allowed: readonly
   const webServers = gone.flatMap(({ address }) => /\.(web-\d+)(?:_|$)/.exec(address)?.[1] ?? []);
   const afterwards =
     webServers.length === 0 ? "" : `, and \`bluegreen heal ${webServers.join(" ")}\` afterwards`;
-  throw new OperatorError(
+  throw new Failure(
     `base would lose ${each.join(", ")}; nothing was applied. If that is meant: ${options}${afterwards}`,
     EXIT.refused,
   );
@@ -111,7 +108,7 @@ function isProtected(address: string): boolean {
 function prevented(error: Error): Error {
   const address = keptFromDestruction(error.message);
   if (address === undefined) return error;
-  return new OperatorError(
+  return new Failure(
     `base would destroy ${address}, which platform.protect keeps; nothing was applied. Take the change of the environment back`,
     EXIT.refused,
   );

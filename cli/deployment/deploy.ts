@@ -9,12 +9,11 @@ import { requireSamePlan } from "../../release/plan-token";
 import { hookFacts } from "../../configuration/hook-facts";
 import type { HookRun } from "../../release/hook-run";
 import type { Receipt } from "../../release/receipt";
-import { Refusal } from "../../release/refusal";
+import { Failure, Refusal } from "../../release/failure";
 import { runHooks } from "../hooks/run-hooks";
 import type { LoadSnapshot } from "../load/messages";
 import { nothingToObserve, startObservation } from "../measure/observation";
 import type { Observation, ObservedRequests } from "../measure/observation";
-import { OperatorError } from "../operator-error";
 import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
@@ -44,7 +43,7 @@ export interface Consent {
   readonly confirm?: (planned: Planned) => Promise<boolean>;
 }
 
-/** @throws OperatorError, Refusal where nothing was changed. */
+/** @throws Failure, Refusal where nothing was changed. */
 export async function deploy(
   project: Project,
   tools: Tools,
@@ -112,7 +111,7 @@ async function haveConfirmed(
 ): Promise<void> {
   progress.stop();
   if (await confirm(planned)) return;
-  throw new OperatorError("not confirmed: nothing was changed", EXIT.refused);
+  throw new Failure("not confirmed: nothing was changed", EXIT.refused);
 }
 
 /** From here on the record says what should run, whatever becomes of this apply. */
@@ -143,7 +142,7 @@ async function applyObserved(
   if (!applied.nothingWasApplied) return { applied, observed: await (await starting).stop() };
   // Somebody else was at work with the same state: this sequence never came to be.
   writeRecord(project, before);
-  throw new OperatorError(
+  throw new Failure(
     `${applied.reasons.join("; ")}: somebody else applied meanwhile. Nothing was changed here; pull, then plan again`,
     EXIT.refused,
   );

@@ -1,9 +1,9 @@
 /** Base's beginning and end from the command: on this machine only, where nobody else is needed for it. */
+import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/steps";
 import { requireLocal } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
-import { OperatorError } from "../operator-error";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
@@ -20,7 +20,7 @@ export async function deployBase(project: Project, tools: Tools, record: Release
   });
   if (!result.succeeded) {
     const exitCode = result.exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
-    throw new OperatorError(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
+    throw new Failure(`base was not deployed: ${result.reasons.join("; ")}`, exitCode);
   }
   tools.progress.done("base is deployed");
 }
@@ -37,7 +37,7 @@ export async function takeDown(project: Project, { progress, terraform }: Tools)
       await stack.plan({ destroy: true });
       const result = await stack.apply({ onStep: () => undefined });
       if (!result.succeeded)
-        throw new OperatorError(`${name} was not destroyed: ${result.reasons.join("; ")}`, EXIT.unexpected);
+        throw new Failure(`${name} was not destroyed: ${result.reasons.join("; ")}`, EXIT.unexpected);
     }
     progress.done(`${project.environment.name} is down; its data and its record stay`);
   } finally {

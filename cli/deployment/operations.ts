@@ -9,7 +9,7 @@ import { refuseUnknownServers, serverFolder } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
 import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
-import { InvalidInput, Refusal } from "../../release/refusal";
+import { InvalidInput, Refusal } from "../../release/failure";
 import { quote } from "../../release/release";
 import type { Candidate, ReleaseId } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";

@@ -1,12 +1,10 @@
 /** The plan proof by itself: for pipelines and Terraform Cloud, which plan and apply without this command. */
 import { readFileSync } from "node:fs";
-import { EXIT } from "../../release/exit-code";
 import { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
-import { Refusal } from "../../release/refusal";
+import { InvalidInput, Refusal } from "../../release/failure";
 import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
-import { OperatorError } from "../operator-error";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../proxies/proxies";
 import { lastWords, proxiesIn } from "../proxies/step-words";
@@ -81,7 +79,7 @@ async function liveSlot(
   const slot = SLOTS.find((each) => each === said);
   if (slot !== undefined) return slot;
   const lacking = "name the live slot with --live blue or --live green; or none, where nothing is live yet";
-  if (said !== undefined) throw new OperatorError(`--live ${said}: ${lacking}`, EXIT.badInput);
+  if (said !== undefined) throw new InvalidInput(`--live ${said}: ${lacking}`);
   const inPlan = wordsIn(JSON.parse(json) as PlannedState);
   if (inPlan.length > 0) {
     const observed = agreed(inPlan);
@@ -89,7 +87,7 @@ async function liveSlot(
   }
   const found = inPlan.length > 0 ? null : await observe();
   if (found === undefined || found === null) {
-    throw new OperatorError(`no slot is live, as far as the proxies agree: ${lacking}`, EXIT.badInput);
+    throw new InvalidInput(`no slot is live, as far as the proxies agree: ${lacking}`);
   }
   return found;
 }
@@ -107,9 +105,8 @@ function read(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `${file} can't be read (${(error as NodeJS.ErrnoException).code}): write it with \`terraform show -json <plan> > plan.json\``,
-      EXIT.badInput,
     );
   }
 }

@@ -1,12 +1,11 @@
 /** Asks `dotnet ef` about a project: its provider, its migrations, and the SQL of their whole history. */
+import { Failure, InvalidInput } from "../../release/failure";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import * as z from "zod/mini";
-import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/release";
 import { inOneLine, parseJson } from "../../release/validation";
-import { OperatorError } from "../operator-error";
 import { runLimited } from "../../system/run-limited";
 
 export interface EfProject {
@@ -37,7 +36,7 @@ const INSTALL = "dotnet tool install --global dotnet-ef";
 
 /**
  * Builds the project once; EF is asked for no connection to a database.
- * @throws OperatorError (bad input) with the tool's own last lines, where one is missing or fails.
+ * @throws Failure (bad input) with the tool's own last lines, where one is missing or fails.
  */
 export async function readEfProject(given: EfProject, now: (text: string) => void): Promise<EfHistoryTexts> {
   const tool = new DotnetEf(given);
@@ -51,9 +50,8 @@ export async function readEfProject(given: EfProject, now: (text: string) => voi
   if (list.status === "rejected") throw list.reason;
   const [provider, ids] = [info.value, list.value];
   if (ids.length === 0) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `${given.project} has no migrations${given.context === undefined ? "" : ` for ${quote(given.context)}`}: dotnet ef migrations add Init`,
-      EXIT.badInput,
     );
   }
   now(`asking EF Core for the SQL of ${ids.length === 1 ? "1 migration" : `${ids.length} migrations`}`);
@@ -89,16 +87,13 @@ class DotnetEf {
       given.startupProject === undefined ? this.project : existing("--startup-project", given.startupProject);
     this.folder = statSync(this.project).isDirectory() ? this.project : dirname(this.project);
     if (given.context?.startsWith("-") === true)
-      throw new OperatorError(`--context ${quote(given.context)} is no DbContext's name`, EXIT.badInput);
+      throw new InvalidInput(`--context ${quote(given.context)} is no DbContext's name`);
   }
 
   async check(): Promise<void> {
     const { exitCode, said } = await this.run(["ef", "--version"]);
     if (exitCode === 0) return;
-    throw new OperatorError(
-      `dotnet ef does not start (${INSTALL}, or dotnet tool restore): ${last(said)}`,
-      EXIT.badInput,
-    );
+    throw new InvalidInput(`dotnet ef does not start (${INSTALL}, or dotnet tool restore): ${last(said)}`);
   }
 
   async build(): Promise<void> {
@@ -108,19 +103,18 @@ class DotnetEf {
     // A summary follows the errors, in the tool's own choice of order and language.
     const errors = [...new Set(said.split(/\r?\n/).filter((line) => /: error [A-Z]+\d+/.test(line)))];
     const shown = errors.length === 0 ? said : errors.slice(0, LAST_LINES).join("\n");
-    throw new OperatorError(`${this.given.project} does not build: ${last(shown)}`, EXIT.badInput);
+    throw new InvalidInput(`${this.given.project} does not build: ${last(shown)}`);
   }
 
   async provider(): Promise<string> {
     try {
       return this.data(Info, await this.ef(["dbcontext", "info", "--json"])).providerName;
     } catch (error) {
-      if (!(error instanceof OperatorError) || this.given.context !== undefined) throw error;
+      if (!(error instanceof Failure) || this.given.context !== undefined) throw error;
       const names = await this.contexts();
       if (names.length < 2) throw error;
-      throw new OperatorError(
+      throw new InvalidInput(
         `${this.given.project} has ${names.length} contexts: say which with --context ${names.join(" or --context ")}`,
-        EXIT.badInput,
       );
     }
   }
@@ -142,9 +136,8 @@ class DotnetEf {
     const { exitCode, said, stdout } = await this.run(all);
     if (exitCode === 0) return prefixed("data", stdout).join("\n");
     const errors = prefixed("error", said);
-    throw new OperatorError(
+    throw new InvalidInput(
       `dotnet ef ${args.slice(0, 2).join(" ")} fails: ${last(errors.length === 0 ? said : errors.join("\n"))}`,
-      EXIT.badInput,
     );
   }
 
@@ -160,7 +153,7 @@ class DotnetEf {
   private data<T extends z.ZodMiniType>(schema: T, text: string): z.infer<T> {
     const parsed = z.safeParse(schema, parseJson(text, "what dotnet ef answers"));
     if (parsed.success) return parsed.data;
-    throw new OperatorError(`dotnet ef answers something else than expected: ${last(text)}`, EXIT.badInput);
+    throw new InvalidInput(`dotnet ef answers something else than expected: ${last(text)}`);
   }
 
   private async run(args: readonly string[]): Promise<{ exitCode: number; said: string; stdout: string }> {
@@ -174,11 +167,8 @@ class DotnetEf {
       return { exitCode, said: `${stdout}\n${stderr}`, stdout };
     } catch (error) {
       const words = inOneLine((error as Error).message);
-      if (!/ENOENT/.test(words)) throw new OperatorError(words, EXIT.badInput);
-      throw new OperatorError(
-        `there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`,
-        EXIT.badInput,
-      );
+      if (!/ENOENT/.test(words)) throw new InvalidInput(words);
+      throw new InvalidInput(`there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`);
     }
   }
 }
@@ -186,7 +176,7 @@ class DotnetEf {
 function existing(option: string, path: string): string {
   const found = resolve(path);
   if (statSync(found, { throwIfNoEntry: false }) !== undefined) return found;
-  throw new OperatorError(`${option} ${quote(path)}: there is no such folder or file`, EXIT.badInput);
+  throw new InvalidInput(`${option} ${quote(path)}: there is no such folder or file`);
 }
 
 /** The lines of one level, as `--prefix-output` marks them. */

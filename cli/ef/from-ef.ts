@@ -1,7 +1,6 @@
 /** `bluegreen migrations from-ef`: one numbered script for each migration of an EF Core project, into a folder. */
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT } from "../../release/exit-code";
 import { numberedScripts } from "../../release/migrations/ef-core/numbered-scripts";
 import type { EfProjectMigration } from "../../release/migrations/ef-core/numbered-scripts";
 import { isMigrationId } from "../../release/migrations/ef-history";
@@ -14,11 +13,10 @@ import { readScripts } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { quote } from "../../release/release";
 import { inOneLine } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { readEfProject } from "./dotnet-ef";
 import type { EfHistoryTexts, EfProject } from "./dotnet-ef";
@@ -50,7 +48,7 @@ const PROVIDERS: Readonly<Record<string, Dialect>> = {
 /**
  * Writes nothing where it refuses something.
  * @param say hears what a person should look at.
- * @throws OperatorError InvalidInput
+ * @throws Failure InvalidInput
  */
 export async function fromEf(
   wanted: FromEf,
@@ -84,7 +82,7 @@ export async function fromEf(
 function filesIn(folder: string): Map<string, Uint8Array> {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined) return new Map();
-  if (!found.isDirectory()) throw new OperatorError(`--to ${quote(folder)} is no folder`, EXIT.badInput);
+  if (!found.isDirectory()) throw new InvalidInput(`--to ${quote(folder)} is no folder`);
   const names = readdirSync(folder).filter((name) => /\.sql$/i.test(name));
   return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
 }
@@ -93,15 +91,13 @@ function dialectOf(provider: string, wanted: Dialect | null): Dialect {
   const known = PROVIDERS[provider];
   if (known === undefined && wanted !== null) return wanted;
   if (known === undefined) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `the project's provider is ${quote(provider)}: PostgreSQL (Npgsql) and SQL Server are known; say --dialect where it writes for one of them`,
-      EXIT.badInput,
     );
   }
   if (wanted === null || wanted === known) return known;
-  throw new OperatorError(
+  throw new InvalidInput(
     `the project writes for ${known} (${provider}), and the environment or --dialect says ${wanted}: choose another --context, --environment or --dialect`,
-    EXIT.badInput,
   );
 }
 
@@ -112,15 +108,11 @@ function migrationsOf(
 ): EfProjectMigration[] {
   const odd = ids.find((id) => !isMigrationId(id));
   if (odd !== undefined)
-    throw new OperatorError(
-      `${quote(odd)} is no migration's id that a script can name: rename it`,
-      EXIT.badInput,
-    );
+    throw new InvalidInput(`${quote(odd)} is no migration's id that a script can name: rename it`);
   const newestOfBaseline = baseline === undefined ? -1 : ids.indexOf(baseline);
   if (baseline !== undefined && newestOfBaseline === -1) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `--baseline ${quote(baseline)} is none of the project's migrations, as in ${ids.at(-1)}`,
-      EXIT.badInput,
     );
   }
   const outside = outsideTransaction(withTransactions, ids, dialect);
@@ -160,8 +152,7 @@ function judge(scripts: readonly Script[], dialect: Dialect, say: (line: string)
     return;
   }
   const { id } = first.efMigration!;
-  throw new OperatorError(
+  throw new InvalidInput(
     `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written: move that into a migration of its own (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or write migrationBuilder.Sql("-- reviewed: why") before what is safe; --baseline ${id} where every database has it`,
-    EXIT.badInput,
   );
 }

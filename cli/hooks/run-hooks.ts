@@ -2,6 +2,7 @@
  * Runs the hooks of a whole sequence, `before release` and `after release`, on the machine of the command. Those of the
  * phases in between are steps of the web stack; the same script runs both, so a hook meets the same rules in each place.
  */
+import { Failure } from "../../release/failure";
 import { join } from "node:path";
 import execa from "execa";
 import { EXIT } from "../../release/exit-code";
@@ -10,7 +11,6 @@ import type { HookFacts, HookOutcome } from "../../configuration/hook-facts";
 import type { Hook, When } from "../../release/hooks";
 import { readHookRun } from "../../release/hook-run";
 import type { HookRun } from "../../release/hook-run";
-import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 import type { Progress } from "../terminal/progress";
 
@@ -19,7 +19,7 @@ const SCRIPT = join(__dirname, "..", "..", "on-server", "hooks", "run-hook.sh");
 /**
  * @param facts of `hookFacts`, with the outcome after the release.
  * @returns what ran, also what failed after the release: that stops nothing, and was said.
- * @throws OperatorError (3) where one before the release fails; the ones after it did not run.
+ * @throws Failure (3) where one before the release fails; the ones after it did not run.
  */
 export async function runHooks(
   project: Project,
@@ -51,7 +51,7 @@ async function runHook(project: Project, hook: Hook, facts: object, progress: Pr
     const last = lines.at(-1) ?? "";
     throw new Error(`run-hook.sh ended by ${signal ?? `exit code ${exitCode}`}, and said: ${last}`);
   }
-  if (exitCode !== 0) throw new OperatorError(`${ended.reason}; nothing was changed`, EXIT.refused);
+  if (exitCode !== 0) throw new Failure(`${ended.reason}; nothing was changed`, EXIT.refused);
   progress.note(ended.reason);
   return ended.run;
 }

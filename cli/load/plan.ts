@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { HEADER_NAME, isOrigin } from "../../release/patterns";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 
 const POST_SHARE = 0.2;
 /** What the client itself decides about a request. */

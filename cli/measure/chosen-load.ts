@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { HTTP_PATH, isOrigin } from "../../release/patterns";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { quote } from "../../release/release";
 import { parseJson } from "../../release/validation";
 import { parseLoadPlan, type LoadPlan } from "../load/plan";

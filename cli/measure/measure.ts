@@ -3,12 +3,12 @@
  *
  *     somebody answers? -> load starts -> warm-up -> the command -> cool-down -> load stops -> receipt
  */
+import { Failure } from "../../release/failure";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../../release/exit-code";
 import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
 import { Load } from "../load/load";
 import type { LoadPlan } from "../load/plan";
-import { OperatorError } from "../operator-error";
 import { whoIsThis } from "../project/person";
 import type { ChosenLoad } from "./chosen-load";
 import { measuredRequests } from "./measured-requests";
@@ -32,7 +32,7 @@ export async function measure(measurement: Measurement): Promise<MeasureReceipt>
   await refuseUnanswered(chosen.plan);
   const load = new Load();
   await load.start(chosen.plan).catch((error: Error) => {
-    throw new OperatorError(`${error.message}: the command was not started`, EXIT.unexpected);
+    throw new Failure(`${error.message}: the command was not started`, EXIT.unexpected);
   });
   // Until the command has started, Ctrl-C simply ends everything.
   await sleep(measurement.warmUpSeconds * 1000);

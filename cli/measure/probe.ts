@@ -1,5 +1,5 @@
 /** Before anything is started: whether what shall be measured answers now. Else every request would count as failed. */
-import { Refusal } from "../../release/refusal";
+import { Refusal } from "../../release/failure";
 import { errorCode, LoadClient } from "../load/client";
 import type { LoadPlan } from "../load/plan";
 import { judge } from "../load/request";

@@ -1,7 +1,7 @@
 /** Runs somebody's command as it would run without us: no shell, our streams, and signals that reach it. */
 import { constants } from "node:os";
 import execa from "execa";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { quote } from "../../release/release";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

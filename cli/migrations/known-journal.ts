@@ -1,15 +1,14 @@
 /** The journal of an environment's database, as far as it is known from here. */
-import { EXIT } from "../../release/exit-code";
+import { InvalidInput } from "../../release/failure";
 import { databaseDialect, isLocal, requireAzure } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
-import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";
 import { journalOfLastStep } from "./azure-journal";
 import type { KnownJournal } from "./journal";
 import { journalOfDatabase } from "./local-journal";
 
-/** @throws OperatorError where the environment has no database, or it can't be asked. */
+/** @throws Failure where the environment has no database, or it can't be asked. */
 export async function knownJournal(
   project: Project,
   record: ReleaseRecord,
@@ -22,11 +21,10 @@ export async function knownJournal(
     : journalOfLastStep(project, requireAzure(environment), record, terraform);
 }
 
-/** @throws OperatorError exit code 2. */
+/** @throws Failure exit code 2. */
 export function requireDatabase({ environment }: Project): void {
   if (databaseDialect(environment) !== null) return;
-  throw new OperatorError(
+  throw new InvalidInput(
     `${environment.name} has no database (platform.database), so there are no migrations`,
-    EXIT.badInput,
   );
 }

@@ -1,4 +1,5 @@
 /** The journal of a database on the local platform: the migrator in the operations server's folder is asked. */
+import { Failure } from "../../release/failure";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
@@ -7,12 +8,11 @@ import { EXIT } from "../../release/exit-code";
 import { MigratorResult, MigratorStatus } from "../../release/migrations/migrator-words";
 import { OPERATIONS_SERVER, serverFolder } from "../../configuration/naming";
 import { readResultLine } from "../../release/result-line";
-import { OperatorError } from "../operator-error";
 import type { KnownJournal } from "./journal";
 
 const LONGEST_MS = 120_000;
 
-/** @throws OperatorError with the migrator's own words and exit code where the database can't be asked. */
+/** @throws Failure with the migrator's own words and exit code where the database can't be asked. */
 export async function journalOfDatabase(
   projectFolder: string,
   environment: LocalEnvironment,
@@ -43,13 +43,13 @@ export async function journalOfDatabase(
   );
 }
 
-function refused(reason: string, exitCode: number): OperatorError {
+function refused(reason: string, exitCode: number): Failure {
   // An older one does not know the word.
   const older = /^(migrate: )?run, plan or resolve is wanted/.test(reason);
   const words = older
     ? "the migrator there is of an older version of this package: the next release, or `bluegreen retry`, brings the newer one"
     : reason || `the migrator ended with exit code ${exitCode}`;
-  return new OperatorError(
+  return new Failure(
     `the database can't be asked: ${words}`,
     exitCode === EXIT.badInput || exitCode === EXIT.refused ? exitCode : EXIT.unexpected,
   );

@@ -3,7 +3,7 @@ import { databaseOnServer, NO_SQL_SERVER, SERVER_VARIABLE } from "../../release/
 import type { Dialect } from "../../release/migrations/sql-text";
 import type { Environment } from "../../configuration/environment";
 import { databaseDialect, isLocal } from "../../configuration/platform";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 
 /** @returns the variable that names it; null where base makes a PostgreSQL of its own, or there is no database. */
 export function databaseServer(environment: Environment): string | null {

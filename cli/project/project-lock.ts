@@ -1,4 +1,5 @@
 /** One release at a time in a project's environment: what is synthesized and applied must not change meanwhile. */
+import { Failure } from "../../release/failure";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,7 +7,6 @@ import { EXIT } from "../../release/exit-code";
 import { stateFile, workFolder } from "../../configuration/naming";
 import { isLocked, lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
-import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { formatPerson, whoIsThis } from "./person";
 import { platformFile } from "./project";
@@ -40,7 +40,7 @@ export function lockFile({ environment }: Project): string {
   return `${workFolder(environment)}/${LOCK}`;
 }
 
-/** @throws OperatorError (refused) naming who holds it: a user, a host, a pipeline's run. */
+/** @throws Failure (refused) naming who holds it: a user, a host, a pipeline's run. */
 export async function lockProject(
   project: Project,
   what: string,
@@ -58,7 +58,7 @@ export async function lockProject(
       return lock;
     }
     if (Date.now() >= deadline) {
-      throw new OperatorError(
+      throw new Failure(
         `another release is at work here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
         EXIT.refused,
       );

@@ -1,14 +1,13 @@
 /** The project that a command works on: one environment and its record, read from the working directory. */
+import { InvalidInput } from "../../release/failure";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "../../configuration/environment-file";
 import type { Environment } from "../../configuration/environment";
-import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../configuration/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 
 /** The same variable tells cdktf-cli's synth. */
 export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT_FILE;
@@ -27,9 +26,8 @@ export interface Project {
 export function openProject(folder: string, environmentFile: string, synth?: SynthCommand): Project {
   const path = join(folder, environmentFile);
   if (!existsSync(path)) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `there is no environment file ${environmentFile}: name one with --environment, or make a project with \`bluegreen init\``,
-      EXIT.badInput,
     );
   }
   const environment = parseEnvironment(readFileSync(path, "utf8"), environmentFile);
@@ -73,10 +71,7 @@ function readApp(text: string): string | undefined {
   } catch {
     // said below
   }
-  throw new OperatorError(
-    `cdktf.json is not JSON with an "app" that is a command: mend it, or remove it`,
-    EXIT.badInput,
-  );
+  throw new InvalidInput(`cdktf.json is not JSON with an "app" that is a command: mend it, or remove it`);
 }
 
 /** The package's own synth entry. */

@@ -1,4 +1,5 @@
 /** Proxies on this machine: the director in a proxy's folder is asked directly. */
+import { Failure } from "../../release/failure";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
@@ -10,7 +11,6 @@ import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
-import { OperatorError } from "../operator-error";
 import type { Proxies, Sighting, StepResult } from "./proxies";
 
 export class LocalProxies implements Proxies {
@@ -50,7 +50,7 @@ export class LocalProxies implements Proxies {
         const { stdout, stderr, exitCode } = await this.direct(record, index, "abort");
         const line = stdout.split("\n").at(-1) ?? "";
         if (line.startsWith("{")) return readReport(LastWords, line, name);
-        throw new OperatorError(
+        throw new Failure(
           `${name} did not abort: ${stderr}`,
           exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected,
         );
@@ -62,10 +62,7 @@ export class LocalProxies implements Proxies {
     const { name } = proxyPlaces(this.environment)[index]!;
     const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
     if (exitCode !== 0)
-      throw new OperatorError(
-        `${name} can't be asked: ${stderr || `exit code ${exitCode}`}`,
-        EXIT.unexpected,
-      );
+      throw new Failure(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, EXIT.unexpected);
     return readReport(ProxyStatus, stdout, name);
   }
 
@@ -73,7 +70,7 @@ export class LocalProxies implements Proxies {
     const { name } = proxyPlaces(this.environment)[index]!;
     const director = join(this.folder(name), "director.js");
     if (!existsSync(director)) {
-      throw new OperatorError(
+      throw new Failure(
         `${name} is not there: nothing was released yet, or all of it was taken down; \`bluegreen release\` starts it`,
         EXIT.refused,
       );
@@ -92,12 +89,12 @@ export class LocalProxies implements Proxies {
   }
 }
 
-/** @throws OperatorError where the answer is not a director's, or one of a version that this command does not know. */
+/** @throws Failure where the answer is not a director's, or one of a version that this command does not know. */
 function readReport<T extends z.ZodMiniType>(schema: T, text: string, proxy: string): z.infer<T> {
   try {
     return parseFile(schema, text, "its answer");
   } catch (error) {
-    throw new OperatorError(
+    throw new Failure(
       `${proxy} can't be asked: ${(error as Error).message}; is its director as new as this command? Deploy base`,
       EXIT.unexpected,
     );

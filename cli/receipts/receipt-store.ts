@@ -1,12 +1,11 @@
 /** Where an environment's receipts are kept, one file a sequence; and reading them again. */
+import { InvalidInput } from "../../release/failure";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { EXIT } from "../../release/exit-code";
 import { workFolder } from "../../configuration/naming";
 import { formatReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 import type { Project } from "../project/project";
 
 const NAME = /^(\d+)\.json$/;
@@ -24,29 +23,25 @@ export function hasReceipt(project: Project, sequence: number): boolean {
   return existsSync(join(project.folder, receiptFile(project, sequence)));
 }
 
-/** @throws OperatorError where there is none of this sequence. @throws InvalidInput where it is damaged. */
+/** @throws Failure where there is none of this sequence. @throws InvalidInput where it is damaged. */
 export function readReceipt(project: Project, sequence: number): Receipt {
   const path = findReceipt(project, sequence);
   return parseFile(Receipt, readFileSync(path, "utf8"), receiptFile(project, sequence));
 }
 
-/** @returns the whole path. @throws OperatorError where there is none of this sequence. */
+/** @returns the whole path. @throws Failure where there is none of this sequence. */
 export function findReceipt(project: Project, sequence: number): string {
   if (hasReceipt(project, sequence)) return join(project.folder, receiptFile(project, sequence));
-  throw new OperatorError(
+  throw new InvalidInput(
     `there is no receipt of record ${sequence} in ${folderOf(project)}: \`bluegreen history\` lists those that there are`,
-    EXIT.badInput,
   );
 }
 
-/** @throws OperatorError where nothing was released yet. */
+/** @throws Failure where nothing was released yet. */
 export function newestReceipt(project: Project): string {
   const newest = sequences(project).at(-1);
   if (newest !== undefined) return findReceipt(project, newest);
-  throw new OperatorError(
-    `there is no receipt in ${folderOf(project)} yet: the next release leaves one`,
-    EXIT.badInput,
-  );
+  throw new InvalidInput(`there is no receipt in ${folderOf(project)} yet: the next release leaves one`);
 }
 
 /** Oldest first. @param unreadable hears what is wrong with one, which is left out. */

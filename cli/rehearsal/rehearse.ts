@@ -2,6 +2,7 @@
  * `bluegreen rehearse`: plays the mission on this machine through real Terraform applies, under a constant load
  * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
  */
+import { Failure, InvalidInput } from "../../release/failure";
 import { writeFileSync } from "node:fs";
 import { EXIT } from "../../release/exit-code";
 import { out } from "../terminal/colours";
@@ -26,7 +27,6 @@ import { Load } from "../load/load";
 import { socialGoalPlan } from "../load/socialgoal-plan";
 import { writeAtomically } from "../../system/atomic-file";
 import { findProgram } from "../../system/executable";
-import { OperatorError } from "../operator-error";
 import { withPrefix } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
 import { serverFor } from "../project/database-server";
@@ -105,7 +105,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
 }
 
 interface Interruption {
-  /** @throws OperatorError after Ctrl-C. */
+  /** @throws Failure after Ctrl-C. */
   check(): void;
 }
 
@@ -273,7 +273,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
   if (wanted !== undefined) {
     const known = DRIVERS.find((driver) => driver === wanted);
     if (known !== undefined) return known;
-    throw new OperatorError(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`, EXIT.badInput);
+    throw new InvalidInput(`--driver ${wanted} is not known: ${DRIVERS.join(" or ")}`);
   }
   if (findProgram("haproxy") !== undefined) return "haproxy";
   progress.note("haproxy is not installed: rehearsing with the embedded proxy");
@@ -283,7 +283,7 @@ function chooseDriver(wanted: string | undefined, progress: Progress): DriverNam
 function chooseDatabase(wanted: string = DIALECTS[0]): Dialect {
   const known = DIALECTS.find((dialect) => dialect === wanted);
   if (known !== undefined) return known;
-  throw new OperatorError(`--database ${wanted} is not known: ${DIALECTS.join(" or ")}`, EXIT.badInput);
+  throw new InvalidInput(`--database ${wanted} is not known: ${DIALECTS.join(" or ")}`);
 }
 
 /** Ctrl-C ends the rehearsal after what runs was aborted, and takes everything down. */
@@ -292,7 +292,7 @@ function watchForInterruption(): Interruption {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   return {
     check() {
-      if (interrupted) throw new OperatorError("the rehearsal was interrupted", EXIT.aborted);
+      if (interrupted) throw new Failure("the rehearsal was interrupted", EXIT.aborted);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Where a chapter is played: an environment of its own below `.bluegreen`, on free ports. */
+import { Failure } from "../../release/failure";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalEnvironment } from "../../configuration/environment";
@@ -8,7 +9,6 @@ import { requireLocal } from "../../configuration/platform";
 import { InstallResult, readResultLine } from "../../release/result-line";
 import { parseSlotStepName } from "../../release/steps";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 import { takenPorts } from "../project/ports";
 import { openProject, ownApp } from "../project/project";
 import type { Project } from "../project/project";
@@ -57,7 +57,7 @@ async function openVenue(
     const venue = openProject(folder, file, ownApp());
     if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
   }
-  throw new OperatorError(`no free ports between ${firstPort} and ${LAST_PORT}`, EXIT.unexpected);
+  throw new Failure(`no free ports between ${firstPort} and ${LAST_PORT}`, EXIT.unexpected);
 }
 
 function localPlatform({ environment }: Project): LocalEnvironment["platform"] {

@@ -6,7 +6,7 @@ import type { DriverName } from "../../configuration/drivers";
 import { parseEnvironment } from "../../configuration/environment-file";
 import type { Environment } from "../../configuration/environment";
 import type { Dialect } from "../../release/migrations/sql-text";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import type { Topology } from "../../release/schedule";
 
 export interface Answers {

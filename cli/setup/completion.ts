@@ -3,16 +3,15 @@
  * they never grow old; what can be completed is read from the commander program. A word of the command line is passed
  * on as it is and never evaluated: a line that is only looked at must not run anything.
  */
+import { InvalidInput } from "../../release/failure";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Command, Option } from "commander";
 import { DRIVERS } from "../../configuration/drivers";
 import { parseEnvironment } from "../../configuration/environment-file";
-import { EXIT } from "../../release/exit-code";
 import { DIALECTS } from "../../release/migrations/database-address";
 import { serverPlaces } from "../../configuration/naming";
 import { TOPOLOGIES } from "../../release/schedule";
 import { SLOTS } from "../../release/slot";
-import { OperatorError } from "../operator-error";
 import { DEFAULT_ENVIRONMENT } from "../project/project";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -40,10 +39,7 @@ export function suggest(program: Command, words: readonly string[]): string[] {
 export function completionScript(shell: string): string {
   const known = SHELLS.find((each) => each === shell);
   if (known !== undefined) return SCRIPTS[known];
-  throw new OperatorError(
-    `there is no completion for "${shell.slice(0, 40)}": ${SHELLS.join(", ")}`,
-    EXIT.badInput,
-  );
+  throw new InvalidInput(`there is no completion for "${shell.slice(0, 40)}": ${SHELLS.join(", ")}`);
 }
 
 /** bash cuts `--option=value` at the "="; the other shells hand it over whole, and want it back whole. */

@@ -2,11 +2,11 @@
  * `bluegreen init`: makes a project that can release. Everything is decided and checked before the first file is
  * written, and no file that is there is overwritten.
  */
+import { Failure, InvalidInput } from "../../release/failure";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT } from "../../release/exit-code";
 import { emptyRecord, formatRecord } from "../../release/record";
-import { OperatorError } from "../operator-error";
 import type { Progress } from "../terminal/progress";
 import { environmentFileOf, environmentOf, environmentText, recordFileOf } from "./answers";
 import type { Answers } from "./answers";
@@ -33,7 +33,7 @@ export interface Initialized {
   readonly next: readonly string[];
 }
 
-/** @throws OperatorError (refused) where the environment is there already: its answers would mean nothing. */
+/** @throws Failure (refused) where the environment is there already: its answers would mean nothing. */
 export async function init(
   folder: string,
   answers: Answers,
@@ -45,7 +45,7 @@ export async function init(
   refuseNoFolder(folder);
   const environment = environmentFileOf(answers.name);
   if (existsSync(join(folder, environment))) {
-    throw new OperatorError(
+    throw new Failure(
       `${environment} is there already: nothing was written. Give another --name, or edit the file`,
       EXIT.refused,
     );
@@ -107,7 +107,7 @@ function whatIsExpected({ platform, os, start, healthPath }: Answers): string {
 function refuseNoFolder(folder: string): void {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found !== undefined && !found.isDirectory()) {
-    throw new OperatorError(`${folder} is a file: name a folder for the project`, EXIT.badInput);
+    throw new InvalidInput(`${folder} is a file: name a folder for the project`);
   }
 }
 

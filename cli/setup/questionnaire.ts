@@ -1,4 +1,5 @@
 /** Where `bluegreen init` gets its answers from: the options, then the person at the terminal, then defaults. */
+import { Failure, InvalidInput } from "../../release/failure";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -12,7 +13,6 @@ import { isLocal } from "../../configuration/platform";
 import { TOPOLOGIES } from "../../release/schedule";
 import { findProgram } from "../../system/executable";
 import { findPrograms } from "../../system/postgres-programs";
-import { OperatorError } from "../operator-error";
 import { packagedPostgres } from "../packaged-postgres";
 import { takenPorts } from "../project/ports";
 import { ask, DRAWN } from "../terminal/questions";
@@ -55,7 +55,7 @@ const FIRST_PORT = 18_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
 
-/** @param asking whether a person is there, and wants to be asked. @throws OperatorError (bad input) naming the option. */
+/** @param asking whether a person is there, and wants to be asked. @throws Failure (bad input) naming the option. */
 export async function findAnswers(
   folder: string,
   options: InitOptions,
@@ -83,10 +83,7 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
   const platform = oneOf("--platform", options.platform ?? "local", ["local", "azure"]);
   const local = platform === "local";
   if (example && !local) {
-    throw new OperatorError(
-      "--example is for --platform local: on Azure, artifacts are published first",
-      EXIT.badInput,
-    );
+    throw new InvalidInput("--example is for --platform local: on Azure, artifacts are published first");
   }
   return {
     name: options.name ?? (local ? "local" : "prod"),
@@ -197,7 +194,7 @@ function requireAzure(answers: Answers): void {
     answers[key as keyof typeof AZURE_OPTIONS] === "" ? [option] : [],
   );
   if (missing.length === 0) return;
-  throw new OperatorError(`--platform azure needs ${missing.join(", ")}: nothing was written`, EXIT.badInput);
+  throw new InvalidInput(`--platform azure needs ${missing.join(", ")}: nothing was written`);
 }
 
 function isEmpty(folder: string): boolean {
@@ -231,10 +228,7 @@ function databaseFrom(
 ): Dialect | null {
   if (wanted === undefined) return example && hasPostgres(notes) ? "postgres" : null;
   if (!local) {
-    throw new OperatorError(
-      "--database is for --platform local: on Azure, platform.database says what it is",
-      EXIT.badInput,
-    );
+    throw new InvalidInput("--database is for --platform local: on Azure, platform.database says what it is");
   }
   const dialect = oneOf("--database", wanted, DIALECTS);
   if (dialect === "mssql" && !process.env[SERVER_VARIABLE.mssql]) {
@@ -268,7 +262,7 @@ async function onFreePorts(answers: Answers, notes: string[]): Promise<Answers> 
       notes.push(`port ${FIRST_PORT} or one above is taken: users come in at ${portBase}`);
     return { ...answers, portBase };
   }
-  throw new OperatorError(
+  throw new Failure(
     `no free ports between ${FIRST_PORT} and ${LAST_PORT}: choose one with --port`,
     EXIT.refused,
   );
@@ -286,17 +280,13 @@ function keyFrom(keyOrFile: string): string {
 
 function wholeNumber(what: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new OperatorError(
-    `${what} must be a whole number, not ${JSON.stringify(text.slice(0, 40))}`,
-    EXIT.badInput,
-  );
+  throw new InvalidInput(`${what} must be a whole number, not ${JSON.stringify(text.slice(0, 40))}`);
 }
 
 function oneOf<T extends string>(option: string, given: string, known: readonly T[]): T {
   const value = known.find((each) => each === given);
   if (value !== undefined) return value;
-  throw new OperatorError(
+  throw new InvalidInput(
     `${option} must be ${known.join(" or ")}, not ${JSON.stringify(given.slice(0, 40))}`,
-    EXIT.badInput,
   );
 }

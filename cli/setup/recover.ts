@@ -1,4 +1,5 @@
 /** `bluegreen recover`: a record that was lost, damaged or is older than what runs, rebuilt from what others know. */
+import { Failure, InvalidInput } from "../../release/failure";
 import { constants, copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../../release/exit-code";
@@ -6,7 +7,6 @@ import { formatRecord, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { recoverRecord } from "../../configuration/recovery";
 import { releaseId } from "../../release/release";
-import { OperatorError } from "../operator-error";
 import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
@@ -89,12 +89,12 @@ function show({
 
 async function requireYes(file: string): Promise<void> {
   if (!canAsk()) {
-    throw new OperatorError(`recover writes ${file}: look at what it found, then give --yes`, EXIT.badInput);
+    throw new InvalidInput(`recover writes ${file}: look at what it found, then give --yes`);
   }
   const agreed = await ask(({ confirm }) =>
     confirm({ message: `Write this to ${file}?`, default: true }, DRAWN),
   );
-  if (!agreed) throw new OperatorError(`${file} stays as it is`, EXIT.refused);
+  if (!agreed) throw new Failure(`${file} stays as it is`, EXIT.refused);
 }
 
 /** The lost file is somebody's evidence. */

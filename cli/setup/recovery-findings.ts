@@ -15,7 +15,7 @@ import { isLocal } from "../../configuration/platform";
 import { emptyRecord, parseRecord, ServerName } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Begun, Findings, FoundRecord } from "../../configuration/recovery";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { Artifact, Release } from "../../release/release";
 import { artifactsFolder } from "../artifact/kept-files";
 import { archiveExtension, digestFile } from "../artifact/local-file";
@@ -268,7 +268,7 @@ async function keptArtifacts(project: Project): Promise<Artifact[]> {
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
 
-/** @throws OperatorError where a proxy can't be asked: what users get must be known. */
+/** @throws Failure where a proxy can't be asked: what users get must be known. */
 async function askProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,

@@ -2,6 +2,7 @@
  * Which Terraform (or OpenTofu) the operator's command runs: the one that TERRAFORM_BINARY_NAME names, else the one on
  * PATH, else a pinned Terraform that is fetched from its vendor once and kept in a cache folder.
  */
+import { InvalidInput } from "../../release/failure";
 import { createHash, randomUUID } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { access, chmod, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -10,8 +11,6 @@ import { basename, delimiter, dirname, isAbsolute, join, resolve } from "node:pa
 import { pipeline } from "node:stream/promises";
 import execa from "execa";
 import * as z from "zod/mini";
-import { EXIT } from "../../release/exit-code";
-import { OperatorError } from "../operator-error";
 import { download, printable } from "./download";
 import { readEntry } from "../zip";
 
@@ -78,7 +77,7 @@ interface Search {
  * is as trustworthy as that place and its https certificate. A copy in the cache is checked against the sum noted when
  * it was unpacked, and fetched anew if it differs.
  *
- * @throws OperatorError (exit code 2) with what was looked for or tried, and the way out.
+ * @throws Failure (exit code 2) with what was looked for or tried, and the way out.
  */
 export async function findTerraform(options: FindTerraformOptions): Promise<TerraformBinary> {
   const env = options.env ?? process.env;
@@ -99,10 +98,9 @@ export async function findTerraform(options: FindTerraformOptions): Promise<Terr
   const name = await productOf(path);
   const version = await readVersion(path, name, search);
   if (isOlder(version, OLDEST_VERSION)) {
-    throw new OperatorError(
+    throw new InvalidInput(
       `${name} ${version} at ${path} is too old: ${OLDEST_VERSION} or newer is needed ` +
         `(upgrade it, or set TERRAFORM_BINARY_NAME to a newer one)`,
-      EXIT.badInput,
     );
   }
   return { path, name, version, fetched };
@@ -119,9 +117,8 @@ async function findInstalled(env: NodeJS.ProcessEnv): Promise<string | undefined
   const lookedFor = isPath
     ? `${resolve(wanted)} is no file that can be run`
     : `there is no "${wanted}" on PATH`;
-  throw new OperatorError(
+  throw new InvalidInput(
     `TERRAFORM_BINARY_NAME is "${wanted}", but ${lookedFor}: correct it, or unset it to use terraform or tofu from PATH`,
-    EXIT.badInput,
   );
 }
 
@@ -195,10 +192,9 @@ async function cachedOrFetched(search: Search): Promise<{ path: string; fetched:
   } catch (error) {
     const hint =
       (error as NodeJS.ErrnoException).syscall === undefined ? "" : " (XDG_CACHE_HOME names another folder)";
-    throw new OperatorError(
+    throw new InvalidInput(
       `${reason}, and Terraform ${PINNED_VERSION} could not be fetched: ${(error as Error).message}${hint}\n` +
         `What helps: ${WAY_OUT}`,
-      EXIT.badInput,
     );
   }
   search.say(
@@ -302,14 +298,11 @@ async function readVersion(path: string, name: string, { env, limits }: Search):
   const answer = await askVersion(path, env, limits.versionSeconds);
   const which = `${name} at ${path}`;
   const wayOut = "set TERRAFORM_BINARY_NAME to one that works";
-  if ("failure" in answer) throw new OperatorError(`${which} ${answer.failure}: ${wayOut}`, EXIT.badInput);
+  if ("failure" in answer) throw new InvalidInput(`${which} ${answer.failure}: ${wayOut}`);
   const parsed = z.safeParse(VersionAnswer, parseJson(answer.stdout));
   if (parsed.success) return parsed.data.terraform_version;
   const said = firstLine(answer.stdout);
-  throw new OperatorError(
-    `${which} does not tell its version as JSON but says ${said}: ${wayOut}`,
-    EXIT.badInput,
-  );
+  throw new InvalidInput(`${which} does not tell its version as JSON but says ${said}: ${wayOut}`);
 }
 
 async function askVersion(

@@ -14,7 +14,7 @@ export interface Diagnostic {
   readonly detail?: string;
 }
 
-export interface Failure {
+export interface StepError {
   readonly exitCode: FailureCode;
   readonly reason: string;
 }
@@ -40,7 +40,7 @@ export function isPostcondition({ summary }: Diagnostic): boolean {
 }
 
 /** Why a step failed: what its program reported, or what comes closest to that. */
-export function failureOf({ summary, detail = "" }: Diagnostic): Failure {
+export function stepErrorOf({ summary, detail = "" }: Diagnostic): StepError {
   // azurerm up to 4.74: "running the command: ..."; later ones name the resource.
   if (/running the command|runCommands\/|Virtual Machine Run Command/i.test(summary)) {
     return failureOnAzure(summary, detail);
@@ -59,7 +59,7 @@ export function failureOf({ summary, detail = "" }: Diagnostic): Failure {
 }
 
 /** azurerm: `Message: "Run command failed with exit code 4: <stderr, as one line with \n>"`, then Azure's answer as it came. */
-function failureOnAzure(summary: string, detail: string): Failure {
+function failureOnAzure(summary: string, detail: string): StepError {
   const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
   const code = /exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1";
   const line = [...text.matchAll(LINE_WITHIN_AZURES)].at(-1)?.[1];

@@ -1,15 +1,15 @@
 /** One synthesized stack under Terraform: init, plan, apply of exactly that plan. */
+import { Failure } from "../../release/failure";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import execa from "execa";
 import { EXIT } from "../../release/exit-code";
-import { OperatorError } from "../operator-error";
 import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
-import { failureOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHolder } from "./error-words";
-import type { Diagnostic, Failure } from "./error-words";
+import { stepErrorOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHolder } from "./error-words";
+import type { Diagnostic, StepError } from "./error-words";
 import { readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
 import { readHookRun } from "../../release/hook-run";
@@ -114,7 +114,7 @@ export class Stack {
     this.folder = join(outputFolder, "stacks", name);
   }
 
-  /** @throws OperatorError with Terraform's own words; exit code 3 where somebody else holds the state lock. */
+  /** @throws Failure with Terraform's own words; exit code 3 where somebody else holds the state lock. */
   async plan(
     options: { readonly destroy?: boolean; readonly lockTimeoutSeconds?: number } = {},
   ): Promise<Plan> {
@@ -164,8 +164,8 @@ export class Stack {
       reject: false,
     });
     events.onStarted?.(() => child.kill("SIGINT", { forceKillAfterTimeout: false }));
-    const failures: Failure[] = [];
-    const unmet: Failure[] = [];
+    const failures: StepError[] = [];
+    const unmet: StepError[] = [];
     let nothingWasApplied = false;
     const hooks: HookRun[] = [];
     const lines = createInterface({ input: child.stdout! });
@@ -184,7 +184,7 @@ export class Stack {
       const { diagnostic } = message;
       if (diagnostic?.severity !== "error") return;
       if (isRefusedAtOnce(diagnostic)) nothingWasApplied = true;
-      (isPostcondition(diagnostic) ? unmet : failures).push(failureOf(diagnostic));
+      (isPostcondition(diagnostic) ? unmet : failures).push(stepErrorOf(diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
     if (exitCode === 0)
@@ -226,12 +226,12 @@ export class Stack {
     if (exitCode === 0) return stdout;
     const lock = lockHolder(stderr);
     if (lock !== null) {
-      throw new OperatorError(
+      throw new Failure(
         `the state of ${this.name} is locked by ${lock.who} since ${lock.since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${lock.id}\` in ${this.folder}`,
         EXIT.refused,
       );
     }
-    throw new OperatorError(
+    throw new Failure(
       `terraform ${command[0]} of ${this.name} failed: ${firstErrorLines(stderr, 6)}`,
       EXIT.unexpected,
     );

@@ -1,4 +1,5 @@
 /** Turns environment and record into the stacks' Terraform files, by running the project's CDKTF app. */
+import { Failure } from "../../release/failure";
 import { join } from "node:path";
 import execa from "execa";
 import type { Environment } from "../../configuration/environment";
@@ -7,7 +8,6 @@ import { workFolder } from "../../configuration/naming";
 import { formatRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
-import { OperatorError } from "../operator-error";
 import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
 
@@ -46,10 +46,7 @@ export async function synthesize(project: Project, record: ReleaseRecord): Promi
   });
   if (exitCode !== 0) {
     const said = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
-    throw new OperatorError(
-      `synth failed: ${said}`,
-      exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected,
-    );
+    throw new Failure(`synth failed: ${said}`, exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected);
   }
   return synthesizedFolder(project);
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { ANY_ARCHIVE_EXTENSION } from "../../release/archive";
 import type { ArchiveExtension } from "../../release/archive";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import type { AzurePlatform } from "./azure-platform";
 
 /** What the names are made from. */

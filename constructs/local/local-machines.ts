@@ -7,7 +7,7 @@ import { encodeSpec } from "../../configuration/director-spec";
 import type { DirectorSpec } from "../../configuration/director-spec";
 import type { DatabaseAccess } from "../../release/migrate-spec";
 import { DATABASE_URL_FILE } from "../../configuration/naming";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";

@@ -14,7 +14,7 @@ import {
   scheduleOf,
   target,
 } from "../../release/record";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { releaseId } from "../../release/release";
 import type { Release } from "../../release/release";
 import { otherSlot, SLOTS } from "../../release/slot";

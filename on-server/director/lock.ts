@@ -1,9 +1,9 @@
 /** One director at a time on a proxy. */
+import { Failure } from "../../release/failure";
 import { hostname } from "node:os";
 import { EXIT } from "../../release/exit-code";
 import { lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
-import { StepFailure } from "./step-failure";
 
 const LOCK_FILE = "director.lock";
 
@@ -15,8 +15,8 @@ export async function tryDirectorLock(step: string): Promise<ProcessLock | null>
 export async function directorLock(step: string): Promise<ProcessLock> {
   const held = await tryDirectorLock(step);
   if (held !== null) return held;
-  throw new StepFailure(
-    EXIT.refused,
+  throw new Failure(
     `another director is at work on this proxy (${lockHolder(LOCK_FILE)}): wait for it, or \`bluegreen abort\``,
+    EXIT.refused,
   );
 }

@@ -4,6 +4,7 @@
  * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
  * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
  */
+import { Failure, failureCodeOf, InvalidInput } from "../../release/failure";
 import { appendFileSync, renameSync, statSync, truncateSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -17,7 +18,6 @@ import { runProgram, tellResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { KINDS } from "./drivers/kinds";
-import { failureOf, StepFailure } from "./step-failure";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
@@ -134,7 +134,7 @@ async function ending(
   } catch (error) {
     const { message: reason } = error as Error;
     if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
-    const failure = failureOf(error);
+    const failure = failureCodeOf(error);
     if (failure === null) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
     // The first proxy serves the release that this one rejects: both are verified, so a person decides.
     const { healing, proxy } = director.spec;
@@ -153,9 +153,9 @@ async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
     const held = await tryDirectorLock(`abort ${spec.sequence}`);
     if (held !== null) return held;
     if (Date.now() >= deadline) {
-      throw new StepFailure(
-        EXIT.refused,
+      throw new Failure(
         "the running director did not end in time; its request to abort stays, look at events.jsonl",
+        EXIT.refused,
       );
     }
     await sleep(100);
@@ -174,7 +174,7 @@ function readArguments(): { command: string; spec: DirectorSpec } {
   try {
     parsed = parseArgs({ options, allowPositionals: true });
   } catch (error) {
-    throw new StepFailure(EXIT.badInput, `${(error as Error).message}; ${usage}`);
+    throw new InvalidInput(`${(error as Error).message}; ${usage}`);
   }
   if (parsed.values.help === true) {
     console.log(usage);
@@ -188,7 +188,7 @@ function readArguments(): { command: string; spec: DirectorSpec } {
     rest.length > 0 ||
     parsed.values.spec === undefined
   ) {
-    throw new StepFailure(EXIT.badInput, usage);
+    throw new InvalidInput(usage);
   }
   const spec = decodeSpec(parsed.values.spec);
   enter(parsed.values.folder);
@@ -199,7 +199,7 @@ function enter(folder: string): void {
   try {
     process.chdir(folder);
   } catch (error) {
-    throw new StepFailure(EXIT.badInput, `--folder: ${(error as Error).message}; base makes it: deploy base`);
+    throw new InvalidInput(`--folder: ${(error as Error).message}; base makes it: deploy base`);
   }
 }
 
@@ -208,12 +208,11 @@ function decodeSpec(text: string): DirectorSpec {
   try {
     json = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
   } catch {
-    throw new StepFailure(EXIT.badInput, "--spec is not base64 JSON");
+    throw new InvalidInput("--spec is not base64 JSON");
   }
   const parsed = z.safeParse(DirectorSpec, json);
   if (!parsed.success) {
-    throw new StepFailure(
-      EXIT.badInput,
+    throw new InvalidInput(
       `--spec: ${describeIssues(parsed.error)}; is the director on this proxy as new as the web stack? Deploy base`,
     );
   }
@@ -237,5 +236,5 @@ function note(facts: Readonly<Record<string, unknown>>): void {
 
 runProgram("director", main, (error) => {
   console.error(`director: ${inOneLine(error.message)}`);
-  return failureOf(error) ?? EXIT.unexpected;
+  return failureCodeOf(error) ?? EXIT.unexpected;
 });

@@ -2,13 +2,13 @@
  * What the director remembers between two steps, in one file beside the proxy: the fence (highest sequence seen),
  * the phase, and *stable*. What requests do now is the proxy's to say, not this file's.
  */
+import { Failure } from "../../release/failure";
 import { existsSync, readFileSync } from "node:fs";
 import * as z from "zod/mini";
 import { DirectorState } from "../../release/director-status";
 import { EXIT } from "../../release/exit-code";
 import { writeAtomically } from "../../system/atomic-file";
 import { CLOSED } from "./drivers/driver";
-import { StepFailure } from "./step-failure";
 
 const STATE_FILE = "state.json";
 
@@ -51,9 +51,9 @@ export class StateFile implements StateStore {
     try {
       return z.parse(DirectorState, JSON.parse(readFileSync(STATE_FILE, "utf8")));
     } catch {
-      throw new StepFailure(
-        EXIT.refused,
+      throw new Failure(
         `${STATE_FILE} of this proxy is damaged: nothing was changed. Compare \`director status\` with the record, then remove the file to start afresh`,
+        EXIT.refused,
       );
     }
   }

@@ -1,18 +1,18 @@
 /** The way back: all requests to stable, from wherever a sequence had come to. */
+import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import { otherSlot } from "../../release/slot";
 import { activateStable } from "./activation";
 import { describeTraffic } from "./director";
 import type { Director } from "./director";
 import { CLOSED, sameTraffic } from "./drivers/driver";
-import { StepFailure } from "./step-failure";
 import { KEEP_FAILED_DIGESTS } from "./state";
 import type { PlacedRelease, State } from "./state";
 import { admit } from "./verify";
 
 /**
  * Sends all requests back to stable, after it was seen to answer.
- * @throws StepFailure (frozen) where stable does not answer: then traffic stays where it is.
+ * @throws Failure (frozen) where stable does not answer: then traffic stays where it is.
  */
 export async function takeBack(director: Director, reason: string): Promise<void> {
   const { stable } = director.state;
@@ -29,9 +29,9 @@ export async function takeBack(director: Director, reason: string): Promise<void
   const mixed = traffic.mode !== "serve" && others.length > 0;
   if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {
     director.save({ phase: "frozen", finished: true });
-    throw new StepFailure(
-      EXIT.frozen,
+    throw new Failure(
       `${reason}; but ${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, so traffic stays as it is (${describeTraffic(traffic)}). Bring it up, then \`bluegreen abort\`; or release a version that works`,
+      EXIT.frozen,
     );
   }
   director.save({ phase: "aborting", failedDigests: failedAfter(director.state, reason, carried) });

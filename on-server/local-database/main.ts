@@ -17,7 +17,7 @@ import {
   SERVER_VARIABLE,
 } from "../../release/migrations/database-address";
 import { EXIT } from "../../release/exit-code";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
 import { runProgram, tellResult } from "../result";

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { EXIT } from "../../release/exit-code";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 
 /**
  * @param migrator its bundle; it finds the server's address in the environment. @param anew what is there under this

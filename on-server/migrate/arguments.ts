@@ -4,7 +4,7 @@ import { join, resolve as absolute } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod/mini";
 import { MigrateSpec } from "../../release/migrate-spec";
-import { InvalidInput } from "../../release/refusal";
+import { InvalidInput } from "../../release/failure";
 import { quote, ScriptName } from "../../release/release";
 import { describeIssues } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";

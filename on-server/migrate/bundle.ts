@@ -1,4 +1,5 @@
 /** Fetches a release's migrations and looks whether they are what the record names. */
+import { InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +9,6 @@ import { readScripts, refuseHugeFile } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
 import type { Migrations } from "../../release/release";
 import { writeAtomically } from "../../system/atomic-file";
-import { ScriptRefused } from "./refusals";
 import { accessToken, OutOfReach, patiently } from "./identity";
 
 const BLOB_HOST = /\.blob\.core\.windows\.net$/;
@@ -24,7 +24,7 @@ export interface BundlePlace {
   readonly identity: string | null;
 }
 
-/** @throws OutOfReach where it can't be fetched. @throws ScriptRefused where it is not what the record names. */
+/** @throws OutOfReach where it can't be fetched. @throws InvalidInput where it is not what the record names. */
 export async function fetchBundle({ url, sha256 }: Migrations, place: BundlePlace): Promise<Script[]> {
   const kept = join(place.folder, KEPT_FOLDER, `${sha256}.zip`);
   const here = readIfThere(kept);
@@ -32,7 +32,7 @@ export async function fetchBundle({ url, sha256 }: Migrations, place: BundlePlac
   const bytes = await fetchBytes(new URL(url), place.identity);
   const found = digest(bytes);
   if (found !== sha256)
-    throw new ScriptRefused(`the bundle of migrations has the digest ${found}, the record says ${sha256}`);
+    throw new InvalidInput(`the bundle of migrations has the digest ${found}, the record says ${sha256}`);
   const scripts = readBundle(bytes);
   keep(kept, bytes);
   return scripts;
@@ -72,7 +72,7 @@ function readBundle(zip: Uint8Array): Script[] {
     });
   } catch (error) {
     if (error instanceof Error && error.name === "InvalidInput") throw error;
-    throw new ScriptRefused(`the bundle of migrations is no zip: ${(error as Error).message}`);
+    throw new InvalidInput(`the bundle of migrations is no zip: ${(error as Error).message}`);
   }
   return readScripts(new Map(Object.entries(files)));
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
 import type { MigrateSpec } from "../../release/migrate-spec";
-import { InvalidInput } from "../../release/refusal";
+import { failureCodeOf } from "../../release/failure";
 import { inOneLine } from "../../release/validation";
 import { runProgram, tellResult } from "../result";
 import { readArguments, USAGE } from "./arguments";
@@ -21,14 +21,13 @@ import { connect } from "./databases/connect";
 import { LoginRefused, ScriptFailed, SessionLost } from "./databases/database";
 import type { Database } from "./databases/database";
 import { allWords } from "./databases/error-words";
-import { EncryptionRefused } from "./databases/prelogin-guard";
-import { MigrationRefused, ScriptRefused } from "./refusals";
 import { OutOfReach } from "./identity";
 import { checkBundle, lock, migrate, nothingBegun, planMigration, ScriptRunning } from "./migrate";
 import type { Wanted } from "./migrate";
 import { remember, seenComplete } from "./remembered";
 import { tell } from "./result-line";
 import { statusOf } from "./status";
+import { MigrationRefused } from "./refusals";
 
 async function main(): Promise<ExitCode> {
   const [word, ...args] = process.argv.slice(2);
@@ -168,9 +167,7 @@ function reasonOf(error: unknown): string {
 }
 
 function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof InvalidInput || error instanceof ScriptRefused) return EXIT.badInput;
-  if (error instanceof MigrationRefused || error instanceof EncryptionRefused) return EXIT.refused;
-  return error instanceof ScriptFailed ? EXIT.rejected : EXIT.unexpected;
+  return failureCodeOf(error) ?? EXIT.unexpected;
 }
 
 async function failed(error: Error): Promise<ExitCode> {

@@ -2,6 +2,7 @@
  * Brings a database to what a bundle asks for: compares bundle and journal, refuses where they contradict each other,
  * and applies what is pending, in order, each script with its journal row. Only the journal says that it is done.
  */
+import { InvalidInput } from "../../release/failure";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTakenOver } from "../../release/migrations/ef-history";
 import { refuseUnreadable } from "../../release/migrations/readable";
@@ -10,7 +11,7 @@ import type { Dialect } from "../../release/migrations/sql-text";
 import { refuseTransactionControl } from "../../release/migrations/transaction-control";
 import { ScriptFailed, SessionLost } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
-import { MigrationRefused, ScriptRefused } from "./refusals";
+import { MigrationRefused } from "./refusals";
 
 /** A script that met a lock is tried again: its transaction left nothing. */
 const ATTEMPTS = 5;
@@ -259,7 +260,7 @@ async function applyPatiently(
   }
 }
 
-/** Before anything runs. @throws ScriptRefused where the bundle is not what the record says, or a script can't be run. */
+/** Before anything runs. @throws InvalidInput where the bundle is not what the record says, or a script can't be run. */
 export function checkBundle(
   scripts: readonly Script[],
   { newest, contracts }: { readonly newest: string; readonly contracts: readonly string[] },
@@ -267,7 +268,7 @@ export function checkBundle(
 ): void {
   const last = scripts.at(-1)?.name;
   if (last !== newest) {
-    throw new ScriptRefused(`the bundle's last script is ${last ?? "none"}, the record says ${newest}`);
+    throw new InvalidInput(`the bundle's last script is ${last ?? "none"}, the record says ${newest}`);
   }
   const inBundle = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
   const differing = [
@@ -275,7 +276,7 @@ export function checkBundle(
     ...contracts.filter((name) => !inBundle.includes(name)),
   ];
   if (differing[0] !== undefined) {
-    throw new ScriptRefused(
+    throw new InvalidInput(
       `bundle and record disagree whether ${differing[0]} is a contract script: a release lists those of its bundle in "contracts"`,
     );
   }

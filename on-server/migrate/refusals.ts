@@ -1,11 +1,10 @@
-/** What ends a migration before its first statement, whatever is tried again. */
+/** What ends a migration before its first statement, however often it is tried. */
+import { EXIT } from "../../release/exit-code";
+import { Failure } from "../../release/failure";
 
-/** Bundle and database contradict each other: nothing was changed. */
-export class MigrationRefused extends Error {
-  override readonly name: string = "MigrationRefused";
-}
-
-/** The bundle itself can't be run. */
-export class ScriptRefused extends Error {
-  override readonly name = "ScriptRefused";
+/** Bundle and database contradict each other, or the way to it is not safe: nothing was changed. */
+export class MigrationRefused extends Failure {
+  constructor(message: string) {
+    super(message, EXIT.refused);
+  }
 }

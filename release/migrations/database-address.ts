@@ -3,7 +3,7 @@
  * `postgres://user:password@host:port/database` or `mssql://...`. One reading of it for all programs, before any of
  * them connects. No message quotes any part of an address: where one is malformed, each part may hold the password.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import { isThisMachine } from "../this-machine";
 
 interface PostgresAddress {

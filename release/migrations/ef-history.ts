@@ -3,7 +3,7 @@
  * migrated before is taken over: where EF's own history table has a migration, its script counts as applied and is not
  * run.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import { quote } from "../release";
 import type { Dialect } from "./sql-text";
 

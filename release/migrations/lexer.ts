@@ -2,7 +2,7 @@
  * Cuts SQL text into tokens, once and in linear time: a loop over characters, as a regular expression that meets a
  * literal of megabytes recurses. The tokens are columns of numbers, not objects: a script may have millions.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 
 export type Dialect = "mssql" | "postgres";
 

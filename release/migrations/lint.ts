@@ -3,7 +3,7 @@
  * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
  * responsibility.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import type { Finding } from "./finding";
 import { lintPostgres } from "./postgres";
 import { readable } from "./readable";

@@ -3,7 +3,7 @@
  * procedure, function, trigger) must be the first in its batch. Rows can't be changed by a column's name in the batch
  * that adds it, as the server looks names up before it runs the first statement.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import { WORD } from "./lexer";
 import { batches, tokens } from "./sql-text";
 import type { Token } from "./sql-text";

@@ -1,5 +1,5 @@
 /** Whether a script's text can be read at all: where its strings and comments end, and its batches or statements. */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import { lex } from "./lexer";
 import type { Script } from "./scripts";
 import { batchParts, statementParts } from "./sql-text";

@@ -3,7 +3,7 @@
  * and takes nothing from the running one; a `contract` script takes away what no release needs any more.
  */
 import { createHash } from "node:crypto";
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import { quote, ScriptName } from "../release";
 import { efMigrationOf } from "./ef-history";
 import type { EfMigration } from "./ef-history";

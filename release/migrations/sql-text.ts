@@ -2,7 +2,7 @@
  * What SQL text is made of, as far as a migration needs it: where strings, comments and quoted names end, where a
  * batch of SQL Server (`GO`) or a statement of PostgreSQL (`;`) ends. It is no parser: the server is.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import { inOneLine } from "../validation";
 import { COMMENT, isBlank, KINDS, lex, NUMBER, skipBlanks, WORD } from "./lexer";
 import type { Dialect, Kind, TokenTable } from "./lexer";

@@ -2,7 +2,7 @@
  * A script and its journal row are one transaction: a COMMIT of its own would part them. Found before anything runs, by
  * the command that reads the scripts and by the migrator that is given them.
  */
-import { InvalidInput } from "../refusal";
+import { InvalidInput } from "../failure";
 import type { Script } from "./scripts";
 import { statements, tokens } from "./sql-text";
 import type { Dialect, Token } from "./sql-text";

@@ -1,4 +1,5 @@
 /** A folder becomes a zip: the same content is the same digest, and nothing gets in that servers would refuse. */
+import { Failure } from "../../../release/failure";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -17,7 +18,6 @@ import * as fc from "fast-check";
 import { strFromU8, unzipSync } from "fflate";
 import { packFolder } from "../../../cli/artifact/pack";
 import type { Packed } from "../../../cli/artifact/pack";
-import { OperatorError } from "../../../cli/operator-error";
 import { Workplace } from "./workplace";
 
 let place: Workplace;
@@ -47,7 +47,7 @@ async function digest(folder = "app"): Promise<string> {
 
 async function refuses(says: RegExp): Promise<void> {
   const error: unknown = await pack().catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(OperatorError);
+  expect(error).toBeInstanceOf(Failure);
   expect(error).toMatchObject({ exitCode: 2, message: expect.stringMatching(says) });
   expect((error as Error).message).toMatch(/^[^\p{C}]+$/u);
 }

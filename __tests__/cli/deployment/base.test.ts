@@ -1,5 +1,5 @@
+import { Failure } from "../../../release/failure";
 import { formatBasePlan, refuseReplacements, summarize } from "../../../cli/deployment/base";
-import { OperatorError } from "../../../cli/operator-error";
 import type { Change } from "../../../release/plan-proof";
 
 const SERVER = "azurerm_windows_virtual_machine.web-1_18B4D3DD";
@@ -8,12 +8,12 @@ function change(address: string, ...actions: string[]): Change {
   return { address, actions };
 }
 
-function refusal(changes: readonly Change[], allowed: readonly string[] = []): OperatorError | undefined {
+function refusal(changes: readonly Change[], allowed: readonly string[] = []): Failure | undefined {
   try {
     refuseReplacements(changes, allowed);
   } catch (error) {
-    expect(error).toBeInstanceOf(OperatorError);
-    return error as OperatorError;
+    expect(error).toBeInstanceOf(Failure);
+    return error as Failure;
   }
   return undefined;
 }

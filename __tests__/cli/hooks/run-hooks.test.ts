@@ -1,9 +1,9 @@
 /** The hooks of a whole release, which the command runs: one before it can refuse it, one after it hears how it ended. */
+import { Failure } from "../../../release/failure";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runHooks } from "../../../cli/hooks/run-hooks";
-import { OperatorError } from "../../../cli/operator-error";
 import { SILENT } from "../../../cli/terminal/progress";
 import { hookFacts } from "../../../configuration/hook-facts";
 import type { HookOutcome } from "../../../configuration/hook-facts";
@@ -31,12 +31,12 @@ function run(when: "before release" | "after release", hooks: readonly object[],
   return runHooks(project, when, hookFacts(environment, recordOf(), when, ended), progress);
 }
 
-async function refusal(running: Promise<unknown>): Promise<OperatorError> {
+async function refusal(running: Promise<unknown>): Promise<Failure> {
   return running.then(
     () => Promise.reject(new Error("it was let through")),
     (error: unknown) => {
-      expect(error).toBeInstanceOf(OperatorError);
-      return error as OperatorError;
+      expect(error).toBeInstanceOf(Failure);
+      return error as Failure;
     },
   );
 }

@@ -1,4 +1,5 @@
 /** `bluegreen migrations status`: what is applied, running, pending and waiting, as far as it is known from here. */
+import { Failure } from "../../../release/failure";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,6 @@ import { readJournal } from "../../../cli/migrations/azure-journal";
 import { formatJournal } from "../../../cli/migrations/journal-words";
 import { knownJournal } from "../../../cli/migrations/known-journal";
 import type { KnownJournal } from "../../../cli/migrations/journal";
-import { OperatorError } from "../../../cli/operator-error";
 import type { StateResource } from "../../../cli/terraform/stack";
 import type { ReleaseRecord } from "../../../release/record";
 import { environmentOf, recordOf, releaseOf } from "../../release/examples";
@@ -33,13 +33,13 @@ describe("the local platform asks the database", () => {
     const project = { folder, environmentFile: "x.json", environment: of, synth: ["true"] as const };
     return knownJournal(project, recordOf(), noTerraform);
   };
-  const refusal = async (): Promise<OperatorError> => {
+  const refusal = async (): Promise<Failure> => {
     const error: unknown = await ask().then(
       () => new Error("it was not refused"),
       (thrown: unknown) => thrown,
     );
-    expect(error).toBeInstanceOf(OperatorError);
-    return error as OperatorError;
+    expect(error).toBeInstanceOf(Failure);
+    return error as Failure;
   };
 
   const SCRIPT = { phase: "expand", release: null, started: null, finished: null };

@@ -1,3 +1,4 @@
+import { Failure } from "../../../release/failure";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -21,7 +22,6 @@ import { dirname, join } from "node:path";
 import execa from "execa";
 import { findTerraform, PINNED_VERSION } from "../../../cli/terraform/binary";
 import type { FindTerraformOptions, TerraformBinary } from "../../../cli/terraform/binary";
-import { OperatorError } from "../../../cli/operator-error";
 import { ARCHIVE, serve, SUMS_PATH, sumsOf, terraformScript, ZIP_PATH, zipOf } from "./release-server";
 import type { ReleaseServer } from "./release-server";
 
@@ -60,8 +60,8 @@ async function refusal(attempt: Promise<unknown>): Promise<string> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  expect(error).toBeInstanceOf(OperatorError);
-  const { message, exitCode } = error as OperatorError;
+  expect(error).toBeInstanceOf(Failure);
+  const { message, exitCode } = error as Failure;
   expect(exitCode).toBe(2);
   expect(message.split("\n").length).toBeLessThanOrEqual(2);
   return message;

@@ -1,5 +1,5 @@
 /** What a step's failure is called: its program's own reason, through all that Terraform and azurerm write around it. */
-import { failureOf, firstErrorLines, lockHolder } from "../../../cli/terraform/error-words";
+import { stepErrorOf, firstErrorLines, lockHolder } from "../../../cli/terraform/error-words";
 
 const error = (summary: string, detail: string) => ({ severity: "error", summary, detail });
 const local = (exitCode: number, output: string) =>
@@ -19,16 +19,19 @@ test.each([
     "director: switch was killed",
   ],
 ])("on this machine, %s", (_, output, reason) => {
-  expect(failureOf(local(4, output))).toEqual({ exitCode: 4, reason });
+  expect(stepErrorOf(local(4, output))).toEqual({ exitCode: 4, reason });
 });
 
 test("an exit code that is none of a step's is unexpected", () => {
-  expect(failureOf(local(127, "bash: nothing there"))).toEqual({
+  expect(stepErrorOf(local(127, "bash: nothing there"))).toEqual({
     exitCode: 1,
     reason: "bash: nothing there",
   });
   const killed = error("local-exec provisioner error", "Error running command 'x': signal: killed. Output: ");
-  expect(failureOf(killed)).toMatchObject({ exitCode: 1, reason: expect.stringContaining("signal: killed") });
+  expect(stepErrorOf(killed)).toMatchObject({
+    exitCode: 1,
+    reason: expect.stringContaining("signal: killed"),
+  });
 });
 
 const AZURE = String.raw`polling failed: the Azure API returned the following error:
@@ -54,7 +57,7 @@ test.each([
     "",
   ],
 ])("azurerm %s has a step's stderr as one line", (_, summary, detail) => {
-  expect(failureOf(error(summary, detail))).toEqual({
+  expect(stepErrorOf(error(summary, detail))).toEqual({
     exitCode: 4,
     reason: "1.0.0-2 was not healthy within 60 s",
   });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseEnvironment } from "../../../configuration/environment-file";
-import { InvalidInput } from "../../../release/refusal";
+import { InvalidInput } from "../../../release/failure";
 import { azureEnvironment, azureFile, FILE, ON_WINDOWS } from "./examples";
 
 function refusal(platform: object, changes: object = {}): string {

@@ -2,7 +2,7 @@
 import { EXIT } from "../../../release/exit-code";
 import { emptyRecord, healedServers, target } from "../../../release/record";
 import type { Goal, ReleaseRecord } from "../../../release/record";
-import { Refusal } from "../../../release/refusal";
+import { Refusal } from "../../../release/failure";
 import { releaseId } from "../../../release/release";
 import { otherSlot } from "../../../release/slot";
 import type { Candidate } from "../../../release/release";

@@ -4,7 +4,7 @@
  */
 import { EXIT } from "../../../release/exit-code";
 import type { Goal } from "../../../release/record";
-import { Refusal } from "../../../release/refusal";
+import { Refusal } from "../../../release/failure";
 import type { ScheduleChoice } from "../../../release/schedule";
 import { Operator } from "./operator";
 import type { Applied } from "./operator";

@@ -1,7 +1,7 @@
 /** Any life of an application: releases good and bad, and everything that may come between two effects. */
 import * as fc from "fast-check";
 import type { Activation, HttpExchange } from "../../../configuration/http-exchange";
-import { Refusal } from "../../../release/refusal";
+import { Refusal } from "../../../release/failure";
 import type { ReleaseRecord, Goal } from "../../../release/record";
 import type { Candidate, Release } from "../../../release/release";
 import { otherSlot } from "../../../release/slot";

@@ -7,7 +7,7 @@ import { Director } from "../../../on-server/director/director";
 import type { Surroundings } from "../../../on-server/director/director";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
-import { failureOf } from "../../../on-server/director/step-failure";
+import { failureCodeOf } from "../../../release/failure";
 import { Interrupted } from "../../../on-server/director/interruption";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
@@ -263,7 +263,7 @@ export class SimulatedWorld {
       const { message } = error as Error;
       if (this.dead) return ended("crashed", "crashed", message);
       if (error instanceof Interrupted) return ended(EXIT.aborted, "rolledBack", message);
-      return ended(failureOf(error) ?? EXIT.unexpected, "failed", message);
+      return ended(failureCodeOf(error) ?? EXIT.unexpected, "failed", message);
     }
   }
 

@@ -8,7 +8,7 @@ import { connectEncrypted } from "../../../on-server/migrate/databases/encrypted
 import { allWords } from "../../../on-server/migrate/databases/error-words";
 import type { ServerAddress } from "../../../on-server/migrate/databases/encrypted-connector";
 import { EncryptionRefused, GuardedSocket } from "../../../on-server/migrate/databases/prelogin-guard";
-import { InvalidInput } from "../../../release/refusal";
+import { InvalidInput } from "../../../release/failure";
 import { selfSignedCertificate } from "../../../development/testbed/tds-server/certificate";
 import { packets, PacketType } from "../../../development/testbed/tds-server/packets";
 import { preloginAnswer } from "../../../development/testbed/tds-server/prelogin";

@@ -1,7 +1,7 @@
 /** One reading of a database's address for all programs; what can't be right is refused before anything connects. */
 import fc from "fast-check";
 import { databaseOnServer, parseDatabaseAddress } from "../../../release/migrations/database-address";
-import { InvalidInput } from "../../../release/refusal";
+import { InvalidInput } from "../../../release/failure";
 
 const PASSWORD = "p4ss-w0rd";
 

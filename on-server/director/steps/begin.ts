@@ -3,6 +3,7 @@
  * and takes the slots that this sequence installs into out of rotation. Which cases it accepts: release/gate.ts. For a
  * recreate it holds the requests (or shows the page); for a heal it takes only its servers out of rotation.
  */
+import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { activateStable, deactivateAll, NotTold } from "../activation";
 import type { DirectorSpec } from "../../../configuration/director-spec";
@@ -15,7 +16,6 @@ import { describeTraffic, placed } from "../director";
 import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
-import { StepFailure } from "../step-failure";
 import { clearAbortRequest } from "../interruption";
 import { cameTrue } from "../journal";
 import type { PlacedRelease } from "../state";
@@ -179,6 +179,6 @@ function whileDown({ proxy, schedule }: DirectorSpec): Traffic["mode"] {
   return canHold(proxy) ? schedule.whileDown : "page";
 }
 
-function refused(message: string): StepFailure {
-  return new StepFailure(EXIT.refused, message);
+function refused(message: string): Failure {
+  return new Failure(message, EXIT.refused);
 }

@@ -1,9 +1,9 @@
 /** share: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
+import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { mayShare } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { Director } from "../director";
-import { StepFailure } from "../step-failure";
 import { Interrupted } from "../interruption";
 import { admit } from "../verify";
 import type { StepEnd } from "./step";
@@ -31,8 +31,8 @@ export async function share(director: Director): Promise<StepEnd> {
 function stays(director: Director, reason: string): never {
   director.save({ phase: "frozen", finished: true });
   const { stable } = director.state;
-  throw new StepFailure(
-    EXIT.frozen,
+  throw new Failure(
     `${reason}; ${stable?.releaseId} keeps serving from ${stable?.slot} alone: \`bluegreen retry\` or \`rollback\``,
+    EXIT.frozen,
   );
 }

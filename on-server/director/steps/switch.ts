@@ -2,6 +2,7 @@
  * switch: verifies the candidate, moves the traffic to it step by step, watches it, and on any trouble puts the
  * traffic back. It succeeds if and only if users get what the record's goal asks for.
  */
+import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { maySwitch } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
@@ -12,7 +13,6 @@ import { bucketOffset } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
-import { StepFailure } from "../step-failure";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../state";
 import { admit } from "../verify";
@@ -114,9 +114,9 @@ async function requireHealed(
     reason = error.message;
   }
   director.save({ phase: "stable", finished: true });
-  throw new StepFailure(
-    exitCode,
+  throw new Failure(
     `${release} was not healed in ${slot}: ${reason}; ${servers.join(", ")} gets no requests there, the others go on: \`bluegreen retry\` heals again`,
+    exitCode,
   );
 }
 
@@ -179,7 +179,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
       if (!verdict.passed) return await misbehaved(director, verdict.reason);
     }
   } catch (error) {
-    if (error instanceof StepFailure) throw error;
+    if (error instanceof Failure) throw error;
     const reason =
       error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
     if (error instanceof NotTold) return await misbehaved(director, reason);
@@ -294,11 +294,11 @@ function notLetIn(
   candidate: PlacedRelease,
   exitCode: typeof EXIT.rejected | typeof EXIT.aborted,
   reason: string,
-): StepFailure {
+): Failure {
   director.save({ phase: "stable", candidate: null, finished: true });
   const { stable } = director.state;
   const stays = stable === null ? "nothing is live yet" : `${stable.releaseId} keeps all requests`;
-  return new StepFailure(exitCode, `${candidate.releaseId} was not let in: ${reason}; ${stays}`);
+  return new Failure(`${candidate.releaseId} was not let in: ${reason}; ${stays}`, exitCode);
 }
 
 /** Users are served, but an instance does not know its role. */
@@ -311,15 +311,15 @@ async function tellOrFreeze(director: Director, tell: () => Promise<void>): Prom
   }
 }
 
-function abortedTo(director: Director, reason: string): StepFailure {
+function abortedTo(director: Director, reason: string): Failure {
   director.save({ finished: true });
-  return new StepFailure(EXIT.aborted, `${reason}; traffic is back on ${director.state.stable?.releaseId}`);
+  return new Failure(`${reason}; traffic is back on ${director.state.stable?.releaseId}`, EXIT.aborted);
 }
 
-function frozen(director: Director, reason: string): StepFailure {
+function frozen(director: Director, reason: string): Failure {
   director.save({ phase: "frozen", finished: true, deadline: null });
-  return new StepFailure(
-    EXIT.frozen,
+  return new Failure(
     `${reason}; traffic stays as it is until somebody decides: \`bluegreen abort\`, \`retry\` or a new release`,
+    EXIT.frozen,
   );
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { parseDatabaseAddress } from "../../../release/migrations/database-address";
 import type { DatabaseAccess } from "../../../release/migrate-spec";
-import { InvalidInput } from "../../../release/refusal";
+import { InvalidInput } from "../../../release/failure";
 import { accessToken, secretValue } from "../identity";
 import type { Database } from "./database";
 import { MssqlDatabase } from "./mssql";

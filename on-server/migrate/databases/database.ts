@@ -3,6 +3,8 @@
  * the journal; each script gets a session of its own, as fresh as a new connection's, so that nothing that a script
  * sets, makes temporarily or becomes decides what the next one does, nor who writes the journal.
  */
+import { EXIT } from "../../../release/exit-code";
+import { Failure } from "../../../release/failure";
 import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 import type { Dialect } from "../../../release/migrations/sql-text";
@@ -51,8 +53,7 @@ export interface Database {
 }
 
 /** What the database said about a script, with the line it means. */
-export class ScriptFailed extends Error {
-  override readonly name = "ScriptFailed";
+export class ScriptFailed extends Failure {
   readonly isPassing: boolean;
   /** The script, where the journal does not know how far it got. */
   readonly running: string | null;
@@ -70,7 +71,7 @@ export class ScriptFailed extends Error {
       isRunning = false,
     }: { readonly isPassing?: boolean; readonly isRunning?: boolean } = {},
   ) {
-    super(`${script}${line === null ? "" : `, line ${line}`}: ${reason.replace(/\s+/g, " ")}`);
+    super(`${script}${line === null ? "" : `, line ${line}`}: ${reason.replace(/\s+/g, " ")}`, EXIT.rejected);
     this.isPassing = isPassing;
     this.running = isRunning ? script : null;
   }

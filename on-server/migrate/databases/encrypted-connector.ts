@@ -6,7 +6,7 @@
 import { isIP, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "tedious";
-import { InvalidInput } from "../../../release/refusal";
+import { InvalidInput } from "../../../release/failure";
 import { isThisMachine } from "../../../release/this-machine";
 import { allWords, causes } from "./error-words";
 import { EncryptionRefused, GuardedSocket } from "./prelogin-guard";

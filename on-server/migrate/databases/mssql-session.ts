@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { Connection, Request, TYPES } from "tedious";
 import type { ConnectionConfiguration } from "tedious";
-import { InvalidInput } from "../../../release/refusal";
+import { InvalidInput } from "../../../release/failure";
 import { OutOfReach } from "../identity";
 import { LOCK_TIMEOUT_MS, LoginRefused, SessionLost } from "./database";
 import { answered, closed } from "./deadline";

@@ -4,14 +4,14 @@ import { efHistoryQueries } from "../../../release/migrations/ef-history";
 import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 import { statements, tokens } from "../../../release/migrations/sql-text";
-import { InvalidInput } from "../../../release/refusal";
-import { MigrationRefused } from "../refusals";
+import { InvalidInput } from "../../../release/failure";
 import { ENDED_ITS_TRANSACTION, JOURNAL, LEFT_OPEN, ScriptFailed } from "./database";
 import type { Database, JournalRow, Resolution } from "./database";
 import { Locks } from "./locks";
 import { concurrentIndex, INVALID_INDEXES, isConcurrent } from "./postgres-index";
 import type { ConcurrentIndex } from "./postgres-index";
 import { PostgresSession } from "./postgres-session";
+import { MigrationRefused } from "../refusals";
 
 /** lock_not_available, deadlock_detected, serialization_failure */
 const PASSING = new Set(["55P03", "40P01", "40001"]);

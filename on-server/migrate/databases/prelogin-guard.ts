@@ -4,11 +4,10 @@
  * PRELOGIN is read before tedious sees it, and nothing but PRELOGIN and TLS ever leaves.
  */
 import { Socket } from "node:net";
+import { MigrationRefused } from "../refusals";
 
 /** The server does not encrypt, or does not speak TDS: nothing of the login was sent. */
-export class EncryptionRefused extends Error {
-  override readonly name = "EncryptionRefused";
-}
+export class EncryptionRefused extends MigrationRefused {}
 
 /** MS-TDS 2.2.3.1.1 */
 const PACKET = { response: 0x04, prelogin: 0x12 };

@@ -2,7 +2,7 @@
  * From the migrations of an EF Core project to numbered scripts: what a folder has stays as it is, what the project has
  * more becomes the next numbers. A migration that is a script must not change, move or go: databases have it.
  */
-import { InvalidInput } from "../../refusal";
+import { InvalidInput } from "../../failure";
 import { inOneLine } from "../../validation";
 import type { Script } from "../scripts";
 import { tokens } from "../sql-text";

@@ -2,7 +2,7 @@
  * EF Core writes what `migrationBuilder.Sql()` was given into a script as it is. Without a semicolon at its end,
  * PostgreSQL reads on into the next statement: `Database.Migrate()` never meets that, as it sends them one by one.
  */
-import { InvalidInput } from "../../refusal";
+import { InvalidInput } from "../../failure";
 import { tokens } from "../sql-text";
 import type { Token } from "../sql-text";
 

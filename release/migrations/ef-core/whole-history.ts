@@ -2,7 +2,7 @@
  * Parts what `dotnet ef migrations script` writes for a whole history into one text for each migration: the last thing
  * that EF writes for a migration is its row in EF's history table.
  */
-import { InvalidInput } from "../../refusal";
+import { InvalidInput } from "../../failure";
 import { inOneLine } from "../../validation";
 import { tokens } from "../sql-text";
 import type { Dialect, Token } from "../sql-text";

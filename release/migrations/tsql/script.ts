@@ -5,7 +5,7 @@
 import type { Finding, Kind, Level } from "../finding";
 import { inOneLine } from "../../validation";
 import type { Script } from "../scripts";
-import { InvalidInput } from "../../refusal";
+import { InvalidInput } from "../../failure";
 import { STRING, WORD } from "../lexer";
 import type { Code } from "./cursor";
 import { Cursor, literal, readCode } from "./cursor";

@@ -1,7 +1,7 @@
 /** Our batches beside those of Management Studio's own parser, for the scripts in `data/scripts.json`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { InvalidInput } from "../../../../release/refusal";
+import { InvalidInput } from "../../../../release/failure";
 import { readScripts } from "../../../../release/migrations/scripts";
 import { batches } from "../../../../release/migrations/sql-text";
 

@@ -2,16 +2,15 @@
  * A driver that is somebody else's program: it is started once for each operation, in the proxy's folder. What it says
  * is not believed unread: an answer that is none, too late, or with other endpoints than asked for is a failure.
  */
+import { InvalidInput } from "../../../../release/failure";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import * as z from "zod/mini";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import type { DriverCommand } from "../../../../configuration/drivers";
-import { EXIT } from "../../../../release/exit-code";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { describeIssues } from "../../../../release/validation";
-import { StepFailure } from "../../step-failure";
 import { sameTraffic } from "../driver";
 import type { Driver, SlotCounts, Traffic } from "../driver";
 import { CountsAnswer, Done, EXCHANGE_FORMAT, TrafficAnswer } from "./exchange";
@@ -26,7 +25,7 @@ export class CommandDriver implements Driver {
   constructor(private readonly spec: DirectorSpec) {
     const { command } = spec.proxy;
     if (command === undefined)
-      throw new StepFailure(EXIT.badInput, `--spec: proxy.driver "command" needs proxy.command, its program`);
+      throw new InvalidInput(`--spec: proxy.driver "command" needs proxy.command, its program`);
     this.command = command;
   }
 

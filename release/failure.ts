@@ -1,0 +1,64 @@
+/** The errors that end a program with a message for its operator. Whatever else is thrown is a defect, and shows its stack. */
+import { EXIT } from "./exit-code";
+import type { FailureCode } from "./exit-code";
+
+/** What was refused or failed, the values that disagree, and what to do next: in one or two lines. */
+export class Failure extends Error {
+  override readonly name: string = "Failure";
+
+  constructor(
+    message: string,
+    readonly exitCode: FailureCode,
+  ) {
+    super(message);
+  }
+}
+
+/** Bad input: an option, a file or a variable that means nothing here. */
+export class InvalidInput extends Failure {
+  override readonly name = "InvalidInput";
+
+  constructor(message: string) {
+    super(message, EXIT.badInput);
+  }
+}
+
+/** The domain refuses before anything happened; a caller may decide on the reason. */
+export class Refusal extends Failure {
+  override readonly name = "Refusal";
+
+  constructor(
+    readonly reason:
+      | "stale"
+      | "finished"
+      | "not-begun"
+      | "aborted"
+      | "failed-before"
+      | "retained"
+      | "nothing-live"
+      | "nothing-to-promote"
+      | "nothing-to-roll-back-to"
+      | "nothing-to-retry"
+      | "nothing-to-resolve"
+      | "nothing-to-withdraw"
+      | "not-promoted"
+      | "old-schema"
+      | "already-there"
+      | "unknown-release"
+      | "proxies-disagree"
+      | "not-possible-here"
+      | "not-in-the-plan"
+      | "plan-moved"
+      | "banned"
+      | "frozen",
+    message: string,
+    exitCode: FailureCode = EXIT.refused,
+  ) {
+    super(message, exitCode);
+  }
+}
+
+/** @returns the exit code that a thrown error stands for; null for a defect. */
+export function failureCodeOf(error: unknown): FailureCode | null {
+  return error instanceof Failure ? error.exitCode : null;
+}
