@@ -6,7 +6,7 @@ import { CommanderError } from "commander";
 import { EXIT } from "../release/exit-code";
 import type { ExitCode } from "../release/exit-code";
 import { Failure } from "../release/failure";
-import { inOneLine } from "../release/validation";
+import { inOneLine } from "../release/text";
 import { buildProgram } from "./program";
 import { err } from "./terminal/colours";
 

@@ -45,9 +45,9 @@ export function trafficOf(next: ReleaseRecord, environment: Pick<Environment, "s
   if (next.goal === "staged") return "none until it is promoted";
   if (strategy === "recreate") return "the site stops and starts with it, all requests at once";
   const until = next.goal === "live" ? 100 : next.goal;
-  const shares = [...steps.filter((share) => share < until), until];
-  const each = shares.map((share) =>
-    share === 100 ? `100 %, watched for ${bakeSeconds} s` : `${share} % for ${stepSeconds} s`,
+  const weights = [...steps.filter((weight) => weight < until), until];
+  const each = weights.map((weight) =>
+    weight === 100 ? `100 %, watched for ${bakeSeconds} s` : `${weight} % for ${stepSeconds} s`,
   );
   const held = until === 100 ? "" : ", and stays there";
   const back = onFailure === "rollback" ? "taken back" : "left as it is";

@@ -3,6 +3,7 @@
  * director reads it; the format is the contract between a web stack and the proxies that base set up.
  */
 import * as z from "zod/mini";
+import { ApplicationName, EnvironmentName, Port } from "../release/patterns";
 import { Activation } from "./http-exchange";
 import { Preview } from "./preview";
 import { Verification } from "./verification";
@@ -23,14 +24,14 @@ const Address = z.string().check(z.regex(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/));
 const EndpointSpec = z.strictObject({
   server: ServerName,
   host: Address,
-  port: z.int().check(z.minimum(1), z.maximum(65_535)),
+  port: Port,
 });
 
 /** @internal */
 export const DirectorSpec = z.strictObject({
   formatVersion: z.literal(SPEC_FORMAT),
-  application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
-  environment: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
+  application: ApplicationName,
+  environment: EnvironmentName,
   ...Sequence.shape,
   /**
    * The record itself, for the director to keep as it is: `bluegreen recover` reads it back. Only a step brings it; what
@@ -50,11 +51,11 @@ export const DirectorSpec = z.strictObject({
     /** 0 carries the schedule; later ones verify and follow. */
     index: z.int().check(z.minimum(0)),
     host: Address,
-    port: z.int().check(z.minimum(1), z.maximum(65_535)),
+    port: Port,
     /** null: users come over plain HTTP. Else they come to this port, and `port` only tells them so. */
     tls: z.nullable(
       z.strictObject({
-        port: z.int().check(z.minimum(1), z.maximum(65_535)),
+        port: Port,
         /** A PEM file with certificate, chain and key, relative to the proxy's folder. */
         certificate: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z._/-]{0,99}$/)),
       }),

@@ -3,6 +3,7 @@
  * change with a release. One application each.
  */
 import * as z from "zod/mini";
+import { EnvironmentName } from "../release/patterns";
 import { AzurePlatform } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
@@ -13,7 +14,7 @@ import { Measurement } from "./measurement";
 import { DIALECTS } from "../release/migrations/database-address";
 import { FOLDER, matches, Program } from "../release/patterns";
 import { Preview } from "./preview";
-import { ApplicationName } from "../release/record";
+import { ApplicationName } from "../release/patterns";
 import { ScheduleChoice, Topology } from "../release/schedule";
 import type { Schedule } from "../release/schedule";
 import { Verification, wholeSeconds } from "./verification";
@@ -45,7 +46,7 @@ const LocalPlatform = z.strictObject({
 export const EnvironmentFile = z.strictObject({
   formatVersion: z.literal(1),
   application: ApplicationName,
-  name: matches(/^[a-z][a-z0-9-]{0,23}$/, "environment name: a-z, 0-9 and -, at most 24 characters"),
+  name: EnvironmentName,
   /** The record of this environment, relative to the project. */
   record: matches(FOLDER, "path below the project"),
   platform: z.discriminatedUnion("kind", [LocalPlatform, AzurePlatform], {

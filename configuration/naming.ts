@@ -7,7 +7,7 @@ import type { Environment, LocalEnvironment } from "./environment";
 import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
 import { isLocal, isOwn } from "./platform";
 import { InvalidInput } from "../release/failure";
-import { quote } from "../release/release";
+import { quote } from "../release/text";
 import { SLOTS } from "../release/slot";
 import type { PerSlot, Slot } from "../release/slot";
 

@@ -3,22 +3,23 @@
  * an environment file lets `naming.ts` compute (names, addresses, ports) is said here instead.
  */
 import * as z from "zod/mini";
+import { EnvironmentName, Port } from "../release/patterns";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import type { Environment } from "./environment";
 import { Hooks, refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { Activation } from "./http-exchange";
 import { matches, Program } from "../release/patterns";
 import { Preview } from "./preview";
-import { ApplicationName, ServerName } from "../release/record";
+import { ServerName } from "../release/record";
+import { ApplicationName } from "../release/patterns";
 import { InvalidInput } from "../release/failure";
-import { quote } from "../release/release";
+import { quote } from "../release/text";
 import { resolveSchedule, ScheduleChoice } from "../release/schedule";
 import type { Topology } from "../release/schedule";
 import { describeIssues } from "../release/validation";
 import { SLOTS } from "../release/slot";
 import { Verification, wholeSeconds } from "./verification";
 
-const Port = z.int().check(z.minimum(1), z.maximum(65_535));
 /** An address or a name, without a port. */
 const Host = matches(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/, "host: an address or a name, without a port");
 
@@ -52,7 +53,7 @@ const OwnProxy = z.strictObject({
 const OwnEnvironmentFields = z.strictObject({
   application: ApplicationName,
   /** Of the environment, as in "production". */
-  name: matches(/^[a-z][a-z0-9-]{0,23}$/, "environment name: a-z, 0-9 and -, at most 24 characters"),
+  name: EnvironmentName,
   servers: z.array(OwnServer).check(z.minLength(1), z.maxLength(200)),
   /** In the order of the traffic shift: the first carries the schedule. */
   proxies: z.array(OwnProxy).check(z.minLength(1), z.maxLength(8)),
@@ -116,7 +117,7 @@ export type DeploymentEnvironment = Environment | OwnEnvironment;
 /**
  * An environment over machines that are there already. The topology follows from the servers' ports.
  * @throws InvalidInput one line that names the field and what it should be: two servers of one name, an endpoint that
- * two slots share, servers of which some have one slot and some have both, a driver without its program.
+ * two slots weight, servers of which some have one slot and some have both, a driver without its program.
  */
 export function ownEnvironment(props: OwnEnvironmentProps): OwnEnvironment {
   const parsed = z.safeParse(OwnEnvironmentFields, props);

@@ -3,6 +3,7 @@
  * which a step ends. The director builds each as its type here; every reader checks what it reads with the schema.
  */
 import * as z from "zod/mini";
+import { readsFormer } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
 import { SLOTS } from "./slot";
 
@@ -38,24 +39,27 @@ const SlotName = z.enum(SLOTS);
 const perSlot = <T extends z.ZodMiniType>(schema: T) => z.object({ blue: schema, green: schema });
 
 /** Where requests go. The proxy holds exactly one such value and replaces it atomically. */
-export const Traffic = z.strictObject({
-  /** The slot that gets what the other one does not; null: nothing was ever live, users get a 503 page. */
-  live: z.nullable(SlotName),
-  /** Per cent of the requests (and of the buckets) that go to the other slot. 0 to 100. */
-  share: z.int(),
-  /** Which buckets are first: `(bucket + offset) mod 100 < share`. So it is not always the same users. 0 to 99. */
-  offset: z.int(),
-  /**
-   * `serve`: as usual. `hold`: requests wait until something listens on the live slot again. `page`: they get a
-   * 503 page meanwhile. Both heal by themselves as soon as an instance answers.
-   */
-  mode: z.enum(["serve", "hold", "page"]),
-  /**
-   * Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified, so always
-   * while the director divides traffic: then a client without a bucket is given one.
-   */
-  fallback: z.boolean(),
-});
+export const Traffic = readsFormer(
+  z.strictObject({
+    /** The slot that gets what the other one does not; null: nothing was ever live, users get a 503 page. */
+    live: z.nullable(SlotName),
+    /** Per cent of the requests (and of the buckets) that go to the other slot. 0 to 100. */
+    weight: z.int(),
+    /** Which buckets are first: `(bucket + offset) mod 100 < weight`. So it is not always the same users. 0 to 99. */
+    offset: z.int(),
+    /**
+     * `serve`: as usual. `hold`: requests wait until something listens on the live slot again. `page`: they get a
+     * 503 page meanwhile. Both heal by themselves as soon as an instance answers.
+     */
+    mode: z.enum(["serve", "hold", "page"]),
+    /**
+     * Whether a slot without a healthy endpoint may be stood in for by the other; only while both are verified, so always
+     * while the director divides traffic: then a client without a bucket is given one.
+     */
+    fallback: z.boolean(),
+  }),
+  { share: "weight" },
+);
 export type Traffic = Readonly<z.infer<typeof Traffic>>;
 
 const PlacedRelease = z.strictObject({
@@ -113,7 +117,7 @@ export const DirectorState = z.strictObject({
   retainedUntil: z._default(z.nullable(z.number()), null),
   /** Contract migrations that were let run: nothing that needs the old schema gets traffic again. */
   contracted: z._default(z.array(z.string()), []),
-  /** The share of the requests that the candidate shall have at this moment of its schedule. */
+  /** The weight of the requests that the candidate shall have at this moment of its schedule. */
   weight: z.int(),
   /** Written before the proxy is changed, so the proxy serves one of the two; anything else was set by hand. */
   traffic: z.strictObject({ intended: Traffic, before: Traffic }),

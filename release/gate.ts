@@ -1,5 +1,5 @@
 /**
- * The gate: whether a sequence may begin, switch or share, given what its record asks for and what the director of a
+ * The gate: whether a sequence may begin, switch or weight, given what its record asks for and what the director of a
  * proxy remembers. Each rule and its words stand here once: the director asks before every step, the command and the
  * transitions ask before they write a record. Pure: observations and the time come in, a typed refusal goes out.
  */
@@ -206,7 +206,7 @@ export function doesNotFit(
   );
 }
 
-/** @throws Refusal where the first release is to stop at a share: no release can get the rest. */
+/** @throws Refusal where the first release is to stop at a weight: no release can get the rest. */
 export function requireFirstGoal(goal: Goal): void {
   if (typeof goal !== "number") return;
   throw new Refusal(

@@ -8,7 +8,7 @@ import { HEADER_NAME } from "./patterns";
 import { healedServers, scheduleOf, target, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { InvalidInput } from "./failure";
-import { quote } from "./release";
+import { quote } from "./text";
 import type { Schedule, Topology } from "./schedule";
 
 /** In the order of the web stack's graph. */

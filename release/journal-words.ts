@@ -22,14 +22,14 @@ export function describeEntry(entry: JournalEntry): string {
 
 /** A judgement without the figures that it rests on. */
 export function describeVerdict({ verdict, comparison }: Entry<"judged">): string {
-  return `${comparison.share} % went ${verdict === "pass" ? "well" : "badly"}`;
+  return `${comparison.weight} % went ${verdict === "pass" ? "well" : "badly"}`;
 }
 
-function describeTraffic({ live, share, mode }: Entry<"traffic">): string {
+function describeTraffic({ live, weight, mode }: Entry<"traffic">): string {
   if (live === null) return "nothing is live: users get a 503 page";
   if (mode !== "serve") return mode === "hold" ? `requests of ${live} wait` : `${live}: users get a 503 page`;
-  if (share === 0) return `all requests go to ${live}`;
-  return `${share} % of the requests go to ${otherSlot(live)}`;
+  if (weight === 0) return `all requests go to ${live}`;
+  return `${weight} % of the requests go to ${otherSlot(live)}`;
 }
 
 function figures({ requests, errors, p95Ms }: Figures): string {

@@ -3,6 +3,7 @@
  * migrator on the operations server (locally: a process) reads it.
  */
 import * as z from "zod/mini";
+import { ApplicationName, Sha256 } from "./patterns";
 import { recordDigest } from "./record";
 import type { ReleaseRecord } from "./record";
 import { Migrations, releaseId, ScriptName } from "./release";
@@ -37,9 +38,9 @@ export type DatabaseAccess = z.infer<typeof DatabaseAccess>;
 
 export const MigrateSpec = z.strictObject({
   formatVersion: z.literal(SPEC_FORMAT),
-  application: z.string().check(z.regex(/^[a-z][a-z0-9-]{0,23}$/)),
+  application: ApplicationName,
   sequence: z.int().check(z.minimum(1)),
-  recordDigest: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  recordDigest: Sha256,
   releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
   bundle: Migrations,
   /** The contract scripts that the record says are in the bundle. */

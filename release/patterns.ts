@@ -1,6 +1,6 @@
 /** What people write in files, as patterns with a name for the message. */
 import * as z from "zod/mini";
-import { quote } from "./release";
+import { quote } from "./text";
 
 export const matches = (pattern: RegExp, what: string) =>
   z
@@ -8,6 +8,18 @@ export const matches = (pattern: RegExp, what: string) =>
     .check(
       z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }),
     );
+
+/** What applications and environments are called: it becomes a part of Azure's names. */
+export const SHORT_NAME = /^[a-z][a-z0-9-]{0,23}$/;
+const SHORT_NAME_WORDS = "a-z, 0-9 and -, at most 24 characters";
+export const EnvironmentName = matches(SHORT_NAME, `environment name: ${SHORT_NAME_WORDS}`);
+export const ApplicationName = matches(SHORT_NAME, `application name: ${SHORT_NAME_WORDS}`);
+
+export const Sha256 = z
+  .string()
+  .check(z.regex(/^[0-9a-f]{64}$/, "sha256 is 64 lower-case hexadecimal digits"));
+
+export const Port = z.int().check(z.minimum(1), z.maximum(65_535));
 
 export const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
 export const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;

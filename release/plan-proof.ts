@@ -6,7 +6,8 @@ import * as z from "zod/mini";
 import { parseStep, shortAddress } from "./steps";
 import { Refusal } from "./failure";
 import type { Slot } from "./slot";
-import { inOneLine, parseFile } from "./validation";
+import { parseFile } from "./validation";
+import { inOneLine } from "./text";
 
 /** Azure allows 25 run commands a machine, and each failed apply leaves one: far enough from that to go on. */
 const DEPOSED_LIMIT = 8;

@@ -6,7 +6,8 @@
 import * as z from "zod/mini";
 import { HookRun } from "./hook-run";
 import { JournalEntry } from "./journal";
-import { ApplicationName, Goal, ReleaseRecord } from "./record";
+import { Goal, ReleaseRecord } from "./record";
+import { ApplicationName } from "./patterns";
 import { Schedule } from "./schedule";
 import { SLOTS } from "./slot";
 

@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { ApplicationName } from "./patterns";
 import { Resolutions } from "./resolution";
 import { InvalidInput } from "./failure";
-import { missingFrom, quote, Release, releaseId, ScriptName, Version } from "./release";
+import { missingFrom, Release, releaseId, ScriptName, Version } from "./release";
 import type { ReleaseId } from "./release";
 import { resolveSchedule, ScheduleChoice } from "./schedule";
 import type { Schedule } from "./schedule";
@@ -16,7 +17,7 @@ import { parseFile } from "./validation";
 
 const RECORD_FORMAT = 1;
 
-/** How far a sequence goes: verified only, a share of the requests in per cent, or all the way. */
+/** How far a sequence goes: verified only, a weight of the requests in per cent, or all the way. */
 export const Goal = z.union(
   [z.literal("staged"), z.int().check(z.minimum(1), z.maximum(99)), z.literal("live")],
   {
@@ -28,13 +29,6 @@ export type Goal = z.infer<typeof Goal>;
 export function describeGoal(goal: Goal): string {
   return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
 }
-
-const APPLICATION_PATTERN = /^[a-z][a-z0-9-]{0,23}$/;
-export const ApplicationName = z.string().check(
-  z.refine((name) => APPLICATION_PATTERN.test(name), {
-    error: (issue) => `${quote(issue.input)} is no application name: a-z, 0-9 and -, at most 24 characters`,
-  }),
-);
 
 /** As naming.ts makes them. */
 export const ServerName = z.string().check(z.regex(/^[a-z0-9-]{1,40}$/));
@@ -152,7 +146,7 @@ export function recordDigest(record: ReleaseRecord): string {
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 
-/** The release in the slot that this record wants live (or staged, or on a share). */
+/** The release in the slot that this record wants live (or staged, or on a weight). */
 export function target(record: ReleaseRecord): Release | null {
   return record.slots[record.active];
 }

@@ -3,6 +3,8 @@
  * `run` differs; so a release id never repeats, and neither does the name of a step that carries it.
  */
 import * as z from "zod/mini";
+import { Sha256 } from "./patterns";
+import { quote } from "./text";
 
 /** Letters, digits, dots and hyphens: what every place that a version reaches accepts (Azure names, folders, HTTP headers). */
 export const VERSION_PATTERN = /^[0-9A-Za-z](?:[0-9A-Za-z.-]{0,38}[0-9A-Za-z])?$/;
@@ -26,7 +28,7 @@ export const Artifact = z.strictObject({
         `${quote(withoutCredentials(issue.input))} is no artifact address: https://..., file:///..., or http:// on the loopback address`,
     }),
   ),
-  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, "sha256 is 64 lower-case hexadecimal digits")),
+  sha256: Sha256,
 });
 export type Artifact = z.infer<typeof Artifact>;
 
@@ -86,10 +88,4 @@ export function missingFrom(
   scripts: readonly string[],
 ): string | undefined {
   return scripts.find((script) => !contracts.includes(script));
-}
-
-/** Somebody's text, safe and short enough for a one-line message. */
-export function quote(input: unknown): string {
-  const text = (JSON.stringify(input) ?? String(input)).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
-  return text.length > 60 ? `${text.slice(0, 57)}..."` : text;
 }

@@ -1,6 +1,6 @@
 /**
  * Topology says where the slots are, schedule says how traffic gets from one to the other. Together they are
- * the three ways to upgrade: blue/green, a growing share, and recreate.
+ * the three ways to upgrade: blue/green, a growing weight, and recreate.
  */
 import * as z from "zod/mini";
 import { InvalidInput } from "./failure";
@@ -46,9 +46,9 @@ export type Analysis = z.infer<typeof Analysis>;
 export const Schedule = z.strictObject({
   /** `recreate` takes the active slot itself; the other two release to the idle one. */
   strategy: z.enum(["blueGreen", "canary", "recreate"]),
-  /** Shares of the requests, in per cent, that the candidate gets one after another. */
+  /** Weights of the requests, in per cent, that the candidate gets one after another. */
   steps: Steps,
-  /** How long each share below 100 lasts. */
+  /** How long each weight below 100 lasts. */
   stepSeconds: seconds(86_400),
   /** How long the candidate is watched at 100 % before it counts as stable. */
   bakeSeconds: seconds(86_400),
@@ -109,7 +109,7 @@ export const Strategy = {
   blueGreen: (props: BlueGreenProps = {}): Schedule =>
     complete({ strategy: "blueGreen", steps: [100], ...props }),
 
-  /** Move a growing share of the requests. @default steps [5, 25, 50, 100], stepSeconds 60 */
+  /** Move a growing weight of the requests. @default steps [5, 25, 50, 100], stepSeconds 60 */
   canary: (props: CanaryProps = {}): Schedule =>
     complete({ strategy: "canary", steps: [5, 25, 50, 100], ...props }),
 
@@ -132,7 +132,7 @@ export interface ScheduleChoice extends z.infer<typeof ScheduleChoice> {}
 
 export function resolveSchedule(choice: ScheduleChoice): Schedule {
   const { strategy, ...props } = choice;
-  const shifts = props.steps !== undefined && props.steps.some((share) => share !== 100);
+  const shifts = props.steps !== undefined && props.steps.some((weight) => weight !== 100);
   if (strategy === "recreate" && (shifts || props.afterPromotion === "converge")) {
     throw new InvalidInput(
       `a recreate schedule has no "steps" and does not "converge": it replaces the release where it is, at once`,

@@ -3,13 +3,13 @@
  * (gate.ts) compares them with what users get.
  */
 import * as z from "zod/mini";
+import { Sha256 } from "./patterns";
 import { Goal, healedServers, recordDigest, ServerName, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId, ScriptName } from "./release";
 import type { Release } from "./release";
 import { SLOTS } from "./slot";
 
-const Sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const RecordedRelease = z.strictObject({
   /** A version of 40 characters, a hyphen, and a run. */
   releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),

@@ -111,7 +111,7 @@ export function stage(
   return release(record, candidate, observed, { ...intent, goal: "staged" });
 }
 
-/** Takes a staged or held candidate further: to a larger share, or all the way. */
+/** Takes a staged or held candidate further: to a larger weight, or all the way. */
 export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "live"): ReleaseRecord {
   const candidate = target(record);
   if (record.goal === "live" || candidate === null) {

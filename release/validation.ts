@@ -1,7 +1,7 @@
 /** Turns what a schema found into one line for a person: the field, and what it should be. */
 import * as z from "zod/mini";
 import { InvalidInput } from "./failure";
-import { quote } from "./release";
+import { inOneLine, quote } from "./text";
 
 /** Enough to see what went wrong. */
 const NAMED_KEYS = 3;
@@ -29,11 +29,6 @@ export function describeIssues(error: z.core.$ZodError): string {
   const lines = error.issues.flatMap((issue) => describeIssue(issue, []));
   const [first, ...rest] = lines;
   return rest.length === 0 ? `${first}` : `${first} (and ${rest.length} more)`;
-}
-
-/** What somebody else said, without the lines and the control characters that it quotes. */
-export function inOneLine(message: string): string {
-  return message.replace(/[\p{C}\p{Zl}\p{Zp}]+\s*/gu, " ");
 }
 
 /** Whoever wrote the file chose its fields' names, too: one that a terminal would not show as it is, is quoted. */

@@ -126,7 +126,7 @@ test("the names of steps are public", () => {
     install: stepName.install(record, "green", "web-1"),
     switch: stepName.switch(record),
     converge: stepName.converge(record, "blue"),
-    share: stepName.share(record),
+    weight: stepName.share(record),
     heal: stepName.install({ ...record, heals: { "web-1": 2 }, sequence: 2 }, "blue", "web-1"),
   }).toEqual({
     begin: expect.stringMatching(/^begin-2-[0-9a-f]{8}$/),
@@ -134,7 +134,7 @@ test("the names of steps are public", () => {
     install: "install-green-2.0.0-2",
     switch: expect.stringMatching(/^switch-2-[0-9a-f]{8}$/),
     converge: "converge-blue-2",
-    share: "share-2",
+    weight: "share-2",
     heal: "heal-blue-2",
   });
 });
@@ -145,13 +145,13 @@ test("the construct ids of steps are public, as Terraform's addresses are made o
     install: stepId.install("blue", "web-1"),
     switch: stepId.switch("proxy-1"),
     converge: stepId.converge("green", "web-2"),
-    share: stepId.share("proxy-1"),
+    weight: stepId.share("proxy-1"),
   }).toEqual({
     begin: "begin-proxy-1",
     install: "install-blue-web-1",
     switch: "switch-proxy-1",
     converge: "converge-green-web-2",
-    share: "share-proxy-1",
+    weight: "share-proxy-1",
   });
 });
 

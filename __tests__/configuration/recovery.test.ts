@@ -104,7 +104,7 @@ describe("the exact record", () => {
   test.each<[string, Partial<ReleaseRecord>]>([
     ["a release", {}],
     ["a retry", { sequence: 3, retry: true }],
-    ["a held share", { goal: 20 }],
+    ["a held weight", { goal: 20 }],
     ["a schedule of its own", { schedule: Strategy.canary({ stepSeconds: 3 }) }],
     ["a staged candidate", { goal: "staged" }],
     ["a convergence", { converge: true }],

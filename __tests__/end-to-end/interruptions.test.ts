@@ -54,8 +54,8 @@ describeEndToEnd("an interruption", () => {
     versions += 1;
     const running = await world.startRelease(`1.1.${versions}`, "1.1.0", ...CANARY, ...options);
     await until(
-      () => state().weight === 20 && traffic().includes("share=20&"),
-      "the candidate has its first share",
+      () => state().weight === 20 && traffic().includes("weight=20&"),
+      "the candidate has its first weight",
       { running },
     );
     return running;
@@ -79,7 +79,7 @@ describeEndToEnd("an interruption", () => {
   async function allTo(release: string): Promise<void> {
     expect(await world.serving(0, 60)).toEqual([release]);
     expect(await world.status()).toEqual([
-      expect.objectContaining({ traffic: expect.objectContaining({ share: 0, mode: "serve" }) }),
+      expect.objectContaining({ traffic: expect.objectContaining({ weight: 0, mode: "serve" }) }),
     ]);
   }
 

@@ -113,7 +113,7 @@ describeEndToEnd("the command's words", () => {
       seconds: expect.any(Number),
       // What the switch was judged by, before it was final.
       comparison: {
-        share: 100,
+        weight: 100,
         seconds: expect.any(Number),
         stable: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },
         candidate: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },

@@ -238,7 +238,7 @@ describeEndToEnd("a record", () => {
   });
 });
 
-describeEndToEnd("a record whose candidate has a share of the requests", () => {
+describeEndToEnd("a record whose candidate has a weight of the requests", () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create();

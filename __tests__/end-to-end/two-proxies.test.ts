@@ -36,18 +36,18 @@ describeEndToEnd("two proxies", () => {
     const steps = ["--strategy", "canary", "--steps", "30,100", "--step-seconds", "20"];
     const running = await world.startRelease("1.4.0", undefined, ...steps);
     const map = world.path(".bluegreen/local/servers/proxy-1/traffic.map");
-    await until(() => readFileSync(map, "utf8").includes("share=30&"), "the first share", { running });
+    await until(() => readFileSync(map, "utf8").includes("weight=30&"), "the first weight", { running });
     expect(await world.serving(1)).toEqual(["1.0.0-1"]);
     expect(await world.deploy("abort")).toMatchObject({ exitCode: 0, to: "1.0.0-1" });
     expect(await running.ended).toMatchObject({ exitCode: 5 });
     await bothServe("1.0.0-1");
   });
 
-  it("both keep the share of a held release, and both promote it", async () => {
+  it("both keep the weight of a held release, and both promote it", async () => {
     const held = await world.release("1.1.1", "1.1.0", "--goal", "40", "--step-seconds", "0.3");
     expect(held).toMatchObject({ outcome: "held", exitCode: 0, to: "1.0.0-1" });
-    const shares = (await world.status()).map(({ traffic }) => traffic.share);
-    expect(shares).toEqual([40, 40]);
+    const weights = (await world.status()).map(({ traffic }) => traffic.weight);
+    expect(weights).toEqual([40, 40]);
     expect(await world.deploy("promote")).toMatchObject({ outcome: "promoted", exitCode: 0 });
     await bothServe(`1.1.1-${held.sequence}`);
     expect(world.deposed()).toEqual([]);

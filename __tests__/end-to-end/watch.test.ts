@@ -84,7 +84,7 @@ describeEndToEnd("status --watch", () => {
   });
   afterAll(async () => expect(await world.end()).toEqual([]));
 
-  it("sees the share grow, a JSON document a line, disturbs nothing, and ends with 0 on SIGINT", async () => {
+  it("sees the weight grow, a JSON document a line, disturbs nothing, and ends with 0 on SIGINT", async () => {
     const watching = world.start(["status", "--watch", "--json", "--interval", "0.3"]);
     const log = world.start(["status", "--watch", "--interval", "0.3"]);
     expect(await world.release("1.1.0", undefined, ...CANARY)).toMatchObject({ outcome: "promoted" });
@@ -94,10 +94,10 @@ describeEndToEnd("status --watch", () => {
 
     const all = parse(looks);
     expect(all.every(({ problems }) => problems.length === 0)).toBe(true);
-    const shares = all.flatMap(({ proxies }) =>
-      proxies.map(({ traffic }) => `${traffic.live} ${traffic.share}`),
+    const weights = all.flatMap(({ proxies }) =>
+      proxies.map(({ traffic }) => `${traffic.live} ${traffic.weight}`),
     );
-    const changes = shares.filter((share, index) => share !== shares[index - 1]);
+    const changes = weights.filter((weight, index) => weight !== weights[index - 1]);
     expect(changes.filter((change) => change !== "blue 100")).toEqual([
       "blue 0",
       "blue 20",

@@ -224,10 +224,10 @@ const CASES: readonly (readonly [string, fc.Arbitrary<Buffer>, number])[] = [
   ["anything", fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)), 0.05],
 ];
 
-test.each(CASES)("%s", async (_what, archives, share) => {
+test.each(CASES)("%s", async (_what, archives, weight) => {
   await fc.assert(
     fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "unzip"))),
-    runs(share),
+    runs(weight),
   );
 });
 
@@ -237,10 +237,10 @@ const BOTH = hasPython ? (["unzip", "python"] as const) : (["unzip"] as const);
 
 (hasPython ? test : test.skip).each(CASES.filter(([what]) => what.includes("zip")))(
   "%s, with python",
-  async (_what, archives, share) => {
+  async (_what, archives, weight) => {
     await fc.assert(
       fc.asyncProperty(archives, async (archive) => expectSafe(await unpack(archive, "python"))),
-      runs(share),
+      runs(weight),
     );
   },
 );

@@ -10,9 +10,9 @@ const RUNS = Number(process.env["FUZZ_RUNS"] ?? USUAL_RUNS);
 /** In a test run the same for everybody, so that a change is judged by what it changes; whoever asks for more runs looks anew. */
 const SEED = process.env["FUZZ_RUNS"] === undefined ? { seed: 1 } : {};
 
-/** @param share of the usual number: what starts processes tries fewer. */
-export function runs(share = 1): { numRuns: number; seed?: number } {
-  return { numRuns: Math.max(3, Math.round(RUNS * share)), ...SEED };
+/** @param weight of the usual number: what starts processes tries fewer. */
+export function runs(weight = 1): { numRuns: number; seed?: number } {
+  return { numRuns: Math.max(3, Math.round(RUNS * weight)), ...SEED };
 }
 
 /** What ends a line, a word, a quote or a directive somewhere. */

@@ -111,7 +111,7 @@ test.each([
 
 const traffics: fc.Arbitrary<Traffic> = fc.record({
   live: fc.constantFrom("blue", "green", null),
-  share: fc.integer({ min: 0, max: 100 }),
+  weight: fc.integer({ min: 0, max: 100 }),
   offset: fc.integer({ min: 0, max: 99 }),
   mode: fc.constantFrom("serve", "hold", "page"),
   fallback: fc.boolean(),
@@ -162,8 +162,8 @@ test("a traffic value that somebody changed is refused, or read as one that coul
         return;
       }
       expect(["blue", "green", null]).toContain(read.live);
-      expect(read.share).toBeGreaterThanOrEqual(0);
-      expect(read.share).toBeLessThanOrEqual(100);
+      expect(read.weight).toBeGreaterThanOrEqual(0);
+      expect(read.weight).toBeLessThanOrEqual(100);
     }),
     runs(2),
   );

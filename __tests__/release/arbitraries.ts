@@ -15,7 +15,7 @@ const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefi
 
 const steps = fc
   .uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 6 })
-  .map((shares) => [...shares.sort((one, other) => one - other), 100]);
+  .map((weights) => [...weights.sort((one, other) => one - other), 100]);
 const schedules = fc
   .record(
     {
@@ -30,9 +30,9 @@ const schedules = fc
     },
     plain,
   )
-  .map(({ steps: shares, ...schedule }) =>
+  .map(({ steps: weights, ...schedule }) =>
     // A recreate has no steps to give.
-    schedule.strategy === "recreate" ? schedule : { ...schedule, steps: shares },
+    schedule.strategy === "recreate" ? schedule : { ...schedule, steps: weights },
   );
 
 export const environments: fc.Arbitrary<Environment> = fc

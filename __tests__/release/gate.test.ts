@@ -92,7 +92,7 @@ describe("begin", () => {
       asked(),
       { stable: { ...placed("blue", "1.0.0", 1), sha256: SHA256 } },
     ],
-    ["a first release that stops at a share", "not-possible-here", asked({ goal: 5 }), { stable: null }],
+    ["a first release that stops at a weight", "not-possible-here", asked({ goal: 5 }), { stable: null }],
     [
       "another artifact under a known id",
       "not-possible-here",
@@ -161,7 +161,7 @@ test.each<[string, boolean, Partial<Remembered>]>([
   ["failed", false, { phase: "stable" }],
   ["froze", false, { phase: "frozen" }],
   ["is staged", true, { phase: "staged" }],
-  ["holds its share", true, { phase: "shifting" }],
+  ["holds its weight", true, { phase: "shifting" }],
   ["is live", true, { phase: "stable", stable: placed("green", "2.0.0", 2) }],
 ])("switch runs again, or not, where its sequence %s", (_, again, changes) => {
   const attempt = () => maySwitch(asked(), begun(asked(), { finished: true, ...changes }));

@@ -76,7 +76,7 @@ test("a schedule of its own belongs to one sequence only", () => {
   expect(transitions.release(first, candidateOf("4.0.0"), live, blueGreen)).not.toHaveProperty("schedule");
 });
 
-test("the first release can't be held at a share, as nobody has the rest", () => {
+test("the first release can't be held at a weight, as nobody has the rest", () => {
   const staged = transitions.stage(emptyRecord("socialgoal"), candidateOf("1.0.0"), NOTHING, blueGreen);
   const attempts = [
     () => transitions.release(emptyRecord("a"), candidateOf("1.0.0"), NOTHING, { ...blueGreen, goal: 30 }),
@@ -355,7 +355,7 @@ describe("a heal", () => {
 
   test.each<[string, Partial<ReleaseRecord>, Observed]>([
     ["waits for its promotion", { goal: "staged" }, BLUE],
-    ["has a share", { goal: 30 }, BLUE],
+    ["has a weight", { goal: 30 }, BLUE],
     ["failed", {}, BLUE],
     ["is not known", {}, { live: "green", releaseId: "9.0.0-9", serving: ["green"] }],
   ])("comes after what a candidate needs that %s", (_, changes, observed) => {

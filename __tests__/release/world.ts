@@ -53,8 +53,8 @@ export class World {
   record: ReleaseRecord = emptyRecord("socialgoal");
   stable: Placed | null = null;
   /** Per cent of the requests that the slot gets which is not stable's. */
-  share = 0;
-  /** The candidate that the share belongs to. */
+  weight = 0;
+  /** The candidate that the weight belongs to. */
   candidate: ReleaseId | null = null;
   /** After a convergence both slots serve stable. */
   shared = false;
@@ -76,9 +76,9 @@ export class World {
   constructor(private readonly environment: { readonly schedule: Schedule }) {}
 
   get observed(): Observed {
-    const { stable, share } = this;
+    const { stable, weight } = this;
     if (stable === null) return { live: null, releaseId: null, serving: [] };
-    const serving = SLOTS.filter((slot) => (slot === stable.slot ? share < 100 : share > 0));
+    const serving = SLOTS.filter((slot) => (slot === stable.slot ? weight < 100 : weight > 0));
     return { live: stable.slot, releaseId: stable.releaseId, serving };
   }
 
@@ -97,9 +97,9 @@ export class World {
   /** `bluegreen abort` asks the director first: traffic is back on stable before the record changes. */
   abort(): void {
     const candidate = target(this.record);
-    if (this.stable === null || this.shared || candidate === null || this.share === 0) return;
+    if (this.stable === null || this.shared || candidate === null || this.weight === 0) return;
     this.failedArtifacts.add(candidate.artifact.sha256);
-    this.share = 0;
+    this.weight = 0;
     this.candidate = null;
   }
 
@@ -125,7 +125,7 @@ export class World {
   private begin(record: ReleaseRecord, schedule: Schedule): Case {
     const { stable } = this;
     if (stable === null) {
-      promise("a first release is held at no share", typeof record.goal !== "number");
+      promise("a first release is held at no weight", typeof record.goal !== "number");
       return "neverLive";
     }
     if (stable.slot !== record.active) {
@@ -150,7 +150,7 @@ export class World {
     const isSame = this.candidate === idOrNull(record.slots[idle]);
     if (found === "otherIsLive" && isSame && !isTouched && record.goal !== "staged") return;
     if (found === "targetIsLive" && this.shared && !converges(record) && !isTouched) return;
-    this.share = 0;
+    this.weight = 0;
     this.shared = false;
     this.candidate = null;
   }
@@ -204,7 +204,7 @@ export class World {
       if (outcome === "rejected" && healedServers(record).length > 0) return outcome;
       return this.converge(record, outcome);
     }
-    if (outcome === "rejected" && this.share === 0) {
+    if (outcome === "rejected" && this.weight === 0) {
       this.candidate = null;
       return outcome;
     }
@@ -213,7 +213,7 @@ export class World {
     if (outcome !== "success" && outcome !== "secondHalfFailed") {
       if (found !== "otherIsLive") return outcome;
       const freezes = outcome === "frozen" || schedule.onFailure === "freeze";
-      this.share = freezes ? (typeof record.goal === "number" ? record.goal : 100) : 0;
+      this.weight = freezes ? (typeof record.goal === "number" ? record.goal : 100) : 0;
       if (!freezes) {
         this.failedArtifacts.add(candidate.artifact.sha256);
         this.candidate = null;
@@ -221,7 +221,7 @@ export class World {
       return outcome;
     }
     if (typeof record.goal === "number") {
-      this.share = record.goal;
+      this.weight = record.goal;
       return "success";
     }
     this.stable = {
@@ -229,7 +229,7 @@ export class World {
       releaseId: releaseId(candidate),
       sha256: candidate.artifact.sha256,
     };
-    this.share = 0;
+    this.weight = 0;
     this.shared = false;
     this.candidate = null;
     this.wasStable.add(this.stable.releaseId);
@@ -247,7 +247,7 @@ export class World {
       }
       if (outcome !== "success") return outcome;
       this.use(stepName.share(record));
-      this.share = 50;
+      this.weight = 50;
       this.shared = true;
     }
     for (const slot of SLOTS) {

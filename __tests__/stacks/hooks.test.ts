@@ -38,7 +38,7 @@ function before(edges: Record<string, readonly string[]>, id: string): string[] 
 test("hooks before a phase stand between the phase before and it, those after hold up nothing", () => {
   const edges = graph(synthesizeWeb(split(everywhere), recordOf()));
   const first = { begin: "begin-proxy-1", install: "install-blue-web-1", switch: "switch-proxy-1" };
-  const all = { ...first, converge: "converge-blue-web-1", share: "share-proxy-1" };
+  const all = { ...first, converge: "converge-blue-web-1", weight: "share-proxy-1" };
   const steps = Object.values(all);
   for (const [index, phase] of PHASES.entries()) {
     const earlier = PHASES.slice(0, index);

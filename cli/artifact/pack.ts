@@ -11,7 +11,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { Zip, ZipDeflate, ZipPassThrough } from "fflate";
 import { EXIT } from "../../release/exit-code";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import { readPiece } from "./local-file";
 
 /** As install-release.sh has them: a folder that servers would refuse is refused here. */

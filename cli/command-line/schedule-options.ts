@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import * as z from "zod/mini";
 import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
 import { Goal } from "../../release/record";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import type { Schedule, ScheduleChoice } from "../../release/schedule";
 import { InvalidInput } from "../../release/failure";
 import type { Project } from "../project/project";
@@ -29,8 +29,8 @@ export interface ScheduleOptions {
 export function withSchedule(command: Command): Command {
   return command
     .option("--strategy <strategy>", "blueGreen, canary or recreate; else as the environment says")
-    .option("--steps <shares>", "shares of the requests, as in 5,25,50,100")
-    .option("--step-seconds <seconds>", "how long each share lasts; else the environment's, 60")
+    .option("--steps <weights>", "weights of the requests, as in 5,25,50,100")
+    .option("--step-seconds <seconds>", "how long each weight lasts; else the environment's, 60")
     .option(
       "--bake-seconds <seconds>",
       "how long the candidate is watched at 100 %; else the environment's, 60",
@@ -48,7 +48,7 @@ export function withSchedule(command: Command): Command {
 export function parseGoal(text: string): Goal {
   const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
   if (goal.success) return goal.data;
-  throw new InvalidInput(`${quote(text)} is no goal: staged, a share from 1 to 99, or live`);
+  throw new InvalidInput(`${quote(text)} is no goal: staged, a weight from 1 to 99, or live`);
 }
 
 /** @returns undefined where no option says anything: then the environment's schedule applies. */

@@ -2,7 +2,7 @@
 import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import { formatHistory, formatReceiptInFull } from "../receipts/history";
 import { readReceipt, readReceipts } from "../receipts/receipt-store";
 import { out } from "../terminal/colours";

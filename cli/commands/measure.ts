@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import type { Command } from "commander";
 import { InvalidInput } from "../../release/failure";
 import { formatReceipt } from "../../release/receipt";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import { writeAtomically } from "../../system/atomic-file";
 import { err } from "../terminal/colours";
 import { common, flagOf } from "../command-line/common";

@@ -7,6 +7,6 @@ export const promote: Request = {
   name: "promote",
   description: "take a staged or held candidate further",
   declare: (command) =>
-    command.option("--to <share>", "a share of the requests from 1 to 99, or live", "live"),
+    command.option("--to <weight>", "a weight of the requests from 1 to 99, or live", "live"),
   operation: (_project, _tools, _args, { to }: { to: string }) => operations.promote(parseGoal(to)),
 };

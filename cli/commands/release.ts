@@ -54,7 +54,7 @@ export const release: Request = {
     withArtifact(command).addOption(
       new Option(
         "--goal <goal>",
-        "how far to go: staged, a share of the requests from 1 to 99, or live",
+        "how far to go: staged, a weight of the requests from 1 to 99, or live",
       ).default("live"),
     ),
   operation: (project, tools, args, options: ReleaseOptions) => releaseOf(project, tools, args, options),

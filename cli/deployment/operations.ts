@@ -10,7 +10,7 @@ import { isLocal } from "../../configuration/platform";
 import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { InvalidInput, Refusal } from "../../release/failure";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import type { Candidate, ReleaseId } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";

@@ -6,12 +6,12 @@ import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../proxies/proxies";
 import type { Colours } from "../terminal/colours";
-import { clockTime, gateOf, sharesAfter, timeLeft } from "./gate";
+import { clockTime, gateOf, weightsAfter, timeLeft } from "./gate";
 import { fitted, flowed, wrapped } from "./lines";
 import type { Size } from "../terminal/screen";
 import type { Paint, Span } from "./lines";
 import type { Moment, Rate, SeenProxy } from "./moment";
-import { complaint, servedBy, shareOf } from "./words";
+import { complaint, servedBy, weightOf } from "./words";
 
 const INDENT = " ".repeat(9);
 const LONGEST_BAR = 40;
@@ -54,8 +54,8 @@ function timing(moment: Moment): string | null {
   if (left === null) return null;
   const working = moment.proxies.findIndex(({ status }) => status?.state.finished === false);
   const status = moment.proxies[working]!.status!;
-  const shares = sharesAfter(status.state.weight, working, moment.record, moment.schedule.steps);
-  const next = shares.length === 0 ? "" : `; next ${shares.map((share) => `${share} %`).join(", ")}`;
+  const weights = weightsAfter(status.state.weight, working, moment.record, moment.schedule.steps);
+  const next = weights.length === 0 ? "" : `; next ${weights.map((weight) => `${weight} %`).join(", ")}`;
   return `${clockTime(left)} left by the schedule${next}`;
 }
 
@@ -127,7 +127,7 @@ function slotLines(seen: SeenProxy, status: ProxyStatus, columns: number, colour
   const room = Math.min(LONGEST_BAR, columns - INDENT.length - longest - 1);
   return SLOTS.flatMap((slot) => {
     const paint = slot === "blue" ? colours.blue : colours.green;
-    const bar = room < SHORTEST_BAR ? [] : bars(shareOf(slot, status.traffic), room, paint, colours);
+    const bar = room < SHORTEST_BAR ? [] : bars(weightOf(slot, status.traffic), room, paint, colours);
     return [
       fitted([[`  ${slot.padEnd(7)}`, paint], ...bar, [labels[slot]]], columns),
       ...flowed(details(slot, seen, status, colours), columns, INDENT),
@@ -138,14 +138,14 @@ function slotLines(seen: SeenProxy, status: ProxyStatus, columns: number, colour
 function label(slot: Slot, status: ProxyStatus, columns: number): string {
   const release = servedBy(status.endpoints[slot]) ?? (isEmpty(slot, status) ? "empty" : "down");
   const called = columns < ROOM_FOR_ROLES ? "" : role(slot, status);
-  return `${String(shareOf(slot, status.traffic)).padStart(3)} %  ${release}  ${called}`.trimEnd();
+  return `${String(weightOf(slot, status.traffic)).padStart(3)} %  ${release}  ${called}`.trimEnd();
 }
 
 /** Requests a second, and what each server of the slot answers as. */
 function details(slot: Slot, { rates }: SeenProxy, status: ProxyStatus, colours: Colours): Span[][] {
   const endpoints = isEmpty(slot, status) ? [] : status.endpoints[slot];
   const release = servedBy(endpoints);
-  const isQuiet = shareOf(slot, status.traffic) === 0 && rates?.[slot].perSecond === 0;
+  const isQuiet = weightOf(slot, status.traffic) === 0 && rates?.[slot].perSecond === 0;
   return [
     ...(rates === null || isQuiet ? [] : [rateSpans(rates[slot], colours)]),
     ...endpoints.map((endpoint): Span[] => {
@@ -161,9 +161,9 @@ function isEmpty(slot: Slot, status: ProxyStatus): boolean {
   return servedBy(status.endpoints[slot]) === null && role(slot, status) === "";
 }
 
-function bars(share: number, room: number, paint: Paint, colours: Colours): Span[] {
-  // A share that is there is seen, however small.
-  const full = share === 0 ? 0 : Math.max(1, Math.round((share * room) / 100));
+function bars(weight: number, room: number, paint: Paint, colours: Colours): Span[] {
+  // A weight that is there is seen, however small.
+  const full = weight === 0 ? 0 : Math.max(1, Math.round((weight * room) / 100));
   return [["█".repeat(full), paint], ["░".repeat(room - full), colours.dim], [" "]];
 }
 

@@ -46,8 +46,8 @@ export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true
   if (phase === "staged" && candidate !== null) {
     return idle(`${candidate.releaseId} is staged in ${candidate.slot}, and waits for its promotion`);
   }
-  if (candidate !== null && traffic.share > 0) {
-    return idle(`${candidate.releaseId} is held at ${traffic.share} % until it is promoted or aborted`);
+  if (candidate !== null && traffic.weight > 0) {
+    return idle(`${candidate.releaseId} is held at ${traffic.weight} % until it is promoted or aborted`);
   }
   return idle(stable === null ? "nothing is live yet" : `${stable.releaseId} is live in ${stable.slot}`);
 }
@@ -71,7 +71,7 @@ function isDraining({ state }: ProxyStatus): boolean {
     stable !== null &&
     entry?.event === "traffic" &&
     entry.live === stable.slot &&
-    entry.share === 0 &&
+    entry.weight === 0 &&
     journal[promoted - 1]?.event === "judged" &&
     journal.at(-1) === entry
   );
@@ -92,25 +92,25 @@ export function timeLeft({ now, record, schedule, proxies }: Moment): number | n
     const isWithin = state.phase === "shifting" || state.phase === "baking";
     if (isOver || !isShift || (!isBefore && !isWithin)) continue;
     isTimed = true;
-    const share = isWithin ? state.weight : traffic.share;
+    const weight = isWithin ? state.weight : traffic.weight;
     if (isWithin && state.deadline !== null) left += Math.max(0, state.deadline - now);
-    for (const each of sharesAfter(share, index, record, schedule.steps)) {
+    for (const each of weightsAfter(weight, index, record, schedule.steps)) {
       left += 1000 * (each === 100 ? schedule.bakeSeconds : schedule.stepSeconds);
     }
   }
   return isTimed ? left : null;
 }
 
-/** Shares that a proxy's candidate still gets; 100 is the bake. Later proxies have no steps of their own. */
-export function sharesAfter(
-  share: number,
+/** Weights that a proxy's candidate still gets; 100 is the bake. Later proxies have no steps of their own. */
+export function weightsAfter(
+  weight: number,
   index: number,
   { goal }: ReleaseRecord,
   steps: readonly number[],
 ): number[] {
   const until = goal === "live" ? 100 : Number(goal);
   const own = index === 0 ? steps.filter((each) => each < until) : [];
-  return [...own, until].filter((each) => each > share);
+  return [...own, until].filter((each) => each > weight);
 }
 
 /** As 0:42 or 1:02:03. */

@@ -6,7 +6,7 @@ import { releaseId } from "../../release/release";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
-import { shareOf } from "./words";
+import { weightOf } from "./words";
 import type { ProxyStatus } from "../proxies/proxies";
 
 export interface StatusContext {
@@ -60,19 +60,19 @@ function newerThanHere({ sequence }: ReleaseRecord, statuses: readonly ProxyStat
 }
 
 function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): string {
-  const share = shareOf(slot, traffic);
+  const weight = weightOf(slot, traffic);
   const answers = endpoints[slot].map(({ server, address, releaseId: id, healthy, inRotation }) => {
     const answer = healthy ? (id ?? "healthy") : "down";
     const text = `${server} (${address}) ${answer}${inRotation ? "" : " out of rotation"}`;
     return healthy ? text : out.dim(text);
   });
-  const role = roleOf(slot, share, state.stable?.slot);
+  const role = roleOf(slot, weight, state.stable?.slot);
   const colour = slot === "blue" ? out.blue : out.green;
-  return `${colour(slot.padEnd(6))} ${String(share).padStart(3)} %  ${role.padEnd(9)} ${answers.join(", ")}`;
+  return `${colour(slot.padEnd(6))} ${String(weight).padStart(3)} %  ${role.padEnd(9)} ${answers.join(", ")}`;
 }
 
-function roleOf(slot: Slot, share: number, stable: Slot | undefined): string {
+function roleOf(slot: Slot, weight: number, stable: Slot | undefined): string {
   if (stable === undefined) return "";
   if (stable === slot) return "stable";
-  return share > 0 ? "candidate" : "idle";
+  return weight > 0 ? "candidate" : "idle";
 }

@@ -6,9 +6,9 @@ import { gateOf } from "./gate";
 import type { Moment, SeenProxy } from "./moment";
 
 /** The part of the requests that a slot gets, in per cent. */
-export function shareOf(slot: Slot, { live, share }: ProxyStatus["traffic"]): number {
+export function weightOf(slot: Slot, { live, weight }: ProxyStatus["traffic"]): number {
   if (live === null) return 0;
-  return slot === live ? 100 - share : share;
+  return slot === live ? 100 - weight : weight;
 }
 
 /** The release that most of a slot's healthy endpoints answer as; null where none is healthy. */
@@ -42,7 +42,7 @@ export function summary(
       return what === "" ? [] : [`${endpoint.server} ${what}`];
     });
     const exceptions = release === null || odd.length === 0 ? "" : ` (${odd.join(", ")})`;
-    return `${slot} ${shareOf(slot, traffic)} % ${release ?? "nothing"}${exceptions}`;
+    return `${slot} ${weightOf(slot, traffic)} % ${release ?? "nothing"}${exceptions}`;
   });
   return `${proxy}: record ${state.sequence}, ${gateOf(status, record, atWork).what}; ${slots.join(", ")}`;
 }

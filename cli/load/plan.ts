@@ -51,7 +51,7 @@ const fields = z.strictObject({
   users: z.int().positive().max(100_000).default(100),
 
   /** The part of the users that keep their cookies, as browsers do, from 0 to 1. @default 0.5 */
-  cookieKeepingShare: z.number().min(0).max(1).default(0.5),
+  cookieKeepingWeight: z.number().min(0).max(1).default(0.5),
 
   /** The part of the requests that are POSTs, from 0 to 1. @default 0.2 where something is posted, else 0 */
   postShare: z.number().min(0).max(1).optional(),

@@ -103,7 +103,7 @@ export class Workload {
     this.#plan = props.plan;
     this.#client = props.client;
     this.#releasePattern = new RegExp(props.plan.releasePattern);
-    const keeping = Math.ceil(props.plan.users * props.plan.cookieKeepingShare);
+    const keeping = Math.ceil(props.plan.users * props.plan.cookieKeepingWeight);
     this.#users = Array.from({ length: props.plan.users }, (_, index) => new SimulatedUser(index < keeping));
     this.#sweep = setInterval(() => this.#enforceTimeLimit(), SWEEP_MS);
     this.#sendWhatIsDue();

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { HTTP_PATH, isOrigin } from "../../release/patterns";
 import { InvalidInput } from "../../release/failure";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import { parseJson } from "../../release/validation";
 import { parseLoadPlan, type LoadPlan } from "../load/plan";
 import { openProject } from "../project/project";

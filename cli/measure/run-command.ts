@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import execa from "execa";
 import { InvalidInput } from "../../release/failure";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 type PassedSignal = (typeof SIGNALS)[number];

@@ -1,6 +1,6 @@
 /** The journal of a database as people read it. What it quotes comes from a database: no control character reaches a terminal. */
 import { SCRIPT_STATUSES } from "../../release/migrations/migrator-words";
-import { inOneLine } from "../../release/validation";
+import { inOneLine } from "../../release/text";
 import type { Colours } from "../terminal/colours";
 import { shellWord } from "../terminal/shell-word";
 import type { KnownJournal, KnownScript } from "./journal";

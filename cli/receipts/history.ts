@@ -2,7 +2,7 @@
 import { formatPerson } from "../project/person";
 import { describeEntry } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
-import { inOneLine } from "../../release/validation";
+import { inOneLine } from "../../release/text";
 import type { Colours } from "../terminal/colours";
 
 /** Newest first, as people look for it. */

@@ -52,7 +52,7 @@ export function offset(sinceBegin: number): string {
   return sinceBegin < -0.5 ? `-${text}` : text;
 }
 
-/** "12 %"; small shares are not rounded away. */
+/** "12 %"; small weights are not rounded away. */
 export function percentage(part: number, whole: number): string {
   if (whole <= 0) return "0\u00a0%";
   const value = (100 * part) / whole;

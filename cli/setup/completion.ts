@@ -107,7 +107,7 @@ function valuesFor(
     server: () => serversOf(words),
     strategy: () => ["blueGreen", "canary", "recreate"],
     goal: () => ["staged", "live"],
-    share: () => ["live"],
+    weight: () => ["live"],
     slot: () => SLOTS,
     database: () => DIALECTS,
     driver: () => DRIVERS,

@@ -6,7 +6,7 @@
 import { EXIT, failureCode } from "../../release/exit-code";
 import type { FailureCode } from "../../release/exit-code";
 import { readResultLine, ResultLine } from "../../release/result-line";
-import { inOneLine } from "../../release/validation";
+import { inOneLine } from "../../release/text";
 
 export interface Diagnostic {
   readonly severity: string;

@@ -77,7 +77,7 @@ export const Iis = z.strictObject({
   disableInitializer: z.optional(matches(TYPE_NAME, `type name, as in "Shop.Data.ShopContext, Shop.Data"`)),
   /** Lets a release through whose initializer may drop the database. @default false */
   allowDestructiveInitializer: z._default(z.boolean(), false),
-  /** Folders that the releases on a server share, such as uploads; servers share none. @default [] */
+  /** Folders that the releases on a server share, such as uploads; servers weight none. @default [] */
   sharedFolders: z._default(
     z.array(matches(RELATIVE_PATH, "folder inside the site")).check(z.maxLength(20)),
     [],

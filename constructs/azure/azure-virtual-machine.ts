@@ -7,6 +7,7 @@ import type { RunProps, Server } from "../server";
 import type { OperatingSystem } from "./machine";
 import { requireResourceId } from "./resource-id";
 import { runCommand } from "./run-command";
+import { SHORT_NAME } from "../../release/patterns";
 
 /** What {@link AzureVirtualMachine} is known by. */
 export interface AzureVirtualMachineProps {
@@ -54,7 +55,7 @@ export class AzureVirtualMachine implements Server {
   constructor(private readonly props: AzureVirtualMachineProps) {
     const { name, os, virtualMachineId, application } = props;
     requireResourceId("virtualMachineId", virtualMachineId, "Microsoft.Compute/virtualMachines");
-    if (application !== undefined && !/^[a-z][a-z0-9-]{0,23}$/.test(application)) {
+    if (application !== undefined && !SHORT_NAME.test(application)) {
       throw new Error(
         `'application' (${JSON.stringify(application)}) must be an application's name: a-z, 0-9 and -`,
       );

@@ -22,7 +22,7 @@ export interface LocalMachineProps {
 
 /** What {@link LocalWebServer} is made of. */
 export interface LocalWebServerProps extends LocalMachineProps {
-  /** What all releases on all servers share, relative to the project. It outlives the servers. */
+  /** What all releases on all servers weight, relative to the project. It outlives the servers. */
   readonly dataFolder: string;
 }
 
@@ -58,7 +58,7 @@ export interface LocalDatabaseProps {
   readonly dialect?: "postgres" | "mssql";
 }
 
-/** A database that servers on this machine share, made by this stack or there already. */
+/** A database that servers on this machine weight, made by this stack or there already. */
 export interface ILocalDatabase {
   /** How a migrator opens it. */
   readonly access: DatabaseAccess;

@@ -24,7 +24,7 @@ const RELOAD_MS = 1_000;
 const WARM_UP_MS = 2_000;
 const CAPACITY_MS = 2_000;
 
-const AT_REST = { live: "blue", share: 50 };
+const AT_REST = { live: "blue", weight: 50 };
 
 /**
  * @param pairs so many at least; and as many as it takes to so many `requests`
@@ -100,7 +100,7 @@ class Measurement {
     };
   }
 
-  /** Shares of all sizes, up and down, and every 25 changes the other slot becomes live. */
+  /** Weights of all sizes, up and down, and every 25 changes the other slot becomes live. */
   async makeChanges() {
     const began = performance.now();
     let slowest = 0;
@@ -108,7 +108,7 @@ class Measurement {
       await sleep(Math.max(0, began + change * CHANGE_EVERY_MS - performance.now()));
       const live = Math.floor(this.changed / 25) % 2 === 0 ? "blue" : "green";
       const started = performance.now();
-      await this.site.change({ live, share: (this.changed * 37) % 101, offset: (this.changed * 13) % 100 });
+      await this.site.change({ live, weight: (this.changed * 37) % 101, offset: (this.changed * 13) % 100 });
       slowest = Math.max(slowest, performance.now() - started);
       this.changed += 1;
     }

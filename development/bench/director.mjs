@@ -73,7 +73,7 @@ async function switchOver({ origin, change }, rounds) {
       await tell(users, { old });
       await pause(WATCH_MS);
       const asked = clock();
-      await change({ live, share: 0 });
+      await change({ live, weight: 0 });
       await pause(WATCH_MS);
       times.push(Math.max(0, (await tell(users, { end: true })) - asked));
     }

@@ -22,7 +22,7 @@ const WARM_UP_SECONDS = 8;
 const RELOAD_MS = 2_000;
 
 /** Between releases, and while one is under way. */
-const STATES = { "at rest": { live: "blue", share: 0 }, divided: { live: "blue", share: 50 } };
+const STATES = { "at rest": { live: "blue", weight: 0 }, divided: { live: "blue", weight: 50 } };
 
 /**
  * @param both starts of the two sites, by "ours" and "plain"

@@ -81,13 +81,13 @@ const ENTRANCES: Readonly<
   },
   shift: (stage, { running }) =>
     until(
-      () => stage.state().phase === "shifting" && stage.trafficMap().includes("share=30&"),
-      "the candidate has its first share",
+      () => stage.state().phase === "shifting" && stage.trafficMap().includes("weight=30&"),
+      "the candidate has its first weight",
       { running },
     ),
   bake: (stage, { running }) =>
     until(
-      () => stage.state().phase === "baking" && stage.trafficMap().includes("share=100&"),
+      () => stage.state().phase === "baking" && stage.trafficMap().includes("weight=100&"),
       "the candidate has all requests and bakes",
       { running },
     ),

@@ -13,7 +13,7 @@ import type { Stage } from "./stage";
 import { carryOut } from "./way-on";
 import type { Step } from "./way-on";
 
-/** Connections of the answers that say who serves; enough to meet a share of 30 % surely. */
+/** Connections of the answers that say who serves; enough to meet a weight of 30 % surely. */
 const ASKED = 60;
 const SETTLES_MS = 10_000;
 
@@ -66,7 +66,7 @@ export async function play(stage: Stage, row: Row, phase: InjectionPoint): Promi
     exit: ran === null ? null : exitOf(ran),
     message: ran === null ? "" : messageOf(ran),
     users: users === null ? null : counted(users),
-    end: end === null ? null : { serves: end.serves, record: end.record, phase: end.phase, share: end.share },
+    end: end === null ? null : { serves: end.serves, record: end.record, phase: end.phase, weight: end.weight },
     wayOn: steps,
   };
 }
@@ -125,7 +125,7 @@ async function settled(
       serves: answers.map((each) => each.replace(old, `old (${old})`).replace(fresh, `new (${fresh})`)),
       record: recordWords(stage),
       phase,
-      share: weight,
+      weight: weight,
       problem: good ? "" : `users get ${answers.join(", ")}, not ${serves} (old: ${old}, new: ${fresh})`,
     };
   }

@@ -61,7 +61,7 @@ export interface Outcome {
     readonly serves: readonly string[];
     readonly record: string;
     readonly phase: string;
-    readonly share: number;
+    readonly weight: number;
   } | null;
   readonly wayOn: readonly { readonly command: string; readonly exit: number; readonly outcome: string }[];
 }

@@ -78,4 +78,20 @@ export const FACTS = [
     home: "release/director-status.ts",
     pattern: /\bretainedUntil\??: (?:z\.|number)/,
   },
+  {
+    fact: "what an application or environment may be called",
+    home: "release/patterns.ts",
+    pattern: /\[a-z\]\[a-z0-9-\]\{0,23\}/,
+  },
+  {
+    fact: "how a message is made of text from outside",
+    home: "release/text.ts",
+    pattern: /\\p\{C\}\\p\{Zl\}\\p\{Zp\}\]\+?\\?s?/,
+    also: ["release/migrations/ef-history.ts"],
+  },
+  {
+    fact: "the errors that end a program with an exit code",
+    home: "release/failure.ts",
+    pattern: /extends Error \{[^}]*exitCode|readonly exitCode: FailureCode,/,
+  },
 ];

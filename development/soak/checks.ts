@@ -48,7 +48,7 @@ function disagreements({ version, kind }: Played, { record, statuses, serving }:
     if (state.sequence !== record.sequence) {
       found.push(`${proxy} is at ${state.sequence}, the record at ${record.sequence}`);
     }
-    if (traffic.share !== 0 || traffic.mode !== "serve") {
+    if (traffic.weight !== 0 || traffic.mode !== "serve") {
       found.push(`${proxy} still divides its traffic: ${JSON.stringify(traffic)}`);
     }
     if (kind !== "staged" && state.phase === "frozen") found.push(`${proxy} is frozen`);

@@ -26,7 +26,7 @@ export interface Played {
 
 type Ended = Pick<Deployment, "exitCode" | "outcome" | "reason">;
 
-/** A share that lasts until somebody ends it. */
+/** A weight that lasts until somebody ends it. */
 const LONG = ["--strategy", "canary", "--steps", "20,100", "--step-seconds", "60"];
 const CAREFUL = ["--steps", "20,100", "--step-seconds", "2"];
 
@@ -105,7 +105,7 @@ export class Operator {
     return this.told(kind, version, [exitCode], deployment, { candidate: version, tolerance });
   }
 
-  /** The candidate has a share when somebody changes their mind. */
+  /** The candidate has a weight when somebody changes their mind. */
   private async interrupt(kind: "aborted" | "interrupted"): Promise<Played> {
     const version = this.nextVersion();
     const running = this.world.start([
@@ -116,8 +116,8 @@ export class Operator {
       "--json",
       ...LONG,
     ]);
-    const sharing = async (): Promise<boolean> => (await this.world.status())[0]!.traffic.share > 0;
-    await until(sharing, "the candidate has a share", { running });
+    const sharing = async (): Promise<boolean> => (await this.world.status())[0]!.traffic.weight > 0;
+    await until(sharing, "the candidate has a weight", { running });
     if (kind === "interrupted") running.signal("SIGINT");
     else await this.expectAborted(running);
     const { exitCode, stdout, stderr } = await running.ended;

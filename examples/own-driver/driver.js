@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * An own driver: for an HAProxy that is there already, with its own configuration. The director's shares become weights
+ * An own driver: for an HAProxy that is there already, with its own configuration. The director's weights become weights
  * of its servers, which are named `<slot>-<server>`. What it is asked and answers: docs/library.md, "A custom driver".
  *
  *   driver.js <admin socket> <backend>
@@ -13,7 +13,7 @@ const { existsSync, readFileSync, renameSync, writeFileSync } = require("node:fs
 const { connect } = require("node:net");
 
 const TOLD = "told.json";
-const CLOSED = { live: null, share: 0, offset: 0, mode: "serve", fallback: false };
+const CLOSED = { live: null, weight: 0, offset: 0, mode: "serve", fallback: false };
 const RUNNING = "2";
 const [socketPath, backend] = process.argv.slice(2);
 
@@ -21,7 +21,7 @@ const answers = {
   configure: async () => ({}),
 
   /**
-   * The share is HAProxy's own word. Until it was told something it is "closed" to the director, although it serves: so
+   * The weight is HAProxy's own word. Until it was told something it is "closed" to the director, although it serves: so
    * the first release takes over from what is there without a gap.
    */
   observe: async () => {
@@ -83,9 +83,9 @@ const answers = {
   },
 };
 
-function weightOf(slot, { live, share, mode }) {
+function weightOf(slot, { live, weight, mode }) {
   if (live === null || mode === "page") return 0;
-  return slot === live ? 100 - share : share;
+  return slot === live ? 100 - weight : weight;
 }
 
 async function tellServers({ slot, servers }, state) {

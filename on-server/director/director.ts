@@ -79,10 +79,10 @@ export class Director {
   async setTraffic(traffic: Traffic): Promise<void> {
     this.say("traffic", { ...traffic });
     const before = await this.driver.observe();
-    const { live, share, mode } = traffic;
+    const { live, weight, mode } = traffic;
     const known = cameTrue(this.state, before);
     const journal = differs(traffic, before)
-      ? this.journalWith({ event: "traffic", live, share, mode }, known)
+      ? this.journalWith({ event: "traffic", live, weight, mode }, known)
       : known;
     this.save({ traffic: { intended: traffic, before }, journal });
     await this.driver.setTraffic(traffic);
@@ -166,8 +166,8 @@ export function placed(slot: Slot, release: RecordedRelease | null): PlacedRelea
 
 export function describeTraffic(traffic: Traffic): string {
   if (traffic.live === null) return "nothing live";
-  if (traffic.share === 0) return `all to ${traffic.live}`;
-  return `${traffic.share} % to ${otherSlot(traffic.live)}, the rest to ${traffic.live}`;
+  if (traffic.weight === 0) return `all to ${traffic.live}`;
+  return `${traffic.weight} % to ${otherSlot(traffic.live)}, the rest to ${traffic.live}`;
 }
 
 /** Where a release starts in the ring of buckets; derived from its id, so that all proxies agree without talking. */

@@ -18,11 +18,11 @@ export function extended(journal: readonly JournalEntry[], entry: JournalEntry):
   return all.length > KEEP_ENTRIES ? thinned(all) : all;
 }
 
-/** One entry less. Least is lost with a share that went well, then with an early change; the end is kept longest. */
+/** One entry less. Least is lost with a weight that went well, then with an early change; the end is kept longest. */
 export function thinned(journal: readonly JournalEntry[]): JournalEntry[] {
   const lastTraffic = journal.findLastIndex(({ event }) => event === "traffic");
   const wentWell = journal.findIndex(
-    (entry) => entry.event === "judged" && entry.verdict === "pass" && entry.comparison.share < 100,
+    (entry) => entry.event === "judged" && entry.verdict === "pass" && entry.comparison.weight < 100,
   );
   const early = journal.findIndex(({ event }, index) => event === "traffic" && index !== lastTraffic);
   const least = [wentWell, early, 0].find((index) => index >= 0);
@@ -31,7 +31,7 @@ export function thinned(journal: readonly JournalEntry[]): JournalEntry[] {
 
 /** What users notice of a traffic value, and a journal tells. */
 export function differs(one: Traffic, other: Traffic): boolean {
-  return one.live !== other.live || one.share !== other.share || one.mode !== other.mode;
+  return one.live !== other.live || one.weight !== other.weight || one.mode !== other.mode;
 }
 
 /**
@@ -46,7 +46,7 @@ export function cameTrue({ journal, traffic }: State, observed: Traffic): Journa
   const tellsIntention =
     entry?.event === "traffic" &&
     entry.live === intended.live &&
-    entry.share === intended.share &&
+    entry.weight === intended.weight &&
     entry.mode === intended.mode;
   return happened || !tellsIntention ? journal : journal.filter((_, index) => index !== last);
 }

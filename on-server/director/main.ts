@@ -12,7 +12,8 @@ import * as z from "zod/mini";
 import { DirectorSpec } from "../../configuration/director-spec";
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
-import { describeIssues, inOneLine } from "../../release/validation";
+import { describeIssues } from "../../release/validation";
+import { inOneLine } from "../../release/text";
 import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, tellResult } from "../result";
 import { Director } from "./director";
@@ -89,7 +90,7 @@ async function main(): Promise<ExitCode> {
 
 /**
  * The time of day when the step began, and from then on the clock that nobody sets: a jump of the time of day neither
- * cuts a share or a bake short nor keeps it going for an hour.
+ * cuts a weight or a bake short nor keeps it going for an hour.
  */
 function steadyClock(): Clock {
   const beganAt = Date.now() - performance.now();

@@ -23,7 +23,7 @@ export async function takeBack(director: Director, reason: string): Promise<void
     director.save({ phase: "stable", candidate: null, weight: 0, deadline: null });
     return;
   }
-  const carried = traffic.share > 0 || traffic.live !== stable.slot;
+  const carried = traffic.weight > 0 || traffic.live !== stable.slot;
   const { healthy, others, problem } = await stableAnswers(director, stable);
   // A recreate that replaced stable on some servers only: "back" would be two releases at once.
   const mixed = traffic.mode !== "serve" && others.length > 0;
@@ -35,7 +35,7 @@ export async function takeBack(director: Director, reason: string): Promise<void
     );
   }
   director.save({ phase: "aborting", failedDigests: failedAfter(director.state, reason, carried) });
-  await director.setTraffic({ ...traffic, live: stable.slot, share: 0, mode: "serve", fallback: false });
+  await director.setTraffic({ ...traffic, live: stable.slot, weight: 0, mode: "serve", fallback: false });
   await activateStable(director);
   if (carried) await director.drain(otherSlot(stable.slot), { cut: false });
   director.save({ phase: "stable", weight: 0, deadline: null, candidate: null });

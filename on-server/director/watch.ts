@@ -220,7 +220,7 @@ export class CandidateWatch {
     const comparison = {
       candidate: figures(all(compared[this.slot])),
       stable: figures(this.stable(compared)),
-      share: this.director.state.weight,
+      weight: this.director.state.weight,
       seconds: (last.at - from.at) / 1000,
     };
     this.director.comparison = comparison;

@@ -22,17 +22,17 @@ export function route(
   drawBucket: () => number,
   isPreview = false,
 ): Route {
-  const { live, share, offset } = traffic;
+  const { live, weight, offset } = traffic;
   if (isPreview) {
     const waiting = live === null ? (healthy.blue ? "blue" : "green") : otherSlot(live);
     return { slot: waiting, drawnBucket: null };
   }
   if (live === null) return { slot: null, drawnBucket: null };
-  const divided = share > 0 && share < 100;
+  const divided = weight > 0 && weight < 100;
   const known = bucketOf(cookies);
   const drawnBucket = divided && known === null ? drawBucket() : null;
   const bucket = known ?? drawnBucket ?? 0;
-  const chosen = (bucket + offset) % 100 < share ? otherSlot(live) : live;
+  const chosen = (bucket + offset) % 100 < weight ? otherSlot(live) : live;
   const standIn = otherSlot(chosen);
   return { slot: traffic.fallback && !healthy[chosen] && healthy[standIn] ? standIn : chosen, drawnBucket };
 }

@@ -71,7 +71,7 @@ function readBundle(zip: Uint8Array): Script[] {
       },
     });
   } catch (error) {
-    if (error instanceof Error && error.name === "InvalidInput") throw error;
+    if (error instanceof InvalidInput) throw error;
     throw new InvalidInput(`the bundle of migrations is no zip: ${(error as Error).message}`);
   }
   return readScripts(new Map(Object.entries(files)));

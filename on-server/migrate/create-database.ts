@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { databaseOnServer, NO_SQL_SERVER, SERVER_VARIABLE } from "../../release/migrations/database-address";
 import type { MssqlAddress } from "../../release/migrations/database-address";
 import { InvalidInput } from "../../release/failure";
-import { quote } from "../../release/release";
+import { quote } from "../../release/text";
 import { MssqlSession } from "./databases/mssql-session";
 
 export const CREATE_DATABASE = "create-database";

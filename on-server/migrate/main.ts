@@ -10,7 +10,7 @@ import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
 import type { MigrateSpec } from "../../release/migrate-spec";
 import { failureCodeOf } from "../../release/failure";
-import { inOneLine } from "../../release/validation";
+import { inOneLine } from "../../release/text";
 import { runProgram, tellResult } from "../result";
 import { readArguments, USAGE } from "./arguments";
 import type { Arguments } from "./arguments";

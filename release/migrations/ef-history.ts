@@ -4,7 +4,7 @@
  * run.
  */
 import { InvalidInput } from "../failure";
-import { quote } from "../release";
+import { quote } from "../text";
 import type { Dialect } from "./sql-text";
 
 /** EF's history table, as the project configures it. */

@@ -2,7 +2,7 @@
  * PostgreSQL: by its first words a statement is harmless, breaking, or unknown; of `ALTER TABLE` each action is judged for
  * itself. What a script itself has made, no running release uses.
  */
-import { inOneLine } from "../validation";
+import { inOneLine } from "../text";
 import { RENAMES } from "./finding";
 import type { Broken, Finding } from "./finding";
 import { COMMENT, lex, NAME, STRING, WORD } from "./lexer";

@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { InvalidInput } from "../failure";
-import { quote, ScriptName } from "../release";
+import { ScriptName } from "../release";
+import { quote } from "../text";
 import { efMigrationOf } from "./ef-history";
 import type { EfMigration } from "./ef-history";
 

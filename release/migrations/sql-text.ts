@@ -3,7 +3,7 @@
  * batch of SQL Server (`GO`) or a statement of PostgreSQL (`;`) ends. It is no parser: the server is.
  */
 import { InvalidInput } from "../failure";
-import { inOneLine } from "../validation";
+import { inOneLine } from "../text";
 import { COMMENT, isBlank, KINDS, lex, NUMBER, skipBlanks, WORD } from "./lexer";
 import type { Dialect, Kind, TokenTable } from "./lexer";
 

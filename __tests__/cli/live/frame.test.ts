@@ -25,7 +25,7 @@ const rates = {
 const shifting = moment({ proxies: [seen(status(SHIFTING), rates)] });
 
 describe("at 80 columns", () => {
-  test("a share of 25 %: where the requests go, what comes next, and how long it takes", () => {
+  test("a weight of 25 %: where the requests go, what comes next, and how long it takes", () => {
     expect(show(shifting)).toEqual([
       "socialgoal production  record 17: 1.4.0-17 in green, goal live",
       "3:42 left by the schedule; next 50 %, 100 %",
@@ -56,7 +56,7 @@ describe("at 80 columns", () => {
     expect(show(moment())[3]).toBe("proxy-1  verifying 1.4.0-17 in green");
   });
 
-  test("baking, and a share whose time is over without enough answers", () => {
+  test("baking, and a weight whose time is over without enough answers", () => {
     const baking = show(moment({ proxies: [seen(status(BAKING))] }));
     expect(baking.slice(1, 4)).toEqual([
       "1:30 left by the schedule",
@@ -68,12 +68,12 @@ describe("at 80 columns", () => {
   });
 
   test("draining: the release is promoted, its director waits for what still runs", () => {
-    const comparison = { candidate: FIGURES, stable: FIGURES, share: 100, seconds: 120 };
+    const comparison = { candidate: FIGURES, stable: FIGURES, weight: 100, seconds: 120 };
     const draining = status({
       ...{ ...PROMOTED, result: { ...PROMOTED.result!, step: "begin" } },
       journal: [
         { at: NOW, event: "judged", verdict: "pass", comparison },
-        { at: NOW, event: "traffic", live: "green", share: 0, mode: "serve" },
+        { at: NOW, event: "traffic", live: "green", weight: 0, mode: "serve" },
       ],
     });
     expect(show(moment({ proxies: [seen(draining)] }))[2]).toBe("proxy-1  draining blue");
@@ -83,7 +83,7 @@ describe("at 80 columns", () => {
     const reason = "web-1 has 1.4.0-17 again";
     const live = status(
       { ...PROMOTED, result: { ...PROMOTED.result!, reason } },
-      { traffic: { live: "green", share: 0, mode: "serve", offset: 0, fallback: false } },
+      { traffic: { live: "green", weight: 0, mode: "serve", offset: 0, fallback: false } },
     );
     expect(show(moment({ proxies: [seen(live)] }))).toEqual([
       "socialgoal production  record 17: 1.4.0-17 in green, goal live",
@@ -97,13 +97,13 @@ describe("at 80 columns", () => {
     ]);
   });
 
-  test("staged, and held at a share", () => {
+  test("staged, and held at a weight", () => {
     const { candidate } = SHIFTING;
     const staged = status({ finished: true, phase: "staged", candidate: candidate! });
     expect(show(moment({ proxies: [seen(staged)] }))[2]).toBe(
       "proxy-1  1.4.0-17 is staged in green, and waits for its promotion",
     );
-    const traffic = { live: "blue", share: 25, mode: "serve", offset: 0, fallback: true } as const;
+    const traffic = { live: "blue", weight: 25, mode: "serve", offset: 0, fallback: true } as const;
     const held = status({ ...SHIFTING, finished: true, deadline: null, journal: [] }, { traffic });
     expect(show(moment({ proxies: [seen(held)] }))[2]).toBe(
       "proxy-1  1.4.0-17 is held at 25 % until it is promoted or aborted",
@@ -139,7 +139,7 @@ describe("at 80 columns", () => {
     const closed = status(
       { sequence: 0, finished: true, stable: null },
       {
-        ...{ traffic: { live: null, share: 0, mode: "serve", offset: 0, fallback: false }, serving: [] },
+        ...{ traffic: { live: null, weight: 0, mode: "serve", offset: 0, fallback: false }, serving: [] },
         endpoints: { blue: endpoints(null), green: endpoints(null) },
       },
     );
@@ -154,7 +154,7 @@ describe("at 80 columns", () => {
 
   test("two proxies that disagree, each with what it serves", () => {
     const first = status(PROMOTED, {
-      traffic: { live: "green", share: 0, mode: "serve", offset: 0, fallback: false },
+      traffic: { live: "green", weight: 0, mode: "serve", offset: 0, fallback: false },
     });
     const second = status({ phase: "frozen", finished: true }, { proxy: "proxy-2" });
     const lines = show(moment({ proxies: [seen(first), seen(second)] }));
@@ -222,7 +222,7 @@ describe("any terminal", () => {
   const reason = `answers with a body \u001b[2J\u0007\n${"x".repeat(300)}`;
   const hostile = status(
     { ...SHIFTING, phase: "frozen", finished: true, result: { ...PROMOTED.result!, reason } },
-    { traffic: { live: "blue", share: 25, mode: "serve", offset: 0, fallback: false } },
+    { traffic: { live: "blue", weight: 25, mode: "serve", offset: 0, fallback: false } },
   );
   const moments = { shifting, hostile: moment({ proxies: [seen(hostile)] }) };
 

@@ -4,7 +4,7 @@ import { logDirectors } from "../../../cli/live/log";
 import type { JournalEntry } from "../../../release/journal";
 import { NOW, RECORD, seen, SHIFTING, status } from "./moments";
 
-const TRAFFIC: JournalEntry = { at: NOW, event: "traffic", live: "blue", share: 50, mode: "serve" };
+const TRAFFIC: JournalEntry = { at: NOW, event: "traffic", live: "blue", weight: 50, mode: "serve" };
 
 /** Looks are answered one after another; the last one ends the log. */
 async function logOf(...looks: (() => ReturnType<Proxies["look"]>)[]): Promise<string[]> {

@@ -27,10 +27,10 @@ export function endpoints(releaseId: string | null, ...changes: Partial<Endpoint
 }
 
 export function status(state: Partial<State> = {}, changes: Partial<ProxyStatus> = {}): ProxyStatus {
-  const share = state.finished === true ? 0 : (state.weight ?? 0);
+  const weight = state.finished === true ? 0 : (state.weight ?? 0);
   return {
     proxy: "proxy-1",
-    traffic: { live: "blue", share, mode: "serve", offset: 0, fallback: false },
+    traffic: { live: "blue", weight, mode: "serve", offset: 0, fallback: false },
     serving: ["blue"],
     state: {
       ...{ sequence: 17, phase: "stable", finished: false, stable: STABLE, candidate: null, weight: 0 },
@@ -62,12 +62,12 @@ const JOURNAL: JournalEntry[] = [
     ...{ at: minutesAgo(2), event: "verified", slot: "green", releaseId: "1.4.0-17" },
     ...{ endpoints: 2, seconds: 1.23 },
   },
-  { at: minutesAgo(2), event: "traffic", live: "blue", share: 5, mode: "serve" },
+  { at: minutesAgo(2), event: "traffic", live: "blue", weight: 5, mode: "serve" },
   {
     ...{ at: minutesAgo(1), event: "judged", verdict: "pass" },
-    comparison: { candidate: figures(40), stable: figures(760), share: 5, seconds: 60 },
+    comparison: { candidate: figures(40), stable: figures(760), weight: 5, seconds: 60 },
   },
-  { at: minutesAgo(1), event: "traffic", live: "blue", share: 25, mode: "serve" },
+  { at: minutesAgo(1), event: "traffic", live: "blue", weight: 25, mode: "serve" },
 ];
 
 export const SHIFTING: Partial<State> = {

@@ -16,7 +16,7 @@ describe("a line in a log", () => {
 
   it("names what is odd", () => {
     const odd = status(PROMOTED, {
-      traffic: { live: "green", share: 0, mode: "serve", offset: 0, fallback: false },
+      traffic: { live: "green", weight: 0, mode: "serve", offset: 0, fallback: false },
       endpoints: {
         blue: endpoints(null),
         green: endpoints("1.4.0-17", {}, { healthy: false, releaseId: null }),
@@ -36,14 +36,14 @@ describe("a line in a log", () => {
       { at, event: "verified", slot: "green", releaseId: "1.4.0-17", endpoints: 1, seconds: 0.2 },
       "1.4.0-17 verified in green: 1 endpoint in 0.2 s",
     ],
-    [{ at, event: "traffic", live: null, share: 0, mode: "serve" }, "nothing is live: users get a 503 page"],
-    [{ at, event: "traffic", live: "blue", share: 0, mode: "serve" }, "all requests go to blue"],
-    [{ at, event: "traffic", live: "blue", share: 0, mode: "hold" }, "requests of blue wait"],
-    [{ at, event: "traffic", live: "blue", share: 0, mode: "page" }, "blue: users get a 503 page"],
+    [{ at, event: "traffic", live: null, weight: 0, mode: "serve" }, "nothing is live: users get a 503 page"],
+    [{ at, event: "traffic", live: "blue", weight: 0, mode: "serve" }, "all requests go to blue"],
+    [{ at, event: "traffic", live: "blue", weight: 0, mode: "hold" }, "requests of blue wait"],
+    [{ at, event: "traffic", live: "blue", weight: 0, mode: "page" }, "blue: users get a 503 page"],
     [
       {
         ...{ at, event: "judged", verdict: "fail" },
-        comparison: { candidate: figures, stable: { ...figures, errors: 0 }, share: 5, seconds: 4 },
+        comparison: { candidate: figures, stable: { ...figures, errors: 0 }, weight: 5, seconds: 4 },
       },
       "5 % went badly: candidate 40 of 312 failed; stable 0 of 312 failed",
     ],

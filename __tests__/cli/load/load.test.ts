@@ -148,9 +148,9 @@ test("half of the users keep the cookie that the first answer gave them", async 
   const steady = cookies.slice(100);
   const distinct = new Set(steady.filter((cookie) => cookie !== undefined));
   expect(distinct.size).toBe(5);
-  const share = steady.filter((cookie) => cookie !== undefined).length / steady.length;
-  expect(share).toBeGreaterThan(0.3);
-  expect(share).toBeLessThan(0.7);
+  const weight = steady.filter((cookie) => cookie !== undefined).length / steady.length;
+  expect(weight).toBeGreaterThan(0.3);
+  expect(weight).toBeLessThan(0.7);
 });
 
 test("a plan without POSTs only reads", async () => {

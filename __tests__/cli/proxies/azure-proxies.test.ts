@@ -50,7 +50,7 @@ function said(step: string, sequence: number): string {
     { step, sequence, at: AT, serving: ["blue"] },
     {
       ...{ sequence, stable: { slot: "blue", releaseId: "1.0.0-1" } },
-      journal: [{ at: Date.parse(AT), event: "traffic", live: "blue", share: 0, mode: "serve" }],
+      journal: [{ at: Date.parse(AT), event: "traffic", live: "blue", weight: 0, mode: "serve" }],
     },
   );
   return `something else\n${JSON.stringify(line)}\nbluegreen: ${step} ended with 0\n`;
@@ -69,7 +69,7 @@ test("the newest words count, with their journal and their time; a proxy that sa
   const [first, second] = await proxies.look(emptyRecord("socialgoal"));
   expect(first).toMatchObject({
     ...{ proxy: "proxy-1", problem: null },
-    status: { at: AT, step: "begin", state: { sequence: 2, journal: [{ event: "traffic", share: 0 }] } },
+    status: { at: AT, step: "begin", state: { sequence: 2, journal: [{ event: "traffic", weight: 0 }] } },
   });
   expect(second).toEqual({ proxy: "proxy-2", status: null, problem: "proxy-2 has run no step yet" });
 });

@@ -9,7 +9,7 @@ export function lastLine(
   return {
     ...{ step: "switch", sequence, exitCode: 0, outcome: "promoted", reason: "it is live", comparison: null },
     ...{ seconds: 1, at: "2026-11-25T12:00:00.000Z", proxy: "proxy-1", serving: [] },
-    traffic: { live: "blue", share: 0, offset: 0, mode: "serve", fallback: false },
+    traffic: { live: "blue", weight: 0, offset: 0, mode: "serve", fallback: false },
     ...changes,
     state: {
       ...{ sequence, phase: "stable", finished: true, stable: null, candidate: null, weight: 0 },

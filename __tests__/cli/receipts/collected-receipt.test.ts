@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => rmSync(project.folder, { recursive: true }));
 
 const RECORD = recordOf();
-const SHIFTED: JournalEntry = { at: 1_000, event: "traffic", live: "blue", share: 30, mode: "serve" };
+const SHIFTED: JournalEntry = { at: 1_000, event: "traffic", live: "blue", weight: 30, mode: "serve" };
 const DRAINED: JournalEntry = { at: 3_000, event: "drained", slot: "blue", running: 0, cut: false };
 
 function says(proxy: string, sequence: number, journal: readonly JournalEntry[]): ProxyStatus {

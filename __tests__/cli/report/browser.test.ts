@@ -66,8 +66,8 @@ const FAINT_TEXTS = `(() => {
   const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const luminance = (colour) => {
     const [red, green, blue] = numbers(colour).slice(0, 3).map((part) => {
-      const share = part / 255;
-      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      const weight = part / 255;
+      return weight <= 0.03928 ? weight / 12.92 : ((weight + 0.055) / 1.055) ** 2.4;
     });
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };

@@ -17,9 +17,9 @@ const SECONDS = 92;
 
 const iso = (second: number): string => new Date(BEGIN + 1000 * second).toISOString();
 
-/** One second in which the candidate answers this share, and some requests get no answer. */
-function pointAt(second: number, share: number, failed = 0): TimelinePoint {
-  const candidate = Math.round(((RATE - failed) * share) / 100);
+/** One second in which the candidate answers this weight, and some requests get no answer. */
+function pointAt(second: number, weight: number, failed = 0): TimelinePoint {
+  const candidate = Math.round(((RATE - failed) * weight) / 100);
   const wave = 1 + 0.25 * Math.sin(second / 3);
   const versions = { "1.0.0-1": RATE - failed - candidate, "2.0.0-2": candidate };
   return {
@@ -32,30 +32,30 @@ function pointAt(second: number, share: number, failed = 0): TimelinePoint {
   };
 }
 
-const shareAt = (second: number): number => SHARES.findLast(([from]) => second >= from)?.[1] ?? 0;
+const weightAt = (second: number): number => SHARES.findLast(([from]) => second >= from)?.[1] ?? 0;
 
 export function timelineOf(failedAt: Readonly<Record<number, number>> = {}): TimelinePoint[] {
   return Array.from({ length: SECONDS }, (_, second) =>
-    pointAt(second, shareAt(second), failedAt[second] ?? 0),
+    pointAt(second, weightAt(second), failedAt[second] ?? 0),
   );
 }
 
-const comparison = (share: number): Extract<JournalEntry, { event: "judged" }>["comparison"] => ({
-  candidate: { requests: Math.round(28.5 * share), errors: 0, p95Ms: 6.9 },
-  stable: { requests: Math.round(28.5 * (100 - share)), errors: 0, p95Ms: 6.4 },
-  share,
+const comparison = (weight: number): Extract<JournalEntry, { event: "judged" }>["comparison"] => ({
+  candidate: { requests: Math.round(28.5 * weight), errors: 0, p95Ms: 6.9 },
+  stable: { requests: Math.round(28.5 * (100 - weight)), errors: 0, p95Ms: 6.4 },
+  weight,
   seconds: 19,
 });
 
 export const JOURNAL: readonly JournalEntry[] = [
   { at: BEGIN + 24_200, event: "verified", slot: "green", releaseId: "2.0.0-2", endpoints: 2, seconds: 1.3 },
-  ...SHARES.flatMap(([from, share]): JournalEntry[] => [
-    { at: BEGIN + 1000 * from, event: "traffic", live: "blue", share, mode: "serve" },
+  ...SHARES.flatMap(([from, weight]): JournalEntry[] => [
+    { at: BEGIN + 1000 * from, event: "traffic", live: "blue", weight, mode: "serve" },
     {
-      at: BEGIN + 1000 * (share === 100 ? from + 5 : from + 19.5),
+      at: BEGIN + 1000 * (weight === 100 ? from + 5 : from + 19.5),
       event: "judged",
       verdict: "pass",
-      comparison: comparison(share),
+      comparison: comparison(weight),
     },
   ]),
   { at: BEGIN + 90_600, event: "drained", slot: "blue", running: 0, cut: false },

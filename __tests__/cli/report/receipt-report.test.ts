@@ -59,7 +59,7 @@ test("a candidate that was judged bad is said to be, and its mark is another col
   const comparison = {
     candidate: { requests: 40, errors: 12, p95Ms: null },
     stable: { requests: 400, errors: 0, p95Ms: 5 },
-    share: 10,
+    weight: 10,
     seconds: 2,
   };
   const bad = { at: BEGIN + 40_000, event: "judged", verdict: "fail", comparison } as const;

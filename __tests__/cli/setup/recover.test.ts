@@ -45,7 +45,7 @@ function statusAfter(record: ReleaseRecord): object {
   const { active, sequence } = record;
   const { version, run, artifact } = record.slots[active]!;
   const stable = { slot: active, releaseId: `${version}-${run}`, sha256: artifact.sha256, contracts: [] };
-  const traffic = { live: active, share: 0, offset: 0, mode: "serve", fallback: false };
+  const traffic = { live: active, weight: 0, offset: 0, mode: "serve", fallback: false };
   return {
     ...{ proxy: "proxy-1", traffic, serving: [active], endpoints: { blue: [], green: [] } },
     state: {

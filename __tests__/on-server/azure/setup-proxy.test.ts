@@ -244,7 +244,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     );
     expect((await machine().setUpProxy(spec)).stdout).toContain(": started\n");
     expect(machine().read("traffic.map")).toBe(
-      trafficMap({ live: "green", share: 30, offset: 70, mode: "serve", fallback: true }),
+      trafficMap({ live: "green", weight: 30, offset: 70, mode: "serve", fallback: true }),
     );
   });
 

@@ -10,8 +10,8 @@ import { ownEnvironment } from "../../../configuration/own-environment";
 import { emptyRecord } from "../../../release/record";
 import { until } from "../../../development/testbed/processes";
 
-const TO_GREEN: Traffic = { live: "blue", share: 25, offset: 7, mode: "serve", fallback: true };
-const SERVED: Traffic = { ...TO_GREEN, share: 100 };
+const TO_GREEN: Traffic = { live: "blue", weight: 25, offset: 7, mode: "serve", fallback: true };
+const SERVED: Traffic = { ...TO_GREEN, weight: 100 };
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-driver-"))));
@@ -101,13 +101,13 @@ test.each([
   ["says nothing", "process.exit(0);", /asked to observe, answered with what is no JSON$/],
   [
     "says something else",
-    "return { share: 3 };",
+    "return { weight: 3 };",
     /gave an answer that is none: traffic must be of type object$/,
   ],
   [
     "gives 101 per cent",
-    `return { traffic: ${JSON.stringify({ ...SERVED, share: 101 })} };`,
-    /traffic\.share must be at most 100$/,
+    `return { traffic: ${JSON.stringify({ ...SERVED, weight: 101 })} };`,
+    /traffic\.weight must be at most 100$/,
   ],
   ["talks too much", `return { traffic: "x".repeat(2 ** 21) };`, /answers with more than 1 MiB$/],
 ])("a program that %s has failed, in one line", async (_, body, words) => {

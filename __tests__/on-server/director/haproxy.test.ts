@@ -118,8 +118,8 @@ describeWith(haproxy)("haproxy's traffic map", () => {
   const measured = (buckets: readonly number[]) => latenciesOf(proxy, buckets);
 
   test("has the latencies of so many buckets of each side measured, also where traffic is whole", async () => {
-    for (const share of [0, 50]) {
-      await proxy.set({ share, offset: 10 });
+    for (const weight of [0, 50]) {
+      await proxy.set({ weight, offset: 10 });
       await measure(2);
       expect(await measured([90, 91, 88, 89])).toBe(4);
       expect(await measured([92, 0, 50, 87])).toBe(0);
@@ -132,16 +132,16 @@ describeWith(haproxy)("haproxy's traffic map", () => {
 
   test("has them measured from the moment on in which traffic is set", async () => {
     map.measured = 2;
-    await map.replace({ ...CLOSED, live: "blue", share: 50, fallback: true });
+    await map.replace({ ...CLOSED, live: "blue", weight: 50, fallback: true });
     expect(await measured([0, 1, 98, 99, 50])).toBe(4);
-    expect(await map.observe()).toMatchObject({ live: "blue", share: 50 });
+    expect(await map.observe()).toMatchObject({ live: "blue", weight: 50 });
   });
 
   test("sends everybody where they were sent, and is observed as it was, however many are measured", async () => {
     for (const traffic of [
-      { live: "blue", share: 0 },
-      { live: "green", share: 30 },
-      { live: "blue", share: 100, fallback: true },
+      { live: "blue", weight: 0 },
+      { live: "green", weight: 30 },
+      { live: "blue", weight: 100, fallback: true },
     ] as const) {
       await proxy.set({ ...traffic, offset: 42 });
       const [observed, buckets] = [await map.observe(), await proxy.candidateBuckets()];
@@ -154,7 +154,7 @@ describeWith(haproxy)("haproxy's traffic map", () => {
   });
 
   test("serves a user without a bucket, and gives none while one slot alone may serve", async () => {
-    await proxy.set({ share: 0 });
+    await proxy.set({ weight: 0 });
     await measure(2);
     for (let turn = 0; turn < 20; turn += 1) {
       expect(await proxy.ask()).toMatchObject({ status: 200, slot: "blue", bucket: undefined });
@@ -162,20 +162,20 @@ describeWith(haproxy)("haproxy's traffic map", () => {
   });
 
   test("has none measured when another director sets traffic, or after a restart", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     await measure(50);
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     expect(await measured([0, 99])).toBe(0);
     await measure(50);
     await proxy.stop();
     await proxy.start();
-    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 50 });
+    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 50 });
     expect(await measured([0, 99])).toBe(0);
   });
 
   test("changes of the same map wait for each other", async () => {
     map.measured = 50;
-    const traffic = { ...CLOSED, live: "green", share: 20, fallback: true } as const;
+    const traffic = { ...CLOSED, live: "green", weight: 20, fallback: true } as const;
     await Promise.all([map.renew(), map.replace(traffic), map.renew(), map.renew()]);
     expect(await map.observe()).toEqual(traffic);
     expect(await measured([0, 99])).toBe(2);

@@ -91,8 +91,8 @@ export const PROPERTIES: readonly Property[] = [
       assert.equal(aborted.exitCode, EXIT.done);
       assert.deepEqual(world.state.stable, stable);
       if (!world.state.shared) {
-        const { live, share, mode } = world.traffic;
-        assert.deepEqual({ live, share, mode }, { live: stable?.slot ?? null, share: 0, mode: "serve" });
+        const { live, weight, mode } = world.traffic;
+        assert.deepEqual({ live, weight, mode }, { live: stable?.slot ?? null, weight: 0, mode: "serve" });
       }
       const { traffic } = world;
       const { outcome, trafficChanges, saves } = await world.run("abort", record);
@@ -135,7 +135,7 @@ export const PROPERTIES: readonly Property[] = [
     check: always(async (each) => {
       const { operator, world } = await play(each);
       const { candidate } = world.state;
-      if (candidate === null || world.traffic.share === 0 || world.state.shared) return;
+      if (candidate === null || world.traffic.weight === 0 || world.state.shared) return;
       if ((await world.run("abort", operator.record)).exitCode !== EXIT.done) return;
       const version = candidate.releaseId.replace(/-\d+$/, "");
       const same = { ...artifact(version), contracts: [...(world.contracts.get(version) ?? [])] };
@@ -155,7 +155,7 @@ export const PROPERTIES: readonly Property[] = [
       const offset = [pick % 100, (pick + 1) % 100, (pick + 2) % 100].find((one) => !own.includes(one))!;
       const live = (["blue", "green", null] as const)[pick % 3]!;
       const mode = (["serve", "hold", "page"] as const)[(pick >> 2) % 3]!;
-      const byHand = { live, share: pick % 101, mode, fallback: pick % 2 === 0, offset };
+      const byHand = { live, weight: pick % 101, mode, fallback: pick % 2 === 0, offset };
       world.traffic = byHand;
       const before = world.state;
       fc.pre(world.unhealed(operator.record).length === 0 && healedServers(operator.record).length === 0);
@@ -218,7 +218,7 @@ export const PROPERTIES: readonly Property[] = [
     }),
   },
   {
-    name: "I8: deadlines are absolute: a crash while a share lasts does not prolong it",
+    name: "I8: deadlines are absolute: a crash while a weight lasts does not prolong it",
     check: always(async (each, pick) => {
       const { operator, world } = await play(each);
       fc.pre(world.environment.schedule.strategy !== "recreate" && needsHeal(operator).length === 0);
@@ -233,7 +233,7 @@ export const PROPERTIES: readonly Property[] = [
       const [from, events] = [world.now, world.events.length];
       const again = await world.run("switch", record);
       if (again.exitCode !== EXIT.done) return;
-      const told = world.history.findIndex(({ share }) => share !== weight);
+      const told = world.history.findIndex((moment) => moment.weight !== weight);
       const passed = world.events
         .slice(events)
         .find(({ event, facts }) => event === "analysis" && facts["verdict"] === "pass");

@@ -34,9 +34,9 @@ function told({ state }: SimulatedWorld): string[] {
       case "verified":
         return `verified ${entry.releaseId} in ${entry.slot}`;
       case "traffic":
-        return `${entry.live} ${entry.share} ${entry.mode}`;
+        return `${entry.live} ${entry.weight} ${entry.mode}`;
       case "judged":
-        return `${entry.verdict} at ${entry.comparison.share}`;
+        return `${entry.verdict} at ${entry.comparison.weight}`;
       case "drained":
         return `drained ${entry.slot}${entry.cut ? " cut" : ""}`;
     }
@@ -64,7 +64,7 @@ describe("the journal of a sequence", () => {
     expect(verified).toMatchObject({ endpoints: 2, seconds: expect.any(Number) });
     expect(judged).toMatchObject({
       at: shifted!.at + 10_000,
-      comparison: { share: 25, seconds: 10, candidate: { errors: 0 }, stable: { errors: 0 } },
+      comparison: { weight: 25, seconds: 10, candidate: { errors: 0 }, stable: { errors: 0 } },
     });
   });
 
@@ -134,8 +134,8 @@ describe("the journal of a sequence", () => {
             return;
           const last = world.state.journal.findLast(({ event }) => event === "traffic");
           if (last === undefined) return;
-          const { live, share, mode } = world.traffic;
-          assert.deepEqual(last, { at: last.at, event: "traffic", live, share, mode });
+          const { live, weight, mode } = world.traffic;
+          assert.deepEqual(last, { at: last.at, event: "traffic", live, weight, mode });
         });
       }),
       { numRuns: 600, seed: 4 },
@@ -154,16 +154,16 @@ describe("the journal of a sequence", () => {
 });
 
 const figures = { requests: 123_456, errors: 1_234, p95Ms: 12_345 };
-const judged = (share: number, verdict: "pass" | "fail" = "pass"): JournalEntry => ({
+const judged = (weight: number, verdict: "pass" | "fail" = "pass"): JournalEntry => ({
   at: 1_700_000_000_000,
   ...{
     event: "judged",
     verdict,
-    comparison: { candidate: figures, stable: figures, share, seconds: 60.123 },
+    comparison: { candidate: figures, stable: figures, weight, seconds: 60.123 },
   },
 });
-const traffic = (share: number): JournalEntry => ({
-  ...{ at: 1_700_000_000_000, event: "traffic", live: "blue", share, mode: "serve" },
+const traffic = (weight: number): JournalEntry => ({
+  ...{ at: 1_700_000_000_000, event: "traffic", live: "blue", weight, mode: "serve" },
 });
 const verified: JournalEntry = {
   ...{ at: 1_700_000_000_000, event: "verified", slot: "green", releaseId: "1.1.0-2" },
@@ -189,7 +189,7 @@ describe("where there is no room for all of it", () => {
   });
 
   const steps = Array.from({ length: 30 }, (_, index) => (index === 29 ? 100 : 3 * (index + 1)));
-  const shifts = steps.flatMap((share) => [traffic(share), judged(share)]);
+  const shifts = steps.flatMap((weight) => [traffic(weight), judged(weight)]);
   const journal = [verified, ...shifts, traffic(0), drained].reduce<JournalEntry[]>(extended, []);
   const release = (slot: "blue" | "green", run: number) => ({
     slot,
@@ -206,7 +206,7 @@ describe("where there is no room for all of it", () => {
   ])("the step's line fits Azure's output: 30 steps, and a reason %s", (_, reason) => {
     const result = {
       ...{ step: "switch", sequence: 123_456, exitCode: 5, outcome: "rolledBack" as const, reason },
-      comparison: { candidate: figures, stable: figures, share: 100, seconds: 60.123 },
+      comparison: { candidate: figures, stable: figures, weight: 100, seconds: 60.123 },
     };
     const state: State = {
       ...{ ...NEVER_LIVE, sequence: 123_456, phase: "converging", result, journal },
@@ -231,7 +231,7 @@ describe("where there is no room for all of it", () => {
   });
 
   it("the whole journal of a usual release fits", () => {
-    const usual = [verified, ...[5, 25, 50, 100].flatMap((share) => [traffic(share), judged(share)])];
+    const usual = [verified, ...[5, 25, 50, 100].flatMap((weight) => [traffic(weight), judged(weight)])];
     const state: State = { ...NEVER_LIVE, journal: [...usual, traffic(0), drained] };
     const spec = proxySpec({ driver: "haproxy", topology: "split", servers: 2 });
     const result = {

@@ -24,18 +24,18 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
     let director: DirectorProcesses;
 
     async function requireOneOfItsValues(): Promise<void> {
-      const { live, share, mode } = await proxy.driver.observe();
+      const { live, weight, mode } = await proxy.driver.observe();
       expect(mode).toBe("serve");
-      if (live === "green") expect(share).toBe(0);
-      else expect([0, ...STEPS]).toContain(share);
+      if (live === "green") expect(weight).toBe(0);
+      else expect([0, ...STEPS]).toContain(weight);
       // Stable changes after all requests were on the candidate, never before.
-      if (share < 100 && live === "blue") expect(director.state.stable?.releaseId).toBe("1.0.0-1");
+      if (weight < 100 && live === "blue") expect(director.state.stable?.releaseId).toBe("1.0.0-1");
     }
 
     async function requireTheEnd(): Promise<void> {
       expect(await proxy.driver.observe()).toMatchObject({
         live: "green",
-        share: 0,
+        weight: 0,
         mode: "serve",
         fallback: false,
       });
@@ -108,7 +108,7 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
         child.kill("SIGKILL");
         await ended;
         expect((await director.run("abort", director.second)).code).toBe(0);
-        expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 0, mode: "serve" });
+        expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0, mode: "serve" });
         expect((await director.run("switch", director.second)).code).toBe(5);
       }
     });

@@ -32,7 +32,7 @@ export function promisesUnderLoad(kind: ProxyKind): void {
         return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
       }, "both slots answer again");
       // Each by itself: whoever stands in hides that a proxy has not found the other one yet.
-      await proxy.set({ live: "blue", share: 50, fallback: false });
+      await proxy.set({ live: "blue", weight: 50, fallback: false });
       for (const bucket of [0, 99])
         await until(async () => (await proxy.ask({ bucket })).status === 200, "users are served");
 
@@ -47,7 +47,7 @@ export function promisesUnderLoad(kind: ProxyKind): void {
       for (let change = 0; change < CHANGES; change += 1) {
         await proxy.set({
           live: SLOTS[Math.floor(change / 25) % 2]!,
-          share: (change * 37) % 101,
+          weight: (change * 37) % 101,
           offset: (change * 13) % 100,
           fallback: change % 2 === 0,
         });

@@ -84,12 +84,12 @@ const believesItsIntention = driver((_, { store }) => ({
 const takesNothingOutOfRotation = driver((original) => ({
   setTraffic: async (traffic) => {
     const before = await original.observe();
-    if (traffic.live !== before.live || traffic.share >= before.share) await original.setTraffic(traffic);
+    if (traffic.live !== before.live || traffic.weight >= before.weight) await original.setTraffic(traffic);
   },
 }));
 
 const isNeverFull = driver((original) => ({
-  setTraffic: async (traffic) => original.setTraffic({ ...traffic, share: Math.min(traffic.share, 99) }),
+  setTraffic: async (traffic) => original.setTraffic({ ...traffic, weight: Math.min(traffic.weight, 99) }),
 }));
 
 const NOTHING = async () => undefined;

@@ -30,7 +30,7 @@ describeWith(nginx)("nginx", () => {
     });
 
     test("takes it over, with the traffic that it has, and no request of a new connection is lost", async () => {
-      await proxy.set({ share: 30, fallback: true });
+      await proxy.set({ weight: 30, fallback: true });
       const [master, before] = [masterPid(), await servingGeneration()];
       const answers: number[] = [];
       let ended = false;
@@ -46,7 +46,7 @@ describeWith(nginx)("nginx", () => {
       }
       expect(new Set(answers)).toEqual(new Set([200]));
       expect(masterPid()).toBe(master);
-      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 30, fallback: true });
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 30, fallback: true });
       expect(readFileSync("nginx.conf", "utf8")).toContain("server 127.0.0.9:9");
     });
 
@@ -68,20 +68,20 @@ describeWith(nginx)("nginx", () => {
 
     test("whose traffic folder was changed by hand says what users get, and takes the next value", async () => {
       const changes: [what: string, change: () => void, seen: object][] = [
-        ["another share", () => rmSync("live/7"), { live: "blue", share: 29 }],
+        ["another weight", () => rmSync("live/7"), { live: "blue", weight: 29 }],
         [
           "other buckets",
           () => [rmSync("live/7"), writeFileSync("live/99", "")],
-          { live: "blue", share: 30 },
+          { live: "blue", weight: 30 },
         ],
         ["closed", () => [rmSync("live/open"), rmSync("live/shifting")], { live: null }],
-        ["open all the same", () => rmSync("live/open"), { live: "blue", share: 30, fallback: true }],
+        ["open all the same", () => rmSync("live/open"), { live: "blue", weight: 30, fallback: true }],
         ["a page", () => [renameSync("live/shifting", "live/page")], { live: "blue", mode: "page" }],
         ["no page", () => writeFileSync("live/page", ""), { live: "blue", mode: "serve" }],
-        ["no value", () => rmSync("live/value.json"), { live: "blue", share: 30 }],
+        ["no value", () => rmSync("live/value.json"), { live: "blue", weight: 30 }],
       ];
       for (const [what, change, seen] of changes) {
-        await proxy.set({ share: 30, fallback: true });
+        await proxy.set({ weight: 30, fallback: true });
         const told = await proxy.driver.observe();
         change();
         const observed = await proxy.driver.observe();
@@ -89,14 +89,14 @@ describeWith(nginx)("nginx", () => {
         expect(observed).not.toEqual(told);
         const status = observed.live === null ? 503 : 200;
         expect({ what, ...(await proxy.ask()) }).toMatchObject({ what, status });
-        await proxy.set({ share: 30, fallback: true });
+        await proxy.set({ weight: 30, fallback: true });
         expect(await proxy.driver.observe()).toEqual(told);
       }
     });
 
     test.each([
-      ["at rest", { share: 0, fallback: false }, "at-rest"],
-      ["while traffic shifts", { share: 30, fallback: true }, "shifting"],
+      ["at rest", { weight: 0, fallback: false }, "at-rest"],
+      ["while traffic shifts", { weight: 30, fallback: true }, "shifting"],
     ])("whose traffic folder an earlier version wrote %s serves as it did", async (_, traffic, mark) => {
       await proxy.set(traffic);
       const told = await proxy.driver.observe();

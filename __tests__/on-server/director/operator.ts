@@ -153,11 +153,11 @@ export class Operator {
     if (wanted === null) return state.stable === null && traffic.live === null;
     if (!healed.every((server) => this.world.isWell(server))) return false;
     if (goal === "live") {
-      const shared = converge === true ? traffic.share === 50 : traffic.share === 0 || state.shared;
+      const shared = converge === true ? traffic.weight === 50 : traffic.weight === 0 || state.shared;
       return traffic.live === active && state.stable?.releaseId === wanted && shared;
     }
     if (traffic.live === active || state.candidate?.releaseId !== wanted) return false;
-    return traffic.share === (goal === "staged" ? 0 : goal);
+    return traffic.weight === (goal === "staged" ? 0 : goal);
   }
 
   private converges(record: ReleaseRecord): boolean {

@@ -97,18 +97,18 @@ describe("a director at work", () => {
 
   const state = (): DirectorState =>
     parseFile(DirectorState, readFileSync(join(proxy.folder, "state.json"), "utf8"), "state.json");
-  const shareIs = (share: number) =>
-    until(async () => (await proxy.driver.observe()).share === share, `the share is ${share} %`);
+  const weightIs = (weight: number) =>
+    until(async () => (await proxy.driver.observe()).weight === weight, `the weight is ${weight} %`);
 
   async function shifting(start: (command: string, record: ReleaseRecord) => Running): Promise<Running> {
     expect((await direct("begin", second).ended).code).toBe(0);
     const running = start("switch", second);
-    await shareIs(40);
+    await weightIs(40);
     return running;
   }
 
   async function expectBackOnStable(): Promise<void> {
-    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 0, mode: "serve" });
+    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0, mode: "serve" });
     expect(state()).toMatchObject({ finished: true, stable: { releaseId: "1.0.0-1" }, candidate: null });
     expect((await proxy.ask({ bucket: 0 })).slot).toBe("blue");
   }
@@ -148,7 +148,7 @@ describe("a director at work", () => {
     expect(code).toBe(0);
     expect(parseFile(ProxyStatus, stdout, "the status")).toMatchObject({
       proxy: "proxy-1",
-      traffic: { live: "blue", share: 40 },
+      traffic: { live: "blue", weight: 40 },
       serving: ["blue", "green"],
       state: { stable: { releaseId: "1.0.0-1" }, candidate: { releaseId: "1.1.0-2" } },
       endpoints: { blue: [{ releaseId: "1.0.0-1", healthy: true }], green: [{ releaseId: "1.1.0-2" }] },
@@ -165,7 +165,7 @@ describe("a director at work", () => {
     expect(stderr).toContain(
       `another director is at work on this proxy (switch 2, process ${running.process.pid} on `,
     );
-    expect((await proxy.driver.observe()).share).toBe(40);
+    expect((await proxy.driver.observe()).weight).toBe(40);
     running.process.kill("SIGTERM");
     await running.ended;
   });
@@ -183,7 +183,7 @@ describe("a director at work", () => {
     const running = await shifting(direct);
     running.process.kill("SIGKILL");
     await running.ended;
-    expect((await proxy.driver.observe()).share).toBe(40);
+    expect((await proxy.driver.observe()).weight).toBe(40);
     const { code, stdout } = await direct("abort", second).ended;
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ outcome: "rolledBack" });
@@ -204,7 +204,7 @@ describe("a director at work", () => {
       "it works again",
     );
     expect(state().deadline).toBe(deadline);
-    expect((await proxy.driver.observe()).share).toBe(40);
+    expect((await proxy.driver.observe()).weight).toBe(40);
     again.process.kill("SIGTERM");
     expect((await again.ended).code).toBe(5);
   });
@@ -233,7 +233,7 @@ describe("a director at work", () => {
       expect({ command, code }).toEqual({ command, code: 3 });
       expect(stderr).toContain("state.json of this proxy is damaged");
     }
-    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 0 });
+    expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0 });
   });
 
   test("leaves no temporary file behind", async () => {
@@ -265,7 +265,7 @@ describe("a director at work", () => {
       const [node] = children(running.process.pid!);
       process.kill(node!, "SIGKILL");
       expect((await running.ended).code).toBe(6);
-      expect((await proxy.driver.observe()).share).toBe(40);
+      expect((await proxy.driver.observe()).weight).toBe(40);
     });
 
     test("puts the traffic back when the step is stopped: exit 5", async () => {

@@ -46,7 +46,7 @@ export function promisesAcrossProtocols(kind: ProxyKind): void {
 
   /** As the director does it: all of the traffic, and then green is live. Ends when users have been there for a while. */
   async function switchToGreen(): Promise<void> {
-    await proxy.set({ live: "blue", share: 100, fallback: true });
+    await proxy.set({ live: "blue", weight: 100, fallback: true });
     await proxy.set({ live: "green" });
     const agent = new Agent({ keepAlive: true });
     for (let count = 0; count < WELL_AFTER; count += 1)
@@ -248,7 +248,7 @@ export function promisesAcrossProtocols(kind: ProxyKind): void {
   });
 
   test("a client that takes no cookies goes both ways while traffic is divided, and to green after it", async () => {
-    await proxy.set({ live: "blue", share: 30, fallback: true });
+    await proxy.set({ live: "blue", weight: 30, fallback: true });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const slots: (string | undefined)[] = [];
     for (let count = 0; count < 100; count += 1) {

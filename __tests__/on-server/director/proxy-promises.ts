@@ -34,8 +34,8 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   const canHold = where(kind.holds);
   const canCut = where(kind.cuts);
   const rotatesWithoutReload = where(kind.rotatesWithoutReload);
-  const inShare = (share: number, offset: number) =>
-    Array.from({ length: 100 }, (_, bucket) => bucket).filter((bucket) => (bucket + offset) % 100 < share);
+  const inWeight = (weight: number, offset: number) =>
+    Array.from({ length: 100 }, (_, bucket) => bucket).filter((bucket) => (bucket + offset) % 100 < weight);
 
   test("before the first deployment users get a 503 page that says when to try again", async () => {
     const { status, headers, body, bucket } = await proxy.ask();
@@ -47,9 +47,9 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("what is set is what is observed", async () => {
     const values: Traffic[] = [
-      { live: "blue", share: 0, offset: 0, mode: "serve", fallback: false },
-      { live: "green", share: 100, offset: 99, mode: "hold", fallback: true },
-      { live: "blue", share: 1, offset: 42, mode: "page", fallback: false },
+      { live: "blue", weight: 0, offset: 0, mode: "serve", fallback: false },
+      { live: "green", weight: 100, offset: 99, mode: "hold", fallback: true },
+      { live: "blue", weight: 1, offset: 42, mode: "page", fallback: false },
       CLOSED,
     ];
     for (const traffic of values) {
@@ -58,25 +58,25 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     }
   });
 
-  test("at a share of n per cent exactly n of the 100 buckets go to the candidate, and none comes back as it grows", async () => {
+  test("at a weight of n per cent exactly n of the 100 buckets go to the candidate, and none comes back as it grows", async () => {
     let before: number[] = [];
-    for (const share of [0, 1, 5, 25, 50, 99, 100]) {
-      await proxy.set({ share, offset: 37 });
+    for (const weight of [0, 1, 5, 25, 50, 99, 100]) {
+      await proxy.set({ weight, offset: 37 });
       const buckets = await proxy.candidateBuckets();
-      expect(buckets).toEqual(inShare(share, 37));
+      expect(buckets).toEqual(inWeight(weight, 37));
       expect(buckets).toEqual(expect.arrayContaining(before));
       before = buckets;
     }
   });
 
   test("with green live the rest of the buckets go there", async () => {
-    await proxy.set({ live: "green", share: 30, offset: 90 });
+    await proxy.set({ live: "green", weight: 30, offset: 90 });
     const buckets = await proxy.candidateBuckets();
     expect(buckets).toHaveLength(70);
   });
 
   test("a client without a bucket gets one while traffic is divided, and both sides stick to it", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     const sides = new Set<string>();
     for (let client = 0; client < 40; client += 1) {
       const { slot, bucket } = await proxy.ask();
@@ -91,14 +91,14 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("a bucket that is none is replaced", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     for (const bucket of ["100", "-1", "abc", "", "1x"]) {
       expect((await proxy.ask({ bucket })).bucket).toBeDefined();
     }
   });
 
   test("the bucket comes beside the application's own cookies", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     const { headers } = await proxy.ask({ path: "/session" });
     expect(headers["set-cookie"]).toEqual(
       expect.arrayContaining([
@@ -109,13 +109,13 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     );
   });
 
-  test.each([0, 100])("no cookie is set at %i per cent, as nothing is divided", async (share) => {
-    await proxy.set({ share });
+  test.each([0, 100])("no cookie is set at %i per cent, as nothing is divided", async (weight) => {
+    await proxy.set({ weight });
     expect((await proxy.ask()).headers["set-cookie"]).toBeUndefined();
   });
 
-  test("clients that keep no cookies get the candidate as often as the share says", async () => {
-    await proxy.set({ share: 30 });
+  test("clients that keep no cookies get the candidate as often as the weight says", async () => {
+    await proxy.set({ weight: 30 });
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const answers = await Promise.all(Array.from({ length: 600 }, () => proxy.ask({ agent })));
     agent.destroy();
@@ -126,12 +126,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("a proxy that is restarted comes up with the traffic it had", async () => {
-    await proxy.set({ share: 25, offset: 11, fallback: true });
+    await proxy.set({ weight: 25, offset: 11, fallback: true });
     const before = await proxy.driver.observe();
     await proxy.stop();
     await proxy.start();
     expect(await proxy.driver.observe()).toEqual(before);
-    expect(await proxy.candidateBuckets()).toEqual(inShare(25, 11));
+    expect(await proxy.candidateBuckets()).toEqual(inWeight(25, 11));
   });
 
   canHold(
@@ -182,11 +182,11 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("with fallback the other slot stands in for one without a healthy endpoint", async () => {
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ weight: 50, fallback: true });
     await proxy.green.stop();
     await until(async () => healthyIn((await proxy.driver.counts()).green) === 0, "the proxy notices");
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
-    await proxy.set({ share: 50, fallback: false });
+    await proxy.set({ weight: 50, fallback: false });
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 503, slot: undefined });
     await proxy.green.start();
     await until(async () => healthyIn((await proxy.driver.counts()).green) === 1, "the proxy notices");
@@ -195,12 +195,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("a server out of rotation gets no request, is still checked, and does not count as up", async () => {
     const green = async () => (await proxy.driver.counts()).green.endpoints;
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ weight: 50, fallback: true });
     expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
     for (const _ of ["once", "twice"]) await proxy.driver.exclude("green", ["web-1"]);
     expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: false }]);
     expect(await proxy.ask({ bucket: 0 })).toMatchObject({ status: 200, slot: "blue" });
-    await proxy.set({ live: "green", share: 0, fallback: false });
+    await proxy.set({ live: "green", weight: 0, fallback: false });
     expect(await proxy.ask()).toMatchObject({ status: 503, slot: undefined });
     await proxy.green.stop();
     await until(async () => (await green())[0]?.healthy === false, "the proxy notices");
@@ -214,7 +214,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   rotatesWithoutReload("a server that leaves the rotation and comes back costs no request", async () => {
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ weight: 50, fallback: true });
     const load = new Load(proxy.spec.proxy.port);
     for (let change = 0; change < 10; change += 1) {
       await proxy.driver.exclude("green", ["web-1"]);
@@ -244,7 +244,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("counts requests, failed answers and what still runs, for each slot", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     const before = await settledCounts(proxy);
     const slow = proxy.ask({ bucket: 0, path: "/slow" });
     await until(async () => (await proxy.driver.counts()).green.inFlight === 1, "it runs");
@@ -266,7 +266,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("counts how long answers take to begin, for each slot", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     await proxy.driver.measureLatencies?.(true);
     const before = await settledCounts(proxy);
     for (const path of ["/after/0", "/after/100", "/after/400"]) await proxy.ask({ bucket: 0, path });
@@ -290,8 +290,8 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     const measured = (buckets: readonly number[]) => latenciesOf(proxy, buckets);
 
     onRequest("counts none between releases", async () => {
-      for (const share of [0, 50, 100]) {
-        await proxy.set({ share });
+      for (const weight of [0, 50, 100]) {
+        await proxy.set({ weight });
         expect(await measured([0, 1, 50, 99])).toBe(0);
       }
     });
@@ -299,8 +299,8 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     onRequest(
       "counts all on a quiet site, also while traffic is whole, until they are not wanted",
       async () => {
-        for (const share of [0, 50]) {
-          await proxy.set({ share, offset: 10 });
+        for (const weight of [0, 50]) {
+          await proxy.set({ weight, offset: 10 });
           await proxy.driver.measureLatencies!(true);
           expect(await measured([92, 0, 50, 87])).toBe(4);
           await proxy.driver.measureLatencies!(false);
@@ -309,23 +309,23 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       },
     );
 
-    onRequest("goes on when a candidate gets its share, and ends when there is no candidate", async () => {
+    onRequest("goes on when a candidate gets its weight, and ends when there is no candidate", async () => {
       const { driver } = proxy;
-      await proxy.set({ share: 0 });
+      await proxy.set({ weight: 0 });
       await driver.measureLatencies!(true);
-      await driver.setTraffic({ ...CLOSED, live: "blue", share: 50, fallback: true });
+      await driver.setTraffic({ ...CLOSED, live: "blue", weight: 50, fallback: true });
       expect(await measured([0, 1, 98, 99, 50])).toBe(5);
-      expect(await driver.observe()).toMatchObject({ live: "blue", share: 50 });
+      expect(await driver.observe()).toMatchObject({ live: "blue", weight: 50 });
       await driver.setTraffic({ ...CLOSED, live: "green" });
       expect(await measured([0, 99])).toBe(0);
     });
 
     onRequest("counts them again after a restart", async () => {
-      await proxy.set({ share: 50 });
+      await proxy.set({ weight: 50 });
       await proxy.driver.measureLatencies!(true);
       await proxy.stop();
       await proxy.start();
-      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 50 });
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 50 });
       await until(async () => (await measured([0, 99])) === 2, "both are measured again");
       await proxy.driver.measureLatencies!(false);
     });
@@ -335,12 +335,12 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     const header = { "x-bluegreen-preview": PREVIEW_SECRET };
     const cookie = { cookie: "a=b; bluegreen-preview=close" };
 
-    test("shows the slot that is not live, before it has a share and after, whatever the bucket", async () => {
+    test("shows the slot that is not live, before it has a weight and after, whatever the bucket", async () => {
       for (const [live, waiting, traffic] of [
-        ["blue", "green", { share: 0, fallback: false }],
-        ["green", "blue", { share: 0, fallback: false }],
-        ["blue", "green", { share: 30, fallback: true }],
-        ["green", "blue", { share: 30, fallback: true }],
+        ["blue", "green", { weight: 0, fallback: false }],
+        ["green", "blue", { weight: 0, fallback: false }],
+        ["blue", "green", { weight: 30, fallback: true }],
+        ["green", "blue", { weight: 30, fallback: true }],
       ] as const) {
         await proxy.set({ live, ...traffic });
         const { status, slot, headers, bucket } = await proxy.ask({ headers: header, bucket: 99 });
@@ -350,7 +350,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     });
 
     test("is not for who does not know the secret", async () => {
-      await proxy.set({ share: 0 });
+      await proxy.set({ weight: 0 });
       for (const headers of [{ "x-bluegreen-preview": "open" }, cookie, { "x-bluegreen-preview": "" }]) {
         const answer = await proxy.ask({ headers });
         expect(answer.slot).toBe("blue");
@@ -359,7 +359,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     });
 
     test("keeps its secret from the application, and enters no figures", async () => {
-      await proxy.set({ share: 50 });
+      await proxy.set({ weight: 50 });
       const before = await proxy.driver.counts();
       const { headers, bucket } = await proxy.ask({ path: "/headers", headers: header });
       expect(headers["x-seen"]).not.toContain(PREVIEW_SECRET);
@@ -370,7 +370,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     });
 
     test("of a slot where nothing runs is the page", async () => {
-      await proxy.set({ share: 0, fallback: true });
+      await proxy.set({ weight: 0, fallback: true });
       await proxy.green.stop();
       expect((await proxy.ask({ headers: header })).status).toBe(503);
       await proxy.green.start();
@@ -378,7 +378,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   canCut("cut ends what still runs on a slot, and nothing else", async () => {
-    await proxy.set({ share: 50 });
+    await proxy.set({ weight: 50 });
     const [green, blue] = [await proxy.webSocket("green"), await proxy.webSocket("blue")];
     const download = proxy.ask({ bucket: 0, path: "/slow" }).then(
       () => "ended",
@@ -400,7 +400,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
     await proxy.green.stop();
     const instance = spawn(process.execPath, ["-e", INSTANCE, String(proxy.green.port)], { stdio: "ignore" });
     await until(async () => healthyIn((await proxy.driver.counts()).green) === 1, "it is healthy");
-    await proxy.set({ share: 50, fallback: true });
+    await proxy.set({ weight: 50, fallback: true });
     const asked: { begun: number; bucket: number; problem: string }[] = [];
     const agent = new Agent({ keepAlive: true, maxSockets: 40 });
     const pending: Promise<unknown>[] = [];
@@ -437,9 +437,9 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("a value that is no traffic is refused before anything changes", async () => {
     await proxy.set({ live: otherSlot("blue") });
-    const wrong = { ...CLOSED, live: "blue", share: 101 } as Traffic;
+    const wrong = { ...CLOSED, live: "blue", weight: 101 } as Traffic;
     await expect(proxy.driver.setTraffic(wrong)).rejects.toThrow(/traffic entries/);
-    expect(await proxy.driver.observe()).toMatchObject({ live: "green", share: 0 });
+    expect(await proxy.driver.observe()).toMatchObject({ live: "green", weight: 0 });
     expect((await proxy.ask()).slot).toBe("green");
   });
 }

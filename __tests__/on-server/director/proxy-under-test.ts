@@ -223,8 +223,8 @@ export class ProxyUnderTest {
 
   /** As the director does it: while traffic is divided, either slot may stand in. */
   async set(traffic: Partial<Traffic>): Promise<void> {
-    const { share = 0 } = traffic;
-    const fallback = share > 0 && share < 100;
+    const { weight = 0 } = traffic;
+    const fallback = weight > 0 && weight < 100;
     await this.driver.setTraffic({ ...CLOSED, live: "blue", fallback, ...traffic });
   }
 
@@ -235,9 +235,9 @@ export class ProxyUnderTest {
 
   /** A WebSocket to a slot, as far as its handshake; frames are the caller's. */
   async webSocket(slot: Slot): Promise<Duplex> {
-    const { live, share } = await this.driver.observe();
+    const { live, weight } = await this.driver.observe();
     const own = live === slot ? 99 : 0;
-    const bucket = share > 0 && share < 100 ? { cookie: `bluegreen-bucket=${own}` } : {};
+    const bucket = weight > 0 && weight < 100 ? { cookie: `bluegreen-bucket=${own}` } : {};
     const asked = request({
       ...{ host: HOST, port: this.spec.proxy.port, path: "/socket" },
       headers: {

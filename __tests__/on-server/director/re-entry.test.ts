@@ -58,9 +58,9 @@ const RUNS: readonly Run[] = [
 function end({ world }: Operator) {
   const { stable, candidate, shared, phase, finished } = world.state;
   const version = (id: string | undefined) => id?.replace(/-\d+$/, "") ?? null;
-  const { live, share, mode, fallback } = world.traffic;
+  const { live, weight, mode, fallback } = world.traffic;
   return {
-    traffic: { live, share, mode, fallback },
+    traffic: { live, weight, mode, fallback },
     stable: { version: version(stable?.releaseId), slot: stable?.slot },
     candidate: version(candidate?.releaseId),
     retained: world.state.retainedUntil !== null,

@@ -46,7 +46,7 @@ describe("activation", () => {
     expect(world.asked).toEqual([...all("/off", "web-2", "web-4"), ...all("/on", "web-1", "web-3")]);
   });
 
-  test("a candidate that only has a share is not told", async () => {
+  test("a candidate that only has a weight is not told", async () => {
     const { world, operator } = await live({ activation });
     await operator.release("1.1.0", { goal: 25, schedule: { strategy: "canary", stepSeconds: 1 } });
     expect(world.asked).toEqual([]);
@@ -60,7 +60,7 @@ describe("activation", () => {
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
     expect(result?.reason).toContain("web-4 (127.0.0.1:18210) answers 500 to /on");
-    expect(world.traffic).toMatchObject({ live: "blue", share: 0 });
+    expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
     expect(world.state).toMatchObject({ active: "blue", stable: { releaseId: "1.0.0-1" } });
     expect(world.asked.slice(-2)).toEqual(all("/on", "web-1", "web-3"));
   });

@@ -27,7 +27,7 @@ type Action =
   | { readonly kind: "takeRetained"; readonly how: "empty" | "converge" }
   | { readonly kind: "heal"; readonly servers: readonly string[]; readonly lost: boolean }
   | { readonly kind: "stableFails" | "stableRecovers" }
-  | { readonly kind: "changedByHand"; readonly share: number };
+  | { readonly kind: "changedByHand"; readonly weight: number };
 
 /** What users and their requests are like. */
 interface Site {
@@ -127,7 +127,7 @@ const plainAction: fc.Arbitrary<Action> = fc.oneof(
 const rudeAction: fc.Arbitrary<Action> = fc.oneof(
   { weight: 12, arbitrary: plainAction },
   fc.record({ kind: fc.constantFrom("stableFails" as const, "stableRecovers" as const) }),
-  fc.record({ kind: fc.constant("changedByHand" as const), share: fc.integer({ min: 0, max: 100 }) }),
+  fc.record({ kind: fc.constant("changedByHand" as const), weight: fc.integer({ min: 0, max: 100 }) }),
 );
 
 function happenings(action: fc.Arbitrary<Action>): fc.Arbitrary<Happening[]> {
@@ -261,7 +261,7 @@ async function perform(
       }
       case "changedByHand": {
         const live = world.traffic.live === null ? "blue" : otherSlot(world.traffic.live);
-        world.traffic = { ...world.traffic, live, share: action.share, offset: 77 };
+        world.traffic = { ...world.traffic, live, weight: action.weight, offset: 77 };
         return null;
       }
     }

@@ -123,7 +123,7 @@ export function artifact(version: string): Candidate {
 
 function weightOf(traffic: Traffic, slot: Slot): number {
   if (traffic.live === null) return 0;
-  return slot === traffic.live ? 100 - traffic.share : traffic.share;
+  return slot === traffic.live ? 100 - traffic.weight : traffic.weight;
 }
 
 export class SimulatedWorld {
@@ -592,8 +592,8 @@ export class SimulatedWorld {
     const before = this.traffic;
     this.traffic = traffic;
     this.history.push(traffic);
-    if (!Number.isInteger(traffic.share) || traffic.share < 0 || traffic.share > 100) {
-      this.note("I1", `a share of ${traffic.share} %`);
+    if (!Number.isInteger(traffic.weight) || traffic.weight < 0 || traffic.weight > 100) {
+      this.note("I1", `a weight of ${traffic.weight} %`);
     }
     for (const slot of SLOTS) {
       if (weightOf(traffic, slot) > weightOf(before, slot)) this.gains(slot, before);

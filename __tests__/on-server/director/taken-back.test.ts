@@ -57,7 +57,7 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
       await director.begin();
       stopUsers = startUsers(proxy);
       const { ended } = director.start("switch", director.second);
-      await until(async () => (await proxy.driver.observe()).share === 5, "it has its share");
+      await until(async () => (await proxy.driver.observe()).weight === 5, "it has its weight");
       await sleep(1_000 * INTERVAL);
       proxy.green.trouble = trouble;
       const turned = Date.now();
@@ -68,14 +68,14 @@ describe.each([haproxy, nginx])("$name", (kind: ProxyKind) => {
       expect({ code, outcome: result.outcome }).toEqual({ code: 5, outcome: "rolledBack" });
       expect(result.reason).toMatch(reason);
       expect(result.reason).toContain("traffic is back on 1.0.0-1");
-      expect(result.comparison).toMatchObject({ share: 5 });
+      expect(result.comparison).toMatchObject({ weight: 5 });
       expect(result.comparison.candidate.requests).toBeGreaterThan(0);
       expect(result.comparison.stable.requests).toBeGreaterThan(result.comparison.candidate.requests);
       const judged = director.events.findLast(
         ({ event, verdict }) => event === "analysis" && verdict === "fail",
       );
       expect(Date.parse(judged!["at"] as string) - turned).toBeLessThanOrEqual(2_000 * INTERVAL);
-      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", share: 0 });
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0 });
     });
   });
 });

@@ -8,20 +8,20 @@ const slot = fc.constantFrom("blue" as const, "green" as const);
 const percent = fc.integer({ min: 0, max: 100 });
 const bucket = fc.integer({ min: 0, max: 99 });
 
-const serving = (live: Traffic["live"], share: number, offset: number, fallback = false): Traffic => ({
+const serving = (live: Traffic["live"], weight: number, offset: number, fallback = false): Traffic => ({
   live,
-  share,
+  weight,
   offset,
   mode: "serve",
   fallback,
 });
 
-test("a client that has the candidate keeps it while the share grows", () => {
+test("a client that has the candidate keeps it while the weight grows", () => {
   fc.assert(
     fc.property(slot, percent, percent, bucket, bucket, (live, one, other, offset, own) => {
       const [less, more] = [Math.min(one, other), Math.max(one, other)];
       const cookie = `x=1; bluegreen-bucket=${own}`;
-      const at = (share: number) => route(serving(live, share, offset), cookie, UP, () => 0).slot;
+      const at = (weight: number) => route(serving(live, weight, offset), cookie, UP, () => 0).slot;
       if (at(less) !== live) expect(at(more)).toBe(otherSlot(live));
     }),
   );
@@ -29,9 +29,9 @@ test("a client that has the candidate keeps it while the share grows", () => {
 
 test("nobody is sent to a slot without a healthy endpoint while the other has one and stands in", () => {
   fc.assert(
-    fc.property(slot, percent, bucket, bucket, slot, (live, share, offset, own, down) => {
+    fc.property(slot, percent, bucket, bucket, slot, (live, weight, offset, own, down) => {
       const healthy = { ...UP, [down]: false };
-      const chosen = route(serving(live, share, offset, true), `bluegreen-bucket=${own}`, healthy, () => 0);
+      const chosen = route(serving(live, weight, offset, true), `bluegreen-bucket=${own}`, healthy, () => 0);
       expect(chosen.slot).toBe(otherSlot(down));
     }),
   );
@@ -45,8 +45,8 @@ test("nothing live means no slot and no cookie, whatever the client brings", () 
 });
 
 test("a bucket is drawn only for a client without one, and only while traffic is divided", () => {
-  const drawn = (share: number, cookie?: string) =>
-    route(serving("blue", share, 0), cookie, UP, () => 7).drawnBucket;
+  const drawn = (weight: number, cookie?: string) =>
+    route(serving("blue", weight, 0), cookie, UP, () => 7).drawnBucket;
   expect([drawn(0), drawn(100), drawn(50, "bluegreen-bucket=3")]).toEqual([null, null, null]);
   expect([drawn(50), drawn(50, "bluegreen-bucket=100"), drawn(50, "no-bluegreen-bucket=3")]).toEqual([
     7, 7, 7,

@@ -1,7 +1,7 @@
 /** Apache with mod_proxy_balancer: its balancer-manager sets the load factors at run time, one member after the other. */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { answers, HOST, openPlace, shareOfGreen, start } from "./place.mjs";
+import { answers, HOST, openPlace, weightOfGreen, start } from "./place.mjs";
 
 const MODULES = "/usr/lib/apache2/modules";
 const NEEDED = [
@@ -18,11 +18,11 @@ export async function startApache() {
   await answers(place.origin);
   const manager = `${place.origin}/balancer-manager`;
   const [, nonce] = /nonce=([^"&]+)/.exec(await (await fetch(manager)).text());
-  const set = async (member, share) => {
+  const set = async (member, weight) => {
     // A load factor is from 1 to 100: whoever shall get nothing is disabled.
     const body = new URLSearchParams({
       ...{ b: "users", w: `http://${HOST}:${member}`, nonce },
-      ...{ w_lf: Math.max(1, share), w_status_D: share === 0 ? 1 : 0 },
+      ...{ w_lf: Math.max(1, weight), w_status_D: weight === 0 ? 1 : 0 },
     });
     // It wants the referer against forgery, and the content type without a charset.
     const headers = { referer: manager, "content-type": "application/x-www-form-urlencoded" };
@@ -31,7 +31,7 @@ export async function startApache() {
     await response.text();
   };
   const change = async (traffic) => {
-    const green = shareOfGreen(traffic);
+    const green = weightOfGreen(traffic);
     const orders = [() => set(place.blue, 100 - green), () => set(place.green, green)];
     // Whoever gets more comes first: there is never a moment without anybody.
     for (const order of green > 50 ? orders.reverse() : orders) await order();

@@ -1,7 +1,7 @@
 /** Caddy: another configuration over its admin API with each change. It has no weights in 2.6, so a slot stands there more often. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { answers, freePort, HOST, openPlace, shareOfGreen, start } from "./place.mjs";
+import { answers, freePort, HOST, openPlace, weightOfGreen, start } from "./place.mjs";
 
 const TWENTIETHS = 20;
 
@@ -18,7 +18,7 @@ export async function startCaddy() {
     const response = await fetch(`http://${HOST}:${admin}/load`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(configuration(place, admin, shareOfGreen(traffic))),
+      body: JSON.stringify(configuration(place, admin, weightOfGreen(traffic))),
     });
     if (!response.ok) throw new Error(`caddy: ${await response.text()}`);
   };

@@ -62,11 +62,11 @@ export async function startOurs(driverName, instances = "node") {
     let looks;
     const stopLooking = () => clearInterval(looks);
     place.atEnd(stopLooking);
-    const change = async ({ live, share, offset = 0 }) => {
-      if (share > 0) await driver.measureLatencies?.(true);
-      await driver.setTraffic({ live, share, offset, mode: "serve", fallback: share > 0 });
+    const change = async ({ live, weight, offset = 0 }) => {
+      if (weight > 0) await driver.measureLatencies?.(true);
+      await driver.setTraffic({ live, weight, offset, mode: "serve", fallback: weight > 0 });
       stopLooking();
-      if (share > 0) looks = setInterval(() => driver.counts().catch(() => undefined), LOOK_MS);
+      if (weight > 0) looks = setInterval(() => driver.counts().catch(() => undefined), LOOK_MS);
     };
     return { ...place, driver, change, spec: encodeSpec(spec) };
   } catch (error) {

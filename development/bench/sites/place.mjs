@@ -151,6 +151,6 @@ export function answers(origin) {
 }
 
 /** The part of the requests that go to green. */
-export function shareOfGreen({ live, share }) {
-  return live === "blue" ? share : 100 - share;
+export function weightOfGreen({ live, weight }) {
+  return live === "blue" ? weight : 100 - weight;
 }

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { answers, HOST, openPlace, run, shareOfGreen, start, until } from "./place.mjs";
+import { answers, HOST, openPlace, run, weightOfGreen, start, until } from "./place.mjs";
 
 const MAX_WEIGHT = 100;
 
@@ -24,7 +24,7 @@ export async function startPlainHaproxy(way = "reload", instances = "node", keep
   place.atEnd(proxy.stop);
   await answers(place.origin);
   const change = async (traffic) => {
-    const green = shareOfGreen(traffic);
+    const green = weightOfGreen(traffic);
     if (way === "reload") {
       write(green);
       run("haproxy", ["-c", "-q", "-f", file]);

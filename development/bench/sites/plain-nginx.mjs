@@ -1,7 +1,7 @@
 /** NGINX as many have it: `split_clients` with percentages in the configuration, and a reload with each change of them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { answers, HOST, openPlace, run, shareOfGreen, start } from "./place.mjs";
+import { answers, HOST, openPlace, run, weightOfGreen, start } from "./place.mjs";
 
 export async function startPlainNginx(instances = "node") {
   const place = await openPlace(instances);
@@ -13,7 +13,7 @@ export async function startPlainNginx(instances = "node") {
   place.atEnd(proxy.stop);
   await answers(place.origin);
   const change = (traffic) => {
-    write(shareOfGreen(traffic));
+    write(weightOfGreen(traffic));
     run("nginx", [...args, "-s", "reload"]);
   };
   return { ...place, change };

@@ -7,7 +7,7 @@ import type { PerSlot, Slot } from "../../../release/slot";
 
 export type { Traffic };
 
-export const CLOSED: Traffic = { live: null, share: 0, offset: 0, mode: "serve", fallback: false };
+export const CLOSED: Traffic = { live: null, weight: 0, offset: 0, mode: "serve", fallback: false };
 
 /** What the proxy counted for one slot since it started. */
 export interface SlotCounts extends ReportedCounts {
@@ -75,12 +75,12 @@ export interface ProxyConfigurator {
 
 /**
  * How the traffic value is spelt where it is text: in the map of HAProxy and in files.
- * @throws Error where it is no traffic (a share of 101): before a driver has changed anything.
+ * @throws Error where it is no traffic (a weight of 101): before a driver has changed anything.
  */
 export function trafficEntries(traffic: Traffic): [key: string, value: string][] {
   const entries: [string, string][] = [
     ["live", traffic.live ?? "none"],
-    ["share", String(traffic.share)],
+    ["weight", String(traffic.weight)],
     ["offset", String(traffic.offset)],
     ["mode", traffic.mode],
     ["fallback", traffic.fallback ? "on" : "off"],
@@ -89,25 +89,28 @@ export function trafficEntries(traffic: Traffic): [key: string, value: string][]
   return entries;
 }
 
-/** @throws Error where the entries are no traffic: somebody else changed the proxy. */
+/**
+ * A proxy that version 0.1.0 set has `share` for `weight`.
+ * @throws Error where the entries are no traffic: somebody else changed the proxy.
+ */
 export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
   const live = entries.get("live");
-  const share = Number(entries.get("share"));
+  const weight = Number(entries.get("weight") ?? entries.get("share"));
   const offset = Number(entries.get("offset"));
   const mode = entries.get("mode");
   const fallback = entries.get("fallback");
   if (
     (live === "blue" || live === "green" || live === "none") &&
-    Number.isInteger(share) &&
-    share >= 0 &&
-    share <= 100 &&
+    Number.isInteger(weight) &&
+    weight >= 0 &&
+    weight <= 100 &&
     Number.isInteger(offset) &&
     offset >= 0 &&
     offset <= 99 &&
     (mode === "serve" || mode === "hold" || mode === "page") &&
     (fallback === "on" || fallback === "off")
   ) {
-    return { live: live === "none" ? null : live, share, offset, mode, fallback: fallback === "on" };
+    return { live: live === "none" ? null : live, weight, offset, mode, fallback: fallback === "on" };
   }
   throw new Error(`the proxy's traffic entries are not the director's: ${JSON.stringify([...entries])}`);
 }
@@ -120,5 +123,5 @@ export function sameTraffic(one: Traffic, other: Traffic): boolean {
 export function servingSlots(traffic: Traffic): Slot[] {
   if (traffic.live === null) return [];
   const other = traffic.live === "blue" ? "green" : "blue";
-  return [...(traffic.share < 100 ? [traffic.live] : []), ...(traffic.share > 0 ? ([other] as const) : [])];
+  return [...(traffic.weight < 100 ? [traffic.live] : []), ...(traffic.weight > 0 ? ([other] as const) : [])];
 }

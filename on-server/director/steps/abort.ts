@@ -15,8 +15,8 @@ export async function abort(director: Director): Promise<StepEnd> {
     director.save({ sequence, recordDigest, record, finished: false, unfinished: [], journal: [] });
   }
   const traffic = await director.driver.observe();
-  const { live, mode, share } = traffic;
-  const serves = live === (state.stable?.slot ?? null) && mode === "serve" && (share === 0 || state.shared);
+  const { live, mode, weight } = traffic;
+  const serves = live === (state.stable?.slot ?? null) && mode === "serve" && (weight === 0 || state.shared);
   const due = abortOf(spec, state, director.isOwn(traffic) && serves);
   if (due === "nothing") {
     return {

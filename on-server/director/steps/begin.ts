@@ -33,8 +33,8 @@ export async function begin(director: Director): Promise<StepEnd> {
   const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, state.stable!) : null;
 
   const wanted = wantedTraffic(director, found, observed);
-  const losesShare = observed.share > 0 && wanted.share === 0 && state.stable !== null;
-  if (losesShare && found !== "neverLive") await requireStableAnswers(director, state.stable!);
+  const losesWeight = observed.weight > 0 && wanted.weight === 0 && state.stable !== null;
+  if (losesWeight && found !== "neverLive") await requireStableAnswers(director, state.stable!);
 
   director.say("begin", {
     sequence: spec.sequence,
@@ -54,22 +54,22 @@ export async function begin(director: Director): Promise<StepEnd> {
     unfinished: [],
     journal: spec.sequence === state.sequence ? cameTrue(director.state, observed) : [],
     phase: "stable",
-    shared: state.shared && wanted.share > 0,
+    shared: state.shared && wanted.weight > 0,
     retainedUntil: endsRetention(spec, state.stable) ? null : state.retainedUntil,
     recorded: SLOTS.flatMap((slot) => placed(slot, spec.slots[slot]) ?? []),
     contracted: [...new Set([...state.contracted, ...spec.contracted])],
-    ...(found === "otherIsLive" && wanted.share > 0 && sameCandidate ? {} : { candidate: null, weight: 0 }),
+    ...(found === "otherIsLive" && wanted.weight > 0 && sameCandidate ? {} : { candidate: null, weight: 0 }),
   });
   clearAbortRequest();
 
   const { active } = director.state;
   if (active !== null && spec.touched.includes(active)) await sayStopping(director);
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
-  if (losesShare) await activateStable(director);
+  if (losesWeight) await activateStable(director);
   // Where a director before this one took the slot out of rotation, its last requests may run still.
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
   const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
-  if (idle !== null && wanted.share === 0 && (losesShare || replaced))
+  if (idle !== null && wanted.weight === 0 && (losesWeight || replaced))
     await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
   const facts = [found, describeTraffic(wanted), replaces].filter(Boolean);
@@ -161,7 +161,13 @@ async function takeOutOfRotation(director: Director, slot: Slot, kept: string | 
 function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic): Traffic {
   if (state.stable === null) return CLOSED;
   const idle = otherSlot(state.stable.slot);
-  const serving: Traffic = { ...observed, live: state.stable.slot, mode: "serve", share: 0, fallback: false };
+  const serving: Traffic = {
+    ...observed,
+    live: state.stable.slot,
+    mode: "serve",
+    weight: 0,
+    fallback: false,
+  };
   if (found === "recreate") return { ...serving, mode: whileDown(spec) };
   const promotesHeld =
     found === "otherIsLive" &&

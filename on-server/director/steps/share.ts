@@ -1,4 +1,4 @@
-/** share: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
+/** weight: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { mayShare } from "../../../release/gate";
@@ -22,7 +22,7 @@ export async function share(director: Director): Promise<StepEnd> {
   }
   const traffic = await director.driver.observe();
   director.save({ shared: true });
-  await director.setTraffic({ ...traffic, live: stable.slot, share: HALF, mode: "serve", fallback: true });
+  await director.setTraffic({ ...traffic, live: stable.slot, weight: HALF, mode: "serve", fallback: true });
   director.save({ phase: "stable", finished: true });
   return { outcome: "shared", reason: `${stable.releaseId} serves from both slots` };
 }

@@ -55,7 +55,7 @@ async function whileMeasured<Result>({ driver }: Director, work: () => Promise<R
 async function alreadyLive(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   const traffic = await director.driver.observe();
   const { shared } = director.state;
-  const alone = { live: candidate.slot, share: 0, mode: "serve", fallback: false } as const;
+  const alone = { live: candidate.slot, weight: 0, mode: "serve", fallback: false } as const;
   const wanted: Traffic = { ...traffic, ...(shared ? { mode: "serve" } : alone) };
   if (!sameTraffic(traffic, wanted)) {
     const { healthy, problem } = await director.answers(candidate.slot, candidate.releaseId);
@@ -162,7 +162,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
 async function shift(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   const { spec } = director;
   const traffic = await director.driver.observe();
-  const resumes = traffic.share > 0;
+  const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
   if (!resumes) await requireVerified(director, candidate);
@@ -172,9 +172,9 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   try {
     const baseline = between(before, (await director.driver.counts())[other]);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
-    for (const share of remainingShares(director, traffic.share)) {
-      await giveShare(director, candidate, share, traffic.share);
-      if (share === 100) await activateSlot(director, candidate.slot);
+    for (const weight of remainingWeights(director, traffic.weight)) {
+      await giveWeight(director, candidate, weight, traffic.weight);
+      if (weight === 100) await activateSlot(director, candidate.slot);
       const verdict = await watch.until(director.state.deadline!);
       if (!verdict.passed) return await misbehaved(director, verdict.reason);
     }
@@ -198,40 +198,42 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}` };
 }
 
-/** The shares still to be given, the one that a crash interrupted included; 100 is always followed by the bake. */
-function remainingShares({ spec, state }: Director, current: number): number[] {
+/** The weights still to be given, the one that a crash interrupted included; 100 is always followed by the bake. */
+function remainingWeights({ spec, state }: Director, current: number): number[] {
   const { goal, schedule, proxy } = spec;
   const until = goal === "live" ? 100 : Number(goal);
   if (current > until) return [until];
   const steps = proxy.index === 0 ? schedule.steps : [];
-  const shares = [...steps.filter((share) => share < until), until];
+  const weights = [...steps.filter((weight) => weight < until), until];
   const interrupted = state.deadline !== null && state.weight === current;
-  return shares.filter((share) => share > current || (share === current && (interrupted || share === 100)));
+  return weights.filter(
+    (weight) => weight > current || (weight === current && (interrupted || weight === 100)),
+  );
 }
 
-async function giveShare(
+async function giveWeight(
   director: Director,
   candidate: PlacedRelease,
-  share: number,
+  weight: number,
   current: number,
 ): Promise<void> {
   director.interruption.check();
   const { schedule } = director.spec;
   const { state, clock } = director;
-  const resumes = share === current && state.deadline !== null;
-  const seconds = share === 100 ? schedule.bakeSeconds : schedule.stepSeconds;
+  const resumes = weight === current && state.deadline !== null;
+  const seconds = weight === 100 ? schedule.bakeSeconds : schedule.stepSeconds;
   const deadline = clock.now() + seconds * 1000;
   director.save({
-    phase: share === 100 ? "baking" : "shifting",
+    phase: weight === 100 ? "baking" : "shifting",
     candidate,
-    weight: share,
+    weight: weight,
     // Where the time of day was put back meanwhile, it lasts no longer than its time.
     deadline: resumes ? Math.min(state.deadline!, deadline) : deadline,
   });
-  if (share === current) return;
+  if (weight === current) return;
   const live = otherSlot(candidate.slot);
   const offset = bucketOffset(candidate.releaseId);
-  await director.setTraffic({ live, share, offset, mode: "serve", fallback: true });
+  await director.setTraffic({ live, weight, offset, mode: "serve", fallback: true });
 }
 
 async function misbehaved(director: Director, reason: string): Promise<never> {
@@ -258,7 +260,7 @@ async function commit(director: Director, candidate: PlacedRelease): Promise<voi
   });
   await director.setTraffic({
     live: candidate.slot,
-    share: 0,
+    weight: 0,
     offset: bucketOffset(candidate.releaseId),
     mode: "serve",
     fallback: false,

@@ -3,7 +3,7 @@
  * more becomes the next numbers. A migration that is a script must not change, move or go: databases have it.
  */
 import { InvalidInput } from "../../failure";
-import { inOneLine } from "../../validation";
+import { inOneLine } from "../../text";
 import type { Script } from "../scripts";
 import { tokens } from "../sql-text";
 import type { Dialect, Token } from "../sql-text";

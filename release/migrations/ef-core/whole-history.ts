@@ -3,7 +3,7 @@
  * that EF writes for a migration is its row in EF's history table.
  */
 import { InvalidInput } from "../../failure";
-import { inOneLine } from "../../validation";
+import { inOneLine } from "../../text";
 import { tokens } from "../sql-text";
 import type { Dialect, Token } from "../sql-text";
 import type { EfHistory } from "../ef-history";

@@ -3,7 +3,7 @@
  * are a stack, not a recursion: a script may nest them as deep as it likes.
  */
 import type { Finding, Kind, Level } from "../finding";
-import { inOneLine } from "../../validation";
+import { inOneLine } from "../../text";
 import type { Script } from "../scripts";
 import { InvalidInput } from "../../failure";
 import { STRING, WORD } from "../lexer";

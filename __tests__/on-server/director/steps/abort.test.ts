@@ -31,7 +31,7 @@ describe("abort", () => {
     world.abortAfterMs = abortAfterMs;
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
-    expect(world.traffic).toMatchObject({ live: "blue", share: 0, mode: "serve" });
+    expect(world.traffic).toMatchObject({ live: "blue", weight: 0, mode: "serve" });
     expect(await world.run("abort", operator.record)).toMatchObject({
       outcome: "unchanged",
       trafficChanges: 0,

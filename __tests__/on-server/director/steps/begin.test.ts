@@ -10,7 +10,7 @@ describe("begin", () => {
     const applied = await operator.release("1.1.0");
     expect(applied.result).toMatchObject({ exitCode: EXIT.done, outcome: "promoted" });
     expect(record.active).toBe("blue");
-    expect(world.traffic).toMatchObject({ live: "green", share: 0, mode: "serve" });
+    expect(world.traffic).toMatchObject({ live: "green", weight: 0, mode: "serve" });
     expect(world.state.stable?.releaseId).toBe("1.1.0-2");
   });
 
@@ -33,7 +33,7 @@ describe("begin", () => {
     const { world, operator } = newWorld();
     await operator.release("1.0.0");
     expect(world.history).toEqual([
-      { live: "blue", share: 0, offset: expect.any(Number), mode: "serve", fallback: false },
+      { live: "blue", weight: 0, offset: expect.any(Number), mode: "serve", fallback: false },
     ]);
   });
 
@@ -92,7 +92,7 @@ describe("begin", () => {
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });
   });
 
-  test("refuses a first release that shall stop at a share", async () => {
+  test("refuses a first release that shall stop at a weight", async () => {
     const { world, operator } = newWorld();
     const { record } = await operator.release("1.0.0", { goal: "staged" });
     const { exitCode, reason } = await world.run("begin", { ...record, sequence: 2, goal: 25 });
@@ -127,14 +127,14 @@ describe("begin", () => {
     const { result } = await operator.release("1.2.0");
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });
     expect(result?.reason).toContain("1.0.0-1 in blue ECONNREFUSED, and the other slot carries its traffic");
-    expect(world.traffic.share).toBe(50);
+    expect(world.traffic.weight).toBe(50);
   });
 
   test("takes the held candidate's traffic away before the next release is installed over it", async () => {
     const { world, operator } = await liveWorld();
     await operator.release("1.1.0", { goal: 50 });
     await operator.release("1.2.0", { goal: "staged" });
-    expect(world.traffic).toMatchObject({ live: "blue", share: 0 });
+    expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
     expect(world.violations).toEqual([]);
   });
 
@@ -151,7 +151,7 @@ describe("begin", () => {
     });
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });
     expect(result?.reason).toContain("another artifact takes a new run");
-    expect(world.traffic.share).toBe(25);
+    expect(world.traffic.weight).toBe(25);
   });
 });
 

@@ -86,7 +86,7 @@ describe("a heal", () => {
       /^1\.1\.0-2 was not healed in green: web-2 .*; web-2 gets no requests there, the others go on: `bluegreen retry` heals again$/,
     );
     expect([...world.excluded.green]).toEqual(["web-2"]);
-    expect(world.traffic).toMatchObject({ live: "green", share: 0 });
+    expect(world.traffic).toMatchObject({ live: "green", weight: 0 });
 
     world.behaviours.set("1.1.0", "good");
     world.lose("web-2");
@@ -115,7 +115,7 @@ describe("a heal", () => {
         break;
       }
       expect(result?.exitCode).toBe("crashed");
-      expect(world.traffic).toMatchObject({ live: "green", share: 0 });
+      expect(world.traffic).toMatchObject({ live: "green", weight: 0 });
       expect((await operator.retry()).result).toMatchObject({ exitCode: EXIT.done, outcome: "healed" });
       expect(world.excluded.green.size).toBe(0);
       expect(world.violations).toEqual([]);
@@ -161,7 +161,7 @@ describe("a heal", () => {
     });
     await operator.release("1.0.0");
     await operator.release("1.1.0");
-    expect(world.traffic).toMatchObject({ live: "green", share: 50 });
+    expect(world.traffic).toMatchObject({ live: "green", weight: 50 });
     world.lose(server);
     world.history.length = 0;
     const { step, result } = await operator.heal([server]);

@@ -10,13 +10,13 @@ describe("share", () => {
     const { world, operator } = await liveWorld();
     const { step, result } = await operator.release("1.1.0", { schedule });
     expect({ step, ...result }).toMatchObject({ step: "share", outcome: "shared" });
-    expect(world.traffic).toMatchObject({ live: "green", share: 50, fallback: true });
+    expect(world.traffic).toMatchObject({ live: "green", weight: 50, fallback: true });
     expect(world.state).toMatchObject({ shared: true, finished: true });
   });
 
   test("waits for the old release's requests before its servers get the new one, even after a crash", async () => {
     const { world, operator } = await liveWorld();
-    world.crashOnce = () => world.state.stable?.releaseId === "1.1.0-2" && world.traffic.share === 0;
+    world.crashOnce = () => world.state.stable?.releaseId === "1.1.0-2" && world.traffic.weight === 0;
     const unbaked = { ...schedule, bakeSeconds: 0 };
     expect((await operator.release("1.1.0", { schedule: unbaked })).result?.exitCode).toBe("crashed");
     expect((await operator.retry()).result).toMatchObject({ outcome: "shared" });

@@ -4,7 +4,7 @@ import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { Operator } from "../operator";
 import { simulatedEnvironment, SimulatedWorld } from "../simulated-world";
-import { CANARY, liveWorld, shares } from "./worlds";
+import { CANARY, liveWorld, weights } from "./worlds";
 
 describe("a candidate", () => {
   test("that does not pass verification never gets a request", async () => {
@@ -28,11 +28,11 @@ describe("a candidate", () => {
     const { world, operator } = await liveWorld(CANARY);
     const startedAt = world.now;
     await operator.release("1.1.0");
-    expect(shares(world)).toEqual([5, 25, 50, 100, 0]);
+    expect(weights(world)).toEqual([5, 25, 50, 100, 0]);
     // From the beginning of each.
     expect(world.measured).toEqual([true, true, true, true, false]);
     expect(world.now - startedAt).toBeGreaterThanOrEqual(40_000);
-    expect(world.history.every(({ fallback, share }) => fallback === share > 0)).toBe(true);
+    expect(world.history.every(({ fallback, weight }) => fallback === weight > 0)).toBe(true);
   });
 
   test.each(["failsUnderTraffic", "diesUnderTraffic"] as const)(
@@ -43,8 +43,8 @@ describe("a candidate", () => {
       const { result } = await operator.release("1.1.0");
       expect(result).toMatchObject({ exitCode: EXIT.aborted });
       expect(result?.reason).toContain("traffic is back on 1.0.0-1");
-      expect(world.traffic).toMatchObject({ live: "blue", share: 0, fallback: false });
-      expect(shares(world)).toEqual([5, 0]);
+      expect(world.traffic).toMatchObject({ live: "blue", weight: 0, fallback: false });
+      expect(weights(world)).toEqual([5, 0]);
     },
   );
 
@@ -57,7 +57,7 @@ describe("a candidate", () => {
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
     expect(result?.reason).toContain("95 % of the answers began within 992 ms, of stable's within 5 ms");
-    expect(shares(world)).toEqual(expected);
+    expect(weights(world)).toEqual(expected);
   });
 
   test.each([
@@ -80,13 +80,13 @@ describe("a candidate", () => {
     world.behaviours.set("1.1.0", "failsUnderTraffic");
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.frozen });
-    expect(world.traffic.share).toBe(5);
+    expect(world.traffic.weight).toBe(5);
     expect(world.state).toMatchObject({ phase: "frozen", finished: true });
     expect((await world.run("abort", operator.record)).outcome).toBe("rolledBack");
-    expect(world.traffic.share).toBe(0);
+    expect(world.traffic.weight).toBe(0);
   });
 
-  test("that misbehaves keeps its share where stable does not answer any more", async () => {
+  test("that misbehaves keeps its weight where stable does not answer any more", async () => {
     const { world, operator } = await liveWorld(CANARY);
     world.behaviours.set("1.1.0", "diesUnderTraffic");
     await operator.release("1.1.0", { goal: "staged" });
@@ -96,7 +96,7 @@ describe("a candidate", () => {
     expect(result?.reason).toContain(
       "but 1.0.0-1 in blue ECONNREFUSED, so traffic stays as it is (5 % to green",
     );
-    expect(world.traffic.share).toBe(5);
+    expect(world.traffic.weight).toBe(5);
     world.setUp("blue", true);
     expect((await world.run("abort", operator.record)).outcome).toBe("rolledBack");
   });
@@ -126,7 +126,7 @@ describe("a candidate", () => {
 
   test("is not committed without a bake, even if a crash left it with all requests", async () => {
     const { world, operator } = await liveWorld({ strategy: "blueGreen", bakeSeconds: 30 });
-    world.crashOnce = () => world.traffic.share === 100;
+    world.crashOnce = () => world.traffic.weight === 100;
     expect((await operator.release("1.1.0")).result?.exitCode).toBe("crashed");
     const before = world.now;
     expect((await operator.retry()).result).toMatchObject({ outcome: "promoted" });
@@ -135,16 +135,16 @@ describe("a candidate", () => {
 });
 
 describe("a held goal", () => {
-  test("stops at its share, and a promotion goes on from there without a step back", async () => {
+  test("stops at its weight, and a promotion goes on from there without a step back", async () => {
     const { world, operator } = await liveWorld(CANARY);
     expect((await operator.release("1.1.0", { goal: 30 })).result).toMatchObject({ outcome: "held" });
-    expect(shares(world)).toEqual([5, 25, 30]);
+    expect(weights(world)).toEqual([5, 25, 30]);
     world.history.length = 0;
     expect((await operator.promote(60)).result).toMatchObject({ outcome: "held" });
-    expect(shares(world)).toEqual([50, 60]);
+    expect(weights(world)).toEqual([50, 60]);
     world.history.length = 0;
     expect((await operator.promote()).result).toMatchObject({ outcome: "promoted" });
-    expect(shares(world)).toEqual([100, 0]);
+    expect(weights(world)).toEqual([100, 0]);
     expect(world.state.stable?.releaseId).toBe("1.1.0-2");
   });
 
@@ -155,10 +155,10 @@ describe("a held goal", () => {
     expect((await operator.apply({ ...record, sequence: 3, goal: 10 })).result).toMatchObject({
       outcome: "held",
     });
-    expect(world.traffic.share).toBe(10);
+    expect(world.traffic.weight).toBe(10);
     const { result } = await operator.apply({ ...record, sequence: 4, goal: "staged" });
     expect(result).toMatchObject({ outcome: "staged" });
-    expect(world.traffic).toMatchObject({ live: "blue", share: 0 });
+    expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
   });
 
   test("of staged verifies the candidate and gives it nothing", async () => {
@@ -170,26 +170,26 @@ describe("a held goal", () => {
 });
 
 describe("after a crash", () => {
-  test("the switch resumes its share, and its deadline is not prolonged", async () => {
+  test("the switch resumes its weight, and its deadline is not prolonged", async () => {
     const { world, operator } = await liveWorld(CANARY);
-    world.crashOnce = () => world.traffic.share === 25;
+    world.crashOnce = () => world.traffic.weight === 25;
     expect((await operator.release("1.1.0")).result?.exitCode).toBe("crashed");
     const { deadline } = world.state;
     world.now += 4_000;
     world.history.length = 0;
-    world.crashOnce = () => world.traffic.share === 50;
+    world.crashOnce = () => world.traffic.weight === 50;
     expect((await world.run("switch", operator.record)).exitCode).toBe("crashed");
     expect(world.now).toBe(deadline);
     expect(await world.run("switch", operator.record)).toMatchObject({ outcome: "promoted" });
-    expect(shares(world)).toEqual([50, 100, 0]);
+    expect(weights(world)).toEqual([50, 100, 0]);
   });
 
-  test("a share that is resumed after the time of day was put back lasts no longer than its time", async () => {
+  test("a weight that is resumed after the time of day was put back lasts no longer than its time", async () => {
     const { world, operator } = await liveWorld(CANARY);
-    world.crashOnce = () => world.traffic.share === 25;
+    world.crashOnce = () => world.traffic.weight === 25;
     expect((await operator.release("1.1.0")).result?.exitCode).toBe("crashed");
     const resumedAt = (world.now -= 3_600_000);
-    world.crashOnce = () => world.traffic.share === 50;
+    world.crashOnce = () => world.traffic.weight === 50;
     expect((await world.run("switch", operator.record)).exitCode).toBe("crashed");
     expect(world.now).toBe(resumedAt + 10_000);
   });
@@ -220,7 +220,7 @@ describe("after a crash", () => {
   test("an abort that crashed itself still puts the artifact into quarantine", async () => {
     const { world, operator } = await liveWorld(CANARY);
     await operator.release("1.1.0", { goal: 25 });
-    world.crashOnce = () => world.traffic.share === 0;
+    world.crashOnce = () => world.traffic.weight === 0;
     expect((await world.run("abort", operator.record)).exitCode).toBe("crashed");
     await world.run("abort", operator.record);
     expect((await operator.release("1.1.0")).result?.reason).toContain("failed before");
@@ -236,7 +236,7 @@ describe("several proxies", () => {
     await operator.release("1.0.0");
     world.history.length = 0;
     await operator.release("1.1.0");
-    expect(shares(world)).toEqual([100, 0]);
+    expect(weights(world)).toEqual([100, 0]);
   });
 
   test("all give a client the same side, because the first bucket comes from the release id", async () => {
@@ -272,6 +272,6 @@ test("a proxy that refuses what it is told leaves the candidate without a promot
   await operator.release("1.1.0", { goal: "staged" });
   world.proxyRefuses = true;
   expect((await operator.promote()).result?.exitCode).toBe(EXIT.unexpected);
-  expect(world.traffic).toMatchObject({ live: "blue", share: 0 });
+  expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
   expect(world.state.stable?.releaseId).toBe("1.0.0-1");
 });

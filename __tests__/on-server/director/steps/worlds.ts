@@ -29,4 +29,4 @@ export async function liveWorld(schedule?: ScheduleChoice) {
   return { world, operator };
 }
 
-export const shares = ({ history }: SimulatedWorld) => history.map(({ share }) => share);
+export const weights = ({ history }: SimulatedWorld) => history.map(({ weight }) => weight);

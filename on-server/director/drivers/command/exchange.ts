@@ -36,7 +36,7 @@ const Counts = z.object({
 export const TrafficAnswer = z.object({
   traffic: z.object({
     live: z.nullable(z.enum(SLOTS)),
-    share: z.int().check(z.minimum(0), z.maximum(100)),
+    weight: z.int().check(z.minimum(0), z.maximum(100)),
     offset: z.int().check(z.minimum(0), z.maximum(99)),
     mode: z.enum(["serve", "hold", "page"]),
     fallback: z.boolean(),

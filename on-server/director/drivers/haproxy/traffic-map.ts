@@ -13,7 +13,7 @@ export const TRAFFIC_MAP = "traffic.map";
 export const ANYBODY = "all";
 /** The key of who previews. A `;` ends a cookie's value, so no client can ask for it. */
 export const PREVIEW = ";preview";
-/** The value as a key, for who reads it back: `;live=blue&share=5&...`. */
+/** The value as a key, for who reads it back: `;live=blue&weight=5&...`. */
 const VALUE = ";live=";
 
 /**
@@ -89,20 +89,20 @@ function read(answer: string) {
 }
 
 function linesOf(traffic: Traffic, timed: number): string[] {
-  const { live, share, offset } = traffic;
+  const { live, weight, offset } = traffic;
   const entries = new URLSearchParams(trafficEntries(traffic));
   if (timed > 0) entries.append(TIMED_BUCKETS, String(timed));
   const value = `;${entries.toString()} 0`;
-  const divided = live !== null && share > 0 && share < 100;
+  const divided = live !== null && weight > 0 && weight < 100;
   return [
     value,
     // Always there: a request may look for its bucket when the traffic that was divided is so no more.
     ...Array.from({ length: BUCKETS }, (_, bucket) => {
       const place = (bucket + offset) % BUCKETS;
       const isTimed = place < timed || place >= BUCKETS - timed;
-      return `${bucket} ${numberFor(traffic, place < share) + (isTimed ? TIMED : 0)}`;
+      return `${bucket} ${numberFor(traffic, place < weight) + (isTimed ? TIMED : 0)}`;
     }),
-    ...(divided || timed > 0 ? [] : [`${ANYBODY} ${numberFor(traffic, share === 100)}`]),
+    ...(divided || timed > 0 ? [] : [`${ANYBODY} ${numberFor(traffic, weight === 100)}`]),
     ...(live === null ? [] : [`${PREVIEW} ${numberOf(backendNames(otherSlot(live)).preview)}`]),
   ];
 }

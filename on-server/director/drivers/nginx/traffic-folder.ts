@@ -54,7 +54,7 @@ export function readTraffic(): Traffic {
   const live = !isOpen ? null : has(MARKS.liveBlue) ? "blue" : "green";
   return {
     live,
-    share: live === "green" ? 100 - toGreen : toGreen,
+    weight: live === "green" ? 100 - toGreen : toGreen,
     // Whatever its buckets are now, they are not those of the value.
     offset: (told.offset + 1) % 100,
     mode: first === undefined && has(MARKS.page) ? "page" : "serve",
@@ -101,28 +101,28 @@ function isSame(files: string[], found: string[]): boolean {
 }
 
 function filesOf(traffic: Traffic): string[] {
-  const { live, share, mode, fallback } = traffic;
+  const { live, weight, mode, fallback } = traffic;
   const files = singleFilesOf(traffic);
   if (live === null || mode !== "serve") return files;
-  if (isDivided(share)) return fallback ? [...files, MARKS.shifting] : files;
+  if (isDivided(weight)) return fallback ? [...files, MARKS.shifting] : files;
   return fallback ? files : [...files, MARKS.atRest];
 }
 
-function isDivided(share: number): boolean {
-  return share > 0 && share < 100;
+function isDivided(weight: number): boolean {
+  return weight > 0 && weight < 100;
 }
 
 function singleFilesOf(traffic: Traffic): string[] {
-  const { live, share, offset, mode, fallback } = traffic;
+  const { live, weight, offset, mode, fallback } = traffic;
   if (live === null) return [];
   const buckets = Array.from({ length: 100 }, (_, bucket) => bucket).filter((bucket) => {
-    const toOther = (bucket + offset) % 100 < share;
+    const toOther = (bucket + offset) % 100 < weight;
     return toOther === (live === "blue");
   });
   return [
     ...buckets.map(String),
     MARKS.open,
-    ...(isDivided(share) ? [MARKS.divided] : []),
+    ...(isDivided(weight) ? [MARKS.divided] : []),
     ...(mode === "serve" ? [] : [MARKS.page]),
     ...(fallback ? [MARKS.fallback] : []),
     ...(live === "blue" ? [MARKS.liveBlue] : []),

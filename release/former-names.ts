@@ -1,0 +1,25 @@
+/**
+ * Fields of version 0.1.0 under the names that they have now: what it wrote is still read (records, receipts, what a director
+ * remembers), and nothing is written under a former name.
+ */
+import * as z from "zod/mini";
+
+/** @param names former name to today's. A value that has both is left as it is, and refused for the former one. */
+export function readsFormer<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  names: Readonly<Record<string, string>>,
+): z.ZodMiniType<z.output<Schema>> {
+  return z.pipe(
+    z.transform((input: unknown) => renamed(input, names)),
+    schema as z.ZodMiniType<z.output<Schema>>,
+  );
+}
+
+function renamed(input: unknown, names: Readonly<Record<string, string>>): unknown {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return input;
+  const entries = Object.entries(input).map(([name, value]) => {
+    const today = Object.hasOwn(names, name) ? names[name]! : name;
+    return [Object.hasOwn(input, today) ? name : today, value] as const;
+  });
+  return Object.fromEntries(entries);
+}
