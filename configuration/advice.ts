@@ -90,7 +90,7 @@ export function permittedStrategies(record: ReleaseRecord, next: ReleaseRecord):
 /** How one gets back once this record is live. */
 export function wayBack(next: ReleaseRecord): string {
   const { previous } = next;
-  if (next.goal !== "live") return "`bluegreen abort` withdraws the candidate; users are not touched";
+  if (next.goal !== "live") return "`bluegreen abort` cancels the candidate; users are not touched";
   if (previous === null) return "there is no earlier release to go back to";
   const lost = missingFrom(previous, next.contracted ?? []);
   const id = idOrNull(previous);

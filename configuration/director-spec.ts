@@ -9,8 +9,8 @@ import { Preview } from "./preview";
 import { Verification } from "./verification";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import { proxyPlaces, slotEndpoints } from "./naming";
-import type { DeploymentEnvironment } from "./own-environment";
-import { isOwn } from "./platform";
+import type { DeploymentEnvironment } from "./custom-environment";
+import { isCustom } from "./platform";
 import { scheduleOf, ServerName } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { Schedule } from "../release/schedule";
@@ -86,7 +86,7 @@ export function directorSpec(
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
     proxy: {
       driver: environment.proxies.driver,
-      ...(isOwn(environment) && environment.proxies.command !== undefined
+      ...(isCustom(environment) && environment.proxies.command !== undefined
         ? { command: environment.proxies.command }
         : {}),
       index: proxyIndex,

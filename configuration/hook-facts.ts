@@ -2,7 +2,7 @@
 import type { When } from "../release/hooks";
 import { proxyPlaces, slotEndpoints } from "./naming";
 import type { Endpoint } from "./naming";
-import type { DeploymentEnvironment } from "./own-environment";
+import type { DeploymentEnvironment } from "./custom-environment";
 import { idOrNull, scheduleOf, target } from "../release/record";
 import type { Goal, ReleaseRecord } from "../release/record";
 import type { Release } from "../release/release";
@@ -22,7 +22,7 @@ export interface HookFacts {
   readonly strategy: Schedule["strategy"];
   /** Where the release goes. */
   readonly slot: Slot;
-  /** null where nothing is released (a first release that is withdrawn). */
+  /** null where nothing is released (a first release that is cancelled). */
   readonly release: { readonly id: string; readonly version: string } | null;
   /** As recorded: what a rollback goes back to. */
   readonly previous: { readonly id: string; readonly version: string } | null;

@@ -7,5 +7,5 @@ export type { DirectorSpec } from "./director-spec";
 export type { DriverCommand } from "./drivers";
 export type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
 export { parseEnvironment } from "./environment-file";
-export { ownEnvironment } from "./own-environment";
-export type { DeploymentEnvironment, OwnEnvironment, OwnEnvironmentProps } from "./own-environment";
+export { customEnvironment } from "./custom-environment";
+export type { DeploymentEnvironment, CustomEnvironment, CustomEnvironmentProps } from "./custom-environment";

@@ -4,8 +4,8 @@
  */
 import { privateAddress } from "./azure/azure-names";
 import type { Environment, LocalEnvironment } from "./environment";
-import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
-import { isLocal, isOwn } from "./platform";
+import type { DeploymentEnvironment, CustomEnvironment } from "./custom-environment";
+import { isLocal, isCustom } from "./platform";
 import { InvalidInput } from "../release/failure";
 import { quote } from "../release/text";
 import { SLOTS } from "../release/slot";
@@ -42,7 +42,7 @@ const HTTP_PORT = 80;
 const HTTPS_PORT = 443;
 
 export function serverPlaces(
-  environment: Pick<Environment, "servers" | "topology"> | OwnEnvironment,
+  environment: Pick<Environment, "servers" | "topology"> | CustomEnvironment,
 ): ServerPlace[] {
   if (!("servers" in environment)) {
     return environment.platform.servers.map(({ name, ports }) => ({
@@ -66,7 +66,7 @@ export function refuseUnknownServers(servers: readonly string[], environment: De
 }
 
 export function proxyPlaces(environment: DeploymentEnvironment): ProxyPlace[] {
-  if (isOwn(environment)) {
+  if (isCustom(environment)) {
     return environment.platform.proxies.map(({ tls = null, ...place }) => ({ ...place, tls }));
   }
   const place = (index: number): Omit<ProxyPlace, "name"> =>
@@ -84,7 +84,7 @@ export function proxyPlaces(environment: DeploymentEnvironment): ProxyPlace[] {
 }
 
 export function slotEndpoints(environment: DeploymentEnvironment): PerSlot<readonly Endpoint[]> {
-  if (isOwn(environment)) {
+  if (isCustom(environment)) {
     const own = (slot: Slot): Endpoint[] =>
       environment.platform.servers.flatMap(({ name, host, ports }) =>
         ports[slot] === undefined ? [] : [{ server: name, host, port: ports[slot] }],

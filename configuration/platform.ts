@@ -2,11 +2,11 @@
 import type { Dialect } from "../release/migrations/sql-text";
 import { InvalidInput } from "../release/failure";
 import type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
-import type { DeploymentEnvironment, OwnEnvironment } from "./own-environment";
+import type { DeploymentEnvironment, CustomEnvironment } from "./custom-environment";
 
 /** Whether the machines are somebody else's, and what is on them was said in code. */
-export function isOwn(environment: DeploymentEnvironment): environment is OwnEnvironment {
-  return environment.platform.kind === "own";
+export function isCustom(environment: DeploymentEnvironment): environment is CustomEnvironment {
+  return environment.platform.kind === "custom";
 }
 
 export function isLocal(environment: Environment): environment is LocalEnvironment {

@@ -15,7 +15,7 @@ import { Construct } from "constructs";
 import { hooksAt, refuseHooksInRecreate } from "../release/hooks";
 import type { StepKind, When } from "../release/hooks";
 import { proxyPlaces, refuseUnknownServers } from "../configuration/naming";
-import type { DeploymentEnvironment } from "../configuration/own-environment";
+import type { DeploymentEnvironment } from "../configuration/custom-environment";
 import { healedServers, refuseOtherApplication, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { InvalidInput } from "../release/failure";
@@ -29,7 +29,7 @@ import { migrateStep } from "./steps/migrate-step";
 
 /** What {@link BlueGreenDeployment} deploys, and where its steps run. */
 export interface BlueGreenDeploymentProps {
-  /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
+  /** Where: read from an environment file (`parseEnvironment`), or said in code (`customEnvironment`). */
   readonly environment: DeploymentEnvironment;
   /**
    * What should run. Sequence 0 means that nothing was released yet: then there are no steps. A record of another

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { directorSpec, encodeSpec } from "../configuration/director-spec";
-import type { OwnEnvironment } from "../configuration/own-environment";
+import type { CustomEnvironment } from "../configuration/custom-environment";
 import { emptyRecord } from "../release/record";
 import { refuseOtherProxies } from "./blue-green-deployment";
 import { onServerProgram } from "./on-server-program";
@@ -15,7 +15,7 @@ import type { Server } from "./server";
 
 /** What {@link DirectorSetup} puts onto which proxies. */
 export interface DirectorSetupProps {
-  readonly environment: OwnEnvironment;
+  readonly environment: CustomEnvironment;
   /** The proxies, in the environment's order. They need bash, flock (util-linux) and Node 18 or newer. */
   readonly proxies: readonly Server[];
   /**

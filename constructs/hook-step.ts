@@ -8,7 +8,7 @@ import { hookFacts } from "../configuration/hook-facts";
 import { hookParameters, isNeeded } from "../release/hooks";
 import type { Hook } from "../release/hooks";
 import { stepId, stepName } from "../release/steps";
-import type { DeploymentEnvironment } from "../configuration/own-environment";
+import type { DeploymentEnvironment } from "../configuration/custom-environment";
 import type { ReleaseRecord } from "../release/record";
 import { projectFromStack } from "./project-path";
 import { onServerProgram, shippedFile } from "./on-server-program";

@@ -1,7 +1,7 @@
 /** Only the installer: both slots on each server, where somebody else moves the traffic. */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { DeploymentEnvironment } from "../configuration/own-environment";
+import type { DeploymentEnvironment } from "../configuration/custom-environment";
 import { refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import type { Installer } from "./installer";
@@ -10,7 +10,7 @@ import { convergeSteps, installSteps } from "./steps/install-steps";
 
 /** What {@link ReleaseInstallation} installs, and on which servers. */
 export interface ReleaseInstallationProps {
-  /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
+  /** Where: read from an environment file (`parseEnvironment`), or said in code (`customEnvironment`). */
   readonly environment: DeploymentEnvironment;
   /** What should run. Sequence 0 means that nothing was released yet: then there are no steps. */
   readonly record: ReleaseRecord;

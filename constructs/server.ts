@@ -35,7 +35,7 @@ export interface RunProps {
 }
 
 /**
- * A machine that runs scripts. The contract of an own one is in docs/library.md, "A custom server"; examples/own-server
+ * A machine that runs scripts. The contract of an own one is in docs/library.md, "A custom server"; examples/custom-server
  * keeps it over any command that reads a script on stdin, such as ssh.
  */
 export interface Server {

@@ -4,7 +4,7 @@
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { DeploymentEnvironment } from "../configuration/own-environment";
+import type { DeploymentEnvironment } from "../configuration/custom-environment";
 import { refuseOtherApplication } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { InvalidInput } from "../release/failure";
@@ -14,7 +14,7 @@ import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
 
 /** What {@link TrafficSwitch} shifts, and on which proxies. */
 export interface TrafficSwitchProps {
-  /** Where: read from an environment file (`parseEnvironment`), or said in code (`ownEnvironment`). */
+  /** Where: read from an environment file (`parseEnvironment`), or said in code (`customEnvironment`). */
   readonly environment: DeploymentEnvironment;
   /** What should run. Sequence 0 means that nothing was released yet: then there are no steps. */
   readonly record: ReleaseRecord;

@@ -9,20 +9,20 @@ import { EXIT } from "../release/exit-code";
 const LINGER_MS = 10_000;
 
 /** Whether this process printed its result; a program has one. */
-let told = false;
+let printed = false;
 
 /**
  * Prints the result, as one line. Where it can't be written, stderr says so, and the program does not end with 0.
  * @param result an object with an `outcome`, or what a person asked for, as it is.
  */
-export async function tellResult(result: object | string): Promise<void> {
+export async function printResult(result: object | string): Promise<void> {
   const line = typeof result === "string" ? result : JSON.stringify(result);
   // The failure comes twice: to the callback, and as an event that ends the process where nothing listens.
   process.stdout.once("error", () => undefined);
   await new Promise<void>((resolve) => {
     process.stdout.write(`${line}\n`, (error) => {
-      told = error === undefined || error === null;
-      if (!told) console.error(`the result can't be written: ${error!.message}`);
+      printed = error === undefined || error === null;
+      if (!printed) console.error(`the result can't be written: ${error!.message}`);
       resolve();
     });
   });
@@ -31,7 +31,7 @@ export async function tellResult(result: object | string): Promise<void> {
 /**
  * Runs a program to its end.
  * @param name as its lines on stderr begin.
- * @param main the exit code that it resolves to is the program's; 0 counts only after {@link tellResult}.
+ * @param main the exit code that it resolves to is the program's; 0 counts only after {@link printResult}.
  * @param failed what `main` threw: says why, and gives the exit code. 0 is none, and counts as 1.
  */
 export function runProgram(
@@ -43,13 +43,13 @@ export function runProgram(
   let ended = false;
   const end = (exitCode: number): void => {
     ended = true;
-    if (exitCode === EXIT.done && !told) sayNothingWasTold(name);
+    if (exitCode === EXIT.done && !printed) reportMissingResult(name);
     else process.exitCode = exitCode;
     // What is left open, such as a connection, keeps no step at work that has ended.
     setTimeout(() => process.exit(), LINGER_MS).unref();
   };
   process.once("beforeExit", () => {
-    if (!ended) sayNothingWasTold(name);
+    if (!ended) reportMissingResult(name);
   });
   main()
     .catch(async (error: unknown) => {
@@ -61,7 +61,7 @@ export function runProgram(
     });
 }
 
-function sayNothingWasTold(name: string): void {
+function reportMissingResult(name: string): void {
   process.exitCode = EXIT.unexpected;
   console.error(`${name}: ended without a result, so what it did is not known: try again`);
 }

@@ -40,7 +40,7 @@ export class Refusal extends Failure {
       | "nothing-to-roll-back-to"
       | "nothing-to-retry"
       | "nothing-to-resolve"
-      | "nothing-to-withdraw"
+      | "nothing-to-cancel"
       | "not-promoted"
       | "old-schema"
       | "already-there"

@@ -279,7 +279,7 @@ function refuseOldSchema(asked: Asked, known: Remembered): void {
 // --- what must stay ---------------------------------------------------------------------------------------------------
 
 /**
- * A slot that is kept for an instant rollback is given up for the next release, or where its release is withdrawn; never
+ * A slot that is kept for an instant rollback is given up for the next release, or where its release is cancelled; never
  * for a convergence, which can wait.
  * @returns in words what this sequence costs; null where that is nothing.
  */

@@ -254,7 +254,7 @@ export function refuseManyDeposed(plan: Plan): void {
   for (const [address, count] of counts) {
     if (count >= DEPOSED_LIMIT) {
       throw refused(
-        `${count} failed applies left a record of ${address}: \`bluegreen abort\` withdraws the candidate and clears them`,
+        `${count} failed applies left a record of ${address}: \`bluegreen abort\` cancels the candidate and clears them`,
       );
     }
   }

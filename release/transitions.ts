@@ -144,7 +144,7 @@ export function rollback(record: ReleaseRecord, observed: Observed, intent: Inte
   if (!isSettled(sequenceOf(record), stableOf(observed))) {
     throw new Refusal(
       "not-promoted",
-      `${describe(target(record))} never became stable: ${observed.releaseId} still is; use \`bluegreen abort\` to withdraw it`,
+      `${describe(target(record))} never became stable: ${observed.releaseId} still is; use \`bluegreen abort\` to cancel it`,
     );
   }
   return back(record, observed, live, intent);
@@ -233,13 +233,13 @@ export function heal(record: ReleaseRecord, observed: Observed, servers: readonl
 }
 
 /** Gives up a candidate that failed, was aborted, or waits: its slot becomes empty, the live release stays. */
-export function withdraw(record: ReleaseRecord, observed: Observed): ReleaseRecord {
+export function cancel(record: ReleaseRecord, observed: Observed): ReleaseRecord {
   const candidate = target(record);
-  if (candidate === null) throw new Refusal("nothing-to-withdraw", "the record has no candidate");
+  if (candidate === null) throw new Refusal("nothing-to-cancel", "the record has no candidate");
   const { live } = observed;
   if (isLive(record, observed)) {
     throw new Refusal(
-      "nothing-to-withdraw",
+      "nothing-to-cancel",
       `${releaseId(candidate)} is live and stable: there is nothing to abort; \`bluegreen rollback\` goes back`,
     );
   }

@@ -10,12 +10,12 @@ export { WebStack } from "./web-stack";
 export type { WebStackProps } from "./web-stack";
 
 // What a deployment is about: where an application runs, and the record of what should run there.
-export { ownEnvironment } from "../configuration/own-environment";
+export { customEnvironment } from "../configuration/custom-environment";
 export type {
   DeploymentEnvironment,
-  OwnEnvironment,
-  OwnEnvironmentProps,
-} from "../configuration/own-environment";
+  CustomEnvironment,
+  CustomEnvironmentProps,
+} from "../configuration/custom-environment";
 export { parseEnvironment } from "../configuration/environment-file";
 export type { AzureEnvironment, Environment, LocalEnvironment } from "../configuration/environment";
 export { emptyRecord, formatRecord, parseRecord } from "../release/record";

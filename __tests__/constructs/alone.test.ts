@@ -10,13 +10,13 @@ import { localMigrator } from "../../constructs/migrator";
 import { ReleaseInstallation } from "../../constructs/release-installation";
 import { TrafficSwitch } from "../../constructs/traffic-switch";
 import { directorSpec } from "../../configuration/director-spec";
-import { ownEnvironment } from "../../configuration/own-environment";
-import type { OwnEnvironmentProps } from "../../configuration/own-environment";
+import { customEnvironment } from "../../configuration/custom-environment";
+import type { CustomEnvironmentProps } from "../../configuration/custom-environment";
 import { emptyRecord } from "../../release/record";
 import { recordOf, releaseOf, SHA256 } from "../release/examples";
 import { readStack, synthesizeApp } from "../stacks/synthesis";
 
-const SITE: OwnEnvironmentProps = {
+const SITE: CustomEnvironmentProps = {
   application: "socialgoal",
   name: "production",
   servers: [{ name: "app-01", host: "127.0.0.1", ports: { blue: 8080, green: 8081 } }],
@@ -25,7 +25,7 @@ const SITE: OwnEnvironmentProps = {
     { name: "lb-02", host: "127.0.0.1", port: 8001 },
   ],
 };
-const environment = ownEnvironment(SITE);
+const environment = customEnvironment(SITE);
 const server = (name: string) => new LocalServer({ name, folder: `machines/${name}` });
 const proxies = [server("lb-01"), server("lb-02")];
 const servers = new Map([["app-01", server("app-01")]]);
@@ -117,7 +117,7 @@ test.each<[string, (stack: TerraformStack) => void, RegExp]>([
     "hooks that nobody would run",
     (stack) => {
       const hooks = [{ when: "before switch" as const, name: "smoke", command: ["true"] }];
-      const withHooks = ownEnvironment({ ...SITE, hooks });
+      const withHooks = customEnvironment({ ...SITE, hooks });
       new TrafficSwitch(stack, "x", { environment: withHooks, record: recordOf(), proxies });
     },
     /hooks are run by a BlueGreenDeployment/,
@@ -153,7 +153,7 @@ test.each<[string, (stack: TerraformStack) => void, RegExp]>([
   [
     "a local proxy behind somebody else's driver",
     (stack) => {
-      const own = ownEnvironment({ ...SITE, driver: "command", driverCommand: { program: ["driver"] } });
+      const own = customEnvironment({ ...SITE, driver: "command", driverCommand: { program: ["driver"] } });
       const spec = directorSpec(own, emptyRecord("socialgoal"), 0);
       new LocalProxy(stack, "x", { name: "lb-01", folder: "machines/lb-01", spec });
     },

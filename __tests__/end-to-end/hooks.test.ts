@@ -191,7 +191,7 @@ describeEndToEnd("hooks", () => {
     expect(await world.serving()).toEqual(live);
 
     world.write("fails before begin", "");
-    const env = { BLUEGREEN_SKIP_HOOKS: "withdrawn by hand" };
+    const env = { BLUEGREEN_SKIP_HOOKS: "cancelled by hand" };
     const { exitCode } = await world.run(["abort"], env);
     expect(exitCode).toBe(0);
     expect(await world.serving()).toEqual(live);

@@ -203,7 +203,7 @@ describeEndToEnd("a release that brings migrations", () => {
     expect(await world.deploy("retry")).toMatchObject({ outcome: "promoted", exitCode: 0 });
   });
 
-  it("is withdrawn by an abort where its contract script can't be run: no release needs one", async () => {
+  it("is cancelled by an abort where its contract script can't be run: no release needs one", async () => {
     const folder = world.path("contracts");
     mkdirSync(folder);
     const sample = `${__dirname}/../../examples/socialgoal/releases`;

@@ -100,7 +100,7 @@ describeEndToEnd("a script without a transaction that did not come to its end", 
     expect((await statuses()).at(-1)).toBe("0004-notes.sql applied");
   });
 
-  it("of a candidate that was withdrawn: only the journal changes", async () => {
+  it("of a candidate that was cancelled: only the journal changes", async () => {
     await releaseCutOff("1.1.1", { "0004-notes.sql": SLOW, "0005-more.sql": SLOW.replace("notes", "more") });
     expect(await world.deploy("abort")).toMatchObject({ exitCode: 0, to: "1.1.0-4" });
     expect(world.record).not.toHaveProperty("resolve");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stands in for docker in the test of examples/own-installer: containers are processes of a small web server. An image
+# Stands in for docker in the test of examples/custom-installer: containers are processes of a small web server. An image
 # whose digest begins with "bad" is not healthy, one that begins with "none" is not there.
 set -Eeuo pipefail
 

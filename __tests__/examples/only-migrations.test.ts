@@ -10,7 +10,7 @@ import { release } from "../../release/transitions";
 import { Strategy } from "../../release/schedule";
 import { DatabaseServer } from "../on-server/migrate/migrator";
 import type { TestDatabase } from "../on-server/migrate/migrator";
-import { describeApplied, OwnApp } from "./own-app";
+import { describeApplied, OwnApp } from "./custom-app";
 
 describeApplied("only the migrations", () => {
   const app = new OwnApp();

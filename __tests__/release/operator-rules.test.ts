@@ -47,7 +47,7 @@ describe("a ban", () => {
     expect(next.banned).toEqual([ENTRY]);
     const staged = { ...banned("2.0.0"), goal: "staged" } as const;
     const seen = { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] } as const;
-    expect(transitions.withdraw(staged, seen).slots.green).toBeNull();
+    expect(transitions.cancel(staged, seen).slots.green).toBeNull();
   });
 
   test("can be lifted once, and said once", () => {

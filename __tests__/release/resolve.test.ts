@@ -26,7 +26,7 @@ const STOPPED = deepFreeze(
     migrate: true,
   }),
 );
-/** 2.0.0 was withdrawn; 1.0.0 is live, and has migrations of its own. */
+/** 2.0.0 was cancelled; 1.0.0 is live, and has migrations of its own. */
 const WITHDRAWN = deepFreeze(
   recordOf({
     sequence: 3,
@@ -54,7 +54,7 @@ test("the release goes on as a retry whose migration first corrects the journal"
   });
 });
 
-test("with a candidate that was withdrawn only the journal changes, even where its server is down", () => {
+test("with a candidate that was cancelled only the journal changes, even where its server is down", () => {
   expect(resolve(WITHDRAWN, BLUE, SCRIPT, true)).toEqual({
     ...WITHDRAWN,
     sequence: 4,

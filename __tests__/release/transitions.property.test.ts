@@ -20,7 +20,7 @@ type Command =
   | { kind: "rollback"; schedule: ScheduleChoice | null; outcome: Outcome }
   | { kind: "retry"; seemsDown: boolean; outcome: Outcome }
   | { kind: "heal"; servers: Server[]; lost: boolean; outcome: Outcome }
-  | { kind: "withdraw"; outcome: Outcome };
+  | { kind: "cancel"; outcome: Outcome };
 
 const outcomes = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Outcome>("success") },
@@ -89,7 +89,7 @@ function commands(topology: "split" | "sideBySide"): fc.Arbitrary<Command[]> {
         outcome: outcomes,
       }),
     },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("withdraw" as const), outcome: outcomes }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("cancel" as const), outcome: outcomes }) },
   );
   return fc.array(command, { minLength: 1, maxLength: 15, size: "max" });
 }
@@ -132,14 +132,14 @@ function transition(world: World, command: Command, environmentSchedule: Schedul
     case "heal":
       if (command.lost) command.servers.forEach((server) => world.lose(server));
       return transitions.heal(record, observed, command.servers);
-    case "withdraw":
-      return transitions.withdraw(record, observed);
+    case "cancel":
+      return transitions.cancel(record, observed);
   }
 }
 
 /** @returns null where the transition was refused. */
 function play(world: World, command: Command, environmentSchedule: Schedule): ReleaseRecord | null {
-  if (command.kind === "withdraw") world.abort();
+  if (command.kind === "cancel") world.abort();
   const before = JSON.stringify(world.record);
   let next: ReleaseRecord | null = null;
   try {
@@ -196,14 +196,14 @@ test("whatever happens, the next record is one that begin, the servers and the f
         const became = world.apply(next, command.outcome);
         count(`${command.kind} ${became}`);
         // Going back is never kept from somebody because of what an artifact did earlier.
-        const goesBack = ["rollback", "retry", "heal", "withdraw"].includes(command.kind);
+        const goesBack = ["rollback", "retry", "heal", "cancel"].includes(command.kind);
         promise(`${command.kind} is let in`, !goesBack || became !== "refused");
       }
     }),
     { numRuns: 6_000 },
   );
   // The model would prove nothing if it never came to these.
-  const never = ["release", "promote", "rollback", "retry", "heal", "withdraw"].flatMap((kind) =>
+  const never = ["release", "promote", "rollback", "retry", "heal", "cancel"].flatMap((kind) =>
     ["refused", "success", "rejected", "installFailed", "abortedAfterInstall"]
       .map((became) => `${kind} ${became}`)
       .filter((what) => (reached[what] ?? 0) < 5),

@@ -178,10 +178,10 @@ test("where proxies disagree, a rollback goes to the slot that did not change", 
   }
 });
 
-test("a candidate that never was stable is withdrawn, not rolled back", () => {
+test("a candidate that never was stable is cancelled, not rolled back", () => {
   expect(refusal(() => transitions.rollback(recordOf(), BLUE, blueGreen))).toEqual({
     reason: "not-promoted",
-    message: "2.0.0-2 never became stable: 1.0.0-1 still is; use `bluegreen abort` to withdraw it",
+    message: "2.0.0-2 never became stable: 1.0.0-1 still is; use `bluegreen abort` to cancel it",
   });
 });
 
@@ -216,12 +216,12 @@ test("nothing is installed again under users", () => {
 
 test("an empty record has nothing to try again or to give up", () => {
   expect(refusal(() => transitions.retry(emptyRecord("a"), NOTHING, true)).reason).toBe("nothing-to-retry");
-  expect(refusal(() => transitions.withdraw(emptyRecord("a"), NOTHING)).reason).toBe("nothing-to-withdraw");
+  expect(refusal(() => transitions.cancel(emptyRecord("a"), NOTHING)).reason).toBe("nothing-to-cancel");
 });
 
-test("a withdrawn candidate leaves an empty slot", () => {
+test("a cancelled candidate leaves an empty slot", () => {
   const schedule = Strategy.canary();
-  expect(transitions.withdraw(recordOf({ goal: 30, schedule, retry: true }), BOTH)).toEqual(
+  expect(transitions.cancel(recordOf({ goal: 30, schedule, retry: true }), BOTH)).toEqual(
     recordOf({
       sequence: 3,
       active: "blue",
@@ -231,18 +231,18 @@ test("a withdrawn candidate leaves an empty slot", () => {
   );
 });
 
-test("a second half that a candidate had taken serves the stable release again once it is withdrawn", () => {
-  expect(transitions.withdraw(recordOf({ converge: true }), BLUE).converge).toBe(true);
+test("a second half that a candidate had taken serves the stable release again once it is cancelled", () => {
+  expect(transitions.cancel(recordOf({ converge: true }), BLUE).converge).toBe(true);
 });
 
-test("what is live and stable can't be withdrawn", () => {
-  expect(refusal(() => transitions.withdraw(recordOf(), GREEN))).toEqual({
-    reason: "nothing-to-withdraw",
+test("what is live and stable can't be cancelled", () => {
+  expect(refusal(() => transitions.cancel(recordOf(), GREEN))).toEqual({
+    reason: "nothing-to-cancel",
     message: "2.0.0-2 is live and stable: there is nothing to abort; `bluegreen rollback` goes back",
   });
 });
 
-test("a recreate that failed is withdrawn by a new run of the old release", () => {
+test("a recreate that failed is cancelled by a new run of the old release", () => {
   const schedule = Strategy.recreate();
   const expected: ReleaseRecord = {
     ...recreated,
@@ -250,8 +250,8 @@ test("a recreate that failed is withdrawn by a new run of the old release", () =
     slots: { blue: releaseOf("1.0.0", 3), green: null },
     retry: true,
   };
-  expect(transitions.withdraw(recreated, BLUE)).toEqual(expected);
-  expect(transitions.withdraw({ ...recreated, schedule }, BLUE)).toEqual({ ...expected, schedule });
+  expect(transitions.cancel(recreated, BLUE)).toEqual(expected);
+  expect(transitions.cancel({ ...recreated, schedule }, BLUE)).toEqual({ ...expected, schedule });
 });
 
 test("after a recreate that failed only a recreate or `abort` goes on: the live slot's steps would run again", () => {
@@ -287,7 +287,7 @@ test("a stale checkout is told what it knows and what users get", () => {
   for (const attempt of [
     () => transitions.release(recordOf(), candidateOf("3.0.0"), unknown, blueGreen),
     () => transitions.stage(recordOf(), candidateOf("3.0.0"), unknown, blueGreen),
-    () => transitions.withdraw(recordOf(), unknown),
+    () => transitions.cancel(recordOf(), unknown),
   ]) {
     expect(refusal(attempt)).toEqual({
       reason: "unknown-release",

@@ -24,7 +24,7 @@ const LOCAL = environmentWith({
 });
 const AZURE = azureEnvironment({ database: DATABASE }, { topology: "split", proxies: { count: 2 } });
 
-const KINDS = ["release", "stage", "promote", "rollback", "retry", "heal", "withdraw"] as const;
+const KINDS = ["release", "stage", "promote", "rollback", "retry", "heal", "cancel"] as const;
 type Kind = (typeof KINDS)[number];
 
 interface Command {
@@ -51,7 +51,7 @@ const step = (kind: Kind, outcome: Command["outcome"] = "success"): Command => (
 /** Stories that reach each kind; the random ones need not. */
 const ALL_KINDS: [Command[]][] = [
   [[step("release"), step("stage"), step("promote"), step("rollback"), step("heal")]],
-  [[step("release"), step("release", "rejected"), step("retry", "takenBack"), step("withdraw")]],
+  [[step("release"), step("release", "rejected"), step("retry", "takenBack"), step("cancel")]],
 ];
 
 const CONTRACT = "0003-contract-owner.sql";
@@ -69,7 +69,7 @@ function transition(world: World, { kind, scripts }: Command, count: number): Re
   const intent = {
     environmentSchedule: resolveSchedule({ strategy: "blueGreen", afterPromotion: "converge" }),
   };
-  if (kind === "withdraw") world.abort();
+  if (kind === "cancel") world.abort();
   try {
     switch (kind) {
       case "release":
@@ -84,8 +84,8 @@ function transition(world: World, { kind, scripts }: Command, count: number): Re
         return transitions.retry(record, observed, world.answers(record.active) === null);
       case "heal":
         return transitions.heal(record, observed, ["web-1"]);
-      case "withdraw":
-        return transitions.withdraw(record, observed);
+      case "cancel":
+        return transitions.cancel(record, observed);
     }
   } catch (error) {
     if (error instanceof Refusal) return null;

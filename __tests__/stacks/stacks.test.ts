@@ -94,7 +94,7 @@ test.each([
     first,
     promoted,
     after(["1.0.0", "1.1.0", "1.2.0"], environment),
-    transitions.withdraw(promoted, observed),
+    transitions.cancel(promoted, observed),
   ];
   const graphs = records.map((record) => graph(synthesize(environment, record).web));
   for (const each of graphs) expect(each).toEqual(graphs[0]);

@@ -20,7 +20,7 @@ export interface ArtifactOptions {
   /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
   readonly migrations?: string;
   /** Nothing is uploaded: somebody only wants to see the plan. @default false */
-  readonly onlyLooks?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /**

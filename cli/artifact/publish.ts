@@ -33,7 +33,7 @@ export interface PublishOptions {
   /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
   readonly migrations?: string;
   /** Only says what would be where: nothing is uploaded, and the artifact store is not asked. @default false */
-  readonly onlyLooks?: boolean;
+  readonly dryRun?: boolean;
 }
 
 interface Stored {
@@ -67,14 +67,14 @@ interface Tools {
 export async function publish(
   project: Project,
   version: string,
-  { artifact, sha256, migrations: given, onlyLooks = false }: PublishOptions,
+  { artifact, sha256, migrations: given, dryRun = false }: PublishOptions,
   progress: Progress,
 ): Promise<Published> {
   checkVersion(version);
   const found = artifact === undefined ? undefined : lookAt(project, artifact);
   const isHere = isLocal(project.environment);
   const store =
-    isHere || onlyLooks ? null : await ArtifactStore.open(requireAzure(project.environment), progress);
+    isHere || dryRun ? null : await ArtifactStore.open(requireAzure(project.environment), progress);
   const carryOut = async (scratch: string, signal: AbortSignal): Promise<Published> => {
     const tools = { project, progress, signal };
     const onHand = artifact === undefined ? undefined : await bring(tools, artifact, found!, isHere, scratch);

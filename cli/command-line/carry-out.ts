@@ -28,7 +28,7 @@ export function addRequest(parent: Command, request: Request): void {
       const tools = await findTools(progressFor(options));
       const args = command.processedArgs as unknown[];
       const operation = await request.operation(project, tools, args, options as never);
-      tellOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
+      printOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
     });
 }
 
@@ -55,7 +55,7 @@ function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: s
   };
 }
 
-export function tellOutcome(options: CommonOptions, deployment: Deployment | null): void {
+export function printOutcome(options: CommonOptions, deployment: Deployment | null): void {
   if (deployment === null) {
     console.log(
       options.json ? JSON.stringify({ outcome: "unchanged", exitCode: EXIT.done }) : "nothing to abort",

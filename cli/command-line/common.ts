@@ -56,6 +56,6 @@ export function flagOf(name: string): string {
 }
 
 /** The result on stdout: for a machine, or in words. */
-export function tell(options: { readonly json?: boolean }, result: object, words: string): void {
+export function printResult(options: { readonly json?: boolean }, result: object, words: string): void {
   console.log(options.json === true ? JSON.stringify({ ...result, exitCode: EXIT.done }, null, 2) : words);
 }

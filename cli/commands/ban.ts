@@ -12,7 +12,7 @@ import { readRecord, writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { readReceipts } from "../receipts/receipt-store";
-import { common, open, tell } from "../command-line/common";
+import { common, open, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 
 interface BanOptions extends CommonOptions {
@@ -39,7 +39,7 @@ export function addBan(program: Command): void {
         const next = change(record, version, options);
         if (options.lift !== true) warnOfUnknown(project, record, version);
         writeRecord(project, next);
-        tell(options, { banned: next.banned ?? [] }, words(next, version, options));
+        printResult(options, { banned: next.banned ?? [] }, words(next, version, options));
       } finally {
         lock.release();
       }

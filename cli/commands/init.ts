@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { InitOptions } from "../setup/questionnaire";
 import { canAsk } from "../terminal/questions";
-import { progressFor, tell } from "../command-line/common";
+import { progressFor, printResult } from "../command-line/common";
 
 export function addInit(program: Command): void {
   program
@@ -39,6 +39,6 @@ export function addInit(program: Command): void {
       const asking = canAsk() && options.yes !== true && options.json !== true;
       const { answers, example, notes } = await findAnswers(folder, options, asking);
       const initialized = await init(folder, answers, example, notes, progressFor(options));
-      tell(options, initialized, formatInitialized(initialized));
+      printResult(options, initialized, formatInitialized(initialized));
     });
 }

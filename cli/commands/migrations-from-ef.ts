@@ -8,7 +8,7 @@ import { fromEf } from "../ef/from-ef";
 import type { FromEfResult } from "../ef/from-ef";
 import { out } from "../terminal/colours";
 import { shellWord } from "../terminal/shell-word";
-import { common, open, progressFor, tell } from "../command-line/common";
+import { common, open, progressFor, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 
 interface FromEfOptions extends CommonOptions {
@@ -51,7 +51,7 @@ export function addFromEf(migrations: Command): void {
       };
       try {
         const result = await fromEf(wanted, progress, (line) => console.error(line));
-        tell(options, { folder: to, ...result }, wordsOf(to, result));
+        printResult(options, { folder: to, ...result }, wordsOf(to, result));
       } finally {
         progress.stop();
       }

@@ -1,6 +1,6 @@
 /** migrations status: which scripts the database has. */
 import type { Command } from "commander";
-import { common, findTools, open, optionsOf, tell } from "../command-line/common";
+import { common, findTools, open, optionsOf, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 import { formatJournal } from "../migrations/journal-words";
 import { knownJournal } from "../migrations/known-journal";
@@ -19,6 +19,6 @@ export function addMigrationsStatus(migrations: Command): void {
       const project = open(options);
       const terraform = async () => (await findTools(SILENT)).terraform;
       const journal = await knownJournal(project, readRecord(project), terraform);
-      tell(options, journal, formatJournal(journal, out));
+      printResult(options, journal, formatJournal(journal, out));
     });
 }

@@ -4,7 +4,7 @@ import { formatBasePlan, planBase } from "../deployment/base";
 import { formatPlan, planFacts } from "../deployment/plan-words";
 import { planOnly } from "../deployment/planning";
 import { out } from "../terminal/colours";
-import { common, findTools, open, progressFor, tell } from "../command-line/common";
+import { common, findTools, open, progressFor, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 import type { Request } from "../command-line/request";
 
@@ -18,7 +18,7 @@ export function addPlan(program: Command, requests: readonly Request[]): void {
     .option("--allow-replace <address...>", "an address that may be replaced or destroyed", [])
     .action(async (options: CommonOptions & { allowReplace: string[] }) => {
       const plan = await planBase(open(options), await findTools(progressFor(options)), options.allowReplace);
-      tell(options, plan, formatBasePlan(plan));
+      printResult(options, plan, formatBasePlan(plan));
     });
 
   for (const request of requests) {
@@ -31,10 +31,10 @@ export function addPlan(program: Command, requests: readonly Request[]): void {
         const project = open(options);
         const tools = await findTools(progressFor(options));
         const args = command.processedArgs as unknown[];
-        const look = { ...options, onlyLooks: true } as never;
+        const look = { ...options, dryRun: true } as never;
         const operation = await request.operation(project, tools, args, look);
         const planned = await planOnly(project, tools, operation);
-        tell(options, planFacts(planned), formatPlan(planned, out));
+        printResult(options, planFacts(planned), formatPlan(planned, out));
       });
   }
 }

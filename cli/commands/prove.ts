@@ -1,7 +1,7 @@
 /** prove: that a plan of web leaves alone what users have. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
-import { common, findTools, open, tell } from "../command-line/common";
+import { common, findTools, open, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 import { prove } from "../deployment/prove";
 import { readRecord } from "../project/project";
@@ -23,7 +23,7 @@ export function addProve(program: Command): void {
         return agreed(await proxiesOf(project, terraform).statuses(readRecord(project)))?.live;
       };
       const verdict = await prove(file, options.live, live);
-      if (verdict.proved) return tell(options, verdict, verdict.words);
+      if (verdict.proved) return printResult(options, verdict, verdict.words);
       process.exitCode = EXIT.refused;
       // A run task tells the reason on, and has nobody who reads stderr.
       if (options.json === true) console.log(JSON.stringify({ ...verdict, exitCode: EXIT.refused }, null, 2));

@@ -13,7 +13,7 @@ import { lockProject } from "../project/project-lock";
 import { out } from "../terminal/colours";
 import { canAsk, confirm } from "../terminal/questions";
 import { shellWord } from "../terminal/shell-word";
-import { common, open, progressFor, tell } from "../command-line/common";
+import { common, open, progressFor, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 
 const KEEP_DAYS = 30;
@@ -63,7 +63,7 @@ async function publishVersion(version: string | undefined, options: PublishOptio
   };
   const published = await publish(open(options), version, source, progressFor(options));
   const { brought: _, artifact: stored, ...others } = published;
-  tell(options, { ...stored, ...others }, wordsOf(published, version, options));
+  printResult(options, { ...stored, ...others }, wordsOf(published, version, options));
 }
 
 /** Ends with the line to go on with. */
@@ -104,17 +104,17 @@ async function prune(version: string | undefined, options: PublishOptions): Prom
     bytes,
     removed: removed.map(({ url }) => url),
   });
-  if (found.length === 0) return tell(options, result([]), "nothing to remove");
+  if (found.length === 0) return printResult(options, result([]), "nothing to remove");
   const total = `${found.length} ${found.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;
   if (options.json !== true) console.log([...found.map(lineOf), total].join("\n"));
-  if (options.dryRun === true) return tell(options, result([]), "nothing was removed (--dry-run)");
+  if (options.dryRun === true) return printResult(options, result([]), "nothing was removed (--dry-run)");
   if (options.yes !== true && !(await confirms(`Remove ${total}?`, total, options))) {
-    return tell(options, result([]), "nothing was removed");
+    return printResult(options, result([]), "nothing was removed");
   }
   const lock = await lockProject(project, "publish --prune");
   try {
     const removed = await pruning.remove(found);
-    tell(options, result(removed), `removed ${removed.length}, ${formatBytes(sumOf(removed))}`);
+    printResult(options, result(removed), `removed ${removed.length}, ${formatBytes(sumOf(removed))}`);
   } finally {
     lock.release();
   }

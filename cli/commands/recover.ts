@@ -1,6 +1,6 @@
 /** recover: a record that was lost, from what proxies and Terraform know. */
 import type { Command } from "commander";
-import { common, findTools, open, progressFor, tell } from "../command-line/common";
+import { common, findTools, open, progressFor, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 
 export function addRecover(program: Command): void {
@@ -13,6 +13,6 @@ export function addRecover(program: Command): void {
       const progress = progressFor(options);
       const terraform = async () => (await findTools(progress)).terraform;
       const recovered = await recover(project, options, { progress, terraform });
-      tell(options, recovered, formatRecovered(project, recovered));
+      printResult(options, recovered, formatRecovered(project, recovered));
     });
 }

@@ -125,7 +125,7 @@ export function heal(project: Project, { progress }: Tools, servers: readonly st
 }
 
 /**
- * Puts traffic back at once, whatever runs; then withdraws the candidate, so that record, Terraform and proxies
+ * Puts traffic back at once, whatever runs; then cancels the candidate, so that record, Terraform and proxies
  * agree again. @returns null where there was nothing to abort.
  */
 export async function abort(project: Project, tools: Tools): Promise<Deployment | null> {
@@ -150,15 +150,15 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
   const observed = agreed(await proxies.statuses(readRecord(project)));
   try {
-    if (observed !== null) transitions.withdraw(readRecord(project), observed);
+    if (observed !== null) transitions.cancel(readRecord(project), observed);
   } catch (error) {
-    if (error instanceof Refusal && error.reason === "nothing-to-withdraw") return null;
+    if (error instanceof Refusal && error.reason === "nothing-to-cancel") return null;
     throw error;
   }
   return deploy(project, tools, {
     action: "abort",
     title: "abort",
-    transition: (current, seen, statuses) => transitions.withdraw(current, requireAgreement(seen, statuses)),
+    transition: (current, seen, statuses) => transitions.cancel(current, requireAgreement(seen, statuses)),
     clearsUp: true,
   });
 }

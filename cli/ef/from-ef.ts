@@ -8,7 +8,7 @@ import { refuseUnended } from "../../release/migrations/ef-core/unended";
 import { outsideTransaction, partsOf } from "../../release/migrations/ef-core/whole-history";
 import { lint } from "../../release/migrations/lint";
 import type { Finding } from "../../release/migrations/lint";
-import { withOwnBatches } from "../../release/migrations/own-batches";
+import { inSeparateBatches } from "../../release/migrations/separate-batches";
 import { readScripts } from "../../release/migrations/scripts";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
@@ -128,7 +128,7 @@ function migrationsOf(
 
 function inBatches(id: string, sql: string): string {
   try {
-    return withOwnBatches(sql);
+    return inSeparateBatches(sql);
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     throw new InvalidInput(`${id}, ${error.message}`);

@@ -10,7 +10,7 @@ import { clockTime, gateOf, weightsAfter, timeLeft } from "./gate";
 import { fitted, flowed, wrapped } from "./lines";
 import type { Size } from "../terminal/screen";
 import type { Paint, Span } from "./lines";
-import type { Moment, Rate, SeenProxy } from "./moment";
+import type { Snapshot, Rate, ProxySnapshot } from "./snapshot";
 import { complaint, servedBy, weightOf } from "./words";
 
 const INDENT = " ".repeat(9);
@@ -21,7 +21,7 @@ const ROOM_FOR_ROLES = 60;
 const EVENTS = 6;
 const REASON_LINES = 3;
 
-export function frame(moment: Moment, { columns, rows }: Size, colours: Colours): string[] {
+export function frame(moment: Snapshot, { columns, rows }: Size, colours: Colours): string[] {
   const fit = (...spans: Span[]): string => fitted(spans, columns);
   const head = [
     fit(...title(moment, colours)),
@@ -40,7 +40,7 @@ export function frame(moment: Moment, { columns, rows }: Size, colours: Colours)
   return short.slice(0, rows);
 }
 
-function title({ application, environment, record }: Moment, colours: Colours): Span[] {
+function title({ application, environment, record }: Snapshot, colours: Colours): Span[] {
   const wanted = idOrNull(target(record)) ?? "nothing";
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   return [
@@ -49,7 +49,7 @@ function title({ application, environment, record }: Moment, colours: Colours): 
   ];
 }
 
-function timing(moment: Moment): string | null {
+function timing(moment: Snapshot): string | null {
   const left = timeLeft(moment);
   if (left === null) return null;
   const working = moment.proxies.findIndex(({ status }) => status?.state.finished === false);
@@ -59,14 +59,14 @@ function timing(moment: Moment): string | null {
   return `${clockTime(left)} left by the schedule${next}`;
 }
 
-function measured({ measured: load }: Moment): string | null {
+function measured({ measured: load }: Snapshot): string | null {
   if (load === null) return null;
   const recent = Object.entries(load.lastSecond?.versions ?? {}).map(([id, answers]) => `${answers} ${id}`);
   const now = recent.length === 0 ? "" : `; last second ${recent.join(", ")}`;
   return `measured: ${thousands(load.sent)} sent, ${thousands(load.failed)} failed${now}`;
 }
 
-function warnings({ problem, proxies }: Moment): string[] {
+function warnings({ problem, proxies }: Snapshot): string[] {
   const statuses = proxies.flatMap(({ status }) => status ?? []);
   const seen = statuses.length === proxies.length && proxies.length > 0;
   const atWork = statuses.some(({ state }) => !state.finished);
@@ -82,7 +82,7 @@ function warnings({ problem, proxies }: Moment): string[] {
   ];
 }
 
-function proxyLines(moment: Moment, seen: SeenProxy, columns: number, colours: Colours): string[] {
+function proxyLines(moment: Snapshot, seen: ProxySnapshot, columns: number, colours: Colours): string[] {
   const { proxy, status, problem } = seen;
   const fit = (...spans: Span[]): string => fitted(spans, columns);
   if (status === null) {
@@ -114,13 +114,13 @@ function remaining(milliseconds: number): string {
   return ", until there are enough answers to judge it";
 }
 
-function age({ now }: Moment, { at }: ProxyStatus): string {
+function age({ now }: Snapshot, { at }: ProxyStatus): string {
   if (at === undefined) return "";
   const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
   return `  as its last step said ${seconds < 120 ? `${seconds} s` : clockTime(1000 * seconds)} ago`;
 }
 
-function slotLines(seen: SeenProxy, status: ProxyStatus, columns: number, colours: Colours): string[] {
+function slotLines(seen: ProxySnapshot, status: ProxyStatus, columns: number, colours: Colours): string[] {
   const labels = { blue: label("blue", status, columns), green: label("green", status, columns) };
   const longest = Math.max(labels.blue.length, labels.green.length);
   // Of one length, so that they can be compared.
@@ -142,7 +142,7 @@ function label(slot: Slot, status: ProxyStatus, columns: number): string {
 }
 
 /** Requests a second, and what each server of the slot answers as. */
-function details(slot: Slot, { rates }: SeenProxy, status: ProxyStatus, colours: Colours): Span[][] {
+function details(slot: Slot, { rates }: ProxySnapshot, status: ProxyStatus, colours: Colours): Span[][] {
   const endpoints = isEmpty(slot, status) ? [] : status.endpoints[slot];
   const release = servedBy(endpoints);
   const isQuiet = weightOf(slot, status.traffic) === 0 && rates?.[slot].perSecond === 0;
@@ -184,7 +184,7 @@ function role(slot: Slot, { state }: ProxyStatus): string {
 }
 
 /** What all proxies noted, in the order of time; with several each says who it is. */
-function journal({ proxies }: Moment): { readonly time: string; readonly text: string }[] {
+function journal({ proxies }: Snapshot): { readonly time: string; readonly text: string }[] {
   const named = proxies.length > 1;
   return proxies
     .flatMap(({ proxy, status }) => (status?.state.journal ?? []).map((entry) => ({ proxy, entry })))

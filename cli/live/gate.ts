@@ -3,7 +3,7 @@ import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { otherSlot } from "../../release/slot";
 import type { ProxyStatus } from "../proxies/proxies";
-import type { Moment } from "./moment";
+import type { Snapshot } from "./snapshot";
 
 export interface Gate {
   readonly what: string;
@@ -81,7 +81,7 @@ function isDraining({ state }: ProxyStatus): boolean {
  * Until the sequence is over on the last proxy, in milliseconds; null where none of it is a matter of time. Installs,
  * verifications and drains come on top, nobody knows how long they take.
  */
-export function timeLeft({ now, record, schedule, proxies }: Moment): number | null {
+export function timeLeft({ now, record, schedule, proxies }: Snapshot): number | null {
   let [left, isTimed] = [0, false];
   for (const [index, { status }] of proxies.entries()) {
     if (status === null) return null;

@@ -10,7 +10,7 @@ import { err } from "../terminal/colours";
 import type { Progress } from "../terminal/progress";
 import { frame } from "./frame";
 import { logDirectors } from "./log";
-import { Lookout } from "./lookout";
+import { Poller } from "./poller";
 import { Screen } from "../terminal/screen";
 
 const REDRAW_MS = 250;
@@ -47,7 +47,7 @@ export function createLiveView(
       const { drawOn } = progress;
       if (drawOn === undefined) return startLog();
       const screen = await Screen.open(process.stderr);
-      const lookout = new Lookout(project, proxies, {
+      const lookout = new Poller(project, proxies, {
         readRecord: () => record,
         ...(measured === undefined ? {} : { measured }),
       });

@@ -2,7 +2,7 @@
 import { SLOTS } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { SlotCounts } from "../proxies/proxies";
-import type { Rate } from "./moment";
+import type { Rate } from "./snapshot";
 
 /** Long enough for a steady figure, short enough to see a change. */
 const WINDOW_MS = 5_000;

@@ -4,8 +4,8 @@ import type { Project } from "../project/project";
 import type { Proxies } from "../proxies/proxies";
 import { out } from "../terminal/colours";
 import { frame } from "./frame";
-import { Lookout } from "./lookout";
-import type { Moment } from "./moment";
+import { Poller } from "./poller";
+import type { Snapshot } from "./snapshot";
 import { Screen } from "../terminal/screen";
 import { clean } from "./lines";
 import { summary } from "./words";
@@ -25,7 +25,7 @@ export async function watchStatus(
   proxies: Proxies,
   { json, intervalSeconds }: WatchOptions,
 ): Promise<void> {
-  const lookout = new Lookout(project, proxies, {
+  const lookout = new Poller(project, proxies, {
     readRecord: () => readRecord(project),
     ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
   });
@@ -37,14 +37,14 @@ export async function watchStatus(
   process.stdout.once("error", end);
   const over = new Promise<void>((resolve) => ended.signal.addEventListener("abort", () => resolve()));
   // A look may take its time; nobody waits for the last one.
-  const until = (onLook: (moment: Moment) => void): Promise<void> =>
-    Promise.race([over, lookout.watch(ended.signal, onLook)]);
+  const until = (onPoll: (moment: Snapshot) => void): Promise<void> =>
+    Promise.race([over, lookout.watch(ended.signal, onPoll)]);
   if (json) await until((moment) => console.log(JSON.stringify(report(moment))));
   else if (process.stdout.isTTY) await drawUntil(lookout, until);
   else await until(linesOfChanges());
 }
 
-async function drawUntil(lookout: Lookout, until: (onLook: () => void) => Promise<void>): Promise<void> {
+async function drawUntil(lookout: Poller, until: (onLook: () => void) => Promise<void>): Promise<void> {
   const screen = await Screen.open(process.stdout);
   screen.show((size) => frame(lookout.moment, size, out));
   const redraw = setInterval(() => screen.redraw(), REDRAW_MS);
@@ -57,7 +57,7 @@ async function drawUntil(lookout: Lookout, until: (onLook: () => void) => Promis
 }
 
 /** As `status --json`, with the time, and with what could not be asked. */
-function report({ now, record, proxies, problem }: Moment): object {
+function report({ now, record, proxies, problem }: Snapshot): object {
   const problems = proxies.flatMap((seen) => (seen.status === null ? [seen.problem] : []));
   return {
     at: new Date(now).toISOString(),
@@ -68,7 +68,7 @@ function report({ now, record, proxies, problem }: Moment): object {
 }
 
 /** For a log: a line where something changed, and else none. */
-function linesOfChanges(): (moment: Moment) => void {
+function linesOfChanges(): (moment: Snapshot) => void {
   const said = new Map<string, string>();
   return ({ now, record, proxies, problem, atWork = true }) => {
     const lines = new Map(proxies.map((seen) => [seen.proxy, summary(seen, { record, atWork })]));

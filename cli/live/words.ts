@@ -3,7 +3,7 @@ import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, ProxyStatus } from "../proxies/proxies";
 import { gateOf } from "./gate";
-import type { Moment, SeenProxy } from "./moment";
+import type { Snapshot, ProxySnapshot } from "./snapshot";
 
 /** The part of the requests that a slot gets, in per cent. */
 export function weightOf(slot: Slot, { live, weight }: ProxyStatus["traffic"]): number {
@@ -30,8 +30,8 @@ export function complaint(
 
 /** One line that stays the same as long as nothing changes but time and counts. */
 export function summary(
-  { proxy, status, problem }: SeenProxy,
-  { record, atWork = true }: Pick<Moment, "record" | "atWork">,
+  { proxy, status, problem }: ProxySnapshot,
+  { record, atWork = true }: Pick<Snapshot, "record" | "atWork">,
 ): string {
   if (status === null) return problem.startsWith(proxy) ? problem : `${proxy}: ${problem}`;
   const { state, traffic, endpoints } = status;

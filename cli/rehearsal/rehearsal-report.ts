@@ -1,6 +1,6 @@
 /** The report of a rehearsal, for people: whether anybody noticed a release, chapter by chapter and step by step. */
 import type { RehearsalResults, RehearsedChapter, RehearsedStep } from "./results";
-import type { Tolerance } from "./story";
+import type { Tolerance } from "./scenarios";
 import type { Band } from "../report/charts";
 import { html } from "../report/html";
 import type { Html, Piece } from "../report/html";

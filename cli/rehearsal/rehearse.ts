@@ -34,8 +34,8 @@ import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { brokenPromises, versionOf } from "./results";
 import type { RehearsalResults, RehearsedChapter, RehearsedStep, Totals } from "./results";
-import { QUICK_PACE, tellStory, USUAL_PACE } from "./story";
-import type { Chapter, StoryStep } from "./story";
+import { QUICK_PACE, scenariosOf, USUAL_PACE } from "./scenarios";
+import type { Scenario, ScenarioStep } from "./scenarios";
 import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
 
 export interface RehearseOptions {
@@ -66,12 +66,12 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
-  const chapters = tellStory(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
+  const chapters = scenariosOf(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
   const interruption = watchForInterruption();
   // Each in an environment of its own: side by side they take half the time.
   const venues = await openVenues(folder, chapters, { driver, database });
   const played = await Promise.allSettled(
-    chapters.map((chapter, index) => playChapter(chapter, venues[index]!, tools, interruption)),
+    chapters.map((chapter, index) => playScenario(chapter, venues[index]!, tools, interruption)),
   );
   for (const [index, venue] of venues.entries()) {
     if (options.keep === true && index === venues.length - 1) announceKept(venue, progress);
@@ -115,15 +115,15 @@ interface PlayedChapter {
   readonly totals: Totals;
 }
 
-async function playChapter(
-  chapter: Chapter,
+async function playScenario(
+  chapter: Scenario,
   venue: Project,
   { terraform, progress }: Tools,
   interruption: Interruption,
 ): Promise<PlayedChapter> {
   const tools = { terraform, progress: withPrefix(`[${chapter.name}] `, progress) };
   tools.progress.note(chapter.title);
-  const player = new ChapterPlayer(chapter, venue, tools, interruption);
+  const player = new ScenarioPlayer(chapter, venue, tools, interruption);
   try {
     await deployBase(venue, tools, readRecord(venue));
     return await player.play();
@@ -132,13 +132,13 @@ async function playChapter(
   }
 }
 
-class ChapterPlayer {
+class ScenarioPlayer {
   private load: Load | undefined;
   private readonly history: string[] = [];
   private readonly slots: Record<ReleaseId, Slot> = {};
 
   constructor(
-    private readonly chapter: Chapter,
+    private readonly chapter: Scenario,
     private readonly venue: Project,
     private readonly tools: Tools,
     private readonly interruption: Interruption,
@@ -172,7 +172,7 @@ class ChapterPlayer {
     await this.load?.kill();
   }
 
-  private async playStep(step: StoryStep): Promise<RehearsedStep> {
+  private async playStep(step: ScenarioStep): Promise<RehearsedStep> {
     await this.load?.beginStep(step.name);
     const startedAt = new Date();
     const deployment = await this.carryOut(step);
@@ -215,7 +215,7 @@ class ChapterPlayer {
     };
   }
 
-  private async carryOut(step: StoryStep): Promise<Deployment> {
+  private async carryOut(step: ScenarioStep): Promise<Deployment> {
     const { venue, tools } = this;
     if (step.action === "promote") return deploy(venue, tools, operations.promote("live"));
     if (step.action === "rollback") return deploy(venue, tools, operations.rollback(venue, step.schedule));
@@ -238,7 +238,7 @@ class ChapterPlayer {
   }
 
   /** What users shall have after a step, told from the story alone. */
-  private expectedVersion({ action, version, expect }: StoryStep): string {
+  private expectedVersion({ action, version, expect }: ScenarioStep): string {
     const promoted =
       expect.outcome === "installed" || expect.outcome === "promoted" || expect.outcome === "recreated";
     if (action === "rollback") this.history.pop();

@@ -3,7 +3,7 @@ import type { ReleaseId } from "../../release/release";
 import type { TimelinePoint } from "../../release/receipt";
 import type { Slot } from "../../release/slot";
 import type { StepRequests } from "../load/messages";
-import type { StoryStep, Tolerance } from "./story";
+import type { ScenarioStep, Tolerance } from "./scenarios";
 
 /** Format 1. `from`, `to` and `versions` are what the proxies and the answers said, not what was asked for. */
 export interface RehearsalResults {
@@ -80,7 +80,7 @@ export interface Measured {
   readonly version: string | undefined;
 }
 
-export function brokenPromises(step: StoryStep, measured: Measured): string[] {
+export function brokenPromises(step: ScenarioStep, measured: Measured): string[] {
   const { outcome, exitCode } = step.expect;
   const broken: string[] = [];
   if (measured.outcome !== outcome) broken.push(`ended ${measured.outcome}, not ${outcome}`);

@@ -12,7 +12,7 @@ import { writeAtomically } from "../../system/atomic-file";
 import { takenPorts } from "../project/ports";
 import { openProject, ownApp } from "../project/project";
 import type { Project } from "../project/project";
-import type { Chapter } from "./story";
+import type { Scenario } from "./scenarios";
 
 export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
@@ -28,7 +28,7 @@ interface Parts {
 /** One environment a chapter; no two of them want the same port. */
 export async function openVenues(
   folder: string,
-  chapters: readonly Chapter[],
+  chapters: readonly Scenario[],
   parts: Parts,
 ): Promise<Project[]> {
   const venues: Project[] = [];
@@ -43,7 +43,7 @@ export async function openVenues(
 
 async function openVenue(
   folder: string,
-  chapter: Chapter,
+  chapter: Scenario,
   parts: Parts,
   firstPort: number,
 ): Promise<Project> {
@@ -91,7 +91,7 @@ export function installMs(venue: Project, releaseId: string): number {
 }
 
 function environmentFile(
-  chapter: Chapter,
+  chapter: Scenario,
   { driver, database }: Parts,
   own: string,
   portBase: number,

@@ -11,7 +11,7 @@ import { fork } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median, ms, percent, processorTimes, spread } from "./figures.mjs";
-import { tell } from "./tell.mjs";
+import { tell } from "./print.mjs";
 
 const CHANGES = 200;
 const CHANGES_IN_SLICE = 10;

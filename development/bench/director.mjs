@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { clock, spread } from "./figures.mjs";
 import { startOurs } from "./sites/ours.mjs";
 import { REPOSITORY } from "./sites/place.mjs";
-import { tell } from "./tell.mjs";
+import { tell } from "./print.mjs";
 
 const BUNDLE = join(REPOSITORY, "lib/on-server/director.js");
 /** Before a change they are asking; after it, so long is looked for requests that still go where they went before. */

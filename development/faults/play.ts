@@ -7,11 +7,11 @@ import { enter } from "./injection-points";
 import type { InjectionPoint } from "./injection-points";
 import type { ReleaseUnderWay } from "./release-under-way";
 import type { EndState, Row } from "./row";
-import { exitOf, messageOf } from "./said";
+import { exitOf, messageOf } from "./output";
 import { kill } from "./stage";
 import type { Stage } from "./stage";
-import { carryOut } from "./way-on";
-import type { Step } from "./way-on";
+import { carryOut } from "./next-step";
+import type { Step } from "./next-step";
 
 /** Connections of the answers that say who serves; enough to meet a weight of 30 % surely. */
 const ASKED = 60;

@@ -1,7 +1,7 @@
 /** Releases onto virtual machines that are there already, known by their resource ids. Nothing of them is changed. */
 import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import { TerraformStack } from "cdktf";
-import { BlueGreenDeployment, linuxInstaller, ownEnvironment } from "cdktf-bluegreen";
+import { BlueGreenDeployment, linuxInstaller, customEnvironment } from "cdktf-bluegreen";
 import type { ReleaseRecord } from "cdktf-bluegreen";
 import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure";
 import type { Construct } from "constructs";
@@ -12,7 +12,7 @@ const WEB = ["app-01", "app-02"] as const;
 const PROXY = "lb-01";
 
 /** One slot on each server: a release goes to the one that users do not get. */
-const environment = ownEnvironment({
+const environment = customEnvironment({
   application: "shop",
   name: "production",
   servers: [

@@ -1,8 +1,8 @@
 /** Two applications in one stack, on the same virtual machines: each with its own slots, record and folder. */
 import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import { TerraformStack } from "cdktf";
-import { BlueGreenDeployment, linuxInstaller, ownEnvironment } from "cdktf-bluegreen";
-import type { OwnEnvironment, ReleaseRecord } from "cdktf-bluegreen";
+import { BlueGreenDeployment, linuxInstaller, customEnvironment } from "cdktf-bluegreen";
+import type { CustomEnvironment, ReleaseRecord } from "cdktf-bluegreen";
 import { AzureVirtualMachine } from "cdktf-bluegreen/constructs/azure";
 import { Construct } from "constructs";
 
@@ -10,8 +10,8 @@ const SUBSCRIPTION = "00000000-0000-0000-0000-000000000001";
 const MACHINES = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-sites/providers/Microsoft.Compute/virtualMachines`;
 
 /** @param firstPort of its two slots; `publicPort` is its proxy's. */
-function environmentOf(application: string, firstPort: number, publicPort: number): OwnEnvironment {
-  return ownEnvironment({
+function environmentOf(application: string, firstPort: number, publicPort: number): CustomEnvironment {
+  return customEnvironment({
     application,
     name: "production",
     servers: [{ name: "web", host: "10.20.1.11", ports: { blue: firstPort, green: firstPort + 1 } }],
@@ -33,7 +33,7 @@ export class TwoApplicationsStack extends TerraformStack {
     this.deploy(environmentOf("blog", 8090, 81), blog);
   }
 
-  private deploy(environment: OwnEnvironment, record: ReleaseRecord): void {
+  private deploy(environment: CustomEnvironment, record: ReleaseRecord): void {
     const { application } = environment;
     const own = new Construct(this, application);
     const machine = (name: string) =>

@@ -9,7 +9,7 @@ import type { Director } from "./director";
 const ATTEMPTS = 3;
 
 /** An instance did not accept what it was told. */
-export class NotTold extends Error {
+export class NotificationFailed extends Error {
   override readonly name = "NotTold";
 }
 
@@ -18,7 +18,7 @@ export class NotTold extends Error {
  * @throws NotTold where an instance does not accept it: the next try goes on from there.
  */
 export async function activateSlot(director: Director, slot: Slot): Promise<void> {
-  if (!tellsInstances(director) || director.state.active === slot) return;
+  if (!notifiesInstances(director) || director.state.active === slot) return;
   await deactivateAll(director);
   await tell(director, "activate", director.spec.endpoints[slot]);
   director.save({ active: slot });
@@ -30,7 +30,7 @@ export async function activateServers(
   slot: Slot,
   servers: readonly string[],
 ): Promise<void> {
-  if (!tellsInstances(director) || director.state.active !== slot) return;
+  if (!notifiesInstances(director) || director.state.active !== slot) return;
   const endpoints = director.spec.endpoints[slot].filter(({ server }) => servers.includes(server));
   await tell(director, "activate", endpoints);
 }
@@ -38,7 +38,7 @@ export async function activateServers(
 /** Before a slot's instances are replaced where they are. Whoever can't be told is about to be stopped anyway. */
 export async function deactivateAll(director: Director): Promise<void> {
   const { active } = director.state;
-  if (!tellsInstances(director) || active === null) return;
+  if (!notifiesInstances(director) || active === null) return;
   await tell(director, "deactivate", director.spec.endpoints[active]);
   director.save({ active: null });
 }
@@ -46,12 +46,12 @@ export async function deactivateAll(director: Director): Promise<void> {
 /** The way back: traffic is where it shall be, and an instance that can't be told must not keep it from going on. */
 export async function activateStable(director: Director): Promise<void> {
   const { active, stable } = director.state;
-  if (!tellsInstances(director) || active === (stable?.slot ?? null)) return;
+  if (!notifiesInstances(director) || active === (stable?.slot ?? null)) return;
   try {
     if (stable === null) await deactivateAll(director);
     else await activateSlot(director, stable.slot);
   } catch (error) {
-    if (!(error instanceof NotTold)) throw error;
+    if (!(error instanceof NotificationFailed)) throw error;
     director.say("not-told", { problem: error.message });
     // Two releases at work are worse than none, but stable's instances must work.
     if (stable === null) return;
@@ -65,7 +65,7 @@ export async function activateStable(director: Director): Promise<void> {
 }
 
 /** With several proxies the first one speaks. */
-function tellsInstances({ spec }: Director): boolean {
+function notifiesInstances({ spec }: Director): boolean {
   return spec.activation !== null && spec.proxy.index === 0;
 }
 
@@ -74,14 +74,14 @@ async function tell(
   what: "activate" | "deactivate",
   endpoints: readonly Endpoint[],
 ): Promise<void> {
-  const problems = await Promise.all(endpoints.map((endpoint) => tellOne(director, what, endpoint)));
+  const problems = await Promise.all(endpoints.map((endpoint) => notifyOne(director, what, endpoint)));
   director.say(what, { servers: endpoints.map(({ server }) => server), problems: problems.filter(Boolean) });
   const problem = problems.find(Boolean);
-  if (problem !== undefined) throw new NotTold(problem);
+  if (problem !== undefined) throw new NotificationFailed(problem);
 }
 
 /** @returns what was wrong; empty where nothing was. */
-async function tellOne(
+async function notifyOne(
   { spec, attempt, clock, probe }: Director,
   what: "activate" | "deactivate",
   endpoint: Endpoint,

@@ -129,7 +129,7 @@ export class Director {
   }
 
   /** Whether what the proxy does is what a director told it. */
-  isOwn(traffic: Traffic): boolean {
+  isAsSet(traffic: Traffic): boolean {
     const { intended, before } = this.state.traffic;
     return sameTraffic(traffic, intended) || sameTraffic(traffic, before);
   }

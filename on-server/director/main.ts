@@ -15,14 +15,14 @@ import type { ExitCode } from "../../release/exit-code";
 import { describeIssues } from "../../release/validation";
 import { inOneLine } from "../../release/text";
 import type { ProcessLock } from "../../system/process-lock";
-import { runProgram, tellResult } from "../result";
+import { runProgram, printResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { KINDS } from "./drivers/kinds";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
-import { reportLine } from "./last-words";
+import { reportLine } from "./report-line";
 import { StateFile } from "./state";
 import type { Outcome } from "./state";
 import { abort } from "./steps/abort";
@@ -60,7 +60,7 @@ async function main(): Promise<ExitCode> {
     } finally {
       held.release();
     }
-    await tellResult({ step: command, outcome: "configured" });
+    await printResult({ step: command, outcome: "configured" });
     return EXIT.done;
   }
   const driver = KINDS[spec.proxy.driver].driver(spec);
@@ -77,7 +77,7 @@ async function main(): Promise<ExitCode> {
       say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
     });
   if (command === "status") {
-    await tellResult(await status(newDirector()));
+    await printResult(await status(newDirector()));
     return EXIT.done;
   }
   if (command === "abort") {
@@ -113,7 +113,7 @@ async function run(
     if (exitCode !== EXIT.refused) director.save({ result });
     note({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
-    await tellResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
+    await printResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
   } finally {

@@ -28,7 +28,7 @@ import type { ProxiedEndpoint } from "./endpoints";
 import { HeldAgent } from "./held-agent";
 import { BUCKET_COOKIE, isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
-import { StandInAgent } from "./stand-in-agent";
+import { FailoverAgent } from "./failover-agent";
 
 // It serves until it is stopped: with nothing left to wait for it did not do its work.
 process.exitCode = 1;
@@ -40,8 +40,8 @@ const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProx
 const endpoints = new Endpoints(settings, readExcluded());
 const agents = {
   serve: {
-    blue: new StandInAgent((refused) => standIn("blue", refused)),
-    green: new StandInAgent((refused) => standIn("green", refused)),
+    blue: new FailoverAgent((refused) => failoverOf("blue", refused)),
+    green: new FailoverAgent((refused) => failoverOf("green", refused)),
   },
   hold: new HeldAgent(),
   page: new Agent({ keepAlive: false }),
@@ -138,7 +138,7 @@ function chooseSlot(request: IncomingMessage): {
 }
 
 /** Another server of the slot; while both slots are verified also one of the other slot, which this one did not answer. */
-function standIn(slot: Slot, refused: ProxiedEndpoint): ProxiedEndpoint | undefined {
+function failoverOf(slot: Slot, refused: ProxiedEndpoint): ProxiedEndpoint | undefined {
   const other = otherSlot(slot);
   for (const each of [slot, other]) endpoints.refused(each, refused);
   if (endpoints.isUp(slot)) return endpoints.next(slot);

@@ -20,7 +20,7 @@ import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/failure";
 import { writeAtomically } from "../../system/atomic-file";
 import { findPrograms } from "../../system/postgres-programs";
-import { runProgram, tellResult } from "../result";
+import { runProgram, printResult } from "../result";
 import {
   clusterFor,
   createCluster,
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
   if (command === "stop") await stop();
   else if (command === "start") await start();
   else throw new Error("start or stop is wanted");
-  await tellResult({ step: "local-database", outcome: command === "start" ? "started" : "stopped" });
+  await printResult({ step: "local-database", outcome: command === "start" ? "started" : "stopped" });
   return EXIT.done;
 }
 

@@ -11,7 +11,7 @@ import type { ExitCode } from "../../release/exit-code";
 import type { MigrateSpec } from "../../release/migrate-spec";
 import { failureCodeOf } from "../../release/failure";
 import { inOneLine } from "../../release/text";
-import { runProgram, tellResult } from "../result";
+import { runProgram, printResult } from "../result";
 import { readArguments, USAGE } from "./arguments";
 import type { Arguments } from "./arguments";
 import { patiently } from "./attempts";
@@ -32,12 +32,12 @@ import { MigrationRefused } from "./refusals";
 async function main(): Promise<ExitCode> {
   const [word, ...args] = process.argv.slice(2);
   if (word === CREATE_DATABASE) {
-    await tellResult(await createDatabase(args));
+    await printResult(await createDatabase(args));
     return EXIT.done;
   }
   const given = readArguments();
   if (given === null) {
-    await tellResult(USAGE);
+    await printResult(USAGE);
     return EXIT.done;
   }
   switch (given.command) {
@@ -61,7 +61,7 @@ async function withDatabase(
 ): Promise<ExitCode> {
   const database = await connect(spec.database, say);
   try {
-    await tellResult(await work(database));
+    await printResult(await work(database));
     return EXIT.done;
   } finally {
     await database.close();

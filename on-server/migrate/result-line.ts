@@ -1,5 +1,5 @@
 /** The migrator's last line: all that is known of a migration from afar, in no more bytes than a step shows of it. */
-import { tellResult } from "../result";
+import { printResult } from "../result";
 
 /** result-line.sh and Azure's 4 KiB: what is longer would be no result at all. */
 const LONGEST_LINE = 3_200;
@@ -9,7 +9,7 @@ const LONGEST_REASON = 1_500;
 
 /** @param result with an `outcome`; of lists that are too long, the end is shown, and `left` has how many are not. */
 export function tell(result: Readonly<Record<string, unknown>>): Promise<void> {
-  return tellResult(shortened(result));
+  return printResult(shortened(result));
 }
 
 export function shortened(result: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -350,7 +350,7 @@ describe("release on Azure", () => {
 
   test("somebody who only looks at a plan publishes nothing, and asks nobody", async () => {
     const { progress, notes } = listening();
-    const given = { artifact: place.path("app"), onlyLooks: true };
+    const given = { artifact: place.path("app"), dryRun: true };
     const looked = await candidateFrom(place.project(AZURE), "1.4.0", given, progress);
     expect(notes).toContain(`the release publishes ${looked.artifact.url}`);
     process.env[VARIABLE] = azurite.connectionString();

@@ -1,6 +1,6 @@
 /** What a sequence's end is called, where Terraform's exit alone would say something else. */
 import { conclude } from "../../../cli/deployment/outcome";
-import { RECORD, status } from "../live/moments";
+import { RECORD, status } from "../live/snapshots";
 
 const PROMOTED = {
   ...{ step: "switch", sequence: 17, exitCode: 0, outcome: "promoted" as const, comparison: null },

@@ -2,15 +2,15 @@
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { frame } from "../../../cli/live/frame";
-import type { Moment } from "../../../cli/live/moment";
+import type { Snapshot } from "../../../cli/live/snapshot";
 import { emptyRecord } from "../../../release/record";
-import { BAKING, endpoints, moment, NOW, PROMOTED, seen, SHIFTING, status } from "./moments";
+import { BAKING, endpoints, moment, NOW, PROMOTED, seen, SHIFTING, status } from "./snapshots";
 
 const PLAIN = pc.createColors(false);
 const WIDE = { columns: 80, rows: 40 };
 
 /** Times of day are the reader's own. */
-const show = (of: Moment, size = WIDE): string[] =>
+const show = (of: Snapshot, size = WIDE): string[] =>
   frame(of, size, PLAIN).map((line) => line.replace(/^ {2}\d\d:\d\d:\d\d/, "  hh:mm:ss"));
 
 const FIGURES = { requests: 400, errors: 0, p95Ms: 12 };

@@ -2,7 +2,7 @@
 import type { Proxies } from "../../../cli/proxies/proxies";
 import { logDirectors } from "../../../cli/live/log";
 import type { JournalEntry } from "../../../release/journal";
-import { NOW, RECORD, seen, SHIFTING, status } from "./moments";
+import { NOW, RECORD, seen, SHIFTING, status } from "./snapshots";
 
 const TRAFFIC: JournalEntry = { at: NOW, event: "traffic", live: "blue", weight: 50, mode: "serve" };
 

@@ -3,7 +3,7 @@ import { RequestRates } from "../../../cli/live/request-rates";
 import { summary } from "../../../cli/live/words";
 import type { JournalEntry } from "../../../release/journal";
 import { describeEntry } from "../../../release/journal-words";
-import { endpoints, NOW, PROMOTED, RECORD, seen, SHIFTING, status } from "./moments";
+import { endpoints, NOW, PROMOTED, RECORD, seen, SHIFTING, status } from "./snapshots";
 
 describe("a line in a log", () => {
   it("says what users get, and nothing that changes by itself", () => {

@@ -6,7 +6,7 @@ import { CommandDriver } from "../../../on-server/director/drivers/command/comma
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Traffic } from "../../../on-server/director/drivers/driver";
 import { directorSpec } from "../../../configuration/director-spec";
-import { ownEnvironment } from "../../../configuration/own-environment";
+import { customEnvironment } from "../../../configuration/custom-environment";
 import { emptyRecord } from "../../../release/record";
 import { until } from "../../../development/testbed/processes";
 
@@ -28,7 +28,7 @@ const state = ${JSON.stringify(join(folder, "state.json"))};`;
 }
 
 function driverOf(program: string[], timeoutSeconds = 5): CommandDriver {
-  const environment = ownEnvironment({
+  const environment = customEnvironment({
     application: "demo",
     name: "test",
     servers: [{ name: "app-01", host: "127.0.0.1", ports: { blue: 1, green: 2 } }],

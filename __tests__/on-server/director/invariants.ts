@@ -190,7 +190,7 @@ export const PROPERTIES: readonly Property[] = [
     name: "I8: after a crash at any effect the next sequence begins, whichever the operator chooses",
     check: always(async (each, pick) => {
       const { operator } = await play(each);
-      const chosen = (["retry", "withdraw", "release"] as const)[pick % 3]!;
+      const chosen = (["retry", "cancel", "release"] as const)[pick % 3]!;
       bringStableUp(operator);
       try {
         const applied = await (chosen === "release"

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { extended, thinned } from "../../../on-server/director/journal";
-import { reportLine } from "../../../on-server/director/last-words";
+import { reportLine } from "../../../on-server/director/report-line";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
 import { LastWords } from "../../../release/director-status";

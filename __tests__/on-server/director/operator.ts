@@ -103,16 +103,16 @@ export class Operator {
     return applied;
   }
 
-  async withdraw(): Promise<Applied> {
-    return this.apply(transitions.withdraw(this.record, this.world.observed));
+  async cancel(): Promise<Applied> {
+    return this.apply(transitions.cancel(this.record, this.world.observed));
   }
 
-  /** `bluegreen abort`: the director first, then the record. @returns null where there was nothing to withdraw. */
+  /** `bluegreen abort`: the director first, then the record. @returns null where there was nothing to cancel. */
   async abort(): Promise<Applied | null> {
     const aborted = await this.world.run("abort", this.record);
     if (aborted.exitCode !== EXIT.done) return { step: "none", result: aborted, record: this.record };
     try {
-      return await this.withdraw();
+      return await this.cancel();
     } catch (error) {
       if (error instanceof Refusal) return null;
       throw error;

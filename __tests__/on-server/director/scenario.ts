@@ -22,7 +22,7 @@ type Action =
       readonly contracts: readonly string[];
     }
   | { readonly kind: "promote"; readonly to: Goal }
-  | { readonly kind: "rollback" | "retry" | "withdraw" | "abort" | "abortOnly" | "exchange" }
+  | { readonly kind: "rollback" | "retry" | "cancel" | "abort" | "abortOnly" | "exchange" }
   | { readonly kind: "contract"; readonly script: string }
   | { readonly kind: "takeRetained"; readonly how: "empty" | "converge" }
   | { readonly kind: "heal"; readonly servers: readonly string[]; readonly lost: boolean }
@@ -119,7 +119,7 @@ const plainAction: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      kind: fc.constantFrom("rollback", "retry", "withdraw", "abort", "abortOnly", "exchange"),
+      kind: fc.constantFrom("rollback", "retry", "cancel", "abort", "abortOnly", "exchange"),
     }) as fc.Arbitrary<Action>,
   },
 );
@@ -246,8 +246,8 @@ async function perform(
         return await operator.exchange();
       case "takeRetained":
         return await operator.takeRetained(action.how);
-      case "withdraw":
-        return await operator.withdraw();
+      case "cancel":
+        return await operator.cancel();
       case "abort":
         return await operator.abort();
       case "abortOnly":

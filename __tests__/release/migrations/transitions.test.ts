@@ -78,7 +78,7 @@ describe("there is something new for the database", () => {
     const staged = transitions.stage(record, second, observed, blueGreen);
     expect(staged.migrate).toBe(true);
     expect(transitions.promote(staged, observed)).not.toHaveProperty("migrate");
-    expect(transitions.withdraw(staged, observed)).not.toHaveProperty("migrate");
+    expect(transitions.cancel(staged, observed)).not.toHaveProperty("migrate");
     const { record: released, observed: seen } = after(first, second);
     expect(transitions.rollback(released, seen, blueGreen)).not.toHaveProperty("migrate");
   });
@@ -97,8 +97,8 @@ describe("there is something new for the database", () => {
     const back = transitions.rollback(record, observed, blueGreen);
     expect(transitions.retry(back, observed, false)).not.toHaveProperty("migrate");
     const staged = transitions.stage(record, third, observed, blueGreen);
-    const withdrawn = transitions.withdraw(staged, observed);
-    expect(transitions.retry(withdrawn, observed, false)).not.toHaveProperty("migrate");
+    const cancelled = transitions.cancel(staged, observed);
+    expect(transitions.retry(cancelled, observed, false)).not.toHaveProperty("migrate");
   });
 
   it("by the release after a failed one, which can't know how far that came", () => {

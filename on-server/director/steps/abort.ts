@@ -4,7 +4,7 @@
  */
 import { abortOf } from "../../../release/gate";
 import type { Director } from "../director";
-import { takeBack } from "../take-back";
+import { rollBack } from "../roll-back";
 import type { StepEnd } from "./step";
 
 export async function abort(director: Director): Promise<StepEnd> {
@@ -17,7 +17,7 @@ export async function abort(director: Director): Promise<StepEnd> {
   const traffic = await director.driver.observe();
   const { live, mode, weight } = traffic;
   const serves = live === (state.stable?.slot ?? null) && mode === "serve" && (weight === 0 || state.shared);
-  const due = abortOf(spec, state, director.isOwn(traffic) && serves);
+  const due = abortOf(spec, state, director.isAsSet(traffic) && serves);
   if (due === "nothing") {
     return {
       outcome: "unchanged",
@@ -29,7 +29,7 @@ export async function abort(director: Director): Promise<StepEnd> {
     director.save({ aborted: true, finished: true });
     return { outcome: "rolledBack", reason: `${spec.healing.join(", ")} was not healed; the others go on` };
   }
-  await takeBack(director, "aborted by an operator");
+  await rollBack(director, "aborted by an operator");
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
   return {
     outcome: "rolledBack",

@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
-import { activateStable, deactivateAll, NotTold } from "../activation";
+import { activateStable, deactivateAll, NotificationFailed } from "../activation";
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import { canHold } from "../../../configuration/drivers";
 import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
@@ -19,7 +19,7 @@ import type { Traffic } from "../drivers/driver";
 import { clearAbortRequest } from "../interruption";
 import { cameTrue } from "../journal";
 import type { PlacedRelease } from "../state";
-import { stableAnswers } from "../take-back";
+import { stableAnswers } from "../roll-back";
 import type { StepEnd } from "./step";
 
 export async function begin(director: Director): Promise<StepEnd> {
@@ -63,7 +63,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   clearAbortRequest();
 
   const { active } = director.state;
-  if (active !== null && spec.touched.includes(active)) await sayStopping(director);
+  if (active !== null && spec.touched.includes(active)) await reportStop(director);
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
   if (losesWeight) await activateStable(director);
   // Where a director before this one took the slot out of rotation, its last requests may run still.
@@ -77,18 +77,18 @@ export async function begin(director: Director): Promise<StepEnd> {
 }
 
 /** Instances that are about to be stopped: whoever can't be told any more is not at work for long. */
-async function sayStopping(director: Director): Promise<void> {
+async function reportStop(director: Director): Promise<void> {
   try {
     await deactivateAll(director);
   } catch (error) {
-    if (!(error instanceof NotTold)) throw error;
+    if (!(error instanceof NotificationFailed)) throw error;
     director.say("not-told", { problem: error.message });
     director.save({ active: null });
   }
 }
 
 function requireOwnTraffic(director: Director, observed: Traffic): void {
-  if (director.isOwn(observed)) return;
+  if (director.isAsSet(observed)) return;
   const { intended } = director.state.traffic;
   throw refused(
     `the proxy sends ${describeTraffic(observed)}, but the director last set ${describeTraffic(intended)}: somebody changed it; \`bluegreen abort\` puts traffic back on stable`,
@@ -169,7 +169,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
     fallback: false,
   };
   if (found === "recreate") return { ...serving, mode: whileDown(spec) };
-  const promotesHeld =
+  const promotesPaused =
     found === "otherIsLive" &&
     spec.goal !== "staged" &&
     !spec.touched.includes(idle) &&
@@ -177,7 +177,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
     isSame(spec.slots[idle], state.candidate);
   const staysShared =
     found === "targetIsLive" && state.shared && !spec.converge && !spec.touched.includes(idle);
-  return promotesHeld || staysShared ? { ...observed, mode: "serve" } : serving;
+  return promotesPaused || staysShared ? { ...observed, mode: "serve" } : serving;
 }
 
 /** Requests of a recreated slot go to its instances as before, which finish what runs when they are stopped. */

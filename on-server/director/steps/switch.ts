@@ -7,7 +7,7 @@ import { EXIT } from "../../../release/exit-code";
 import { maySwitch } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
-import { activateServers, activateSlot, NotTold } from "../activation";
+import { activateServers, activateSlot, NotificationFailed } from "../activation";
 import { between } from "../analysis";
 import { bucketOffset } from "../director";
 import type { Director } from "../director";
@@ -17,7 +17,7 @@ import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../state";
 import { admit } from "../verify";
 import { CandidateWatch } from "../watch";
-import { takeBack } from "../take-back";
+import { rollBack } from "../roll-back";
 import type { StepEnd } from "./step";
 
 export async function switchTraffic(director: Director): Promise<StepEnd> {
@@ -62,7 +62,7 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
     if (!healthy) throw frozen(director, `${candidate.releaseId} in ${candidate.slot} ${problem}`);
     await director.setTraffic(wanted);
   }
-  await tellOrFreeze(director, () => activateSlot(director, candidate.slot));
+  await notifyOrFreeze(director, () => activateSlot(director, candidate.slot));
   director.save({
     phase: director.spec.converge ? "converging" : "stable",
     finished: !director.spec.converge,
@@ -87,7 +87,7 @@ async function healed(director: Director, live: PlacedRelease): Promise<StepEnd>
     // Nothing is to answer there: the next release into this slot verifies it.
     if (release === undefined) await director.putIntoRotation(slot, servers);
     else await requireHealed(director, slot, release, servers);
-    await tellOrFreeze(director, () => activateServers(director, slot, servers));
+    await notifyOrFreeze(director, () => activateServers(director, slot, servers));
   }
   director.save({ phase: "stable", finished: true });
   return {
@@ -126,7 +126,7 @@ async function firstDeployment(director: Director, candidate: PlacedRelease): Pr
   try {
     await activateSlot(director, candidate.slot);
   } catch (error) {
-    if (!(error instanceof NotTold)) throw error;
+    if (!(error instanceof NotificationFailed)) throw error;
     throw notLetIn(director, candidate, EXIT.rejected, error.message);
   }
   // There is nothing to compare it with and nothing to go back to: no shift and no bake.
@@ -143,7 +143,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
     verdict = await admit(director, candidate.slot, candidate.releaseId);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    await takeBack(director, error.message);
+    await rollBack(director, error.message);
     throw abortedTo(director, error.message);
   }
   if (!verdict.passed)
@@ -151,7 +151,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
       director,
       `${candidate.releaseId} was recreated in ${candidate.slot}, but ${verdict.reason}`,
     );
-  await tellOrFreeze(director, () => activateSlot(director, candidate.slot));
+  await notifyOrFreeze(director, () => activateSlot(director, candidate.slot));
   await commit(director, candidate);
   return {
     outcome: "recreated",
@@ -182,8 +182,8 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     if (error instanceof Failure) throw error;
     const reason =
       error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
-    if (error instanceof NotTold) return await misbehaved(director, reason);
-    await takeBack(director, reason);
+    if (error instanceof NotificationFailed) return await misbehaved(director, reason);
+    await rollBack(director, reason);
     throw abortedTo(director, reason);
   }
   if (spec.goal !== "live") {
@@ -238,7 +238,7 @@ async function giveWeight(
 
 async function misbehaved(director: Director, reason: string): Promise<never> {
   if (director.spec.schedule.onFailure === "freeze") throw frozen(director, reason);
-  await takeBack(director, reason);
+  await rollBack(director, reason);
   throw abortedTo(director, reason);
 }
 
@@ -304,11 +304,11 @@ function notLetIn(
 }
 
 /** Users are served, but an instance does not know its role. */
-async function tellOrFreeze(director: Director, tell: () => Promise<void>): Promise<void> {
+async function notifyOrFreeze(director: Director, tell: () => Promise<void>): Promise<void> {
   try {
     await tell();
   } catch (error) {
-    if (!(error instanceof NotTold)) throw error;
+    if (!(error instanceof NotificationFailed)) throw error;
     throw frozen(director, `an instance does not accept that it is live: ${error.message}`);
   }
 }

@@ -109,7 +109,7 @@ describe("a candidate", () => {
     expect(refused.result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });
     expect(refused.result?.reason).toContain("this artifact failed before, as 1.1.0-2");
     world.behaviours.set("1.1.0", "good");
-    await operator.withdraw();
+    await operator.cancel();
     expect((await operator.release("1.1.0", { retry: true })).result).toMatchObject({ outcome: "promoted" });
   });
 
@@ -118,7 +118,7 @@ describe("a candidate", () => {
     world.behaviours.set("1.1.0", "failsUnderTraffic");
     await operator.release("1.1.0");
     world.behaviours.set("1.1.0", "good");
-    await operator.withdraw();
+    await operator.cancel();
     await operator.release("1.1.0", { retry: true });
     await operator.release("1.2.0");
     expect((await operator.release("1.1.0")).result).toMatchObject({ outcome: "promoted" });

@@ -80,9 +80,9 @@ export class HaproxyDriver implements Driver {
       );
       const users = of([names.serve, names.shift, names.hold, names.page]);
       // While the other slot stands in, its servers' requests are none of this slot's ...
-      const lent = standIns(rows, names.shift);
+      const lent = failoverCounts(rows, names.shift);
       // ... but this slot's where they stand in there.
-      const borrowed = standIns(rows, backendNames(otherSlot(slot)).shift);
+      const borrowed = failoverCounts(rows, backendNames(otherSlot(slot)).shift);
       const preview = of([names.preview]);
       return {
         requests: sum(users, "req_tot"),
@@ -105,25 +105,25 @@ export class HaproxyDriver implements Driver {
    * it gets a request. `nbsrv` counts neither.
    */
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
-    await this.tellServers(slot, servers, "drain");
+    await this.setServers(slot, servers, "drain");
   }
 
   async include(slot: Slot, servers: readonly string[]): Promise<void> {
-    await this.tellServers(slot, servers, "ready");
+    await this.setServers(slot, servers, "ready");
   }
 
   async cut(slot: Slot): Promise<void> {
     const { endpoints } = (await this.counts())[slot];
     for (const { server } of endpoints) {
       const standsIn = `${backendNames(otherSlot(slot)).shift}/other-${server}`;
-      for (const place of [standsIn, ...ownPlaces(slot, server)])
+      for (const place of [standsIn, ...slotPlaces(slot, server)])
         await this.socket.sendSilent(`shutdown sessions server ${place}`);
     }
   }
 
-  private async tellServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
+  private async setServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
     for (const server of servers) {
-      for (const place of ownPlaces(slot, server))
+      for (const place of slotPlaces(slot, server))
         await this.socket.sendSilent(`set server ${place} state ${state}`);
     }
     await this.rememberExcluded();
@@ -139,12 +139,12 @@ export class HaproxyDriver implements Driver {
 }
 
 /** Where a server of a slot takes part; where it stands in, it follows. What `counts` looks at comes last. */
-function ownPlaces(slot: Slot, server: string): string[] {
+function slotPlaces(slot: Slot, server: string): string[] {
   const { serve, shift, hold, page, preview } = backendNames(slot);
   return [hold, page, preview, shift, serve].map((backend) => `${backend}/${server}`);
 }
 
-function standIns(rows: readonly ReadonlyMap<string, string>[], backend: string) {
+function failoverCounts(rows: readonly ReadonlyMap<string, string>[], backend: string) {
   return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith("other-"));
 }
 

@@ -10,19 +10,19 @@ import {
   LocalProxy,
   LocalServer,
   LocalWebServer,
-  ownEnvironment,
+  customEnvironment,
   TerraformData,
 } from "cdktf-bluegreen";
-import type { Installer, OwnEnvironment, ReleaseRecord } from "cdktf-bluegreen";
+import type { Installer, CustomEnvironment, ReleaseRecord } from "cdktf-bluegreen";
 import type { Construct } from "constructs";
 
 /** Relative to the project, which is the working directory of the synth. */
 const folderOf = (server: string) => `.machines/${server}`;
 
 /** @param port where users come to; the slots are on the two ports after it. */
-export function site(port: number): OwnEnvironment {
+export function site(port: number): CustomEnvironment {
   const host = "127.0.0.1";
-  return ownEnvironment({
+  return customEnvironment({
     application: "shop",
     name: "production",
     servers: [{ name: "app-01", host, ports: { blue: port + 1, green: port + 2 } }],
@@ -35,7 +35,7 @@ export function site(port: number): OwnEnvironment {
 }
 
 export class MachinesStack extends TerraformStack {
-  constructor(scope: Construct, id: string, { environment }: { readonly environment: OwnEnvironment }) {
+  constructor(scope: Construct, id: string, { environment }: { readonly environment: CustomEnvironment }) {
     super(scope, id);
     new LocalBackend(this, { path: "../../../machines.tfstate" });
     const folder = folderOf("app-01");
@@ -46,7 +46,7 @@ export class MachinesStack extends TerraformStack {
 }
 
 export interface ReleaseStackProps {
-  readonly environment: OwnEnvironment;
+  readonly environment: CustomEnvironment;
   readonly record: ReleaseRecord;
   readonly installer: Installer;
 }

@@ -1,11 +1,11 @@
 /** An environment over somebody else's machines: what follows from it, and what is refused. */
 import { DirectorSpec, directorSpec } from "../../configuration/director-spec";
 import { proxyPlaces, serverPlaces, slotEndpoints } from "../../configuration/naming";
-import { ownEnvironment } from "../../configuration/own-environment";
-import type { OwnEnvironmentProps } from "../../configuration/own-environment";
+import { customEnvironment } from "../../configuration/custom-environment";
+import type { CustomEnvironmentProps } from "../../configuration/custom-environment";
 import { complaint, recordOf } from "../release/examples";
 
-const LEAST: OwnEnvironmentProps = {
+const LEAST: CustomEnvironmentProps = {
   application: "socialgoal",
   name: "production",
   servers: [
@@ -17,7 +17,7 @@ const LEAST: OwnEnvironmentProps = {
 const BOTH = [{ name: "app-01", host: "10.0.1.4", ports: { blue: 8080, green: 8081 } }];
 
 test("the servers' names, addresses and ports are those that were given", () => {
-  const environment = ownEnvironment(LEAST);
+  const environment = customEnvironment(LEAST);
   expect(environment.topology).toBe("split");
   expect(serverPlaces(environment)).toEqual([
     { name: "app-01", slots: ["blue"] },
@@ -31,14 +31,14 @@ test("the servers' names, addresses and ports are those that were given", () => 
 });
 
 test("both slots on every server are side by side", () => {
-  expect(ownEnvironment({ ...LEAST, servers: BOTH }).topology).toBe("sideBySide");
+  expect(customEnvironment({ ...LEAST, servers: BOTH }).topology).toBe("sideBySide");
 });
 
 test.each([
   ["a known driver", {}],
   ["a driver that is a program", { driver: "command", driverCommand: { program: ["/opt/proxy/driver"] } }],
 ] as const)("the director understands what it is told: %s", (_, changes) => {
-  const spec = directorSpec(ownEnvironment({ ...LEAST, ...(changes as object) }), recordOf(), 0);
+  const spec = directorSpec(customEnvironment({ ...LEAST, ...(changes as object) }), recordOf(), 0);
   expect(DirectorSpec.parse(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
   expect(spec.proxy).toMatchObject({
     driver: "haproxy",
@@ -94,7 +94,7 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
 ];
 
 test.each(REFUSED)("%s: refused in one line that says what", (_, changes, words) => {
-  const said = complaint(() => ownEnvironment({ ...LEAST, ...changes } as OwnEnvironmentProps));
-  expect(said).toMatch(/^ownEnvironment: /);
+  const said = complaint(() => customEnvironment({ ...LEAST, ...changes } as CustomEnvironmentProps));
+  expect(said).toMatch(/^customEnvironment: /);
   expect(said).toMatch(words);
 });

@@ -1,5 +1,5 @@
 /** Moments of a release, for tests of how they look. */
-import type { Moment, SeenProxy } from "../../../cli/live/moment";
+import type { Snapshot, ProxySnapshot } from "../../../cli/live/snapshot";
 import type { EndpointStatus, ProxyStatus } from "../../../cli/proxies/proxies";
 import type { JournalEntry } from "../../../release/journal";
 import type { ReleaseRecord } from "../../../release/record";
@@ -41,11 +41,11 @@ export function status(state: Partial<State> = {}, changes: Partial<ProxyStatus>
   };
 }
 
-export function seen(of: ProxyStatus, rates: SeenProxy["rates"] = null): SeenProxy {
+export function seen(of: ProxyStatus, rates: ProxySnapshot["rates"] = null): ProxySnapshot {
   return { proxy: of.proxy, status: of, problem: null, rates };
 }
 
-export function moment(changes: Partial<Moment> = {}): Moment {
+export function moment(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     ...{ now: NOW, application: "socialgoal", environment: "production", record: RECORD },
     schedule: Strategy.canary({ steps: [5, 25, 50, 100], stepSeconds: 60, bakeSeconds: 120 }),

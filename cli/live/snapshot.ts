@@ -5,7 +5,7 @@ import type { PerSlot } from "../../release/slot";
 import type { LoadSnapshot } from "../load/messages";
 import type { Sighting } from "../proxies/proxies";
 
-export interface Moment {
+export interface Snapshot {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly application: string;
@@ -13,7 +13,7 @@ export interface Moment {
   readonly record: ReleaseRecord;
   readonly schedule: Schedule;
   /** In the order in which they carry a schedule; empty until they were looked at. */
-  readonly proxies: readonly SeenProxy[];
+  readonly proxies: readonly ProxySnapshot[];
   /** Why nothing newer is known; null where all of it could be read. */
   readonly problem: string | null;
   /** Whether an apply runs from this project. @default true: somewhere else one may */
@@ -22,7 +22,7 @@ export interface Moment {
   readonly measured: LoadSnapshot | null;
 }
 
-export type SeenProxy = Sighting & {
+export type ProxySnapshot = Sighting & {
   /** null where there was nothing yet to compare with, or the proxy does not count. */
   readonly rates: PerSlot<Rate> | null;
 };

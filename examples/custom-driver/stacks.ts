@@ -3,8 +3,8 @@
  * machines' own gets the director, and the release's moves the traffic.
  */
 import { TerraformStack } from "cdktf";
-import { DirectorSetup, ownEnvironment, TrafficSwitch } from "cdktf-bluegreen";
-import type { OwnEnvironment, ReleaseRecord, Server } from "cdktf-bluegreen";
+import { DirectorSetup, customEnvironment, TrafficSwitch } from "cdktf-bluegreen";
+import type { CustomEnvironment, ReleaseRecord, Server } from "cdktf-bluegreen";
 import type { Construct } from "constructs";
 
 export interface SiteProps {
@@ -16,8 +16,8 @@ export interface SiteProps {
   readonly driver: string;
 }
 
-export function site({ port, slots, driver }: SiteProps): OwnEnvironment {
-  return ownEnvironment({
+export function site({ port, slots, driver }: SiteProps): CustomEnvironment {
+  return customEnvironment({
     application: "shop",
     name: "production",
     servers: [{ name: "app-01", host: "127.0.0.1", ports: slots }],
@@ -30,7 +30,7 @@ export function site({ port, slots, driver }: SiteProps): OwnEnvironment {
 }
 
 export interface StackProps {
-  readonly environment: OwnEnvironment;
+  readonly environment: CustomEnvironment;
   readonly proxy: (scope: Construct) => Server;
 }
 

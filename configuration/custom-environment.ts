@@ -50,7 +50,7 @@ const OwnProxy = z.strictObject({
   ),
 });
 
-const OwnEnvironmentFields = z.strictObject({
+const CustomEnvironmentFields = z.strictObject({
   application: ApplicationName,
   /** Of the environment, as in "production". */
   name: EnvironmentName,
@@ -80,12 +80,12 @@ const OwnEnvironmentFields = z.strictObject({
   stopSeconds: z._default(wholeSeconds(1, 600), 30),
 });
 
-/** What {@link ownEnvironment} is given; see each field. @useDeclaredType */
-export type OwnEnvironmentProps = z.input<typeof OwnEnvironmentFields>;
-type OwnEnvironmentParts = z.infer<typeof OwnEnvironmentFields>;
+/** What {@link customEnvironment} is given; see each field. @useDeclaredType */
+export type CustomEnvironmentProps = z.input<typeof CustomEnvironmentFields>;
+type CustomEnvironmentParts = z.infer<typeof CustomEnvironmentFields>;
 
-/** An environment over somebody else's machines, checked. Made by {@link ownEnvironment}, never by hand. */
-export interface OwnEnvironment extends Pick<
+/** An environment over somebody else's machines, checked. Made by {@link customEnvironment}, never by hand. */
+export interface CustomEnvironment extends Pick<
   Environment,
   | "application"
   | "name"
@@ -100,36 +100,36 @@ export interface OwnEnvironment extends Pick<
   | "stopSeconds"
 > {
   readonly platform: {
-    readonly kind: "own";
-    readonly servers: OwnEnvironmentParts["servers"];
-    readonly proxies: OwnEnvironmentParts["proxies"];
+    readonly kind: "custom";
+    readonly servers: CustomEnvironmentParts["servers"];
+    readonly proxies: CustomEnvironmentParts["proxies"];
     readonly database: true | undefined;
   };
   readonly proxies: {
-    readonly driver: OwnEnvironmentParts["driver"];
+    readonly driver: CustomEnvironmentParts["driver"];
     readonly command: DriverCommand | undefined;
   };
 }
 
 /** Any place where releases can be deployed: read from an environment file, or said in code. */
-export type DeploymentEnvironment = Environment | OwnEnvironment;
+export type DeploymentEnvironment = Environment | CustomEnvironment;
 
 /**
  * An environment over machines that are there already. The topology follows from the servers' ports.
  * @throws InvalidInput one line that names the field and what it should be: two servers of one name, an endpoint that
  * two slots weight, servers of which some have one slot and some have both, a driver without its program.
  */
-export function ownEnvironment(props: OwnEnvironmentProps): OwnEnvironment {
-  const parsed = z.safeParse(OwnEnvironmentFields, props);
-  if (!parsed.success) throw new InvalidInput(`ownEnvironment: ${describeIssues(parsed.error)}`);
+export function customEnvironment(props: CustomEnvironmentProps): CustomEnvironment {
+  const parsed = z.safeParse(CustomEnvironmentFields, props);
+  if (!parsed.success) throw new InvalidInput(`customEnvironment: ${describeIssues(parsed.error)}`);
   try {
     return resolved(parsed.data);
   } catch (error) {
-    throw error instanceof InvalidInput ? new InvalidInput(`ownEnvironment: ${error.message}`) : error;
+    throw error instanceof InvalidInput ? new InvalidInput(`customEnvironment: ${error.message}`) : error;
   }
 }
 
-function resolved(parts: OwnEnvironmentParts): OwnEnvironment {
+function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   const { servers, proxies, driver, driverCommand, database, schedule: choice, ...rest } = parts;
   refuseTwice("servers", servers);
   refuseTwice("proxies", proxies);
@@ -142,13 +142,13 @@ function resolved(parts: OwnEnvironmentParts): OwnEnvironment {
       `schedule.afterPromotion "converge" needs one slot on each server, these have both ("${topology}")`,
     );
   }
-  const platform = { kind: "own" as const, servers, proxies, database: database || undefined } as const;
+  const platform = { kind: "custom" as const, servers, proxies, database: database || undefined } as const;
   refuseHooks({ ...rest, platform, topology });
   refuseHooksInRecreate(rest, schedule);
   return { ...rest, topology, schedule, platform, proxies: { driver, command: driverCommand } };
 }
 
-function topologyOf(servers: OwnEnvironmentParts["servers"]): Topology {
+function topologyOf(servers: CustomEnvironmentParts["servers"]): Topology {
   const slots = servers.map(({ ports }) => Object.values(ports).filter((port) => port !== undefined).length);
   const [none] = servers.filter((_, index) => slots[index] === 0);
   if (none !== undefined) {
@@ -177,7 +177,7 @@ function refuseTwice(field: string, named: readonly { readonly name: string }[])
   if (twice !== undefined) throw new InvalidInput(`${field}: ${quote(twice.name)} is there twice`);
 }
 
-function refuseSharedEndpoints(servers: OwnEnvironmentParts["servers"]): void {
+function refuseSharedEndpoints(servers: CustomEnvironmentParts["servers"]): void {
   const places = servers.flatMap(({ host, ports }) =>
     [ports.blue, ports.green].flatMap((port) => (port === undefined ? [] : [`${host}:${port}`])),
   );
@@ -185,7 +185,7 @@ function refuseSharedEndpoints(servers: OwnEnvironmentParts["servers"]): void {
   if (shared !== undefined) throw new InvalidInput(`servers: ${shared} is two endpoints at once`);
 }
 
-function refuseDriver({ driver, driverCommand, preview, proxies }: OwnEnvironmentParts): void {
+function refuseDriver({ driver, driverCommand, preview, proxies }: CustomEnvironmentParts): void {
   if ((driver === "command") !== (driverCommand !== undefined)) {
     throw new InvalidInput(
       driverCommand === undefined

@@ -21,7 +21,7 @@ const WITHIN = /^(?:GRANT|DENY|REVOKE|ON|\()$/;
  * @returns the same text where every batch is fit to be run.
  * @throws InvalidInput naming the line, where a GO would part a block, or a variable from its use.
  */
-export function withOwnBatches(sql: string): string {
+export function inSeparateBatches(sql: string): string {
   const done: string[] = [];
   let position = 0;
   for (const { text, line } of batches(sql)) {
@@ -60,8 +60,8 @@ function cutsIn(text: string, firstLine: number): number[] {
   let inModule = false;
   for (; !cursor.done; cursor.next()) {
     const isModule = moduleBegunAt(cursor) !== null;
-    const needsOwn = isModule ? cursor.position > begins : !inModule && usesAdded(cursor, added);
-    if (needsOwn) {
+    const needsBatch = isModule ? cursor.position > begins : !inModule && usesAdded(cursor, added);
+    if (needsBatch) {
       const what = `line ${firstLine + table.line(cursor.position) - 1}: ${cursor.text().toUpperCase()} ${cursor.text(1).toUpperCase()} needs a batch of its own`;
       // A module sees no variable of the batch before it.
       refuseParting(cursor, { from: isModule ? cursor.position : begins, depth, what });

@@ -3,7 +3,7 @@ import type { Ran } from "../testbed/processes";
 import type { Outcome } from "./results";
 import type { ReleaseUnderWay } from "./release-under-way";
 import type { WayOn } from "./row";
-import { messageOf } from "./said";
+import { messageOf } from "./output";
 import type { Stage } from "./stage";
 
 export type Step = Outcome["wayOn"][number];

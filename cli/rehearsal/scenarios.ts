@@ -12,7 +12,7 @@ type Outcome =
 /** Failed requests that a step may have: none; only while the site is down; only the bad release's own answers. */
 export type Tolerance = "none" | "whileDown" | "ownBadAnswers";
 
-export interface StoryStep {
+export interface ScenarioStep {
   readonly name: string;
   /** A release of this version, packed from the code of `from`; without one, `action` goes on with what is there. */
   readonly version?: string;
@@ -23,11 +23,11 @@ export interface StoryStep {
   readonly expect: { readonly outcome: Outcome; readonly exitCode: number; readonly tolerance: Tolerance };
 }
 
-export interface Chapter {
+export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly topology: Topology;
-  readonly steps: readonly StoryStep[];
+  readonly steps: readonly ScenarioStep[];
 }
 
 export interface Pace {
@@ -43,7 +43,7 @@ const DRAIN_SECONDS = 5;
 const ANALYSIS = { latencySlackMs: 5000 };
 
 /** @param holds whether the proxy can let requests wait while a site is recreated. */
-export function tellStory({ stepSeconds, bakeSeconds }: Pace, holds: boolean): Chapter[] {
+export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean): Scenario[] {
   const common = { bakeSeconds, drainSeconds: DRAIN_SECONDS, analysis: ANALYSIS };
   const blueGreen: ScheduleChoice = { strategy: "blueGreen", ...common };
   const converge: ScheduleChoice = { ...blueGreen, afterPromotion: "converge" };
@@ -57,7 +57,7 @@ export function tellStory({ stepSeconds, bakeSeconds }: Pace, holds: boolean): C
   const careful: ScheduleChoice = { ...blueGreen, steps: [10, 100], stepSeconds: Math.max(2, stepSeconds) };
 
   const withPage = { outcome: "recreated", exitCode: EXIT.done, tolerance: "whileDown" } as const;
-  const good = (outcome: Outcome): StoryStep["expect"] => ({
+  const good = (outcome: Outcome): ScenarioStep["expect"] => ({
     outcome,
     exitCode: EXIT.done,
     tolerance: "none",

@@ -6,36 +6,36 @@ import type { LoadSnapshot } from "../load/messages";
 import type { Project } from "../project/project";
 import { somebodyIsAtWork } from "../project/project-lock";
 import type { Proxies } from "../proxies/proxies";
-import type { Moment, SeenProxy } from "./moment";
+import type { Snapshot, ProxySnapshot } from "./snapshot";
 import { RequestRates } from "./request-rates";
 
 /** Reading what proxies on Azure said takes a plan of Terraform's. */
 const INTERVAL_SECONDS = { reachable: 1, afar: 15 };
 
-export interface LookoutProps {
+export interface PollerProps {
   /** The record as it is now. */
   readonly readRecord: () => ReleaseRecord;
   readonly intervalSeconds?: number;
   readonly measured?: () => LoadSnapshot | null;
 }
 
-export class Lookout {
+export class Poller {
   private readonly rates = new RequestRates();
   private record: ReleaseRecord;
-  private seen: readonly SeenProxy[] = [];
+  private seen: readonly ProxySnapshot[] = [];
   private problem: string | null = null;
   private atWork = true;
 
   constructor(
     private readonly project: Project,
     private readonly proxies: Proxies,
-    private readonly props: LookoutProps,
+    private readonly props: PollerProps,
   ) {
     this.record = props.readRecord();
   }
 
   /** What was seen last, with the time as it is now. */
-  get moment(): Moment {
+  get moment(): Snapshot {
     const { environment } = this.project;
     return {
       now: Date.now(),
@@ -51,7 +51,7 @@ export class Lookout {
   }
 
   /** Until `signal` says so; `onLook` is told after each look. */
-  async watch(signal: AbortSignal, onLook: (moment: Moment) => void): Promise<void> {
+  async watch(signal: AbortSignal, onLook: (moment: Snapshot) => void): Promise<void> {
     const { reachable, afar } = INTERVAL_SECONDS;
     const seconds = this.props.intervalSeconds ?? (this.proxies.reachable ? reachable : afar);
     while (!signal.aborted) {

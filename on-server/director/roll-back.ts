@@ -14,7 +14,7 @@ import { admit } from "./verify";
  * Sends all requests back to stable, after it was seen to answer.
  * @throws Failure (frozen) where stable does not answer: then traffic stays where it is.
  */
-export async function takeBack(director: Director, reason: string): Promise<void> {
+export async function rollBack(director: Director, reason: string): Promise<void> {
   const { stable } = director.state;
   const traffic = await director.driver.observe();
   if (stable === null) {

@@ -1,18 +1,18 @@
-/** examples/own-stack and examples/own-installer: releases in somebody's own app, as containers. */
+/** examples/custom-stack and examples/custom-installer: releases in somebody's own app, as containers. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { MachinesStack, ReleaseStack, site } from "../../examples/own-stack/stacks";
+import { MachinesStack, ReleaseStack, site } from "../../examples/custom-stack/stacks";
 import type { Installer } from "../../constructs/installer";
 import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
 import { until } from "../../development/testbed/processes";
-import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
+import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./custom-app";
 
 // The stand-in for docker: see there.
 const installer: Installer = {
-  script: join(REPOSITORY, "examples/own-installer/install-container.sh"),
+  script: join(REPOSITORY, "examples/custom-installer/install-container.sh"),
   parameters: { RUNTIME: join(__dirname, "container-runtime.sh") },
 };
 

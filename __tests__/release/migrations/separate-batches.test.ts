@@ -1,13 +1,13 @@
 /** T-SQL gets a GO where the server demands one; texts of EF Core are as dotnet-ef 10.0.15 wrote them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { withOwnBatches } from "../../../release/migrations/own-batches";
+import { inSeparateBatches } from "../../../release/migrations/separate-batches";
 import { batches } from "../../../release/migrations/sql-text";
 
 const recorded = (name: string): string =>
   readFileSync(join(__dirname, "tsql/data/ef-core", `${name}.sql`), "utf8").replace(/^\uFEFF/, "");
 const starts = (sql: string): string[] =>
-  batches(withOwnBatches(sql)).map(({ text }) => text.split("\n")[0]!);
+  batches(inSeparateBatches(sql)).map(({ text }) => text.split("\n")[0]!);
 
 describe("a module is the first in its batch", () => {
   it.each([
@@ -45,12 +45,12 @@ describe("a module is the first in its batch", () => {
     "CREATE TABLE t (a int); CREATE INDEX i ON t (a);",
     "PRINT 'one'\nGO 5\nPRINT 'two'\ngo -- and out\n\n",
   ])("where it is already, not a letter changes: %j", (sql) => {
-    expect(withOwnBatches(sql)).toBe(sql);
+    expect(inSeparateBatches(sql)).toBe(sql);
   });
 
   it("a comment before it goes with it", () => {
     const sql = "PRINT 'a' -- first\n-- reviewed: the view is ours\nCREATE VIEW v AS SELECT 1\n";
-    expect(withOwnBatches(sql)).toBe(
+    expect(inSeparateBatches(sql)).toBe(
       "PRINT 'a' -- first\nGO\n\n-- reviewed: the view is ours\nCREATE VIEW v AS SELECT 1\n",
     );
   });
@@ -111,7 +111,7 @@ describe("rows are not changed in the batch that adds their column", () => {
     "ALTER TABLE t ADD b int CONSTRAINT k REFERENCES u (b) ON DELETE CASCADE; GRANT UPDATE ON t (b) TO x",
     "ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES u (b) ON UPDATE CASCADE; UPDATE t SET b = 2",
   ])("where none is needed, not a letter changes: %j", (sql) => {
-    expect(withOwnBatches(sql)).toBe(sql);
+    expect(inSeparateBatches(sql)).toBe(sql);
   });
 
   it("EF Core's new columns, and its rows that get a value in them", () => {
@@ -141,20 +141,20 @@ describe("refused, with the line, where a GO would part what belongs together:",
       /^line 5: UPDATE T .*@v is used on both sides: write GO before it, and declare the variable anew/,
     ],
   ])("%j", (sql, message) => {
-    expect(() => withOwnBatches(sql)).toThrow(message);
+    expect(() => inSeparateBatches(sql)).toThrow(message);
   });
 });
 
 it("a comment alone is about the batch after it", () => {
-  expect(withOwnBatches("PRINT 1\nGO\n\n-- reviewed: yes\nGO\n\nDROP VIEW v\nGO\n")).toBe(
+  expect(inSeparateBatches("PRINT 1\nGO\n\n-- reviewed: yes\nGO\n\nDROP VIEW v\nGO\n")).toBe(
     "PRINT 1\nGO\n\n-- reviewed: yes\n\nDROP VIEW v\nGO\n",
   );
-  expect(withOwnBatches("-- reviewed: yes\nGO\nDROP VIEW v")).toBe("-- reviewed: yes\nDROP VIEW v");
+  expect(inSeparateBatches("-- reviewed: yes\nGO\nDROP VIEW v")).toBe("-- reviewed: yes\nDROP VIEW v");
 });
 
 it("10,000 statements take less than two seconds", () => {
   const sql = "INSERT INTO t (a, b) VALUES (1, N'x')\nUPDATE t SET a = 1\n".repeat(5_000);
   const startedAt = performance.now();
-  expect(withOwnBatches(`ALTER TABLE t ADD c int\n${sql}`)).toContain("UPDATE t");
+  expect(inSeparateBatches(`ALTER TABLE t ADD c int\n${sql}`)).toContain("UPDATE t");
   expect(performance.now() - startedAt).toBeLessThan(2000);
 });

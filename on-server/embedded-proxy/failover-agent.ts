@@ -12,7 +12,7 @@ import type { ProxiedEndpoint } from "./endpoints";
 /** @returns who is asked instead of an endpoint that refused; undefined where there is nobody left. */
 export type StandIn = (refused: ProxiedEndpoint) => ProxiedEndpoint | undefined;
 
-export class StandInAgent extends Agent {
+export class FailoverAgent extends Agent {
   /** Connections that are kept for an endpoint, but lead to another one, are used once. */
   private readonly lent = new WeakSet<Duplex>();
 

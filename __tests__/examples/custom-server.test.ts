@@ -1,11 +1,11 @@
-/** examples/own-server: the contract of a server, over a command that reads a script on stdin. */
+/** examples/custom-server: the contract of a server, over a command that reads a script on stdin. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TerraformStack } from "cdktf";
 import type { App } from "cdktf";
-import { RemoteServer } from "../../examples/own-server/remote-server";
+import { RemoteServer } from "../../examples/custom-server/remote-server";
 import type { RunProps } from "../../constructs/server";
-import { describeApplied, OwnApp } from "./own-app";
+import { describeApplied, OwnApp } from "./custom-app";
 
 /** As ssh does: another environment, and a script on stdin. */
 const RUNNER = ["env", "--ignore-environment", `PATH=${process.env["PATH"]}`, "bash", "-s"];

@@ -1,16 +1,16 @@
-/** examples/own-driver: only the director, over an HAProxy that is somebody else's, with real users. */
+/** examples/custom-driver: only the director, over an HAProxy that is somebody else's, with real users. */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DirectorStack, ReleaseStack, site } from "../../examples/own-driver/stacks";
+import { DirectorStack, ReleaseStack, site } from "../../examples/custom-driver/stacks";
 import { LocalServer } from "../../constructs/local/local-server";
 import { emptyRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { release } from "../../release/transitions";
 import { until } from "../../development/testbed/processes";
-import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./own-app";
+import { ask, describeApplied, freePorts, OwnApp, REPOSITORY } from "./custom-app";
 import type { Construct } from "constructs";
 
 const PATH = `${process.env["PATH"]}:/usr/sbin`;
@@ -39,7 +39,7 @@ if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is
   it("takes a running site over, shifts its traffic, and leaves it where a candidate fails", async () => {
     const port = await freePorts(3);
     const slots = { blue: port + 1, green: port + 2 };
-    const environment = site({ port, slots, driver: join(REPOSITORY, "examples/own-driver/driver.js") });
+    const environment = site({ port, slots, driver: join(REPOSITORY, "examples/custom-driver/driver.js") });
     const proxy = (scope: Construct) =>
       LocalServer.fromServerAttributes(scope, "lb-01", { name: "lb-01", folder: "lb-01" });
     const synthesize = (record: ReleaseRecord) =>
@@ -49,7 +49,7 @@ if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is
       });
 
     mkdirSync(folder);
-    const own = readFileSync(join(REPOSITORY, "examples/own-driver/haproxy.cfg"), "utf8");
+    const own = readFileSync(join(REPOSITORY, "examples/custom-driver/haproxy.cfg"), "utf8");
     const configuration = own.replace(":8000", `:${port}`).replace(":8080", `:${slots.blue}`);
     writeFileSync(join(folder, "haproxy.cfg"), configuration.replace(":8081", `:${slots.green}`));
     const blue = started(slots.blue, "1.0.0-1");
