@@ -18,8 +18,8 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
   const warnings: string[] = [];
   if (strategy === "recreate") {
     warnings.push(
-      whileDown === "page"
-        ? "strategy recreate with whileDown page: users see a 503 page while the site stops and starts"
+      whileDown === "maintenancePage"
+        ? "strategy recreate with whileDown maintenancePage: users see a maintenance page while the site stops and starts"
         : "strategy recreate: users wait while the site stops and starts",
     );
   } else if (bakeSeconds === 0) {

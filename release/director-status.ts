@@ -26,7 +26,7 @@ const OUTCOMES = [
   "rolledBack",
   "recreated",
   "staged",
-  "held",
+  "paused",
   "frozen",
   "shared",
   "healed",

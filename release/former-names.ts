@@ -8,11 +8,24 @@ import * as z from "zod/mini";
 export function readsFormer<Schema extends z.ZodMiniType>(
   schema: Schema,
   names: Readonly<Record<string, string>>,
-): z.ZodMiniType<z.output<Schema>> {
+): z.ZodMiniType<z.output<Schema>, z.input<Schema>> {
   return z.pipe(
     z.transform((input: unknown) => renamed(input, names)),
-    schema as z.ZodMiniType<z.output<Schema>>,
-  );
+    schema,
+  ) as unknown as z.ZodMiniType<z.output<Schema>, z.input<Schema>>;
+}
+
+/** @param values former value to today's. */
+export function readsFormerValues<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  values: Readonly<Record<string, string>>,
+): z.ZodMiniType<z.output<Schema>, z.input<Schema>> {
+  return z.pipe(
+    z.transform((input: unknown) =>
+      typeof input === "string" && Object.hasOwn(values, input) ? values[input] : input,
+    ),
+    schema,
+  ) as unknown as z.ZodMiniType<z.output<Schema>, z.input<Schema>>;
 }
 
 function renamed(input: unknown, names: Readonly<Record<string, string>>): unknown {

@@ -9,7 +9,7 @@ export const HookRun = z.strictObject({
   exitCode: z.int(),
   seconds: z.number(),
   /** The last line that it printed. */
-  said: z.string(),
+  lastLine: z.string(),
 });
 export type HookRun = z.infer<typeof HookRun>;
 
@@ -23,6 +23,6 @@ const HookResult = z.object({ step: z.literal("hook"), reason: z.string(), ...Ho
 export function readHookRun(output: string): { readonly run: HookRun; readonly reason: string } | null {
   const result = readResultLine(HookResult, output);
   if (result === null) return null;
-  const { when, name, exitCode, seconds, said, reason } = result;
-  return { run: { when, name, exitCode, seconds, said }, reason };
+  const { when, name, exitCode, seconds, lastLine, reason } = result;
+  return { run: { when, name, exitCode, seconds, lastLine }, reason };
 }

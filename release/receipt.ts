@@ -4,6 +4,7 @@
  * is another `formatVersion`.
  */
 import * as z from "zod/mini";
+import { readsFormer } from "./former-names";
 import { HookRun } from "./hook-run";
 import { JournalEntry } from "./journal";
 import { Goal, ReleaseRecord } from "./record";
@@ -117,7 +118,7 @@ export const Receipt = z.strictObject({
   /** null where nothing was measured, and `notMeasured` says why. */
   requests: z.nullable(MeasuredRequests),
   notMeasured: z.nullable(z.string()),
-  hooks: z.array(HookRun),
+  hooks: z.array(readsFormer(HookRun, { said: "lastLine" })),
   warnings: z.array(z.string()),
   /** A freeze window that was passed over, and the reason that somebody gave. */
   freezeOverride: z.nullable(z.strictObject({ window: z.string(), reason: z.string() })),

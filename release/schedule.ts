@@ -3,6 +3,7 @@
  * the three ways to upgrade: blue/green, a growing weight, and recreate.
  */
 import * as z from "zod/mini";
+import { readsFormerValues } from "./former-names";
 import { InvalidInput } from "./failure";
 import { describeIssues } from "./validation";
 
@@ -58,8 +59,8 @@ export const Schedule = z.strictObject({
   onFailure: z.enum(["rollback", "freeze"]),
   /** What becomes of the old slot: kept warm for an instant rollback, or given the new release as well (topology `split`). */
   afterPromotion: z.enum(["retain", "converge"]),
-  /** What users get while a site is recreated: requests wait, or a 503 page with Retry-After. */
-  whileDown: z.enum(["hold", "page"]),
+  /** What users get while a site is recreated: requests wait, or a maintenance page (503 with Retry-After). */
+  whileDown: readsFormerValues(z.enum(["hold", "maintenancePage"]), { page: "maintenancePage" }),
   /** How long the old slot is kept for an instant rollback: until then only a release into it replaces it. */
   retainSeconds: seconds(30 * 86_400),
   analysis: Analysis,

@@ -244,9 +244,9 @@ describeEndToEnd("a record whose candidate has a weight of the requests", () => 
     world = await World.create();
     expect((await world.release("1.0.0")).exitCode).toBe(0);
     expect(await world.release("1.1.0", undefined, "--goal", "20", "--step-seconds", "0.1")).toMatchObject({
-      outcome: "held",
+      outcome: "paused",
     });
-    expect(await world.deploy("promote", "--to", "60")).toMatchObject({ outcome: "held", exitCode: 0 });
+    expect(await world.deploy("promote", "--to", "60")).toMatchObject({ outcome: "paused", exitCode: 0 });
   });
   afterAll(async () => expect(await world.end()).toEqual([]));
 

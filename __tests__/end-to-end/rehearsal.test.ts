@@ -78,7 +78,7 @@ describe.each([
           "promoted",
           "rejected",
           "rolledBack",
-          "held",
+          "paused",
           "staged",
           "recreated",
         ]) {
@@ -86,8 +86,8 @@ describe.each([
         }
         const served = results.steps.flatMap(({ requests }) => Object.keys(requests.versions));
         expect(served.some((id) => id.startsWith("1.2.0-"))).toBe(false);
-        // Every chapter has its course, and the file for people says what the JSON says.
-        for (const { slots, timeline } of results.chapters) {
+        // Every scenario has its course, and the file for people says what the JSON says.
+        for (const { slots, timeline } of results.scenarios) {
           const answered = timeline.flatMap(({ versions }) => Object.keys(versions));
           expect(Object.keys(slots)).toEqual(expect.arrayContaining([...new Set(answered)]));
           expect(answered.length).toBeGreaterThan(5);

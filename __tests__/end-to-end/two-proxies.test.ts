@@ -45,7 +45,7 @@ describeEndToEnd("two proxies", () => {
 
   it("both keep the weight of a held release, and both promote it", async () => {
     const held = await world.release("1.1.1", "1.1.0", "--goal", "40", "--step-seconds", "0.3");
-    expect(held).toMatchObject({ outcome: "held", exitCode: 0, to: "1.0.0-1" });
+    expect(held).toMatchObject({ outcome: "paused", exitCode: 0, to: "1.0.0-1" });
     const weights = (await world.status()).map(({ traffic }) => traffic.weight);
     expect(weights).toEqual([40, 40]);
     expect(await world.deploy("promote")).toMatchObject({ outcome: "promoted", exitCode: 0 });

@@ -25,7 +25,7 @@ const schedules = fc
       bakeSeconds: optional(seconds(0, 86_400)),
       drainSeconds: optional(seconds(0, 3_600)),
       onFailure: optional(fc.constantFrom("rollback", "freeze")),
-      whileDown: optional(fc.constantFrom("hold", "page")),
+      whileDown: optional(fc.constantFrom("hold", "maintenancePage")),
       analysis: optional(fc.record({ maxErrorRatio: fc.double({ min: 0, max: 1, noNaN: true }) })),
     },
     plain,

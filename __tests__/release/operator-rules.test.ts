@@ -137,8 +137,8 @@ describe("advice", () => {
     [{ strategy: "canary", onFailure: "freeze" }, ["verification.smoke", "onFailure"]],
     [{ strategy: "recreate" }, ["strategy recreate", "verification.smoke"]],
     [
-      { strategy: "recreate", whileDown: "page" },
-      ["strategy recreate with whileDown page", "verification.smoke"],
+      { strategy: "recreate", whileDown: "maintenancePage" },
+      ["strategy recreate with whileDown maintenancePage", "verification.smoke"],
     ],
   ])("%j warns of %j", (schedule, fields) => expect(warned(schedule)).toEqual(fields));
 

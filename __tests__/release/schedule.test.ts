@@ -42,8 +42,8 @@ test("a choice in a file means the same as the strategy in code", () => {
   expect(resolveSchedule({ strategy: "canary", steps: [20, 100] })).toEqual(
     Strategy.canary({ steps: [20, 100] }),
   );
-  expect(resolveSchedule({ strategy: "recreate", whileDown: "page" })).toEqual(
-    Strategy.recreate({ whileDown: "page" }),
+  expect(resolveSchedule({ strategy: "recreate", whileDown: "maintenancePage" })).toEqual(
+    Strategy.recreate({ whileDown: "maintenancePage" }),
   );
 });
 
@@ -90,7 +90,7 @@ test.each<[object, string]>([
   [{ strategy: "canary", drainSeconds: 3_601 }, "the options: drainSeconds must be at most 3600"],
   [{ strategy: "canary", onFailure: "hope" }, 'the options: onFailure must be "rollback" or "freeze"'],
   [{ strategy: "canary", afterPromotion: "x" }, 'the options: afterPromotion must be "retain" or "converge"'],
-  [{ strategy: "recreate", whileDown: "x" }, 'the options: whileDown must be "hold" or "page"'],
+  [{ strategy: "recreate", whileDown: "x" }, 'the options: whileDown must be "hold" or "maintenancePage"'],
   [
     { strategy: "canary", analysis: { maxErrorRatio: 1.1 } },
     "the options: analysis.maxErrorRatio must be at most 1",

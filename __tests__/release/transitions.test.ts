@@ -154,10 +154,10 @@ test("a rollback of a recreate is a recreate of what was there before", () => {
 
 test("a rollback of a recreate is one although the environment's schedule is another, unless somebody asks for that", () => {
   const live: Observed = { live: "blue", releaseId: "2.0.0-2", serving: ["blue"] };
-  const once = { ...recreated, schedule: Strategy.recreate({ whileDown: "page" }) };
+  const once = { ...recreated, schedule: Strategy.recreate({ whileDown: "maintenancePage" }) };
   expect(transitions.rollback(once, live, blueGreen)).toMatchObject({
     active: "blue",
-    schedule: { strategy: "recreate", whileDown: "page" },
+    schedule: { strategy: "recreate", whileDown: "maintenancePage" },
   });
   expect(transitions.rollback(once, live, { ...blueGreen, schedule: Strategy.blueGreen() })).toMatchObject({
     active: "green",

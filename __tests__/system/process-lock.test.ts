@@ -19,7 +19,7 @@ beforeAll(() => {
         import { tryLock } from "./system/process-lock";
         const [file, how] = process.argv.slice(2);
         tryLock(file, "a holder").then((lock) => {
-          console.log(lock === null ? "taken" : "held");
+          console.log(lock === null ? "taken" : "paused");
           if (how === "stay") setInterval(() => undefined, 1_000);
         });`,
       resolveDir: resolve(__dirname, "../.."),
@@ -71,7 +71,7 @@ test("only one process at a time has a lock, and the holder's words are there to
 test("a lock ends with its process, however that ends", async () => {
   const file = join(folder, "killed");
   const child = start(file, "stay");
-  expect(await held(child)).toBe("held");
+  expect(await held(child)).toBe("paused");
   expect(await tryLock(file, "too early")).toBeNull();
   child.kill("SIGKILL");
   expect(await eventuallyLocked(file)).toBe("a holder");

@@ -3,6 +3,7 @@ import { Failure } from "../../release/failure";
 import { blobHost } from "../../configuration/azure/azure-names";
 import type { AzureEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
+import { inOneLine } from "../../release/text";
 
 interface SdkError {
   readonly name: string;
@@ -75,9 +76,6 @@ export function refuseStorage(error: unknown, environment: AzureEnvironment): Fa
 }
 
 function oneLine(message: string): string {
-  const line = message
-    .split("\n")[0]!
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ")
-    .trim();
+  const line = inOneLine(message.split("\n")[0]!).trim();
   return line.length > 160 ? `${line.slice(0, 157)}...` : line;
 }

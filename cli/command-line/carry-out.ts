@@ -91,7 +91,7 @@ function report(
     return;
   }
   if (stdoutIsTaken) return;
-  const waits = outcome === "staged" || outcome === "held";
+  const waits = outcome === "staged" || outcome === "paused";
   const next = waits ? ["next: `bluegreen promote`, or `bluegreen abort`"] : [];
   const lines = [stable, ...noticed, ...next, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
   console.log([`${out.green("✔")} ${line}`, ...lines.map((each) => `  ${each}`)].join("\n"));

@@ -41,7 +41,7 @@ export function withSchedule(command: Command): Command {
     )
     .option("--retain-seconds <seconds>", "how long the old slot is kept for an instant rollback")
     .option("--on-failure <reaction>", "rollback or freeze")
-    .option("--while-down <what>", "for recreate: hold requests, or show a page")
+    .option("--while-down <what>", "for recreate: hold requests, or show a maintenancePage")
     .option("--converge", "give the old slot's servers the new release too (topology split)");
 }
 

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { HEADER_NAME, isOrigin } from "../../release/patterns";
 import { InvalidInput } from "../../release/failure";
+import { inOneLine } from "../../release/text";
 
 const POST_SHARE = 0.2;
 /** What the client itself decides about a request. */
@@ -166,6 +167,5 @@ export const parseLoadPlan = (input: unknown): LoadPlan => {
       issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
     return issue.path.length === 0 ? message : `'${issue.path.join(".")}': ${message}`;
   });
-  const line = complaints.join("; ").replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ");
-  throw new InvalidInput(`the load cannot be run: ${line}`);
+  throw new InvalidInput(`the load cannot be run: ${inOneLine(complaints.join("; "))}`);
 };

@@ -1,6 +1,7 @@
 /** Who runs this command: the name that a lock, a receipt and a ban carry. */
 import { hostname, userInfo } from "node:os";
 import type { Person } from "../../release/receipt";
+import { inOneLine } from "../../release/text";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -76,8 +77,7 @@ function address(variables: Variables, text: string, names: readonly string[]): 
 
 function said(variables: Variables, name: string): string | null {
   // One line whatever somebody set: it goes into messages and lock files.
-  const value = variables[name]?.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
-  return value === undefined || value === "" ? null : value;
+  return inOneLine(variables[name] ?? "").trim() || null;
 }
 
 function attempt(ask: () => string): string | null {

@@ -44,9 +44,9 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
     ...proxies.flatMap(({ proxy, journal }) =>
       journal.map((entry): [string, string] => [proxy, `${timeOf(entry.at)} ${describeEntry(entry)}`]),
     ),
-    ...hooks.map(({ when, name, exitCode, said }): [string, string] => [
+    ...hooks.map(({ when, name, exitCode, lastLine }): [string, string] => [
       `hook`,
-      `${when}: ${name}, exit code ${exitCode}${said === "" ? "" : `, ${said}`}`,
+      `${when}: ${name}, exit code ${exitCode}${lastLine === "" ? "" : `, ${lastLine}`}`,
     ]),
     ["requests", requests === null ? `not measured: ${receipt.notMeasured}` : describeRequests(requests)],
     ...warnings.map((warning): [string, string] => ["warning", warning]),

@@ -1,5 +1,5 @@
-/** The report of a rehearsal, for people: whether anybody noticed a release, chapter by chapter and step by step. */
-import type { RehearsalResults, RehearsedChapter, RehearsedStep } from "./results";
+/** The report of a rehearsal, for people: whether anybody noticed a release, scenario by scenario and step by step. */
+import type { RehearsalResults, RehearsedScenario, RehearsedStep } from "./results";
 import type { Tolerance } from "./scenarios";
 import type { Band } from "../report/charts";
 import { html } from "../report/html";
@@ -10,14 +10,14 @@ import { axisOf, renderTrafficCharts } from "../report/traffic-chart";
 import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "../report/words";
 
 export function renderRehearsalReport(results: RehearsalResults): string {
-  const { driver, terraform, chapters, formatVersion, startedAt, endedAt } = results;
+  const { driver, terraform, scenarios, formatVersion, startedAt, endedAt } = results;
   const took = seconds((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
   return renderPage({
     kind: `A rehearsal with ${driver} and Terraform ${terraform}, ${dateAndTime(Date.parse(startedAt))}, in ${took}`,
     title: `Rehearsal with ${driver}: ${results.passed ? "passed" : "failed"}`,
     headline: headline(results),
     opening: html`${lead(results)} ${figures(keyFigures(results))} ${brokenPromises(results)}`,
-    sections: chapters.map((chapter) => renderChapter(chapter, results)),
+    sections: scenarios.map((scenario) => renderScenario(scenario, results)),
     footer: `Rendered by bluegreen from a rehearsal's results of format ${formatVersion}. Times are UTC.`,
   });
 }
@@ -65,9 +65,9 @@ function failedIn(steps: readonly RehearsedStep[]): number {
   return steps.reduce((all, { requests }) => all + requests.failed, 0);
 }
 
-function keyFigures({ steps, totals, chapters }: RehearsalResults): Figure[] {
+function keyFigures({ steps, totals, scenarios }: RehearsalResults): Figure[] {
   const served = new Set(
-    chapters.flatMap(({ name, timeline }) =>
+    scenarios.flatMap(({ name, timeline }) =>
       timeline.flatMap(({ versions }) => Object.keys(versions).map((id) => `${name} ${id}`)),
     ),
   );
@@ -90,7 +90,7 @@ function keyFigures({ steps, totals, chapters }: RehearsalResults): Figure[] {
     {
       label: "Releases seen by users",
       value: count(served.size),
-      note: `in ${plural(chapters.length, "environment")}`,
+      note: `in ${plural(scenarios.length, "environment")}`,
     },
     {
       label: "Acknowledged POSTs found",
@@ -110,18 +110,18 @@ function brokenPromises({ steps, totals }: RehearsalResults): Piece {
     <ul class="plain-list">
       ${broken.map(
         ({ step, words }) =>
-          html`<li><strong>${step.name}</strong> (${step.chapter}): <span class="bad">${words}</span></li>`,
+          html`<li><strong>${step.name}</strong> (${step.scenario}): <span class="bad">${words}</span></li>`,
       )}${lost > 0 && html`<li><span class="bad">${plural(lost, "acknowledged POST")} not found at the end</span></li>`}
     </ul>
   </section>`;
 }
 
-function renderChapter(chapter: RehearsedChapter, results: RehearsalResults): Html {
-  const steps = results.steps.filter((step) => step.chapter === chapter.name);
+function renderScenario(scenario: RehearsedScenario, results: RehearsalResults): Html {
+  const steps = results.steps.filter((step) => step.scenario === scenario.name);
   const first = steps[0];
   const last = steps.at(-1);
   if (first === undefined || last === undefined) return html``;
-  const axis = axisOf(first.startedAt, last.endedAt, chapter.timeline);
+  const axis = axisOf(first.startedAt, last.endedAt, scenario.timeline);
   const since = (at: string): number => (Date.parse(at) - axis.begin) / 1000;
   const bands: Band[] = steps.map(({ startedAt, endedAt }, index) => ({
     number: index + 1,
@@ -129,27 +129,31 @@ function renderChapter(chapter: RehearsedChapter, results: RehearsalResults): Ht
     to: since(endedAt),
   }));
   return section(
-    capital(chapter.title),
+    capital(scenario.title),
     html`<p class="muted">
       The numbers above the chart are those of the steps below. There is nobody to serve before the first
       deployment.
     </p>`,
     renderTrafficCharts({
-      name: `chapter-${results.chapters.indexOf(chapter) + 1}`,
-      title: capital(chapter.title),
+      name: `scenario-${results.scenarios.indexOf(scenario) + 1}`,
+      title: capital(scenario.title),
       ...axis,
-      timeline: chapter.timeline,
-      slotOf: chapter.slots,
+      timeline: scenario.timeline,
+      slotOf: scenario.slots,
       marks: [],
       bands,
     }),
-    stepTable(chapter, steps, bands),
+    stepTable(scenario, steps, bands),
   );
 }
 
-function stepTable(chapter: RehearsedChapter, steps: readonly RehearsedStep[], bands: readonly Band[]): Html {
+function stepTable(
+  scenario: RehearsedScenario,
+  steps: readonly RehearsedStep[],
+  bands: readonly Band[],
+): Html {
   return table(
-    `Steps: ${chapter.title}`,
+    `Steps: ${scenario.title}`,
     [
       { title: "No." },
       { title: "Step" },

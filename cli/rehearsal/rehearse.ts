@@ -33,7 +33,7 @@ import { serverFor } from "../project/database-server";
 import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { brokenPromises, versionOf } from "./results";
-import type { RehearsalResults, RehearsedChapter, RehearsedStep, Totals } from "./results";
+import type { RehearsalResults, RehearsedScenario, RehearsedStep, Totals } from "./results";
 import { QUICK_PACE, scenariosOf, USUAL_PACE } from "./scenarios";
 import type { Scenario, ScenarioStep } from "./scenarios";
 import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
@@ -48,7 +48,7 @@ export interface RehearseOptions {
   /** Where the report is written. @default - report.html beside the environments */
   readonly report?: string;
   readonly quick?: boolean;
-  /** Leaves the last chapter's environment running. */
+  /** Leaves the last scenario's environment running. */
   readonly keep?: boolean;
 }
 
@@ -66,23 +66,23 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
   progress.note(`rehearsing with ${terraform.name} ${terraform.version} and ${driver}, ${RATE} requests/s`);
   for (const left of leftVenues(folder)) await takeDown(left, tools);
 
-  const chapters = scenariosOf(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
+  const scenarios = scenariosOf(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
   const interruption = watchForInterruption();
   // Each in an environment of its own: side by side they take half the time.
-  const venues = await openVenues(folder, chapters, { driver, database });
+  const venues = await openVenues(folder, scenarios, { driver, database });
   const played = await Promise.allSettled(
-    chapters.map((chapter, index) => playScenario(chapter, venues[index]!, tools, interruption)),
+    scenarios.map((scenario, index) => playScenario(scenario, venues[index]!, tools, interruption)),
   );
   for (const [index, venue] of venues.entries()) {
     if (options.keep === true && index === venues.length - 1) announceKept(venue, progress);
     else await takeDown(venue, tools);
   }
-  const told = played.map((chapter) => {
-    if (chapter.status === "rejected") throw chapter.reason;
-    return chapter.value;
+  const told = played.map((scenario) => {
+    if (scenario.status === "rejected") throw scenario.reason;
+    return scenario.value;
   });
-  const steps = told.flatMap((chapter) => chapter.steps);
-  const totals = told.map((chapter) => chapter.totals).reduce(addTotals);
+  const steps = told.flatMap((scenario) => scenario.steps);
+  const totals = told.map((scenario) => scenario.totals).reduce(addTotals);
 
   const passed = steps.every(({ broken }) => broken.length === 0) && totals.found === totals.acknowledged;
   const results: RehearsalResults = {
@@ -91,7 +91,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
     terraform: terraform.version,
     startedAt: new Date(startedAt).toISOString(),
     endedAt: new Date().toISOString(),
-    chapters: told.map((chapter) => chapter.chapter),
+    scenarios: told.map((scenario) => scenario.scenario),
     steps,
     totals,
     passed,
@@ -109,21 +109,21 @@ interface Interruption {
   check(): void;
 }
 
-interface PlayedChapter {
-  readonly chapter: RehearsedChapter;
+interface PlayedScenario {
+  readonly scenario: RehearsedScenario;
   readonly steps: readonly RehearsedStep[];
   readonly totals: Totals;
 }
 
 async function playScenario(
-  chapter: Scenario,
+  scenario: Scenario,
   venue: Project,
   { terraform, progress }: Tools,
   interruption: Interruption,
-): Promise<PlayedChapter> {
-  const tools = { terraform, progress: withPrefix(`[${chapter.name}] `, progress) };
-  tools.progress.note(chapter.title);
-  const player = new ScenarioPlayer(chapter, venue, tools, interruption);
+): Promise<PlayedScenario> {
+  const tools = { terraform, progress: withPrefix(`[${scenario.name}] `, progress) };
+  tools.progress.note(scenario.title);
+  const player = new ScenarioPlayer(scenario, venue, tools, interruption);
   try {
     await deployBase(venue, tools, readRecord(venue));
     return await player.play();
@@ -138,15 +138,15 @@ class ScenarioPlayer {
   private readonly slots: Record<ReleaseId, Slot> = {};
 
   constructor(
-    private readonly chapter: Scenario,
+    private readonly scenario: Scenario,
     private readonly venue: Project,
     private readonly tools: Tools,
     private readonly interruption: Interruption,
   ) {}
 
-  async play(): Promise<PlayedChapter> {
+  async play(): Promise<PlayedScenario> {
     const steps: RehearsedStep[] = [];
-    for (const step of this.chapter.steps) {
+    for (const step of this.scenario.steps) {
       this.interruption.check();
       const played = await this.playStep(step);
       steps.push(played);
@@ -160,9 +160,9 @@ class ScenarioPlayer {
     const words = `rows: ${acknowledged} written, ${found} found`;
     if (missing.length === 0) this.tools.progress.done(words);
     else this.tools.progress.failed(`${words}; missing: ${missing.join(", ")}`);
-    const { name, title } = this.chapter;
+    const { name, title } = this.scenario;
     return {
-      chapter: { name, title, slots: this.slots, timeline },
+      scenario: { name, title, slots: this.slots, timeline },
       steps,
       totals: { sent, failed, acknowledged, found },
     };
@@ -200,7 +200,7 @@ class ScenarioPlayer {
     } = requests ?? {};
     return {
       name: step.name,
-      chapter: this.chapter.name,
+      scenario: this.scenario.name,
       strategy: step.schedule.strategy,
       from,
       to,
@@ -244,7 +244,7 @@ class ScenarioPlayer {
     if (action === "rollback") this.history.pop();
     else if (action === "promote") this.history.push(this.waiting!);
     else if (promoted) this.history.push(version!);
-    if (expect.outcome === "held" || expect.outcome === "staged") this.waiting = version;
+    if (expect.outcome === "paused" || expect.outcome === "staged") this.waiting = version;
     return this.history.at(-1)!;
   }
 

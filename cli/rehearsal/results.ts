@@ -13,7 +13,7 @@ export interface RehearsalResults {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string;
-  readonly chapters: readonly RehearsedChapter[];
+  readonly scenarios: readonly RehearsedScenario[];
   readonly steps: readonly RehearsedStep[];
   readonly totals: Totals;
   readonly passed: boolean;
@@ -27,7 +27,7 @@ export interface Totals {
   readonly found: number;
 }
 
-export interface RehearsedChapter {
+export interface RehearsedScenario {
   readonly name: string;
   readonly title: string;
   /** Where each release was installed. */
@@ -38,7 +38,7 @@ export interface RehearsedChapter {
 
 export interface RehearsedStep {
   readonly name: string;
-  readonly chapter: string;
+  readonly scenario: string;
   readonly strategy: string;
   readonly from: string | null;
   readonly to: string | null;

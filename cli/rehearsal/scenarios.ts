@@ -1,13 +1,13 @@
 /**
  * What a rehearsal plays: releases of the sample application, one after another, and what each must lead to.
- * Two chapters, because a topology is fixed once base is deployed.
+ * Two scenarios, because a topology is fixed once base is deployed.
  */
 import { EXIT } from "../../release/exit-code";
 import type { Goal } from "../../release/record";
 import type { ScheduleChoice, Topology } from "../../release/schedule";
 
 type Outcome =
-  "installed" | "promoted" | "rejected" | "rolledBack" | "recreated" | "staged" | "held" | "frozen";
+  "installed" | "promoted" | "rejected" | "rolledBack" | "recreated" | "staged" | "paused" | "frozen";
 
 /** Failed requests that a step may have: none; only while the site is down; only the bad release's own answers. */
 export type Tolerance = "none" | "whileDown" | "ownBadAnswers";
@@ -48,7 +48,7 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
   const blueGreen: ScheduleChoice = { strategy: "blueGreen", ...common };
   const converge: ScheduleChoice = { ...blueGreen, afterPromotion: "converge" };
   const canary: ScheduleChoice = { strategy: "canary", steps: [5, 25, 50, 100], stepSeconds, ...common };
-  const recreate = (whileDown: "hold" | "page"): ScheduleChoice => ({
+  const recreate = (whileDown: "hold" | "maintenancePage"): ScheduleChoice => ({
     strategy: "recreate",
     whileDown,
     drainSeconds: DRAIN_SECONDS,
@@ -172,7 +172,7 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
           from: "1.1.0",
           goal: 10,
           schedule: canary,
-          expect: good("held"),
+          expect: good("paused"),
         },
         { name: "its promotion", action: "promote", schedule: canary, expect: good("promoted") },
         {
@@ -196,7 +196,7 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
           action: "release",
           version: "1.4.2",
           from: "1.4.0",
-          schedule: recreate("page"),
+          schedule: recreate("maintenancePage"),
           expect: withPage,
         },
       ],

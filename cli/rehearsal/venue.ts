@@ -1,4 +1,4 @@
-/** Where a chapter is played: an environment of its own below `.bluegreen`, on free ports. */
+/** Where a scenario is played: an environment of its own below `.bluegreen`, on free ports. */
 import { Failure } from "../../release/failure";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -19,22 +19,22 @@ const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
 
-/** What every chapter is played with. */
+/** What every scenario is played with. */
 interface Parts {
   readonly driver: string;
   readonly database: Dialect;
 }
 
-/** One environment a chapter; no two of them want the same port. */
+/** One environment a scenario; no two of them want the same port. */
 export async function openVenues(
   folder: string,
-  chapters: readonly Scenario[],
+  scenarios: readonly Scenario[],
   parts: Parts,
 ): Promise<Project[]> {
   const venues: Project[] = [];
   let portBase = FIRST_PORT;
-  for (const chapter of chapters) {
-    const venue = await openVenue(folder, chapter, parts, portBase);
+  for (const scenario of scenarios) {
+    const venue = await openVenue(folder, scenario, parts, portBase);
     portBase = localPlatform(venue).portBase + PORTS_APART;
     venues.push(venue);
   }
@@ -43,16 +43,16 @@ export async function openVenues(
 
 async function openVenue(
   folder: string,
-  chapter: Scenario,
+  scenario: Scenario,
   parts: Parts,
   firstPort: number,
 ): Promise<Project> {
-  const own = `${REHEARSAL_FOLDER}/${chapter.name}`;
+  const own = `${REHEARSAL_FOLDER}/${scenario.name}`;
   rmSync(join(folder, own), { recursive: true, force: true });
   mkdirSync(join(folder, own), { recursive: true });
   for (let portBase = firstPort; portBase < LAST_PORT; portBase += PORTS_APART) {
     const file = `${own}/environment.json`;
-    const environment = environmentFile(chapter, parts, own, portBase);
+    const environment = environmentFile(scenario, parts, own, portBase);
     writeAtomically(join(folder, file), `${JSON.stringify(environment, null, 2)}\n`);
     const venue = openProject(folder, file, ownApp());
     if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
@@ -91,7 +91,7 @@ export function installMs(venue: Project, releaseId: string): number {
 }
 
 function environmentFile(
-  chapter: Scenario,
+  scenario: Scenario,
   { driver, database }: Parts,
   own: string,
   portBase: number,
@@ -99,10 +99,10 @@ function environmentFile(
   return {
     formatVersion: 1,
     application: "socialgoal",
-    name: `rehearsal-${chapter.name}`,
+    name: `rehearsal-${scenario.name}`,
     record: `${own}/release.json`,
     platform: { kind: "local", folder: own, portBase, database },
-    topology: chapter.topology,
+    topology: scenario.topology,
     servers: { count: 2 },
     proxies: { driver },
     start: ["node", "server.js"],

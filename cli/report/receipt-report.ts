@@ -140,14 +140,14 @@ function care({ warnings, hooks }: Receipt): Piece {
             { title: "When" },
             { title: "Exit code", align: "right" },
             { title: "Took", align: "right" },
-            { title: "Said" },
+            { title: "Last line" },
           ],
-          hooks.map(({ name, when, exitCode, said, seconds: took }) => [
+          hooks.map(({ name, when, exitCode, lastLine, seconds: took }) => [
             text(name),
             text(when),
             html`<span class="${exitCode !== 0 && "bad"}">${exitCode}</span>`,
             seconds(took),
-            text(said),
+            text(lastLine),
           ]),
         ),
       ),

@@ -113,7 +113,7 @@ function valuesFor(
     driver: () => DRIVERS,
     topology: () => TOPOLOGIES,
     reaction: () => ["rollback", "freeze"],
-    what: () => ["hold", "page"],
+    what: () => ["hold", "maintenancePage"],
     stack: () => ["base"],
     platform: () => ["local", "azure"],
     system: () => ["linux", "windows"],

@@ -66,7 +66,8 @@ export async function play(stage: Stage, row: Row, phase: InjectionPoint): Promi
     exit: ran === null ? null : exitOf(ran),
     message: ran === null ? "" : messageOf(ran),
     users: users === null ? null : counted(users),
-    end: end === null ? null : { serves: end.serves, record: end.record, phase: end.phase, weight: end.weight },
+    end:
+      end === null ? null : { serves: end.serves, record: end.record, phase: end.phase, weight: end.weight },
     wayOn: steps,
   };
 }

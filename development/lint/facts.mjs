@@ -86,8 +86,7 @@ export const FACTS = [
   {
     fact: "how a message is made of text from outside",
     home: "release/text.ts",
-    pattern: /\\p\{C\}\\p\{Zl\}\\p\{Zp\}\]\+?\\?s?/,
-    also: ["release/migrations/ef-history.ts"],
+    pattern: /\.replace\(\/\[\\p\{C\}/,
   },
   {
     fact: "the errors that end a program with an exit code",

@@ -33,7 +33,7 @@ quoted() {
 
 result() { # result OUTCOME EXIT_CODE SECONDS SAID REASON: on stderr for people, on stdout as the result line
   printf '%s\n' "$5" >&2
-  printf '{"step":"hook","name":"%s","when":"%s","outcome":"%s","exitCode":%d,"seconds":%s,"said":"%s","reason":"%s"}\n' \
+  printf '{"step":"hook","name":"%s","when":"%s","outcome":"%s","exitCode":%d,"seconds":%s,"lastLine":"%s","reason":"%s"}\n' \
     "$HOOK_NAME" "$HOOK_WHEN" "$1" "$2" "$3" "$(quoted "$4")" "$(quoted "$5")"
   told=yes
 }

@@ -47,8 +47,8 @@ test("those before a release run in the order of the file, in the project's fold
     { command: sh("test -s facts") },
   ]);
   expect(runs).toEqual([
-    { when: "before release", name: "first", exitCode: 0, seconds: expect.any(Number), said: "yes, do" },
-    { when: "before release", name: "2", exitCode: 0, seconds: expect.any(Number), said: "" },
+    { when: "before release", name: "first", exitCode: 0, seconds: expect.any(Number), lastLine: "yes, do" },
+    { when: "before release", name: "2", exitCode: 0, seconds: expect.any(Number), lastLine: "" },
   ]);
   expect(JSON.parse(readFileSync(join(folder, "facts"), "utf8"))).toMatchObject({
     when: "before release",

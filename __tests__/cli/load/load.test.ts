@@ -60,7 +60,7 @@ test("a request belongs to the step in which it was due, however late its answer
   const held: (() => void)[] = [];
   await load.start(plan(application.origin, { rate: 100 }));
   await until(() => application.seen.length >= 50);
-  await load.beginStep("held");
+  await load.beginStep("paused");
   const begun = application.seen.length;
   await until(() => application.seen.length >= begun + 10);
   application.intercept = (_request, response, { method, title, path }) => {

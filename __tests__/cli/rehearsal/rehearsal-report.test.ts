@@ -49,17 +49,22 @@ test("a load that sent nothing proves nothing", () => {
   expect(headlineOf(renderRehearsalReport(resultsOf({ totals })))).toContain("nothing is known");
 });
 
-test("each chapter has its charts and its steps, numbered alike", () => {
+test("each scenario has its charts and its steps, numbered alike", () => {
   const one = resultsOf();
   const page = renderRehearsalReport({
     ...one,
-    chapters: [
-      ...one.chapters,
+    scenarios: [
+      ...one.scenarios,
       { name: "side-by-side", title: "both versions on each", slots: {}, timeline: timelineOf() },
     ],
-    steps: [...one.steps, ...one.steps.map((step) => ({ ...step, chapter: "side-by-side" }))],
+    steps: [...one.steps, ...one.steps.map((step) => ({ ...step, scenario: "side-by-side" }))],
   });
-  for (const name of ["chapter-1-traffic", "chapter-1-failed", "chapter-1-latency", "chapter-2-traffic"]) {
+  for (const name of [
+    "scenario-1-traffic",
+    "scenario-1-failed",
+    "scenario-1-latency",
+    "scenario-2-traffic",
+  ]) {
     expect(page).toContain(`id="${name}-wide-c0"`);
     expect(page).toContain(`id="${name}-narrow-c0"`);
   }

@@ -39,7 +39,7 @@ const failing = receiptOf({
     { proxy: LONG, journal: [...JOURNAL] },
     { proxy: "proxy-2", journal: [...JOURNAL] },
   ],
-  hooks: [{ when: LONG, name: LONG, exitCode: 1, seconds: 2, said: LONG }],
+  hooks: [{ when: LONG, name: LONG, exitCode: 1, seconds: 2, lastLine: LONG }],
   requests: requestsOf({
     origin: `http://${LONG}`,
     failed: 20,

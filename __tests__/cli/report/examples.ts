@@ -116,8 +116,8 @@ export function receiptOf(changes: Partial<Receipt> = {}): Receipt {
     requests: requestsOf(),
     notMeasured: null,
     hooks: [
-      { when: "before shift", name: "smoke", exitCode: 0, seconds: 2.4, said: "14 checks passed" },
-      { when: "after promote", name: "tell-the-chat", exitCode: 0, seconds: 0.3, said: "posted" },
+      { when: "before shift", name: "smoke", exitCode: 0, seconds: 2.4, lastLine: "14 checks passed" },
+      { when: "after promote", name: "tell-the-chat", exitCode: 0, seconds: 0.3, lastLine: "posted" },
     ],
     warnings: ["bakeSeconds is 5: a candidate that turns bad later is not taken back by itself"],
     freezeOverride: { window: "Friday evening", reason: "security fix, agreed with Ines" },
@@ -128,7 +128,7 @@ export function receiptOf(changes: Partial<Receipt> = {}): Receipt {
 function stepOf(changes: Partial<RehearsedStep>): RehearsedStep {
   return {
     name: "blue/green",
-    chapter: "split",
+    scenario: "split",
     strategy: "blueGreen",
     from: "1.0.0-1",
     to: "2.0.0-2",
@@ -160,7 +160,7 @@ export function resultsOf(changes: Partial<RehearsalResults> = {}): RehearsalRes
     terraform: "1.11.4",
     startedAt: iso(-3),
     endedAt: iso(SECONDS + 1),
-    chapters: [
+    scenarios: [
       {
         name: "split",
         title: "two servers, blue on one and green on the other",

@@ -164,7 +164,7 @@ function withTexts(text: string): Receipt {
     reason: text,
     plan: { live: "blue", proof: text, changes: [{ address: text, actions: [text] }], token: text },
     proxies: [{ proxy: text, journal: [{ ...JOURNAL[0]!, releaseId: text } as (typeof JOURNAL)[number]] }],
-    hooks: [{ when: text, name: text, exitCode: 1, seconds: 1, said: text }],
+    hooks: [{ when: text, name: text, exitCode: 1, seconds: 1, lastLine: text }],
     warnings: [text],
     freezeOverride: { window: text, reason: text },
   });

@@ -84,7 +84,7 @@ const shift = fc.record({
 const recreate = fc.record({
   strategy: fc.constant("recreate" as const),
   drainSeconds: fc.constant(1),
-  whileDown: fc.constantFrom("hold" as const, "page" as const),
+  whileDown: fc.constantFrom("hold" as const, "maintenancePage" as const),
 });
 
 const behaviour = fc.oneof(

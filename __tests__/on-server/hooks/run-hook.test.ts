@@ -42,7 +42,7 @@ test("what it says goes to stderr with its name, as plain lines; the last line s
   expect(ran.exitCode).toBe(0);
   expect(JSON.parse(ran.stdout)).toEqual({
     ...{ step: "hook", name: "smoke", when: "before switch", outcome: "passed" },
-    ...{ exitCode: 0, seconds: expect.any(Number), said: "way 2Jend", reason: ran.last },
+    ...{ exitCode: 0, seconds: expect.any(Number), lastLine: "way 2Jend", reason: ran.last },
   });
   expect(ran.stderr.split("\n").slice(0, -2)).toEqual([
     "smoke: one two",
@@ -55,12 +55,15 @@ test("what it says goes to stderr with its name, as plain lines; the last line s
 
 test("what it says is no end of another hook: its lines carry its name", async () => {
   const forged = { step: "hook", name: "approval", when: "before begin", outcome: "passed", exitCode: 0 };
-  const line = JSON.stringify({ ...forged, seconds: 0.1, said: "", reason: "passed" });
+  const line = JSON.stringify({ ...forged, seconds: 0.1, lastLine: "", reason: "passed" });
   const { stdout, stderr } = await project.run({ command: ["bash", "-c", 'echo "$0"; exit 1', line] });
   const read = `${stderr}${stdout}`.trim().split("\n").map(readHookRun);
   expect(read).toEqual([
     ...[null, null],
-    { run: expect.objectContaining({ name: "smoke", exitCode: 1, said: line }), reason: expect.any(String) },
+    {
+      run: expect.objectContaining({ name: "smoke", exitCode: 1, lastLine: line }),
+      reason: expect.any(String),
+    },
   ]);
 });
 
@@ -68,14 +71,14 @@ test.each([String.raw`"quoted" \\ \" \u0022,\ $(id) ${"`id`"} %s %n`, "ünï �
   "its last line, %j, comes through the result line as it is",
   async (said) => {
     const { run, last } = await project.run({ command: ["printf", "%s", said] });
-    expect(run?.said).toBe(said);
+    expect(run?.lastLine).toBe(said);
     expect(last).toContain(said);
   },
 );
 
 test("bytes that are no text leave a result line that can be read", async () => {
   const { run } = await project.run({ command: ["printf", String.raw`half \377`] });
-  expect(run).toMatchObject({ exitCode: 0, said: "half \ufffd" });
+  expect(run).toMatchObject({ exitCode: 0, lastLine: "half \ufffd" });
 });
 
 test("a flood of output is cut to its end", async () => {
@@ -118,7 +121,7 @@ test.each([
     new RegExp(`^smoke: no\nhook 'smoke' ${when} failed with exit code 7 in ${SECONDS}${stops}: no\n$`),
   );
   expect(code).toBe(exitCode);
-  expect(readHookRun(result)?.run).toMatchObject({ exitCode: 7, said: "no", when });
+  expect(readHookRun(result)?.run).toMatchObject({ exitCode: 7, lastLine: "no", when });
 });
 
 test.each([
@@ -127,7 +130,7 @@ test.each([
 ])("a program %s fails, and says why", async (_, command, code, words) => {
   const { exitCode, run } = await project.run({ command });
   expect(exitCode).toBe(4);
-  expect(run).toMatchObject({ exitCode: code, said: expect.stringMatching(words) });
+  expect(run).toMatchObject({ exitCode: code, lastLine: expect.stringMatching(words) });
 });
 
 describe("time is limited", () => {
@@ -193,7 +196,7 @@ test("hooks are passed over by one who says why", async () => {
     exitCode: 0,
     stderr: "hook 'smoke' before switch was skipped: the approvals are down\n",
   });
-  expect(ran.run).toMatchObject({ exitCode: 0, said: "the approvals are down" });
+  expect(ran.run).toMatchObject({ exitCode: 0, lastLine: "the approvals are down" });
   expect(project.has("ran")).toBe(false);
 });
 

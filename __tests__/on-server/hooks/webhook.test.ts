@@ -61,14 +61,14 @@ test.each([
   answer = (response) => response.writeHead(status, { location: `${origin}/other` }).end(body);
   const { exitCode, run } = await project.run({ webhook: origin });
   expect(exitCode).toBe(4);
-  expect(run).toMatchObject({ exitCode: 22, said });
+  expect(run).toMatchObject({ exitCode: 22, lastLine: said });
   expect(requests).toHaveLength(1);
 });
 
 test("nobody there is a no", async () => {
   const { exitCode, run } = await project.run({ webhook: "http://127.0.0.1:9/" });
   expect(exitCode).toBe(4);
-  expect(run).toMatchObject({ exitCode: 7, said: expect.stringContaining("127.0.0.1 port 9") });
+  expect(run).toMatchObject({ exitCode: 7, lastLine: expect.stringContaining("127.0.0.1 port 9") });
 });
 
 test("no answer in time is a no, and no secret is on any command line meanwhile", async () => {
@@ -133,7 +133,7 @@ test.each<[string, object, NodeJS.ProcessEnv, string]>([
 ])("nothing is sent with %s", async (_, hook, env, said) => {
   const { exitCode, run, stderr } = await project.run({ webhook: origin, ...hook }, FACTS, env);
   expect(exitCode).toBe(4);
-  expect(run).toMatchObject({ exitCode: 2, said });
+  expect(run).toMatchObject({ exitCode: 2, lastLine: said });
   expect(stderr).not.toContain("s3cret");
   expect(requests).toEqual([]);
 });

@@ -182,7 +182,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
 
 /** Requests of a recreated slot go to its instances as before, which finish what runs when they are stopped. */
 function whileDown({ proxy, schedule }: DirectorSpec): Traffic["mode"] {
-  return canHold(proxy) ? schedule.whileDown : "page";
+  return canHold(proxy) && schedule.whileDown === "hold" ? "hold" : "page";
 }
 
 function refused(message: string): Failure {

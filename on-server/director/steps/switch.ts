@@ -189,7 +189,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   if (spec.goal !== "live") {
     director.save({ deadline: null, finished: true });
     return {
-      outcome: "held",
+      outcome: "paused",
       reason: `${candidate.releaseId} stays at ${spec.goal} % until it is promoted or aborted`,
     };
   }

@@ -37,19 +37,19 @@ describe("begin", () => {
     ]);
   });
 
-  test.each(["hold", "page"] as const)(
-    "holds a recreated slot with %s until its new release is verified",
-    async (whileDown) => {
-      const { world, operator } = await liveWorld({ strategy: "recreate", whileDown, drainSeconds: 1 });
-      const { result } = await operator.release("1.1.0");
-      expect(result).toMatchObject({ exitCode: EXIT.done, outcome: "recreated" });
-      expect(world.history.map(({ live, mode }) => `${live} ${mode}`)).toEqual([
-        `blue ${whileDown}`,
-        "blue serve",
-      ]);
-      expect(world.state.stable).toMatchObject({ slot: "blue", releaseId: "1.1.0-2" });
-    },
-  );
+  test.each([
+    ["hold", "hold"],
+    ["maintenancePage", "page"],
+  ] as const)("holds a recreated slot with %s until its new release is verified", async (whileDown, mode) => {
+    const { world, operator } = await liveWorld({ strategy: "recreate", whileDown, drainSeconds: 1 });
+    const { result } = await operator.release("1.1.0");
+    expect(result).toMatchObject({ exitCode: EXIT.done, outcome: "recreated" });
+    expect(world.history.map((moment) => `${moment.live} ${moment.mode}`)).toEqual([
+      `blue ${mode}`,
+      "blue serve",
+    ]);
+    expect(world.state.stable).toMatchObject({ slot: "blue", releaseId: "1.1.0-2" });
+  });
 
   test("refuses a record whose live release is not the observed one, and names both", async () => {
     const { world, operator } = await liveWorld();

@@ -62,7 +62,7 @@ describe("a candidate", () => {
 
   test.each([
     ["promoted", "good", {}, EXIT.done],
-    ["held", "good", { goal: 25 }, EXIT.done],
+    ["paused", "good", { goal: 25 }, EXIT.done],
     ["staged", "good", { goal: "staged" }, EXIT.done],
     ["not let in", "unhealthy", {}, EXIT.rejected],
     ["taken back", "slowUnderTraffic", {}, EXIT.aborted],
@@ -137,10 +137,10 @@ describe("a candidate", () => {
 describe("a held goal", () => {
   test("stops at its weight, and a promotion goes on from there without a step back", async () => {
     const { world, operator } = await liveWorld(CANARY);
-    expect((await operator.release("1.1.0", { goal: 30 })).result).toMatchObject({ outcome: "held" });
+    expect((await operator.release("1.1.0", { goal: 30 })).result).toMatchObject({ outcome: "paused" });
     expect(weights(world)).toEqual([5, 25, 30]);
     world.history.length = 0;
-    expect((await operator.promote(60)).result).toMatchObject({ outcome: "held" });
+    expect((await operator.promote(60)).result).toMatchObject({ outcome: "paused" });
     expect(weights(world)).toEqual([50, 60]);
     world.history.length = 0;
     expect((await operator.promote()).result).toMatchObject({ outcome: "promoted" });
@@ -153,7 +153,7 @@ describe("a held goal", () => {
     await operator.release("1.1.0", { goal: 50 });
     const { record } = operator;
     expect((await operator.apply({ ...record, sequence: 3, goal: 10 })).result).toMatchObject({
-      outcome: "held",
+      outcome: "paused",
     });
     expect(world.traffic.weight).toBe(10);
     const { result } = await operator.apply({ ...record, sequence: 4, goal: "staged" });
