@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The operator's command `bluegreen`: one release after another, from the project's folder. */
+/** The command `bluegreen`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
@@ -15,8 +15,8 @@ const { version: VERSION } = JSON.parse(
 ) as { version: string };
 
 async function main(): Promise<void> {
-  endWithReader(process.stdout);
-  endWithReader(process.stderr);
+  ignoreClosedPipe(process.stdout);
+  ignoreClosedPipe(process.stderr);
   try {
     await buildProgram(VERSION).parseAsync();
   } catch (error) {
@@ -24,8 +24,8 @@ async function main(): Promise<void> {
   }
 }
 
-/** Whoever reads may stop reading (`| head -1`): nobody is there to be told. A release goes on to its end. */
-function endWithReader(stream: NodeJS.WriteStream): void {
+/** The reader may close the pipe (`| head -1`): a release still continues to its end. */
+function ignoreClosedPipe(stream: NodeJS.WriteStream): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
@@ -33,7 +33,7 @@ function endWithReader(stream: NodeJS.WriteStream): void {
 
 function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
-  // A message quotes what somebody typed, or wrote into a file.
+  // A message may quote arguments or files: one line, no control characters.
   if (error instanceof Failure) {
     console.error(err.red(inOneLine(error.message)));
     return error.exitCode;

@@ -1,7 +1,4 @@
-/**
- * The commands and options of `bluegreen`, without the process around them: so that the documents' command lines can be
- * parsed by it and nothing is carried out.
- */
+/** The commands and options of `bluegreen`, without the process: tests parse the documents' command lines with it. */
 import { Command } from "commander";
 import { addRequest } from "./command-line/carry-out";
 import type { Request } from "./command-line/request";
@@ -38,11 +35,11 @@ Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused, 4 candidate rejected (
 
 export function buildProgram(version: string): Command {
   const program = new Command("bluegreen")
-    .description("Upgrade a web application instead of removing it.")
+    .description("Blue/green and canary releases of a web application, with Terraform.")
     .version(version, "-V, --version", "print the version")
     .exitOverride()
     .addHelpText("after", EXIT_CODES);
-  program.commandsGroup("Begin:");
+  program.commandsGroup("Get started:");
   addInit(program);
   addDoctor(program);
   addRecover(program);
@@ -50,10 +47,10 @@ export function buildProgram(version: string): Command {
   program.commandsGroup("Release:");
   for (const request of REQUESTS) addRequest(program, request);
   addAbort(program);
-  program.commandsGroup("Look first, and prove it:");
+  program.commandsGroup("Review and prove:");
   addPlan(program, [...REQUESTS, resolve]);
   addProve(program);
-  program.commandsGroup("See what users get, and what they got:");
+  program.commandsGroup("Watch:");
   addStatus(program);
   addHistory(program);
   addReport(program);

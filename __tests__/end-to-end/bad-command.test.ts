@@ -97,8 +97,8 @@ describeEndToEnd("bad input", () => {
     });
 
     it.each([
-      ["a goal of 100", ["--goal", "100"], /"100" is no goal/],
-      ["a goal that is a word", ["--goal", "soon"], /"soon" is no goal/],
+      ["a goal of 100", ["--goal", "100"], /"100" is not a goal/],
+      ["a goal that is a word", ["--goal", "soon"], /"soon" is not a goal/],
       ["steps that shrink", ["--steps", "50,20,100"], /--steps must grow/],
       ["steps that end early", ["--steps", "5,50"], /--steps must end with 100/],
       ["steps that are words", ["--steps", "a,b"], /steps/],
@@ -239,7 +239,7 @@ describeEndToEnd("before the first release", () => {
       const ran = await world.run([command]);
       expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
         exitCode: 3,
-        said: expect.stringMatching(/is not there: nothing was released yet/),
+        said: expect.stringMatching(/does not exist: nothing was released yet/),
       });
     }
   });

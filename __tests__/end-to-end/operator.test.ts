@@ -64,7 +64,7 @@ describeEndToEnd("an operator", () => {
     expect(world.text("release.json")).toBe(record);
     const { stdout } = await world.run(["plan", "rollback"]);
     expect(stdout).toMatch(/record 2 -> 3: 1\.0\.0-1 in blue/);
-    expect(stdout).toMatch(/way back {3}rollback to 1\.1\.0-2 is instant/);
+    expect(stdout).toMatch(/undo {7}rollback to 1\.1\.0-2 is instant/);
   });
 
   it("is refused with a token of another plan, or of a record that moved; with its own, exactly that is applied", async () => {
@@ -107,7 +107,7 @@ describeEndToEnd("an operator", () => {
       for (const answer of ["n\r", "\r", "\u0003"]) {
         const { screen, exitCode } = await atTerminal(
           line,
-          [["Go on with this release?", answer]],
+          [["Continue with this release?", answer]],
           world.folder,
         );
         expect({ screen, exitCode }).toEqual({
@@ -121,7 +121,7 @@ describeEndToEnd("an operator", () => {
       expect(await world.serving()).toEqual(["1.1.0-2"]);
       const { screen, exitCode } = await atTerminal(
         line,
-        [["Go on with this release?", "y\r"]],
+        [["Continue with this release?", "y\r"]],
         world.folder,
       );
       expect({ screen, exitCode }).toEqual({
@@ -149,7 +149,7 @@ describeEndToEnd("an operator", () => {
     expect(JSON.parse(lifted.stdout)).toEqual({ banned: [], exitCode: 0 });
     await refuses(["ban", "1.4.0"], /--reason/, 2);
     expect((await world.run(["ban", "1.3", "--reason", "x"])).stderr).toMatch(
-      /note: 1\.3 was never released here; known are 1\.0\.0/,
+      /note: 1\.3 was never released here; known versions: 1\.0\.0/,
     );
     expect(await world.run(["ban", "1.3", "--lift"])).toMatchObject({ exitCode: 0 });
   });
@@ -159,7 +159,7 @@ describeEndToEnd("an operator", () => {
       freezeWindows: [{ reason: "sale", from: "2020-01-01T00:00:00Z", to: "2120-01-01T00:00:00Z" }],
     });
     const asked = ["release", "1.1.2", "--artifact", (await world.pack("1.1.2", "1.1.0")).file];
-    await refuses(asked, /nobody releases now: sale .*--override-freeze/);
+    await refuses(asked, /frozen now: sale .*--override-freeze/);
     const { sequence, receipt } = await world.deploy(...asked, "--override-freeze", "a hole must be closed");
     expect(z.parse(Receipt, world.read(receipt!))).toMatchObject({
       sequence,

@@ -165,7 +165,7 @@ describeEndToEnd("status --watch", () => {
     expect(parse(stdout)[1]).toMatchObject({
       proxies: [],
       problems: [
-        expect.stringContaining("proxy-1 is not there: nothing was released yet"),
+        expect.stringContaining("proxy-1 does not exist: nothing was released yet"),
         expect.stringContaining("proxy-2 is not there"),
       ],
     });

@@ -1,10 +1,10 @@
-/** Carries out a request as one sequence of the record, and prints how it ended. */
+/** Runs a request as one sequence of the record, and prints the outcome. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import { deploy } from "../deployment/deploy";
 import type { Consent } from "../deployment/deploy";
 import type { Deployment } from "../deployment/outcome";
-import { formatPlan } from "../deployment/plan-words";
+import { formatPlan } from "../deployment/plan-text";
 import { err, out } from "../terminal/colours";
 import { canAsk, confirm } from "../terminal/questions";
 import { common, findTools, open, optionsOf, progressFor } from "./common";
@@ -17,12 +17,12 @@ interface ConsentOptions extends CommonOptions {
   readonly overrideFreeze?: string;
 }
 
-/** Adds the command that carries a request out. @param parent whose options count as well. */
+/** Adds the command that runs a request. @param parent its options apply too. */
 export function addRequest(parent: Command, request: Request): void {
   withConsent(request.declare(common(parent.command(request.name))))
     .description(request.description)
-    .action(async (...given: unknown[]) => {
-      const command = given.at(-1) as Command;
+    .action(async (...parameters: unknown[]) => {
+      const command = parameters.at(-1) as Command;
       const options = optionsOf<ConsentOptions>(command);
       const project = open(options);
       const tools = await findTools(progressFor(options));
@@ -34,9 +34,9 @@ export function addRequest(parent: Command, request: Request): void {
 
 function withConsent(command: Command): Command {
   return command
-    .option("--yes", "ask nothing; without a terminal nothing is asked anyway")
-    .option("--token <token>", "of a plan that you looked at: refused where what it starts from moved")
-    .option("--override-freeze <why>", "go on in a freeze window; the receipt keeps the reason");
+    .option("--yes", "ask no questions; without a terminal there are none anyway")
+    .option("--token <token>", "of a plan that you reviewed; refused if record or traffic changed since")
+    .option("--override-freeze <why>", "release despite a freeze window; the receipt keeps the reason");
 }
 
 function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: string): Consent {
@@ -48,7 +48,7 @@ function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: s
       ? {
           confirm: (planned) => {
             console.error(formatPlan(planned, err));
-            return confirm(`Go on with this ${what}?`);
+            return confirm(`Continue with this ${what}?`);
           },
         }
       : {}),
@@ -67,32 +67,35 @@ export function printOutcome(options: CommonOptions, deployment: Deployment | nu
   report(deployment, options.json === true);
 }
 
-/** Success goes to stdout, unless that is for a machine; what went wrong goes to stderr, in one line. */
+/** Success goes to stdout, unless stdout is JSON. A failure goes to stderr, in one line. */
 function report(
   { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, requests, receipt, logs }: Deployment,
-  stdoutIsTaken: boolean,
+  stdoutIsJson: boolean,
 ): void {
   for (const { slot, running, cut } of unfinished) {
-    const fate = cut ? "and were cut" : `and go on in ${slot}`;
+    const fate = cut ? "and were cut" : `and continue in ${slot}`;
     console.error(`  ${running} requests in ${slot} took longer than the time to drain, ${fate}`);
   }
   const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
   const stable =
     from === to ? `stable: ${to ?? "nothing"}` : `stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`;
-  const noticed =
+  const measured =
     requests === null
       ? []
       : [
           `${requests.failed} of ${requests.sent} measured requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`,
         ];
   if (exitCode !== 0) {
-    const look = [...logs.map((log) => `log: ${log}`), ...(receipt === null ? [] : [`receipt: ${receipt}`])];
-    console.error(`${err.red("✖")} ${[line, stable, ...noticed, ...look].join("; ")}`);
+    const details = [
+      ...logs.map((log) => `log: ${log}`),
+      ...(receipt === null ? [] : [`receipt: ${receipt}`]),
+    ];
+    console.error(`${err.red("✖")} ${[line, stable, ...measured, ...details].join("; ")}`);
     return;
   }
-  if (stdoutIsTaken) return;
+  if (stdoutIsJson) return;
   const waits = outcome === "staged" || outcome === "paused";
   const next = waits ? ["next: `bluegreen promote`, or `bluegreen abort`"] : [];
-  const lines = [stable, ...noticed, ...next, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
+  const lines = [stable, ...measured, ...next, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
   console.log([`${out.green("✔")} ${line}`, ...lines.map((each) => `  ${each}`)].join("\n"));
 }

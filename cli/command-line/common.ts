@@ -1,4 +1,4 @@
-/** What all commands have in common on the command line: where the project is, how the result is told, and tools. */
+/** What all commands share on the command line: the project, the output, and tools. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import type { Tools } from "../deployment/tools";
@@ -15,7 +15,11 @@ export interface CommonOptions {
 
 export function common(command: Command): Command {
   return command
-    .option("--environment <file>", "the environment file; else BLUEGREEN_ENVIRONMENT", DEFAULT_ENVIRONMENT)
+    .option(
+      "--environment <file>",
+      "the environment file (or set BLUEGREEN_ENVIRONMENT)",
+      DEFAULT_ENVIRONMENT,
+    )
     .option("--json", "print the result as JSON on stdout");
 }
 
@@ -23,7 +27,7 @@ export function open({ environment }: Pick<CommonOptions, "environment">): Proje
   return openProject(process.cwd(), environment);
 }
 
-/** A machine that reads JSON is told nothing else, unless a person watches too. */
+/** With --json there is no progress, except at a terminal. */
 export function progressFor({ json }: { readonly json?: boolean }): Progress {
   return json === true && !process.stderr.isTTY ? SILENT : createProgress();
 }
@@ -33,8 +37,8 @@ export async function findTools(progress: Progress): Promise<Tools> {
 }
 
 /**
- * A command's options, with those that were given before its name: `migrations --json status` is `migrations status
- * --json`. What stands behind the name counts more, and a default of either least.
+ * A command's options, with those given before its name: `migrations --json status` is `migrations status --json`. An
+ * option after the name takes precedence, defaults come last.
  */
 export function optionsOf<Options extends object>(command: Command): Options {
   const options = command.opts();
@@ -50,12 +54,12 @@ export function optionsOf<Options extends object>(command: Command): Options {
   return options as Options;
 }
 
-/** How a person types an option that commander calls `stepSeconds`. */
+/** `--step-seconds` for the option that commander calls `stepSeconds`. */
 export function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** The result on stdout: for a machine, or in words. */
-export function printResult(options: { readonly json?: boolean }, result: object, words: string): void {
-  console.log(options.json === true ? JSON.stringify({ ...result, exitCode: EXIT.done }, null, 2) : words);
+/** Prints the result on stdout, as JSON or as text. */
+export function printResult(options: { readonly json?: boolean }, result: object, text: string): void {
+  console.log(options.json === true ? JSON.stringify({ ...result, exitCode: EXIT.done }, null, 2) : text);
 }

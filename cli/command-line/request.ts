@@ -1,4 +1,4 @@
-/** What an operator can ask for: one transition of the record. Each can be carried out, or only be planned. */
+/** What an operator can request: one transition of the record. It can run, or only be planned. */
 import type { Command } from "commander";
 import type { Operation } from "../deployment/operation";
 import type { Tools } from "../deployment/tools";
@@ -7,7 +7,7 @@ import type { Project } from "../project/project";
 export interface Request {
   readonly name: string;
   readonly description: string;
-  /** Adds the arguments and options that say what is wanted. */
+  /** Adds the request's arguments and options. */
   declare(command: Command): Command;
   /** @param args and @param options as commander read them. */
   operation(

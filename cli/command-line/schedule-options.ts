@@ -1,4 +1,4 @@
-/** Checks what commands are given on the command line, before anything happens. */
+/** The command line's goal and schedule options, validated before anything happens. */
 import type { Command } from "commander";
 import * as z from "zod/mini";
 import { parseSchedule, refuseConvergeSideBySide } from "../../release/schedule";
@@ -11,7 +11,7 @@ import { flagOf } from "./common";
 
 const SECONDS = ["stepSeconds", "bakeSeconds", "drainSeconds", "retainSeconds"] as const;
 
-/** A schedule's field in a complaint, as in `steps.1` or `steps: "steps"`. */
+/** A schedule's field in an error message, as in `steps.1` or `steps: "steps"`. */
 const FIELD = /\b(strategy|steps|(?:step|bake|drain|retain)Seconds|onFailure|whileDown)\b(?:: "\1"|\.\d+)?/g;
 
 export interface ScheduleOptions {
@@ -28,30 +28,36 @@ export interface ScheduleOptions {
 
 export function withSchedule(command: Command): Command {
   return command
-    .option("--strategy <strategy>", "blueGreen, canary or recreate; else as the environment says")
-    .option("--steps <weights>", "weights of the requests, as in 5,25,50,100")
-    .option("--step-seconds <seconds>", "how long each weight lasts; else the environment's, 60")
+    .option("--strategy <strategy>", "blueGreen, canary or recreate; default: the environment's")
+    .option("--steps <weights>", "weights in per cent, as in 5,25,50,100")
+    .option(
+      "--step-seconds <seconds>",
+      "how long each weight below 100 lasts; default: the environment's, 60",
+    )
     .option(
       "--bake-seconds <seconds>",
-      "how long the candidate is watched at 100 %; else the environment's, 60",
+      "how long the candidate is watched at 100 %; default: the environment's, 60",
     )
     .option(
       "--drain-seconds <seconds>",
-      "how long running requests may take to finish; else the environment's, 30",
+      "how long running requests may take to finish; default: the environment's, 30",
     )
-    .option("--retain-seconds <seconds>", "how long the old slot is kept for an instant rollback")
-    .option("--on-failure <reaction>", "rollback or freeze")
-    .option("--while-down <what>", "for recreate: hold requests, or show a maintenancePage")
-    .option("--converge", "give the old slot's servers the new release too (topology split)");
+    .option("--retain-seconds <seconds>", "how long the old slot is retained for an instant rollback")
+    .option("--on-failure <reaction>", "rollback, or freeze: leave the traffic until a person decides")
+    .option("--while-down <what>", "during a recreate: hold requests, or show the maintenancePage")
+    .option(
+      "--converge",
+      "after the promotion install the release on the old slot's servers too (topology split)",
+    );
 }
 
 export function parseGoal(text: string): Goal {
   const goal = z.safeParse(Goal, /^\d+$/.test(text) ? Number(text) : text);
   if (goal.success) return goal.data;
-  throw new InvalidInput(`${quote(text)} is no goal: staged, a weight from 1 to 99, or live`);
+  throw new InvalidInput(`${quote(text)} is not a goal: use staged, a weight from 1 to 99, or live`);
 }
 
-/** @returns undefined where no option says anything: then the environment's schedule applies. */
+/** @returns undefined if no option is given: the environment's schedule applies. */
 export function scheduleFrom(project: Project, options: ScheduleOptions): ScheduleChoice | undefined {
   const { strategy, steps, onFailure, whileDown } = options;
   const given = {
@@ -73,7 +79,7 @@ export function scheduleFrom(project: Project, options: ScheduleOptions): Schedu
   });
 }
 
-/** What is wrong is told in the words of whoever typed it: `--step-seconds`, not `stepSeconds`. */
+/** Names options in errors as they are typed: `--step-seconds`, not `stepSeconds`. */
 function inOptions<T>(parse: () => T): T {
   try {
     return parse();
@@ -83,7 +89,7 @@ function inOptions<T>(parse: () => T): T {
   }
 }
 
-/** What is about the site, not about one way to upgrade it. */
+/** What depends on the site, not on the strategy. */
 function pick({ bakeSeconds, drainSeconds, analysis }: Schedule): Partial<Schedule> {
   return { bakeSeconds, drainSeconds, analysis };
 }

@@ -1,4 +1,4 @@
-/** ban: a version that shall never get users again, said once and in the record, for everybody. */
+/** ban: the record refuses a version from now on, for every operator and pipeline. */
 import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import * as z from "zod/mini";
@@ -22,11 +22,9 @@ interface BanOptions extends CommonOptions {
 
 export function addBan(program: Command): void {
   common(program.command("ban").argument("<version>", "as in 1.3.0"))
-    .description(
-      "keep a version from ever getting users again: release, promote, retry and rollback refuse it",
-    )
-    .option("--reason <why>", "shown to whoever is refused")
-    .option("--lift", "allow it again")
+    .description("ban a version: release, promote, retry and rollback refuse it")
+    .option("--reason <why>", "shown with each refusal")
+    .option("--lift", "lift the ban")
     .action(async (version: string, options: BanOptions) => {
       const checked = z.safeParse(Version, version);
       if (!checked.success) {
@@ -39,37 +37,39 @@ export function addBan(program: Command): void {
         const next = change(record, version, options);
         if (options.lift !== true) warnOfUnknown(project, record, version);
         writeRecord(project, next);
-        printResult(options, { banned: next.banned ?? [] }, words(next, version, options));
+        printResult(options, { banned: next.banned ?? [] }, describe(next, version, options));
       } finally {
         lock.release();
       }
     });
 }
 
-/** A slip of the pen would be a false safety; what is banned before it was ever released is no mistake. */
+/** A typo would give false safety; but banning a version before its first release is legitimate. */
 function warnOfUnknown(project: Project, record: ReleaseRecord, version: string): void {
   const past = readReceipts(project, () => undefined).map((receipt) => receipt.record.after);
   const known = [...past, record].flatMap(({ slots, previous }) =>
     [slots.blue, slots.green, previous].flatMap((release) => (release === null ? [] : [release.version])),
   );
   if (known.length === 0 || known.includes(version)) return;
-  console.error(`note: ${version} was never released here; known are ${[...new Set(known)].join(", ")}`);
+  console.error(
+    `note: ${version} was never released here; known versions: ${[...new Set(known)].join(", ")}`,
+  );
 }
 
 function change(record: ReleaseRecord, version: string, { reason, lift }: BanOptions): ReleaseRecord {
   if (lift === true) return liftBan(record, version);
   if (reason === undefined) {
-    throw new InvalidInput(`why is ${version} banned? Say it with --reason; nothing was changed`);
+    throw new InvalidInput(`a ban of ${version} needs a --reason; nothing was changed`);
   }
   const by = formatPerson(whoIsThis()).slice(0, 200);
   return ban(record, { version, reason, by, at: new Date().toISOString() });
 }
 
-function words(record: ReleaseRecord, version: string, { lift }: BanOptions): string {
+function describe(record: ReleaseRecord, version: string, { lift }: BanOptions): string {
   if (lift === true) return `${version} may be released again; commit the record`;
   const live =
     target(record)?.version === version
-      ? `. It is what the record asks for now (${idOrNull(target(record))}): \`bluegreen rollback\` or a new release takes it away`
+      ? `. The record still wants it (${idOrNull(target(record))}): run \`bluegreen rollback\` or release another version`
       : "";
-  return `${version} is banned; commit the record, so that everybody is refused${live}`;
+  return `${version} is banned; commit the record, so that the ban applies everywhere${live}`;
 }

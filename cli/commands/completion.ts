@@ -1,4 +1,4 @@
-/** completion: a shell's completion script, and what it calls. */
+/** completion: a shell's completion script, and the hidden command that it calls. */
 import type { Command } from "commander";
 
 export function addCompletion(program: Command): void {

@@ -1,11 +1,11 @@
-/** doctor: whether a release can go well here. */
+/** doctor: checks that this machine and project are ready for a release. */
 import type { Command } from "commander";
 import { common, progressFor } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 
 export function addDoctor(program: Command): void {
   common(program.command("doctor"))
-    .description("check whether a release can go well here, and say how to mend what can't")
+    .description("check what a release needs here, and show how to fix what is missing")
     .action(async (options: CommonOptions) => {
       const { diagnose, formatDiagnosis } = await import("../setup/doctor/doctor.js");
       const diagnosis = await diagnose(process.cwd(), options.environment, progressFor(options));
@@ -14,7 +14,7 @@ export function addDoctor(program: Command): void {
     });
 }
 
-/** What a check waits for in vain must not keep the command from ending. */
+/** A check that still waits must not keep the command from ending. */
 function endWith(exitCode: number): void {
   process.stdout.write("", () => process.exit(exitCode));
 }

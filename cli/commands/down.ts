@@ -1,4 +1,4 @@
-/** down: everything that the local environment runs stops. */
+/** down: stops the local environment. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import { takeDown } from "../deployment/infrastructure";
@@ -7,7 +7,7 @@ import type { CommonOptions } from "../command-line/common";
 
 export function addDown(program: Command): void {
   common(program.command("down"))
-    .description("stop everything that the local environment runs; data and record stay")
+    .description("stop the local environment; data, record and receipts stay")
     .action(async (options: CommonOptions) => {
       const project = open(options);
       await takeDown(project, await findTools(progressFor(options)));

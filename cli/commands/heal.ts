@@ -1,10 +1,10 @@
-/** heal: servers that base replaced or added get what the others serve. */
+/** heal: brings servers that base replaced or added to what the others serve. */
 import type { Request } from "../command-line/request";
 import * as operations from "../deployment/operations";
 
 export const heal: Request = {
   name: "heal",
-  description: "give servers that base replaced or added what the others serve, then their traffic",
+  description: "bring servers that base replaced or added to what the others serve, then give them traffic",
   declare: (command) => command.argument("<server...>", "as in web-1 web-3"),
   operation: (project, tools, [servers]) => operations.heal(project, tools, servers as string[]),
 };

@@ -1,4 +1,4 @@
-/** history: what was released, by whom, and whether anybody noticed. */
+/** history: what was released, by whom, and what users got. */
 import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
@@ -11,8 +11,8 @@ import type { CommonOptions } from "../command-line/common";
 
 export function addHistory(program: Command): void {
   common(program.command("history").argument("[sequence]", "one record's receipt in full"))
-    .description("list what was released, by whom, and what users met meanwhile; newest first")
-    .option("--limit <count>", "how many at most", "20")
+    .description("list what was released, by whom, and what users got meanwhile; newest first")
+    .option("--limit <count>", "at most this many", "20")
     .action((sequence: string | undefined, options: CommonOptions & { limit: string }) => {
       const project = open(options);
       if (sequence !== undefined) {
@@ -21,9 +21,7 @@ export function addHistory(program: Command): void {
         return;
       }
       const limit = wholeNumber(options.limit, "a --limit");
-      const receipts = readReceipts(project, (problem) => console.error(`${problem}; it is left out`)).slice(
-        -limit,
-      );
+      const receipts = readReceipts(project, (problem) => console.error(`${problem}; skipped`)).slice(-limit);
       console.log(
         options.json
           ? JSON.stringify({ receipts, exitCode: EXIT.done }, null, 2)
@@ -34,5 +32,5 @@ export function addHistory(program: Command): void {
 
 function wholeNumber(text: string, what: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidInput(`${quote(text)} is not ${what}: a whole number from 1`);
+  throw new InvalidInput(`${quote(text)} is not ${what}: use a whole number from 1`);
 }

@@ -1,4 +1,4 @@
-/** init: a project that can release. */
+/** init: creates a project. */
 import type { Command } from "commander";
 import type { InitOptions } from "../setup/questionnaire";
 import { canAsk } from "../terminal/questions";
@@ -7,32 +7,32 @@ import { progressFor, printResult } from "../command-line/common";
 export function addInit(program: Command): void {
   program
     .command("init")
-    .argument("[folder]", "the project's folder; made where it is missing", ".")
-    .description("make a project that can release: an environment, its record, cdktf.json")
-    .option("--name <environment>", "as in local, prod; else local, or prod on Azure")
+    .argument("[folder]", "the project's folder; created if missing", ".")
+    .description("create a project: an environment file, an empty record, cdktf.json")
+    .option("--name <environment>", "the environment's name; default: local, or prod on Azure")
     .option("--platform <platform>", "local: servers are folders on this machine; or azure")
-    .option("--application <name>", "else as the folder is called")
+    .option("--application <name>", "the application's name; default: the folder's")
     .option(
       "--topology <topology>",
-      "split: half of the servers each; or sideBySide: both slots on every server",
+      "split: each slot has half of the servers; sideBySide: both slots on every server",
     )
     .option("--servers <number>", "how many web servers")
-    .option("--driver <driver>", "haproxy, nginx or embedded; else haproxy where it is installed")
-    .option("--start <command>", `what starts an instance, as in "node server.js" or '["node", "server.js"]'`)
-    .option("--health-path <path>", "what says that an instance is healthy")
-    .option("--port <port>", "where users come in, on this machine; slots take ports above it")
+    .option("--driver <driver>", "haproxy, nginx or embedded; default: haproxy if it is installed")
+    .option("--start <command>", `starts an instance, as in "node server.js" or '["node", "server.js"]'`)
+    .option("--health-path <path>", "the path that answers whether an instance is healthy")
+    .option("--port <port>", "the users' port on this machine; slots use ports above it")
     .option(
       "--database <database>",
-      "local: postgres, or mssql on the server that MSSQL_URL names; else none, and no migrations",
+      "local: postgres, or mssql on the server in MSSQL_URL; without it there are no migrations",
     )
-    .option("--example", "with packed releases of the sample application, to try it out")
-    .option("--subscription <guid>", "Azure: the subscription; else ARM_SUBSCRIPTION_ID")
-    .option("--tenant <guid>", "Azure: the tenant; else ARM_TENANT_ID")
-    .option("--location <region>", "Azure: as in westeurope")
-    .option("--ssh-key <file|key>", "Azure: a public key; else that of your home folder")
-    .option("--os <system>", "Azure: linux or windows, of the web servers")
-    .option("--yes", "ask nothing: what no option says is as usual")
-    .option("--json", "print what was made as JSON on stdout; asks nothing")
+    .option("--example", "add packed releases of the sample application")
+    .option("--subscription <guid>", "Azure: the subscription; default: ARM_SUBSCRIPTION_ID")
+    .option("--tenant <guid>", "Azure: the tenant; default: ARM_TENANT_ID")
+    .option("--location <region>", "Azure: the region, as in westeurope")
+    .option("--ssh-key <file|key>", "Azure: a public key; default: the one in your home folder")
+    .option("--os <system>", "Azure: the web servers' system, linux or windows")
+    .option("--yes", "ask no questions: use the defaults")
+    .option("--json", "print what was created as JSON on stdout; asks no questions")
     .action(async (folder: string, options: InitOptions & { yes?: boolean; json?: boolean }) => {
       const { findAnswers } = await import("../setup/questionnaire.js");
       const { formatInitialized, init } = await import("../setup/init.js");

@@ -1,4 +1,4 @@
-/** measure: what users meet while some other command runs. */
+/** measure: what users get while another command runs. */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
@@ -23,35 +23,36 @@ interface MeasureOptions extends CommonOptions {
 }
 
 const LONGEST_SECONDS = 3_600;
-/** What a plan says itself. */
+/** Options that the plan replaces. */
 const NOT_WITH_PLAN = ["url", "path", "rate", "releaseHeader"] as const;
 
 export function addMeasure(program: Command): void {
   common(program.command("measure").argument("<command...>", "after --, with its arguments; no shell"))
-    .description("run any command with a load around it, and say whether users would have noticed")
+    .description("run any command under load, and show what it would cost your users")
     .option(
       "--url <origin>",
-      "where users come in, as in https://www.example.com; no environment file is read",
+      "the users' address, as in https://www.example.com; no environment file is read",
     )
-    .option("--plan <file>", "a whole load plan (JSON): pages, POSTs, and where they are looked for")
-    .option("--path <path>", "a page that must answer 200; may be given again", collect)
-    .option("--rate <requests>", "how many are due each second; 10, or as the environment says")
-    .option("--release-header <name>", "the header in which answers name their release")
-    .option("--warm-up <seconds>", "how long the load runs before the command", "1")
-    .option("--cool-down <seconds>", "how long it runs after it", "2")
-    .option("--allowed-failures <count>", "how many failed requests still count as unnoticed", "0")
-    .option("--receipt <file>", "write what was measured (JSON)")
+    .option("--plan <file>", "a complete load plan (JSON): origin, pages and POSTs")
+    .option("--path <path>", "a page that must answer 200; repeatable", collect)
+    .option("--rate <requests>", "requests per second; default: 10, or the environment's")
+    .option("--release-header <name>", "the response header that names the release")
+    .option("--warm-up <seconds>", "how long the load runs before the command starts", "1")
+    .option("--cool-down <seconds>", "how long the load runs after the command", "2")
+    .option("--allowed-failures <count>", "how many requests may fail", "0")
+    .option("--receipt <file>", "write the results (JSON)")
     .addHelpText("after", EXIT_CODES)
     .action(async (words: string[], options: MeasureOptions, command: Command) => {
       refuseContradictions(command);
       const [program = "", ...args] = words;
-      if (program === "") throw new InvalidInput("there is no command: name one after --");
+      if (program === "") throw new InvalidInput("no command given: name one after --");
       const times = {
         warmUpSeconds: number("--warm-up", options.warmUp, 0, LONGEST_SECONDS),
         coolDownSeconds: number("--cool-down", options.coolDown, 0, LONGEST_SECONDS),
       };
       const allowedFailures = number("--allowed-failures", options.allowedFailures, 0, 1e9);
-      if (!Number.isInteger(allowedFailures)) throw new InvalidInput("--allowed-failures is a whole number");
+      if (!Number.isInteger(allowedFailures))
+        throw new InvalidInput("--allowed-failures must be a whole number");
       if (options.receipt !== undefined) refuseUnwritable(options.receipt);
       const rate = options.rate === undefined ? undefined : number("--rate", options.rate, 0.1, 10_000);
 
@@ -71,17 +72,17 @@ export function addMeasure(program: Command): void {
 }
 
 const EXIT_CODES = `
-Exit codes: the command's own where it is not 0; 0 nobody noticed, 1 more requests failed than allowed,
-            2 bad input or the command can't be started, 3 nobody answers before the command`;
+Exit codes: the command's exit code if it is not 0; otherwise 0 no impact on users, 1 more requests failed than
+            allowed, 2 bad input or the command can't be started, 3 no answer before the command`;
 
 function refuseContradictions(command: Command): void {
   const isGiven = (name: string): boolean => command.getOptionValueSource(name) === "cli";
   const other = isGiven("plan") ? NOT_WITH_PLAN.find(isGiven) : undefined;
   if (other !== undefined)
-    throw new InvalidInput(`--plan and ${flagOf(other)} contradict each other: the plan says it`);
+    throw new InvalidInput(`--plan and ${flagOf(other)} contradict each other: the plan sets it`);
   const source = ["plan", "url"].find(isGiven);
   if (source !== undefined && isGiven("environment")) {
-    throw new InvalidInput(`--${source} and --environment contradict each other: name one of them`);
+    throw new InvalidInput(`--${source} and --environment contradict each other: use one of them`);
   }
 }
 
@@ -98,7 +99,7 @@ function refuseUnwritable(file: string): void {
   }
 }
 
-/** The command has run: a full disk must not hide how it ended. */
+/** The command has run: a full disk must not hide its outcome. */
 function keep(file: string, receipt: string): void {
   try {
     writeAtomically(file, receipt, 0o644);
@@ -111,7 +112,7 @@ function keep(file: string, receipt: string): void {
 function number(option: string, text: string, least: number, most: number): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
-  throw new InvalidInput(`${option} ${quote(text)} is no number from ${least} to ${most}`);
+  throw new InvalidInput(`${option} ${quote(text)} must be a number from ${least} to ${most}`);
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

@@ -21,24 +21,30 @@ interface FromEfOptions extends CommonOptions {
   readonly keepWritten?: boolean;
 }
 
-/** @param migrations the command that it stands below. */
+/** @param migrations the parent command. */
 export function addFromEf(migrations: Command): void {
   common(migrations.command("from-ef"))
-    .description("make a numbered script of each migration of an EF Core project")
+    .description("turn each migration of an EF Core project into a numbered script")
     .requiredOption("--project <folder>", "the project with the DbContext and its migrations")
-    .option("--to <folder>", "where the scripts are", "migrations")
+    .option("--to <folder>", "the scripts' folder", "migrations")
     .option("--startup-project <folder>", "the project that configures the DbContext, if it is another one")
-    .option("--context <name>", "which DbContext, where there are several")
+    .option("--context <name>", "the DbContext, if there are several")
     .addOption(
-      new Option("--dialect <dialect>", "the database; else what the project's provider says").choices([
+      new Option("--dialect <dialect>", "the database; default: the provider's").choices([
         "postgres",
         "mssql",
       ]),
     )
-    .option("--baseline <migration>", "every database has it and all before it: they are taken over")
-    .option("--keep-written", "after an upgrade of EF Core: scripts stay that it would write differently now")
-    .action(async (_own: FromEfOptions, command: Command) => {
-      // `migrations` has some of the same options, and takes them wherever they stand.
+    .option(
+      "--baseline <migration>",
+      "every database has this migration and all before it: adopt their scripts",
+    )
+    .option(
+      "--keep-written",
+      "after an upgrade of EF Core: keep existing scripts that it would now write differently",
+    )
+    .action(async (_options: FromEfOptions, command: Command) => {
+      // `migrations` shares some options, and parses them wherever they are.
       const options = command.optsWithGlobals<FromEfOptions>();
       const progress = progressFor(options);
       const { project, to, startupProject, context, baseline } = options;
@@ -51,21 +57,21 @@ export function addFromEf(migrations: Command): void {
       };
       try {
         const result = await fromEf(wanted, progress, (line) => console.error(line));
-        printResult(options, { folder: to, ...result }, wordsOf(to, result));
+        printResult(options, { folder: to, ...result }, describe(to, result));
       } finally {
         progress.stop();
       }
     });
 }
 
-/** Scripts can be made before there is an environment: only one that was named must be there. */
+/** Scripts can be written before an environment exists; only one given explicitly must exist. */
 function environmentDialect(options: CommonOptions, command: Command): Dialect | null {
   const isNamed = command.getOptionValueSourceWithGlobals("environment") === "cli";
   return isNamed || existsSync(options.environment) ? databaseDialect(open(options).environment) : null;
 }
 
-function wordsOf(folder: string, { written, unchanged }: FromEfResult): string {
-  const kept = unchanged === 0 ? "" : `; ${unchanged} stayed as they were`;
+function describe(folder: string, { written, unchanged }: FromEfResult): string {
+  const kept = unchanged === 0 ? "" : `; ${unchanged} unchanged`;
   if (written.length === 0) return `${out.green("✔")} nothing new${kept}`;
   const lines = written.map(({ name, phase, transaction }) => {
     const marks = [
@@ -77,6 +83,6 @@ function wordsOf(folder: string, { written, unchanged }: FromEfResult): string {
   return [
     ...lines,
     `${written.length} written${kept}`,
-    `go on with: bluegreen migrations ${shellWord(folder)}`,
+    `next: bluegreen migrations ${shellWord(folder)}`,
   ].join("\n");
 }

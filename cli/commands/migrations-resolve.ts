@@ -1,4 +1,4 @@
-/** migrations resolve: what became of a script without a transaction that did not come to its end. */
+/** migrations resolve: records the state of an interrupted script without a transaction. */
 import { Option } from "commander";
 import { RESOLUTIONS } from "../../release/resolution";
 import type { Resolution } from "../../release/resolution";
@@ -7,12 +7,12 @@ import * as operations from "../deployment/operations";
 
 export const resolve: Request = {
   name: "resolve",
-  description: "say what became of a script without a transaction that did not come to its end, and go on",
+  description: "record the state of an interrupted script without a transaction, then continue as with retry",
   declare: (command) =>
     command
       .argument("<script>", "its name, as in 0004-x.sql")
       .addOption(
-        new Option("--as <outcome>", "applied: its work is done; pending: it is undone, and runs again")
+        new Option("--as <outcome>", "applied: its work is complete; pending: it is undone, run it again")
           .choices(RESOLUTIONS)
           .makeOptionMandatory(),
       ),

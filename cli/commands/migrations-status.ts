@@ -8,12 +8,10 @@ import { readRecord } from "../project/project";
 import { out } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
 
-/** @param migrations the command that it stands below. */
+/** @param migrations the parent command. */
 export function addMigrationsStatus(migrations: Command): void {
   common(migrations.command("status"))
-    .description(
-      "which scripts are applied, running, pending or waiting; on Azure as the last migration said",
-    )
+    .description("list scripts as applied, running, pending or waiting; on Azure as of the last migration")
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<CommonOptions>(command);
       const project = open(options);

@@ -1,4 +1,4 @@
-/** migrations: what a release brings to the database, what is there, and what became of a script that did not end. */
+/** migrations: a release's SQL scripts, the database's state, and interrupted scripts. */
 import type { Command } from "commander";
 import { migrationsFrom, publishNote } from "../artifact/migrations";
 import { common, open } from "../command-line/common";
@@ -10,11 +10,11 @@ import { addMigrationsStatus } from "./migrations-status";
 
 export function addMigrations(program: Command): void {
   const migrations = common(
-    program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that carries them"),
+    program.command("migrations").argument("<folder|zip>", "SQL scripts, or an artifact that contains them"),
   )
     .enablePositionalOptions()
     .description(
-      "check a release's SQL scripts, pack them, and tell what the record says of them; or see status and resolve",
+      "check and pack a release's SQL scripts, and print their fields for the record; or status, resolve, from-ef",
     )
     .action((source: string, options: CommonOptions) => {
       const notes: string[] = [];

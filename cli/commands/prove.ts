@@ -1,4 +1,4 @@
-/** prove: that a plan of web leaves alone what users have. */
+/** prove: proves that a plan of web does not touch what users get. */
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import { common, findTools, open, printResult } from "../command-line/common";
@@ -12,10 +12,14 @@ import { SILENT } from "../terminal/progress";
 
 export function addProve(program: Command): void {
   common(
-    program.command("prove").argument("<plan>", "a file with `terraform show -json <plan>`, or - for stdin"),
+    program
+      .command("prove")
+      .argument("<plan>", "the output of `terraform show -json <plan>`, or - for stdin"),
   )
-    .description("prove that a plan of web leaves the live slot, base and the database alone; else exit 3")
-    .option("--live <slot>", "blue, green, or none; else what the plan or the proxies say")
+    .description(
+      "prove that a plan of web does not touch the live slot, base or the database; exit 3 if it does",
+    )
+    .option("--live <slot>", "blue, green, or none; default: from the plan, or from the proxies")
     .action(async (file: string, options: CommonOptions & { live?: string }) => {
       const live = async () => {
         const project = open(options);
@@ -25,7 +29,7 @@ export function addProve(program: Command): void {
       const verdict = await prove(file, options.live, live);
       if (verdict.proved) return printResult(options, verdict, verdict.words);
       process.exitCode = EXIT.refused;
-      // A run task tells the reason on, and has nobody who reads stderr.
+      // A run task passes the reason on; its stderr is not shown.
       if (options.json === true) console.log(JSON.stringify({ ...verdict, exitCode: EXIT.refused }, null, 2));
       console.error(err.red(verdict.words));
     });

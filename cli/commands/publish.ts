@@ -1,4 +1,4 @@
-/** publish: what a release brings, before it is released. */
+/** publish: uploads artifacts and migrations before a release. */
 import { InvalidInput } from "../../release/failure";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -30,15 +30,15 @@ interface PublishOptions extends CommonOptions {
 
 export function addPublish(program: Command): void {
   common(program.command("publish").argument("[version]", "the version, as in 1.4.0"))
-    .description("bring an artifact to where servers fetch it, under a name that never changes")
+    .description("upload an artifact to where servers download it, under a name that never changes")
     .option("--artifact <folder|zip>", "the application: a folder, or a packed file (zip, .tar.gz)")
-    .option("--migrations <folder|zip>", "SQL scripts; else what the artifact has in migrations/")
-    .option("--prune", "instead: remove what no release refers to any more")
+    .option("--migrations <folder|zip>", "SQL scripts; default: migrations/ in the artifact")
+    .option("--prune", "remove files that no release refers to any more")
     .option(
       "--keep-days <days>",
-      `with --prune: younger files stay, and what younger receipts name (default: ${KEEP_DAYS})`,
+      `with --prune: keep newer files, and files in newer receipts (default: ${KEEP_DAYS})`,
     )
-    .option("--dry-run", "with --prune: only list it")
+    .option("--dry-run", "with --prune: only list them")
     .option("--yes", "with --prune: don't ask")
     .action((version: string | undefined, options: PublishOptions) =>
       options.prune === true ? prune(version, options) : publishVersion(version, options),
@@ -48,14 +48,14 @@ export function addPublish(program: Command): void {
 async function publishVersion(version: string | undefined, options: PublishOptions): Promise<void> {
   const { artifact, migrations } = options;
   if (version === undefined || (artifact === undefined && migrations === undefined)) {
-    throw new InvalidInput("say what to publish: bluegreen publish <version> --artifact <folder|zip>");
+    throw new InvalidInput("nothing to publish: run bluegreen publish <version> --artifact <folder|zip>");
   }
   for (const [name, given] of Object.entries({
     "--keep-days": options.keepDays,
     "--dry-run": options.dryRun,
     "--yes": options.yes,
   })) {
-    if (given !== undefined) throw new InvalidInput(`${name} is for publish --prune`);
+    if (given !== undefined) throw new InvalidInput(`${name} needs --prune`);
   }
   const source = {
     ...(artifact === undefined ? {} : { artifact }),
@@ -63,11 +63,11 @@ async function publishVersion(version: string | undefined, options: PublishOptio
   };
   const published = await publish(open(options), version, source, progressFor(options));
   const { brought: _, artifact: stored, ...others } = published;
-  printResult(options, { ...stored, ...others }, wordsOf(published, version, options));
+  printResult(options, { ...stored, ...others }, describe(published, version, options));
 }
 
-/** Ends with the line to go on with. */
-function wordsOf(
+/** The last line is the next command. */
+function describe(
   { artifact, migrations }: Published,
   version: string,
   { environment, artifact: source, migrations: given }: PublishOptions,
@@ -81,10 +81,10 @@ function wordsOf(
     ];
   });
   if (artifact === undefined) return lines.join("\n");
-  const words = ["bluegreen", "release", version, "--artifact", artifact.url, "--sha256", artifact.sha256];
-  if (migrations !== undefined) words.push("--migrations", given ?? carriedIn(source!));
-  if (environment !== DEFAULT_ENVIRONMENT) words.push("--environment", environment);
-  return [...lines, `go on with: ${words.map(shellWord).join(" ")}`].join("\n");
+  const next = ["bluegreen", "release", version, "--artifact", artifact.url, "--sha256", artifact.sha256];
+  if (migrations !== undefined) next.push("--migrations", given ?? carriedIn(source!));
+  if (environment !== DEFAULT_ENVIRONMENT) next.push("--environment", environment);
+  return [...lines, `next: ${next.map(shellWord).join(" ")}`].join("\n");
 }
 
 function carriedIn(source: string): string {
@@ -93,7 +93,7 @@ function carriedIn(source: string): string {
 
 async function prune(version: string | undefined, options: PublishOptions): Promise<void> {
   if (version !== undefined || options.artifact !== undefined || options.migrations !== undefined) {
-    throw new InvalidInput("--prune publishes nothing: leave out the version, --artifact and --migrations");
+    throw new InvalidInput("--prune publishes nothing: omit the version, --artifact and --migrations");
   }
   const project = open(options);
   const pruning = await openPruning(project, daysOf(options), progressFor(options));
@@ -133,8 +133,8 @@ function lineOf({ url, bytes, modifiedAt }: Leftover): string {
   return `${modifiedAt.toISOString().slice(0, 10)}  ${formatBytes(bytes).padStart(10)}  ${url}`;
 }
 
-/** @throws Failure where nobody is there who could answer. */
+/** @throws InvalidInput without a terminal to ask at. */
 async function confirms(message: string, total: string, { json }: CommonOptions): Promise<boolean> {
   if (json !== true && canAsk()) return confirm(message);
-  throw new InvalidInput(`${total} would be removed: say --yes, or look with --dry-run`);
+  throw new InvalidInput(`${total} would be removed: confirm with --yes, or list with --dry-run`);
 }

@@ -1,4 +1,4 @@
-/** rehearse: the whole mission on this machine. */
+/** rehearse: a series of releases on this machine, under load. */
 import { InvalidInput } from "../../release/failure";
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -11,16 +11,16 @@ import { findTools } from "../command-line/common";
 export function addRehearse(program: Command): void {
   program
     .command("rehearse")
-    .description("play a whole series of releases on this machine, under load, with the sample application")
+    .description("run a series of releases of the sample application on this machine, under load")
     .option("--driver <driver>", "haproxy, nginx or embedded", undefined)
-    .option("--database <database>", "postgres, or mssql on the server that MSSQL_URL names; else postgres")
-    .option("--json <file>", "write what was measured")
-    .option("--report <file>", "write the report there; else .bluegreen/rehearsal/report.html")
-    .option("--quick", "shorter waits; the same steps")
-    .option("--keep", "leave the environment running at the end")
+    .option("--database <database>", "postgres, or mssql on the server in MSSQL_URL; default: postgres")
+    .option("--json <file>", "write the results (JSON)")
+    .option("--report <file>", "the report's file; default: .bluegreen/rehearsal/report.html")
+    .option("--quick", "shorter waits, the same steps")
+    .option("--keep", "keep the environment running at the end")
     .action(async (options: RehearseOptions) => {
-      // Now, and not after minutes of releases.
-      for (const option of ["json", "report"] as const) refuseNoPlaceFor(option, options[option]);
+      // Before minutes of releases, not after.
+      for (const option of ["json", "report"] as const) refuseUnwritable(option, options[option]);
       const { rehearse } = await import("../rehearsal/rehearse.js");
       process.exitCode = (await rehearse(options, await findTools(createProgress())))
         ? EXIT.done
@@ -28,11 +28,13 @@ export function addRehearse(program: Command): void {
     });
 }
 
-function refuseNoPlaceFor(option: string, file: string | undefined): void {
+function refuseUnwritable(option: string, file: string | undefined): void {
   if (file === undefined) return;
   if (isFolder(file)) throw new InvalidInput(`--${option} ${file} is a folder: name a file`);
   if (!isFolder(dirname(file))) {
-    throw new InvalidInput(`--${option} ${file}: there is no folder ${dirname(file)}, make it first`);
+    throw new InvalidInput(
+      `--${option} ${file}: the folder ${dirname(file)} does not exist; create it first`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-/** release: a version into the idle slot, verified, then the traffic. */
+/** release: installs a version into the idle slot, verifies it, then moves the traffic. */
 import { Option } from "commander";
 import type { Command } from "commander";
 import { candidateFrom } from "../artifact/artifact";
@@ -23,13 +23,10 @@ export const withArtifact = (command: Command): Command =>
       .argument("<version>", "the version, as in 1.4.0")
       .requiredOption(
         "--artifact <folder|zip|url>",
-        "the application: a folder, a packed file (zip, .tar.gz), or the address of one",
+        "the application: a folder, a packed file (zip, .tar.gz), or its address",
       )
-      .option("--sha256 <digest>", "what the artifact must hash to")
-      .option(
-        "--migrations <folder|zip>",
-        "SQL scripts that the release brings; else what the artifact has in migrations/",
-      ),
+      .option("--sha256 <digest>", "the artifact's expected digest")
+      .option("--migrations <folder|zip>", "the release's SQL scripts; default: migrations/ in the artifact"),
   );
 
 export async function releaseOf(
@@ -49,13 +46,10 @@ export async function releaseOf(
 
 export const release: Request = {
   name: "release",
-  description: "install a version into the idle slot, verify it, move the traffic to it",
+  description: "install a version into the idle slot, verify it, and move the traffic to it",
   declare: (command) =>
     withArtifact(command).addOption(
-      new Option(
-        "--goal <goal>",
-        "how far to go: staged, a weight of the requests from 1 to 99, or live",
-      ).default("live"),
+      new Option("--goal <goal>", "how far to go: staged, a weight from 1 to 99, or live").default("live"),
     ),
   operation: (project, tools, args, options: ReleaseOptions) => releaseOf(project, tools, args, options),
 };

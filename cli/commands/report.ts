@@ -1,4 +1,4 @@
-/** report: a receipt as one HTML file, for people. */
+/** report: a receipt as one HTML file. */
 import { InvalidInput } from "../../release/failure";
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -17,13 +17,17 @@ interface ReportOptions {
 export function addReport(program: Command): void {
   program
     .command("report")
-    .argument("[receipt]", "a record's sequence, a receipt's JSON file, or - for stdin; else the newest")
-    .description("make a receipt one HTML file that anybody can open")
-    .option("--environment <file>", "whose receipts; else BLUEGREEN_ENVIRONMENT", DEFAULT_ENVIRONMENT)
-    .option("--output <file>", "where it is written, - for stdout; else beside the receipt")
+    .argument("[receipt]", "a record's sequence, a receipt's JSON file, or - for stdin; default: the newest")
+    .description("write a receipt as one self-contained HTML file")
+    .option(
+      "--environment <file>",
+      "the environment file (or set BLUEGREEN_ENVIRONMENT)",
+      DEFAULT_ENVIRONMENT,
+    )
+    .option("--output <file>", "the HTML file, - for stdout; default: next to the receipt")
     .action(async (wanted: string | undefined, options: ReportOptions) => {
       const receipt = fileOf(wanted, options);
-      const { output = besides(receipt) } = options;
+      const { output = nextTo(receipt) } = options;
       if (output !== STREAM && resolve(output) === resolve(receipt)) {
         throw new InvalidInput(`--output ${output} is the receipt itself: name another file`);
       }
@@ -52,11 +56,11 @@ function write(report: string, output: string): void {
   try {
     writeAtomically(output, report, 0o644);
   } catch (error) {
-    throw new InvalidInput(`${output} cannot be written: ${(error as Error).message}`);
+    throw new InvalidInput(`${output} can't be written: ${(error as Error).message}`);
   }
   console.log(output);
 }
 
-function besides(receipt: string): string {
+function nextTo(receipt: string): string {
   return receipt === STREAM ? STREAM : `${receipt.replace(/\.json$/, "")}.html`;
 }

@@ -1,4 +1,4 @@
-/** rollback: back to the release that was live before. */
+/** rollback: returns to the release that was live before. */
 import type { Request } from "../command-line/request";
 import { scheduleFrom, withSchedule } from "../command-line/schedule-options";
 import type { ScheduleOptions } from "../command-line/schedule-options";
@@ -6,7 +6,7 @@ import * as operations from "../deployment/operations";
 
 export const rollback: Request = {
   name: "rollback",
-  description: "go back to the release that was live before; at once where it still runs",
+  description: "return to the release that was live before, at once if it still runs",
   declare: withSchedule,
   operation: (project, _tools, _args, options: ScheduleOptions) =>
     operations.rollback(project, scheduleFrom(project, options)),

@@ -1,4 +1,4 @@
-/** status: what users get now; and, with --watch, from now on. */
+/** status: what users get now, or continuously with --watch. */
 import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import { proxyPlaces } from "../../configuration/naming";
@@ -25,9 +25,9 @@ interface StatusOptions extends CommonOptions {
 
 export function addStatus(program: Command): void {
   common(program.command("status"))
-    .description("show what users get, slot by slot")
-    .option("--watch", "show it until Ctrl-C: in place on a terminal, elsewhere a line a change")
-    .option("--interval <seconds>", "with --watch: how often to look; else every second, on Azure every 15")
+    .description("show what users get, by slot")
+    .option("--watch", "refresh until Ctrl-C: in place on a terminal, otherwise one line per change")
+    .option("--interval <seconds>", "with --watch: the time between updates; default: 1, on Azure 15")
     .action(async (options: StatusOptions) => {
       const intervalSeconds = parseInterval(options);
       const project = open(options);
@@ -37,7 +37,7 @@ export function addStatus(program: Command): void {
       if (options.watch === true) {
         const json = options.json === true;
         await watchStatus(project, proxies, { json, ...(intervalSeconds && { intervalSeconds }) });
-        // A look that is under way is of no use any more, and takes seconds on Azure.
+        // Don't wait for the last poll: it takes seconds on Azure.
         process.exit(0);
       }
       const statuses = await proxies.statuses(record);
@@ -56,12 +56,12 @@ function contextOf(project: Project, { sequence }: ReleaseRecord): StatusContext
     : [];
   if (!hasReceipt(project, sequence)) return { addresses, failure: null };
   const { exitCode, outcome, reason } = readReceipt(project, sequence);
-  return { addresses, failure: exitCode === 0 ? null : `it was not carried out (${outcome}): ${reason}` };
+  return { addresses, failure: exitCode === 0 ? null : `it failed (${outcome}): ${reason}` };
 }
 
 function parseInterval({ watch, interval }: StatusOptions): number | undefined {
   if (interval === undefined) return undefined;
-  if (watch !== true) throw new InvalidInput("--interval is how often --watch looks: add --watch");
+  if (watch !== true) throw new InvalidInput("--interval needs --watch");
   const seconds = /^\d+(\.\d+)?$/.test(interval) ? Number(interval) : NaN;
   if (seconds >= SHORTEST_SECONDS && seconds <= LONGEST_SECONDS) return seconds;
   throw new InvalidInput(

@@ -1,4 +1,4 @@
-/** Applies a saved plan so that Ctrl-C leaves traffic safe: the directors put it back first, then Terraform stops. */
+/** Applies a saved plan. After Ctrl-C the directors first roll back, then Terraform stops. */
 import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/steps";
 import type { ReleaseRecord } from "../../release/record";
@@ -8,7 +8,7 @@ import type { ApplyResult, Stack } from "../terraform/stack";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** @param clearsUp no hook holds up the way out. */
+/** @param clearsUp no hook runs: none may delay a recovery. */
 export async function applyInterruptibly(
   proxies: Proxies,
   progress: Progress,
@@ -23,8 +23,8 @@ export async function applyInterruptibly(
     interrupted = true;
     progress.note(
       proxies.reachable
-        ? "aborting: traffic goes back to what is stable (once more stops Terraform at once)"
-        : "stopping: a director that is at work ends by itself, with traffic on verified releases; then `bluegreen abort`",
+        ? "aborting: rolling back to stable (press Ctrl-C again to stop Terraform at once)"
+        : "stopping: a running director ends by itself, with traffic on verified releases; run `bluegreen abort` afterwards",
     );
     proxies.abort(record).then(
       () => interruptTerraform(),
@@ -44,7 +44,7 @@ export async function applyInterruptibly(
         onStarted: (stop) => (interruptTerraform = stop),
         onHook: (line) => progress.note(line),
       },
-      clearsUp ? { skipHooks: "an abort is not held up" } : {},
+      clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
     );
     return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : result;
   } finally {

@@ -1,6 +1,6 @@
 /**
- * The base stack from the command's side. A release never touches it; a change of the environment may, and some of
- * those changes would replace what holds data or serves users: these are refused unless somebody asked for them.
+ * Plans the base stack. A release never touches it, a changed environment file may. Changes that would replace servers
+ * or data are refused, unless `--allow-replace` names them.
  */
 import { Failure, InvalidInput } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
@@ -19,7 +19,7 @@ export interface BasePlan {
   readonly destroy: readonly string[];
 }
 
-/** Replacing one of these costs users something: their data, or a server that serves them. */
+/** Replacing one of these loses data, or a server that serves users. */
 const PROTECTED_TYPES = new Set([
   "azurerm_linux_virtual_machine",
   "azurerm_windows_virtual_machine",
@@ -30,12 +30,12 @@ const PROTECTED_TYPES = new Set([
   "azurerm_key_vault",
   "azurerm_public_ip",
 ]);
-/** On the local platform a server is a folder that Terraform made. */
+/** On the local platform a server is a folder that Terraform created. */
 const LOCAL_SERVER = /^terraform_data\.web-\d+(_[0-9A-F]{8})?$/;
 
 /**
- * Plans base and says what would happen. Nothing is applied.
- * @throws Failure (refused) where a server, the SQL server, the database or a store would be replaced or destroyed.
+ * Plans base; applies nothing.
+ * @throws Failure (refused) if a server, the SQL server, the database or a store would be replaced or destroyed.
  */
 export async function planBase(
   project: Project,
@@ -50,7 +50,7 @@ export async function planBase(
     });
     const unknown = allowed.find((address) => !changes.some((change) => change.address === address));
     if (unknown !== undefined) {
-      throw new InvalidInput(`--allow-replace ${unknown}: base has no such address in its plan`);
+      throw new InvalidInput(`--allow-replace ${unknown}: base's plan has no such address`);
     }
     refuseReplacements(changes, allowed);
     return summarize(changes);
@@ -59,7 +59,7 @@ export async function planBase(
   }
 }
 
-/** @throws Failure (refused) naming every protected address that would go, and the way on. */
+/** @throws Failure (refused) with every protected address that would be lost, and the options that permit it. */
 export function refuseReplacements(changes: readonly Change[], allowed: readonly string[]): void {
   const gone = changes.filter(
     ({ address, actions }) =>
@@ -74,7 +74,7 @@ export function refuseReplacements(changes: readonly Change[], allowed: readonly
   const afterwards =
     webServers.length === 0 ? "" : `, and \`bluegreen heal ${webServers.join(" ")}\` afterwards`;
   throw new Failure(
-    `base would lose ${each.join(", ")}; nothing was applied. If that is meant: ${options}${afterwards}`,
+    `base would lose ${each.join(", ")}; nothing was applied. To permit it: ${options}${afterwards}`,
     EXIT.refused,
   );
 }
@@ -104,12 +104,12 @@ function isProtected(address: string): boolean {
   return PROTECTED_TYPES.has(address.split(".")[0]!) || LOCAL_SERVER.test(address);
 }
 
-/** Terraform itself refuses to plan what `prevent_destroy` keeps. */
+/** Terraform itself refuses to plan what `prevent_destroy` protects. */
 function prevented(error: Error): Error {
   const address = keptFromDestruction(error.message);
   if (address === undefined) return error;
   return new Failure(
-    `base would destroy ${address}, which platform.protect keeps; nothing was applied. Take the change of the environment back`,
+    `base would destroy ${address}, which platform.protect forbids; nothing was applied. Revert the change to the environment file`,
     EXIT.refused,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * One sequence from what somebody asks for to its receipt: plan it, have it agreed to, make it the environment's record,
- * apply exactly that plan, and write down what became of it.
+ * One sequence from the request to the receipt: plan, confirm, write the record, apply exactly that plan, and write the
+ * receipt.
  */
 import { EXIT } from "../../release/exit-code";
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
@@ -33,17 +33,17 @@ import { planOperation } from "./planning";
 import type { Planned } from "./planning";
 import type { Tools } from "./tools";
 
-/** What somebody said about this one time. */
+/** The operator's consent to this sequence. */
 export interface Consent {
-  /** Of a plan that somebody looked at: refused where what it starts from moved. */
+  /** Of a reviewed plan: refused if record or traffic changed since. */
   readonly token?: string;
-  /** Why a freeze window is passed over; the receipt keeps it. */
+  /** Why a freeze window is overridden; the receipt keeps it. */
   readonly overrideFreeze?: string;
-  /** Asked once the plan is known. @default nobody is asked */
+  /** Asked once the plan is known. @default no question */
   readonly confirm?: (planned: Planned) => Promise<boolean>;
 }
 
-/** @throws Failure, Refusal where nothing was changed. */
+/** @throws Failure, Refusal if nothing was changed. */
 export async function deploy(
   project: Project,
   tools: Tools,
@@ -59,7 +59,7 @@ export async function deploy(
     const { next, observed } = planned;
     if (consent.token !== undefined) requireSamePlan(consent.token, planned.token);
     if (consent.confirm === undefined) notePlan(planned, operation, progress);
-    else await haveConfirmed(planned, consent.confirm, progress);
+    else await requireConfirmation(planned, consent.confirm, progress);
     const hooksBefore = await hooksBeforeRelease(project, operation, planned, progress);
     operation.prepare?.();
     if (!planned.hasBase) await deployBase(project, tools, planned.before);
@@ -76,11 +76,11 @@ export async function deploy(
     const receipt = receiptOf(project, { ...carriedOut, hooks, endedAt: Date.now() });
     const file = keepReceipt(project, receipt, progress);
     const { outcome, exitCode, reason } = ended;
-    const told = hookFacts(project.environment, next, "after release", {
+    const facts = hookFacts(project.environment, next, "after release", {
       ...{ outcome, exitCode, reason },
       receipt: file,
     });
-    const hooksAfter = await runHooks(project, "after release", told, progress);
+    const hooksAfter = await runHooks(project, "after release", facts, progress);
     if (hooksAfter.length > 0) {
       keepReceipt(project, { ...receipt, hooks: [...hooks, ...hooksAfter] }, progress);
     }
@@ -97,14 +97,14 @@ function notePlan(
   { action }: Operation,
   progress: Progress,
 ): void {
-  // Whoever tries again wants to know where it stands.
-  const triesAgain = action === "retry" || action === "resolve";
-  const more = triesAgain ? [...notes, ...formatSteps(steps)] : notes;
+  // Show what is done and what will run.
+  const isRetry = action === "retry" || action === "resolve";
+  const more = isRetry ? [...notes, ...formatSteps(steps)] : notes;
   for (const line of [proof, ...more]) progress.note(`plan: ${line}`);
   for (const warning of warnings) progress.note(`warning: ${warning}`);
 }
 
-async function haveConfirmed(
+async function requireConfirmation(
   planned: Planned,
   confirm: NonNullable<Consent["confirm"]>,
   progress: Progress,
@@ -114,14 +114,14 @@ async function haveConfirmed(
   throw new Failure("not confirmed: nothing was changed", EXIT.refused);
 }
 
-/** From here on the record says what should run, whatever becomes of this apply. */
+/** From here on the record is the new one, even if this apply fails. */
 async function applyObserved(
   project: Project,
   { progress }: Tools,
   { clearsUp = false }: Operation,
   { before, next, observed, proxies, web }: Planned,
 ): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
-  // Nobody waits for its start: what comes first takes longer, and users have what they had.
+  // Don't wait for its start: the first steps take longer, and don't affect users.
   const starting =
     observed?.live === null
       ? Promise.resolve(nothingToObserve("nothing was live before"))
@@ -140,15 +140,15 @@ async function applyObserved(
     if (applied?.nothingWasApplied !== false) await (await starting).kill();
   }
   if (!applied.nothingWasApplied) return { applied, observed: await (await starting).stop() };
-  // Somebody else was at work with the same state: this sequence never came to be.
+  // Another process changed the state meanwhile: this sequence was never applied.
   writeRecord(project, before);
   throw new Failure(
-    `${applied.reasons.join("; ")}: somebody else applied meanwhile. Nothing was changed here; pull, then plan again`,
+    `${applied.reasons.join("; ")}: another apply changed the state meanwhile. Nothing was changed here; pull, then plan again`,
     EXIT.refused,
   );
 }
 
-/** What leads back is never held up: neither a rollback nor an abort. */
+/** No hook delays a rollback or an abort. */
 function hooksBeforeRelease(
   project: Project,
   { action }: Operation,
@@ -160,7 +160,7 @@ function hooksBeforeRelease(
   return runHooks(project, "before release", facts, progress);
 }
 
-/** A proxy that can't be asked any more must not hide what became of the apply. */
+/** After a failed apply an unreachable proxy must not hide the failure. */
 async function statusesAfterwards(
   { next, proxies }: Planned,
   applied: ApplyResult,
@@ -184,11 +184,11 @@ function passFreezeWindows(
   if (overrideFreeze !== undefined) return { window: describeWindow(window), reason: overrideFreeze };
   throw new Refusal(
     "frozen",
-    `nobody releases now: ${describeWindow(window)}; nothing was changed. If it has to be, --override-freeze "<why>" goes on, and the receipt keeps the reason`,
+    `frozen now: ${describeWindow(window)}; nothing was changed. To release anyway: --override-freeze "<why>"; the receipt keeps the reason`,
   );
 }
 
-/** What was done is done, and was told: a full disk makes no failure of it. */
+/** A full disk must not turn a finished release into a failure. */
 function keepReceipt(project: Project, receipt: Receipt, progress: Progress): string | null {
   try {
     return writeReceipt(project, receipt);

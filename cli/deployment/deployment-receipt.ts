@@ -1,4 +1,4 @@
-/** The receipt of a sequence that this command carried out: what was planned, what the directors kept, what users met. */
+/** The receipt of a sequence that this command ran: the plan, the directors' journals, what users got. */
 import type { HookRun } from "../../release/hook-run";
 import type { Receipt } from "../../release/receipt";
 import { scheduleOf } from "../../release/record";

@@ -1,4 +1,4 @@
-/** Base's beginning and end from the command: on this machine only, where nobody else is needed for it. */
+/** Deploys and destroys base from the command; on the local platform only. */
 import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/steps";
@@ -25,7 +25,7 @@ export async function deployBase(project: Project, tools: Tools, record: Release
   tools.progress.done("base is deployed");
 }
 
-/** Stops everything that base and web started, in that order of ownership. The record stays. */
+/** Destroys web, then base. The record stays. */
 export async function takeDown(project: Project, { progress, terraform }: Tools): Promise<void> {
   requireLocal(project.environment, "`bluegreen down`");
   const lock = await lockProject(project, "down", { progress });
@@ -39,7 +39,7 @@ export async function takeDown(project: Project, { progress, terraform }: Tools)
       if (!result.succeeded)
         throw new Failure(`${name} was not destroyed: ${result.reasons.join("; ")}`, EXIT.unexpected);
     }
-    progress.done(`${project.environment.name} is down; its data and its record stay`);
+    progress.done(`${project.environment.name} is down; data and record stay`);
   } finally {
     progress.stop();
     lock.release();

@@ -1,4 +1,4 @@
-/** The operations that the command offers: each a transition of the record, which {@link deploy} carries out. */
+/** The operations of the command: each is a transition of the record, which {@link deploy} applies. */
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -79,31 +79,31 @@ export function retry(): Operation {
     action: "retry",
     title: "retry",
     transition: (record, observed, statuses) =>
-      transitions.retry(record, seenOrServing(observed, statuses), candidateIsMissing(record, statuses)),
+      transitions.retry(record, observedOrServing(observed, statuses), candidateIsMissing(record, statuses)),
   };
 }
 
 /**
- * Tells the journal what became of a script, and goes on as a retry. The migrate step does both, where the database is.
- * @throws InvalidInput where it is no script's name.
+ * Records the state of an interrupted script in the journal, then continues as a retry. The migrate step does both.
+ * @throws InvalidInput if it is not a script's name.
  */
 export function resolve(project: Project, resolution: Resolution): Operation {
   requireDatabase(project);
   const checked = z.safeParse(Resolution, resolution);
   if (!checked.success) {
-    throw new InvalidInput(`${quote(resolution.script)} is no script's name, as in 0004-x.sql`);
+    throw new InvalidInput(`${quote(resolution.script)} is not a script's name; use one like 0004-x.sql`);
   }
   return {
     action: "resolve",
     title: `resolve of ${resolution.script}`,
     transition: (record, observed, statuses) => {
       const missing = candidateIsMissing(record, statuses);
-      return resolveScript(record, seenOrServing(observed, statuses), checked.data, missing);
+      return resolveScript(record, observedOrServing(observed, statuses), checked.data, missing);
     },
   };
 }
 
-/** Gives servers that base replaced or added what the others serve; they get traffic once that is verified. */
+/** Brings servers that base replaced or added to what the others serve; after verification they get traffic. */
 export function heal(project: Project, { progress }: Tools, servers: readonly string[]): Operation {
   refuseUnknownServers(servers, project.environment);
   return {
@@ -111,32 +111,32 @@ export function heal(project: Project, { progress }: Tools, servers: readonly st
     title: `heal of ${servers.join(", ")}`,
     transition: (record, observed, statuses) => {
       const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
-      // A heal that did not come to its end has to, even where all is well by now.
+      // An interrupted heal must be completed, even if all servers are healthy by now.
       const isHealed = statuses.every(
         ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
       );
       const isAgain = next.retry === true && !isHealed;
       const live = idOrNull(target(next));
-      for (const status of statuses) cannotSpare(servers, live, wellServing(live, status), isAgain);
+      for (const status of statuses) cannotSpare(servers, live, serversServing(live, status), isAgain);
       return next;
     },
-    prepare: () => makeLostFolders(project, progress, servers),
+    prepare: () => recreateLostFolders(project, progress, servers),
   };
 }
 
 /**
- * Puts traffic back at once, whatever runs; then cancels the candidate, so that record, Terraform and proxies
- * agree again. @returns null where there was nothing to abort.
+ * Rolls back at once, whatever runs; then cancels the candidate, so that record, Terraform and proxies agree again.
+ * @returns null if there was nothing to abort.
  */
 export async function abort(project: Project, tools: Tools): Promise<Deployment | null> {
   const { progress } = tools;
-  progress.now("putting traffic back on what is stable");
+  progress.now("rolling back to stable");
   const record = readRecord(project);
   const proxies = proxiesOf(project, () => Promise.resolve(tools.terraform));
   const results = await proxies.abort(record);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
-    const nothing = {
+    const unchanged = {
       from: null,
       to: null,
       seconds: 0,
@@ -145,7 +145,7 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
       requests: null,
       receipt: null,
     };
-    return { goal: record.goal, ...nothing, ...frozen };
+    return { goal: record.goal, ...unchanged, ...frozen };
   }
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
   const observed = agreed(await proxies.statuses(readRecord(project)));
@@ -158,32 +158,33 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
   return deploy(project, tools, {
     action: "abort",
     title: "abort",
-    transition: (current, seen, statuses) => transitions.cancel(current, requireAgreement(seen, statuses)),
+    transition: (current, observed, statuses) =>
+      transitions.cancel(current, requireAgreement(observed, statuses)),
     clearsUp: true,
   });
 }
 
-/** @throws Refusal where the proxies disagree: then only `retry` and `rollback` are possible. */
+/** @throws Refusal if the proxies disagree: only `retry` and `rollback` are possible then. */
 function requireAgreement(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
   if (observed !== null) return observed;
   const each = statuses.map(({ proxy, state }) => `${proxy} serves ${state.stable?.releaseId ?? "nothing"}`);
   throw new Refusal(
     "proxies-disagree",
-    `${each.join(", ")}: only \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
+    `${each.join(", ")}: run \`bluegreen retry\` or \`bluegreen rollback\``,
   );
 }
 
-/** What was tried may be tried again although the proxies disagree about it. */
-function seenOrServing(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
+/** A retry is possible even if the proxies disagree. */
+function observedOrServing(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
   const serving = [...new Set(statuses.flatMap((status) => status.serving))];
   return observed ?? { live: null, releaseId: null, serving };
 }
 
-/** Whoever may not go back to the release before wants to know where else to go. */
+/** Adds the newest safe release to a refused rollback. */
 function withSafeRelease(error: unknown, project: Project, record: ReleaseRecord): unknown {
-  const isSafeElsewhere =
+  const needsAlternative =
     error instanceof Refusal && ["old-schema", "banned", "nothing-to-roll-back-to"].includes(error.reason);
-  if (!isSafeElsewhere) return error;
+  if (!needsAlternative) return error;
   const releases = readReceipts(project, () => undefined).flatMap(({ exitCode, to, record: recorded }) =>
     exitCode === 0 && recorded !== null ? [{ record: recorded.after, stable: to }] : [],
   );
@@ -195,16 +196,16 @@ function intent(project: Project): transitions.Intent {
   return { environmentSchedule: project.environment.schedule };
 }
 
-/** The servers that serve a release well. */
-function wellServing(release: ReleaseId | null, { endpoints, serving }: ProxyStatus): string[] {
+/** The servers that serve this release, healthy and in rotation. */
+function serversServing(release: ReleaseId | null, { endpoints, serving }: ProxyStatus): string[] {
   return serving
     .flatMap((slot) => endpoints[slot])
     .filter(({ healthy, inRotation, releaseId }) => healthy && inRotation && releaseId === release)
     .map(({ server }) => server);
 }
 
-/** On the local platform a folder is all that base makes of a web server; Terraform does not see that one is gone. */
-function makeLostFolders(
+/** On the local platform a web server is a folder; Terraform does not notice if it is gone. */
+function recreateLostFolders(
   { folder, environment }: Project,
   progress: Tools["progress"],
   servers: readonly string[],
@@ -214,11 +215,11 @@ function makeLostFolders(
     const lost = join(folder, serverFolder(environment, server));
     if (existsSync(lost)) continue;
     mkdirSync(lost, { mode: 0o750 });
-    progress.note(`${server}: its folder was gone and is there again, empty`);
+    progress.note(`${server}: its folder was missing and was created again, empty`);
   }
 }
 
-/** Whether some endpoint of the candidate's slot does not answer as the candidate: its install failed. */
+/** Whether an endpoint of the candidate's slot does not answer as the candidate: its install failed. */
 function candidateIsMissing(record: ReleaseRecord, statuses: readonly ProxyStatus[]): boolean {
   const wanted = idOrNull(target(record));
   return statuses.some(({ endpoints }) =>

@@ -1,4 +1,4 @@
-/** What became of a sequence: Terraform's exit, and what the directors said. */
+/** A sequence's outcome, from Terraform's exit code and the directors' results. */
 import { EXIT } from "../../release/exit-code";
 import type { Action } from "../../release/receipt";
 import type { Comparison } from "../../release/journal";
@@ -7,7 +7,7 @@ import type { ApplyResult } from "../terraform/stack";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus, StepResult, Unfinished } from "../proxies/proxies";
 
-/** `from` and `to` are what the proxies called stable before and after. */
+/** `from` and `to` are the proxies' stable releases before and after. */
 export interface Deployment {
   readonly sequence: number;
   readonly goal: Goal;
@@ -17,19 +17,19 @@ export interface Deployment {
   readonly exitCode: number;
   readonly reason: string;
   readonly seconds: number;
-  /** Where a candidate was judged under traffic: the figures of the last judgement. */
+  /** The figures of the last analysis; null without one. */
   readonly comparison: Comparison | null;
-  /** What still ran when a drain's time was over, of all proxies. */
+  /** Requests that still ran when the drain time was over, of all proxies. */
   readonly unfinished: readonly Unfinished[];
-  /** Where the instances of a candidate that failed write, on this machine. */
+  /** The log files of a failed candidate's instances, on this machine. */
   readonly logs: readonly string[];
-  /** What the command's own requests met meanwhile; null where nothing was measured. */
+  /** The results of the command's synthetic requests; null if nothing was measured. */
   readonly requests: { readonly sent: number; readonly failed: number; readonly longestGapMs: number } | null;
-  /** The file of the receipt; null where this was no sequence of its own. */
+  /** The receipt's file; null if this was not a new sequence, or it can't be written. */
   readonly receipt: string | null;
 }
 
-/** What the directors say after a sequence without a shift; an install that failed says nothing there. */
+/** The outcome if no director reported one, for example after a failed install. */
 const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   [EXIT.done]: "unchanged",
   [EXIT.unexpected]: "failed",
@@ -49,10 +49,10 @@ export function conclude(
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );
-  const silent = statuses.filter(({ state: { result } }) => result?.sequence !== record.sequence);
+  const unreported = statuses.filter(({ state: { result } }) => result?.sequence !== record.sequence);
   const { outcome, exitCode, reason } =
-    applied.succeeded && (results.length === 0 || silent.length > 0)
-      ? unknown(record, silent)
+    applied.succeeded && (results.length === 0 || unreported.length > 0)
+      ? unknown(record, unreported)
       : summarize(applied, results);
   return {
     sequence: record.sequence,
@@ -76,7 +76,7 @@ function summarize(
     const why = failed?.reason ?? applied.reasons.join("; ");
     const promoted = results.find(({ outcome }) => outcome === "promoted");
     if (exitCode === EXIT.rejected && failed === undefined && promoted !== undefined) {
-      // A convergence's install: users have the new release already, so nothing was rejected.
+      // Converge failed: users have the new release already, so nothing was rejected.
       return {
         outcome: "frozen",
         exitCode: EXIT.frozen,
@@ -85,19 +85,21 @@ function summarize(
     }
     return { outcome: OUTCOME_BY_EXIT_CODE[exitCode] ?? "failed", exitCode, reason: why };
   }
-  // `share` is the last step of a convergence; the promotion before it is what happened to users.
+  // `share` follows converge; what changed for users is the promotion before it.
   const first = results[0]!;
   const outcome = first.outcome === "shared" ? "promoted" : first.outcome;
   return { outcome, exitCode, reason: first.reason };
 }
 
-/** Every sequence has a step on each proxy: Terraform's success without its word is no proof of what users get. */
-function unknown({ sequence }: ReleaseRecord, silent: readonly ProxyStatus[]) {
-  const who =
-    silent.length === 0 ? "no proxy says" : `${silent.map(({ proxy }) => proxy).join(", ")} can't say`;
+/** Every sequence has a step on each proxy: without its result, Terraform's success does not prove what users get. */
+function unknown({ sequence }: ReleaseRecord, unreported: readonly ProxyStatus[]) {
+  const missing =
+    unreported.length === 0
+      ? "no proxy reported a result"
+      : `no result from ${unreported.map(({ proxy }) => proxy).join(", ")}`;
   return {
     outcome: "failed",
     exitCode: EXIT.unexpected,
-    reason: `Terraform ended well, but ${who} how record ${sequence} ended: look at \`bluegreen status\`, then \`bluegreen retry\``,
+    reason: `Terraform succeeded, but ${missing} for record ${sequence}: check \`bluegreen status\`, then run \`bluegreen retry\``,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * From what somebody asks for to a plan that may be applied: observe the proxies, compute the next record, let Terraform
- * plan it, prove that the live slot stays as it is. Nothing is changed.
+ * From a request to a plan that may be applied: read the proxies' state, compute the next record, plan it with
+ * Terraform, prove that the live slot is not touched. Changes nothing.
  */
 import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
@@ -39,7 +39,7 @@ import type { Operation } from "./operation";
 import { synthesize } from "../terraform/synth";
 import type { Tools } from "./tools";
 
-/** An apply whose director was told to abort ends by itself; its installers may take their time. */
+/** An aborted apply ends by itself, but its installers may need minutes. */
 export const APPLY_END_SECONDS = 300;
 
 export interface Planned {
@@ -47,16 +47,16 @@ export interface Planned {
   readonly next: ReleaseRecord;
   readonly proxies: Proxies;
   readonly hasBase: boolean;
-  /** null where the proxies disagree. */
+  /** null if the proxies disagree. */
   readonly observed: Observed | null;
   readonly web: Stack;
   readonly plan: Plan;
   readonly steps: PlanSteps;
-  /** How the requests go to the candidate, in words. */
+  /** How traffic moves to the candidate, as text. */
   readonly traffic: string;
-  /** In one line: what was seen to stay as it is. */
+  /** What is proved untouched, in one line. */
   readonly proof: string;
-  /** What else the plan says: about the database, about a slot that is given up. */
+  /** Further lines about the plan: the database, a slot that is no longer retained. */
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
   readonly permissions: Permissions;
@@ -64,7 +64,7 @@ export interface Planned {
   readonly token: string;
 }
 
-/** @throws Refusal where it may not happen; then nothing was changed. */
+/** @throws Refusal if it is not permitted; nothing was changed. */
 export async function planOperation(
   project: Project,
   { progress, terraform }: Tools,
@@ -75,7 +75,7 @@ export async function planOperation(
   const proxies = proxiesOf(project, () => Promise.resolve(terraform));
   const hasBase = proxies.baseIsDeployed();
   if (!hasBase) databaseServer(environment);
-  if (!proxies.reachable) progress.now("reading what the proxies said last");
+  if (!proxies.reachable) progress.now("reading the proxies' last results");
   const statuses = hasBase ? await proxies.statuses(before) : [];
   const observed = agreed(statuses);
   collectReceipt(project, before, statuses);
@@ -87,7 +87,7 @@ export async function planOperation(
   progress.now(`planning record ${next.sequence}`);
   const web = new Stack(await synthesize(project, next), "web", terraform);
   const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
-  // Terraform's lock was free: nobody works on that record any more.
+  // Terraform's lock was free: no apply of that record runs any more.
   if (hasBase && !hasReceipt(project, before.sequence))
     collectInterrupted(project, before, await proxies.statuses(before));
   if (!clearsUp) refuseManyDeposed(plan);
@@ -104,7 +104,7 @@ export async function planOperation(
   };
 }
 
-/** For somebody who only wants to look. */
+/** A plan that is only shown. */
 export async function planOnly(project: Project, tools: Tools, operation: Operation): Promise<Planned> {
   const lock = await lockProject(project, `plan of ${operation.title}`, { progress: tools.progress });
   try {
@@ -115,30 +115,30 @@ export async function planOnly(project: Project, tools: Tools, operation: Operat
   }
 }
 
-/** @returns the proof in words. @throws Refusal naming the change that is too much. */
+/** @returns the proof as text. @throws Refusal with the first change that is not permitted. */
 function prove(project: Project, plan: Plan, next: ReleaseRecord, observed: Observed | null): string {
   const live = observed?.live ?? null;
   const healing = healedServers(next);
   if (live === null) {
     proveOnlySteps(plan);
     return observed === null
-      ? "the proxies disagree; nothing but steps of a release run"
-      : "nothing is live yet; nothing but steps of a release run";
+      ? "the proxies disagree; only steps of a release run"
+      : "nothing is live yet; only steps of a release run";
   }
   if (healing.length > 0) {
-    return `${proveOnlyHealed(plan, live, healing).join(", ")} run, the other servers are not touched`;
+    return `only ${proveOnlyHealed(plan, live, healing).join(", ")} run; the other servers are not touched`;
   }
   refuseUnhealed(plan, healSteps(project, next));
   const inPlace = scheduleOf(next, project.environment).strategy === "recreate" && live === next.active;
   if (inPlace) {
     proveOnlySteps(plan);
-    return `${observed?.releaseId} in ${live} is replaced where it is, as a recreate does; nothing but steps of a release run`;
+    return `${observed?.releaseId} in ${live} is replaced in place, by a recreate; only steps of a release run`;
   }
   const steps = proveLiveSlotUntouched(plan, live);
   return `${observed?.releaseId} in ${live} is not touched (${steps} install steps are no-ops)`;
 }
 
-/** The install steps whose last execution was a heal's. */
+/** The install steps that last ran in a heal. */
 function healSteps(
   { environment }: Project,
   record: ReleaseRecord,

@@ -1,4 +1,4 @@
-/** The plan proof by itself: for pipelines and Terraform Cloud, which plan and apply without this command. */
+/** The plan proof alone, for pipelines and Terraform Cloud, which plan and apply without this command. */
 import { readFileSync } from "node:fs";
 import { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
@@ -7,17 +7,17 @@ import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../proxies/proxies";
-import { lastWords, proxiesIn } from "../proxies/step-words";
+import { lastReport, proxiesIn } from "../proxies/step-reports";
 import { stateBefore } from "../terraform/stack";
 import type { PlannedState } from "../terraform/stack";
 
-/** What `--live` says where nothing is live yet, or where the live slot may be touched: in a recreate, or a heal. */
+/** `--live none`: nothing is live yet, or the live slot may be touched (recreate, heal). */
 const NONE = "none";
 
 export type ProofResult =
   | {
       readonly proved: true;
-      /** null where only the kind of the changes was looked at. */
+      /** null if only the kinds of changes were checked. */
       readonly live: Slot | null;
       /** Install steps of the live slot, all of them no-ops. */
       readonly untouched: number;
@@ -28,25 +28,25 @@ export type ProofResult =
   | {
       readonly proved: false;
       readonly live: Slot | null;
-      /** The change that is too much, and what to do. */
+      /** The change that is not permitted, and what to do. */
       readonly words: string;
     };
 
 /**
- * @param file what `terraform show -json` printed; `-` is stdin. @param said the live slot, or that there is none.
- * @param observe asks the proxies, where neither `said` nor the plan itself knows the live slot.
- * @throws InvalidInput, OperatorError where it can't be judged.
+ * @param file the output of `terraform show -json`; `-` is stdin. @param liveOption the live slot, or `none`.
+ * @param observe asks the proxies, if neither `liveOption` nor the plan has the live slot.
+ * @throws InvalidInput, Failure if it can't be decided.
  */
 export async function prove(
   file: string,
-  said: string | undefined,
+  liveOption: string | undefined,
   observe: () => Promise<Slot | null | undefined>,
 ): Promise<ProofResult> {
   const json = read(file);
   let live: Slot | null = null;
   try {
     const plan = readPlan(json, file === "-" ? "the plan on stdin" : file);
-    live = await liveSlot(json, said, observe);
+    live = await liveSlot(json, liveOption, observe);
     return resultOf(plan, live);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -54,7 +54,7 @@ export async function prove(
   }
 }
 
-/** @throws Refusal naming the change that is too much. */
+/** @throws Refusal with the first change that is not permitted. */
 function resultOf(plan: Plan, live: Slot | null): ProofResult {
   const changes = plan.changes
     .filter(({ actions }) => actions.some((action) => action !== "no-op"))
@@ -62,7 +62,7 @@ function resultOf(plan: Plan, live: Slot | null): ProofResult {
   const all = `all ${changes.length} changes are steps of a release`;
   if (live === null) {
     proveOnlySteps(plan);
-    const words = `${all}; nothing is live, or it was not to be looked at`;
+    const words = `${all}; no live slot was checked`;
     return { proved: true, live, untouched: 0, changes, words };
   }
   const untouched = proveLiveSlotUntouched(plan, live);
@@ -72,32 +72,32 @@ function resultOf(plan: Plan, live: Slot | null): ProofResult {
 
 async function liveSlot(
   json: string,
-  said: string | undefined,
+  liveOption: string | undefined,
   observe: () => Promise<Slot | null | undefined>,
 ): Promise<Slot | null> {
-  if (said === NONE) return null;
-  const slot = SLOTS.find((each) => each === said);
+  if (liveOption === NONE) return null;
+  const slot = SLOTS.find((each) => each === liveOption);
   if (slot !== undefined) return slot;
-  const lacking = "name the live slot with --live blue or --live green; or none, where nothing is live yet";
-  if (said !== undefined) throw new InvalidInput(`--live ${said}: ${lacking}`);
-  const inPlan = wordsIn(JSON.parse(json) as PlannedState);
+  const hint = "name the live slot with --live blue or --live green; use --live none if nothing is live yet";
+  if (liveOption !== undefined) throw new InvalidInput(`--live ${liveOption}: ${hint}`);
+  const inPlan = statusesIn(JSON.parse(json) as PlannedState);
   if (inPlan.length > 0) {
     const observed = agreed(inPlan);
     if (observed !== null) return observed.live;
   }
   const found = inPlan.length > 0 ? null : await observe();
   if (found === undefined || found === null) {
-    throw new InvalidInput(`no slot is live, as far as the proxies agree: ${lacking}`);
+    throw new InvalidInput(`the proxies agree on no live slot: ${hint}`);
   }
   return found;
 }
 
-/** On Azure a plan's refresh brings along what the directors said last. */
-function wordsIn(plan: PlannedState): ProxyStatus[] {
+/** On Azure the plan's refreshed state has the directors' last results. */
+function statusesIn(plan: PlannedState): ProxyStatus[] {
   const resources = stateBefore(plan);
   return proxiesIn(resources).flatMap((proxy) => {
-    const words = lastWords(resources, proxy);
-    return words === null ? [] : [{ ...words, endpoints: { blue: [], green: [] } }];
+    const report = lastReport(resources, proxy);
+    return report === null ? [] : [{ ...report, endpoints: { blue: [], green: [] } }];
   });
 }
 

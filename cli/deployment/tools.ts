@@ -1,4 +1,4 @@
-/** What every operation works with: somebody to tell, and Terraform. */
+/** What every operation needs: progress output, and Terraform. */
 import type { Progress } from "../terminal/progress";
 import type { TerraformBinary } from "../terraform/binary";
 

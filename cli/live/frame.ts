@@ -1,4 +1,4 @@
-/** The live view's picture of one moment, as lines that fit a terminal. Pure: what is seen goes in, lines come out. */
+/** Renders a snapshot as lines that fit the terminal. Pure. */
 import { describeEntry } from "../../release/journal-words";
 import { idOrNull, target } from "../../release/record";
 import { otherSlot, SLOTS } from "../../release/slot";
@@ -11,12 +11,12 @@ import { fitted, flowed, wrapped } from "./lines";
 import type { Size } from "../terminal/screen";
 import type { Paint, Span } from "./lines";
 import type { Snapshot, Rate, ProxySnapshot } from "./snapshot";
-import { complaint, servedBy, weightOf } from "./words";
+import { difference, servedBy, weightOf } from "./summary";
 
 const INDENT = " ".repeat(9);
 const LONGEST_BAR = 40;
 const SHORTEST_BAR = 5;
-/** Below it, how much goes where matters more than what a slot is called. */
+/** Narrower terminals show no roles. */
 const ROOM_FOR_ROLES = 60;
 const EVENTS = 6;
 const REASON_LINES = 3;
@@ -31,9 +31,9 @@ export function frame(moment: Snapshot, { columns, rows }: Size, colours: Colour
     ),
   ];
   const proxies = moment.proxies.flatMap((seen) => ["", ...proxyLines(moment, seen, columns, colours)]);
-  const room = Math.max(0, Math.min(EVENTS, rows - head.length - proxies.length - 1));
+  const eventRows = Math.max(0, Math.min(EVENTS, rows - head.length - proxies.length - 1));
   const events = journal(moment)
-    .filter((_, index, all) => index >= all.length - room)
+    .filter((_, index, all) => index >= all.length - eventRows)
     .map(({ time, text }) => fit([`  ${time}  `, colours.dim], [text]));
   const all = [...head, ...proxies, ...(events.length === 0 ? [] : ["", ...events])];
   const short = all.length <= rows ? all : all.filter((line) => line !== "");
@@ -75,9 +75,7 @@ function warnings({ problem, proxies }: Snapshot): string[] {
   return [
     ...(problem === null ? [] : [problem]),
     ...(disagree
-      ? [
-          `the proxies disagree: ${each.join(", ")}; \`bluegreen retry\` or \`bluegreen rollback\` go on from here`,
-        ]
+      ? [`the proxies disagree: ${each.join(", ")}; run \`bluegreen retry\` or \`bluegreen rollback\``]
       : []),
   ];
 }
@@ -117,13 +115,13 @@ function remaining(milliseconds: number): string {
 function age({ now }: Snapshot, { at }: ProxyStatus): string {
   if (at === undefined) return "";
   const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
-  return `  as its last step said ${seconds < 120 ? `${seconds} s` : clockTime(1000 * seconds)} ago`;
+  return `  reported ${seconds < 120 ? `${seconds} s` : clockTime(1000 * seconds)} ago`;
 }
 
 function slotLines(seen: ProxySnapshot, status: ProxyStatus, columns: number, colours: Colours): string[] {
   const labels = { blue: label("blue", status, columns), green: label("green", status, columns) };
   const longest = Math.max(labels.blue.length, labels.green.length);
-  // Of one length, so that they can be compared.
+  // The same length for both, so that they can be compared.
   const room = Math.min(LONGEST_BAR, columns - INDENT.length - longest - 1);
   return SLOTS.flatMap((slot) => {
     const paint = slot === "blue" ? colours.blue : colours.green;
@@ -137,11 +135,11 @@ function slotLines(seen: ProxySnapshot, status: ProxyStatus, columns: number, co
 
 function label(slot: Slot, status: ProxyStatus, columns: number): string {
   const release = servedBy(status.endpoints[slot]) ?? (isEmpty(slot, status) ? "empty" : "down");
-  const called = columns < ROOM_FOR_ROLES ? "" : role(slot, status);
-  return `${String(weightOf(slot, status.traffic)).padStart(3)} %  ${release}  ${called}`.trimEnd();
+  const shownRole = columns < ROOM_FOR_ROLES ? "" : role(slot, status);
+  return `${String(weightOf(slot, status.traffic)).padStart(3)} %  ${release}  ${shownRole}`.trimEnd();
 }
 
-/** Requests a second, and what each server of the slot answers as. */
+/** Requests per second, and each server's state. */
 function details(slot: Slot, { rates }: ProxySnapshot, status: ProxyStatus, colours: Colours): Span[][] {
   const endpoints = isEmpty(slot, status) ? [] : status.endpoints[slot];
   const release = servedBy(endpoints);
@@ -149,20 +147,20 @@ function details(slot: Slot, { rates }: ProxySnapshot, status: ProxyStatus, colo
   return [
     ...(rates === null || isQuiet ? [] : [rateSpans(rates[slot], colours)]),
     ...endpoints.map((endpoint): Span[] => {
-      const odd = complaint(endpoint, release);
+      const odd = difference(endpoint, release);
       const mark: Span = endpoint.healthy ? ["✔", colours.green] : ["✘", colours.red];
       return [[`${endpoint.server} `], mark, [odd && ` ${odd}`, colours.yellow]];
     }),
   ];
 }
 
-/** Nothing answers there, and nothing has to. */
+/** Nothing answers, and nothing should. */
 function isEmpty(slot: Slot, status: ProxyStatus): boolean {
   return servedBy(status.endpoints[slot]) === null && role(slot, status) === "";
 }
 
 function bars(weight: number, room: number, paint: Paint, colours: Colours): Span[] {
-  // A weight that is there is seen, however small.
+  // Even the smallest weight is visible.
   const full = weight === 0 ? 0 : Math.max(1, Math.round((weight * room) / 100));
   return [["█".repeat(full), paint], ["░".repeat(room - full), colours.dim], [" "]];
 }
@@ -180,10 +178,10 @@ function role(slot: Slot, { state }: ProxyStatus): string {
   if (state.stable?.slot === slot) return "stable";
   if (state.candidate?.slot === slot) return "candidate";
   const isRetained = state.stable?.slot === otherSlot(slot) && state.retainedUntil !== null;
-  return isRetained ? "kept for a rollback" : "";
+  return isRetained ? "retained" : "";
 }
 
-/** What all proxies noted, in the order of time; with several each says who it is. */
+/** All proxies' journal entries by time; with several proxies, each entry has its proxy's name. */
 function journal({ proxies }: Snapshot): { readonly time: string; readonly text: string }[] {
   const named = proxies.length > 1;
   return proxies

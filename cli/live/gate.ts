@@ -1,4 +1,4 @@
-/** What a proxy's director does now, what it waits for, and how long that takes by the schedule. Pure. */
+/** What a proxy's director does now, what it waits for, and for how long by the schedule. Pure. */
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { otherSlot } from "../../release/slot";
@@ -7,13 +7,13 @@ import type { Snapshot } from "./snapshot";
 
 export interface Gate {
   readonly what: string;
-  /** Milliseconds since 1970; null where nobody knows. */
+  /** Milliseconds since 1970; null if unknown. */
   readonly endsAt: number | null;
-  /** Whether somebody is at work, or has to be. */
+  /** Whether a director is at work, or a person must act. */
   readonly mood: "idle" | "working" | "frozen";
 }
 
-/** @param atWork whether an apply runs; where nobody knows, one may. */
+/** @param atWork whether an apply runs; true if unknown. */
 export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true): Gate {
   const { state, traffic } = status;
   const { phase, stable, candidate, weight, deadline } = state;
@@ -23,11 +23,10 @@ export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true
   if (phase === "frozen") return { what: "frozen: a person decides", endsAt: null, mood: "frozen" };
   if (!state.finished && !atWork) {
     return idle(
-      `record ${state.sequence} did not come to its end: \`bluegreen history ${state.sequence}\` says why, \`retry\` or \`abort\` goes on`,
+      `record ${state.sequence} was interrupted: \`bluegreen history ${state.sequence}\` shows why; then \`retry\` or \`abort\``,
     );
   }
-  if (phase === "aborting")
-    return working(`putting traffic back on ${stable?.releaseId ?? "what is stable"}`);
+  if (phase === "aborting") return working(`rolling back to ${stable?.releaseId ?? "stable"}`);
   if (isDraining(status)) return working(`draining ${otherSlot(stable!.slot)}`);
   if (!state.finished) {
     switch (phase) {
@@ -44,15 +43,15 @@ export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true
     }
   }
   if (phase === "staged" && candidate !== null) {
-    return idle(`${candidate.releaseId} is staged in ${candidate.slot}, and waits for its promotion`);
+    return idle(`${candidate.releaseId} is staged in ${candidate.slot}: promote or abort it`);
   }
   if (candidate !== null && traffic.weight > 0) {
-    return idle(`${candidate.releaseId} is held at ${traffic.weight} % until it is promoted or aborted`);
+    return idle(`${candidate.releaseId} is paused at ${traffic.weight} %: promote or abort it`);
   }
   return idle(stable === null ? "nothing is live yet" : `${stable.releaseId} is live in ${stable.slot}`);
 }
 
-/** Installers run, then the director verifies: what answers tells which. */
+/** Installers run, then the director verifies: the answers show which. */
 function beforeTraffic({ endpoints, traffic }: ProxyStatus, record: ReleaseRecord, wanted: string): string {
   const slot = record.active;
   const isThere = endpoints[slot].every(({ healthy, releaseId }) => healthy && releaseId === wanted);
@@ -60,7 +59,7 @@ function beforeTraffic({ endpoints, traffic }: ProxyStatus, record: ReleaseRecor
   return `${isThere ? "verifying" : "installing"} ${wanted} in ${slot}${users}`;
 }
 
-/** The state is that of the release that was promoted; the step has not ended yet. */
+/** The release is promoted, but its step has not ended yet. */
 function isDraining({ state }: ProxyStatus): boolean {
   const { stable, result, journal, sequence } = state;
   const promoted = journal.findLastIndex(({ event }) => event === "traffic");
@@ -78,8 +77,8 @@ function isDraining({ state }: ProxyStatus): boolean {
 }
 
 /**
- * Until the sequence is over on the last proxy, in milliseconds; null where none of it is a matter of time. Installs,
- * verifications and drains come on top, nobody knows how long they take.
+ * Milliseconds until the sequence ends on the last proxy; null if nothing is scheduled. Installs, verifications and
+ * drains are not included.
  */
 export function timeLeft({ now, record, schedule, proxies }: Snapshot): number | null {
   let [left, isTimed] = [0, false];
@@ -101,7 +100,7 @@ export function timeLeft({ now, record, schedule, proxies }: Snapshot): number |
   return isTimed ? left : null;
 }
 
-/** Weights that a proxy's candidate still gets; 100 is the bake. Later proxies have no steps of their own. */
+/** Weights that a proxy's candidate still gets; 100 is the bake. Only the first proxy has the schedule's steps. */
 export function weightsAfter(
   weight: number,
   index: number,
@@ -109,11 +108,11 @@ export function weightsAfter(
   steps: readonly number[],
 ): number[] {
   const until = goal === "live" ? 100 : Number(goal);
-  const own = index === 0 ? steps.filter((each) => each < until) : [];
-  return [...own, until].filter((each) => each > weight);
+  const before = index === 0 ? steps.filter((each) => each < until) : [];
+  return [...before, until].filter((each) => each > weight);
 }
 
-/** As 0:42 or 1:02:03. */
+/** 0:42 or 1:02:03. */
 export function clockTime(milliseconds: number): string {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];

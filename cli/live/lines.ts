@@ -1,10 +1,10 @@
-/** Text in colours that fits a width: cut and broken before it is coloured, so that no escape sequence is cut. */
+/** Coloured text that fits a width: cut and wrapped before it is coloured, so that no escape sequence is cut. */
 
 export type Paint = (text: string) => string;
 /** A piece of a line, and its colour. */
 export type Span = readonly [text: string, paint?: Paint];
 
-/** One line, cut where there is no more room. */
+/** One line, cut to the width. */
 export function fitted(spans: readonly Span[], columns: number): string {
   const whole = spans.map(([text, paint]): Span =>
     paint === undefined ? [clean(text)] : [clean(text), paint],
@@ -19,7 +19,7 @@ export function fitted(spans: readonly Span[], columns: number): string {
   return painted.join("") + (isCut ? "…" : "");
 }
 
-/** Pieces one after another, each whole on its line; as many lines as it takes. */
+/** Flows items onto lines without breaking one. */
 export function flowed(items: readonly (readonly Span[])[], columns: number, indent: string): string[] {
   const lines: Span[][] = [];
   let used = columns;
@@ -36,7 +36,7 @@ export function flowed(items: readonly (readonly Span[])[], columns: number, ind
   return lines.map((line) => fitted(line, columns));
 }
 
-/** A sentence on several lines, at most so many. */
+/** Wraps text to at most `most` lines; the last one may be too long. */
 export function wrapped(text: string, columns: number, most: number): string[] {
   const lines = [""];
   for (const word of clean(text).split(" ")) {
@@ -49,7 +49,7 @@ export function wrapped(text: string, columns: number, most: number): string[] {
   return [...lines.slice(0, most - 1), lines.slice(most - 1).join(" ")];
 }
 
-/** What an instance answered may be quoted in a reason: it must not drive the terminal. */
+/** Removes control characters: a reason may quote an instance's answer, which must not control the terminal. */
 export function clean(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }

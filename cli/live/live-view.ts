@@ -1,6 +1,6 @@
 /**
- * The live view while a release of ours runs: below the line that says what is done now. Without a terminal it is lines
- * of a log, and where nobody reads, or looking would cost a plan of Terraform's, nothing.
+ * The live view of a release that this command runs, below the progress line. Without a terminal it prints log lines;
+ * nothing with --json, or if a poll would need a Terraform plan (Azure).
  */
 import type { ReleaseRecord } from "../../release/record";
 import type { LoadSnapshot } from "../load/messages";
@@ -17,16 +17,16 @@ const REDRAW_MS = 250;
 
 export interface LiveView {
   start(): Promise<void>;
-  /** What is said from now on looks as if there had been none. Said twice it is as said once. */
+  /** Removes the view from the terminal. Idempotent. */
   stop(): void;
 }
 
 export interface LiveViewProps {
   /** The record that is being applied. */
   readonly record: ReleaseRecord;
-  /** Where it says what it does; on a terminal it makes room. */
+  /** The progress output; on a terminal it draws on the view's screen. */
   readonly progress: Progress;
-  /** What the command's own requests meet. @default none are sent */
+  /** The results of the command's synthetic requests. @default none are sent */
   readonly measured?: () => LoadSnapshot | null;
 }
 
@@ -47,7 +47,7 @@ export function createLiveView(
       const { drawOn } = progress;
       if (drawOn === undefined) return startLog();
       const screen = await Screen.open(process.stderr);
-      const lookout = new Poller(project, proxies, {
+      const poller = new Poller(project, proxies, {
         readRecord: () => record,
         ...(measured === undefined ? {} : { measured }),
       });
@@ -61,8 +61,8 @@ export function createLiveView(
         stop = () => undefined;
       };
       drawOn.call(progress, screen);
-      screen.show((size) => frame(lookout.moment, size, err));
-      void lookout.watch(ended.signal, () => screen.redraw());
+      screen.show((size) => frame(poller.moment, size, err));
+      void poller.watch(ended.signal, () => screen.redraw());
     },
     stop: () => stop(),
   };

@@ -1,36 +1,33 @@
-/**
- * What directors do while a release of ours runs, as lines of a log: where nothing can be drawn, a pipeline's page shall
- * not stand still for the minutes of a canary.
- */
+/** The directors' journal entries as log lines while a release runs, for example in a pipeline. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeEntry } from "../../release/journal-words";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import { clean } from "./lines";
 
-/** A release that is over before costs no look. */
+/** A shorter release needs no poll. */
 const INTERVAL_SECONDS = 5;
 
-/** Until `signal` says so. Nothing that it meets stops it: what went wrong, the step's result tells. */
+/** Runs until `signal` aborts. Errors don't stop it: the step's result reports failures. */
 export async function logDirectors(
   proxies: Proxies,
   record: ReleaseRecord,
-  say: (line: string) => void,
+  print: (line: string) => void,
   signal: AbortSignal,
   intervalSeconds = INTERVAL_SECONDS,
 ): Promise<void> {
-  const told = new Map<string, number>();
+  const printed = new Map<string, number>();
   for (;;) {
     await sleep(1000 * intervalSeconds, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    const sightings = await proxies.look(record).catch(() => []);
+    const results = await proxies.poll(record).catch(() => []);
     if (signal.aborted) return;
-    for (const { proxy, status } of sightings) {
+    for (const { proxy, status } of results) {
       if (status?.state.sequence !== record.sequence) continue;
       const { journal } = status.state;
-      for (const entry of journal.slice(told.get(proxy) ?? 0))
-        say(clean(`${proxy}: ${describeEntry(entry)}`));
-      told.set(proxy, journal.length);
+      for (const entry of journal.slice(printed.get(proxy) ?? 0))
+        print(clean(`${proxy}: ${describeEntry(entry)}`));
+      printed.set(proxy, journal.length);
     }
   }
 }

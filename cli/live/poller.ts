@@ -1,4 +1,4 @@
-/** Looks at the proxies again and again, one look after another, and makes a moment of each. Nothing that it meets stops it. */
+/** Polls the proxies, one poll after another, and makes a snapshot of each. Errors don't stop it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { scheduleOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -9,11 +9,11 @@ import type { Proxies } from "../proxies/proxies";
 import type { Snapshot, ProxySnapshot } from "./snapshot";
 import { RequestRates } from "./request-rates";
 
-/** Reading what proxies on Azure said takes a plan of Terraform's. */
-const INTERVAL_SECONDS = { reachable: 1, afar: 15 };
+/** On Azure each poll needs a Terraform plan. */
+const INTERVAL_SECONDS = { local: 1, azure: 15 };
 
 export interface PollerProps {
-  /** The record as it is now. */
+  /** Reads the current record. */
   readonly readRecord: () => ReleaseRecord;
   readonly intervalSeconds?: number;
   readonly measured?: () => LoadSnapshot | null;
@@ -34,7 +34,7 @@ export class Poller {
     this.record = props.readRecord();
   }
 
-  /** What was seen last, with the time as it is now. */
+  /** The last snapshot, with the current time. */
   get moment(): Snapshot {
     const { environment } = this.project;
     return {
@@ -50,30 +50,30 @@ export class Poller {
     };
   }
 
-  /** Until `signal` says so; `onLook` is told after each look. */
-  async watch(signal: AbortSignal, onLook: (moment: Snapshot) => void): Promise<void> {
-    const { reachable, afar } = INTERVAL_SECONDS;
-    const seconds = this.props.intervalSeconds ?? (this.proxies.reachable ? reachable : afar);
+  /** Runs until `signal` aborts; calls `onPoll` after each poll. */
+  async watch(signal: AbortSignal, onPoll: (moment: Snapshot) => void): Promise<void> {
+    const { local, azure } = INTERVAL_SECONDS;
+    const seconds = this.props.intervalSeconds ?? (this.proxies.reachable ? local : azure);
     while (!signal.aborted) {
       const due = Date.now() + 1000 * seconds;
-      await this.look();
+      await this.poll();
       if (signal.aborted) return;
-      onLook(this.moment);
+      onPoll(this.moment);
       await sleep(Math.max(0, due - Date.now()), undefined, { signal }).catch(() => undefined);
     }
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     try {
       this.record = this.props.readRecord();
       this.atWork = !this.proxies.reachable || (await somebodyIsAtWork(this.project));
-      const sightings = await this.proxies.look(this.record);
+      const results = await this.proxies.poll(this.record);
       const now = Date.now();
-      this.seen = sightings.map((sighting) => {
-        const { proxy, status } = sighting;
-        // NGINX keeps no counts: its director counts while it is at work, and this one was not.
+      this.seen = results.map((result) => {
+        const { proxy, status } = result;
+        // NGINX keeps no counts; only a running director counts its requests.
         const counts = this.project.environment.proxies.driver === "nginx" ? undefined : status?.counts;
-        return { ...sighting, rates: counts === undefined ? null : this.rates.add(proxy, now, counts) };
+        return { ...result, rates: counts === undefined ? null : this.rates.add(proxy, now, counts) };
       });
       this.problem = null;
     } catch (error) {

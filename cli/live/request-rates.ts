@@ -1,10 +1,10 @@
-/** How many requests a second each slot answers, and how many of them badly: from what proxies counted so far. */
+/** Each slot's requests per second and error ratio, from the proxies' counters. */
 import { SLOTS } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { SlotCounts } from "../proxies/proxies";
 import type { Rate } from "./snapshot";
 
-/** Long enough for a steady figure, short enough to see a change. */
+/** Long enough for a steady rate, short enough to show a change. */
 const WINDOW_MS = 5_000;
 
 interface Reading {
@@ -15,10 +15,10 @@ interface Reading {
 export class RequestRates {
   private readonly readings = new Map<string, readonly Reading[]>();
 
-  /** @returns null at the first reading of a proxy, and after it started anew. */
+  /** @returns null at the first reading of a proxy, and after its restart. */
   add(proxy: string, at: number, counts: PerSlot<SlotCounts>): PerSlot<Rate> | null {
     const earlier = (this.readings.get(proxy) ?? []).filter((each) => hasGrown(each.counts, counts));
-    // One that is older than the window stays: whoever looks seldom wants a figure too.
+    // Keep one reading older than the window, for long poll intervals.
     const begin = Math.max(
       0,
       earlier.findLastIndex((each) => each.at <= at - WINDOW_MS),

@@ -1,9 +1,9 @@
-/** What the live view knows at one moment. All of it was seen; what could not be seen says so. */
+/** What the live view knows at one moment. */
 import type { ReleaseRecord } from "../../release/record";
 import type { Schedule } from "../../release/schedule";
 import type { PerSlot } from "../../release/slot";
 import type { LoadSnapshot } from "../load/messages";
-import type { Sighting } from "../proxies/proxies";
+import type { PollResult } from "../proxies/proxies";
 
 export interface Snapshot {
   /** Milliseconds since 1970. */
@@ -12,24 +12,24 @@ export interface Snapshot {
   readonly environment: string;
   readonly record: ReleaseRecord;
   readonly schedule: Schedule;
-  /** In the order in which they carry a schedule; empty until they were looked at. */
+  /** In the order of the schedule; empty before the first poll. */
   readonly proxies: readonly ProxySnapshot[];
-  /** Why nothing newer is known; null where all of it could be read. */
+  /** Why the last poll failed; null if it succeeded. */
   readonly problem: string | null;
-  /** Whether an apply runs from this project. @default true: somewhere else one may */
+  /** Whether an apply runs. @default true: unknown, another machine may run one */
   readonly atWork?: boolean;
-  /** The command's own requests, where it sends some. */
+  /** The command's synthetic requests; null if it sends none. */
   readonly measured: LoadSnapshot | null;
 }
 
-export type ProxySnapshot = Sighting & {
-  /** null where there was nothing yet to compare with, or the proxy does not count. */
+export type ProxySnapshot = PollResult & {
+  /** null after the first reading, or if the proxy has no counters. */
   readonly rates: PerSlot<Rate> | null;
 };
 
-/** Of one slot, over the last seconds. */
+/** One slot's requests over the last seconds. */
 export interface Rate {
   readonly perSecond: number;
-  /** Failed answers of all, from 0 to 1. */
+  /** Failed requests divided by all requests, 0 to 1. */
   readonly errorRatio: number;
 }

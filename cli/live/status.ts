@@ -1,4 +1,4 @@
-/** What `bluegreen status` shows: what users get, slot by slot. */
+/** The output of `bluegreen status`: what users get, by slot. */
 import { out } from "../terminal/colours";
 import { target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -6,13 +6,13 @@ import { releaseId } from "../../release/release";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
-import { weightOf } from "./words";
+import { weightOf } from "./summary";
 import type { ProxyStatus } from "../proxies/proxies";
 
 export interface StatusContext {
-  /** Where users come in, where that is known. */
+  /** The users' addresses, if known. */
   readonly addresses: readonly string[];
-  /** How the record's sequence ended, where it did not end well. */
+  /** Why the record's sequence failed; null if it did not. */
   readonly failure: string | null;
 }
 
@@ -22,7 +22,7 @@ export function formatStatus(
   { addresses, failure }: StatusContext,
 ): string {
   const users = agreed(statuses);
-  const gets =
+  const summary =
     users === null
       ? "the proxies disagree about what users get"
       : `users get ${users.releaseId === null ? "nothing yet" : `${users.releaseId} (${users.live})`}`;
@@ -30,21 +30,21 @@ export function formatStatus(
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   const lines = [
-    out.bold(`${gets}${at}`),
+    out.bold(`${summary}${at}`),
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
     ...(failure === null ? [] : [`  ${failure}`]),
     ...newerThanHere(record, statuses),
   ];
   for (const status of statuses) {
     const { state, at: since } = status;
-    const age = since === undefined ? "" : ` (as its last step said at ${since})`;
-    // What begin found is between it and the steps after it.
+    const age = since === undefined ? "" : ` (as of ${since})`;
+    // begin's result is only for the steps after it.
     const { result } = state;
     const last = result === null || result.step === "begin" ? "" : `; last: ${result.reason}`;
     lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${last}${age}`);
     if (state.stable !== null && (state.retainedUntil ?? 0) > Date.now()) {
       const until = new Date(state.retainedUntil!).toISOString();
-      lines.push(`  ${otherSlot(state.stable.slot)} is kept for an instant rollback until ${until}`);
+      lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);
     }
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }
@@ -54,9 +54,7 @@ export function formatStatus(
 function newerThanHere({ sequence }: ReleaseRecord, statuses: readonly ProxyStatus[]): string[] {
   const newest = Math.max(0, ...statuses.map(({ state }) => state.sequence));
   if (newest <= sequence) return [];
-  return [
-    `  but record ${newest} was applied: pull the newer record, or \`bluegreen recover\` if it is lost`,
-  ];
+  return [`  but record ${newest} was applied: pull it, or run \`bluegreen recover\` if it is lost`];
 }
 
 function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): string {

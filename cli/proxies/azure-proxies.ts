@@ -1,6 +1,6 @@
 /**
- * Proxies on Azure: nobody reaches them from outside, so what is known of them is what their last steps reported,
- * read from the web stack's state after a refresh. Whether it still holds, begin checks on the spot.
+ * Proxies on Azure can't be reached from outside. Their state is what their last steps reported, read from the web
+ * stack's refreshed state; the begin step checks whether it still holds.
  */
 import { proxyPlaces } from "../../configuration/naming";
 import { parseStep } from "../../release/steps";
@@ -8,8 +8,8 @@ import type { AzureEnvironment } from "../../configuration/environment";
 import type { ReleaseRecord } from "../../release/record";
 import { InstallResult, readResultLine } from "../../release/result-line";
 import type { Slot } from "../../release/slot";
-import type { EndpointStatus, Proxies, ProxyStatus, Sighting, StepResult } from "./proxies";
-import { lastWords } from "./step-words";
+import type { EndpointStatus, Proxies, ProxyStatus, PollResult, StepResult } from "./proxies";
+import { lastReport } from "./step-reports";
 import type { Project } from "../project/project";
 import { synthesize } from "../terraform/synth";
 import type { TerraformBinary } from "../terraform/binary";
@@ -18,7 +18,7 @@ import type { StateResource } from "../terraform/stack";
 
 export class AzureProxies implements Proxies {
   readonly reachable = false;
-  private aside: Stack | null = null;
+  private polling: Stack | null = null;
 
   constructor(
     private readonly project: Project,
@@ -26,7 +26,7 @@ export class AzureProxies implements Proxies {
     private readonly terraform: () => Promise<TerraformBinary>,
   ) {}
 
-  /** Base is deployed apart: its rights are others. */
+  /** On Azure base is deployed separately, with other rights. */
   baseIsDeployed(): boolean {
     return true;
   }
@@ -39,10 +39,10 @@ export class AzureProxies implements Proxies {
     );
   }
 
-  async look(record: ReleaseRecord): Promise<Sighting[]> {
-    this.aside ??= await this.stackAside(record);
-    const resources = await this.aside.refreshedState();
-    return proxyPlaces(this.environment).map(({ name: proxy }): Sighting => {
+  async poll(record: ReleaseRecord): Promise<PollResult[]> {
+    this.polling ??= await this.pollingStack(record);
+    const resources = await this.polling.refreshedState();
+    return proxyPlaces(this.environment).map(({ name: proxy }): PollResult => {
       try {
         const status = this.readStatus(record, resources, proxy);
         if (status !== null) return { proxy, status, problem: null };
@@ -53,11 +53,11 @@ export class AzureProxies implements Proxies {
     });
   }
 
-  /** A folder of its own, beside those of a release that may be under way. The state is the same for any record. */
-  private async stackAside(record: ReleaseRecord): Promise<Stack> {
+  /** In a separate folder, because a release may run. The state is the same for any record. */
+  private async pollingStack(record: ReleaseRecord): Promise<Stack> {
     const environment = { ...this.environment, name: `${this.environment.name}/watch` };
-    const aside = { ...this.project, environment };
-    return new Stack(await synthesize(aside, record), "web", await this.terraform());
+    const project = { ...this.project, environment };
+    return new Stack(await synthesize(project, record), "web", await this.terraform());
   }
 
   private readStatus(
@@ -65,16 +65,16 @@ export class AzureProxies implements Proxies {
     resources: readonly StateResource[],
     proxy: string,
   ): ProxyStatus | null {
-    const last = lastWords(resources, proxy);
+    const last = lastReport(resources, proxy);
     return last === null ? null : { ...last, endpoints: this.endpoints(record, resources) };
   }
 
-  /** A director whose step runs ends by itself, with traffic on verified releases; nobody can be told from here. */
+  /** A running director can't be reached from here; it ends by itself, with traffic on verified releases. */
   abort(): Promise<StepResult[]> {
     return Promise.resolve([]);
   }
 
-  /** Whether the recorded releases were installed; who answers now, only the proxies know. */
+  /** The installed releases by install step; only the proxies know what answers now. */
   private endpoints(record: ReleaseRecord, resources: readonly StateResource[]): ProxyStatus["endpoints"] {
     const of = (slot: Slot): EndpointStatus[] =>
       resources.flatMap((resource) => {

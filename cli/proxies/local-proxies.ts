@@ -1,4 +1,4 @@
-/** Proxies on this machine: the director in a proxy's folder is asked directly. */
+/** Proxies on this machine: runs the director in each proxy's folder. */
 import { Failure } from "../../release/failure";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
-import type { Proxies, Sighting, StepResult } from "./proxies";
+import type { Proxies, PollResult, StepResult } from "./proxies";
 
 export class LocalProxies implements Proxies {
   readonly reachable = true;
@@ -21,7 +21,7 @@ export class LocalProxies implements Proxies {
     private readonly environment: LocalEnvironment,
   ) {}
 
-  /** One whose port was taken was not started. */
+  /** A proxy whose port was in use did not start. */
   baseIsDeployed(): boolean {
     return proxyPlaces(this.environment).every(({ name }) =>
       existsSync(join(this.folder(name), "admin.sock")),
@@ -32,9 +32,9 @@ export class LocalProxies implements Proxies {
     return Promise.all(proxyPlaces(this.environment).map((_, index) => this.status(record, index)));
   }
 
-  look(record: ReleaseRecord): Promise<Sighting[]> {
+  poll(record: ReleaseRecord): Promise<PollResult[]> {
     return Promise.all(
-      proxyPlaces(this.environment).map(async ({ name: proxy }, index): Promise<Sighting> => {
+      proxyPlaces(this.environment).map(async ({ name: proxy }, index): Promise<PollResult> => {
         try {
           return { proxy, status: await this.status(record, index), problem: null };
         } catch (error) {
@@ -51,7 +51,7 @@ export class LocalProxies implements Proxies {
         const line = stdout.split("\n").at(-1) ?? "";
         if (line.startsWith("{")) return readReport(LastWords, line, name);
         throw new Failure(
-          `${name} did not abort: ${stderr}`,
+          `${name} could not abort: ${stderr}`,
           exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected,
         );
       }),
@@ -71,14 +71,14 @@ export class LocalProxies implements Proxies {
     const director = join(this.folder(name), "director.js");
     if (!existsSync(director)) {
       throw new Failure(
-        `${name} is not there: nothing was released yet, or all of it was taken down; \`bluegreen release\` starts it`,
+        `${name} does not exist: nothing was released yet, or \`bluegreen down\` removed it; \`bluegreen release\` starts it`,
         EXIT.refused,
       );
     }
     const spec = encodeSpec(directorSpec(this.environment, record, index));
     return execa(process.execPath, [director, command, "--spec", spec, "--folder", this.folder(name)], {
       reject: false,
-      // Ctrl-C is for this command to understand, not for a director that puts traffic back.
+      // Ctrl-C must reach this command only, not a director that rolls back.
       detached: true,
       stdin: "ignore",
     });
@@ -89,13 +89,13 @@ export class LocalProxies implements Proxies {
   }
 }
 
-/** @throws Failure where the answer is not a director's, or one of a version that this command does not know. */
+/** @throws Failure if the answer is not a director's, or has an unknown format version. */
 function readReport<T extends z.ZodMiniType>(schema: T, text: string, proxy: string): z.infer<T> {
   try {
     return parseFile(schema, text, "its answer");
   } catch (error) {
     throw new Failure(
-      `${proxy} can't be asked: ${(error as Error).message}; is its director as new as this command? Deploy base`,
+      `${proxy} can't be asked: ${(error as Error).message}; its director may be older than this command: deploy base`,
       EXIT.unexpected,
     );
   }

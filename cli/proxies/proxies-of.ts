@@ -1,4 +1,4 @@
-/** An environment's proxies, on whichever platform it is. */
+/** An environment's proxies, by platform. */
 import { isLocal, requireAzure } from "../../configuration/platform";
 import type { Project } from "../project/project";
 import type { TerraformBinary } from "../terraform/binary";

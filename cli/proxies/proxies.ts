@@ -1,4 +1,4 @@
-/** What the command asks of an environment's proxies: what users get, and to put traffic back. */
+/** The command's interface to an environment's proxies: status and abort. */
 import type { ProxyStatus, StepResult } from "../../release/director-status";
 import type { ReleaseRecord } from "../../release/record";
 import type { Observed } from "../../release/transitions";
@@ -11,29 +11,24 @@ export type {
   Unfinished,
 } from "../../release/director-status";
 
-/** One look at one proxy: what it says, or why it says nothing. */
-export type Sighting =
+/** One poll of one proxy: its status, or why there is none. */
+export type PollResult =
   | { readonly proxy: string; readonly status: ProxyStatus; readonly problem: null }
   | { readonly proxy: string; readonly status: null; readonly problem: string };
 
 export interface Proxies {
-  /** Whether a director can be told to abort while its step runs. */
+  /** Whether this machine can reach a running director, to abort it. */
   readonly reachable: boolean;
   baseIsDeployed(): boolean;
-  /** One for each proxy that ever ran a step. */
+  /** One status for each proxy that ever ran a step. */
   statuses(record: ReleaseRecord): Promise<ProxyStatus[]>;
-  /**
-   * The same for somebody who looks again and again, while others are at work: one for each proxy, whether it can be
-   * asked or not, and nothing that a release under way could notice.
-   */
-  look(record: ReleaseRecord): Promise<Sighting[]>;
-  /** Puts traffic back on stable, on every proxy; whatever runs there ends first. */
+  /** For repeated use: one result for each proxy, reachable or not, without effect on a running release. */
+  poll(record: ReleaseRecord): Promise<PollResult[]>;
+  /** Rolls back to stable on every proxy, after a running step has ended. */
   abort(record: ReleaseRecord): Promise<StepResult[]>;
 }
 
-/**
- * What users get, as all proxies agree; null where they don't: one of several serves what another rejected.
- */
+/** What users get, if all proxies agree; otherwise null: one proxy serves what another rejected. */
 export function agreed(statuses: readonly ProxyStatus[]): Observed | null {
   const [first] = statuses;
   if (first === undefined) return NOTHING_LIVE;

@@ -1,6 +1,6 @@
 /**
- * The receipt of a sequence that ended without this command: applied by `cdktf deploy` or in a Terraform Cloud run, or
- * with a command that was killed. What the directors kept is all that is known, and `who` is not.
+ * The receipt of a sequence that ended without this command: applied by `cdktf deploy` or a Terraform Cloud run, or the
+ * command was killed. It has what the directors' journals show; `who` is unknown.
  */
 import { EXIT } from "../../release/exit-code";
 import { healedServers, scheduleOf } from "../../release/record";
@@ -11,11 +11,11 @@ import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../proxies/proxies";
 import { hasReceipt, readReceipt, writeReceipt } from "./receipt-store";
 
-const NOBODY_KNOWN = { user: "unknown", host: "unknown", ci: null };
+const UNKNOWN_PERSON = { user: "unknown", host: "unknown", ci: null };
 
 /**
- * A director may outlive the command or its Terraform, which were killed: what it did after the receipt was written is
- * added, because the next sequence begins a new journal. @returns the receipt's file, or null where it lacks nothing.
+ * Adds journal entries that are newer than the receipt: a director may outlive a killed command or Terraform, and the
+ * next sequence begins a new journal. @returns the receipt's file, or null if it is complete.
  */
 export function completeReceipt(
   project: Project,
@@ -35,7 +35,7 @@ export function completeReceipt(
   return writeReceipt(project, { ...receipt, proxies });
 }
 
-/** Writes it where there is none yet, and the sequence has ended. @returns its file, or null. */
+/** Writes the receipt if the sequence has ended and has none. @returns its file, or null. */
 export function collectReceipt(
   project: Project,
   record: ReleaseRecord,
@@ -48,16 +48,16 @@ export function collectReceipt(
   if (ended.length === 0 || ended.length < statuses.length || hasReceipt(project, record.sequence))
     return null;
   const results = ended.map(({ state }) => state.result!);
-  const told = results.find(({ exitCode }) => exitCode !== 0) ?? results[0]!;
+  const reported = results.find(({ exitCode }) => exitCode !== 0) ?? results[0]!;
   return writeCollected(project, record, statuses, {
-    ...told,
-    outcome: told.outcome === "shared" ? "promoted" : told.outcome,
+    ...reported,
+    outcome: reported.outcome === "shared" ? "promoted" : reported.outcome,
   });
 }
 
 /**
- * For a sequence that was begun and did not come to its end: what worked on it was killed. Once nobody works on it any
- * more, and before the next sequence begins a new journal. @returns its file, or null where there is one or none is due.
+ * Writes the receipt of an interrupted sequence. Call it when no apply of the sequence runs any more, and before the
+ * next sequence begins a new journal. @returns its file, or null if there is one or the sequence did not begin.
  */
 export function collectInterrupted(
   project: Project,
@@ -69,7 +69,7 @@ export function collectInterrupted(
   return writeCollected(project, record, begun, {
     outcome: "interrupted",
     exitCode: EXIT.unexpected,
-    reason: "it did not come to its end: the command, or what it had started, was killed",
+    reason: "interrupted: the command, or a process that it started, was killed",
   });
 }
 
@@ -86,7 +86,7 @@ function writeCollected(
     environment: project.environment.name,
     sequence: record.sequence,
     action: actionOf(record),
-    who: NOBODY_KNOWN,
+    who: UNKNOWN_PERSON,
     ...times(statuses),
     from: exitCode === 0 ? null : stable,
     to: stable,
@@ -104,14 +104,14 @@ function writeCollected(
   });
 }
 
-/** A record says what shall run, not what somebody called it: a rollback reads as a release. */
+/** Guessed from the record, which does not name the command: a rollback looks like a release. */
 function actionOf(record: ReleaseRecord): Receipt["action"] {
   if (healedServers(record).length > 0) return "heal";
   if (record.resolve !== undefined) return "resolve";
   return record.goal === "staged" ? "stage" : "release";
 }
 
-/** From the first to the last entry of the journals; where they are empty nobody knows better than now. */
+/** From the journals' first to last entry; now, if they are empty. */
 function times(ended: readonly ProxyStatus[]): Pick<Receipt, "startedAt" | "endedAt" | "seconds"> {
   const known = ended.flatMap(({ state }) => state.journal.map(({ at }) => at));
   const [first, last] =

@@ -1,13 +1,13 @@
-/** Receipts as people read them: a line each, or one in full. */
+/** Receipts as text: one line each, or one in full. */
 import { formatPerson } from "../project/person";
 import { describeEntry } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
 import { inOneLine } from "../../release/text";
 import type { Colours } from "../terminal/colours";
 
-/** Newest first, as people look for it. */
+/** Newest first. */
 export function formatHistory(receipts: readonly Receipt[], colours: Colours): string {
-  if (receipts.length === 0) return "no receipts yet: the next release leaves one";
+  if (receipts.length === 0) return "no receipts yet: the next release writes one";
   return [...receipts]
     .reverse()
     .map((receipt) => formatLine(receipt, colours))
@@ -20,17 +20,17 @@ function formatLine(
 ): string {
   const mark = exitCode === 0 ? colours.green("✔") : colours.red("✖");
   const move = from === to ? `${to ?? "nothing"} stays` : `${from ?? "nothing"} -> ${to ?? "nothing"}`;
-  const noticed =
+  const measured =
     requests === null
       ? "not measured"
       : `${requests.failed} of ${requests.sent} requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`;
-  const words = [
+  const columns = [
     startedAt.slice(0, 19).replace("T", " "),
     `${action} ${outcome}`.padEnd(20),
     move,
-    `(${seconds.toFixed(1)} s, ${noticed}, ${who.user})`,
+    `(${seconds.toFixed(1)} s, ${measured}, ${who.user})`,
   ].map(inOneLine);
-  return [`${mark} ${String(sequence ?? "").padStart(4)}`, ...words].join("  ");
+  return [`${mark} ${String(sequence ?? "").padStart(4)}`, ...columns].join("  ");
 }
 
 export function formatReceiptInFull(receipt: Receipt, colours: Colours): string {
@@ -52,15 +52,17 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
     ...warnings.map((warning): [string, string] => ["warning", warning]),
     ...(freezeOverride === null
       ? []
-      : [["freeze", `${freezeOverride.window} was passed: ${freezeOverride.reason}`] as [string, string]]),
+      : [
+          ["freeze", `${freezeOverride.window} was overridden: ${freezeOverride.reason}`] as [string, string],
+        ]),
   ];
   const title = `record ${receipt.sequence}: ${action} ${outcome} (exit code ${receipt.exitCode})`;
-  // A receipt is a file like any other: what it says must neither add lines nor speak to the terminal.
-  const lines = rows.map(([name, words]) => inOneLine(`  ${name.padEnd(9)} ${words}`));
+  // A receipt may be edited: its text must not add lines or control the terminal.
+  const lines = rows.map(([name, text]) => inOneLine(`  ${name.padEnd(9)} ${text}`));
   return [colours.bold(inOneLine(title)), ...lines].join("\n");
 }
 
-/** By the proxy's clock, which may be anything. */
+/** By the proxy's clock, which may be invalid. */
 function timeOf(at: number): string {
   const time = new Date(at);
   return Number.isNaN(time.getTime()) ? "at no time" : time.toISOString().slice(11, 19);

@@ -1,4 +1,4 @@
-/** Where an environment's receipts are kept, one file a sequence; and reading them again. */
+/** Writes and reads an environment's receipts, one file per sequence. */
 import { InvalidInput } from "../../release/failure";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -23,28 +23,28 @@ export function hasReceipt(project: Project, sequence: number): boolean {
   return existsSync(join(project.folder, receiptFile(project, sequence)));
 }
 
-/** @throws Failure where there is none of this sequence. @throws InvalidInput where it is damaged. */
+/** @throws InvalidInput if this sequence has none, or it is damaged. */
 export function readReceipt(project: Project, sequence: number): Receipt {
   const path = findReceipt(project, sequence);
   return parseFile(Receipt, readFileSync(path, "utf8"), receiptFile(project, sequence));
 }
 
-/** @returns the whole path. @throws Failure where there is none of this sequence. */
+/** @returns the absolute path. @throws InvalidInput if this sequence has none. */
 export function findReceipt(project: Project, sequence: number): string {
   if (hasReceipt(project, sequence)) return join(project.folder, receiptFile(project, sequence));
   throw new InvalidInput(
-    `there is no receipt of record ${sequence} in ${folderOf(project)}: \`bluegreen history\` lists those that there are`,
+    `no receipt of record ${sequence} in ${folderOf(project)}: \`bluegreen history\` lists the receipts`,
   );
 }
 
-/** @throws Failure where nothing was released yet. */
+/** @throws InvalidInput if nothing was released yet. */
 export function newestReceipt(project: Project): string {
   const newest = sequences(project).at(-1);
   if (newest !== undefined) return findReceipt(project, newest);
-  throw new InvalidInput(`there is no receipt in ${folderOf(project)} yet: the next release leaves one`);
+  throw new InvalidInput(`no receipt in ${folderOf(project)} yet: the next release writes one`);
 }
 
-/** Oldest first. @param unreadable hears what is wrong with one, which is left out. */
+/** Oldest first. @param unreadable gets the problem of each skipped receipt. */
 export function readReceipts(project: Project, unreadable: (problem: string) => void): Receipt[] {
   return sequences(project).flatMap((sequence) => {
     try {
@@ -56,7 +56,7 @@ export function readReceipts(project: Project, unreadable: (problem: string) => 
   });
 }
 
-/** The files of receipts, oldest first, read or not: relative to the project. */
+/** The receipts' files, oldest first, valid or not; relative to the project. */
 export function receiptFiles(project: Project): string[] {
   return sequences(project).map((sequence) => receiptFile(project, sequence));
 }

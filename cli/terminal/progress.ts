@@ -1,24 +1,24 @@
-/** Tells a person what happens now: one line that changes on a terminal, one line a change elsewhere. On stderr. */
+/** Progress on stderr: one changing line on a terminal, otherwise one line per change. */
 import { createSpinner } from "nanospinner";
 import type { Spinner } from "nanospinner";
 import { err } from "./colours";
 import type { Screen } from "./screen";
 
 export interface Progress {
-  /** What is done now; replaces what was done before. */
+  /** The current activity; replaces the one before. */
   now(text: string): void;
   /** Stays on the screen. */
   done(text: string): void;
   failed(text: string): void;
-  /** Stays on the screen, and is no step. */
+  /** Stays on the screen; not a step. */
   note(text: string): void;
   stop(): void;
   /**
-   * Makes room for what is drawn in place: `now` becomes its first line, what stays is said above it. null: no more.
-   * Only on a terminal.
+   * Draws on a screen: `now` becomes its first line, lines that stay are printed above it. null ends this. Only on a
+   * terminal.
    */
   drawOn?(screen: Screen | null): void;
-  /** What goes on within a step; only where lines are all that there is. */
+  /** Details within a step; not on a terminal. */
   log?(text: string): void;
 }
 
@@ -31,11 +31,11 @@ export const SILENT: Progress = {
 };
 
 export function createProgress(): Progress {
-  // A terminal without a width, as some pipelines make them, can't be drawn on.
+  // Some pipelines have a terminal without a width: nothing can be drawn on it.
   return process.stderr.isTTY && process.stderr.columns > 0 ? new TerminalProgress() : new PlainProgress();
 }
 
-/** The same, for one of several things that go on at once. */
+/** For one of several concurrent activities. */
 export function withPrefix(prefix: string, progress: Progress): Progress {
   return {
     now: (text) => progress.now(prefix + text),
@@ -81,7 +81,7 @@ class TerminalProgress implements Progress {
   }
 
   private end(line: string): void {
-    if (this.screen !== null) return this.screen.say(line);
+    if (this.screen !== null) return this.screen.print(line);
     this.stop();
     process.stderr.write(`${line}\n`);
   }

@@ -1,4 +1,4 @@
-/** The part of a terminal that is drawn again and again in place; what is said meanwhile stays above it. */
+/** The part of a terminal that is redrawn in place; printed lines stay above it. */
 import { stripVTControlCharacters } from "node:util";
 
 export interface Size {
@@ -8,7 +8,7 @@ export interface Size {
 
 export type Compose = (size: Size) => readonly string[];
 
-/** What is used of log-update. */
+/** The part of log-update that is used here. */
 interface Log {
   (text: string): void;
   persist(text: string): void;
@@ -16,7 +16,6 @@ interface Log {
   done(): void;
 }
 
-/** The braille dots of other spinners. */
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const SPINNER_MS = 100;
 const UP_AND_ERASE = (rows: number): string => `\r\u001b[${rows}A\u001b[0J`;
@@ -41,20 +40,20 @@ export class Screen {
     return new Screen(stream, () => createLogUpdate(sized(stream)));
   }
 
-  /** What is drawn from now on. */
+  /** Draws this from now on. */
   show(compose: Compose): void {
     this.compose = compose;
     this.redraw();
   }
 
-  /** The first line says what is done; empty: there is none. */
+  /** The first line: the current activity. Empty: no such line. */
   setTitle(text: string): void {
     this.title = text;
     this.redraw();
   }
 
-  /** Stays, above what is drawn. */
-  say(line: string): void {
+  /** Prints a line that stays, above the drawing. */
+  print(line: string): void {
     if (this.isClosed) return void this.stream.write(`${line}\n`);
     this.log.persist(line);
     this.redraw();
@@ -66,11 +65,11 @@ export class Screen {
     const spinner = SPINNER[Math.floor(Date.now() / SPINNER_MS) % SPINNER.length]!;
     const head = this.title === "" ? [] : [`${spinner} ${this.title}`.slice(0, columns)];
     this.drawn = [...head, ...this.compose({ columns, rows: rows - head.length })];
-    // An empty line after what was drawn last would be taken for the one that the cursor is on (log-update 7.2).
+    // log-update 7.2 takes a trailing empty line for the cursor's line.
     this.log(this.drawn.map((line) => line || " ").join("\n"));
   }
 
-  /** @param keep leaves what was drawn last. */
+  /** @param keep leaves the last drawing on the terminal. */
   close({ keep }: { readonly keep: boolean }): void {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -81,11 +80,11 @@ export class Screen {
 
   private get size(): Size {
     const { columns, rows } = sized(this.stream);
-    // Below what is drawn the cursor has a line.
+    // The cursor needs a line below the drawing.
     return { columns, rows: Math.max(1, rows - 1) };
   }
 
-  /** Lines that were as wide as the terminal are broken now: more rows than were drawn. */
+  /** After a resize, lines may wrap and take more rows than were drawn. */
   private readonly resized = (): void => {
     const { columns } = this.size;
     const rows = this.drawn.reduce(
@@ -98,7 +97,7 @@ export class Screen {
   };
 }
 
-/** Some terminals, as in containers, say that they have no columns and no rows: they don't know. */
+/** Some terminals, for example in containers, report 0 columns and rows. */
 function sized(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   return Object.create(stream, {
     columns: { get: () => stream.columns || 80 },

@@ -40,7 +40,7 @@ export function oneLine({ exitCode, stdout, stderr }: Ran): string {
 
 /** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
 const PROGRESS =
-  /^(ok: |deploying base|base: |planning record|plan: |warning: |the lock is taken over|migrations: |putting traffic|aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
+  /^(ok: |deploying base|base: |planning record|plan: |warning: |the lock is taken over|migrations: |rolling back to |aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
 
 export function follow(child: ChildProcess): Running {
   let stdout = "";

@@ -215,10 +215,10 @@ describe("on the local platform", () => {
     ["days that are a word", ["--keep-days", "many"], /--keep-days many must be whole days/],
     ["days below zero", ["--keep-days=-1"], /--keep-days -1 must be whole days/],
     ["more days than there were", ["--keep-days", "99999"], /must be whole days from 0 to 36500/],
-    ["a version", ["1.0.0"], /--prune publishes nothing: leave out the version/],
+    ["a version", ["1.0.0"], /--prune publishes nothing: omit the version/],
     ["an artifact", ["--artifact", "app"], /--prune publishes nothing/],
-    ["nobody to ask", [], /^1 file, 5 bytes would be removed: say --yes, or look with --dry-run$/m],
-    ["nobody to ask, JSON", ["--json"], /say --yes/],
+    ["no terminal", [], /^1 file, 5 bytes would be removed: confirm with --yes, or list with --dry-run$/m],
+    ["nobody to ask, JSON", ["--json"], /confirm with --yes/],
   ])("%s: bad input, and nothing is removed", async (_, args, says) => {
     put("release.json", usual());
     keep("0.9.0", 90);

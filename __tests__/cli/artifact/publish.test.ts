@@ -92,7 +92,7 @@ test("in words: the address, the digest, the line to go on with; and that it wen
       expect.stringMatching(/^✔ published: https:\S+\.zip \(\d+ bytes\)$/),
       expect.stringMatching(/^ {2}sha256 [0-9a-f]{64}$/),
       expect.stringMatching(
-        /^go on with: bluegreen release 1\.4\.0 --artifact https:\S+ --sha256 [0-9a-f]{64} --environment environments\/azure-linux\.json$/,
+        /^next: bluegreen release 1\.4\.0 --artifact https:\S+ --sha256 [0-9a-f]{64} --environment environments\/azure-linux\.json$/,
       ),
     ],
   });
@@ -213,8 +213,8 @@ describe("migrations", () => {
 
 describe("what is refused, with nothing published", () => {
   test.each<[string, string[], number, RegExp]>([
-    ["no version", ["--artifact", "app"], 2, /say what to publish: bluegreen publish <version> --artifact/],
-    ["no artifact", ["1.4.0"], 2, /say what to publish/],
+    ["no version", ["--artifact", "app"], 2, /nothing to publish: run bluegreen publish <version> --artifact/],
+    ["no artifact", ["1.4.0"], 2, /nothing to publish: run/],
     ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
     ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
     ["a file that is not there", ["1.4.0", "--artifact", "no-such.zip"], 2, /there is no file no-such\.zip/],
@@ -232,7 +232,7 @@ describe("what is refused, with nothing published", () => {
       "options of --prune",
       ["1.4.0", "--artifact", "app", "--dry-run"],
       2,
-      /--dry-run is for publish --prune/,
+      /--dry-run needs --prune/,
     ],
   ])("%s", async (_, args, code, says) => {
     const { exitCode, stdout, stderr } = await publish(args);

@@ -29,19 +29,19 @@ it("what was killed meanwhile is neither rejected nor frozen, whatever users hav
   });
 });
 
-it("Terraform's success is none where a proxy has not said how the sequence ended", () => {
+it("Terraform's success does not count without a result of each proxy", () => {
   const applied = { ...FAILED, succeeded: true, exitCode: 0, reasons: [] };
-  const said = status({ result: PROMOTED });
-  const silent = status({ result: { ...PROMOTED, sequence: 16 } });
-  expect(conclude("release", RECORD, [said], applied)).toMatchObject({ exitCode: 0, outcome: "promoted" });
-  for (const [statuses, who] of [
-    [[], "no proxy says"],
-    [[silent], "proxy-1 can't say"],
-    [[said, silent], "proxy-1 can't say"],
+  const reported = status({ result: PROMOTED });
+  const unreported = status({ result: { ...PROMOTED, sequence: 16 } });
+  expect(conclude("release", RECORD, [reported], applied)).toMatchObject({ exitCode: 0, outcome: "promoted" });
+  for (const [statuses, missing] of [
+    [[], "no proxy reported a result"],
+    [[unreported], "no result from proxy-1"],
+    [[reported, unreported], "no result from proxy-1"],
   ] as const) {
     expect(conclude("release", RECORD, statuses, applied)).toMatchObject({
       ...{ exitCode: 1, outcome: "failed" },
-      reason: `Terraform ended well, but ${who} how record 17 ended: look at \`bluegreen status\`, then \`bluegreen retry\``,
+      reason: `Terraform succeeded, but ${missing} for record 17: check \`bluegreen status\`, then run \`bluegreen retry\``,
     });
   }
 });

@@ -48,7 +48,7 @@ describe("scripts are written", () => {
         "✔ 0004-Concurrently.sql (without a transaction)",
         "✔ 0005-contract-DropOwner.sql (waits until no release needs the old schema)",
         "5 written",
-        "go on with: bluegreen migrations migrations",
+        "next: bluegreen migrations migrations",
       ],
     });
     expect(scripts()).toHaveLength(5);
@@ -288,7 +288,7 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
       /^0002-Owner\.sql, line 3: it has varchar, and EF writes text .*--keep-written$/,
     );
     const kept = await fromEf("--keep-written");
-    expect(kept).toMatchObject({ exitCode: 0, stdout: "✔ nothing new; 5 stayed as they were\n" });
+    expect(kept).toMatchObject({ exitCode: 0, stdout: "✔ nothing new; 5 unchanged\n" });
     expect(kept.stderr).toMatch(/0002-Owner\.sql, line 3: .*; it stays as it is/);
   });
 });

@@ -97,16 +97,16 @@ describe("at 80 columns", () => {
     ]);
   });
 
-  test("staged, and held at a weight", () => {
+  test("staged, and paused at a weight", () => {
     const { candidate } = SHIFTING;
     const staged = status({ finished: true, phase: "staged", candidate: candidate! });
     expect(show(moment({ proxies: [seen(staged)] }))[2]).toBe(
-      "proxy-1  1.4.0-17 is staged in green, and waits for its promotion",
+      "proxy-1  1.4.0-17 is staged in green: promote or abort it",
     );
     const traffic = { live: "blue", weight: 25, mode: "serve", offset: 0, fallback: true } as const;
-    const held = status({ ...SHIFTING, finished: true, deadline: null, journal: [] }, { traffic });
-    expect(show(moment({ proxies: [seen(held)] }))[2]).toBe(
-      "proxy-1  1.4.0-17 is held at 25 % until it is promoted or aborted",
+    const paused = status({ ...SHIFTING, finished: true, deadline: null, journal: [] }, { traffic });
+    expect(show(moment({ proxies: [seen(paused)] }))[2]).toBe(
+      "proxy-1  1.4.0-17 is paused at 25 %: promote or abort it",
     );
   });
 
@@ -160,7 +160,7 @@ describe("at 80 columns", () => {
     const lines = show(moment({ proxies: [seen(first), seen(second)] }));
     expect(lines.slice(1, 5)).toEqual([
       "the proxies disagree: proxy-1 serves 1.4.0-17, proxy-2 serves 1.3.0-16;",
-      "`bluegreen retry` or `bluegreen rollback` go on from here",
+      "run `bluegreen retry` or `bluegreen rollback`",
       "",
       "proxy-1  1.4.0-17 is live in green",
     ]);
@@ -191,11 +191,11 @@ describe("at 80 columns", () => {
   test("what was said from afar, and how long ago", () => {
     const at = new Date(NOW - 40_000).toISOString();
     expect(show(moment({ proxies: [seen(status(SHIFTING, { at }))] }))[3]).toBe(
-      "proxy-1  25 % to green, for another 0:42  as its last step said 40 s ago",
+      "proxy-1  25 % to green, for another 0:42  reported 40 s ago",
     );
     const old = new Date(NOW - 3_723_000).toISOString();
     expect(show(moment({ proxies: [seen(status(PROMOTED, { at: old }))] }))[2]).toBe(
-      "proxy-1  1.4.0-17 is live in green  as its last step said 1:02:03 ago",
+      "proxy-1  1.4.0-17 is live in green  reported 1:02:03 ago",
     );
   });
 

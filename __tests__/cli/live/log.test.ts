@@ -1,4 +1,4 @@
-/** What a pipeline's page is told of a canary while it runs. */
+/** The log lines of a canary in a pipeline. */
 import type { Proxies } from "../../../cli/proxies/proxies";
 import { logDirectors } from "../../../cli/live/log";
 import type { JournalEntry } from "../../../release/journal";
@@ -6,14 +6,14 @@ import { NOW, RECORD, seen, SHIFTING, status } from "./snapshots";
 
 const TRAFFIC: JournalEntry = { at: NOW, event: "traffic", live: "blue", weight: 50, mode: "serve" };
 
-/** Looks are answered one after another; the last one ends the log. */
-async function logOf(...looks: (() => ReturnType<Proxies["look"]>)[]): Promise<string[]> {
+/** Polls are answered one after another; the last one ends the log. */
+async function logOf(...polls: (() => ReturnType<Proxies["poll"]>)[]): Promise<string[]> {
   const ended = new AbortController();
   const lines: string[] = [];
   const proxies = {
-    look: () => {
-      const look = looks.shift();
-      if (look !== undefined) return look();
+    poll: () => {
+      const poll = polls.shift();
+      if (poll !== undefined) return poll();
       ended.abort();
       return Promise.resolve([]);
     },
@@ -25,10 +25,10 @@ async function logOf(...looks: (() => ReturnType<Proxies["look"]>)[]): Promise<s
 const answer = (...journal: readonly JournalEntry[]) =>
   Promise.resolve([seen(status({ ...SHIFTING, journal: [...(SHIFTING.journal ?? []), ...journal] }))]);
 
-it("has a line for each event, once, whatever a look meets meanwhile", async () => {
+it("has a line for each event, once, even if a poll fails", async () => {
   const lines = await logOf(
     () => answer(),
-    () => Promise.reject(new Error("nobody answers")),
+    () => Promise.reject(new Error("no answer")),
     () => answer(TRAFFIC),
     () => answer(TRAFFIC),
   );
@@ -41,6 +41,6 @@ it("has a line for each event, once, whatever a look meets meanwhile", async () 
   ]);
 });
 
-it("says nothing of another record than the one that is applied", async () => {
+it("ignores records other than the applied one", async () => {
   expect(await logOf(() => Promise.resolve([seen(status({ ...SHIFTING, sequence: 16 }))]))).toEqual([]);
 });

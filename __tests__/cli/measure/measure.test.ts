@@ -193,7 +193,7 @@ describe("refused before anything is started", () => {
 
   test.each<[string, () => string[], number, RegExp]>([
     ["no command", () => at(), 2, /missing required argument 'command'/],
-    ["an empty command", () => at("--", ""), 2, /there is no command: name one after --/],
+    ["an empty command", () => at("--", ""), 2, /no command given: name one after --/],
     [
       "a URL that is none",
       () => ["--url", "shop", ...touch()],
@@ -207,9 +207,9 @@ describe("refused before anything is started", () => {
       2,
       /--path "about us" is no HTTP path/,
     ],
-    ["no rate", () => at("--rate", "fast", ...touch()), 2, /--rate "fast" is no number from 0.1 to 10000/],
+    ["no rate", () => at("--rate", "fast", ...touch()), 2, /--rate "fast" must be a number from 0.1 to 10000/],
     ["less than no time", () => at("--warm-up=-1", ...touch()), 2, /--warm-up "-1" is no number/],
-    ["half a failure", () => at("--allowed-failures", "0.5", ...touch()), 2, /is a whole number/],
+    ["half a failure", () => at("--allowed-failures", "0.5", ...touch()), 2, /must be a whole number/],
     [
       "no such header",
       () => at("--release-header", "a b", ...touch()),

@@ -66,7 +66,7 @@ test("the newest words count, with their journal and their time; a proxy that sa
     "switch-proxy-1": said("switch", 1),
     "begin-proxy-2": "cut off",
   });
-  const [first, second] = await proxies.look(emptyRecord("socialgoal"));
+  const [first, second] = await proxies.poll(emptyRecord("socialgoal"));
   expect(first).toMatchObject({
     ...{ proxy: "proxy-1", problem: null },
     status: { at: AT, step: "begin", state: { sequence: 2, journal: [{ event: "traffic", weight: 0 }] } },
@@ -79,7 +79,7 @@ test("words that are no director's are a problem of that proxy, with the field t
     "begin-proxy-1": said("begin", 1).replace('"phase":"stable"', '"phase":"asleep"'),
     "begin-proxy-2": said("begin", 1),
   });
-  expect(await proxies.look(emptyRecord("socialgoal"))).toMatchObject([
+  expect(await proxies.poll(emptyRecord("socialgoal"))).toMatchObject([
     {
       ...{ proxy: "proxy-1", status: null },
       problem: expect.stringMatching(/^what \S+\.begin-proxy-1 reported: state\.phase must be "stable" or /),
@@ -97,7 +97,7 @@ test("a deployment in a construct of the project is seen as one that stands in t
     "release_install-blue-web-1_1A2B3C4D[0]": installed("1.0.0-1"),
     "release_install-green-web-2_1A2B3C4D": installed("2.0.0-2"),
   });
-  const [first] = await proxies.look(recordOf());
+  const [first] = await proxies.poll(recordOf());
   expect(first).toMatchObject({ proxy: "proxy-1", problem: null, status: { step: "begin" } });
   expect(first?.status?.endpoints).toMatchObject({
     blue: [{ server: "web-1", releaseId: "1.0.0-1", healthy: true }],
@@ -107,8 +107,8 @@ test("a deployment in a construct of the project is seen as one that stands in t
 
 test("whoever looks again and again synthesizes once, in a folder that no release works in", async () => {
   const { proxies } = proxiesWith({ "begin-proxy-1": said("begin", 1) });
-  await proxies.look(emptyRecord("socialgoal"));
-  await proxies.look(emptyRecord("socialgoal"));
+  await proxies.poll(emptyRecord("socialgoal"));
+  await proxies.poll(emptyRecord("socialgoal"));
   const asked = readFileSync(join(folder, "asked"), "utf8").trim().split("\n");
   expect(asked.filter((line) => line === "synth")).toHaveLength(1);
   const places = new Set(asked.filter((line) => line !== "synth").map((line) => line.split(" ")[0]));

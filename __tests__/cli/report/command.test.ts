@@ -129,14 +129,14 @@ describe("it refuses with exit code 2, in one line, and writes nothing:", () => 
   test("to write into a folder that is not there", () => {
     expect(report(["2.json", "--output", "none/2.html"])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("none/2.html cannot be written") as string,
+      stderr: expect.stringContaining("none/2.html can't be written") as string,
     });
   });
 });
 
 test.each([
-  ["--report", "none/report.html", "there is no folder none"],
-  ["--json", "none/results.json", "there is no folder none"],
+  ["--report", "none/report.html", "the folder none does not exist"],
+  ["--json", "none/results.json", "the folder none does not exist"],
   ["--report", ".", "is a folder"],
 ])("a rehearsal refuses %s %s before it begins", (option, file, words) => {
   const { status, stderr, stdout } = bluegreen(["rehearse", option, file]);

@@ -230,7 +230,7 @@ describe("init", () => {
     const said = await folder.terminal(`${process.execPath} ${COMMAND} init .; echo "exit code $?"`, [
       ["Put the sample application in", "\u0003"],
     ]);
-    expect(said).toMatch(/stopped: nothing was changed/);
+    expect(said).toMatch(/cancelled: nothing was changed/);
     expect(said).toMatch(/exit code 3/);
     expect(folder.has("environments")).toBe(false);
   });

@@ -1,6 +1,6 @@
 /** What a log is told of a proxy, and the figures that the live view makes of its counts. */
 import { RequestRates } from "../../../cli/live/request-rates";
-import { summary } from "../../../cli/live/words";
+import { summary } from "../../../cli/live/summary";
 import type { JournalEntry } from "../../../release/journal";
 import { describeEntry } from "../../../release/journal-words";
 import { endpoints, NOW, PROMOTED, RECORD, seen, SHIFTING, status } from "./snapshots";

@@ -1,7 +1,6 @@
 /**
- * What directors on Azure said last: each step prints one line of JSON, which Azure keeps with the step and a refresh
- * brings into Terraform's state. So whoever holds a refreshed state or a plan knows what the proxies did, without
- * a way to them.
+ * The directors' last reports on Azure: each step prints one line of JSON. Azure keeps it with the step, and a refresh
+ * reads it into Terraform's state. A refreshed state or a plan therefore shows what the proxies did.
  */
 import { LastWords } from "../../release/director-status";
 import { parseStep, stepId } from "../../release/steps";
@@ -9,20 +8,20 @@ import { parseFile } from "../../release/validation";
 import type { StateResource } from "../terraform/stack";
 
 /**
- * @returns null where none of the proxy's steps printed its line.
- * @throws InvalidInput where a line is not a director's, or one of a version that this command does not know.
+ * @returns null if none of the proxy's steps printed a report.
+ * @throws InvalidInput if a line is not a director's, or has an unknown format version.
  */
-export function lastWords(resources: readonly StateResource[], proxy: string): LastWords | null {
+export function lastReport(resources: readonly StateResource[], proxy: string): LastWords | null {
   const steps = [stepId.begin(proxy), stepId.switch(proxy), stepId.share(proxy)];
-  const said = steps.flatMap((id) => resources.filter(isStep(id)).flatMap(readWords));
+  const reports = steps.flatMap((id) => resources.filter(isStep(id)).flatMap(readReport));
   // A later step of the same sequence comes later in the list, and wins.
-  return said.reduce<LastWords | null>(
-    (latest, words) => (latest !== null && latest.sequence > words.sequence ? latest : words),
+  return reports.reduce<LastWords | null>(
+    (latest, report) => (latest !== null && latest.sequence > report.sequence ? latest : report),
     null,
   );
 }
 
-/** The proxies whose steps are there, in the order of their names. */
+/** The proxies that have steps, by name. */
 export function proxiesIn(resources: readonly StateResource[]): string[] {
   const names = resources.flatMap(({ address }) => {
     const step = parseStep(address);
@@ -35,7 +34,7 @@ function isStep(id: string): (resource: StateResource) => boolean {
   return ({ address, deposed }) => !deposed && parseStep(address)?.id === id;
 }
 
-function readWords({ output, address }: StateResource): LastWords[] {
+function readReport({ output, address }: StateResource): LastWords[] {
   const line = output
     .split("\n")
     .reverse()

@@ -1,4 +1,4 @@
-/** A plan as people read it, and as machines do. */
+/** A plan as text, and as JSON. */
 import { formatSteps } from "../../release/plan-steps";
 import { idOrNull, target } from "../../release/record";
 import type { Colours } from "../terminal/colours";
@@ -35,7 +35,7 @@ export function planFacts({
     wayBack,
     warnings,
     token,
-    // For who applies it without this command: a Terraform Cloud run, for one.
+    // For an apply without this command, for example a Terraform Cloud run.
     record: next,
   };
 }
@@ -54,7 +54,7 @@ export function formatPlan(planned: Planned, colours: Colours): string {
     ...formatSteps(steps),
     ...notes.map((note) => `note       ${note}`),
     `database   ${permissions.words}`,
-    `way back   ${wayBack}`,
+    `undo       ${wayBack}`,
     ...warnings.map((warning) => colours.yellow(`warning    ${warning}`)),
     `token      ${token}`,
   ].join("\n");

@@ -1,25 +1,25 @@
-/** A proxy's state in words: the same for a screen, and for lines in a log. */
+/** A proxy's state as text, for the screen and for logs. */
 import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import type { EndpointStatus, ProxyStatus } from "../proxies/proxies";
 import { gateOf } from "./gate";
 import type { Snapshot, ProxySnapshot } from "./snapshot";
 
-/** The part of the requests that a slot gets, in per cent. */
+/** The slot's part of the requests, in per cent. */
 export function weightOf(slot: Slot, { live, weight }: ProxyStatus["traffic"]): number {
   if (live === null) return 0;
   return slot === live ? 100 - weight : weight;
 }
 
-/** The release that most of a slot's healthy endpoints answer as; null where none is healthy. */
+/** The release of most healthy endpoints of a slot; null if none is healthy. */
 export function servedBy(endpoints: readonly EndpointStatus[]): string | null {
   const named = endpoints.flatMap(({ healthy, releaseId }) => (healthy ? [releaseId ?? "unnamed"] : []));
   const votes = (id: string): number => named.filter((each) => each === id).length;
   return [...new Set(named)].sort((one, other) => votes(other) - votes(one))[0] ?? null;
 }
 
-/** What differs from a healthy endpoint of the slot's release; empty where nothing does. */
-export function complaint(
+/** How an endpoint differs from a healthy one of the slot's release; empty if it does not. */
+export function difference(
   { healthy, releaseId, inRotation }: EndpointStatus,
   release: string | null,
 ): string {
@@ -28,7 +28,7 @@ export function complaint(
   return [other, inRotation ? "" : "out of rotation"].filter(Boolean).join(", ");
 }
 
-/** One line that stays the same as long as nothing changes but time and counts. */
+/** One line that does not change with time and counts. */
 export function summary(
   { proxy, status, problem }: ProxySnapshot,
   { record, atWork = true }: Pick<Snapshot, "record" | "atWork">,
@@ -38,7 +38,7 @@ export function summary(
   const slots = SLOTS.map((slot) => {
     const release = servedBy(endpoints[slot]);
     const odd = endpoints[slot].flatMap((endpoint) => {
-      const what = complaint(endpoint, release);
+      const what = difference(endpoint, release);
       return what === "" ? [] : [`${endpoint.server} ${what}`];
     });
     const exceptions = release === null || odd.length === 0 ? "" : ` (${odd.join(", ")})`;
