@@ -158,7 +158,7 @@ describeEndToEnd("status --watch", () => {
     expect(last).toMatch(/(\u001b\[2K\u001b\[1A){5,}[^]*\u001b\[\?25h[^]*✔[^\n]* over\r?\n(\u001b\[\?25h)?$/);
   });
 
-  it("says which proxy can't be asked, and goes on", async () => {
+  it("says which proxy can't be queried, and goes on", async () => {
     const stranger = await World.create({ proxies: 2 });
     const watching = stranger.start(["status", "--watch", "--json", "--interval", "0.2"]);
     const stdout = await end(watching, (text) => parse(text).length >= 2);

@@ -35,7 +35,10 @@ export function addRequest(parent: Command, request: Request): void {
 function withConsent(command: Command): Command {
   return command
     .option("--yes", "ask no questions; without a terminal there are none anyway")
-    .option("--token <token>", "of a plan that you reviewed; refused if record or traffic changed since")
+    .option(
+      "--token <token>",
+      "the token of a plan that you reviewed; refused if record or traffic changed since",
+    )
     .option("--override-freeze <why>", "release despite a freeze window; the receipt keeps the reason");
 }
 
@@ -74,7 +77,7 @@ function report(
 ): void {
   for (const { slot, running, cut } of unfinished) {
     const fate = cut ? "and were cut" : `and continue in ${slot}`;
-    console.error(`  ${running} requests in ${slot} took longer than the time to drain, ${fate}`);
+    console.error(`  ${running} requests in ${slot} exceeded the drain time ${fate}`);
   }
   const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
   const stable =

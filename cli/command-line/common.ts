@@ -17,7 +17,7 @@ export function common(command: Command): Command {
   return command
     .option(
       "--environment <file>",
-      "the environment file (or set BLUEGREEN_ENVIRONMENT)",
+      "the environment file; BLUEGREEN_ENVIRONMENT sets another default",
       DEFAULT_ENVIRONMENT,
     )
     .option("--json", "print the result as JSON on stdout");

@@ -21,7 +21,7 @@ interface BanOptions extends CommonOptions {
 }
 
 export function addBan(program: Command): void {
-  common(program.command("ban").argument("<version>", "as in 1.3.0"))
+  common(program.command("ban").argument("<version>", "the version, as in 1.3.0"))
     .description("ban a version: release, promote, retry and rollback refuse it")
     .option("--reason <why>", "shown with each refusal")
     .option("--lift", "lift the ban")
@@ -69,7 +69,7 @@ function describe(record: ReleaseRecord, version: string, { lift }: BanOptions):
   if (lift === true) return `${version} may be released again; commit the record`;
   const live =
     target(record)?.version === version
-      ? `. The record still wants it (${idOrNull(target(record))}): run \`bluegreen rollback\` or release another version`
+      ? `. It is still the record's target (${idOrNull(target(record))}): run \`bluegreen rollback\` or release another version`
       : "";
   return `${version} is banned; commit the record, so that the ban applies everywhere${live}`;
 }

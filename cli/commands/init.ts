@@ -16,10 +16,10 @@ export function addInit(program: Command): void {
       "--topology <topology>",
       "split: each slot has half of the servers; sideBySide: both slots on every server",
     )
-    .option("--servers <number>", "how many web servers")
+    .option("--servers <number>", "the number of web servers")
     .option("--driver <driver>", "haproxy, nginx or embedded; default: haproxy if it is installed")
     .option("--start <command>", `starts an instance, as in "node server.js" or '["node", "server.js"]'`)
-    .option("--health-path <path>", "the path that answers whether an instance is healthy")
+    .option("--health-path <path>", "the path of the health check")
     .option("--port <port>", "the users' port on this machine; slots use ports above it")
     .option(
       "--database <database>",

@@ -21,7 +21,7 @@ export function addReport(program: Command): void {
     .description("write a receipt as one self-contained HTML file")
     .option(
       "--environment <file>",
-      "the environment file (or set BLUEGREEN_ENVIRONMENT)",
+      "the environment file; BLUEGREEN_ENVIRONMENT sets another default",
       DEFAULT_ENVIRONMENT,
     )
     .option("--output <file>", "the HTML file, - for stdout; default: next to the receipt")

@@ -109,7 +109,7 @@ function proxyLines(moment: Snapshot, seen: ProxySnapshot, columns: number, colo
 
 function remaining(milliseconds: number): string {
   if (milliseconds > 0) return `, for another ${clockTime(milliseconds)}`;
-  return ", until there are enough answers to judge it";
+  return ", until there are enough requests to analyse";
 }
 
 function age({ now }: Snapshot, { at }: ProxyStatus): string {

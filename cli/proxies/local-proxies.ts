@@ -62,7 +62,7 @@ export class LocalProxies implements Proxies {
     const { name } = proxyPlaces(this.environment)[index]!;
     const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
     if (exitCode !== 0)
-      throw new Failure(`${name} can't be asked: ${stderr || `exit code ${exitCode}`}`, EXIT.unexpected);
+      throw new Failure(`${name} can't be queried: ${stderr || `exit code ${exitCode}`}`, EXIT.unexpected);
     return readReport(ProxyStatus, stdout, name);
   }
 
@@ -95,7 +95,7 @@ function readReport<T extends z.ZodMiniType>(schema: T, text: string, proxy: str
     return parseFile(schema, text, "its answer");
   } catch (error) {
     throw new Failure(
-      `${proxy} can't be asked: ${(error as Error).message}; its director may be older than this command: deploy base`,
+      `${proxy} can't be queried: ${(error as Error).message}; its director may be older than this command: deploy base`,
       EXIT.unexpected,
     );
   }

@@ -69,7 +69,7 @@ export function collectInterrupted(
   return writeCollected(project, record, begun, {
     outcome: "interrupted",
     exitCode: EXIT.unexpected,
-    reason: "interrupted: the command, or a process that it started, was killed",
+    reason: "the command, or a process that it started, was killed",
   });
 }
 

@@ -65,7 +65,7 @@ export function formatReceiptInFull(receipt: Receipt, colours: Colours): string 
 /** By the proxy's clock, which may be invalid. */
 function timeOf(at: number): string {
   const time = new Date(at);
-  return Number.isNaN(time.getTime()) ? "at no time" : time.toISOString().slice(11, 19);
+  return Number.isNaN(time.getTime()) ? "invalid time" : time.toISOString().slice(11, 19);
 }
 
 function describeRequests({

@@ -218,7 +218,7 @@ describe("on the local platform", () => {
     ["a version", ["1.0.0"], /--prune publishes nothing: omit the version/],
     ["an artifact", ["--artifact", "app"], /--prune publishes nothing/],
     ["no terminal", [], /^1 file, 5 bytes would be removed: confirm with --yes, or list with --dry-run$/m],
-    ["nobody to ask, JSON", ["--json"], /confirm with --yes/],
+    ["no terminal, JSON", ["--json"], /confirm with --yes/],
   ])("%s: bad input, and nothing is removed", async (_, args, says) => {
     put("release.json", usual());
     keep("0.9.0", 90);

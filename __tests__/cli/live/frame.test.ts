@@ -64,7 +64,7 @@ describe("at 80 columns", () => {
       "proxy-1  baking: all requests to green, for another 1:30",
     ]);
     const late = show(moment({ now: NOW + 43_000, proxies: [seen(status(SHIFTING))] }));
-    expect(late[3]).toBe("proxy-1  25 % to green, until there are enough answers to judge it");
+    expect(late[3]).toBe("proxy-1  25 % to green, until there are enough requests to analyse");
   });
 
   test("draining: the release is promoted, its director waits for what still runs", () => {
@@ -159,8 +159,8 @@ describe("at 80 columns", () => {
     const second = status({ phase: "frozen", finished: true }, { proxy: "proxy-2" });
     const lines = show(moment({ proxies: [seen(first), seen(second)] }));
     expect(lines.slice(1, 5)).toEqual([
-      "the proxies disagree: proxy-1 serves 1.4.0-17, proxy-2 serves 1.3.0-16;",
-      "run `bluegreen retry` or `bluegreen rollback`",
+      "the proxies disagree: proxy-1 serves 1.4.0-17, proxy-2 serves 1.3.0-16; run",
+      "`bluegreen retry` or `bluegreen rollback`",
       "",
       "proxy-1  1.4.0-17 is live in green",
     ]);
@@ -174,14 +174,14 @@ describe("at 80 columns", () => {
     expect(lines.at(-1)).toBe("  hh:mm:ss  proxy-1: 25 % of the requests go to green");
   });
 
-  test("a proxy that can't be asked hides nothing of the other, and no time left is made up", () => {
-    const problem = "proxy-2 can't be asked: the embedded proxy can't be reached on admin.sock: ENOENT";
+  test("a proxy that can't be queried hides nothing of the other, and no time left is made up", () => {
+    const problem = "proxy-2 can't be queried: the embedded proxy can't be reached on admin.sock: ENOENT";
     const unreachable = { proxy: "proxy-2", status: null, problem, rates: null };
     const lines = show(moment({ proxies: [seen(status(SHIFTING)), unreachable] }));
     expect(lines[2]).toBe("proxy-1  25 % to green, for another 0:42");
     expect(lines).toEqual(
       expect.arrayContaining([
-        "proxy-2  can't be asked: the embedded proxy can't be reached on admin.sock:",
+        "proxy-2  can't be queried: the embedded proxy can't be reached on admin.sock:",
         "         ENOENT",
       ]),
     );

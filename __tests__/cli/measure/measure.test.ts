@@ -207,8 +207,13 @@ describe("refused before anything is started", () => {
       2,
       /--path "about us" is no HTTP path/,
     ],
-    ["no rate", () => at("--rate", "fast", ...touch()), 2, /--rate "fast" must be a number from 0.1 to 10000/],
-    ["less than no time", () => at("--warm-up=-1", ...touch()), 2, /--warm-up "-1" is no number/],
+    [
+      "no rate",
+      () => at("--rate", "fast", ...touch()),
+      2,
+      /--rate "fast" must be a number from 0.1 to 10000/,
+    ],
+    ["less than no time", () => at("--warm-up=-1", ...touch()), 2, /--warm-up "-1" must be a number/],
     ["half a failure", () => at("--allowed-failures", "0.5", ...touch()), 2, /must be a whole number/],
     [
       "no such header",

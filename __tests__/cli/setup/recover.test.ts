@@ -170,7 +170,7 @@ describe("recover", () => {
     const terraform = { TERRAFORM_BINARY_NAME: folder.in("terraform") };
     const { exitCode, stderr } = await folder.bluegreen(["recover", "--yes"], terraform);
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(says) });
-    expect(stderr).toMatch(/^.*proxy-1 can't be asked: /m);
+    expect(stderr).toMatch(/^.*proxy-1 can't be queried: /m);
     expect(folder.text("release.json")).toBe("lost");
   });
 
