@@ -213,7 +213,12 @@ describe("migrations", () => {
 
 describe("what is refused, with nothing published", () => {
   test.each<[string, string[], number, RegExp]>([
-    ["no version", ["--artifact", "app"], 2, /nothing to publish: run bluegreen publish <version> --artifact/],
+    [
+      "no version",
+      ["--artifact", "app"],
+      2,
+      /nothing to publish: run bluegreen publish <version> --artifact/,
+    ],
     ["no artifact", ["1.4.0"], 2, /nothing to publish: run/],
     ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
     ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
@@ -228,12 +233,7 @@ describe("what is refused, with nothing published", () => {
       /has bluegreen's own state in it \(\.bluegreen\/linux\)/,
     ],
     ["migrations that are not there", ["1.4.0", "--migrations", "no-such"], 2, /there is no no-such/],
-    [
-      "options of --prune",
-      ["1.4.0", "--artifact", "app", "--dry-run"],
-      2,
-      /--dry-run needs --prune/,
-    ],
+    ["options of --prune", ["1.4.0", "--artifact", "app", "--dry-run"], 2, /--dry-run needs --prune/],
   ])("%s", async (_, args, code, says) => {
     const { exitCode, stdout, stderr } = await publish(args);
     expect({ exitCode, stdout, stderr }).toEqual({

@@ -33,7 +33,10 @@ it("Terraform's success does not count without a result of each proxy", () => {
   const applied = { ...FAILED, succeeded: true, exitCode: 0, reasons: [] };
   const reported = status({ result: PROMOTED });
   const unreported = status({ result: { ...PROMOTED, sequence: 16 } });
-  expect(conclude("release", RECORD, [reported], applied)).toMatchObject({ exitCode: 0, outcome: "promoted" });
+  expect(conclude("release", RECORD, [reported], applied)).toMatchObject({
+    exitCode: 0,
+    outcome: "promoted",
+  });
   for (const [statuses, missing] of [
     [[], "no proxy reported a result"],
     [[unreported], "no result from proxy-1"],
