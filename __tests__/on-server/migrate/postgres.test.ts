@@ -79,7 +79,7 @@ describe("refused, and nothing is changed:", () => {
       WITHOUT_AUTHOR,
       { contracts: [] },
       2,
-      /disagree whether 0003-contract-author\.sql/,
+      /disagree on whether 0003-contract-author\.sql/,
     ],
     [
       "a transaction of its own",
@@ -358,9 +358,9 @@ it("20 MB of data in a script", async () => {
 
 describe("bad input", () => {
   it.each([
-    [["run"], /no migration ran there yet/],
+    [["run"], /no migration has run there yet/],
     [["run", "--spec", "e30="], /the spec: /],
-    [["run", "--spec", "%%%"], /no base64 JSON/],
+    [["run", "--spec", "%%%"], /not base64 JSON/],
     [["reset"], /run, plan, status or resolve is wanted/],
     [["resolve", "../a.sql", "--as", "applied"], /wants a script's name/],
     [["resolve", "0001-a.sql", "--as", "done"], /--as applied or --as pending/],
