@@ -37,7 +37,10 @@ test("0 is earned by the result line", () => {
 
 test.each([
   ["waits for what never comes", "await new Promise(() => undefined); return 0;"],
-  ["waits for what never comes, and printed its result before", `${RESULT} await new Promise(() => undefined);`],
+  [
+    "waits for what never comes, and printed its result before",
+    `${RESULT} await new Promise(() => undefined);`,
+  ],
   ["ends with 0 and tells nothing", "return 0;"],
 ])("a program that %s ends with 1, and says so", (_, main) => {
   expect(run(main)).toMatchObject({ code: 1, stderr: SILENT });

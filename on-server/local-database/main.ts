@@ -52,7 +52,8 @@ async function start(): Promise<void> {
   const dataFolder = sharedFolder();
   const urlFile = join(dataFolder, "database.url");
   const name = required("DATABASE_NAME");
-  if (!DATABASE_NAME_PATTERN.test(name)) throw new Error(`${JSON.stringify(name)} is not a valid name for a database`);
+  if (!DATABASE_NAME_PATTERN.test(name))
+    throw new Error(`${JSON.stringify(name)} is not a valid name for a database`);
   const dialect = readDialect();
   const given = process.env[SERVER_VARIABLE[dialect]] ?? "";
   if (given !== "") {

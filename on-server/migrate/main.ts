@@ -176,7 +176,12 @@ async function failed(error: Error): Promise<ExitCode> {
   say(reason);
   const left = error instanceof ScriptRunning || error instanceof ScriptFailed ? error.running : null;
   const running = left === null ? {} : { running: left };
-  await printShortened({ outcome: exitCode === EXIT.rejected ? "failed" : "refused", exitCode, reason, ...running });
+  await printShortened({
+    outcome: exitCode === EXIT.rejected ? "failed" : "refused",
+    exitCode,
+    reason,
+    ...running,
+  });
   return exitCode;
 }
 

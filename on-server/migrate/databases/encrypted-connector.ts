@@ -148,7 +148,10 @@ function openSocket<S extends Socket>(socket: S, { host, port }: Target, signal?
  * @returns whether it answered with TLS and chose TDS 8.0; a server before 2022 ends the connection, or is silent.
  * @throws Error if the server cannot be reached at all.
  */
-async function supportsTds8({ strictAnswerMs = STRICT_ANSWER_MS, ...target }: ServerAddress): Promise<boolean> {
+async function supportsTds8({
+  strictAnswerMs = STRICT_ANSWER_MS,
+  ...target
+}: ServerAddress): Promise<boolean> {
   const timeout = AbortSignal.timeout(REACHED_MS);
   const socket = await openSocket(new Socket(), target, timeout).catch((error: unknown) => {
     const why = timeout.aborted ? `no answer within ${REACHED_MS / 1000} s` : errorText(error);

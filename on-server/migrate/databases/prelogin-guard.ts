@@ -65,11 +65,7 @@ export class GuardedSocket extends Socket {
 
   private maySend(data: Buffer, done: (error?: Error | null) => void): boolean {
     if (this.outgoing.allows(data)) return true;
-    done(
-      new EncryptionRefused(
-        `unencrypted data for ${this.where} was blocked, it was not sent`,
-      ),
-    );
+    done(new EncryptionRefused(`unencrypted data for ${this.where} was blocked, it was not sent`));
     return false;
   }
 }
