@@ -67,7 +67,7 @@ const root = process.getuid?.() === 0;
 (root ? test : test.skip)("says what could not be installed", async () => {
   expect(await packages({ PATH: fakeTools("exit 100"), PACKAGES: "not-there" })).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("packages: apt-get could not install not-there: does this machine reach"),
+    stderr: expect.stringContaining("packages: apt-get could not install not-there: can this machine reach"),
   });
   expect(await packages({ PATH: fakeTools("exit 0"), PACKAGES: "not-there" })).toMatchObject({
     code: 1,

@@ -178,7 +178,7 @@ describe("what the server says to a login:", () => {
     const ended = await database.run(GOALS);
     expect(ended).toMatchObject({ exitCode: 0 });
     expect(ended.stderr).toContain('Cannot open database "shop" requested by the login.');
-    expect(ended.stderr).toContain("again in 0.5 s");
+    expect(ended.stderr).toContain("retrying in 0.5 s");
   });
 
   it("18456 alone is final: its words, and no second try that would lock the login", async () => {
@@ -194,7 +194,7 @@ describe("what the server says to a login:", () => {
     const { port } = database.server;
     await database.server.close();
     const running = database.start(GOALS);
-    await until(() => running.said().includes("again in"), "a first failure");
+    await until(() => running.said().includes("retrying in"), "a first failure");
     expect(running.said()).toContain(
       `the database can't be reached: Failed to connect to 127.0.0.1:${port} - connect ECONNREFUSED 127.0.0.1:${port}; retrying in 0.5 s`,
     );
@@ -245,7 +245,7 @@ describe("an address", () => {
     console.warn("there is no IPv6 on this machine: only the failure is looked at");
     database.reach(at(1));
     const running = database.start(GOALS);
-    await until(() => running.said().includes("again in"), "a first failure");
+    await until(() => running.said().includes("retrying in"), "a first failure");
     expect(running.said()).toContain("::1");
   });
 });

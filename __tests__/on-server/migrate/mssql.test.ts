@@ -194,7 +194,7 @@ describe("a script that is one transaction with its journal row", () => {
     expect(ended.exitCode).toBe(4);
     expect(reasonOf(ended)).toMatch(/^0002-notes\.sql, line 3: Lock request time out\./);
     expect(reasonOf(ended)).toMatch(WAY_ON);
-    expect(ended.stderr).not.toContain("again in");
+    expect(ended.stderr).not.toContain("retrying in");
   });
 
   it.each([

@@ -141,7 +141,7 @@ describe("a script that fails", () => {
     await database.rows("BEGIN");
     await database.rows("LOCK TABLE goals IN ACCESS EXCLUSIVE MODE");
     const running = database.start(OWNER);
-    await until(() => running.said().includes("again in 0.5 s"), "a second attempt");
+    await until(() => running.said().includes("retrying in 0.5 s"), "a second attempt");
     await database.rows("COMMIT");
     expect(await running.ended).toMatchObject({
       exitCode: 0,
