@@ -1,23 +1,23 @@
 /**
- * How a program on a server ends. It starts with a failing exit code and earns 0 by its result, which is its last line on
- * stdout: an event loop that drains, because something waits for what never comes, would end with 0 without a word. The
- * step that started the program looks for the line as well (result-line.sh).
+ * How a program on a server ends. Its exit code is a failure until it has printed its result, the last line on stdout.
+ * Otherwise an event loop that drains while something still waits would end with 0. The step that started the program
+ * requires the line, too (result-line.sh).
  */
 import { EXIT } from "../release/exit-code";
 
-/** A program that has ended may still close what it opened. */
+/** The time after the end of a program in which it may close what it opened. */
 const LINGER_MS = 10_000;
 
-/** Whether this process printed its result; a program has one. */
+/** Whether this process printed its result. */
 let printed = false;
 
 /**
- * Prints the result, as one line. Where it can't be written, stderr says so, and the program does not end with 0.
- * @param result an object with an `outcome`, or what a person asked for, as it is.
+ * Prints the result, as one line. If it can't be written, the error goes to stderr, and the program does not end with 0.
+ * @param result an object with an `outcome`, or a text for people, which is printed as it is.
  */
 export async function printResult(result: object | string): Promise<void> {
   const line = typeof result === "string" ? result : JSON.stringify(result);
-  // The failure comes twice: to the callback, and as an event that ends the process where nothing listens.
+  // The failure also comes as an event, which would end the process if nothing listened.
   process.stdout.once("error", () => undefined);
   await new Promise<void>((resolve) => {
     process.stdout.write(`${line}\n`, (error) => {
@@ -30,9 +30,9 @@ export async function printResult(result: object | string): Promise<void> {
 
 /**
  * Runs a program to its end.
- * @param name as its lines on stderr begin.
- * @param main the exit code that it resolves to is the program's; 0 counts only after {@link printResult}.
- * @param failed what `main` threw: says why, and gives the exit code. 0 is none, and counts as 1.
+ * @param name the beginning of its lines on stderr.
+ * @param main resolves to the exit code; 0 counts only after {@link printResult}.
+ * @param failed gets the error that `main` threw, reports it, and returns the exit code. 0 counts as 1.
  */
 export function runProgram(
   name: string,
@@ -45,7 +45,7 @@ export function runProgram(
     ended = true;
     if (exitCode === EXIT.done && !printed) reportMissingResult(name);
     else process.exitCode = exitCode;
-    // What is left open, such as a connection, keeps no step at work that has ended.
+    // An open connection must not keep a finished step running.
     setTimeout(() => process.exit(), LINGER_MS).unref();
   };
   process.once("beforeExit", () => {
@@ -63,5 +63,5 @@ export function runProgram(
 
 function reportMissingResult(name: string): void {
   process.exitCode = EXIT.unexpected;
-  console.error(`${name}: ended without a result, so what it did is not known: try again`);
+  console.error(`${name}: ended without a result, so it is not known what it did: try again`);
 }

@@ -14,7 +14,7 @@ function run(main: string, stdout: "pipe" | number = "pipe") {
   const outfile = join(folder, `program-${(count += 1)}.js`);
   buildSync({
     stdin: {
-      contents: `import { runProgram, tellResult } from "./on-server/result";
+      contents: `import { runProgram, printResult } from "./on-server/result";
         runProgram("demo", async () => { ${main} }, (error) => (console.error("demo: " + error.message), error.code ?? 4));`,
       resolveDir: process.cwd(),
       loader: "ts",
@@ -28,8 +28,8 @@ function run(main: string, stdout: "pipe" | number = "pipe") {
   return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr };
 }
 
-const RESULT = `await tellResult({ outcome: "done" });`;
-const SILENT = "demo: ended without a result, so what it did is not known: try again\n";
+const RESULT = `await printResult({ outcome: "done" });`;
+const SILENT = "demo: ended without a result, so it is not known what it did: try again\n";
 
 test("0 is earned by the result line", () => {
   expect(run(`${RESULT} return 0;`)).toEqual({ code: 0, stdout: '{"outcome":"done"}\n', stderr: "" });
@@ -37,7 +37,10 @@ test("0 is earned by the result line", () => {
 
 test.each([
   ["waits for what never comes", "await new Promise(() => undefined); return 0;"],
-  ["waits for what never comes, and told its result before", `${RESULT} await new Promise(() => undefined);`],
+  [
+    "waits for what never comes, and printed its result before",
+    `${RESULT} await new Promise(() => undefined);`,
+  ],
   ["ends with 0 and tells nothing", "return 0;"],
 ])("a program that %s ends with 1, and says so", (_, main) => {
   expect(run(main)).toMatchObject({ code: 1, stderr: SILENT });

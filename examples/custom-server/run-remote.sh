@@ -19,7 +19,7 @@ code=0
 said=$(text | "${runner[@]}") || code=$?
 printf '%s\n' "$said"
 if ((code == 0)) && [[ ! ${said##*$'\n'} =~ ^\{.*\"outcome\":\ ?\".*\}$ ]]; then
-  echo "step ${1:-} ended with 0 and without a result, its last line on stdout: whether it is done is not known" >&2
+  echo "step ${1:-} ended with 0 and without a result, its last line on stdout: it is not known whether it is done" >&2
   code=1
 fi
 exit "$code"

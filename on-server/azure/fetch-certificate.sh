@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Gets the site's certificate and key from Key Vault with the machine's identity, and gives them to HAProxy without a
-# reload. setup-proxy.sh runs it once, then a timer every five minutes: so the first certificate is there soon after
-# somebody put it into the vault; once it is, the vault is asked again when MAX_AGE_SECONDS are over.
+# Fetches the site's certificate and key from Key Vault with the machine's identity, and loads them into HAProxy without
+# a reload. setup-proxy.sh runs it once, then a timer every five minutes, so the first certificate is picked up soon
+# after it is in the vault. From then on the vault is only asked again after MAX_AGE_SECONDS.
 #
-# Exit 0: HAProxy has what the vault has (with PLACEHOLDER=1: or a self-signed certificate, if there was none at all).
-# Exit 1: the certificate that was there stays. The token and the key are never in an argument or a message.
+# Exit 0: HAProxy has the vault's certificate (with PLACEHOLDER=1: or a self-signed one, if there was none at all).
+# Exit 1: the existing certificate stays. The token and the key are never in an argument or a message.
 #
-# Parameters (environment): SERVER_FOLDER, TLS_CERTIFICATE (its name in the vault; empty: somebody else puts the file
-# there), KEY_VAULT_HOST, IDENTITY (resource id; empty: the machine's only one), CERTIFICATE_FILE (tls/site.pem),
+# Parameters (environment): SERVER_FOLDER, TLS_CERTIFICATE (its name in the vault; empty: you provide the file),
+# KEY_VAULT_HOST, IDENTITY (resource id; empty: the machine's only one), CERTIFICATE_FILE (tls/site.pem),
 # IMDS_ENDPOINT, RETRY_SECONDS (60), MAX_AGE_SECONDS (0), PLACEHOLDER (0 or 1); proxy-process.sh's.
 set -Eeuo pipefail
 umask 077
@@ -41,29 +41,29 @@ main() {
   . ./proxy-process.sh
 
   FOLDER=${CERTIFICATE_FILE%/*}
-  [[ $CERTIFICATE_FILE == */* ]] || fail 2 "CERTIFICATE_FILE must be in a folder of its own"
+  [[ $CERTIFICATE_FILE == */* ]] || fail 2 "CERTIFICATE_FILE must be in a separate folder"
   mkdir -p -- "$FOLDER"
   exec 9>>"$FOLDER/.lock"
-  flock -w 120 9 || fail 1 "another fetch-certificate.sh is at work"
+  flock -w 120 9 || fail 1 "another fetch-certificate.sh is running"
   if [[ -e $FOLDER/fetched ]] && (($(date +%s) - $(stat -c %Y "$FOLDER/fetched") < MAX_AGE_SECONDS)); then exit 0; fi
 
   WORK=$(mktemp -d "$FOLDER/.new-XXXXXX")
   trap 'rm -rf -- "$WORK"' EXIT
   RETRY_END=$((SECONDS + RETRY_SECONDS))
   if [[ -z $TLS_CERTIFICATE ]]; then
-    [[ -e $CERTIFICATE_FILE ]] || stay "nobody put a certificate into $SERVER_FOLDER/$CERTIFICATE_FILE yet"
+    [[ -e $CERTIFICATE_FILE ]] || keep_current "there is no certificate in $SERVER_FOLDER/$CERTIFICATE_FILE yet"
   elif fetch && accept; then
     install_certificate "$WORK/site.pem"
     rm -f -- "$FOLDER/placeholder"
     touch -- "$FOLDER/fetched"
   else
-    stay "$REASON"
+    keep_current "$REASON"
   fi
-  tell_haproxy
+  update_haproxy
 }
 
-# No new certificate: what is there stays. Where nothing is, a placeholder lets HAProxy start, if the caller wants one.
-stay() { # REASON
+# No new certificate: the existing one stays. If there is none, PLACEHOLDER=1 creates one so that HAProxy can start.
+keep_current() { # REASON
   if [[ $PLACEHOLDER == 0 || (-e $CERTIFICATE_FILE && ! -e $FOLDER/placeholder) ]]; then fail 1 "$1"; fi
   if [[ ! -e $CERTIFICATE_FILE ]]; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=bluegreen placeholder" \
@@ -99,7 +99,7 @@ obtain_token() { # -> REPLY
   patiently ask_identity "$url"
 }
 
-# COMMAND: 0 is success, 1 with REASON is final, 2 with REASON is worth another try until RETRY_SECONDS are over.
+# COMMAND returns 0 for success, 1 with REASON if it is final, 2 with REASON to be retried until RETRY_SECONDS are over.
 patiently() { # COMMAND ARGUMENT...
   local code pause=1
   while true; do
@@ -136,16 +136,16 @@ ask_identity() { # URL -> REPLY
 }
 
 ask_vault() { # VAULT TOKEN -> $WORK/bundle or $WORK/bundle.p12
-  local only='=https' said status
+  local only='=https' answer status
   if [[ $1 == http:* ]]; then only='=http'; fi
-  said=$(curl -q -g -sS --noproxy '*' --proto "$only" --connect-timeout 10 --max-time 30 --config - -w '\n%{http_code}' \
+  answer=$(curl -q -g -sS --noproxy '*' --proto "$only" --connect-timeout 10 --max-time 30 --config - -w '\n%{http_code}' \
     "$1/secrets/$TLS_CERTIFICATE?api-version=7.4" <<<"header = \"Authorization: Bearer $2\"" 2>"$WORK/error" |
     node -e "$READ_SECRET" "$WORK") || true
-  status=${said%% *}
-  REASON="the vault $KEY_VAULT_HOST answered $said"
+  status=${answer%% *}
+  REASON="the vault $KEY_VAULT_HOST answered $answer"
   case $status in
     200)
-      [[ $said != *unreadable* ]] && return 0
+      [[ $answer != *unreadable* ]] && return 0
       return 1
       ;;
     404)
@@ -154,7 +154,7 @@ ask_vault() { # VAULT TOKEN -> $WORK/bundle or $WORK/bundle.p12
       ;;
     401 | 403)
       REASON+=": does the identity have Key Vault Secrets User?"
-      return 2 # for minutes after the role was assigned
+      return 2 # a new role assignment takes minutes to apply
       ;;
     429 | 5??) return 2 ;;
     [1-4]??) return 1 ;;
@@ -199,7 +199,7 @@ accept() {
     /^-----END CERTIFICATE-----/ { on = 0 }' "$WORK/bundle"
   for part in "$WORK"/part-*; do
     openssl x509 -in "$part" -out "$WORK/${part##*/}.pem" 2>/dev/null ||
-      reject "$TLS_CERTIFICATE has no readable certificate in it" || return 1
+      reject "$TLS_CERTIFICATE contains no readable certificate" || return 1
     part=$WORK/${part##*/}.pem
     if [[ -z $leaf && $(openssl x509 -in "$part" -noout -pubkey) == "$public" ]]; then leaf=$part; else chain+=("$part"); fi
   done
@@ -225,26 +225,27 @@ install_certificate() { # FILE: whole or not at all
 
 # ------------------------------------------------------------------------------------------------------ to HAProxy
 
-# What HAProxy holds is asked, not remembered: so a run that was cut off is made good by the next one.
-tell_haproxy() {
-  local held wanted
-  held=$(held_fingerprint) wanted=$(openssl x509 -in "$CERTIFICATE_FILE" -noout -fingerprint -sha1)
+# Asks HAProxy which certificate it has, so that the next run completes one that was interrupted.
+update_haproxy() {
+  local current wanted
+  current=$(current_fingerprint) wanted=$(openssl x509 -in "$CERTIFICATE_FILE" -noout -fingerprint -sha1)
   wanted=${wanted#*=} wanted=${wanted//:/}
-  if [[ -z $held || ($held == "$wanted" && $CHANGED == 0) ]]; then return 0; fi # not running, not configured yet, or there
-  # An empty line would be the end of it.
+  # Not running, not configured yet, or up to date.
+  if [[ -z $current || ($current == "$wanted" && $CHANGED == 0) ]]; then return 0; fi
+  # An empty line would end the command.
   { printf 'set ssl cert %s <<\n' "$CERTIFICATE_FILE" && grep -v '^[[:space:]]*$' -- "$CERTIFICATE_FILE" && printf '\n'; } |
-    ask_haproxy >"$WORK/said" || true
-  printf 'commit ssl cert %s\n' "$CERTIFICATE_FILE" | ask_haproxy >>"$WORK/said" || true
-  if [[ $(held_fingerprint) == "$wanted" ]] && grep -q Success "$WORK/said"; then
+    ask_haproxy >"$WORK/answer" || true
+  printf 'commit ssl cert %s\n' "$CERTIFICATE_FILE" | ask_haproxy >>"$WORK/answer" || true
+  if [[ $(current_fingerprint) == "$wanted" ]] && grep -q Success "$WORK/answer"; then
     printf 'certificate: HAProxy has it now, without a reload: %s\n' "$(openssl x509 -in "$CERTIFICATE_FILE" -noout -subject -enddate | tr '\n' ' ')"
     return 0
   fi
   printf 'abort ssl cert %s\n' "$CERTIFICATE_FILE" | ask_haproxy >/dev/null || true
-  reload_proxy || fail 1 "HAProxy took the new certificate neither at run time ($(tr '\n' ' ' <"$WORK/said")) nor by a reload"
+  reload_proxy || fail 1 "HAProxy accepted the new certificate neither at run time ($(tr '\n' ' ' <"$WORK/answer")) nor with a reload"
   printf 'certificate: HAProxy was reloaded with it\n'
 }
 
-held_fingerprint() { # nothing, if it holds no such certificate
+current_fingerprint() { # nothing, if HAProxy has no such certificate
   [[ -S admin.sock ]] || return 0
   printf 'show ssl cert %s\n' "$CERTIFICATE_FILE" | ask_haproxy 2>/dev/null | sed -n 's/^SHA1 FingerPrint: //p' || true
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# HAProxy's process on a proxy: how it is asked, started and reloaded. Sourced by setup-proxy.sh and
-# fetch-certificate.sh, who work in the proxy's folder. A master that runs as root reads configuration and key, its
-# workers serve as the user haproxy: whoever breaks into one can't change what root runs, nor talk to the admin socket.
-# Parameters: SERVICE_MANAGER (process, systemd, or auto: systemd where that runs), SYSTEMD_FOLDER.
+# HAProxy's process on a proxy: query, start and reload it. Sourced by setup-proxy.sh and fetch-certificate.sh, which run
+# in the proxy's folder. The master runs as root and reads configuration and key; its workers serve as the user haproxy.
+# A compromised worker can neither change what root runs nor use the admin socket.
+# Parameters: SERVICE_MANAGER (process, systemd, or auto: systemd if it runs), SYSTEMD_FOLDER.
 
 SERVICE_MANAGER=${SERVICE_MANAGER:-auto}
 SYSTEMD_FOLDER=${SYSTEMD_FOLDER:-/etc/systemd/system}
@@ -11,7 +11,7 @@ if [[ $SERVICE_MANAGER == auto ]]; then
   if [[ -d /run/systemd/system && -z ${SIM_VM_ROOT:-} ]]; then SERVICE_MANAGER=systemd; fi
 fi
 readonly PROXY_UNIT=bluegreen-proxy.service
-# What HAProxy frees at the end of its heap it asks for again a moment later, at a page fault each: it keeps 64 MiB.
+# HAProxy soon allocates again what it frees at the end of its heap, at a page fault each: so it keeps 64 MiB.
 readonly KEPT_HEAP=MALLOC_TRIM_THRESHOLD_=67108864
 
 # One command on stdin -> HAProxy's answer, or 1.
@@ -24,7 +24,7 @@ ask_haproxy() {
     socket.write(require("fs").readFileSync(0));'
 }
 
-# The worker that serves; nothing where none does. The master survives reloads, so its pid says nothing.
+# The pid of the worker that serves; empty if there is none. (The master keeps its pid over a reload.)
 serving_worker() {
   [[ -S admin.sock ]] || return 0
   printf 'show info\n' | ask_haproxy 2>/dev/null | sed -n 's/^Pid: //p' || true
@@ -56,8 +56,8 @@ start_proxy() {
   return 1
 }
 
-# The new worker takes the listening sockets over, the old one finishes what it has. Returns 1 if no new one came: then
-# the old one still serves.
+# The new worker takes over the listening sockets, the old one finishes its requests. Returns 1 if no new one started:
+# then the old one still serves.
 reload_proxy() {
   local before now tries
   before=$(serving_worker)
@@ -74,8 +74,8 @@ reload_proxy() {
   return 1
 }
 
-# The last of HAProxy's own words about what is wrong.
-proxy_complaints() {
+# HAProxy's last alerts.
+proxy_alerts() {
   if [[ $SERVICE_MANAGER == systemd ]]; then
     journalctl --quiet --no-pager --output cat --lines 30 --unit "$PROXY_UNIT"
   else

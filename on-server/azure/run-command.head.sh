@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
-# What every managed run command of ours begins with on Linux. Synth puts its text together like this:
+# The beginning of each managed run command on Linux. Synth assembles the command's text like this:
 #
 #     ... this file ...
-#     receive_file 'director.js' <<'BLUEGREEN_FILE'     for each file that goes along
+#     receive_file 'director.js' <<'BLUEGREEN_FILE'     for each file that is delivered with it
 #     H4sIAAAAAAAA...                                   base64 of gzip
 #     BLUEGREEN_FILE
 #     receive_script <<'BLUEGREEN_SCRIPT'
-#     ... the step's script as it is ...
+#     ... the step's script, unchanged ...
 #     BLUEGREEN_SCRIPT
 #     ... run-command.tail.sh ...
 #
-# Nothing happens before the tail: half a text, however it came to be cut, does nothing and fails. The step succeeds only
-# if its script ends with 0 and with a result line (result-line.sh); the last line here, which the stack looks for, says so.
+# Nothing happens before the tail: a truncated text does nothing and fails. The step succeeds only if its script ends
+# with 0 and with a result line (result-line.sh). Then the last line of output is the one that the stack requires.
 #
-# Parameters (environment): STEP_NAME; SERVER_NAME; SERVER_FOLDER (absolute) and, where the script has one, DATA_FOLDER;
-# the script's own; EMPTY_PARAMETERS. On a stand-in of a machine all our paths are below SIM_VM_ROOT, its folder; real machines have none.
+# Parameters (environment): STEP_NAME; SERVER_NAME; SERVER_FOLDER (absolute) and, if the script has one, DATA_FOLDER;
+# the script's parameters; EMPTY_PARAMETERS. SIM_VM_ROOT: on a simulated machine, the folder that all paths are below.
 #
-# The script finds the files in $SERVER_FOLDER/files, where it also starts to work: in $SERVER_FOLDER. What it says and
-# how it ends is kept in $SERVER_FOLDER/commands/<STEP_NAME>/. Azure shows the last 4 KiB.
+# The script starts in $SERVER_FOLDER and finds the files in $SERVER_FOLDER/files. Its output and exit code are kept in
+# $SERVER_FOLDER/commands/<STEP_NAME>/. Azure shows the last 4 KiB.
 
-# shellcheck disable=SC2292 # whatever started us may be another shell, which has no [[
+# shellcheck disable=SC2292 # the shell that starts this may have no [[
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -Eeuo pipefail
-# Where the text was cut, bash comes to its end and would leave with 0.
+# At the end of a truncated text, bash would exit with 0.
 ended=""
 trap 'ended=$?; ((ended)) || { echo "run-command: the step did not arrive whole, and nothing was done: bluegreen retry" >&2; ended=1; }; exit "$ended"' EXIT
 umask 027
@@ -42,7 +42,7 @@ fail() { # MESSAGE
   exit 2
 }
 
-# The last thing that the tail calls. Ends with the script's exit code.
+# Called by the tail. Exits with the script's exit code.
 run_step() {
   check_parameters
   mkdir -p -- "$SERVER_FOLDER"/{files,commands}
@@ -57,7 +57,7 @@ check_parameters() {
   [[ ${STEP_NAME:-} =~ ^[0-9A-Za-z][0-9A-Za-z_.-]{0,79}$ ]] || fail "STEP_NAME is \"${STEP_NAME:-}\" but must be the name of a run command"
   [[ ${SERVER_NAME:-} =~ ^[0-9A-Za-z][0-9A-Za-z.-]{0,63}$ ]] || fail "SERVER_NAME is \"${SERVER_NAME:-}\" but must be letters, digits, . and -"
   [[ -n $SCRIPT ]] || fail "$STEP_NAME has no script"
-  if [[ -n ${SIM_VM_ROOT:-} && $SIM_VM_ROOT != /* ]]; then SIM_VM_ROOT=$PWD; fi # the stand-in starts us in it
+  if [[ -n ${SIM_VM_ROOT:-} && $SIM_VM_ROOT != /* ]]; then SIM_VM_ROOT=$PWD; fi # a simulated machine starts this script in it
   place SERVER_FOLDER
   if [[ -n ${DATA_FOLDER:-} ]]; then place DATA_FOLDER; fi
   export STEP_NAME SERVER_NAME SIM_VM_ROOT="${SIM_VM_ROOT:-}"
@@ -67,25 +67,25 @@ check_parameters() {
 set_empty_parameters() {
   local name
   for name in ${EMPTY_PARAMETERS:-}; do
-    [[ $name =~ ^[A-Z][A-Z0-9_]{0,63}$ ]] || fail "EMPTY_PARAMETERS has \"$name\", which is no name of a parameter"
+    [[ $name =~ ^[A-Z][A-Z0-9_]{0,63}$ ]] || fail "EMPTY_PARAMETERS has \"$name\", which is not the name of a parameter"
     export "$name="
   done
 }
 
-place() { # NAME: of a variable with an absolute folder, which becomes one of this machine
+place() { # NAME: of a variable with an absolute folder; puts it below SIM_VM_ROOT
   local folder=${!1:-}
   [[ $folder =~ ^/[0-9A-Za-z._/-]{1,200}$ && "$folder/" != */../* ]] || fail "$1 is \"$folder\" but must be an absolute folder"
   export "$1=${SIM_VM_ROOT:-}$folder"
 }
 
 put_file() { # NAME: whole or not at all
-  [[ $1 =~ ^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$ ]] || fail "\"$1\" is no name for a file that goes along"
+  [[ $1 =~ ^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$ ]] || fail "\"$1\" is not a valid name for a delivered file"
   base64 -d 2>/dev/null <<<"${FILES["$1"]}" | gzip -dc >"files/.$1.new" || fail "the file $1 arrived damaged"
   mv -fT -- "files/.$1.new" "files/$1"
 }
 
-# In a session of its own: whatever ends us (Azure at a timeout, somebody by hand) becomes one SIGTERM to the script, and
-# we wait until it has put things right.
+# The script runs in a separate session. A signal to this process (from Azure at a timeout, or by hand) becomes one
+# SIGTERM to the script; then this process waits until the script has rolled back.
 run_script() { # FOLDER
   local code=0
   mkdir -p -- "$1"

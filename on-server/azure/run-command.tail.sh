@@ -1,4 +1,4 @@
-# The end of every managed run command, see run-command.head.sh. One command, read as a whole before it runs.
+# The end of each managed run command, see run-command.head.sh. One command, so bash reads it whole before it runs.
 # shellcheck shell=bash
 {
   run_step

@@ -1,13 +1,13 @@
 #ps1
-# Makes a fresh Windows server one that install-release.ps1 can install on: IIS, an empty SERVER_FOLDER, no site that
-# nobody asked for, and an administrator whose password nobody knows. Run as SYSTEM by a managed run command of the base
-# stack, once; running it again changes nothing but that password.
+# Prepares a new Windows server for install-release.ps1: IIS without its default site, an empty SERVER_FOLDER, and a
+# random password for the administrator, which is not kept. A managed run command of the base stack runs it once, as
+# SYSTEM. Running it again changes only that password.
 #
-# Where it stands:  base stack: server -> THIS SCRIPT ... web stack: record -> synth -> install-release.ps1 -> switch
+# In the flow:  base stack: server -> THIS SCRIPT ... web stack: record -> synth -> install-release.ps1 -> switch
 #
 # Parameters: base64 of a JSON object of strings: SERVER_FOLDER, ADMINISTRATOR_NAME.
 # Exit codes: 0 done; 1 unexpected, or a restart is needed; 2 bad input.
-# The last lines on stdout: one of JSON with the outcome and "bluegreen: <step> ended with 0"; or "setup: <failure>".
+# The last lines on stdout: the result as JSON, then "bluegreen: <step> ended with 0"; or "setup: <failure>".
 
 param([string] $StepName, [string] $Parameters)
 
@@ -15,7 +15,7 @@ Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 
-# ASP.NET 4 with warm-up; Web-Scripting-Tools brings Microsoft.Web.Administration. The names of Server 2019 to 2025.
+# ASP.NET 4 with warm-up; Web-Scripting-Tools has Microsoft.Web.Administration. The names are those of Server 2019-2025.
 $Features = @(
   'Web-Server', 'Web-Default-Doc', 'Web-Static-Content', 'Web-Http-Errors', 'Web-Http-Logging', 'Web-Stat-Compression',
   'Web-Filtering', 'Web-Net-Ext45', 'Web-Asp-Net45', 'Web-ISAPI-Ext', 'Web-ISAPI-Filter', 'Web-AppInit',
@@ -46,8 +46,8 @@ function Initialize-Iis {
   New-ServerFolder $folder
 }
 
-# The password that the server was made with stands in the state of Terraform. Whoever needs to log on sets a new one
-# through Azure ("reset password").
+# The server's first password is in Terraform's state, so it is replaced. To log on, set a new one in Azure ("reset
+# password").
 function Set-UnknownPassword([string] $Administrator) {
   $script:Phase = 'setting a password'
   $bytes = [byte[]]::new($PasswordLength)
@@ -59,9 +59,9 @@ function Set-UnknownPassword([string] $Administrator) {
   }
   $password = [Security.SecureString]::new()
   foreach ($byte in $bytes) { $password.AppendChar($PasswordLetters[$byte -band 63]) }
-  foreach ($kind in 'A', 'a', '1', '-') { $password.AppendChar([char] $kind) } # what Windows asks of a password
+  foreach ($kind in 'A', 'a', '1', '-') { $password.AppendChar([char] $kind) } # Windows requires each kind
   if ($null -eq (Get-LocalUser -Name $Administrator -ErrorAction SilentlyContinue)) {
-    Stop-Step 2 ('there is no local account {0}: ADMINISTRATOR_NAME must be the one the server was made with' -f
+    Stop-Step 2 ('there is no local account {0}: ADMINISTRATOR_NAME must be the one the server was created with' -f
       $Administrator)
   }
   Set-LocalUser -Name $Administrator -Password $password
@@ -80,7 +80,7 @@ function Install-Features {
   }
 }
 
-# The site that comes with IIS, and the rules of the firewall that let everybody ask ports 80 and 443.
+# The default site of IIS, and the firewall rules that open ports 80 and 443 to all.
 function Remove-DefaultSite {
   $script:Phase = 'removing the default site'
   Add-Type -Path ([IO.Path]::Combine([Environment]::SystemDirectory, 'inetsrv\Microsoft.Web.Administration.dll'))
@@ -97,9 +97,9 @@ function Remove-DefaultSite {
   Get-NetFirewallRule -Name 'IIS-WebServerRole-*' -ErrorAction SilentlyContinue | Disable-NetFirewallRule
 }
 
-# For SYSTEM and the administrators only. install-release.ps1 adds what its pools need, which a second run leaves alone.
+# For SYSTEM and the administrators only. install-release.ps1 adds access for its pools; a second run keeps it.
 function New-ServerFolder([string] $Folder) {
-  $script:Phase = 'making the folder'
+  $script:Phase = 'creating the folder'
   [void] [IO.Directory]::CreateDirectory($Folder)
   if ([IO.Directory]::GetAccessControl($Folder).AreAccessRulesProtected) { return }
   $security = [Security.AccessControl.DirectorySecurity]::new()

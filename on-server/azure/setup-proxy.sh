@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Makes this machine a proxy, or brings one up to date: packages, the director, HAProxy with the configuration that the
-# director writes, the certificate. Can be run again at any time: HAProxy is left alone if nothing changed, else reloaded
-# without losing a request, and keeps what it had if it does not accept the new configuration. The traffic, which belongs
-# to releases, stays what it is.
+# Sets this machine up as a proxy, or updates it: packages, the director, HAProxy with the configuration that the
+# director writes, the certificate. Can be run again at any time: if the configuration changed, HAProxy reloads without
+# losing a request; if HAProxy rejects it, it keeps the old one. It never changes the traffic, which belongs to releases.
 #
-# Goes with director.js, install-packages.sh, proxy-process.sh and fetch-certificate.sh.
+# Delivered with director.js, install-packages.sh, proxy-process.sh and fetch-certificate.sh.
 # Parameters (environment): SERVER_FOLDER, SERVER_NAME, DIRECTOR_SPEC (base64 JSON), PACKAGES, LOCK_SECONDS (60),
 # CERTIFICATE_RETRY_SECONDS (60); TLS_CERTIFICATE, KEY_VAULT_HOST, IDENTITY, IMDS_ENDPOINT as in fetch-certificate.sh;
 # SERVICE_MANAGER and SYSTEMD_FOLDER as in proxy-process.sh.
-# Exit codes: 0 done; 1 it could not be done; 2 bad input; 3 refused (too old, port taken, a release is running).
+# Exit codes: 0 done; 1 failed; 2 bad input; 3 refused (too old, port taken, a release is running).
 set -Eeuo pipefail
 umask 027
 export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -20,7 +19,7 @@ fail() { # CODE MESSAGE
 
 main() {
   : "${SERVER_FOLDER:?}" "${SERVER_NAME:?}" "${DIRECTOR_SPEC:?}"
-  [[ $DIRECTOR_SPEC =~ ^[0-9A-Za-z+/]+={0,2}$ ]] || fail 2 "DIRECTOR_SPEC is no base64"
+  [[ $DIRECTOR_SPEC =~ ^[0-9A-Za-z+/]+={0,2}$ ]] || fail 2 "DIRECTOR_SPEC is not base64"
   [[ ${LOCK_SECONDS:=60} =~ ^[0-9]{1,4}$ ]] || fail 2 "LOCK_SECONDS must be whole seconds"
   cd -P -- "$SERVER_FOLDER"
   PACKAGES="${PACKAGES:-haproxy nodejs curl openssl}" bash files/install-packages.sh
@@ -42,8 +41,8 @@ main() {
   printf '{"step":"setup-proxy","outcome":"ready"}\n'
 }
 
-at_least() { # COMMAND MAJOR MINOR WHAT_IT_SAYS
-  [[ $4 =~ ([0-9]+)\.([0-9]+) ]] || fail 1 "$1 does not say its version but \"${4:0:100}\""
+at_least() { # COMMAND MAJOR MINOR VERSION_OUTPUT
+  [[ $4 =~ ([0-9]+)\.([0-9]+) ]] || fail 1 "$1 printed \"${4:0:100}\" instead of its version"
   ((BASH_REMATCH[1] > $2 || (BASH_REMATCH[1] == $2 && BASH_REMATCH[2] >= $3))) ||
     fail 3 "$1 is ${BASH_REMATCH[0]} but must be at least $2.$3: use a newer image (Debian 12, Ubuntu 24.04)"
 }
@@ -53,7 +52,7 @@ install_file() { # NAME: whole or not at all
   mv -fT -- ".$1.new" "$1"
 }
 
-# -> PLACES (host:port that users come to), CERTIFICATE_FILE (nothing without TLS)
+# -> PLACES (host:port for users), CERTIFICATE_FILE (empty without TLS)
 read_spec() {
   local facts
   # shellcheck disable=SC2016
@@ -66,35 +65,35 @@ read_spec() {
   PLACES=("${PLACES[@]:1}")
 }
 
-# HAProxy does not start without a certificate, and users are better off with the old one than with none.
+# HAProxy does not start without a certificate, so an old one is better than none.
 provide_certificate() {
   [[ -n $CERTIFICATE_FILE ]] || return 0
   export CERTIFICATE_FILE SERVER_FOLDER SERVICE_MANAGER SYSTEMD_FOLDER
   local code=0
   PLACEHOLDER=1 RETRY_SECONDS="${CERTIFICATE_RETRY_SECONDS:-60}" bash fetch-certificate.sh || code=$?
   ((code != 2)) || exit 2
-  [[ -e $CERTIFICATE_FILE ]] || fail 1 "there is no certificate, and none could be made"
+  [[ -e $CERTIFICATE_FILE ]] || fail 1 "there is no certificate, and none could be created"
 }
 
-# What the director configures goes beside the running configuration first, and HAProxy is asked about it.
+# The director writes the new configuration beside the running one, and HAProxy checks it there.
 stage() {
   mkdir -p -- .staging
   rm -f -- .staging/haproxy.cfg .staging/traffic.map
   if [[ -e traffic.map ]]; then cp -- traffic.map .staging/traffic.map; fi
   node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging >/dev/null || exit "$?"
   [[ -e .staging/haproxy.cfg ]] || fail 2 "DIRECTOR_SPEC is not for HAProxy"
-  # The first one, or one of version 0.1. Any other is the director's alone.
+  # Only the first map, or one of version 0.1, is written here. After that only the director writes it.
   grep -qs '^;live=' traffic.map || cp -- .staging/traffic.map traffic.map
   if ((EUID == 0)) && id haproxy >/dev/null 2>&1; then
     printf '# Written by setup-proxy.sh.\nglobal\n  user haproxy\n  group haproxy\n' >user.cfg
   fi
   haproxy -c -f .staging/haproxy.cfg >.staging/said 2>&1 || {
     grep -F ALERT .staging/said >&2 || true
-    fail 1 "HAProxy does not accept the new configuration, $(if [[ -n $(serving_worker) ]]; then echo "the old one still serves"; else echo "nothing was started"; fi)"
+    fail 1 "HAProxy rejects the new configuration, $(if [[ -n $(serving_worker) ]]; then echo "the old one still serves"; else echo "nothing was started"; fi)"
   }
 }
 
-# loaded.cfg is what the running HAProxy read: a run that ended between installing and reloading leaves it old.
+# loaded.cfg is what the running HAProxy has loaded: it stays old if a run ends between installing and reloading.
 bring_up() {
   local running
   running=$(serving_worker)
@@ -103,10 +102,10 @@ bring_up() {
     DONE="nothing changed"
     return 0
   fi
-  # A director at work and a reload would not see each other's traffic.
+  # A reload while the director moves traffic could lose its change.
   exec 8>>director.lock
   flock -w "$LOCK_SECONDS" 8 ||
-    fail 3 "a release is running on this proxy ($(cat director.lock.holder 2>/dev/null || true)): deploy base again when it has ended"
+    fail 3 "a release is running on this proxy ($(cat director.lock.holder 2>/dev/null || true)): deploy base again after it ends"
   if [[ -e haproxy.cfg ]]; then cp -- haproxy.cfg previous.cfg; fi
   mv -fT -- .staging/haproxy.cfg haproxy.cfg
   if [[ -n $running ]]; then change_running; else start_stopped; fi
@@ -118,17 +117,17 @@ bring_up() {
 start_stopped() {
   local place
   if [[ $SERVICE_MANAGER == systemd ]]; then
-    systemctl disable --quiet --now haproxy.service 2>/dev/null || true # the distribution's: ours is another
+    systemctl disable --quiet --now haproxy.service 2>/dev/null || true # the distribution's unit, not ours
     systemctl stop "$PROXY_UNIT" 2>/dev/null || true
   elif [[ -e haproxy.pid ]] && is_ours "$(<haproxy.pid)"; then
     kill -KILL "$(<haproxy.pid)" 2>/dev/null || true # a master without a worker
   fi
-  # HAProxy itself would share a port with another HAProxy.
+  # HAProxy would not refuse: it shares a port with another HAProxy.
   for place in "${PLACES[@]}"; do
-    if somebody_accepts "${place%:*}" "${place##*:}"; then fail 3 "$place is in use by another program: stop it, then deploy base again"; fi
+    if port_accepts "${place%:*}" "${place##*:}"; then fail 3 "$place is in use by another program: stop it, then deploy base again"; fi
   done
   if ! start_proxy; then
-    proxy_complaints >&2
+    proxy_alerts >&2
     fail 1 "HAProxy did not start"
   fi
   DONE="started"
@@ -140,17 +139,17 @@ change_running() {
     DONE="reloaded with a new configuration"
     return 0
   fi
-  proxy_complaints >&2
-  [[ -e previous.cfg ]] || fail 1 "HAProxy did not take the new configuration, the old process still serves"
+  proxy_alerts >&2
+  [[ -e previous.cfg ]] || fail 1 "HAProxy did not load the new configuration, the old process still serves"
   mv -fT -- previous.cfg haproxy.cfg
-  reload_proxy || true # the master tries no more by itself after a failure
-  fail 1 "HAProxy did not take the new configuration, the old one still serves"
+  reload_proxy || true # the master does not retry by itself after a failure
+  fail 1 "HAProxy did not load the new configuration, the old one still serves"
 }
 
-# A new worker reads the map from disk. The director writes it there after it told HAProxy, and can be killed in between.
+# A new worker reads the map from disk. The director updates HAProxy first, then the file, and can be killed in between.
 keep_traffic() {
   printf 'show map traffic.map\n' | ask_haproxy | awk '/^0x/ { print $2, $3 }' >.traffic.map.new || true
-  # A line for each of a hundred buckets, the value, and one or two more.
+  # One line for each of a hundred buckets, one for the value, and one or two more.
   if (($(wc -l <.traffic.map.new) > 101)) && ! cmp -s .traffic.map.new traffic.map; then mv -fT -- .traffic.map.new traffic.map; fi
   rm -f -- .traffic.map.new
 }
@@ -159,7 +158,7 @@ is_ours() { # PID
   [[ $(readlink "/proc/$1/cwd" 2>/dev/null) == "$PWD" && $(cat "/proc/$1/comm" 2>/dev/null) == haproxy ]]
 }
 
-somebody_accepts() { # HOST PORT
+port_accepts() { # HOST PORT
   local host=$1
   if [[ $host == 0.0.0.0 || $host == '*' ]]; then host=127.0.0.1; fi
   # shellcheck disable=SC2016
@@ -169,7 +168,7 @@ somebody_accepts() { # HOST PORT
 wait_for_director() {
   local end=$((SECONDS + 60))
   until node director.js status --spec "$DIRECTOR_SPEC" --folder . >/dev/null 2>.staging/status; do
-    ((SECONDS < end)) || fail 1 "the director does not reach HAProxy: $(tail -n 1 .staging/status)"
+    ((SECONDS < end)) || fail 1 "the director cannot reach HAProxy: $(tail -n 1 .staging/status)"
     sleep 0.2
   done
 }
@@ -207,7 +206,7 @@ TEXT
   systemctl daemon-reload
 }
 
-# Every five minutes; the script asks the vault only once a day when it has a certificate from there.
+# Every five minutes. Once the script has a certificate from the vault, it asks only once a day.
 start_timer() {
   {
     for name in SERVER_FOLDER CERTIFICATE_FILE TLS_CERTIFICATE KEY_VAULT_HOST IDENTITY IMDS_ENDPOINT SERVICE_MANAGER; do
@@ -215,7 +214,7 @@ start_timer() {
     done
   } >certificate.env
   if [[ $SERVICE_MANAGER != systemd ]]; then
-    printf 'without systemd nobody renews the certificate: run fetch-certificate.sh with certificate.env yourself\n'
+    printf 'without systemd the certificate is not renewed: run fetch-certificate.sh with certificate.env yourself\n'
     return 0
   fi
   unit_file bluegreen-certificate.service <<TEXT

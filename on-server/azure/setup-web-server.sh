@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prepares a web server, or any other server that runs our scripts (PACKAGES says what for): packages, folders, and the
-# user that the application runs as. Can be run again. Goes with install-packages.sh.
+# Prepares a web server, or another server that runs steps (PACKAGES depends on its purpose): packages, folders, and the
+# user that the application runs as. Can be run again. Delivered with install-packages.sh.
 # Parameters: SERVER_FOLDER, DATA_FOLDER ($SERVER_FOLDER/data), PACKAGES ("curl unzip"), SERVICE_USER (www-data).
 set -Eeuo pipefail
 umask 027
@@ -17,7 +17,7 @@ fi
 bash "$SERVER_FOLDER/files/install-packages.sh"
 mkdir -p -- "$SERVER_FOLDER" "$DATA_FOLDER"
 
-# A stand-in of a machine has no users of its own.
+# A simulated machine has no separate users.
 if ((EUID == 0)) && [[ -z ${SIM_VM_ROOT:-} ]]; then
   id -- "$SERVICE_USER" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin -- "$SERVICE_USER"
   chgrp -- "$(id -gn -- "$SERVICE_USER")" "$SERVER_FOLDER" # to pass through, not to change anything

@@ -1,21 +1,21 @@
 #ps1
-# Installs one release of the web application into one slot (blue or green) of this server: its own site and application
-# pool of IIS. It starts the slot and waits until it is healthy. It never touches the other slot and knows nothing of
-# traffic: that is the director's. The Windows twin of install-release.sh; run as SYSTEM by a managed run command.
+# Installs one release of the web application into one slot (blue or green) of this server: a separate site and
+# application pool of IIS. It starts the slot and waits until it is healthy. It never touches the other slot, nor
+# traffic, which is the director's. The Windows version of install-release.sh; a managed run command runs it as SYSTEM.
 #
-# Where it stands:  record -> synth -> Terraform step "install-<slot>-<server>" -> THIS SCRIPT on the server -> switch
+# In the flow:  record -> synth -> Terraform step "install-<slot>-<server>" -> THIS SCRIPT on the server -> switch
 #
 # Promises: exit 0 means that the slot serves exactly RELEASE_ID (or is empty, if RELEASE_ID is). After any failure the
-# slot points to what it pointed to before; MODE=inPlace also starts the old release again. It can be killed anywhere
-# and run again. Parameters: base64 of a JSON object of strings, see Read-Parameters.
+# slot points to its earlier release again; MODE=inPlace also starts that release. It can be killed at any point and run
+# again. Parameters: base64 of a JSON object of strings, see Read-Parameters.
 #
 # Exit codes: 0 done; 1 unexpected; 2 bad input; 3 refused (older or altered record, lock held, port or release id
-# taken); 4 candidate rejected, traffic untouched. (5, stopped by a signal, is not known to Windows.)
-# The last lines on stdout: one of JSON with the outcome and "bluegreen: <step> ended with 0"; or "install: <failure>".
+# taken); 4 candidate rejected, traffic untouched. (Windows has no signals, so no 5.)
+# The last lines on stdout: the result as JSON, then "bluegreen: <step> ended with 0"; or "install: <failure>".
 #
 # Below SERVER_FOLDER:  sequence ("<highest sequence seen> <record digest>")
 #   releases\<id>\  the unpacked artifact with its settings; .release (id, sha256, digest of the settings) and
-#                   _release.txt (id, sha256; served) are ours. A site of IIS points here: there is no link.
+#                   _release.txt (id, sha256; served) are added here. A site of IIS points here: there is no link.
 #   run\<slot>.healthy (the release that last became healthy there)   data\ (shared by all releases)   downloads\
 #
 # Settings and secrets are written once, while a release is unpacked: a new password needs a new release.
@@ -30,11 +30,11 @@ $ProgressPreference = 'SilentlyContinue'
 $MaxEntries = 20000
 $MaxBytes = [long] 2147483648
 $MaxAnswerBytes = [long] 1048576
-$PatienceSeconds = 300 # a role that was just assigned is refused for minutes
+$PatienceSeconds = 300 # a new role assignment takes minutes to apply
 $FetchSeconds = 300
 $MetadataAddress = 'http://169.254.169.254/metadata/identity/oauth2/token'
 
-# What Windows, or whoever reads a listing, could take for something else. Names have "/" and no "/" at their end.
+# Names that Windows or the reader of a listing could misread. They use "/" and have no "/" at the end.
 $EntryFlaws = @(
   @('[\x00-\x1f\x7f<>:"|?*]', 'a character that Windows does not allow in a name'),
   @('^/', 'an absolute name'),
@@ -108,13 +108,13 @@ function Initialize-Server {
   try {
     $script:MutexHeld = $Mutex.WaitOne(1000 * $seconds)
   } catch [Threading.AbandonedMutexException] {
-    $script:MutexHeld = $true # whoever held it was killed: what it left is put right below
+    $script:MutexHeld = $true # the process that held it was killed; this run repairs what it left
   }
   if (-not $MutexHeld) {
     Stop-Step 3 ('another install still runs on this server after {0} s: wait for it, then retry' -f $seconds)
   }
 
-  # ASP.NET watches its folder from above: so the pools may list folders (not read files) on the way to a release.
+  # ASP.NET watches the folders above its own, so the pools may list those folders, but read no files there.
   if (-not (Get-AccessText $ServerFolder).Contains((Get-PoolSid $SiteName))) {
     Protect-Folder $ServerFolder 'CI;0x1200a9'
   }
@@ -123,7 +123,7 @@ function Initialize-Server {
   }
 }
 
-# The sequence only grows, and a sequence has one content: so a stale checkout cannot install anything.
+# The sequence only grows, and each sequence has one record: so a stale checkout cannot install anything.
 function Confirm-Sequence {
   $script:Phase = 'comparing the sequence of the record'
   $file = Get-Below 'sequence'
@@ -156,7 +156,7 @@ function Clear-Slot {
   [IO.File]::Delete((Get-HealthyFile $Slot))
 }
 
-# Stops what the slot runs, starts the release there and waits for it. What fails from here on is undone.
+# Stops the slot, starts the release there and waits for it. From here on a failure is rolled back.
 function Update-Slot {
   $script:Previous = Get-Previous
   Confirm-PortFree
@@ -179,7 +179,7 @@ function Update-Slot {
   }
 }
 
-# Puts the slot back. What cannot be put back is said in the message, and is exit 1.
+# Restores the slot. If that fails, the message names it, and the exit code is 1.
 function Undo-Install {
   if ($Staging -ne '') { Remove-Folder $Staging }
   if ($Touched) {
@@ -197,7 +197,7 @@ function Undo-Install {
   }
 }
 
-# What the slot goes back to: what was last healthy there. (After a crash the site may be at a candidate.)
+# The release to roll back to: the last healthy one. (After a crash the site may point to a candidate.)
 function Get-Previous {
   foreach ($id in (Get-LastHealthy $Slot), (Get-LinkedRelease $SiteName)) {
     if ($id -ne '' -and $id -cne $ReleaseId -and [IO.File]::Exists((Get-Below ('releases\' + $id + '\.release')))) {
@@ -228,7 +228,7 @@ try {
     [void] (Undo-Install)
   } catch {
     $ExitCode = 1
-    $FailureText += '; and slot {0} could not be put back ({1}): IT MAY SERVE NOTHING, look at the server' -f
+    $FailureText += '; and slot {0} could not be restored ({1}): IT MAY SERVE NOTHING, check the server' -f
       $Slot, (Get-FailureText $_)
   }
 } finally {
@@ -236,7 +236,7 @@ try {
 }
 if ($ExitCode -ne 0) {
   if ($Restored) {
-    $FailureText += '; the old release {0} is back and healthy' -f $Previous
+    $FailureText += '; the old release {0} is running again and healthy' -f $Previous
     Write-Output (Get-ResultLine $Previous 'restored')
   }
   Write-Output ('install: ' + $FailureText)

@@ -1,26 +1,25 @@
 #!/usr/bin/env bash
 # Installs one release of the web application into one slot (blue or green) of this server, starts it and waits until
-# it is healthy. It never touches the other slot and knows nothing of traffic: that is the director's.
+# it is healthy. It never touches the other slot, nor traffic, which is the director's.
 #
-# Where it stands:  record -> synth -> Terraform step "install-<slot>-<server>" -> THIS SCRIPT on the server -> switch
+# In the flow:  record -> synth -> Terraform step "install-<slot>-<server>" -> THIS SCRIPT on the server -> switch
 #
 # Promises: exit 0 means that the slot serves exactly RELEASE_ID (or is empty, if RELEASE_ID is). After any failure the
-# slot is linked to what it was linked to before; MODE=inPlace also starts the old release again. It can be killed
-# anywhere and run again. Parameters are environment variables, see read_parameters; whatever is not listed there as
-# optional is required.
+# slot has its earlier link again; MODE=inPlace also starts the old release again. It can be killed at any point and run
+# again. Parameters are environment variables, see read_parameters; those without a default there are required.
 #
 # Exit codes: 0 done; 1 unexpected; 2 bad input; 3 refused (older or altered record, lock held, port or release id taken);
-# 4 candidate rejected, traffic untouched; 5 stopped by a signal, undone.
+# 4 candidate rejected, traffic untouched; 5 stopped by a signal, rolled back.
 #
 # Below $SERVER_FOLDER:  install.lock  sequence ("<highest sequence seen> <record digest>")
-#   releases/<id>/  the unpacked artifact; .release (id, sha256) and .start (its argv, an argument a line) are ours
+#   releases/<id>/  the unpacked artifact; .release (id, sha256) and .start (its argv, one argument a line) are added here
 #   slots/<slot>    -> ../releases/<id>
 #   run/<slot>.pid  run/<slot>.healthy (the release that last became healthy there)  run/<slot>.env (systemd only)
 #   logs/<slot>.log   data/ (shared by all releases)   downloads/
 
 # shellcheck disable=SC2317,SC2153 # called by traps and by attend; SLOT, HOST, PORT are parameters
 
-# shellcheck disable=SC2292 # whatever started us may be another shell, which has no [[
+# shellcheck disable=SC2292 # the shell that starts this may have no [[
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -Eeuo pipefail
 umask 027
@@ -41,9 +40,9 @@ main() {
   trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
   local signal
   for signal in TERM INT HUP; do
-    # The ")" is for bash 5.2, which takes a trap that it meets at a "$(" for what is in there, and wants its end. Nobody
-    # else reads that line: the one before does not come back.
-    # shellcheck disable=SC2064 # the signal's name of now
+    # The ")" is for bash 5.2: a trap that runs while it parses a "$(" is parsed as part of it, and needs its end. That
+    # line is never executed, because the one before exits.
+    # shellcheck disable=SC2064 # $signal is to be expanded now
     trap "stopped_by SIG$signal"$'\n)' "$signal"
   done
   clock && STARTED_AT=$NOW
@@ -63,13 +62,13 @@ main() {
     fi
     put "run/$SLOT.healthy" "$RELEASE_ID"
   fi
-  trap '' TERM INT HUP # done: too late to take it back
+  trap '' TERM INT HUP # done: too late to roll back
   PHASE="cleaning up"
   clean_up || true
   report "$RELEASE_ID" "$OUTCOME"
 }
 
-# The result line, the last on stdout: what started the script reads it.
+# The result line, the last one on stdout.
 report() { # RELEASE OUTCOME [MORE JSON]
   clock
   local took=$((NOW - STARTED_AT))
@@ -77,7 +76,7 @@ report() { # RELEASE OUTCOME [MORE JSON]
     "$SLOT" "$1" "$2" $((took / 1000)) $((took % 1000)) "${3-}"
 }
 
-# The same of a failure. What the parameters hold may be anything then.
+# The result line of a failure. The parameters may be invalid then, so it has none of them.
 report_failure() { # EXIT_CODE
   local reason=${MESSAGE:0:1500}
   reason=${reason//\\/\\\\}
@@ -87,7 +86,7 @@ report_failure() { # EXIT_CODE
   fi
 }
 
-# The folders, the tools and the lock. From here on the working folder is the server's.
+# Checks the tools, creates the folders, takes the lock. From here on the working folder is the server's.
 prepare() {
   PHASE="preparing"
   ((BASH_VERSINFO[0] >= 5)) || fail 1 "bash ${BASH_VERSION} is too old: install bash 5"
@@ -110,7 +109,7 @@ prepare() {
   mkdir -p -- "$WORK"
 }
 
-# The sequence only grows, and a sequence has one content: so a stale checkout cannot install anything.
+# The sequence only grows, and each sequence has one record: so a stale checkout cannot install anything.
 fence() {
   PHASE="comparing the record's sequence"
   if [[ -e sequence ]]; then
@@ -130,7 +129,7 @@ fence() {
 
 empty_slot() {
   PHASE="emptying the slot"
-  stop_slot || fail 1 "slot $SLOT cannot be stopped, pid ${INSTANCES[*]} survived SIGKILL: look at the server"
+  stop_slot || fail 1 "slot $SLOT cannot be stopped, pid ${INSTANCES[*]} survived SIGKILL: check the server"
   if [[ $SERVICE_MANAGER == systemd && -e $(unit_file) ]]; then
     systemctl disable --quiet "$(unit)" || true
   fi
@@ -138,14 +137,14 @@ empty_slot() {
   OUTCOME=emptied
 }
 
-# Stops what the slot runs, starts the release there and waits for it. What fails from here on is undone by `finish`.
+# Stops the slot, starts the release there and waits for it. From here on `finish` rolls back a failure.
 replace_instance() {
   remember_previous
   if ! instance_has_port; then refuse_foreign_listener 0; fi
 
   PHASE="stopping the old release"
   STOPPED=1
-  stop_slot || fail 1 "slot $SLOT cannot be stopped, pid ${INSTANCES[*]} survived SIGKILL: look at the server"
+  stop_slot || fail 1 "slot $SLOT cannot be stopped, pid ${INSTANCES[*]} survived SIGKILL: check the server"
   refuse_foreign_listener 2000
 
   PHASE="starting $RELEASE_ID"
@@ -160,31 +159,31 @@ replace_instance() {
   fail 4 "$RELEASE_ID was not healthy within $DEADLINE_SECONDS s: ${REASON}: correct it, then release again"
 }
 
-# ---------------------------------------------------------------------------------------------- failure and undo
+# ------------------------------------------------------------------------------------------ failure and rollback
 
-fail() { # CODE MESSAGE: said once everything is undone, so that one line tells the whole story
+fail() { # CODE MESSAGE: printed after the rollback, so that one line has the whole result
   MESSAGE=$2
   exit "$1"
 }
 
 unexpected() { # LINE COMMAND
-  MESSAGE=${MESSAGE:-"unexpected failure while $PHASE, line $1: $2: look at the lines above, then retry"}
+  MESSAGE=${MESSAGE:-"unexpected failure while $PHASE, line $1: $2: see the lines above, then retry"}
   exit 1
 }
 
 stopped_by() { # SIGNAL
   trap '' TERM INT HUP
-  exec >&7 2>&8 # a trap says where the command that it met was told to
+  exec >&7 2>&8 # a trap inherits the redirections of the command that it interrupts
   if [[ -n $CHILD ]]; then kill -TERM "$CHILD" 2>/dev/null || true; fi
-  fail 5 "stopped by $1 while $PHASE; undone: retry with a new sequence"
+  fail 5 "stopped by $1 while $PHASE; rolled back: retry with a new sequence"
 }
 
 finish() {
   local code=$?
   trap - EXIT ERR
-  trap '' TERM INT HUP # an instance forgets that, see start_process
+  trap '' TERM INT HUP # start_process resets that for an instance
   set +e
-  if ((code != 0)); then undo; fi
+  if ((code != 0)); then roll_back; fi
   if [[ -n $WORK ]]; then rm -rf -- "$WORK"; fi
   if ((code != 0)); then
     MESSAGE=${MESSAGE:-"ended with $code while $PHASE"}
@@ -195,18 +194,18 @@ finish() {
   exit "$code"
 }
 
-# Puts the slot back. May change `code`, which belongs to `finish`.
-undo() {
+# Restores the slot. May change `code`, a variable of `finish`.
+roll_back() {
   if [[ -n $STAGING ]]; then rm -rf -- "$STAGING"; fi
   if ((STOPPED)); then
-    pause 50 # what was forked a moment ago is not yet recognizable as an instance
+    pause 50 # a process that was just forked does not have an instance's environment yet
     if ! stop_slot; then
-      code=1 MESSAGE+="; and pid ${INSTANCES[*]} cannot be stopped: look at the server"
+      code=1 MESSAGE+="; and pid ${INSTANCES[*]} cannot be stopped: check the server"
       return 0
     fi
     if [[ -n $PREVIOUS ]]; then link_slot "$PREVIOUS"; else rm -f -- "slots/$SLOT"; fi
     if [[ $MODE == inPlace && -n $PREVIOUS ]]; then
-      bring_back_previous
+      restart_previous
     elif [[ $SERVICE_MANAGER == systemd && -e $(unit_file) ]]; then
       systemctl disable --quiet "$(unit)"
     fi
@@ -214,17 +213,17 @@ undo() {
   if ((UNPACKED || LINKED)) && ! release_in_use "$RELEASE_ID"; then rm -rf -- "releases/$RELEASE_ID"; fi
 }
 
-bring_back_previous() {
+restart_previous() {
   if start_instance "$PREVIOUS" && wait_healthy "$PREVIOUS" "$DEADLINE_MS"; then
     put "run/$SLOT.healthy" "$PREVIOUS"
-    MESSAGE+="; the old release $PREVIOUS is back and healthy"
+    MESSAGE+="; the old release $PREVIOUS is running again and healthy"
     OUTCOME=restored
   else
-    code=1 MESSAGE+="; and the old release $PREVIOUS did not come back (${REASON}): SLOT $SLOT SERVES NOTHING, look at logs/$SLOT.log"
+    code=1 MESSAGE+="; and the old release $PREVIOUS did not start again (${REASON}): SLOT $SLOT SERVES NOTHING, see logs/$SLOT.log"
   fi
 }
 
-# What the slot goes back to: what was last healthy there. (After a crash the link may be at a candidate that never was.)
+# The release to roll back to: the last healthy one. (After a crash the link may point to a candidate that never was.)
 remember_previous() {
   local id
   PREVIOUS=
@@ -245,7 +244,7 @@ remember_previous() {
 #include "linux/clean-up.sh"
 #include "linux/small-parts.sh"
 
-# One command, read as a whole before it runs: so the text can also come through stdin.
+# One command, so bash reads it whole before it runs: the text can also come through stdin.
 {
   main "$@"
   exit

@@ -1,4 +1,4 @@
-/** A PostgreSQL of one's own: a folder with its data, and a server on a loopback port. */
+/** A separate PostgreSQL server: a folder with its data, and a process on a loopback port. */
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
@@ -23,38 +23,38 @@ interface Owner {
 
 export interface Cluster {
   readonly folder: string;
-  /** PostgreSQL refuses to run as root, so root lends it to another user; else null. */
+  /** The user to run as if this process is root, as which PostgreSQL refuses to run; otherwise null. */
   readonly owner: Owner | null;
 }
 
-const LENT_FOLDER = "/var/tmp";
-const LENT_PREFIX = "bluegreen-database-";
-/** The data folder that a lent cluster belongs to. */
+const ROOT_FOLDER = "/var/tmp";
+const FOLDER_PREFIX = "bluegreen-database-";
+/** The file with the data folder that root's cluster belongs to. */
 const BELONGS_TO = "belongs-to";
 
 export function clusterFor(dataFolder: string): Cluster {
   if (process.getuid?.() !== 0) return { folder: join(dataFolder, "database"), owner: null };
-  // The other user may not even look into root's folders.
+  // The other user has no access to root's folders.
   const key = createHash("sha256").update(dataFolder).digest("hex").slice(0, 16);
-  return { folder: join(LENT_FOLDER, `${LENT_PREFIX}${key}`), owner: serviceUser() };
+  return { folder: join(ROOT_FOLDER, `${FOLDER_PREFIX}${key}`), owner: serviceUser() };
 }
 
-/** Removes the lent clusters whose data folder is gone: nobody else would. */
+/** Removes root's clusters whose data folder no longer exists. */
 export async function removeOrphans({ owner }: Cluster, programs: string): Promise<void> {
   if (owner === null) return;
-  for (const name of readdirSync(LENT_FOLDER).filter((each) => each.startsWith(LENT_PREFIX))) {
-    const folder = join(LENT_FOLDER, name);
+  for (const name of readdirSync(ROOT_FOLDER).filter((each) => each.startsWith(FOLDER_PREFIX))) {
+    const folder = join(ROOT_FOLDER, name);
     if (isOrphan(folder, owner)) await removeCluster({ folder, owner }, programs);
   }
 }
 
 function isOrphan(folder: string, owner: Owner): boolean {
   try {
-    // Anybody may write there; what is somebody else's is left alone.
+    // All users may write there; other users' folders are not touched.
     if (lstatSync(folder).uid !== owner.uid) return false;
     return !existsSync(readFileSync(join(folder, BELONGS_TO), "utf8"));
   } catch (error) {
-    // Another start is removing it just now, or making it.
+    // Another start is removing or creating it right now.
     if (isGone(error)) return false;
     throw error;
   }
@@ -104,15 +104,15 @@ export async function startCluster(cluster: Cluster, programs: string, port: num
       ...["--options", settings.map((setting) => `-c ${setting}`).join(" ")],
     ]);
   } catch (error) {
-    const said = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-2).join(" ") : "";
-    throw new Error(`PostgreSQL did not start: ${said === "" ? (error as Error).message : said}`);
+    const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-2).join(" ") : "";
+    throw new Error(`PostgreSQL did not start: ${lines === "" ? (error as Error).message : lines}`);
   }
 }
 
 export async function stopCluster(cluster: Cluster, programs: string): Promise<void> {
   if (!existsSync(join(dataOf(cluster), "postmaster.pid"))) return;
   const control = ["stop", "--wait", "--mode", "fast", "--timeout", "60", "--pgdata", dataOf(cluster)];
-  // After a power cut the file is there and nothing runs.
+  // After a power failure the file exists, but no server runs.
   await execute(cluster, join(programs, "pg_ctl"), control).catch(() => undefined);
 }
 
@@ -145,13 +145,13 @@ async function execute({ folder, owner }: Cluster, program: string, args: string
     const { code, stderr } = error as { code?: unknown; stderr?: string };
     const why =
       code === "EACCES"
-        ? "root lends PostgreSQL to another user, who may not read its programs: set PG_URL, or run as somebody else than root"
+        ? "root starts PostgreSQL as another user, which may not read its programs: set PG_URL, or run as a user other than root"
         : (stderr ?? "").trim().split("\n").at(-1) || (error as Error).message;
     throw new Error(`${program}: ${why}`);
   }
 }
 
-/** Debian's `postgres` where PostgreSQL is installed, else `nobody`. */
+/** Debian's `postgres` if PostgreSQL is installed, otherwise `nobody`. */
 function serviceUser(): Owner {
   const lines = readFileSync("/etc/passwd", "utf8")
     .split("\n")

@@ -1,12 +1,12 @@
 /**
  * local-database start|stop: the database of the local platform, started and stopped by the base stack.
  *
- * `start` makes a PostgreSQL of its own on a loopback port, or a database of its own on the server that PG_URL names, for
- * SQL Server MSSQL_URL. It writes the address to `database.url` in the data folder, for the application and the migrator.
+ * `start` creates a PostgreSQL server on a loopback port, or a database on the server that PG_URL names (for SQL Server:
+ * MSSQL_URL). It writes the address to `database.url` in the data folder, for the application and the migrator.
  * `stop` keeps the data.
  * Parameters (environment): PROJECT_FOLDER, relative to it DATA_FOLDER; DATABASE_NAME, DATABASE_PORT, DATABASE_DIALECT
- * (postgres or mssql) and for mssql MIGRATOR, the migrator's file; PG_URL, MSSQL_URL and BLUEGREEN_POSTGRES_FOLDER (programs that came as an npm package) where they
- * are set.
+ * (postgres or mssql) and for mssql MIGRATOR, the migrator's file; optionally PG_URL, MSSQL_URL and
+ * BLUEGREEN_POSTGRES_FOLDER (programs from an npm package).
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -32,13 +32,13 @@ import {
 import { createPostgresDatabase } from "./postgres-server";
 import { createSqlServerDatabase } from "./sql-server";
 
-const MADE_NAME = /^[a-z0-9_]{1,60}$/;
+const DATABASE_NAME_PATTERN = /^[a-z0-9_]{1,60}$/;
 
 async function main(): Promise<number> {
   const [command] = process.argv.slice(2);
   if (command === "stop") await stop();
   else if (command === "start") await start();
-  else throw new Error("start or stop is wanted");
+  else throw new Error("the command must be start or stop");
   await printResult({ step: "local-database", outcome: command === "start" ? "started" : "stopped" });
   return EXIT.done;
 }
@@ -51,15 +51,16 @@ async function stop(): Promise<void> {
 async function start(): Promise<void> {
   const dataFolder = sharedFolder();
   const urlFile = join(dataFolder, "database.url");
-  const name = wanted("DATABASE_NAME");
-  if (!MADE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name for a database here`);
-  const dialect = dialectWanted();
+  const name = required("DATABASE_NAME");
+  if (!DATABASE_NAME_PATTERN.test(name))
+    throw new Error(`${JSON.stringify(name)} is not a valid name for a database`);
+  const dialect = readDialect();
   const given = process.env[SERVER_VARIABLE[dialect]] ?? "";
   if (given !== "") {
     const { server, address } = databaseOnServer(given, name, dialect);
     mkdirSync(dataFolder, { recursive: true });
     const anew = !existsSync(urlFile);
-    if (server.dialect === "mssql") await createSqlServerDatabase(resolve(wanted("MIGRATOR")), name, anew);
+    if (server.dialect === "mssql") await createSqlServerDatabase(resolve(required("MIGRATOR")), name, anew);
     else await createPostgresDatabase(server.connectionString, name, anew);
     writeAtomically(urlFile, `${address}\n`);
     return;
@@ -69,9 +70,9 @@ async function start(): Promise<void> {
   const cluster = clusterFor(dataFolder);
   const programs = findPrograms();
   await removeOrphans(cluster, programs);
-  // A data folder that was removed took its database with it; a cluster that is left belongs to the old one.
+  // Without the file, the data folder was removed, and a cluster that is left belongs to the old one.
   if (!existsSync(urlFile)) await removeCluster(cluster, programs);
-  const port = Number(wanted("DATABASE_PORT"));
+  const port = Number(required("DATABASE_PORT"));
   if (!existsSync(cluster.folder)) {
     const password = await createCluster(cluster, programs, dataFolder);
     writeAtomically(urlFile, `postgres://bluegreen:${password}@127.0.0.1:${port}/${name}\n`);
@@ -86,18 +87,18 @@ async function start(): Promise<void> {
   await createPostgresDatabase(url.href, name, false);
 }
 
-function dialectWanted(): (typeof DIALECTS)[number] {
+function readDialect(): (typeof DIALECTS)[number] {
   const given = process.env["DATABASE_DIALECT"] || DIALECTS[0];
   const dialect = DIALECTS.find((each) => each === given);
-  if (dialect === undefined) throw new InvalidInput(`DATABASE_DIALECT is ${DIALECTS.join(" or ")}`);
+  if (dialect === undefined) throw new InvalidInput(`DATABASE_DIALECT must be ${DIALECTS.join(" or ")}`);
   return dialect;
 }
 
 function sharedFolder(): string {
-  return resolve(wanted("PROJECT_FOLDER"), wanted("DATA_FOLDER"));
+  return resolve(required("PROJECT_FOLDER"), required("DATA_FOLDER"));
 }
 
-function wanted(name: string): string {
+function required(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === "") throw new Error(`${name} is missing`);
   return value;

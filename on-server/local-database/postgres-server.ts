@@ -1,7 +1,7 @@
-/** A database of one's own on a PostgreSQL that is there already. */
+/** A separate database on an existing PostgreSQL server. */
 import { Client } from "pg";
 
-/** @param anew what is there under this name belonged to a data folder that is gone. */
+/** @param anew an existing database of this name belonged to a removed data folder: drop it first. */
 export async function createPostgresDatabase(server: string, name: string, anew: boolean): Promise<void> {
   const client = new Client({ connectionString: server, connectionTimeoutMillis: 15_000 });
   await client.connect();

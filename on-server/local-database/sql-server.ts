@@ -1,4 +1,4 @@
-/** A database of one's own on a SQL Server: the migrator makes it, as it is the program that speaks to SQL Server. */
+/** A separate database on a SQL Server. The migrator creates it, as only the migrator connects to SQL Server. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
@@ -6,8 +6,8 @@ import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/failure";
 
 /**
- * @param migrator its bundle; it finds the server's address in the environment. @param anew what is there under this
- * name belonged to a data folder that is gone.
+ * @param migrator its bundle; it reads the server's address from the environment. @param anew an existing database of
+ * this name belonged to a removed data folder: drop it first.
  */
 export async function createSqlServerDatabase(migrator: string, name: string, anew: boolean): Promise<void> {
   const args = [migrator, "create-database", name, ...(anew ? ["--anew"] : [])];
@@ -17,10 +17,10 @@ export async function createSqlServerDatabase(migrator: string, name: string, an
     once(child, "exit") as Promise<[number | null]>,
   ]);
   const line = output.trim().split("\n").at(-1) ?? "";
-  const said = line.startsWith("{") ? (JSON.parse(line) as { database?: string; reason?: string }) : {};
-  // Its own last line says that it is done: an exit code alone may be an accident.
-  if (exitCode === EXIT.done && said.database === name) return;
+  const result = line.startsWith("{") ? (JSON.parse(line) as { database?: string; reason?: string }) : {};
+  // The exit code alone proves nothing: the result must name the database.
+  if (exitCode === EXIT.done && result.database === name) return;
   const reason =
-    said.reason ?? `the migrator ended with exit code ${exitCode} and did not say that ${name} is there`;
+    result.reason ?? `the migrator ended with exit code ${exitCode} and did not report that ${name} exists`;
   throw exitCode === EXIT.badInput ? new InvalidInput(reason) : new Error(reason);
 }

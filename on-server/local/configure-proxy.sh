@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Gives a running proxy of the local platform another configuration, which it takes over while it serves.
+# Gives a running proxy of the local platform a new configuration, which it loads while it serves.
 # Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC.
 set -Eeuo pipefail
 umask 027
 
 cd "${PROJECT_FOLDER:?}/${SERVER_FOLDER:?}"
-# Debian keeps proxies in /usr/sbin, which is not on every user's PATH.
+# Debian has proxies in /usr/sbin, which is not on every user's PATH.
 PATH="$PATH:/usr/sbin:/usr/local/sbin" node director.js configure --spec "${DIRECTOR_SPEC:?}"

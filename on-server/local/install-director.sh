@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the director onto a proxy of the local platform. A newer one replaces it atomically, without a restart of
-# the proxy. Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, and DIRECTOR_BUNDLE.
+# Installs the director on a proxy of the local platform. It replaces an older one atomically, without a restart of the
+# proxy. Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, and DIRECTOR_BUNDLE.
 set -Eeuo pipefail
 umask 027
 DIRECTOR_BUNDLE=$(realpath "${DIRECTOR_BUNDLE:?}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The local platform's stand-in for Azure's run commands: runs a script once, under a name that is never used
+# The local platform's replacement for Azure's run commands: runs a script once, under a name that is never used
 # again, on a server that is a folder. Terraform's local-exec starts it as `run-command.sh NAME`; the script's
 # parameters are environment variables, as on Azure. It succeeds only with a result line, see result-line.sh.
 # Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER (and DATA_FOLDER), COMMAND_SCRIPT, COMMAND_TIMEOUT_SECONDS.
@@ -23,22 +23,22 @@ if [[ ! -d "$SERVER_FOLDER" ]]; then
   exit 3
 fi
 command_folder="$SERVER_FOLDER/commands/$name"
-full="nothing can be written on ${SERVER_FOLDER##*/} (is its disk full, or read-only?): mend that, then \`bluegreen retry\`"
+full="nothing can be written on ${SERVER_FOLDER##*/} (is its disk full, or read-only?): correct that, then \`bluegreen retry\`"
 if ! { mkdir --parents "$SERVER_FOLDER/commands" && mkdir "$command_folder"; } 2>/dev/null; then
   if [[ ! -e "$command_folder" ]]; then
     echo "$full" >&2
     exit 1
   fi
-  echo "$name was run on ${SERVER_FOLDER##*/} before, and a step runs once: \`bluegreen retry\` (or the next sequence in the record) goes on" >&2
+  echo "$name was run on ${SERVER_FOLDER##*/} before, and a step runs once: \`bluegreen retry\` (or raise the record's sequence)" >&2
   exit 3
 fi
 
-# A session of its own: Ctrl-C in the terminal goes to Terraform, and reaches the script as one SIGTERM below.
+# A separate session: Ctrl-C in the terminal goes to Terraform, and the script gets one SIGTERM from below.
 setsid --wait timeout --kill-after=30 "$COMMAND_TIMEOUT_SECONDS" bash "$COMMAND_SCRIPT" \
   >"$command_folder/stdout" 2>"$command_folder/stderr" </dev/null &
 running=$!
 
-# Terraform kills its command without warning, or may be killed itself: then the script shall put things right and end.
+# Terraform may kill this command without warning, or be killed itself: then the script gets SIGTERM, rolls back and ends.
 (
   while kill -0 "$PPID" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 0.3; done
   pkill -TERM --parent "$running" || true
@@ -66,6 +66,6 @@ if ((exit_code == 124)); then echo "$name did not end within $COMMAND_TIMEOUT_SE
 tail --bytes=4096 "$command_folder/stdout"
 tail --bytes=4096 "$command_folder/stderr" >&2
 if [[ -n "$silent" && "$writable" == yes ]]; then printf '%s\n' "$silent" >&2; fi
-# What the step said of it found no room either.
+# The step's message about it could not be written either.
 if ((exit_code != 0)) && [[ "$writable" == no && ! -s "$command_folder/stderr" ]]; then echo "$full" >&2; fi
 exit "$exit_code"

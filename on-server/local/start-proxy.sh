@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts a proxy of the local platform; it ends with stop-server.sh. The director writes its configuration. HAProxy and the
-# embedded proxy are started again when they are killed, as systemd does it on a server; NGINX's workers serve on by themselves.
-# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy, nginx or embedded), PROXY_ADDRESS (host:port),
-# PROXY_BUNDLE (the embedded proxy's program).
+# Starts a proxy of the local platform; stop-server.sh ends it. The director writes its configuration. HAProxy and the
+# embedded proxy are restarted if they are killed, as systemd does on a server; NGINX's workers survive their master.
+# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy, nginx or embedded),
+# PROXY_ADDRESS (host:port), PROXY_BUNDLE (the embedded proxy's program).
 set -Eeuo pipefail
 umask 027
 
@@ -10,7 +10,7 @@ umask 027
 PROXY_BUNDLE=$(realpath "$PROXY_BUNDLE")
 cd "$PROJECT_FOLDER/$SERVER_FOLDER"
 
-# Debian keeps it in /usr/sbin, which is not on every user's PATH.
+# Debian has it in /usr/sbin, which is not on every user's PATH.
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 if [[ "$PROXY_DRIVER" != embedded ]] && ! command -v "$PROXY_DRIVER" >/dev/null; then
   echo "$PROXY_DRIVER is not installed: install it, or set proxies.driver to \"embedded\" in the environment file" >&2
@@ -23,7 +23,7 @@ if (exec 3<>"/dev/tcp/${PROXY_ADDRESS%:*}/${PROXY_ADDRESS##*:}") 2>/dev/null; th
 fi
 
 # shellcheck disable=SC2317 # another shell runs it: see start
-# keep_running PROGRAM ARGUMENT...: until it ends well, or somebody ends this shell.
+# keep_running PROGRAM ARGUMENT...: restarts it until it succeeds or this shell gets a signal.
 keep_running() {
   local running="" exit_code
   trap 'kill -TERM "$running" 2>/dev/null; exit 0' TERM INT HUP
@@ -33,7 +33,7 @@ keep_running() {
     exit_code=0
     wait "$running" || exit_code=$?
     if ((exit_code == 0 || exit_code == 143)); then return 0; fi
-    echo "it ended with exit code $exit_code and is started again"
+    echo "the proxy ended with exit code $exit_code, starting it again"
     sleep 0.2
   done
 }
@@ -52,7 +52,7 @@ case "$PROXY_DRIVER" in
       grep --fixed-strings ALERT proxy.log >&2
       exit 1
     }
-    # As on a server: what HAProxy frees at the end of its heap it asks for again a moment later.
+    # As on a server: HAProxy soon allocates again what it frees at the end of its heap.
     export MALLOC_TRIM_THRESHOLD_=67108864
     start haproxy -db -f haproxy.cfg
     ;;
@@ -61,7 +61,7 @@ case "$PROXY_DRIVER" in
       grep --fixed-strings '[emerg]' proxy.log >&2
       exit 1
     }
-    # It finds its files relative to the folder, as the director does.
+    # NGINX finds its files relative to the folder, as the director does.
     setsid nginx -p "$PWD/" -c nginx.conf >>proxy.log 2>&1 </dev/null || {
       tail -n 3 proxy.log >&2
       exit 1
@@ -78,5 +78,5 @@ for ((i = 0; i < 100; i++)); do
   sleep 0.05
 done
 [[ -z "${started:-}" ]] || kill -TERM "$started" 2>/dev/null || true
-echo "the proxy did not come up: $(tail -n 2 proxy.log status.log 2>/dev/null | tr '\n' ' ')" >&2
+echo "the proxy did not start: $(tail -n 2 proxy.log status.log 2>/dev/null | tr '\n' ' ')" >&2
 exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a web server of the local platform: a folder. Parameters:
+# Creates a web server of the local platform: a folder. Parameters:
 # PROJECT_FOLDER, and relative to it SERVER_FOLDER and DATA_FOLDER.
 set -Eeuo pipefail
 umask 027

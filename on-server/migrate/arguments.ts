@@ -1,4 +1,4 @@
-/** What the migrator is started with, checked: a command, the folder of its server, and the spec of a step. */
+/** Parses and checks the migrator's arguments: a command, the folder of its server, and the spec of a step. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve as absolute } from "node:path";
 import { parseArgs } from "node:util";
@@ -14,15 +14,15 @@ import type { Resolution } from "./databases/database";
 const SPEC_FILE = "migrate-spec";
 export const USAGE = `migrate run|plan|status|resolve --folder <folder>
 
-  run      apply what is pending, in order
-  plan     print what would run, and change nothing
-  status   print what the journal and the bundle say of each script, and change nothing
+  run      apply the pending scripts, in order
+  plan     print the pending scripts, and change nothing
+  status   print the status of each script in the journal and the bundle, and change nothing
   resolve  <script> --as applied|pending
-           record what became of a script without a transaction that did not come to its end
+           record the outcome of a script without a transaction that was interrupted
 
   --folder <folder>   where the last step left its spec
   --spec <base64>     the spec itself
-  --as <outcome>      applied: its work is done; pending: it is undone and runs again
+  --as <outcome>      applied: its changes are complete; pending: they were removed, and it runs again
 
 Exit codes: 0 done, 1 unexpected, 2 bad input, 3 refused (nothing was changed), 4 a script failed (traffic untouched)`;
 
@@ -38,7 +38,7 @@ export interface Arguments {
 
 /**
  * The spec of a step that runs stays in the folder, for the commands after it.
- * @returns null where help is asked for. @throws InvalidInput
+ * @returns null for --help. @throws InvalidInput
  */
 export function readArguments(): Arguments | null {
   let parsed;
@@ -62,7 +62,7 @@ export function readArguments(): Arguments | null {
   const [command, script = "", ...rest] = positionals;
   if (rest.length > 0 || !isCommand(command)) {
     throw new InvalidInput(
-      `${COMMANDS.slice(0, -1).join(", ")} or resolve is wanted, not ${quote(positionals.join(" "))}; see --help`,
+      `the command must be ${COMMANDS.slice(0, -1).join(", ")} or resolve, not ${quote(positionals.join(" "))}; see --help`,
     );
   }
   const { as } = values;
@@ -70,7 +70,7 @@ export function readArguments(): Arguments | null {
     command === "resolve" &&
     ((as !== "applied" && as !== "pending") || !ScriptName.safeParse(script).success)
   ) {
-    throw new InvalidInput("resolve wants a script's name and --as applied or --as pending");
+    throw new InvalidInput("resolve needs a script's name and --as applied or --as pending");
   }
   const folder = absolute(values.folder);
   const file = join(folder, SPEC_FILE);
@@ -84,7 +84,7 @@ export function readArguments(): Arguments | null {
     return { command, folder, spec: readSpec(readFileSync(file, "utf8")), script, as: as as Arguments["as"] };
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    throw new InvalidInput(`${file} can't be read: no migration ran there yet`);
+    throw new InvalidInput(`${file} can't be read: no migration has run there yet`);
   }
 }
 
@@ -97,7 +97,7 @@ function readSpec(text: string): MigrateSpec {
   try {
     json = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
   } catch {
-    throw new InvalidInput("the spec is no base64 JSON");
+    throw new InvalidInput("the spec is not base64 JSON");
   }
   const parsed = z.safeParse(MigrateSpec, json);
   if (!parsed.success) throw new InvalidInput(`the spec: ${describeIssues(parsed.error)}`);

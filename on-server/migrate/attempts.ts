@@ -1,6 +1,6 @@
 /**
- * A database that moves, starts or is cut off for a moment is asked again with a new connection. That is safe at any
- * moment: what was committed is in the journal, and is read again before anything runs.
+ * Retries with a new connection while the database moves, starts or cannot be reached. That is always safe: what was
+ * committed is in the journal, which is read again before anything runs.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SessionLost } from "./databases/database";
@@ -9,11 +9,11 @@ const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 export interface Patience {
   readonly say: (line: string) => void;
-  /** Where there is another way out than waiting. */
+  /** Fewer attempts, because the caller can continue without the database. */
   readonly isShort: boolean;
 }
 
-/** @throws SessionLost where it was lost each time; what else `attempt` throws. */
+/** @throws SessionLost if it was lost each time; any other error that `attempt` throws. */
 export async function patiently<Result>(
   attempt: () => Promise<Result>,
   { say, isShort }: Patience,
@@ -23,7 +23,7 @@ export async function patiently<Result>(
       return await attempt();
     } catch (error) {
       if (!(error instanceof SessionLost)) throw error;
-      say(`${error.message}; again in ${pause / 1000} s`);
+      say(`${error.message}; retrying in ${pause / 1000} s`);
       await sleep(pause);
     }
   }

@@ -1,4 +1,4 @@
-/** Fetches a release's migrations and looks whether they are what the record names. */
+/** Fetches a release's migrations and compares their digest with the record. */
 import { InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -13,22 +13,22 @@ import { accessToken, OutOfReach, patiently } from "./identity";
 
 const BLOB_HOST = /\.blob\.core\.windows\.net$/;
 
-/** Bundles that were fetched stay beside the migrator: a way back to one of them needs no store. */
+/** Fetched bundles stay beside the migrator, so that a rollback to one of them needs no store. */
 const KEPT_FOLDER = "bundles";
 const KEPT = 20;
 
 export interface BundlePlace {
-  /** Of the operations server. */
+  /** The operations server's folder. */
   readonly folder: string;
-  /** Whose token opens Azure's blob storage; null where the machine has none. */
+  /** The identity that may read Azure's blob storage; null if the machine has none. */
   readonly identity: string | null;
 }
 
-/** @throws OutOfReach where it can't be fetched. @throws InvalidInput where it is not what the record names. */
+/** @throws OutOfReach if it can't be fetched. @throws InvalidInput if it is not the one that the record names. */
 export async function fetchBundle({ url, sha256 }: Migrations, place: BundlePlace): Promise<Script[]> {
   const kept = join(place.folder, KEPT_FOLDER, `${sha256}.zip`);
-  const here = readIfThere(kept);
-  if (here !== null && digest(here) === sha256) return readBundle(here);
+  const cached = readIfThere(kept);
+  if (cached !== null && digest(cached) === sha256) return readBundle(cached);
   const bytes = await fetchBytes(new URL(url), place.identity);
   const found = digest(bytes);
   if (found !== sha256)
@@ -59,7 +59,7 @@ function digest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** @throws InvalidInput where a script is not as it must be. */
+/** @throws InvalidInput for an invalid script. */
 function readBundle(zip: Uint8Array): Script[] {
   let files: Record<string, Uint8Array>;
   try {
@@ -72,7 +72,7 @@ function readBundle(zip: Uint8Array): Script[] {
     });
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    throw new InvalidInput(`the bundle of migrations is no zip: ${(error as Error).message}`);
+    throw new InvalidInput(`the bundle of migrations is not a zip file: ${(error as Error).message}`);
   }
   return readScripts(new Map(Object.entries(files)));
 }

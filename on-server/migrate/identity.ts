@@ -1,7 +1,7 @@
-/** Tokens of the machine's managed identity, as Azure's instance metadata service gives them out. */
+/** Tokens of the machine's managed identity, from Azure's instance metadata service. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** The service's own address; another one is for tests. */
+/** The service's address; tests use another one. */
 const METADATA = "http://169.254.169.254";
 const ATTEMPTS = 8;
 
@@ -20,7 +20,7 @@ export async function accessToken(resource: string, identity: string): Promise<s
   return token;
 }
 
-/** The value of a Key Vault's secret, in its newest version. */
+/** The newest value of a secret in Key Vault. */
 export async function secretValue(vault: string, secret: string, identity: string): Promise<string> {
   const token = await accessToken("https://vault.azure.net", identity);
   const { value } = await patiently(
@@ -34,32 +34,32 @@ export async function secretValue(vault: string, secret: string, identity: strin
   return value;
 }
 
-/** A fresh role assignment takes minutes to be known everywhere, and the metadata service may be busy. */
+/** Retries: a new role assignment takes minutes to apply, and the metadata service may be busy. */
 export async function patiently<Body>(
   request: () => Promise<Response>,
   read: (answer: Response) => Promise<Body>,
 ): Promise<Body> {
   for (let attempt = 1, pause = 1_000; ; attempt += 1, pause = Math.min(60_000, pause * 2)) {
-    let said: string;
+    let problem: string;
     try {
       const answer = await request();
-      // What is cut off within its body is asked for again as well.
+      // A body that is cut off is requested again, too.
       if (answer.ok) return await read(answer);
-      said = `${new URL(answer.url).host} answered ${answer.status}`;
+      problem = `${new URL(answer.url).host} answered ${answer.status}`;
       if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500)
-        throw new OutOfReach(said);
+        throw new OutOfReach(problem);
     } catch (error) {
       if (error instanceof OutOfReach) throw error;
-      said =
+      problem =
         error instanceof Error
           ? `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`
           : String(error);
     }
-    if (attempt === ATTEMPTS) throw new OutOfReach(`${said.trim()}, ${ATTEMPTS} times`);
-    process.stderr.write(`migrate: ${said.trim()}; again in ${pause / 1000} s\n`);
+    if (attempt === ATTEMPTS) throw new OutOfReach(`${problem.trim()}, ${ATTEMPTS} times`);
+    process.stderr.write(`migrate: ${problem.trim()}; retrying in ${pause / 1000} s\n`);
     await sleep(pause);
   }
 }
 
-/** The metadata service, Key Vault or the store of artifacts did not answer as it should, however often it was asked. */
+/** The metadata service, Key Vault or the artifact store did not answer as expected, after all attempts. */
 export class OutOfReach extends Error {}

@@ -2,8 +2,8 @@
  * migrate run|plan|status|resolve --folder <folder> [--spec <base64 JSON>]
  *
  * Runs on the operations server (locally: as a process), started by a Terraform step between begin and the installs.
- * One line of JSON on stdout says how it ended, the exit code says it to Terraform. The step's spec stays in the
- * folder, so that a person there needs none.
+ * The result is one line of JSON on stdout, and for Terraform the exit code. The step's spec stays in the folder, so that
+ * you can run the commands there without it.
  */
 import { join } from "node:path";
 import { EXIT } from "../../release/exit-code";
@@ -20,12 +20,12 @@ import { CREATE_DATABASE, createDatabase } from "./create-database";
 import { connect } from "./databases/connect";
 import { LoginRefused, ScriptFailed, SessionLost } from "./databases/database";
 import type { Database } from "./databases/database";
-import { allWords } from "./databases/error-words";
+import { errorText } from "./databases/error-text";
 import { OutOfReach } from "./identity";
 import { checkBundle, lock, migrate, nothingBegun, planMigration, ScriptRunning } from "./migrate";
 import type { Wanted } from "./migrate";
 import { remember, seenComplete } from "./remembered";
-import { tell } from "./result-line";
+import { printShortened } from "./result-line";
 import { statusOf } from "./status";
 import { MigrationRefused } from "./refusals";
 
@@ -70,11 +70,11 @@ async function withDatabase(
 
 async function run(given: Arguments): Promise<ExitCode> {
   const { folder, spec } = given;
-  // What a person found out has to reach the journal, whatever was complete before.
+  // A resolution always has to reach the journal.
   const known = spec.resolve === undefined ? seenComplete(folder, spec) : null;
   const begun = nothingBegun();
   try {
-    const asked = await wanted(given);
+    const request = await wanted(given);
     const resolved = new Set<string>();
     let unresolved = spec.resolve ?? [];
     const { applied, adopted, waiting, ahead, running } = await patiently(
@@ -82,14 +82,14 @@ async function run(given: Arguments): Promise<ExitCode> {
         const database = await connect(spec.database, say);
         try {
           checkBundle(
-            asked.scripts,
+            request.scripts,
             { newest: spec.bundle.newest, contracts: spec.contracts },
             database.dialect,
           );
-          // Once: a script that runs again and is cut short again is another matter.
+          // Once: the resolution does not hold for a script that is interrupted again.
           for (const script of await resolveAll(unresolved, spec.waitSeconds, database)) resolved.add(script);
           unresolved = [];
-          return await migrate(database, asked, { waitSeconds: spec.waitSeconds, say }, begun);
+          return await migrate(database, request, { waitSeconds: spec.waitSeconds, say }, begun);
         } finally {
           await database.close();
         }
@@ -100,7 +100,7 @@ async function run(given: Arguments): Promise<ExitCode> {
     const outcome = applied.length + adopted.length + resolved.size === 0 ? "unchanged" : "migrated";
     const left = running === null ? {} : { running };
     const answered = resolved.size === 0 ? {} : { resolved: [...resolved] };
-    await tell({
+    await printShortened({
       outcome,
       applied,
       ...answered,
@@ -112,8 +112,8 @@ async function run(given: Arguments): Promise<ExitCode> {
     return EXIT.done;
   } catch (error) {
     if (known === null || begun.hasWork || !isOutOfReach(error)) throw error;
-    say(`${reasonOf(error)}: the database is not asked; at ${known} it had all that this release needs`);
-    await tell({ outcome: "unchecked", applied: [], reason: reasonOf(error), seen: known });
+    say(`${reasonOf(error)}: the database is not checked; at ${known} it had all that this release needs`);
+    await printShortened({ outcome: "unchecked", applied: [], reason: reasonOf(error), seen: known });
     return EXIT.done;
   }
 }
@@ -129,7 +129,7 @@ async function wanted({ folder, spec }: Arguments): Promise<Wanted> {
   };
 }
 
-/** Idempotent: a script that is not left running stays as it is. @returns those that were. */
+/** Idempotent: changes only scripts that are left running. @returns those. */
 async function resolveAll(
   unresolved: NonNullable<MigrateSpec["resolve"]>,
   waitSeconds: number,
@@ -157,13 +157,13 @@ function say(line: string): void {
   process.stderr.write(`migrate: ${line}\n`);
 }
 
-/** Whether it was the way to the database, or to the bundle, that failed: what they would say is not known. */
+/** Whether the database or the bundle could not be reached. */
 function isOutOfReach(error: unknown): boolean {
   return error instanceof SessionLost || error instanceof LoginRefused || error instanceof OutOfReach;
 }
 
 function reasonOf(error: unknown): string {
-  return inOneLine(allWords(error));
+  return inOneLine(errorText(error));
 }
 
 function exitCodeOf(error: unknown): ExitCode {
@@ -176,7 +176,12 @@ async function failed(error: Error): Promise<ExitCode> {
   say(reason);
   const left = error instanceof ScriptRunning || error instanceof ScriptFailed ? error.running : null;
   const running = left === null ? {} : { running: left };
-  await tell({ outcome: exitCode === EXIT.rejected ? "failed" : "refused", exitCode, reason, ...running });
+  await printShortened({
+    outcome: exitCode === EXIT.rejected ? "failed" : "refused",
+    exitCode,
+    reason,
+    ...running,
+  });
   return exitCode;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Brings a database to what a bundle asks for: compares bundle and journal, refuses where they contradict each other,
- * and applies what is pending, in order, each script with its journal row. Only the journal says that it is done.
+ * Applies a bundle to a database: compares bundle and journal, refuses if they contradict each other, and applies the
+ * pending scripts in order, each with its journal row. Only the journal proves that a script is applied.
  */
 import { InvalidInput } from "../../release/failure";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,7 +13,7 @@ import { ScriptFailed, SessionLost } from "./databases/database";
 import type { Database, JournalRow } from "./databases/database";
 import { MigrationRefused } from "./refusals";
 
-/** A script that met a lock is tried again: its transaction left nothing. */
+/** Attempts of a script that waits for a lock too long; its transaction is rolled back. */
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 500;
 
@@ -22,21 +22,21 @@ export interface Wanted {
   /** The contract scripts that may run; the others wait. */
   readonly contracted: readonly string[];
   readonly releaseId: string;
-  /** What a person runs to say what became of a script that is `running`. */
+  /** The command that resolves a script that is left `running`. */
   readonly resolveCommand: (script: string) => string;
 }
 
 export interface Plan {
   readonly pending: readonly Script[];
-  /** Contract scripts that still take away what somebody needs. */
+  /** Contract scripts that would still remove what a release needs. */
   readonly waiting: readonly string[];
-  /** Scripts that only the journal knows, beyond the bundle's last: a later release brought them. */
+  /** Scripts in the journal after the bundle's last one: a later release brought them. */
   readonly ahead: readonly string[];
-  /** A script that was left half done, and is not needed here. */
+  /** An interrupted script that is not needed here. */
   readonly running: string | null;
 }
 
-/** @throws MigrationRefused where bundle and journal contradict each other. */
+/** @throws MigrationRefused if bundle and journal contradict each other. */
 export function planMigration(
   { scripts, contracted, resolveCommand }: Wanted,
   journal: readonly JournalRow[],
@@ -51,7 +51,7 @@ export function planMigration(
     }
     if (script.sha256 !== row.sha256) {
       throw new MigrationRefused(
-        `${row.name} was changed after it was applied with ${row.release}: put it back, and write the change as the next script`,
+        `${row.name} was changed after it was applied with ${row.release}: restore it, and write the change as the next script`,
       );
     }
   }
@@ -59,14 +59,14 @@ export function planMigration(
   const left = journal.find(({ status }) => status === "running");
   const missing = scripts.filter(({ number }) => !applied.has(number));
   const pending = missing.filter(({ phase, name }) => phase === "expand" || contracted.includes(name));
-  // What a later release left half done is no business of one that needs none of it: the way back stays open.
+  // An interrupted script of a later release does not stop a rollback to one that does not need it.
   const isNeeded = scripts.some(
     ({ name, phase }) => name === left?.name && (phase === "expand" || contracted.includes(name)),
   );
   if (left !== undefined && (isNeeded || pending.length > 0)) {
     throw new ScriptRunning(
       left.name,
-      `${left.name} began at ${left.started} with ${left.release} and did not come to its end: look how far it got, then ${resolveCommand(left.name)}`,
+      `${left.name} began at ${left.started} with ${left.release} and was interrupted: check how far it got, then ${resolveCommand(left.name)}`,
     );
   }
   for (const script of pending) {
@@ -86,7 +86,7 @@ export function planMigration(
   };
 }
 
-/** A script is left `running` in the journal: it was cut short, or another migrator is at it just now. */
+/** A script is `running` in the journal: it was interrupted, or another migrator runs it now. */
 export class ScriptRunning extends MigrationRefused {
   constructor(
     readonly running: string,
@@ -98,24 +98,24 @@ export class ScriptRunning extends MigrationRefused {
 
 export interface Migrated {
   readonly applied: readonly Applied[];
-  /** Scripts whose work Entity Framework Core had done before. */
+  /** Scripts that Entity Framework Core had applied before. */
   readonly adopted: readonly string[];
   readonly waiting: readonly string[];
   readonly ahead: readonly string[];
-  /** A script that a later release left half done. */
+  /** An interrupted script of a later release. */
   readonly running: string | null;
 }
 
-/** For how long another migration of this database is waited for, and who hears of it. */
+/** How long to wait for another migration of this database, and the log for it. */
 export interface Waiting {
   readonly waitSeconds: number;
   readonly say: (line: string) => void;
 }
 
 /**
- * Applies what is pending. Where nothing is, nothing is locked either: a look never waits for a migration that is none
- * of its business. After its work the journal is read again: each script that is needed has to be `applied` there.
- * @param begun what an earlier attempt began, whose connection was lost; this one adds to it.
+ * Applies the pending scripts. If there are none, it takes no lock, so it never waits for another migration. Afterwards it
+ * reads the journal again: each required script must be `applied` there.
+ * @param begun what earlier attempts began before their connection was lost; this one adds to it.
  * @throws MigrationRefused, ScriptFailed (the database is as before that script; with `-- no-transaction`: not known),
  * SessionLost.
  */
@@ -145,14 +145,14 @@ export async function migrate(
     say(`${index + 1} of ${pending.length}: ${script.name}`);
     await applyPatiently(database, script, wanted.releaseId, say).catch(async (error: unknown) => {
       if (error instanceof SessionLost) throw lostWith(script, error, begun);
-      throw error instanceof ScriptFailed ? await withWayOn(error, database, wanted) : error;
+      throw error instanceof ScriptFailed ? await withAdvice(error, database, wanted) : error;
     });
     begun.scripts.set(script.name, (Date.now() - startedAt) / 1000);
   }
   return conclude(wanted, await database.journal(), begun);
 }
 
-/** Before anything runs: a database that EF migrated otherwise than the scripts say is refused. */
+/** Before anything runs: refuses a database whose EF migrations contradict the scripts. */
 async function takenOverFromEf(database: Database, pending: readonly Script[]): Promise<ReadonlySet<Script>> {
   const tables = new Map<string, ReadonlySet<string>>();
   const takenOver = new Set<Script>();
@@ -167,12 +167,12 @@ async function takenOverFromEf(database: Database, pending: readonly Script[]): 
   return takenOver;
 }
 
-/** @throws MigrationRefused where another migration has the database for too long. */
+/** @throws MigrationRefused if another migration has the lock for too long. */
 export async function lock(database: Database, { waitSeconds, say }: Waiting): Promise<void> {
-  const onWait = (): void => say("another migration of this database runs: waiting for its end");
+  const onWait = (): void => say("another migration of this database is running: waiting for it");
   if (await database.lock(waitSeconds, onWait)) return;
   throw new MigrationRefused(
-    `another migration still runs after ${waitSeconds} s: try again when it is over`,
+    `another migration is still running after ${waitSeconds} s: try again when it ends`,
   );
 }
 
@@ -180,7 +180,7 @@ function isDone(wanted: Wanted, journal: readonly JournalRow[]): boolean {
   try {
     return planMigration(wanted, journal).pending.length === 0;
   } catch (error) {
-    // It may be at work at this moment: whether it was cut short is known once its lock is free.
+    // It may be running now: only once its lock is free is it known to be interrupted.
     if (error instanceof ScriptRunning) return false;
     throw error;
   }
@@ -190,7 +190,7 @@ function conclude(wanted: Wanted, journal: readonly JournalRow[], begun: Begun):
   const { pending, waiting, ahead, running } = planMigration(wanted, journal);
   if (pending.length > 0) {
     throw new Error(
-      `the journal does not say that ${pending.map(({ name }) => name).join(", ")} was applied`,
+      `the journal does not show that ${pending.map(({ name }) => name).join(", ")} was applied`,
     );
   }
   const applied = [...begun.scripts].map(([script, seconds]) => ({ script, seconds }));
@@ -199,17 +199,17 @@ function conclude(wanted: Wanted, journal: readonly JournalRow[], begun: Begun):
 
 interface Applied {
   readonly script: string;
-  /** null: its connection was lost while it ended. */
+  /** null if its connection was lost before its answer. */
   readonly seconds: number | null;
 }
 
-/** What this migrator began, over all of its connections. */
+/** What this process began, over all its connections. */
 export interface Begun {
   readonly scripts: Map<string, number | null>;
   readonly adopted: string[];
   /** Scripts that ran when a connection was lost. */
   readonly lost: Set<string>;
-  /** The journal was read, and does not have all that is needed. */
+  /** The journal was read, and scripts are missing in it. */
   hasWork: boolean;
 }
 
@@ -217,17 +217,17 @@ export function nothingBegun(): Begun {
   return { scripts: new Map(), adopted: [], lost: new Set(), hasWork: false };
 }
 
-/** A script whose session is lost each time is what ends it, as a rule: a server that it crashes is not crashed again. */
+/** A script that loses its session twice probably crashes the server: it fails and is not run again. */
 function lostWith(script: Script, error: SessionLost, begun: Begun): Error {
   if (begun.lost.has(script.name)) {
-    return new ScriptFailed(script.name, null, `${error.message}, as it was the time before`);
+    return new ScriptFailed(script.name, null, `${error.message}, as in the attempt before`);
   }
   begun.lost.add(script.name);
   return new SessionLost(`${script.name}: ${error.message}`);
 }
 
-/** Where the journal does not know how far a script got, a person has to say it. */
-async function withWayOn(
+/** Adds the command that resolves the script, if the journal has it as `running`. */
+async function withAdvice(
   failed: ScriptFailed,
   database: Database,
   { resolveCommand }: Wanted,
@@ -237,7 +237,7 @@ async function withWayOn(
   );
   if (!left) return failed;
   return failed.leftRunning(
-    `; a part of it may be committed: look how far it got, then ${resolveCommand(failed.script)}`,
+    `; a part of it may be committed: check how far it got, then ${resolveCommand(failed.script)}`,
   );
 }
 
@@ -254,13 +254,13 @@ async function applyPatiently(
         : database.applyWithoutTransaction(script, releaseId));
     } catch (error) {
       if (attempt === ATTEMPTS || !(error instanceof ScriptFailed && error.isPassing)) throw error;
-      say(`${error.message}; again in ${pause / 1000} s`);
+      say(`${error.message}; retrying in ${pause / 1000} s`);
       await sleep(pause);
     }
   }
 }
 
-/** Before anything runs. @throws InvalidInput where the bundle is not what the record says, or a script can't be run. */
+/** Before anything runs. @throws InvalidInput if the bundle differs from the record, or a script can't be run. */
 export function checkBundle(
   scripts: readonly Script[],
   { newest, contracts }: { readonly newest: string; readonly contracts: readonly string[] },
@@ -277,7 +277,7 @@ export function checkBundle(
   ];
   if (differing[0] !== undefined) {
     throw new InvalidInput(
-      `bundle and record disagree whether ${differing[0]} is a contract script: a release lists those of its bundle in "contracts"`,
+      `bundle and record disagree on whether ${differing[0]} is a contract script: a release lists its bundle's contract scripts in "contracts"`,
     );
   }
   for (const script of scripts) {

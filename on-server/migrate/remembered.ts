@@ -1,6 +1,6 @@
 /**
- * Which bundles the migrator saw completely applied, beside it on its server. What was complete stays complete: where
- * database or bundle can't be reached, a way back (an abort, a rollback, a heal) to such a release need not wait for them.
+ * A file beside the migrator with the bundles that it found completely applied. They stay applied: so an abort, a
+ * rollback or a heal to such a release does not need the database or the bundle, if they can't be reached.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -14,9 +14,9 @@ const KEPT = 50;
 
 const Complete = z.strictObject({
   bundle: z.string(),
-  /** Of how the database is opened: another one knows nothing of this. */
+  /** The digest of the database's address and access: an entry is only valid for this database. */
   database: z.string(),
-  /** The contract scripts of the bundle that were applied, too. */
+  /** The bundle's contract scripts that were applied. */
   contracted: z.array(z.string()),
   /** ISO 8601. */
   at: z.string(),
@@ -24,9 +24,9 @@ const Complete = z.strictObject({
 const Remembered = z.strictObject({ formatVersion: z.literal(1), complete: z.array(Complete) });
 type Complete = z.infer<typeof Complete>;
 
-/** The spec's bundle is applied as far as the spec asks for. */
+/** Records that the spec's bundle is applied as far as the spec requires. */
 export function remember(folder: string, spec: MigrateSpec, at: Date): void {
-  const now = { ...asked(spec), at: at.toISOString() };
+  const now = { ...required(spec), at: at.toISOString() };
   const others = read(folder).filter(
     ({ bundle, database }) => bundle !== now.bundle || database !== now.database,
   );
@@ -34,9 +34,9 @@ export function remember(folder: string, spec: MigrateSpec, at: Date): void {
   writeAtomically(join(folder, FILE), JSON.stringify({ formatVersion: 1, complete }));
 }
 
-/** @returns when all that the spec asks for was seen applied; null where that is not known. */
+/** @returns when all that the spec requires was last seen applied; null if that is not recorded. */
 export function seenComplete(folder: string, spec: MigrateSpec): string | null {
-  const { bundle, database, contracted } = asked(spec);
+  const { bundle, database, contracted } = required(spec);
   const seen = read(folder).find(
     (each) =>
       each.bundle === bundle &&
@@ -46,7 +46,7 @@ export function seenComplete(folder: string, spec: MigrateSpec): string | null {
   return seen?.at ?? null;
 }
 
-function asked({ bundle, database, contracts, contracted }: MigrateSpec): Omit<Complete, "at"> {
+function required({ bundle, database, contracts, contracted }: MigrateSpec): Omit<Complete, "at"> {
   return {
     bundle: bundle.sha256,
     database: createHash("sha256").update(JSON.stringify(database)).digest("hex"),
@@ -54,7 +54,7 @@ function asked({ bundle, database, contracts, contracted }: MigrateSpec): Omit<C
   };
 }
 
-/** A file that can't be read remembers nothing. */
+/** An unreadable file counts as empty. */
 function read(folder: string): Complete[] {
   try {
     return z.parse(Remembered, JSON.parse(readFileSync(join(folder, FILE), "utf8"))).complete;

@@ -1,21 +1,21 @@
-/** The migrator's last line: all that is known of a migration from afar, in no more bytes than a step shows of it. */
+/** The migrator's result line, short enough for the part of its output that a step shows. */
 import { printResult } from "../result";
 
-/** result-line.sh and Azure's 4 KiB: what is longer would be no result at all. */
+/** The limit of result-line.sh and Azure's 4 KiB: a longer line would not count as a result. */
 const LONGEST_LINE = 3_200;
-/** Lists that give way, the longest history first; what a person has to act on comes last. */
+/** The lists to shorten, in this order: long histories first, what needs action last. */
 const SHORTENED = ["applied", "ahead", "adopted", "waiting"] as const;
 const LONGEST_REASON = 1_500;
 
-/** @param result with an `outcome`; of lists that are too long, the end is shown, and `left` has how many are not. */
-export function tell(result: Readonly<Record<string, unknown>>): Promise<void> {
+/** @param result with an `outcome`; long lists are shortened to their end, and `left` counts the dropped entries. */
+export function printShortened(result: Readonly<Record<string, unknown>>): Promise<void> {
   return printResult(shortened(result));
 }
 
 export function shortened(result: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { reason } = result;
-  const words = typeof reason === "string" ? { reason: reason.slice(0, LONGEST_REASON) } : {};
-  let line: Record<string, unknown> = { ...result, ...words };
+  const shortReason = typeof reason === "string" ? { reason: reason.slice(0, LONGEST_REASON) } : {};
+  let line: Record<string, unknown> = { ...result, ...shortReason };
   let left = 0;
   for (const name of SHORTENED) {
     while (isTooLong(line)) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings the database to what a release asks for. Delivered by a Terraform step between begin and the installs, to the
-# operations server (on the local platform: a folder). The migrator itself is a file with a digest: too large for a step.
-# Parameters (environment): SERVER_FOLDER, MIGRATE_SPEC, MIGRATOR_URL, MIGRATOR_SHA256, and where the address is Azure's
+# Migrates the database for a release. A Terraform step between begin and the installs delivers it to the operations
+# server (on the local platform: a folder). The migrator is too large for a step: it is downloaded and its digest checked.
+# Parameters (environment): SERVER_FOLDER, MIGRATE_SPEC, MIGRATOR_URL, MIGRATOR_SHA256, and for an address in Azure's
 # blob storage IDENTITY, the resource id of the identity that may read it.
 set -Eeuo pipefail
 umask 027
@@ -11,7 +11,7 @@ IMDS_ENDPOINT=${IMDS_ENDPOINT:-http://169.254.169.254}
 migrator="$SERVER_FOLDER/migrate.js"
 new="$migrator.new"
 
-is_wanted() { # is_wanted FILE
+has_digest() { # has_digest FILE
   [[ -f "$1" ]] && sha256sum --check --status <<<"$MIGRATOR_SHA256  $1"
 }
 
@@ -29,35 +29,35 @@ fetch() {
   fi
   local authorization
   authorization="Authorization: Bearer $(token)"
-  # The token reaches curl by its standard input: arguments are everybody's to read. A fresh role takes minutes.
+  # curl reads the token from stdin, because arguments are public. The retries are for a new role assignment.
   curl --silent --show-error --fail --location --proto '=https' --retry 8 --retry-all-errors --max-time 600 \
     --header 'x-ms-version: 2021-08-06' --header @- --output "$new" -- "$MIGRATOR_URL" <<<"$authorization"
 }
 
-if ! is_wanted "$migrator"; then
+if ! has_digest "$migrator"; then
   if ! fetch; then
     echo "migrate: the migrator can't be fetched from $MIGRATOR_URL: publish it there first; nothing was changed" >&2
     exit 3
   fi
-  if ! is_wanted "$new"; then
+  if ! has_digest "$new"; then
     rm --force -- "$new"
-    echo "migrate: what is at $MIGRATOR_URL does not have the digest $MIGRATOR_SHA256; nothing was changed" >&2
+    echo "migrate: the file at $MIGRATOR_URL does not have the digest $MIGRATOR_SHA256; nothing was changed" >&2
     exit 3
   fi
   mv -- "$new" "$migrator"
 fi
 
-# A step that is stopped from outside ends the migrator too: the database takes back what was not committed. Started
-# without a shell in between, which would take the signal for itself.
+# A signal to the step ends the migrator too, and the database rolls back what was not committed. No shell in between,
+# which would not forward the signal.
 node "$migrator" run --spec "$MIGRATE_SPEC" --folder "$SERVER_FOLDER" &
 running=$!
 trap 'kill -TERM "$running" 2>/dev/null || true' TERM INT HUP
-# A signal ends `wait` early; bash keeps the exit code of what has ended.
+# A signal ends `wait` early; bash keeps the exit code of an ended process.
 wait "$running" || true
 while kill -0 "$running" 2>/dev/null; do wait "$running" || true; done
 exit_code=0
 wait "$running" || exit_code=$?
 if ((exit_code > 128)); then
-  echo "migrate: the migrator was ended by signal $((exit_code - 128)); what was not committed is rolled back: \`bluegreen retry\` goes on" >&2
+  echo "migrate: the migrator was ended by signal $((exit_code - 128)); what was not committed is rolled back: \`bluegreen retry\` continues" >&2
 fi
 exit "$exit_code"

@@ -1,4 +1,4 @@
-/** What journal and bundle say of each script, for a person who wants to know how far the database is. */
+/** The status of each script, from journal and bundle. */
 import type { MigratorStatus, ScriptStatus } from "../../release/migrations/migrator-words";
 import type { JournalRow } from "./databases/database";
 import type { Wanted } from "./migrate";

@@ -177,7 +177,7 @@ describe("on Azure it is what the last migrate step said", () => {
   });
 
   it("why it refused, and the script that did not come to its end", () => {
-    const reason = "0005-b.sql began at 2026-11-29T12:00:00Z with 2.0.0-2 and did not come to its end";
+    const reason = "0005-b.sql began at 2026-11-29T12:00:00Z with 2.0.0-2 and was interrupted";
     const line = JSON.stringify({ outcome: "refused", exitCode: 3, reason, running: "0005-b.sql" });
     expect(
       words(readJournal(record, [step(line, 3)]))

@@ -348,7 +348,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
 
   test("without a vault somebody else's certificate is served, and taken over when it changes", async () => {
     expect((await setUp({ TLS_CERTIFICATE: "", KEY_VAULT_HOST: "" })).stdout).toContain(
-      "nobody put a certificate into",
+      "there is no certificate in",
     );
     const own = pair("own");
     fs.writeFileSync(machine().path("tls/site.pem"), `${own.certificate}\n\n${own.key}`);

@@ -168,7 +168,7 @@ test.each([
   expect(fs.readdirSync(machine().root)).toEqual([]);
 });
 
-test("a file that goes along has a plain name and arrives whole, or nothing runs", async () => {
+test("a delivered file has a plain name and arrives whole, or nothing runs", async () => {
   for (const name of ["../x", "a b", ".hidden", "a/b"]) {
     expect(await machine().run(compose("touch ran\n", { [name]: "x" }))).toMatchObject({
       code: 2,

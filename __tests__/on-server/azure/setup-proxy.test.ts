@@ -186,7 +186,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
     expect(outcome.stderr).toMatch(/ALERT.*parsing \[\.staging\/haproxy\.cfg:\d+\] : 'bind'/);
     expect(outcome.stderr).toMatch(
-      /setup: HAProxy does not accept the new configuration, the old one still serves\n$/,
+      /setup: HAProxy rejects the new configuration, the old one still serves\n$/,
     );
     expect({ workers: workers(), configuration: machine().read("haproxy.cfg") }).toEqual(before);
     expect(await ask(spec.proxy.port)).toMatchObject({ status: 200, slot: "green" });
@@ -204,7 +204,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     const outcome = await machine().setUpProxy({ ...spec, proxy: { ...spec.proxy, port } });
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
     expect(outcome.stderr).toMatch(/ALERT.*[cC]annot bind socket/);
-    expect(outcome.stderr).toMatch(/HAProxy did not take the new configuration, the old one still serves\n$/);
+    expect(outcome.stderr).toMatch(/HAProxy did not load the new configuration, the old one still serves\n$/);
     expect(await ask(spec.proxy.port)).toMatchObject({ status: 200, slot: "green" });
     await load.stop();
     expect(load.lost).toEqual([]);
@@ -273,7 +273,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     const changed = { ...spec, verification: { ...spec.verification, path: "/other" } };
     expect(await machine().setUpProxy(changed, { LOCK_SECONDS: "1" })).toMatchObject({
       code: 3,
-      stderr: "setup: a release is running on this proxy (switch 7): deploy base again when it has ended\n",
+      stderr: "setup: a release is running on this proxy (switch 7): deploy base again after it ends\n",
     });
     for (const pid of machine().processes("sleep")) process.kill(pid, "SIGKILL");
     await holder.done;

@@ -35,11 +35,11 @@ test("makes the folders; installs nothing where everything is there, and can be 
   expect(fs.statSync(machine().path("data")).isDirectory()).toBe(true);
 });
 
-test("a stand-in of a machine installs nothing on somebody's own", async () => {
+test("a simulated machine installs nothing on yours", async () => {
   expect(await machine().setUpWebServer({ PACKAGES: "curl not-there-at-all" })).toEqual({
     code: 3,
     stdout: "",
-    stderr: "packages: this stand-in of a machine lacks not-there-at-all: install them on your own machine\n",
+    stderr: "packages: this simulated machine lacks not-there-at-all: install them on your machine\n",
   });
 });
 
@@ -67,7 +67,7 @@ const root = process.getuid?.() === 0;
 (root ? test : test.skip)("says what could not be installed", async () => {
   expect(await packages({ PATH: fakeTools("exit 100"), PACKAGES: "not-there" })).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("packages: apt-get could not install not-there: does this machine reach"),
+    stderr: expect.stringContaining("packages: apt-get could not install not-there: can this machine reach"),
   });
   expect(await packages({ PATH: fakeTools("exit 0"), PACKAGES: "not-there" })).toMatchObject({
     code: 1,

@@ -110,7 +110,7 @@ test.each<[string, object, NodeJS.ProcessEnv, string]>([
     "a header with a line end, which would be another header",
     { headers: { authorization: "env:CHAT_TOKEN" } },
     { CHAT_TOKEN: "a\r\nx-evil: 1" },
-    "the environment variable CHAT_TOKEN has control characters in it",
+    "the environment variable CHAT_TOKEN contains control characters",
   ],
   [
     "an address that is not set",

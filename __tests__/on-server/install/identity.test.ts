@@ -178,7 +178,7 @@ test("fail when storage does not answer", async () => {
       IMDS_ENDPOINT: imds.address,
       FETCH_RETRY_SECONDS: "1",
     }),
-    /storage gave no whole answer \(curl: \(7\).*\) for 1 s: is .* reachable/,
+    /storage gave no complete answer \(curl: \(7\).*\) for 1 s: is .* reachable/,
   );
 });
 
@@ -330,7 +330,7 @@ test.each([
 });
 
 const systemdRuns = fs.existsSync("/run/systemd/system");
-test("SERVICE_MANAGER=auto is systemd where that runs, but not for a stand-in of a machine", async () => {
+test("SERVICE_MANAGER=auto is systemd where that runs, but not on a simulated machine", async () => {
   const parameters = { SERVICE_MANAGER: "auto", ...(systemdRuns ? { SIM_VM_ROOT: server().root } : {}) };
   const outcome = await server().install(server().parameters(1, server().application(), parameters));
   expect(outcome).toMatchObject({ code: 0, stderr: "", result: { outcome: "installed" } });

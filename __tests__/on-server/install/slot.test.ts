@@ -202,7 +202,7 @@ describe("a candidate that is not good is rejected, and the slot is linked as be
     rejected({ silent: true }, /1\.0\.0-2 was not healthy within 1 s: no answer on http:\/\/127/));
   test("it answers with an error", () => rejected({ status: 500 }, /\/health answered 500, expected 200/));
   test("it says another release", () =>
-    rejected({ says: "1.0.0-1" }, /says release "1\.0\.0-1" in x-release-id, expected "1\.0\.0-2"/));
+    rejected({ says: "1.0.0-1" }, /reports release "1\.0\.0-1" in x-release-id, expected "1\.0\.0-2"/));
   test("its answer has no end", () => rejected({ endless: true }, /no answer on .*(23|28)/));
   test("its body names only a similar release", () =>
     rejected({ body: "release 1.0.0-20 and 11.0.0-2 and 1.0.0-2.1" }, /does not name release "1\.0\.0-2"/, {
@@ -331,7 +331,7 @@ describe("in place", () => {
       result: { outcome: "restored", releaseId: "1.0.0-1", exitCode: 4, reason },
     });
     expect(outcome.stderr).toMatch(
-      /^install: 1\.0\.0-2 was not healthy .*; the old release 1\.0\.0-1 is back and healthy\n$/,
+      /^install: 1\.0\.0-2 was not healthy .*; the old release 1\.0\.0-1 is running again and healthy\n$/,
     );
     expect((await server().get()).release).toBe("1.0.0-1");
     expect(server().linked()).toBe("1.0.0-1");
@@ -356,7 +356,7 @@ describe("in place", () => {
     );
     expectFailure(outcome, 1);
     expect(outcome.stderr).toMatch(
-      /the old release 1\.0\.0-1 did not come back \(.*\): SLOT blue SERVES NOTHING/,
+      /the old release 1\.0\.0-1 did not start again \(.*\): SLOT blue SERVES NOTHING/,
     );
   });
 });
@@ -369,7 +369,7 @@ describe("SIGTERM", () => {
     process.kill(run.pid, "SIGTERM");
     const outcome = await run.done;
     expectFailure(outcome, 5);
-    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while .*; undone/m);
+    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while .*; rolled back/m);
     expect(server().linked()).toBe("1.0.0-1");
     expect(server().instances()).toEqual([]);
     expect(server().list("releases")).toEqual(["1.0.0-1"]);
@@ -382,7 +382,7 @@ describe("SIGTERM", () => {
     process.kill(run.pid, "SIGTERM");
     const outcome = await run.done;
     expectFailure(outcome, 5);
-    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while waiting for 1.0.0-1; undone/m);
+    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while waiting for 1.0.0-1; rolled back/m);
   });
 
   test("between two substitutions, which bash 5.2 takes for a part of the second, is answered as anywhere", async () => {
@@ -400,7 +400,7 @@ exec /bin/readlink "$@"
     const PATH = `${bin}:${process.env["PATH"]}`;
     const outcome = await server().install(server().parameters(1, server().application(), { PATH }));
     expectFailure(outcome, 5);
-    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while looking at what runs.*; undone/);
+    expect(outcome.stderr).toMatch(/^install: stopped by SIGTERM while checking what runs.*; rolled back/);
   });
 
   test("during a release in place brings the old one back", async () => {

@@ -119,7 +119,7 @@ describe("on a server", () => {
     creates = false;
     const ran = await start(address());
     expect(ran.exitCode).toBe(1);
-    expect(ran.stderr).toMatch(/local database: the server does not say that socialgoal_local is there/);
+    expect(ran.stderr).toMatch(/local database: the server did not create socialgoal_local/);
     expect(existsSync(urlFile())).toBe(false);
   });
 
@@ -160,7 +160,7 @@ it("a migrator that ends well and says nothing has not made it", async () => {
   const ran = await start("mssql://sa:x@127.0.0.1", { MIGRATOR: silent });
   expect(ran).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringMatching(/did not say that socialgoal_local is there/),
+    stderr: expect.stringMatching(/did not report that socialgoal_local exists/),
   });
   expect(existsSync(urlFile())).toBe(false);
 });

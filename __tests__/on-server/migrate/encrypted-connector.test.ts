@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { Connection } from "tedious";
 import type { ConnectionConfiguration } from "tedious";
 import { connectEncrypted } from "../../../on-server/migrate/databases/encrypted-connector";
-import { allWords } from "../../../on-server/migrate/databases/error-words";
+import { errorText } from "../../../on-server/migrate/databases/error-text";
 import type { ServerAddress } from "../../../on-server/migrate/databases/encrypted-connector";
 import { EncryptionRefused, GuardedSocket } from "../../../on-server/migrate/databases/prelogin-guard";
 import { InvalidInput } from "../../../release/failure";
@@ -239,7 +239,7 @@ describe("what cannot work says why in one line", () => {
     const port = await listen(
       (socket) => void socket.on("data", () => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")),
     );
-    await expect(connect(port)).rejects.toThrow("does not answer as SQL Server does");
+    await expect(connect(port)).rejects.toThrow("does not answer like a SQL Server");
   });
 
   test("the connection ends instead of an answer", async () => {
@@ -250,7 +250,7 @@ describe("what cannot work says why in one line", () => {
   test("an error brings the words of all that caused it, and nothing twice", () => {
     const parts = [new Error("connect ECONNREFUSED ::1"), new Error("connect\n ECONNREFUSED 127.0.0.1")];
     const cause = new AggregateError(parts);
-    expect(allWords(new Error("lost - connect ECONNREFUSED ::1", { cause }))).toBe(
+    expect(errorText(new Error("lost - connect ECONNREFUSED ::1", { cause }))).toBe(
       "lost - connect ECONNREFUSED ::1: connect ECONNREFUSED 127.0.0.1",
     );
   });

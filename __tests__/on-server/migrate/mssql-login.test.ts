@@ -62,7 +62,7 @@ describe("the login is encrypted, or not sent:", () => {
     it("is sent no password", async () => {
       expect(await refusal(database, GOALS)).toEqual({
         exitCode: 3,
-        reason: `127.0.0.1:${database.server.port} does not encrypt (its PRELOGIN says ${words}): nothing of the login was sent`,
+        reason: `127.0.0.1:${database.server.port} does not encrypt (its PRELOGIN has ${words}): nothing of the login was sent`,
       });
       expect(logins).toEqual([]);
     });
@@ -72,7 +72,7 @@ describe("the login is encrypted, or not sent:", () => {
       try {
         expect(await refusal(database, GOALS, azure.options)).toEqual({
           exitCode: 3,
-          reason: `${Azure.host}:1433 does not encrypt (its PRELOGIN says ${words}): nothing of the login was sent`,
+          reason: `${Azure.host}:1433 does not encrypt (its PRELOGIN has ${words}): nothing of the login was sent`,
         });
         expect(logins).toEqual([]);
       } finally {
@@ -111,7 +111,7 @@ describe("the login is encrypted, or not sent:", () => {
     logins = [];
     expect(await refusal(database, GOALS, { env: verified("?encrypt=strict") })).toEqual({
       exitCode: 3,
-      reason: `localhost:${database.server.port} has no strict encryption (TDS 8.0, SQL Server 2022 and newer), and the address asks for it: nothing of the login was sent`,
+      reason: `localhost:${database.server.port} has no strict encryption (TDS 8.0, SQL Server 2022 and newer), but the address requires it: nothing of the login was sent`,
     });
     expect(logins).toEqual([]);
   });
@@ -178,7 +178,7 @@ describe("what the server says to a login:", () => {
     const ended = await database.run(GOALS);
     expect(ended).toMatchObject({ exitCode: 0 });
     expect(ended.stderr).toContain('Cannot open database "shop" requested by the login.');
-    expect(ended.stderr).toContain("again in 0.5 s");
+    expect(ended.stderr).toContain("retrying in 0.5 s");
   });
 
   it("18456 alone is final: its words, and no second try that would lock the login", async () => {
@@ -194,9 +194,9 @@ describe("what the server says to a login:", () => {
     const { port } = database.server;
     await database.server.close();
     const running = database.start(GOALS);
-    await until(() => running.said().includes("again in"), "a first failure");
+    await until(() => running.said().includes("retrying in"), "a first failure");
     expect(running.said()).toContain(
-      `the database can't be reached: Failed to connect to 127.0.0.1:${port} - connect ECONNREFUSED 127.0.0.1:${port}; again in 0.5 s`,
+      `the database can't be reached: Failed to connect to 127.0.0.1:${port} - connect ECONNREFUSED 127.0.0.1:${port}; retrying in 0.5 s`,
     );
     const again = await ScriptedDatabase.start({ port });
     try {
@@ -245,7 +245,7 @@ describe("an address", () => {
     console.warn("there is no IPv6 on this machine: only the failure is looked at");
     database.reach(at(1));
     const running = database.start(GOALS);
-    await until(() => running.said().includes("again in"), "a first failure");
+    await until(() => running.said().includes("retrying in"), "a first failure");
     expect(running.said()).toContain("::1");
   });
 });

@@ -51,8 +51,8 @@ describe("what the server says of a statement:", () => {
     database.server.fail(ALTER, [{ number, message }], 2);
     const ended = await database.run(OWNER);
     expect(ended).toMatchObject({ exitCode: 0, result: { outcome: "migrated" } });
-    expect(ended.stderr).toContain(`0002-owner.sql, line 4: ${message}; again in 0.5 s`);
-    expect(ended.stderr).toContain(`0002-owner.sql, line 4: ${message}; again in 1 s`);
+    expect(ended.stderr).toContain(`0002-owner.sql, line 4: ${message}; retrying in 0.5 s`);
+    expect(ended.stderr).toContain(`0002-owner.sql, line 4: ${message}; retrying in 1 s`);
     expect(database.server.data.committed).toEqual([
       "CREATE TABLE dbo.goals (id int)",
       "INSERT INTO dbo.goals VALUES (1)",
@@ -94,7 +94,7 @@ describe("what the server says of a statement:", () => {
     const before = database.server.encryptions.length;
     const ended = await database.run(OWNER);
     expect(ended).toMatchObject({ exitCode: 0 });
-    expect(ended.stderr).toContain(`the connection to the database was lost: ${message}; again in 0.5 s`);
+    expect(ended.stderr).toContain(`the connection to the database was lost: ${message}; retrying in 0.5 s`);
     // The control session and one for each script, and after the loss again the control session and one for the script.
     expect(database.server.encryptions.length - before).toBe(5);
     expect(await database.count("goals")).toBe(2);
@@ -129,7 +129,7 @@ it("a script that loses its connection twice is what ends it: named, not run a t
   const ended = await database.run(scripts);
   expect(ended.exitCode).toBe(4);
   expect(reasonOf(ended)).toMatch(
-    /^0002-notes\.sql: the connection to the database was lost: .*as it was the time before$/,
+    /^0002-notes\.sql: the connection to the database was lost: .*as in the attempt before$/,
   );
   expect(database.server.connections - before).toBeLessThanOrEqual(6);
 });
@@ -194,7 +194,7 @@ describe("a script that is one transaction with its journal row", () => {
     expect(ended.exitCode).toBe(4);
     expect(reasonOf(ended)).toMatch(/^0002-notes\.sql, line 3: Lock request time out\./);
     expect(reasonOf(ended)).toMatch(WAY_ON);
-    expect(ended.stderr).not.toContain("again in");
+    expect(ended.stderr).not.toContain("retrying in");
   });
 
   it.each([

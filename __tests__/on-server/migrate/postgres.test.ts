@@ -79,7 +79,7 @@ describe("refused, and nothing is changed:", () => {
       WITHOUT_AUTHOR,
       { contracts: [] },
       2,
-      /disagree whether 0003-contract-author\.sql/,
+      /disagree on whether 0003-contract-author\.sql/,
     ],
     [
       "a transaction of its own",
@@ -141,7 +141,7 @@ describe("a script that fails", () => {
     await database.rows("BEGIN");
     await database.rows("LOCK TABLE goals IN ACCESS EXCLUSIVE MODE");
     const running = database.start(OWNER);
-    await until(() => running.said().includes("again in 0.5 s"), "a second attempt");
+    await until(() => running.said().includes("retrying in 0.5 s"), "a second attempt");
     await database.rows("COMMIT");
     expect(await running.ended).toMatchObject({
       exitCode: 0,
@@ -248,7 +248,7 @@ describe("CREATE INDEX CONCURRENTLY", () => {
     const failed = await database.run({ ...twice, "0002-unique.sql": UNIQUE });
     expect(failed).toMatchObject({
       exitCode: 4,
-      stderr: expect.stringMatching(/the index public\.goals_author is INVALID.*: it is dropped/) as string,
+      stderr: expect.stringMatching(/the index public\.goals_author is INVALID.*: dropping it/) as string,
     });
     expect(failed.result["reason"]).toMatch(/^0002-unique\.sql.*could not create unique index/);
     expect(await database.rows(INVALID)).toEqual([]);
@@ -358,9 +358,9 @@ it("20 MB of data in a script", async () => {
 
 describe("bad input", () => {
   it.each([
-    [["run"], /no migration ran there yet/],
+    [["run"], /no migration has run there yet/],
     [["run", "--spec", "e30="], /the spec: /],
-    [["run", "--spec", "%%%"], /no base64 JSON/],
+    [["run", "--spec", "%%%"], /not base64 JSON/],
     [["reset"], /run, plan, status or resolve is wanted/],
     [["resolve", "../a.sql", "--as", "applied"], /wants a script's name/],
     [["resolve", "0001-a.sql", "--as", "done"], /--as applied or --as pending/],

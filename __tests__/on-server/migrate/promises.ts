@@ -193,7 +193,7 @@ export function migrationPromises(start: () => Promise<Kit>): void {
       await until(() => first.said().includes("0001-slow.sql"), "the first script");
       expect(await database.run(slow, { waitSeconds: 1 })).toMatchObject({
         exitCode: 3,
-        result: { reason: expect.stringMatching(/another migration still runs after 1 s/) as string },
+        result: { reason: expect.stringMatching(/another migration is still running after 1 s/) as string },
       });
     });
 
@@ -215,7 +215,7 @@ export function migrationPromises(start: () => Promise<Kit>): void {
       expect(await run.ended).toMatchObject({
         exitCode: 0,
         result: { outcome: "migrated" },
-        stderr: expect.stringMatching(/(was lost|can't be reached): .*; again in/) as string,
+        stderr: expect.stringMatching(/(was lost|can't be reached): .*; retrying in/) as string,
       });
       expect(await database.journal()).toEqual(["0001-goals.sql applied", "0002-slow.sql applied"]);
       expect(await database.count("notes")).toBe(1);
@@ -351,7 +351,7 @@ export function migrationPromises(start: () => Promise<Kit>): void {
         reason: expect.stringContaining("ECONNREFUSED") as string,
       },
       stderr: expect.stringMatching(
-        /the database is not asked; at \S+ it had all that this release needs/,
+        /the database is not checked; at \S+ it had all that this release needs/,
       ) as string,
     });
   });

@@ -91,7 +91,7 @@ it("fails where the migrator is killed, with the way on", async () => {
   expect(await ended(AT_WORK, (_, migrator) => process.kill(migrator, "SIGKILL"))).toMatchObject({
     ...{ code: 137, stdout: "" },
     stderr: expect.stringMatching(
-      /migrate: the migrator was ended by signal 9; what was not committed is rolled back: `bluegreen retry` goes on\n$/,
+      /migrate: the migrator was ended by signal 9; what was not committed is rolled back: `bluegreen retry` continues\n$/,
     ),
   });
 });

@@ -1,7 +1,7 @@
 # ------------------------------------------------------------------------------------------------------- clean up
-# A part of install-release.sh: old releases go, but for those that are in use.
+# A part of install-release.sh: removes old releases that are not in use.
 
-# The newest KEEP_RELEASES by their run, and everything that is in use. Called where its failure does not count.
+# Keeps the newest KEEP_RELEASES by their run, and all that are in use. The caller ignores a failure.
 clean_up() {
   local folder id kept=0 ids=""
   rm -rf -- releases/.staging-* downloads/*
@@ -19,7 +19,7 @@ clean_up() {
   done < <(sort -rn <<<"$ids")
 }
 
-# A slot is linked to it or was last healthy with it, the caller protects it, or a process runs from it.
+# Whether a slot is linked to it or was last healthy with it, the caller protects it, or a process runs from it.
 release_in_use() { # RELEASE
   local slot file files=()
   for slot in blue green; do

@@ -1,5 +1,5 @@
-# ------------------------------------------------------------------------------------------ the release: fetched
-# A part of install-release.sh: gets the artifact, checks its digest, and puts what was unpacked in its place.
+# -------------------------------------------------------------------------------------------- fetch the release
+# A part of install-release.sh: downloads the artifact, checks its digest, unpacks it and moves it into place.
 
 obtain_release() {
   PHASE="fetching $RELEASE_ID"
@@ -10,7 +10,7 @@ obtain_release() {
     if [[ -n $sha ]] || release_in_use "$RELEASE_ID"; then
       fail 3 "release $RELEASE_ID is already here with sha256 ${sha:0:12}, the record says ${ARTIFACT_SHA256:0:12}: release it under a new version or run"
     fi
-    rm -rf -- "releases/$RELEASE_ID" # no .release: put there by hand
+    rm -rf -- "releases/$RELEASE_ID" # no .release: copied there by hand
   fi
 
   local partial=downloads/$ARTIFACT_SHA256.partial
@@ -34,7 +34,7 @@ obtain_release() {
   rm -rf -- "$STAGING/.release" "$STAGING/.start"
   printf '%s %s\n' "$RELEASE_ID" "$ARTIFACT_SHA256" >"$STAGING/.release"
   printf '%s\n' "$START_COMMAND" >"$STAGING/.start"
-  # u=rwX...: what a build machine's modes were must not decide who can read it here.
+  # Sets all modes: those of the build machine must not decide what is readable here.
   chmod -R u+rwX,g=rX,o= -- "$STAGING"
   date_files "$STAGING" "$partial"
   if [[ $SERVICE_MANAGER == systemd ]]; then chgrp -R -- "$SERVICE_GROUP" "$STAGING"; fi
@@ -43,18 +43,18 @@ obtain_release() {
   rm -f -- "$partial"
 }
 
-# Files are as old as the artifact is published, on each server the same. Web servers make an ETag of time and size: with
-# the one time that a reproducible build gives to all, a browser would be told that the last release's file is still good.
+# Sets the time of all files to the artifact's publication, the same on each server. Web servers build an ETag from time
+# and size. A reproducible build gives all files one time, and browsers would keep the last release's files.
 date_files() { # FOLDER ARTIFACT
   : >"$WORK/now"
-  if [[ $2 -nt $WORK/now ]]; then touch -- "$2"; fi # no file is of the future
+  if [[ $2 -nt $WORK/now ]]; then touch -- "$2"; fi # no time in the future
   find "$1" -type f -exec touch -r "$2" -- {} +
 }
 
 fetch_file() { # TARGET
   local path=${ARTIFACT_URL#file://}
   path=${path%%[?#]*}
-  [[ $path != *%* || $path =~ ^([^%]|%[0-9A-Fa-f]{2})*$ ]] || fail 2 "the artifact's address has a % without two hexadecimal digits"
+  [[ $path != *%* || $path =~ ^([^%]|%[0-9A-Fa-f]{2})*$ ]] || fail 2 "the artifact's address has a % without two hexadecimal digits after it"
   printf -v path %b "${path//%/\\x}"
   [[ $path != *[[:cntrl:]]* && -f $path && -r $path ]] || fail 4 "download failed: there is no file ${path:0:200}: publish the artifact, then retry"
   attend limited cp --preserve=timestamps -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(first_line "$WORK/error")"
@@ -69,7 +69,7 @@ fetch_http() { # TARGET
   [[ -e $1 ]] || : >"$1" # curl creates nothing for an empty body
 }
 
-# download TARGET HEADERS OPTION... -> STATUS. The address and the headers go in through stdin: they may carry a
+# download TARGET HEADERS OPTION... -> STATUS. curl gets the address and the headers through stdin: they may contain a
 # signature or a token, and argv is public.
 download() {
   local target=$1 headers=$2 code=0 only=('=https')
@@ -84,7 +84,7 @@ download() {
   return "$code"
 }
 
-# Only this host ever sees a token of our identity: whatever else a record names is fetched without one.
+# Only this host gets a token of the server's identity. All other addresses are fetched without one.
 is_artifact_host() {
   local host=${ARTIFACT_URL#*://} known=${ARTIFACT_HOST,,}
   host=${host%%[/?]*} host=${host,,}
@@ -92,10 +92,10 @@ is_artifact_host() {
   [[ -n $known && $host == "$known" ]]
 }
 
-# From the environment's own storage, with a token of this machine's identity. Storage says 403 for minutes after a role
-# was assigned, so that is tried again like any passing trouble. No redirect is followed: it would take the token along.
+# From the environment's storage, with a token of this machine's identity. Storage answers 403 for minutes after a role
+# was assigned, so that is retried like other transient errors. No redirect is followed: it would get the token, too.
 fetch_with_token() { # TARGET
-  local code headers text said advice from=${ARTIFACT_URL%%\?*}
+  local code headers text problem advice from=${ARTIFACT_URL%%\?*}
   clock && RETRY_END=$((NOW + FETCH_RETRY_SECONDS * 1000))
   obtain_token
   headers="header = \"Authorization: Bearer $REPLY\""$'\n''header = "x-ms-version: 2021-08-06"'
@@ -108,26 +108,26 @@ fetch_with_token() { # TARGET
         [[ -e $1 ]] || : >"$1" # curl creates nothing for an empty body
         return 0
         ;;
-      0:*) said="storage answered $STATUS" ;;
-      *) said="storage gave no whole answer ($(first_line "$WORK/error"))" ;;
+      0:*) problem="storage answered $STATUS" ;;
+      *) problem="storage gave no complete answer ($(first_line "$WORK/error"))" ;;
     esac
     if [[ $code == 0 && -e $1 ]]; then IFS= read -r -N 1000 text <"$1" || true; fi
-    if [[ $text =~ \<Code\>([A-Za-z]{1,60})\</Code\> ]]; then said+=" (${BASH_REMATCH[1]})"; fi
+    if [[ $text =~ \<Code\>([A-Za-z]{1,60})\</Code\> ]]; then problem+=" (${BASH_REMATCH[1]})"; fi
     case $code:$STATUS in
       0:403) advice="does the identity have Storage Blob Data Reader on the container?" ;;
       0:404) advice="is the artifact published at $from?" ;;
       0:429 | 0:5??) advice="retry later" ;;
-      0:3??) fail 4 "download failed: $said: a redirect is not followed with a token: correct the artifact's address" ;;
-      0:* | 23:* | 60:*) fail 4 "download failed: $said: $advice" ;;
+      0:3??) fail 4 "download failed: $problem: a redirect is not followed with a token: correct the artifact's address" ;;
+      0:* | 23:* | 60:*) fail 4 "download failed: $problem: $advice" ;;
       *) ;;
     esac
-    wait_before_retry || fail 4 "download failed: $said for $FETCH_RETRY_SECONDS s: $advice"
+    wait_before_retry || fail 4 "download failed: $problem for $FETCH_RETRY_SECONDS s: $advice"
   done
 }
 
 # From the machine's metadata service. The token is never in a file, an argument or a message.
 obtain_token() { # -> REPLY
-  local answer status said advice url identity=${IDENTITY//\//%2F}
+  local answer status problem advice url identity=${IDENTITY//\//%2F}
   url="$IMDS_ENDPOINT/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
   identity=${identity//\(/%28}
   if [[ -n $IDENTITY ]]; then url+="&msi_res_id=${identity//\)/%29}"; fi
@@ -136,26 +136,26 @@ obtain_token() { # -> REPLY
     answer=$(curl -q -g -sS --noproxy '*' --proto '=http' --connect-timeout 2 --max-time 5 -H 'Metadata: true' \
       -w '\n%{http_code}' "$url" 2>"$WORK/error" 7>&- 8>&- 9>&- | tail -c 65536 | tr -d '\0') || true
     status=${answer##*$'\n'} answer=${answer%$'\n'*} advice="retry later"
-    said="$IMDS_ENDPOINT answered ${status:0:3}"
-    if [[ $answer =~ $TOKEN_REFUSED ]]; then said+=" (${BASH_REMATCH[1]})"; fi
+    problem="$IMDS_ENDPOINT answered ${status:0:3}"
+    if [[ $answer =~ $TOKEN_REFUSED ]]; then problem+=" (${BASH_REMATCH[1]})"; fi
     case $status in
       200)
-        [[ $answer =~ $TOKEN_ANSWER ]] || fail 4 "no token for the identity: $said without a readable access_token: retry"
+        [[ $answer =~ $TOKEN_ANSWER ]] || fail 4 "no token for the identity: $problem without a readable access_token: retry"
         REPLY=${BASH_REMATCH[2]}
         return 0
         ;;
       404 | 410 | 429 | 5??) ;;
-      [1-4]??) fail 4 "no token for the identity: $said: is ${IDENTITY:-an identity} assigned to this machine?" ;;
-      *) said="no answer from $IMDS_ENDPOINT ($(first_line "$WORK/error"))" advice="is this an Azure virtual machine?" ;;
+      [1-4]??) fail 4 "no token for the identity: $problem: is ${IDENTITY:-an identity} assigned to this machine?" ;;
+      *) problem="no answer from $IMDS_ENDPOINT ($(first_line "$WORK/error"))" advice="is this an Azure virtual machine?" ;;
     esac
-    wait_before_retry || fail 4 "no token for the identity: $said for $FETCH_RETRY_SECONDS s: $advice"
+    wait_before_retry || fail 4 "no token for the identity: $problem for $FETCH_RETRY_SECONDS s: $advice"
   done
 }
 
 readonly TOKEN_ANSWER='^[[:space:]]*\{([^{}]*,)?[[:space:]]*"access_token"[[:space:]]*:[[:space:]]*"([0-9A-Za-z._~+/=-]+)"[[:space:]]*(,[^{}]*)?\}[[:space:]]*$'
 readonly TOKEN_REFUSED='"error_description"[[:space:]]*:[[:space:]]*"([^"\]{1,200})'
 
-# A longer pause each time, 0.25 to 15 s; or 1, once FETCH_RETRY_SECONDS are over.
+# Pauses longer each time, 0.25 to 15 s. Returns 1 once FETCH_RETRY_SECONDS are over.
 wait_before_retry() {
   clock
   ((NOW < RETRY_END)) || return 1
@@ -163,14 +163,14 @@ wait_before_retry() {
   RETRY_MS=$((RETRY_MS < 7500 ? RETRY_MS * 2 : 15000))
 }
 
-# No file may grow above the limit, whatever a header or a listing promised.
+# No file may grow above the limit, regardless of what a header or a listing claims.
 limited() {
   trap '' XFSZ
   ulimit -f $((MAX_BYTES / 1024))
   exec "$@"
 }
 
-# Nor may a listing, which a small archive can make endless.
+# The limit for a listing, which a small archive can make endless.
 listed() {
   trap '' XFSZ
   ulimit -f $((MAX_LISTING_BYTES / 1024))

@@ -1,5 +1,5 @@
 # ----------------------------------------------------------------------------------------------- start and health
-# A part of install-release.sh: starts the release in its slot, and waits until it is healthy.
+# A part of install-release.sh: starts the release in its slot and waits until it is healthy.
 
 start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   local command=() log=logs/$SLOT.log size
@@ -8,17 +8,17 @@ start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   if ((size > MAX_LOG_BYTES)); then mv -fT -- "$log" "$log.1" && size=0; fi
   LOG_START=$size DIED=0
   if [[ $SERVICE_MANAGER == systemd ]]; then
-    start_service "$1" "${command[@]}" || return 1 # never a bare "return": below a trap, it repeats the status before
+    start_service "$1" "${command[@]}" || return 1 # no bare "return": in a trap it returns the status from before the trap
     return 0
   fi
   start_process "$1" "${command[@]}" >>"$log" 2>&1 &
   INSTANCE=$!
-  disown "$INSTANCE" # bash shall neither wait for it nor report its end
+  disown "$INSTANCE" # bash must neither wait for it nor report its end
   put "run/$SLOT.pid" "$INSTANCE"
 }
 
-# In a subshell, which becomes the instance: own session, known environment, no descriptor of ours. An inherited lock
-# would outlive this script; an inherited pipe would keep the Terraform step waiting for ever.
+# Runs in a subshell, which becomes the instance: separate session, known environment, no inherited descriptors. An
+# inherited lock would outlive this script; an inherited pipe would keep the Terraform step waiting for ever.
 start_process() { # RELEASE COMMAND...
   local descriptor
   trap - EXIT ERR TERM INT HUP QUIT
@@ -56,9 +56,9 @@ wait_healthy() {
       rest=$INTERVAL_MS
     else
       good=0
-      # The end cut this one short: what the one before it met says more.
+      # The deadline ended this probe early: the reason of the one before it is better.
       if ((CUT_SHORT)) && [[ $before != "no answer" ]]; then REASON=$before; fi
-      # Nobody listens yet: that costs nothing to ask, and most applications are up in a moment.
+      # Nothing listens yet: a probe costs nothing, and most applications start quickly.
       rest=$((NOT_LISTENING && INTERVAL_MS > 100 ? 100 : INTERVAL_MS))
     fi
     clock
@@ -66,7 +66,7 @@ wait_healthy() {
   done
 }
 
-# One request: the status, and the release that answers. A redirect is an answer like any other, and not followed.
+# One request: checks the status and the release that answers. Redirects are not followed.
 probe() { # RELEASE MILLISECONDS -> 0, or 1 and REASON, NOT_LISTENING, CUT_SHORT
   local code=0 line status="" seen=() body="" limit=$(($2 < TIMEOUT_MS ? $2 : TIMEOUT_MS))
   NOT_LISTENING=0 CUT_SHORT=0
@@ -95,7 +95,7 @@ probe() { # RELEASE MILLISECONDS -> 0, or 1 and REASON, NOT_LISTENING, CUT_SHORT
   fi
   if [[ -n $RELEASE_HEADER ]]; then
     [[ ${#seen[@]} -eq 1 && ${seen[0]} == "$1" ]] && return 0
-    REASON="$HEALTH_PATH says release \"${seen[*]:0:3}\" in $RELEASE_HEADER, expected \"$1\""
+    REASON="$HEALTH_PATH reports release \"${seen[*]:0:3}\" in $RELEASE_HEADER, expected \"$1\""
     return 1
   fi
   IFS= read -r -N $((MAX_ANSWER_KIB * 1024)) body <"$WORK/body" 2>/dev/null || true
@@ -114,7 +114,7 @@ request() { # MILLISECONDS
     -D "$WORK/headers" -o "$WORK/body" "http://$PROBE_HOST:$PORT$HEALTH_PATH"
 }
 
-show_log() { # the last words of this start
+show_log() { # the last lines since this start
   local text
   text=$(tail -c "+$((LOG_START + 1))" -- "logs/$SLOT.log" 2>/dev/null | tail -n 5 | tail -c 1000 | tr -d '\000-\011\013-\037\177-\377') || true
   [[ -n $text ]] || return 0

@@ -1,8 +1,8 @@
-# --------------------------------------------------------------------------------- instances: who runs in a slot
+# ----------------------------------------------------------------------------- instances: the processes of a slot
 # A part of install-release.sh: finds the processes of a slot, and stops them.
 
-# read_instance PID -> OF: what the process was started with. The environment a process began with cannot be a
-# coincidence: so a pid that meanwhile belongs to somebody else is never taken for ours.
+# read_instance PID -> OF: the environment that the process was started with. It identifies an instance, so a recycled
+# pid is never mistaken for one.
 read_instance() {
   local entries=() entry
   OF=()
@@ -38,12 +38,12 @@ keep_living_instances() {
   INSTANCES=("${living[@]}")
 }
 
-# SIGTERM to the main process first (it may want to tell its workers itself), then to what it left behind; SIGKILL after
+# Sends SIGTERM to the main process first (it may stop its workers itself), then to what it left behind; SIGKILL after
 # STOP_SECONDS. Returns 1 if something survives.
 stop_slot() {
-  local pid main="" told_all=0 killed=0 wait_ms=20 end
+  local pid main="" signalled_all=0 killed=0 wait_ms=20 end
   if [[ $SERVICE_MANAGER == systemd && -e $(unit_file) ]]; then
-    attend systemctl stop "$(unit)" || true # what it leaves is found below
+    attend systemctl stop "$(unit)" || true # processes that it leaves are found below
   fi
   find_instances
   if ((${#INSTANCES[@]})); then
@@ -52,9 +52,9 @@ stop_slot() {
     if [[ -n $main ]]; then kill -TERM "$main" 2>/dev/null || true; fi
     clock && end=$((NOW + STOP_MS))
     while ((${#INSTANCES[@]})); do
-      if ((!told_all)) && [[ -z $main || " ${INSTANCES[*]} " != *" $main "* ]]; then
+      if ((!signalled_all)) && [[ -z $main || " ${INSTANCES[*]} " != *" $main "* ]]; then
         kill -TERM "${INSTANCES[@]}" 2>/dev/null || true
-        told_all=1
+        signalled_all=1
       fi
       clock
       if ((NOW >= end)); then
@@ -66,18 +66,18 @@ stop_slot() {
       pause "$wait_ms"
       ((wait_ms < 200 && (wait_ms += 10))) || true
       keep_living_instances
-      if ((!${#INSTANCES[@]})); then find_instances; fi # born while we waited
+      if ((!${#INSTANCES[@]})); then find_instances; fi # started meanwhile
     done
   fi
   rm -f -- "run/$SLOT.pid"
   ((!${#INSTANCES[@]}))
 }
 
-# Runs the slot exactly what it shall run, with the same parameters? Then it is left alone. It may still be starting
-# (this is the second run after a crash): it gets a third of the deadline.
+# Whether the slot already runs the release, with the same parameters: then it is not touched. It may still be starting
+# (in the second run after a crash), so it gets a third of the deadline.
 already_healthy() {
   local pid
-  PHASE="looking at what runs in slot $SLOT"
+  PHASE="checking what runs in slot $SLOT"
   find_instances
   ((${#INSTANCES[@]})) || return 1
   for pid in "${INSTANCES[@]}"; do

@@ -1,8 +1,8 @@
 # ---------------------------------------------------------------------------------------------------- parameters
-# A part of install-release.sh: what it is told; each value is checked before anything is done.
+# A part of install-release.sh: its parameters. All are checked before anything is done.
 
 read_parameters() {
-  export LC_ALL=C # a range in a pattern is a range of bytes, whatever the server's language
+  export LC_ALL=C # a range in a pattern is a range of bytes, in any locale
 
   parameter SERVER_FOLDER "" 200 "$FOLDER" 'an absolute folder without "..", quotes and other shell characters'
   parameter APPLICATION "" 24 '^[a-z][a-z0-9-]*$' "a-z, 0-9 and -"
@@ -10,7 +10,7 @@ read_parameters() {
   parameter SLOT "" 5 '^(blue|green)$' "blue or green"
   parameter SEQUENCE "" 15 '^[1-9][0-9]*$' "a whole number from 1"
   parameter RECORD_DIGEST "" 64 '^[0-9a-f]{64}$' "64 lower-case hexadecimal digits"
-  [[ -v RELEASE_ID ]] || fail 2 "RELEASE_ID is missing: set it, to nothing if the slot shall be empty"
+  [[ -v RELEASE_ID ]] || fail 2 "RELEASE_ID is missing: set it, or set it to nothing to empty the slot"
   parameter RELEASE_ID "" 57 '^([0-9A-Za-z][0-9A-Za-z.-]*-[0-9]+)?$' '"<version>-<run>", or nothing for an empty slot'
   parameter SERVICE_MANAGER process 7 '^(process|systemd|auto)$' "process, systemd or auto"
   parameter SYSTEMD_FOLDER /etc/systemd/system 200 "$FOLDER" "an absolute folder"
@@ -22,7 +22,7 @@ read_parameters() {
   parameter PROTECTED_RELEASES "" 2000 '^[0-9A-Za-z. -]*$' "release ids with blanks between them"
   parameter DATA_FOLDER "$SERVER_FOLDER/data" 200 "$FOLDER" "an absolute folder"
   if [[ $SERVICE_MANAGER == auto ]]; then
-    SERVICE_MANAGER=process # SIM_VM_ROOT: this "machine" is a folder on somebody's own, whose systemd is none of our business
+    SERVICE_MANAGER=process # SIM_VM_ROOT: the machine is simulated, and the systemd is the host's
     if [[ -d /run/systemd/system && -z ${SIM_VM_ROOT:-} ]]; then SERVICE_MANAGER=systemd; fi
   fi
   milliseconds "$DEADLINE_SECONDS" && DEADLINE_MS=$REPLY
@@ -73,7 +73,7 @@ read_parameters() {
 }
 
 readonly BASE64='^[0-9A-Za-z+/]+={0,2}$'
-# Names in any language are fine; what a shell, a unit file or a listing could read as something else is not.
+# Names in any language, but no characters with a meaning in a shell, a unit file or a listing.
 readonly FOLDER='^/[^][:cntrl:]"'"'"'`$%\;:&|<>*?{}!#()[]*$'
 readonly URL_REST='[]!#-&(-;=?-Z[_a-z~]*'
 readonly LOOPBACK='(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?'
@@ -81,7 +81,7 @@ readonly ARTIFACT_URL_PATTERN="^(https://[0-9A-Za-z.-]+(:[0-9]+)?([/?]$URL_REST)
 readonly IMDS_PATTERN="^http://(169\.254\.169\.254|$LOOPBACK)\$"
 readonly IDENTITY_PATTERN='^(/subscriptions/[0-9A-Fa-f-]{36}/resource[Gg]roups/[0-9A-Za-z_.()-]{1,90}/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[0-9A-Za-z_-]{3,128})?$'
 
-# parameter NAME DEFAULT MAX_LENGTH PATTERN WHAT: the variable (or its default, if it is empty) fits, or exit 2.
+# parameter NAME DEFAULT MAX_LENGTH PATTERN WHAT: exit 2 unless the variable (or its default, if it is empty) matches.
 parameter() {
   local value=${!1:-$2}
   [[ ${#value} -le $3 && $value =~ $4 ]] || refuse_value "$1" "$value" "$5"
@@ -95,9 +95,9 @@ refuse_value() { # NAME VALUE WHAT
   fail 2 "$1 is \"${2:0:60}\" but must be $3: correct it in the environment or the record"
 }
 
-decode() { # NAME -> REPLY; a NUL byte, which bash would drop, becomes a control character, which is refused
+decode() { # NAME -> REPLY; bash would drop a NUL byte, so it becomes a control character, which is refused
   local text=${!1}
-  REPLY=$(base64 -d 2>/dev/null <<<"$text" | tr '\0' '\1' && printf .) || fail 2 "$1 is no base64"
+  REPLY=$(base64 -d 2>/dev/null <<<"$text" | tr '\0' '\1' && printf .) || fail 2 "$1 is not base64"
   REPLY=${REPLY%.}
 }
 

@@ -1,8 +1,8 @@
 # ------------------------------------------------------------------------------------------------------- the port
-# A part of install-release.sh: who else listens where the release shall listen.
+# A part of install-release.sh: refuses a port that another process uses.
 
-# refuse_foreign_listener MILLISECONDS: exit 3 if somebody still listens where the release shall listen. A process that
-# just ended closes its sockets a moment after it is gone, hence the patience.
+# refuse_foreign_listener MILLISECONDS: exit 3 if another process still listens on the release's port after that time. (The
+# sockets of a process close a moment after it ends.)
 refuse_foreign_listener() {
   local end
   clock && end=$((NOW + $1))
@@ -27,13 +27,13 @@ port_taken() { # -> REPLY: the socket's inode
       00000000 | "$address" | 0000000000000000FFFF0000"$address") return 0 ;;
       *) ;;
     esac
-    # Any address, or one that only the resolver knows: whoever accepts there is in the way.
-    if [[ $HOST == 0.0.0.0 || $HOST == :: ]] || somebody_accepts; then return 0; fi
+    # HOST is any address, or a name: then the port is taken if it accepts connections there.
+    if [[ $HOST == 0.0.0.0 || $HOST == :: ]] || port_accepts; then return 0; fi
   done < <(grep -hE "^ *[0-9]+: [0-9A-F]+:$port [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null || true)
   return 1
 }
 
-somebody_accepts() {
+port_accepts() {
   # shellcheck disable=SC2016
   timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$HOST" "$PORT" 2>/dev/null 7>&- 8>&- 9>&-
 }

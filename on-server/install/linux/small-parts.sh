@@ -1,7 +1,7 @@
 # ----------------------------------------------------------------------------------------------------- small parts
-# A part of install-release.sh: the clock, commands that a signal can end, files that are whole or not there.
+# A part of install-release.sh: the clock, commands that a signal can interrupt, atomic writes.
 
-clock() { # -> NOW: milliseconds of the clock that nobody sets
+clock() { # -> NOW: milliseconds of the monotonic clock
   local up
   read -r up _ </proc/uptime
   NOW=$((10#${up/./} * 10))
@@ -14,13 +14,13 @@ pause() { # MILLISECONDS
   attend silently sleep "$seconds" || true
 }
 
-# What outlives us (a signal can come while it is being started) holds nobody's pipes open.
+# Without inherited pipes: the command may outlive this script, if a signal arrives while it starts.
 silently() {
   exec "$@" >/dev/null 2>&1
 }
 
-# Runs a command so that a signal is answered at once (bash answers between commands), and without our lock: after a
-# kill -9 it would hold it as long as it lives.
+# Runs a command in the background, so that a trap runs at once and not after the command. The command does not inherit
+# the lock: after a kill -9 of this script, it would keep it.
 attend() {
   local code=0
   "$@" <&0 7>&- 8>&- 9>&- &
@@ -39,7 +39,7 @@ put() { # FILE TEXT [durable]: whole or not at all
   if [[ ${3-} == durable ]]; then sync .; fi
 }
 
-link_slot() { # RELEASE. `ln -sfn` removes first and links then; a rename has no moment in between.
+link_slot() { # RELEASE. A rename is atomic; `ln -sfn` removes the link first.
   ln -sfnT -- "../releases/$1" "slots/.$SLOT.new"
   mv -fT -- "slots/.$SLOT.new" "slots/$SLOT"
 }

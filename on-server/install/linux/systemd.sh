@@ -1,5 +1,5 @@
 # -------------------------------------------------------------------------------------------------------- systemd
-# A part of install-release.sh: the slot's unit, where systemd keeps instances running.
+# A part of install-release.sh: the slot's systemd unit.
 
 unit() { printf '%s@%s.service' "$APPLICATION" "$SLOT"; }
 unit_file() { printf '%s/%s@.service' "$SYSTEMD_FOLDER" "$APPLICATION"; }
@@ -12,8 +12,8 @@ prepare_systemd() {
   if [[ $DATA_FOLDER == "$SERVER_FOLDER/data" ]]; then chown -- "$SERVICE_USER:$SERVICE_GROUP" data; fi
 }
 
-# One template for both slots; what differs from slot to slot (the environment) and from release to release (the
-# command) is beside it, so that writing for one slot never changes the other.
+# One template for both slots. What differs between slots (the environment) and releases (the command) is in separate
+# files, so that a change of one slot never affects the other.
 start_service() { # RELEASE COMMAND...
   local release=$1 word words="" unit folder
   unit=$(unit)

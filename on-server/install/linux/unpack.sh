@@ -1,8 +1,8 @@
-# ----------------------------------------------------------------------------------------- the release: unpacked
-# A part of install-release.sh: what an archive may hold, and how it is unpacked without filling the disk.
+# -------------------------------------------------------------------------------------------- unpack the release
+# A part of install-release.sh: checks what an archive contains, and unpacks it without filling the disk.
 
-# The kind is read from the first bytes, not the name. Everything is refused by the listing before a byte is unpacked,
-# and what came out is looked at once more, because a listing can lie.
+# The first bytes give the format, not the name. The listing is checked before anything is unpacked. The unpacked files
+# are checked again, because a listing can be wrong.
 unpack() { # ARCHIVE FOLDER
   local magic="" odd
   IFS= read -r -N 4 magic <"$1" || true
@@ -12,7 +12,7 @@ unpack() { # ARCHIVE FOLDER
     *) fail 4 "the artifact is neither a zip nor a .tar.gz file: publish one of these" ;;
   esac
   odd=$(find "$2" -mindepth 1 \( ! -type d ! -type f -o -type f \( -links +1 -o -perm /6000 \) \) -print -quit)
-  [[ -z $odd ]] || fail 4 "the archive holds more than files and folders: ${odd#"$2"/}"
+  [[ -z $odd ]] || fail 4 "the archive contains more than files and folders: ${odd#"$2"/}"
   refuse_huge "$2"
 }
 
@@ -26,8 +26,8 @@ refuse_huge() { # FOLDER
   if is_huge "$1"; then fail 4 "the archive unpacks to more than $MAX_BYTES bytes: build it from less"; fi
 }
 
-# unpacking FOLDER COMMAND...: ended as soon as the folder is too large. Sizes in a zip's listing can lie, and what they
-# keep back would fill the disk before anybody could look.
+# unpacking FOLDER COMMAND...: ends the command as soon as the folder is too large. The sizes in a zip's listing can be
+# wrong, and the disk would be full before a check afterwards.
 unpacking() {
   local folder=$1 code=0
   shift
@@ -47,7 +47,8 @@ keep_small() { # FOLDER PID
   done
 }
 
-# What Windows has packed, unzip reads in the character set of DOS, and names beyond ASCII change: it is left to Python.
+# unzip reads the names in an archive from Windows in a DOS character set, which changes names beyond ASCII: Python
+# unpacks those.
 unpack_zip() { # ARCHIVE FOLDER
   local unzip python
   unzip=$(command -v unzip) || true
@@ -85,12 +86,12 @@ unpack_with_tar() {
     reject_unpacked "$2"
 }
 
-reject_unpacked() { # FOLDER: what was unpacked of it is too large, or the tool says what is wrong
+reject_unpacked() { # FOLDER: it is too large, or the tool failed
   refuse_huge "$1"
   reject_archive "$WORK/error"
 }
 
-reject_archive() { # FILE...: with what the tool said
+reject_archive() { # FILE...: the tool's output
   local file text=""
   for file in "$@"; do text=${text:-$(first_line "$file")}; done
   fail 4 "the archive cannot be unpacked: ${text:-no reason given}: build and publish it again"
@@ -145,7 +146,7 @@ readonly ENTRY_RULES='
   format == "zip" && NR > 2 { if (NR > 3) zip_entry(held); held = $0 } # two lines of heading, one of totals
   END { if (!refused && !kept) refuse("it is empty", ""); if (refused) exit 1 }'
 
-# Names are UTF-8 where they say so, or were packed on Unix (zip on Linux does not say so); else they are of DOS.
+# Names are UTF-8 if they are marked as such, or were packed on Unix (zip on Linux sets no mark); otherwise they are DOS.
 readonly PYTHON_ZIP='
 import os, stat, sys, zipfile
 UNIX, ENCRYPTED, UTF8 = 3, 1, 0x800

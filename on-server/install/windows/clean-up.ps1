@@ -1,7 +1,7 @@
 # ----------------------------------------------------------------------------------------------------------- clean up
-# A part of install-release.ps1: old releases go, but for those that are in use.
+# A part of install-release.ps1: removes old releases that are not in use.
 
-# The newest KEEP_RELEASES by their run, and everything that is in use. A failure here does not count.
+# Keeps the newest KEEP_RELEASES by their run, and all that are in use. A failure is ignored.
 function Remove-OldReleases {
   $script:Phase = 'cleaning up'
   try {
@@ -16,11 +16,11 @@ function Remove-OldReleases {
       if (-not (Test-InUse $id)) { Remove-Folder (Get-Below ('releases\' + $id)) }
     }
   } catch {
-    # The release is installed, whatever could not be removed: next time.
+    # The release is installed; the next run removes the rest.
   }
 }
 
-# Any site serves something of it, a slot was last healthy with it, or the caller protects it.
+# Whether a site serves files of it, a slot was last healthy with it, or the caller protects it.
 function Test-InUse([string] $Id) {
   if ($ProtectedReleases -ccontains $Id -or (Get-LastHealthy 'blue') -ceq $Id -or (Get-LastHealthy 'green') -ceq $Id) {
     return $true
@@ -34,13 +34,13 @@ function Test-InUse([string] $Id) {
   return $false
 }
 
-# Renamed first: what is half removed must not look like a release. What is locked stays until the next clean-up.
+# Renames first: a half removed folder must not look like a release. Locked files stay until the next clean-up.
 function Remove-Folder([string] $Folder) {
   $trash = Get-Below ('releases\.trash-' + (Get-UniqueName))
   try {
     [IO.Directory]::Move($Folder, $trash)
     Remove-Item -LiteralPath $trash -Recurse -Force
   } catch {
-    # Somebody holds a file in it.
+    # A file in it is locked.
   }
 }

@@ -1,10 +1,10 @@
 # ------------------------------------------------------------------------------------------------------------- health
 # A part of install-release.ps1: waits until the slot serves the release.
 
-# The slot runs exactly what it shall run? Then it is left alone. It may still be starting (this is the second run after
-# a crash): it gets a third of the deadline.
+# Whether the slot already runs the release, with the same parameters: then it is not touched. It may still be starting
+# (in the second run after a crash), so it gets a third of the deadline.
 function Test-AlreadyHealthy {
-  $script:Phase = 'looking at what runs in slot ' + $Slot
+  $script:Phase = 'checking what runs in slot ' + $Slot
   if ((Get-LinkedRelease $SiteName) -cne $ReleaseId -or (Get-PoolState) -ne 'Started') { return $false }
   foreach ($site in (Get-Sites)) {
     if ($site.Name -eq $SiteName -and $site.Bindings -cne (Get-Binding)) { return $false }
@@ -21,7 +21,7 @@ function Get-PoolState {
   } finally { $manager.Dispose() }
 }
 
-# The first request of a page compiles it: nobody but us shall wait for that.
+# The first request of a page compiles it, so it is sent before users come.
 function Wait-Warm([long] $Milliseconds) {
   $watch = [Diagnostics.Stopwatch]::StartNew()
   foreach ($page in $WarmUp) {
@@ -54,7 +54,7 @@ function Wait-Healthy([string] $Release, [long] $Milliseconds) {
   }
 }
 
-# The status, and the release that answers: in one header, or by its name in the body.
+# Checks the status and the release that answers: in one header, or by its name in the body.
 function Test-Health([string] $Release, [int] $Milliseconds) {
   $answer = Get-Page $HealthPath $Milliseconds
   if ($answer.Status -ne $HealthStatus) {
@@ -63,7 +63,7 @@ function Test-Health([string] $Release, [int] $Milliseconds) {
   }
   if ($ReleaseHeader -ne '') {
     $seen = @($answer.Headers.GetValues($ReleaseHeader)) -join ', '
-    $script:Reason = '{0} says release "{1}" in {2}, expected "{3}"' -f $HealthPath, $seen, $ReleaseHeader, $Release
+    $script:Reason = '{0} reports release "{1}" in {2}, expected "{3}"' -f $HealthPath, $seen, $ReleaseHeader, $Release
     return $seen -ceq $Release
   }
   $script:Reason = 'the body of {0} does not name release "{1}"' -f $HealthPath, $Release

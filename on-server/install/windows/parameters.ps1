@@ -1,5 +1,5 @@
 # -------------------------------------------------------------------------------------------------------- parameters
-# A part of install-release.ps1: what it is told; each value is checked before anything is done.
+# A part of install-release.ps1: its parameters. All are checked before anything is done.
 
 $Given = @{}
 $Relative = '^[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*(/[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*)*$'
@@ -18,7 +18,7 @@ function Read-Parameters {
   $digest = '^[0-9a-f]{64}$'
   $script:RecordDigest = Read-Parameter 'RECORD_DIGEST' '' 64 $digest '64 lower-case hexadecimal digits'
   if (-not $Given.ContainsKey('RELEASE_ID')) {
-    Stop-Step 2 'RELEASE_ID is missing: set it, to nothing if the slot shall be empty'
+    Stop-Step 2 'RELEASE_ID is missing: set it, or set it to nothing to empty the slot'
   }
   $release = '^([0-9A-Za-z][0-9A-Za-z.-]*-[0-9]+)?$'
   $script:ReleaseId = Read-Parameter 'RELEASE_ID' '' 57 $release '"<version>-<run>", or nothing for an empty slot'
@@ -90,11 +90,11 @@ function Read-Decoded([string] $Name) {
   try {
     return [Text.UTF8Encoding]::new($false, $true).GetString([Convert]::FromBase64String($text))
   } catch {
-    Stop-Step 2 ('{0} is no base64 of UTF-8' -f $Name)
+    Stop-Step 2 ('{0} is not base64 of UTF-8' -f $Name)
   }
 }
 
-# What the release needs on IIS. Whatever is missing or null there is not wanted.
+# What the release needs on IIS. Missing and null settings are off.
 function Read-IisSettings {
   $text = Read-Decoded 'IIS_SETTINGS_BASE64'
   $script:SettingsDigest = Get-Sha256 ([IO.MemoryStream]::new([Text.Encoding]::UTF8.GetBytes($text)))
@@ -102,7 +102,7 @@ function Read-IisSettings {
   try {
     $settings = ConvertFrom-Json -InputObject $text
   } catch {
-    Stop-Step 2 'IIS_SETTINGS_BASE64 is no JSON: correct it in the environment'
+    Stop-Step 2 'IIS_SETTINGS_BASE64 is not JSON: correct it in the environment'
   }
   $file = 'a relative path with / between letters, digits, ., _ and -'
   $script:RequiredFiles = Get-Setting $settings 'requiredFiles' ([array])

@@ -1,5 +1,5 @@
-# --------------------------------------------------------------------------------- the release: fetch, unpack, set up
-# A part of install-release.ps1: gets the artifact, checks its digest and its entries, and unpacks it.
+# ----------------------------------------------------------------------------------- fetch and unpack the release
+# A part of install-release.ps1: downloads the artifact, checks its digest and its entries, and unpacks it.
 
 function Get-Release {
   $script:Phase = 'fetching ' + $ReleaseId
@@ -12,7 +12,7 @@ function Get-Release {
       Stop-Step 3 ('release {0} is already here with another sha256 or other settings: {1}' -f
         $ReleaseId, 'release it under a new version or run')
     }
-    Remove-Folder $folder # no .release: put there by hand
+    Remove-Folder $folder # no .release: copied there by hand
   }
   $file = Get-Below ('downloads\' + $ArtifactSha256 + '.partial')
   Save-Artifact $file
@@ -35,7 +35,7 @@ function Get-Release {
   [IO.File]::Delete($file)
 }
 
-# The storage token goes to ARTIFACT_HOST only, and no redirect is followed with it.
+# The storage token is sent to ARTIFACT_HOST only, and no redirect is followed with it.
 function Save-Artifact([string] $File) {
   $address = [Uri] $ArtifactUrl
   $headers = @{}
@@ -62,7 +62,7 @@ function Save-Artifact([string] $File) {
       continue
     }
     if ([string] $status -cnotmatch $retry -or $watch.Elapsed.TotalSeconds -gt $patience) {
-      Stop-Step 4 ('download failed: {0} from {1}: is it right, reachable, and may this server read it?' -f
+      Stop-Step 4 ('download failed: {0} from {1}: is the address right and reachable, and may this server read it?' -f
         $Reason, ($ArtifactUrl -replace '\?.*', ''))
     }
     Start-Sleep -Seconds $pause
@@ -70,7 +70,7 @@ function Save-Artifact([string] $File) {
   }
 }
 
-# One attempt: the status; 0 if there was no answer, or only a part of one. Fills $Reason and $Location.
+# One attempt. Returns the status, or 0 if there was no complete answer. Sets $Reason and $Location.
 function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
   $response = Send-Request $Address $Headers 30000 ''
   if ($null -eq $response) { return 0 }
@@ -103,16 +103,16 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
   }
 }
 
-# Everything is refused by the listing before a byte is unpacked; what came out is looked at too, a listing can lie.
+# Checks the listing before anything is unpacked, and the unpacked files after it: a listing can be wrong.
 function Expand-Artifact([string] $File, [string] $Folder) {
   $archive = $null
   try {
-    # Names that do not say what they are: zip on Linux writes UTF-8, and does not say so.
+    # For names without a mark: zip on Linux writes UTF-8 and does not mark it.
     $archive = [IO.Compression.ZipFile]::Open($File, 'Read', [Text.Encoding]::UTF8)
     $expected = Confirm-Entries $archive
     [IO.Compression.ZipFileExtensions]::ExtractToDirectory($archive, $Folder)
-    # Files are as old as the artifact is published, on each server the same. IIS makes an ETag of it: with the one time
-    # that a reproducible build gives to all, a browser would be told that the last release's file is still good.
+    # Sets the time of all files to the artifact's publication, the same on each server. IIS builds an ETag from it. A
+    # reproducible build gives all files one time, and browsers would keep the last release's files.
     if ($PublishedAt -gt [DateTime]::UtcNow) { $script:PublishedAt = [DateTime]::UtcNow }
     $actual = [long] 0
     foreach ($item in [IO.DirectoryInfo]::new($Folder).GetFiles('*', [IO.SearchOption]::AllDirectories)) {
@@ -120,7 +120,7 @@ function Expand-Artifact([string] $File, [string] $Folder) {
       $item.LastWriteTimeUtc = $PublishedAt
     }
     if ($actual -ne $expected) {
-      Stop-Step 4 ('the archive unpacks to {0} bytes, its listing says {1}: build it again' -f $actual, $expected)
+      Stop-Step 4 ('the archive unpacks to {0} bytes, but its listing has {1}: build it again' -f $actual, $expected)
     }
   } catch {
     if ((Get-ExitCode $_) -ne 1) { throw }
@@ -131,7 +131,7 @@ function Expand-Artifact([string] $File, [string] $Folder) {
   }
 }
 
-# Returns how many bytes the listing promises. A "\" is a "/": older .NET packs so.
+# Returns the bytes that the listing has. A "\" counts as a "/", as older versions of .NET pack it.
 function Confirm-Entries($Archive) {
   $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
   $longest = 247 - [Math]::Max($Staging.Length, (Get-Below ('releases\' + $ReleaseId)).Length)
@@ -155,7 +155,7 @@ function Confirm-Entries($Archive) {
   }
   foreach ($path in $RequiredFiles) {
     if (-not $seen.Contains($path)) {
-      Stop-Step 4 ('the archive has no {0}: was the whole web folder published? build and publish it again' -f $path)
+      Stop-Step 4 ('the archive has no {0}: was the whole web folder published? Build and publish it again' -f $path)
     }
   }
   return $total

@@ -1,5 +1,5 @@
 # ----------------------------------------------------------------------------------------- requests, tokens, secrets
-# A part of install-release.ps1: asks the machine's identity, Key Vault and the slot itself over HTTP.
+# A part of install-release.ps1: HTTP requests to the metadata service, Key Vault and the slot.
 
 # The token of the server's identity for a service.
 function Get-Token([string] $Resource) {
@@ -23,7 +23,7 @@ function Get-Secret([string] $Name) {
   return Get-JsonText $answer.Text 'value'
 }
 
-# A text of a JSON object that may be secret: so a failure never quotes it.
+# One text of a JSON object. It may be secret, so a failure never quotes it.
 function Get-JsonText([string] $Json, [string] $Name) {
   $value = $null
   try {
@@ -32,12 +32,12 @@ function Get-JsonText([string] $Json, [string] $Name) {
     $value = $null
   }
   if ($value -isnot [string] -or $value -eq '') {
-    Stop-Step 1 ('what was read holds no JSON with a text "{0}": write the secret again, then retry' -f $Name)
+    Stop-Step 1 ('the answer has no JSON with a text "{0}": write the secret again, then retry' -f $Name)
   }
   return $value
 }
 
-# Asks again, ever more slowly, while the status is one that time may heal.
+# Retries with growing pauses while the status is a transient one.
 function Get-PatientAnswer([string] $Address, [hashtable] $Headers, [string] $Retry) {
   $watch = [Diagnostics.Stopwatch]::StartNew()
   $pause = 1
@@ -51,7 +51,7 @@ function Get-PatientAnswer([string] $Address, [hashtable] $Headers, [string] $Re
   }
 }
 
-# One request; an answer of any status is an answer, a redirect too. Status 0 and $Reason if there was none.
+# One request. Any status is an answer, a redirect too. Without an answer the status is 0, and $Reason is set.
 function Get-Answer([string] $Address, [hashtable] $Headers, [int] $Milliseconds, [string] $HostName) {
   $answer = @{ Status = 0; Headers = $null; Text = '' }
   $response = Send-Request ([Uri] $Address) $Headers $Milliseconds $HostName
@@ -69,7 +69,7 @@ function Get-Answer([string] $Address, [hashtable] $Headers, [int] $Milliseconds
   return $answer
 }
 
-# .NET throws for a status from 400; the response is in the exception. $null and $Reason if there is none.
+# .NET throws for a status from 400, with the response in the exception. Without one, returns $null and sets $Reason.
 function Send-Request([Uri] $Address, [hashtable] $Headers, [int] $Milliseconds, [string] $HostName) {
   $request = [Net.WebRequest]::Create($Address)
   $request.AllowAutoRedirect = $false

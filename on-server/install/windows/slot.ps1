@@ -1,8 +1,8 @@
 # ---------------------------------------------------------------------------------------------------- the slot in IIS
 # A part of install-release.ps1: the slot's site and application pool in IIS.
 
-# Points the slot's site and pool to a release (or removes them, if it is empty) in one commit, all or nothing. Others
-# may change the configuration at the same moment: then the commit fails, and is tried again from the start.
+# Points the slot's site and pool to a release (or removes them, if it is empty) in one commit. If the configuration is
+# changed elsewhere at the same moment, the commit fails and is retried from the start.
 function Set-Slot([string] $Release, [bool] $Runs) {
   for ($attempt = 1; $true; $attempt++) {
     $manager = [Microsoft.Web.Administration.ServerManager]::new()
@@ -22,7 +22,7 @@ function Set-Slot([string] $Release, [bool] $Runs) {
   }
 }
 
-# Always warm: no idle time-out, no restart by the clock. A pool that stops gives its requests STOP_SECONDS to end.
+# Always warm: no idle time-out, no periodic restart. A pool that stops gives its requests STOP_SECONDS to end.
 function Set-SlotPool($Manager, [bool] $Runs) {
   $pool = $Manager.ApplicationPools[$SiteName]
   if ($null -eq $pool) { $pool = $Manager.ApplicationPools.Add($SiteName) }
@@ -37,7 +37,7 @@ function Set-SlotPool($Manager, [bool] $Runs) {
   $pool.Recycling.DisallowOverlappingRotation = $false
 }
 
-# The site's id is its port: the same on every server, and nobody else's, because the port is not.
+# The site's id is its port: the same on each server, and unique, as the port is.
 function Set-SlotSite($Manager, [string] $Folder) {
   $site = $Manager.Sites[$SiteName]
   if ($null -eq $site) { $site = $Manager.Sites.Add($SiteName, 'http', (Get-Binding), $Folder) }
@@ -55,7 +55,7 @@ function Set-SlotSite($Manager, [string] $Folder) {
   foreach ($path in $SharedFolders) {
     [void] $root.VirtualDirectories.Add('/' + $path, (Get-SharedFolder $path))
   }
-  # Static files are otherwise read as IUSR, who may not read a release.
+  # Otherwise static files are read as IUSR, which has no access to a release.
   $section = 'system.webServer/security/authentication/anonymousAuthentication'
   $Manager.GetApplicationHostConfiguration().GetSection($section, $SiteName).SetAttributeValue('userName', '')
 }
@@ -67,7 +67,7 @@ function Remove-SlotSite($Manager) {
   }
 }
 
-# IIS needs a moment until it knows the state of what was just committed, and throws until then.
+# IIS throws until it has the state of a new commit.
 function Start-Slot {
   for ($attempt = 1; $true; $attempt++) {
     $manager = [Microsoft.Web.Administration.ServerManager]::new()
@@ -79,7 +79,7 @@ function Start-Slot {
       return
     } catch {
       if ($attempt -ge 20) {
-        Stop-Step 4 ('site {0} cannot be started: {1}: look at the event log of the server' -f
+        Stop-Step 4 ('site {0} cannot be started: {1}: see the event log of the server' -f
           $SiteName, $_.Exception.GetBaseException().Message)
       }
       Start-Sleep -Milliseconds 500
@@ -87,7 +87,7 @@ function Start-Slot {
   }
 }
 
-# IIS lets requests end, for the time that the pool is configured with; then it ends the process.
+# IIS waits for running requests as long as the pool is configured to, then it ends the process.
 function Stop-Slot {
   $watch = [Diagnostics.Stopwatch]::StartNew()
   $state = 'no state'
@@ -103,7 +103,7 @@ function Stop-Slot {
     } finally { $manager.Dispose() }
     Start-Sleep -Milliseconds 250
   }
-  Stop-Step 1 ('slot {0} cannot be stopped, its pool says "{1}": look at the server' -f $Slot, $state)
+  Stop-Step 1 ('slot {0} cannot be stopped, its pool reports "{1}": check the server' -f $Slot, $state)
 }
 
 # All sites of this server, with their folders and bindings.
@@ -136,7 +136,7 @@ function Get-Binding {
   return '{0}:{1}:' -f $BindAddress, $Port
 }
 
-# Whoever listens on the port must be this slot's site. 4 is the process of Windows that listens for all sites.
+# Only this slot's site may listen on the port. 4 is the process of Windows that listens for all sites.
 function Confirm-PortFree {
   foreach ($site in (Get-Sites)) {
     if ($site.Name -ne $SiteName -and $site.Bindings.Contains((':{0}:' -f $Port))) {
@@ -151,7 +151,7 @@ function Confirm-PortFree {
   }
 }
 
-# Only the proxies may ask the slot.
+# Only the proxies may connect to the slot.
 function Open-Port {
   $script:Phase = 'setting the firewall'
   $rule = @{
@@ -169,12 +169,12 @@ function Open-Port {
   } else { Set-NetFirewallRule @rule }
 }
 
-# What the application writes stays when a release goes. It begins with what the release brings.
+# The application's files outlive its releases. A new shared folder starts with the release's files.
 function Initialize-SharedFolders {
   $script:Phase = 'preparing the shared folders'
   foreach ($path in $SharedFolders) {
     $shared = Get-SharedFolder $path
-    $own = [IO.Path]::Combine((Get-Below ('releases\' + $ReleaseId)), $path.Replace('/', '\'))
+    $source = [IO.Path]::Combine((Get-Below ('releases\' + $ReleaseId)), $path.Replace('/', '\'))
     if ([IO.Directory]::Exists($shared) -and [IO.Directory]::GetFileSystemEntries($shared).Length -eq 0) {
       [IO.Directory]::Delete($shared)
     }
@@ -182,8 +182,8 @@ function Initialize-SharedFolders {
       $seed = Get-Below ('data\.seed-' + (Get-UniqueName))
       [void] [IO.Directory]::CreateDirectory($seed)
       Protect-Folder $seed 'OICI;0x1301bf'
-      if ([IO.Directory]::Exists($own)) {
-        Get-ChildItem -LiteralPath $own -Force | Copy-Item -Destination $seed -Recurse -Force
+      if ([IO.Directory]::Exists($source)) {
+        Get-ChildItem -LiteralPath $source -Force | Copy-Item -Destination $seed -Recurse -Force
       }
       [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($shared))
       [IO.Directory]::Move($seed, $shared)

@@ -1,5 +1,5 @@
 # -------------------------------------------------------------------------------------------------------- small parts
-# A part of install-release.ps1: paths, files that are whole or not there, digests, who may read what.
+# A part of install-release.ps1: paths, atomic writes, digests, access rights.
 
 function Get-Below([string] $Path) { return [IO.Path]::Combine($ServerFolder, $Path) }
 
@@ -16,7 +16,7 @@ function Read-Whole([string] $File) {
   return ''
 }
 
-# Whole or not at all, and on the disk. NullString, because PowerShell makes an empty string of $null.
+# Writes atomically and flushes to the disk. NullString, because PowerShell turns $null into an empty string.
 function Write-Whole([string] $File, [string] $Text) {
   $new = $File + '.new'
   $bytes = [Text.UTF8Encoding]::new($false).GetBytes($Text + [char] 10)
@@ -41,7 +41,7 @@ function Get-Sha256([IO.Stream] $Stream) {
   }
 }
 
-# The account of an application pool, which Windows derives from the name: so it can be used before the pool exists.
+# The account of an application pool. Windows derives it from the name, so it can be used before the pool exists.
 function Get-PoolSid([string] $Pool) {
   $name = [Text.Encoding]::Unicode.GetBytes($Pool.ToLowerInvariant())
   $hash = [Security.Cryptography.SHA1]::Create().ComputeHash($name)
@@ -55,7 +55,7 @@ function Get-AccessText([string] $Folder) {
   return [IO.Directory]::GetAccessControl($Folder).GetSecurityDescriptorSddlForm('Access')
 }
 
-# SYSTEM and the administrators, and the two pools of the application with the given access; nobody else.
+# Access for SYSTEM and the administrators, and the given access for the application's two pools only.
 function Protect-Folder([string] $Folder, [string] $PoolAccess) {
   $rules = 'D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)'
   foreach ($colour in 'blue', 'green') {

@@ -1,7 +1,7 @@
-# ------------------------------------------------------------------------ a step: what it is given, and how it fails
+# ----------------------------------------------------------------------------- a step: its parameters and failures
 # A part of install-release.ps1 and of setup-iis.ps1.
 
-# Ends the step with this exit code. It is a throw, so that everything is undone before anything is said.
+# Ends the step with this exit code. It throws, so that the rollback comes before the message.
 function Stop-Step([int] $Code, [string] $Text) {
   $failure = [InvalidOperationException]::new($Text)
   $failure.Data['ExitCode'] = $Code
@@ -18,13 +18,13 @@ function Get-ExitCode($Failure) {
 function Get-FailureText($Failure) {
   $text = $Failure.Exception.GetBaseException().Message
   if (-not $Failure.Exception.GetBaseException().Data.Contains('ExitCode')) {
-    $text = 'unexpected failure while {0}, line {1}: {2}: look at the server, then retry' -f
+    $text = 'unexpected failure while {0}, line {1}: {2}: check the server, then retry' -f
       $Phase, $Failure.InvocationInfo.ScriptLineNumber, $text
   }
   return $text -replace '[^ -~]', '?'
 }
 
-# Fills $Given from $Parameters, which is base64 of a JSON object of strings: so nothing on the way needs quotes.
+# Fills $Given from $Parameters: base64 of a JSON object of strings, so nothing needs quotes on the way.
 function Read-Given {
   if ($StepName -cnotmatch '^[0-9A-Za-z._-]{1,80}\z') {
     Stop-Step 2 'StepName must be 1 to 80 letters, digits, dots, _ and -'
@@ -34,27 +34,27 @@ function Read-Given {
     $bytes = [Convert]::FromBase64String($Parameters)
     $object = ConvertFrom-Json -InputObject ([Text.UTF8Encoding]::new($false, $true).GetString($bytes))
   } catch {
-    Stop-Step 2 'Parameters is no base64 of JSON: give it a JSON object of strings'
+    Stop-Step 2 'Parameters is not base64 of JSON: give it a JSON object of strings'
   }
   if ($object -isnot [Management.Automation.PSCustomObject]) {
-    Stop-Step 2 'Parameters is no JSON object: give it a JSON object of strings'
+    Stop-Step 2 'Parameters is not a JSON object: give it a JSON object of strings'
   }
   foreach ($property in $object.PSObject.Properties) {
     if ($property.Value -isnot [string]) {
-      Stop-Step 2 'Parameters has a value that is no string: give it a JSON object of strings'
+      Stop-Step 2 'Parameters has a value that is not a string: give it a JSON object of strings'
     }
     $Given[$property.Name] = $property.Value
   }
 }
 
-# The parameter (or its default, if it is empty) fits, or exit 2.
+# Exit 2 unless the parameter (or its default, if it is empty) matches.
 function Read-Parameter([string] $Name, [string] $Default, [int] $MaxLength, [string] $Pattern, [string] $What) {
   $value = $Given[$Name]
   if ($null -eq $value -or $value -eq '') { $value = $Default }
   return Confirm-Text $Name $value $MaxLength $Pattern $What
 }
 
-# A "$" of .NET also matches before a last line feed: so what is not printable is refused before any pattern.
+# In .NET, "$" also matches before a last line feed: so unprintable characters are refused before any pattern.
 function Confirm-Text([string] $Name, $Value, [int] $MaxLength, [string] $Pattern, [string] $What) {
   if ($Value -isnot [string] -or $Value.Length -gt $MaxLength -or $Value -cnotmatch '^[ -~]*\z' -or
     $Value -cnotmatch $Pattern) {

@@ -1,7 +1,7 @@
 # --------------------------------------------------------------------------------------------------------- Web.config
 # A part of install-release.ps1: the environment's settings in the release's Web.config.
 
-# The settings of this environment, as a change of the document: a value never becomes markup.
+# Edits the document, not its text, so that a value never becomes markup.
 function Edit-WebConfig([string] $Folder) {
   $script:Phase = 'setting up Web.config'
   $file = [IO.Path]::Combine($Folder, 'Web.config')
@@ -42,8 +42,8 @@ function Edit-WebConfig([string] $Folder) {
   } finally { $writer.Dispose() }
 }
 
-# Entity Framework may drop and create a database that has "changed" when the application starts. With two releases on
-# one database that is a matter of time: so a release must say that nothing of the kind happens.
+# When the application starts, Entity Framework may drop and create a database that has "changed". With two releases on
+# one database that will happen: so a release must turn it off.
 function Confirm-InitializerOff([Xml.XmlElement] $Root, [string] $Folder) {
   $section = $Root.SelectSingleNode('entityFramework')
   if ($null -eq $section -and -not [IO.File]::Exists([IO.Path]::Combine($Folder, 'bin\EntityFramework.dll'))) {
@@ -56,12 +56,12 @@ function Confirm-InitializerOff([Xml.XmlElement] $Root, [string] $Folder) {
     if ($context.GetAttribute('disableDatabaseInitialization') -eq 'true') { return }
   }
   if (-not $AllowInitializer) {
-    Stop-Step 4 ('the release uses Entity Framework and nothing keeps it from creating the database anew: ' +
+    Stop-Step 4 ('the release uses Entity Framework, which may drop and create the database at its start: ' +
       'set disableInitializer to the type of its context (or allowDestructiveInitializer, if the data may be lost)')
   }
 }
 
-# One key for all servers, slots and releases, or each would refuse the cookies of the others.
+# One key for all servers, slots and releases: otherwise each would refuse the cookies of the others.
 function Set-MachineKey([Xml.XmlElement] $Element) {
   $text = Get-Secret $MachineKeySecret
   $hexadecimal = @{
@@ -71,7 +71,7 @@ function Set-MachineKey([Xml.XmlElement] $Element) {
   foreach ($name in $hexadecimal.Keys) {
     $key = Get-JsonText $text $name
     if ($key -cnotmatch $hexadecimal[$name]) {
-      Stop-Step 4 ('secret {0} must hold JSON with a hexadecimal {1}: write it again' -f $MachineKeySecret, $name)
+      Stop-Step 4 ('secret {0} must be JSON with a hexadecimal {1}: write it again' -f $MachineKeySecret, $name)
     }
     $Element.SetAttribute($name, $key)
   }
@@ -79,7 +79,7 @@ function Set-MachineKey([Xml.XmlElement] $Element) {
   $Element.SetAttribute('decryption', 'AES')
 }
 
-# The child of that name (and, if given, with that attribute); it is made if there is none.
+# The child of that name (and, if given, with that attribute); it is created if there is none.
 function Get-Element([Xml.XmlElement] $Parent, [string] $Name, [string] $Attribute, [string] $Value) {
   foreach ($node in $Parent.ChildNodes) {
     if ($node -is [Xml.XmlElement] -and $node.LocalName -ceq $Name -and
@@ -95,7 +95,7 @@ function Get-Element([Xml.XmlElement] $Parent, [string] $Name, [string] $Attribu
 function Get-Section([Xml.XmlElement] $Parent, [string] $Name) {
   $section = Get-Element $Parent $Name
   if ($section.HasAttribute('configSource') -or $section.HasAttribute('configProtectionProvider')) {
-    Stop-Step 4 ('Web.config keeps {0} encrypted or in another file: put it into Web.config as it is' -f $Name)
+    Stop-Step 4 ('Web.config has {0} encrypted or in another file: put it into Web.config as plain text' -f $Name)
   }
   return $section
 }

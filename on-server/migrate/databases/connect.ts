@@ -1,4 +1,4 @@
-/** Opens the database that a step names; the only place that knows both dialects. */
+/** Opens the database that a step names, in either dialect. */
 import { readFileSync } from "node:fs";
 import { parseDatabaseAddress } from "../../../release/migrations/database-address";
 import type { DatabaseAccess } from "../../../release/migrate-spec";
@@ -8,12 +8,12 @@ import type { Database } from "./database";
 import { MssqlDatabase } from "./mssql";
 import { PostgresDatabase } from "./postgres";
 
-/** @param say hears what a person should know. @throws SessionLost where the database can't be reached. */
+/** @param say logs a line for people. @throws SessionLost if the database can't be reached. */
 export async function connect(access: DatabaseAccess, say: (line: string) => void): Promise<Database> {
   switch (access.kind) {
     case "entra": {
       const { server, database, identity } = access;
-      // A token is good for an hour, a migration may take longer: each session asks for its own.
+      // A token is valid for an hour, a migration may take longer: each session requests a new one.
       const authentication = async () => ({
         token: await accessToken("https://database.windows.net/", identity),
       });

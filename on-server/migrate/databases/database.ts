@@ -1,7 +1,7 @@
 /**
- * What a migration asks of a database; one implementation for each dialect. A *control session* has the lock and keeps
- * the journal; each script gets a session of its own, as fresh as a new connection's, so that nothing that a script
- * sets, makes temporarily or becomes decides what the next one does, nor who writes the journal.
+ * What a migration needs of a database; one implementation for each dialect. A *control session* has the lock and writes
+ * the journal. Each script gets a new session, so that its settings, temporary tables and roles affect neither the next
+ * script nor the journal.
  */
 import { EXIT } from "../../../release/exit-code";
 import { Failure } from "../../../release/failure";
@@ -9,7 +9,7 @@ import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 import type { Dialect } from "../../../release/migrations/sql-text";
 
-/** A row of the table `bluegreen_migrations`: a script that was brought to this database. */
+/** A row of the table `bluegreen_migrations`: a script in this database. */
 export interface JournalRow {
   readonly number: number;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface JournalRow {
   readonly release: string;
   readonly started: string;
   readonly finished: string | null;
-  /** `running`: a script without a transaction began, and it is not known how far it got. */
+  /** `running`: a script without a transaction began; it is not known how far it got. */
   readonly status: "applied" | "running";
 }
 
@@ -27,40 +27,40 @@ export type Resolution = "applied" | "pending";
 
 export const JOURNAL = "bluegreen_migrations";
 
-/** A statement may wait this long for a lock: everything that comes after it on that table waits behind it. */
+/** How long a statement may wait for a lock: later statements on that table wait behind it. */
 export const LOCK_TIMEOUT_MS = 5_000;
 
 export interface Database {
   readonly dialect: Dialect;
-  /** One migration at a time and database. Does nothing where this one has it. @returns whether it was got in time. */
+  /** One migration at a time and database. Does nothing if this one has the lock. @returns whether it was acquired in time. */
   lock(waitSeconds: number, onWait: () => void): Promise<boolean>;
-  /** Creates the journal where there is none. */
+  /** Creates the journal if there is none. */
   prepareJournal(): Promise<void>;
-  /** What is committed, in the order of the numbers; empty where there is no journal. */
+  /** The committed rows, in the order of the numbers; empty if there is no journal. */
   journal(): Promise<JournalRow[]>;
-  /** The ids of the migrations that Entity Framework Core recorded in its own table; empty where there is none. */
+  /** The ids of the migrations in Entity Framework Core's table; empty if there is none. */
   migratedByEf(history: EfHistory): Promise<ReadonlySet<string>>;
-  /** Script and journal row, both or neither. */
+  /** Script and journal row, atomically. */
   applyInTransaction(script: Script, release: string): Promise<void>;
-  /** The journal says `running` before, `applied` after. */
+  /** The journal has `running` before, `applied` after. */
   applyWithoutTransaction(script: Script, release: string): Promise<void>;
-  /** Records a script whose work is there already. */
+  /** Records a script whose changes are already in the database. */
   recordApplied(script: Script, release: string): Promise<void>;
-  /** What a person found out about a script that is `running`. @returns whether it was. */
+  /** Records an operator's finding on a script that is `running`. @returns whether it was. */
   resolve(name: string, as: Resolution): Promise<boolean>;
-  /** Never fails, and ends where the server does not answer any more. */
+  /** Never fails, and ends even if the server no longer answers. */
   close(): Promise<void>;
 }
 
-/** What the database said about a script, with the line it means. */
+/** The database's error for a script, with its line. */
 export class ScriptFailed extends Failure {
   readonly isPassing: boolean;
-  /** The script, where the journal does not know how far it got. */
+  /** The script, if the journal has it as `running`. */
   readonly running: string | null;
 
   /**
-   * @param line in the script; null where it is not known. @param isPassing whether the same may well succeed a moment
-   * later: another session held a lock, or two waited for each other; nothing of the script stayed.
+   * @param line in the script; null if it is not known. @param isPassing whether a retry may succeed: another session held
+   * a lock, or two waited for each other; the script was rolled back.
    */
   constructor(
     readonly script: string,
@@ -76,12 +76,12 @@ export class ScriptFailed extends Failure {
     this.running = isRunning ? script : null;
   }
 
-  /** @param more what to do about it. */
+  /** @param more the next step, added to the message. */
   leftRunning(more: string): ScriptFailed {
     return new ScriptFailed(this.script, this.line, this.reason + more, { isRunning: true });
   }
 
-  /** Of a script that did something already: the same again would do that twice. */
+  /** For a script that has committed changes: a retry would repeat them. */
   withoutRetry(): ScriptFailed {
     return new ScriptFailed(this.script, this.line, this.reason);
   }
@@ -92,7 +92,7 @@ export const ENDED_ITS_TRANSACTION =
 export const LEFT_OPEN =
   "the transaction that begins here was still open at the script's end, so the database rolled it back: add its COMMIT";
 
-/** The session ended before its work did, or there was none to be had: whether the work was committed, the journal says. */
+/** The session ended before its work, or none could be opened. The journal shows whether the work was committed. */
 export class SessionLost extends Error {
   override readonly name = "SessionLost";
 
@@ -101,7 +101,7 @@ export class SessionLost extends Error {
   }
 }
 
-/** The server let nobody in under this login, now or ever: it said why. */
+/** The server refused the login for a reason that is not transient. */
 export class LoginRefused extends Error {
   override readonly name = "LoginRefused";
 }

@@ -1,11 +1,11 @@
-/** Waits no longer than it may: a server that does not answer any more looks like one that is slow. */
+/** Time limits for answers: a server that no longer answers cannot be told from a slow one. */
 import { SessionLost } from "./database";
 
-/** An answer to one of our own short statements takes no longer than this; after it the session counts as lost. */
+/** The time limit for an answer to the migrator's short statements; after it the session counts as lost. */
 const ANSWER_MS = 60_000;
 const CLOSE_MS = 5_000;
 
-/** @param abandon lets the session go. @throws SessionLost where there is no answer in time; else what the answer is. */
+/** @param abandon closes the session. @throws SessionLost if there is no answer in time; otherwise the answer's error. */
 export async function answered<Result>(answer: Promise<Result>, abandon: () => void): Promise<Result> {
   const late = (): never => {
     abandon();
@@ -14,7 +14,7 @@ export async function answered<Result>(answer: Promise<Result>, abandon: () => v
   return inTime(answer, ANSWER_MS, late);
 }
 
-/** Never fails, and ends where the server does not. */
+/** Never fails, and ends even if the server no longer answers. */
 export function closed(end: Promise<unknown>): Promise<unknown> {
   return inTime(
     end.catch(() => undefined),

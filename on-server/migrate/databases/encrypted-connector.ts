@@ -1,32 +1,32 @@
 /**
- * How tedious gets to SQL Server so that nothing of a login, password or access token, is ever sent unencrypted: strict
- * encryption (TDS 8.0, TLS from the first byte) where the server has it, else TLS after PRELOGIN on a guarded socket.
- * The certificate is verified either way. An attacker who cuts the strict try off gets that second way and no less.
+ * Connects tedious to SQL Server so that a login's password or access token is never sent unencrypted: with strict
+ * encryption (TDS 8.0, TLS from the first byte) if the server has it, otherwise with TLS after PRELOGIN on a guarded
+ * socket. The certificate is verified in both cases. Blocking the strict attempt only leads to the second one.
  */
 import { isIP, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "tedious";
 import { InvalidInput } from "../../../release/failure";
 import { isThisMachine } from "../../../release/this-machine";
-import { allWords, causes } from "./error-words";
+import { errorText, causes } from "./error-text";
 import { EncryptionRefused, GuardedSocket } from "./prelogin-guard";
 
-/** The part of tedious' options that is about how to get there; the caller adds database, login and times. */
+/** The options of tedious for the connection; the caller adds database, login and times. */
 export type EncryptionOptions = Required<
   Pick<ConnectionOptions, "encrypt" | "trustServerCertificate" | "connector">
 >;
 
 export interface ServerAddress {
-  /** A name or an address, an IPv6 address without brackets. */
+  /** A name or an address; an IPv6 address without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Takes a certificate that no authority signed: for a server on this machine only. */
+  /** Accepts a self-signed certificate: for a server on this machine only. */
   readonly trustServerCertificate: boolean;
-  /** `strict`: TDS 8.0, or no connection at all. @default "required": TDS 8.0 where the server has it */
+  /** `strict`: TDS 8.0, or no connection. @default "required": TDS 8.0 if the server has it */
   readonly encryption?: "required" | "strict";
   /**
-   * How long a server may take to answer whether it has strict encryption: one of before 2022 may wait for the rest of
-   * what it takes for a packet. Asked once for each server.
+   * The time limit for the check whether a server has strict encryption: a server before 2022 may wait for the rest of
+   * what it reads as a packet. Checked once for each server.
    * @default 5000
    */
   readonly strictAnswerMs?: number;
@@ -37,17 +37,17 @@ const STRICT_ANSWER_MS = 5_000;
 const REACHED_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 
-/** What was found out about servers, for as long as this program runs. */
+/** Whether each server has strict encryption, for as long as this program runs. */
 const strictServers = new Map<string, boolean>();
 
 /**
- * Opens a connection, encrypted before anything of the login is sent.
+ * Opens a connection that is encrypted before the login is sent.
  *
- * @param open connects with these options added to the caller's own. It is called again, without strict encryption, where
- *   the server sends the client on to another one (Azure SQL's redirect): tedious 19 verifies that one's certificate
- *   against the first one's name then.
- * @throws InvalidInput where an unverified certificate is to be taken from another machine; EncryptionRefused where the server
- *   does not encrypt, or not as the address asks for; else what `open` throws.
+ * @param open connects with these options added to the caller's. It is called again, without strict encryption, if the
+ *   server redirects the client (Azure SQL does): with it, tedious 19 verifies the second server's certificate against
+ *   the first one's name.
+ * @throws InvalidInput if an unverified certificate of another machine would be accepted; EncryptionRefused if the server
+ *   does not encrypt as the address requires; otherwise what `open` throws.
  */
 export async function connectEncrypted<T>(
   address: ServerAddress,
@@ -60,52 +60,52 @@ export async function connectEncrypted<T>(
     );
   }
   const where = `${host}:${address.port}`;
-  // TDS 8.0 has no unverified certificates. Where the environment makes Node verify none, tedious' strict mode follows.
+  // TDS 8.0 always verifies the certificate, but tedious' strict mode does not with NODE_TLS_REJECT_UNAUTHORIZED=0.
   const verifies = !trustServerCertificate && process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0";
-  if (verifies && (strictServers.get(where) ?? (await speaksTds8(address)))) {
+  if (verifies && (strictServers.get(where) ?? (await supportsTds8(address)))) {
     strictServers.set(where, true);
     try {
       return await open({ encrypt: "strict", trustServerCertificate, connector: strictConnector(address) });
     } catch (error) {
-      const sentOn = causes(error).find((cause) => cause instanceof SentOn);
-      if (sentOn === undefined) throw error;
+      const redirect = causes(error).find((cause) => cause instanceof Redirected);
+      if (redirect === undefined) throw error;
       if (encryption === "strict")
-        throw new EncryptionRefused(`${sentOn.message}, which encrypt=strict does not follow`);
+        throw new EncryptionRefused(`${redirect.message}, which encrypt=strict does not follow`);
     }
   }
   if (encryption === "strict") {
     throw new EncryptionRefused(
-      `${where} has no strict encryption (TDS 8.0, SQL Server 2022 and newer), and the address asks for it: nothing of the login was sent`,
+      `${where} has no strict encryption (TDS 8.0, SQL Server 2022 and newer), but the address requires it: nothing of the login was sent`,
     );
   }
   strictServers.set(where, false);
   try {
     return await open({ encrypt: true, trustServerCertificate, connector: guardedConnector(address) });
   } catch (error) {
-    // tedious calls this a lost connection.
+    // tedious reports this as a lost connection.
     throw causes(error).find((cause) => cause instanceof EncryptionRefused) ?? error;
   }
 }
 
-/** The server sent the client on, which strict encryption cannot follow. */
-class SentOn extends Error {
-  override readonly name = "SentOn";
+/** The server redirects the client, which strict encryption cannot follow. */
+class Redirected extends Error {
+  override readonly name = "Redirected";
 }
 
-/** What tedious hands to a connector; its types leave it out. */
+/** What tedious passes to a connector; its types lack it. */
 interface Target {
   readonly host: string;
   readonly port: number;
 }
 type Connector = (target?: Target, lookup?: unknown, signal?: AbortSignal) => Promise<Socket>;
 
-/** tedious puts TLS on this socket before it says anything. */
+/** tedious starts TLS on this socket before it sends anything. */
 function strictConnector(address: ServerAddress): Connector {
   return (target = address, _lookup, signal) => {
     if (target.host === address.host && target.port === address.port) {
       return openSocket(new Socket(), target, signal);
     }
-    return Promise.reject(new SentOn(`${address.host} sends on to ${target.host}`));
+    return Promise.reject(new Redirected(`${address.host} redirects to ${target.host}`));
   };
 }
 
@@ -113,21 +113,21 @@ function guardedConnector({ host, port, trustServerCertificate }: ServerAddress)
   return (target = { host, port }, _lookup, signal) => {
     if (trustServerCertificate && !isThisMachine(target.host)) {
       return Promise.reject(
-        new InvalidInput(`${host} sends on to ${target.host}, whose certificate has to be verified`),
+        new InvalidInput(`${host} redirects to ${target.host}, whose certificate has to be verified`),
       );
     }
     return openSocket(new GuardedSocket(`${target.host}:${target.port}`), target, signal);
   };
 }
 
-/** All addresses of the host are tried, the next one after a quarter of a second (RFC 8305). */
+/** Tries all addresses of the host, the next one after a quarter of a second (RFC 8305). */
 function openSocket<S extends Socket>(socket: S, { host, port }: Target, signal?: AbortSignal): Promise<S> {
   return new Promise((resolve, reject) => {
     const stop = (): void => fail(signal!.reason);
     const fail = (error: unknown): void => {
       signal?.removeEventListener("abort", stop);
       socket.destroy();
-      reject(signal?.aborted === true ? error : new Error(allWords(error), { cause: error }));
+      reject(signal?.aborted === true ? error : new Error(errorText(error), { cause: error }));
     };
     if (signal?.aborted === true) return stop();
     signal?.addEventListener("abort", stop, { once: true });
@@ -144,14 +144,17 @@ function openSocket<S extends Socket>(socket: S, { host, port }: Target, signal?
 }
 
 /**
- * Asks a server for TDS 8.0 with a handshake and nothing else.
- * @returns whether it answered with TLS and chose TDS 8.0; a server of before 2022 ends the connection, or is silent.
- * @throws Error where the server cannot be reached at all.
+ * Checks with a handshake only whether a server has TDS 8.0.
+ * @returns whether it answered with TLS and chose TDS 8.0; a server before 2022 ends the connection, or is silent.
+ * @throws Error if the server cannot be reached at all.
  */
-async function speaksTds8({ strictAnswerMs = STRICT_ANSWER_MS, ...target }: ServerAddress): Promise<boolean> {
+async function supportsTds8({
+  strictAnswerMs = STRICT_ANSWER_MS,
+  ...target
+}: ServerAddress): Promise<boolean> {
   const timeout = AbortSignal.timeout(REACHED_MS);
   const socket = await openSocket(new Socket(), target, timeout).catch((error: unknown) => {
-    const why = timeout.aborted ? `no answer within ${REACHED_MS / 1000} s` : allWords(error);
+    const why = timeout.aborted ? `no answer within ${REACHED_MS / 1000} s` : errorText(error);
     throw new Error(`${target.host}:${target.port} cannot be reached: ${why}`, { cause: error });
   });
   return new Promise((resolve) => {
@@ -160,14 +163,14 @@ async function speaksTds8({ strictAnswerMs = STRICT_ANSWER_MS, ...target }: Serv
       host: target.host,
       servername: isIP(target.host) === 0 ? target.host : "",
       ALPNProtocols: [TDS_8],
-      // Nothing is sent on this connection. tedious verifies the certificate on the one that the login goes through.
+      // No data is sent here. tedious verifies the certificate on the connection that sends the login.
       rejectUnauthorized: false,
     });
-    const answer = (speaks: boolean): void => {
+    const answer = (supported: boolean): void => {
       clearTimeout(silent);
       tls.destroy();
       socket.destroy();
-      resolve(speaks);
+      resolve(supported);
     };
     const silent = setTimeout(() => answer(false), strictAnswerMs);
     tls.once("secureConnect", () => answer(tls.alpnProtocol === TDS_8));

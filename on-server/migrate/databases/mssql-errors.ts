@@ -1,15 +1,15 @@
 /**
- * What SQL Server says of a statement. It often says two things of one fault (5074 with 4922, 1776 with 1750), which the
- * driver hands over as an error without a message; and it numbers lines within a procedure or a trigger, not the batch.
+ * SQL Server's errors for a statement. It often sends two for one fault (5074 with 4922, 1776 with 1750), which the driver
+ * combines to an error without a message. Line numbers may be those of a procedure or a trigger, not of the batch.
  */
 import { RequestError } from "tedious";
 import { SessionLost } from "./database";
-import { allWords } from "./error-words";
+import { errorText } from "./error-text";
 
-/** Lock request time-out, deadlock victim, conflicts of snapshots and of memory-optimized tables: the same may succeed in a moment. */
+/** Lock request time-out, deadlock victim, conflicts of snapshots and of memory-optimized tables: a retry may succeed. */
 const PASSING = new Set([1222, 1205, 3960, 41301, 41302, 41305, 41325]);
 /**
- * The database moves, starts, is too busy for this session or has no room for another one: a new connection is needed
+ * The database moves, starts, or is too busy for this or another session: a new connection is needed
  * (Microsoft's list of transient errors of Azure SQL).
  */
 const MOVING = new Set([
@@ -22,22 +22,22 @@ const MOVING = new Set([
 const FATAL_SEVERITY = 20;
 
 export interface SqlFault {
-  /** All that was said, once each. */
+  /** All messages, without repetitions. */
   readonly message: string;
-  /** In the batch that was sent, from 1; null where the fault is inside of a procedure, a function or a trigger. */
+  /** In the batch that was sent, from 1; null if the fault is inside a procedure, a function or a trigger. */
   readonly line: number | null;
   readonly isPassing: boolean;
 }
 
-/** @throws SessionLost where no statement was at fault: the session ended, or the server wants a new one. */
+/** @throws SessionLost if no statement was at fault: the session ended, or the server needs a new one. */
 export function faultOf(error: unknown): SqlFault {
-  const said = parts(error).filter((part): part is RequestError => part instanceof RequestError);
-  const numbered = said.filter(({ number }) => number !== undefined);
+  const errors = parts(error).filter((part): part is RequestError => part instanceof RequestError);
+  const numbered = errors.filter(({ number }) => number !== undefined);
   const isMoving = numbered.some(
     ({ number, class: severity }) => MOVING.has(number!) || (severity ?? 0) >= FATAL_SEVERITY,
   );
   if (numbered.length === 0 || isMoving) {
-    throw new SessionLost(`the connection to the database was lost: ${allWords(error)}`);
+    throw new SessionLost(`the connection to the database was lost: ${errorText(error)}`);
   }
   const inside = numbered.find(({ procName }) => procName !== undefined && procName !== "");
   const place = inside === undefined ? "" : ` (in ${inside.procName}, line ${inside.lineNumber})`;
@@ -48,7 +48,7 @@ export function faultOf(error: unknown): SqlFault {
   };
 }
 
-/** @param numbers what the server said while it refused a login. @returns whether it may let it in in a moment. */
+/** @param numbers the server's errors when it refused a login. @returns whether a retry may succeed. */
 export function isTransientLogin(numbers: readonly number[]): boolean {
   return numbers.some((number) => MOVING.has(number));
 }

@@ -1,4 +1,4 @@
-/** One connection to SQL Server or Azure SQL, with the settings that its own tools have. */
+/** One connection to SQL Server or Azure SQL, with the settings of Microsoft's tools. */
 import { isIP } from "node:net";
 import { Connection, Request, TYPES } from "tedious";
 import type { ConnectionConfiguration } from "tedious";
@@ -8,7 +8,7 @@ import { LOCK_TIMEOUT_MS, LoginRefused, SessionLost } from "./database";
 import { answered, closed } from "./deadline";
 import { connectEncrypted } from "./encrypted-connector";
 import type { EncryptionOptions } from "./encrypted-connector";
-import { allWords } from "./error-words";
+import { errorText } from "./error-text";
 import type { LockingSession } from "./locks";
 import { faultOf, isTransientLogin } from "./mssql-errors";
 import { EncryptionRefused } from "./prelogin-guard";
@@ -25,20 +25,20 @@ export interface MssqlLogin {
   readonly server: string;
   readonly port?: number;
   readonly database: string;
-  /** An Entra access token, or a login of the server. */
+  /** An Entra access token, or a server login. */
   readonly authentication: () => Promise<
     { readonly token: string } | { readonly user: string; readonly password: string }
   >;
-  /** `strict`: TDS 8.0 or nothing. @default "required": the strictest that the server has, never none */
+  /** `strict`: TDS 8.0, or no connection. @default "required": the strictest that the server has, never none */
   readonly encryption?: "required" | "strict";
-  /** Only a server on this machine may show a certificate that nobody signed. */
+  /** Accepts a self-signed certificate: for a server on this machine only. */
   readonly trustServerCertificate: boolean;
 }
 
 type Value = string | number | null;
 
-/** An error as the server says it. */
-interface Said {
+/** An error that the server sent. */
+interface ServerError {
   readonly number: number;
   readonly message: string;
 }
@@ -53,31 +53,32 @@ export class MssqlSession implements LockingSession {
     private readonly database: string,
   ) {
     connection.on("end", () => (this.hasEnded = true));
-    // A session that ends makes its running request fail, which says so; without a listener it would end the process.
+    // The running request fails, too, and reports it. Without a listener, the event would end the process.
     connection.on("error", () => undefined);
   }
 
   /**
-   * @throws SessionLost where no session is to be had now. @throws EncryptionRefused where the server does not encrypt.
-   * @throws Error where the login is refused.
+   * @throws SessionLost if no session can be opened now. @throws EncryptionRefused if the server does not encrypt.
+   * @throws LoginRefused if the login is refused.
    */
   static async open(login: MssqlLogin): Promise<MssqlSession> {
     const { server, port = DEFAULT_PORT, ...how } = login;
-    const said: Said[] = [];
+    const serverErrors: ServerError[] = [];
     let session: MssqlSession;
     try {
       session = await connectEncrypted({ host: server, port, ...how }, async (options) =>
-        MssqlSession.connect(login, await configuration(login, options), said),
+        MssqlSession.connect(login, await configuration(login, options), serverErrors),
       );
     } catch (error) {
       if (error instanceof InvalidInput || error instanceof EncryptionRefused || error instanceof OutOfReach)
         throw error;
-      // The driver's error has the last one only, which is mostly that the login failed, and not why.
-      const why = said.length === 0 ? allWords(error) : said.map(({ message }) => message).join("; ");
-      const words = `the database can't be reached: ${why}`;
-      if (said.length > 0 && !isTransientLogin(said.map(({ number }) => number)))
-        throw new LoginRefused(words);
-      throw new SessionLost(words);
+      // The driver's error has only the last one, which mostly has no reason.
+      const why =
+        serverErrors.length === 0 ? errorText(error) : serverErrors.map(({ message }) => message).join("; ");
+      const message = `the database can't be reached: ${why}`;
+      if (serverErrors.length > 0 && !isTransientLogin(serverErrors.map(({ number }) => number)))
+        throw new LoginRefused(message);
+      throw new SessionLost(message);
     }
     try {
       await session.settle();
@@ -88,15 +89,15 @@ export class MssqlSession implements LockingSession {
     }
   }
 
-  /** @param said gets the errors that the server says while it refuses the login. */
+  /** @param serverErrors collects the errors that the server sends when it refuses the login. */
   private static async connect(
     login: MssqlLogin,
     configuration: ConnectionConfiguration,
-    said: Said[],
+    serverErrors: ServerError[],
   ): Promise<MssqlSession> {
     const connection = new Connection(configuration);
     const session = new MssqlSession(connection, login.database);
-    connection.on("errorMessage", (error: Said) => void said.push(error));
+    connection.on("errorMessage", (error: ServerError) => void serverErrors.push(error));
     try {
       await new Promise<void>((resolve, reject) => {
         connection.connect((error) => (error === undefined || error === null ? resolve() : reject(error)));
@@ -110,14 +111,14 @@ export class MssqlSession implements LockingSession {
     }
   }
 
-  /** The settings of a new session, in the database that the login names. */
+  /** Restores the settings of a new session, and selects the login's database. */
   async settle(): Promise<void> {
     const name = this.database.replaceAll("]", "]]");
     const literal = this.database.replaceAll("'", "''");
     await this.ask(`IF DB_NAME() <> N'${literal}' USE [${name}];\n${SETTINGS}`);
   }
 
-  /** A statement of the migrator's own, after those before it: its answer is there soon, or the session counts as lost. */
+  /** Runs one of the migrator's statements, in turn. Without a quick answer the session counts as lost. */
   ask(sql: string, values: Readonly<Record<string, Value>> = {}): Promise<Record<string, unknown>[]> {
     const answer = this.before.then(() => this.answer(sql, values));
     this.before = answer.catch(() => undefined);
@@ -150,7 +151,7 @@ export class MssqlSession implements LockingSession {
     return rows;
   }
 
-  /** A batch as the server's own tools send it: CREATE PROCEDURE must be first in its batch. It takes its time. */
+  /** Runs a script's batch, without a time limit, as Microsoft's tools send it: CREATE PROCEDURE must be first in its batch. */
   run(batch: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.connection.execSqlBatch(newRequest(batch, resolve, reject));
@@ -184,7 +185,7 @@ export class MssqlSession implements LockingSession {
     await this.ask("SELECT 1 AS alive");
   }
 
-  /** Lets the connection go: the server rolls back what was not committed. */
+  /** Closes the connection: the server rolls back what was not committed. */
   abandon(): void {
     if (!this.hasEnded) this.connection.close();
     this.hasEnded = true;
@@ -208,13 +209,13 @@ async function configuration(
         : { type: "default", options: { userName: given.user, password: given.password } },
     options: {
       ...encryption,
-      // The name of an address is sent to nobody: TLS knows names only, and Node warns of anything else.
+      // TLS has only names as server names, and Node warns about an address.
       ...(encryption.trustServerCertificate && isIP(server) !== 0 ? { serverName: "localhost" } : {}),
       port,
       database,
       appName: "bluegreen-migrate",
       connectTimeout: CONNECT_MS,
-      // A script takes as long as it takes; the step's time limit ends it.
+      // No limit for a script; the step's time limit ends it.
       requestTimeout: 0,
       rowCollectionOnRequestCompletion: false,
     },

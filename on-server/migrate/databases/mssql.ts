@@ -1,4 +1,4 @@
-/** SQL Server and Azure SQL: batches as `GO` parts them, transactions that a script may end by itself. */
+/** SQL Server and Azure SQL: batches separated by `GO`, transactions that a script may end itself. */
 import { efHistoryQueries } from "../../../release/migrations/ef-history";
 import type { EfHistory } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
@@ -13,7 +13,7 @@ import type { MssqlLogin } from "./mssql-session";
 
 const TABLE = `dbo.${JOURNAL}`;
 interface Transactions {
-  /** How many BEGIN TRANSACTION are open. */
+  /** The number of open BEGIN TRANSACTION. */
   readonly depth: number;
   /** 1: can be committed, -1: can only be rolled back. */
   readonly state: number;
@@ -31,7 +31,7 @@ export class MssqlDatabase implements Database {
     this.locks = new Locks(control, () => MssqlSession.open(login));
   }
 
-  /** @throws SessionLost where it can't be reached. @throws Error where the login is refused. */
+  /** @throws SessionLost if it can't be reached. @throws LoginRefused if the login is refused. */
   static async connect(login: MssqlLogin): Promise<MssqlDatabase> {
     return new MssqlDatabase(login, await MssqlSession.open(login));
   }
@@ -49,7 +49,7 @@ export class MssqlDatabase implements Database {
     );
   }
 
-  /** READPAST: a row that is not committed yet is none, and nothing waits for it. */
+  /** READPAST: skips uncommitted rows, without waiting. */
   async journal(): Promise<JournalRow[]> {
     if (!(await this.has(TABLE))) return [];
     const rows = await this.control.ask(
@@ -68,9 +68,9 @@ export class MssqlDatabase implements Database {
   }
 
   async applyInTransaction(script: Script, release: string): Promise<void> {
-    // What comes after its ROLLBACK is committed by itself: the journal knows of it before.
+    // Statements after a ROLLBACK are committed one by one: the journal gets its row before them.
     const all = batches(script.sql);
-    const isAhead = all.some(goesOnAfterRollback);
+    const isAhead = all.some(changesAfterRollback);
     if (isAhead) await insert(this.control, script, release);
     await this.locks
       .withSession(async (session) => {
@@ -89,11 +89,11 @@ export class MssqlDatabase implements Database {
         if (state === -1) throw new ScriptFailed(script.name, null, DOOMED);
         await this.returnToLogin(session, script);
         await markApplied(session, script.name);
-        await speaking(script.name, session.ask("COMMIT TRANSACTION"));
+        await asScriptFailed(script.name, session.ask("COMMIT TRANSACTION"));
       })
       .catch(async (error: unknown) => {
         if (!(error instanceof ScriptFailed)) throw error;
-        // The row is there: the script committed it, or it was written ahead.
+        // The row exists: the script committed it, or it was written before.
         const stayed = (await this.journal()).some(({ name }) => name === script.name);
         throw stayed ? error.withoutRetry() : error;
       });
@@ -108,7 +108,7 @@ export class MssqlDatabase implements Database {
         if (depth > 0) throw new ScriptFailed(script.name, lineOfOpen(script.sql), LEFT_OPEN);
       })
       .catch((error: unknown) => {
-        // A batch is several statements, and those before the one that failed are committed.
+        // The batch's statements before the failed one are committed.
         throw error instanceof ScriptFailed ? error.withoutRetry() : error;
       });
     await markApplied(this.control, script.name);
@@ -139,23 +139,23 @@ export class MssqlDatabase implements Database {
     return found !== undefined && found["id"] !== null;
   }
 
-  /** The journal is the login's, in the login's database, whatever the script became and wherever it went. */
+  /** Reverts EXECUTE AS and USE of the script: the journal is written by the login, in its database. */
   private async returnToLogin(session: MssqlSession, script: Script): Promise<void> {
     const words = [...tokens(script.sql, "mssql")].filter(({ kind }) => kind !== "comment");
     const impersonations = words.filter(
       ({ text }, index) => /^EXEC(UTE)?$/i.test(text) && /^AS$/i.test(words[index + 1]?.text ?? ""),
     ).length;
     for (let time = 0; time < impersonations; time += 1) {
-      await speaking(script.name, session.ask("REVERT"));
+      await asScriptFailed(script.name, session.ask("REVERT"));
     }
     await session.settle();
   }
 }
 
 const DOOMED =
-  "an error was caught in the script, and its transaction can't be committed any more: let the error out (THROW), or avoid it";
+  "an error was caught in the script, and its transaction can't be committed any more: rethrow the error (THROW), or avoid it";
 const ENDS = /^(COMMIT|ROLLBACK)$/i;
-const LEAVES_SOMETHING =
+const CHANGES_SOMETHING =
   /^(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|INTO|CREATE|ALTER|DROP|EXEC|EXECUTE|GRANT|DENY|REVOKE|ENABLE|DISABLE|BULK|ADD|DBCC|WRITETEXT|UPDATETEXT)$/i;
 
 async function transactions(session: MssqlSession): Promise<Transactions> {
@@ -185,7 +185,7 @@ async function markApplied(session: MssqlSession, name: string): Promise<void> {
   if (Number(row?.["changed"]) !== 1) throw new Error(`${name} removed its own row from ${TABLE}`);
 }
 
-/** @param check is asked after each execution. */
+/** @param check runs after each execution. */
 async function execute(
   session: MssqlSession,
   script: string,
@@ -193,13 +193,13 @@ async function execute(
   check: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   for (let time = 0; time < repeat; time += 1) {
-    await speaking(script, session.run(text), (within) => line + within - 1);
+    await asScriptFailed(script, session.run(text), (within) => line + within - 1);
     await check();
   }
 }
 
-/** What the server says of a script's statement, by the script's name. @param lineAt of a line in what was sent. */
-async function speaking(
+/** Turns the server's error for a statement into a ScriptFailed. @param lineAt maps a line of the sent text to the script. */
+async function asScriptFailed(
   script: string,
   answer: Promise<unknown>,
   lineAt: (within: number) => number | null = () => null,
@@ -212,7 +212,7 @@ async function speaking(
   }
 }
 
-/** Of the last such word of a batch, in its script. */
+/** The script's line of the last such word in a batch. */
 function lineOf({ text, line }: Batch, words: RegExp): number {
   const all = [...tokens(text, "mssql")].filter(
     ({ kind, text: word }) => kind === "word" && words.test(word),
@@ -220,7 +220,7 @@ function lineOf({ text, line }: Batch, words: RegExp): number {
   return line + (all.at(-1)?.line ?? 1) - 1;
 }
 
-/** Where a transaction was opened that nothing closed: its last BEGIN TRANSACTION, or the setting that opens them. */
+/** The line that opened a transaction which is still open: the last BEGIN TRANSACTION, or the setting that opens them. */
 function lineOfOpen(sql: string): number | null {
   const all = [...tokens(sql, "mssql")].filter(({ kind }) => kind !== "comment");
   const opening = all.findLast(
@@ -231,11 +231,11 @@ function lineOfOpen(sql: string): number | null {
   return opening?.line ?? null;
 }
 
-/** Whether what leaves something stands behind a ROLLBACK. */
-function goesOnAfterRollback({ text }: Batch): boolean {
+/** Whether a statement after a ROLLBACK changes something. */
+function changesAfterRollback({ text }: Batch): boolean {
   const all = wordsIn(text);
   const rollback = all.findIndex((word) => /^ROLLBACK$/i.test(word));
-  return rollback !== -1 && all.slice(rollback + 1).some((word) => LEAVES_SOMETHING.test(word));
+  return rollback !== -1 && all.slice(rollback + 1).some((word) => CHANGES_SOMETHING.test(word));
 }
 
 function wordsIn(sql: string): string[] {

@@ -1,21 +1,21 @@
 /**
- * Statements of PostgreSQL that work beside everybody else's: they block nobody, so they may wait; and one that fails
- * half-way leaves an INVALID index, which serves no query, costs each write, and hides behind IF NOT EXISTS. PostgreSQL's
- * documentation names the way out: drop it, and build it again (CREATE INDEX, "Building Indexes Concurrently").
+ * PostgreSQL's CONCURRENTLY statements. They block no others, so they may wait for locks. One that fails leaves an INVALID
+ * index, which no query uses, each write updates, and IF NOT EXISTS skips. PostgreSQL's documentation recommends to drop
+ * it and build it again (CREATE INDEX, "Building Indexes Concurrently").
  */
 import { tokens } from "../../../release/migrations/sql-text";
 import type { Token } from "../../../release/migrations/sql-text";
 
-const LOOKED_AT = 20;
+const MAX_TOKENS = 20;
 
 export interface ConcurrentIndex {
-  /** As the script spells it; null where the server chooses it. */
+  /** As the script spells it; null if the server chooses it. */
   readonly name: string | null;
   /** As the script spells it. */
   readonly table: string;
 }
 
-/** Whether a statement waits for others without holding anything that they want. */
+/** Whether a statement waits for others without blocking them. */
 export function isConcurrent(statement: string): boolean {
   const words = wordsIn(statement);
   const at = words.indexOf("CONCURRENTLY");
@@ -44,14 +44,14 @@ export function concurrentIndex(statement: string): ConcurrentIndex | null {
   return { name, table };
 }
 
-/** Of the table $1, the INVALID indexes that nothing builds just now; where $2 is a name, that one only. */
+/** The INVALID indexes of the table $1 that are not being built now; only the one named $2, if it is not null. */
 export const INVALID_INDEXES = `SELECT format('%I.%I', n.nspname, c.relname) AS name
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE NOT i.indisvalid AND i.indrelid = to_regclass($1) AND ($2::text IS NULL OR c.relname = (parse_ident($2))[1])
     AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
   ORDER BY 1`;
 
-/** Of words the language's comparison is by upper case; quoted names stay as they are. */
+/** The tokens, with words in upper case; quoted names are unchanged. */
 function wordsIn(statement: string): string[] {
   return beginning(statement).map(({ kind, text }) => (kind === "word" ? text.toUpperCase() : text));
 }
@@ -60,12 +60,12 @@ function spelledIn(statement: string): string[] {
   return beginning(statement).map(({ text }) => text);
 }
 
-/** No further than a name can be: a statement may have megabytes. */
+/** The first tokens, enough for the names: a statement may have megabytes. */
 function beginning(statement: string): Token[] {
   const found: Token[] = [];
   for (const token of tokens(statement, "postgres")) {
     if (token.kind !== "comment") found.push(token);
-    if (found.length === LOOKED_AT) break;
+    if (found.length === MAX_TOKENS) break;
   }
   return found;
 }

@@ -1,11 +1,11 @@
-/** One connection to PostgreSQL, with the settings that a migration needs whatever the database's or the login's own are. */
+/** One connection to PostgreSQL, with a migration's settings instead of the database's or the login's. */
 import { createHash } from "node:crypto";
 import { Client, DatabaseError } from "pg";
 import type { QueryResult, QueryResultRow } from "pg";
 import { isThisMachine } from "../../../release/this-machine";
 import { LOCK_TIMEOUT_MS, LoginRefused, SessionLost } from "./database";
 import { answered, closed } from "./deadline";
-import { allWords } from "./error-words";
+import { errorText } from "./error-text";
 import type { LockingSession } from "./locks";
 
 const CONNECT_MS = 15_000;
@@ -17,8 +17,7 @@ const LOST = /^(57P0[1-5]|08...)$/;
 const BUSY = /^53...$/;
 
 /**
- * Set when the session starts, so that a script's RESET ALL brings them back. A statement takes as long as it takes:
- * the step's time limit ends it.
+ * Set when the session starts, so that a script's RESET ALL restores them. Statements have no time limit but the step's.
  */
 const SETTINGS = {
   statement_timeout: 0,
@@ -27,8 +26,8 @@ const SETTINGS = {
 };
 
 /**
- * A session whose client is gone ends within a second, instead of holding its locks until its statement is over (14 and
- * newer); and no limit of the database's or the login's ends one that works, or waits for its turn (14, 17).
+ * A session without its client ends within a second, instead of holding its locks until its statement ends (from 14). No
+ * limit of the database or the login ends a session that works or waits (from 14 and 17).
  */
 const SETTINGS_OF_NEWER_SERVERS = `SELECT set_config(known.name, asked.wanted, false) FROM pg_settings AS known
   JOIN (VALUES ('client_connection_check_interval', '1000'), ('idle_session_timeout', '0'), ('transaction_timeout', '0'))
@@ -39,7 +38,10 @@ export class PostgresSession implements LockingSession {
 
   private constructor(private readonly client: Client) {}
 
-  /** @param url as in `postgres://user:password@host/database`. @throws SessionLost where no session is to be had. */
+  /**
+   * @param url as in `postgres://user:password@host/database`. @throws SessionLost if no session can be opened now.
+   * @throws LoginRefused if the login is refused.
+   */
   static async open(url: string): Promise<PostgresSession> {
     const client = new Client({
       ...connectionOf(url),
@@ -49,18 +51,18 @@ export class PostgresSession implements LockingSession {
       keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     });
     const session = new PostgresSession(client);
-    // A session that ends makes its running query fail, which says so; without a listener it would end the process.
+    // The running query fails, too, and reports it. Without a listener, the event would end the process.
     client.on("error", () => undefined);
     client.on("end", () => (session.hasEnded = true));
     try {
       await client.connect();
     } catch (error) {
       session.abandon();
-      const words = `the database can't be reached: ${allWords(error)}${adviceOn(error)}`;
+      const message = `the database can't be reached: ${errorText(error)}${adviceOn(error)}`;
       const { code = "" } = error instanceof DatabaseError ? error : {};
       if (error instanceof DatabaseError && !LOST.test(code) && !BUSY.test(code))
-        throw new LoginRefused(words);
-      throw new SessionLost(words);
+        throw new LoginRefused(message);
+      throw new SessionLost(message);
     }
     try {
       await session.ask(SETTINGS_OF_NEWER_SERVERS);
@@ -71,12 +73,12 @@ export class PostgresSession implements LockingSession {
     }
   }
 
-  /** A statement of the migrator's own: its answer is there soon, or the session counts as lost. */
+  /** Runs one of the migrator's statements. Without a quick answer the session counts as lost. */
   async ask<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await answered(this.query<Row>(sql, values), () => this.abandon())).rows;
   }
 
-  /** @throws DatabaseError what the server says. @throws SessionLost where it says nothing any more. */
+  /** @throws DatabaseError the server's error. @throws SessionLost if the connection was lost. */
   async query<Row extends QueryResultRow>(
     sql: string,
     values: readonly unknown[] = [],
@@ -87,7 +89,7 @@ export class PostgresSession implements LockingSession {
         : await this.client.query<Row>(sql, [...values]);
     } catch (error) {
       if (error instanceof DatabaseError && !LOST.test(error.code ?? "")) throw error;
-      throw new SessionLost(`the connection to the database was lost: ${allWords(error)}`);
+      throw new SessionLost(`the connection to the database was lost: ${errorText(error)}`);
     }
   }
 
@@ -114,7 +116,7 @@ export class PostgresSession implements LockingSession {
     await this.ask("SELECT 1 AS alive");
   }
 
-  /** Lets the connection go without a word: the server rolls back what was not committed. */
+  /** Drops the connection without a message: the server rolls back what was not committed. */
   abandon(): void {
     this.hasEnded = true;
     (this.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
@@ -122,8 +124,8 @@ export class PostgresSession implements LockingSession {
 }
 
 /**
- * The settings join those that the address has. Over a network the connection is encrypted, and the server's certificate
- * is verified, unless the address says otherwise by its own `sslmode`.
+ * Adds the settings to the address's options. Over a network the connection is encrypted and the server's certificate is
+ * verified, unless the address has another `sslmode`.
  */
 function connectionOf(address: string): { connectionString: string; ssl?: boolean; options?: string } {
   const url = new URL(address);
@@ -138,12 +140,12 @@ function connectionOf(address: string): { connectionString: string; ssl?: boolea
   };
 }
 
-/** Any number that nothing else takes. */
+/** A number that no other program uses. */
 function lockKey(name: string): string {
   return createHash("sha256").update(name).digest().readBigInt64BE().toString();
 }
 
 function adviceOn(error: unknown): string {
-  if (!/does not support SSL/.test(allWords(error))) return "";
-  return "; in a network that is trusted, `?sslmode=disable` at the address's end goes without encryption";
+  if (!/does not support SSL/.test(errorText(error))) return "";
+  return "; in a trusted network, `?sslmode=disable` at the end of the address turns off encryption";
 }

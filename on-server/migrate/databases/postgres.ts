@@ -1,4 +1,4 @@
-/** PostgreSQL: a transaction for each script, statements one by one without; indexes that are built beside everybody. */
+/** PostgreSQL: a transaction for each script, or single statements without one; indexes that are built concurrently. */
 import { DatabaseError } from "pg";
 import { efHistoryQueries } from "../../../release/migrations/ef-history";
 import type { EfHistory } from "../../../release/migrations/ef-history";
@@ -15,7 +15,7 @@ import { MigrationRefused } from "../refusals";
 
 /** lock_not_available, deadlock_detected, serialization_failure */
 const PASSING = new Set(["55P03", "40P01", "40001"]);
-/** The schema that names without one mean; and where the journal $1 is, if it is in a later one of the path only. */
+/** The default schema; and the schema of the journal $1, if that is a later one in the path. */
 const SCHEMAS = `SELECT quote_ident(current_schema()) AS schema, current_setting('search_path') AS path,
   (SELECT CASE WHEN n.nspname <> current_schema() THEN quote_ident(n.nspname) END
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -36,7 +36,7 @@ export class PostgresDatabase implements Database {
     this.locks = new Locks(control, () => PostgresSession.open(url));
   }
 
-  /** @throws InvalidInput where the login has no schema for the journal. @throws SessionLost where it can't be reached. */
+  /** @throws InvalidInput if the login has no schema for the journal. @throws SessionLost if it can't be reached. */
   static async connect(url: string, say: (line: string) => void): Promise<PostgresDatabase> {
     const control = await PostgresSession.open(url);
     try {
@@ -50,10 +50,10 @@ export class PostgresDatabase implements Database {
           `no schema of the login's search_path (${path}) exists: create one, or set the role's search_path`,
         );
       }
-      // Without it all scripts would run again, beside what they made before.
+      // With a second journal, all scripts would run again.
       if (elsewhere !== null) {
         throw new MigrationRefused(
-          `the journal is in the schema ${elsewhere}, and the login's first schema is ${schema} now (search_path: ${path}): set the role's search_path so that ${elsewhere} comes first, or drop ${schema}`,
+          `the journal is in the schema ${elsewhere}, but the login's first schema is ${schema} now (search_path: ${path}): set the role's search_path so that ${elsewhere} comes first, or drop ${schema}`,
         );
       }
       return new PostgresDatabase(url, control, `${schema}.${JOURNAL}`, say);
@@ -101,11 +101,11 @@ export class PostgresDatabase implements Database {
       if (!session.isInTransaction || (await transactionId(session)) !== begun) {
         throw new ScriptFailed(script.name, null, ENDED_ITS_TRANSACTION);
       }
-      // The journal is the login's, whatever the script became.
+      // The journal is written by the login, not by the script's role.
       await session.query("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL");
       await this.markApplied(session, script.name);
-      // Constraints that are deferred are checked now, and fail by the script's name.
-      const { command } = await this.speaking(script.name, session.query("COMMIT"));
+      // Deferred constraints are checked now.
+      const { command } = await this.asScriptFailed(script.name, session.query("COMMIT"));
       if (command !== "COMMIT") throw new ScriptFailed(script.name, null, "the database rolled it back");
     });
   }
@@ -119,9 +119,9 @@ export class PostgresDatabase implements Database {
           await this.executeAlone(session, script.name, statement);
         } catch (error) {
           if (!(error instanceof ScriptFailed)) throw error;
-          // A statement alone is all or nothing, and before the first one there is nothing.
-          const isNothing = index === 0 && !/^(DO|CALL)\b/i.test(statement.text);
-          if (!isNothing) throw error.withoutRetry();
+          // A single statement is atomic, so a failed first one has changed nothing.
+          const changedNothing = index === 0 && !/^(DO|CALL)\b/i.test(statement.text);
+          if (!changedNothing) throw error.withoutRetry();
           await this.resolve(script.name, "pending");
           throw error;
         }
@@ -190,7 +190,7 @@ export class PostgresDatabase implements Database {
     }
     const index = concurrentIndex(statement.text);
     const left = await this.invalidIndexes(session, index);
-    // By its name it is the one that this statement builds: an earlier attempt was cut short.
+    // An index of that name is from an interrupted attempt of this statement.
     if (index?.name !== null) await this.dropIndexes(session, script, left);
     const [before] = await session.ask<{ limit: string }>("SELECT current_setting('lock_timeout') AS limit");
     await session.ask("SELECT set_config('lock_timeout', '0', false)");
@@ -223,9 +223,9 @@ export class PostgresDatabase implements Database {
   ): Promise<void> {
     for (const name of names) {
       this.say(
-        `${script}: the index ${name} is INVALID, an attempt to build it was cut short: it is dropped`,
+        `${script}: the index ${name} is INVALID, because an attempt to build it was interrupted: dropping it`,
       );
-      await this.speaking(script, session.query(`DROP INDEX CONCURRENTLY ${name}`));
+      await this.asScriptFailed(script, session.query(`DROP INDEX CONCURRENTLY ${name}`));
     }
   }
 
@@ -234,13 +234,13 @@ export class PostgresDatabase implements Database {
     script: string,
     { text, line }: { readonly text: string; readonly line: number },
   ): Promise<unknown> {
-    return this.speaking(script, session.query(text), (position) => {
+    return this.asScriptFailed(script, session.query(text), (position) => {
       return line + text.slice(0, position - 1).split("\n").length - 1;
     });
   }
 
-  /** What the server says of a script's statement, by the script's name. */
-  private async speaking<Result>(
+  /** Turns the server's error for a statement into a ScriptFailed. @param lineAt maps a position in the sent text to a line. */
+  private async asScriptFailed<Result>(
     script: string,
     answer: Promise<Result>,
     lineAt: (position: number) => number | null = () => null,

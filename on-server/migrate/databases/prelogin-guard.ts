@@ -1,7 +1,7 @@
 /**
- * The socket under tedious where TLS is agreed on in PRELOGIN. tedious 19 takes "I do not encrypt" for an answer and sends the
- * login as it is, `encrypt: true` or not (20.3.9 refuses). So the wire itself is watched: what the server answers to
- * PRELOGIN is read before tedious sees it, and nothing but PRELOGIN and TLS ever leaves.
+ * The socket for tedious when TLS is negotiated in PRELOGIN. If the server does not encrypt, tedious 19 sends the login
+ * unencrypted, even with `encrypt: true` (20.3.9 refuses). So this socket checks the server's answer to PRELOGIN before
+ * tedious gets it, and sends nothing but PRELOGIN and TLS.
  */
 import { Socket } from "node:net";
 import { MigrationRefused } from "../refusals";
@@ -15,7 +15,7 @@ const PACKET_HEADER = 8;
 /** TLS records: change cipher spec, alert, handshake, application data; then 0x03. */
 const [FIRST_RECORD, LAST_RECORD, TLS_MAJOR] = [0x14, 0x17, 0x03];
 const RECORD_HEADER = 5;
-/** MS-TDS 2.2.6.5: an option's number, offset and length; what the server's answer to ENCRYPTION means. */
+/** MS-TDS 2.2.6.5: an option's number, offset and length; the server's answers to ENCRYPTION. */
 const OPTION_HEAD = 5;
 const OPTION = { encryption: 0x01, end: 0xff };
 const ANSWER = { off: 0x00, on: 0x01, notSupported: 0x02, required: 0x03 };
@@ -24,7 +24,7 @@ const LARGEST_ANSWER = 4096;
 
 export class GuardedSocket extends Socket {
   private readonly outgoing = new Outgoing();
-  /** The answer to PRELOGIN as far as it has come; null once it was good. */
+  /** The part of the answer to PRELOGIN that has arrived; null once it was accepted. */
   private answer: Buffer | null = Buffer.alloc(0);
 
   /** @param where the server, as messages name it. */
@@ -53,33 +53,29 @@ export class GuardedSocket extends Socket {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.mayLeave(chunk, done)) super._write(chunk, encoding, done);
+    if (this.maySend(chunk, done)) super._write(chunk, encoding, done);
   }
 
   override _writev(
     chunks: { chunk: Buffer; encoding: BufferEncoding }[],
     done: (error?: Error | null) => void,
   ): void {
-    if (this.mayLeave(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)) super._writev!(chunks, done);
+    if (this.maySend(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)) super._writev!(chunks, done);
   }
 
-  private mayLeave(data: Buffer, done: (error?: Error | null) => void): boolean {
+  private maySend(data: Buffer, done: (error?: Error | null) => void): boolean {
     if (this.outgoing.allows(data)) return true;
-    done(
-      new EncryptionRefused(
-        `something other than TLS was about to be sent to ${this.where}: it was not sent`,
-      ),
-    );
+    done(new EncryptionRefused(`unencrypted data for ${this.where} was blocked, it was not sent`));
     return false;
   }
 }
 
-/** Follows what leaves, frame by frame: packets of type PRELOGIN and TLS records, however they are cut to chunks. */
+/** Checks outgoing data frame by frame, across chunks: PRELOGIN packets and TLS records. */
 class Outgoing {
   private header = Buffer.alloc(0);
   private left = 0;
 
-  /** @returns whether all of these bytes may leave; after a no, nothing may. */
+  /** @returns whether all these bytes may be sent; once false, nothing may be sent any more. */
   allows(data: Buffer): boolean {
     for (let at = 0; at < data.length;) {
       if (this.left === 0) {
@@ -99,7 +95,7 @@ class Outgoing {
   }
 }
 
-/** @returns bytes of the whole frame, header and all. */
+/** @returns the bytes of the whole frame, including its header. */
 function frameLength(header: Buffer): number | "incomplete" | "refused" {
   const type = header[0]!;
   if (type === PACKET.prelogin) {
@@ -112,9 +108,9 @@ function frameLength(header: Buffer): number | "incomplete" | "refused" {
   return header.length < RECORD_HEADER ? "incomplete" : RECORD_HEADER + header.readUInt16BE(3);
 }
 
-/** @returns what is wrong in words that follow the server's name, unless it is well or not all there yet. */
+/** @returns "encrypts", "incomplete", or what is wrong, as a text that follows the server's name. */
 function readAnswer(data: Buffer): "encrypts" | "incomplete" | string {
-  const noTds = "does not answer as SQL Server does (is that the port of another service?)";
+  const noTds = "does not answer like a SQL Server (is that the port of another service?)";
   if (data[0] !== PACKET.response || data.length > LARGEST_ANSWER) return noTds;
   if (data.length < PACKET_HEADER) return "incomplete";
   const length = data.readUInt16BE(2);
@@ -122,8 +118,8 @@ function readAnswer(data: Buffer): "encrypts" | "incomplete" | string {
   if (data.length < length) return "incomplete";
   const answer = encryptionOption(data.subarray(PACKET_HEADER, length));
   if (answer === ANSWER.on || answer === ANSWER.required) return "encrypts";
-  if (answer === ANSWER.notSupported) return "does not encrypt (its PRELOGIN says ENCRYPT_NOT_SUP)";
-  if (answer === ANSWER.off) return "does not encrypt (its PRELOGIN says ENCRYPT_OFF)";
+  if (answer === ANSWER.notSupported) return "does not encrypt (its PRELOGIN has ENCRYPT_NOT_SUP)";
+  if (answer === ANSWER.off) return "does not encrypt (its PRELOGIN has ENCRYPT_OFF)";
   return noTds;
 }
 

@@ -1,33 +1,32 @@
 /**
- * A script may take an hour without a word from the server, so silence alone says nothing about its session. The lock
- * that the session holds does: while it is held, the server is at work; once it is free, the session is gone there, and
- * no answer will come any more.
+ * A script may run for an hour without an answer, so silence does not prove that its session is lost. Its lock does:
+ * while it is held, the script runs; once it is free, the session has ended on the server, and no answer will come.
  */
 import { SessionLost } from "./database";
 
-const LOOK_MS = 15_000;
+const POLL_MS = 15_000;
 
 /**
- * @param isHeld asks the server over another session; it fails with SessionLost where that one has no answer either.
- * @throws SessionLost where the work's session is gone; else what the work throws.
+ * @param isHeld asks the server over another session; it fails with SessionLost if that one gets no answer either.
+ * @throws SessionLost if the work's session has ended; otherwise what the work throws.
  */
 export async function whileHeld<Result>(
   work: Promise<Result>,
   isHeld: () => Promise<boolean>,
-  lookMs = LOOK_MS,
+  pollMs = POLL_MS,
 ): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
   const lost = new Promise<never>((_, reject) => {
-    const look = async (): Promise<void> => {
+    const poll = async (): Promise<void> => {
       const held = await isHeld();
-      // The work may have come to its end while this was asked: its answer is on its way then.
-      if (!held && !isOver) await new Promise((done) => (timer = setTimeout(done, lookMs)));
+      // The work may just have ended: then its answer is on the way.
+      if (!held && !isOver) await new Promise((done) => (timer = setTimeout(done, pollMs)));
       if (isOver) return;
-      if (!held) throw new SessionLost("the database has no session any more that runs the script");
-      timer = setTimeout(() => void look().catch(reject), lookMs);
+      if (!held) throw new SessionLost("the database no longer has a session that runs the script");
+      timer = setTimeout(() => void poll().catch(reject), pollMs);
     };
-    timer = setTimeout(() => void look().catch(reject), lookMs);
+    timer = setTimeout(() => void poll().catch(reject), pollMs);
   });
   try {
     return await Promise.race([work, lost]);

@@ -1,15 +1,14 @@
 /**
- * Waiting in turns: asks for something now and then, and is idle between. A statement that waits on the server would
- * hold a snapshot there, with which another session's CREATE INDEX CONCURRENTLY deadlocks, and a limit for statements
- * would end it.
+ * Polls for a lock, and is idle in between. A statement that waits on the server would hold a snapshot there, with which
+ * another session's CREATE INDEX CONCURRENTLY deadlocks; and a statement time limit would end it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** @param onWait is called once, where it was not there at once. @returns whether it was got in time. */
-export async function inTurns(
+/** @param onWait is called once, after a first failed attempt. @returns whether an attempt succeeded in time. */
+export async function poll(
   attempt: () => Promise<boolean>,
   waitSeconds: number,
   onWait: () => void = () => undefined,
