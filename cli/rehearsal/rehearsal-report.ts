@@ -110,7 +110,9 @@ function brokenPromises({ steps, totals }: RehearsalResults): Piece {
     <ul class="plain-list">
       ${broken.map(
         ({ step, promise }) =>
-          html`<li><strong>${step.name}</strong> (${step.scenario}): <span class="bad">${promise}</span></li>`,
+          html`<li>
+            <strong>${step.name}</strong> (${step.scenario}): <span class="bad">${promise}</span>
+          </li>`,
       )}${lost > 0 && html`<li><span class="bad">${plural(lost, "acknowledged POST")} not found at the end</span></li>`}
     </ul>
   </section>`;

@@ -97,7 +97,9 @@ function failures(tolerance: Tolerance, requests: StepRequests, { downMs, versio
   const { sent, failed, badAnswers, longestGapMs } = requests;
   if (tolerance === "whileDown") {
     const limit = downMs + DOWN_MARGIN_MS;
-    return longestGapMs <= limit ? [] : [`no request was answered for ${longestGapMs} ms; the limit is ${limit} ms`];
+    return longestGapMs <= limit
+      ? []
+      : [`no request was answered for ${longestGapMs} ms; the limit is ${limit} ms`];
   }
   if (tolerance === "none" || failed === 0) {
     return failed === 0 ? [] : [`${failed} of ${sent} requests failed: ${JSON.stringify(requests.failures)}`];

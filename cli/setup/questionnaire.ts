@@ -228,7 +228,9 @@ function databaseFrom(
 ): Dialect | null {
   if (wanted === undefined) return example && hasPostgres(notes) ? "postgres" : null;
   if (!local) {
-    throw new InvalidInput("--database needs --platform local: on Azure, set platform.database in the environment file");
+    throw new InvalidInput(
+      "--database needs --platform local: on Azure, set platform.database in the environment file",
+    );
   }
   const dialect = oneOf("--database", wanted, DIALECTS);
   if (dialect === "mssql" && !process.env[SERVER_VARIABLE.mssql]) {

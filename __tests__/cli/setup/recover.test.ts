@@ -80,7 +80,9 @@ describe("recover", () => {
     const { exitCode, stdout } = await folder.bluegreen(["recover", "--yes"]);
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
-      stdout: expect.stringMatching(/^release\.json is recovered .*; the previous file is release\.json\.lost-/),
+      stdout: expect.stringMatching(
+        /^release\.json is recovered .*; the previous file is release\.json\.lost-/,
+      ),
     });
     expect(folder.json("release.json")).toEqual(emptyRecord("socialgoal"));
     const kept = readdirSync(folder.path).find((name) => name.startsWith("release.json.lost-"));

@@ -10,7 +10,8 @@ const REQUEST_MS = 20_000;
 const MANAGEMENT = "https://management.azure.com";
 const STORAGE = "https://storage.azure.com";
 const RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommands/write";
-const LOG_IN = "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, certificate or federated token";
+const LOG_IN =
+  "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, certificate or federated token";
 
 /** Sends requests to Azure; tests replace it. */
 export interface AzureAccess {

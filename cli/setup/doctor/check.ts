@@ -50,7 +50,8 @@ async function withinTime({ seconds, name, run }: Check): Promise<Finding> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Finding>((resolve) => {
     timer = setTimeout(
-      () => resolve(failed(`no answer within ${seconds} s`, `find out why ${name} hangs, then run doctor again`)),
+      () =>
+        resolve(failed(`no answer within ${seconds} s`, `find out why ${name} hangs, then run doctor again`)),
       seconds * 1000,
     );
   });

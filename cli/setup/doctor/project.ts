@@ -87,8 +87,7 @@ export function packagesCheck({ folder }: Project): Check {
           return [];
         }
       });
-      if (installed.length === 0)
-        return ok("the project installs no CDKTF: the package includes it");
+      if (installed.length === 0) return ok("the project installs no CDKTF: the package includes it");
       const others = installed.filter(({ name, version }) => !version.startsWith(`${PEERS[name]}.`));
       const versions = installed.map(({ name, version }) => `${name} ${version}`).join(", ");
       if (others.length === 0) return ok(versions);
@@ -135,10 +134,7 @@ export function synthCheck(project: Project, output: string): Check {
       const seconds = (Date.now() - startedAt) / 1000;
       const took = `in ${seconds.toFixed(1)} s`;
       return seconds > 20
-        ? warning(
-            `base and web ${took}`,
-            "import single provider classes: an index import is slow",
-          )
+        ? warning(`base and web ${took}`, "import single provider classes: an index import is slow")
         : ok(`base and web ${took}`);
     },
   };
@@ -183,7 +179,9 @@ export function workFolderCheck({ folder, environment }: Project): Check {
       const { bavail, bsize } = statfsSync(path);
       const free = bavail * bsize;
       const found = `${below} is writable, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
-      return free < LEAST_FREE_BYTES ? warning(found, "free disk space: releases are unpacked there") : ok(found);
+      return free < LEAST_FREE_BYTES
+        ? warning(found, "free disk space: releases are unpacked there")
+        : ok(found);
     },
   };
 }

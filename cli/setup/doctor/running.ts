@@ -13,7 +13,7 @@ import { lockFile, terraformLock } from "../../project/project-lock";
 import { agreed } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
-import { firstErrorLines } from "../../terraform/error-words";
+import { firstErrorLines } from "../../terraform/error-messages";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
 import { recordOrNull } from "./project";
@@ -33,7 +33,9 @@ export function proxiesCheck(project: Project): Check[] {
       name: "proxies",
       seconds: PROXY_SECONDS,
       async run() {
-        const proxies = proxiesOf(project, () => Promise.reject(new Error("local proxies need no Terraform")));
+        const proxies = proxiesOf(project, () =>
+          Promise.reject(new Error("local proxies need no Terraform")),
+        );
         if (!proxies.baseIsDeployed()) return ok("not started yet: the first release starts them");
         const record = recordOrNull(project);
         const expected = record ?? emptyRecord(project.environment.application);
