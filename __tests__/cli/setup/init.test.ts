@@ -56,7 +56,7 @@ describe("init", () => {
 
   it.each<[string, readonly string[], RegExp]>([
     ["another database", ["--database", "oracle"], /--database must be postgres or mssql, not "oracle"/],
-    ["Azure", [...AZURE, "--database", "mssql"], /--database is for --platform local/],
+    ["Azure", [...AZURE, "--database", "mssql"], /--database needs --platform local/],
   ])("refuses a database for %s", (_, options, says) => refuses([...options, "--yes"], 2, says));
 
   it("makes an environment, its record, cdktf.json and .gitignore", async () => {
@@ -192,7 +192,7 @@ describe("init", () => {
       /needs --subscription, --tenant, --location, --ssh-key/,
     ],
     ["a GUID that is none", [...AZURE, "--subscription", "x"], /platform\.subscriptionId: "x" is no GUID/],
-    ["the sample on Azure", [...AZURE, "--example"], /^--example is for --platform local/],
+    ["the sample on Azure", [...AZURE, "--example"], /^--example needs --platform local/],
   ])("refuses %s, and makes nothing", async (_, options, says) => {
     await refuses(["new", ...options], 2, says);
     expect(folder.has("new")).toBe(false);

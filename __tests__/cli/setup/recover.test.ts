@@ -179,7 +179,7 @@ describe("recover", () => {
   it("needs somebody's yes", async () => {
     folder.write("release.json", "{");
     const { exitCode, stderr } = await folder.bluegreen(["recover"]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/then give --yes$/m) });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/then add --yes$/m) });
     expect(folder.text("release.json")).toBe("{");
   });
 
