@@ -186,7 +186,7 @@ describeEndToEnd("bad input", () => {
       const ran = await world.run(["release", "1.4.0", "--artifact", file], env);
       expect(ran.exitCode).toBe(2);
       expect(ran.stderr).toMatch(
-        /Neither terraform nor tofu is on PATH, and Terraform .* could not be fetched/,
+        /Neither terraform nor tofu is on PATH, and Terraform .* could not be downloaded/,
       );
       expect(ran.stderr).not.toMatch(/^\s+at /m);
       expect(world.text("release.json")).toBe(before.record);

@@ -229,7 +229,7 @@ describeEndToEnd("a pipeline's scripts, on the local platform", () => {
     for (const system of [github, azure, gitlab]) {
       const { exitCode, said } = await repository.play(system, system.change("abort"));
       expect({ exitCode, said }).toEqual({ exitCode: 0, said: expect.stringMatching(/nothing to abort/) });
-      expect(said).toMatch(/the record is as it was/);
+      expect(said).toMatch(/the record is unchanged/);
       expect(existsSync(kept("prod.release.json"))).toBe(false);
     }
     expect(await repository.log()).toEqual(log);

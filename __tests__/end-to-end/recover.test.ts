@@ -48,7 +48,7 @@ describeEndToEnd("a lost record", () => {
     rmSync(world.path("release.json"));
     const ran = await world.run(["recover"]);
     expect(ran.exitCode).toBe(2);
-    expect(ran.stderr).toMatch(/recover writes release\.json: look at what it found, then give --yes/);
+    expect(ran.stderr).toMatch(/recover would write release\.json: check what it found, then add --yes/);
     expect(existsSync(world.path("release.json"))).toBe(false);
   });
 

@@ -94,7 +94,7 @@ describe.each([
         }
         expect(output).toContain("report: .bluegreen/rehearsal/report.html");
         const report = readFileSync(join(folder, ".bluegreen/rehearsal/report.html"), "utf8");
-        expect(report).toContain("Nobody noticed");
+        expect(report).toContain("Users noticed");
         expect(report.match(/<svg/g)!.length).toBeGreaterThanOrEqual(8);
         expect(processesIn(folder)).toEqual([]);
       } finally {

@@ -57,7 +57,7 @@ describeApplied("releases in an own stack, as containers", () => {
     const refused = await app.apply("release");
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr + refused.stdout).toContain(
-      "1.2.0-3 was not healthy within 5 s; blue is what it was",
+      "1.2.0-3 was not healthy within 5 s; blue is unchanged",
     );
     expect(await ask(port)).toEqual({ status: 200, release: "1.1.0-2" });
     // The slot has its old release again, which a rollback finds there.

@@ -158,7 +158,7 @@ test("one that can't be judged fails", async () => {
 test("the token goes to HCP Terraform only", async () => {
   plan = planOf(GOOD);
   const elsewhere = { plan_json_api_url: "http://localhost:9/plan" };
-  expect(await result(elsewhere)).toEqual(told("failed", /not judged: http:\/\/localhost:9 is not/));
+  expect(await result(elsewhere)).toEqual(told("failed", /not checked: http:\/\/localhost:9 is not/));
 });
 
 test("who has not the key gets no answer", async () => {

@@ -507,7 +507,7 @@ describe("the settings", () => {
   test.each([
     [{ PORT: "" }, "PORT must be a number from 0 to 65535, not ''"],
     [{ PORT: "70000" }, "PORT must be a number from 0 to 65535, not '70000'"],
-    [{ DATA_FOLDER: "" }, "DATA_FOLDER must name the folder that holds the goals"],
+    [{ DATA_FOLDER: "" }, "DATA_FOLDER must be the folder of the goals"],
     [{ BLUEGREEN_RELEASE_ID: "1.0.0 7" }, "BLUEGREEN_RELEASE_ID must be printable ASCII without spaces"],
   ])("%j is refused in one line", async (environment: Record<string, string>, message) => {
     await expect(start("1.0.0", environment)).rejects.toThrow(message);

@@ -33,7 +33,7 @@ export function progressFor({ json }: { readonly json?: boolean }): Progress {
 }
 
 export async function findTools(progress: Progress): Promise<Tools> {
-  return { progress, terraform: await findTerraform({ say: (line) => progress.note(line) }) };
+  return { progress, terraform: await findTerraform({ log: (line) => progress.note(line) }) };
 }
 
 /**

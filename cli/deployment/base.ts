@@ -9,7 +9,7 @@ import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import type { Tools } from "./tools";
 import type { Change } from "../../release/plan-proof";
-import { keptFromDestruction } from "../terraform/error-words";
+import { keptFromDestruction } from "../terraform/error-messages";
 import { Stack } from "../terraform/stack";
 
 export interface BasePlan {

@@ -1,4 +1,4 @@
-/** The report of a rehearsal, for people: whether anybody noticed a release, scenario by scenario and step by step. */
+/** The HTML report of a rehearsal: whether users noticed a release, by scenario and step. */
 import type { RehearsalResults, RehearsedScenario, RehearsedStep } from "./results";
 import type { Tolerance } from "./scenarios";
 import type { Band } from "../report/charts";
@@ -7,7 +7,7 @@ import type { Html, Piece } from "../report/html";
 import { figures, move, renderPage, section, table, text, word } from "../report/page";
 import type { Figure } from "../report/page";
 import { axisOf, renderTrafficCharts } from "../report/traffic-chart";
-import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "../report/words";
+import { count, dateAndTime, list, milliseconds, offset, plural, seconds } from "../report/format";
 
 export function renderRehearsalReport(results: RehearsalResults): string {
   const { driver, terraform, scenarios, formatVersion, startedAt, endedAt } = results;
@@ -24,23 +24,23 @@ export function renderRehearsalReport(results: RehearsalResults): string {
 
 function headline({ passed, totals }: RehearsalResults): string {
   if (totals.sent === 0) return "No request was sent: nothing is known.";
-  if (!passed) return "Somebody would have noticed.";
-  return totals.failed === 0 ? "Nobody noticed." : "Nobody noticed what they should not notice.";
+  if (!passed) return "Users would have noticed.";
+  return totals.failed === 0 ? "Users noticed nothing." : "Users noticed only what they may notice.";
 }
 
 const ALLOWED: Readonly<Record<Exclude<Tolerance, "none">, string>> = {
   whileDown: "while the site was recreated behind a page",
-  ownBadAnswers: "as bad answers of the release that was then taken back",
+  ownBadAnswers: "as bad answers of the release that was then rolled back",
 };
 
 function lead({ steps, totals }: RehearsalResults): Html {
   const done = steps.filter(({ exitCode }) => exitCode === 0).length;
   const kept = steps.length - done;
-  const releases = `${plural(steps.length, "release")} under load: ${done} done as asked, ${kept} kept from users or taken back.`;
+  const releases = `${plural(steps.length, "release")} under load: ${done} done as requested, ${kept} rejected or rolled back.`;
   return html`<p class="lead">${releases} ${whereFailed(steps, totals.failed)}</p>`;
 }
 
-/** Every failed request is accounted for: where it may be, where it may not, and between steps. */
+/** Accounts for every failed request: tolerated, not tolerated, or between steps. */
 function whereFailed(steps: readonly RehearsedStep[], failed: number): string {
   if (failed === 0) return "No request failed.";
   const places = (["whileDown", "ownBadAnswers", "none"] as const)
@@ -51,7 +51,7 @@ function whereFailed(steps: readonly RehearsedStep[], failed: number): string {
     .filter((place) => place.failed > 0)
     .map((place) =>
       place.tolerance === "none"
-        ? `${count(place.failed)} in steps that may have none`
+        ? `${count(place.failed)} in steps that tolerate none`
         : `${count(place.failed)} ${ALLOWED[place.tolerance]}`,
     );
   const between = failed - failedIn(steps);
@@ -71,16 +71,16 @@ function keyFigures({ steps, totals, scenarios }: RehearsalResults): Figure[] {
       timeline.flatMap(({ versions }) => Object.keys(versions).map((id) => `${name} ${id}`)),
     ),
   );
-  const unallowed = failedIn(steps.filter(({ tolerance }) => tolerance === "none"));
+  const untolerated = failedIn(steps.filter(({ tolerance }) => tolerance === "none"));
   const longest = Math.max(0, ...steps.map(({ requests }) => requests.longestGapMs));
   const slowest = steps.find(({ requests }) => requests.longestGapMs === longest);
   return [
     {
       label: "Failed requests",
       value: count(totals.failed),
-      note: `of ${count(totals.sent)}, ${count(unallowed)} where none may fail`,
+      note: `of ${count(totals.sent)}, ${count(untolerated)} not tolerated`,
       ...(totals.failed === 0 && totals.sent > 0 && { tone: "good" as const }),
-      ...(unallowed > 0 && { tone: "bad" as const }),
+      ...(untolerated > 0 && { tone: "bad" as const }),
     },
     {
       label: "Longest time without an answer",
@@ -102,15 +102,17 @@ function keyFigures({ steps, totals, scenarios }: RehearsalResults): Figure[] {
 }
 
 function brokenPromises({ steps, totals }: RehearsalResults): Piece {
-  const broken = steps.flatMap((step) => step.broken.map((words) => ({ step, words })));
+  const broken = steps.flatMap((step) => step.broken.map((promise) => ({ step, promise })));
   const lost = totals.acknowledged - totals.found;
   if (broken.length === 0 && lost === 0) return null;
   return html`<section>
-    <h2>What did not go as promised</h2>
+    <h2>Broken promises</h2>
     <ul class="plain-list">
       ${broken.map(
-        ({ step, words }) =>
-          html`<li><strong>${step.name}</strong> (${step.scenario}): <span class="bad">${words}</span></li>`,
+        ({ step, promise }) =>
+          html`<li>
+            <strong>${step.name}</strong> (${step.scenario}): <span class="bad">${promise}</span>
+          </li>`,
       )}${lost > 0 && html`<li><span class="bad">${plural(lost, "acknowledged POST")} not found at the end</span></li>`}
     </ul>
   </section>`;
@@ -131,8 +133,7 @@ function renderScenario(scenario: RehearsedScenario, results: RehearsalResults):
   return section(
     capital(scenario.title),
     html`<p class="muted">
-      The numbers above the chart are those of the steps below. There is nobody to serve before the first
-      deployment.
+      The numbers above the chart are those of the steps below. Requests begin after the first deployment.
     </p>`,
     renderTrafficCharts({
       name: `scenario-${results.scenarios.indexOf(scenario) + 1}`,
@@ -179,7 +180,7 @@ function stepTable(
 
 function outcome({ outcome, exitCode, broken }: RehearsedStep): Html {
   return html`${word(outcome)}<small>exit code ${exitCode}</small>${broken.map(
-      (words) => html`<small class="bad">${text(words)}</small>`,
+      (promise) => html`<small class="bad">${text(promise)}</small>`,
     )}`;
 }
 

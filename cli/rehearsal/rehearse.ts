@@ -1,6 +1,6 @@
 /**
- * `bluegreen rehearse`: plays the mission on this machine through real Terraform applies, under a constant load
- * whose every answer is checked. It passes if nobody noticed a release, and each ended as its name says.
+ * `bluegreen rehearse`: plays the scenarios on this machine through real Terraform applies, under a constant load that
+ * checks every answer. It passes if users noticed no release and each step had its expected outcome.
  */
 import { Failure, InvalidInput } from "../../release/failure";
 import { writeFileSync } from "node:fs";
@@ -39,23 +39,23 @@ import type { Scenario, ScenarioStep } from "./scenarios";
 import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
 
 export interface RehearseOptions {
-  /** @default - haproxy where it is installed, else embedded */
+  /** @default - haproxy if it is installed, otherwise embedded */
   readonly driver?: string;
   /** `postgres`, or `mssql` on the server that MSSQL_URL names. @default "postgres" */
   readonly database?: string;
-  /** Where the results are written. */
+  /** File for the results. */
   readonly json?: string;
-  /** Where the report is written. @default - report.html beside the environments */
+  /** File for the report. @default - report.html beside the environments */
   readonly report?: string;
   readonly quick?: boolean;
-  /** Leaves the last scenario's environment running. */
+  /** Keep the last scenario's environment running. */
   readonly keep?: boolean;
 }
 
 const RATE = 150;
 const REPORT_FILE = `${REHEARSAL_FOLDER}/report.html`;
 
-/** @returns whether everything went as promised. */
+/** @returns whether no promise was broken. */
 export async function rehearse(options: RehearseOptions, tools: Tools): Promise<boolean> {
   const startedAt = Date.now();
   const { progress, terraform } = tools;
@@ -68,7 +68,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
 
   const scenarios = scenariosOf(options.quick === true ? QUICK_PACE : USUAL_PACE, canHold({ driver }));
   const interruption = watchForInterruption();
-  // Each in an environment of its own: side by side they take half the time.
+  // Each has its own environment: in parallel they take half the time.
   const venues = await openVenues(folder, scenarios, { driver, database });
   const played = await Promise.allSettled(
     scenarios.map((scenario, index) => playScenario(scenario, venues[index]!, tools, interruption)),
@@ -77,12 +77,12 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
     if (options.keep === true && index === venues.length - 1) announceKept(venue, progress);
     else await takeDown(venue, tools);
   }
-  const told = played.map((scenario) => {
+  const finished = played.map((scenario) => {
     if (scenario.status === "rejected") throw scenario.reason;
     return scenario.value;
   });
-  const steps = told.flatMap((scenario) => scenario.steps);
-  const totals = told.map((scenario) => scenario.totals).reduce(addTotals);
+  const steps = finished.flatMap((scenario) => scenario.steps);
+  const totals = finished.map((scenario) => scenario.totals).reduce(addTotals);
 
   const passed = steps.every(({ broken }) => broken.length === 0) && totals.found === totals.acknowledged;
   const results: RehearsalResults = {
@@ -91,7 +91,7 @@ export async function rehearse(options: RehearseOptions, tools: Tools): Promise<
     terraform: terraform.version,
     startedAt: new Date(startedAt).toISOString(),
     endedAt: new Date().toISOString(),
-    scenarios: told.map((scenario) => scenario.scenario),
+    scenarios: finished.map((scenario) => scenario.scenario),
     steps,
     totals,
     passed,
@@ -150,16 +150,16 @@ class ScenarioPlayer {
       this.interruption.check();
       const played = await this.playStep(step);
       steps.push(played);
-      this.say(played);
-      // Before the first release there is nobody to be served.
+      this.print(played);
+      // Before the first release nothing answers.
       this.load ??= await startLoad(this.venue);
     }
     const { sent, failed, acknowledged, found, missing } = await this.load!.stop();
     const timeline = this.load!.timeline();
     this.load = undefined;
-    const words = `rows: ${acknowledged} written, ${found} found`;
-    if (missing.length === 0) this.tools.progress.done(words);
-    else this.tools.progress.failed(`${words}; missing: ${missing.join(", ")}`);
+    const rows = `rows: ${acknowledged} written, ${found} found`;
+    if (missing.length === 0) this.tools.progress.done(rows);
+    else this.tools.progress.failed(`${rows}; missing: ${missing.join(", ")}`);
     const { name, title } = this.scenario;
     return {
       scenario: { name, title, slots: this.slots, timeline },
@@ -237,7 +237,7 @@ class ScenarioPlayer {
     }
   }
 
-  /** What users shall have after a step, told from the story alone. */
+  /** The version that users must have after a step, derived from the scenario alone. */
   private expectedVersion({ action, version, expect }: ScenarioStep): string {
     const promoted =
       expect.outcome === "installed" || expect.outcome === "promoted" || expect.outcome === "recreated";
@@ -250,7 +250,7 @@ class ScenarioPlayer {
 
   private waiting: string | undefined;
 
-  private say({ name, from, to, outcome, seconds, requests, broken }: RehearsedStep): void {
+  private print({ name, from, to, outcome, seconds, requests, broken }: RehearsedStep): void {
     const { sent, failed, longestGapMs } = requests;
     const move =
       from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
@@ -286,7 +286,7 @@ function chooseDatabase(wanted: string = DIALECTS[0]): Dialect {
   throw new InvalidInput(`--database ${wanted} is not known: ${DIALECTS.join(" or ")}`);
 }
 
-/** Ctrl-C ends the rehearsal after what runs was aborted, and takes everything down. */
+/** On Ctrl-C the running release aborts; then the rehearsal takes everything down and ends. */
 function watchForInterruption(): Interruption {
   let interrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
@@ -309,7 +309,7 @@ function addTotals(one: Totals, other: Totals): Totals {
 function announceKept(venue: Project, progress: Progress): void {
   const { host, port } = proxyPlaces(venue.environment)[0]!;
   progress.note(
-    `kept: http://${host}:${port}/; end it with \`bluegreen down --environment ${venue.environmentFile}\``,
+    `still running: http://${host}:${port}/; stop it with \`bluegreen down --environment ${venue.environmentFile}\``,
   );
 }
 
@@ -322,9 +322,9 @@ function summary(
   const { sent, failed, acknowledged, found } = totals;
   return [
     "",
-    `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as asked, ${steps.length - promoted} kept from users`,
+    `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as requested, ${steps.length - promoted} rejected or rolled back`,
     `${sent} requests, ${failed} failed; rows: ${acknowledged} written, ${found} found`,
     `report: ${report}`,
-    passed ? out.green("passed: nobody noticed what they should not notice") : out.red("failed: see above"),
+    passed ? out.green("passed: users noticed only what they may notice") : out.red("failed: see above"),
   ].join("\n");
 }

@@ -1,11 +1,11 @@
-/** What a rehearsal measured, in the format that `--json` writes; and whether a step kept its promise. */
+/** The results of a rehearsal, as `--json` writes them; and the check of each step's promise. */
 import type { ReleaseId } from "../../release/release";
 import type { TimelinePoint } from "../../release/receipt";
 import type { Slot } from "../../release/slot";
 import type { StepRequests } from "../load/messages";
 import type { ScenarioStep, Tolerance } from "./scenarios";
 
-/** Format 1. `from`, `to` and `versions` are what the proxies and the answers said, not what was asked for. */
+/** Format 1. `from`, `to` and `versions` come from the proxies and the answers, not from the request. */
 export interface RehearsalResults {
   readonly formatVersion: 1;
   readonly driver: string;
@@ -22,7 +22,7 @@ export interface RehearsalResults {
 export interface Totals {
   readonly sent: number;
   readonly failed: number;
-  /** POSTs that the application acknowledged, and those of them that were there at the end. */
+  /** POSTs that the application acknowledged; `found` counts those still there at the end. */
   readonly acknowledged: number;
   readonly found: number;
 }
@@ -30,9 +30,9 @@ export interface Totals {
 export interface RehearsedScenario {
   readonly name: string;
   readonly title: string;
-  /** Where each release was installed. */
+  /** The slot of each release. */
   readonly slots: Readonly<Record<ReleaseId, Slot>>;
-  /** What the load met from the first deployment on, between steps too. */
+  /** What the load measured since the first deployment, between steps too. */
   readonly timeline: readonly TimelinePoint[];
 }
 
@@ -48,7 +48,7 @@ export interface RehearsedStep {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly seconds: number;
-  /** The failed requests that it may have. */
+  /** Which failed requests the step tolerates. */
   readonly tolerance: Tolerance;
   readonly requests: {
     readonly sent: number;
@@ -59,12 +59,12 @@ export interface RehearsedStep {
     readonly versions: Readonly<Record<string, number>>;
     readonly latencyMs: StepRequests["latencyMs"] | null;
   };
-  /** What did not go as promised; empty where all did. */
+  /** The broken promises. */
   readonly broken: readonly string[];
 }
 
-/** Bad answers that the release under test may give before it is taken back, as a part of the step's requests. */
-const OWN_BAD_ANSWERS = 0.02;
+/** The fraction of a step's requests that the bad release may fail before it is rolled back. */
+const BAD_ANSWERS_LIMIT = 0.02;
 const DOWN_MARGIN_MS = 2_000;
 
 export interface Measured {
@@ -72,11 +72,11 @@ export interface Measured {
   readonly exitCode: number;
   readonly to: string | null;
   readonly requests: StepRequests | null;
-  /** How long the instances of a recreate took to stop and to start. */
+  /** How long the instances of a recreate took to stop and start. */
   readonly downMs: number;
-  /** What the story says is stable afterwards. */
+  /** The version that must be stable afterwards. */
   readonly expectedVersion: string;
-  /** The version under test, where there is one. */
+  /** The version under test, if any. */
   readonly version: string | undefined;
 }
 
@@ -97,22 +97,24 @@ function failures(tolerance: Tolerance, requests: StepRequests, { downMs, versio
   const { sent, failed, badAnswers, longestGapMs } = requests;
   if (tolerance === "whileDown") {
     const limit = downMs + DOWN_MARGIN_MS;
-    return longestGapMs <= limit ? [] : [`nobody was served for ${longestGapMs} ms, more than ${limit} ms`];
+    return longestGapMs <= limit
+      ? []
+      : [`no request was answered for ${longestGapMs} ms; the limit is ${limit} ms`];
   }
   if (tolerance === "none" || failed === 0) {
     return failed === 0 ? [] : [`${failed} of ${sent} requests failed: ${JSON.stringify(requests.failures)}`];
   }
-  const own = Object.entries(badAnswers).reduce(
+  const bad = Object.entries(badAnswers).reduce(
     (sum, [id, count]) => (versionOf(id) === version ? sum + count : sum),
     0,
   );
   const broken: string[] = [];
-  if (failed > own)
+  if (failed > bad)
     broken.push(
-      `${failed - own} requests failed that ${version} did not answer: ${JSON.stringify(requests.failures)}`,
+      `${failed - bad} failed requests were not bad answers of ${version}: ${JSON.stringify(requests.failures)}`,
     );
-  if (own > OWN_BAD_ANSWERS * sent)
-    broken.push(`${version} gave ${own} bad answers of ${sent}, more than 2 %`);
+  if (bad > BAD_ANSWERS_LIMIT * sent)
+    broken.push(`${version} gave ${bad} bad answers of ${sent}; the limit is 2 %`);
   return broken;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a rehearsal plays: releases of the sample application, one after another, and what each must lead to.
- * Two scenarios, because a topology is fixed once base is deployed.
+ * The scenarios of a rehearsal: releases of the sample application in order, each with its expected outcome.
+ * There are two because a topology is fixed once base is deployed.
  */
 import { EXIT } from "../../release/exit-code";
 import type { Goal } from "../../release/record";
@@ -9,12 +9,12 @@ import type { ScheduleChoice, Topology } from "../../release/schedule";
 type Outcome =
   "installed" | "promoted" | "rejected" | "rolledBack" | "recreated" | "staged" | "paused" | "frozen";
 
-/** Failed requests that a step may have: none; only while the site is down; only the bad release's own answers. */
+/** Which failed requests a step tolerates: none; those while the site is down; the bad release's answers. */
 export type Tolerance = "none" | "whileDown" | "ownBadAnswers";
 
 export interface ScenarioStep {
   readonly name: string;
-  /** A release of this version, packed from the code of `from`; without one, `action` goes on with what is there. */
+  /** Releases this version, packed from the code of `from`. Without one, `action` works on the installed releases. */
   readonly version?: string;
   readonly from?: string;
   readonly action: "release" | "promote" | "rollback";
@@ -39,10 +39,10 @@ export const USUAL_PACE: Pace = { stepSeconds: 3, bakeSeconds: 4 };
 export const QUICK_PACE: Pace = { stepSeconds: 0.3, bakeSeconds: 0.3 };
 
 const DRAIN_SECONDS = 5;
-/** A machine that also builds, installs and asks answers slowly now and then: that says nothing about a release. */
+/** This machine also builds, installs and sends the load, so a slow answer now and then proves nothing. */
 const ANALYSIS = { latencySlackMs: 5000 };
 
-/** @param holds whether the proxy can let requests wait while a site is recreated. */
+/** @param holds whether the proxy can hold requests while the site is recreated. */
 export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean): Scenario[] {
   const common = { bakeSeconds, drainSeconds: DRAIN_SECONDS, analysis: ANALYSIS };
   const blueGreen: ScheduleChoice = { strategy: "blueGreen", ...common };
@@ -53,7 +53,7 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
     whileDown,
     drainSeconds: DRAIN_SECONDS,
   });
-  // A tenth of the requests, for long enough that it shows.
+  // 10 % of the requests, long enough to show the failures.
   const careful: ScheduleChoice = { ...blueGreen, steps: [10, 100], stepSeconds: Math.max(2, stepSeconds) };
 
   const withPage = { outcome: "recreated", exitCode: EXIT.done, tolerance: "whileDown" } as const;
@@ -166,7 +166,7 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
           expect: good("promoted"),
         },
         {
-          name: "canary held at 10 %",
+          name: "canary paused at 10 %",
           action: "release",
           version: "1.1.1",
           from: "1.1.0",
@@ -184,7 +184,7 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
           expect: good("staged"),
         },
         {
-          name: holds ? "recreate, requests held" : "recreate, where requests can't wait",
+          name: holds ? "recreate, requests held" : "recreate, without holding requests",
           action: "release",
           version: "1.4.1",
           from: "1.4.0",

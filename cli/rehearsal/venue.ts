@@ -1,4 +1,4 @@
-/** Where a scenario is played: an environment of its own below `.bluegreen`, on free ports. */
+/** Where a scenario runs: a separate environment below `.bluegreen`, on free ports. */
 import { Failure } from "../../release/failure";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -19,13 +19,12 @@ const FIRST_PORT = 20_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
 
-/** What every scenario is played with. */
 interface Parts {
   readonly driver: string;
   readonly database: Dialect;
 }
 
-/** One environment a scenario; no two of them want the same port. */
+/** One environment per scenario, without common ports. */
 export async function openVenues(
   folder: string,
   scenarios: readonly Scenario[],
@@ -47,12 +46,12 @@ async function openVenue(
   parts: Parts,
   firstPort: number,
 ): Promise<Project> {
-  const own = `${REHEARSAL_FOLDER}/${scenario.name}`;
-  rmSync(join(folder, own), { recursive: true, force: true });
-  mkdirSync(join(folder, own), { recursive: true });
+  const venueFolder = `${REHEARSAL_FOLDER}/${scenario.name}`;
+  rmSync(join(folder, venueFolder), { recursive: true, force: true });
+  mkdirSync(join(folder, venueFolder), { recursive: true });
   for (let portBase = firstPort; portBase < LAST_PORT; portBase += PORTS_APART) {
-    const file = `${own}/environment.json`;
-    const environment = environmentFile(scenario, parts, own, portBase);
+    const file = `${venueFolder}/environment.json`;
+    const environment = environmentFile(scenario, parts, venueFolder, portBase);
     writeAtomically(join(folder, file), `${JSON.stringify(environment, null, 2)}\n`);
     const venue = openProject(folder, file, ownApp());
     if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
@@ -66,15 +65,15 @@ function localPlatform({ environment }: Project): LocalEnvironment["platform"] {
 
 /** Environments that an earlier rehearsal left running. */
 export function leftVenues(folder: string): Project[] {
-  const all = join(folder, REHEARSAL_FOLDER);
-  if (!existsSync(all)) return [];
-  return readdirSync(all)
+  const venues = join(folder, REHEARSAL_FOLDER);
+  if (!existsSync(venues)) return [];
+  return readdirSync(venues)
     .map((name) => `${REHEARSAL_FOLDER}/${name}/environment.json`)
     .filter((file) => existsSync(join(folder, file)))
     .map((file) => openProject(folder, file, ownApp()));
 }
 
-/** How long the instances of a release took to stop and start, as the installers measured it. The longest counts. */
+/** The longest time that an instance of a release took to stop and start, as the installers measured it. */
 export function installMs(venue: Project, releaseId: string): number {
   const servers = join(venue.folder, localPlatform(venue).folder, "servers");
   const seconds = readdirSync(servers).flatMap((server) => {
@@ -93,23 +92,23 @@ export function installMs(venue: Project, releaseId: string): number {
 function environmentFile(
   scenario: Scenario,
   { driver, database }: Parts,
-  own: string,
+  folder: string,
   portBase: number,
 ): object {
   return {
     formatVersion: 1,
     application: "socialgoal",
     name: `rehearsal-${scenario.name}`,
-    record: `${own}/release.json`,
-    platform: { kind: "local", folder: own, portBase, database },
+    record: `${folder}/release.json`,
+    platform: { kind: "local", folder, portBase, database },
     topology: scenario.topology,
     servers: { count: 2 },
     proxies: { driver },
     start: ["node", "server.js"],
-    // Long enough where one machine builds, starts and asks everything, and no longer than the load's users wait.
+    // Long enough for one busy machine, and no longer than the load waits for an answer.
     verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 9 },
     stopSeconds: 15,
-    // The rehearsal has a load of its own.
+    // The rehearsal has its own load.
     measurement: { rate: 0 },
   };
 }

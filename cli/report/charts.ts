@@ -1,14 +1,14 @@
 /**
- * Draws the charts of a report as SVG, with Apache ECharts on the server: the file that shows them needs no script.
- * `development/build/bundle.mjs` bundles this file with what it needs of ECharts, so that the package has no such dependency.
+ * Draws the charts of a report as SVG with Apache ECharts, so the report needs no script. `development/build/bundle.mjs`
+ * bundles this file with the parts of ECharts that it uses, so the package does not depend on ECharts.
  *
- * Only numbers and this program's own words go into a chart: ECharts escapes what it writes as text, but not attributes.
+ * A chart contains only numbers and constant text: ECharts escapes text, but not attributes.
  */
 import { LineChart } from "echarts/charts";
 import { GridComponent, MarkAreaComponent, MarkLineComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
-import { offset } from "./words";
+import { offset } from "./format";
 
 use([LineChart, GridComponent, MarkLineComponent, MarkAreaComponent, SVGRenderer]);
 
@@ -17,21 +17,21 @@ export interface Plot {
   readonly kind: "stack" | "lines";
   /** The end of the time axis. */
   readonly seconds: number;
-  /** When each stretch begins, and when the last one ends. */
+  /** When each interval begins, and when the last one ends. */
   readonly edges: readonly number[];
   readonly series: readonly Series[];
   readonly scale: "perSecond" | "latency";
-  /** Moments, as vertical lines. */
+  /** Points in time, as vertical lines. */
   readonly marks: readonly Mark[];
-  /** Stretches of time one after another, as a background. */
+  /** Consecutive intervals, as a background. */
   readonly bands: readonly Band[];
-  /** Numbers of marks and bands stand above the chart. */
+  /** Whether the numbers of marks and bands are above the chart. */
   readonly numbered: boolean;
 }
 
 export interface Series {
   readonly colour: string;
-  /** One for each stretch; null where there is none. */
+  /** One per interval; null if it has none. */
   readonly values: readonly (number | null)[];
   readonly width?: number;
 }
@@ -39,7 +39,7 @@ export interface Series {
 export interface Mark {
   readonly number: number;
   readonly at: number;
-  /** Something was judged bad there. */
+  /** The verdict there was "fail". */
   readonly isBad: boolean;
 }
 
@@ -63,13 +63,13 @@ const FONT = 12;
 const LEAST_BETWEEN_NUMBERS = 19;
 const LEAST_BETWEEN_TIMES = 62;
 
-/** @param name unique in the document: ids of clip paths begin with it. */
+/** @param name unique in the document: the ids of clip paths begin with it. */
 export function draw(plot: Plot, size: Size, name: string): string {
   const chart = init(null, null, { renderer: "svg", ssr: true, ...size });
   try {
     chart.setOption({
       animation: false,
-      // As the text around it: the page sets the font.
+      // The page sets the font.
       textStyle: { fontFamily: "inherit", fontSize: FONT },
       grid: { left: LEFT, right: RIGHT, top: plot.numbered ? TOP_NUMBERED : TOP, bottom: BOTTOM },
       xAxis: timeAxis(plot.seconds, size.width - LEFT - RIGHT),
@@ -83,14 +83,14 @@ export function draw(plot: Plot, size: Size, name: string): string {
 }
 
 function line({ kind, edges }: Plot, { colour, values, width }: Series): object {
-  // A stretch's value holds until the next begins; the last until its end.
-  const held = [...values, values.at(-1) ?? null];
+  // Each value is valid until the next interval begins, the last one until its end.
+  const steps = [...values, values.at(-1) ?? null];
   return {
     type: "line",
     silent: true,
     step: "end",
     symbol: "none",
-    data: edges.map((edge, index) => [edge, held[index] ?? "-"]),
+    data: edges.map((edge, index) => [edge, steps[index] ?? "-"]),
     ...(kind === "stack"
       ? {
           stack: "all",
@@ -101,7 +101,7 @@ function line({ kind, edges }: Plot, { colour, values, width }: Series): object 
   };
 }
 
-/** Carries the bands and the marks; it has no line of its own. */
+/** A series without a line, for the bands and the marks. */
 function backdrop({ kind, marks, bands, numbered, seconds }: Plot, { width }: Size): object {
   const pixels = (width - LEFT - RIGHT) / seconds;
   const label = { fontSize: 11, color: "var(--muted)", distance: 5 };
@@ -134,7 +134,7 @@ function backdrop({ kind, marks, bands, numbered, seconds }: Plot, { width }: Si
         group.map(({ at, isBad }, index) => ({
           xAxis: at,
           lineStyle: {
-            // On an area the page's own colour shows, beside it the text's.
+            // On areas the page's colour is visible, elsewhere the text's.
             color: isBad ? "var(--bad)" : kind === "stack" ? "var(--paper)" : "var(--muted)",
             width: isBad ? 1.5 : 1,
             type: [3, 3],
@@ -152,7 +152,7 @@ function backdrop({ kind, marks, bands, numbered, seconds }: Plot, { width }: Si
   };
 }
 
-/** Marks whose numbers would lie on each other share one: "3–5", which takes the room of two. */
+/** Marks whose numbers would overlap get one label, "3–5", which needs the space of two. */
 function grouped(marks: readonly Mark[], apart: number): Mark[][] {
   const groups: Mark[][] = [];
   for (const mark of marks) {
@@ -180,10 +180,10 @@ function timeAxis(seconds: number, width: number): object {
   };
 }
 
-/** At least this many seconds, and a number that a clock knows. */
+/** At least this many seconds, rounded up to a usual unit of time. */
 function niceInterval(least: number): number {
-  const known = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200];
-  return known.find((interval) => interval >= least) ?? 86_400 * Math.ceil(least / 86_400);
+  const usual = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200];
+  return usual.find((interval) => interval >= least) ?? 86_400 * Math.ceil(least / 86_400);
 }
 
 function rateAxis(): object {
@@ -199,7 +199,7 @@ function rateAxis(): object {
   };
 }
 
-/** Logarithmic: the slowest hundredth is often a hundred times the median, and both matter. */
+/** Logarithmic: p99 is often 100 times the median, and both matter. */
 function latencyAxis({ series }: Plot): object {
   const values = series.flatMap(({ values }) => values.filter((value) => value !== null && value > 0));
   const least = values.reduce((one: number, other) => Math.min(one, other!), Infinity) as number;
@@ -219,7 +219,7 @@ function latencyAxis({ series }: Plot): object {
   };
 }
 
-/** Inside HTML: as wide as its box, with ids that no other chart of the document has, and nothing for a pointer. */
+/** For use inside HTML: as wide as its container, with unique ids, without pointer events. */
 function standalone(svg: string, name: string): string {
   return svg
     .replace(/^<svg width="\d+" height="\d+"/, "<svg")

@@ -1,7 +1,6 @@
 /**
- * One colour for each release, the same in every chart and table of a report. A release that lives in the blue slot is a
- * blue, one in the green slot a green; the next release in the same slot has another shade. The values are CSS variables,
- * which `style.ts` sets for light, dark and paper.
+ * One colour per release, the same throughout a report: a shade of blue in the blue slot, of green in the green slot. The
+ * values are CSS variables, which `style.ts` sets for light, dark and print.
  */
 import { idOrNull } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -12,7 +11,7 @@ const SHADES = 3;
 
 export type SlotOf = Readonly<Record<string, Slot>>;
 
-/** Where the records say that releases live. */
+/** The slot of each release in these records. */
 export function slotsIn(...records: readonly ReleaseRecord[]): SlotOf {
   const entries = records.flatMap(({ slots }) =>
     SLOTS.map((slot) => [idOrNull(slots[slot]), slot] as const).filter(([id]) => id !== null),
@@ -20,7 +19,7 @@ export function slotsIn(...records: readonly ReleaseRecord[]): SlotOf {
   return Object.fromEntries(entries) as SlotOf;
 }
 
-/** @param ids in the order in which users met them. */
+/** @param ids in the order in which users got them. */
 export function coloursOf(ids: readonly string[], slotOf: SlotOf): ReadonlyMap<string, string> {
   const used: Record<Slot | "other", number> = { blue: 0, green: 0, other: 0 };
   return new Map(

@@ -1,4 +1,4 @@
-/** What the proxies' directors did, in one order and in words: verified, moved, judged, drained. */
+/** What the directors did, in order of time: verified, moved traffic, judged, drained. */
 import type { Comparison, Figures, JournalEntry } from "../../release/journal";
 import { describeEntry, describeVerdict } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
@@ -6,7 +6,7 @@ import type { Mark } from "./charts";
 import { html } from "./html";
 import type { Html, Piece } from "./html";
 import { table } from "./page";
-import { count, milliseconds, offset, plural, seconds } from "./words";
+import { count, milliseconds, offset, plural, seconds } from "./format";
 
 export interface NumberedEvent {
   readonly number: number;
@@ -14,7 +14,7 @@ export interface NumberedEvent {
   readonly entry: JournalEntry;
 }
 
-/** Numbers are in the order of time, whatever proxy it was. */
+/** Numbered in order of time, across all proxies. */
 export function eventsOf({ proxies }: Receipt): NumberedEvent[] {
   return proxies
     .flatMap(({ proxy, journal }) => journal.map((entry) => ({ proxy, entry })))
@@ -22,7 +22,7 @@ export function eventsOf({ proxies }: Receipt): NumberedEvent[] {
     .map((event, index) => ({ number: index + 1, ...event }));
 }
 
-/** Those that lie in the chart's time: a proxy's clock may differ from the clock of who measured. */
+/** Those within the chart's time: a proxy's clock may differ from that of the load. */
 export function marksOf(events: readonly NumberedEvent[], begin: number, end: number): Mark[] {
   return events
     .filter(({ entry }) => entry.at >= begin && entry.at <= end)
@@ -41,7 +41,7 @@ export function eventTable(events: readonly NumberedEvent[], begin: number): Htm
       { title: "No." },
       { title: "Time", align: "right" },
       ...(several ? [{ title: "Proxy" }] : []),
-      { title: "What" },
+      { title: "Event" },
       { title: "Candidate" },
       { title: "Stable" },
     ],
@@ -56,7 +56,7 @@ export function eventTable(events: readonly NumberedEvent[], begin: number): Htm
   );
 }
 
-/** The figures of a judgement have columns of their own. */
+/** The figures of a verdict have their own columns. */
 function describe(entry: JournalEntry): Piece {
   switch (entry.event) {
     case "verified":

@@ -1,6 +1,6 @@
 /**
- * HTML that cannot be broken by what it shows: every value that comes into a template is escaped, unless it is HTML
- * that a template made. Versions, reasons and names in a receipt are whatever somebody wrote there.
+ * HTML templates that escape every value, except HTML that a template made. Versions, reasons and names in a receipt are
+ * untrusted.
  */
 export class Html {
   constructor(readonly source: string) {}
@@ -27,7 +27,7 @@ function toSource(piece: Piece): string {
   return piece.map(toSource).join("");
 }
 
-/** Invisible characters are shown as such: some of them turn the direction of a line, and a name reads as another. */
+/** Makes invisible characters visible: some change the direction of text and so disguise a name. */
 function escape(text: string): string {
   return text
     .replace(/[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu, "\ufffd")

@@ -1,11 +1,11 @@
-/** The report of `bluegreen measure`: what users met while a command of somebody's own ran. */
+/** The report of `bluegreen measure`: what users got while a custom command ran. */
 import type { MeasureReceipt } from "../../release/receipt";
 import { html } from "./html";
 import type { Piece } from "./html";
 import { headline, keyFigures, measuredSection, notMeasured, person } from "./measured";
 import { facts, figures, renderPage, section } from "./page";
 import { axisOf } from "./traffic-chart";
-import { dateAndTime, plural, seconds } from "./words";
+import { dateAndTime, plural, seconds } from "./format";
 
 export function renderMeasureReport(receipt: MeasureReceipt): string {
   const { command, application, environment, requests, outcome, exitCode, reason, formatVersion } = receipt;
@@ -46,9 +46,8 @@ function traffic(receipt: MeasureReceipt): Piece {
     ...axis,
     name: "measure",
     title: "The command",
-    note: "Number 1 is the time in which the command ran.",
-    // Whose slots they were, nobody said.
-    slotOf: {},
+    note: "Number 1 is the time of the command.",
+    slotOf: {}, // unknown
     marks: [],
     bands: [{ number: 1, from: since(startedAt), to: since(endedAt) }],
   });

@@ -1,4 +1,4 @@
-/** What a report says of measured requests, whatever was done meanwhile: whether anybody noticed, and how it went. */
+/** The part of a report about measured requests: whether users noticed anything, and the figures. */
 import type { MeasuredRequests, Person } from "../../release/receipt";
 import { html } from "./html";
 import type { Piece } from "./html";
@@ -6,13 +6,13 @@ import { facts, section } from "./page";
 import type { Figure } from "./page";
 import { renderTrafficCharts } from "./traffic-chart";
 import type { TrafficChart } from "./traffic-chart";
-import { count, milliseconds, percentage, plural } from "./words";
+import { count, milliseconds, percentage, plural } from "./format";
 
-/** Nobody notices a page that takes this much longer. */
+/** Users notice an answer that takes this much longer. */
 const NOTICEABLE_MS = 1_000;
 
 export function headline(requests: MeasuredRequests | null): string {
-  if (requests === null) return "Nobody measured whether anybody noticed.";
+  if (requests === null) return "Not measured: unknown whether users noticed anything.";
   const { sent, failed, acknowledged, found, longestGapMs } = requests;
   if (sent === 0) return "No request was sent: nothing is known.";
   const lost = acknowledged - found;
@@ -21,8 +21,8 @@ export function headline(requests: MeasuredRequests | null): string {
   if (failed > 0) return `${count(failed)} of ${plural(sent, "request")} failed.`;
   if (lost > 0) return `No request failed, but ${plural(lost, "row")} ${was(lost)} lost.`;
   if (longestGapMs >= NOTICEABLE_MS)
-    return `No request failed; for ${milliseconds(longestGapMs)} nobody got an answer.`;
-  return "Nobody noticed.";
+    return `No request failed, but there was no answer for ${milliseconds(longestGapMs)}.`;
+  return "Users noticed nothing.";
 }
 
 function was(number: number): string {
@@ -55,14 +55,14 @@ export function keyFigures(requests: MeasuredRequests): Figure[] {
     {
       label: "Longest time without an answer",
       value: milliseconds(longestGapMs),
-      note: "between two good ones",
+      note: "between two good answers",
     },
     {
       label: "Versions seen",
       value: count(ids.length),
       note:
         ids.length === 0
-          ? "no answer named one"
+          ? "no answer named a release"
           : `${ids.slice(0, 4).join(", ")}${ids.length > 4 ? " ..." : ""}`,
     },
     posts,
@@ -74,14 +74,14 @@ export function person({ user, host, ci }: Person): string {
   return `${user} on ${host}${run}`;
 }
 
-export function notMeasured({ notMeasured: why }: { readonly notMeasured: string | null }): Piece {
+export function notMeasured({ notMeasured: reason }: { readonly notMeasured: string | null }): Piece {
   return section(
     "What users got",
-    html`<p>Nothing was measured: ${why ?? "the receipt does not say why"}.</p>`,
+    html`<p>Nothing was measured: ${reason ?? "the receipt gives no reason"}.</p>`,
   );
 }
 
-/** @param chart.note what else has to be said above it. */
+/** @param chart.note more text above the chart. */
 export function measuredSection(
   requests: MeasuredRequests,
   { note, ...chart }: Omit<TrafficChart, "timeline"> & { readonly note: Piece },

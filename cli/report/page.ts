@@ -1,19 +1,19 @@
-/** The document around a report, and the parts that all reports have: one file, without scripts and without requests. */
+/** The document of a report and the parts common to all reports: one file, without scripts and requests. */
 import { html, Html } from "./html";
 import type { Piece } from "./html";
 import { STYLE } from "./style";
 
-/** Nothing is loaded and nothing runs, whatever a receipt brings along. */
+/** Whatever a receipt contains, the page loads and runs nothing. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 export interface Page {
-  /** What this is a report of, above the headline. */
+  /** The subject of the report, above the headline. */
   readonly kind: Piece;
   readonly title: string;
-  /** Answers "did anybody notice?". */
+  /** Answers "did users notice?". */
   readonly headline: string;
-  /** What stands with the headline. */
+  /** Below the headline. */
   readonly opening: Piece;
   readonly sections: Piece;
   readonly footer: Piece;
@@ -55,7 +55,7 @@ export interface Figure {
   readonly tone?: "good" | "bad";
 }
 
-/** The few numbers that matter most. */
+/** The key figures. */
 export function figures(all: readonly Figure[]): Html {
   return html`<dl class="figures">
     ${all.map(
@@ -69,11 +69,11 @@ export function figures(all: readonly Figure[]): Html {
   </dl>`;
 }
 
-/** Facts without a value are left out. */
+/** Omits facts without a value. */
 export function facts(all: readonly (readonly [string, Piece])[]): Html {
-  const told = all.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const known = all.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return html`<dl class="facts">
-    ${told.map(
+    ${known.map(
       ([name, value]) =>
         html`<dt>${name}</dt>
           <dd>${value}</dd>`,
@@ -93,14 +93,14 @@ export interface Column {
   readonly align?: "right";
 }
 
-/** The first cell of a row is its heading. On a phone a row becomes a list of titles and values. */
+/** The first cell of a row is its heading. On a narrow screen a row becomes a list of titles and values. */
 export function table(
   caption: string,
   columns: readonly Column[],
   rows: readonly (readonly Piece[])[],
 ): Html {
   const align = (column: Column | undefined): string => (column?.align === "right" ? "right" : "");
-  // The roles are said aloud, as a browser forgets them where a table is shown as a list.
+  // Explicit roles: browsers drop the implicit ones if CSS shows a table as a list.
   return html`<table role="table" aria-label="${caption}">
     <thead role="rowgroup">
       <tr role="row">
@@ -134,21 +134,21 @@ function isEmpty(cell: Piece): boolean {
   return cell === null || cell === undefined || cell === "" || cell === false;
 }
 
-/** A longer word than a person's may break anywhere, or it would make a page wider than its window. */
+/** Longer words may break anywhere: otherwise the page would be wider than its window. */
 const LONG_WORD = 24;
 
-/** Somebody's words in a table. */
-export function text(words: string): Html {
-  const isLong = words.split(/\s/).some((word) => word.length > LONG_WORD);
-  return html`<span class="${isLong && "long"}">${words}</span>`;
+/** Free text in a table. */
+export function text(content: string): Html {
+  const isLong = content.split(/\s/).some((word) => word.length > LONG_WORD);
+  return html`<span class="${isLong && "long"}">${content}</span>`;
 }
 
-/** One word, kept on its line. */
+/** One word without a line break. */
 export function word(one: string): Html {
   return html`<span class="${one.length > LONG_WORD ? "long" : "word"}">${one}</span>`;
 }
 
-/** A release id, as code is written. */
+/** A release id, as code. */
 export function id(releaseId: string | null): Html {
   return releaseId === null
     ? html`<span class="muted">nothing</span>`

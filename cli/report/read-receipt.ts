@@ -1,14 +1,14 @@
-/** A receipt from a file that somebody names. */
+/** Reads a receipt from a file or from stdin. */
 import { InvalidInput } from "../../release/failure";
 import { readFileSync } from "node:fs";
 import { MeasureReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
 
-/** Instead of a file: what comes on stdin, or goes to stdout. */
+/** Instead of a file name: stdin or stdout. */
 export const STREAM = "-";
 const STDIN = 0;
 
-/** @throws Failure where the file cannot be read, InvalidInput where it is no receipt. */
+/** @throws InvalidInput if the file cannot be read or is not a receipt. */
 export function readReceipt(file: string): Receipt | MeasureReceipt {
   let text: string;
   try {
@@ -20,7 +20,7 @@ export function readReceipt(file: string): Receipt | MeasureReceipt {
   return isMeasured(text) ? parseFile(MeasureReceipt, text, name) : parseFile(Receipt, text, name);
 }
 
-/** Which of the two it is, so that what is wrong with it is said of that one. */
+/** Which of the two formats it is, so that errors are about that one. */
 function isMeasured(text: string): boolean {
   try {
     return (JSON.parse(text) as { action?: unknown } | null)?.action === "measure";

@@ -1,4 +1,4 @@
-/** The report of one sequence, for people: what its receipt says, beginning with whether anybody noticed. */
+/** The HTML report of one sequence, from its receipt. It begins with whether users noticed anything. */
 import type { Receipt } from "../../release/receipt";
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
@@ -9,9 +9,9 @@ import type { Html, Piece } from "./html";
 import { headline, keyFigures, measuredSection, notMeasured, person } from "./measured";
 import { facts, figures, id, move, renderPage, section, table, text } from "./page";
 import { axisOf } from "./traffic-chart";
-import { dateAndTime, plural, seconds } from "./words";
+import { dateAndTime, plural, seconds } from "./format";
 
-/** What has to be said before it is said that nobody noticed. */
+/** Comes before the headline about users. */
 const ENDED: Readonly<Record<string, string>> = {
   rejected: "The release was rejected. ",
   frozen: "A person has to decide. ",
@@ -45,7 +45,7 @@ function lead(receipt: Receipt): Html {
       <strong class="${tone}">${outcome}</strong>: ${move(from, to)}, in ${seconds(receipt.seconds)}.
       ${reason}
     </p>
-    ${requests === null && html`<p class="lead muted">Not measured: ${receipt.notMeasured ?? "the receipt does not say why"}.</p>`}`;
+    ${requests === null && html`<p class="lead muted">Not measured: ${receipt.notMeasured ?? "the receipt gives no reason"}.</p>`}`;
 }
 
 function whoWhenHow(receipt: Receipt): Html {
@@ -65,7 +65,7 @@ function whoWhenHow(receipt: Receipt): Html {
       "Freeze",
       receipt.freezeOverride === null
         ? null
-        : html`<span class="warn">passed over</span> the window ${receipt.freezeOverride.window}, because:
+        : html`<span class="warn">overridden</span>: the window ${receipt.freezeOverride.window}, because:
             ${receipt.freezeOverride.reason}`,
     ],
   ]);
@@ -90,12 +90,12 @@ function trafficSection(receipt: Receipt): Piece {
 function gates(receipt: Receipt): Piece {
   const events = eventsOf(receipt);
   if (events.length === 0)
-    return section("Gates and decisions", html`<p class="muted">No proxy reported any.</p>`);
+    return section("Gates and decisions", html`<p class="muted">The proxies reported none.</p>`);
   const { begin } = axisOf(receipt.startedAt, receipt.endedAt, receipt.requests?.timeline ?? []);
   return section(
     "Gates and decisions",
     eventTable(events, begin),
-    html`<p class="muted">Times are since the beginning, by the proxies' clocks.</p>`,
+    html`<p class="muted">Times since the beginning, by the proxies' clocks.</p>`,
   );
 }
 
@@ -120,7 +120,7 @@ function plan({ plan }: Receipt): Piece {
   );
 }
 
-/** Warnings and hooks, where there were any. */
+/** Warnings and hooks, if any. */
 function care({ warnings, hooks }: Receipt): Piece {
   return [
     warnings.length > 0 &&
@@ -161,11 +161,11 @@ function recordsOf({ record: { before, after } }: Receipt): ReleaseRecord[] {
 function records({ record: { before, after }, schedule }: Receipt): Html {
   const json = (value: object | null): Html =>
     html`<pre>
-${value === null ? "not known: the command was not there" : JSON.stringify(value, null, 2)}</pre>`;
+${value === null ? "unknown: this receipt was collected afterwards" : JSON.stringify(value, null, 2)}</pre>`;
   const was =
     before === null
-      ? html`Sequence ${after.sequence}; live was to be ${id(idOrNull(target(after)))}.`
-      : html`Sequence ${before.sequence} before, ${after.sequence} after; live was to be
+      ? html`Sequence ${after.sequence}; live should be ${id(idOrNull(target(after)))}.`
+      : html`Sequence ${before.sequence} before, ${after.sequence} after; live should be
         ${id(idOrNull(target(before)))}, then ${id(idOrNull(target(after)))}.`;
   return section(
     "The record",

@@ -1,6 +1,6 @@
 /**
- * How a report looks: on a screen in light or dark, on a phone, on paper. The charts take their colours from the same
- * variables. Every pair of text and background has a contrast of 4.5 or more, every area of a chart 3 or more.
+ * The style sheet of a report: light and dark, wide and narrow screens, print. The charts use the same colour variables.
+ * Text has a contrast of at least 4.5, areas of a chart at least 3.
  */
 const LIGHT = `
   --paper: #ffffff; --ink: #1b2330; --muted: #566173; --faint: #8491a2; --hairline: #e1e5eb; --band: #f3f5f8;
@@ -16,7 +16,7 @@ const DARK = `
   --other-1: #a48bd6; --other-2: #cb9a50; --other-3: #8b96a8;
   --good: #62c797; --bad: #ff8a80; --bad-area: #ef6a60; --warn: #e0ab4a;`;
 
-/** Below these widths of the window a report shows its narrow charts, and its tables as lists. */
+/** Below these window widths a report shows narrow charts, and tables as lists. */
 const NARROW = "44rem";
 const TABLES_AS_LISTS = "54rem";
 

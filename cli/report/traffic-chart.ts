@@ -1,4 +1,4 @@
-/** What users got over time, as charts: answers by the release that gave them, failed requests, latency. */
+/** Charts of what users got over time: answers by release, failed requests, latency. */
 import type { TimelinePoint } from "../../release/receipt";
 import { draw } from "./charts";
 import type { Band, Mark, Plot, Series, Size } from "./charts";
@@ -6,12 +6,12 @@ import { coloursOf } from "./colours";
 import type { SlotOf } from "./colours";
 import { html, Html } from "./html";
 import type { Piece } from "./html";
-import { count, milliseconds, percentage, plural, seconds } from "./words";
+import { count, milliseconds, percentage, plural, seconds } from "./format";
 
 export interface TrafficChart {
-  /** Unique among the charts of a document: lower-case letters, digits and hyphens. */
+  /** Unique in the document: lower-case letters, digits and hyphens. */
   readonly name: string;
-  /** Of what, for those who cannot see it. */
+  /** For screen readers. */
   readonly title: string;
   /** Milliseconds since 1970: where the time axis begins and ends. */
   readonly begin: number;
@@ -22,7 +22,7 @@ export interface TrafficChart {
   readonly bands: readonly Band[];
 }
 
-interface Stretch {
+interface Interval {
   /** Seconds since the beginning. */
   readonly at: number;
   readonly seconds: number;
@@ -30,15 +30,15 @@ interface Stretch {
 }
 
 const PERCENTILES = [
-  { key: "p99", words: "99 of 100 within", colour: "var(--faint)", width: 1.25 },
-  { key: "p95", words: "95 of 100 within", colour: "var(--muted)", width: 1.25 },
-  { key: "p50", words: "half of them within", colour: "var(--ink)", width: 2 },
+  { key: "p99", meaning: "99 % within", colour: "var(--faint)", width: 1.25 },
+  { key: "p95", meaning: "95 % within", colour: "var(--muted)", width: 1.25 },
+  { key: "p50", meaning: "50 % within", colour: "var(--ink)", width: 2 },
 ] as const;
 
 export function renderTrafficCharts(traffic: TrafficChart): Html {
-  const stretches = stretchesOf(traffic);
-  if (stretches.length === 0) return html`<p class="muted">No timeline was kept.</p>`;
-  return html`${byRelease(traffic, stretches)}${failures(traffic, stretches)}${latency(traffic, stretches)}`;
+  const intervals = intervalsOf(traffic);
+  if (intervals.length === 0) return html`<p class="muted">There is no timeline.</p>`;
+  return html`${byRelease(traffic, intervals)}${failures(traffic, intervals)}${latency(traffic, intervals)}`;
 }
 
 /** The whole axis: from the earlier of the two begins to the later of the two ends. */
@@ -53,7 +53,7 @@ export function axisOf(startedAt: string, endedAt: string, timeline: readonly Ti
   return { begin, end: Math.max(end, begin + 1000) };
 }
 
-function stretchesOf({ timeline, begin }: TrafficChart): Stretch[] {
+function intervalsOf({ timeline, begin }: TrafficChart): Interval[] {
   return timeline
     .filter(({ seconds }) => seconds > 0)
     .map((point) => ({ at: (Date.parse(point.at) - begin) / 1000, seconds: point.seconds, point }))
@@ -65,32 +65,32 @@ interface Layer extends Series {
   readonly total: number;
 }
 
-function byRelease(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
-  const ids = [...new Set(stretches.flatMap(({ point }) => Object.keys(point.versions)))];
+function byRelease(traffic: TrafficChart, intervals: readonly Interval[]): Html {
+  const ids = [...new Set(intervals.flatMap(({ point }) => Object.keys(point.versions)))];
   const colours = coloursOf(ids, traffic.slotOf);
   const layer = (name: Piece, colour: string, of: (point: TimelinePoint) => number): Layer => ({
     name,
     colour,
-    total: sum(stretches, of),
-    values: stretches.map(({ point, seconds }) => of(point) / seconds),
+    total: sum(intervals, of),
+    values: intervals.map(({ point, seconds }) => of(point) / seconds),
   });
   const named = ids.map((id) => {
     const slot = Object.hasOwn(traffic.slotOf, id) ? `, ${traffic.slotOf[id]}` : "";
     const name = html`<code>${id}</code><span class="muted">${slot}</span>`;
     return { id, ...layer(name, colours.get(id)!, ({ versions }) => answersOf(versions, id)) };
   });
-  const unnamed = layer("good, of no named release", "var(--other-3)", ({ sent, failed }) => sent - failed);
+  const unnamed = layer("good, release unknown", "var(--other-3)", ({ sent, failed }) => sent - failed);
   const failed = layer("failed, no release answered", "var(--bad-area)", failedUnanswered);
   const layers: Layer[] = [...(ids.length > 0 ? named : [unnamed]), ...(failed.total > 0 ? [failed] : [])];
   const answers = named.reduce((all, { total }) => all + total, 0);
-  const said = named.map(({ id, total }) => `${id} ${percentage(total, answers)}`).join(", ");
+  const weights = named.map(({ id, total }) => `${id} ${percentage(total, answers)}`).join(", ");
   return chart(
     traffic,
     {
       key: "traffic",
       title: "Answers by release",
       unit: "per second",
-      label: `answers per second by release over ${seconds((traffic.end - traffic.begin) / 1000)}. ${said === "" ? "No release was named" : `Of all answers ${said}`}${failed.total > 0 ? `; ${plural(failed.total, "request")} failed without an answer of a release` : ""}.`,
+      label: `answers per second by release over ${seconds((traffic.end - traffic.begin) / 1000)}. ${weights === "" ? "No answer named a release" : `Of all answers ${weights}`}${failed.total > 0 ? `; ${plural(failed.total, "request")} failed without an answer` : ""}.`,
       legend: layers.map(
         ({ name, colour, total }) =>
           html`<li>
@@ -101,7 +101,7 @@ function byRelease(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
       tall: true,
     },
     { kind: "stack", scale: "perSecond", series: layers, numbered: true },
-    stretches,
+    intervals,
   );
 }
 
@@ -109,14 +109,14 @@ function answersOf(versions: TimelinePoint["versions"], id: string): number {
   return Object.hasOwn(versions, id) ? versions[id]! : 0;
 }
 
-/** Failures that no release's answer explains. A request that waits is none: it becomes due in one stretch and ends in another. */
+/** Failures without an answer of a release. A waiting request is none: it is due in one interval and ends in another. */
 function failedUnanswered({ sent, failed, versions }: TimelinePoint): number {
   const answers = Object.values(versions).reduce((all, number) => all + number, 0);
   return Math.min(failed, Math.max(0, sent - answers));
 }
 
-function failures(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
-  const failed = sum(stretches, (point) => point.failed);
+function failures(traffic: TrafficChart, intervals: readonly Interval[]): Html {
+  const failed = sum(intervals, (point) => point.failed);
   if (failed === 0) {
     return html`<figure>
       <h3>Failed requests</h3>
@@ -135,38 +135,38 @@ function failures(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
       kind: "stack",
       scale: "perSecond",
       series: [
-        { colour: "var(--bad-area)", values: stretches.map(({ point, seconds }) => point.failed / seconds) },
+        { colour: "var(--bad-area)", values: intervals.map(({ point, seconds }) => point.failed / seconds) },
       ],
       numbered: false,
     },
-    stretches,
+    intervals,
   );
 }
 
-function latency(traffic: TrafficChart, stretches: readonly Stretch[]): Html {
+function latency(traffic: TrafficChart, intervals: readonly Interval[]): Html {
   const series = PERCENTILES.map(({ key, colour, width }) => ({
     colour,
     width,
-    values: stretches.map(({ point }) => (point.latencyMs[key] > 0 ? point.latencyMs[key] : null)),
+    values: intervals.map(({ point }) => (point.latencyMs[key] > 0 ? point.latencyMs[key] : null)),
   }));
-  const worst = Math.max(...stretches.map(({ point }) => point.latencyMs.p99));
+  const worst = Math.max(...intervals.map(({ point }) => point.latencyMs.p99));
   return chart(
     traffic,
     {
       key: "latency",
       title: "Latency",
       unit: "logarithmic",
-      label: `latency of answers as percentiles 50, 95 and 99; at worst 99 of 100 came within ${milliseconds(worst)}.`,
+      label: `latency of answers as percentiles 50, 95 and 99; at worst 99 % within ${milliseconds(worst)}.`,
       legend: [...PERCENTILES].reverse().map(
-        ({ words, colour, key, width }) =>
+        ({ meaning, colour, key, width }) =>
           html`<li>
             <span class="stroke" style="border-color:${colour};border-width:${width}px 0 0"></span
-            ><span>${key}<span class="muted">, ${words}</span></span>
+            ><span>${key}<span class="muted">, ${meaning}</span></span>
           </li>`,
       ),
     },
     { kind: "lines", scale: "latency", series, numbered: false },
-    stretches,
+    intervals,
   );
 }
 
@@ -179,18 +179,18 @@ interface Caption {
   readonly tall?: boolean;
 }
 
-/** Two drawings of the same: the style shows the one that fits. */
+/** Draws the chart twice, wide and narrow: the style sheet shows the one that fits. */
 function chart(
   { name, title: of, begin, end, marks, bands }: TrafficChart,
   { key, title, unit, label, legend, tall = false }: Caption,
   drawn: Pick<Plot, "kind" | "scale" | "numbered"> & { readonly series: readonly Series[] },
-  stretches: readonly Stretch[],
+  intervals: readonly Interval[],
 ): Html {
-  const last = stretches.at(-1)!;
+  const last = intervals.at(-1)!;
   const plot: Plot = {
     ...drawn,
     seconds: (end - begin) / 1000,
-    edges: [...stretches.map(({ at }) => at), last.at + last.seconds],
+    edges: [...intervals.map(({ at }) => at), last.at + last.seconds],
     marks,
     bands,
   };
@@ -212,6 +212,6 @@ function chart(
   </figure> `;
 }
 
-function sum(stretches: readonly Stretch[], of: (point: TimelinePoint) => number): number {
-  return stretches.reduce((all, { point }) => all + of(point), 0);
+function sum(intervals: readonly Interval[], of: (point: TimelinePoint) => number): number {
+  return intervals.reduce((all, { point }) => all + of(point), 0);
 }

@@ -1,6 +1,6 @@
 /**
- * What `bluegreen init` has to know, and the environment file that follows from it. Pure, but for what defaults are
- * looked up by the caller: every answer has one, and the file is checked by the parser that will read it.
+ * The answers of `bluegreen init`, and the environment file that they make. Pure: the caller finds the defaults. The
+ * parser of environment files checks the result.
  */
 import type { DriverName } from "../../configuration/drivers";
 import { parseEnvironment } from "../../configuration/environment-file";
@@ -15,13 +15,13 @@ export interface Answers {
   readonly application: string;
   readonly topology: Topology;
   readonly servers: number;
-  /** What starts an instance, as a list of arguments; nothing on Windows. */
+  /** The start command of an instance, as a list of arguments; unused on Windows. */
   readonly start: readonly string[];
   readonly healthPath: string;
   /** local only */
   readonly driver: DriverName;
   readonly portBase: number;
-  /** That all releases share; null where there is none. */
+  /** The database that all releases share, or null. */
   readonly database: Dialect | null;
   /** azure only */
   readonly subscription: string;
@@ -31,7 +31,7 @@ export interface Answers {
   readonly os: "linux" | "windows";
 }
 
-/** What is asked for beyond defaults that suit anybody: only who sets an environment up on Azure knows it. */
+/** Answers without a default. */
 export const AZURE_OPTIONS = {
   subscription: "--subscription",
   tenant: "--tenant",
@@ -39,7 +39,7 @@ export const AZURE_OPTIONS = {
   sshKey: "--ssh-key",
 } as const;
 
-/** Stand in for what is not known yet, while the other answers are checked. */
+/** Replace answers that are still missing, so that the others can be checked. */
 const PLACEHOLDERS = {
   subscription: "00000000-0000-0000-0000-000000000000",
   tenant: "00000000-0000-0000-0000-000000000000",
@@ -47,7 +47,7 @@ const PLACEHOLDERS = {
   sshKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDn1nXS8Z8h1nV1pX0k6Jm3gk8g1ZbO1n0bWm1xq3i5K",
 };
 
-/** The `local` environment's record is where everybody looks for it; others are beside their file. */
+/** The `local` environment's record is in the project's root; others are beside their environment file. */
 export function recordFileOf(name: string): string {
   return name === "local" ? "release.json" : `environments/${name}.release.json`;
 }
@@ -56,7 +56,7 @@ export function environmentFileOf(name: string): string {
   return `environments/${name}.json`;
 }
 
-/** The environment file's content, as JSON. @param example with what the sample application offers for a smoke test */
+/** The environment file's content, as JSON. @param example adds a smoke request for the sample application */
 export function environmentText(answers: Answers, example = false): string {
   const { name, application, topology, servers, start, healthPath, driver } = answers;
   const local = answers.platform === "local";
@@ -73,7 +73,7 @@ export function environmentText(answers: Answers, example = false): string {
     ...(windows ? {} : { start }),
     verification: {
       path: healthPath,
-      // IIS sends no header of ours: the id stands in a file of the release.
+      // IIS does not send the header: the release id is in a file of the release.
       ...(windows ? { releaseHeader: null, deadlineSeconds: 180 } : {}),
       ...(local ? { intervalSeconds: 0.2, deadlineSeconds: 20 } : {}),
       ...(example ? { smoke: [{ path: "/" }] } : {}),
@@ -85,7 +85,7 @@ export function environmentText(answers: Answers, example = false): string {
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
-/** @throws InvalidInput in words of the options where the answers make no environment. */
+/** @throws InvalidInput if the answers make no valid environment. */
 export function environmentOf(answers: Answers): Environment {
   const file = environmentFileOf(answers.name);
   try {
@@ -96,32 +96,32 @@ export function environmentOf(answers: Answers): Environment {
   }
 }
 
-/** What is wrong with the answers, whatever is still missing of Azure's; null where nothing is. */
+/** What is wrong with the answers, apart from missing answers for Azure; null if nothing is. */
 export function problemWith(answers: Answers): string | null {
-  const known = Object.fromEntries(
+  const placeholders = Object.fromEntries(
     Object.entries(PLACEHOLDERS).filter(([key]) => answers[key as keyof typeof PLACEHOLDERS] === ""),
   );
   try {
-    environmentOf({ ...answers, ...known });
+    environmentOf({ ...answers, ...placeholders });
     return null;
   } catch (error) {
     return (error as Error).message.replace("nothing was written: ", "");
   }
 }
 
-/** A JSON list of strings, or words with blanks between them. No shell reads it, so nothing else has a meaning. */
+/** A JSON list of strings, or words separated by spaces. No shell interprets it. */
 export function parseStart(text: string): string[] {
   if (!text.trimStart().startsWith("[")) return text.split(/\s+/).filter((word) => word !== "");
   try {
     const list: unknown = JSON.parse(text);
     if (Array.isArray(list) && list.every((word) => typeof word === "string")) return list;
   } catch {
-    // said below
+    // the error is below
   }
-  throw new InvalidInput(`--start is no list of strings: write it as in ["node", "server.js"]`);
+  throw new InvalidInput(`--start is not a list of strings: use the form ["node", "server.js"]`);
 }
 
-/** A folder's name as an application's: what the names of servers and databases are made of. */
+/** Makes an application name from a folder's name. Names of servers and databases begin with it. */
 export function applicationFrom(folderName: string): string {
   const name = folderName
     .toLowerCase()

@@ -1,7 +1,6 @@
 /**
- * Shell completion. The scripts are a few lines that ask the command itself (`bluegreen __complete -- <words>`), so
- * they never grow old; what can be completed is read from the commander program. A word of the command line is passed
- * on as it is and never evaluated: a line that is only looked at must not run anything.
+ * Shell completion. The scripts call `bluegreen __complete -- <words>`, which reads the commander program, so they never
+ * become outdated. They pass the words of the command line on and never evaluate them: completion must not run anything.
  */
 import { InvalidInput } from "../../release/failure";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -17,7 +16,7 @@ import { DEFAULT_ENVIRONMENT } from "../project/project";
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
 
-/** Printed instead of candidates where the shell knows better: names of files. */
+/** Printed instead of suggestions where the shell completes file names. */
 const FILES = ":files";
 
 interface Suggestion {
@@ -26,7 +25,7 @@ interface Suggestion {
 }
 type Suggestions = readonly Suggestion[] | typeof FILES;
 
-/** The lines for a shell: a candidate, a tab and its description each; or {@link FILES}. */
+/** The lines for a shell, each a suggestion, a tab and its description; or {@link FILES}. */
 export function suggest(program: Command, words: readonly string[]): string[] {
   const { before, last, prefix } = tidy(words);
   const found = find(program, before, last);
@@ -42,7 +41,7 @@ export function completionScript(shell: string): string {
   throw new InvalidInput(`there is no completion for "${shell.slice(0, 40)}": ${SHELLS.join(", ")}`);
 }
 
-/** bash cuts `--option=value` at the "="; the other shells hand it over whole, and want it back whole. */
+/** bash splits `--option=value` at the "="; the other shells pass it whole and expect it whole. */
 function tidy(words: readonly string[]): { before: string[]; last: string; prefix: string } {
   const whole = words.filter((word, index) => word !== "=" || !words[index - 1]?.startsWith("--"));
   const last = whole.length < words.length && words.at(-1) === "=" ? "" : (whole.at(-1) ?? "");
@@ -71,7 +70,7 @@ function find(program: Command, before: readonly string[], last: string): Sugges
   if (last.startsWith("-")) return optionsOf(command, before);
   const commands = command.createHelp().visibleCommands(command);
   const args = command.registeredArguments;
-  // Where a command takes an argument as well, a word that begins no command is that.
+  // For a command that also takes an argument, a word that begins no subcommand is that argument.
   const isCommand = args.length === 0 || commands.some((each) => each.name().startsWith(last));
   if (commands.length > 0 && positions === 0 && isCommand) {
     return commands.map((each) => ({ value: each.name(), description: each.description() }));
@@ -94,14 +93,14 @@ function placeholder(option: Option): string {
   return /[<[]([^>\].]+)/.exec(option.flags)?.[1] ?? "";
 }
 
-/** What an option's or an argument's placeholder in the help stands for. */
+/** The values for a placeholder in the help, of an option or an argument. */
 function valuesFor(
-  meant: string,
+  name: string,
   choices: readonly string[] | undefined,
   words: readonly string[],
 ): Suggestions {
   if (choices !== undefined) return plain(choices);
-  if (/\b(file|folder|zip|plan)\b/.test(meant)) return FILES;
+  if (/\b(file|folder|zip|plan)\b/.test(name)) return FILES;
   const known: Readonly<Record<string, () => readonly string[]>> = {
     environment: environmentFiles,
     server: () => serversOf(words),
@@ -119,7 +118,7 @@ function valuesFor(
     system: () => ["linux", "windows"],
     shell: () => SHELLS,
   };
-  return plain(known[meant]?.() ?? []);
+  return plain(known[name]?.() ?? []);
 }
 
 function plain(values: readonly string[]): Suggestion[] {
@@ -133,7 +132,7 @@ function environmentFiles(): string[] {
     .map((name) => `environments/${name}`);
 }
 
-/** Of the environment that the line names, or of the usual one. */
+/** Of the environment in the command line, or of the default one. */
 function serversOf(words: readonly string[]): string[] {
   const at = words.indexOf("--environment");
   const file = (at === -1 ? undefined : words[at + 1]) ?? DEFAULT_ENVIRONMENT;

@@ -1,6 +1,6 @@
 /**
- * `bluegreen init`: makes a project that can release. Everything is decided and checked before the first file is
- * written, and no file that is there is overwritten.
+ * `bluegreen init`: creates a project that can release. It checks everything before it writes the first file, and
+ * overwrites no file.
  */
 import { Failure, InvalidInput } from "../../release/failure";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -12,28 +12,28 @@ import { environmentFileOf, environmentOf, environmentText, recordFileOf } from 
 import type { Answers } from "./answers";
 import { commandIn, nextCommands, synthCommandIn } from "./next-commands";
 
-/** Of the sample application: good ones, and one that never becomes healthy. */
+/** Of the sample application; one of them never becomes healthy. */
 const EXAMPLE_VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.4.0"] as const;
 const EXAMPLE_NOTE =
-  "of the sample's versions, 1.2.0 never becomes healthy: its release is refused, and nobody notices";
+  "the sample's version 1.2.0 never becomes healthy: its release is rejected, and users notice nothing";
 const PACKAGES = "packages";
 const IGNORED = [".bluegreen/", "cdktf.out/"];
 
 export interface Initialized {
-  /** As it was given. */
+  /** As given. */
   readonly folder: string;
   readonly environment: string;
   readonly created: readonly string[];
-  /** Was there, and stays as it was. */
+  /** Existing files, unchanged. */
   readonly kept: readonly string[];
-  /** Was there, and has more lines now. */
+  /** Existing files with new lines. */
   readonly extended: readonly string[];
   readonly notes: readonly string[];
-  /** Commands that work as they stand, in the folder that the command was started in. */
+  /** Commands to paste, for the folder that the command was started in. */
   readonly next: readonly string[];
 }
 
-/** @throws Failure (refused) where the environment is there already: its answers would mean nothing. */
+/** @throws Failure (refused) if the environment file exists: the answers would have no effect. */
 export async function init(
   folder: string,
   answers: Answers,
@@ -46,7 +46,7 @@ export async function init(
   const environment = environmentFileOf(answers.name);
   if (existsSync(join(folder, environment))) {
     throw new Failure(
-      `${environment} is there already: nothing was written. Give another --name, or edit the file`,
+      `${environment} already exists: nothing was written. Choose another --name, or edit the file`,
       EXIT.refused,
     );
   }
@@ -71,7 +71,7 @@ export async function init(
     extended: ignored === "extended" ? [".gitignore"] : [],
     notes: [
       ...notes,
-      example ? EXAMPLE_NOTE : whatIsExpected(answers),
+      example ? EXAMPLE_NOTE : requirements(answers),
       ...(kept.includes("cdktf.json") || synth.note === null ? [] : [synth.note]),
     ],
     next: nextCommands({ folder, bluegreen: commandIn(folder), answers, example }),
@@ -93,14 +93,14 @@ export function formatInitialized({ folder, created, kept, extended, notes, next
   ].join("\n");
 }
 
-/** What an application has to do, to be told apart from its next release. */
-function whatIsExpected({ platform, os, start, healthPath }: Answers): string {
+/** What the application must do so that its releases can be verified. */
+function requirements({ platform, os, start, healthPath }: Answers): string {
   if (platform === "azure" && os === "windows") {
-    return `an artifact is a zip of the site; docs/azure.md says what IIS needs of it`;
+    return `an artifact is a zip of the site; for the requirements of IIS see docs/azure.md`;
   }
   return (
     `an artifact is a zip in whose top folder \`${start.join(" ")}\` starts the application on HOST and PORT; ` +
-    `GET ${healthPath} answers 200 with BLUEGREEN_RELEASE_ID of its environment in the header x-release-id`
+    `GET ${healthPath} answers 200 with the header x-release-id, whose value is the environment variable BLUEGREEN_RELEASE_ID`
   );
 }
 
@@ -111,7 +111,7 @@ function refuseNoFolder(folder: string): void {
   }
 }
 
-/** @returns false where the file is there. */
+/** @returns false if the file exists. */
 function create(path: string, text: string): boolean {
   mkdirSync(dirname(path), { recursive: true });
   try {
@@ -134,7 +134,7 @@ function ignore(folder: string): "created" | "extended" | "kept" {
   return "extended";
 }
 
-/** As `cdktf init` writes it. */
+/** In the form of `cdktf init`. */
 function cdktfSettings(application: string, app: string): string {
   const settings = {
     language: "typescript",

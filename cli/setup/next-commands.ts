@@ -1,4 +1,4 @@
-/** How the command and the synth entry are started in a project, written so that they can be pasted. */
+/** The commands that start bluegreen and the synth in a project, ready to paste. */
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { findProgram } from "../../system/executable";
@@ -9,7 +9,7 @@ import { environmentFileOf } from "./answers";
 const PACKAGE = "cdktf-bluegreen";
 const INSTALLED = `node_modules/${PACKAGE}`;
 
-/** The `app` of cdktf.json. @returns a note where it holds on this machine only. */
+/** The `app` of cdktf.json. @returns a note if it works on this machine only. */
 export function synthCommandIn(folder: string): { readonly command: string; readonly note: string | null } {
   if (existsSync(join(folder, INSTALLED, "lib/main.js")))
     return { command: `node ${INSTALLED}/lib/main.js`, note: null };
@@ -18,17 +18,17 @@ export function synthCommandIn(folder: string): { readonly command: string; read
   if (!below.startsWith("..")) return { command: `node ${quoted(below)}`, note: null };
   return {
     command: `node ${quoted(main)}`,
-    note: `cdktf.json names the package where it is on this machine; for others: npm install --save-dev ${PACKAGE}, and "app": "node ${INSTALLED}/lib/main.js"`,
+    note: `cdktf.json has a path of this machine; for other machines: npm install --save-dev ${PACKAGE}, and "app": "node ${INSTALLED}/lib/main.js"`,
   };
 }
 
-/** How a person starts the command in this folder. */
+/** The command to type in this folder. */
 export function commandIn(folder: string): string {
   if (existsSync(join(folder, "node_modules/.bin/bluegreen")) || isThePackage(folder)) return "npx bluegreen";
-  const own = join(__dirname, "..", "main.js");
+  const main = join(__dirname, "..", "main.js");
   const onPath = findProgram("bluegreen");
-  if (onPath !== undefined && realpathSync(onPath) === realpathSync(own)) return "bluegreen";
-  return `node ${quoted(own)}`;
+  if (onPath !== undefined && realpathSync(onPath) === realpathSync(main)) return "bluegreen";
+  return `node ${quoted(main)}`;
 }
 
 export function nextCommands({
@@ -44,7 +44,7 @@ export function nextCommands({
 }): string[] {
   const { name, platform } = answers;
   const environment = name === "local" ? "" : ` --environment ${environmentFileOf(name)}`;
-  const command = (words: string): string => `${bluegreen} ${words}${environment}`;
+  const command = (text: string): string => `${bluegreen} ${text}${environment}`;
   const enter = resolve(folder) === process.cwd() ? [] : [`cd ${quoted(folder)}`];
   if (platform === "azure") {
     return [
@@ -78,7 +78,7 @@ function isThePackage(folder: string): boolean {
   }
 }
 
-/** As one word for a shell. */
+/** Quoted as one word for a shell. */
 function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

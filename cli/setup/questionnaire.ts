@@ -1,4 +1,4 @@
-/** Where `bluegreen init` gets its answers from: the options, then the person at the terminal, then defaults. */
+/** Finds the answers of `bluegreen init`: from the options, then from questions at the terminal, then from defaults. */
 import { Failure, InvalidInput } from "../../release/failure";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -55,7 +55,7 @@ const FIRST_PORT = 18_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
 
-/** @param asking whether a person is there, and wants to be asked. @throws Failure (bad input) naming the option. */
+/** @param asking whether to ask questions at the terminal. @throws InvalidInput naming the option. */
 export async function findAnswers(
   folder: string,
   options: InitOptions,
@@ -65,7 +65,7 @@ export async function findAnswers(
   let { example } = options;
   if (asking && example === undefined && (options.platform ?? "local") === "local") {
     example = await ask(({ confirm }) =>
-      confirm({ message: "Put the sample application in, to try it out?", default: isEmpty(folder) }, DRAWN),
+      confirm({ message: "Add the sample application, to try it out?", default: isEmpty(folder) }, DRAWN),
     );
   }
   const given = givenAnswers(options, folder, example === true, notes);
@@ -78,12 +78,12 @@ export async function findAnswers(
   return { answers, example: example === true, notes };
 }
 
-/** What the options say, and defaults for the rest. */
+/** The options, with defaults for the rest. */
 function givenAnswers(options: InitOptions, folder: string, example: boolean, notes: string[]): Answers {
   const platform = oneOf("--platform", options.platform ?? "local", ["local", "azure"]);
   const local = platform === "local";
   if (example && !local) {
-    throw new InvalidInput("--example is for --platform local: on Azure, artifacts are published first");
+    throw new InvalidInput("--example needs --platform local: on Azure, artifacts must be published first");
   }
   return {
     name: options.name ?? (local ? "local" : "prod"),
@@ -103,28 +103,28 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
       "",
     tenant: options.tenant ?? process.env["ARM_TENANT_ID"] ?? process.env["AZURE_TENANT_ID"] ?? "",
     location: options.location ?? "",
-    sshKey: options.sshKey === undefined ? (ownKey() ?? "") : keyFrom(options.sshKey),
+    sshKey: options.sshKey === undefined ? (defaultKey() ?? "") : keyFrom(options.sshKey),
     os: oneOf("--os", options.os ?? "linux", ["linux", "windows"]),
   };
 }
 
-/** One question for each answer that no option gave; what is wrong with one is said at once. */
+/** One question for each answer without an option. It shows what is wrong with an answer at once. */
 async function askFor(given: Answers, options: InitOptions, example: boolean): Promise<Answers> {
   let answers = given;
   const take = (changes: Partial<Answers>): void => {
     answers = { ...answers, ...changes };
   };
   const text = async (message: string, initial: string, change: (text: string) => Partial<Answers>) => {
-    const validate = (said: string): string | true => {
-      if (said.trim() === "") return "this one has to be answered";
+    const validate = (input: string): string | true => {
+      if (input.trim() === "") return "an answer is required";
       try {
-        return problemWith({ ...answers, ...change(said.trim()) }) ?? true;
+        return problemWith({ ...answers, ...change(input.trim()) }) ?? true;
       } catch (error) {
         return (error as Error).message;
       }
     };
-    const said = await ask(({ input }) => input({ message, default: initial, validate }, DRAWN));
-    take(change(said.trim()));
+    const answer = await ask(({ input }) => input({ message, default: initial, validate }, DRAWN));
+    take(change(answer.trim()));
   };
   const choice = async <T extends string>(message: string, initial: T, values: readonly T[]): Promise<T> =>
     ask(({ select }) =>
@@ -152,16 +152,16 @@ async function askFor(given: Answers, options: InitOptions, example: boolean): P
   }
   if (answers.platform === "local") {
     if (options.driver === undefined) {
-      take({ driver: await choice("Which proxy?", answers.driver, DRIVERS.filter(isThere)) });
+      take({ driver: await choice("Which proxy?", answers.driver, DRIVERS.filter(isInstalled)) });
     }
   } else await askForAzure(answers, options, { take, text, choice });
   if (options.start === undefined && !example && answers.os !== "windows") {
-    await text("What starts an instance?", answers.start.join(" "), (start) => ({
+    await text("What command starts an instance?", answers.start.join(" "), (start) => ({
       start: parseStart(start),
     }));
   }
   if (options.healthPath === undefined && !example) {
-    await text("Which path says that it is healthy?", answers.healthPath, (healthPath) => ({ healthPath }));
+    await text("Which path answers the health check?", answers.healthPath, (healthPath) => ({ healthPath }));
   }
   return answers;
 }
@@ -204,23 +204,23 @@ function isEmpty(folder: string): boolean {
   );
 }
 
-function isThere(driver: DriverName): boolean {
+function isInstalled(driver: DriverName): boolean {
   return driver === "embedded" || findProgram(driver) !== undefined;
 }
 
 function chooseDriver(wanted: string | undefined, local: boolean, notes: string[]): DriverName {
   if (wanted !== undefined) {
     const driver = oneOf("--driver", wanted, DRIVERS);
-    if (local && !isThere(driver))
+    if (local && !isInstalled(driver))
       notes.push(`${driver} is not installed: install it before the first release`);
     return driver;
   }
-  if (!local || isThere("haproxy")) return "haproxy";
-  notes.push("HAProxy is not installed: the proxy is the embedded one, which is for trying things out");
+  if (!local || isInstalled("haproxy")) return "haproxy";
+  notes.push("HAProxy is not installed: the environment uses the embedded proxy, which is for trials");
   return "embedded";
 }
 
-/** The sample application brings migrations; without a PostgreSQL it keeps its goals in files. */
+/** The sample application has migrations; without PostgreSQL it stores its goals in files. */
 function databaseFrom(
   wanted: string | undefined,
   { local, example }: { readonly local: boolean; readonly example: boolean },
@@ -228,18 +228,19 @@ function databaseFrom(
 ): Dialect | null {
   if (wanted === undefined) return example && hasPostgres(notes) ? "postgres" : null;
   if (!local) {
-    throw new InvalidInput("--database is for --platform local: on Azure, platform.database says what it is");
+    throw new InvalidInput(
+      "--database needs --platform local: on Azure, set platform.database in the environment file",
+    );
   }
   const dialect = oneOf("--database", wanted, DIALECTS);
   if (dialect === "mssql" && !process.env[SERVER_VARIABLE.mssql]) {
     notes.push(
-      `set ${SERVER_VARIABLE.mssql} before the first release: base makes the database on that SQL Server`,
+      `set ${SERVER_VARIABLE.mssql} before the first release: base creates the database on that SQL Server`,
     );
   }
   return dialect;
 }
 
-/** The sample keeps its goals in files where there is none. */
 function hasPostgres(notes: string[]): boolean {
   if (process.env["PG_URL"]) return true;
   try {
@@ -247,19 +248,19 @@ function hasPostgres(notes: string[]): boolean {
     return true;
   } catch {
     notes.push(
-      "there is no PostgreSQL here: the sample application keeps its goals in files, without migrations",
+      "PostgreSQL is not installed: the sample application stores its goals in files, without migrations",
     );
     return false;
   }
 }
 
-/** Environments of this machine get ports of their own. */
+/** Chooses ports that no other program of this machine uses. */
 async function onFreePorts(answers: Answers, notes: string[]): Promise<Answers> {
   for (let portBase = FIRST_PORT; portBase < LAST_PORT; portBase += PORTS_APART) {
     const environment = parseEnvironment(environmentText({ ...answers, portBase }), "the environment");
     if (!isLocal(environment) || (await takenPorts(environment)).length > 0) continue;
     if (portBase !== FIRST_PORT)
-      notes.push(`port ${FIRST_PORT} or one above is taken: users come in at ${portBase}`);
+      notes.push(`port ${FIRST_PORT} or one above it is in use: the site gets port ${portBase}`);
     return { ...answers, portBase };
   }
   throw new Failure(
@@ -268,7 +269,7 @@ async function onFreePorts(answers: Answers, notes: string[]): Promise<Answers> 
   );
 }
 
-function ownKey(): string | undefined {
+function defaultKey(): string | undefined {
   const files = ["id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub"].map((name) => join(homedir(), ".ssh", name));
   const found = files.find((file) => existsSync(file));
   return found === undefined ? undefined : readFileSync(found, "utf8").trim();

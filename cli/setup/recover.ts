@@ -1,4 +1,4 @@
-/** `bluegreen recover`: a record that was lost, damaged or is older than what runs, rebuilt from what others know. */
+/** `bluegreen recover`: rebuilds a record that is lost, damaged or older than what runs. */
 import { Failure, InvalidInput } from "../../release/failure";
 import { constants, copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
@@ -23,16 +23,16 @@ export interface RecoverOptions {
 export interface Recovered {
   readonly outcome: "recovered" | "nothing-to-recover";
   readonly record: ReleaseRecord | null;
-  /** exact: the record that was applied last, by its digest. reconstructed: one that fits what users get. */
+  /** exact: the record applied last, by its digest. reconstructed: one that matches what users get. */
   readonly proof: "exact" | "reconstructed" | null;
-  /** Where it comes from, or why there is nothing to do. */
+  /** The source of the record, or why there is nothing to do. */
   readonly reason: string;
   readonly unknown: readonly string[];
-  /** What the file that was there is called now. */
+  /** The new name of the previous file. */
   readonly kept: string | null;
 }
 
-/** @throws Refusal where proxies disagree or an artifact is nowhere; OperatorError (2) where nobody can say yes. */
+/** @throws Refusal if proxies disagree or an artifact is missing; InvalidInput if --yes is missing without a terminal. */
 export async function recover(
   project: Project,
   { yes, json }: RecoverOptions,
@@ -41,7 +41,7 @@ export async function recover(
   const { progress } = tools;
   const lock = await lockProject(project, "recover", { progress });
   try {
-    progress.now("asking the proxies, Terraform and the work folder");
+    progress.now("reading the proxies, Terraform's state and the work folder");
     const recovery = recoverRecord(await findTraces(project, () => tools.terraform()));
     progress.stop();
     if (recovery.outcome === "nothing-to-recover") {
@@ -66,10 +66,10 @@ export function formatRecovered(
 ): string {
   if (outcome === "nothing-to-recover") return `nothing to recover: ${reason}`;
   const active = target(record!);
-  const what = `record ${record!.sequence}, ${active === null ? "nothing" : releaseId(active)} in ${record!.active}`;
-  const lost = kept === null ? "" : `; what was there is ${kept} now`;
-  const how = proof === "exact" ? "exactly as it was applied" : "made anew to fit what users get";
-  return `${project.environment.record} is recovered (${what}), ${how}${lost}`;
+  const recovered = `record ${record!.sequence}, ${active === null ? "nothing" : releaseId(active)} in ${record!.active}`;
+  const lost = kept === null ? "" : `; the previous file is ${kept} now`;
+  const how = proof === "exact" ? "exactly as applied" : "reconstructed to match what users get";
+  return `${project.environment.record} is recovered (${recovered}), ${how}${lost}`;
 }
 
 function show({
@@ -89,15 +89,15 @@ function show({
 
 async function requireYes(file: string): Promise<void> {
   if (!canAsk()) {
-    throw new InvalidInput(`recover writes ${file}: look at what it found, then give --yes`);
+    throw new InvalidInput(`recover would write ${file}: check what it found, then add --yes`);
   }
   const agreed = await ask(({ confirm }) =>
     confirm({ message: `Write this to ${file}?`, default: true }, DRAWN),
   );
-  if (!agreed) throw new Failure(`${file} stays as it is`, EXIT.refused);
+  if (!agreed) throw new Failure(`${file} is unchanged`, EXIT.refused);
 }
 
-/** The lost file is somebody's evidence. */
+/** Keeps the damaged file as evidence. */
 function keepLost({ folder, environment }: Project): string | null {
   const path = join(folder, environment.record);
   if (!existsSync(path)) return null;

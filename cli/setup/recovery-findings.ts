@@ -1,6 +1,6 @@
 /**
- * What is left of a lost record, and where: receipts, the record that was planned last, Terraform's state, the fences
- * on the servers of the local platform, kept artifacts, and what the proxies' directors remember. It only reads.
+ * Collects the traces of a lost record: receipts, the last planned record, Terraform's state, the fences on the local
+ * platform's servers, kept artifacts, and the proxies' state. It only reads.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -29,7 +29,7 @@ import { Stack } from "../terraform/stack";
 import type { StateEntry } from "../terraform/stack";
 import type { TerraformBinary } from "../terraform/binary";
 
-/** A step that was started, or was about to be: its name, and what its script was given. */
+/** A step that ran or was planned: its name and its script's parameters. */
 interface Step {
   readonly address: string;
   readonly name: string;
@@ -41,18 +41,18 @@ export async function findTraces(
   terraform: () => Promise<TerraformBinary>,
 ): Promise<Findings> {
   const { environment } = project;
-  // Asking the proxies on Azure synthesizes, and so replaces the record that was planned last: that is read first.
+  // Read first: a request to the proxies on Azure synthesizes, which replaces the planned record.
   const kept = [...receipts(project), ...plannedRecord(project)];
   const synthesized = synthesizedSteps(project);
   const applied = await appliedSteps(project, terraform, kept[0]?.record);
   const present = readPresent(project);
   const given = [...applied, ...synthesized];
   const specs = given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"]));
-  const statuses = await askProxies(project, terraform, kept[0]?.record);
+  const statuses = await readProxies(project, terraform, kept[0]?.record);
   const records = [
     ...kept,
-    ...statuses.flatMap(({ proxy, state }) => carried(`what ${proxy} remembers`, state.record)),
-    ...specs.flatMap(({ record }) => carried("what Terraform gave the steps", record)),
+    ...statuses.flatMap(({ proxy, state }) => carried(`the state of ${proxy}`, state.record)),
+    ...specs.flatMap(({ record }) => carried("the parameters of Terraform's steps", record)),
   ];
   return {
     application: environment.application,
@@ -70,7 +70,7 @@ export async function findTraces(
   };
 }
 
-/** The record as it is; null where it is not there or can't be read. */
+/** The current record; null if it is missing or can't be read. */
 function readPresent({ folder, environment }: Project): ReleaseRecord | null {
   const record = readIfRecord(join(folder, environment.record));
   return record?.application === environment.application ? record : null;
@@ -78,7 +78,7 @@ function readPresent({ folder, environment }: Project): ReleaseRecord | null {
 
 // --- whole records ----------------------------------------------------------------------------------------------------
 
-/** Of receipts, the highest sequence first. A receipt that is damaged elsewhere still has its record. */
+/** From receipts, the highest sequence first. A receipt with other damage still has its record. */
 function receipts(project: Project): FoundRecord[] {
   return (
     receiptFiles(project)
@@ -86,7 +86,7 @@ function receipts(project: Project): FoundRecord[] {
         const { record } = parsed(join(project.folder, file)) as { record?: { after?: unknown } };
         return carried(`the receipt ${file}`, record?.after);
       })
-      // A folder that the environment names may be another application's, too.
+      // Another application may use the same folder for its receipts.
       .filter(({ record }) => record.application === project.environment.application)
       .sort((one, other) => other.record.sequence - one.record.sequence)
   );
@@ -98,7 +98,7 @@ function plannedRecord(project: Project): FoundRecord[] {
   return record === null ? [] : [{ where: basename(file), record }];
 }
 
-/** A record inside of something else; empty where there is none, or none that a command would accept. */
+/** A record inside another document; empty without a valid one. */
 function carried(where: string, json: unknown): FoundRecord[] {
   const record = asRecord(JSON.stringify(json ?? null));
   return record === null ? [] : [{ where, record }];
@@ -129,7 +129,7 @@ const StateValues = z.object({
   parameter: z.optional(z.nullable(z.array(z.object({ name: z.string(), value: z.string() })))),
 });
 
-/** As Terraform's state has them. On Azure with all that they were given; here with their names. */
+/** The steps in Terraform's state: on Azure with all parameters, on the local platform with names only. */
 async function appliedSteps(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
@@ -148,11 +148,11 @@ function appliedStep({ address, values }: StateEntry): Step[] {
   const read = z.safeParse(StateValues, values);
   if (!read.success) return [];
   const { name, triggers_replace: trigger, parameter } = read.data;
-  const called = name ?? (typeof trigger === "string" ? trigger : undefined);
-  if (called === undefined) return [];
+  const stepName = name ?? (typeof trigger === "string" ? trigger : undefined);
+  if (stepName === undefined) return [];
   const given = Object.fromEntries((parameter ?? []).map((each) => [each.name, each.value]));
   const [windows] = decoded(z.record(z.string(), z.string()), given["Parameters"]);
-  return [{ address, name: called, parameters: { ...given, ...windows } }];
+  return [{ address, name: stepName, parameters: { ...given, ...windows } }];
 }
 
 const SynthesizedStack = z.object({
@@ -173,7 +173,7 @@ const SynthesizedStack = z.object({
   }),
 });
 
-/** What the local platform's steps were to be given, as the last synth wrote it: the state does not keep it. */
+/** The parameters of the local platform's steps, from the last synth: the state does not have them. */
 function synthesizedSteps(project: Project): Step[] {
   const path = join(synthesizedFolder(project), "stacks/web/cdk.tf.json");
   const read = z.safeParse(SynthesizedStack, parsed(path));
@@ -193,7 +193,7 @@ function begun({ name }: Step): Begun[] {
   return [{ sequence: edition.sequence, digest: edition.digest }];
 }
 
-/** Each server of the local platform keeps the highest sequence that its installer saw. */
+/** Each server of the local platform stores the highest sequence that it has installed. */
 function fences({ folder, environment }: Project): Begun[] {
   if (!isLocal(environment)) return [];
   return serverPlaces(environment).flatMap(({ name }) => {
@@ -204,7 +204,7 @@ function fences({ folder, environment }: Project): Begun[] {
   });
 }
 
-/** A healed server's install step is called after its heal, until the next release into that slot. */
+/** The install step of a healed server has the heal's name, until the next release into that slot. */
 function healsIn(steps: readonly Step[]): Record<string, number> {
   const heals: Record<string, number> = {};
   for (const { address, name } of steps) {
@@ -227,12 +227,12 @@ function installedReleases(steps: readonly Step[]): Release[] {
     const { RELEASE_ID: id, VERSION: version, ARTIFACT_SHA256: sha256 } = parameters;
     const url = Buffer.from(parameters["ARTIFACT_URL_BASE64"] ?? "", "base64").toString("utf8");
     const run = Number(/-(\d+)$/.exec(id ?? "")?.[1]);
-    const brought = bundles.find(({ releaseId }) => releaseId === id);
+    const migrations = bundles.find(({ releaseId }) => releaseId === id);
     const release = z.safeParse(Release, {
       version,
       run,
       artifact: { url, sha256 },
-      ...(brought === undefined ? {} : { migrations: brought.bundle }),
+      ...(migrations === undefined ? {} : { migrations: migrations.bundle }),
     });
     return release.success ? [release.data] : [];
   });
@@ -250,7 +250,7 @@ function decoded<T extends z.ZodMiniType>(schema: T, text: string | undefined): 
 
 // --- artifacts --------------------------------------------------------------------------------------------------------
 
-/** What `publish` keeps here, or a person put there under any name: the content says what installers unpack. */
+/** Artifacts from `publish`, or that a person added under any name: the content decides, as for the installers. */
 async function keptArtifacts(project: Project): Promise<Artifact[]> {
   const folder = artifactsFolder(project);
   if (!isLocal(project.environment) || !existsSync(folder)) return [];
@@ -268,8 +268,8 @@ async function keptArtifacts(project: Project): Promise<Artifact[]> {
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
 
-/** @throws Failure where a proxy can't be asked: what users get must be known. */
-async function askProxies(
+/** @throws Failure if a proxy does not answer: recovery must know what users get. */
+async function readProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
   record: ReleaseRecord | undefined,
@@ -279,7 +279,7 @@ async function askProxies(
   return proxies.statuses(record ?? emptyRecord(project.environment.application));
 }
 
-/** @returns an empty object where there is no such file, or it is no JSON object. */
+/** @returns an empty object if the file is missing or is not a JSON object. */
 function parsed(path: string): object {
   try {
     const json: unknown = JSON.parse(readFileSync(path, "utf8"));

@@ -1,6 +1,6 @@
 /**
- * Which Terraform (or OpenTofu) the operator's command runs: the one that TERRAFORM_BINARY_NAME names, else the one on
- * PATH, else a pinned Terraform that is fetched from its vendor once and kept in a cache folder.
+ * Finds the Terraform (or OpenTofu) that the command runs: from TERRAFORM_BINARY_NAME, otherwise from PATH, otherwise a
+ * pinned Terraform that it downloads once from the vendor into a cache folder.
  */
 import { InvalidInput } from "../../release/failure";
 import { createHash, randomUUID } from "node:crypto";
@@ -14,9 +14,9 @@ import * as z from "zod/mini";
 import { download, printable } from "./download";
 import { readEntry } from "../zip";
 
-/** What is fetched where there is none: the release that everything here is tested with. */
+/** The downloaded version: the one that this package is tested with. */
 export const PINNED_VERSION = "1.11.4";
-/** OpenTofu begins with 1.6.0, so one number holds for both; and nothing older is tested. */
+/** For both: OpenTofu begins with 1.6.0, and older versions are not tested. */
 const OLDEST_VERSION = "1.6.0";
 const VENDOR = "https://releases.hashicorp.com";
 const CONNECT_SECONDS = 10;
@@ -24,7 +24,7 @@ const IDLE_SECONDS = 30;
 const VERSION_SECONDS = 30;
 const MAX_SUMS_BYTES = 1024 * 1024;
 const MAX_ZIP_BYTES = 256 * 1024 * 1024;
-const WAY_OUT =
+const FIX =
   "install terraform or tofu, or set TERRAFORM_BINARY_NAME to one, or BLUEGREEN_TERRAFORM_MIRROR to a mirror of " +
   VENDOR;
 
@@ -32,28 +32,28 @@ export interface TerraformBinary {
   /** Absolute. */
   readonly path: string;
   readonly name: "terraform" | "tofu";
-  /** As the binary says, such as "1.11.4". */
+  /** From the binary, such as "1.11.4". */
   readonly version: string;
-  /** Whether this call fetched it; false if it was there, in the cache folder too. */
+  /** Whether this call downloaded it; false if it was on PATH or in the cache. */
   readonly fetched: boolean;
 }
 
 export interface FindTerraformOptions {
-  /** Takes one line for the operator. Only a fetch has anything to say. */
-  readonly say: (line: string) => void;
+  /** Gets one line for the operator at a time. Only a download prints lines. */
+  readonly log: (line: string) => void;
   /**
-   * PATH, TERRAFORM_BINARY_NAME, BLUEGREEN_TERRAFORM_MIRROR, XDG_CACHE_HOME, HOME and the proxy variables are read;
-   * the binary gets all of it when it is asked for its version.
+   * Reads PATH, TERRAFORM_BINARY_NAME, BLUEGREEN_TERRAFORM_MIRROR, XDG_CACHE_HOME, HOME and the proxy variables.
+   * `terraform version` gets the whole environment.
    * @default process.env
    */
   readonly env?: NodeJS.ProcessEnv;
   /**
    * Where `terraform/<version>/terraform_<version>_<os>_<arch>.zip` and its SHA256SUMS are: https, or http on this
-   * machine; may carry credentials.
-   * @default - BLUEGREEN_TERRAFORM_MIRROR, else https://releases.hashicorp.com
+   * machine; may contain credentials.
+   * @default - BLUEGREEN_TERRAFORM_MIRROR, otherwise https://releases.hashicorp.com
    */
   readonly mirror?: string;
-  /** @default - 10 s for a connection, 30 s of silence in a download, 30 s for a binary to tell its version */
+  /** @default - 10 s for a connection, 30 s without data in a download, 30 s for `version` of a binary */
   readonly limits?: Partial<Limits>;
 }
 
@@ -64,7 +64,7 @@ interface Limits {
 }
 
 interface Search {
-  readonly say: (line: string) => void;
+  readonly log: (line: string) => void;
   readonly env: NodeJS.ProcessEnv;
   readonly mirror: string;
   readonly limits: Limits;
@@ -73,16 +73,16 @@ interface Search {
 /**
  * Finds a binary that runs and is new enough.
  *
- * What is fetched is checked against the vendor's SHA256SUMS from the same place (its signature is not checked), so it
- * is as trustworthy as that place and its https certificate. A copy in the cache is checked against the sum noted when
- * it was unpacked, and fetched anew if it differs.
+ * Verifies a download against the vendor's SHA256SUMS from the same server (not its signature): it is as trustworthy as
+ * that server and its https certificate. Verifies a cached copy against the checksum noted at the download, and downloads
+ * it again if they differ.
  *
- * @throws Failure (exit code 2) with what was looked for or tried, and the way out.
+ * @throws InvalidInput (exit code 2) with what failed and the fix.
  */
 export async function findTerraform(options: FindTerraformOptions): Promise<TerraformBinary> {
   const env = options.env ?? process.env;
   const search: Search = {
-    say: options.say,
+    log: options.log,
     env,
     mirror: options.mirror ?? (env["BLUEGREEN_TERRAFORM_MIRROR"] || VENDOR),
     limits: {
@@ -106,7 +106,7 @@ export async function findTerraform(options: FindTerraformOptions): Promise<Terr
   return { path, name, version, fetched };
 }
 
-// --- What is installed -------------------------------------------------------------------------------------------
+// --- Installed binaries -------------------------------------------------------------------------------------------
 
 async function findInstalled(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const wanted = env["TERRAFORM_BINARY_NAME"];
@@ -114,16 +114,14 @@ async function findInstalled(env: NodeJS.ProcessEnv): Promise<string | undefined
   const isPath = /[/\\]/.test(wanted);
   const found = isPath ? await firstExecutable([resolve(wanted)]) : await findOnPath(wanted, env);
   if (found !== undefined) return found;
-  const lookedFor = isPath
-    ? `${resolve(wanted)} is no file that can be run`
-    : `there is no "${wanted}" on PATH`;
+  const problem = isPath ? `${resolve(wanted)} is not an executable file` : `there is no "${wanted}" on PATH`;
   throw new InvalidInput(
-    `TERRAFORM_BINARY_NAME is "${wanted}", but ${lookedFor}: correct it, or unset it to use terraform or tofu from PATH`,
+    `TERRAFORM_BINARY_NAME is "${wanted}", but ${problem}: correct it, or unset it to use terraform or tofu from PATH`,
   );
 }
 
 function findOnPath(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  // A relative folder on PATH means another binary in each working directory: not for what changes a production.
+  // Ignores relative folders on PATH: they mean a different binary in each working directory.
   const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
   return firstExecutable(folders.map((folder) => join(folder, name)));
 }
@@ -145,23 +143,23 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-/** By the file's name, or that of the file it links to: both print the same JSON. */
+/** By the name of the file or of its link target: both products print the same JSON. */
 async function productOf(path: string): Promise<"terraform" | "tofu"> {
   const names = [basename(path), basename(await realpath(path))];
   return names.some((name) => name.includes("tofu")) ? "tofu" : "terraform";
 }
 
-// --- What is fetched ---------------------------------------------------------------------------------------------
+// --- Download ---------------------------------------------------------------------------------------------
 
 interface Build {
-  /** As the vendor names it, such as "linux_amd64". */
+  /** The vendor's name, such as "linux_amd64". */
   readonly platform: string;
-  /** Of the entry in the archive, and of the file in the cache. */
+  /** In the archive and in the cache. */
   readonly fileName: string;
   readonly folder: string;
 }
 
-/** One folder a platform: a home folder may be shared by machines that differ. */
+/** One folder per platform: different machines may share a home folder. */
 function buildForThisMachine(env: NodeJS.ProcessEnv): Build {
   const systems: Partial<Record<string, string>> = { win32: "windows", sunos: "solaris" };
   const architectures: Partial<Record<string, string>> = { x64: "amd64", ia32: "386" };
@@ -169,7 +167,7 @@ function buildForThisMachine(env: NodeJS.ProcessEnv): Build {
     systems[process.platform] ?? process.platform,
     architectures[process.arch] ?? process.arch,
   ].join("_");
-  // The XDG base directory specification: a relative path is to be ignored.
+  // The XDG base directory specification ignores relative paths.
   const configured = env["XDG_CACHE_HOME"] ?? "";
   const cache = isAbsolute(configured) ? configured : join(env["HOME"] || homedir(), ".cache");
   return {
@@ -191,36 +189,38 @@ async function cachedOrFetched(search: Search): Promise<{ path: string; fetched:
     await keep(path, binary);
   } catch (error) {
     const hint =
-      (error as NodeJS.ErrnoException).syscall === undefined ? "" : " (XDG_CACHE_HOME names another folder)";
+      (error as NodeJS.ErrnoException).syscall === undefined
+        ? ""
+        : " (to use another folder, set XDG_CACHE_HOME)";
     throw new InvalidInput(
-      `${reason}, and Terraform ${PINNED_VERSION} could not be fetched: ${(error as Error).message}${hint}\n` +
-        `What helps: ${WAY_OUT}`,
+      `${reason}, and Terraform ${PINNED_VERSION} could not be downloaded: ${(error as Error).message}${hint}\n` +
+        `Fix: ${FIX}`,
     );
   }
-  search.say(
-    `Terraform ${PINNED_VERSION} is kept in ${build.folder} (its archive has the sha256 that SHA256SUMS lists)`,
+  search.log(
+    `Terraform ${PINNED_VERSION} is in ${build.folder} (the sha256 of its archive matches SHA256SUMS)`,
   );
   return { path, fetched: true };
 }
 
 async function fetchRelease({ platform, fileName }: Build, reason: string, search: Search): Promise<Buffer> {
-  const { say, env, limits } = search;
+  const { log, env, limits } = search;
   const base = `${search.mirror.replace(/\/+$/, "")}/terraform/${PINNED_VERSION}/terraform_${PINNED_VERSION}`;
   const archive = `terraform_${PINNED_VERSION}_${platform}.zip`;
   const from = URL.canParse(search.mirror) ? printable(new URL(search.mirror)) : search.mirror;
-  say(`${reason}: fetching Terraform ${PINNED_VERSION} for ${platform} from ${from}`);
+  log(`${reason}: downloading Terraform ${PINNED_VERSION} for ${platform} from ${from}`);
   const sums = await download(`${base}_SHA256SUMS`, { env, ...limits, maxBytes: MAX_SUMS_BYTES });
   const expected = listedSum(sums.toString("utf8"), archive);
-  if (expected === undefined) throw new Error(`the SHA256SUMS of ${from} do not list ${archive}`);
+  if (expected === undefined) throw new Error(`SHA256SUMS of ${from} does not list ${archive}`);
   const zip = await download(`${base}_${platform}.zip`, {
     env,
     ...limits,
     maxBytes: MAX_ZIP_BYTES,
-    onProgress: sayQuarters(say),
+    onProgress: logQuarters(log),
   });
   const actual = createHash("sha256").update(zip).digest("hex");
   if (actual !== expected) {
-    throw new Error(`the sha256 of ${archive} from ${from} is ${actual}, but its SHA256SUMS say ${expected}`);
+    throw new Error(`the sha256 of ${archive} from ${from} is ${actual}, but SHA256SUMS lists ${expected}`);
   }
   return readEntry(zip, fileName);
 }
@@ -230,20 +230,22 @@ function listedSum(sums: string, archive: string): string | undefined {
   return line?.match(/^([0-9a-f]{64}) /)?.[1];
 }
 
-/** The size when it is known, then each quarter. */
-function sayQuarters(say: (line: string) => void): (received: number, total: number | undefined) => void {
-  let said = -1;
+/** Prints the size, then each quarter. */
+function logQuarters(log: (line: string) => void): (received: number, total: number | undefined) => void {
+  let last = -1;
   return (received, total) => {
     if (total === undefined || total === 0) return;
     const quarter = Math.floor((received / total) * 4);
-    if (quarter === said) return;
-    said = quarter;
+    if (quarter === last) return;
+    last = quarter;
     const size = `${(total / 1_000_000).toFixed(1)} MB`;
-    say(quarter === 0 ? `Terraform ${PINNED_VERSION}: ${size} to fetch` : `  ${quarter * 25} % of ${size}`);
+    log(
+      quarter === 0 ? `Terraform ${PINNED_VERSION}: ${size} to download` : `  ${quarter * 25} % of ${size}`,
+    );
   };
 }
 
-// --- The cache: the binary, and beside it `<binary>.sha256` as sha256sum writes it --------------------------------
+// --- Cache: the binary, and beside it `<binary>.sha256` in the format of sha256sum --------------------------------
 
 async function cacheState(path: string): Promise<"whole" | "damaged" | "absent"> {
   if (!(await exists(path))) return "absent";
@@ -265,7 +267,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The sum first: a binary without its sum, or with another's, counts as damaged, never as whole. */
+/** Writes the checksum first: a binary without a matching checksum counts as damaged. */
 async function keep(path: string, binary: Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const sum = createHash("sha256").update(binary).digest("hex");
@@ -277,7 +279,7 @@ function sumLine(sum: string, path: string): string {
   return `${sum}  ${basename(path)}\n`;
 }
 
-/** Whoever reads or runs `path` meanwhile has the old file or the new one, whole. */
+/** Atomic: another process that reads or runs `path` meanwhile gets the whole old file or the whole new one. */
 async function replaceFile(path: string, content: string | Buffer, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.part`;
   try {
@@ -290,19 +292,19 @@ async function replaceFile(path: string, content: string | Buffer, mode: number)
   }
 }
 
-// --- What it says of itself --------------------------------------------------------------------------------------
+// --- Version --------------------------------------------------------------------------------------
 
 const VersionAnswer = z.object({ terraform_version: z.string().check(z.regex(/^\d+\.\d+\.\d+/)) });
 
 async function readVersion(path: string, name: string, { env, limits }: Search): Promise<string> {
   const answer = await askVersion(path, env, limits.versionSeconds);
   const which = `${name} at ${path}`;
-  const wayOut = "set TERRAFORM_BINARY_NAME to one that works";
-  if ("failure" in answer) throw new InvalidInput(`${which} ${answer.failure}: ${wayOut}`);
+  const fix = "set TERRAFORM_BINARY_NAME to one that works";
+  if ("failure" in answer) throw new InvalidInput(`${which} ${answer.failure}: ${fix}`);
   const parsed = z.safeParse(VersionAnswer, parseJson(answer.stdout));
   if (parsed.success) return parsed.data.terraform_version;
-  const said = firstLine(answer.stdout);
-  throw new InvalidInput(`${which} does not tell its version as JSON but says ${said}: ${wayOut}`);
+  const printed = firstLine(answer.stdout);
+  throw new InvalidInput(`${which} does not print its version as JSON, but ${printed}: ${fix}`);
 }
 
 async function askVersion(
@@ -310,7 +312,7 @@ async function askVersion(
   env: NodeJS.ProcessEnv,
   seconds: number,
 ): Promise<{ readonly stdout: string } | { readonly failure: string }> {
-  // TF_CLI_ARGS may hold what `version` does not know; checkpoint would ask the vendor for news.
+  // TF_CLI_ARGS may have options that `version` does not know; checkpoint would send the vendor a request.
   const { TF_CLI_ARGS: _all, TF_CLI_ARGS_version: _version, ...rest } = env;
   const child = execa(path, ["version", "-json"], {
     env: { ...rest, CHECKPOINT_DISABLE: "1" },
@@ -323,14 +325,14 @@ async function askVersion(
   const timer = setTimeout(() => {
     late = true;
     child.kill("SIGKILL");
-    // A wrapper's own child may live on and hold the pipes open: nobody waits for it.
+    // A wrapper's child may survive and hold the pipes open: do not wait for it.
     child.stdout?.destroy();
     child.stderr?.destroy();
   }, seconds * 1000);
   try {
     return { stdout: (await child).stdout };
   } catch (error) {
-    if (late) return { failure: `did not tell its version within ${seconds} s` };
+    if (late) return { failure: `did not print its version within ${seconds} s` };
     return { failure: describeExit(error as execa.ExecaError & { readonly code?: string }) };
   } finally {
     clearTimeout(timer);
@@ -339,9 +341,9 @@ async function askVersion(
 
 function describeExit(error: execa.ExecaError & { readonly code?: string }): string {
   if (error.exitCode !== undefined) {
-    return `fails with exit code ${error.exitCode} when asked for its version, and says ${firstLine(error.stderr)}`;
+    return `fails with exit code ${error.exitCode} for "version -json", and prints ${firstLine(error.stderr)}`;
   }
-  if (error.signal !== undefined) return `was ended by ${error.signal} when asked for its version`;
+  if (error.signal !== undefined) return `was ended by ${error.signal} during "version -json"`;
   return `cannot be run (${error.originalMessage ?? error.shortMessage})`;
 }
 
@@ -353,7 +355,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** For a person: one line, quoted, of bearable length. */
+/** The first line, quoted and shortened. */
 function firstLine(text: string): string {
   const line = text.split("\n").find((candidate) => candidate.trim() !== "");
   return line === undefined ? "nothing" : JSON.stringify(line.trim().slice(0, 120));

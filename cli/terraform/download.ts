@@ -1,6 +1,6 @@
 /**
- * Fetches one file, into memory or piece by piece: https only (http for a mirror on this machine), a few redirects,
- * limits on time and size, and the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name.
+ * Downloads a file, into memory or piece by piece: https only (http for a mirror on this machine), with limits on
+ * redirects, time and size, and through the proxy in HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
  */
 import type { Dispatcher } from "undici";
 import { isThisMachine } from "../../release/this-machine";
@@ -9,25 +9,25 @@ const MAX_REDIRECTS = 5;
 const USER_AGENT = "cdktf-bluegreen";
 
 export interface DownloadOptions {
-  /** Where the proxy variables are read from. */
+  /** Has the proxy variables. */
   readonly env: NodeJS.ProcessEnv;
-  /** A longer answer is refused. */
+  /** Refuses a longer response. */
   readonly maxBytes: number;
   /** For the connection to the server, or to the proxy. */
   readonly connectSeconds: number;
-  /** The longest silence: before the answer and within it. */
+  /** The longest time without data, before the response and within it. */
   readonly idleSeconds: number;
-  /** How many are followed. @default 5 */
+  /** The maximum number of redirects. @default 5 */
   readonly redirects?: number;
-  /** Ends it: with an error that says nothing of the address. */
+  /** Cancels the download, with an error that does not contain the address. */
   readonly signal?: AbortSignal;
-  /** Called when the answer begins and with each piece; `total` is undefined if the server does not tell. */
+  /** Called when the response begins and for each piece; `total` is undefined if the server does not send it. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
 }
 
 /**
- * @throws Error one line: the address (without its credentials and query) and what went wrong there. A status other
- * than 200, a refused redirect, too many bytes, too few, or silence.
+ * @throws Error in one line: the address (without credentials and query) and the problem: a status other than 200, a
+ * refused redirect, too many or too few bytes, or a timeout.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Buffer> {
   const pieces: Buffer[] = [];
@@ -35,9 +35,9 @@ export async function download(url: string, options: DownloadOptions): Promise<B
   return Buffer.concat(pieces);
 }
 
-/** The same, for what is too large to be held: `take` gets one piece after another. @throws Error as {@link download}. */
+/** The same for large files: `take` gets one piece after another. @throws Error as {@link download}. */
 export async function downloadInto(take: Taker, url: string, options: DownloadOptions): Promise<void> {
-  if (!URL.canParse(url)) throw new Error(`${JSON.stringify(url)} is no address (https://...)`);
+  if (!URL.canParse(url)) throw new Error(`${JSON.stringify(url)} is not an address (https://...)`);
   const start = new URL(url);
   const { redirects = MAX_REDIRECTS } = options;
   let address = start;
@@ -49,7 +49,7 @@ export async function downloadInto(take: Taker, url: string, options: DownloadOp
       const location = await get(address, headers, take, options);
       if (location === undefined) return;
       if (hop === redirects) throw new Error(hop === 0 ? "it redirects" : `more than ${hop} redirects`);
-      if (!URL.canParse(location, address.href)) throw new Error("it redirects to what is no address");
+      if (!URL.canParse(location, address.href)) throw new Error("it redirects to an invalid address");
       address = new URL(location, address.href);
     }
   } catch (error) {
@@ -58,8 +58,8 @@ export async function downloadInto(take: Taker, url: string, options: DownloadOp
 }
 
 /**
- * Why this address is not asked, or undefined. Plain http is for a mirror on this machine, so it has to be asked for:
- * a server that was asked by https, or that is elsewhere, cannot redirect to it.
+ * Why this address is refused, or undefined. Plain http is for a mirror on this machine, and only if the caller's address
+ * has it: a redirect from https or from another machine to plain http is refused.
  */
 function addressRefusal(address: URL, start: URL): string | undefined {
   if (address.protocol === "https:") return undefined;
@@ -70,7 +70,7 @@ function addressRefusal(address: URL, start: URL): string | undefined {
   return undefined;
 }
 
-/** The address for people: no credentials, and no query (a redirect's may be signed). */
+/** The address without credentials and query (a redirect's query may have a signature). */
 export function printable(address: URL): string {
   return `${address.protocol}//${address.host}${address.pathname}`;
 }
@@ -83,7 +83,7 @@ function authorization(address: URL): Record<string, string> {
 
 type Taker = (piece: Buffer) => Promise<void>;
 
-/** @returns where it redirects to, or undefined: then all was taken. */
+/** @returns the target of a redirect, or undefined after a complete download. */
 async function get(
   address: URL,
   headers: Record<string, string>,
@@ -92,9 +92,9 @@ async function get(
 ): Promise<string | undefined> {
   const dispatcher = await dispatcherFor(address, options);
   let timer: NodeJS.Timeout | undefined;
-  // Raced, as undici heeds a signal only once it is connected: not while a proxy keeps it waiting.
+  // A race, because undici ignores a signal until it is connected: a proxy may keep it waiting.
   const silence = new Promise<never>((_, reject) => {
-    const refuse = (): void => reject(new Error(`nothing came for ${options.idleSeconds} s`));
+    const refuse = (): void => reject(new Error(`no data for ${options.idleSeconds} s`));
     timer = setTimeout(refuse, options.idleSeconds * 1000);
   });
   let stop: (() => void) | undefined;
@@ -105,7 +105,7 @@ async function get(
   });
   try {
     return await Promise.race([
-      exchange(address, headers, dispatcher, { take, heard: () => timer?.refresh() }, options),
+      exchange(address, headers, dispatcher, { take, received: () => timer?.refresh() }, options),
       silence,
       stopped,
     ]);
@@ -118,7 +118,7 @@ async function get(
 
 interface Listener {
   readonly take: Taker;
-  heard(): void;
+  received(): void;
 }
 
 async function exchange(
@@ -134,8 +134,8 @@ async function exchange(
     headersTimeout: 0, // `silence` watches both
     bodyTimeout: 0,
   });
-  listener.heard();
-  response.body.on("error", () => undefined); // a body left unread is destroyed with its dispatcher
+  listener.received();
+  response.body.on("error", () => undefined); // the dispatcher destroys an unread body
   const location = response.headers["location"];
   if (response.statusCode >= 301 && response.statusCode <= 308 && typeof location === "string")
     return location;
@@ -146,7 +146,7 @@ async function exchange(
 
 async function passOn(
   response: Dispatcher.ResponseData,
-  { take, heard }: Listener,
+  { take, received: notify }: Listener,
   { maxBytes, onProgress }: DownloadOptions,
 ): Promise<void> {
   const length = response.headers["content-length"];
@@ -158,7 +158,7 @@ async function passOn(
   refuseAbove(total ?? 0);
   onProgress?.(0, total);
   for await (const piece of response.body as AsyncIterable<Buffer>) {
-    heard();
+    notify();
     received += piece.length;
     refuseAbove(received);
     await take(piece);
@@ -167,10 +167,10 @@ async function passOn(
 }
 
 async function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOptions): Promise<Dispatcher> {
-  // Loaded here: most commands fetch nothing, and it takes a tenth of a second.
+  // Imported here: it takes 0.1 s, and most commands download nothing.
   const { Agent, EnvHttpProxyAgent } = await import("undici");
   const timeout = connectSeconds * 1000;
-  // What is on this machine is reached without a proxy: plain http must not leave it.
+  // No proxy for this machine: plain http must not leave it.
   if (isThisMachine(address.hostname)) return new Agent({ connect: { timeout } });
   return new EnvHttpProxyAgent({
     connect: { timeout },
@@ -183,8 +183,8 @@ async function dispatcherFor(address: URL, { env, connectSeconds }: DownloadOpti
 
 function describeFailure(error: unknown): string {
   const { message, code, errors } = error as NodeJS.ErrnoException & { readonly errors?: readonly unknown[] };
-  // Several addresses of one host were tried (an AggregateError): the first one's failure stands for all.
+  // An AggregateError, for several addresses of one host: reports the first failure.
   if (errors?.[0] !== undefined) return describeFailure(errors[0]);
   const untrusted = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(code ?? "");
-  return untrusted ? `${message} (NODE_EXTRA_CA_CERTS names a private authority)` : message;
+  return untrusted ? `${message} (for a private authority set NODE_EXTRA_CA_CERTS)` : message;
 }

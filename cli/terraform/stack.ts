@@ -1,4 +1,4 @@
-/** One synthesized stack under Terraform: init, plan, apply of exactly that plan. */
+/** Runs Terraform for one synthesized stack: init, plan, apply of exactly that plan. */
 import { Failure } from "../../release/failure";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import execa from "execa";
 import { EXIT } from "../../release/exit-code";
 import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
-import { stepErrorOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHolder } from "./error-words";
-import type { Diagnostic, StepError } from "./error-words";
+import { stepErrorOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHolder } from "./error-messages";
+import type { Diagnostic, StepError } from "./error-messages";
 import { readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
 import { readHookRun } from "../../release/hook-run";
@@ -17,19 +17,19 @@ import type { HookRun } from "../../release/hook-run";
 
 export interface ApplyResult {
   readonly succeeded: boolean;
-  /** The highest exit code that a step ended with; 1 where Terraform itself failed. */
+  /** The highest exit code of a step; 1 if Terraform itself failed. */
   readonly exitCode: number;
-  /** Why each step failed that did. */
+  /** One reason per failed step. */
   readonly reasons: readonly string[];
-  /** Terraform refused the plan before it did anything: the state moved since, or somebody else works on it. */
+  /** Terraform refused the plan and changed nothing: the state is newer, or another process holds its lock. */
   readonly nothingWasApplied: boolean;
-  /** The hooks that ran between the steps, in the order of their ends. */
+  /** The hooks that ran between the steps, in the order in which they ended. */
   readonly hooks: readonly HookRun[];
 }
 
 export interface ApplyEvents {
   onStep(address: string, event: "started" | "done" | "failed"): void;
-  /** How a hook ended, in a sentence; also one whose failure stops nothing. */
+  /** The result of a hook, in a sentence. Also called for a failure that does not stop the release. */
   onHook?(sentence: string): void;
   /** Called with a function that asks Terraform to stop. */
   onStarted?(interrupt: () => void): void;
@@ -38,7 +38,7 @@ export interface ApplyEvents {
 interface Message {
   readonly "@level"?: string;
   readonly type?: string;
-  /** Terraform's word for what it tells about a resource. */
+  /** Terraform's name for events of a resource. */
   readonly hook?: {
     readonly resource?: { readonly addr?: string };
     readonly action?: string;
@@ -47,17 +47,17 @@ interface Message {
   readonly diagnostic?: Diagnostic;
 }
 
-/** A step's execution as Azure reports it. */
+/** A step's run, from Azure. */
 export interface StateResource {
   readonly address: string;
   readonly name: string;
   readonly output: string;
   readonly exitCode: number | null;
-  /** Left by a replacement that failed, not the address's current object. */
+  /** Left by a failed replacement; not the current object of the address. */
   readonly deposed: boolean;
 }
 
-/** What Terraform's state holds of an address, as the provider's schema has it. */
+/** An object in Terraform's state, in the provider's schema. */
 export interface StateEntry {
   readonly address: string;
   readonly deposed: boolean;
@@ -76,7 +76,7 @@ interface ShownState {
   };
 }
 
-/** Of `terraform show -json` of a plan: what its refresh found. */
+/** From `terraform show -json` of a plan: the refreshed state. */
 export interface PlannedState {
   readonly prior_state?: {
     readonly values?: {
@@ -114,7 +114,7 @@ export class Stack {
     this.folder = join(outputFolder, "stacks", name);
   }
 
-  /** @throws Failure with Terraform's own words; exit code 3 where somebody else holds the state lock. */
+  /** @throws Failure with Terraform's message; exit code 3 if another process holds the state's lock. */
   async plan(
     options: { readonly destroy?: boolean; readonly lockTimeoutSeconds?: number } = {},
   ): Promise<Plan> {
@@ -130,18 +130,18 @@ export class Stack {
     return readPlan(await this.run(["show", "-json", PLAN_FILE]));
   }
 
-  /** The state as it was written last: nothing is planned, no provider is asked. */
+  /** The stored state: no plan, no provider. */
   async state(): Promise<StateEntry[]> {
     await this.init();
     const { values } = JSON.parse(await this.run(["show", "-json"])) as ShownState;
-    return (values?.root_module?.resources ?? []).map(({ address, deposed_key, values: held = {} }) => ({
+    return (values?.root_module?.resources ?? []).map(({ address, deposed_key, values = {} }) => ({
       address,
       deposed: deposed_key !== undefined,
-      values: held,
+      values,
     }));
   }
 
-  /** What the provider says now of everything in the state; the state itself stays as it is. */
+  /** The state after a refresh through the providers. The stored state stays unchanged. */
   async refreshedState(): Promise<StateResource[]> {
     await this.init();
     await this.run(["plan", "-refresh-only", "-input=false", "-lock=false", `-out=${REFRESH_FILE}`]);
@@ -149,13 +149,13 @@ export class Stack {
   }
 
   /**
-   * Applies the plan that was made, nothing else.
-   * @param options.skipHooks why none shall run: what clears up is not held up by them.
+   * Applies exactly the last plan.
+   * @param options.skipHooks the reason to run no hooks, such as an abort.
    */
   async apply(events: ApplyEvents, options: { readonly skipHooks?: string } = {}): Promise<ApplyResult> {
     const { env, ...own } = this.options();
     const skip = options.skipHooks === undefined ? {} : { BLUEGREEN_SKIP_HOOKS: options.skipHooks };
-    // A process group of its own: Ctrl-C is for this command, which puts traffic back before it stops Terraform.
+    // A separate process group: Ctrl-C goes to this command, which restores the traffic before it stops Terraform.
     const child = execa(this.terraform.path, ["apply", "-input=false", "-json", PLAN_FILE], {
       ...own,
       env: { ...env, ...skip },
@@ -178,7 +178,7 @@ export class Stack {
       }
       const action = ACTIONS[message.type ?? ""];
       const address = message.hook?.resource?.addr;
-      // What an earlier execution left in the state goes silently.
+      // The deletion of an earlier run's object is no step.
       const isStep = action !== undefined && address !== undefined && message.hook?.action !== "delete";
       if (isStep) events.onStep(address, action);
       const { diagnostic } = message;
@@ -200,7 +200,7 @@ export class Stack {
   }
 
   private async init(): Promise<void> {
-    // Terraform Cloud takes up other settings by itself, and refuses to be told so.
+    // HCP Terraform applies changed settings itself, and rejects this option.
     const reconfigure = this.isInCloud() ? [] : ["-reconfigure"];
     await this.run(["init", "-input=false", ...reconfigure]);
   }
@@ -227,7 +227,7 @@ export class Stack {
     const lock = lockHolder(stderr);
     if (lock !== null) {
       throw new Failure(
-        `the state of ${this.name} is locked by ${lock.who} since ${lock.since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if it is surely gone: \`terraform force-unlock ${lock.id}\` in ${this.folder}`,
+        `the state of ${this.name} is locked by ${lock.who} since ${lock.since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if you are sure that it is gone: \`terraform force-unlock ${lock.id}\` in ${this.folder}`,
         EXIT.refused,
       );
     }
@@ -247,7 +247,7 @@ export class Stack {
   }
 }
 
-/** What a plan found there when it was made. */
+/** The state that the plan is based on. */
 export function stateBefore({ prior_state }: PlannedState): StateResource[] {
   return (prior_state?.values?.root_module?.resources ?? []).map(({ address, deposed_key, values }) => {
     const [view] = values.instance_view ?? [];

@@ -1,4 +1,4 @@
-/** Turns environment and record into the stacks' Terraform files, by running the project's CDKTF app. */
+/** Synthesizes the stacks from environment and record, with the project's CDKTF app. */
 import { Failure } from "../../release/failure";
 import { join } from "node:path";
 import execa from "execa";
@@ -13,12 +13,12 @@ import type { Project } from "../project/project";
 
 const PLANNED_RECORD = "planned-record.json";
 
-/** Where the record of the last synth is: the whole path. It is not made here, and may not be there yet. */
+/** The absolute path of the last synth's record. It may not exist yet. */
 export function plannedRecordFile({ folder, environment }: Project): string {
   return join(folder, workFolder(environment), PLANNED_RECORD);
 }
 
-/** Where the last synth wrote the stacks: the whole path, as with {@link plannedRecordFile}. */
+/** The absolute path of the last synth's stacks. It may not exist yet. */
 export function synthesizedFolder({ folder, environment }: Project): string {
   return join(folder, outputOf(environment));
 }
@@ -27,7 +27,7 @@ function outputOf(environment: Environment): string {
   return join(workFolder(environment), "cdktf.out");
 }
 
-/** @returns the output folder. The record need not be the environment's record yet. */
+/** @returns the output folder. The record may differ from the environment's current one. */
 export async function synthesize(project: Project, record: ReleaseRecord): Promise<string> {
   const output = outputOf(project.environment);
   const recordFile = platformFile(project, PLANNED_RECORD);
@@ -45,8 +45,11 @@ export async function synthesize(project: Project, record: ReleaseRecord): Promi
     reject: false,
   });
   if (exitCode !== 0) {
-    const said = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
-    throw new Failure(`synth failed: ${said}`, exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected);
+    const message = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
+    throw new Failure(
+      `synth failed: ${message}`,
+      exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected,
+    );
   }
   return synthesizedFolder(project);
 }

@@ -53,7 +53,7 @@ export const FACTS = [
   },
   {
     fact: "the English of Terraform's and azurerm's errors",
-    home: "cli/terraform/error-words.ts",
+    home: "cli/terraform/error-messages.ts",
     also: ["development/faults/rows/operators.ts"],
     pattern:
       /acquiring the state lock"|exit status \(|Resource postcondition failed|lifecycle\\\.prevent_destroy/,

@@ -1,18 +1,18 @@
 #!/usr/bin/env node
 /**
- * An own driver: for an HAProxy that is there already, with its own configuration. The director's weights become weights
- * of its servers, which are named `<slot>-<server>`. What it is asked and answers: docs/library.md, "A custom driver".
+ * A custom driver for an existing HAProxy with its own configuration. It turns the director's weights into weights of the
+ * servers, which are named `<slot>-<server>`. The protocol is in docs/library.md, "A custom driver".
  *
  *   driver.js <admin socket> <backend>
  *
- * Weights divide requests, not clients: a user may meet both releases during a shift. Whoever needs clients to stay
- * where they are takes our own configuration (driver "haproxy").
+ * Weights divide requests, not clients: a user may get both releases during a shift. For clients that stay on one release
+ * use the driver "haproxy".
  */
 "use strict";
 const { existsSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { connect } = require("node:net");
 
-const TOLD = "told.json";
+const TRAFFIC_FILE = "told.json";
 const CLOSED = { live: null, weight: 0, offset: 0, mode: "serve", fallback: false };
 const RUNNING = "2";
 const [socketPath, backend] = process.argv.slice(2);
@@ -21,19 +21,19 @@ const answers = {
   configure: async () => ({}),
 
   /**
-   * The weight is HAProxy's own word. Until it was told something it is "closed" to the director, although it serves: so
-   * the first release takes over from what is there without a gap.
+   * HAProxy's weights show the traffic. Before the first change the driver reports "closed", although HAProxy serves: so
+   * the first release takes over without a gap.
    */
   observe: async () => {
-    if (!existsSync(TOLD)) return { traffic: CLOSED };
-    const told = JSON.parse(readFileSync(TOLD, "utf8"));
+    if (!existsSync(TRAFFIC_FILE)) return { traffic: CLOSED };
+    const saved = JSON.parse(readFileSync(TRAFFIC_FILE, "utf8"));
     const servers = await serversNow();
-    // Told twice: a driver that was ended in between left one of the two.
-    for (const traffic of [told.now, told.before]) {
+    // Two values: a driver that was killed between file and HAProxy left the previous one.
+    for (const traffic of [saved.now, saved.before]) {
       if (servers.every(({ slot, weight }) => weight === weightOf(slot, traffic))) return { traffic };
     }
     throw new Error(
-      `somebody else changed the weights of ${backend}: set them to what ${TOLD} says, or remove it`,
+      `the weights of ${backend} changed without this driver: set them to those in ${TRAFFIC_FILE}, or remove the file`,
     );
   },
 
@@ -41,44 +41,45 @@ const answers = {
     const servers = await serversNow();
     const per = (slot) => servers.filter((server) => server.slot === slot).length;
     if (per("blue") !== per("green"))
-      throw new Error(`${backend} must have as many servers for blue as for green`);
-    if (traffic.mode === "hold") throw new Error("requests can't wait here: leave out driverCommand.holds");
+      throw new Error(`${backend} must have the same number of servers for blue and green`);
+    if (traffic.mode === "hold")
+      throw new Error("this driver can't hold requests: remove driverCommand.holds");
     const before = (await answers.observe()).traffic;
-    writeFileSync(`${TOLD}.new`, JSON.stringify({ now: traffic, before }));
-    renameSync(`${TOLD}.new`, TOLD);
-    // Who gets more comes first, so that there is always somebody.
+    writeFileSync(`${TRAFFIC_FILE}.new`, JSON.stringify({ now: traffic, before }));
+    renameSync(`${TRAFFIC_FILE}.new`, TRAFFIC_FILE);
+    // First the servers that get more, so that a server always has a weight.
     const changes = servers
       .map((server) => ({ ...server, wanted: weightOf(server.slot, traffic) }))
       .filter(({ weight, wanted }) => weight !== wanted)
       .sort((one, other) => other.wanted - other.weight - (one.wanted - one.weight));
-    for (const { name, wanted } of changes) await silently(`set weight ${backend}/${name} ${wanted}`);
+    for (const { name, wanted } of changes) await execute(`set weight ${backend}/${name} ${wanted}`);
     return {};
   },
 
   counts: async () => {
     const [servers, rows] = await Promise.all([serversNow(), table("show stat", ",")]);
     const count = (slot) => {
-      const own = servers.filter((server) => server.slot === slot);
+      const inSlot = servers.filter((server) => server.slot === slot);
       const stats = rows.filter(
-        (row) => row.pxname === backend && own.some(({ name }) => name === row.svname),
+        (row) => row.pxname === backend && inSlot.some(({ name }) => name === row.svname),
       );
       const sum = (column) => stats.reduce((total, row) => total + Number(row[column] || 0), 0);
       return {
         requests: sum("stot"),
         errors: sum("hrsp_5xx"),
         inFlight: sum("scur"),
-        endpoints: own.map(({ server, healthy, inRotation }) => ({ server, healthy, inRotation })),
+        endpoints: inSlot.map(({ server, healthy, inRotation }) => ({ server, healthy, inRotation })),
       };
     };
     return { counts: { blue: count("blue"), green: count("green") } };
   },
 
-  exclude: (question) => tellServers(question, "drain"),
-  include: (question) => tellServers(question, "ready"),
+  exclude: (question) => setState(question, "drain"),
+  include: (question) => setState(question, "ready"),
 
   cut: async ({ slot }) => {
     for (const { name } of (await serversNow()).filter((server) => server.slot === slot))
-      await silently(`shutdown sessions server ${backend}/${name}`);
+      await execute(`shutdown sessions server ${backend}/${name}`);
     return {};
   },
 };
@@ -88,8 +89,8 @@ function weightOf(slot, { live, weight, mode }) {
   return slot === live ? 100 - weight : weight;
 }
 
-async function tellServers({ slot, servers }, state) {
-  for (const server of servers) await silently(`set server ${backend}/${slot}-${server} state ${state}`);
+async function setState({ slot, servers }, state) {
+  for (const server of servers) await execute(`set server ${backend}/${slot}-${server} state ${state}`);
   return {};
 }
 
@@ -104,7 +105,7 @@ async function serversNow() {
   });
 }
 
-/** What HAProxy tells as lines, by the names in the one that begins with "#". */
+/** Parses a table of HAProxy; the line with "#" has the names of the columns. */
 async function table(command, separator) {
   const lines = (await ask(command)).split("\n");
   const first = lines.findIndex((line) => line.startsWith("# "));
@@ -116,21 +117,21 @@ async function table(command, separator) {
   });
 }
 
-async function silently(command) {
-  const said = (await ask(command)).trim();
-  if (said !== "") throw new Error(`HAProxy refused "${command}": ${said}`);
+async function execute(command) {
+  const answer = (await ask(command)).trim();
+  if (answer !== "") throw new Error(`HAProxy refused "${command}": ${answer}`);
 }
 
 function ask(command) {
   return new Promise((resolve, reject) => {
-    let said = "";
+    let answer = "";
     const socket = connect(socketPath, () => socket.end(`${command}\n`));
     socket.setEncoding("utf8").setTimeout(5_000, () => socket.destroy(new Error("no answer in time")));
-    socket.on("data", (text) => (said += text));
+    socket.on("data", (text) => (answer += text));
     socket.on("error", (error) =>
       reject(new Error(`HAProxy can't be reached on ${socketPath}: ${error.message}`)),
     );
-    socket.on("close", () => resolve(said));
+    socket.on("close", () => resolve(answer));
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Only the director, with an own driver: somebody else installs, somebody else's HAProxy serves. Two stacks: the
- * machines' own gets the director, and the release's moves the traffic.
+ * Only the director, with a custom driver, for an existing HAProxy and a separate installation. There are two stacks: the
+ * machines' stack sets up the director, the release's stack moves the traffic.
  */
 import { TerraformStack } from "cdktf";
 import { DirectorSetup, customEnvironment, TrafficSwitch } from "cdktf-bluegreen";
@@ -8,9 +8,9 @@ import type { CustomEnvironment, ReleaseRecord, Server } from "cdktf-bluegreen";
 import type { Construct } from "constructs";
 
 export interface SiteProps {
-  /** Where the proxy serves users. */
+  /** The proxy's port for users. */
   readonly port: number;
-  /** Where the two slots answer. */
+  /** The ports of the two slots. */
   readonly slots: { readonly blue: number; readonly green: number };
   /** The driver's path on the proxy. */
   readonly driver: string;
@@ -34,7 +34,7 @@ export interface StackProps {
   readonly proxy: (scope: Construct) => Server;
 }
 
-/** In the stack of the machines, which lives longer than any release. */
+/** The stack of the machines, which outlives the releases. */
 export class DirectorStack extends TerraformStack {
   constructor(scope: Construct, id: string, { environment, proxy }: StackProps) {
     super(scope, id);
@@ -46,7 +46,7 @@ export interface ReleaseStackProps extends StackProps {
   readonly record: ReleaseRecord;
 }
 
-/** One release. What installs it stands between the two calls: it depends on what `begin` returns. */
+/** One release. The installation goes between the two calls and depends on the result of `begin`. */
 export class ReleaseStack extends TerraformStack {
   constructor(scope: Construct, id: string, { environment, proxy, record }: ReleaseStackProps) {
     super(scope, id);

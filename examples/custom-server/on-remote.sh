@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Runs one step on the server: once, and no longer than it may. Part of what run-remote.sh sends.
+# Runs one step on the server, once and with a time limit. run-remote.sh sends it.
 set -Eeuo pipefail
 umask 027
 unset -v BASH_ENV
 commands=$SERVER_FOLDER/commands
 mkdir -p -- "$commands"
 if ! mkdir -- "$commands/$STEP_NAME" 2>/dev/null; then
-  echo "$STEP_NAME was run on $SERVER_NAME before, and a step runs once: the next sequence goes on" >&2
+  echo "$STEP_NAME was run on $SERVER_NAME before, and a step runs once: continue with the next sequence" >&2
   exit 3
 fi
 script=$commands/$STEP_NAME/script

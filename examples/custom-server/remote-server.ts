@@ -1,5 +1,5 @@
 /**
- * An own server: reached by any command that reads a bash script on stdin and runs it over there, such as
+ * A custom server, reached by any command that runs a bash script from stdin on it, such as
  * `["ssh", "-o", "BatchMode=yes", "deploy@10.0.0.4", "bash -s"]` or `["docker", "exec", "-i", "web-1", "bash", "-s"]`.
  */
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ export interface RemoteServerProps {
   readonly name: string;
   /** The command and its arguments, without a shell. It is in the plan and in the state: no passwords. */
   readonly runner: readonly string[];
-  /** An absolute folder over there, for this application alone. */
+  /** An absolute folder on the server, for this application only. */
   readonly folder: string;
 }
 
@@ -26,7 +26,7 @@ export class RemoteServer implements Server {
 
   run(scope: Construct, id: string, props: RunProps): ITerraformDependable {
     requireRunName(props.name);
-    const told = {
+    const parameters = {
       ...props.parameters,
       SERVER_NAME: this.name,
       SERVER_FOLDER: this.props.folder,
@@ -36,7 +36,7 @@ export class RemoteServer implements Server {
     };
     const { needed = true } = props;
     return new TerraformData(scope, id, {
-      // The name alone decides whether it runs: Terraform does not compare what a provisioner is given.
+      // The name alone decides whether the step runs: Terraform does not compare provisioners.
       triggersReplace: props.name,
       provisioners: [
         {
@@ -45,22 +45,23 @@ export class RemoteServer implements Server {
           command: props.name,
           environment: {
             REMOTE_SCRIPT: shippedFile(scope, join(__dirname, "on-remote.sh")),
-            // In base64 nothing is Terraform's (`${`) or a shell's to read.
+            // base64: neither Terraform (`${`) nor a shell interprets it.
             RUNNER: base64(this.props.runner.map((word) => `${word}\0`).join("")),
-            PARAMETERS: base64(Object.entries(told).map(assignment).join("")),
+            PARAMETERS: base64(Object.entries(parameters).map(assignment).join("")),
           },
         },
       ],
       dependsOn: props.dependsOn,
       lifecycle: { createBeforeDestroy: true },
-      // A step that this record does not need keeps its place in the graph.
+      // A step that this record does not need stays in the graph.
       ...(needed ? {} : { count: 0 }),
     });
   }
 }
 
 function assignment([name, value]: [string, string]): string {
-  if (!/^[A-Z][A-Z0-9_]*$/.test(name)) throw new Error(`'parameters' has ${JSON.stringify(name)}, no name`);
+  if (!/^[A-Z][A-Z0-9_]*$/.test(name))
+    throw new Error(`'parameters' has the invalid name ${JSON.stringify(name)}`);
   return `${name}='${value.replaceAll("'", `'\\''`)}'\n`;
 }
 

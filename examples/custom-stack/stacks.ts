@@ -1,6 +1,6 @@
 /**
- * A whole deployment in somebody's own app: one stack has the machines, which could be anybody's, the other one the
- * release, next to other resources. Here the machines are folders and processes, so that it runs anywhere.
+ * A whole deployment in a custom app: one stack has the machines, the other one the release and other resources. The
+ * machines are folders and processes, so that the example runs anywhere.
  */
 import { LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import {
@@ -19,7 +19,7 @@ import type { Construct } from "constructs";
 /** Relative to the project, which is the working directory of the synth. */
 const folderOf = (server: string) => `.machines/${server}`;
 
-/** @param port where users come to; the slots are on the two ports after it. */
+/** @param port for users; the slots use the next two ports. */
 export function site(port: number): CustomEnvironment {
   const host = "127.0.0.1";
   return customEnvironment({
@@ -65,7 +65,7 @@ export class ReleaseStack extends TerraformStack {
       installer,
     });
 
-    // Whatever else the stack has: the deployment neither knows nor touches it.
+    // Other resources of the stack: the deployment does not touch them.
     new TerraformData(this, "note", { triggersReplace: `record ${record.sequence}` });
     new TerraformOutput(this, "sequence", { value: record.sequence });
   }

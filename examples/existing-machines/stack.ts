@@ -1,4 +1,4 @@
-/** Releases onto virtual machines that are there already, known by their resource ids. Nothing of them is changed. */
+/** Releases onto existing virtual machines, by their resource ids. The machines themselves stay unchanged. */
 import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import { TerraformStack } from "cdktf";
 import { BlueGreenDeployment, linuxInstaller, customEnvironment } from "cdktf-bluegreen";
@@ -11,7 +11,7 @@ const GROUP = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-shop/providers`;
 const WEB = ["app-01", "app-02"] as const;
 const PROXY = "lb-01";
 
-/** One slot on each server: a release goes to the one that users do not get. */
+/** One slot per server: a release goes to the idle one. */
 const environment = customEnvironment({
   application: "shop",
   name: "production",

@@ -1,4 +1,4 @@
-/** Only the migrations: a database is brought to what a release asks for; somebody else deploys the release. */
+/** Only the migrations of a release; another system deploys the release itself. */
 import { LocalBackend, TerraformStack } from "cdktf";
 import {
   DatabaseMigration,
@@ -12,7 +12,7 @@ import type { Construct } from "constructs";
 
 const OPERATIONS = { name: "operations", folder: ".machines/operations" };
 
-/** The machine that migrations run on: here a folder. */
+/** The machine that runs the migrations: here a folder. */
 export class OperationsStack extends TerraformStack {
   constructor(scope: Construct, id: string) {
     super(scope, id);

@@ -1,11 +1,11 @@
 /**
- * The plan proof as a run task of HCP Terraform: a service that is sent each plan's address, and answers whether the plan
- * leaves alone what users have. See docs/pipelines.md, section 5.
+ * The plan proof as a run task of HCP Terraform: a service that gets the address of each plan and answers whether the plan
+ * leaves the live slot unchanged. See docs/pipelines.md, section 5.
  *
  *   RUN_TASK_HMAC_KEY=... PORT=8080 node run-task.mjs
  *
- * RUN_TASK_HMAC_KEY is the run task's HMAC key: what is not signed with it is not answered. BLUEGREEN names the command,
- * if it is not `bluegreen` on PATH. HCP_ADDRESS is where plans may come from and answers go to.
+ * RUN_TASK_HMAC_KEY is the run task's HMAC key: other requests are rejected. BLUEGREEN is the command, if it is not
+ * `bluegreen` on PATH. HCP_ADDRESS is the only server for plans and answers.
  */
 import { spawn } from "node:child_process";
 import { createHmac, timingSafeEqual } from "node:crypto";
@@ -24,35 +24,35 @@ const server = createServer(async (request, response) => {
   if (!isSigned(text, request.headers["x-tfc-task-signature"])) return response.writeHead(401).end();
   const task = JSON.parse(text);
   response.writeHead(200).end();
-  // HCP Terraform tries a new run task out with a request that has no plan.
+  // HCP Terraform tests a new run task with a request without a plan.
   if (task.stage !== "post_plan") return;
-  const { status, message } = await judge(task);
+  const { status, message } = await check(task);
   console.log(`${task.run_id}: ${status}, ${message}`);
   await answer(task, status, message).catch((error) => console.error(`${task.run_id}: ${error.message}`));
 });
 
-async function judge(task) {
+async function check(task) {
   try {
-    const plan = await fetch(ofHcp(task.plan_json_api_url), { headers: authorized(task), signal: late() });
+    const plan = await fetch(ofHcp(task.plan_json_api_url), { headers: authorized(task), signal: timeout() });
     if (!plan.ok) throw new Error(`the plan can't be fetched: status ${plan.status}`);
     const { exitCode, stdout, stderr } = await prove(await plan.text());
-    const words = stdout === "" ? stderr.trim() : JSON.parse(stdout).words;
-    return { status: exitCode === 0 ? "passed" : "failed", message: words };
+    const message = stdout === "" ? stderr.trim() : JSON.parse(stdout).words;
+    return { status: exitCode === 0 ? "passed" : "failed", message };
   } catch (error) {
-    return { status: "failed", message: `not judged: ${error.message}` };
+    return { status: "failed", message: `not checked: ${error.message}` };
   }
 }
 
-/** The plan goes through stdin: nothing of the request comes near a command line. */
+/** Passes the plan through stdin: no part of the request is on a command line. */
 function prove(plan) {
   const child = spawn(COMMAND, ["prove", "-", "--json"], { timeout: SECONDS * 1_000 });
-  const said = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (part) => (said.stdout += part));
-  child.stderr.setEncoding("utf8").on("data", (part) => (said.stderr += part));
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (part) => (output.stdout += part));
+  child.stderr.setEncoding("utf8").on("data", (part) => (output.stderr += part));
   child.stdin.on("error", () => undefined).end(plan);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (exitCode) => resolve({ exitCode, ...said }));
+    child.on("close", (exitCode) => resolve({ exitCode, ...output }));
   });
 }
 
@@ -62,12 +62,12 @@ async function answer(task, status, message) {
     method: "PATCH",
     headers: { ...authorized(task), "content-type": "application/vnd.api+json" },
     body: JSON.stringify(body),
-    signal: late(),
+    signal: timeout(),
   });
-  if (!answered.ok) throw new Error(`the answer was not taken: status ${answered.status}`);
+  if (!answered.ok) throw new Error(`HCP Terraform refused the answer: status ${answered.status}`);
 }
 
-/** The token is for HCP Terraform, and goes nowhere else. */
+/** Sends the token to HCP Terraform only. */
 function ofHcp(address) {
   const url = new URL(address);
   if (url.origin !== HCP) throw new Error(`${url.origin} is not ${HCP}`);
@@ -84,7 +84,7 @@ function isSigned(text, signature) {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-/** @returns null where it is too long. */
+/** @returns null if the request is too long. */
 async function read(request) {
   const parts = [];
   let bytes = 0;
@@ -96,13 +96,13 @@ async function read(request) {
   return Buffer.concat(parts).toString("utf8");
 }
 
-function late() {
+function timeout() {
   return AbortSignal.timeout(SECONDS * 1_000);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   if (!key) {
-    console.error("RUN_TASK_HMAC_KEY is missing: without it anybody could ask");
+    console.error("RUN_TASK_HMAC_KEY is missing: set it to the run task's HMAC key");
     process.exit(2);
   }
   server.listen(Number(PORT), () => console.log(`listening on ${server.address().port}`));

@@ -1,8 +1,8 @@
 /**
- * Makes the artifacts of the example: `app/` plus the overlays of a release, as a zip and its digest.
+ * Packs the artifacts of the example: `app/` plus the overlays of a release, as a zip and its digest.
  *
  * An overlay `releases/<version>/` holds the files that differ, and a `release.json` that names the release it is
- * `basedOn`. The same sources give the same bytes on every machine, so the digest can be told before the upload.
+ * `basedOn`. The same sources give the same bytes on every machine, so the digest is known before the upload.
  *
  *     npx tsx examples/socialgoal/pack.ts [--to FOLDER] [--from VERSION] [--database DATABASE] [version ...]
  */
@@ -15,16 +15,16 @@ import { ZipFile } from "yazl";
 import { z } from "zod";
 
 export interface PackReleaseProps {
-  /** The version that the artifact says it is, such as 1.1.1. */
+  /** The version in the artifact, such as 1.1.1. */
   readonly version: string;
   /**
-   * The release whose code is packed: so a patch version needs no overlay of its own.
+   * The release whose code is packed, so that a patch version needs no separate overlay.
    * @default the same as `version`
    */
   readonly from?: string | undefined;
-  /** The folder that the zip is written to; created when it is missing. */
+  /** The folder of the zip; created if it is missing. */
   readonly to: string;
-  /** Whose driver and migrations it brings. @default "postgres" */
+  /** The database of its driver and migrations. @default "postgres" */
   readonly database?: Database | undefined;
 }
 
@@ -46,7 +46,7 @@ const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 const overlaySchema = z.strictObject({ basedOn: z.string().nullable(), notes: z.string() });
 type Overlay = z.infer<typeof overlaySchema>;
 
-/** Packs one release. Refuses a version that is none, and a release that has no overlay. */
+/** Packs one release. Refuses an invalid version, and a release without an overlay. */
 export async function packRelease({
   version,
   from = version,
@@ -82,7 +82,7 @@ export async function packAll(to: string, database?: Database): Promise<PackedRe
   return packed;
 }
 
-/** Compiled, this file is below `lib`, while `app` and `releases` stay where they are in the package. */
+/** The compiled file is below `lib`, while `app` and `releases` are in the package's `examples`. */
 function exampleFolder(): string {
   for (let folder = __dirname; ; folder = path.dirname(folder)) {
     const example = path.join(folder, "examples", "socialgoal");
@@ -91,19 +91,19 @@ function exampleFolder(): string {
   }
 }
 
-/** An overlay has its migrations for PostgreSQL in `migrations/`, for another in `migrations.<database>/`. */
+/** An overlay has its migrations for PostgreSQL in `migrations/`, for another database in `migrations.<database>/`. */
 function placeIn(name: string, database: Database): string | null {
   const [, of = "postgres", file] = /^migrations(?:\.(\w+))?\/(.*)$/.exec(name) ?? [];
   if (file === undefined) return name;
   return of === database ? `migrations/${file}` : null;
 }
 
-/** Where the build makes each database's driver, as one file: an artifact brings all that it needs. */
+/** The build's folder with each database's driver as one file: an artifact is self-contained. */
 function builtFolder(): string {
   return path.join(exampleFolder(), "..", "..", "lib", "examples", "socialgoal");
 }
 
-/** The overlays that make a release, the one to copy first at the start. */
+/** The overlays of a release, in the order in which they are copied. */
 async function overlayChain(example: string, from: string): Promise<{ folder: string; overlay: Overlay }[]> {
   const versions = await knownVersions(example);
   const chain: { folder: string; overlay: Overlay }[] = [];
@@ -133,7 +133,7 @@ async function knownVersions(example: string): Promise<string[]> {
   return names.filter((name) => VERSION.test(name)).sort(inOrder.compare);
 }
 
-/** Path inside the artifact -> content. Hidden files, which desktops leave behind, are no part of a release. */
+/** Path inside the artifact -> content. Ignores hidden files, which desktops leave behind. */
 async function filesIn(folder: string, prefix = ""): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   for (const entry of await readdir(folder, { withFileTypes: true })) {
@@ -147,8 +147,8 @@ async function filesIn(folder: string, prefix = ""): Promise<Map<string, Buffer>
 }
 
 /**
- * Names in byte order, one time and one mode for all, and nothing compressed: deflate's output differs between zlib
- * versions and processors. A zip's time is a local one, so it is made of local parts: the same in every time zone.
+ * Names in byte order, constant time and mode, no compression: deflate's output differs between zlib versions and
+ * processors. A zip has local time, so the date is local too: the same bytes in every time zone.
  */
 async function zipOf(files: ReadonlyMap<string, Buffer>): Promise<Buffer> {
   const options = {
@@ -183,10 +183,10 @@ async function main(): Promise<void> {
   const command = new Command("pack")
     .description("Pack releases of the example application. Prints a line 'version  sha256  file' for each.")
     .argument("[version...]", "the releases to pack (default: all)")
-    .option("--to <folder>", "where the zips go", DEFAULT_FOLDER)
+    .option("--to <folder>", "folder for the zips", DEFAULT_FOLDER)
     .option("--from <version>", "pack this release's code under the given versions")
     .addOption(
-      new Option("--database <database>", "whose driver and migrations they bring").choices(
+      new Option("--database <database>", "the database of their driver and migrations").choices(
         Object.keys(DRIVERS),
       ),
     )

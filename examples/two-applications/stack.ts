@@ -9,7 +9,7 @@ import { Construct } from "constructs";
 const SUBSCRIPTION = "00000000-0000-0000-0000-000000000001";
 const MACHINES = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-sites/providers/Microsoft.Compute/virtualMachines`;
 
-/** @param firstPort of its two slots; `publicPort` is its proxy's. */
+/** @param firstPort the first of the slots' two ports. @param publicPort the proxy's port. */
 function environmentOf(application: string, firstPort: number, publicPort: number): CustomEnvironment {
   return customEnvironment({
     application,
@@ -35,17 +35,17 @@ export class TwoApplicationsStack extends TerraformStack {
 
   private deploy(environment: CustomEnvironment, record: ReleaseRecord): void {
     const { application } = environment;
-    const own = new Construct(this, application);
+    const parent = new Construct(this, application);
     const machine = (name: string) =>
-      AzureVirtualMachine.fromVirtualMachineAttributes(own, name, {
+      AzureVirtualMachine.fromVirtualMachineAttributes(parent, name, {
         name,
         os: "linux",
         location: "westeurope",
         virtualMachineId: `${MACHINES}/vm-${name}`,
-        // They share the machines: their steps' names and folders must not meet.
+        // Both applications use the machine: keeps the names and folders of their steps apart.
         application,
       });
-    new BlueGreenDeployment(own, "release", {
+    new BlueGreenDeployment(parent, "release", {
       environment,
       record,
       servers: new Map([["web", machine("web")]]),

@@ -142,7 +142,7 @@ test("a file of the servers on Azure can't be read from here", async () => {
 });
 
 test.each<[string, string, Partial<FetchLimits>, RegExp]>([
-  ["falls silent", "/silent.zip", { idleSeconds: 0.2 }, /nothing came for 0\.2 s/],
+  ["falls silent", "/silent.zip", { idleSeconds: 0.2 }, /no data for 0\.2 s/],
   ["never ends, drop by drop", "/drip.zip", { totalSeconds: 0.3 }, /not complete after 0\.3 s/],
   ["never ends, in a stream", "/endless.zip", { maxBytes: 1_000_000 }, /larger than 1000000 bytes/],
 ])("gives up on an address that %s", async (_, path, limits, says) => {

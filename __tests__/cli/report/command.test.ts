@@ -30,7 +30,7 @@ const read = (name: string): string => readFileSync(join(folder, name), "utf8");
 
 test("it writes the report beside the receipt, charts and all, and says where", () => {
   expect(report(["2.json"])).toEqual({ status: 0, stdout: "2.html\n", stderr: "" });
-  expect(read("2.html")).toContain("<h1>Nobody noticed.</h1>");
+  expect(read("2.html")).toContain("<h1>Users noticed nothing.</h1>");
   expect(read("2.html")).toContain("<svg");
 });
 
@@ -83,7 +83,7 @@ test("what `bluegreen measure` wrote has a report of its own", () => {
 
 test("--output says where else", () => {
   expect(report(["2.json", "--output", "other.html"])).toMatchObject({ status: 0, stdout: "other.html\n" });
-  expect(read("other.html")).toContain("<h1>Nobody noticed.</h1>");
+  expect(read("other.html")).toContain("<h1>Users noticed nothing.</h1>");
 });
 
 test("with - it goes from stdin to stdout", () => {

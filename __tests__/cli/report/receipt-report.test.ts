@@ -15,13 +15,13 @@ test("the example is a receipt", () => {
   expect(() => parseFile(Receipt, JSON.stringify(receiptOf()), "example")).not.toThrow();
 });
 
-describe("the headline answers whether anybody noticed", () => {
+describe("the headline answers whether users noticed", () => {
   test.each([
-    ["Nobody noticed.", {}],
+    ["Users noticed nothing.", {}],
     ["3 of 13,800 requests failed.", { failed: 3 }],
     ["No request failed, but 2 rows were lost.", { found: 2_758 }],
     ["1 of 13,800 requests failed, and 1 row was lost.", { failed: 1, found: 2_759 }],
-    ["No request failed; for 4.2\u00a0s nobody got an answer.", { longestGapMs: 4_200 }],
+    ["No request failed, but there was no answer for 4.2\u00a0s.", { longestGapMs: 4_200 }],
     ["No request was sent: nothing is known.", { sent: 0, timeline: [] }],
   ])("%s", (headline, changes) => {
     expect(headlineOf(renderReceiptReport(receiptOf({ requests: requestsOf(changes) })))).toBe(headline);
@@ -31,7 +31,7 @@ describe("the headline answers whether anybody noticed", () => {
     const page = renderReceiptReport(
       receiptOf({ requests: null, notMeasured: "the site is not reachable from here" }),
     );
-    expect(headlineOf(page)).toBe("Nobody measured whether anybody noticed.");
+    expect(headlineOf(page)).toBe("Not measured: unknown whether users noticed anything.");
     expect(textOf(page)).toContain("Nothing was measured: the site is not reachable from here.");
     expect(page).not.toContain("<svg");
   });
@@ -105,7 +105,7 @@ test("requests that wait while the site is recreated are no failures", () => {
 test("where the application names no release, the answers are drawn without", () => {
   const timeline = timelineOf().map((point) => ({ ...point, versions: {} }));
   const page = renderReceiptReport(receiptOf({ requests: requestsOf({ versions: {}, timeline }) }));
-  expect(textOf(page)).toContain("good, of no named release , 13,800");
+  expect(textOf(page)).toContain("good, release unknown , 13,800");
 });
 
 test("releases have the colour of their slot", () => {

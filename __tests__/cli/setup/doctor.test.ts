@@ -70,12 +70,12 @@ describe("doctor", () => {
     expect(readdirSync(folder.in(".bluegreen/local"))).toEqual([]);
   });
 
-  it("says it to people: what was found, and below it how to mend it", async () => {
+  it("prints for people: each finding, and below it the fix", async () => {
     folder.write("release.json", "{");
     const { exitCode, stdout } = await folder.bluegreen(["doctor"]);
     expect(exitCode).toBe(3);
     expect(stdout).toMatch(/✔ node +Node /);
-    expect(stdout).toMatch(/✖ record +release\.json is not JSON.*\n +-> mend it, .*`bluegreen recover`/);
+    expect(stdout).toMatch(/✖ record +release\.json is not JSON.*\n +-> fix it, .*`bluegreen recover`/);
     expect(stdout).toMatch(/1 of 13 checks failed/);
   });
 
@@ -104,14 +104,14 @@ describe("doctor", () => {
     );
 
     it("finds that nothing names it", async () => {
-      await fails("database", /MSSQL_URL does not name it: set it to .*mssql:/, /mend the variable/, {
+      await fails("database", /MSSQL_URL does not name it: set it to .*mssql:/, /fix the variable/, {
         MSSQL_URL: undefined,
       });
     });
 
     it("finds an address that can't be right, and shows nothing of it", async () => {
       const MSSQL_URL = "mssql://sa:s3cret@db.example.org?trustServerCertificate=true";
-      await fails("database", /^(?!.*s3cret)MSSQL_URL has trustServerCertificate=true/, /mend the variable/, {
+      await fails("database", /^(?!.*s3cret)MSSQL_URL has trustServerCertificate=true/, /fix the variable/, {
         MSSQL_URL,
       });
     });
@@ -147,19 +147,19 @@ describe("doctor", () => {
       found: expect.stringMatching(/ended with exit code 7: it is broken/),
       mend: expect.stringMatching(/cdktf\.json/),
     });
-    expect(check("state")).toMatchObject({ status: "failed", mend: "mend synth first" });
+    expect(check("state")).toMatchObject({ status: "failed", mend: "fix synth first" });
   });
 
   it("finds an app without the two stacks", async () => {
     folder.write("cdktf.json", { app: "true" });
-    await fails("synth", /makes no stack base and no web/, /`base` and `web`/);
+    await fails("synth", /synthesizes no stack base and no web/, /`base` and `web`/);
   });
 
   it("finds that another program has a port", async () => {
     const other: Server = createServer();
     await new Promise<void>((listening) => other.listen(15_080, "127.0.0.1", listening));
     try {
-      await fails("ports", /^15080 is in use by something else/, /platform\.portBase/);
+      await fails("ports", /^15080 is in use by another program/, /platform\.portBase/);
     } finally {
       other.close();
     }
@@ -199,7 +199,7 @@ describe("doctor", () => {
   it("finds what failed applies left", async () => {
     const instances = [{}, ...Array.from({ length: 8 }, (_, index) => ({ deposed: `0000000${index}` }))];
     folder.write(".bluegreen/local/terraform.web.tfstate", stateWith(instances));
-    await fails("state", /8 failed applies left something/, /`bluegreen abort`/);
+    await fails("state", /8 deposed objects of failed applies/, /`bluegreen abort`/);
   });
 
   it("warns of a held lock, and says who has it", async () => {
@@ -340,7 +340,7 @@ describe("on Azure", () => {
     expect(asked[1]).toMatch(/\.blob\.core\.windows\.net\/releases\?.* Bearer token of https:\/\/storage/);
   });
 
-  it("says how to log in where nobody is", async () => {
+  it("explains how to log in without a login", async () => {
     const { results } = await diagnose({ token: () => Promise.reject(new Error("expired\nand more")) });
     expect(results.map(({ status }) => status)).toEqual(["failed", "failed", "failed"]);
     expect(results[0]).toMatchObject({ found: "expired", mend: expect.stringMatching(/az login/) });

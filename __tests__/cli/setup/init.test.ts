@@ -56,7 +56,7 @@ describe("init", () => {
 
   it.each<[string, readonly string[], RegExp]>([
     ["another database", ["--database", "oracle"], /--database must be postgres or mssql, not "oracle"/],
-    ["Azure", [...AZURE, "--database", "mssql"], /--database is for --platform local/],
+    ["Azure", [...AZURE, "--database", "mssql"], /--database needs --platform local/],
   ])("refuses a database for %s", (_, options, says) => refuses([...options, "--yes"], 2, says));
 
   it("makes an environment, its record, cdktf.json and .gitignore", async () => {
@@ -139,7 +139,7 @@ describe("init", () => {
 
   it("refuses an environment that is there, and writes nothing", async () => {
     folder.write("environments/local.json", "mine");
-    await refuses(["--example"], 3, /^environments\/local\.json is there already: nothing was written/);
+    await refuses(["--example"], 3, /^environments\/local\.json already exists: nothing was written/);
     expect(folder.text("environments/local.json")).toBe("mine");
     expect(folder.has("cdktf.json") || folder.has("packages")).toBe(false);
   });
@@ -183,7 +183,7 @@ describe("init", () => {
     ["no number of servers", ["--servers", "two"], /^--servers must be a whole number, not "two"/],
     ["one server to split", ["--servers", "1", "--topology", "split"], /needs 2 servers or more/],
     ["a port that is none", ["--port", "80"], /portBase must be at least 1024/],
-    ["a start that is no list", ["--start", "[1]"], /^--start is no list of strings/],
+    ["a start that is no list", ["--start", "[1]"], /^--start is not a list of strings/],
     ["no start", ["--start", " "], /start must have at least 1 entries/],
     ["a path that is none", ["--health-path", "health"], /is no HTTP path/],
     [
@@ -192,7 +192,7 @@ describe("init", () => {
       /needs --subscription, --tenant, --location, --ssh-key/,
     ],
     ["a GUID that is none", [...AZURE, "--subscription", "x"], /platform\.subscriptionId: "x" is no GUID/],
-    ["the sample on Azure", [...AZURE, "--example"], /^--example is for --platform local/],
+    ["the sample on Azure", [...AZURE, "--example"], /^--example needs --platform local/],
   ])("refuses %s, and makes nothing", async (_, options, says) => {
     await refuses(["new", ...options], 2, says);
     expect(folder.has("new")).toBe(false);
@@ -207,7 +207,7 @@ describe("init", () => {
 
   withTerminal("asks at a terminal, says what is wrong with an answer, and takes the next one", async () => {
     const answers = [
-      ["Put the sample application in", "n\r"],
+      ["Add the sample application", "n\r"],
       ["Where does it run", "\r"],
       ["Name of the environment", "\u0015Trial 1\r"],
       ["no environment name", "\u0015trial\r"],
@@ -215,7 +215,7 @@ describe("init", () => {
       ["How many web servers", "\u00154\r"],
       ["Where are the two slots", "\u001b[A\r"],
       ["Which proxy", "\r"],
-      ["What starts an instance", "\u0015node app.js\r"],
+      ["What command starts an instance", "\u0015node app.js\r"],
       ["Which path", "\r"],
     ] as const;
     const said = await folder.terminal(`${process.execPath} ${COMMAND} init .`, answers);
@@ -228,7 +228,7 @@ describe("init", () => {
 
   withTerminal("writes nothing after Ctrl-C", async () => {
     const said = await folder.terminal(`${process.execPath} ${COMMAND} init .; echo "exit code $?"`, [
-      ["Put the sample application in", "\u0003"],
+      ["Add the sample application", "\u0003"],
     ]);
     expect(said).toMatch(/cancelled: nothing was changed/);
     expect(said).toMatch(/exit code 3/);

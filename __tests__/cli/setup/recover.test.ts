@@ -80,7 +80,9 @@ describe("recover", () => {
     const { exitCode, stdout } = await folder.bluegreen(["recover", "--yes"]);
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
-      stdout: expect.stringMatching(/^release\.json is recovered .*; what was there is release\.json\.lost-/),
+      stdout: expect.stringMatching(
+        /^release\.json is recovered .*; the previous file is release\.json\.lost-/,
+      ),
     });
     expect(folder.json("release.json")).toEqual(emptyRecord("socialgoal"));
     const kept = readdirSync(folder.path).find((name) => name.startsWith("release.json.lost-"));
@@ -177,7 +179,7 @@ describe("recover", () => {
   it("needs somebody's yes", async () => {
     folder.write("release.json", "{");
     const { exitCode, stderr } = await folder.bluegreen(["recover"]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/then give --yes$/m) });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/then add --yes$/m) });
     expect(folder.text("release.json")).toBe("{");
   });
 

@@ -28,7 +28,7 @@ import type { ReleaseServer } from "./release-server";
 let folder: string;
 let bin: string;
 let cache: string;
-let said: string[];
+let lines: string[];
 const servers: ReleaseServer[] = [];
 
 beforeEach(() => {
@@ -36,7 +36,7 @@ beforeEach(() => {
   bin = join(folder, "bin");
   cache = join(folder, "cache");
   mkdirSync(bin);
-  said = [];
+  lines = [];
 });
 
 afterEach(async () => {
@@ -52,7 +52,7 @@ function find(
   extra: NodeJS.ProcessEnv = {},
   options: Partial<FindTerraformOptions> = {},
 ): Promise<TerraformBinary> {
-  return findTerraform({ say: (line) => said.push(line), env: environment(extra), ...options });
+  return findTerraform({ log: (line) => lines.push(line), env: environment(extra), ...options });
 }
 
 async function refusal(attempt: Promise<unknown>): Promise<string> {
@@ -101,11 +101,11 @@ function cachedFiles(): string[] {
 }
 
 describe("what is installed", () => {
-  test("terraform on PATH is used, and nothing is fetched or said", async () => {
+  test("terraform on PATH is used, and nothing is downloaded or printed", async () => {
     const path = install("terraform");
     install("tofu");
     expect(await find()).toEqual({ path, name: "terraform", version: "1.9.0", fetched: false });
-    expect(said).toEqual([]);
+    expect(lines).toEqual([]);
     expect(cachedFiles()).toEqual([]);
   });
 
@@ -155,17 +155,15 @@ describe("what is installed", () => {
     );
   });
 
-  test("fail when the path in TERRAFORM_BINARY_NAME is no file that can be run", async () => {
+  test("fail when the path in TERRAFORM_BINARY_NAME is not an executable file", async () => {
     expect(await refusal(find({ TERRAFORM_BINARY_NAME: `${folder}/none` }))).toContain(
-      `${folder}/none is no file that can be run`,
+      `${folder}/none is not an executable file`,
     );
-    expect(await refusal(find({ TERRAFORM_BINARY_NAME: bin }))).toContain(
-      `${bin} is no file that can be run`,
-    );
+    expect(await refusal(find({ TERRAFORM_BINARY_NAME: bin }))).toContain(`${bin} is not an executable file`);
   });
 });
 
-describe("what it says of itself", () => {
+describe("its version", () => {
   test.each(["1.2.0", "1.5.7", "0.15.5", "1.6.0-rc1"])("fail when it is too old: %s", async (version) => {
     const path = install("terraform", terraformScript(version));
     expect(await refusal(find())).toBe(
@@ -195,7 +193,7 @@ describe("what it says of itself", () => {
   test("fail when it hangs", async () => {
     const path = install("terraform", "#!/bin/sh\nexec /bin/sleep 600\n");
     expect(await refusal(find({}, { limits: { versionSeconds: 0.2 } }))).toBe(
-      `terraform at ${path} did not tell its version within 0.2 s: set TERRAFORM_BINARY_NAME to one that works`,
+      `terraform at ${path} did not print its version within 0.2 s: set TERRAFORM_BINARY_NAME to one that works`,
     );
   });
 
@@ -208,17 +206,17 @@ describe("what it says of itself", () => {
     }
   });
 
-  test("fail when it fails, with the first line of what it says", async () => {
+  test("fail when it fails, with the first line of its output", async () => {
     const path = install("terraform", "#!/bin/sh\necho 'no version is set' >&2\necho more >&2\nexit 3\n");
     expect(await refusal(find())).toBe(
-      `terraform at ${path} fails with exit code 3 when asked for its version, and says "no version is set": ` +
+      `terraform at ${path} fails with exit code 3 for "version -json", and prints "no version is set": ` +
         "set TERRAFORM_BINARY_NAME to one that works",
     );
   });
 
   test("fail when it crashes", async () => {
     install("terraform", "#!/bin/sh\nkill -SEGV $$\n");
-    expect(await refusal(find())).toContain("was ended by SIGSEGV when asked for its version");
+    expect(await refusal(find())).toContain('was ended by SIGSEGV during "version -json"');
   });
 
   test("fail when it cannot be started", async () => {
@@ -229,14 +227,14 @@ describe("what it says of itself", () => {
   });
 
   test.each([
-    ["prints rubbish", "echo; echo 'Terraform v1.9'", 'says "Terraform v1.9"'],
-    ["prints other JSON", "echo '[1]'", 'says "[1]"'],
-    ["prints no version", `echo '{"terraform_version":"new"}'`, 'says "{\\"terraform_version\\":\\"new\\"}"'],
-    ["prints nothing", ":", "says nothing"],
+    ["prints rubbish", "echo; echo 'Terraform v1.9'", '"Terraform v1.9"'],
+    ["prints other JSON", "echo '[1]'", '"[1]"'],
+    ["prints no version", `echo '{"terraform_version":"new"}'`, '"{\\"terraform_version\\":\\"new\\"}"'],
+    ["prints nothing", ":", "nothing"],
   ])("fail when it %s", async (_, command, expected) => {
     install("terraform", `#!/bin/sh\n${command}\n`);
     expect(await refusal(find())).toContain(
-      `does not tell its version as JSON but ${expected}: set TERRAFORM`,
+      `does not print its version as JSON, but ${expected}: set TERRAFORM`,
     );
   });
 
@@ -255,17 +253,17 @@ describe("what is fetched", () => {
     expect(statSync(first.path).mode & 0o777).toBe(0o755);
     expect(cachedFiles()).toEqual(["terraform", "terraform.sha256"]);
     expect(vendor.asked).toEqual([SUMS_PATH, ZIP_PATH]);
-    expect(said[0]).toMatch(
-      /^Neither terraform nor tofu is on PATH: fetching Terraform 1\.11\.4 for \w+ from http/,
+    expect(lines[0]).toMatch(
+      /^Neither terraform nor tofu is on PATH: downloading Terraform 1\.11\.4 for \w+ from http/,
     );
-    expect(said[1]).toMatch(/^Terraform 1\.11\.4: \d+\.\d MB to fetch$/);
-    expect(said.at(-2)).toMatch(/^ {2}100 % of/);
-    expect(said.at(-1)).toContain(`is kept in ${dirname(first.path)}`);
+    expect(lines[1]).toMatch(/^Terraform 1\.11\.4: \d+\.\d MB to download$/);
+    expect(lines.at(-2)).toMatch(/^ {2}100 % of/);
+    expect(lines.at(-1)).toContain(`is in ${dirname(first.path)}`);
 
-    said = [];
+    lines = [];
     expect(await find({ BLUEGREEN_TERRAFORM_MIRROR: vendor.url })).toEqual({ ...first, fetched: false });
     expect(vendor.asked).toHaveLength(2);
-    expect(said).toEqual([]);
+    expect(lines).toEqual([]);
   });
 
   test("the option goes before BLUEGREEN_TERRAFORM_MIRROR", async () => {
@@ -302,7 +300,7 @@ describe("what is fetched", () => {
     const withCredentials = mirror.url.replace("//", "//ann:p%40ss@");
     expect((await find({ BLUEGREEN_TERRAFORM_MIRROR: withCredentials })).fetched).toBe(true);
     expect(seen).toEqual([`Basic ${Buffer.from("ann:p@ss").toString("base64")}`, undefined]);
-    expect(said.join()).not.toContain("p%40ss");
+    expect(lines.join()).not.toContain("p%40ss");
 
     rmSync(cache, { recursive: true });
     await store.close();
@@ -323,9 +321,9 @@ describe("what is fetched", () => {
       () => writeFileSync(`${path}.sha256`, "0"),
     ]) {
       damage();
-      said = [];
+      lines = [];
       expect(await find({}, { mirror: vendor.url })).toMatchObject({ path, fetched: true });
-      expect(said[0]).toContain(`The copy at ${path} is damaged: fetching`);
+      expect(lines[0]).toContain(`The copy at ${path} is damaged: downloading`);
       expect(readFileSync(path)).toEqual(whole);
     }
   });
@@ -355,9 +353,9 @@ describe("what is fetched", () => {
     servers.length = 0;
     const message = await refusal(find({ BLUEGREEN_TERRAFORM_MIRROR: vendor.url }));
     expect(message).toBe(
-      `Neither terraform nor tofu is on PATH, and Terraform 1.11.4 could not be fetched: ` +
+      `Neither terraform nor tofu is on PATH, and Terraform 1.11.4 could not be downloaded: ` +
         `${vendor.url}${SUMS_PATH}: connect ECONNREFUSED 127.0.0.1:${vendor.port}\n` +
-        "What helps: install terraform or tofu, or set TERRAFORM_BINARY_NAME to one, " +
+        "Fix: install terraform or tofu, or set TERRAFORM_BINARY_NAME to one, " +
         "or BLUEGREEN_TERRAFORM_MIRROR to a mirror of https://releases.hashicorp.com",
     );
   });
@@ -374,7 +372,7 @@ describe("what is fetched", () => {
     const { zip } = await release();
     const vendor = await start({ [SUMS_PATH]: sumsOf(Buffer.from("other")), [ZIP_PATH]: zip });
     expect(await refusal(find({}, { mirror: vendor.url }))).toMatch(
-      /the sha256 of terraform_\S+\.zip from http\S+ is [0-9a-f]{64}, but its SHA256SUMS say [0-9a-f]{64}/,
+      /the sha256 of terraform_\S+\.zip from http\S+ is [0-9a-f]{64}, but SHA256SUMS lists [0-9a-f]{64}/,
     );
     expect(cachedFiles()).toEqual([]);
   });
@@ -382,7 +380,7 @@ describe("what is fetched", () => {
   test("fail when the sums have no line for this machine, and the archive is not asked for", async () => {
     const { zip } = await release();
     const vendor = await start({ [SUMS_PATH]: sumsOf(zip, `x${ARCHIVE}`), [ZIP_PATH]: zip });
-    expect(await refusal(find({}, { mirror: vendor.url }))).toContain(`do not list ${ARCHIVE}`);
+    expect(await refusal(find({}, { mirror: vendor.url }))).toContain(`does not list ${ARCHIVE}`);
     expect(vendor.asked).toEqual([SUMS_PATH]);
   });
 
@@ -409,7 +407,7 @@ describe("what is fetched", () => {
     async (_, stall) => {
       const vendor = await start({ [SUMS_PATH]: (_request, response) => stall(response) });
       const message = await refusal(find({}, { mirror: vendor.url, limits: { idleSeconds: 0.2 } }));
-      expect(message).toContain(`${vendor.url}${SUMS_PATH}: nothing came for 0.2 s`);
+      expect(message).toContain(`${vendor.url}${SUMS_PATH}: no data for 0.2 s`);
     },
   );
 
@@ -440,7 +438,7 @@ describe("what is fetched", () => {
   test.each([
     ["http://mirror.invalid", "refused: plain http"],
     ["ftp://mirror.invalid", "refused: ftp:// is not https"],
-    ["mirror.invalid", "is no address (https://...)"],
+    ["mirror.invalid", "is not an address (https://...)"],
   ])("fail when the mirror is %s", async (mirror, expected) => {
     expect(await refusal(find({ BLUEGREEN_TERRAFORM_MIRROR: mirror }))).toContain(expected);
   });
@@ -462,7 +460,9 @@ describe("what is fetched", () => {
     const vendor = await startVendor();
     writeFileSync(cache, "a file");
     const message = await refusal(find({}, { mirror: vendor.url }));
-    expect(message).toMatch(/could not be fetched: ENOTDIR: .* \(XDG_CACHE_HOME names another folder\)/);
+    expect(message).toMatch(
+      /could not be downloaded: ENOTDIR: .* \(to use another folder, set XDG_CACHE_HOME\)/,
+    );
   });
 
   test("fail when what was fetched does not run", async () => {
@@ -477,7 +477,7 @@ describe("over https", () => {
   async function findInNewProcess(extra: NodeJS.ProcessEnv): Promise<string> {
     const binary = join(__dirname, "../../../cli/terraform/binary.ts");
     const program =
-      `require(${JSON.stringify(binary)}).findTerraform({ say() {} })` +
+      `require(${JSON.stringify(binary)}).findTerraform({ log() {} })` +
       `.then((found) => console.log(found.version), (error) => console.log(error.message))`;
     const tsx = require.resolve("tsx/cjs");
     const env = environment(extra);
@@ -537,7 +537,7 @@ describe("over https", () => {
     const silent = createHttp().on("connect", (_, client) => client.on("error", () => undefined));
     for (const [proxy, expected] of [
       [refusing, "Proxy response (403)"],
-      [silent, "nothing came for 0.2 s"],
+      [silent, "no data for 0.2 s"],
     ] as const) {
       proxy.listen(0, "127.0.0.1");
       await once(proxy, "listening");
@@ -572,7 +572,7 @@ describe("over https", () => {
     const { file: _, ...tls } = certificateFor("mirror.invalid");
     const vendor = await start({}, tls);
     expect(await refusal(find({}, { mirror: vendor.url }))).toContain(
-      "self-signed certificate (NODE_EXTRA_CA_CERTS names a private authority)",
+      "self-signed certificate (for a private authority set NODE_EXTRA_CA_CERTS)",
     );
     expect(vendor.asked).toEqual([]);
   });

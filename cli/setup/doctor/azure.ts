@@ -1,4 +1,4 @@
-/** What Azure must let this person do: log in, run commands on the machines, read the artifact store. */
+/** Checks the access to Azure: log in, run commands on the machines, read the artifact store. */
 import * as z from "zod/mini";
 import { azureNames, blobHost, RELEASES_CONTAINER } from "../../../configuration/azure/azure-names";
 import type { AzureEnvironment } from "../../../configuration/environment";
@@ -10,16 +10,17 @@ const REQUEST_MS = 20_000;
 const MANAGEMENT = "https://management.azure.com";
 const STORAGE = "https://storage.azure.com";
 const RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommands/write";
-const LOG_IN = "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and what proves the identity";
+const LOG_IN =
+  "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, certificate or federated token";
 
-/** What Azure is asked with; a test brings its own. */
+/** Sends requests to Azure; tests replace it. */
 export interface AzureAccess {
-  /** @param resource whose token it is. @throws Error where nobody is logged in. */
+  /** @param resource that the token is for. @throws Error if you are not logged in. */
   token(resource: string): Promise<string>;
   get(url: string, headers: Readonly<Record<string, string>>): Promise<{ status: number; text: string }>;
 }
 
-/** As everybody is logged in: the variables of a pipeline, a managed identity, or `az login`. */
+/** Uses a pipeline's variables, a managed identity, or `az login`. */
 function defaultAccess({ platform }: AzureEnvironment): AzureAccess {
   return {
     async token(resource) {
@@ -45,7 +46,7 @@ export function azureChecks(environment: AzureEnvironment, access = defaultAcces
         const { name, message } = error as Error;
         const none = name === "AggregateAuthenticationError" || message.startsWith("ChainedToken");
         return failed(
-          none ? "nobody is logged in: not by variables, a managed identity or `az`" : firstLine(message),
+          none ? "not logged in: found no variables, managed identity or `az login`" : firstLine(message),
           LOG_IN,
         );
       }
@@ -60,7 +61,7 @@ const Permissions = z.object({
 });
 type Permission = z.infer<typeof Permissions>["value"][number];
 
-/** Whether one of the roles allows it: within a role `notActions` take away, another role may give it again. */
+/** Whether a role allows the action. `notActions` exclude it from that role only; another role may allow it. */
 export function allows(permissions: readonly Permission[], action: string): boolean {
   const covers = (pattern: string): boolean =>
     new RegExp(
@@ -77,26 +78,26 @@ async function findRights(environment: AzureEnvironment, access: AzureAccess): P
   const { resourceGroup } = azureNames(environment);
   const group = `/subscriptions/${environment.platform.subscriptionId}/resourceGroups/${resourceGroup}`;
   const headers = await authorization(access, MANAGEMENT);
-  if (headers === null) return failed("nobody is logged in", LOG_IN);
+  if (headers === null) return failed("not logged in", LOG_IN);
   const { status, text } = await access.get(
     `${MANAGEMENT}${group}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01`,
     headers,
   );
-  if (status === 404) return failed(`there is no ${resourceGroup}`, "`npx cdktf deploy base` makes it");
-  const role = `have a role with ${RUN_COMMAND} on ${resourceGroup} (docs/azure.md, section 2)`;
+  if (status === 404) return failed(`${resourceGroup} does not exist`, "`npx cdktf deploy base` creates it");
+  const role = `get a role with ${RUN_COMMAND} on ${resourceGroup} (docs/azure.md, section 2)`;
   if (status !== 200) return failed(`${resourceGroup} answers ${status}`, role);
   const permissions = z.safeParse(Permissions, JSON.parse(text));
   if (!permissions.success)
-    return failed("Azure's answer is not understood", "try again with a newer version");
+    return failed("Azure's answer has an unknown format", "try again with a newer version");
   return allows(permissions.data.value, RUN_COMMAND)
-    ? ok(`may run commands on the machines of ${resourceGroup}`)
-    : failed(`may not run commands on the machines of ${resourceGroup}`, role);
+    ? ok(`you may run commands on the machines of ${resourceGroup}`)
+    : failed(`you may not run commands on the machines of ${resourceGroup}`, role);
 }
 
 async function findStore(environment: AzureEnvironment, access: AzureAccess): Promise<Finding> {
   const host = blobHost(environment);
   const headers = await authorization(access, STORAGE);
-  if (headers === null) return failed("nobody is logged in", LOG_IN);
+  if (headers === null) return failed("not logged in", LOG_IN);
   const { status, text } = await access.get(
     `https://${host}/${RELEASES_CONTAINER}?restype=container&comp=list&maxresults=1`,
     { ...headers, "x-ms-version": "2021-08-06" },
@@ -107,9 +108,9 @@ async function findStore(environment: AzureEnvironment, access: AzureAccess): Pr
   if (status === 403)
     return failed(
       answer,
-      "have Storage Blob Data Contributor there: platform.publishers names who may publish",
+      "get the role Storage Blob Data Contributor there: platform.publishers lists the identities that may publish",
     );
-  return failed(answer, "`npx cdktf deploy base` makes the store");
+  return failed(answer, "`npx cdktf deploy base` creates the store");
 }
 
 async function authorization(access: AzureAccess, resource: string): Promise<Record<string, string> | null> {

@@ -1,4 +1,4 @@
-/** A check of `bluegreen doctor`: what it found, how to mend it, and no longer than its time. */
+/** A check of `bluegreen doctor`: its finding, the fix, and its time limit. */
 import type { Progress } from "../../terminal/progress";
 
 type CheckStatus = "ok" | "warning" | "failed";
@@ -6,13 +6,13 @@ type CheckStatus = "ok" | "warning" | "failed";
 export interface Finding {
   readonly status: CheckStatus;
   readonly found: string;
-  /** In one line; null where there is nothing to mend. */
+  /** The fix, in one line; null if there is nothing to fix. */
   readonly mend: string | null;
 }
 
 export interface Check {
   readonly name: string;
-  /** One that takes longer has failed. */
+  /** A check that takes longer fails. */
   readonly seconds: number;
   run(): Finding | Promise<Finding>;
 }
@@ -25,20 +25,20 @@ export const ok = (found: string): Finding => ({ status: "ok", found, mend: null
 export const warning = (found: string, mend: string): Finding => ({ status: "warning", found, mend });
 export const failed = (found: string, mend: string): Finding => ({ status: "failed", found, mend });
 
-/** All at once, in the order in which they are given. What a check throws is what it found. */
+/** Runs all checks in parallel; the results keep their order. An error that a check throws is its finding. */
 export async function runChecks(checks: readonly Check[], progress: Progress): Promise<CheckResult[]> {
   const open = new Set(checks.map(({ name }) => name));
-  const say = (): void => {
+  const show = (): void => {
     if (open.size > 0) progress.now(`checking ${[...open].join(", ")}`);
   };
-  // In a log, one line is enough.
-  if (process.stderr.isTTY) say();
-  else progress.now(`checking ${open.size} things`);
+  // A log gets one line only.
+  if (process.stderr.isTTY) show();
+  else progress.now(`running ${open.size} checks`);
   const results = await Promise.all(
     checks.map(async (check) => {
       const finding = await withinTime(check);
       open.delete(check.name);
-      if (process.stderr.isTTY) say();
+      if (process.stderr.isTTY) show();
       return { name: check.name, ...finding };
     }),
   );
@@ -50,7 +50,8 @@ async function withinTime({ seconds, name, run }: Check): Promise<Finding> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Finding>((resolve) => {
     timer = setTimeout(
-      () => resolve(failed(`no answer within ${seconds} s`, `look why ${name} hangs, then check again`)),
+      () =>
+        resolve(failed(`no answer within ${seconds} s`, `find out why ${name} hangs, then run doctor again`)),
       seconds * 1000,
     );
   });
@@ -65,7 +66,7 @@ async function perform(run: Check["run"]): Promise<Finding> {
   try {
     return await run();
   } catch (error) {
-    return failed(firstLine((error as Error).message), "mend what it says, then check again");
+    return failed(firstLine((error as Error).message), "fix this error, then run doctor again");
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * `bluegreen doctor`: whether a release can go well here, before one is tried. It changes nothing but a folder of its
- * own, which it removes.
+ * `bluegreen doctor`: checks whether a release can succeed here before you try one. It changes nothing except a temporary
+ * folder, which it removes.
  */
 import { EXIT } from "../../../release/exit-code";
 import { rmSync } from "node:fs";
@@ -44,7 +44,7 @@ export async function diagnose(
   environmentFile: string,
   progress: Progress,
 ): Promise<Diagnosis> {
-  const terraform = once(() => findTerraform({ say: (line) => progress.note(line) }));
+  const terraform = once(() => findTerraform({ log: (line) => progress.note(line) }));
   const opened = tryOpen(folder, environmentFile);
   const project = "problem" in opened ? null : opened;
   const problem = "problem" in opened ? opened.problem : "";
@@ -73,7 +73,7 @@ export function formatDiagnosis({ checks }: Diagnosis): string {
   const [failures, warnings] = [number("failed"), number("warning")];
   const end =
     failures === 0
-      ? `all is well${warnings === 0 ? "" : `, with ${warnings} warning${warnings === 1 ? "" : "s"}`}`
+      ? `all checks passed${warnings === 0 ? "" : `, with ${warnings} warning${warnings === 1 ? "" : "s"}`}`
       : `${failures} of ${checks.length} checks failed`;
   return [...lines, "", end].join("\n");
 }
@@ -98,7 +98,7 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
         try {
           const { status } = await synthesized();
           return status === "failed"
-            ? failed("not looked at, as the stacks can't be synthesized", "mend synth first")
+            ? failed("not checked, because the stacks can't be synthesized", "fix synth first")
             : await state.run();
         } finally {
           rmSync(join(project.folder, output), { recursive: true, force: true });
@@ -120,7 +120,7 @@ function tryOpen(folder: string, file: string): Project | { readonly problem: st
   }
 }
 
-/** Several checks need it; it is done once. */
+/** Several checks need the result; it is made once. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());

@@ -1,4 +1,4 @@
-/** What this machine must have: Node, Terraform, the programs of the local platform, a proxy, a PostgreSQL. */
+/** Checks this machine: Node, Terraform, the programs of the local platform, a proxy, PostgreSQL. */
 import type { Environment } from "../../../configuration/environment";
 import { isLocal } from "../../../configuration/platform";
 import { findProgram } from "../../../system/executable";
@@ -10,13 +10,13 @@ import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
 import { runLimited } from "../../../system/run-limited";
 
-/** As package.json's `engines` says. */
+/** As in `engines` of package.json. */
 const OLDEST_NODE = [20, 19] as const;
 const PROGRAM_SECONDS = 10;
-/** A first use may fetch it. */
+/** The first use may download it. */
 const TERRAFORM_SECONDS = 120;
 
-/** What the scripts on the local platform's servers start. */
+/** Used by the scripts on the local platform's servers. */
 const LOCAL_PROGRAMS = [
   "bash",
   "curl",
@@ -56,7 +56,7 @@ export function terraformCheck(find: () => Promise<TerraformBinary>): Check {
         const [found = "", ...more] = (error as Error).message.split("\n");
         return failed(
           firstLine(found),
-          more.join(" ").replace("What helps: ", "") ||
+          more.join(" ").replace("Fix: ", "") ||
             "install terraform or tofu 1.6 or newer, or set TERRAFORM_BINARY_NAME to one",
         );
       }
@@ -90,7 +90,7 @@ export function proxyCheck(environment: Environment): Check {
     seconds: PROGRAM_SECONDS,
     async run() {
       if (!isLocal(environment)) return ok("the base stack installs HAProxy on the proxies");
-      if (driver === "embedded") return ok("embedded: a proxy inside Node, for trying things out");
+      if (driver === "embedded") return ok("embedded: a proxy inside Node, for trials");
       const path = findProgram(driver);
       if (path === undefined) {
         return failed(
@@ -98,14 +98,14 @@ export function proxyCheck(environment: Environment): Check {
           `install it (Debian: apt-get install ${driver}), or set proxies.driver to "embedded"`,
         );
       }
-      // NGINX tells its version on stderr.
+      // NGINX prints its version to stderr.
       const { stdout, stderr } = await runLimited(path, ["-v"], { seconds: PROGRAM_SECONDS });
       return ok(firstLine(stdout || stderr));
     },
   };
 }
 
-/** The local platform's; Azure's is a part of base. */
+/** For the local platform only: on Azure, base creates the database. */
 export function databaseCheck(environment: Environment): Check[] {
   const { platform } = environment;
   if (platform.kind !== "local" || platform.database === undefined) return [];
@@ -115,9 +115,9 @@ export function databaseCheck(environment: Environment): Check[] {
 async function findDatabase(environment: Environment): Promise<Finding> {
   try {
     const variable = databaseServer(environment);
-    if (variable !== null) return ok(`${variable} names a server, where base makes a database`);
+    if (variable !== null) return ok(`${variable} names a server, where base creates a database`);
   } catch (error) {
-    return failed(firstLine((error as Error).message), "mend the variable, then check again");
+    return failed(firstLine((error as Error).message), "fix the variable, then run doctor again");
   }
   const missing = "install PostgreSQL (Debian: apt-get install postgresql), or set PG_URL to a server";
   try {
@@ -132,7 +132,7 @@ async function findDatabase(environment: Environment): Promise<Finding> {
   }
 }
 
-/** Debian's names of the packages that the programs are in. */
+/** The Debian packages of the programs. */
 const PACKAGES: Readonly<Record<string, string>> = {
   flock: "util-linux",
   setsid: "util-linux",
@@ -155,7 +155,7 @@ export function warnAboutPlatform(platform = process.platform): Check[] {
       name: "system",
       seconds: PROGRAM_SECONDS,
       run: () =>
-        warning(platform, "the local platform needs Linux: use it for environments on Azure, or a container"),
+        warning(platform, "the local platform needs Linux: use a container, or environments on Azure only"),
     },
   ];
 }

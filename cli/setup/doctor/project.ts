@@ -1,4 +1,4 @@
-/** What the project must have: an environment and a record that are read, an app that synthesizes, room to work. */
+/** Checks the project: environment, record, packages, synth, work folder, ports. */
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const FILE_SECONDS = 10;
 const SYNTH_SECONDS = 60;
 const LEAST_FREE_BYTES = 512 * 1024 * 1024;
 
-/** What this package is built with; other versions of them in one project do not fit together. */
+/** The versions that this package is built with; a project with other versions does not work. */
 const PEERS: Readonly<Record<string, string>> = {
   cdktf: "0.21",
   constructs: "10",
@@ -33,7 +33,7 @@ export function environmentCheck(file: string, environment: Environment | null, 
     seconds: FILE_SECONDS,
     run() {
       if (environment === null)
-        return failed(problem, `mend ${file}, or make an environment with \`bluegreen init\``);
+        return failed(problem, `fix ${file}, or create an environment with \`bluegreen init\``);
       const { application, name, topology, servers, platform } = environment;
       return ok(
         `${name}: ${application}, ${platform.kind}, ${topology}, ${servers.count} server${servers.count === 1 ? "" : "s"}`,
@@ -50,7 +50,7 @@ export function recordCheck(project: Project): Check {
     run() {
       if (!existsSync(join(project.folder, file))) {
         return ok(
-          `${file} is not there: right before the first release, else \`bluegreen recover\` rebuilds it`,
+          `${file} does not exist: correct before the first release; otherwise \`bluegreen recover\` rebuilds it`,
         );
       }
       try {
@@ -64,21 +64,21 @@ export function recordCheck(project: Project): Check {
       } catch (error) {
         return failed(
           firstLine((error as Error).message),
-          "mend it, take it from the history of your repository, or `bluegreen recover`",
+          "fix it, restore it from your repository's history, or `bluegreen recover`",
         );
       }
     },
   };
 }
 
-/** Where a project brings CDKTF itself, for stacks of its own. */
+/** For a project that installs CDKTF itself, for custom stacks. */
 export function packagesCheck({ folder }: Project): Check {
   return {
     name: "packages",
     seconds: FILE_SECONDS,
     run() {
       const { resolve } = createRequire(join(folder, "package.json"));
-      const there = Object.keys(PEERS).flatMap((name) => {
+      const installed = Object.keys(PEERS).flatMap((name) => {
         try {
           const file = resolve(`${name}/package.json`);
           const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
@@ -87,18 +87,17 @@ export function packagesCheck({ folder }: Project): Check {
           return [];
         }
       });
-      if (there.length === 0)
-        return ok("the project has no CDKTF of its own: the package brings what it needs");
-      const odd = there.filter(({ name, version }) => !version.startsWith(`${PEERS[name]}.`));
-      const words = there.map(({ name, version }) => `${name} ${version}`).join(", ");
-      if (odd.length === 0) return ok(words);
-      const wanted = odd.map(({ name }) => `${name}@${PEERS[name]}`).join(" ");
-      return warning(words, `cdktf-bluegreen is tested with others: npm install ${wanted}`);
+      if (installed.length === 0) return ok("the project installs no CDKTF: the package includes it");
+      const others = installed.filter(({ name, version }) => !version.startsWith(`${PEERS[name]}.`));
+      const versions = installed.map(({ name, version }) => `${name} ${version}`).join(", ");
+      if (others.length === 0) return ok(versions);
+      const wanted = others.map(({ name }) => `${name}@${PEERS[name]}`).join(" ");
+      return warning(versions, `cdktf-bluegreen is tested with other versions: npm install ${wanted}`);
     },
   };
 }
 
-/** Runs the app into a folder of its own: what a release at work synthesized stays as it is. */
+/** Synthesizes into a separate folder: the output of a running release stays unchanged. */
 export function synthCheck(project: Project, output: string): Check {
   const [program, ...args] = project.synth;
   return {
@@ -117,10 +116,10 @@ export function synthCheck(project: Project, output: string): Check {
       });
       const app = args.at(-1) ?? program;
       if (exitCode !== 0) {
-        const said = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
+        const message = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
         return failed(
-          `${firstLine(app)} ended with exit code ${exitCode}: ${said.slice(0, 300)}`,
-          'mend the app in cdktf.json ("node node_modules/cdktf-bluegreen/lib/main.js" is the package\'s own)',
+          `${firstLine(app)} ended with exit code ${exitCode}: ${message.slice(0, 300)}`,
+          'fix the app in cdktf.json (the package\'s app is "node node_modules/cdktf-bluegreen/lib/main.js")',
         );
       }
       const missing = ["base", "web"].filter(
@@ -128,23 +127,20 @@ export function synthCheck(project: Project, output: string): Check {
       );
       if (missing.length > 0) {
         return failed(
-          `${firstLine(app)} makes no stack ${missing.join(" and no ")}`,
-          "the command works on the stacks `base` and `web`: give yours these names",
+          `${firstLine(app)} synthesizes no stack ${missing.join(" and no ")}`,
+          "name your stacks `base` and `web`: the command works on these",
         );
       }
       const seconds = (Date.now() - startedAt) / 1000;
       const took = `in ${seconds.toFixed(1)} s`;
       return seconds > 20
-        ? warning(
-            `base and web ${took}`,
-            "import only the provider classes that are used: an index import is slow",
-          )
+        ? warning(`base and web ${took}`, "import single provider classes: an index import is slow")
         : ok(`base and web ${took}`);
     },
   };
 }
 
-/** A record that can't be read is a finding of its own: it does not hide whether the app works. */
+/** Replaces a damaged record by an empty one, so that the app can be checked: the record has its own check. */
 function insteadOfDamaged(project: Project, output: string): { BLUEGREEN_RECORD?: string } {
   if (recordOrNull(project) !== null) return {};
   const file = `${output}/empty-record.json`;
@@ -153,7 +149,7 @@ function insteadOfDamaged(project: Project, output: string): { BLUEGREEN_RECORD?
   return { BLUEGREEN_RECORD: file };
 }
 
-/** @returns null where it is there and can't be read. */
+/** @returns null if it exists but can't be read. */
 export function recordOrNull(project: Project): ReleaseRecord | null {
   try {
     return readRecord(project);
@@ -182,8 +178,10 @@ export function workFolderCheck({ folder, environment }: Project): Check {
       }
       const { bavail, bsize } = statfsSync(path);
       const free = bavail * bsize;
-      const words = `${below} is writable, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
-      return free < LEAST_FREE_BYTES ? warning(words, "make room: releases are unpacked there") : ok(words);
+      const found = `${below} is writable, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
+      return free < LEAST_FREE_BYTES
+        ? warning(found, "free disk space: releases are unpacked there")
+        : ok(found);
     },
   };
 }
@@ -198,13 +196,13 @@ export function portsCheck(project: Project): Check[] {
       async run() {
         const { portBase } = environment.platform;
         const taken = await takenPorts(environment);
-        if (taken.length === 0) return ok(`${portBase} and those above are free`);
-        const noTerraform = () => Promise.reject(new Error("a local proxy is asked without Terraform"));
+        if (taken.length === 0) return ok(`${portBase} and the ports above it are free`);
+        const noTerraform = () => Promise.reject(new Error("local proxies need no Terraform"));
         if (proxiesOf(project, noTerraform).baseIsDeployed())
           return ok(`${portBase}: in use by this environment`);
         return failed(
-          `${taken.join(", ")} ${taken.length === 1 ? "is" : "are"} in use by something else`,
-          "stop what listens there, or set another platform.portBase",
+          `${taken.join(", ")} ${taken.length === 1 ? "is" : "are"} in use by another program`,
+          "stop that program, or change platform.portBase",
         );
       },
     },

@@ -1,4 +1,4 @@
-/** What runs: the proxies and whether the record fits them, the lock, Terraform's states and what failures left there. */
+/** Checks what runs: the proxies and their record, the lock, Terraform's states and deposed objects there. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -13,7 +13,7 @@ import { lockFile, terraformLock } from "../../project/project-lock";
 import { agreed } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
-import { firstErrorLines } from "../../terraform/error-words";
+import { firstErrorLines } from "../../terraform/error-messages";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
 import { recordOrNull } from "./project";
@@ -21,11 +21,11 @@ import { runLimited } from "../../../system/run-limited";
 
 const PROXY_SECONDS = 30;
 const STATE_SECONDS = 60;
-/** The command refuses at 8 a step. */
+/** Deposed objects per step. The command refuses at the second number. */
 const MANY_LEFT = 4;
 const MOST_LEFT = 8;
 
-/** On Azure nobody reaches them from here: what Terraform knows of their steps is in the check of the state. */
+/** Azure's proxies are not reachable from here: the check of the state compares their steps. */
 export function proxiesCheck(project: Project): Check[] {
   if (!isLocal(project.environment)) return [];
   return [
@@ -33,22 +33,24 @@ export function proxiesCheck(project: Project): Check[] {
       name: "proxies",
       seconds: PROXY_SECONDS,
       async run() {
-        const proxies = proxiesOf(project, () => Promise.reject(new Error("no Terraform is needed here")));
-        if (!proxies.baseIsDeployed()) return ok("not started yet: the first release does that");
+        const proxies = proxiesOf(project, () =>
+          Promise.reject(new Error("local proxies need no Terraform")),
+        );
+        if (!proxies.baseIsDeployed()) return ok("not started yet: the first release starts them");
         const record = recordOrNull(project);
-        const asked = record ?? emptyRecord(project.environment.application);
-        const statuses = await proxies.statuses(asked).catch((error: Error) => error);
+        const expected = record ?? emptyRecord(project.environment.application);
+        const statuses = await proxies.statuses(expected).catch((error: Error) => error);
         if (statuses instanceof Error) {
           return failed(
             firstLine(statuses.message),
-            "start them again: `bluegreen down`, then `npx cdktf deploy base` (data and record stay)",
+            "restart them: `bluegreen down`, then `npx cdktf deploy base` (data and record stay)",
           );
         }
-        const told = statuses.map(({ state }) => state);
-        const highest = Math.max(...told.map(({ sequence }) => sequence));
+        const states = statuses.map(({ state }) => state);
+        const highest = Math.max(...states.map(({ sequence }) => sequence));
         const misfit = compare(record, {
           sequence: highest,
-          digest: told.find(({ sequence }) => sequence === highest)?.recordDigest ?? "",
+          digest: states.find(({ sequence }) => sequence === highest)?.recordDigest ?? "",
         });
         if (misfit !== null) return misfit;
         const stable = agreed(statuses);
@@ -58,11 +60,11 @@ export function proxiesCheck(project: Project): Check[] {
         const down = statuses.flatMap(({ endpoints, serving }) =>
           serving.flatMap((slot) => endpoints[slot].filter(({ healthy }) => !healthy)),
         );
-        const words = `${statuses.length} up, users get ${stable.releaseId ?? "nothing yet"}`;
-        if (down.length === 0) return ok(words);
+        const found = `${statuses.length} up, users get ${stable.releaseId ?? "nothing yet"}`;
+        if (down.length === 0) return ok(found);
         const servers = [...new Set(down.map(({ server }) => server))];
         return warning(
-          `${words}; ${servers.join(", ")} ${servers.length === 1 ? "does" : "do"} not answer`,
+          `${found}; ${servers.join(", ")} ${servers.length === 1 ? "does" : "do"} not answer`,
           `\`bluegreen heal ${servers.join(" ")}\``,
         );
       },
@@ -70,7 +72,7 @@ export function proxiesCheck(project: Project): Check[] {
   ];
 }
 
-/** @returns null where the record is what was begun last; one that can't be read is another check's finding. */
+/** @returns null if the record is the last one that began. Another check reports an unreadable record. */
 function compare(
   record: ReleaseRecord | null,
   known: { readonly sequence: number; readonly digest: string },
@@ -79,20 +81,20 @@ function compare(
   const { sequence } = record;
   if (sequence < known.sequence) {
     return failed(
-      `the record is of sequence ${sequence}, ${known.sequence} was begun already`,
+      `the record has sequence ${sequence}, but ${known.sequence} has already begun`,
       "pull the newer record, or `bluegreen recover`",
     );
   }
   if (sequence > known.sequence) {
     return warning(
-      `the record is of sequence ${sequence}, ${known.sequence} was begun last`,
-      "`bluegreen retry` applies it, if no release is at work",
+      `the record has sequence ${sequence}, but the last one that began is ${known.sequence}`,
+      "`bluegreen retry` applies it, if no release is running",
     );
   }
   if (known.digest === "" || recordDigest(record).startsWith(known.digest)) return null;
   return failed(
-    `the record of sequence ${sequence} was changed after it was begun`,
-    "take the change back, give it the next sequence, or `bluegreen recover`",
+    `the record of sequence ${sequence} changed after it began`,
+    "revert the change, give it the next sequence, or `bluegreen recover`",
   );
 }
 
@@ -112,8 +114,8 @@ export function lockCheck(project: Project): Check {
       );
       if (left === undefined) return ok("free");
       return warning(
-        `a terraform works on the state of ${left}, or was killed at it`,
-        "wait for it; if none runs, the next command goes on by itself",
+        `Terraform is using the state of ${left}, or was killed while using it`,
+        "wait for it; if none is running, the next command continues automatically",
       );
     },
   };
@@ -136,8 +138,8 @@ const PulledState = z.object({
 type PulledState = z.infer<typeof PulledState>;
 
 /**
- * Reads both states where they are, with the stacks' backends and nothing else of them: no provider is needed.
- * @param output where the stacks were synthesized, relative to the project.
+ * Reads both states through the stacks' backends, without providers.
+ * @param output the folder of the synthesized stacks, relative to the project.
  */
 export function stateCheck(
   project: Project,
@@ -152,18 +154,18 @@ export function stateCheck(
       const [base, web] = await Promise.all(
         (["base", "web"] as const).map((stack) => pull(project, output, stack, path)),
       );
-      if ("problem" in base!) return cantRead("base", project, base.problem);
-      if ("problem" in web!) return cantRead("web", project, web.problem);
+      if ("problem" in base!) return unreadable("base", project, base.problem);
+      if ("problem" in web!) return unreadable("web", project, web.problem);
       const left = mostLeft(web!.state);
-      const words = `base has ${count(base!.state)} addresses, web ${count(web!.state)}`;
+      const found = `base has ${count(base!.state)} addresses, web ${count(web!.state)}`;
       if (left >= MANY_LEFT) {
         const status = left >= MOST_LEFT ? failed : warning;
         return status(
-          `${words}; ${left} failed applies left something at one of them`,
-          "`bluegreen abort` clears them",
+          `${found}; at one of them are ${left} deposed objects of failed applies`,
+          "`bluegreen abort` removes them",
         );
       }
-      return isLocal(project.environment) ? ok(words) : fits(project, web!.state, words);
+      return isLocal(project.environment) ? ok(found) : compareSteps(project, web!.state, found);
     },
   };
 }
@@ -177,7 +179,7 @@ async function pull(
   const synthesized = join(folder, output, "stacks", stack, "cdk.tf.json");
   const read = z.parse(Synthesized, JSON.parse(readFileSync(synthesized, "utf8")));
   const { backend, cloud } = read.terraform;
-  // As deep as the stack: the local backend's file is named relative to it.
+  // As deep as the stack's folder: the local backend's path is relative to it.
   const cwd = join(folder, output, "stacks", `${stack}-state`);
   mkdirSync(cwd, { recursive: true });
   const settings = { terraform: backend === undefined ? { cloud } : { backend } };
@@ -189,23 +191,23 @@ async function pull(
   if (exitCode !== 0) return { problem: terraformError(stderr) };
   if (stdout.trim() === "") return { state: { resources: [] } };
   const state = z.safeParse(PulledState, JSON.parse(stdout));
-  return state.success ? { state: state.data } : { problem: "its format is unknown" };
+  return state.success ? { state: state.data } : { problem: "unknown format" };
 }
 
 function terraformError(stderr: string): string {
   return firstLine(firstErrorLines(stderr, 3));
 }
 
-function cantRead(stack: string, { environment }: Project, problem: string): Finding {
+function unreadable(stack: string, { environment }: Project, problem: string): Finding {
   const { kind } = environment.backend;
-  const mend = {
+  const fix = {
     local: `restore ${stateFile(environment, stack)} from ${stateFile(environment, stack)}.backup`,
-    azurerm: "log in (`az login`), and have Storage Blob Data Contributor on the container of the state",
-    cloud: "log in (`terraform login`), and have the right to read the workspaces",
+    azurerm: "log in (`az login`), with the role Storage Blob Data Contributor on the state's container",
+    cloud: "log in (`terraform login`), with the right to read the workspaces",
   }[kind];
   return failed(
     `the state of ${stack} can't be read: ${problem}`,
-    `${mend}; docs/commands.md, "When a file or a lock is lost"`,
+    `${fix}; docs/commands.md, "When a file or a lock is lost"`,
   );
 }
 
@@ -220,8 +222,8 @@ function mostLeft({ resources }: PulledState): number {
   return Math.max(0, ...left);
 }
 
-/** What was begun last, by the names of the steps: all that is known of proxies on Azure without asking Azure. */
-function fits(project: Project, { resources }: PulledState, words: string): Finding {
+/** Compares the record with the last sequence that began, by the steps' names in the state: it sends Azure no request. */
+function compareSteps(project: Project, { resources }: PulledState, found: string): Finding {
   const Named = z.object({ name: z.string() });
   const begun = resources.flatMap(({ instances }) =>
     instances.flatMap(({ attributes }) => {
@@ -232,5 +234,5 @@ function fits(project: Project, { resources }: PulledState, words: string): Find
   );
   const last = begun.sort((one, other) => other.sequence - one.sequence)[0] ?? { sequence: 0, digest: "" };
   const record = recordOrNull(project);
-  return compare(record, last) ?? ok(record === null ? words : `${words}, and the record fits`);
+  return compare(record, last) ?? ok(record === null ? found : `${found}, and the record matches`);
 }

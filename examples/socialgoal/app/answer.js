@@ -1,4 +1,4 @@
-/** The few shapes an answer can have: JSON, a page, a redirect, an error as one or the other. */
+/** Sends answers: JSON, a page, a redirect, or an error as JSON or page. */
 "use strict";
 
 const { Refusal } = require("./refusal");
@@ -26,7 +26,7 @@ function sendPage(response, status, page, headers = {}) {
   send(response, status, { ...type, ...headers }, String(page));
 }
 
-/** 303: the browser gets the page, so that reloading it does not post the form again. */
+/** 303: the browser sends a GET, so a reload does not post the form again. */
 function sendSeeOther(response, location, headers = {}) {
   send(response, 303, { location, ...headers }, "");
 }

@@ -12,7 +12,7 @@ function readBody(request) {
     const onData = (chunk) => {
       size += chunk.length;
       if (size <= LIMIT_BYTES) return chunks.push(chunk);
-      // The rest is read and dropped: closing a connection with unread bytes would lose the answer as well.
+      // Reads and drops the rest: closing a connection with unread bytes would lose the answer.
       request.off("data", onData).resume();
       reject(new Refusal(413, `the body is larger than ${LIMIT_BYTES} bytes`));
     };

@@ -1,6 +1,6 @@
 /**
- * Goals and updates in PostgreSQL; the same promises as store.js gives for files. The tables are made by migrations/,
- * before a release that needs them is installed: a release never changes a table itself.
+ * Stores goals and updates in PostgreSQL, with the promises of store.js. Migrations create the tables before the
+ * installation of a release that needs them: the application never changes a table.
  */
 "use strict";
 
@@ -18,9 +18,9 @@ const UPDATE = `id, goal_id AS "goalId", text, progress, author, created_at AS "
 
 async function openDatabaseStore(connectionString) {
   const pool = new Pool({ connectionString, max: CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  // A connection that breaks while it is idle is replaced with the next request.
+  // The next request replaces a broken idle connection.
   pool.on("error", (error) => console.error(`database: ${error.message}`));
-  // A database that cannot serve this release is told before the first request.
+  // Detects a database that does not fit this release before the first request.
   await pool.query(`SELECT ${GOAL} FROM goals LIMIT 0`);
   return new DatabaseStore(pool);
 }
@@ -69,7 +69,7 @@ class DatabaseStore {
     return this.#rows(`SELECT ${UPDATE} FROM updates WHERE goal_id = $1 ORDER BY id`, [goalId]);
   }
 
-  /** The goals again, each with the progress its latest update tells; 0 without an update. */
+  /** The goals again, each with the progress of its latest update; 0 without an update. */
   async withProgress(goals) {
     const sql = `SELECT DISTINCT ON (goal_id) goal_id, progress FROM updates WHERE goal_id = ANY($1) ORDER BY goal_id, id DESC`;
     const latest = await this.#rows(sql, [goals.map(({ id }) => id)]);

@@ -1,4 +1,4 @@
-/** What a goal, an update and a name must look like, whether they come from a form or from the API. */
+/** Validates goals, updates and names from forms and from the API. */
 "use strict";
 
 const { Refusal } = require("./refusal");

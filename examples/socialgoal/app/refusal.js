@@ -1,4 +1,4 @@
-/** A request that is answered with a status of its own and one sentence, instead of with 500. */
+/** An error with its own status and message, instead of 500. */
 "use strict";
 
 class Refusal extends Error {

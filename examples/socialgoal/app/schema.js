@@ -1,5 +1,5 @@
-/** What of the database differs between releases: see migrations/. */
+/** The part of the schema that differs between releases: see migrations/. */
 "use strict";
 
-/** The column that says whose goal it is. */
+/** The column with the owner of a goal. */
 module.exports = { goalOwner: "author" };

@@ -1,8 +1,8 @@
 /**
  * SocialGoal: people set goals and post updates on their progress. Start it with `node server.js`.
  *
- * It listens once it has started up (start-up.js), so that requests which a proxy holds meanwhile meet an application
- * that can serve them. Several processes, of one release or of two, serve the same data folder at the same time.
+ * It listens after it has started up (start-up.js), so that it can serve requests that a proxy holds meanwhile. Several
+ * processes, of one or two releases, use the same data folder at the same time.
  */
 "use strict";
 
@@ -13,7 +13,7 @@ const { stopOnSignals } = require("./stop");
 const { handle } = require("./routes");
 const { sendError, sendJson } = require("./answer");
 
-/** Longer than a proxy keeps its idle connections, so that it is never the server that closes one first. */
+/** Longer than a proxy's idle timeout, so that the server never closes a connection first. */
 const KEEP_ALIVE_MS = 65_000;
 
 function main() {
@@ -52,7 +52,7 @@ function main() {
   );
 }
 
-/** What Node could not parse as HTTP never becomes a request: the answer goes to the bare socket. */
+/** Answers what Node could not parse as HTTP, on the socket itself. */
 function refuseUnreadable(settings, error, socket) {
   if (error.code === "ECONNRESET" || !socket.writable) return socket.destroy();
   const status =

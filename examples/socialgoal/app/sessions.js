@@ -1,6 +1,6 @@
 /**
- * Who is signed in: a cookie that holds the name, signed with a key in the data folder. There is no session on a server,
- * so every process that shares the key accepts it: both servers, both slots, every release.
+ * Sessions: a cookie with the user's name, signed with a key in the data folder. The server keeps no session, so every
+ * process with that key accepts the cookie: both servers, both slots, every release.
  */
 "use strict";
 
@@ -15,16 +15,16 @@ async function openSessions(dataFolder) {
   return new Sessions(await sharedKey(path.join(dataFolder, "session.key")));
 }
 
-/** Of several processes that start at once, one creates the key; `link` never replaces a file. */
+/** If several processes start at once, one creates the key: `link` never replaces a file. */
 async function sharedKey(file) {
-  const own = `${file}.${crypto.randomUUID()}`;
-  await fs.writeFile(own, crypto.randomBytes(32).toString("hex"), { mode: 0o600 });
+  const temporary = `${file}.${crypto.randomUUID()}`;
+  await fs.writeFile(temporary, crypto.randomBytes(32).toString("hex"), { mode: 0o600 });
   try {
-    await fs.link(own, file);
+    await fs.link(temporary, file);
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
   } finally {
-    await fs.rm(own);
+    await fs.rm(temporary);
   }
   return fs.readFile(file, "utf8");
 }
@@ -48,7 +48,7 @@ class Sessions {
     return setCookie("", 0, secure);
   }
 
-  /** The name in a valid cookie, else null. */
+  /** The name in a valid cookie, or null. */
   visitorOf(request) {
     const pair = (request.headers.cookie ?? "").split(/; */).find((each) => each.startsWith(`${COOKIE}=`));
     const [claim, signature] = (pair ?? "").slice(COOKIE.length + 1).split(".");

@@ -1,16 +1,16 @@
-/** What the environment and the packed `release.json` say about this process. */
+/** The settings of this process, from the environment and the packed `release.json`. */
 "use strict";
 
 const fs = require("node:fs");
 const path = require("node:path");
 
-/** Throws one line for a person when a variable is missing or makes no sense. */
+/** Throws an error in one line if a variable is missing or invalid. */
 function readSettings(environment, releaseFolder) {
   const port = environment.PORT ?? "";
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new Error(`PORT must be a number from 0 to 65535, not '${port}'`);
   }
-  if (!environment.DATA_FOLDER) throw new Error("DATA_FOLDER must name the folder that holds the goals");
+  if (!environment.DATA_FOLDER) throw new Error("DATA_FOLDER must be the folder of the goals");
   const release = environment.BLUEGREEN_RELEASE_ID || "unreleased";
   if (!/^[\x21-\x7e]+$/.test(release)) {
     throw new Error("BLUEGREEN_RELEASE_ID must be printable ASCII without spaces: it is sent as a header");
@@ -27,7 +27,7 @@ function readSettings(environment, releaseFolder) {
   };
 }
 
-/** Where goals are kept; without a database they are files in the data folder. */
+/** The database of the goals, or null: then they are files in the data folder. */
 function readDatabaseUrl(file) {
   try {
     return fs.readFileSync(file, "utf8").trim();

@@ -1,4 +1,4 @@
-/** Connections to SQL Server: as many as are needed at a time, up to a number; the driver itself has no pool. */
+/** A pool of connections to SQL Server, up to a maximum: the driver has none. */
 "use strict";
 
 const { Connection, Request, TYPES } = require("./vendor/tedious");
@@ -30,7 +30,7 @@ class SqlServerPool {
   }
 
   async #take() {
-    // One that broke while it was idle is replaced.
+    // Replaces connections that broke while idle.
     for (let known = this.#idle.pop(); known !== undefined; known = this.#idle.pop()) {
       if (!known.isGone) return known;
       this.#open -= 1;
@@ -46,7 +46,7 @@ class SqlServerPool {
       return await connect(this.#configuration);
     } catch (error) {
       this.#open -= 1;
-      // Whoever waits for this place would wait for ever.
+      // Otherwise a request that waits for this place would wait for ever.
       this.#waiting.shift()?.reject(error);
       throw error;
     }
@@ -89,7 +89,7 @@ async function connect(configuration) {
   const connection = new Connection(configuration);
   connection.isGone = false;
   connection.on("end", () => (connection.isGone = true));
-  // What runs on it fails with it; without a listener it would end the process.
+  // Running requests fail with the connection. Without a listener the error would end the process.
   connection.on("error", (error) => {
     connection.isGone = true;
     console.error(`database: ${error.message}`);

@@ -1,6 +1,6 @@
 /**
- * Goals and updates in SQL Server; the same promises as database-store.js gives for PostgreSQL. No statement has an OUTPUT
- * clause: while two releases serve, a trigger keeps their columns the same, and SQL Server refuses the one with the other.
+ * Stores goals and updates in SQL Server, with the promises of database-store.js. No statement has an OUTPUT clause: SQL
+ * Server refuses it with the trigger that keeps the columns of two releases equal.
  */
 "use strict";
 
@@ -13,7 +13,7 @@ const UPDATE = `id, goal_id AS goalId, [text], progress, author, created_at AS c
 
 async function openSqlServerStore(address) {
   const pool = new SqlServerPool(address);
-  // A database that cannot serve this release is told before the first request.
+  // Detects a database that does not fit this release before the first request.
   await pool.query(`SELECT TOP (0) ${GOAL} FROM dbo.goals`);
   return new SqlServerStore(pool);
 }
@@ -64,7 +64,7 @@ class SqlServerStore {
     return this.#rows(`SELECT ${UPDATE} FROM dbo.updates WHERE goal_id = @goalId ORDER BY id`, { goalId });
   }
 
-  /** The goals again, each with the progress its latest update tells; 0 without an update. */
+  /** The goals again, each with the progress of its latest update; 0 without an update. */
   async withProgress(goals) {
     if (goals.length === 0) return [];
     const values = Object.fromEntries(goals.map(({ id }, index) => [`id${index}`, id]));

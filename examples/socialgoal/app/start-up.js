@@ -1,4 +1,4 @@
-/** Everything that has to be there before the first request; while the application is not ready, /health is 503. */
+/** Prepares everything for the first request; /health is 503 until the application is ready. */
 "use strict";
 
 const { openStore } = require("./store");
@@ -11,7 +11,7 @@ async function startUp(app) {
   app.ready = true;
 }
 
-/** An artifact brings the driver of the database that it was packed for. */
+/** An artifact contains the driver for one kind of database only. */
 function openDatabase(address) {
   if (address.startsWith("mssql:")) {
     const { openSqlServerStore } = require("./sql-server-store");

@@ -1,25 +1,24 @@
 /**
  * The graceful stop: SIGTERM or SIGINT loses no request.
  *
- * 1. No new connections, once those that are there were taken. 2. Whatever is under way is answered, with
- * `Connection: close`. 3. Idle connections are closed, after a moment in which a request that was already on the wire
- * still gets its answer. 4. Exit 0.
+ * 1. Accept the pending connections, then no new ones. 2. Answer running requests, with `Connection: close`. 3. Close idle
+ * connections, after a delay in which a request that was already on the wire still gets its answer. 4. Exit 0.
  */
 "use strict";
 
 const net = require("node:net");
 
 /** How long an idle connection stays open after the signal. */
-const LAST_WORD_MS = 100;
-/** The same for one that was made and has not said anything yet: whoever made it is about to, on a busy machine later. */
-const FIRST_WORD_MS = 1_000;
-/** New connections are taken for so long at most, if each turn of the event loop meets one. */
+const IDLE_MS = 100;
+/** The same for a connection without any data yet: its first request may be late on a busy machine. */
+const FIRST_REQUEST_MS = 1_000;
+/** The longest time for new connections, if each turn of the event loop brings one. */
 const LISTENING_MS = 2_000;
-/** After this the process exits with 1, whatever is left. */
+/** After this the process exits with 1. */
 const HARD_STOP_MS = 10_000;
 
 function stopOnSignals(server, app) {
-  /** Socket -> its requests without an answer, and how much had been read when it was last at rest. */
+  /** Socket -> its unanswered requests, and the bytes read when it was last idle. */
   const connections = new Map();
   const unanswered = new Set();
   let stoppedAt = 0;
@@ -36,7 +35,7 @@ function stopOnSignals(server, app) {
     unanswered.add(response);
     connection.requests += 1;
     const atRest = () => (connection.bytesAtRest = request.socket.bytesRead);
-    request.once("close", atRest); // A refused request's body may still come after its answer.
+    request.once("close", atRest); // The body of a refused request may arrive after the answer.
     response.once("close", () => {
       unanswered.delete(response);
       connection.requests -= 1;
@@ -46,17 +45,17 @@ function stopOnSignals(server, app) {
   server.prependListener("request", follow);
   server.prependListener("checkExpectation", follow);
 
-  // Not server.closeIdleConnections(): it cuts answers that are not yet flushed, and leaves sockets that never spoke.
+  // Not server.closeIdleConnections(): it cuts answers that are not yet flushed, and leaves sockets that never sent data.
   const closeIdle = () => {
     const now = performance.now();
     for (const [socket, { since, requests, bytesAtRest }] of connections) {
-      if (socket.bytesRead === 0 && now - Math.max(since, stoppedAt) < FIRST_WORD_MS) continue;
+      if (socket.bytesRead === 0 && now - Math.max(since, stoppedAt) < FIRST_REQUEST_MS) continue;
       if (requests === 0 && socket.bytesRead === bytesAtRest) socket.destroy();
     }
   };
 
-  // The kernel resets what it has accepted and nobody took: the listener goes after a turn of the event loop that met no
-  // new connection, and soon where each meets one. net's close, because http's closes idle connections at once.
+  // The kernel resets connections that wait in its queue: so the listener closes after a turn of the event loop without a
+  // new connection, or at the time limit. net's close, because http's also closes idle connections at once.
   const closeListener = (done) => {
     const before = accepted;
     setImmediate(() => {
@@ -69,12 +68,12 @@ function stopOnSignals(server, app) {
     if (app.stopping) return;
     app.stopping = true;
     stoppedAt = performance.now();
-    console.log(`${signal}: stopping, ${unanswered.size} requests under way`);
+    console.log(`${signal}: stopping, ${unanswered.size} requests running`);
     for (const response of unanswered) {
       if (!response.headersSent) response.setHeader("connection", "close");
     }
     setTimeout(() => process.exit(1), HARD_STOP_MS).unref();
-    setInterval(closeIdle, LAST_WORD_MS);
+    setInterval(closeIdle, IDLE_MS);
     setImmediate(closeListener, () => process.exit(0));
   };
   process.on("SIGTERM", stop);

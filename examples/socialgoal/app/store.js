@@ -1,11 +1,11 @@
 /**
- * Goals and updates in the data folder, one JSON file each, never changed once written.
+ * Stores goals and updates in the data folder, one JSON file each, never changed once written.
  *
  *   goals/<goal id>.json   updates/<goal id>.<update id>.json   temporary/
  *
- * An id begins with its time, so the order of the names is the order in time: a list needs the names of all files but
- * the contents of only those it shows. A file appears by rename, complete or not at all, so any number of processes
- * may write and list at once. (It survives a killed process, not a power cut: there is no fsync.)
+ * An id begins with its time, so the order of the names is the order in time: a list needs all file names, but only the
+ * contents that it shows. A rename creates each file atomically, so several processes may write and list at once. (Data
+ * survives a killed process, not a power cut: there is no fsync.)
  */
 "use strict";
 
@@ -70,7 +70,7 @@ class Store {
     return (await Promise.all(names.map((name) => this.updates.read(name)))).filter(Boolean);
   }
 
-  /** The goals again, each with the progress its latest update tells; 0 without an update. */
+  /** The goals again, each with the progress of its latest update; 0 without an update. */
   async withProgress(goals) {
     const names = await this.updates.names();
     return Promise.all(
@@ -85,7 +85,7 @@ class Store {
 
 /** A folder of small JSON files that are only ever added. */
 class RecordFolder {
-  /** Records that are kept in memory; beyond that the oldest are read from their files again. */
+  /** The maximum number of records in memory. */
   static CACHED = 20_000;
 
   #folder;
@@ -109,7 +109,7 @@ class RecordFolder {
     return record;
   }
 
-  /** The record, or null where there is none. */
+  /** The record, or null. */
   async read(name) {
     const cached = this.#records.get(name);
     if (cached) return cached;
@@ -124,8 +124,8 @@ class RecordFolder {
   }
 
   /**
-   * All names in order. Requests share a listing, but only one that began after they came: a listing under way may
-   * have missed what another process has acknowledged since.
+   * All names in order. Requests share a listing, but only one that began after they arrived: a running listing may miss
+   * what another process has acknowledged since.
    */
   names() {
     if (!this.#nextListing) {
@@ -164,7 +164,7 @@ class RecordFolder {
   }
 }
 
-/** The index of the first name that is not before `bound`, in names that are in order. */
+/** The index of the first name that is not before `bound`, in sorted names. */
 function firstNotBefore(names, bound) {
   let low = 0;
   let high = names.length;

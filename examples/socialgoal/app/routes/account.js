@@ -1,4 +1,4 @@
-/** Signing in and out. There are no passwords: the example is about sessions that survive a release. */
+/** Signs in and out, without passwords: the example is about sessions that survive a release. */
 "use strict";
 
 const { sendPage, sendSeeOther } = require("../answer");
@@ -23,7 +23,7 @@ function signOut({ app, request, response }) {
   sendSeeOther(response, "/", { "set-cookie": app.sessions.noCookie({ secure: isSecure(request) }) });
 }
 
-/** TLS ends at the proxy, which says so. */
+/** TLS ends at the proxy, which sets the header. */
 function isSecure(request) {
   return request.headers["x-forwarded-proto"] === "https";
 }

@@ -12,7 +12,7 @@ const { existingGoal } = require("./pages");
 const DEFAULT_LIMIT = 100;
 const HIGHEST_LIMIT = 1_000;
 
-/** ?limit (1 to 1000) and ?after (the `next` of the page before); ?ids=only leaves the files unread. */
+/** ?limit (1 to 1000) and ?after (`next` of the previous page); ?ids=only does not read the files. */
 async function listGoals({ app, request, response, query }) {
   beginVisit(app, request);
   const page = pageFrom(query);

@@ -1,4 +1,4 @@
-/** Finds the handler of a request. A handler gets { app, request, response, parameters, query }. */
+/** Routes a request to its handler, which gets { app, request, response, parameters, query }. */
 "use strict";
 
 const { Refusal } = require("../refusal");
@@ -7,7 +7,7 @@ const { pages } = require("./pages");
 const { account } = require("./account");
 const { api } = require("./api");
 
-/** Each route: path (":id" stands for one part), handlers by method; `always` serves even while not ready. */
+/** Each route: path (":id" matches one segment), handlers by method; `always` means even while not ready. */
 const ROUTES = [...probes, ...pages, ...account, ...api].map((route) => ({
   ...route,
   pattern: new RegExp(`^${route.path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}$`),

@@ -57,7 +57,7 @@ async function addUpdate({ app, request, response, parameters }) {
   sendSeeOther(response, `/goals/${goal.id}`);
 }
 
-/** The checked fields, or null after the form was shown again with what is wrong with them. */
+/** The valid fields, or null after the form was shown again with the problem. */
 async function orShowAgain(response, check, formAgain) {
   try {
     return check();

@@ -1,4 +1,4 @@
-/** For the director and the proxy: is this process ready, and which release is it? */
+/** For the director and the proxy: whether this process is ready, and its release. */
 "use strict";
 
 const { sendJson } = require("../answer");

@@ -1,11 +1,11 @@
-/** Who wrote a goal or an update, and when. */
+/** Author and time of a goal or an update. */
 "use strict";
 
 const { html } = require("./html");
 
 function byLine({ author, createdAt }) {
   return html`<span class="about"
-    >${author ?? "somebody"}, ${createdAt.slice(0, 16).replace("T", " ")}</span
+    >${author ?? "anonymous"}, ${createdAt.slice(0, 16).replace("T", " ")}</span
   >`;
 }
 

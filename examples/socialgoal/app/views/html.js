@@ -1,4 +1,4 @@
-/** html`...` escapes every value that is put into it, except other html`...` and lists of them. */
+/** html`...` escapes every value in it, except other html`...` and lists of them. */
 "use strict";
 
 const ESCAPED = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
@@ -26,7 +26,7 @@ function render(value) {
   return String(value).replace(/[&<>"']/g, (character) => ESCAPED[character]);
 }
 
-/** The same under a name that tells editors and prettier what is inside. */
+/** The same, with a name that editors and prettier recognize. */
 const css = html;
 
 module.exports = { css, html };

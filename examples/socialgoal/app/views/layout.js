@@ -26,7 +26,7 @@ function layout({ title, visitor, notice, content }) {
     </html> `;
 }
 
-/** Undefined: the page does not know who is there. Null: nobody is signed in. */
+/** @param visitor undefined: unknown on this page; null: not signed in. */
 function account(visitor) {
   if (visitor === undefined) return null;
   if (visitor === null) return html`<p><a href="/account/login">Sign in</a></p>`;

@@ -1,4 +1,4 @@
-/** A page that says one thing, such as "404". */
+/** A page with a title and a message, such as "404". */
 "use strict";
 
 const { html } = require("./html");

@@ -1,4 +1,4 @@
-/** How far somebody has come. */
+/** The progress of a goal. */
 "use strict";
 
 const { html } = require("./html");

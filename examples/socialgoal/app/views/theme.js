@@ -1,4 +1,4 @@
-/** How this release looks. */
+/** The look of this release. */
 "use strict";
 
 const { css } = require("./html");

@@ -1,5 +1,5 @@
-/** What of the database differs between releases: see migrations/. */
+/** The part of the schema that differs between releases: see migrations/. */
 "use strict";
 
-/** The column that says whose goal it is; written to the older one, too, by the database, while 1.0 may serve. */
+/** The column with the owner of a goal. While 1.0 may serve, the database also writes the older column. */
 module.exports = { goalOwner: "owner" };

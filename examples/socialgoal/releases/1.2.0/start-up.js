@@ -1,4 +1,4 @@
-/** Everything that has to be there before the first request; while the application is not ready, /health is 503. */
+/** Prepares everything for the first request; /health is 503 until the application is ready. */
 "use strict";
 
 const fs = require("node:fs/promises");
@@ -16,7 +16,7 @@ async function startUp(app) {
   });
 }
 
-/** The settings of the reminders are delivered by the mail service, some time after the start. */
+/** The mail service delivers the settings of the reminders, some time after the start. */
 async function deliveredSettings(file) {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -1,4 +1,4 @@
-/** What a request for goals begins with: who is there, and what the pages tell them at the top. */
+/** Begins every request for goals: the visitor, and the notice at the top of the pages. */
 "use strict";
 
 const { DAYS, SAYINGS } = require("./sayings");

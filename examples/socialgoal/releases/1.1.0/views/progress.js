@@ -1,4 +1,4 @@
-/** How far somebody has come, as a bar. */
+/** The progress of a goal, as a bar. */
 "use strict";
 
 const { html } = require("./html");

@@ -1,4 +1,4 @@
-/** How this release looks: green, since it shows how things grow. */
+/** The look of this release: green, for growth. */
 "use strict";
 
 const { css } = require("./html");

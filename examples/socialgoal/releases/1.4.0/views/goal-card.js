@@ -1,4 +1,4 @@
-/** One goal in the list; one that was reached says so. */
+/** One goal in the list, with a mark if it is reached. */
 "use strict";
 
 const { html } = require("./html");

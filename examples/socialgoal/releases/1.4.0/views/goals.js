@@ -1,4 +1,4 @@
-/** The newest goals, and how many of them were reached. */
+/** The newest goals, and how many of them are reached. */
 "use strict";
 
 const { html } = require("./html");

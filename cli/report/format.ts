@@ -1,6 +1,6 @@
 /**
- * Figures and times as a person reads them, a number and its unit on one line. Times are UTC: a report is read in more
- * places than one.
+ * Formats figures and times for people, with a no-break space between number and unit. Times are UTC, as readers may be
+ * in several time zones.
  */
 
 const NUMBER = new Intl.NumberFormat("en-US");
@@ -52,7 +52,7 @@ export function offset(sinceBegin: number): string {
   return sinceBegin < -0.5 ? `-${text}` : text;
 }
 
-/** "12 %"; small weights are not rounded away. */
+/** "12 %"; a small percentage is not rounded to 0. */
 export function percentage(part: number, whole: number): string {
   if (whole <= 0) return "0\u00a0%";
   const value = (100 * part) / whole;

@@ -1,7 +1,6 @@
 /**
- * The errors of Terraform and of the azurerm provider, which exist as English text only: every text of theirs that is
- * matched is here. `apply -json` gives a diagnostic with a summary and a detail; `init`, `plan` and `show` print to stderr.
- * Seen in Terraform 1.11.4, 1.15.9 and 1.16.0-rc2, OpenTofu 1.12.6, and azurerm 4.55.0, 4.81.0 and 5.2.0.
+ * Recognizes errors of Terraform and of the azurerm provider, which exist as English text only. Every matched text is
+ * here. `apply -json` prints a diagnostic with a summary and a detail; `init`, `plan` and `show` print to stderr. Tested with Terraform 1.11.4, 1.15.9 and 1.16.0-rc2, OpenTofu 1.12.6, and azurerm 4.55.0, 4.81.0 and 5.2.0.
  */
 import { EXIT, failureCode } from "../../release/exit-code";
 import type { FailureCode } from "../../release/exit-code";
@@ -21,31 +20,31 @@ export interface StepError {
 
 const LOCKED = "Error acquiring the state lock";
 const REFUSED_AT_ONCE = ["Saved plan is stale", LOCKED];
-/** The program of ours whose line it is: on stderr, each begins its lines with its name. */
+/** Programs of this package: each begins its lines on stderr with its name. */
 const PROGRAM = "(?:director \\w+|install|migrate|setup): ";
-/** Our lines within Azure's sentence, which has only what a step wrote to stderr. */
+/** Lines of these programs within Azure's message, which contains the step's stderr. */
 const LINE_WITHIN_AZURES = new RegExp(
   `^(?:.*?["':] )?(${PROGRAM}.+|step \\S+ ended with 0 and without .+)$`,
   "gm",
 );
 
-/** Terraform refused the plan before it did anything. */
+/** Terraform refused the plan and changed nothing. */
 export function isRefusedAtOnce({ summary }: Diagnostic): boolean {
   return REFUSED_AT_ONCE.includes(summary);
 }
 
-/** It follows on the failure of a step, and has less to it. */
+/** A consequence of a failed step, with less information. */
 export function isPostcondition({ summary }: Diagnostic): boolean {
   return summary === "Resource postcondition failed";
 }
 
-/** Why a step failed: what its program reported, or what comes closest to that. */
+/** Why a step failed: its program's message, otherwise the closest one. */
 export function stepErrorOf({ summary, detail = "" }: Diagnostic): StepError {
   // azurerm up to 4.74: "running the command: ..."; later ones name the resource.
   if (/running the command|runCommands\/|Virtual Machine Run Command/i.test(summary)) {
     return failureOnAzure(summary, detail);
   }
-  // Terraform, of a provisioner "local-exec": stdout and stderr, the last 8 KiB.
+  // From Terraform, for a provisioner "local-exec": the last 8 KiB of stdout and stderr.
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
   if (code === undefined || output === undefined) {
     return { exitCode: EXIT.unexpected, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
@@ -58,7 +57,7 @@ export function stepErrorOf({ summary, detail = "" }: Diagnostic): StepError {
   };
 }
 
-/** azurerm: `Message: "Run command failed with exit code 4: <stderr, as one line with \n>"`, then Azure's answer as it came. */
+/** azurerm: `Message: "Run command failed with exit code 4: <stderr, as one line with \n>"`, then Azure's response. */
 function failureOnAzure(summary: string, detail: string): StepError {
   const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
   const code = /exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1";
@@ -71,24 +70,24 @@ function withoutProgram(line: string): string {
   return line.replace(new RegExp(`^${PROGRAM}`), "");
 }
 
-/** Who holds the state's lock; null where that is not what is wrong. */
+/** The holder of the state's lock; null if the error is another one. */
 export function lockHolder(stderr: string): Readonly<Record<"who" | "since" | "id", string>> | null {
   if (!stderr.includes(LOCKED)) return null;
   return {
-    who: /Who:\s*(.*)/.exec(stderr)?.[1] ?? "somebody",
+    who: /Who:\s*(.*)/.exec(stderr)?.[1] ?? "an unknown process",
     since: /Created:\s*(.*)/.exec(stderr)?.[1] ?? "",
     id: /\bID:\s*([0-9a-f-]+)/.exec(stderr)?.[1] ?? "<ID>",
   };
 }
 
-/** The first lines of the error, without the frame that Terraform draws around it and the warnings before it. */
+/** The first lines of the error, without Terraform's frame and the warnings before it. */
 export function firstErrorLines(stderr: string, count: number): string {
   const lines = errorLines(stderr);
   const at = lines.findIndex((line) => line.startsWith("Error:"));
   return lines.slice(Math.max(0, at)).slice(0, count).join(" ");
 }
 
-/** The resource that `prevent_destroy` keeps Terraform from planning to destroy. */
+/** The resource whose `prevent_destroy` made the plan fail. */
 export function keptFromDestruction(message: string): string | undefined {
   return /Resource (\S+) has\s+lifecycle\.prevent_destroy/.exec(message)?.[1];
 }

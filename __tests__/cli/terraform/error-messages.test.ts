@@ -1,5 +1,5 @@
 /** What a step's failure is called: its program's own reason, through all that Terraform and azurerm write around it. */
-import { stepErrorOf, firstErrorLines, lockHolder } from "../../../cli/terraform/error-words";
+import { stepErrorOf, firstErrorLines, lockHolder } from "../../../cli/terraform/error-messages";
 
 const error = (summary: string, detail: string) => ({ severity: "error", summary, detail });
 const local = (exitCode: number, output: string) =>
