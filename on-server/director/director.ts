@@ -169,7 +169,7 @@ export function describeTraffic({ live, weight, mode }: Traffic): string {
   if (live === null) return "no slot is live";
   const slots =
     weight === 0 ? `all requests to ${live}` : `${weight} % to ${otherSlot(live)}, the rest to ${live}`;
-  return mode === "serve" ? slots : `${slots} (mode ${mode})`;
+  return mode === "serve" ? slots : `${slots}, mode ${mode}`;
 }
 
 /** `server (host:port)`, as reasons name an endpoint. */

@@ -30,7 +30,7 @@ export async function rollBack(director: Director, reason: string): Promise<void
   if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {
     director.save({ phase: "frozen", finished: true });
     throw new Failure(
-      `${reason}; can't roll back, ${stable.releaseId} in ${stable.slot} is not healthy: ${problem}. Traffic stays as it is (${describeTraffic(traffic)}). Next: repair ${stable.slot}, then \`bluegreen abort\`; or release a version that works`,
+      `${reason}; can't roll back, ${stable.releaseId} in ${stable.slot} is not healthy: ${problem}. Traffic stays as it is (${describeTraffic(traffic)}). Next: repair ${stable.slot}, then \`bluegreen abort\`; or release a working version`,
       EXIT.frozen,
     );
   }

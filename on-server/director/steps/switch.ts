@@ -60,7 +60,11 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
   if (!sameTraffic(traffic, wanted)) {
     const { healthy, problem } = await director.answers(candidate.slot, candidate.releaseId);
     if (!healthy)
-      throw frozen(director, `${candidate.releaseId} in ${candidate.slot} is not healthy: ${problem}`);
+      throw frozen(
+        director,
+        `${candidate.releaseId} in ${candidate.slot} is not healthy: ${problem}`,
+        traffic,
+      );
     await director.setTraffic(wanted);
   }
   await notifyOrFreeze(director, () => activateSlot(director, candidate.slot));
@@ -324,10 +328,14 @@ function abortedTo(director: Director, reason: string): Failure {
   return new Failure(`${reason}; ${live}`, EXIT.aborted);
 }
 
-function frozen(director: Director, reason: string): Failure {
+function frozen(
+  director: Director,
+  reason: string,
+  traffic: Traffic = director.state.traffic.intended,
+): Failure {
   director.save({ phase: "frozen", finished: true, deadline: null });
   return new Failure(
-    `${reason}; traffic stays as it is (${describeTraffic(director.state.traffic.intended)}). Next: \`bluegreen abort\`, \`bluegreen retry\` or a new release`,
+    `${reason}; traffic stays as it is (${describeTraffic(traffic)}). Next: \`bluegreen abort\`, \`bluegreen retry\` or a new release`,
     EXIT.frozen,
   );
 }
