@@ -102,7 +102,7 @@ if (!there) console.warn("haproxy is not installed: NOTHING of the own driver is
     synthesize(release(second, candidate("1.2.0", "3"), now, intent));
     const refused = await app.apply("release");
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr + refused.stdout).toMatch(/1\.2\.0-3 was not let in: [^\n]*answers 500, not 200/);
+    expect(refused.stderr + refused.stdout).toMatch(/1\.2\.0-3 got no requests: [^\n]*answers 500, not 200/);
     expect(await users.since()).toEqual({ failed: 0, releases: new Set(["1.1.0-2"]) });
   });
 });

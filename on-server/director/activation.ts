@@ -1,30 +1,31 @@
 /**
- * Tells instances that their slot became, or stopped being, the live one, for whatever only one release's shall do:
- * schedulers, queue consumers. The old ones are told first, so that for a moment nobody works rather than both.
+ * Notifies instances that their slot became the live one or stopped being it, for work that only one release may do:
+ * schedulers, queue consumers. The old instances are notified first: for a moment none works, but never both.
  */
 import type { Endpoint } from "../../configuration/naming";
 import type { Slot } from "../../release/slot";
+import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 
 const ATTEMPTS = 3;
 
-/** An instance did not accept what it was told. */
+/** An instance did not accept a notification. */
 export class NotificationFailed extends Error {
-  override readonly name = "NotTold";
+  override readonly name = "NotificationFailed";
 }
 
 /**
- * Makes `slot` the active one. Nothing is sent where that is known to be so; after a crash the same may come again.
- * @throws NotTold where an instance does not accept it: the next try goes on from there.
+ * Makes `slot` the active one. Sends nothing if it is active already; after a crash a notification may be repeated.
+ * @throws NotificationFailed if an instance does not accept it. The next attempt continues from there.
  */
 export async function activateSlot(director: Director, slot: Slot): Promise<void> {
   if (!notifiesInstances(director) || director.state.active === slot) return;
   await deactivateAll(director);
-  await tell(director, "activate", director.spec.endpoints[slot]);
+  await notify(director, "activate", director.spec.endpoints[slot]);
   director.save({ active: slot });
 }
 
-/** Some servers of the active slot are new: they don't know it yet. @throws NotTold */
+/** Notifies new servers of the active slot. @throws NotificationFailed */
 export async function activateServers(
   director: Director,
   slot: Slot,
@@ -32,18 +33,18 @@ export async function activateServers(
 ): Promise<void> {
   if (!notifiesInstances(director) || director.state.active !== slot) return;
   const endpoints = director.spec.endpoints[slot].filter(({ server }) => servers.includes(server));
-  await tell(director, "activate", endpoints);
+  await notify(director, "activate", endpoints);
 }
 
-/** Before a slot's instances are replaced where they are. Whoever can't be told is about to be stopped anyway. */
+/** Before a slot's instances are replaced. @throws NotificationFailed */
 export async function deactivateAll(director: Director): Promise<void> {
   const { active } = director.state;
   if (!notifiesInstances(director) || active === null) return;
-  await tell(director, "deactivate", director.spec.endpoints[active]);
+  await notify(director, "deactivate", director.spec.endpoints[active]);
   director.save({ active: null });
 }
 
-/** The way back: traffic is where it shall be, and an instance that can't be told must not keep it from going on. */
+/** After a rollback. Traffic is right already, so a failed notification is only logged. */
 export async function activateStable(director: Director): Promise<void> {
   const { active, stable } = director.state;
   if (!notifiesInstances(director) || active === (stable?.slot ?? null)) return;
@@ -52,47 +53,50 @@ export async function activateStable(director: Director): Promise<void> {
     else await activateSlot(director, stable.slot);
   } catch (error) {
     if (!(error instanceof NotificationFailed)) throw error;
-    director.say("not-told", { problem: error.message });
-    // Two releases at work are worse than none, but stable's instances must work.
+    director.logEvent("not-told", { problem: error.message });
+    // Stable's instances must work, even if the others could not be deactivated.
     if (stable === null) return;
     try {
-      await tell(director, "activate", director.spec.endpoints[stable.slot]);
+      await notify(director, "activate", director.spec.endpoints[stable.slot]);
       director.save({ active: stable.slot });
     } catch (again) {
-      director.say("not-told", { problem: (again as Error).message });
+      director.logEvent("not-told", { problem: (again as Error).message });
     }
   }
 }
 
-/** With several proxies the first one speaks. */
+/** With several proxies only the first one notifies. */
 function notifiesInstances({ spec }: Director): boolean {
   return spec.activation !== null && spec.proxy.index === 0;
 }
 
-async function tell(
+async function notify(
   director: Director,
-  what: "activate" | "deactivate",
+  event: "activate" | "deactivate",
   endpoints: readonly Endpoint[],
 ): Promise<void> {
-  const problems = await Promise.all(endpoints.map((endpoint) => notifyOne(director, what, endpoint)));
-  director.say(what, { servers: endpoints.map(({ server }) => server), problems: problems.filter(Boolean) });
+  const problems = await Promise.all(endpoints.map((endpoint) => notifyInstance(director, event, endpoint)));
+  director.logEvent(event, {
+    servers: endpoints.map(({ server }) => server),
+    problems: problems.filter(Boolean),
+  });
   const problem = problems.find(Boolean);
   if (problem !== undefined) throw new NotificationFailed(problem);
 }
 
-/** @returns what was wrong; empty where nothing was. */
-async function notifyOne(
+/** @returns the problem; empty if there is none. */
+async function notifyInstance(
   { spec, attempt, clock, probe }: Director,
-  what: "activate" | "deactivate",
+  event: "activate" | "deactivate",
   endpoint: Endpoint,
 ): Promise<string> {
   let problem = "";
   for (let tries = 0; tries < ATTEMPTS; tries += 1) {
     if (tries > 0) await clock.sleep(spec.verification.intervalSeconds * 1000);
-    ({ problem } = await attempt(endpoint, spec.activation![what]));
+    ({ problem } = await attempt(endpoint, spec.activation![event]));
     if (problem === "") return "";
-    // Nobody there, nobody at work.
-    if (what === "deactivate" && (await probe(endpoint, null)).milliseconds === null) return "";
+    // An instance that doesn't answer runs no work.
+    if (event === "deactivate" && (await probe(endpoint, null)).milliseconds === null) return "";
   }
-  return `${endpoint.server} (${endpoint.host}:${endpoint.port}) ${problem}`;
+  return `${describeEndpoint(endpoint)}: ${problem}`;
 }

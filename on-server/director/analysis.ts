@@ -1,6 +1,6 @@
 /**
- * Compares a candidate's answers with stable's. Pure: what was counted goes in, a verdict with its figures comes out.
- * Too few answers prove nothing, neither good nor bad.
+ * Compares a candidate's answers with stable's. Pure: counts go in, a verdict with its figures comes out. Too few
+ * answers are inconclusive.
  */
 import type { Figures } from "../../release/journal";
 import type { Analysis } from "../../release/schedule";
@@ -18,10 +18,10 @@ export type Judgement =
 
 export const NOTHING: Sample = { requests: 0, errors: 0, latency: {} };
 
-/** Fewer failed answers than this may be chance. */
+/** Fewer failed answers may be chance. */
 const MINIMUM_ERRORS = 3;
 
-/** What was counted between two looks. Where a count fell, the proxy started anew, and counts from nothing. */
+/** What was counted between two snapshots. A lower count means that the proxy restarted and counts from 0. */
 export function between(before: SlotCounts, now: SlotCounts): Sample {
   const latency = Object.entries(now.latency).flatMap(([milliseconds, count]) => {
     const more = grown(before.latency[Number(milliseconds)] ?? 0, count);
@@ -51,7 +51,7 @@ export function figures({ requests, errors, latency }: Sample): Figures {
   return { requests, errors, p95Ms: percentile(latency, 0.95) };
 }
 
-/** Whether more of the candidate's answers fail than of stable's. Says nothing about how many it takes to know. */
+/** Whether more of the candidate's answers fail than of stable's. The number of answers is judged by `judgeAmount`. */
 export function judgeErrors(candidate: Sample, stable: Sample, { maxErrorRatio }: Analysis): Judgement {
   const [ratio, stableRatio] = [errorRatio(candidate), errorRatio(stable)];
   if (candidate.errors < MINIMUM_ERRORS || ratio <= stableRatio + maxErrorRatio) return { verdict: "pass" };
@@ -62,18 +62,22 @@ export function judgeErrors(candidate: Sample, stable: Sample, { maxErrorRatio }
   };
 }
 
-/** Whether the candidate is slower; inconclusive where one of the two has too few answers. */
+/** Whether the candidate is slower; inconclusive if either has too few answers. */
 export function judgeLatency(candidate: Sample, stable: Sample, analysis: Analysis): Judgement {
   const { minimumRequests, maxLatencyRatio, latencySlackMs } = analysis;
   const fewest = Math.min(answers(candidate), answers(stable));
   const [slow, usual] = [figures(candidate).p95Ms, figures(stable).p95Ms];
   if (slow === null || usual === null || fewest < minimumRequests) {
-    return { verdict: "inconclusive", reason: `${fewest} answers are too few to compare latencies` };
+    return {
+      verdict: "inconclusive",
+      reason: `only ${fewest} answers with a latency, minimumRequests is ${minimumRequests}`,
+    };
   }
-  if (slow <= usual * maxLatencyRatio || slow <= usual + latencySlackMs) return { verdict: "pass" };
+  const allowed = Math.max(usual * maxLatencyRatio, usual + latencySlackMs);
+  if (slow <= allowed) return { verdict: "pass" };
   return {
     verdict: "fail",
-    reason: `95 % of the answers began within ${slow} ms, of stable's within ${usual} ms, allowed ${maxLatencyRatio} times that`,
+    reason: `p95 latency ${slow} ms, stable ${usual} ms, allowed ${Math.floor(allowed)} ms`,
   };
 }
 
@@ -82,7 +86,7 @@ export function judgeAmount(candidate: Sample, { minimumRequests }: Analysis): J
   if (candidate.requests >= minimumRequests) return { verdict: "pass" };
   return {
     verdict: "inconclusive",
-    reason: `only ${candidate.requests} answers of the ${minimumRequests} that a judgement needs`,
+    reason: `only ${candidate.requests} answers, minimumRequests is ${minimumRequests}`,
   };
 }
 

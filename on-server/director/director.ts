@@ -1,9 +1,10 @@
 /**
- * The director's common ground: one step's facts and tools, and the few effects that all steps are made of.
- * A step observes, decides, and then does one effect at a time, so that a crash between two of them leaves a
- * state that the next begin understands.
+ * What all steps share: the facts and tools of one step, and the few effects that steps consist of.
+ * A step observes, decides, then performs one effect at a time. After a crash between two effects, the next begin
+ * understands the state.
  */
 import type { DirectorSpec } from "../../configuration/director-spec";
+import type { Endpoint } from "../../configuration/naming";
 import type { Comparison } from "../../release/journal";
 import type { RecordedRelease } from "../../release/sequence";
 import { otherSlot } from "../../release/slot";
@@ -11,9 +12,9 @@ import type { Slot } from "../../release/slot";
 import { sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import type { Interruption } from "./interruption";
-import { cameTrue, differs, extended } from "./journal";
-import type { Happening } from "./journal";
-import type { ProbeEndpoint, TryExchange } from "./probe";
+import { appliedEntries, differs, extended } from "./journal";
+import type { NewEntry } from "./journal";
+import type { Probe, ProbeEndpoint, TryExchange } from "./probe";
 import type { PlacedRelease, State, StateStore } from "./state";
 
 export interface Clock {
@@ -22,19 +23,19 @@ export interface Clock {
   sleep(milliseconds: number): Promise<void>;
 }
 
-export type Say = (event: string, facts?: Readonly<Record<string, unknown>>) => void;
+export type LogEvent = (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 
 export interface Surroundings {
   readonly spec: DirectorSpec;
   readonly driver: Driver;
   readonly probe: ProbeEndpoint;
-  /** Sends one of the environment's requests: a smoke request, or one that tells an instance of its role. */
+  /** Sends a request that the environment defines: a smoke request, or a notification of an instance. */
   readonly attempt: TryExchange;
   readonly store: StateStore;
   readonly clock: Clock;
   readonly interruption: Interruption;
-  /** Notes a decision with its figures. */
-  readonly say: Say;
+  /** Logs a decision with its figures. */
+  readonly logEvent: LogEvent;
 }
 
 const DRAIN_POLL_MS = 100;
@@ -46,10 +47,10 @@ export class Director {
   readonly attempt: TryExchange;
   readonly clock: Clock;
   readonly interruption: Interruption;
-  readonly say: Say;
+  readonly logEvent: LogEvent;
   private readonly store: StateStore;
   state: State;
-  /** What the last judgement of this step rests on. */
+  /** The figures behind the last judgement of this step. */
   comparison: Comparison | null = null;
 
   constructor(surroundings: Surroundings) {
@@ -60,7 +61,7 @@ export class Director {
       attempt: this.attempt,
       clock: this.clock,
       interruption: this.interruption,
-      say: this.say,
+      logEvent: this.logEvent,
       store: this.store,
     } = surroundings);
     this.state = this.store.load();
@@ -77,10 +78,10 @@ export class Director {
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
-    this.say("traffic", { ...traffic });
+    this.logEvent("traffic", { ...traffic });
     const before = await this.driver.observe();
     const { live, weight, mode } = traffic;
-    const known = cameTrue(this.state, before);
+    const known = appliedEntries(this.state, before);
     const journal = differs(traffic, before)
       ? this.journalWith({ event: "traffic", live, weight, mode }, known)
       : known;
@@ -88,55 +89,55 @@ export class Director {
     await this.driver.setTraffic(traffic);
   }
 
-  /** The journal and what happened now, to be saved together with what comes of it. */
-  journalWith(happening: Happening, journal = this.state.journal): State["journal"] {
-    return extended(journal, { at: this.clock.now(), ...happening });
+  /** The journal with a new entry. Save it together with the effect of the entry. */
+  journalWith(entry: NewEntry, journal = this.state.journal): State["journal"] {
+    return extended(journal, { at: this.clock.now(), ...entry });
   }
 
-  /** Puts those of a slot's servers into rotation that are not. Only what was verified a moment ago. */
+  /** Adds a slot's servers to the rotation, unless they are in it. Only for servers that were just verified. */
   async putIntoRotation(slot: Slot, servers: readonly string[]): Promise<void> {
     const { endpoints } = (await this.driver.counts())[slot];
     const out = endpoints.flatMap(({ server, inRotation }) =>
       !inRotation && servers.includes(server) ? [server] : [],
     );
     if (out.length === 0) return;
-    this.say("rotation", { slot, include: out });
+    this.logEvent("rotation", { slot, include: out });
     await this.driver.include(slot, out);
   }
 
-  /** Whether a slot answers as `release` on at least one endpoint that is in rotation (on some servers only). */
+  /** Whether at least one endpoint in rotation answers as `release`. `includes` selects the servers. */
   async answers(
     slot: Slot,
     release: string,
-    isMeant: (server: string) => boolean = () => true,
+    includes: (server: string) => boolean = () => true,
   ): Promise<{ healthy: boolean; well: string[]; others: string[]; problem: string }> {
     const counted = (await this.driver.counts())[slot].endpoints;
     const inRotation = counted.flatMap((each) => (each.inRotation ? [each.server] : []));
     const endpoints = this.spec.endpoints[slot].filter(
-      ({ server }) => inRotation.includes(server) && isMeant(server),
+      ({ server }) => inRotation.includes(server) && includes(server),
     );
     const probes = await Promise.all(endpoints.map((endpoint) => this.probe(endpoint, release)));
-    const named = probes.flatMap((probe) =>
+    const otherIds = probes.flatMap((probe) =>
       probe.releaseId !== null && probe.releaseId !== release ? [probe.releaseId] : [],
     );
     const well = endpoints.flatMap(({ server }, index) => (probes[index]!.healthy ? [server] : []));
     return {
       healthy: well.length > 0,
       well,
-      others: [...new Set(named)],
-      problem: probes.find((probe) => !probe.healthy)?.problem ?? "",
+      others: [...new Set(otherIds)],
+      problem: endpoints.length === 0 ? "no server in rotation" : firstProblem(endpoints, probes),
     };
   }
 
-  /** Whether what the proxy does is what a director told it. */
+  /** Whether the proxy's traffic is what a director set. */
   isAsSet(traffic: Traffic): boolean {
     const { intended, before } = this.state.traffic;
     return sameTraffic(traffic, intended) || sameTraffic(traffic, before);
   }
 
   /**
-   * Waits until a slot has no running request, at most `drainSeconds`. What runs longer is cut where the slot's
-   * instances are replaced next; else it goes on in the old slot, and nobody notices.
+   * Waits until a slot has no running request, at most `drainSeconds`. Requests that run longer are cut if the slot's
+   * instances are replaced next (`cut`). Otherwise they finish in the old slot.
    */
   async drain(slot: Slot, { cut }: { readonly cut: boolean }): Promise<void> {
     const deadline = this.clock.now() + this.spec.schedule.drainSeconds * 1000;
@@ -147,7 +148,7 @@ export class Director {
         await this.clock.sleep(DRAIN_POLL_MS);
         continue;
       }
-      this.say("drained", { slot, stillRunning: inFlight, cut: inFlight > 0 && cut });
+      this.logEvent("drained", { slot, stillRunning: inFlight, cut: inFlight > 0 && cut });
       const left = { slot, running: inFlight, cut: inFlight > 0 && cut };
       this.save({
         journal: this.journalWith({ event: "drained", ...left }),
@@ -164,13 +165,24 @@ export function placed(slot: Slot, release: RecordedRelease | null): PlacedRelea
   return release === null ? null : { slot, ...release };
 }
 
-export function describeTraffic(traffic: Traffic): string {
-  if (traffic.live === null) return "nothing live";
-  if (traffic.weight === 0) return `all to ${traffic.live}`;
-  return `${traffic.weight} % to ${otherSlot(traffic.live)}, the rest to ${traffic.live}`;
+export function describeTraffic({ live, weight, mode }: Traffic): string {
+  if (live === null) return "no slot is live";
+  const slots =
+    weight === 0 ? `all requests to ${live}` : `${weight} % to ${otherSlot(live)}, the rest to ${live}`;
+  return mode === "serve" ? slots : `${slots}, mode ${mode}`;
 }
 
-/** Where a release starts in the ring of buckets; derived from its id, so that all proxies agree without talking. */
+/** `server (host:port)`, as reasons name an endpoint. */
+export function describeEndpoint({ server, host, port }: Endpoint): string {
+  return `${server} (${host}:${port})`;
+}
+
+function firstProblem(endpoints: readonly Endpoint[], probes: readonly Probe[]): string {
+  const index = probes.findIndex((probe) => !probe.healthy);
+  return index < 0 ? "" : `${describeEndpoint(endpoints[index]!)}: ${probes[index]!.problem}`;
+}
+
+/** Where a release starts in the ring of buckets. It depends on the release id only, so all proxies agree. */
 export function bucketOffset(releaseId: string): number {
   let sum = 0;
   for (const character of releaseId) sum = (sum * 31 + character.charCodeAt(0)) % 9973;

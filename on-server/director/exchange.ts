@@ -1,4 +1,4 @@
-/** Asks one endpoint once, and says what its answer is like. */
+/** Sends one request to an endpoint, and checks the answer. */
 import { request } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
 import type { HttpExchange } from "../../configuration/http-exchange";
@@ -8,7 +8,7 @@ import type { Verification } from "../../configuration/verification";
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** What came of it, up to a limit. */
+  /** Its beginning, up to BODY_LIMIT characters. */
   readonly body: string;
   /** Until the answer began. */
   readonly milliseconds: number;
@@ -17,15 +17,15 @@ export interface Answer {
 type Question = Pick<HttpExchange, "method" | "path" | "headers" | "body">;
 type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns">;
 
-/** What is the same for all requests to an application's instances. */
-export type Manners = Pick<Verification, "host" | "timeoutSeconds">;
+/** The same for all requests to an application's instances. */
+export type RequestOptions = Pick<Verification, "host" | "timeoutSeconds">;
 
 const BODY_LIMIT = 256 * 1024;
 
-/** @throws Error that says in a few words why there was no whole answer in time. */
-export function ask(endpoint: Endpoint, question: Question, manners: Manners): Promise<Answer> {
+/** @throws Error if there was no complete answer in time, with a short cause. */
+export function ask(endpoint: Endpoint, question: Question, options: RequestOptions): Promise<Answer> {
   const { method, path, body } = question;
-  const { host, timeoutSeconds } = manners;
+  const { host, timeoutSeconds } = options;
   const headers = { ...(host === undefined ? {} : { host }), ...lengthOf(body), ...question.headers };
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   const started = performance.now();
@@ -52,8 +52,8 @@ export function ask(endpoint: Endpoint, question: Question, manners: Manners): P
   });
 }
 
-/** @returns what is wrong with an answer, for a person; empty where nothing is. */
-export function complaint({ status, headers, body }: Answer, expected: Expectation): string {
+/** @returns how an answer differs from the expected one, as text; empty if it does not. */
+export function mismatch({ status, headers, body }: Answer, expected: Expectation): string {
   if (status !== expected.status) return `answers ${status}, not ${expected.status}`;
   if (expected.bodyPattern !== undefined && !new RegExp(expected.bodyPattern, "u").test(body)) {
     return `answers with a body that does not match ${expected.bodyPattern}`;

@@ -1,4 +1,4 @@
-/** Abort wins: a signal, or a request that `abort` left in a file, ends what runs at the next effect. */
+/** A signal, or the request that `abort` writes to a file, stops a running step before its next effect. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../system/atomic-file";
 
@@ -9,7 +9,7 @@ export class Interrupted extends Error {
 }
 
 export interface Interruption {
-  /** @throws Interrupted where somebody asked for an end. */
+  /** @throws Interrupted after a signal or a request to abort. */
   check(): void;
 }
 
@@ -27,7 +27,7 @@ export class SignalsAndFile implements Interruption {
   }
 }
 
-/** The sequence that shall be aborted, if any. */
+/** The sequence to abort, if any. */
 function abortRequest(): number | null {
   return existsSync(ABORT_FILE) ? Number(readFileSync(ABORT_FILE, "utf8")) : null;
 }

@@ -1,6 +1,6 @@
 /**
- * The director's journal of one sequence, for its receipt: how it grows, what is left out where there is no room, and
- * what of it did not come true. Pure.
+ * The director's journal of one sequence, for its receipt: how it grows, which entries go if there is no room, and
+ * which one did not take effect. Pure.
  */
 import type { JournalEntry } from "../../release/journal";
 import { sameTraffic } from "./drivers/driver";
@@ -10,15 +10,15 @@ import type { State } from "./state";
 const KEEP_ENTRIES = 60;
 
 type WithoutTime<Entry> = Entry extends unknown ? Omit<Entry, "at"> : never;
-/** An entry before the clock was asked. */
-export type Happening = WithoutTime<JournalEntry>;
+/** An entry without its time. */
+export type NewEntry = WithoutTime<JournalEntry>;
 
 export function extended(journal: readonly JournalEntry[], entry: JournalEntry): JournalEntry[] {
   const all = [...journal, entry];
   return all.length > KEEP_ENTRIES ? thinned(all) : all;
 }
 
-/** One entry less. Least is lost with a weight that went well, then with an early change; the end is kept longest. */
+/** Removes the least important entry: first a weight that passed, then an early change. The end is kept longest. */
 export function thinned(journal: readonly JournalEntry[]): JournalEntry[] {
   const lastTraffic = journal.findLastIndex(({ event }) => event === "traffic");
   const wentWell = journal.findIndex(
@@ -29,24 +29,24 @@ export function thinned(journal: readonly JournalEntry[]): JournalEntry[] {
   return journal.filter((_, index) => index !== least);
 }
 
-/** What users notice of a traffic value, and a journal tells. */
+/** Whether users notice the difference. The journal records only such changes. */
 export function differs(one: Traffic, other: Traffic): boolean {
   return one.live !== other.live || one.weight !== other.weight || one.mode !== other.mode;
 }
 
 /**
- * A change is noted together with the intention, so that none is missing after a crash. Where the proxy still does what
- * it did before, the last one never came to be.
+ * The journal without a change that did not take effect. A change is recorded with the intention, so that none is
+ * missing after a crash. If the proxy still has the traffic from before, the last change did not happen.
  */
-export function cameTrue({ journal, traffic }: State, observed: Traffic): JournalEntry[] {
+export function appliedEntries({ journal, traffic }: State, observed: Traffic): JournalEntry[] {
   const { intended, before } = traffic;
   const happened = !sameTraffic(observed, before) || !differs(intended, before);
   const last = journal.findLastIndex(({ event }) => event === "traffic");
   const entry = journal[last];
-  const tellsIntention =
+  const isIntention =
     entry?.event === "traffic" &&
     entry.live === intended.live &&
     entry.weight === intended.weight &&
     entry.mode === intended.mode;
-  return happened || !tellsIntention ? journal : journal.filter((_, index) => index !== last);
+  return happened || !isIntention ? journal : journal.filter((_, index) => index !== last);
 }

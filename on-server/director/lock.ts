@@ -7,16 +7,16 @@ import type { ProcessLock } from "../../system/process-lock";
 
 const LOCK_FILE = "director.lock";
 
-/** @returns null where another director is at work. */
+/** @returns null if another director is running. */
 export async function tryDirectorLock(step: string): Promise<ProcessLock | null> {
   return tryLock(LOCK_FILE, `${step}, process ${process.pid} on ${hostname()}`);
 }
 
 export async function directorLock(step: string): Promise<ProcessLock> {
-  const held = await tryDirectorLock(step);
-  if (held !== null) return held;
+  const lock = await tryDirectorLock(step);
+  if (lock !== null) return lock;
   throw new Failure(
-    `another director is at work on this proxy (${lockHolder(LOCK_FILE)}): wait for it, or \`bluegreen abort\``,
+    `another director is running on this proxy (${lockHolder(LOCK_FILE)}): wait until it ends, or \`bluegreen abort\``,
     EXIT.refused,
   );
 }

@@ -1,8 +1,8 @@
 /**
  * director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder <proxy's folder>]
  *
- * Runs on a proxy, started by a Terraform step; it is no daemon. One line of JSON on stdout says how it ended, the
- * exit code says it to Terraform, and every decision with its figures goes to events.jsonl.
+ * A Terraform step runs it on a proxy; it is not a daemon. It prints its result as one line of JSON on stdout, ends
+ * with an exit code for Terraform, and logs every decision with its figures to events.jsonl.
  */
 import { Failure, failureCodeOf, InvalidInput } from "../../release/failure";
 import { appendFileSync, renameSync, statSync, truncateSync } from "node:fs";
@@ -53,12 +53,12 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 async function main(): Promise<ExitCode> {
   const { command, spec } = readArguments();
   if (command === "configure") {
-    // A director at work and a reload would not see each other's traffic.
-    const held = await directorLock("configure");
+    // A running director and a reload must not overwrite each other's traffic.
+    const lock = await directorLock("configure");
     try {
       await KINDS[spec.proxy.driver].configure(spec);
     } finally {
-      held.release();
+      lock.release();
     }
     await printResult({ step: command, outcome: "configured" });
     return EXIT.done;
@@ -74,23 +74,22 @@ async function main(): Promise<ExitCode> {
       attempt: httpTry(spec.verification),
       store: new StateFile(),
       clock: steadyClock(),
-      say: (event, facts = {}) => note({ event, sequence: spec.sequence, ...facts }),
+      logEvent: (event, facts = {}) => appendEvent({ event, sequence: spec.sequence, ...facts }),
     });
   if (command === "status") {
     await printResult(await status(newDirector()));
     return EXIT.done;
   }
   if (command === "abort") {
-    const held = await lockAfterAbort(spec);
-    return run("abort", newDirector(), abort, held);
+    const lock = await lockAfterAbort(spec);
+    return run("abort", newDirector(), abort, lock);
   }
-  const held = await directorLock(`${command} ${spec.sequence}`);
-  return run(command, newDirector(), STEPS[command]!, held);
+  const lock = await directorLock(`${command} ${spec.sequence}`);
+  return run(command, newDirector(), STEPS[command]!, lock);
 }
 
 /**
- * The time of day when the step began, and from then on the clock that nobody sets: a jump of the time of day neither
- * cuts a weight or a bake short nor keeps it going for an hour.
+ * The time of day at the start, then the monotonic clock: a change of the system time doesn't shorten or extend a bake.
  */
 function steadyClock(): Clock {
   const beganAt = Date.now() - performance.now();
@@ -101,35 +100,35 @@ async function run(
   step: string,
   director: Director,
   perform: (director: Director) => Promise<StepEnd>,
-  held: ProcessLock,
+  lock: ProcessLock,
 ): Promise<ExitCode> {
   const startedAt = Date.now();
   try {
-    const { exitCode, outcome, reason } = await ending(step, director, perform);
+    const { exitCode, outcome, reason } = await resultOf(step, director, perform);
     const { sequence } = director.spec;
     const { comparison } = director;
     const result = { step, sequence, exitCode, outcome, reason, comparison };
-    // A refused step is as if it had not been there.
+    // A refused step leaves no trace in the state.
     if (exitCode !== EXIT.refused) director.save({ result });
-    note({ event: "end", ...result });
+    appendEvent({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
     await printResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
     if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
   } finally {
-    held.release();
+    lock.release();
   }
 }
 
-interface Ending extends StepEnd {
+interface StepResult extends StepEnd {
   readonly exitCode: ExitCode;
 }
 
-async function ending(
+async function resultOf(
   step: string,
   director: Director,
   perform: (director: Director) => Promise<StepEnd>,
-): Promise<Ending> {
+): Promise<StepResult> {
   try {
     return { exitCode: EXIT.done, ...(await perform(director)) };
   } catch (error) {
@@ -137,7 +136,8 @@ async function ending(
     if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
     const failure = failureCodeOf(error);
     if (failure === null) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
-    // The first proxy serves the release that this one rejects: both are verified, so a person decides.
+    // The first proxy already serves the release that this one rejects. Both releases are verified: the operator
+    // decides.
     const { healing, proxy } = director.spec;
     const later = proxy.index > 0 && step !== "begin" && healing.length === 0;
     const exitCode = later && (failure === EXIT.rejected || failure === EXIT.aborted) ? EXIT.frozen : failure;
@@ -145,17 +145,18 @@ async function ending(
   }
 }
 
-/** Asks the running director to end and waits for it: it puts the traffic back by itself. */
+/** Asks the running director to stop and waits until it has rolled back. */
 async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
   const { drainSeconds } = spec.schedule;
-  const deadline = Date.now() + (drainSeconds + spec.verification.timeoutSeconds + 30) * 1000;
+  const seconds = drainSeconds + spec.verification.timeoutSeconds + 30;
+  const deadline = Date.now() + seconds * 1000;
   requestAbort(Math.max(spec.sequence, new StateFile().load().sequence));
   for (;;) {
-    const held = await tryDirectorLock(`abort ${spec.sequence}`);
-    if (held !== null) return held;
+    const lock = await tryDirectorLock(`abort ${spec.sequence}`);
+    if (lock !== null) return lock;
     if (Date.now() >= deadline) {
       throw new Failure(
-        "the running director did not end in time; its request to abort stays, look at events.jsonl",
+        `the running director did not stop within ${seconds} s; the request to abort stays in place. Check events.jsonl on this proxy, then run \`bluegreen abort\` again`,
         EXIT.refused,
       );
     }
@@ -200,7 +201,9 @@ function enter(folder: string): void {
   try {
     process.chdir(folder);
   } catch (error) {
-    throw new InvalidInput(`--folder: ${(error as Error).message}; base makes it: deploy base`);
+    throw new InvalidInput(
+      `--folder: ${(error as Error).message}; deploy the base stack first, it creates the folder`,
+    );
   }
 }
 
@@ -214,22 +217,22 @@ function decodeSpec(text: string): DirectorSpec {
   const parsed = z.safeParse(DirectorSpec, json);
   if (!parsed.success) {
     throw new InvalidInput(
-      `--spec: ${describeIssues(parsed.error)}; is the director on this proxy as new as the web stack? Deploy base`,
+      `--spec: ${describeIssues(parsed.error)}; if the director on this proxy is older than the web stack, deploy the base stack first`,
     );
   }
   return parsed.data;
 }
 
-/** Two files of this size at most: years of releases, and no disk that fills up. */
+/** At most two files of this size, so that the disk doesn't fill up. */
 const EVENTS_LIMIT = 8 * 1024 * 1024;
 
-function note(facts: Readonly<Record<string, unknown>>): void {
+function appendEvent(facts: Readonly<Record<string, unknown>>): void {
   const { size } = statSync(EVENTS_FILE, { throwIfNoEntry: false }) ?? { size: 0 };
   if (size > EVENTS_LIMIT) renameSync(EVENTS_FILE, OLDER_EVENTS_FILE);
   try {
     appendFileSync(EVENTS_FILE, `${JSON.stringify({ at: new Date().toISOString(), ...facts })}\n`);
   } catch (error) {
-    // On a full disk a part of the line may be there, and the next one would go on in it.
+    // On a full disk, remove the incomplete line: the next event would continue it.
     truncateSync(EVENTS_FILE, size > EVENTS_LIMIT ? 0 : size);
     throw error;
   }

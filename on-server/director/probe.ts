@@ -1,29 +1,29 @@
-/** Asks an endpoint: is it a healthy instance of exactly this release, and does it do what it shall? */
+/** Probes an endpoint: is it a healthy instance of exactly this release? */
 import type { HttpExchange } from "../../configuration/http-exchange";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
-import { ask, complaint } from "./exchange";
+import { ask, mismatch } from "./exchange";
 import type { Answer } from "./exchange";
 
 export interface Probe {
   readonly healthy: boolean;
-  /** The release that the answer names; null where none does. */
+  /** The release that the answer names; null if none. */
   readonly releaseId: string | null;
-  /** What was wrong, for a person. */
+  /** What was wrong, as text; empty if nothing was. */
   readonly problem: string;
-  /** How long the answer took to begin; null where there was none. */
+  /** How long the answer took to begin; null if there was none. */
   readonly milliseconds: number | null;
 }
 
 export type ProbeEndpoint = (endpoint: Endpoint, expected: string | null) => Promise<Probe>;
 
-/** One request of the environment's; with what was wrong with its answer. */
+/** Sends a request that the environment defines. */
 export type TryExchange = (
   endpoint: Endpoint,
   exchange: HttpExchange,
 ) => Promise<Pick<Probe, "problem" | "milliseconds">>;
 
-/** @param expected the release id that the answer shall carry; null: whichever it names. */
+/** @param expected the release id that the answer must name; null: any. */
 export function httpProbe(verification: Verification): ProbeEndpoint {
   const { path, releaseHeader } = verification;
   return async (endpoint, expected) => {
@@ -36,8 +36,8 @@ export function httpProbe(verification: Verification): ProbeEndpoint {
     const releaseId = namedRelease(answer, releaseHeader, expected);
     const other = expected !== null && releaseId !== expected;
     const problem =
-      complaint(answer, verification) ||
-      (other ? `says it is ${releaseId ?? "no release"}, not ${expected}` : "");
+      mismatch(answer, verification) ||
+      (other ? `answers as ${releaseId ?? "no release"}, not ${expected}` : "");
     return { healthy: problem === "", releaseId, problem, milliseconds: answer.milliseconds };
   };
 }
@@ -47,10 +47,10 @@ export function httpTry(verification: Verification): TryExchange {
     const what = `${exchange.method} ${exchange.path}`;
     try {
       const answer = await ask(endpoint, exchange, verification);
-      const problem = complaint(answer, exchange);
-      return { problem: problem && `${problem} to ${what}`, milliseconds: answer.milliseconds };
+      const problem = mismatch(answer, exchange);
+      return { problem: problem && `${what}: ${problem}`, milliseconds: answer.milliseconds };
     } catch (error) {
-      return { problem: `${(error as Error).message} to ${what}`, milliseconds: null };
+      return { problem: `${what}: ${(error as Error).message}`, milliseconds: null };
     }
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The one line with which a step ends. It is all that can be read of a proxy from afar: Azure keeps the last 4 KiB of
- * a command's output, so the line has room for less, and the journal gets what is left of it.
+ * The last line that a step prints: all that a remote reader gets of a proxy. Azure keeps only the last 4 KiB of a
+ * command's output, so the line is shorter than that, and the journal gets the room that is left.
  */
 import type { LastWords } from "../../release/director-status";
 import type { Director } from "./director";
@@ -8,7 +8,7 @@ import { servingSlots } from "./drivers/driver";
 import { thinned } from "./journal";
 import type { PlacedRelease, State } from "./state";
 
-/** run-command.head.sh shows 3,800 bytes of it, and a line about the exit code follows. */
+/** run-command.head.sh shows 3,800 bytes; a line with the exit code follows. */
 const LONGEST_LINE = 3_300;
 const LONGEST_REASON = 600;
 const KEEP_UNFINISHED = 8;
@@ -22,17 +22,17 @@ export interface Ended {
 }
 
 export function reportLine(director: Pick<Director, "spec" | "state">, ended: Ended): string {
-  const words = said(director, ended);
+  const report = reportOf(director, ended);
   let { journal } = director.state;
   for (;;) {
-    const line = JSON.stringify({ ...words, state: { ...words.state, journal } });
+    const line = JSON.stringify({ ...report, state: { ...report.state, journal } });
     if (journal.length === 0 || Buffer.byteLength(line) <= LONGEST_LINE) return line;
     journal = thinned(journal);
   }
 }
 
-/** What `director status` says, as far as nobody must be asked for it. */
-function said(
+/** The part of `director status` that needs no request to the proxy or an endpoint. */
+function reportOf(
   { spec, state }: Pick<Director, "spec" | "state">,
   { result, seconds, at }: Ended,
 ): Omit<LastWords, "state"> & { readonly state: Omit<LastWords["state"], "journal"> } {
@@ -59,7 +59,7 @@ function named(release: PlacedRelease | null) {
   return release === null ? null : { slot: release.slot, releaseId: release.releaseId };
 }
 
-/** In bytes as JSON spells them: a reason may quote what an instance answered. */
+/** Limits the reason in bytes of JSON: it may quote an instance's answer. */
 function shortened<Result extends { readonly reason: string }>(result: Result): Result {
   let reason = result.reason.slice(0, LONGEST_REASON);
   while (Buffer.byteLength(JSON.stringify(reason)) > LONGEST_REASON + 2) reason = reason.slice(0, -1);

@@ -1,4 +1,4 @@
-/** The way back: all requests to stable, from wherever a sequence had come to. */
+/** Rollback: returns all requests to stable, from any point of a sequence. */
 import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import { otherSlot } from "../../release/slot";
@@ -11,8 +11,8 @@ import type { PlacedRelease, State } from "./state";
 import { admit } from "./verify";
 
 /**
- * Sends all requests back to stable, after it was seen to answer.
- * @throws Failure (frozen) where stable does not answer: then traffic stays where it is.
+ * Returns all requests to stable once a probe shows that it is healthy.
+ * @throws Failure (frozen) if it is not: traffic stays as it is.
  */
 export async function rollBack(director: Director, reason: string): Promise<void> {
   const { stable } = director.state;
@@ -25,12 +25,12 @@ export async function rollBack(director: Director, reason: string): Promise<void
   }
   const carried = traffic.weight > 0 || traffic.live !== stable.slot;
   const { healthy, others, problem } = await stableAnswers(director, stable);
-  // A recreate that replaced stable on some servers only: "back" would be two releases at once.
+  // A recreate that replaced stable on some servers only: a rollback would serve two releases at once.
   const mixed = traffic.mode !== "serve" && others.length > 0;
   if (mixed || (!healthy && (carried || traffic.mode !== "serve"))) {
     director.save({ phase: "frozen", finished: true });
     throw new Failure(
-      `${reason}; but ${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, so traffic stays as it is (${describeTraffic(traffic)}). Bring it up, then \`bluegreen abort\`; or release a version that works`,
+      `${reason}; can't roll back, ${stable.releaseId} in ${stable.slot} is not healthy: ${problem}. Traffic stays as it is (${describeTraffic(traffic)}). Next: repair ${stable.slot}, then \`bluegreen abort\`; or release a working version`,
       EXIT.frozen,
     );
   }
@@ -41,7 +41,7 @@ export async function rollBack(director: Director, reason: string): Promise<void
   director.save({ phase: "stable", weight: 0, deadline: null, candidate: null });
 }
 
-/** Whether stable answers; where all its servers are out of rotation since a heal, those that are well come back. */
+/** Whether stable is healthy. If a heal left all its servers out of rotation, the healthy ones return to it. */
 export async function stableAnswers(
   director: Director,
   { slot, releaseId }: PlacedRelease,

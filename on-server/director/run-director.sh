@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs one step of the director on this proxy. Delivered by a Terraform step; the director itself was installed by
-# the base stack. Parameters (environment): SERVER_FOLDER, DIRECTOR_COMMAND, DIRECTOR_SPEC.
+# Runs one step of the director on this proxy. A Terraform step sends this script; the base stack installed the
+# director. Parameters (environment): SERVER_FOLDER, DIRECTOR_COMMAND, DIRECTOR_SPEC.
 set -Eeuo pipefail
 umask 027
 
@@ -13,8 +13,8 @@ fi
 
 arguments=(--spec "$DIRECTOR_SPEC" --folder "$SERVER_FOLDER")
 
-# A step that is stopped from outside ends the director with SIGTERM: it puts the traffic back and exits by itself.
-# Started without a shell in between, which would take the signal for itself.
+# A stopped step sends SIGTERM to the director, which rolls back and exits. Start it without a shell in between: that
+# shell would get the signal instead.
 node "$director" "$DIRECTOR_COMMAND" "${arguments[@]}" &
 running=$!
 trap 'kill -TERM "$running" 2>/dev/null || true' TERM INT HUP
@@ -25,10 +25,10 @@ while kill -0 "$running" 2>/dev/null; do # a signal ends `wait` early
   wait "$running" || exit_code=$?
 done
 
-# Killed without a chance to tidy up: put the traffic back on what is stable.
+# The director was killed and could not roll back: abort does it.
 if ((exit_code == 137 || exit_code == 134 || exit_code == 139)); then
-  echo "director: $DIRECTOR_COMMAND was killed; putting the traffic back" >&2
+  echo "director: $DIRECTOR_COMMAND was killed; rolling traffic back to stable" >&2
   exit_code=5
-  node "$director" abort "${arguments[@]}" || exit_code=$? # frozen, or the proxy can't be reached: the traffic is not back
+  node "$director" abort "${arguments[@]}" || exit_code=$? # frozen, or the proxy can't be reached: not rolled back
 fi
 exit "$exit_code"

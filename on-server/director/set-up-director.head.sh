@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Puts the director onto a proxy that is somebody else's machine, whole or not at all, and has it write the proxy's
-# configuration. Starts and reloads nothing. The build adds the director to this script: whatever can run a script on a
-# machine can bring it there.
-# Parameters (environment): SERVER_FOLDER, DIRECTOR_SPEC. Exit codes: 0 done; 2 bad input; 3 something is missing here.
+# Installs the director atomically on a custom proxy, and runs it once to write the proxy's configuration. Starts and
+# reloads nothing. The build embeds the director in this script, so any tool that runs scripts on a machine can install
+# it. Parameters (environment): SERVER_FOLDER, DIRECTOR_SPEC. Exit codes: 0 done; 2 bad input; 3 something is missing
+# here.
 set -Eeuo pipefail
 umask 027
 export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -13,11 +13,11 @@ missing() {
   exit 3
 }
 for program in node flock gzip base64; do
-  command -v "$program" >/dev/null || missing "$program is not installed on this machine: install it first"
+  command -v "$program" >/dev/null || missing "$program is missing: install it on this machine first"
 done
 version=$(node --version)
 version=${version#v}
-((${version%%.*} >= 18)) || missing "node is $version but must be 18 or newer"
+((${version%%.*} >= 18)) || missing "node is $version: install 18 or newer first"
 mkdir --parents -- "$SERVER_FOLDER"
 cd -P -- "$SERVER_FOLDER"
 

@@ -1,6 +1,6 @@
 /**
- * What the director remembers between two steps, in one file beside the proxy: the fence (highest sequence seen),
- * the phase, and *stable*. What requests do now is the proxy's to say, not this file's.
+ * The director's state between two steps, in one file beside the proxy: the fence (highest sequence seen), the phase,
+ * and *stable*. Where requests go now is read from the proxy, not from this file.
  */
 import { Failure } from "../../release/failure";
 import { existsSync, readFileSync } from "node:fs";
@@ -52,7 +52,7 @@ export class StateFile implements StateStore {
       return z.parse(DirectorState, JSON.parse(readFileSync(STATE_FILE, "utf8")));
     } catch {
       throw new Failure(
-        `${STATE_FILE} of this proxy is damaged: nothing was changed. Compare \`director status\` with the record, then remove the file to start afresh`,
+        `${STATE_FILE} of this proxy is damaged; nothing was changed. Restore the file from a backup. Without one, take the proxy out of the load balancer and remove the file: the proxy then starts as a new one and serves nothing until the next release`,
         EXIT.refused,
       );
     }

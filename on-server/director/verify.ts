@@ -1,9 +1,10 @@
 /**
- * The gate before any traffic: every endpoint of a slot, N successes in a row, the smoke requests, and the proxy's own
- * view of it.
+ * The gate before any traffic: every endpoint of a slot passes N probes in a row and the smoke requests, and the proxy
+ * finds it healthy too.
  */
 import type { Slot } from "../../release/slot";
 import type { Endpoint } from "../../configuration/naming";
+import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 
 export type Verdict = { readonly passed: true } | { readonly passed: false; readonly reason: string };
@@ -11,8 +12,8 @@ export type Verdict = { readonly passed: true } | { readonly passed: false; read
 const PASSED: Verdict = { passed: true };
 
 /**
- * Verifies all of a slot's endpoints, or those on some servers. Once they passed they are in rotation: also one that
- * a heal had taken out, and had not come to put back.
+ * Verifies all of a slot's endpoints, or those on some servers, then puts them into rotation: also one that an
+ * interrupted heal took out.
  * @throws Interrupted
  */
 export async function admit(
@@ -29,8 +30,8 @@ export async function admit(
     endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)),
   );
   const failed = verdicts.find((verdict) => !verdict.passed);
-  const verdict = failed ?? (await seenByProxy(director, slot, servers, deadline));
-  director.say("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
+  const verdict = failed ?? (await verifyByProxy(director, slot, servers, deadline));
+  director.logEvent("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
   if (!verdict.passed) return verdict;
   const seconds = (clock.now() - startedAt) / 1000;
   director.save({
@@ -49,7 +50,7 @@ async function verifyEndpoint(
   releaseId: string,
   deadline: number,
 ): Promise<Verdict> {
-  const { successes, intervalSeconds } = director.spec.verification;
+  const { successes, intervalSeconds, deadlineSeconds } = director.spec.verification;
   let inARow = 0;
   for (;;) {
     director.interruption.check();
@@ -58,14 +59,17 @@ async function verifyEndpoint(
     const smoke = inARow >= successes ? await smokeProblem(director, endpoint) : null;
     if (smoke === "") return PASSED;
     if (director.clock.now() >= deadline) {
-      const problem = probe.problem || smoke || `was healthy only ${inARow} of ${successes} times in a row`;
-      return { passed: false, reason: `${endpoint.server} (${endpoint.host}:${endpoint.port}) ${problem}` };
+      const problem = probe.problem || smoke || `only ${inARow} of ${successes} successful probes in a row`;
+      return {
+        passed: false,
+        reason: `${describeEndpoint(endpoint)} was not healthy within ${deadlineSeconds} s: ${problem}`,
+      };
     }
     await director.clock.sleep(intervalSeconds * 1000);
   }
 }
 
-/** @returns what is wrong with the first answer that is not as expected; empty where all are. */
+/** @returns the first problem; empty if all answers are as expected. */
 async function smokeProblem(director: Director, endpoint: Endpoint): Promise<string> {
   for (const exchange of director.spec.verification.smoke) {
     director.interruption.check();
@@ -75,22 +79,23 @@ async function smokeProblem(director: Director, endpoint: Endpoint): Promise<str
   return "";
 }
 
-/** A candidate that the director finds healthy gets no traffic before the proxy does so too. */
-async function seenByProxy(
+/** A verified candidate gets no traffic until the proxy finds it healthy too. */
+async function verifyByProxy(
   director: Director,
   slot: Slot,
   servers: readonly string[],
   deadline: number,
 ): Promise<Verdict> {
+  const { spec, driver } = director;
   for (;;) {
     director.interruption.check();
-    const { endpoints } = (await director.driver.counts())[slot];
+    const { endpoints } = (await driver.counts())[slot];
     const healthy = endpoints.filter((each) => each.healthy && servers.includes(each.server)).length;
     if (healthy >= servers.length) return PASSED;
     if (director.clock.now() >= deadline) {
       return {
         passed: false,
-        reason: `the proxy finds ${healthy} of ${servers.length} endpoints of ${slot} healthy`,
+        reason: `${spec.proxy.name} finds only ${healthy} of ${servers.length} endpoints of ${slot} healthy`,
       };
     }
     await director.clock.sleep(100);

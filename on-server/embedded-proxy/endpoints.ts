@@ -1,4 +1,4 @@
-/** The slots' endpoints as the embedded proxy sees them: health by its own checks, requests in turn. */
+/** The slots' endpoints in the embedded proxy: health checks and round robin. */
 import { get } from "node:http";
 import type { EndpointHealth } from "../director/drivers/driver";
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
@@ -50,7 +50,7 @@ export class Endpoints {
     return this.health(slot).some(({ healthy, inRotation }) => healthy && inRotation);
   }
 
-  /** @returns those that are out of rotation now. @throws Error where one is not there. */
+  /** @returns the servers that are out of rotation now. @throws Error if a server is unknown. */
   rotate({ slot, servers, inRotation }: Rotation): PerSlot<string[]> {
     for (const server of servers) {
       const endpoint = this.watched[slot].find((each) => each.server === server);
@@ -62,13 +62,13 @@ export class Endpoints {
     return { blue: excluded("blue"), green: excluded("green") };
   }
 
-  /** Nobody listens there: it is down until it passes a check again. */
+  /** An endpoint that refused a connection is down until it passes a check again. */
   refused(slot: Slot, { host, port }: ProxiedEndpoint): void {
     const endpoint = this.watched[slot].find((each) => each.host === host && each.port === port);
     if (endpoint !== undefined) endpoint.failures = FALL;
   }
 
-  /** The next endpoint of a slot, a healthy one where there is any; none where all are out of rotation. */
+  /** The next endpoint of a slot, a healthy one if there is any; undefined if all are out of rotation. */
   next(slot: Slot): ProxiedEndpoint | undefined {
     const all = this.watched[slot].filter(({ inRotation }) => inRotation);
     const healthy = all.filter((endpoint) => endpoint.failures < FALL);

@@ -1,6 +1,6 @@
 /**
- * Connections that another endpoint takes over where nobody listens. The request is written only once it has a
- * connection, so nothing is sent twice, and a POST may be taken over, too.
+ * An agent whose connections fail over to another endpoint if one is refused. A request is written only after the
+ * connection is made, so nothing is sent twice, and failover is safe for a POST too.
  */
 import { Agent } from "node:http";
 import type { ClientRequestArgs } from "node:http";
@@ -9,14 +9,14 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ProxiedEndpoint } from "./endpoints";
 
-/** @returns who is asked instead of an endpoint that refused; undefined where there is nobody left. */
-export type StandIn = (refused: ProxiedEndpoint) => ProxiedEndpoint | undefined;
+/** @returns the endpoint that takes over from one that refused; undefined if none is left. */
+export type Failover = (refused: ProxiedEndpoint) => ProxiedEndpoint | undefined;
 
 export class FailoverAgent extends Agent {
-  /** Connections that are kept for an endpoint, but lead to another one, are used once. */
-  private readonly lent = new WeakSet<Duplex>();
+  /** Connections to another endpoint than the one they are pooled for: used once. */
+  private readonly failedOver = new WeakSet<Duplex>();
 
-  constructor(private readonly standIn: StandIn) {
+  constructor(private readonly failover: Failover) {
     super({ keepAlive: true });
   }
 
@@ -28,14 +28,14 @@ export class FailoverAgent extends Agent {
     const attempt = (endpoint: ProxiedEndpoint): void => {
       const socket: Socket = connect(endpoint);
       const refused = (error: Error): void => {
-        const next = this.standIn(endpoint);
+        const next = this.failover(endpoint);
         if (next === undefined) connected?.(error, socket);
         else attempt(next);
       };
       socket.once("error", refused);
       socket.once("connect", () => {
         socket.off("error", refused);
-        if (endpoint !== first) this.lent.add(socket);
+        if (endpoint !== first) this.failedOver.add(socket);
         connected?.(null, socket);
       });
     };
@@ -44,7 +44,7 @@ export class FailoverAgent extends Agent {
   }
 
   override keepSocketAlive(socket: Duplex): boolean {
-    // Node looks at the answer, its types don't know that there is one.
-    return !this.lent.has(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
+    // Node uses the result, which its types lack.
+    return !this.failedOver.has(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Holds requests while a site is recreated: an agent whose connections wait until something listens. The request
- * is written only once it has a connection, so nothing is sent twice.
+ * Holds requests while a site is recreated: an agent whose connections wait until an instance listens. A request is
+ * written only after the connection is made, so nothing is sent twice.
  */
 import { Agent } from "node:http";
 import type { ClientRequestArgs } from "node:http";

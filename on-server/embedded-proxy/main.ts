@@ -1,6 +1,6 @@
 /**
- * The embedded proxy: for a rehearsal on a machine without HAProxy. One process beside the servers' folders; the
- * director tells it about traffic over a Unix socket, as it does with HAProxy.
+ * The embedded proxy, for a machine without HAProxy. One process beside the servers' folders; the director controls it
+ * over a Unix socket, as it does HAProxy.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { Agent, createServer } from "node:http";
@@ -30,10 +30,10 @@ import { BUCKET_COOKIE, isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
 import { FailoverAgent } from "./failover-agent";
 
-// It serves until it is stopped: with nothing left to wait for it did not do its work.
+// It serves until it is stopped. If the event loop runs empty, it failed.
 process.exitCode = 1;
 
-// The admin socket is for this user alone.
+// Only this user may use the admin socket.
 process.umask(0o177);
 
 const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
@@ -51,7 +51,7 @@ const counters = new WeakMap<ServerResponse, { readonly slot: Slot; readonly at:
 let traffic = readTraffic();
 
 const proxy = createProxyServer({ xfwd: true });
-// The proxy library replaces headers that are set already; the bucket goes beside the application's cookies.
+// The proxy library replaces headers that are set already: add the bucket to the application's cookies.
 proxy.on("proxyRes", (answer, _request, response) => {
   const begun = counters.get(response as ServerResponse);
   if (begun !== undefined) counted[begun.slot].answered(performance.now() - begun.at);
@@ -137,7 +137,10 @@ function chooseSlot(request: IncomingMessage): {
   return { slot, target, drawnBucket, preview };
 }
 
-/** Another server of the slot; while both slots are verified also one of the other slot, which this one did not answer. */
+/**
+ * Another server of the slot. While both slots are verified, also one of the other slot: that counts as this slot's
+ * error.
+ */
 function failoverOf(slot: Slot, refused: ProxiedEndpoint): ProxiedEndpoint | undefined {
   const other = otherSlot(slot);
   for (const each of [slot, other]) endpoints.refused(each, refused);
@@ -166,7 +169,7 @@ function slotCounts(slot: Slot): SlotCounts {
   return { ...counted[slot].counts(), endpoints: endpoints.health(slot) };
 }
 
-/** Carries out what the director asks for, and answers with what is so then. */
+/** Makes a change that the director asks for, and answers with the new state. */
 async function change(
   request: IncomingMessage,
   response: ServerResponse,

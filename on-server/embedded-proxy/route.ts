@@ -1,4 +1,4 @@
-/** Which slot one request goes to: the same rules as in the HAProxy configuration. Pure. */
+/** Which slot a request goes to, by the same rules as the HAProxy configuration. Pure. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../configuration/preview";
@@ -11,7 +11,7 @@ export const BUCKET_COOKIE = "bluegreen-bucket";
 
 export interface Route {
   readonly slot: Slot | null;
-  /** Set where the client has no bucket yet and traffic is divided: the answer carries it as a cookie. */
+  /** Set if traffic is divided and the client has no bucket yet: the answer sets it as a cookie. */
   readonly drawnBucket: number | null;
 }
 
@@ -33,11 +33,11 @@ export function route(
   const drawnBucket = divided && known === null ? drawBucket() : null;
   const bucket = known ?? drawnBucket ?? 0;
   const chosen = (bucket + offset) % 100 < weight ? otherSlot(live) : live;
-  const standIn = otherSlot(chosen);
-  return { slot: traffic.fallback && !healthy[chosen] && healthy[standIn] ? standIn : chosen, drawnBucket };
+  const other = otherSlot(chosen);
+  return { slot: traffic.fallback && !healthy[chosen] && healthy[other] ? other : chosen, drawnBucket };
 }
 
-/** Whether somebody knows the secret whose digest this is. */
+/** Whether the request has the secret of this digest. */
 export function isPreview(
   { headers }: Pick<IncomingMessage, "headers">,
   preview: Pick<Preview, "sha256"> | null,

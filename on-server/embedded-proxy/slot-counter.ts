@@ -7,7 +7,7 @@ export class SlotCounter {
   requests = 0;
   errors = 0;
   private readonly latency: Record<number, number> = {};
-  /** Requests, WebSockets and downloads that run now. */
+  /** Running requests, WebSockets and downloads. */
   private readonly running = new Set<Writable>();
 
   counts(): Omit<SlotCounts, "endpoints"> {
@@ -25,7 +25,7 @@ export class SlotCounter {
     stream.once("close", () => this.running.delete(stream));
   }
 
-  /** Ends what runs. */
+  /** Ends all that runs. */
   cut(): void {
     for (const stream of this.running) stream.destroy();
   }

@@ -112,14 +112,14 @@ describe("at 80 columns", () => {
 
   test("frozen: why, on as many lines as that takes, up to three", () => {
     const reason =
-      "1.4.0-17: 40 of 312 answers failed (12.8 %), stable 0.0 %, allowed 2.0 % more; traffic stays as it is until somebody decides: `bluegreen abort`, `retry` or a new release";
+      "1.4.0-17: 40 of 312 answers failed (12.8 %), stable 0.0 %, allowed 2.0 % more; traffic stays as it is (25 % to green, the rest to blue). Next: `bluegreen abort`, `bluegreen retry` or a new release";
     const result = { ...PROMOTED.result!, exitCode: 6, outcome: "frozen" as const, reason };
     const frozen = status({ ...SHIFTING, phase: "frozen", finished: true, result });
     expect(show(moment({ proxies: [seen(frozen)] })).slice(2, 6)).toEqual([
       "proxy-1  frozen: a person decides",
       "  last: 1.4.0-17: 40 of 312 answers failed (12.8 %), stable 0.0 %, allowed 2.0 %",
-      "  more; traffic stays as it is until somebody decides: `bluegreen abort`,",
-      "  `retry` or a new release",
+      "  more; traffic stays as it is (25 % to green, the rest to blue). Next:",
+      "  `bluegreen abort`, `bluegreen retry` or a new release",
     ]);
   });
 

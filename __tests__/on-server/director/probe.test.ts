@@ -45,7 +45,7 @@ test.each<[string, object, Reply, string]>([
     "answers 302, not 200",
   ],
   ["a redirect that is expected", { status: 302 }, { status: 302 }, ""],
-  ["another release", {}, { headers: { "x-release-id": "0.9.0-1" } }, "says it is 0.9.0-1, not 1.0.0-1"],
+  ["another release", {}, { headers: { "x-release-id": "0.9.0-1" } }, "answers as 0.9.0-1, not 1.0.0-1"],
   ["a body that matches", { bodyPattern: "database: (up|ok)" }, { body: "a\ndatabase: ok\n" }, ""],
   [
     "a body that does not",
@@ -70,7 +70,7 @@ test.each<[string, object, Reply, string]>([
     "a longer release id in the body",
     { releaseHeader: null },
     { body: '{"release":"1.0.0-11"}' },
-    "says it is no release, not 1.0.0-1",
+    "answers as no release, not 1.0.0-1",
   ],
 ])("%s", async (_, verification, reply, problem) => {
   replies(reply);
@@ -125,6 +125,6 @@ test("a smoke request is sent as it is written, and its answer compared", async 
   expect(await attempt(endpoint(), exchange({}))).toMatchObject({ problem: "" });
   expect(got).toBe("POST /goals?draft=1 shop.example 1 título");
   expect(await attempt(endpoint(), exchange({ status: 200 }))).toMatchObject({
-    problem: "answers 201, not 200 to POST /goals?draft=1",
+    problem: "POST /goals?draft=1: answers 201, not 200",
   });
 });

@@ -163,7 +163,7 @@ describe("a director at work", () => {
     const { code, stderr } = await direct("switch", second).ended;
     expect(code).toBe(3);
     expect(stderr).toContain(
-      `another director is at work on this proxy (switch 2, process ${running.process.pid} on `,
+      `another director is running on this proxy (switch 2, process ${running.process.pid} on `,
     );
     expect((await proxy.driver.observe()).weight).toBe(40);
     running.process.kill("SIGTERM");
@@ -223,7 +223,7 @@ describe("a director at work", () => {
     expect((await direct("begin", second, 1).ended).code).toBe(0);
     const { code, stderr } = await direct("switch", second, 1).ended;
     expect(code).toBe(6);
-    expect(stderr).toContain("says it is 1.1.0-1, not 1.1.0-2; 1.0.0-1 keeps all requests");
+    expect(stderr).toContain("answers as 1.1.0-1, not 1.1.0-2; 1.0.0-1 keeps all requests");
   });
 
   test("with a damaged state file ends at once and touches nothing", async () => {
@@ -254,7 +254,7 @@ describe("a director at work", () => {
       const [node] = children(running.process.pid!);
       process.kill(node!, "SIGKILL");
       const { code, stderr } = await running.ended;
-      expect(stderr).toContain("director: switch was killed; putting the traffic back");
+      expect(stderr).toContain("director: switch was killed; rolling traffic back to stable");
       expect(code).toBe(5);
       await expectBackOnStable();
     });

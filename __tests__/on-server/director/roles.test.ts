@@ -59,7 +59,7 @@ describe("activation", () => {
     world.complains = (server, path) => server === "web-4" && path === "/on";
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
-    expect(result?.reason).toContain("web-4 (127.0.0.1:18210) answers 500 to /on");
+    expect(result?.reason).toContain("web-4 (127.0.0.1:18210): answers 500 to /on");
     expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
     expect(world.state).toMatchObject({ active: "blue", stable: { releaseId: "1.0.0-1" } });
     expect(world.asked.slice(-2)).toEqual(all("/on", "web-1", "web-3"));

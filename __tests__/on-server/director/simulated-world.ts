@@ -228,7 +228,7 @@ export class SimulatedWorld {
 
   async runSpec(step: Step, spec: DirectorSpec): Promise<StepResult> {
     if (this.atWork > 0) {
-      const reason = "another director is at work on this proxy";
+      const reason = "another director is running on this proxy";
       return { exitCode: EXIT.refused, outcome: "refused", reason, trafficChanges: 0, saves: 0 };
     }
     this.atWork += 1;
@@ -442,7 +442,7 @@ export class SimulatedWorld {
           }
         },
       },
-      say: (event, facts = {}) => {
+      logEvent: (event, facts = {}) => {
         if (event === "analysis" && facts["verdict"] === "pass") this.firstPassAt ??= this.now;
         this.events.push({ event, facts });
       },
@@ -514,7 +514,7 @@ export class SimulatedWorld {
       instance.inARow = healthy ? instance.inARow + 1 : 0;
       instance.verified ||= instance.inARow >= this.spec.verification.successes;
       if (healthy) this.probed.add(slot);
-      const problem = healthy ? "" : `says it is ${instance.releaseId}, not ${expected}`;
+      const problem = healthy ? "" : `answers as ${instance.releaseId}, not ${expected}`;
       return { healthy, releaseId: instance.releaseId, problem, milliseconds: 5 };
     }
     throw new Error(`nobody listens on ${endpoint.server}:${endpoint.port}`);

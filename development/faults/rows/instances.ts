@@ -19,7 +19,7 @@ export const INSTANCES: readonly Row[] = [
       verify: {
         exit: [4],
         serves: "old",
-        says: /was not let in: .*; .* keeps all requests/,
+        says: /got no requests: .*; .* keeps all requests/,
         goesOn: ["retry"],
       },
       shift: { exit: [5], serves: "old", says: /traffic is back on/, costs: CUT, goesOn: ["retry"] },

@@ -15,7 +15,7 @@ const ended = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndSta
 const putBack = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
   exit: [5],
   serves: "old",
-  says: /director: (begin|switch) was killed; putting the traffic back/,
+  says: /director: (begin|switch) was killed; rolling traffic back to stable/,
   goesOn,
   ...more,
 });

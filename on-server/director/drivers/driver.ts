@@ -1,6 +1,6 @@
 /**
- * A driver is how the director talks to one kind of proxy. It knows nothing of releases or schedules: it sets
- * the one value that decides where requests go, reads it back, and counts.
+ * A driver controls one kind of proxy. It knows nothing about releases or schedules: it sets the value that decides
+ * where requests go, reads it back, and counts.
  */
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
 import type { PerSlot, Slot } from "../../../release/slot";
@@ -12,20 +12,22 @@ export const CLOSED: Traffic = { live: null, weight: 0, offset: 0, mode: "serve"
 /** What the proxy counted for one slot since it started. */
 export interface SlotCounts extends ReportedCounts {
   /**
-   * How long answers took to begin: how many by milliseconds, which get coarser as they grow (see `latencyClass`). They
-   * may be those of a sample of the answers (see `measureLatencies`).
+   * How long answers took to begin: number of answers by milliseconds, in classes (see `latencyClass`). Possibly of a
+   * sample of the answers only (see `measureLatencies`).
    */
   readonly latency: Latencies;
   readonly endpoints: readonly EndpointHealth[];
 }
 
-/** Clients are told apart by this many buckets, 0 to 99. */
+/** Each client belongs to one of these buckets, 0 to 99. */
 export const BUCKETS = 100;
 
 /** Numbers of answers by their latency class, in milliseconds. */
 export type Latencies = Readonly<Record<number, number>>;
 
-/** The class of a latency: exact below 64 ms, then in steps of 16, from 1024 ms on in steps of 256, at most a minute. */
+/**
+ * The class of a latency: exact below 64 ms, then in steps of 16, from 1024 ms on in steps of 256, at most a minute.
+ */
 export function latencyClass(milliseconds: number): number {
   const whole = Math.min(60_000, Math.max(0, Math.floor(milliseconds)));
   const step = whole < 64 ? 1 : whole < 1024 ? 16 : 256;
@@ -35,47 +37,47 @@ export function latencyClass(milliseconds: number): number {
 /** How the proxy sees one endpoint of a slot. */
 export interface EndpointHealth {
   readonly server: string;
-  /** By the proxy's own check, which goes on while the endpoint is out of rotation. */
+  /** By the proxy's check, which continues while the endpoint is out of rotation. */
   readonly healthy: boolean;
-  /** Whether the endpoint gets its part of the slot's requests, as long as it is healthy. */
+  /** Whether the endpoint gets requests of the slot while it is healthy. */
   readonly inRotation: boolean;
 }
 
 export interface Driver {
-  /** What the proxy does now, from the proxy. */
+  /** The traffic that the proxy serves now, read from the proxy. */
   observe(): Promise<Traffic>;
-  /** Replaces all of it at once, without losing a request, and reads it back. */
+  /** Replaces the traffic atomically, without losing a request, and reads it back. */
   setTraffic(traffic: Traffic): Promise<void>;
   counts(): Promise<PerSlot<SlotCounts>>;
   /**
-   * Starts or ends the counting of latencies, which is too expensive for a proxy to do it always; a sample that is large
-   * enough for the analysis will do. Idempotent. It also ends with traffic that has no candidate (`fallback` is off).
-   * Absent where all latencies are counted anyway.
+   * Starts or stops the counting of latencies, which is too expensive to do always; a sample large enough for the
+   * analysis suffices. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
+   * driver always counts all latencies.
    */
   measureLatencies?(wanted: boolean): Promise<void>;
   /**
-   * Takes servers out of a slot's rotation: they get no new request, and don't count as a healthy endpoint for the
-   * others. Requests that run there go on. Said twice it is as said once.
+   * Takes servers out of a slot's rotation: they get no new requests and don't count as healthy endpoints. Running
+   * requests continue. Idempotent.
    */
   exclude(slot: Slot, servers: readonly string[]): Promise<void>;
   /**
-   * Ends what still runs on a slot, whose time to finish is over. A proxy that can't leaves it to the instance, which
-   * is stopped next.
+   * Ends the requests that still run on a slot after the drain. A proxy that can't leaves it to the instance, which is
+   * stopped next.
    */
   cut(slot: Slot): Promise<void>;
-  /** Puts them back. */
+  /** Returns servers to the rotation. Idempotent. */
   include(slot: Slot, servers: readonly string[]): Promise<void>;
 }
 
-/** Writes the proxy's own configuration; base runs it before the proxy starts. */
+/** Writes the proxy's configuration; base runs it before the proxy starts. */
 export interface ProxyConfigurator {
   /** The files of this proxy, by name, in its folder. */
   files(): Readonly<Record<string, string>>;
 }
 
 /**
- * How the traffic value is spelt where it is text: in the map of HAProxy and in files.
- * @throws Error where it is no traffic (a weight of 101): before a driver has changed anything.
+ * The traffic value as text, for HAProxy's map and for files.
+ * @throws Error if it is invalid (a weight of 101), before a driver has changed anything.
  */
 export function trafficEntries(traffic: Traffic): [key: string, value: string][] {
   const entries: [string, string][] = [
@@ -90,8 +92,8 @@ export function trafficEntries(traffic: Traffic): [key: string, value: string][]
 }
 
 /**
- * A proxy that version 0.1.0 set has `share` for `weight`.
- * @throws Error where the entries are no traffic: somebody else changed the proxy.
+ * Version 0.1.0 wrote `share` for `weight`.
+ * @throws Error if the entries are invalid: another process changed the proxy.
  */
 export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
   const live = entries.get("live");
@@ -112,7 +114,9 @@ export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
   ) {
     return { live: live === "none" ? null : live, weight, offset, mode, fallback: fallback === "on" };
   }
-  throw new Error(`the proxy's traffic entries are not the director's: ${JSON.stringify([...entries])}`);
+  throw new Error(
+    `the proxy's traffic entries are invalid, another process changed them: ${JSON.stringify([...entries])}`,
+  );
 }
 
 export function sameTraffic(one: Traffic, other: Traffic): boolean {

@@ -14,7 +14,7 @@ import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 
 interface Kind {
   driver(spec: DirectorSpec): Driver;
-  /** Writes the proxy's configuration into its folder; one that can takes it over while it runs. */
+  /** Writes the proxy's configuration into its folder. NGINX also reloads it if it runs. */
   configure(spec: DirectorSpec): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
 
 function writeFiles(configurator: ProxyConfigurator): void {
   for (const [name, content] of Object.entries(configurator.files())) {
-    // What the proxy serves survives a new configuration.
+    // A new configuration keeps the traffic that the proxy serves.
     if (!(name.startsWith("traffic.") && existsSync(name))) writeAtomically(name, content);
   }
 }

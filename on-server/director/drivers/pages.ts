@@ -1,6 +1,6 @@
 /**
- * What users see where no instance answers: the same from every kind of proxy. The HTML has no quotes, as it stands in
- * the quotes of a proxy's configuration.
+ * What users see if no instance answers, the same from every kind of proxy. The HTML has no quotes, because proxy
+ * configurations quote it.
  */
 export interface Page {
   readonly title: string;

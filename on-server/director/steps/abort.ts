@@ -1,6 +1,6 @@
 /**
- * abort: wins over whatever runs. A running director is asked first and ends by itself; then, or where none
- * runs, traffic goes back to stable, and the sequence can't promote any more.
+ * abort: wins over a running step. main.ts first waits until the running director has stopped. Then all traffic goes
+ * back to stable, and the sequence can no longer promote.
  */
 import { abortOf } from "../../../release/gate";
 import type { Director } from "../director";
@@ -10,7 +10,7 @@ import type { StepEnd } from "./step";
 export async function abort(director: Director): Promise<StepEnd> {
   const { spec, state } = director;
   if (spec.sequence > state.sequence) {
-    // Its apply has not come to begin yet: then begin shall refuse it.
+    // Its apply has not reached begin yet: begin will refuse it.
     const { sequence, recordDigest, record } = spec;
     director.save({ sequence, recordDigest, record, finished: false, unfinished: [], journal: [] });
   }
@@ -21,18 +21,22 @@ export async function abort(director: Director): Promise<StepEnd> {
   if (due === "nothing") {
     return {
       outcome: "unchanged",
-      reason: `nothing to abort: ${state.stable?.releaseId ?? "nothing"} is stable`,
+      reason: `nothing to abort: ${state.stable?.releaseId ?? "no release"} is stable`,
     };
   }
   if (due === "endHeal") {
-    // The healed servers wait for the next heal.
+    // The servers stay out of rotation until the next heal.
     director.save({ aborted: true, finished: true });
-    return { outcome: "rolledBack", reason: `${spec.healing.join(", ")} was not healed; the others go on` };
+    return {
+      outcome: "rolledBack",
+      reason: `heal of ${spec.healing.join(", ")} aborted; the other servers keep serving`,
+    };
   }
   await rollBack(director, "aborted by an operator");
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
+  const { stable } = director.state;
   return {
     outcome: "rolledBack",
-    reason: `all requests go to ${director.state.stable?.releaseId ?? "no release yet"}`,
+    reason: stable === null ? "no release is live" : `all requests go to ${stable.releaseId}`,
   };
 }

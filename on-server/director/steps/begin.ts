@@ -1,7 +1,7 @@
 /**
- * begin: the gate of a sequence, before anything is installed. It compares what is recorded with what users get,
- * and takes the slots that this sequence installs into out of rotation. Which cases it accepts: release/gate.ts. For a
- * recreate it holds the requests (or shows the page); for a heal it takes only its servers out of rotation.
+ * begin: the gate of a sequence, before anything is installed. It compares the record with what users get, and takes
+ * the slots that this sequence installs into out of rotation. For a recreate it holds the requests (or shows the page);
+ * for a heal it takes only the healed servers out of rotation. Accepted cases: release/gate.ts.
  */
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
@@ -17,7 +17,7 @@ import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { clearAbortRequest } from "../interruption";
-import { cameTrue } from "../journal";
+import { appliedEntries } from "../journal";
 import type { PlacedRelease } from "../state";
 import { stableAnswers } from "../roll-back";
 import type { StepEnd } from "./step";
@@ -26,7 +26,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   const { spec, state } = director;
   requireUnfinished(spec, state);
   const observed = await director.driver.observe();
-  requireOwnTraffic(director, observed);
+  requireUnchangedTraffic(director, observed);
   const { found, replaces } = mayBegin(spec, state, director.clock.now());
   await refuseOtherRelease(director, observed);
 
@@ -36,7 +36,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   const losesWeight = observed.weight > 0 && wanted.weight === 0 && state.stable !== null;
   if (losesWeight && found !== "neverLive") await requireStableAnswers(director, state.stable!);
 
-  director.say("begin", {
+  director.logEvent("begin", {
     sequence: spec.sequence,
     case: found,
     observed: { ...observed },
@@ -52,7 +52,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     aborted: false,
     deadline: null,
     unfinished: [],
-    journal: spec.sequence === state.sequence ? cameTrue(director.state, observed) : [],
+    journal: spec.sequence === state.sequence ? appliedEntries(director.state, observed) : [],
     phase: "stable",
     shared: state.shared && wanted.weight > 0,
     retainedUntil: endsRetention(spec, state.stable) ? null : state.retainedUntil,
@@ -63,10 +63,10 @@ export async function begin(director: Director): Promise<StepEnd> {
   clearAbortRequest();
 
   const { active } = director.state;
-  if (active !== null && spec.touched.includes(active)) await reportStop(director);
+  if (active !== null && spec.touched.includes(active)) await deactivateBeforeStop(director);
   if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
   if (losesWeight) await activateStable(director);
-  // Where a director before this one took the slot out of rotation, its last requests may run still.
+  // If a previous director took the slot out of rotation, its last requests may still run.
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
   const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
   if (idle !== null && wanted.weight === 0 && (losesWeight || replaced))
@@ -76,55 +76,58 @@ export async function begin(director: Director): Promise<StepEnd> {
   return { outcome: "begun", reason: facts.join(", ") };
 }
 
-/** Instances that are about to be stopped: whoever can't be told any more is not at work for long. */
-async function reportStop(director: Director): Promise<void> {
+/** A failed notification is ignored: the instance is stopped next. */
+async function deactivateBeforeStop(director: Director): Promise<void> {
   try {
     await deactivateAll(director);
   } catch (error) {
     if (!(error instanceof NotificationFailed)) throw error;
-    director.say("not-told", { problem: error.message });
+    director.logEvent("not-told", { problem: error.message });
     director.save({ active: null });
   }
 }
 
-function requireOwnTraffic(director: Director, observed: Traffic): void {
+function requireUnchangedTraffic(director: Director, observed: Traffic): void {
   if (director.isAsSet(observed)) return;
   const { intended } = director.state.traffic;
+  const [now, set] = [describeTraffic(observed), describeTraffic(intended)];
+  const difference =
+    now === set ? `${JSON.stringify(observed)}, not ${JSON.stringify(intended)}` : `${now}, not ${set}`;
   throw refused(
-    `the proxy sends ${describeTraffic(observed)}, but the director last set ${describeTraffic(intended)}: somebody changed it; \`bluegreen abort\` puts traffic back on stable`,
+    `traffic on ${director.spec.proxy.name} was changed outside the director: it is ${difference}; \`bluegreen abort\` returns all requests to stable`,
   );
 }
 
-/** Something else than the director's stable release answers on the live slot: somebody changed it by hand. */
+/** Refuses if another release than stable answers on the live slot: the slot was changed by hand. */
 async function refuseOtherRelease(director: Director, observed: Traffic): Promise<void> {
   const { stable } = director.state;
-  // A recreate that was not finished: what answers is its doing, and the way on must stay open.
+  // During an unfinished recreate another release may answer, and the recreate must be able to continue.
   if (stable === null || observed.mode !== "serve") return;
-  // A server that is to be healed may answer with whatever its image came with.
+  // A server that is to be healed may answer as any release.
   const stays = (server: string) => !director.spec.healing.includes(server);
   const { healthy, others, problem } = await director.answers(stable.slot, stable.releaseId, stays);
   if (others.length > 0) {
     throw refused(
-      `${stable.slot} should serve ${stable.releaseId}, but answers as ${others.join(", ")}: it was changed by hand`,
+      `${stable.slot} answers as ${others.join(", ")}, not as ${stable.releaseId}, which is stable: it was changed by hand. Restore ${stable.releaseId} there, or \`bluegreen heal\` its servers`,
     );
   }
-  // A live release that is down must not keep its repair from being shipped.
-  if (!healthy) director.say("live-down", { slot: stable.slot, releaseId: stable.releaseId, problem });
+  // If the live release is down, its fix must still be releasable.
+  if (!healthy) director.logEvent("live-down", { slot: stable.slot, releaseId: stable.releaseId, problem });
 }
 
 async function requireStableAnswers(director: Director, stable: PlacedRelease): Promise<void> {
   const { healthy, problem } = await stableAnswers(director, stable);
   if (!healthy) {
     throw refused(
-      `${stable.releaseId} in ${stable.slot} ${problem || "does not answer"}, and the other slot carries its traffic: bring it up first`,
+      `this record would return the candidate's requests to ${stable.releaseId} in ${stable.slot}, which is not healthy: ${problem}. Repair ${stable.slot} first`,
     );
   }
 }
 
 /**
- * A server that nobody stands in for is healed when it is down: then it costs nothing to take it out of rotation. All
- * others may be healed in any state. A heal that is tried again goes on although its servers came up by themselves.
- * @returns the release whose healthy endpoints can't be spared; null where all healed ones can.
+ * The only servers of a release are healed only if they are down: taking them out of rotation then costs nothing. Other
+ * servers are healed in any state. A retried heal continues even if its servers have recovered.
+ * @returns the release whose healthy endpoints must stay in rotation; null if all healed servers can leave it.
  */
 async function requireSomethingToHeal(
   director: Director,
@@ -146,15 +149,15 @@ async function requireSomethingToHeal(
   return cannotSpare(spec.healing, releaseId, well, spec.retry) ? releaseId : null;
 }
 
-/** @param kept the release whose healthy endpoints stay in rotation: their install finds nothing to do. */
+/** @param kept the release whose healthy endpoints stay in rotation: there is nothing to install on them. */
 async function takeOutOfRotation(director: Director, slot: Slot, kept: string | null): Promise<void> {
-  const { driver, spec, say } = director;
+  const { driver, spec, logEvent } = director;
   const endpoints = spec.endpoints[slot].filter(({ server }) => spec.healing.includes(server));
   const probes = await Promise.all(endpoints.map((endpoint) => director.probe(endpoint, kept)));
   const excluded = endpoints.filter((_, index) => kept === null || !probes[index]!.healthy);
   if (excluded.length === 0) return;
   const servers = excluded.map(({ server }) => server);
-  say("rotation", { slot, exclude: servers });
+  logEvent("rotation", { slot, exclude: servers });
   await driver.exclude(slot, servers);
 }
 
@@ -180,7 +183,7 @@ function wantedTraffic({ spec, state }: Director, found: Case, observed: Traffic
   return promotesPaused || staysShared ? { ...observed, mode: "serve" } : serving;
 }
 
-/** Requests of a recreated slot go to its instances as before, which finish what runs when they are stopped. */
+/** During a recreate, requests still go to the slot's instances, which finish running requests when they stop. */
 function whileDown({ proxy, schedule }: DirectorSpec): Traffic["mode"] {
   return canHold(proxy) && schedule.whileDown === "hold" ? "hold" : "page";
 }

@@ -1,4 +1,4 @@
-/** weight: after `converge` installed the active release into the idle slot's servers too, both slots serve it. */
+/** share: after `converge` installed the active release on the idle slot's servers too, both slots serve it. */
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { mayShare } from "../../../release/gate";
@@ -15,9 +15,9 @@ export async function share(director: Director): Promise<StepEnd> {
   const idle = otherSlot(stable.slot);
   try {
     const verdict = await admit(director, idle, stable.releaseId);
-    if (!verdict.passed) return stays(director, verdict.reason);
+    if (!verdict.passed) return keepStable(director, verdict.reason);
   } catch (error) {
-    if (error instanceof Interrupted) return stays(director, error.message);
+    if (error instanceof Interrupted) return keepStable(director, error.message);
     throw error;
   }
   const traffic = await director.driver.observe();
@@ -27,12 +27,12 @@ export async function share(director: Director): Promise<StepEnd> {
   return { outcome: "shared", reason: `${stable.releaseId} serves from both slots` };
 }
 
-/** A second half that fails never moves traffic off the first. */
-function stays(director: Director, reason: string): never {
+/** A failure of the second slot never moves traffic off the first. */
+function keepStable(director: Director, reason: string): never {
   director.save({ phase: "frozen", finished: true });
   const { stable } = director.state;
   throw new Failure(
-    `${reason}; ${stable?.releaseId} keeps serving from ${stable?.slot} alone: \`bluegreen retry\` or \`rollback\``,
+    `${reason}; ${stable?.releaseId} keeps serving from ${stable?.slot} alone. Next: \`bluegreen retry\` or \`bluegreen rollback\``,
     EXIT.frozen,
   );
 }

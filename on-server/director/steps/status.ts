@@ -1,4 +1,4 @@
-/** status: what users get, what the director remembers, and what every endpoint answers. Changes nothing. */
+/** status: what users get, the director's state, and how every endpoint answers. Changes nothing. */
 import type { EndpointStatus, ProxyStatus } from "../../../release/director-status";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";

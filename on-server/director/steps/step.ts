@@ -1,4 +1,4 @@
-/** How a step ends well. (It ends badly with a StepFailure.) */
+/** The result of a step that succeeded. A failed step throws. */
 import type { Outcome } from "../state";
 
 export interface StepEnd {

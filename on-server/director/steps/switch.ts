@@ -1,6 +1,6 @@
 /**
- * switch: verifies the candidate, moves the traffic to it step by step, watches it, and on any trouble puts the
- * traffic back. It succeeds if and only if users get what the record's goal asks for.
+ * switch: verifies the candidate, moves the traffic to it step by step, watches it, and rolls back on a failure.
+ * It succeeds if and only if users get what the record's goal asks for.
  */
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
@@ -9,7 +9,7 @@ import { otherSlot } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
 import { between } from "../analysis";
-import { bucketOffset } from "../director";
+import { bucketOffset, describeTraffic } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
@@ -36,22 +36,22 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
     case "recreate":
       return recreated(director, candidate);
     case "otherIsLive":
-      return whileMeasured(director, () => shift(director, candidate));
+      return withLatencies(director, () => shift(director, candidate));
   }
 }
 
-/** Latencies are compared nowhere else; what it costs the proxy ends with the step. */
-async function whileMeasured<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
+/** Only this step compares latencies, so the proxy measures them only meanwhile. */
+async function withLatencies<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
   await driver.measureLatencies?.(true);
   try {
     return await work();
   } finally {
-    // How the step ended is what counts: a proxy that can't be reached any more measures nothing after its restart.
+    // A failure here must not hide the result of the step. An unreachable proxy stops measuring when it restarts.
     await driver.measureLatencies?.(false).catch(() => undefined);
   }
 }
 
-/** Also where a director was killed between two effects of a promotion: what it did not come to do is done here. */
+/** Also completes a promotion whose director was killed between two effects. */
 async function alreadyLive(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
   const traffic = await director.driver.observe();
   const { shared } = director.state;
@@ -59,7 +59,12 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
   const wanted: Traffic = { ...traffic, ...(shared ? { mode: "serve" } : alone) };
   if (!sameTraffic(traffic, wanted)) {
     const { healthy, problem } = await director.answers(candidate.slot, candidate.releaseId);
-    if (!healthy) throw frozen(director, `${candidate.releaseId} in ${candidate.slot} ${problem}`);
+    if (!healthy)
+      throw frozen(
+        director,
+        `${candidate.releaseId} in ${candidate.slot} is not healthy: ${problem}`,
+        traffic,
+      );
     await director.setTraffic(wanted);
   }
   await notifyOrFreeze(director, () => activateSlot(director, candidate.slot));
@@ -68,12 +73,12 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
     finished: !director.spec.converge,
     ...{ candidate: null, weight: 0, deadline: null },
   });
-  return { outcome: "unchanged", reason: `${candidate.releaseId} is live in ${candidate.slot} already` };
+  return { outcome: "unchanged", reason: `${candidate.releaseId} is already live in ${candidate.slot}` };
 }
 
 /**
- * The healed servers get their part of the traffic again, slot by slot as they are verified: what is live first, then
- * what is retained beside it. The slots' other endpoints serve all the while, and are not this sequence's business.
+ * Returns the healed servers to the rotation as they are verified: first in the live slot, then in the retained one.
+ * The slots' other endpoints serve meanwhile and are not touched.
  */
 async function healed(director: Director, live: PlacedRelease): Promise<StepEnd> {
   const { spec } = director;
@@ -84,7 +89,7 @@ async function healed(director: Director, live: PlacedRelease): Promise<StepEnd>
     const endpoints = spec.endpoints[slot].filter(({ server }) => spec.healing.includes(server));
     if (endpoints.length === 0) continue;
     const servers = endpoints.map(({ server }) => server);
-    // Nothing is to answer there: the next release into this slot verifies it.
+    // The slot has no release: the next release into it verifies these servers.
     if (release === undefined) await director.putIntoRotation(slot, servers);
     else await requireHealed(director, slot, release, servers);
     await notifyOrFreeze(director, () => activateServers(director, slot, servers));
@@ -115,7 +120,7 @@ async function requireHealed(
   }
   director.save({ phase: "stable", finished: true });
   throw new Failure(
-    `${release} was not healed in ${slot}: ${reason}; ${servers.join(", ")} gets no requests there, the others go on: \`bluegreen retry\` heals again`,
+    `${servers.join(", ")} was not healed (${release} in ${slot}): ${reason}; ${servers.join(", ")} gets no requests there, the other servers keep serving. Next: \`bluegreen retry\``,
     exitCode,
   );
 }
@@ -127,9 +132,9 @@ async function firstDeployment(director: Director, candidate: PlacedRelease): Pr
     await activateSlot(director, candidate.slot);
   } catch (error) {
     if (!(error instanceof NotificationFailed)) throw error;
-    throw notLetIn(director, candidate, EXIT.rejected, error.message);
+    throw gotNoRequests(director, candidate, EXIT.rejected, error.message);
   }
-  // There is nothing to compare it with and nothing to go back to: no shift and no bake.
+  // Without a stable release there is nothing to compare with or roll back to: no shift, no bake.
   await commit(director, candidate);
   return {
     outcome: "installed",
@@ -155,7 +160,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
   await commit(director, candidate);
   return {
     outcome: "recreated",
-    reason: `${candidate.releaseId} took the place of its predecessor in ${candidate.slot}`,
+    reason: `${candidate.releaseId} replaced the release in ${candidate.slot}`,
   };
 }
 
@@ -173,16 +178,16 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     const baseline = between(before, (await director.driver.counts())[other]);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const weight of remainingWeights(director, traffic.weight)) {
-      await giveWeight(director, candidate, weight, traffic.weight);
+      await setWeight(director, candidate, weight, traffic.weight);
       if (weight === 100) await activateSlot(director, candidate.slot);
       const verdict = await watch.until(director.state.deadline!);
-      if (!verdict.passed) return await misbehaved(director, verdict.reason);
+      if (!verdict.passed) return await failed(director, verdict.reason);
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
     const reason =
       error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
-    if (error instanceof NotificationFailed) return await misbehaved(director, reason);
+    if (error instanceof NotificationFailed) return await failed(director, reason);
     await rollBack(director, reason);
     throw abortedTo(director, reason);
   }
@@ -190,7 +195,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     director.save({ deadline: null, finished: true });
     return {
       outcome: "paused",
-      reason: `${candidate.releaseId} stays at ${spec.goal} % until it is promoted or aborted`,
+      reason: `${candidate.releaseId} is paused at ${spec.goal} %. Next: \`bluegreen promote\` or \`bluegreen abort\``,
     };
   }
   await commit(director, candidate);
@@ -198,7 +203,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}` };
 }
 
-/** The weights still to be given, the one that a crash interrupted included; 100 is always followed by the bake. */
+/** The weights still to set, including one that a crash interrupted. 100 is always followed by the bake. */
 function remainingWeights({ spec, state }: Director, current: number): number[] {
   const { goal, schedule, proxy } = spec;
   const until = goal === "live" ? 100 : Number(goal);
@@ -211,7 +216,7 @@ function remainingWeights({ spec, state }: Director, current: number): number[] 
   );
 }
 
-async function giveWeight(
+async function setWeight(
   director: Director,
   candidate: PlacedRelease,
   weight: number,
@@ -226,8 +231,8 @@ async function giveWeight(
   director.save({
     phase: weight === 100 ? "baking" : "shifting",
     candidate,
-    weight: weight,
-    // Where the time of day was put back meanwhile, it lasts no longer than its time.
+    weight,
+    // If the system time was set back meanwhile, the step lasts no longer than configured.
     deadline: resumes ? Math.min(state.deadline!, deadline) : deadline,
   });
   if (weight === current) return;
@@ -236,19 +241,19 @@ async function giveWeight(
   await director.setTraffic({ live, weight, offset, mode: "serve", fallback: true });
 }
 
-async function misbehaved(director: Director, reason: string): Promise<never> {
+async function failed(director: Director, reason: string): Promise<never> {
   if (director.spec.schedule.onFailure === "freeze") throw frozen(director, reason);
   await rollBack(director, reason);
   throw abortedTo(director, reason);
 }
 
-/** Stable changes here and nowhere else. Written before the proxy is told: both say the same to users by now. */
+/** Only this changes stable. It is saved before the proxy is set: users get the same from both values by now. */
 async function commit(director: Director, candidate: PlacedRelease): Promise<void> {
   const { converge, schedule } = director.spec;
   const { stable } = director.state;
   const keeps = stable !== null && stable.slot !== candidate.slot && !converge && schedule.retainSeconds > 0;
   const retainedUntil = keeps ? director.clock.now() + schedule.retainSeconds * 1000 : null;
-  // What failed once and was tried again has proved itself: a rollback to it is not refused.
+  // An artifact that failed before has passed now: a rollback to it is not refused.
   const failedDigests = director.state.failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
   director.save({
     stable: candidate,
@@ -272,7 +277,7 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
   director.save({ phase: "staged", candidate, finished: true });
   return {
     outcome: "staged",
-    reason: `${candidate.releaseId} is verified in ${candidate.slot} and waits for its promotion`,
+    reason: `${candidate.releaseId} is verified in ${candidate.slot}. Next: \`bluegreen promote\``,
   };
 }
 
@@ -288,10 +293,10 @@ async function requireVerified(director: Director, candidate: PlacedRelease): Pr
     reason = error.message;
     exitCode = EXIT.aborted;
   }
-  throw notLetIn(director, candidate, exitCode, reason);
+  throw gotNoRequests(director, candidate, exitCode, reason);
 }
 
-function notLetIn(
+function gotNoRequests(
   director: Director,
   candidate: PlacedRelease,
   exitCode: typeof EXIT.rejected | typeof EXIT.aborted,
@@ -299,29 +304,38 @@ function notLetIn(
 ): Failure {
   director.save({ phase: "stable", candidate: null, finished: true });
   const { stable } = director.state;
-  const stays = stable === null ? "nothing is live yet" : `${stable.releaseId} keeps all requests`;
-  return new Failure(`${candidate.releaseId} was not let in: ${reason}; ${stays}`, exitCode);
+  const live = stable === null ? "no release is live yet" : `${stable.releaseId} keeps all requests`;
+  return new Failure(
+    `${candidate.releaseId} got no requests: ${reason}; ${live}. Next: a fixed release, or \`bluegreen retry\``,
+    exitCode,
+  );
 }
 
-/** Users are served, but an instance does not know its role. */
-async function notifyOrFreeze(director: Director, tell: () => Promise<void>): Promise<void> {
+/** If an instance can't be notified, users are served but the instance does not know its role. */
+async function notifyOrFreeze(director: Director, notify: () => Promise<void>): Promise<void> {
   try {
-    await tell();
+    await notify();
   } catch (error) {
     if (!(error instanceof NotificationFailed)) throw error;
-    throw frozen(director, `an instance does not accept that it is live: ${error.message}`);
+    throw frozen(director, `an instance was not notified that it is live: ${error.message}`);
   }
 }
 
 function abortedTo(director: Director, reason: string): Failure {
   director.save({ finished: true });
-  return new Failure(`${reason}; traffic is back on ${director.state.stable?.releaseId}`, EXIT.aborted);
+  const { stable } = director.state;
+  const live = stable === null ? "no release is live" : `traffic is back on ${stable.releaseId}`;
+  return new Failure(`${reason}; ${live}`, EXIT.aborted);
 }
 
-function frozen(director: Director, reason: string): Failure {
+function frozen(
+  director: Director,
+  reason: string,
+  traffic: Traffic = director.state.traffic.intended,
+): Failure {
   director.save({ phase: "frozen", finished: true, deadline: null });
   return new Failure(
-    `${reason}; traffic stays as it is until somebody decides: \`bluegreen abort\`, \`retry\` or a new release`,
+    `${reason}; traffic stays as it is (${describeTraffic(traffic)}). Next: \`bluegreen abort\`, \`bluegreen retry\` or a new release`,
     EXIT.frozen,
   );
 }

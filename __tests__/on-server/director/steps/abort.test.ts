@@ -76,7 +76,7 @@ describe("abort", () => {
     const { world, operator } = newWorld();
     world.traffic = { ...world.traffic, live: "green" };
     const { result } = await operator.release("1.0.0");
-    expect(result?.reason).toContain("`bluegreen abort` puts traffic back on stable");
+    expect(result?.reason).toContain("`bluegreen abort` returns all requests to stable");
     expect((await world.run("abort", operator.record)).exitCode).toBe(EXIT.done);
     expect(world.traffic.live).toBeNull();
     expect((await operator.release("1.0.0")).result?.exitCode).toBe(EXIT.done);

@@ -106,7 +106,8 @@ describe("begin", () => {
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(result?.reason).toBe(
-      "blue should serve 1.0.0-1, but answers as 1.0.1-hotfix: it was changed by hand",
+      "blue answers as 1.0.1-hotfix, not as 1.0.0-1, which is stable: it was changed by hand. " +
+        "Restore 1.0.0-1 there, or `bluegreen heal` its servers",
     );
   });
 
@@ -126,7 +127,9 @@ describe("begin", () => {
     world.setUp("blue", false);
     const { result } = await operator.release("1.2.0");
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });
-    expect(result?.reason).toContain("1.0.0-1 in blue ECONNREFUSED, and the other slot carries its traffic");
+    expect(result?.reason).toMatch(
+      /return the candidate's requests to 1\.0\.0-1 in blue, which is not healthy: web-1 .*: ECONNREFUSED\. Repair blue first$/,
+    );
     expect(world.traffic.weight).toBe(50);
   });
 

@@ -83,7 +83,7 @@ describe("a heal", () => {
     const { result } = await operator.heal(["web-2"]);
     expect(result).toMatchObject({ exitCode: EXIT.rejected, trafficChanges: 0 });
     expect(result?.reason).toMatch(
-      /^1\.1\.0-2 was not healed in green: web-2 .*; web-2 gets no requests there, the others go on: `bluegreen retry` heals again$/,
+      /^web-2 was not healed \(1\.1\.0-2 in green\): web-2 .*; web-2 gets no requests there, the other servers keep serving\. Next: `bluegreen retry`$/,
     );
     expect([...world.excluded.green]).toEqual(["web-2"]);
     expect(world.traffic).toMatchObject({ live: "green", weight: 0 });
@@ -143,7 +143,7 @@ describe("a heal", () => {
     await world.run("begin", begun);
     expect(await world.run("abort", begun)).toMatchObject({
       exitCode: EXIT.done,
-      reason: "web-2 was not healed; the others go on",
+      reason: "heal of web-2 aborted; the other servers keep serving",
       trafficChanges: 0,
     });
     expect(await world.run("switch", begun)).toMatchObject({ exitCode: EXIT.aborted });

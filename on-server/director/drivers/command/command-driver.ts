@@ -1,6 +1,6 @@
 /**
- * A driver that is somebody else's program: it is started once for each operation, in the proxy's folder. What it says
- * is not believed unread: an answer that is none, too late, or with other endpoints than asked for is a failure.
+ * A custom driver: a program that is started once for each operation, in the proxy's folder. Its answers are checked:
+ * an invalid or late answer, or one that lacks an endpoint, is a failure.
  */
 import { InvalidInput } from "../../../../release/failure";
 import { spawn } from "node:child_process";
@@ -17,7 +17,7 @@ import { CountsAnswer, Done, EXCHANGE_FORMAT, TrafficAnswer } from "./exchange";
 import type { Operation, Question } from "./exchange";
 
 const ANSWER_LIMIT = 1024 * 1024;
-const COMPLAINT_LIMIT = 300;
+const STDERR_LIMIT = 300;
 
 export class CommandDriver implements Driver {
   private readonly command: DriverCommand;
@@ -29,7 +29,7 @@ export class CommandDriver implements Driver {
     this.command = command;
   }
 
-  /** Base, or whoever sets a proxy up: the program may write what the proxy reads. */
+  /** Runs when the proxy is set up: the program may write the proxy's configuration. */
   async configure(): Promise<void> {
     await this.ask({ operation: "configure" }, Done);
   }
@@ -40,11 +40,11 @@ export class CommandDriver implements Driver {
 
   async setTraffic(traffic: Traffic): Promise<void> {
     await this.ask({ operation: "setTraffic", traffic }, Done);
-    // Asked again, in a process that was not told: only the proxy knows by then.
+    // Another process reads it back: it can only know the value from the proxy.
     const observed = await this.observe();
     if (!sameTraffic(observed, traffic)) {
       throw new Error(
-        `the proxy serves ${JSON.stringify(observed)} although its driver was told ${JSON.stringify(traffic)}`,
+        `the proxy serves ${JSON.stringify(observed)}, but its driver was asked to set ${JSON.stringify(traffic)}`,
       );
     }
   }
@@ -58,7 +58,7 @@ export class CommandDriver implements Driver {
       if (missing !== undefined)
         throw this.failure(
           "counts",
-          `answered without ${missing.server} in ${slot}, which the proxy must know`,
+          `answered without ${missing.server} in ${slot}: add this server to the proxy`,
         );
     }
     return counts;
@@ -84,23 +84,24 @@ export class CommandDriver implements Driver {
       proxy: { name: proxy.name, host: proxy.host, port: proxy.port },
       endpoints,
     };
-    const said = await this.run(question);
+    const output = await this.run(question);
     let json: unknown;
     try {
-      json = JSON.parse(said);
+      json = JSON.parse(output);
     } catch {
-      throw this.failure(operation.operation, "answered with what is no JSON");
+      throw this.failure(operation.operation, "answered with invalid JSON");
     }
     const parsed = z.safeParse(answer, json);
     if (!parsed.success)
-      throw this.failure(operation.operation, `gave an answer that is none: ${describeIssues(parsed.error)}`);
+      throw this.failure(operation.operation, `gave an invalid answer: ${describeIssues(parsed.error)}`);
     return parsed.data;
   }
 
   private async run(question: Question): Promise<string> {
     const { program, timeoutSeconds } = this.command;
     const [file, ...args] = program;
-    // A group of its own: who ends the director leaves an operation that has begun alone, and it can be ended whole.
+    // A separate process group: a signal to the director does not stop the operation, and a timeout can kill the whole
+    // group.
     const child = spawn(file!, args, { stdio: "pipe", detached: true });
     const { operation } = question;
     return new Promise((resolve, reject) => {
@@ -110,26 +111,26 @@ export class CommandDriver implements Driver {
         reject(this.failure(operation, what));
       };
       const limit = setTimeout(
-        () => fail(`did not end within ${timeoutSeconds} s and was ended`),
+        () => fail(`did not end within ${timeoutSeconds} s and was killed`),
         1000 * timeoutSeconds,
       );
       let answer = "";
-      let complaint = "";
+      let errors = "";
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
         answer += text;
-        if (answer.length > ANSWER_LIMIT) fail("answers with more than 1 MiB");
+        if (answer.length > ANSWER_LIMIT) fail("answered with more than 1 MiB");
       });
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        complaint = (complaint + text).slice(-4 * COMPLAINT_LIMIT);
+        errors = (errors + text).slice(-4 * STDERR_LIMIT);
       });
       child.on("error", ({ message }) => fail(`can't be started: ${message}`));
       child.on("close", (code, signal) => {
         if (code === 0) {
           clearTimeout(limit);
           resolve(answer);
-        } else fail(`ended with ${code ?? signal}${lastLine(complaint)}`);
+        } else fail(`ended with ${signal ?? `exit code ${code}`}${lastLine(errors)}`);
       });
-      // A program that does not read what it is told says so by its exit code.
+      // Ignored: a program may end without reading the question. Its exit code counts.
       child.stdin.on("error", () => undefined);
       child.stdin.end(JSON.stringify(question));
     });
@@ -145,15 +146,15 @@ function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
-    // What it had started may be gone already.
+    // The group may have ended already.
     if (exitCode === null && signalCode === null && (error as NodeJS.ErrnoException).code !== "ESRCH")
       throw error;
   }
 }
 
-/** What it said last, as far as a terminal can show it. */
-function lastLine(complaint: string): string {
-  const line = complaint.trim().split("\n").at(-1) ?? "";
-  const shown = line.replace(/[^\x20-\x7e]/g, "?").slice(0, COMPLAINT_LIMIT);
+/** The last line, in characters that every terminal shows. */
+function lastLine(text: string): string {
+  const line = text.trim().split("\n").at(-1) ?? "";
+  const shown = line.replace(/[^\x20-\x7e]/g, "?").slice(0, STDERR_LIMIT);
   return shown === "" ? "" : `: ${shown}`;
 }

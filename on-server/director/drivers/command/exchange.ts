@@ -1,6 +1,6 @@
 /**
- * What a director says to a driver that is a program, and what it may answer: one JSON document on stdin, one on
- * stdout, one process for each operation. The format is public (docs/library.md, "A custom driver").
+ * The questions to a custom driver and its answers: one JSON document on stdin, one on stdout, one process for each
+ * operation. The format is public (docs/library.md, "A custom driver").
  */
 import * as z from "zod/mini";
 import type { Endpoint } from "../../../../configuration/naming";
@@ -32,7 +32,7 @@ const Counts = z.object({
   endpoints: z.array(z.object({ server: z.string(), healthy: z.boolean(), inRotation: z.boolean() })),
 });
 
-/** Whatever else an answer says is the program's own business. */
+/** Other fields of an answer are ignored. */
 export const TrafficAnswer = z.object({
   traffic: z.object({
     live: z.nullable(z.enum(SLOTS)),

@@ -18,7 +18,7 @@ export class EmbeddedDriver implements Driver {
     const observed = await this.observe();
     if (!sameTraffic(observed, traffic)) {
       throw new Error(
-        `the proxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
+        `the embedded proxy serves ${JSON.stringify(observed)}, but the director set ${JSON.stringify(traffic)}`,
       );
     }
   }
@@ -59,11 +59,11 @@ async function ask(method: string, path: string, body = ""): Promise<unknown> {
         response.on("error", unreachable);
         response.on("end", () => {
           if (response.statusCode === 200) resolve(JSON.parse(text));
-          else reject(new Error(`the embedded proxy refused: ${text}`));
+          else reject(new Error(`the embedded proxy refused ${method} ${path}: ${text}`));
         });
       },
     );
-    asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
+    asked.on("timeout", () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
     asked.on("error", unreachable);
     asked.end(body);
   });

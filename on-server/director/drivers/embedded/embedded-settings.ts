@@ -1,4 +1,4 @@
-/** What the embedded proxy is told when base starts it. Paths are relative to the proxy's folder. */
+/** The settings with which base starts the embedded proxy. Paths are relative to the proxy's folder. */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import type { Endpoint } from "../../../../configuration/naming";
 import type { Preview } from "../../../../configuration/preview";
@@ -9,7 +9,7 @@ import type { ProxyConfigurator } from "../driver";
 export const ADMIN_SOCKET = "admin.sock";
 export const SETTINGS_FILE = "embedded-proxy.json";
 export const TRAFFIC_FILE = "traffic.json";
-/** Servers that are out of rotation, by slot; absent while there are none. */
+/** Servers out of rotation, by slot; absent if there are none. */
 export const EXCLUDED_FILE = "excluded.json";
 
 export interface EmbeddedProxySettings {
@@ -21,7 +21,7 @@ export interface EmbeddedProxySettings {
   readonly check: { readonly path: string; readonly host: string; readonly status: number };
 }
 
-/** What the proxy is told about servers of a slot. */
+/** A request to move servers of a slot into or out of rotation. */
 export interface Rotation {
   readonly slot: Slot;
   readonly servers: readonly string[];

@@ -10,7 +10,7 @@ import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import {
-  ANYBODY,
+  ALL_USERS,
   backendNames,
   BACKENDS,
   numberOf,
@@ -20,26 +20,26 @@ import {
   trafficMap,
 } from "./traffic-map";
 
-/** Relative to the proxy's folder: paths of Unix sockets may not pass 107 bytes. */
+/** Relative to the proxy's folder: the path of a Unix socket is at most 107 bytes long. */
 export const ADMIN_SOCKET = "admin.sock";
-/** Which servers are out of rotation, for a restart; in HAProxy's own format. */
+/** Which servers are out of rotation, for a restart; in HAProxy's format. */
 export const SERVERS_STATE = "traffic.servers";
 const CONFIGURATION = "haproxy.cfg";
 
-/** Longest time that a request waits for a site that is being recreated. */
+/** How long a request waits at most while a site is recreated. */
 const HOLD_SECONDS = 120;
 
 /**
- * A request is asked about one backend after another. Those of divided traffic come first: there it costs more already,
- * as its cookie is read.
+ * HAProxy tests a request for one backend after another. Those of divided traffic come first: such a request is the
+ * most expensive already, because its cookie is read.
  */
-const IN_TURN = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
-/** Kept while either slot may serve: before that a bucket is drawn to time an answer only. */
+const BACKEND_ORDER = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
+/** Set while either slot may serve. Otherwise a bucket is drawn only to time an answer. */
 const KEPT_BUCKET = `  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }\n`;
 
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
-/** Set where the configuration knows buckets whose answers are timed. */
+/** Set if the configuration supports buckets whose answers are timed. */
 export const TIMES_BUCKETS = "BLUEGREEN_TIMES_BUCKETS";
 
 export class HaproxyConfigurator implements ProxyConfigurator {
@@ -60,7 +60,7 @@ global
   stats socket unix@${ADMIN_SOCKET} mode 600 level admin
   stats timeout 10s
   server-state-file ./${SERVERS_STATE}
-  # Keys of a map are in a tree: a key that is missing there need not be looked for in the cache of patterns as well.
+  # A map's keys are in a tree already: the pattern cache would only add a second lookup for a missing key.
   tune.pattern.cache-size 0
   setenv ${TIMES_BUCKETS} yes
 
@@ -76,7 +76,7 @@ defaults
   timeout check 5s
   timeout tunnel 1h
   option forwardfor
-  # When base reloads HAProxy, an idle connection is closed with its next answer, not under its next request.
+  # When base reloads HAProxy, an idle connection is closed after its next answer, not during its next request.
   option idle-close-on-response
   retries 2
   retry-on conn-failure
@@ -84,17 +84,17 @@ defaults
 
 ${this.entrance()}
 ${this.preview()}
-  # The first look that finds something decides, so no request sees half of a change. Traffic is whole nearly always: all
-  # go one way. While it is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never
-  # goes stale. Who has none gets one. While a release is watched, some buckets are timed (${TIMED} and more), and newcomers.
-  http-request allow if { str(${ANYBODY}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
+  # The first lookup that finds something decides, so no request sees half of a change. Usually all requests go to one
+  # slot. While traffic is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes
+  # stale. New clients get a bucket. While a release is watched, some buckets (${TIMED} and more) and new clients are timed.
+  http-request allow if { str(${ALL_USERS}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
   http-request allow if { req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
   http-request set-var(txn.begun) date(0,ms)
   http-request allow if { var(txn.way) -m found }
   http-request set-var(txn.bucket) rand(100)
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
 
-${[...IN_TURN].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} ${TIMED + numberOf(backend)} }\n`).join("")}  default_backend closed
+${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} ${TIMED + numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -102,7 +102,7 @@ backend closed
 ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
   }
 
-  /** Where users come in, up to what is done with their requests. */
+  /** The frontends, up to the routing of requests. */
   private entrance(): string {
     const { host, port, tls } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
@@ -122,13 +122,13 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
 ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min-ver TLSv1.2`, "https")}`;
   }
 
-  /** Whoever knows the secret gets the slot that is not live; its digest is all that is known here. */
+  /** Requests with the secret get the slot that is not live. The configuration has only the secret's digest. */
   private preview(): string {
     const { preview } = this.spec;
     if (preview === null) return "";
     const secret = (sample: string) => `{ ${sample},sha2(256),hex -m str -i ${preview.sha256} }`;
     return `
-  # A preview: the slot that is not live; before the first release whichever is up.
+  # A preview: the slot that is not live; before the first release the one that is up.
   http-request set-var(txn.preview) bool(true) if ${secret(`req.hdr(${PREVIEW_HEADER})`)}
   http-request set-var(txn.preview) bool(true) if ${secret(`req.cook(${PREVIEW_COOKIE})`)}
   http-request del-header ${PREVIEW_HEADER}
@@ -156,11 +156,11 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     const checked = `  option httpchk
   http-check send meth GET uri ${verification.path} ver HTTP/1.1 hdr Host ${verification.host ?? "localhost"}
   http-check expect status ${verification.status}
-  # A refused connection is tried again at once with another server: nothing was sent yet, so a POST may be, too.
+  # A refused connection is retried at once with another server: nothing was sent yet, so this is safe for a POST too.
   option redispatch 1
   retries 3
 `;
-    // Beside an answer of a user, not of who previews. Classes are made of it where it is read.
+    // For answers to users, not to previews. The reader groups them into classes.
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
     const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
     return `backend ${LATENCIES[slot]}
@@ -168,30 +168,30 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
 
 backend ${names.serve}
 ${timed}${checked}${servers(`${watched} inter 500ms`)}
-# Both slots are verified: one refused connection takes a server out until it passes a check again, and the other slot
-# stands in where none is left.
+# Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
+# other slot's servers take over.
 backend ${names.shift}
 ${timed}${KEPT_BUCKET}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
-# Whoever previews a slot gets it or nothing. What they do enters no figures.
+# A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}
   http-after-response set-header X-Bluegreen-Slot ${slot}
   retries 0
 ${servers()}
-# Recreate: requests wait here until something listens again. No health check and no redispatch, else
-# HAProxy answers 503 at once instead of trying again each second.
+# Recreate: requests wait here until an instance listens again. No health check and no redispatch: with them
+# HAProxy answers 503 at once instead of retrying each second.
 backend ${names.hold}
 ${timed}  timeout connect 1s
   timeout queue ${HOLD_SECONDS}s
   retries ${HOLD_SECONDS}
-  # An instance that stops ends connections that it had not looked into yet: what only reads is asked again.
+  # A stopping instance closes connections whose request it has not read yet: reads are retried.
   retry-on conn-failure empty-response
   http-request disable-l7-retry if !{ method GET HEAD OPTIONS }
   no option redispatch
-  # Under a request over a connection that was used before, an instance that stops may just be closing it.
+  # No reused connections: a stopping instance may be closing them.
   option http-server-close
 ${servers()}
-# Recreate with a page: whoever can't be served gets the page at once.
+# Recreate with a page: requests that can't be served get the page at once.
 backend ${names.page}
 ${timed}  retries 0
   option http-server-close

@@ -1,4 +1,4 @@
-/** Drives HAProxy without ever reloading it: over its stats socket, and by files that it reads at its next start. */
+/** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
@@ -26,7 +26,7 @@ export class HaproxyDriver implements Driver {
   async setTraffic(traffic: Traffic): Promise<void> {
     if (!traffic.fallback) this.sample(null);
     await this.map.replace(traffic);
-    // For a restart: HAProxy comes up with the weights it had.
+    // For a restart: HAProxy starts with the same traffic.
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
   }
 
@@ -59,15 +59,15 @@ export class HaproxyDriver implements Driver {
     ]);
     const answers = { blue, green };
     const rows = table(stat, ",");
-    // A server that is down and out of rotation is only "DOWN" in the statistics; here is what it was told.
-    const [, states = ""] = state.split(/^1\n/);
-    const told = table(states, " ");
+    // The statistics show a server that is down and out of rotation only as "DOWN". Its rotation is in the state.
+    const [, stateRows = ""] = state.split(/^1\n/);
+    const states = table(stateRows, " ");
     const count = (slot: Slot): SlotCounts => {
       const names = backendNames(slot);
       const of = (backends: readonly string[]) =>
         rows.filter((row) => row.get("svname") === "BACKEND" && backends.includes(row.get("pxname")!));
       const isReady = (server: string): boolean =>
-        told.some(
+        states.some(
           (row) =>
             row.get("be_name") === names.serve &&
             row.get("srv_name") === server &&
@@ -79,16 +79,16 @@ export class HaproxyDriver implements Driver {
         (row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND",
       );
       const users = of([names.serve, names.shift, names.hold, names.page]);
-      // While the other slot stands in, its servers' requests are none of this slot's ...
-      const lent = failoverCounts(rows, names.shift);
-      // ... but this slot's where they stand in there.
-      const borrowed = failoverCounts(rows, backendNames(otherSlot(slot)).shift);
+      // Requests that the other slot's servers took over are not this slot's ...
+      const takenOver = failoverCounts(rows, names.shift);
+      // ... but requests that this slot's servers took over are.
+      const takenFromOther = failoverCounts(rows, backendNames(otherSlot(slot)).shift);
       const preview = of([names.preview]);
       return {
         requests: sum(users, "req_tot"),
-        // Whoever was served by the other slot got an answer; the slot that was asked first gave none.
-        errors: sum(users, "hrsp_5xx") + sum(lent, "stot"),
-        inFlight: sum([...users, ...preview, ...borrowed], "scur") - sum(lent, "scur"),
+        // A request that the other slot took over counts as this slot's error.
+        errors: sum(users, "hrsp_5xx") + sum(takenOver, "stot"),
+        inFlight: sum([...users, ...preview, ...takenFromOther], "scur") - sum(takenOver, "scur"),
         latency: latenciesOf(answers[slot]),
         endpoints: servers.map((row) => {
           const server = row.get("svname")!;
@@ -101,8 +101,8 @@ export class HaproxyDriver implements Driver {
   }
 
   /**
-   * "drain" rather than "maint": the health check goes on, so a server that comes back is known to be healthy before
-   * it gets a request. `nbsrv` counts neither.
+   * "drain" rather than "maint": the health check continues, so a server is known to be healthy before it returns to
+   * the rotation. `nbsrv` counts neither.
    */
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
     await this.setServers(slot, servers, "drain");
@@ -115,8 +115,8 @@ export class HaproxyDriver implements Driver {
   async cut(slot: Slot): Promise<void> {
     const { endpoints } = (await this.counts())[slot];
     for (const { server } of endpoints) {
-      const standsIn = `${backendNames(otherSlot(slot)).shift}/other-${server}`;
-      for (const place of [standsIn, ...slotPlaces(slot, server)])
+      const failover = `${backendNames(otherSlot(slot)).shift}/other-${server}`;
+      for (const place of [failover, ...slotPlaces(slot, server)])
         await this.socket.sendSilent(`shutdown sessions server ${place}`);
     }
   }
@@ -126,11 +126,11 @@ export class HaproxyDriver implements Driver {
       for (const place of slotPlaces(slot, server))
         await this.socket.sendSilent(`set server ${place} state ${state}`);
     }
-    await this.rememberExcluded();
+    await this.saveExcluded();
   }
 
-  /** For a restart, as with the map. Whoever is in rotation is left out: it shall start as if nothing was known of it. */
-  private async rememberExcluded(): Promise<void> {
+  /** For a restart, like the map. Servers in rotation are omitted: HAProxy starts them with their defaults. */
+  private async saveExcluded(): Promise<void> {
     const [version, header, ...rows] = (await this.socket.send("show servers state")).split("\n");
     const column = header!.replace(/^# /, "").split(" ").indexOf("srv_admin_state");
     const excluded = rows.filter((row) => row.split(" ")[column] !== "0");
@@ -138,7 +138,9 @@ export class HaproxyDriver implements Driver {
   }
 }
 
-/** Where a server of a slot takes part; where it stands in, it follows. What `counts` looks at comes last. */
+/**
+ * The backends that have a server of a slot. The other slot's `shift` tracks them. The one that `counts` reads is last.
+ */
 function slotPlaces(slot: Slot, server: string): string[] {
   const { serve, shift, hold, page, preview } = backendNames(slot);
   return [hold, page, preview, shift, serve].map((backend) => `${backend}/${server}`);
@@ -158,7 +160,7 @@ function latenciesOf(text: string): Latencies {
   return latencies;
 }
 
-/** Rows of what HAProxy tells as lines, by the names in the first one. */
+/** HAProxy's output as rows, by the column names in its first line. */
 function table(text: string, separator: string): ReadonlyMap<string, string>[] {
   const [header = "", ...rows] = text.split("\n");
   const columns = header.replace(/^# /, "").split(separator);

@@ -1,17 +1,17 @@
 /**
- * Of how many buckets of each side HAProxy measures latencies while a release is watched: enough for its analysis, and
- * no more, as each costs throughput. Pure: what was counted goes in.
+ * For how many buckets of each side HAProxy measures latencies while a release is watched: enough for the analysis, and
+ * no more, as each costs throughput. Pure: counts go in.
  */
 import type { Analysis } from "../../../../release/schedule";
 import { BUCKETS } from "../driver";
 
 export type SampleSize = Pick<Analysis, "minimumRequests" | "intervalSeconds">;
 
-/** So many buckets of each side, wherever the sides meet, are all answers. */
+/** With this many buckets of each side, all answers are measured at any weight. */
 export const ALL_MEASURED = BUCKETS / 2;
-/** So many times the latencies that a judgement needs are enough. */
-const PLENTY = 10;
-/** A single bucket may be unlike the others: one client's that keeps asking for what takes long. */
+/** Measure this many times the latencies that a judgement needs. */
+const RESERVE = 10;
+/** A single bucket may not be typical: one client that keeps sending slow requests. */
 const FEWEST_BUCKETS = 2;
 
 export class LatencySampling {
@@ -24,7 +24,7 @@ export class LatencySampling {
   /**
    * Follows the traffic, twice an interval.
    * @param requests since the proxy started, at a moment in milliseconds.
-   * @returns whether it is time to bring the proxy in line; also without a new number, as it may have been restarted.
+   * @returns whether to set the proxy now; also true with the same number, because the proxy may have been restarted.
    */
   follow(at: number, requests: number): boolean {
     const interval = 1000 * this.size.intervalSeconds;
@@ -39,11 +39,11 @@ export class LatencySampling {
   }
 }
 
-/** @param requests all answers in the time that is judged. */
+/** @param requests all answers in the judged time. */
 export function bucketsFor(
   requests: number,
   { minimumRequests }: Pick<SampleSize, "minimumRequests">,
 ): number {
-  const enough = Math.ceil((PLENTY * minimumRequests * BUCKETS) / requests);
+  const enough = Math.ceil((RESERVE * minimumRequests * BUCKETS) / requests);
   return Math.min(ALL_MEASURED, Math.max(FEWEST_BUCKETS, enough));
 }

@@ -11,7 +11,7 @@ import { shownTimed, shownTraffic, TRAFFIC_MAP, trafficMap } from "./traffic-map
 const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
 
 export class LiveMap {
-  /** Of how many buckets of each side latencies are measured, 0 to 50, once the map is replaced or renewed. */
+  /** For how many buckets of each side to measure latencies, 0 to 50. Set by the next `replace` or `renew`. */
   measured = 0;
   private knowsTimed = false;
   private lastChange: Promise<void> = Promise.resolve();
@@ -23,30 +23,30 @@ export class LiveMap {
   }
 
   replace(traffic: Traffic): Promise<void> {
-    return this.inTurn(async () => {
+    return this.oneAtATime(async () => {
       const measures = this.measured > 0 && (await this.timesBuckets());
       await this.write(traffic, measures ? this.measured : 0);
     });
   }
 
-  /** Has the buckets measured that are meant, with the traffic as it is. */
+  /** Applies `measured`, without a change of the traffic. */
   renew(): Promise<void> {
-    return this.inTurn(async () => {
+    return this.oneAtATime(async () => {
       if (!(await this.timesBuckets())) return;
       const shown = await this.socket.send(SHOW_MAP);
       const timed = shownTimed(shown);
-      // A change that was made by hand stays until the director finds it.
+      // Keep a change by hand: the director must find it.
       if (timed !== null && timed !== this.measured) await this.write(shownTraffic(shown), this.measured);
     });
   }
 
-  /** A change reads the map and writes it: two at once would undo each other. */
-  private inTurn(change: () => Promise<void>): Promise<void> {
+  /** Runs changes one at a time: each reads and writes the map. */
+  private oneAtATime(change: () => Promise<void>): Promise<void> {
     this.lastChange = this.lastChange.then(change, change);
     return this.lastChange;
   }
 
-  /** Where base could not renew its configuration, HAProxy times all answers and knows no numbers of timed buckets. */
+  /** With a configuration of an earlier base, HAProxy times all answers and does not support timed buckets. */
   private async timesBuckets(): Promise<boolean> {
     this.knowsTimed ||= (await this.socket.send(`show env ${TIMES_BUCKETS}`)).startsWith(`${TIMES_BUCKETS}=`);
     return this.knowsTimed;
@@ -57,7 +57,7 @@ export class LiveMap {
     try {
       await this.writeOnce(traffic, timed);
     } catch (error) {
-      // A HAProxy that was killed in between, and is up again, knows nothing of what was prepared.
+      // HAProxy was killed and restarted in between: what was prepared is lost.
       if (this.socket.interruptions === interruptions) throw error;
       await this.writeOnce(traffic, timed);
     }
@@ -73,7 +73,7 @@ export class LiveMap {
     const observed = await this.observe();
     if (!sameTraffic(observed, traffic)) {
       throw new Error(
-        `haproxy serves ${JSON.stringify(observed)} although it was told ${JSON.stringify(traffic)}`,
+        `haproxy serves ${JSON.stringify(observed)}, but the director set ${JSON.stringify(traffic)}`,
       );
     }
   }

@@ -1,23 +1,23 @@
-/** HAProxy's stats socket: one command a connection, the answer ends with the connection. */
+/** HAProxy's stats socket: one command per connection. The answer ends with the connection. */
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const TIMEOUT_MS = 5_000;
-/** A proxy that was killed is started again, by systemd or on the local platform by start-proxy.sh; until then nobody listens. */
+/** A killed proxy is restarted by systemd, or by start-proxy.sh on the local platform. Until then nothing listens. */
 const RESTART_MS = 3_000;
 const RESTART_POLL_MS = 50;
 const IS_DOWN = ["ECONNREFUSED", "ENOENT", "ECONNRESET", "EPIPE"];
-/** What every answer ends with; one that does not is of a HAProxy that was killed under it. */
+/** Every complete answer ends with it. If it is missing, HAProxy was killed meanwhile. */
 const EMPTY_LINE = /(^|\n)\n$/;
 
 export class RuntimeSocket {
-  /** How often HAProxy was down under a command, or before it. */
+  /** How often HAProxy was down during a command, or before it. */
   interruptions = 0;
 
   constructor(private readonly path: string) {}
 
   /**
-   * Says it again to a HAProxy that was killed meanwhile: each command says what shall be, so it may be said twice.
+   * Repeats the command if HAProxy was killed meanwhile: every command is idempotent.
    * @throws Error when HAProxy can't be reached in time.
    */
   async send(command: string): Promise<string> {
@@ -36,7 +36,7 @@ export class RuntimeSocket {
     }
   }
 
-  /** @throws Error where HAProxy answers anything: it refuses. */
+  /** @throws Error if HAProxy answers anything: that is a refusal. */
   async sendSilent(command: string): Promise<void> {
     const answer = await this.send(command);
     if (answer !== "") throw new Error(`haproxy refused "${command.split("\n", 1)[0]}": ${answer}`);
@@ -47,13 +47,19 @@ export class RuntimeSocket {
       const socket = connect(this.path);
       let answer = "";
       socket.setEncoding("utf8");
-      socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error("no answer in time")));
+      socket.setTimeout(TIMEOUT_MS, () =>
+        socket.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)),
+      );
       socket.on("connect", () => socket.write(`${command}\n`));
       socket.on("data", (chunk: string) => (answer += chunk));
       socket.on("error", reject);
       socket.on("end", () => {
         if (EMPTY_LINE.test(answer)) return resolve(answer.trim());
-        reject(Object.assign(new Error("it ended under a command"), { code: "ECONNRESET" }));
+        reject(
+          Object.assign(new Error("the connection closed before the answer was complete"), {
+            code: "ECONNRESET",
+          }),
+        );
       });
     });
   }

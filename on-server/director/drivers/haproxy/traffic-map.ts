@@ -1,6 +1,6 @@
 /**
- * The traffic value as HAProxy reads it: a map in which a request finds its backend, all by one key or each by its bucket.
- * What can be known beforehand is in the map, so a request costs little; the value itself is a line beside the others.
+ * The traffic value as HAProxy reads it: a map from a key to a backend, either one key for all requests or one key per
+ * bucket. As much as possible is computed in advance, so a request costs little. The value itself is another line.
  */
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
@@ -9,16 +9,18 @@ import type { Traffic } from "../driver";
 
 export const TRAFFIC_MAP = "traffic.map";
 
-/** The key of all users; it is missing while traffic is divided or timed: their buckets are looked for, or drawn. */
-export const ANYBODY = "all";
-/** The key of who previews. A `;` ends a cookie's value, so no client can ask for it. */
+/**
+ * The key of all users. Missing while traffic is divided or timed: then the bucket is read from the cookie, or drawn.
+ */
+export const ALL_USERS = "all";
+/** The key of previews. A `;` ends a cookie's value, so no client can send this key. */
 export const PREVIEW = ";preview";
-/** The value as a key, for who reads it back: `;live=blue&weight=5&...`. */
+/** The value as a key, for reading it back: `;live=blue&weight=5&...`. */
 const VALUE = ";live=";
 
 /**
- * A slot's backends, one for each way to serve it. In `shift` the other slot's servers stand in: they are called
- * `other-<server>` there, and are none of the slot's.
+ * A slot's backends, one for each way to serve it. `shift` also has the other slot's servers for failover, as
+ * `other-<server>`. They are not part of the slot.
  */
 export function backendNames(slot: Slot) {
   const names = {
@@ -31,20 +33,20 @@ export function backendNames(slot: Slot) {
   return { ...names, all: Object.values(names) };
 }
 
-/** Backends by their numbers in the map, which stay what they are: base keeps the map of a proxy that it renews. */
+/** Backends by their numbers in the map. The numbers must not change: base keeps the map when it updates a proxy. */
 export const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap(
   (way) => SLOTS.map((slot) => backendNames(slot)[way]),
 );
-/** So much more is the number of a bucket whose answers are timed. */
+/** Added to the number of a bucket whose answers are timed. */
 export const TIMED = 100;
-/** How many are, of each side: beside the value, where any are. */
+/** The number of timed buckets of each side, in the line of the value if there are any. */
 const TIMED_BUCKETS = "timed";
 /** The number of no backend: nothing is deployed yet. */
 const NOWHERE = BACKENDS.length;
 
 /**
  * Lines as in the file: a key, a space, a number.
- * @param timed how many of each side's buckets have their answers timed, 0 to 50. Never in the file: a restart ends it.
+ * @param timed how many buckets of each side are timed, 0 to 50. Never in the file: a restart ends it.
  */
 export function trafficMap(traffic: Traffic, timed = 0): string {
   return linesOf(traffic, timed)
@@ -53,22 +55,22 @@ export function trafficMap(traffic: Traffic, timed = 0): string {
 }
 
 /**
- * What HAProxy does, from its answer to `show map`: lines as `0x55... 42 1`.
- * @throws Error where it is no traffic map.
+ * The traffic that HAProxy serves, from its answer to `show map`: lines like `0x55... 42 1`.
+ * @throws Error if it is not a traffic map.
  */
 export function shownTraffic(answer: string): Traffic {
-  const { told, isWhole } = read(answer);
-  // Somebody changed it: whatever the buckets are now, they are not those of the value.
-  return isWhole ? told : { ...told, offset: (told.offset + 1) % BUCKETS };
+  const { traffic, isWhole } = read(answer);
+  // Changed by another process: the buckets differ from the value, so report another offset.
+  return isWhole ? traffic : { ...traffic, offset: (traffic.offset + 1) % BUCKETS };
 }
 
-/** How many of each side's buckets are timed, from the same answer; null where somebody changed the map. */
+/** How many buckets of each side are timed, from the same answer; null if another process changed the map. */
 export function shownTimed(answer: string): number | null {
   const { timed, isWhole } = read(answer);
   return isWhole ? timed : null;
 }
 
-/** A map as it is written now: that of version 0.1 was the value only, as lines like `live blue`. */
+/** The map in the current format. In version 0.1 it was the value only, as lines like `live blue`. */
 export function renewedMap(map: string): string {
   const lines = map.split("\n");
   if (lines.some((line) => line.startsWith(VALUE))) return lines.map(withTodaysName).join("\n");
@@ -91,10 +93,10 @@ function read(answer: string) {
   });
   const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
   const entries = new Map(new URLSearchParams(value.replace(/^;| \d+$/g, "")));
-  const told = parseTraffic(entries);
+  const traffic = parseTraffic(entries);
   const timed = Number(entries.get(TIMED_BUCKETS) ?? 0);
-  const isWhole = JSON.stringify(lines.sort()) === JSON.stringify(linesOf(told, timed).sort());
-  return { told, timed, isWhole };
+  const isWhole = JSON.stringify(lines.sort()) === JSON.stringify(linesOf(traffic, timed).sort());
+  return { traffic, timed, isWhole };
 }
 
 function linesOf(traffic: Traffic, timed: number): string[] {
@@ -105,13 +107,13 @@ function linesOf(traffic: Traffic, timed: number): string[] {
   const divided = live !== null && weight > 0 && weight < 100;
   return [
     value,
-    // Always there: a request may look for its bucket when the traffic that was divided is so no more.
+    // Always present: a request may look up its bucket just after traffic was divided.
     ...Array.from({ length: BUCKETS }, (_, bucket) => {
       const place = (bucket + offset) % BUCKETS;
       const isTimed = place < timed || place >= BUCKETS - timed;
       return `${bucket} ${numberFor(traffic, place < weight) + (isTimed ? TIMED : 0)}`;
     }),
-    ...(divided || timed > 0 ? [] : [`${ANYBODY} ${numberFor(traffic, weight === 100)}`]),
+    ...(divided || timed > 0 ? [] : [`${ALL_USERS} ${numberFor(traffic, weight === 100)}`]),
     ...(live === null ? [] : [`${PREVIEW} ${numberOf(backendNames(otherSlot(live)).preview)}`]),
   ];
 }

@@ -1,6 +1,6 @@
 /**
- * What NGINX answered, from the log that it writes for the director: one line an answer, its slot, status, the
- * addresses that were tried, and how long they took. It is read as it grows, and replaced when it is large.
+ * Counts NGINX's answers from the log that it writes for the director: one line per answer with slot, status, the tried
+ * addresses and their times. The log is read as it grows, and replaced when it is large.
  */
 import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, statSync } from "node:fs";
 import type { Endpoint } from "../../../../configuration/naming";
@@ -11,7 +11,7 @@ import { ANSWERS_LOG } from "./nginx-configuration";
 
 const LIMIT = 64 * 1024 * 1024;
 const OLDER = `${ANSWERS_LOG}.older`;
-/** Workers that were told to use the new file have done so by then. */
+/** By then all workers write to the new file. */
 const HANDOVER_MS = 10_000;
 
 interface Counted {
@@ -25,7 +25,7 @@ interface OpenFile {
   readonly inode: number;
   position: number;
   rest: string;
-  /** Nothing is written to it any more after this time; null while it is the current one. */
+  /** Nothing is written to it after this time; null for the current file. */
   closesAt: number | null;
 }
 
@@ -36,12 +36,12 @@ export class AnswersLog {
   };
   private files: OpenFile[] = [];
 
-  /** @param reopen tells NGINX to begin a new file. */
+  /** @param reopen makes NGINX open a new file. */
   constructor(
     private readonly endpoints: PerSlot<readonly Endpoint[]>,
     private readonly reopen: () => void,
   ) {
-    // What was answered before is nobody's business here: only differences are looked at.
+    // Earlier answers don't matter: only differences count.
     this.follow(true);
   }
 
@@ -89,9 +89,9 @@ export class AnswersLog {
     const counted = this.counted[slot];
     counted.requests += 1;
     const last = addresses.split(/[,:] /).at(-1)!;
-    const own = this.endpoints[slot].some(({ host, port }) => `${host}:${port}` === last);
-    // Whoever was served by the other slot got an answer; the slot that was asked first gave none.
-    if (Number(status) >= 500 || !own) counted.errors += 1;
+    const bySlot = this.endpoints[slot].some(({ host, port }) => `${host}:${port}` === last);
+    // A request that the other slot took over counts as this slot's error.
+    if (Number(status) >= 500 || !bySlot) counted.errors += 1;
     const seconds = times
       .split(/[,:] /)
       .filter((each) => each !== "-" && each !== "")

@@ -1,10 +1,10 @@
-/** Connections from this NGINX to endpoints, as the kernel sees them: NGINX itself does not tell. */
+/** Connections from this NGINX to endpoints, from the kernel: NGINX does not report them. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { Endpoint } from "../../../../configuration/naming";
 
 const ESTABLISHED = "01";
 
-/** How many connections processes have to some endpoints. Idle ones that are kept for the next request count as well. */
+/** The number of connections from processes to endpoints, including idle ones kept for the next request. */
 export function connectionsTo(endpoints: readonly Endpoint[], pids: readonly number[]): number {
   const sockets = new Set(pids.flatMap(socketsOf));
   const remote = new Set(endpoints.map(({ host, port }) => `${hexAddress(host)}:${hex(port, 4)}`));
@@ -15,7 +15,7 @@ export function connectionsTo(endpoints: readonly Endpoint[], pids: readonly num
   }).length;
 }
 
-/** A process and those that it started: NGINX's workers, also the ones that finish after a reload. */
+/** A process and its children: NGINX's workers, including those that still finish after a reload. */
 export function family(pid: number): number[] {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");

@@ -1,6 +1,6 @@
 /**
  * The NGINX configuration that base installs once. Releases never change it: they change a folder of empty files,
- * which NGINX looks into with every request. Needs NGINX >= 1.18 with the module secure_link; tested with 1.22.
+ * which NGINX checks with every request. Needs NGINX >= 1.18 with the module secure_link; tested with 1.22.
  */
 import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
@@ -18,7 +18,7 @@ export const ANSWERS_LOG = "answers.log";
 export const EXCLUDED_FILE = "traffic.excluded.json";
 
 export const NONE_EXCLUDED: PerSlot<readonly string[]> = { blue: [], green: [] };
-/** An answer is told for the director, up to 100 ms later: a line each costs a call of the kernel else. */
+/** Logs answers for the director, up to 100 ms late: without a buffer each line costs a system call. */
 const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
 export class NginxConfigurator {
@@ -27,7 +27,7 @@ export class NginxConfigurator {
     private readonly excluded: PerSlot<readonly string[]> = NONE_EXCLUDED,
   ) {}
 
-  /** Carries a digest of itself, by which a reload is known to have taken place. */
+  /** Contains its own digest, which shows whether a reload took effect. */
   configuration(): string {
     const text = (generation: string) => this.text(generation);
     return text(createHash("sha256").update(text("")).digest("hex"));
@@ -37,7 +37,7 @@ export class NginxConfigurator {
     const { application, environment, proxy, verification } = this.spec;
     const { tls, host, port } = proxy;
     const previews = this.spec.preview === null ? "" : "$secure_link";
-    // The folder is its owner's; without this, workers of a root's NGINX would be somebody else.
+    // Workers must run as the owner of the folder. By default, NGINX started by root changes their user.
     const user = process.getuid?.() === 0 ? "user root;\n" : "";
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${LIVE} only.
 ${user}worker_processes auto;
@@ -66,16 +66,17 @@ http {
   proxy_connect_timeout 5s;
   proxy_buffer_size 16k;
   proxy_buffers 8 16k;
-  # An upload runs on its slot from its first byte: held back here it would come to an instance that was stopped meanwhile.
+  # An upload goes to its slot from the first byte: buffered here, it could reach an instance that was stopped
+  # meanwhile.
   proxy_request_buffering off;
   proxy_busy_buffers_size 32k;
-  # A refused connection is tried again at once with another server: nothing was sent yet, so a POST may be, too.
+  # A refused connection is retried at once with another server: nothing was sent yet, so this is safe for a POST too.
   proxy_next_upstream error timeout;
   map $http_upgrade $connection_upgrade {
     default upgrade;
     '' '';
   }
-  # Clients of HTTP/1.0 need not say which host they mean.
+  # HTTP/1.0 clients may omit the host.
   map $http_host $asked_host {
     default $http_host;
     '' ${verification.host ?? "localhost"};
@@ -120,7 +121,7 @@ ${tls === null ? "" : `    ssl_certificate ${tls.certificate};\n    ssl_certific
     add_header Set-Cookie $offered_bucket always;
     add_header X-Bluegreen-Slot $previewed always;
 
-    # One look decides, so no request sees half of a change: a file for each bucket that goes to green.
+    # One check decides, so no request sees half of a change: there is a file for each bucket that goes to green.
     set $slot blue;
     if (-f ${LIVE}/$bucket) {
       set $slot green;
@@ -130,7 +131,7 @@ ${tls === null ? "" : `    ssl_certificate ${tls.certificate};\n    ssl_certific
     set $closed '';
     set $counted counted;
     set $previewed '';
-${this.knowsSecret()}    # What it is nearly always, with no further look. Who previews a slot goes on.
+${this.knowsSecret()}    # The usual case ends here, without further checks. Previews continue.
     if (-f ${LIVE}/${MARKS.atRest}${previews}) {
       break;
     }
@@ -191,8 +192,8 @@ ${this.preview()}
   }
 
   private upstreams(slot: Slot): string {
-    // They close sooner than the application does, so no request meets a closed one; and soon after the last request
-    // each connection that is left is one at work.
+    // NGINX closes idle connections before the application does, so no request meets a closed one. Soon after the last
+    // request, every remaining connection is in use.
     const kept = "    keepalive 128;\n    keepalive_timeout 500ms;\n";
     const servers = (of: Slot, option = " max_fails=1 fail_timeout=1s") =>
       this.spec.endpoints[of]
@@ -203,10 +204,10 @@ ${this.preview()}
         .join("");
     return `  upstream slot_${slot} {
 ${servers(slot)}${kept}  }
-  # Both slots are verified: what can't be served by its slot is served by the other.
+  # Both slots are verified: if a slot can't serve a request, the other one does.
   upstream shift_${slot} {
 ${servers(slot)}${servers(otherSlot(slot), " max_fails=1 fail_timeout=1s backup")}${kept}  }
-  # Nobody may listen there, and as soon as somebody does it gets the next request.
+  # Perhaps nothing listens there. As soon as an instance does, it gets the next request.
   upstream page_${slot} {
 ${servers(slot, " max_fails=0")}${kept}  }
 `;
@@ -225,7 +226,7 @@ ${servers(slot, " max_fails=0")}${kept}  }
 `;
   }
 
-  /** Of who knows the secret `$secure_link` is 1, of others nothing. Its digest is all that is known here. */
+  /** With the right secret `$secure_link` is 1, otherwise empty. The configuration has only the secret's digest. */
   private knowsSecret(): string {
     const { preview } = this.spec;
     if (preview === null) return "";
@@ -235,7 +236,7 @@ ${servers(slot, " max_fails=0")}${kept}  }
 `;
   }
 
-  /** The slot that is not live, for who knows the secret. */
+  /** The slot that is not live, for requests with the secret. */
   private preview(): string {
     if (this.spec.preview === null) return "";
     return `    set $waiting blue;
@@ -273,7 +274,7 @@ ${servers(slot, " max_fails=0")}${kept}  }
   }
 }
 
-/** What NGINX itself has to say where no instance answers. The application's own errors pass as they are. */
+/** NGINX's answer if no instance answers. The application's errors pass unchanged. */
 function pageInsteadOfNothing(): string {
   return "error_page 502 504 =503 @updating;";
 }

@@ -1,6 +1,6 @@
 /**
- * Drives NGINX without a reload: what decides where requests go is a folder of files behind a symlink. Only a server
- * that leaves the rotation, or comes back, takes a reload.
+ * Controls NGINX without a reload: a folder of files behind a symlink decides where requests go. Only a change of the
+ * rotation needs a reload.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { writeAtomically } from "../../../../system/atomic-file";
@@ -35,7 +35,7 @@ export class NginxDriver implements Driver {
     await servingGeneration();
     writeTraffic(traffic);
     if (!sameTraffic(readTraffic(), traffic))
-      throw new Error("nginx's traffic folder was changed by somebody");
+      throw new Error("another process changed nginx's traffic folder while the director set it");
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
@@ -67,21 +67,23 @@ export class NginxDriver implements Driver {
     await this.rotate(slot, rest, servers);
   }
 
-  /** NGINX can't end single connections; the stop of the instance does, which comes next. */
+  /** NGINX can't end single connections. The instance is stopped next, which ends them. */
   async cut(): Promise<void> {
     return Promise.resolve();
   }
 
-  private async rotate(slot: Slot, excluded: readonly string[], told: readonly string[]): Promise<void> {
-    const unknown = told.find((server) => !this.spec.endpoints[slot].some((each) => each.server === server));
+  private async rotate(slot: Slot, excluded: readonly string[], changed: readonly string[]): Promise<void> {
+    const unknown = changed.find(
+      (server) => !this.spec.endpoints[slot].some((each) => each.server === server),
+    );
     if (unknown !== undefined) throw new Error(`there is no ${unknown} in ${slot}`);
     const wanted = { ...readExcluded(), [slot]: excluded };
-    // First the file: base's next configuration shall say the same.
+    // The file first: base's next configuration must have the same servers out of rotation.
     writeAtomically(EXCLUDED_FILE, JSON.stringify(wanted));
     await reload(new NginxConfigurator(this.spec, wanted).configuration());
   }
 
-  /** NGINX has no health checks of its own: the endpoints are asked from here. */
+  /** NGINX has no active health checks: the driver probes the endpoints. */
   private async healthyEndpoints(): Promise<ReadonlySet<Endpoint>> {
     if (this.health !== null && Date.now() - this.health.at < HEALTH_MS) return this.health.healthy;
     const all = SLOTS.flatMap((slot) => this.spec.endpoints[slot]);
@@ -92,19 +94,19 @@ export class NginxDriver implements Driver {
 
   private async isHealthy(endpoint: Endpoint): Promise<boolean> {
     const { path, status, host, timeoutSeconds } = this.spec.verification;
-    const manners = {
+    const options = {
       host: host ?? "localhost",
       timeoutSeconds: Math.min(timeoutSeconds, HEALTH_TIMEOUT_SECONDS),
     };
     try {
-      return (await ask(endpoint, { method: "GET", path, headers: {} }, manners)).status === status;
+      return (await ask(endpoint, { method: "GET", path, headers: {} }, options)).status === status;
     } catch {
       return false;
     }
   }
 }
 
-/** While NGINX runs it takes the configuration over, and keeps the one it has where it does not accept it. */
+/** If NGINX runs, it reloads the configuration, and keeps the old one if it rejects the new one. */
 export async function configureNginx(spec: DirectorSpec): Promise<void> {
   provideTraffic();
   const configuration = new NginxConfigurator(spec, readExcluded()).configuration();

@@ -1,4 +1,4 @@
-/** NGINX as a process: which configuration it serves with, and how it takes another one. */
+/** NGINX as a process: which configuration it serves with, and how it loads another one. */
 import { execFile } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
 import { request } from "node:http";
@@ -10,7 +10,7 @@ const TIMEOUT_MS = 5_000;
 const RELOAD_MS = 15_000;
 const PREVIOUS = `${CONFIGURATION}.previous`;
 
-/** The digest of the configuration that answers. @throws Error where nobody does. */
+/** The digest of the configuration that serves. @throws Error if NGINX does not answer. */
 export function servingGeneration(): Promise<string> {
   return new Promise((resolve, reject) => {
     const unreachable = (error: Error): void =>
@@ -25,7 +25,7 @@ export function servingGeneration(): Promise<string> {
         response.on("end", () => resolve(text));
       },
     );
-    asked.on("timeout", () => asked.destroy(new Error("no answer in time")));
+    asked.on("timeout", () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
     asked.on("error", unreachable);
     asked.end();
   });
@@ -37,7 +37,7 @@ export function masterPid(): number {
 
 /**
  * Makes the running NGINX serve with another configuration.
- * @throws Error where NGINX refuses it, or does not come to serve with it: then the old one stays.
+ * @throws Error if NGINX rejects it, or does not serve with it in time: then the old one stays.
  */
 export async function reload(configuration: string): Promise<void> {
   const wanted = /return 200 '([0-9a-f]{64})'/.exec(configuration)![1]!;
@@ -51,7 +51,7 @@ export async function reload(configuration: string): Promise<void> {
   if (existsSync(PREVIOUS)) renameSync(PREVIOUS, CONFIGURATION);
   process.kill(masterPid(), "SIGHUP");
   throw new Error(
-    "nginx did not take the new configuration, the old one still serves: look at nginx-error.log",
+    `nginx did not load the new configuration within ${RELOAD_MS / 1000} s, the old one still serves: check nginx-error.log`,
   );
 }
 
@@ -75,8 +75,8 @@ function check(file: string): Promise<void> {
       { env: { ...process.env, PATH: path } },
       (error, _stdout, stderr) => {
         if (error === null) return resolve();
-        const [complaint] = /\[emerg\].*/.exec(stderr) ?? [error.message];
-        return reject(new Error(`nginx does not accept the new configuration: ${complaint}`));
+        const [problem] = /\[emerg\].*/.exec(stderr) ?? [error.message];
+        return reject(new Error(`nginx does not accept the new configuration: ${problem}`));
       },
     );
   });

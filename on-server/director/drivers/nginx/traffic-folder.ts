@@ -1,6 +1,6 @@
 /**
- * The traffic value as NGINX reads it: a folder of names behind a symlink, which is replaced by a rename. A name
- * for each bucket that goes to green, and marks; the value itself is in a file beside them.
+ * The traffic value as NGINX reads it: a folder of files behind a symlink, which is replaced by a rename. There is a
+ * file for each bucket that goes to green, and marks. The value itself is in another file.
  */
 import {
   closeSync,
@@ -22,13 +22,13 @@ import type { Traffic } from "../driver";
 
 export const LIVE = "live";
 /**
- * Names that are no bucket's. A look costs NGINX a call of the kernel, so what it is nearly always has a mark of its own,
- * beside those that it is made of, which a configuration of an earlier version knows.
+ * File names that are not buckets. A check costs NGINX a system call, so the usual cases have a single mark, in
+ * addition to the marks that a configuration of an earlier version knows.
  */
 export const MARKS = {
   /** Open, and nothing else. */
   atRest: "at-rest",
-  /** Open, divided, and either slot stands in for the other. */
+  /** Open, divided, and each slot fails over to the other. */
   shifting: "shifting",
   open: "open",
   divided: "divided",
@@ -40,23 +40,26 @@ export const MARKS = {
 const VALUE = "value.json";
 const FOLDER = /^traffic-(\d+)$/;
 
-/** What NGINX does: from the files that it looks at. The value beside them says so too, unless somebody changed them. */
+/**
+ * The traffic that NGINX serves, from the files that it checks. They match the value unless another process changed
+ * them.
+ */
 export function readTraffic(): Traffic {
   const found = readdirSync(LIVE).filter((name) => name !== VALUE);
-  const told = readValue();
-  // An earlier version had no marks for what is nearly always.
-  if (isSame(filesOf(told), found) || isSame(singleFilesOf(told), found)) return told;
+  const value = readValue();
+  // An earlier version had no marks for the usual cases.
+  if (isSame(filesOf(value), found) || isSame(singleFilesOf(value), found)) return value;
   const toGreen = found.filter((name) => /^[0-9]{1,2}$/.test(name)).length;
   const has = (mark: string) => found.includes(mark);
-  // In the order in which NGINX looks: what it finds first is all it goes by.
+  // In the order of NGINX's checks: the first match decides.
   const first = [MARKS.atRest, MARKS.shifting].find(has);
   const isOpen = first !== undefined || has(MARKS.open);
   const live = !isOpen ? null : has(MARKS.liveBlue) ? "blue" : "green";
   return {
     live,
     weight: live === "green" ? 100 - toGreen : toGreen,
-    // Whatever its buckets are now, they are not those of the value.
-    offset: (told.offset + 1) % 100,
+    // The buckets differ from the value, so report another offset.
+    offset: (value.offset + 1) % 100,
     mode: first === undefined && has(MARKS.page) ? "page" : "serve",
     fallback: first === undefined ? has(MARKS.fallback) : first === MARKS.shifting,
   };
@@ -78,7 +81,7 @@ export function writeTraffic(traffic: Traffic): void {
   const folder = `traffic-${Math.max(0, ...numbers) + 1}`;
   mkdirSync(folder, { mode: 0o755 });
   writeFileSync(`${folder}/${VALUE}`, value);
-  // That they are there is all that counts. A further name takes a fifth of the time of a further file.
+  // Only the existence of the names counts. A hard link takes a fifth of the time of a new file.
   for (const name of filesOf(traffic)) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
   flush(folder);
   rmSync(`${LIVE}.new`, { force: true });
@@ -86,12 +89,12 @@ export function writeTraffic(traffic: Traffic): void {
   const before = existsSync(LIVE) ? readlinkSync(LIVE) : null;
   renameSync(`${LIVE}.new`, LIVE);
   flush(".");
-  // A request may just be looking into the one before.
+  // Keep the folder before this one: a request may still be checking it.
   const old = numbers.map((number) => `traffic-${number}`).filter((name) => name !== before);
   for (const name of old) rmSync(name, { recursive: true, force: true });
 }
 
-/** What a proxy starts with that never served anything. */
+/** The traffic of a new proxy. */
 export function provideTraffic(): void {
   if (!existsSync(LIVE)) writeTraffic(CLOSED);
 }
