@@ -490,9 +490,9 @@ describe("machines", () => {
 });
 
 describe("people are told", () => {
-  test("that without a certificate everybody on the way can read the site", () => {
+  test("that without a certificate the site is not encrypted", () => {
     expect(baseOf(azureEnvironment()).warnings).toEqual([
-      "platform.tlsCertificate is not set: the site is served over plain HTTP, and everybody on the way can read it",
+      "platform.tlsCertificate is not set: the site is served over plain HTTP, without encryption",
     ]);
     expect(baseOf(azureEnvironment({ tlsCertificate: "shop" })).warnings).toEqual([]);
   });
