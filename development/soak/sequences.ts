@@ -131,7 +131,7 @@ export class Operator {
 
   private async expectAborted(running: Running): Promise<void> {
     const { exitCode, reason } = await this.deploy("abort");
-    if (exitCode !== 0) throw new Error(`abort ended with ${exitCode}: ${reason} (${running.heard()})`);
+    if (exitCode !== 0) throw new Error(`abort ended with ${exitCode}: ${reason} (${running.stderr()})`);
   }
 
   private async rollBack(): Promise<Played> {
