@@ -114,13 +114,13 @@ test.each<[string, (stack: TerraformStack) => void, RegExp]>([
     /'proxies' are lb-02, lb-01, the environment names lb-01, lb-02/,
   ],
   [
-    "hooks that nobody would run",
+    "hooks that would never run",
     (stack) => {
       const hooks = [{ when: "before switch" as const, name: "smoke", command: ["true"] }];
       const withHooks = customEnvironment({ ...SITE, hooks });
       new TrafficSwitch(stack, "x", { environment: withHooks, record: recordOf(), proxies });
     },
-    /hooks are run by a BlueGreenDeployment/,
+    /only BlueGreenDeployment runs hooks/,
   ],
   [
     "a server that is not given",

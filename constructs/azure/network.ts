@@ -49,7 +49,7 @@ const REMOTE_LOGIN = ["22", "3389"];
 const HTTPS = "443";
 /** Azure SQL redirects clients inside Azure to the second range. */
 const SQL = ["1433", "11000-11999"];
-const ANYBODY = "0.0.0.0/0";
+const ANY_ADDRESS = "0.0.0.0/0";
 
 /** A virtual network with a subnet for each role: created by this stack, or existing. */
 export interface INetwork {
@@ -194,7 +194,7 @@ export class Network extends Construct implements INetwork {
       destinationAddressPrefix: "*",
       destinationPortRanges: [...ports],
       ...(sources.length === 1
-        ? { sourceAddressPrefix: sources[0] === ANYBODY ? "Internet" : sources[0]! }
+        ? { sourceAddressPrefix: sources[0] === ANY_ADDRESS ? "Internet" : sources[0]! }
         : { sourceAddressPrefixes: [...sources] }),
     });
   }

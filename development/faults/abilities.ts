@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
 export const ABILITIES = {
-  mounts: "root in a mount namespace of its own (file systems of a few MiB)",
-  firewall: "root in a network namespace of its own, and iptables",
+  mounts: "root in a separate mount namespace (file systems of a few MiB)",
+  firewall: "root in a separate network namespace, and iptables",
   faketime: "libfaketime (Debian: apt-get install faketime)",
   cgroups: "root, and cgroup v1 with the memory controller",
   postgres: "a PostgreSQL on PATH, where Debian puts it, or of npm",
