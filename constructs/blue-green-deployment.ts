@@ -1,14 +1,15 @@
 /**
- * The toggle: which slot gets the new artifact, and the steps around it. The graph is the same for every record;
- * only the names of the steps change, and a changed name is what runs a step:
+ * Which slot gets the new artifact, and the steps around it. The graph is the same for every record. Only the steps'
+ * names change, and a changed name runs a step:
  *
- *   begin (each proxy) -> migrate (where the release has scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
+ *   begin (each proxy) -> migrate (if the release has scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
- * Hooks of the environment stand between these steps: those before a phase hold it up, those after it hold up nothing.
+ * The environment's hooks run between these steps: a phase waits for the hooks before it; nothing waits for those after
+ * it.
  *
- * So the live slot's install steps are no-ops in every plan: that is the proof that a release does not touch it. A
- * heal runs the install steps of the healed servers between begin and switch, and no others.
+ * The live slot's install steps are no-ops in every plan, which proves that a release does not touch it. A heal runs
+ * the install steps of the healed servers only.
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
@@ -29,39 +30,37 @@ import { migrateStep } from "./steps/migrate-step";
 
 /** What {@link BlueGreenDeployment} deploys, and where its steps run. */
 export interface BlueGreenDeploymentProps {
-  /** Where: read from an environment file (`parseEnvironment`), or said in code (`customEnvironment`). */
+  /** The environment: from a file (`parseEnvironment`), or defined in code (`customEnvironment`). */
   readonly environment: DeploymentEnvironment;
   /**
-   * What should run. Sequence 0 means that nothing was released yet: then there are no steps. A record of another
-   * application is refused.
+   * What should run. Sequence 0 means that nothing was released yet: there are no steps. A record of another application
+   * is refused.
    */
   readonly record: ReleaseRecord;
-  /** The web servers by name: each that the environment names, else it is refused. */
+  /** The web servers by name. A missing server of the environment is refused. */
   readonly servers: ReadonlyMap<string, Server>;
-  /** The proxies in the order of the traffic shift, as many as the environment has: the first carries the schedule. */
+  /** All proxies of the environment, in the order of the traffic shift: the first runs the schedule. */
   readonly proxies: readonly Server[];
-  /** Installs a release into a slot of a server: `linuxInstaller()`, or an own one. */
+  /** Installs a release into a slot of a server: `linuxInstaller()`, or a custom installer. */
   readonly installer: Installer;
   /**
-   * What brings the database to what a release asks for. @default - none: a record whose release has migrations is
-   * refused
+   * Applies the migrations that a release needs. @default - none: a record whose release has migrations is refused
    */
   readonly migrator?: Migrator;
 }
 
 /**
- * One release after another onto servers that stay. The apply succeeds if and only if users get what the record's goal
- * asks for; else it fails with the traffic on what was stable.
+ * Deploys releases to long-lived servers. The apply succeeds if and only if users get what the record's goal requires.
+ * Otherwise it fails, and stable has the traffic.
  *
- * Keep it in a stack of its own beside the stack of the machines: its steps are created before they are destroyed, and
- * Terraform would treat everything that they refer to in the same way. It holds commands only, so destroying it stops
- * nothing.
+ * Keep it in a stack separate from the machines': its steps use create before destroy, which Terraform would extend to
+ * everything that they refer to. It contains commands only, so destroying it stops nothing.
  */
 export class BlueGreenDeployment extends Construct {
   private readonly props: BlueGreenDeploymentProps;
 
   /**
-   * @throws InvalidInput where record, environment, servers and proxies do not fit together, or the record's release has
+   * @throws InvalidInput if record, environment, servers and proxies do not match, or if the record's release has
    * migrations and there is no migrator.
    */
   constructor(scope: Construct, id: string, props: BlueGreenDeploymentProps) {
@@ -87,7 +86,7 @@ export class BlueGreenDeployment extends Construct {
     this.phase("share", converged, (after) => shareSteps(this, props, after));
   }
 
-  /** @returns the phase's steps, without its hooks: what is after a phase holds up nothing. */
+  /** @returns the phase's steps, without its hooks: nothing waits for those after a phase. */
   private phase(
     phase: StepKind,
     before: ITerraformDependable[],
@@ -114,7 +113,7 @@ export class BlueGreenDeployment extends Construct {
   }
 }
 
-/** @throws InvalidInput where a proxy would get what another one shall be told. */
+/** @throws InvalidInput if a proxy would get the configuration of another one. */
 export function refuseOtherProxies(environment: DeploymentEnvironment, proxies: readonly Server[]): void {
   const named = proxyPlaces(environment).map(({ name }) => name);
   const given = proxies.map(({ name }) => name);

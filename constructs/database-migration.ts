@@ -1,4 +1,4 @@
-/** Only the migrations: brings a database to what a record's release asks for, whoever deploys the release. */
+/** Only the migrations that a record's release needs, independent of how the release is deployed. */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { ReleaseRecord } from "../release/record";
@@ -8,23 +8,23 @@ import { migrateStep } from "./steps/migrate-step";
 /** What {@link DatabaseMigration} applies, and where it runs. */
 export interface DatabaseMigrationProps {
   /**
-   * The record whose active slot has the release with its `migrations`: the step runs once for each sequence. A release
-   * without, or sequence 0: there is no step.
+   * The record whose active slot has the release with its `migrations`. The step runs once for each sequence. Without
+   * migrations, or with sequence 0, there is no step.
    */
   readonly record: ReleaseRecord;
-  /** Where it runs, and on what. */
+  /** The server that runs it, and the database. */
   readonly migrator: Migrator;
   /** @default - nothing */
   readonly dependsOn?: ITerraformDependable[];
 }
 
 /**
- * The migrator's step alone. Scripts that only add (expand) run at once; those that take something away (contract) only
- * where the record's `contracted` says that no release needs it any more. A script that fails is taken back, and the
- * apply fails.
+ * The migrate step alone. Expand scripts, which only add, run at once. Contract scripts, which remove something, run
+ * only if the record's `contracted` shows that no release needs it any more. A script that fails is rolled back, and
+ * the apply fails.
  */
 export class DatabaseMigration extends Construct {
-  /** What needs the new schema depends on these. */
+  /** Resources that need the new schema depend on these. */
   readonly steps: ITerraformDependable[];
 
   constructor(scope: Construct, id: string, { record, migrator, dependsOn = [] }: DatabaseMigrationProps) {

@@ -1,6 +1,6 @@
 /**
- * Puts the director onto proxies that are somebody else's machines, and has it write the proxy's configuration. It
- * starts and reloads nothing: how a proxy runs there is its owner's business.
+ * Installs the director on existing proxies, and has it write the proxy's configuration. It starts and reloads nothing:
+ * the machines' owner runs the proxy.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -13,14 +13,14 @@ import { refuseOtherProxies } from "./blue-green-deployment";
 import { onServerProgram } from "./on-server-program";
 import type { Server } from "./server";
 
-/** What {@link DirectorSetup} puts onto which proxies. */
+/** What {@link DirectorSetup} installs, and on which proxies. */
 export interface DirectorSetupProps {
   readonly environment: CustomEnvironment;
   /** The proxies, in the environment's order. They need bash, flock (util-linux) and Node 18 or newer. */
   readonly proxies: readonly Server[];
   /**
-   * Part of the step's name. Change it where a machine is a new one, or to go back to an earlier director: a step of one
-   * name runs once on a server. At most 20 characters of a-z, 0-9 and -. @default - none
+   * Part of the step's name. Change it when a machine is replaced, or to return to an earlier director: a step runs once
+   * per name and server. 1 to 20 characters of a-z, 0-9 and -. @default - none
    */
   readonly edition?: string;
   /** @default - nothing */
@@ -30,17 +30,16 @@ export interface DirectorSetupProps {
 const SETUP_SECONDS = 120;
 
 /**
- * Runs once for each version of the director and of the environment, in the stack of the machines: releases need none
- * of it to change. In the server's folder it leaves `director.js` and what the director writes for the proxy: for
- * haproxy `haproxy.cfg` and `traffic.map` (run HAProxy 2.4 or newer in that folder, `haproxy -W -f haproxy.cfg`), for
- * nginx `nginx.conf` with its folders (`nginx -p <folder>/ -c nginx.conf`), for an own driver what that writes itself.
- * Traffic that is there already stays as it is.
+ * Runs once for each version of the director and of the environment, in the stack of the machines: releases change none
+ * of it. It writes into the server's folder `director.js` and the proxy's files. For haproxy these are `haproxy.cfg` and
+ * `traffic.map` (run HAProxy 2.4 or newer in that folder, `haproxy -W -f haproxy.cfg`), for nginx `nginx.conf` with its
+ * folders (`nginx -p <folder>/ -c nginx.conf`), for a custom driver what it writes. The traffic stays as it is.
  */
 export class DirectorSetup extends Construct {
-  /** What needs a director depends on these. */
+  /** Resources that need a director depend on these. */
   readonly steps: ITerraformDependable[];
 
-  /** @throws InvalidInput where the proxies are not the environment's. @throws Error where the edition is no part of a name. */
+  /** @throws InvalidInput if the proxies are not the environment's. @throws Error if the edition is not valid. */
   constructor(scope: Construct, id: string, props: DirectorSetupProps) {
     super(scope, id);
     const { environment, proxies, edition, dependsOn = [] } = props;

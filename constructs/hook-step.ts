@@ -1,6 +1,6 @@
 /**
- * A hook as a step between the steps of a release. It runs where Terraform runs, on every platform, and again with
- * every sequence that has its phase; its place in the graph is the same for every record.
+ * A hook as a step between the steps of a release. It runs where Terraform runs, on every platform, in every sequence
+ * that has its phase. Its place in the graph is the same for every record.
  */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
@@ -30,7 +30,7 @@ export function hookStep(scope: Construct, { hook, environment, record, dependsO
       {
         type: "local-exec",
         interpreter: ["bash", shippedFile(scope, onServerProgram("hooks/run-hook.sh"))],
-        // For people who read Terraform's output; the script reads its environment.
+        // Only for Terraform's output: the script reads its environment.
         command: execution,
         environment: {
           ...hookParameters(hook, hookFacts(environment, record, when)),

@@ -1,34 +1,34 @@
-/** What installs a release into a slot of a server: a script, and what it is told besides the release and the slot. */
+/** What installs a release into a slot of a server: a script, and its parameters besides release and slot. */
 import { onServerProgram } from "./on-server-program";
 
 /**
- * What installs a release into a slot of a server. An own one is a script that keeps the contract in docs/library.md,
- * "A custom installer".
+ * What installs a release into a slot of a server. For a custom script see the contract in docs/library.md, "A custom
+ * installer".
  */
 export interface Installer {
   /**
-   * Path of the script: bash, or PowerShell where the servers run Windows. Its last line on stdout is one JSON object with
-   * an "outcome": without it the step fails.
+   * Path of the script: bash, or PowerShell for Windows servers. Its last line on stdout must be one JSON object with an
+   * "outcome", or the step fails.
    */
   readonly script: string;
-  /** Besides those of the release and the slot, which they may replace. No secrets: they would be in plan and state. */
+  /** Added to the parameters of release and slot; they may replace these. No secrets: plan and state would contain them. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** How long it may wait for what is not the release's fault (rights, downloads), in seconds. @default 0 */
+  /** How long it may wait for what does not depend on the release (permissions, downloads), in seconds. @default 0 */
   readonly patienceSeconds?: number;
 }
 
-/** What may differ from the defaults of {@link linuxInstaller}. */
+/** The options of {@link linuxInstaller}. */
 export interface LinuxInstallerProps {
   /**
-   * What keeps instances running. `systemd`: a unit for each slot, started again after a reboot. `process`: processes
-   * of their own. `auto`: systemd where it runs. @default "auto"
+   * What keeps instances running. `systemd`: a unit for each slot, started again after a reboot. `process`: plain
+   * processes. `auto`: systemd if it runs. @default "auto"
    */
   readonly serviceManager?: "auto" | "systemd" | "process";
   /** An absolute folder that all releases on a server share. @default - `data` in the server's folder */
   readonly dataFolder?: string;
   /** The user that instances run as under systemd. It must exist. @default "www-data" */
   readonly serviceUser?: string;
-  /** The host that artifacts are fetched from with `identity`, as in "shop.blob.core.windows.net". @default - none: without */
+  /** The host from which artifacts are fetched with `identity`, as in "shop.blob.core.windows.net". @default - none */
   readonly artifactHost?: string;
   /** The resource id of the servers' user-assigned identity that may read there. @default - none */
   readonly identity?: string;
@@ -36,7 +36,7 @@ export interface LinuxInstallerProps {
   readonly patienceSeconds?: number;
 }
 
-/** The installer that this package brings along for Linux: unpacks an archive, starts `environment.start`, waits for health. */
+/** This package's installer for Linux: unpacks an archive, starts `environment.start`, waits until the release is healthy. */
 export function linuxInstaller(props: LinuxInstallerProps = {}): Installer {
   const { serviceManager = "auto", dataFolder, serviceUser, artifactHost, identity } = props;
   return {

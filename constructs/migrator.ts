@@ -1,4 +1,4 @@
-/** Where migrations run, and on what. */
+/** The server that runs migrations, and the database. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Construct } from "constructs";
@@ -7,28 +7,28 @@ import { shippedFromProject } from "./project-path";
 import { onServerProgram, shippedFile } from "./on-server-program";
 import type { Server } from "./server";
 
-/** The server that runs a release's migrations, the database, and where the program is fetched. */
+/** The server that runs a release's migrations, the database, and the program's address. */
 export interface Migrator {
   /** One server that reaches the database. It needs Node 18 or newer. */
   readonly server: Server;
-  /** Where the database is, and where what opens it is found: never a password. */
+  /** How to reach the database, and where the credentials are: never a password. */
   readonly database: DatabaseAccess;
   /**
-   * Where the migrator's program is fetched: `MIGRATOR_URL` (an https address, or a path on the server), its digest
-   * `MIGRATOR_SHA256`, and for an https address `IDENTITY`, the identity that may read it there. No secrets.
+   * The migrator's program: `MIGRATOR_URL` (an https address, or a path on the server), its digest `MIGRATOR_SHA256`,
+   * and for an https address `IDENTITY`, the identity that may read it. No secrets.
    */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** The migrator: one file for Node. It is too large for a step, so it goes to where the server fetches it. */
+/** The migrator: one file for Node. It is too large for a step, so publish it where the server can fetch it. */
 export interface MigratorProgram {
-  /** Where this package has it. */
+  /** Its path in this package. */
   readonly path: string;
-  /** Checked on the server before it is run. */
+  /** The server checks it before it runs the program. */
   readonly sha256: string;
 }
 
-/** @throws Error where the package was not built. */
+/** @throws Error if the package is not built. */
 export function migratorProgram(): MigratorProgram {
   const path = onServerProgram("migrate.js");
   return { path, sha256: createHash("sha256").update(readFileSync(path)).digest("hex") };
@@ -40,7 +40,7 @@ export interface LocalMigratorProps {
   readonly database: DatabaseAccess;
 }
 
-/** A migrator on this machine: its program is read where the stack was synthesized. */
+/** A migrator on this machine. Its program is in the synthesized stack. */
 export function localMigrator(scope: Construct, { server, database }: LocalMigratorProps): Migrator {
   const { path, sha256 } = migratorProgram();
   return {

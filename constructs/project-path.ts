@@ -3,12 +3,12 @@ import { join, relative } from "node:path";
 import { App, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 
-/** The project's folder, which is the working directory at synth; servers' folders are named relative to it. */
+/** The project's folder: the working directory at synth. Servers' folders are relative to it. */
 export function projectFromStack(scope: Construct): string {
   return fromStack(scope, ".");
 }
 
-/** The path, relative to the project, of a file that was shipped with the stack. */
+/** The path of a shipped file, relative to the project. */
 export function shippedFromProject(scope: Construct, shipped: string): string {
   const stack = TerraformStack.of(scope);
   return relative(".", join(App.of(scope).outdir, "stacks", stack.node.id, shipped));

@@ -1,16 +1,16 @@
 /**
- * Terraform's built-in `terraform_data`. Not cdktf's own DataResource: that one starts the terraform binary once a
- * resource while it synthesizes (0.9 s for two servers), and fails where none is on PATH.
+ * Terraform's built-in `terraform_data`. Not cdktf's DataResource: at synth it starts the terraform binary for each
+ * resource (0.9 s for two servers), and fails if there is none on PATH.
  */
 import { TerraformResource } from "cdktf";
 import type { TerraformMetaArguments } from "cdktf";
 import type { Construct } from "constructs";
 
-/** What {@link TerraformData} keeps, and when it is replaced. */
+/** The input of {@link TerraformData}, and when it is replaced. */
 export interface TerraformDataProps extends TerraformMetaArguments {
-  /** Another value replaces the resource, and so runs its provisioners. */
+  /** A new value replaces the resource, which runs its provisioners. */
   readonly triggersReplace: string;
-  /** Kept in the state; what a destroy-time provisioner may refer to, as `self.input`. */
+  /** Stored in the state. A destroy-time provisioner may refer to it, as `self.input`. */
   readonly input?: Readonly<Record<string, string>>;
 }
 

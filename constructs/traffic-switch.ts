@@ -1,6 +1,6 @@
 /**
- * Only the director: the gate before an install and the switch after it, where somebody else installs. Between the two
- * come your own steps: they depend on what `begin` returns, and `switch` depends on them.
+ * Only the director: the check before an install and the traffic switch after it. Your steps install in between: they
+ * depend on what `begin` returns, and `switch` depends on them.
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
@@ -14,22 +14,22 @@ import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
 
 /** What {@link TrafficSwitch} shifts, and on which proxies. */
 export interface TrafficSwitchProps {
-  /** Where: read from an environment file (`parseEnvironment`), or said in code (`customEnvironment`). */
+  /** The environment: from a file (`parseEnvironment`), or defined in code (`customEnvironment`). */
   readonly environment: DeploymentEnvironment;
-  /** What should run. Sequence 0 means that nothing was released yet: then there are no steps. */
+  /** What should run. Sequence 0 means that nothing was released yet: there are no steps. */
   readonly record: ReleaseRecord;
-  /** The proxies in the order of the traffic shift, as many as the environment has: the first carries the schedule. */
+  /** All proxies of the environment, in the order of the traffic shift: the first runs the schedule. */
   readonly proxies: readonly Server[];
 }
 
 /**
- * The director's steps alone. Each of its methods is called once; the environment's hooks belong to
- * `BlueGreenDeployment` and are not run.
+ * The director's steps alone. Call each method once. An environment with hooks is refused: only `BlueGreenDeployment` runs
+ * them.
  */
 export class TrafficSwitch extends Construct {
   private readonly props: TrafficSwitchProps;
 
-  /** @throws InvalidInput where record, environment and proxies do not fit together, or the environment has hooks. */
+  /** @throws InvalidInput if record, environment and proxies do not match, or if the environment has hooks. */
   constructor(scope: Construct, id: string, props: TrafficSwitchProps) {
     super(scope, id);
     this.props = props;
@@ -37,28 +37,28 @@ export class TrafficSwitch extends Construct {
     refuseOtherProxies(props.environment, props.proxies);
     if ((props.environment.hooks ?? []).length > 0) {
       throw new InvalidInput(
-        "hooks are run by a BlueGreenDeployment; with a TrafficSwitch your own steps stand between begin and switch: leave them out",
+        "only BlueGreenDeployment runs hooks: remove them, and add your own steps between the TrafficSwitch's begin and switch",
       );
     }
   }
 
   /**
-   * Compares the record with what users get and takes the idle slot out of rotation, drained. Whatever changes the idle
-   * slot comes after this; without it a stale record would install over what is live.
+   * Compares the record with what users get, drains the idle slot and takes it out of rotation. Change the idle slot only
+   * after this step: without it a stale record could install over the live release.
    */
   begin(dependsOn: ITerraformDependable[] = []): ITerraformDependable[] {
     return this.ifReleased(() => beginSteps(this, this.props, dependsOn));
   }
 
   /**
-   * Verifies every endpoint of the candidate, moves the traffic, watches it, and takes it back if it misbehaves.
-   * @param installed what must be done by then: at least what `begin` returned.
+   * Verifies every endpoint of the candidate, moves the traffic, watches the candidate, and rolls back if it misbehaves.
+   * @param installed what must run before: at least what `begin` returned.
    */
   switch(installed: ITerraformDependable[]): ITerraformDependable[] {
     return this.ifReleased(() => switchSteps(this, this.props, installed));
   }
 
-  /** Where both slots serve the active release by now (the schedule's `converge`): gives the other slot its share. */
+  /** After the schedule's `converge`, when both slots serve the active release: both slots share the traffic. */
   share(converged: ITerraformDependable[]): ITerraformDependable[] {
     return this.ifReleased(() => shareSteps(this, this.props, converged));
   }

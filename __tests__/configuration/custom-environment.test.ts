@@ -1,4 +1,4 @@
-/** An environment over somebody else's machines: what follows from it, and what is refused. */
+/** An environment on custom machines: what follows from it, and what is refused. */
 import { DirectorSpec, directorSpec } from "../../configuration/director-spec";
 import { proxyPlaces, serverPlaces, slotEndpoints } from "../../configuration/naming";
 import { customEnvironment } from "../../configuration/custom-environment";
@@ -93,7 +93,7 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ["a field that nobody knows", { ports: 1 }, /unknown field "ports"/],
 ];
 
-test.each(REFUSED)("%s: refused in one line that says what", (_, changes, words) => {
+test.each(REFUSED)("%s: refused with one line that names the problem", (_, changes, words) => {
   const said = complaint(() => customEnvironment({ ...LEAST, ...changes } as CustomEnvironmentProps));
   expect(said).toMatch(/^customEnvironment: /);
   expect(said).toMatch(words);

@@ -1,4 +1,4 @@
-/** What synth writes, every director reads: the message's format is a contract between two stacks. */
+/** Every director reads what synth writes: the format is a contract between two stacks. */
 import * as fc from "fast-check";
 import * as z from "zod/mini";
 import { directorSpec, DirectorSpec, encodeSpec, stepSpec } from "../../configuration/director-spec";
@@ -23,7 +23,7 @@ test("what synth writes for any environment and record, every proxy's director r
   );
 });
 
-test("a step brings the record along, for recover: all of it that the digest covers, and the schedule", () => {
+test("a step contains the record for recover: everything that the digest covers, and the schedule", () => {
   fc.assert(
     fc.property(environments, records, (environment, record) => {
       const spec = decode(encodeSpec(stepSpec(environment, record, 0)));
@@ -36,7 +36,7 @@ test("a step brings the record along, for recover: all of it that the digest cov
   );
 });
 
-test("a record that went through its file says the same to the director", () => {
+test("a record read from its file gives the director the same spec", () => {
   fc.assert(
     fc.property(environments, records, (environment, record) => {
       const read = parseRecord(formatRecord(record), "release.json");
@@ -83,7 +83,7 @@ test("the director gets the record's facts, resolved", () => {
   });
 });
 
-test("what is not said is no", () => {
+test("a missing flag is false", () => {
   expect(directorSpec(environmentOf(), recordOf(), 0)).toMatchObject({ converge: false, retry: false });
 });
 

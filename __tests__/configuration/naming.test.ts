@@ -15,7 +15,7 @@ import type { ReleaseRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import { complaint, environmentOf, recordOf, releaseOf } from "../release/examples";
 
-/** What Azure takes as the name of a run command. */
+/** What Azure accepts as the name of a run command. */
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/;
 
 const sizes = fc.record({
@@ -39,7 +39,7 @@ function sized(size: {
   });
 }
 
-test("every proxy and every slot on every server has a port of its own", () => {
+test("every proxy and every slot on every server has its own port", () => {
   for (const topology of ["split", "sideBySide"]) {
     for (let servers = topology === "split" ? 2 : 1; servers <= 20; servers++) {
       for (let proxies = 1; proxies <= 8; proxies++) {
@@ -54,7 +54,7 @@ test("every proxy and every slot on every server has a port of its own", () => {
   }
 });
 
-test("every server and proxy has a name and a folder of its own", () => {
+test("every server and proxy has its own name and folder", () => {
   fc.assert(
     fc.property(sizes, (size) => {
       const environment = sized(size);
@@ -111,7 +111,7 @@ test("split, every server serves one slot on one port", () => {
   });
 });
 
-test("folders are below the environment's own", () => {
+test("folders are inside the environment's folder", () => {
   const environment = environmentOf();
   expect(serverFolder(environment, "web-1")).toBe(".bluegreen/local/servers/web-1");
   expect(dataFolder(environment)).toBe(".bluegreen/local/data");
@@ -182,7 +182,7 @@ test("the live slot's install keeps its name from record to record, everything e
   expect(stepName.share(later)).not.toBe(stepName.share(record));
 });
 
-test("a healed server's install has a name of its own until another release comes into the slot", () => {
+test("a healed server's install has a separate name until the slot gets another release", () => {
   const names = (record: ReleaseRecord) =>
     ["web-1", "web-2"].map((server) => stepName.install(record, "blue", server));
   const record = recordOf({ sequence: 4, heals: { "web-2": 3 } });

@@ -1,4 +1,4 @@
-/** What is made of what is left of a lost record: exactly it, one that fits what users get, or a refusal. */
+/** Recovers a lost record: exactly, as one that fits what users get, or not at all. */
 import fc from "fast-check";
 import { directorSpec, stepSpec } from "../../configuration/director-spec";
 import { emptyRecord, parseRecord, recordDigest } from "../../release/record";
@@ -20,7 +20,7 @@ function placed(slot: Slot, release: Release) {
   return { slot, releaseId: releaseId(release), sha256: artifact.sha256, contracts };
 }
 
-/** A proxy to which this record was applied well. */
+/** A proxy on which this record was applied successfully. */
 function memoryOf(record: ReleaseRecord, changes: Partial<ProxyMemory> = {}): ProxyMemory {
   const active = record.slots[record.active];
   return {
@@ -60,7 +60,7 @@ function recovered(recovery: Recovery): Extract<Recovery, { outcome: "recovered"
 
 const ONE_RELEASE = { blue: null, green: releaseOf("1.0.0", 1) };
 const KNOWN = { releases: [releaseOf("1.0.0", 1), releaseOf("2.0.0", 2)] };
-/** The record as a step brings it to the director, which keeps it as it is. */
+/** The record in a step's spec, which the director stores unchanged. */
 function brought(record: ReleaseRecord) {
   const spec = stepSpec(environmentOf(), record, 0);
   return { where: "what proxy-1 remembers", record: parseRecord(JSON.stringify(spec.record), "it") };
@@ -124,7 +124,7 @@ describe("the exact record", () => {
     expect(recoverRecord(found)).toMatchObject({ outcome: "recovered", proof: "exact", record });
   });
 
-  test("brings its migrations along", () => {
+  test("includes its migrations", () => {
     const bundle = { url: "https://example.org/m.zip", sha256: "b".repeat(64), newest: "0002-x.sql" };
     const green = { ...releaseOf("2.0.0", 2), migrations: bundle, contracts: ["0002-x.sql"] };
     const record = recordOf({ slots: { blue: releaseOf("1.0.0", 1), green }, migrate: true });
@@ -132,7 +132,7 @@ describe("the exact record", () => {
     expect(recoverRecord(found)).toMatchObject({ proof: "exact", record });
   });
 
-  test("brings along what the migrator was told of a script that had not come to its end", () => {
+  test("includes the resolution of an interrupted script", () => {
     const bundle = { url: "https://example.org/m.zip", sha256: "b".repeat(64), newest: "0002-x.sql" };
     const green = { ...releaseOf("2.0.0", 2), migrations: bundle };
     const resolve = [{ script: "0002-x.sql", as: "applied" as const }];
@@ -230,7 +230,7 @@ describe("a record that fits what users get", () => {
     });
   });
 
-  test("never has a lower sequence than anybody knows", () => {
+  test("never has a lower sequence than a proxy or a receipt", () => {
     const sequences = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(sequences, sequences, fc.option(fc.integer({ min: 2, max: 50 })), (told, steps, here) => {

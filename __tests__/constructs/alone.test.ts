@@ -1,4 +1,4 @@
-/** Each part of a deployment alone, in somebody else's stack: what it adds, and what it refuses. */
+/** Each part of a deployment alone, in a user's stack: what it adds, and what it refuses. */
 import { TerraformStack } from "cdktf";
 import { DatabaseMigration } from "../../constructs/database-migration";
 import { BlueGreenDeployment } from "../../constructs/blue-green-deployment";
@@ -40,7 +40,7 @@ function steps(build: (stack: TerraformStack) => void) {
   return { names, resources };
 }
 
-test("the director alone: begin on all proxies, switch one after another, and one's own steps in between", () => {
+test("the director alone: begin on all proxies, switch one after another, with custom steps in between", () => {
   const { names, resources } = steps((stack) => {
     const traffic = new TrafficSwitch(stack, "traffic", { environment, record: recordOf(), proxies });
     const own = server("app-01").run(stack, "own-install", {
@@ -114,13 +114,13 @@ test.each<[string, (stack: TerraformStack) => void, RegExp]>([
     /'proxies' are lb-02, lb-01, the environment names lb-01, lb-02/,
   ],
   [
-    "hooks that nobody would run",
+    "hooks that would never run",
     (stack) => {
       const hooks = [{ when: "before switch" as const, name: "smoke", command: ["true"] }];
       const withHooks = customEnvironment({ ...SITE, hooks });
       new TrafficSwitch(stack, "x", { environment: withHooks, record: recordOf(), proxies });
     },
-    /hooks are run by a BlueGreenDeployment/,
+    /only BlueGreenDeployment runs hooks/,
   ],
   [
     "a server that is not given",

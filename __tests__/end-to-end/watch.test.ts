@@ -195,7 +195,7 @@ function parse(stdout: string): Look[] {
 
 /** Waits for what it has said, then ends it as Ctrl-C does. @returns its stdout. */
 async function end(running: Running, isEnough: (stdout: string) => boolean): Promise<string> {
-  await until(() => isEnough(running.said()), "it has said enough", { running });
+  await until(() => isEnough(running.stdout()), "enough output", { running });
   running.signal("SIGINT");
   const { exitCode, stdout, stderr } = await running.ended;
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });

@@ -1,4 +1,4 @@
-/** Environments and records as people may write them, for tests of whatever is made of them. */
+/** Arbitrary valid environments and records, for property tests. */
 import * as fc from "fast-check";
 import type { Environment } from "../../configuration/environment";
 import { parseEnvironment } from "../../configuration/environment-file";

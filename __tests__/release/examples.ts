@@ -1,4 +1,4 @@
-/** What the tests of the domain start from. */
+/** Examples for the tests of the domain. */
 import { requireLocal } from "../../configuration/platform";
 import { parseEnvironment } from "../../configuration/environment-file";
 import type { LocalEnvironment } from "../../configuration/environment";
@@ -31,7 +31,7 @@ export function recordOf(changes: Partial<ReleaseRecord> = {}): ReleaseRecord {
   };
 }
 
-/** An environment file that says only what it must. */
+/** A minimal environment file. */
 export const LEAST = {
   formatVersion: 1,
   application: "socialgoal",
@@ -50,7 +50,7 @@ export function environmentOf(changes: object = {}): LocalEnvironment {
   );
 }
 
-/** What was said to the person whose input was refused: one line. */
+/** The message of refused input: one line. */
 export function complaint(read: () => unknown): string {
   try {
     read();
@@ -64,7 +64,7 @@ export function complaint(read: () => unknown): string {
   throw new Error("it was accepted");
 }
 
-/** So that a function that changes what it was given fails. */
+/** Makes functions fail that change their input. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);

@@ -37,6 +37,6 @@ test.each([EXIT.unexpected, EXIT.badInput, EXIT.refused, EXIT.rejected, EXIT.abo
   },
 );
 
-test.each([0, 7, 127, 137, -1, NaN])("%d of a step that failed says nothing of why: unexpected", (code) => {
+test.each([0, 7, 127, 137, -1, NaN])("%d of a failed step gives no reason: unexpected", (code) => {
   expect(failureCode(code)).toBe(EXIT.unexpected);
 });

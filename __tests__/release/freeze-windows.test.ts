@@ -1,4 +1,4 @@
-/** When nobody releases, in whose time zone, and what is stopped by it. */
+/** Freeze windows: when, in which time zone, and what they refuse. */
 import { ACTIONS } from "../../release/receipt";
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
 import type { FreezeWindow } from "../../release/freeze-windows";
@@ -34,7 +34,7 @@ test("a window with dates begins and ends at these moments, whatever their offse
   expect(isFrozen(window, "2027-01-04T05:00:00Z")).toBe(false);
 });
 
-test("what brings something new is stopped; the ways back stay open", () => {
+test("changes that release something new are refused; rollbacks are not", () => {
   const now = Date.parse("2026-11-28T12:00:00Z");
   const stopped = ACTIONS.filter((action) => frozenBy(windowsOf(WEEKEND), action, now) !== undefined);
   expect(stopped).toEqual(["release", "stage", "promote", "retry", "resolve"]);

@@ -1,4 +1,4 @@
-/** The gate's answers, one each: what is asked and remembered comes in, a case or a typed refusal goes out. */
+/** Each of the gate's answers: from the request and the state to a case or a typed refusal. */
 import { EXIT } from "../../release/exit-code";
 import {
   abortOf,

@@ -1,4 +1,4 @@
-/** What an environment file may say of hooks, when they run, and what they are told. */
+/** Hooks in an environment file, when they run, and their parameters. */
 import { hookFacts } from "../../configuration/hook-facts";
 import { hookParameters, hooksAt, isNeeded } from "../../release/hooks";
 import { parseEnvironment } from "../../configuration/environment-file";
@@ -155,7 +155,7 @@ describe("a hook runs", () => {
     expect(phasesOf(recordOf(changes))).toEqual(expected);
   });
 
-  test("with the strategies that it names, as the record or else the environment chooses", () => {
+  test("with the strategies that it names: the record's, or the environment's", () => {
     const hook = {
       ...SMOKE,
       position: 1,
@@ -171,7 +171,7 @@ describe("a hook runs", () => {
   });
 });
 
-describe("what a hook is told", () => {
+describe("a hook's parameters", () => {
   const environment = environmentOf();
 
   test("before a switch: the candidate, where it answers, and what a rollback goes back to", () => {
@@ -208,7 +208,7 @@ describe("what a hook is told", () => {
     expect(hookFacts(environment, record, "after release")).toMatchObject({ release: null, previous: null });
   });
 
-  test("comes in words that neither Terraform nor a shell reads", () => {
+  test("are encoded, so that neither Terraform nor a shell interprets them", () => {
     const command = ["sh", "${x}", "", "%{y}", "a\nb", "'"];
     const hooks = [
       { ...CHAT, name: "chat", headers: { a: "${x}", b: "%{ if }", c: "$(id)" } },

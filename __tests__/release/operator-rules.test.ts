@@ -1,4 +1,4 @@
-/** What somebody on call relies on: bans, tokens, the steps of a plan, warnings, and where it is safe to go back to. */
+/** What operators rely on: bans, tokens, the steps of a plan, warnings, and the newest safe release. */
 import { permittedStrategies, warningsOf, wayBack } from "../../configuration/advice";
 import { ban, liftBan } from "../../release/bans";
 import { readPlan } from "../../release/plan-proof";
@@ -37,7 +37,7 @@ describe("a ban", () => {
           { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] },
         ),
     ],
-  ])("is kept by %s, which says why", (_, attempt) => {
+  ])("is enforced by %s, with the reason", (_, attempt) => {
     expect(attempt).toThrow(Refusal);
     expect(attempt).toThrow(/is banned: loses goals \(root on here, 2026-11-25\)/);
   });
@@ -50,7 +50,7 @@ describe("a ban", () => {
     expect(transitions.cancel(staged, seen).slots.green).toBeNull();
   });
 
-  test("can be lifted once, and said once", () => {
+  test("can be added once, and lifted once", () => {
     expect(liftBan(banned("1.3.0"), "1.3.0")).toEqual(recordOf());
     expect(() => liftBan(recordOf(), "1.3.0")).toThrow(InvalidInput);
     expect(() => ban(banned("1.3.0"), ENTRY)).toThrow(/banned already/);
@@ -142,12 +142,12 @@ describe("advice", () => {
     ],
   ])("%j warns of %j", (schedule, fields) => expect(warned(schedule)).toEqual(fields));
 
-  test("has nothing to say about a careful release", () => {
+  test("are empty for a careful release", () => {
     const verification = { path: "/health", smoke: [{ path: "/" }] };
     expect(warned({ strategy: "canary" }, { verification })).toEqual([]);
   });
 
-  test("says what the migrations permit, and what there is no way back from", () => {
+  test("name what the migrations permit, and what can't be rolled back", () => {
     const migrations = {
       url: "https://example.org/m.zip",
       sha256: "b".repeat(64),
@@ -200,7 +200,7 @@ describe("the newest release that is safe", () => {
     );
   });
 
-  test("is said to be unknown where it is", () => {
+  test("is reported as unknown", () => {
     expect(
       describeSafeRelease(newestSafeRelease(recordOf({ contracted: contracts }), [past("1.0.0", 1)])),
     ).toMatch(/No earlier release is known/);

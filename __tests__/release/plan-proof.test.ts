@@ -1,4 +1,4 @@
-/** What a plan may do to the servers, read from Terraform's own words. */
+/** What a plan may do to the servers, from Terraform's JSON. */
 import {
   proveLiveSlotUntouched,
   proveOnlyHealed,
@@ -61,7 +61,7 @@ describe("an ordinary release", () => {
 describe("a heal", () => {
   const healed = { ...GATES, "install-blue-web-1": REPLACED, "install-green-web-1": ["create"] };
 
-  test("is proved to run the install steps of its servers, and is told which", () => {
+  test("is proved to run the install steps of its servers, and names them", () => {
     expect(proveOnlyHealed(planOf(healed), "blue", ["web-1"])).toEqual([
       "install-blue-web-1",
       "install-green-web-1",
@@ -107,7 +107,7 @@ describe("a deployment in a construct of the project, in a module", () => {
   };
   const healed = { ...GATES, "install-blue-web-1": REPLACED, "migrate-operations-1": ["create"] };
 
-  test("is healed as one that stands in the stack, and the steps have the same names", () => {
+  test("is healed like one in the stack, and the steps have the same names", () => {
     expect(proveOnlyHealed(nested(healed), "blue", ["web-1"])).toEqual(["install-blue-web-1"]);
   });
 

@@ -1,4 +1,4 @@
-/** What people read of a plan: its steps by their names, in the order in which a release goes. */
+/** The steps of a plan for people: by name, in the order of a release. */
 import { readPlan } from "../../release/plan-proof";
 import { formatSteps, stepsOf } from "../../release/plan-steps";
 
@@ -12,7 +12,7 @@ const planOf = (changes: Readonly<Record<string, readonly string[]>>) =>
     }),
   );
 
-test("steps are named alike wherever the deployment stands, on every platform", () => {
+test("steps have the same names on every platform, independent of the deployment's place in the stack", () => {
   const steps = stepsOf(
     planOf({
       "module.web.terraform_data.release_switch-proxy-1_1A2B3C4D[0]": ["create"],

@@ -1,4 +1,4 @@
-/** The record is edited by people: what is wrong is said in one line that names the file and the field. */
+/** People edit the record: each error is one line with the file and the field. */
 import {
   emptyRecord,
   expectedRelease,
@@ -341,7 +341,7 @@ test("a sequence touches the slots that it installs into or empties", () => {
   expect(touchedSlots(emptyRecord("socialgoal"))).toEqual(["blue", "green"]);
 });
 
-test("a record's own schedule wins over the environment's", () => {
+test("a record's schedule overrides the environment's", () => {
   const environment = { schedule: Strategy.blueGreen() };
   expect(scheduleOf(recordOf(), environment)).toBe(environment.schedule);
   expect(scheduleOf(recordOf({ schedule: { strategy: "canary" } }), environment)).toEqual(Strategy.canary());
@@ -354,7 +354,7 @@ test("after a convergence both slots are expected to serve the active release, b
   expect(expectedRelease(recordOf({ converge: true, goal: "staged" }), "blue")).toEqual(blue);
 });
 
-test("a field's name is quoted where it is no word: it is somebody's text as well", () => {
+test("an unusual field name is quoted: it is user input, too", () => {
   const refused = (changes: object): string =>
     complaint(() => parseRecord(JSON.stringify({ ...recordOf(), ...changes }), "release.json"));
   expect(refused({ "a\nok\u202e": 1 })).toBe('release.json: unknown field "a\\nok?"');

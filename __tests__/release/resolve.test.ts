@@ -1,4 +1,4 @@
-/** What becomes of a script that did not come to its end is said in the record, for one sequence. */
+/** The record has the resolution of an interrupted script, for one sequence. */
 import { migrateSpec } from "../../release/migrate-spec";
 import { describeResolutions } from "../../release/resolution";
 import { resolve } from "../../release/resolve";
@@ -26,7 +26,7 @@ const STOPPED = deepFreeze(
     migrate: true,
   }),
 );
-/** 2.0.0 was cancelled; 1.0.0 is live, and has migrations of its own. */
+/** 2.0.0 was cancelled; 1.0.0 is live, and has migrations, too. */
 const WITHDRAWN = deepFreeze(
   recordOf({
     sequence: 3,
@@ -46,7 +46,7 @@ function refusal(record: ReleaseRecord): Pick<Refusal, "reason" | "message"> {
   throw new Error("it was not refused");
 }
 
-test("the release goes on as a retry whose migration first corrects the journal", () => {
+test("the release continues as a retry whose migration first corrects the journal", () => {
   expect(resolve(STOPPED, BLUE, SCRIPT, true)).toEqual({
     ...transitions.retry(STOPPED, BLUE, true),
     migrate: true,
@@ -71,7 +71,7 @@ test("what it makes is a record that is read back as it is", () => {
   }
 });
 
-test("the migrator is told with this sequence, and with no other", () => {
+test("the migrator gets it with this sequence only", () => {
   const next = resolve(WITHDRAWN, BLUE, SCRIPT, false);
   const spec = migrateSpec(next, withScripts(releaseOf("1.0.0", 1)), { kind: "file", file: "database.url" });
   expect(spec.resolve).toEqual([SCRIPT]);
@@ -96,7 +96,7 @@ test("another answer is another record: a step that ran with one is not taken fo
   expect(new Set([applied, pending, recordDigest(without)]).size).toBe(3);
 });
 
-test("is refused where no release was recorded: it says what to do first", () => {
+test("is refused without a recorded release: the message names the next step", () => {
   const record = recordOf({ active: "blue", slots: { blue: null, green: null }, previous: null });
   expect(refusal(record)).toMatchObject({
     reason: "nothing-to-resolve",
@@ -106,7 +106,7 @@ test("is refused where no release was recorded: it says what to do first", () =>
   });
 });
 
-test("is refused where the recorded release brings no migrations", () => {
+test("is refused if the recorded release has no migrations", () => {
   expect(refusal(recordOf())).toMatchObject({
     reason: "nothing-to-resolve",
     message: expect.stringMatching(/^2\.0\.0-2 in record 2 brings no migrations: release the version/),
@@ -139,7 +139,7 @@ test.each<[string, object, RegExp]>([
   expect(complaint(() => parseRecord(text, "release.json"))).toMatch(message);
 });
 
-test("the plan says what happens to the journal", () => {
+test("the plan shows what happens to the journal", () => {
   expect(describeResolutions(undefined)).toBeNull();
   expect(describeResolutions([SCRIPT, { script: "0005-y.sql", as: "applied" }])).toBe(
     "before the database is migrated, its journal has 0004-x.sql as pending, and runs again; 0005-y.sql as applied, and does not run again",

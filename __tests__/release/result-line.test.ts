@@ -1,4 +1,4 @@
-/** The one line with which a program on a server ends is found in all that Terraform and Azure pass on of it. */
+/** A server program's result line is found in all forms in which Terraform and Azure pass it on. */
 import * as z from "zod/mini";
 import { readHookRun } from "../../release/hook-run";
 import { InstallResult, readResultLine, ResultLine } from "../../release/result-line";

@@ -32,7 +32,7 @@ test("a recreate holds the requests meanwhile", () => {
   expect(Strategy.recreate()).toEqual({ strategy: "recreate", steps: [100], ...COMMON });
 });
 
-test("what is said wins over the defaults, and nothing else changes", () => {
+test("given values override the defaults, and nothing else changes", () => {
   const schedule = Strategy.canary({ steps: [1, 100], bakeSeconds: 0, onFailure: "freeze" });
   expect(schedule).toEqual({ ...Strategy.canary(), steps: [1, 100], bakeSeconds: 0, onFailure: "freeze" });
 });

@@ -1,4 +1,4 @@
-/** A step's Terraform address is read back as the step that wrote it, wherever the deployment stands; nothing else is. */
+/** A step's Terraform address is parsed back to the step, wherever the deployment is in the stack; other addresses are not. */
 import { App, TerraformElement, TerraformStack } from "cdktf";
 import { Construct } from "constructs";
 import * as fc from "fast-check";
@@ -25,7 +25,7 @@ const TYPES = ["terraform_data", "azurerm_virtual_machine_run_command"];
 const app = new App({ outdir: "unused" });
 let stacks = 0;
 
-/** As cdktf names an element of a stack that stands in these constructs. */
+/** As cdktf names an element inside these constructs. */
 function logicalId(constructs: readonly string[], id: string): string {
   let scope: Construct = new TerraformStack(app, `stack-${(stacks += 1)}`);
   for (const each of constructs) scope = new Construct(scope, each);
@@ -57,7 +57,7 @@ function stepsOn(proxies: readonly string[], servers: readonly string[]): Step[]
   ];
 }
 
-/** Names that an own environment may give, some of which look as parts of an address. */
+/** Names in a custom environment, some of which look like parts of an address. */
 const names = fc.oneof(
   fc.stringMatching(/^[a-z0-9-]{1,40}$/),
   fc.constantFrom("begin-1", "blue", "install-green-web-1", "proxy-1", "12345678", "-"),

@@ -1,4 +1,4 @@
-/** Whatever operators do and however it ends: the next record is one that the proxies and the servers accept. */
+/** After any operations with any outcomes, proxies and servers accept the next record. */
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { formatRecord, healedServers, idOrNull, parseRecord, target } from "../../release/record";
@@ -195,14 +195,14 @@ test("whatever happens, the next record is one that begin, the servers and the f
         world.mayMeetFailedInstall = command.kind === "promote";
         const became = world.apply(next, command.outcome);
         count(`${command.kind} ${became}`);
-        // Going back is never kept from somebody because of what an artifact did earlier.
+        // A rollback is never refused because the artifact failed earlier.
         const goesBack = ["rollback", "retry", "heal", "cancel"].includes(command.kind);
         promise(`${command.kind} is let in`, !goesBack || became !== "refused");
       }
     }),
     { numRuns: 6_000 },
   );
-  // The model would prove nothing if it never came to these.
+  // The model would prove nothing without these.
   const never = ["release", "promote", "rollback", "retry", "heal", "cancel"].flatMap((kind) =>
     ["refused", "success", "rejected", "installFailed", "abortedAfterInstall"]
       .map((became) => `${kind} ${became}`)

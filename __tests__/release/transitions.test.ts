@@ -1,4 +1,4 @@
-/** What a person is told, and the cases that took thought; the rest is in transitions.property.test.ts. */
+/** Messages and difficult cases; the rest is in transitions.property.test.ts. */
 import { emptyRecord } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { Refusal } from "../../release/failure";
@@ -68,7 +68,7 @@ test("a staged release is verified and waits", () => {
   );
 });
 
-test("a schedule of its own belongs to one sequence only", () => {
+test("a record's schedule belongs to one sequence only", () => {
   const schedule = { strategy: "canary" as const, steps: [10, 100] };
   const first = transitions.release(recordOf(), candidateOf("3.0.0"), GREEN, { ...blueGreen, schedule });
   expect(first.schedule).toEqual(schedule);
@@ -76,7 +76,7 @@ test("a schedule of its own belongs to one sequence only", () => {
   expect(transitions.release(first, candidateOf("4.0.0"), live, blueGreen)).not.toHaveProperty("schedule");
 });
 
-test("the first release can't be held at a weight, as nobody has the rest", () => {
+test("the first release can't pause at a weight: no release has the rest", () => {
   const staged = transitions.stage(emptyRecord("socialgoal"), candidateOf("1.0.0"), NOTHING, blueGreen);
   const attempts = [
     () => transitions.release(emptyRecord("a"), candidateOf("1.0.0"), NOTHING, { ...blueGreen, goal: 30 }),
@@ -112,7 +112,7 @@ test.each<[Goal, Goal, string]>([
   expect(refused).toEqual({ reason: "not-possible-here", message });
 });
 
-test("a release that shall be live already has nothing to be promoted to", () => {
+test("a release with the goal live can't be promoted", () => {
   expect(refusal(() => transitions.promote(recordOf(), GREEN))).toEqual({
     reason: "nothing-to-promote",
     message: "nothing waits for promotion: record 2 already asks for 2.0.0-2 to be live",
@@ -152,7 +152,7 @@ test("a rollback of a recreate is a recreate of what was there before", () => {
   });
 });
 
-test("a rollback of a recreate is one although the environment's schedule is another, unless somebody asks for that", () => {
+test("a rollback of a recreate is a recreate, whatever the environment's schedule, unless another is requested", () => {
   const live: Observed = { live: "blue", releaseId: "2.0.0-2", serving: ["blue"] };
   const once = { ...recreated, schedule: Strategy.recreate({ whileDown: "maintenancePage" }) };
   expect(transitions.rollback(once, live, blueGreen)).toMatchObject({
@@ -254,7 +254,7 @@ test("a recreate that failed is cancelled by a new run of the old release", () =
   expect(transitions.cancel({ ...recreated, schedule }, BLUE)).toEqual({ ...expected, schedule });
 });
 
-test("after a recreate that failed only a recreate or `abort` goes on: the live slot's steps would run again", () => {
+test("after a failed recreate only a recreate or `abort` is accepted: the live slot's steps would run again", () => {
   expect(refusal(() => transitions.release(recreated, candidateOf("3.0.0"), BLUE, blueGreen))).toEqual({
     reason: "not-possible-here",
     message:
@@ -282,7 +282,7 @@ test.each<Goal>(["staged", 30])("a recreate can't stop at %p", (goal) => {
   });
 });
 
-test("a stale checkout is told what it knows and what users get", () => {
+test("a stale checkout gets a message with what it has and what users get", () => {
   const unknown: Observed = { live: "green", releaseId: "9.0.0-9", serving: ["green"] };
   for (const attempt of [
     () => transitions.release(recordOf(), candidateOf("3.0.0"), unknown, blueGreen),
@@ -298,13 +298,13 @@ test("a stale checkout is told what it knows and what users get", () => {
   }
 });
 
-test("only a record that installs its target says so", () => {
+test("only a record that installs its target has the flag", () => {
   expect(transitions.installsCandidate(recordOf())).toBe(true);
   expect(transitions.installsCandidate(recordOf({ sequence: 3 }))).toBe(false);
 });
 
 describe("a heal", () => {
-  test("gives its servers a new name for their installs, and changes nothing else", () => {
+  test("gives its servers' installs a new name, and changes nothing else", () => {
     const record = recordOf({ retry: true, schedule: Strategy.canary() });
     const { retry: _, schedule: __, ...rest } = record;
     expect(transitions.heal(record, GREEN, ["web-2"])).toEqual({

@@ -38,7 +38,7 @@ export const OUTCOMES = [
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** A promise that does not hold. */
+/** A broken promise. */
 class Broken extends Error {}
 
 export function promise(claim: string, holds: boolean): void {
@@ -70,7 +70,7 @@ export class World {
   private readonly lost = new Set<Server>();
   private readonly steps = new Map<string, StepMemory>();
   private readonly usedNames = new Set<string>();
-  /** `promote` can't know that an install failed: the servers refuse its step, and `retry` goes on. */
+  /** `promote` can't know that an install failed: the servers refuse its step, and `retry` helps. */
   mayMeetFailedInstall = false;
 
   constructor(private readonly environment: { readonly schedule: Schedule }) {}
@@ -88,7 +88,7 @@ export class World {
     return one === other ? one! : null;
   }
 
-  /** Base makes a server anew: nothing runs on it, and what Terraform remembers of it is wrong. */
+  /** Base replaces a server: nothing runs on it, and Terraform's state of it is wrong. */
   lose(server: Server): void {
     for (const slot of SLOTS) this.running[slot][server] = null;
     this.lost.add(server);
@@ -103,7 +103,7 @@ export class World {
     this.candidate = null;
   }
 
-  /** @returns what it came to; "refused" where begin does not take an artifact that failed before. */
+  /** @returns the outcome; "refused" if begin refuses an artifact that failed before. */
   apply(record: ReleaseRecord, outcome: Outcome): Outcome | "refused" {
     this.record = record;
     const schedule = scheduleOf(record, this.environment);

@@ -1,4 +1,4 @@
-/** Each construct of the Azure platform by itself, in somebody else's stack, given plain values. */
+/** Each construct of the Azure platform alone, in a user's stack, with plain values. */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -307,7 +307,7 @@ const command = {
 test.each([
   ["exit 0\n", /, file\([^)]*set-up\.sh"\), "BLUEGREEN_SCRIPT\\n"/],
   ["exit 0", /, file\([^)]*set-up\.sh"\), "\\n", "BLUEGREEN_SCRIPT\\n"/],
-])("a script's last line stays its own, with a line end or without: %j", (text, expected) => {
+])("a script's last line stays separate, with a newline or without: %j", (text, expected) => {
   const stack = stackWith((stack, script) => {
     const file = script("set-up.sh", text);
     runCommand(stack, "run", { ...command, os: "linux", script: file, parameters: {} });

@@ -1,4 +1,4 @@
-/** What holds for both stacks of an Azure environment: names, tags, state, and that nothing of this machine gets out. */
+/** Both stacks of an Azure environment: names, tags, state, and nothing of this machine in the output. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -194,7 +194,7 @@ describe("the state", () => {
     }
   });
 
-  test("is a blob of its own for each stack, reached without keys", () => {
+  test("is a separate blob for each stack, reached without keys", () => {
     const backend = {
       kind: "azurerm",
       resourceGroup: "rg-state",
@@ -216,7 +216,7 @@ describe("the state", () => {
   test.each([
     [{}, {}],
     [{ project: "Web shops" }, { project: "Web shops" }],
-  ])("is a workspace of its own for each stack in Terraform Cloud, %j", (choice, block) => {
+  ])("is a separate workspace for each stack in Terraform Cloud, %j", (choice, block) => {
     const backend = { kind: "cloud", organization: "acme", ...choice };
     expect(backendOf(backend)).toEqual([
       { cloud: { organization: "acme", workspaces: { name: "shop-prod-base", ...block } } },

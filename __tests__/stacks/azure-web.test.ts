@@ -1,4 +1,4 @@
-/** What the web stack promises on Azure: nothing but steps, each a name that never ran before, and no other address. */
+/** The promises of the web stack on Azure: only steps, each with a new name, and no other addresses. */
 import fc from "fast-check";
 import type { AzureEnvironment } from "../../configuration/environment";
 import { blobHost, identityId, keyVaultHost, virtualMachineId } from "../../configuration/azure/azure-names";
@@ -256,7 +256,7 @@ test("no name is too long or used twice on a machine, whatever was released befo
   }
 });
 
-/** Releases and rollbacks one after another, as an operator without trouble sees them. */
+/** Releases and rollbacks one after another, all successful. */
 function series(environment: AzureEnvironment): ReleaseRecord[] {
   const all: ReleaseRecord[] = [];
   let record = emptyRecord(environment.application);

@@ -71,7 +71,7 @@ test("hooks of one moment run one after another", () => {
   );
 });
 
-test("those that change places change nothing in the graph: else it would be a cycle in Terraform", () => {
+test("hooks in another order do not change the graph: that would be a cycle in Terraform", () => {
   const [one, other] = [hook("before switch", { name: "one" }), hook("before switch", { name: "other" })];
   const of = (hooks: readonly object[]) => graph(synthesizeWeb(environmentWith({ hooks }), recordOf()));
   expect(of([one, other])).toEqual(of([other, one]));
@@ -121,7 +121,7 @@ test("those of the whole release are the command's to run, and no steps", () => 
   );
 });
 
-test("nothing that a person wrote, and no secret, stands in the stack as Terraform's or a shell's to read", () => {
+test("no user's text and no secret is in the stack in a form that Terraform or a shell interprets", () => {
   const command = ["sh", "-c", 'echo ${file("/etc/passwd")} %{ for x in y }', "$(id)"];
   const chat = {
     when: "after switch",

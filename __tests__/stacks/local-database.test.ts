@@ -1,4 +1,4 @@
-/** Base's database on the local platform: PostgreSQL as it always was, or on a SQL Server that no file of the project names. */
+/** Base's database on the local platform: PostgreSQL, or on a SQL Server whose address is in no file of the project. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { databaseDialect } from "../../configuration/platform";

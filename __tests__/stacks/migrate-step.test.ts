@@ -48,7 +48,7 @@ const step = (kind: Kind, outcome: Command["outcome"] = "success"): Command => (
   scripts: 3,
   outcome,
 });
-/** Stories that reach each kind; the random ones need not. */
+/** Scenarios that reach each kind; the random ones may not. */
 const ALL_KINDS: [Command[]][] = [
   [[step("release"), step("stage"), step("promote"), step("rollback"), step("heal")]],
   [[step("release"), step("release", "rejected"), step("retry", "takenBack"), step("cancel")]],
@@ -158,7 +158,7 @@ test.each(Object.keys(PLATFORMS))("whatever happened before: %s", (platform) => 
             contracted,
           } = MigrateSpec.parse(JSON.parse(Buffer.from(spec!, "base64").toString()));
           expect({ bundle, id }).toEqual({ bundle: release.migrations, id: releaseId(release) });
-          // What leads back needs no contract script: one that fails does not hold it up.
+          // A rollback needs no contract script, so a failing one does not block it.
           const goesOn = ["release", "stage", "retry"].includes(command.kind);
           expect(goesOn || contracted.length === 0).toBe(true);
         }

@@ -1,6 +1,6 @@
 /**
  * The synthesized folder is the same wherever it is made, and names nothing of the machine that made it: so it can be
- * committed, uploaded, and planned by somebody else. Here the built synth entry makes it, as a user starts it.
+ * committed, uploaded, and planned elsewhere. Here the built synth entry makes it, as for a user.
  */
 import { spawnSync } from "node:child_process";
 import {

@@ -37,7 +37,7 @@ export interface SynthesizedStack {
   readonly json: StackJson;
   /** The folder of the stack's file and of what it ships. */
   readonly folder: string;
-  /** What a person is told at synth. */
+  /** The annotations of the synth. */
   readonly warnings: readonly string[];
   readonly backend: unknown;
   readonly resources: Readonly<Record<string, SynthesizedResource>>;

@@ -1,7 +1,4 @@
-/**
- * Where releases are kept: a private, versioned container. There are no account keys; who reads or publishes is a
- * role assignment.
- */
+/** Where releases are kept: a private, versioned container. No account keys: role assignments let identities read or publish. */
 import { ManagementLock } from "@cdktf/provider-azurerm/lib/management-lock";
 import { RoleAssignment } from "@cdktf/provider-azurerm/lib/role-assignment";
 import { StorageAccount } from "@cdktf/provider-azurerm/lib/storage-account";
@@ -14,34 +11,34 @@ import { requireResourceId } from "./resource-id";
 export interface ArtifactStoreProps extends Placement {
   readonly accountName: string;
   readonly containerName: string;
-  /** Principal ids of identities that download releases, by a name for each. */
+  /** Principal ids of the identities that download releases, by name. */
   readonly readers: ReadonlyMap<string, string>;
-  /** Object ids of who publishes releases, such as a pipeline's identity. */
+  /** Object ids of the identities that publish releases, such as a pipeline's. */
   readonly publishers: readonly string[];
-  /** What was deleted or overwritten can be brought back for so long. */
+  /** How long a deleted or overwritten release can be restored, in days. */
   readonly retentionDays: number;
-  /** Keeps the releases from being destroyed. */
+  /** Protects the releases from deletion. */
   readonly protect: boolean;
 }
 
-/** Where releases are kept, made by this stack or there already. */
+/** Where releases are kept: created by this stack, or existing. */
 export interface IArtifactStore {
   /** The resource id of the storage account. */
   readonly accountId: string;
 }
 
-/** A storage account that is there already. */
+/** An existing storage account. */
 export interface ArtifactStoreAttributes {
   /** The resource id, as in `/subscriptions/.../storageAccounts/stshopreleases`. */
   readonly storageAccountId: string;
 }
 
-/** A storage account of this stack's own. For one that is there already: `ArtifactStore.fromArtifactStoreAttributes`. */
+/** A storage account that this stack creates. For an existing one: `ArtifactStore.fromArtifactStoreAttributes`. */
 export class ArtifactStore extends Construct implements IArtifactStore {
   /**
-   * A storage account that is there already. Adds nothing to the stack, no rights either: its owner lets the servers'
-   * identities read the container.
-   * @throws Error where the id is no storage account's.
+   * An existing storage account. Adds nothing to the stack, not even permissions: the account's owner must let the
+   * servers' identities read the container.
+   * @throws Error if the id is not that of a storage account.
    */
   static fromArtifactStoreAttributes(
     scope: Construct,
@@ -92,7 +89,7 @@ export class ArtifactStore extends Construct implements IArtifactStore {
         scope: scopeOfRights,
         roleDefinitionName: "Storage Blob Data Reader",
         principalId,
-        // Says that it exists already, although Entra may not know it everywhere yet.
+        // Skips the check that the principal exists: Entra may not have replicated it yet.
         principalType: "ServicePrincipal",
       });
     }

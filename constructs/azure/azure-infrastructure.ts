@@ -1,4 +1,4 @@
-/** Everything that an environment owns on Azure and that no release touches. */
+/** Everything of an environment on Azure that no release touches. */
 import { ResourceGroup } from "@cdktf/provider-azurerm/lib/resource-group";
 import { UserAssignedIdentity } from "@cdktf/provider-azurerm/lib/user-assigned-identity";
 import { Annotations } from "cdktf";
@@ -40,10 +40,10 @@ import { SecretStore } from "./secret-store";
 export interface AzureInfrastructureProps {
   readonly environment: AzureEnvironment;
   /**
-   * A network that is there already: `Network.fromNetworkAttributes`. Machines still get the addresses that their names
-   * have in `platform.addressSpace`, so each kind's subnet must contain the range of that kind (docs/azure.md). Bastion
-   * and the security groups are its owner's then.
-   * @default - one of its own, closed to all but what its task needs
+   * An existing network: `Network.fromNetworkAttributes`. Machines still get their addresses from
+   * `platform.addressSpace`, so the subnet of each role must contain the range of that role (docs/azure.md). The
+   * network's owner provides Bastion and the security groups.
+   * @default - a new network, closed except for what each role needs
    */
   readonly network?: INetwork;
 }
@@ -52,11 +52,11 @@ const ROLES: readonly Role[] = ["web", "proxy", "operations"];
 const PROBE_PATH = "/proxy-healthz";
 const OPERATIONS_SIZE = "Standard_B1ms";
 const RETENTION_DAYS = 30;
-/** What the programs of ours need on the machines, as Debian packages. */
+/** Debian packages that this package's programs need on the machines. */
 const INSTALLER_PACKAGES = ["curl", "unzip"];
 const OPERATIONS_PACKAGES = ["curl", "nodejs"];
 
-/** A whole environment on Azure. It needs an `AzurermProvider` in its stack; `BaseStack` brings one. */
+/** A whole environment on Azure. Its stack needs an `AzurermProvider`; `BaseStack` adds one. */
 export class AzureInfrastructure extends Construct {
   private readonly environment: AzureEnvironment;
   private readonly names: AzureNames;
@@ -73,7 +73,7 @@ export class AzureInfrastructure extends Construct {
     const { platform } = environment;
     if (platform.tlsCertificate === undefined) {
       Annotations.of(this).addWarning(
-        "platform.tlsCertificate is not set: the site is served over plain HTTP, and everybody on the way can read it",
+        "platform.tlsCertificate is not set: the site is served over plain HTTP, without encryption",
       );
     }
 
@@ -162,7 +162,7 @@ export class AzureInfrastructure extends Construct {
 
   private addSecretStore(): SecretStore {
     const { tenantId, protect, tlsCertificate, database } = this.environment.platform;
-    // Who needs no secret may read none.
+    // Only roles that need a secret may read secrets.
     const readers: Role[] = [
       ...(usesIis(this.environment) ? (["web"] as const) : []),
       ...(tlsCertificate === undefined ? [] : (["proxy"] as const)),
@@ -245,7 +245,7 @@ export class AzureInfrastructure extends Construct {
     });
     this.monitoring.watchLoadBalancer(balancer.id);
     const { domain, tlsCertificate, proxyServers } = environment.platform;
-    // It comes from Azure's own locations, so a site that is not open to all would seem down.
+    // The test runs from Azure's locations: a site that is not open to all would seem down.
     if (domain !== undefined && proxyServers.allowedSources.includes("0.0.0.0/0")) {
       const scheme = tlsCertificate === undefined ? "http" : "https";
       this.monitoring.watchSite(`${scheme}://${domain}${environment.verification.path}`);
@@ -262,7 +262,7 @@ export class AzureInfrastructure extends Construct {
     };
   }
 
-  /** Runs migrations: the proxies, which the world can reach, get no rights on the database. */
+  /** Runs migrations, so that the proxies, which are public, need no access to the database. */
   private addOperationsServer(): void {
     const [zone] = this.environment.platform.webServers.zones;
     const machine = this.addMachine("operations", OPERATIONS_SERVER, 0, "linux", {
@@ -342,7 +342,7 @@ export class AzureInfrastructure extends Construct {
   }
 }
 
-/** Files that a set-up script finds beside it. */
+/** Files that a set-up script finds in its folder. */
 function delivered(...names: string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, onServerProgram(`azure/${name}`)]));
 }

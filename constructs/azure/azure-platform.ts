@@ -25,7 +25,7 @@ import { AzureInfrastructure } from "./azure-infrastructure";
 import { AzureVirtualMachine } from "./azure-virtual-machine";
 import type { OperatingSystem } from "./machine";
 
-/** A fresh role assignment takes minutes to be known everywhere, and so may a large artifact. */
+/** A new role assignment takes minutes to apply everywhere; a large artifact takes minutes to download. */
 const PATIENCE_SECONDS = 900;
 
 export class AzurePlatform implements Platform {
@@ -116,9 +116,9 @@ export class AzurePlatform implements Platform {
       subscriptionId: this.environment.platform.subscriptionId,
       features: [
         {
-          // Behind a private endpoint Terraform can't reach what is inside of an account, and need not.
+          // Behind a private endpoint Terraform can't reach the account's data plane, and need not.
           storage: [{ dataPlaneAvailable: false }],
-          // A vault with purge protection can't be purged: destroying it leaves it recoverable, and so does Terraform.
+          // A vault with purge protection can't be purged, only recovered.
           keyVault: [{ purgeSoftDeleteOnDestroy: false, recoverSoftDeletedKeyVaults: true }],
         },
       ],

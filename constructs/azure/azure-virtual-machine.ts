@@ -1,4 +1,4 @@
-/** A virtual machine that runs steps. Known by its id alone, so it may be in another stack, or somebody else's. */
+/** A virtual machine that runs steps. Only its id is needed, so it may be in another stack or another team's. */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { machineFolder } from "../../configuration/azure/azure-names";
@@ -9,7 +9,7 @@ import { requireResourceId } from "./resource-id";
 import { runCommand } from "./run-command";
 import { SHORT_NAME } from "../../release/patterns";
 
-/** What {@link AzureVirtualMachine} is known by. */
+/** The attributes of an {@link AzureVirtualMachine}. */
 export interface AzureVirtualMachineProps {
   /** The server's name in its environment. It is in the steps' Terraform addresses. */
   readonly name: string;
@@ -17,33 +17,33 @@ export interface AzureVirtualMachineProps {
   readonly os: OperatingSystem;
   /** The resource id, as in `/subscriptions/.../virtualMachines/vm-shop-prod-web-1`. */
   readonly virtualMachineId: string;
-  /** The machine's region, as in "westeurope": a run command is in the same. */
+  /** The machine's region, as in "westeurope". Its run commands are in the same region. */
   readonly location: string;
   /**
-   * Where several applications share a machine: theirs, a-z, 0-9 and -. The names of the steps and the folder carry it,
-   * so that they do not meet. It never changes: what was installed would be looked for elsewhere.
-   * @default - the machine is one application's
+   * The application's name if several applications share the machine: a-z, 0-9 and -. It becomes part of the steps'
+   * names and of the folder, which keeps the applications apart. Never change it: steps would not find what is installed.
+   * @default - the machine belongs to one application
    */
   readonly application?: string;
 }
 
-/** See {@link AzureVirtualMachineProps}: a machine is known by what is said of it. */
+/** The same as {@link AzureVirtualMachineProps}: this construct creates no machine. */
 export type VirtualMachineAttributes = AzureVirtualMachineProps;
 
 export class AzureVirtualMachine implements Server {
   /**
-   * A virtual machine that is there already. Adds nothing to the stack until something runs on it: each step is an
-   * `azurerm_virtual_machine_run_command`, so the pipeline needs the right to make those on the machine, and no other.
-   * Give the id as text: a reference to a machine of the same stack would have Terraform make that machine's successor
-   * before it removes the machine, as it does with the steps.
-   * @throws Error where the id is no virtual machine's.
+   * An existing virtual machine. Adds nothing to the stack until something runs on it: each step is an
+   * `azurerm_virtual_machine_run_command`, so the pipeline needs permission to create those on the machine, and no other.
+   * Give the id as text: with a reference to a machine of the same stack, Terraform would replace that machine as it
+   * replaces steps, create before destroy.
+   * @throws Error if the id is not that of a virtual machine.
    */
   static fromVirtualMachineAttributes(
     scope: Construct,
     id: string,
     attributes: VirtualMachineAttributes,
   ): AzureVirtualMachine {
-    // Takes the id, as an imported resource does: two of one name in one scope are somebody's mistake.
+    // Reserves the id: a second construct of this name in this scope is a mistake.
     new Construct(scope, id);
     return new AzureVirtualMachine(attributes);
   }

@@ -1,4 +1,4 @@
-/** Azure SQL, reachable from inside the network only. By default there are no passwords: Entra says who is who. */
+/** Azure SQL, reachable only from inside the network. By default Entra authenticates, without passwords. */
 import { ManagementLock } from "@cdktf/provider-azurerm/lib/management-lock";
 import { MssqlDatabase } from "@cdktf/provider-azurerm/lib/mssql-database";
 import { MssqlServer } from "@cdktf/provider-azurerm/lib/mssql-server";
@@ -14,7 +14,7 @@ export interface DatabaseProps extends Placement {
   readonly databaseName: string;
   readonly tenantId: string;
   readonly settings: AzureDatabase;
-  /** Keeps the data from being destroyed. */
+  /** Protects the data from deletion. */
   readonly protect: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface DatabaseProps extends Placement {
 const SQL_ADMINISTRATOR = "bluegreen-admin";
 const PASSWORD_VARIABLE = "sql_administrator_password";
 
-/** A database with its server, made by this stack or there already. */
+/** A database with its server: created by this stack, or existing. */
 export interface IDatabase {
   /** The resource id of the SQL server. */
   readonly serverId: string;
@@ -30,18 +30,18 @@ export interface IDatabase {
   readonly databaseId: string;
 }
 
-/** A database that is there already. */
+/** An existing database. */
 export interface DatabaseAttributes {
   /** The resource id of the database, as in `/subscriptions/.../servers/sql-shop/databases/shop`. */
   readonly databaseId: string;
 }
 
-/** An Azure SQL server and database of this stack's own. For one that is there: `Database.fromDatabaseAttributes`. */
+/** An Azure SQL server and database that this stack creates. For existing ones: `Database.fromDatabaseAttributes`. */
 export class Database extends Construct implements IDatabase {
   /**
-   * A database that is there already, for `PrivateEndpoint` and `Monitoring`. Adds nothing to the stack, no rights
-   * either. Migrations know it by its names: see `Migrator`.
-   * @throws Error where the id is no database's.
+   * An existing database, for `PrivateEndpoint` and `Monitoring`. Adds nothing to the stack, not even permissions.
+   * Migrations address it by the names of server and database: see `Migrator`.
+   * @throws Error if the id is not that of a database.
    */
   static fromDatabaseAttributes(scope: Construct, id: string, { databaseId }: DatabaseAttributes): IDatabase {
     requireLiteralId("databaseId", databaseId, "Microsoft.Sql/servers/databases");

@@ -1,6 +1,6 @@
 /**
- * The constructs for Azure: a server that runs steps, a whole environment, and those of its parts that may be there
- * already. The other parts (monitoring, patching, set-up of the machines) are internal.
+ * The constructs for Azure: a server that runs steps, a whole environment, and those of its parts that may exist
+ * already. The other parts (monitoring, patching, machine set-up) are internal.
  */
 export { AzureVirtualMachine } from "./azure-virtual-machine";
 export type { AzureVirtualMachineProps, VirtualMachineAttributes } from "./azure-virtual-machine";

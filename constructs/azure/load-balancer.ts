@@ -1,6 +1,6 @@
 /**
- * The public entrance: spreads connections over the proxies. Its probe asks the proxy itself, never a slot, so no
- * release can take the entrance away.
+ * The public entry point: spreads connections over the proxies. Its probe checks the proxy itself, never a slot, so no
+ * release can take a proxy out.
  */
 import { LbBackendAddressPool } from "@cdktf/provider-azurerm/lib/lb-backend-address-pool";
 import { LbProbe } from "@cdktf/provider-azurerm/lib/lb-probe";
@@ -16,39 +16,39 @@ import { requireResourceId } from "./resource-id";
 /** What {@link LoadBalancer} is made of. */
 export interface LoadBalancerProps extends Placement {
   readonly name: string;
-  /** Ports that are passed on as they are. The first one is probed. */
+  /** Ports, the same on load balancer and proxies. The first one is probed. */
   readonly ports: readonly number[];
-  /** Where the proxy answers for itself. */
+  /** The path of the proxy's health check. */
   readonly probePath: string;
   /** The proxies' network interfaces, by the proxy's name. */
   readonly proxies: ReadonlyMap<string, string>;
-  /** The first label of the address's own name. @default - no name */
+  /** The first label of the public address's DNS name. @default - no name */
   readonly domainLabel?: string;
 }
 
 const FRONTEND = "public";
 
-/** An entrance for users, made by this stack or there already. */
+/** An entry point for users: created by this stack, or existing. */
 export interface ILoadBalancer {
   /** The resource id. */
   readonly id: string;
-  /** The IPv4 address that users come to. */
+  /** The IPv4 address for users. */
   readonly publicAddress: string;
 }
 
-/** A load balancer that is there already. */
+/** An existing load balancer. */
 export interface LoadBalancerAttributes {
   /** The resource id, as in `/subscriptions/.../loadBalancers/lb-shop`. */
   readonly loadBalancerId: string;
   readonly publicAddress: string;
 }
 
-/** A load balancer of this stack's own. For one that is there already: `LoadBalancer.fromLoadBalancerAttributes`. */
+/** A load balancer that this stack creates. For an existing one: `LoadBalancer.fromLoadBalancerAttributes`. */
 export class LoadBalancer extends Construct implements ILoadBalancer {
   /**
-   * A load balancer that is there already, for `Monitoring`. Adds nothing to the stack: its owner puts the proxies into
-   * its pool, and probes `/proxy-healthz` there.
-   * @throws Error where the id is no load balancer's.
+   * An existing load balancer, for `Monitoring`. Adds nothing to the stack: its owner adds the proxies to its pool and
+   * probes `/proxy-healthz`.
+   * @throws Error if the id is not that of a load balancer.
    */
   static fromLoadBalancerAttributes(
     scope: Construct,
@@ -99,7 +99,7 @@ export class LoadBalancer extends Construct implements ILoadBalancer {
         frontendIpConfigurationName: FRONTEND,
         backendAddressPoolIds: [pool.id],
         probeId: probe.id,
-        // Machines leave through the NAT gateway.
+        // Outbound traffic uses the NAT gateway.
         disableOutboundSnat: true,
         tcpResetEnabled: true,
         idleTimeoutInMinutes: 15,

@@ -1,6 +1,6 @@
 /**
- * Brings what a machine needs for its task onto it: once, and again when it changes or the machine is a new one.
- * Releases need none of it to change.
+ * Installs what a machine needs for its role: once, and again when that changes or the machine is replaced. Releases
+ * change none of it.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -17,12 +17,12 @@ export interface MachineSetupProps {
   /** Path of the script. */
   readonly script: string;
   readonly parameters: Readonly<Record<string, string>>;
-  /** Linux: paths of files that go along, by name. @default - none */
+  /** Linux: paths of further files, by name. @default - none */
   readonly files?: Readonly<Record<string, string>>;
   readonly dependsOn: ITerraformDependable[];
 }
 
-/** Packages come from the distribution's mirrors, roles of Windows from its own store: both may be slow. */
+/** Package mirrors and the Windows component store may be slow. */
 const SETUP_SECONDS = 1800;
 
 export class MachineSetup extends Construct {
@@ -39,7 +39,7 @@ export class MachineSetup extends Construct {
       files,
       timeoutSeconds: SETUP_SECONDS,
       dependsOn: props.dependsOn,
-      // The machine is in this stack: Terraform would want to create its successor before it, too.
+      // The machine is in this stack: createBeforeDestroy would apply to it, too.
       createBeforeDestroy: false,
     });
   }

@@ -1,6 +1,6 @@
 /**
- * A virtual machine with a static private address, an identity and no public address. It lives longer than any
- * release: nothing here changes with one. Many of these settings replace the machine when they change; see docs.
+ * A virtual machine with a static private address, an identity and no public address. A release changes nothing here.
+ * Many of these settings replace the machine when they change: see docs/azure.md.
  */
 import { LinuxVirtualMachine } from "@cdktf/provider-azurerm/lib/linux-virtual-machine";
 import { NetworkInterface } from "@cdktf/provider-azurerm/lib/network-interface";
@@ -30,7 +30,7 @@ export interface MachineProps extends Placement {
   readonly privateAddress: string;
   readonly identityId: string;
   readonly administrator: string;
-  /** Linux: who may log in through Bastion. There is no password. */
+  /** Linux: the key that may log in through Bastion. There is no password. */
   readonly sshPublicKey: string;
   readonly dependsOn: ITerraformDependable[];
 }
@@ -47,30 +47,30 @@ const IMAGES: Record<OperatingSystem, Image> = {
   linux: { publisher: "Canonical", offer: "ubuntu-24_04-lts", sku: "server", version: "latest" },
 };
 
-/** A virtual machine, made by this stack or there already. */
+/** A virtual machine: created by this stack, or existing. */
 export interface IMachine {
   /** The resource id. */
   readonly id: string;
   readonly os: OperatingSystem;
-  /** Part of the names of what is set up on it: other for each machine that ever had this place. */
+  /** Part of the names of the set-up steps. It differs for each machine that ever had this id. */
   readonly generation: string;
 }
 
-/** A virtual machine that is there already. */
+/** An existing virtual machine. */
 export interface MachineAttributes {
   /** The resource id, as in `/subscriptions/.../virtualMachines/vm-shop-prod-web-1`. */
   readonly virtualMachineId: string;
   readonly os: OperatingSystem;
   /**
-   * Change it when the machine is replaced under the same id: then it is set up again. 1 to 20 characters of a-z, 0-9
-   * and -. @default "existing"
+   * Change it when the machine is replaced under the same id, to set it up again. 1 to 20 characters of a-z, 0-9 and -.
+   * @default "existing"
    */
   readonly generation?: string;
 }
 
-/** A virtual machine of this stack's own. For one that is there already: `Machine.fromMachineAttributes`. */
+/** A virtual machine that this stack creates. For an existing one: `Machine.fromMachineAttributes`. */
 export class Machine extends Construct implements IMachine {
-  /** A machine that is there already, for `MachineSetup`, `Monitoring` and `Patching`. Adds nothing to the stack. */
+  /** An existing machine, for `MachineSetup`, `Monitoring` and `Patching`. Adds nothing to the stack. */
   static fromMachineAttributes(scope: Construct, id: string, attributes: MachineAttributes): IMachine {
     const { virtualMachineId, os, generation = "existing" } = attributes;
     requireResourceId("virtualMachineId", virtualMachineId, "Microsoft.Compute/virtualMachines");
@@ -85,7 +85,7 @@ export class Machine extends Construct implements IMachine {
   readonly id: string;
   readonly os: OperatingSystem;
   readonly networkInterfaceId: string;
-  /** Eight characters, other ones for each machine that ever had this place. */
+  /** Eight characters that differ for each machine that ever had this id. */
   readonly generation: string;
 
   constructor(scope: Construct, id: string, props: MachineProps) {
@@ -126,7 +126,7 @@ export class Machine extends Construct implements IMachine {
       encryptionAtHostEnabled: true,
       provisionVmAgent: true,
       allowExtensionOperations: true,
-      // Updates come in the maintenance window of this machine's half, see Patching.
+      // Updates run in the maintenance window of this machine's half: see Patching.
       patchMode: "AutomaticByPlatform",
       patchAssessmentMode: "AutomaticByPlatform",
       bypassPlatformSafetyChecksOnUserScheduleEnabled: true,
@@ -140,8 +140,7 @@ export class Machine extends Construct implements IMachine {
         ? new WindowsVirtualMachine(this, "Resource", {
             ...common,
             automaticUpdatesEnabled: true,
-            // Terraform's own random text, known to nobody before; set-up gives the account another one at once,
-            // so what the state holds opens nothing.
+            // A random text from Terraform. Set-up replaces the password at once, so the one in the state is useless.
             adminPassword: "${uuid()}-Aa1!",
             lifecycle: { ignoreChanges: ["admin_password"] },
           })
@@ -151,7 +150,7 @@ export class Machine extends Construct implements IMachine {
             adminSshKey: [{ username: props.administrator, publicKey: props.sshPublicKey }],
           });
     this.id = machine.id;
-    // A new machine has a new id in Terraform's eyes, and only a new one.
+    // For Terraform, the id changes if and only if the machine is replaced.
     const generation = new TerraformData(this, "generation", { triggersReplace: machine.id });
     this.generation = Fn.substr(generation.getStringAttribute("id"), 0, 8);
   }

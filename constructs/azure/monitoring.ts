@@ -1,4 +1,4 @@
-/** Logs of all machines in one workspace, and alerts about what users notice. On by default; releases don't touch it. */
+/** Logs of all machines in one workspace, and alerts for what users notice. On by default; releases don't touch it. */
 import { ApplicationInsightsStandardWebTest } from "@cdktf/provider-azurerm/lib/application-insights-standard-web-test";
 import { ApplicationInsights } from "@cdktf/provider-azurerm/lib/application-insights";
 import { LogAnalyticsWorkspace } from "@cdktf/provider-azurerm/lib/log-analytics-workspace";
@@ -13,9 +13,9 @@ import type { Placement } from "./placement";
 
 export interface MonitoringProps extends Placement {
   readonly name: string;
-  /** Where alerts go. None: there are no alerts. */
+  /** Recipients of alerts. Without any there are no alerts. */
   readonly emails: readonly string[];
-  /** Logs are kept so long. */
+  /** How long logs are kept, in days. */
   readonly retentionDays: number;
 }
 
@@ -36,7 +36,7 @@ const AGENT: Record<OperatingSystem, { type: string; version: string }> = {
   linux: { type: "AzureMonitorLinuxAgent", version: "1.29" },
 };
 const WORKSPACE = "workspace";
-/** Amsterdam, Dublin, and one overseas: a trouble of one region's network is no outage. */
+/** Amsterdam, Dublin, and Virginia: a network problem of one region is not an outage. */
 const TEST_LOCATIONS = ["emea-nl-ams-azr", "emea-gb-db3-azr", "us-va-ash-azr"];
 const CERTIFICATE_WARNING_DAYS = 14;
 
@@ -74,7 +74,7 @@ export class Monitoring extends Construct {
     }).id;
   }
 
-  /** Sends a machine's logs and counters to the workspace, and says when the machine is down. */
+  /** Sends a machine's logs and counters to the workspace, and alerts when the machine is down. */
   watchMachine(name: string, machine: IMachine, identityId: string): void {
     const { type, version } = AGENT[machine.os];
     const agent = new VirtualMachineExtension(this, `agent-${name}`, {
@@ -147,7 +147,7 @@ export class Monitoring extends Construct {
     });
   }
 
-  /** Asks for the site from outside, every five minutes. @param url as users see it. */
+  /** Requests the site from outside, every five minutes. @param url the address that users use. */
   watchSite(url: string): void {
     if (this.actionGroupId === undefined) return;
     const { name } = this.props;
@@ -174,7 +174,7 @@ export class Monitoring extends Construct {
           ? { sslCheckEnabled: true, sslCertRemainingLifetime: CERTIFICATE_WARNING_DAYS }
           : {}),
       },
-      // Azure adds one of its own.
+      // Azure adds a tag.
       lifecycle: { ignoreChanges: ["tags"] },
     });
     new MonitorMetricAlert(this, "site-down", {

@@ -1,6 +1,6 @@
 /**
- * The virtual network: a subnet for each kind of machine, closed to all but what its task needs. Nothing has a
- * public address but the load balancer (elsewhere), Bastion, and the NAT gateway that everybody leaves through.
+ * The virtual network: a subnet for each role, closed except for what the role needs. Only the load balancer (see
+ * load-balancer.ts), Bastion and the NAT gateway for outbound traffic have a public address.
  */
 import { BastionHost } from "@cdktf/provider-azurerm/lib/bastion-host";
 import { NatGateway } from "@cdktf/provider-azurerm/lib/nat-gateway";
@@ -20,23 +20,23 @@ import { requireResourceId } from "./resource-id";
 
 /** What {@link Network} is made of. */
 export interface NetworkProps extends Placement {
-  /** In the names of all parts. */
+  /** Part of the names of all resources. */
   readonly name: string;
   /** As in "10.20.0.0/16". */
   readonly addressSpace: string;
-  /** The subnets' ranges inside of it. */
+  /** The subnets' ranges inside the address space. */
   readonly ranges: Readonly<Record<GuardedRole | "bastion", string>>;
-  /** The ports of the slots, which only the proxies reach. */
+  /** The slots' ports, open only to the proxies. */
   readonly slotPorts: readonly number[];
   /** The ports on which the proxies serve users. */
   readonly publicPorts: readonly number[];
-  /** Who may reach the public ports, as IPv4 ranges. */
+  /** The IPv4 ranges that may reach the public ports. */
   readonly allowedSources: readonly string[];
   /** The SKU of Bastion, or "none". */
   readonly bastion: "none" | "Basic" | "Standard";
 }
 
-/** A subnet that has a security group; Bastion's has rules that are Azure's own. @useDeclaredType */
+/** A subnet that has a security group; Azure manages the rules of Bastion's. @useDeclaredType */
 export type GuardedRole = Exclude<SubnetRole, "bastion">;
 
 interface InboundRule {
@@ -49,35 +49,35 @@ const REMOTE_LOGIN = ["22", "3389"];
 const HTTPS = "443";
 /** Azure SQL redirects clients inside Azure to the second range. */
 const SQL = ["1433", "11000-11999"];
-const ANYBODY = "0.0.0.0/0";
+const ANY_ADDRESS = "0.0.0.0/0";
 
-/** A virtual network with a subnet for each kind of machine, made by this stack or there already. */
+/** A virtual network with a subnet for each role: created by this stack, or existing. */
 export interface INetwork {
   /** The resource id of the virtual network. */
   readonly id: string;
-  /** Wait for these before something starts on a machine. */
+  /** What machines depend on. */
   readonly ready: ITerraformDependable[];
-  /** The subnet of a kind of machine. */
+  /** The resource id of a role's subnet. */
   subnetId(role: GuardedRole): string;
 }
 
-/** A network that is there already. */
+/** An existing network. */
 export interface NetworkAttributes {
   /** The resource id, as in `/subscriptions/.../virtualNetworks/vnet-shop`. */
   readonly virtualNetworkId: string;
-  /** The resource ids of the subnets; several kinds of machine may share one that is large enough. */
+  /** The resource ids of the subnets. Several roles may share one that is large enough. */
   readonly subnetIds: Readonly<Record<GuardedRole, string>>;
 }
 
 /**
- * A network of this stack's own, closed to all but what its task needs. For one that is there already:
+ * A network that this stack creates, closed except for what each role needs. For an existing one:
  * `Network.fromNetworkAttributes`.
  */
 export class Network extends Construct implements INetwork {
   /**
-   * A network that is there already. Adds nothing to the stack, no rules either: its owner lets the proxies reach the
-   * slots' ports on the web servers, users the proxies, and all of them the way out.
-   * @throws Error where an id is no virtual network's or no subnet's.
+   * An existing network. Adds nothing to the stack, no rules either. Its owner must open the slots' ports on the web
+   * servers to the proxies, the public ports to users, and outbound traffic to all machines.
+   * @throws Error if an id is not that of a virtual network or a subnet.
    */
   static fromNetworkAttributes(scope: Construct, id: string, attributes: NetworkAttributes): INetwork {
     const { virtualNetworkId, subnetIds } = attributes;
@@ -89,7 +89,7 @@ export class Network extends Construct implements INetwork {
     return Object.assign(new Construct(scope, id), { id: virtualNetworkId, ready: [], subnetId });
   }
 
-  /** Wait for these before something starts on a machine: without the way out its agent hangs. */
+  /** What machines depend on: without outbound traffic the VM agent hangs. */
   readonly ready: ITerraformDependable[] = [];
   readonly id: string;
   private readonly subnets = new Map<SubnetRole, Subnet>();
@@ -146,7 +146,7 @@ export class Network extends Construct implements INetwork {
       virtualNetworkName: network.name,
       name,
       addressPrefixes: [this.props.ranges[role]],
-      // Else a network security group means nothing to private endpoints.
+      // Without this, network security groups don't apply to private endpoints.
       ...(role === "endpoints" ? { privateEndpointNetworkPolicies: "NetworkSecurityGroupEnabled" } : {}),
       ...(role === "bastion" ? {} : { defaultOutboundAccessEnabled: false }),
     });
@@ -194,12 +194,12 @@ export class Network extends Construct implements INetwork {
       destinationAddressPrefix: "*",
       destinationPortRanges: [...ports],
       ...(sources.length === 1
-        ? { sourceAddressPrefix: sources[0] === ANYBODY ? "Internet" : sources[0]! }
+        ? { sourceAddressPrefix: sources[0] === ANY_ADDRESS ? "Internet" : sources[0]! }
         : { sourceAddressPrefixes: [...sources] }),
     });
   }
 
-  /** Azure lets machines of one network talk to each other unless told otherwise. */
+  /** By default Azure allows all traffic inside a network. */
   private addDeny(group: NetworkSecurityGroup, role: GuardedRole): void {
     new NetworkSecurityRule(this, `nsg-${role}-deny`, {
       resourceGroupName: this.props.resourceGroupName,
@@ -233,7 +233,7 @@ export class Network extends Construct implements INetwork {
   }
 
   private addBastion(network: VirtualNetwork, sku: "Basic" | "Standard"): void {
-    // The subnet's name is Azure's.
+    // Azure requires this name.
     const subnet = this.addSubnet(network, "bastion", "AzureBastionSubnet");
     new BastionHost(this, "bastion", {
       ...this.placement,

@@ -1,6 +1,6 @@
 /**
- * When machines may restart for updates: two windows on different days. The servers of one slot are in one of them,
- * so an update never takes both slots at once.
+ * When machines may restart for updates: two maintenance windows on different days. All servers of a slot are in the
+ * same window, so an update never restarts both slots at once.
  */
 import { MaintenanceAssignmentVirtualMachine } from "@cdktf/provider-azurerm/lib/maintenance-assignment-virtual-machine";
 import { MaintenanceConfiguration } from "@cdktf/provider-azurerm/lib/maintenance-configuration";
@@ -20,7 +20,7 @@ export interface PatchingProps extends Placement {
   readonly timeZone: string;
 }
 
-/** Any date in the past starts the series. */
+/** Any date in the past will do. */
 const FIRST_DAY = "2025-01-01";
 
 export class Patching extends Construct {

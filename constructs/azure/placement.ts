@@ -1,4 +1,4 @@
-/** Where a resource of Azure lives; what all of this folder's constructs want to know. */
+/** Where an Azure resource lives: props that all constructs of this folder need. */
 export interface Placement {
   readonly resourceGroupName: string;
   readonly location: string;

@@ -1,11 +1,11 @@
-/** A service of Azure with an address inside the network, under its usual name. */
+/** An Azure service with a private address in the network, under its usual DNS name. */
 import { PrivateDnsZoneVirtualNetworkLink } from "@cdktf/provider-azurerm/lib/private-dns-zone-virtual-network-link";
 import { PrivateDnsZone } from "@cdktf/provider-azurerm/lib/private-dns-zone";
 import { PrivateEndpoint as AzurePrivateEndpoint } from "@cdktf/provider-azurerm/lib/private-endpoint";
 import { Construct } from "constructs";
 import type { Placement } from "./placement";
 
-/** What can be reached, with Azure's name of the sub-resource and of its DNS zone. */
+/** The services, with Azure's names for sub-resource and DNS zone. */
 const SERVICES = {
   blob: { subresource: "blob", zone: "privatelink.blob.core.windows.net" },
   sqlServer: { subresource: "sqlServer", zone: "privatelink.database.windows.net" },

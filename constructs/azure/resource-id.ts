@@ -1,9 +1,9 @@
-/** Resource ids that people write: the right kind of thing, or a word about it at synth rather than at apply. */
+/** Checks resource ids in code: a wrong type fails at synth rather than at apply. */
 import { Token } from "cdktf";
 
 /**
  * @param type as in "Microsoft.Compute/virtualMachines".
- * @throws Error where a literal id is another kind of resource's, or none. References are Terraform's to know.
+ * @throws Error if a literal id is not that of a resource of this type. References are not checked.
  */
 export function requireResourceId(prop: string, id: string, type: string): void {
   if (Token.isUnresolved(id)) return;
@@ -17,7 +17,7 @@ export function requireResourceId(prop: string, id: string, type: string): void 
   }
 }
 
-/** @throws Error also where the id is a reference: what is in it is needed at synth. */
+/** As {@link requireResourceId}. @throws Error also if the id is a reference: synth needs its text. */
 export function requireLiteralId(prop: string, id: string, type: string): void {
   if (Token.isUnresolved(id)) {
     throw new Error(

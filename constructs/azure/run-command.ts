@@ -1,6 +1,6 @@
 /**
- * One execution of a script on a virtual machine, as a managed run command. It is never updated: Azure would store a
- * failed update as done, and may not run a name again that was there before. So every execution is a new name.
+ * One execution of a script on a virtual machine, as a managed run command. It is never updated: Azure stores a failed
+ * update as done, and may not run a name a second time. So every execution has a new name.
  */
 import { VirtualMachineRunCommand } from "@cdktf/provider-azurerm/lib/virtual-machine-run-command";
 import { Fn } from "cdktf";
@@ -11,7 +11,7 @@ import { onServerProgram, shippedFile } from "../on-server-program";
 import type { OperatingSystem } from "./machine";
 
 export interface RunCommandProps {
-  /** The execution's name: never used twice on a machine. */
+  /** The execution's name. Never use it twice on a machine. */
   readonly name: string;
   readonly virtualMachineId: string;
   readonly location: string;
@@ -25,18 +25,18 @@ export interface RunCommandProps {
   readonly dependsOn: ITerraformDependable[];
   /** @default true */
   readonly needed?: boolean;
-  /** Whether the new execution comes before the old one's record goes. @default true */
+  /** Terraform's `create_before_destroy`. @default true */
   readonly createBeforeDestroy?: boolean;
 }
 
-/** The agent needs its time before and after the script. */
+/** Time for the VM agent before and after the script. */
 const AGENT_SECONDS = 120;
-/** A Windows command line ends at 32,767 characters; the agent's own share is small. */
+/** A Windows command line has at most 32,767 characters; the agent uses few of them. */
 const MAX_WINDOWS_PARAMETERS = 24_000;
 
-/** On Linux run-command.head.sh says it, and only where the step's result line was there. */
+/** On Linux run-command.head.sh prints this line, and only after the step's result line. */
 const NAME = `strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name))`;
-/** On Windows the script says it itself: the result line, one JSON object with an "outcome", is looked for here. */
+/** On Windows the script itself prints this line, so the result line (one JSON object with an "outcome") is checked here. */
 const RESULT_AND_NAME =
   `can(regex(format("[{][^\\n]*\\"outcome\\"\\\\s*:\\\\s*\\"[^\\n]+[}]\\\\s+bluegreen: %s ended with 0", self.name), ` +
   "self.instance_view[0].output))";
@@ -51,30 +51,30 @@ export function runCommand(scope: Construct, id: string, props: RunCommandProps)
     location: props.location,
     source: { script: windows ? Fn.file(shippedFile(scope, props.script)) : linuxScript(scope, props) },
     parameter: windows ? windowsParameters(name, parameters) : linuxParameters(name, parameters),
-    // Azure stops the script after the time that its creation may take.
+    // Azure stops the script when the create timeout ends.
     timeouts: { create: `${minutes}m`, delete: "30m" },
     dependsOn: props.dependsOn,
     ...(needed ? {} : { count: 0 }),
     lifecycle: {
       createBeforeDestroy,
-      // Another version of this library alone must not run a step again, and an update could not.
+      // A new version of this library alone must not run a step again, and an update could not.
       ignoreChanges: ["source", "parameter", "timeouts", "tags"],
       postcondition: [
         {
-          // A step's last line names it. Where Azure keeps no output (any more), its own word counts.
+          // A step's last line names it. If Azure no longer has the output, Azure's execution state decides.
           condition:
             "${try(self.instance_view[0].exit_code == 0 && " +
             `(${windows ? RESULT_AND_NAME : NAME} || ` +
             `(self.instance_view[0].output == "" && self.instance_view[0].execution_state == "Succeeded")), false)}`,
           errorMessage:
-            "The step did not end well, or Azure reported an earlier one: a new sequence goes on (`bluegreen retry`).",
+            "The step failed, or Azure reported an earlier one. Run `bluegreen retry`: it starts a new sequence.",
         },
       ],
     },
   });
 }
 
-/** Text of files is not Terraform's to interpret, so all of it comes through `file`. */
+/** Terraform must not interpret the files' text, so all of it comes through `file`. */
 function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps): string {
   const text = (path: string): string => Fn.file(shippedFile(scope, path));
   const lines = readFileSync(script, "utf8").split("\n");
@@ -91,7 +91,7 @@ function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps):
     ...received.flat(),
     "receive_script <<'BLUEGREEN_SCRIPT'\n",
     text(script),
-    // Without its own line end, the script's last line would take the mark.
+    // Without a final newline, the script's last line would swallow the end marker.
     ...(lines.at(-1) === "" ? [] : ["\n"]),
     "BLUEGREEN_SCRIPT\n",
     text(onServerProgram("azure/run-command.tail.sh")),
@@ -100,14 +100,14 @@ function linuxScript(scope: Construct, { script, files = {} }: RunCommandProps):
 
 function linuxParameters(name: string, parameters: Readonly<Record<string, string>>) {
   const all = Object.entries({ STEP_NAME: name, ...parameters });
-  // The provider refuses an empty value, and a script may ask whether it was given one.
+  // The provider refuses empty values, and a script may check whether a parameter was set.
   const empty = all.filter(([, value]) => value === "").map(([parameter]) => parameter);
   return [...all, ...(empty.length === 0 ? [] : [["EMPTY_PARAMETERS", empty.join(" ")] as const])]
     .filter(([, value]) => value !== "")
     .map(([parameter, value]) => ({ name: parameter, value }));
 }
 
-/** One word without quotes or blanks: Azure puts it on a command line. */
+/** Base64, without quotes or blanks: Azure puts it on a command line. */
 function windowsParameters(name: string, parameters: Readonly<Record<string, string>>) {
   const value = Buffer.from(JSON.stringify(parameters)).toString("base64");
   if (value.length > MAX_WINDOWS_PARAMETERS) {

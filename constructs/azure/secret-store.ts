@@ -1,4 +1,4 @@
-/** The Key Vault for what servers need and nobody else may see: connection strings, the machine key, the certificate. */
+/** The Key Vault for the servers' secrets: connection strings, the machine key, the certificate. */
 import { KeyVault } from "@cdktf/provider-azurerm/lib/key-vault";
 import { RoleAssignment } from "@cdktf/provider-azurerm/lib/role-assignment";
 import type { ITerraformDependable } from "cdktf";
@@ -10,32 +10,32 @@ import { requireResourceId } from "./resource-id";
 export interface SecretStoreProps extends Placement {
   readonly name: string;
   readonly tenantId: string;
-  /** Principal ids of identities that read secrets, by a name for each. */
+  /** Principal ids of the identities that read secrets, by name. */
   readonly readers: ReadonlyMap<string, string>;
-  /** Keeps the vault from being destroyed. */
+  /** Protects the vault from deletion. */
   readonly protect: boolean;
 }
 
-/** The Key Vault of an environment, made by this stack or there already. */
+/** The Key Vault of an environment: created by this stack, or existing. */
 export interface ISecretStore {
   /** The resource id of the vault. */
   readonly vaultId: string;
-  /** Servers that fetch a secret wait for these. */
+  /** The readers' role assignments. Servers that fetch a secret depend on these. */
   readonly rights: ITerraformDependable[];
 }
 
-/** A Key Vault that is there already. */
+/** An existing Key Vault. */
 export interface SecretStoreAttributes {
   /** The resource id, as in `/subscriptions/.../vaults/kv-shop`. */
   readonly keyVaultId: string;
 }
 
-/** A Key Vault of this stack's own. For one that is there already: `SecretStore.fromSecretStoreAttributes`. */
+/** A Key Vault that this stack creates. For an existing one: `SecretStore.fromSecretStoreAttributes`. */
 export class SecretStore extends Construct implements ISecretStore {
   /**
-   * A Key Vault that is there already. Adds nothing to the stack, no rights either: its owner lets the servers'
+   * An existing Key Vault. Adds nothing to the stack, not even permissions: the vault's owner must let the servers'
    * identities read secrets.
-   * @throws Error where the id is no vault's.
+   * @throws Error if the id is not that of a Key Vault.
    */
   static fromSecretStoreAttributes(
     scope: Construct,
@@ -47,7 +47,7 @@ export class SecretStore extends Construct implements ISecretStore {
   }
 
   readonly vaultId: string;
-  /** The readers' rights: servers that fetch a secret wait for these. */
+  /** The readers' role assignments. Servers that fetch a secret depend on these. */
   readonly rights: ITerraformDependable[];
 
   constructor(scope: Construct, id: string, props: SecretStoreProps) {
@@ -61,7 +61,7 @@ export class SecretStore extends Construct implements ISecretStore {
       tenantId,
       skuName: "standard",
       rbacAuthorizationEnabled: true,
-      // What was deleted can be brought back; a vault without this can be emptied for good.
+      // Deleted secrets can be restored; without this they could be purged.
       purgeProtectionEnabled: true,
       softDeleteRetentionDays: 90,
       publicNetworkAccessEnabled: false,

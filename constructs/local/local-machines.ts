@@ -1,4 +1,4 @@
-/** The long-lived part of the local platform: folders for web servers, and proxies that run. */
+/** The long-lived part of the local platform: folders as web servers, running proxies, a database. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { LocalExecProvisioner } from "cdktf";
@@ -22,11 +22,11 @@ export interface LocalMachineProps {
 
 /** What {@link LocalWebServer} is made of. */
 export interface LocalWebServerProps extends LocalMachineProps {
-  /** What all releases on all servers weight, relative to the project. It outlives the servers. */
+  /** The data folder that all releases on all servers share, relative to the project. It outlives the servers. */
   readonly dataFolder: string;
 }
 
-/** A web server: a folder, for `LocalServer` to run steps in. Destroying it stops every instance that runs in it. */
+/** A web server: a folder in which `LocalServer` runs steps. Destroying it stops every instance in it. */
 export class LocalWebServer extends Construct {
   constructor(scope: Construct, id: string, props: LocalWebServerProps) {
     super(scope, id);
@@ -44,41 +44,41 @@ export class LocalWebServer extends Construct {
 
 /** What {@link LocalDatabase} is made of. */
 export interface LocalDatabaseProps {
-  /** Of the database: letters, digits and underscores. */
+  /** The database's name: letters, digits and underscores. */
   readonly name: string;
-  /** Where its files are, and the file with its address; relative to the project. */
+  /** The folder of its files and of the file with its address, relative to the project. */
   readonly dataFolder: string;
-  /** It listens there on the loopback address. */
+  /** Its port on the loopback address. */
   readonly port: number;
   /**
-   * `postgres`: a PostgreSQL of its own, or where PG_URL names a server, a database there. `mssql`: a database on the
-   * SQL Server that MSSQL_URL names; `port` means nothing then. The variables are read where Terraform runs.
+   * `postgres`: a new PostgreSQL server, or a database on the server in PG_URL if that is set. `mssql`: a database on the
+   * SQL Server in MSSQL_URL; `port` is ignored. The variables are read where Terraform runs.
    * @default "postgres"
    */
   readonly dialect?: "postgres" | "mssql";
 }
 
-/** A database that servers on this machine weight, made by this stack or there already. */
+/** A database that servers on this machine share: created by this stack, or existing. */
 export interface ILocalDatabase {
   /** How a migrator opens it. */
   readonly access: DatabaseAccess;
 }
 
-/** How a database that is there already is reached. */
+/** How to reach an existing database. */
 export interface LocalDatabaseAttributes {
   /**
-   * A file that holds the address and nothing else, as in `postgres://user:password@127.0.0.1/shop`; relative to the
-   * project. It is not read before the migration runs.
+   * A file that contains only the address, as in `postgres://user:password@127.0.0.1/shop`. The path is relative to the
+   * project. The migration reads it when it runs.
    */
   readonly urlFile: string;
 }
 
 /**
- * The database that all releases share. Destroying it stops the server; the data stays in the data folder. For one that
- * is there already: `LocalDatabase.fromDatabaseAttributes`.
+ * The database that all releases share. Destroying it stops the server; the data stays in the data folder. For an
+ * existing one: `LocalDatabase.fromDatabaseAttributes`.
  */
 export class LocalDatabase extends Construct implements ILocalDatabase {
-  /** A database that is there already, for a `Migrator`. Adds nothing to the stack. */
+  /** An existing database, for a `Migrator`. Adds nothing to the stack. */
   static fromDatabaseAttributes(
     scope: Construct,
     id: string,
@@ -99,7 +99,7 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
     const interpreter = ["node", shippedFile(this, onServerProgram("local-database.js"))];
     const project = { PROJECT_FOLDER: projectFromStack(this) };
     new TerraformData(this, "Resource", {
-      // PostgreSQL's is as it was before there was another.
+      // PostgreSQL's value has no dialect, as in versions without the prop.
       triggersReplace: JSON.stringify([name, dataFolder, port, ...(dialect === "postgres" ? [] : [dialect])]),
       input: { folder: dataFolder },
       provisioners: [
@@ -131,14 +131,14 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
 
 /** What {@link LocalProxy} is made of. */
 export interface LocalProxyProps extends LocalMachineProps {
-  /** What the proxy has to know of the environment; nothing in it depends on a release. */
+  /** The director's configuration. Nothing in it depends on a release. */
   readonly spec: DirectorSpec;
 }
 
 /**
- * A proxy that runs, with the director beside it. A new director replaces the old one without a restart. Other
- * endpoints (a server was added) are taken over by NGINX while it serves, and restart the others. All keep what they
- * serve and what the director remembers. For a proxy of somebody else's: `DirectorSetup`.
+ * A running proxy with its director. A new director replaces the old one without a restart. When endpoints change (a
+ * server was added), NGINX reloads while it serves; the other proxies restart. All keep their traffic and the director's
+ * state. For an existing proxy: `DirectorSetup`.
  */
 export class LocalProxy extends Construct {
   constructor(scope: Construct, id: string, props: LocalProxyProps) {
@@ -148,21 +148,21 @@ export class LocalProxy extends Construct {
     const { driver, host, port } = props.spec.proxy;
     if (driver === "command") {
       throw new InvalidInput(
-        `a LocalProxy starts haproxy, nginx or embedded; the proxy behind driver "command" is yours to start: use DirectorSetup`,
+        `a LocalProxy starts haproxy, nginx or embedded; for driver "command" start the proxy yourself and use DirectorSetup`,
       );
     }
     const { path, status } = verification;
-    const takesOver = driver === "nginx";
-    // What the proxy's own configuration is made of; a release changes none of it.
+    const reloads = driver === "nginx";
+    // The inputs of the proxy's configuration; a release changes none of them.
     const configuration = [endpoints, path, status, verification.host, props.spec.preview];
     const bundle = onServerProgram("director.js");
-    const ownFolder = new TerraformData(this, "folder", {
+    const serverFolder = new TerraformData(this, "folder", {
       triggersReplace: folder,
       input: { folder },
       provisioners: [stopProgram(this)],
     });
     const director = new TerraformData(this, "director", {
-      dependsOn: [ownFolder],
+      dependsOn: [serverFolder],
       triggersReplace: createHash("sha256").update(readFileSync(bundle)).digest("hex"),
       provisioners: [
         program(this, "install-director.sh", {
@@ -172,7 +172,7 @@ export class LocalProxy extends Construct {
       ],
     });
     const running = new TerraformData(this, "Resource", {
-      triggersReplace: JSON.stringify([folder, driver, host, port, ...(takesOver ? [] : configuration)]),
+      triggersReplace: JSON.stringify([folder, driver, host, port, ...(reloads ? [] : configuration)]),
       input: { folder },
       dependsOn: [director],
       provisioners: [
@@ -186,7 +186,7 @@ export class LocalProxy extends Construct {
         stopProgram(this, { KEEP_FOLDER: "yes" }),
       ],
     });
-    if (!takesOver) return;
+    if (!reloads) return;
     new TerraformData(this, "configuration", {
       triggersReplace: JSON.stringify(configuration),
       dependsOn: [running],
@@ -207,10 +207,10 @@ function program(scope: Construct, name: string, environment: Record<string, str
   };
 }
 
-/** A destroy-time provisioner may refer to the resource only, so the folder is in its state. */
+/** A destroy-time provisioner may refer only to its resource, so the folder is in the resource's state. */
 function stopProgram(scope: Construct, more: Record<string, string> = {}): LocalExecProvisioner {
   const file = shippedFile(scope, onServerProgram("local/stop-server.sh"));
-  const own = { SERVER_FOLDER: "${self.input.folder}", PROJECT_FOLDER: projectFromStack(scope) };
-  const environment = { ...own, ...more };
+  const folders = { SERVER_FOLDER: "${self.input.folder}", PROJECT_FOLDER: projectFromStack(scope) };
+  const environment = { ...folders, ...more };
   return { type: "local-exec", when: "destroy", interpreter: ["bash"], command: file, environment };
 }

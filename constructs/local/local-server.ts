@@ -1,7 +1,7 @@
 /**
- * A server that is a folder on this machine. Its run commands are `terraform_data` resources, which are built
- * into Terraform: so a whole release needs no provider and no cloud. Only the name decides whether a step runs:
- * Terraform does not compare what a provisioner is given.
+ * A server that is a folder on this machine. Its run commands are `terraform_data` resources, which are built into
+ * Terraform, so a release needs no provider and no cloud. Only its name decides whether a step runs: Terraform does not
+ * compare a provisioner's arguments.
  */
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
@@ -11,7 +11,7 @@ import type { RunProps, Server } from "../server";
 import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
-/** What {@link LocalServer} is known by. */
+/** The attributes of a {@link LocalServer}. */
 export interface LocalServerProps {
   /** The server's name in its environment. It is in the steps' Terraform addresses. */
   readonly name: string;
@@ -19,16 +19,16 @@ export interface LocalServerProps {
   readonly folder: string;
 }
 
-/** See {@link LocalServerProps}: a folder is all that a local server is. */
+/** The same as {@link LocalServerProps}: a local server is only a folder. */
 export type LocalServerAttributes = LocalServerProps;
 
 export class LocalServer implements Server {
   /**
-   * A folder that is there already, as a server: `LocalWebServer` made it, or somebody else. Adds nothing to the stack
-   * until something runs on it. A folder that is missing is refused when a step runs.
+   * An existing folder as a server, such as that of a `LocalWebServer`. Adds nothing to the stack until something runs on
+   * it. A missing folder is refused when a step runs.
    */
   static fromServerAttributes(scope: Construct, id: string, attributes: LocalServerAttributes): LocalServer {
-    // Takes the id, as an imported resource does: two of one name in one scope are somebody's mistake.
+    // Reserves the id: a second construct of this name in this scope is a mistake.
     new Construct(scope, id);
     return new LocalServer(attributes);
   }

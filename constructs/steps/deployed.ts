@@ -1,13 +1,13 @@
-/** What all steps of a release are functions of. */
+/** The inputs of all steps of a release. */
 import type { DeploymentEnvironment } from "../../configuration/custom-environment";
 import type { ReleaseRecord } from "../../release/record";
 
 export interface Deployed {
-  /** Where: read from an environment file (`parseEnvironment`), or said in code (`customEnvironment`). */
+  /** The environment: from a file (`parseEnvironment`), or defined in code (`customEnvironment`). */
   readonly environment: DeploymentEnvironment;
   /**
-   * What should run. Sequence 0 means that nothing was released yet: then there are no steps. The graph of all other
-   * records is the same, only names change.
+   * What should run. Sequence 0 means that nothing was released yet: there are no steps. All other records have the same
+   * graph; only names change.
    */
   readonly record: ReleaseRecord;
 }

@@ -9,18 +9,18 @@ import type { Server } from "../server";
 import type { Deployed } from "./deployed";
 
 export interface DirectorStepsProps extends Deployed {
-  /** The proxies in the order of the traffic shift: the first carries the schedule. */
+  /** The proxies in the order of the traffic shift: the first runs the schedule. */
   readonly proxies: readonly Server[];
 }
 
 const MARGIN_SECONDS = 120;
 
-/** @returns the steps: all proxies begin beside each other. */
+/** @returns the steps: all proxies in parallel. */
 export function beginSteps(scope: Construct, props: DirectorStepsProps, dependsOn: ITerraformDependable[]) {
   return props.proxies.map((_, index) => direct(scope, props, "begin", index, dependsOn));
 }
 
-/** @returns the steps: one proxy after another, so that the first finds out what is wrong. */
+/** @returns the steps: one proxy after another, so that a problem appears on the first only. */
 export function switchSteps(scope: Construct, props: DirectorStepsProps, dependsOn: ITerraformDependable[]) {
   return props.proxies.reduce<ITerraformDependable[]>((before, _, index) => {
     const after = index === 0 ? dependsOn : before.slice(-1);
@@ -54,7 +54,7 @@ function direct(
   });
 }
 
-/** Long enough for everything that the schedule may wait for; a step that hangs still ends. */
+/** Longer than everything that the schedule may wait for, so only a hanging step reaches it. */
 function timeoutSeconds({ environment, record }: Deployed): number {
   const { steps, stepSeconds, bakeSeconds, drainSeconds } = scheduleOf(record, environment);
   const waiting =

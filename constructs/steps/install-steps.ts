@@ -24,7 +24,7 @@ import type { Server } from "../server";
 import type { Deployed } from "./deployed";
 
 export interface InstallStepsProps extends Deployed {
-  /** The web servers by name: each that the environment names. */
+  /** The web servers by name: all servers of the environment. */
   readonly servers: ReadonlyMap<string, Server>;
   readonly installer: Installer;
 }
@@ -32,9 +32,9 @@ export interface InstallStepsProps extends Deployed {
 const MARGIN_SECONDS = 120;
 
 /**
- * @returns the steps: servers beside each other, the slots of one server one after another. An installer has its server to
- * itself, so the second would wait for the first, and give up on a long download. Those of a slot that this record does
- * not change are no-ops in the plan.
+ * @returns the steps: servers in parallel, the slots of a server one after another. An installer locks its server, so in
+ * parallel the second would wait for the first, and time out on a long download. The steps of a slot that this record
+ * does not change are no-ops in the plan.
  */
 export function installSteps(scope: Construct, props: InstallStepsProps, dependsOn: ITerraformDependable[]) {
   const { environment, record } = props;
@@ -52,7 +52,7 @@ export function installSteps(scope: Construct, props: InstallStepsProps, depends
         release,
         inPlace: recreates && slot === record.active,
         dependsOn: [...dependsOn, ...(before.get(server) ?? [])],
-        // What is empty stays as it is: after a convergence it may serve what `converge` put there.
+        // An empty slot stays as it is: after a convergence it may serve what `converge` installed.
         needed: !heals || release !== null,
       });
       before.set(server, [step]);
@@ -61,7 +61,7 @@ export function installSteps(scope: Construct, props: InstallStepsProps, depends
   );
 }
 
-/** The idle slot's servers get the active release too. */
+/** Installs the active release on the idle slot's servers too. */
 export function convergeSteps(scope: Construct, props: InstallStepsProps, dependsOn: ITerraformDependable[]) {
   const { environment, record } = props;
   return SLOTS.flatMap((slot) =>
@@ -116,7 +116,7 @@ function install(
   });
 }
 
-/** What every installer is told. The format is public: docs/library.md, "A custom installer". */
+/** The parameters of every installer. The format is public: docs/library.md, "A custom installer". */
 function installParameters(
   { environment, record, installer }: InstallStepsProps,
   slot: Slot,

@@ -1,6 +1,6 @@
 /**
- * The migrator's step: before anything is installed or gets traffic, so that a release never meets a database that it does
- * not know. It runs with every sequence whose target has migrations: what is applied, only the database's journal knows.
+ * The migrate step. It runs before installs and traffic, so that a release never runs on a database without its schema,
+ * and in every sequence whose target has migrations: only the database's journal shows what is applied.
  */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
@@ -12,7 +12,7 @@ import type { ReleaseRecord } from "../../release/record";
 import type { Migrator } from "../migrator";
 import { onServerProgram } from "../on-server-program";
 
-/** A large table takes its time, and so does waiting for somebody else's migration. */
+/** Time for large tables, and for waiting until another migration ends. */
 const MIGRATE_SECONDS = 3_600;
 
 export function migrateStep(

@@ -1,39 +1,38 @@
 /**
- * What a change of the traffic costs the users of a site: latencies and failed requests during 200 changes, against the
- * same load at rest.
+ * What a change of the traffic costs users: latencies and failed requests during 200 changes, against the same load at
+ * rest.
  *
- * GETs and POSTs on keep-alive connections come by a schedule that no answer slows down (`open-loop.mjs`), at half of
- * the rate that the same process reaches through the same set-up when each connection waits for its answers. A pair is
- * 200 changes, in slices of ten, and as long at rest: a slice of one, a slice of the other, so that a machine whose speed
- * drifts, or which others use, slows both.
+ * GETs and POSTs on keep-alive connections follow an open-loop schedule (`open-loop.mjs`), at half of the rate that the same
+ * process reaches through the same set-up in a closed loop. A pair is 200 changes, in slices of ten, and as long at rest, in
+ * alternating slices, so that a change of the machine's speed affects both.
  */
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median, ms, percent, processorTimes, spread } from "./figures.mjs";
-import { tell } from "./print.mjs";
+import { send } from "./send.mjs";
 
 const CHANGES = 200;
 const CHANGES_IN_SLICE = 10;
 const CHANGE_EVERY_MS = 50;
-/** Between two slices, where nothing is booked: the traffic is set to what it is at rest. */
+/** Between two slices, not measured: the traffic is set to that at rest. */
 const GAP_MS = 50;
-/** Some proxies only begin to reload when they are told to. */
+/** Some proxies reload asynchronously. */
 const RELOAD_MS = 1_000;
-/** What runs for the first time is slower: Node.js compiles as it goes. */
+/** Node.js compiles at run time, so the first requests are slower. */
 const WARM_UP_MS = 2_000;
 const CAPACITY_MS = 2_000;
 
 const AT_REST = { live: "blue", weight: 50 };
 
 /**
- * @param pairs so many at least; and as many as it takes to so many `requests`
+ * @param pairs the least number of pairs; more until there are `requests` requests
  * @param rate requests a second; half of the capacity if there is none
  */
-export async function measureChanges(site, { pairs: least, requests = 0, rate: given, say }) {
+export async function measureChanges(site, { pairs: least, requests = 0, rate: given, log }) {
   const load = fork(join(import.meta.dirname, "open-loop.mjs"), [site.origin]);
   try {
-    return await new Measurement(site, load, say).run(least, requests, given);
+    return await new Measurement(site, load, log).run(least, requests, given);
   } finally {
     load.kill();
   }
@@ -42,33 +41,33 @@ export async function measureChanges(site, { pairs: least, requests = 0, rate: g
 class Measurement {
   changed = 0;
 
-  constructor(site, load, say) {
-    Object.assign(this, { site, load, say });
+  constructor(site, load, log) {
+    Object.assign(this, { site, load, log });
   }
 
   async run(least, requests, given) {
     await this.site.change(AT_REST);
     await sleep(RELOAD_MS);
-    await this.tell({ capacity: WARM_UP_MS });
-    const capacity = Math.floor(await this.tell({ capacity: CAPACITY_MS }));
+    await this.send({ capacity: WARM_UP_MS });
+    const capacity = Math.floor(await this.send({ capacity: CAPACITY_MS }));
     const rate = given ?? Math.floor(capacity / 2);
-    this.say(`${capacity} requests/s at most, loaded with ${rate}/s`);
-    await this.tell({ rate });
+    this.log(`${capacity} requests/s at most, loaded with ${rate}/s`);
+    await this.send({ rate });
     await sleep(WARM_UP_MS);
     const pairs = [];
     for (let sent = 0; pairs.length < least || sent < requests;) {
       const pair = await this.measurePair();
       pairs.push(pair);
       sent += pair.rest.sent + pair.changes.sent;
-      const told = ({ p99, failed, busy }) =>
+      const text = ({ p99, failed, busy }) =>
         `${ms(p99)}, ${failed} failed (processors ${percent(busy)} busy)`;
-      this.say(`p99 at rest ${told(pair.rest)}; during changes ${told(pair.changes)}`);
+      this.log(`p99 at rest ${text(pair.rest)}; during changes ${text(pair.changes)}`);
     }
     return summary(capacity, rate, pairs);
   }
 
-  tell(message) {
-    return tell(this.load, message);
+  send(message) {
+    return send(this.load, message);
   }
 
   async measurePair() {
@@ -78,20 +77,20 @@ class Measurement {
       changes: async () => (slowestChangeMs = Math.max(slowestChangeMs, await this.makeChanges())),
     };
     const used = { rest: newUse(), changes: newUse() };
-    await this.tell({ finish: true });
+    await this.send({ finish: true });
     for (let slice = 0; slice < CHANGES / CHANGES_IN_SLICE; slice += 1) {
-      // Whoever goes first in one slice goes second in the next.
+      // The order alternates.
       for (const name of slice % 2 === 0 ? ["rest", "changes"] : ["changes", "rest"]) {
         await this.site.change(AT_REST);
         await sleep(GAP_MS);
-        await this.tell({ part: name });
+        await this.send({ part: name });
         const before = processorTimes();
         await parts[name]();
         addUse(used[name], before, processorTimes());
-        await this.tell({ part: null });
+        await this.send({ part: null });
       }
     }
-    const { rest, changes } = await this.tell({ finish: true });
+    const { rest, changes } = await this.send({ finish: true });
     const shares = ({ all, busy, own }) => ({ busy: busy / all, own: own / all });
     return {
       rest: { ...rest, ...shares(used.rest) },
@@ -112,7 +111,7 @@ class Measurement {
       slowest = Math.max(slowest, performance.now() - started);
       this.changed += 1;
     }
-    // The last change is as long as the others.
+    // Makes the last change as long as the others.
     await sleep(Math.max(0, began + CHANGES_IN_SLICE * CHANGE_EVERY_MS - performance.now()));
     return slowest;
   }

@@ -1,6 +1,6 @@
 /**
- * The director: how large it is, how fast it starts and what memory it takes; and how long the old slot still gets new
- * requests once somebody asks for the other one, as users at full speed see it.
+ * The director: its size, start time and memory; and how long the old slot still gets new requests after a switch, under
+ * users at full speed.
  */
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,13 +11,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { clock, spread } from "./figures.mjs";
 import { startOurs } from "./sites/ours.mjs";
 import { REPOSITORY } from "./sites/place.mjs";
-import { tell } from "./print.mjs";
+import { send } from "./send.mjs";
 
 const BUNDLE = join(REPOSITORY, "lib/on-server/director.js");
-/** Before a change they are asking; after it, so long is looked for requests that still go where they went before. */
+/** How long users send requests before a change, and after it. */
 const WATCH_MS = 300;
 
-export async function measureDirector({ rounds, drivers, say }) {
+export async function measureDirector({ rounds, drivers, log }) {
   const byDriver = {};
   for (const driver of drivers) {
     const site = await startOurs(driver);
@@ -36,7 +36,7 @@ export async function measureDirector({ rounds, drivers, say }) {
         lastOldRequestMs: spread(await switchOver(site, rounds)),
       };
       const { statusMs, lastOldRequestMs } = byDriver[driver];
-      say(
+      log(
         `${driver}: status ${statusMs.median.toFixed(0)} ms, last request ${lastOldRequestMs.median.toFixed(1)} ms after the change was asked for`,
       );
     } finally {
@@ -63,19 +63,19 @@ async function run(args) {
   return { wallMs: performance.now() - began, megabytes: JSON.parse(reported).maxRSS / 1024 };
 }
 
-/** @returns for each change the time from asking for it to the sending of the last request that went to the old slot. */
+/** @returns for each change the time from its call to the last request that was sent to the old slot. */
 async function switchOver({ origin, change }, rounds) {
   const users = fork(join(import.meta.dirname, "users.mjs"), [origin]);
   const times = [];
   try {
     for (let round = 0; round < rounds; round += 1) {
       const [live, old] = round % 2 === 0 ? ["green", "1.0.0-1"] : ["blue", "1.1.0-2"];
-      await tell(users, { old });
+      await send(users, { old });
       await pause(WATCH_MS);
       const asked = clock();
       await change({ live, weight: 0 });
       await pause(WATCH_MS);
-      times.push(Math.max(0, (await tell(users, { end: true })) - asked));
+      times.push(Math.max(0, (await send(users, { end: true })) - asked));
     }
   } finally {
     users.kill();

@@ -1,11 +1,11 @@
-/** What all measurements have in common: medians and their spread, and what processors and processes took. */
+/** Shared by all measurements: medians and their spread, and processor times. */
 import { cpus } from "node:os";
 
 export function median(numbers) {
   return quantile(numbers, 0.5);
 }
 
-/** The middle, and the quarter of the measurements below and above which a quarter lies. */
+/** The median and the quartiles. */
 export function spread(numbers) {
   return { median: median(numbers), low: quantile(numbers, 0.25), high: quantile(numbers, 0.75) };
 }
@@ -17,12 +17,12 @@ function quantile(numbers, part) {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** Milliseconds of the clock that all processes of a machine have. */
+/** Milliseconds of a monotonic clock that all processes of the machine share. */
 export function clock() {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** Milliseconds of all processors so far: all, those at work for anybody, and those at work for this process. */
+/** Milliseconds of all processors so far: the total, the busy time, and the time of this process. */
 export function processorTimes() {
   const sum = (kinds) =>
     cpus().reduce((total, { times }) => total + kinds.reduce((all, kind) => all + times[kind], 0), 0);

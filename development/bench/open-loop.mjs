@@ -1,12 +1,11 @@
 /**
- * The load of a measurement, in a process of its own: requests become due by a schedule that no answer slows down, and
- * a latency counts from when its request was due. It is the rehearsal's load without what that one looks at in each
- * answer, so that the processors are left to what is measured. Its parent says what to do over IPC:
+ * The load of a measurement, in a separate process: an open loop, in which a latency counts from when its request was due.
+ * Unlike the rehearsal's load it does not check the answers, to use less of the processors. Its parent controls it over IPC:
  *
- *   { capacity: milliseconds } -> requests a second, where each connection sends the next one when it has the answer
- *   { rate }                   -> begins the schedule
- *   { part: name | null }      -> what becomes due from now on is booked there, or nowhere
- *   { finish: true }           -> what was booked, by part, once all of it has ended; a new booking begins
+ *   { capacity: milliseconds } -> requests a second in a closed loop
+ *   { rate }                   -> starts the schedule
+ *   { part: name | null }      -> counts the requests from now on for this part, or not at all
+ *   { finish: true }           -> waits for all requests, returns the figures by part, and resets them
  */
 import { Pool } from "undici";
 import histogram from "../lib/cli/load/histogram.js";
@@ -15,7 +14,7 @@ const { LatencyHistogram } = histogram;
 const CONNECTIONS = 64;
 const TIME_LIMIT_MS = 10_000;
 const POST_EACH = 5;
-/** A site's visitors: most of them have a bucket already. */
+/** Most users have a bucket already. */
 const NEWCOMER_EACH = 10;
 
 const pool = new Pool(process.argv[2], {
@@ -28,15 +27,15 @@ let parts = {};
 let current = null;
 let running = 0;
 let finished = () => undefined;
-let sendWhatIsDue = () => undefined;
+let sendDueRequests = () => undefined;
 
 process.on("disconnect", () => process.exit(0));
-process.on("message", (message) => void obey(message).then((answer) => process.send(answer)));
+process.on("message", (message) => void handle(message).then((answer) => process.send(answer)));
 
-async function obey(message) {
+async function handle(message) {
   if ("capacity" in message) return capacity(message.capacity);
   if ("rate" in message) return arrive(message.rate);
-  sendWhatIsDue();
+  sendDueRequests();
   current = message.part ?? null;
   if ("part" in message) return null;
   if (running > 0) await new Promise((resolve) => (finished = resolve));
@@ -65,13 +64,13 @@ function arrive(rate) {
   const dueAt = (count) => began + (count * 1000) / rate;
   let count = 0;
   let timer;
-  sendWhatIsDue = () => {
+  sendDueRequests = () => {
     clearTimeout(timer);
     const now = performance.now();
     for (; dueAt(count) <= now; count += 1) book(count, dueAt(count), now);
-    timer = setTimeout(sendWhatIsDue, Math.ceil(dueAt(count) - now));
+    timer = setTimeout(sendDueRequests, Math.ceil(dueAt(count) - now));
   };
-  sendWhatIsDue();
+  sendDueRequests();
   return null;
 }
 
@@ -94,7 +93,7 @@ function book(count, dueAt, now) {
   });
 }
 
-/** Sends one request once: no redirect, no second try. `ended` learns why it failed, or null. */
+/** Sends one request, without redirects and retries. Calls `ended` with the reason of a failure, or null. */
 function send(count, ended) {
   const posts = count % POST_EACH === 0;
   const cookie = count % NEWCOMER_EACH === 1 ? {} : { cookie: `bluegreen-bucket=${(count * 37) % 100}` };

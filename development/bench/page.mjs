@@ -1,5 +1,5 @@
 /**
- * The part of docs/reliability.md about benchmarks, from the figures of a run:
+ * The section of docs/reliability.md about benchmarks, from the figures of a run:
  *
  *   npm run bench -- --json development/bench/figures.json
  *   node development/bench/page.mjs development/bench/figures.json | node development/build/section.mjs bench docs/reliability.md
@@ -12,10 +12,10 @@ import { tablesOf, textOf } from "./tables.mjs";
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error("usage: node development/bench/page.mjs FIGURES.json");
 const results = JSON.parse(readFileSync(file, "utf8"));
-if (results.quick) throw new Error(`${file} comes from a --quick run, which is no measurement`);
+if (results.quick) throw new Error(`${file} comes from a --quick run, which is not a measurement`);
 
-/** Of each table: how it came to be, and what it says. */
-const WORDS = {
+/** For each table: how it was measured, and the conclusions. */
+const TEXTS = {
   changes: (changes) => `
 GETs and POSTs on keep-alive connections follow a fixed schedule, at half of the rate that the same client reaches through
 the same set-up, without retries. A latency counts from when its request was due. A pair is 200 changes of the weight (all
@@ -91,7 +91,7 @@ the same machine, not the absolute figures. \`--quick\` only shows that it runs.
 ${tablesOf(results)
   .map((table) => {
     const [title, ...rest] = textOf(table).split("\n\n");
-    return `### ${title}\n${WORDS[table.part](results[table.part])}\n\n${rest.join("\n\n")}`;
+    return `### ${title}\n${TEXTS[table.part](results[table.part])}\n\n${rest.join("\n\n")}`;
   })
   .join("\n\n")}
 `;

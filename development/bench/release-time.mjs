@@ -1,5 +1,5 @@
 /**
- * How long one release takes, and whose time it is: ours, against Terraform alone with the same steps in the same graph
+ * How long one release takes: ours, against Terraform alone with the same steps in the same graph
  * (plan and apply in a shell, as one would with hand-written HCL), and against `cdktf deploy`. The three take turns on one
  * environment of the local platform, with two servers behind HAProxy; nothing bakes, and the command measures no requests.
  */
@@ -17,7 +17,7 @@ const VERSIONS = ["1.0.0", "1.1.0"];
 const WAYS = ["terraform", "bluegreen", "cdktf"];
 const PORT_BASE = 27_000;
 
-/** Starts the real program, and notes when and for how long. */
+/** Starts the real program, and records start and end. */
 const NOTING = (real, log) => `#!/usr/bin/env bash
 began=$EPOCHREALTIME
 ${real} "$@"
@@ -26,8 +26,8 @@ printf '%s %s %s\\n' "$began" "$EPOCHREALTIME" "$1" >>${log}
 exit $code
 `;
 
-/** @param rounds so many releases in each way */
-export async function measureReleases({ rounds, say }) {
+/** @param rounds the number of releases in each way */
+export async function measureReleases({ rounds, log }) {
   const project = new Project();
   try {
     await project.release(VERSIONS[0]);
@@ -38,7 +38,7 @@ export async function measureReleases({ rounds, say }) {
         const way = WAYS[(round + turn) % WAYS.length];
         const run = await project[way]();
         runs[way].push(run);
-        say(`${way}: ${seconds(run.wallMs)}, of that Terraform ${seconds(run.terraformMs)}`);
+        log(`${way}: ${seconds(run.wallMs)}, of that Terraform ${seconds(run.terraformMs)}`);
       }
     }
     return summary(rounds, runs);
@@ -63,7 +63,7 @@ function summary(rounds, { terraform, bluegreen, cdktf }) {
     bluegreen: {
       wallMs: of(bluegreen, ({ wallMs }) => wallMs),
       calls: parts(bluegreen),
-      /** All but Terraform's own time: the command, and the synth. */
+      /** The time without Terraform: the command, and the synth. */
       ownMs: spread(bluegreen.map(own)),
       ratio: spread(bluegreen.map(({ wallMs }, round) => wallMs / terraform[round].wallMs)),
     },
@@ -132,7 +132,7 @@ class Project {
     return this.timed([process.execPath, COMMAND, "release", ...this.artifact(), "--json"]);
   }
 
-  /** The same steps: what our synth made of the next record, as if somebody had written it. */
+  /** The same steps: the synthesized stack of the next record, as if written by hand. */
   terraform() {
     this.planNext();
     const stack = join(this.folder, ".bluegreen/local/cdktf.out/stacks/web");
@@ -146,25 +146,25 @@ class Project {
     return this.timed([CDKTF, "deploy", "web", "--ignore-missing-stack-dependencies", "--auto-approve"]);
   }
 
-  /** Makes the next record the environment's, as an edit by hand does. */
+  /** Writes the next record, like an edit by hand. */
   planNext() {
     this.must([COMMAND, "plan", "release", ...this.artifact(), "--json"]);
     const planned = readFileSync(join(this.folder, ".bluegreen/local/planned-record.json"));
     writeFileSync(join(this.folder, "release.json"), planned);
   }
 
-  /** One process from its start to its end, and what it called meanwhile. */
+  /** Times one process and the programs that it calls. */
   async timed([program, ...args], cwd = this.folder) {
     writeFileSync(this.log, "");
     const began = performance.now();
     const child = spawn(program, args, { cwd, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
-    let said = "";
+    let output = "";
     for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding("utf8").on("data", (text) => (said += text));
+      stream.setEncoding("utf8").on("data", (text) => (output += text));
     const [code] = await once(child, "close");
     const wallMs = performance.now() - began;
     if (code !== 0)
-      throw new Error(`${[program, ...args].join(" ")} ended with ${code}: ${said.slice(-2000)}`);
+      throw new Error(`${[program, ...args].join(" ")} ended with ${code}: ${output.slice(-2000)}`);
     const calls = {};
     for (const line of readFileSync(this.log, "utf8").split("\n").filter(Boolean)) {
       const [from, to, name = "synth"] = line.split(" ");

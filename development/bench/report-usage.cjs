@@ -1,4 +1,4 @@
-/** Preloaded into a measured process: tells the one that measures what the process took, when it ends. */
+/** Preloaded into a measured process: reports its resource usage when it ends. */
 
 const { writeSync } = require("node:fs");
 

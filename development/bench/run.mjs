@@ -1,6 +1,6 @@
 /**
- * All measurements, one after another: `npm run build && npm run bench`. Tables as they end, JSON on request, from which
- * `page.mjs` writes its part of docs/reliability.md. Where a program is missing, its rows are, and that is said.
+ * All measurements, one after another: `npm run build && npm run bench`. Prints a table after each, and writes JSON on
+ * request, from which `page.mjs` makes its section of docs/reliability.md. If a program is missing, its rows are skipped.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ import { measureSynth } from "./synth.mjs";
 import { tablesOf, textOf } from "./tables.mjs";
 import { measureThroughput } from "./throughput.mjs";
 
-/** What lost nothing shall have had the opportunity to. */
+/** Our drivers should lose no request, which only a large number can show. */
 const MANY_REQUESTS = 1_000_000;
 
 const SITES = [
@@ -41,7 +41,7 @@ const PARTS = {
       const site = await start();
       try {
         const requests = ours && !quick ? MANY_REQUESTS : 0;
-        results[name] = await measureChanges(site, { pairs: rounds(5), requests, say: saying(name) });
+        results[name] = await measureChanges(site, { pairs: rounds(5), requests, log: logger(name) });
         keep(results);
       } finally {
         await site.close();
@@ -62,37 +62,37 @@ const PARTS = {
       if (!name.includes(only ?? "")) continue;
       if (![name, "nginx", "wrk", "taskset"].every((program) => has(program, `throughput of ${name}`)))
         continue;
-      results[name] = await measureThroughput(sites, { rounds: rounds(120), say: saying(name) });
+      results[name] = await measureThroughput(sites, { rounds: rounds(120), log: logger(name) });
       keep(results);
     }
     return results;
   },
-  release: (rounds) => measureReleases({ rounds: rounds(7), say: saying("release") }),
-  synth: (rounds) => measureSynth({ rounds: rounds(7), say: saying("synth") }),
+  release: (rounds) => measureReleases({ rounds: rounds(7), log: logger("release") }),
+  synth: (rounds) => measureSynth({ rounds: rounds(7), log: logger("synth") }),
   director: (rounds) =>
     measureDirector({
       rounds: rounds(20),
       drivers: ["haproxy", "nginx"].filter((driver) => has(driver, `the director with ${driver}`)),
-      say: saying("director"),
+      log: logger("director"),
     }),
 };
 
 const program = new Command("bench")
   .description(
-    "Measures what bluegreen costs, beside what people use else. Needs a quiet machine, and `npm run build`.",
+    "Measure what bluegreen costs, and compare it with other tools. Needs a quiet machine, and `npm run build`.",
   )
   .addArgument(new Argument("[parts...]", "what to measure").choices(Object.keys(PARTS)))
   .addOption(
-    new Option("--json <file>", "write the figures; parts that are there already and not measured now stay"),
+    new Option("--json <file>", "write the figures; parts in the file that are not measured now stay"),
   )
   .option(
     "--only <words>",
-    "of changes and throughput, proxies with these words in their names; the others in the file stay",
+    "for changes and throughput, only proxies with these words in their names; the others in the file stay",
   )
-  .option("--quick", "a few rounds each: to see that it runs, not to believe the figures")
+  .option("--quick", "a few rounds each: to check that it runs, not for its figures")
   .parse();
 const { quick = false, only, ...given } = program.opts();
-// A site's driver has the working directory for itself meanwhile.
+// Sites change the working directory.
 const json = given.json && resolve(given.json);
 const parts = program.args.length > 0 ? program.args : Object.keys(PARTS);
 
@@ -109,13 +109,13 @@ for (const part of parts) {
   for (const table of tablesOf({ [part]: results[part] })) console.log(`\n${textOf(table)}`);
 }
 
-/** A part of many minutes is kept as it grows: what ends badly takes nothing away. */
+/** Writes partial figures, so that a failure loses nothing of a part that takes many minutes. */
 function keep(part, figures) {
   results[part] = figures;
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-function saying(name) {
+function logger(name) {
   return (text) => console.error(`${name}: ${text}`);
 }
 

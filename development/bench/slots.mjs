@@ -1,6 +1,5 @@
 /**
- * The instances of two releases, as one process beside the proxy: what is posted to one is known to the other, as with a
- * database behind both.
+ * The instances of two releases in one process: both have the same rows, as with a shared database.
  *
  *   node development/bench/slots.mjs BLUE_PORT GREEN_PORT
  */

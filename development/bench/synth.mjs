@@ -1,7 +1,7 @@
 /**
- * What a synth costs: two empty stacks of cdktf; our two stacks for Azure as the command synthesizes them; with more and
- * more servers, and with more and more environments in one app; and beside it the provider's index, which we never
- * import. Each is a process from its start to its end; they take turns.
+ * What a synth costs: two empty stacks of cdktf; our two stacks for Azure as the command synthesizes them; with increasing
+ * numbers of servers, and of environments in one app; and with the provider's index, which we never import. Each is a whole
+ * process; they take turns.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -51,16 +51,16 @@ const PROGRAMS = {
   ...Object.fromEntries(ENVIRONMENTS.map((count) => [`${count} environments`, ["-e", MANY(count, 2)]])),
 };
 
-export async function measureSynth({ rounds, say }) {
-  // What is read from disk for the first time is not what is measured.
+export async function measureSynth({ rounds, log }) {
+  // Warms up the disk cache.
   for (const name of ["empty", "ours", "index"]) await measure(PROGRAMS[name]);
   const runs = Object.fromEntries(Object.keys(PROGRAMS).map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     const names = Object.keys(PROGRAMS);
-    // Whoever goes first in one round goes last in the next.
+    // The order alternates.
     for (const name of round % 2 === 0 ? names : names.reverse())
       runs[name].push(await measure(PROGRAMS[name]));
-    say(`round ${round + 1} of ${rounds}: ours ${Math.round(runs.ours.at(-1).wallMs)} ms`);
+    log(`round ${round + 1} of ${rounds}: ours ${Math.round(runs.ours.at(-1).wallMs)} ms`);
   }
   const ratio = (figure) => spread(runs.ours.map((run, round) => run[figure] / runs.empty[round][figure]));
   return {
@@ -80,7 +80,7 @@ export async function measureSynth({ rounds, say }) {
   };
 }
 
-/** One process from its start to its end. */
+/** Measures one whole process. */
 async function measure(program) {
   const outdir = mkdtempSync(join(tmpdir(), "bluegreen-bench-"));
   const started = performance.now();

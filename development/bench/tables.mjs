@@ -1,4 +1,4 @@
-/** Figures as tables: for a terminal, and for the page in docs/, which are the same. */
+/** The figures as tables, for the terminal and for docs/. */
 import { count, ms, seconds } from "./figures.mjs";
 import { ENVIRONMENTS, SERVERS } from "./synth.mjs";
 
@@ -110,7 +110,7 @@ const TABLES = {
   }),
 };
 
-/** Of what was measured, in the order of the page. */
+/** The tables of the measured parts, in the order of the page. */
 export function tablesOf(results) {
   return Object.entries(TABLES).flatMap(([part, table]) =>
     results[part] === undefined ? [] : [{ part, ...table(results[part]) }],

@@ -1,7 +1,7 @@
 /**
  * What our configurations cost a proxy: answers a second and latencies, against a plain configuration of the same binary
- * before the same instances, which are told the same about a client. The proxy has a processor of its own and is its
- * whole load; wrk and the instances share the others. The two take turns.
+ * with the same instances and the same headers to them. The proxy has one processor alone; wrk and the instances share the
+ * others. The two configurations take turns.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -16,23 +16,23 @@ const SECONDS = 1;
 const CONNECTIONS = 64;
 const PROXY_PROCESSOR = "0";
 const OTHER_PROCESSORS = "1";
-/** Until our driver has found how many latencies are enough: an analysis' interval, and a half. */
+/** Until our driver has chosen its sample of latencies: one and a half intervals of the analysis. */
 const WARM_UP_SECONDS = 8;
-/** What old workers of a plain proxy need to go. */
+/** Time for the old workers of a plain proxy to end. */
 const RELOAD_MS = 2_000;
 
-/** Between releases, and while one is under way. */
+/** Between releases, and during one. */
 const STATES = { "at rest": { live: "blue", weight: 0 }, divided: { live: "blue", weight: 50 } };
 
 /**
  * @param both starts of the two sites, by "ours" and "plain"
  * @returns figures by state
  */
-export async function measureThroughput(both, { rounds, say }) {
+export async function measureThroughput(both, { rounds, log }) {
   const sites = {};
   const results = {};
   try {
-    // A proxy takes as many threads or workers as it may use processors when it starts.
+    // A proxy starts as many threads or workers as it may use processors.
     pin([process.pid], PROXY_PROCESSOR);
     for (const [name, start] of Object.entries(both)) {
       sites[name] = await start();
@@ -45,7 +45,7 @@ export async function measureThroughput(both, { rounds, say }) {
         await sleep(RELOAD_MS);
         await load(origin, WARM_UP_SECONDS);
       }
-      results[state] = await compare(sites, { rounds, say: (text) => say(`${state}: ${text}`) });
+      results[state] = await compare(sites, { rounds, log: (text) => log(`${state}: ${text}`) });
     }
     return results;
   } finally {
@@ -54,7 +54,7 @@ export async function measureThroughput(both, { rounds, say }) {
   }
 }
 
-async function compare(sites, { rounds, say }) {
+async function compare(sites, { rounds, log }) {
   const runs = { ours: [], plain: [] };
   for (let round = 0; round < rounds; round += 1) {
     for (const name of round % 2 === 0 ? ["ours", "plain"] : ["plain", "ours"]) {
@@ -64,8 +64,8 @@ async function compare(sites, { rounds, say }) {
       runs[name].push({ ...run, microseconds });
     }
     const [ours, plain] = [runs.ours.at(-1), runs.plain.at(-1)];
-    const told = ({ perSecond, microseconds }) => `${perSecond}/s, ${microseconds.toFixed(1)} µs each`;
-    say(`ours ${told(ours)}; plain ${told(plain)}: ${(ours.perSecond / plain.perSecond).toFixed(3)}`);
+    const text = ({ perSecond, microseconds }) => `${perSecond}/s, ${microseconds.toFixed(1)} µs each`;
+    log(`ours ${text(ours)}; plain ${text(plain)}: ${(ours.perSecond / plain.perSecond).toFixed(3)}`);
   }
   const ratios = (figure) => spread(runs.ours.map((run, round) => run[figure] / runs.plain[round][figure]));
   return {
@@ -83,14 +83,14 @@ function medians(runs) {
   return Object.fromEntries(figures.map((figure) => [figure, median(runs.map((run) => run[figure]))]));
 }
 
-/** With all their threads; what they start later is where they are. */
+/** Pins all threads; children inherit it. */
 function pin(pids, processors) {
   for (const pid of pids) {
     spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", processors, pid], { stdio: "ignore" });
   }
 }
 
-/** What a proxy with its workers took of processors so far. */
+/** The processor time of a proxy with its workers so far. */
 function processorMs(folder) {
   const ticks = processesIn(folder).map((pid) => {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
@@ -105,14 +105,14 @@ async function load(origin, seconds) {
     env: { ...process.env, PATH },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let said = "";
-  wrk.stdout.setEncoding("utf8").on("data", (text) => (said += text));
+  let output = "";
+  wrk.stdout.setEncoding("utf8").on("data", (text) => (output += text));
   const [code] = await once(wrk, "close");
   if (code !== 0) throw new Error(`wrk ended with ${code}`);
-  if (/Non-2xx|Socket errors/.test(said)) throw new Error(`wrk met errors: ${said}`);
-  const latency = (at) => inMs(new RegExp(`^\\s+${at}%\\s+([\\d.]+)(us|ms|s)`, "m").exec(said));
-  const [, perSecond] = /Requests\/sec:\s+([\d.]+)/.exec(said);
-  const [, requests] = /(\d+) requests in /.exec(said);
+  if (/Non-2xx|Socket errors/.test(output)) throw new Error(`wrk met errors: ${output}`);
+  const latency = (at) => inMs(new RegExp(`^\\s+${at}%\\s+([\\d.]+)(us|ms|s)`, "m").exec(output));
+  const [, perSecond] = /Requests\/sec:\s+([\d.]+)/.exec(output);
+  const [, requests] = /(\d+) requests in /.exec(output);
   return {
     perSecond: Math.round(Number(perSecond)),
     requests: Number(requests),

@@ -1,10 +1,10 @@
 /**
- * Users of a site at full speed, in a process of their own, so that what changes the traffic does not hold them up. Its
- * parent says what to do over IPC:
+ * Users at full speed, in a separate process, so that changes of the traffic do not slow them down. Its parent controls it
+ * over IPC:
  *
- *   { old: release id } -> they begin to ask, and go on until they are told to end
- *   { end: true }       -> when the last request was sent that still got the old release: milliseconds of the clock that
- *                          `clock` of figures.mjs reads
+ *   { old: release id } -> starts sending requests
+ *   { end: true }       -> stops, and returns when the last request was sent that got the old release, in milliseconds of
+ *                          `clock` in figures.mjs
  */
 import { Pool } from "undici";
 import { clock } from "./figures.mjs";
@@ -17,9 +17,9 @@ let ended = false;
 let last = 0;
 
 process.on("disconnect", () => process.exit(0));
-process.on("message", (message) => void obey(message).then((answer) => process.send(answer)));
+process.on("message", (message) => void handle(message).then((answer) => process.send(answer)));
 
-async function obey({ old }) {
+async function handle({ old }) {
   ended = old === undefined;
   await Promise.all(asking);
   asking = [];

@@ -1,7 +1,6 @@
 /**
- * Bundles what is started often: the programs that run on servers, one file each, which synth ships; and the synth entry,
- * which as one file, cdktf included, takes two thirds of the time and less memory. And what is not to be a dependency
- * of those who install the package: ECharts.
+ * Bundles programs into one file each: those for servers, which synth ships; the synth entry with cdktf, which then starts
+ * in two thirds of the time and with less memory; and charts, so that ECharts is not a dependency of the package.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -10,7 +9,7 @@ import { build } from "esbuild";
 import { licencesOf } from "./licenses.mjs";
 
 const OUT = "lib/on-server";
-/** What each may weigh, gzipped. The director goes to every proxy, the others to whoever installs the package. */
+/** Size limits, gzipped. The director is copied to every proxy; the others are in the package. */
 const LIMITS_KIB = {
   "on-server/director": 64,
   "on-server/migrate": 410,
@@ -40,7 +39,7 @@ async function bundle(options) {
   }
 }
 
-/** A token is all of Entra that a migration needs, and libpq's bindings are not there. */
+/** Unused dependencies: a migration needs only a token from Entra, and libpq's bindings are not installed. */
 const WITHOUT = {
   "@azure/identity": "./development/build/not-bundled.cjs",
   "pg-native": "./development/build/not-bundled.cjs",
@@ -68,13 +67,13 @@ for (const folder of ["install", "local", "director", "azure", "migrate", "hooks
   }
 }
 
-/** A script of several files goes to a server as one: where it says `#include "linux/fetch.sh"`, that file's text is. */
+/** Joins a script of several files: `#include "linux/fetch.sh"` is replaced by that file's text. */
 function assembled(file) {
   const part = (_, name) => `${assembled(join(dirname(file), name))}\n`;
   return readFileSync(file, "utf8").replace(/^#include "(.+)"\n/gm, part);
 }
 
-// For proxies of somebody else: the director inside of one script.
+// For existing proxies: one script that contains the director.
 const setUp = (part) => readFileSync(`on-server/director/set-up-director.${part}.sh`, "utf8");
 const packed = gzipSync(readFileSync(`${OUT}/director.js`), { level: 9 }).toString("base64");
 writeFileSync(
@@ -82,7 +81,7 @@ writeFileSync(
   `${setUp("head")}put_director <<'DIRECTOR'\n${packed.replace(/(.{1,120})/g, "$1\n")}DIRECTOR\n${setUp("tail")}`,
 );
 
-// What the example's artifacts bring along.
+// The dependencies in the example's artifacts.
 await bundle({
   stdin: { contents: `module.exports = { Pool: require("pg").Pool };`, resolveDir: "." },
   outfile: "lib/examples/socialgoal/vendor/pg.js",
@@ -118,7 +117,7 @@ await bundle({
   target: "node20",
 });
 
-// The synth entry, cdktf included: as one file it takes two thirds of the time that its modules take.
+// The synth entry, cdktf included.
 await bundle({
   entryPoints: { "main.bundle": "main.ts" },
   outdir: "lib",
@@ -129,8 +128,8 @@ await bundle({
 writeStart("lib");
 
 /**
- * Starts the bundle in the same folder. Node.js 22 and newer keeps what it compiles, which saves a fifth to a third of a
- * start. It keeps it in the package: in the shared temporary folder another user could write the code that runs here.
+ * Starts the bundle in the same folder. The compile cache of Node.js 22 and newer saves a fifth to a third of the start
+ * time. The cache is in the package: in the shared temporary folder another user could change the code that runs here.
  */
 function writeStart(folder) {
   const cache = relative(folder, "lib/compile-cache");
@@ -141,18 +140,18 @@ require("./main.bundle.js");
   writeFileSync(`${folder}/main.js`, start);
 }
 
-/** One file for the command, too; what it seldom needs stays outside and is loaded when it does. */
+/** One file for the command. Rarely used dependencies are external, loaded when needed. */
 const HOME = "cli";
 const asLaidOut = {
   name: "as-laid-out",
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /\/charts$/ }, () => ({ path: "./report/charts.js", external: true }));
-    // Each file still finds what lies beside it, as if it were where the compiler would put it.
+    // Each file still finds its neighbours, as if it were in the compiler's output folder.
     onLoad({ filter: /\/(cli|examples\/socialgoal)\/.*\.ts$/ }, ({ path }) => {
       const folder = relative(resolve(HOME), dirname(path));
       const here = `require("node:path").join(__dirname, ${JSON.stringify(folder)})`;
       const source = readFileSync(path, "utf8").replace(/^#!.*/, "");
-      // The sample's packer is a program, too; in here it is a part of this one.
+      // The sample's packer is also a program; here it is a part of this one.
       const contents = source
         .replace(/\b__dirname\b/g, () => here)
         .replace(/\brequire\.main === module\b/g, () => "false");
@@ -166,7 +165,7 @@ await bundle({
   keepNames: true,
   target: "node20",
   external: ["@azure/*", "@inquirer/prompts", "log-update"],
-  // In compiled code there is no import(): require() loads these packages, when they are asked for, as well.
+  // Compiled code has no import(): require() loads these packages on demand.
   supported: { "dynamic-import": false },
   plugins: [asLaidOut],
 });

@@ -1,6 +1,6 @@
 /**
- * Tries the promises of a migration on a live SQL Server: MSSQL_URL names it, as in
- * mssql://sa:...@127.0.0.1:1433/master?trustServerCertificate=true. Each test makes a database there, and removes it.
+ * Runs the migration tests on a real SQL Server: MSSQL_URL, as in
+ * mssql://sa:...@127.0.0.1:1433/master?trustServerCertificate=true. Each test creates a database there, and drops it.
  */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";

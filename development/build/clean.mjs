@@ -1,4 +1,4 @@
-/** Removes what an older build left in lib/: a file whose source is gone would be packed, and found, as if it were ours. */
+/** Removes lib/: files of an older build whose source is gone would be packed, too. */
 import { rmSync } from "node:fs";
 
 rmSync("lib", { recursive: true, force: true });

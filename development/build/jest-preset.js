@@ -1,7 +1,7 @@
-/** ES modules that the command brings along as a bundle, which jest's require reads only once they are transformed. */
+/** ES modules that the command bundles. jest's require can read them only if they are transformed. */
 const ES_MODULES = "(echarts|zrender)";
 
-/** Types are checked by `tsc --noEmit`; swc only strips them, which halves the time of a run. */
+/** `tsc --noEmit` checks types; swc only strips them, which halves the time of a run. */
 module.exports = {
   testEnvironment: "node",
   roots: ["<rootDir>/__tests__"],
@@ -15,14 +15,14 @@ module.exports = {
   },
   transformIgnorePatterns: [`/node_modules/(?!${ES_MODULES}/)`],
   moduleNameMapper: {
-    // What is imported when it is needed is named as Node finds it; here it is the source.
+    // Dynamic imports name the compiled file; here they load the source.
     "^(\\.{1,2}/.*)\\.js$": "$1",
-    // Examples say it as their readers do.
+    // Examples import the package by name.
     "^cdktf-bluegreen$": "<rootDir>/stacks/index.ts",
     "^cdktf-bluegreen/(.*)$": "<rootDir>/$1",
   },
-  // Long after a busy machine is done: a test that waits for something says sooner what does not come.
+  // Longer than on a busy machine: a test that waits for a condition fails earlier, with a message.
   testTimeout: 300_000,
-  // Real proxies and applications under load share the machine with their tests: one suite at a time.
+  // Tests share the machine with real proxies and applications under load: one suite at a time.
   maxWorkers: 1,
 };

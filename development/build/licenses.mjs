@@ -1,6 +1,6 @@
 /**
- * The licences of what the bundles contain, as text: most ask for their words in every copy, and cdktf's (MPL-2.0) for
- * where its source is.
+ * The licences of the bundled packages, as text: most must be in every copy, and cdktf's (MPL-2.0) requires the address of
+ * its source.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,17 +15,17 @@ export function licencesOf(files) {
     if (folder === undefined || packages.has(folder)) continue;
     packages.set(folder, describe(folder));
   }
-  // One version of a package may be there more than once.
+  // A package may be installed more than once in the same version.
   const texts = [...new Set(packages.values())].sort((one, other) => one.localeCompare(other, "en"));
   return `The programs in this folder contain:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 
-/** The nearest folder above a bundled file that is a package; undefined for our own files. */
+/** The package that contains a bundled file; undefined for this package's files. */
 function packageFolder(file) {
   if (!file.includes("node_modules/")) return undefined;
   for (let folder = dirname(file); folder.includes("node_modules/"); folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
-    // Some folders inside of packages have one, too, which says only how their files are loaded.
+    // Folders inside packages may have a package.json without a version, only with the module type.
     if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version !== undefined)
       return folder;
   }

@@ -1,5 +1,5 @@
 "use strict";
-/** Stands where a bundle leaves a dependency out that its program never asks for; whoever does, learns it at once. */
+/** Replaces a dependency that a bundle's program never uses. Any use throws. */
 module.exports = new Proxy(
   {},
   {

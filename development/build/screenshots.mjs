@@ -1,10 +1,10 @@
 /**
- * Makes the screenshots in docs/screenshots anew, with Chromium:
+ * Takes the screenshots in docs/screenshots with Chromium:
  *
  *     npm run rehearse && node lib/cli/main.js report RECEIPT.json --output release.html
  *     node development/build/screenshots.mjs release.html
  *
- * The rehearsal's are of the report that it left; the release's is of the file that is named.
+ * The rehearsal's show its last report; the release's shows the given file.
  */
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -13,7 +13,7 @@ import { chromium } from "playwright-core";
 
 const OUT = "docs/screenshots";
 const REHEARSAL = ".bluegreen/rehearsal/report.html";
-const QUIETLY =
+const FLAGS =
   "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 const wide = { width: 1100, height: 1180 };
@@ -33,7 +33,7 @@ mkdirSync(OUT, { recursive: true });
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   headless: true,
-  args: QUIETLY.split(" "),
+  args: FLAGS.split(" "),
 });
 try {
   for (const { name, file, ...look } of shots) {

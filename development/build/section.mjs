@@ -1,16 +1,14 @@
 /**
- * Puts what a program writes about its results into its part of a document, between `<!-- begin NAME -->` and
- * `<!-- end NAME -->`. The rest of the document stays.
+ * Replaces a section of a document, between `<!-- begin NAME -->` and `<!-- end NAME -->`, with the text on stdin.
  *
  *   npx tsx development/faults/page.ts faults.json | node development/build/section.mjs faults docs/reliability.md
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
 const [name, file] = process.argv.slice(2);
-if (file === undefined)
-  fail("usage: node development/build/section.mjs NAME DOCUMENT, with the text on stdin");
+if (file === undefined) fail("usage: node development/build/section.mjs NAME DOCUMENT <TEXT");
 const text = readFileSync(0, "utf8").trim();
-if (text === "") fail(`nothing on stdin: ${file} stays as it is`);
+if (text === "") fail(`stdin is empty: ${file} is unchanged`);
 const document = readFileSync(file, "utf8");
 const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
 const [before, rest, ...again] = document.split(begin);

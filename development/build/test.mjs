@@ -1,8 +1,8 @@
 /**
- * Runs the rehearsal, which has the machine to itself: it asks what users notice. Then all other tests in three lines of the
- * same length beside each other: those that put proxies under load and what runs on servers, whole releases without load, and
- * the rest, which mostly waits or only computes. The checks (types, lint, format, unused code) run beside them. Closes with
- * the counts. With --long it runs what takes minutes and is left out else; with other arguments it is jest with these.
+ * Runs the rehearsal alone, because it measures what users notice. Then all other tests in three parallel groups of the same
+ * length: those under load, whole releases without load, and the rest, which mostly waits or computes. The checks (types,
+ * lint, format, unused code) run in parallel. The counts come last. With --long it runs the suites that take minutes, which
+ * are left out otherwise; with other arguments it runs jest with these.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,8 +13,8 @@ import { stripVTControlCharacters } from "node:util";
 
 const JEST = createRequire(import.meta.url).resolve("jest/bin/jest");
 const ALONE = "__tests__/end-to-end/rehearsal";
-const LINES = {
-  // A few requests a second, in processes that mostly wait; and what only computes.
+const GROUPS = {
+  // A few requests a second, in processes that mostly wait; and tests that only compute.
   parts: [
     "__tests__/end-to-end/azure",
     "__tests__/cli/(artifact|commands|deployment|ef|hooks|live|measure|migrations|project|receipts|rehearsal|report|setup|terminal)/",
@@ -30,7 +30,7 @@ const LINES = {
     ].map((name) => `__tests__/${name}/`),
     ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
   ],
-  // Whole releases of which nobody measures what users meet, and what is read and installed beside them.
+  // Whole releases without a measurement of users' requests, documents and packages.
   releases: [
     "__tests__/upgrade/",
     "__tests__/end-to-end/(artifacts|database-cuts|hooks|life|migrations|pipelines|plan-proof|portable|recover|resolve|two-|watch)",
@@ -38,7 +38,7 @@ const LINES = {
   ],
 };
 
-/** Minutes each, about what shorter suites look at, too: for whoever works on it, and for a night. */
+/** Minutes each, and about the same as shorter suites: for nightly runs, and for work on these parts. */
 const LONG = [
   "__tests__/end-to-end/(bad-|by-hand|every-database-cut|heal|interruptions|operator|records)",
   "__tests__/package/cdk-terrain",
@@ -47,17 +47,17 @@ const LONG = [
   "__tests__/cli/load/(failures|process)",
 ];
 
-/** What puts proxies under load measures time: the other lines get what it leaves of the processors. */
-const BEHIND = 10;
+/** Tests under load measure time: the other groups run with a lower priority. */
+const LOW_PRIORITY = 10;
 const NAMED_SLOW_SECONDS = 30;
-/** A line takes a third of this. One that hangs is ended, and what it was at is said, long before whoever waits gives up. */
-const LINE_MINUTES = 45;
+/** Three times what a group takes. A group that hangs is killed, and its processes are listed. */
+const GROUP_MINUTES = 45;
 const REPEATED_CHARACTERS = 1500;
 
 const given = process.argv.slice(2);
-const WATCHED = { stdio: "inherit" };
-if (given[0] === "--long") process.exitCode = (await jest([LONG.join("|")], WATCHED)).exitCode;
-else process.exitCode = given.length > 0 ? (await jest(given, WATCHED)).exitCode : await runAll();
+const VISIBLE = { stdio: "inherit" };
+if (given[0] === "--long") process.exitCode = (await jest([LONG.join("|")], VISIBLE)).exitCode;
+else process.exitCode = given.length > 0 ? (await jest(given, VISIBLE)).exitCode : await runAll();
 
 async function runAll() {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-test-"));
@@ -65,18 +65,18 @@ async function runAll() {
     const report = (name) => join(folder, `${name}.json`);
     const ignoring = (patterns) => `--testPathIgnorePatterns=${patterns.join("|")}`;
     const keep = (name) => ["--json", `--outputFile=${report(name)}`];
-    const heard = { stdio: ["inherit", "ignore", "inherit"], minutes: LINE_MINUTES };
-    const unheard = { stdio: "pipe", priority: BEHIND, minutes: LINE_MINUTES };
-    const alone = await jest([ALONE, ...keep("alone")], heard);
-    const behind = Object.entries(LINES).map(([name, paths]) =>
-      jest([paths.join("|"), ignoring(LONG), ...keep(name)], unheard),
+    const foreground = { stdio: ["inherit", "ignore", "inherit"], minutes: GROUP_MINUTES };
+    const background = { stdio: "pipe", priority: LOW_PRIORITY, minutes: GROUP_MINUTES };
+    const alone = await jest([ALONE, ...keep("alone")], foreground);
+    const groups = Object.entries(GROUPS).map(([name, paths]) =>
+      jest([paths.join("|"), ignoring(LONG), ...keep(name)], background),
     );
-    const checked = start("npm", ["run", "--silent", "check"], unheard);
-    const elsewhere = [ALONE, ...LONG, ...Object.values(LINES).flat()];
-    const loaded = jest([ignoring(elsewhere), ...keep("loaded")], heard);
-    const ended = [alone, ...(await Promise.all([loaded, ...behind, checked]))];
-    for (const { said } of ended) process.stderr.write(said);
-    const tests = ["alone", "loaded", ...Object.keys(LINES)];
+    const checked = start("npm", ["run", "--silent", "check"], background);
+    const elsewhere = [ALONE, ...LONG, ...Object.values(GROUPS).flat()];
+    const loaded = jest([ignoring(elsewhere), ...keep("loaded")], foreground);
+    const ended = [alone, ...(await Promise.all([loaded, ...groups, checked]))];
+    for (const { output } of ended) process.stderr.write(output);
+    const tests = ["alone", "loaded", ...Object.keys(GROUPS)];
     console.log(
       `lines: ${[...tests, "checks"].map((name, index) => `${name} ${ended[index].seconds} s`).join(", ")}`,
     );
@@ -97,22 +97,22 @@ async function runAll() {
   }
 }
 
-function jest(args, how) {
-  return start(process.execPath, [JEST, ...args], how);
+function jest(args, options) {
+  return start(process.execPath, [JEST, ...args], options);
 }
 
-/** @param how where its words go, how far behind others it stands, and after how many minutes it is ended, if ever. */
+/** @param priority as for `nice`. @param minutes after which the program is killed; never without it. */
 function start(program, args, { stdio, priority = 0, minutes }) {
   const child = spawn(program, args, { stdio });
   setPriority(child.pid, priority);
   const startedAt = performance.now();
   const seconds = () => Math.round((performance.now() - startedAt) / 1000);
-  let said = "";
+  let output = "";
   const streams = [child.stderr, child.stdout].filter((stream) => stream !== null);
-  for (const stream of streams) stream.on("data", (data) => (said += data));
+  for (const stream of streams) stream.on("data", (data) => (output += data));
   return new Promise((resolve, reject) => {
     const end = () => {
-      said += `FAIL after ${minutes} minutes this still ran, and was ended: ${program} ${args.join(" ")}\n${runningNow()}\n`;
+      output += `FAIL killed after ${minutes} minutes: ${program} ${args.join(" ")}\n${runningNow()}\n`;
       child.kill("SIGKILL");
       for (const stream of streams) stream.destroy();
     };
@@ -120,7 +120,7 @@ function start(program, args, { stdio, priority = 0, minutes }) {
     child.on("error", reject);
     child.on("close", (code) => {
       clearTimeout(hangs);
-      resolve({ exitCode: code ?? 1, said, seconds: seconds() });
+      resolve({ exitCode: code ?? 1, output, seconds: seconds() });
     });
   });
 }
@@ -132,11 +132,12 @@ function runningNow() {
 function readCounts(file, exitCode) {
   const result = readReport(file);
   if (result === null) {
-    const failures = [`FAIL ${file}: jest left no counts`];
+    const failures = [`FAIL ${file}: jest wrote no counts`];
     return { passed: 0, failed: 1, skipped: 0, suites: [], failures };
   }
   const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  const hung = failed === 0 && exitCode !== 0 ? [`FAIL ${file}: its tests passed, but it did not end`] : [];
+  const hung =
+    failed === 0 && exitCode !== 0 ? [`FAIL ${file}: the tests passed, but jest failed or did not end`] : [];
   return {
     passed: result.numPassedTests,
     failed: failed + hung.length,
@@ -157,15 +158,15 @@ function readReport(file) {
   }
 }
 
-/** Said again at the end, where whoever reads a long output looks; a suite that did not run has no test that failed. */
+/** Repeated at the end of a long output. A suite that did not run has no failed test, so it is listed itself. */
 function failuresOf({ name, status, message, assertionResults }) {
   const failed = assertionResults
     .filter((test) => test.status === "failed")
     .map((test) => ({ test: test.fullName, why: test.failureMessages.join("\n") }));
   if (status === "failed" && failed.length === 0) failed.push({ test: "the suite itself", why: message });
   return failed.map(({ test, why }) => {
-    const words = stripVTControlCharacters(why).slice(0, REPEATED_CHARACTERS);
-    return `FAIL ${relative(".", name)}: ${test}\n${words.replace(/^/gm, "    ")}`;
+    const message = stripVTControlCharacters(why).slice(0, REPEATED_CHARACTERS);
+    return `FAIL ${relative(".", name)}: ${test}\n${message.replace(/^/gm, "    ")}`;
   });
 }
 

@@ -1,18 +1,18 @@
-/** What a row needs of the machine; where it is missing the row is skipped, and says so. */
+/** What a row needs of the machine. If something is missing, the row is skipped and reports it. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
 export const ABILITIES = {
-  mounts: "root in a mount namespace of its own (file systems of a few MiB)",
-  firewall: "root in a network namespace of its own, and iptables",
+  mounts: "root in a separate mount namespace (file systems of a few MiB)",
+  firewall: "root in a separate network namespace, and iptables",
   faketime: "libfaketime (Debian: apt-get install faketime)",
   cgroups: "root, and cgroup v1 with the memory controller",
   postgres: "a PostgreSQL on PATH, where Debian puts it, or of npm",
 } as const;
 export type Ability = keyof typeof ABILITIES;
 
-/** Set in the process that has namespaces of its own: see `main.ts`. */
-export const OWN_NAMESPACES = "BLUEGREEN_FAULTS_OWN_NAMESPACES";
+/** Set in the process with separate namespaces: see `main.ts`. */
+export const ISOLATED = "BLUEGREEN_FAULTS_OWN_NAMESPACES";
 
 export const MEMORY_CGROUP = "/sys/fs/cgroup/memory";
 
@@ -22,13 +22,13 @@ export function libfaketime(): string | undefined {
   return LIBRARIES.map((folder) => `${folder}/faketime/libfaketime.so.1`).find(existsSync);
 }
 
-/** Whether this process may have namespaces of its own. */
+/** Whether this process may create namespaces. */
 export function canUnshare(): boolean {
   return process.getuid?.() === 0 && succeeds("unshare", ["--net", "--mount", "true"]);
 }
 
 export function missingAbilities(): Set<Ability> {
-  const isolated = process.env[OWN_NAMESPACES] !== undefined;
+  const isolated = process.env[ISOLATED] !== undefined;
   const has: Record<Ability, boolean> = {
     mounts: isolated,
     firewall: isolated && succeeds("iptables", ["-w", "-L", "-n"]),

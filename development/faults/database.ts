@@ -1,4 +1,4 @@
-/** The project's PostgreSQL: stopped, frozen now and then, cut off, or with a lock that another session holds. */
+/** The project's PostgreSQL: stopped, frozen at intervals, cut off, or with a lock of another session. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export class Database {
 
   constructor(private readonly world: World) {}
 
-  /** Never through a link that may be cut. */
+  /** Connects directly, never through a link that may be cut. */
   async connect(): Promise<Client> {
     const connectionString = this.link?.direct ?? this.world.text(URL_FILE).trim();
     const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
@@ -25,7 +25,7 @@ export class Database {
     return client;
   }
 
-  /** Migrations that take their time just now. */
+  /** How many slow migrations run now. */
   async sleepingMigrations(): Promise<number> {
     const client = await this.connect();
     try {
@@ -38,7 +38,7 @@ export class Database {
     }
   }
 
-  /** The sample's scripts and, for each sequence so far, one more that takes its time and changes the table. */
+  /** The sample's scripts and, for each sequence so far, one slow script that changes the table. */
   slowMigrations(sequence: number): string {
     const folder = this.sampleScripts();
     this.script(
@@ -60,7 +60,7 @@ export class Database {
     return folder;
   }
 
-  /** Who connects from now on comes through a link that can be cut, until {@link unlink}. */
+  /** New connections go through a link that can be cut, until {@link unlink}. */
   async linked(): Promise<SeveredLink> {
     this.link = await SeveredLink.open(this.world.path(URL_FILE));
     return this.link;
@@ -75,13 +75,13 @@ export class Database {
     this.link!.cut();
   }
 
-  /** A script more, which is done at once. */
+  /** Adds a fast script. */
   quickMigration(sequence: number): void {
     this.sampleScripts();
     this.script("quick", `CREATE TABLE quick_${sequence} (id int);\n`);
   }
 
-  /** Resolves when the newest script but one is applied, which the migrator does not know yet. */
+  /** Resolves when the newest script but one is applied, before the migrator gets the database's answer. */
   async betweenScripts(): Promise<void> {
     await this.link!.holdAfterCommit(async () => {
       const applied = await this.applied();
@@ -89,7 +89,7 @@ export class Database {
     });
   }
 
-  /** @returns the scripts that the release's bundle has, and the journal has not. */
+  /** @returns the scripts that are in the release's bundle but not in the journal. */
   async missing(newest: string): Promise<string[]> {
     const applied = await this.applied();
     return this.scripts().filter((name) => name <= newest && !applied.includes(name));
@@ -117,7 +117,7 @@ export class Database {
     writeFileSync(join(this.world.path("scripts"), `${number}-${what}.sql`), sql);
   }
 
-  /** At once: whoever is connected is cut off. */
+  /** Stops it at once and closes all connections. */
   stop(): void {
     this.control("stop");
   }
@@ -145,7 +145,7 @@ export class Database {
     if (status !== 0) throw new Error(stderr);
   }
 
-  /** The server's own processes. */
+  /** The server's processes. */
   pids(): number[] {
     const port = this.world.portBase + 90;
     const { stdout } = spawnSync("pgrep", ["--full", `port=${port}`], { encoding: "utf8" });

@@ -1,15 +1,15 @@
-/** Servers whose folder is on a file system of a few MiB, which can be filled and made read-only. */
+/** Servers with their folder on a file system of a few MiB, which can be filled and made read-only. */
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, symlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { World } from "../testbed/world";
 
 const SERVERS = ["web-1", "proxy-1"];
-/** Ten releases of the sample application, and logs. */
+/** Room for ten releases of the sample application, and logs. */
 const SIZE_MIB = 24;
 const BALLAST = "ballast";
 
-/** Before base is deployed: the servers' folders are links into the file systems. */
+/** Call it before base is deployed: the servers' folders become links into the file systems. */
 export function makeSmallDisks(world: World): SmallDisk[] {
   return SERVERS.map((server) => {
     const mountPoint = world.path(`disks/${server}`);
@@ -49,7 +49,7 @@ export class SmallDisk {
     rmSync(join(this.mountPoint, BALLAST), { force: true });
   }
 
-  /** For whoever comes by its path from now on; what has a file or folder open goes on writing. */
+  /** Read-only by path. Files and folders that are already open stay writable. */
   makeReadOnly(): void {
     mount("--bind", this.mountPoint, this.mountPoint);
     mount("-o", "remount,ro,bind", this.mountPoint);
@@ -59,7 +59,7 @@ export class SmallDisk {
     this.unmount();
   }
 
-  /** Of what is mounted there, the last; whoever works in it keeps it. */
+  /** Removes the last mount. Processes that use it keep it. */
   unmount(): void {
     const { status, stderr } = spawnSync("umount", ["--lazy", this.mountPoint], { encoding: "utf8" });
     if (status !== 0) throw new Error(`umount: ${stderr}`);

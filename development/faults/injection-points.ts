@@ -1,4 +1,4 @@
-/** The points of a release at which a fault is injected, and how a release is brought to each: it is found there, and never waits. */
+/** The points of a release at which a fault is injected, and how to detect each. The release itself never waits. */
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../testbed/processes";
 import type { ReleaseUnderWay, ReleaseWish, WorldKind } from "./release-under-way";
@@ -18,7 +18,7 @@ export const INJECTION_POINTS = [
 ] as const;
 export type InjectionPoint = (typeof INJECTION_POINTS)[number];
 
-/** A director's lock is held for some tenths of a second only. */
+/** Short: a director holds its lock for some tenths of a second only. */
 const LOCK_POLL_MS = 2;
 
 export function worldOf(phase: InjectionPoint): WorldKind {
@@ -26,7 +26,7 @@ export function worldOf(phase: InjectionPoint): WorldKind {
   return phase === "converge" ? "split" : "plain";
 }
 
-/** Starts a release and resolves once it is in the phase; "before": once it is about to start. */
+/** Starts a release and resolves when it is in the phase. */
 export async function enter(
   stage: Stage,
   phase: InjectionPoint,
@@ -46,7 +46,7 @@ export async function enter(
 
 const CANARY = ["--strategy", "canary", "--steps", "30,100", "--step-seconds", "3", "--bake-seconds", "0.5"];
 const QUICK = ["--strategy", "blueGreen", "--bake-seconds", "0.3"];
-/** 1.2.0 is not healthy before its settings are delivered; all others are 1.1.0. */
+/** 1.2.0 is not healthy before its settings are delivered. */
 const SHAPES: Readonly<Record<InjectionPoint, { args: readonly string[]; from: string }>> = {
   before: { args: QUICK, from: "1.1.0" },
   begin: { args: QUICK, from: "1.1.0" },
@@ -98,7 +98,7 @@ const ENTRANCES: Readonly<
       { running },
     ),
   converge: (stage, { running, sequence }) =>
-    until(() => stage.stepsBegun("converge", sequence) > 0, "the second half gets it too", {
+    until(() => stage.stepsBegun("converge", sequence) > 0, "converge runs", {
       running,
     }),
 };
@@ -117,7 +117,7 @@ async function directorAtWork(
   }
 }
 
-/** For faults that last: how long, without anything to wait for but time itself. */
+/** How long a fault lasts: there is no other condition to wait for. */
 export async function lasting(milliseconds: number): Promise<void> {
   const end = performance.now() + milliseconds;
   await until(() => performance.now() >= end, "the fault lasts");

@@ -1,6 +1,6 @@
 /**
- * What is never lost, whatever happens: the record, and what a director wrote into its journal. Looked at from outside
- * while a row is played, and compared with what is there at its end. (Acknowledged POSTs are the load's to look for.)
+ * What no fault may lose: the record, and a director's journal. Polled while a row is played, and compared with the state
+ * at the end. (The load checks acknowledged POSTs.)
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,21 +22,21 @@ export class KeptSafe {
     private readonly proxy: string,
   ) {
     this.recordBefore = this.record()?.sequence ?? 0;
-    this.timer = setInterval(() => this.look(), POLL_MS);
+    this.timer = setInterval(() => this.poll(), POLL_MS);
   }
 
   stop(): void {
     clearInterval(this.timer);
   }
 
-  /** @returns what is gone; empty where all is there. */
+  /** @returns what is lost. */
   async lost(): Promise<string[]> {
-    this.look();
+    this.poll();
     this.stop();
     const record = this.record();
     if (record === null) this.problems.add("the record is gone");
     else if (record.sequence < this.recordBefore) this.problems.add("the record went back");
-    this.lookAtEvents();
+    this.checkEvents();
     const state = this.state();
     for (const [sequence, entries] of this.seen) {
       const kept = sequence === state?.sequence ? state.journal : this.receiptOf(sequence);
@@ -51,19 +51,19 @@ export class KeptSafe {
     return [...this.problems];
   }
 
-  private look(): void {
+  private poll(): void {
     const state = this.state();
     if (state === null) return;
     const known = this.seen.get(state.sequence) ?? new Map<string, JournalEntry>();
-    // A change of traffic is written down before it happens: the last one counts once something follows on it.
+    // The director writes a change of traffic before it happens, so the last one counts only when an entry follows.
     const last = state.journal.at(-1);
     const certain = last?.event === "traffic" ? state.journal.slice(0, -1) : state.journal;
     for (const entry of certain) known.set(JSON.stringify(entry), entry);
     if (known.size > 0) this.seen.set(state.sequence, known);
   }
 
-  /** Every line that the director wrote is whole. */
-  private lookAtEvents(): void {
+  /** Every line of the director must be complete. */
+  private checkEvents(): void {
     const file = join(this.project, this.proxy, "events.jsonl");
     const lines = (existsSync(file) ? readFileSync(file, "utf8") : "").split("\n");
     for (const line of lines.filter((each) => each !== "")) {
@@ -92,7 +92,7 @@ export class KeptSafe {
   }
 }
 
-/** Files are replaced as a whole: half a one is a find, none is not. */
+/** Files are replaced atomically: an incomplete file throws; a missing one does not. */
 function read<T>(file: string): T | null {
   if (!existsSync(file)) return null;
   return JSON.parse(readFileSync(file, "utf8")) as T;

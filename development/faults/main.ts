@@ -1,15 +1,15 @@
 /**
- * npm run faults: injects every fault of the matrix for real, in each fitting phase of a release on the local platform,
- * under a constant open-loop load, and says whether each ended as documented. Exit code 0: all did; 1: not all.
+ * npm run faults: injects every real fault of the matrix in each of its phases of a release on the local platform, under a
+ * constant open-loop load, and reports whether each ended as documented. Exit code 0: all did; 1: not all.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release as kernel, totalmem } from "node:os";
 import { Command } from "commander";
 import { missing } from "../testbed/world";
-import { ABILITIES, canUnshare, missingAbilities, OWN_NAMESPACES } from "./abilities";
+import { ABILITIES, canUnshare, missingAbilities, ISOLATED } from "./abilities";
 import { choose, MATRIX } from "./matrix";
-import { together } from "./results";
+import { merged } from "./results";
 import type { Outcome, PlayedRow, FaultResults } from "./results";
 import { worldOf } from "./injection-points";
 import type { InjectionPoint } from "./injection-points";
@@ -28,14 +28,14 @@ interface Options {
 async function main(): Promise<number> {
   const program = new Command("faults")
     .description(
-      "Break things for real in every phase of a release, under load, and see whether each ends as documented.",
+      "Inject real faults in every phase of a release, under load, and check that each ends as documented.",
     )
     .option("--only <names>", "rows or row@phase, with commas: kill-director,full-disk-web@shift")
     .option(
       "--json <file>",
-      "write what was met; with --only, into what an earlier run wrote there (`npx tsx development/faults/page.ts FILE` prints it for docs/reliability.md)",
+      "write the results; with --only, merge them into an earlier run's file (`npx tsx development/faults/page.ts FILE` prints them for docs/reliability.md)",
     )
-    .option("--list", "name the rows, and what this machine lacks for them");
+    .option("--list", "list the rows and what each needs of the machine");
   program.parse();
   const options = program.opts<Options>();
   const lacking = missing();
@@ -49,33 +49,33 @@ async function main(): Promise<number> {
     return 2;
   }
   if (options.list === true) return list();
-  // Mounts and dropped packets are nobody else's business, and gone with these namespaces.
-  if (process.env[OWN_NAMESPACES] === undefined && canUnshare()) return again();
+  // Separate namespaces keep mounts and dropped packets from other processes, and end with this one.
+  if (process.env[ISOLATED] === undefined && canUnshare()) return runIsolated();
   const before = options.only === undefined ? undefined : earlier(options.json);
   const results = await playAll(chosen, (soFar) => {
     if (options.json === undefined) return;
-    writeFileSync(options.json, `${JSON.stringify(together(before, soFar), null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify(merged(before, soFar), null, 2)}\n`);
   });
   console.log(table(results));
   const all = results.rows.flatMap(({ outcomes }) => outcomes);
   return all.every(({ status }) => status !== "failed") ? 0 : 1;
 }
 
-/** Cases that are played again take the place of what a run before wrote into the same file. */
+/** The results of an earlier run in the same file: cases that are played again replace theirs. */
 function earlier(file: string | undefined): FaultResults | undefined {
   return file === undefined || !existsSync(file)
     ? undefined
     : (JSON.parse(readFileSync(file, "utf8")) as FaultResults);
 }
 
-function again(): number {
-  const own = ["--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+function runIsolated(): number {
+  const namespaces = ["--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
   const { status } = spawnSync(
     "unshare",
-    [...own, process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    [...namespaces, process.execPath, ...process.execArgv, ...process.argv.slice(1)],
     {
       stdio: "inherit",
-      env: { ...process.env, [OWN_NAMESPACES]: "1" },
+      env: { ...process.env, [ISOLATED]: "1" },
     },
   );
   return status ?? 1;
@@ -83,8 +83,9 @@ function again(): number {
 
 function list(): number {
   for (const { name, fault, phases, needs = [] } of MATRIX) {
-    const words = needs.length === 0 ? "" : ` (needs ${needs.map((need) => ABILITIES[need]).join("; ")})`;
-    console.log(`${name}: ${fault}, during ${Object.keys(phases).join(", ")}${words}`);
+    const requirements =
+      needs.length === 0 ? "" : ` (needs ${needs.map((need) => ABILITIES[need]).join("; ")})`;
+    console.log(`${name}: ${fault}, during ${Object.keys(phases).join(", ")}${requirements}`);
   }
   return 0;
 }
@@ -125,7 +126,7 @@ async function playAll(
   return results();
 }
 
-/** A project serves one row after another for as long as they end well. */
+/** A project is used for one row after another until a row fails. */
 class Stages {
   private readonly open = new Map<WorldKind, Stage>();
   private readonly left: string[] = [];
@@ -158,7 +159,7 @@ main().then(
   (exitCode) => (process.exitCode = exitCode),
   (error: Error) => {
     console.error(error.message);
-    // A load may still run, and ends with this process.
+    // Ends a load that still runs.
     process.exit(1);
   },
 );

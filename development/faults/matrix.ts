@@ -1,4 +1,4 @@
-/** All rows, in the order in which they are played and told. */
+/** All rows, in the order in which they are played and reported. */
 import { INJECTION_POINTS } from "./injection-points";
 import type { InjectionPoint } from "./injection-points";
 import type { Row } from "./row";
@@ -24,7 +24,7 @@ export const MATRIX: readonly Row[] = [
   ...NETWORKS,
 ];
 
-/** @param only names of rows, or `row@phase`, with commas. @returns what is wrong with it, in words. */
+/** @param only names of rows, or `row@phase`, with commas. @returns the rows, or an error message. */
 export function choose(only: string | undefined): { row: Row; phases: readonly InjectionPoint[] }[] | string {
   const wanted = only?.split(",").map((each) => each.trim());
   const known = new Set(

@@ -1,8 +1,8 @@
-/** How a person goes on after a fault: each way is carried out, and has to lead back to a project that releases. */
+/** The next steps after a fault: each is carried out, and must lead to a project that can release. */
 import type { Ran } from "../testbed/processes";
 import type { Outcome } from "./results";
 import type { ReleaseUnderWay } from "./release-under-way";
-import type { WayOn } from "./row";
+import type { NextStep } from "./row";
 import { messageOf } from "./output";
 import type { Stage } from "./stage";
 
@@ -13,8 +13,8 @@ interface Carried {
   readonly broken: readonly string[];
 }
 
-export async function carryOut(stage: Stage, way: WayOn, underWay: ReleaseUnderWay): Promise<Carried> {
-  switch (way) {
+export async function carryOut(stage: Stage, next: NextStep, underWay: ReleaseUnderWay): Promise<Carried> {
+  switch (next) {
     case "retry":
       return promoted(stage, "retry", await stage.run("retry"), underWay.version);
     case "abort": {
@@ -52,7 +52,7 @@ export async function carryOut(stage: Stage, way: WayOn, underWay: ReleaseUnderW
   }
 }
 
-/** The scripts that are applied, and no more: a bundle that lacks one is refused. */
+/** Exactly the scripts that are applied: a bundle that lacks one is refused. */
 function migrations(stage: Stage): string[] {
   return stage.kind === "database" ? ["--migrations", stage.world.path("scripts")] : [];
 }

@@ -1,5 +1,5 @@
 /**
- * The part of docs/reliability.md about faults, from what a run wrote with `--json`:
+ * The section of docs/reliability.md about faults, from the results that a run wrote with `--json`:
  *
  *   npx tsx development/faults/page.ts FILE | node development/build/section.mjs faults docs/reliability.md
  */
@@ -17,7 +17,7 @@ export function page({ rows, command, machine, note, startedAt, endedAt }: Fault
   const found = sum(all, ({ users }) => users?.found ?? 0);
   const mended = rows.flatMap((row) =>
     row.outcomes.flatMap((outcome) =>
-      outcome.mended === null ? [] : [{ row, outcome, words: outcome.mended }],
+      outcome.mended === null ? [] : [{ row, outcome, change: outcome.mended }],
     ),
   );
   const skipped = rows.flatMap((row) =>
@@ -57,7 +57,7 @@ commands included; on a busy machine that is some tenths of a second without any
 ${rows.map(section).join("\n")}
 ### What ended otherwise at first
 
-${mended.length === 0 ? "Nothing." : [...grouped(mended)].map(([words, cases]) => `* **${cases.join(", ")}**: ${words}`).join("\n")}
+${mended.length === 0 ? "Nothing." : [...grouped(mended)].map(([change, cases]) => `* **${cases.join(", ")}**: ${change}`).join("\n")}
 ${deviating.length === 0 ? "" : `\n### What does not end as documented\n\n${deviating.map(({ row, outcome }) => `* **${row.name}@${outcome.phase}**: ${outcome.broken.map(escaped).join("; ")}`).join("\n")}\n`}${skipped.length === 0 ? "" : `\n### Skipped\n\n${skipped.map(({ row, outcome }) => `* ${row.name}@${outcome.phase}: ${outcome.broken.join("; ")}`).join("\n")}\n`}${unplayed.length === 0 ? "" : `\n### Not played in this run\n\n${unplayed.join(", ")}.\n`}`;
 }
 
@@ -84,11 +84,11 @@ ${lines.join("\n")}
 }
 
 function grouped(
-  mended: readonly { row: PlayedRow; outcome: Outcome; words: string }[],
+  mended: readonly { row: PlayedRow; outcome: Outcome; change: string }[],
 ): Map<string, string[]> {
   const groups = new Map<string, string[]>();
-  for (const { row, outcome, words } of mended) {
-    groups.set(words, [...(groups.get(words) ?? []), `${row.name}@${outcome.phase}`]);
+  for (const { row, outcome, change } of mended) {
+    groups.set(change, [...(groups.get(change) ?? []), `${row.name}@${outcome.phase}`]);
   }
   return groups;
 }
@@ -97,7 +97,7 @@ function sum(outcomes: readonly Outcome[], of: (outcome: Outcome) => number): nu
   return outcomes.reduce((total, outcome) => total + of(outcome), 0);
 }
 
-/** Nobody's folder belongs onto a page. */
+/** For a cell of a table, without the name of the temporary folder. */
 function escaped(message: string): string {
   return message
     .replace(/\/[^\s:,']*bluegreen-e2e-[^/\s:,']+/g, "...")

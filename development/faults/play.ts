@@ -1,4 +1,4 @@
-/** Plays a row in one phase: release, fault, end state, the way on; then compares with what the row documents. */
+/** Plays a row in one phase: release, fault, end state, next steps; then compares with what the row documents. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { LoadTotals } from "../../cli/load/messages";
 import type { Ran } from "../testbed/processes";
@@ -13,7 +13,7 @@ import type { Stage } from "./stage";
 import { carryOut } from "./next-step";
 import type { Step } from "./next-step";
 
-/** Connections of the answers that say who serves; enough to meet a weight of 30 % surely. */
+/** How many requests show which releases serve: enough to meet a weight of 30 % for certain. */
 const ASKED = 60;
 const SETTLES_MS = 10_000;
 
@@ -33,13 +33,13 @@ export async function play(stage: Stage, row: Row, phase: InjectionPoint): Promi
     await row.inject(stage, underWay, phase);
     ran = await underWay.running.ended;
     const post = await stage.endSlowPost();
-    if (post !== null && !post.includes(" 201 ")) broken.push(`the request that took its time got: ${post}`);
+    if (post !== null && !post.includes(" 201 ")) broken.push(`the slow POST got: ${post}`);
     end = await settled(stage, expected, old, underWay);
     if (end.problem !== "") broken.push(end.problem);
     await row.repair?.(stage, phase);
     if (phase === "install") stage.deliverSettings();
-    for (const way of expected.goesOn) {
-      const step = await carryOut(stage, way, underWay);
+    for (const next of expected.goesOn) {
+      const step = await carryOut(stage, next, underWay);
       steps.push(...step.steps);
       broken.push(...step.broken);
     }
@@ -72,7 +72,7 @@ export async function play(stage: Stage, row: Row, phase: InjectionPoint): Promi
   };
 }
 
-/** The project is thrown away after this: nothing has to succeed here. */
+/** The project is deleted after this: nothing has to succeed here. */
 async function breakOff(
   stage: Stage,
   row: Row,
@@ -83,7 +83,7 @@ async function breakOff(
   try {
     await row.repair?.(stage, phase);
   } catch {
-    // What was not broken yet can't be repaired.
+    // The fault may not have happened yet.
   }
 }
 
@@ -99,7 +99,7 @@ function described({ exit, serves, goesOn, costs, mended }: EndState): Pick<Outc
   return { expected: { exit, serves, goesOn, mayCost: costs?.because ?? "" }, mended: mended ?? null };
 }
 
-/** What is left of a killed release may still be ending: its end state is what stays. */
+/** Waits until the end state is as documented: the processes of a killed release may still be ending. */
 async function settled(
   stage: Stage,
   { serves }: EndState,
@@ -124,7 +124,7 @@ async function settled(
     const { phase, weight } = stage.state();
     return {
       serves: answers.map((each) => each.replace(old, `old (${old})`).replace(fresh, `new (${fresh})`)),
-      record: recordWords(stage),
+      record: describeRecord(stage),
       phase,
       weight: weight,
       problem: good ? "" : `users get ${answers.join(", ")}, not ${serves} (old: ${old}, new: ${fresh})`,
@@ -132,28 +132,30 @@ async function settled(
   }
 }
 
-function recordWords(stage: Stage): string {
+function describeRecord(stage: Stage): string {
   try {
     const { sequence, active, slots } = stage.world.record;
     const release = slots[active];
     return `${sequence}: ${release === null ? "nothing" : `${release.version}-${release.run}`} in ${active}`;
   } catch {
-    return "is not there";
+    return "missing";
   }
 }
 
 function costs({ costs: may }: EndState, { failed, failures, longestGapMs }: LoadTotals): string[] {
   if (failed > (may?.requests ?? 0)) return [`${failed} requests failed: ${JSON.stringify(failures)}`];
-  if (may !== undefined && longestGapMs > may.gapMs) return [`nobody was served for ${longestGapMs} ms`];
+  if (may !== undefined && longestGapMs > may.gapMs) return [`no request succeeded for ${longestGapMs} ms`];
   return [];
 }
 
-function ending({ exit, says }: EndState, ran: Ran): string[] {
-  const said = messageOf(ran);
+function ending({ exit, message: expected }: EndState, ran: Ran): string[] {
+  const message = messageOf(ran);
   const is = exitOf(ran);
   return [
-    ...(exit.includes(is) ? [] : [`exit code ${is}, not ${exit.join(" or ")}: ${said}`]),
-    ...(says === undefined || says.test(said) ? [] : [`says: ${said}; not ${String(says)}`]),
+    ...(exit.includes(is) ? [] : [`exit code ${is}, not ${exit.join(" or ")}: ${message}`]),
+    ...(expected === undefined || expected.test(message)
+      ? []
+      : [`the message is: ${message}; not ${String(expected)}`]),
     ...(/^\s+at /m.test(ran.stderr + ran.stdout) ? ["shows a stack trace"] : []),
   ];
 }

@@ -1,7 +1,7 @@
-/** A release that a fault meets: the environment it runs in, how it is started, and what is known of it while it runs. */
+/** A release during which a fault is injected: its environment, how to start it, and the running release. */
 import type { Running } from "../testbed/processes";
 
-/** The environments that rows are played in; each begins with one release live. */
+/** The environments of the rows. Each begins with one live release. */
 export type WorldKind = "plain" | "split" | "database" | "smallDisks";
 
 export interface ReleaseWish {

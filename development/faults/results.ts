@@ -1,9 +1,9 @@
-/** What became of a row in one phase, in the format that `--json` writes; `page.ts` reads it again. */
+/** The results of the rows, in the format that `--json` writes and `page.ts` reads. */
 import type { InjectionPoint } from "./injection-points";
 import type { EndState } from "./row";
 
-/** What was played again, in the place of what was played before; the matrix's order stays. */
-export function together(before: FaultResults | undefined, now: FaultResults): FaultResults {
+/** Replaces the earlier results of cases that were played again. The order stays. */
+export function merged(before: FaultResults | undefined, now: FaultResults): FaultResults {
   if (before === undefined) return now;
   const names = [...new Set([...before.rows, ...now.rows].map(({ name }) => name))];
   const rows = names.map((name): PlayedRow => {
@@ -23,7 +23,7 @@ export interface FaultResults {
   readonly formatVersion: 1;
   readonly command: string;
   readonly machine: string;
-  /** What a reader has to know of how it was played, where somebody wrote it down. */
+  /** A note for readers about how it was played, added by hand. */
   readonly note?: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -41,12 +41,12 @@ export interface PlayedRow {
 export interface Outcome {
   readonly phase: InjectionPoint;
   readonly status: "passed" | "failed" | "skipped";
-  /** What did not end as documented; or why it was skipped. */
+  /** What did not end as documented, or why it was skipped. */
   readonly broken: readonly string[];
   readonly seconds: number;
   readonly expected: Pick<EndState, "exit" | "serves" | "goesOn"> & { readonly mayCost: string };
   readonly mended: string | null;
-  /** Of the command that met the fault; "killed" where it was what was killed. */
+  /** The exit code of the command; "killed" if the fault killed it. */
   readonly exit: number | "killed" | null;
   readonly message: string;
   readonly users: {

@@ -1,18 +1,18 @@
 /**
- * What a row of the fault matrix is: one fault, injected for real while a release is in one phase after another, and for
- * each phase the state in which it ends, as the product documents it.
+ * A row of the fault matrix: one real fault, the phases of a release in which it is injected, and for each phase the
+ * documented end state.
  */
 import type { Ability } from "./abilities";
 import type { InjectionPoint } from "./injection-points";
 import type { ReleaseUnderWay, ReleaseWish, WorldKind } from "./release-under-way";
 import type { Stage } from "./stage";
 
-/** How a person goes on. Each is carried out, and has to end as it says. */
-export type WayOn =
+/** A next step after a fault. Each is carried out, and must succeed. */
+export type NextStep =
   | "retry"
   | "abort"
   | "next release"
-  /** One that has to be refused, before it succeeds in another way. */
+  /** A release that must be refused before another step helps. */
   | "refused release"
   | "heal"
   | "rollback"
@@ -23,40 +23,40 @@ export type WayOn =
 interface Cost {
   readonly requests: number;
   readonly gapMs: number;
-  /** Why nobody can spare users this. */
+  /** Why this is not avoidable. */
   readonly because: string;
 }
 
-/** Where a release ends that met the fault. */
+/** How a release with the fault ends. */
 export interface EndState {
-  /** Exit codes of the command; "killed" where it is what was killed. */
+  /** Exit codes of the command; "killed" if the fault kills it. */
   readonly exit: readonly (number | "killed")[];
-  /** What all requests get then. "verified": both releases, each verified, until somebody goes on. */
+  /** What all requests get then. "verified": both releases, each verified, until the next step. */
   readonly serves: "old" | "new" | "verified" | "nothing";
-  /** What the command says. */
-  readonly says?: RegExp;
+  /** The command's message. */
+  readonly message?: RegExp;
   /** @default no failed request */
   readonly costs?: Cost;
-  readonly goesOn: readonly WayOn[];
-  /** What did not end like this at first, and what was changed in the product. */
+  readonly goesOn: readonly NextStep[];
+  /** How it ended at first, and what was changed in the product. */
   readonly mended?: string;
 }
 
 export interface Row {
   readonly name: string;
   readonly fault: string;
-  /** How it is done, and what of it is not as it would be on a real server. */
+  /** How the fault is injected, and what differs from a real server. */
   readonly how: string;
   readonly needs?: readonly Ability[];
-  /** @default the one that the phase wants */
+  /** @default the one that the phase needs */
   readonly world?: WorldKind;
-  /** Fault and release; ends when the release has ended. @default enter the phase, inject, wait for the release's end */
+  /** The phases in which the fault is injected, with their end states. */
   readonly phases: Partial<Record<InjectionPoint, EndState>>;
-  /** What is prepared before the release starts. */
+  /** Preparation before the release starts. */
   before?(stage: Stage, phase: InjectionPoint): Promise<void>;
-  /** What the release is called with, besides what the phase wants. */
+  /** Arguments of the release, besides those of the phase. */
   release?(stage: Stage, phase: InjectionPoint): Promise<ReleaseWish>;
   inject(stage: Stage, underWay: ReleaseUnderWay, phase: InjectionPoint): Promise<void>;
-  /** What a person mends before going on: a full disk is cleared, a database started. */
+  /** What you would repair before the next step: a full disk is cleared, a database started. */
   repair?(stage: Stage, phase: InjectionPoint): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Reads what a server of the local platform has in its folder. */
+/** Reads files of a server of the local platform. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Names of the commands that ran on a server. */

@@ -1,13 +1,13 @@
 /**
- * The network between the project and its PostgreSQL: a TCP proxy that all new connections go through, and whose
- * connections can be cut as a broken network cuts them, with RST on both sides. Who was connected before is not touched.
+ * The network between the project and its PostgreSQL: a TCP proxy for all new connections, which can cut them with RST on
+ * both sides, as a broken network does. Earlier connections bypass it.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { reset } from "../testbed/reset";
 
-/** What PostgreSQL answers to a COMMIT: CommandComplete, its length, its tag. */
+/** PostgreSQL's answer to a COMMIT: CommandComplete, its length, its tag. */
 const COMMITTED = Buffer.from("C\0\0\0\x0bCOMMIT\0", "latin1");
 
 export class SeveredLink {
@@ -18,13 +18,13 @@ export class SeveredLink {
   private constructor(
     private readonly server: Server,
     private readonly urlFile: string,
-    /** The database's own address, past the link. */
+    /** The database's address, without the link. */
     readonly direct: string,
   ) {
     server.on("connection", (client: Socket) => this.join(client));
   }
 
-  /** @param urlFile the file with the database's address, which names this link until {@link mend}. */
+  /** @param urlFile the file with the database's address. Until {@link mend} it contains this link's address. */
   static async open(urlFile: string): Promise<SeveredLink> {
     const direct = readFileSync(urlFile, "utf8").trim();
     const server = createServer();
@@ -37,8 +37,8 @@ export class SeveredLink {
   }
 
   /**
-   * Stops what is under way where a transaction was committed and its answer not passed on: nothing runs then.
-   * @param isMeant whether it is this one; all others are passed on.
+   * Holds back the answer to a COMMIT: the transaction is committed, and the client does not know.
+   * @param isMeant whether to hold this one; all others are passed on.
    */
   holdAfterCommit(isMeant: () => Promise<boolean>): Promise<void> {
     return new Promise((resolve) => {
@@ -50,13 +50,13 @@ export class SeveredLink {
     });
   }
 
-  /** Every connection now, and each that comes. */
+  /** Cuts all connections, and each new one. */
   cut(): void {
     this.isCut = true;
     for (const socket of this.sockets) reset(socket);
   }
 
-  /** The address is the database's own again. Can be called again. */
+  /** Restores the database's address in the file. Idempotent. */
   mend(): void {
     writeFileSync(this.urlFile, `${this.direct}\n`);
     this.server.close();

@@ -1,9 +1,9 @@
-/** A request that is under way while the traffic moves. */
+/** A request that runs while the traffic moves. */
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { until } from "../testbed/processes";
 
-/** A POST whose body takes its time: it is under way in the slot that was live when it began. */
+/** A POST with a slow body: it runs in the slot that was live when it began. */
 export class SlowPost {
   private constructor(
     private readonly socket: Socket,

@@ -1,4 +1,4 @@
-/** Where a fault is played: a project with one release live, a constant load, and an eye on what must never be lost. */
+/** The project in which a fault is played: one live release, a constant load, and a check of what must not be lost. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Load } from "../../cli/load/load";
@@ -35,7 +35,7 @@ export class Stage {
   private load: Load | undefined;
   private safe: KeptSafe | undefined;
   private slowPost: SlowPost | undefined;
-  private ownDatabase: Database | undefined;
+  private openDatabase: Database | undefined;
   private patch = 0;
   /** Undone at the end of a row, newest first, however it ends. */
   private readonly leftovers: (() => void | Promise<void>)[] = [];
@@ -66,7 +66,7 @@ export class Stage {
     return stage;
   }
 
-  /** @returns what was left running, which should be nothing. */
+  /** @returns processes that still run; there should be none. */
   async close(): Promise<string[]> {
     if (this.smallDisks.length > 0) {
       await this.world.run(["down"]);
@@ -83,7 +83,7 @@ export class Stage {
     this.safe = new KeptSafe(this.world.path("."), PROXY);
   }
 
-  /** @returns what users met, and what was lost of what must not be. */
+  /** @returns what users got, and what was lost. */
   async end(): Promise<{ users: LoadTotals; lost: string[] }> {
     await this.tidy();
     const users = await this.load!.stop();
@@ -125,7 +125,7 @@ export class Stage {
     return `1.1.${this.patch}`;
   }
 
-  /** What 1.2.0 waits for. */
+  /** 1.2.0 waits for its settings. */
   deliverSettings(): void {
     this.world.write(SETTINGS, "{}\n");
   }
@@ -134,13 +134,13 @@ export class Stage {
     return this.world.run([...args, "--json"]);
   }
 
-  // --- what is there ---
+  // --- state ---
 
   get database(): Database {
-    return (this.ownDatabase ??= new Database(this.world));
+    return (this.openDatabase ??= new Database(this.world));
   }
 
-  /** @returns what the release that users get needs of the database, and is not there. */
+  /** @returns the scripts that the live release needs and that are not applied. */
   async notMigrated(): Promise<string[]> {
     if (this.kind !== "database") return [];
     const { slots } = this.world.record;
@@ -170,7 +170,7 @@ export class Stage {
     return readOr(this.world.path(`${PROXY}/traffic.map`), "");
   }
 
-  /** Who holds the director's lock: "switch 7, process 1234 on ..."; empty where nobody does. */
+  /** The holder of the director's lock: "switch 7, process 1234 on ...", or empty. */
   directorLock(): string {
     return readOr(this.world.path(`${PROXY}/director.lock.holder`), "");
   }
@@ -185,7 +185,7 @@ export class Stage {
     return this.world.path(PROXY);
   }
 
-  /** On how many servers steps of a sequence began that install, or converge. */
+  /** On how many servers the install or converge steps of a sequence began. */
   stepsBegun(kind: "install" | "converge", sequence: number): number {
     const servers = this.world.path(".bluegreen/local/servers");
     return readdirSync(servers)
@@ -194,12 +194,12 @@ export class Stage {
       .filter((step) => step?.kind === kind && step.sequence === sequence).length;
   }
 
-  /** Processes of the project whose command line is like this. */
+  /** Processes of the project by command line. */
   pids(pattern: RegExp): number[] {
     return this.world.pids(pattern);
   }
 
-  /** What runs in the servers' slots. */
+  /** The instances in the servers' slots. */
   instances(): Instance[] {
     return this.pids(/\bserver\.js/).flatMap((pid) => {
       const environment = readOr(`/proc/${pid}/environ`, "").split("\0");
@@ -233,13 +233,13 @@ export class Stage {
     return otherSlot(this.state().stable!.slot);
   }
 
-  // --- a request that takes its time ---
+  // --- a slow request ---
 
   async beginSlowPost(): Promise<void> {
     this.slowPost = await SlowPost.begin(this.world.portBase, `slow ${Date.now()}`);
   }
 
-  /** @returns the answer's first line; null where there was no such request. */
+  /** @returns the answer's first line; null without a slow request. */
   async endSlowPost(): Promise<string | null> {
     const post = this.slowPost;
     this.slowPost = undefined;

@@ -1,4 +1,4 @@
-/** What is printed: a line as a row ends, and a table at the end. */
+/** The output: a line for each case, and a table at the end. */
 import type { Outcome, FaultResults } from "./results";
 import type { Row } from "./row";
 
@@ -8,13 +8,13 @@ export function line({ name }: Pick<Row, "name">, outcome: Outcome): string {
   if (status === "skipped") return `skipped: ${where}: ${broken.join("; ")}`;
   const met = users === null ? "" : `, ${usersMet(users)}`;
   const ways = wayOn.map(({ command, exit }) => `${command}: ${exit}`).join(", ");
-  const words = `${where}: exit ${outcome.exit ?? "?"} (${short(message)}), users get ${serves(outcome)}${met}; ${ways} (${seconds.toFixed(1)} s)`;
-  return status === "passed" ? `ok: ${words}` : `FAILED: ${words}\n    ${broken.join("\n    ")}`;
+  const text = `${where}: exit ${outcome.exit ?? "?"} (${short(message)}), users get ${serves(outcome)}${met}; ${ways} (${seconds.toFixed(1)} s)`;
+  return status === "passed" ? `ok: ${text}` : `FAILED: ${text}\n    ${broken.join("\n    ")}`;
 }
 
 export function table({ rows }: FaultResults): string {
   const cells = [
-    ["fault", "phase", "", "exit", "users get", "lost", "longest gap", "way on"],
+    ["fault", "phase", "", "exit", "users get", "lost", "longest gap", "next steps"],
     ...rows.flatMap(({ name, outcomes }) =>
       outcomes.map((outcome) => [
         name,

@@ -1,8 +1,8 @@
-/** Circles of a graph, each as the edges that close it. */
+/** Finds the cycles of a graph, each as the edges that close it. */
 
 /**
- * @param edges pairs of nodes; a node is known by its `child`.
- * @returns one circle for each group of nodes that reach each other: the shortest from its first node back to it.
+ * @param edges pairs of nodes; a node's id is its `child`.
+ * @returns one cycle for each group of nodes that reach each other: the shortest through the group's first node.
  */
 export function circles(edges) {
   const next = new Map();

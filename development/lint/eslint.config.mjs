@@ -1,4 +1,4 @@
-/** Beside the usual rules: who may import whom (docs/CONTRIBUTING.md, "Rooms"), and no index import of the provider. */
+/** The usual rules, which folder may import which (docs/CONTRIBUTING.md, "Rooms"), and no index import of the provider. */
 import tseslint from "typescript-eslint";
 
 const PROVIDER = {
@@ -7,7 +7,7 @@ const PROVIDER = {
     "import from @cdktf/provider-azurerm/lib/...: the index takes 4 times as long and 5 times the memory",
 };
 
-/** Files of one folder may not import what these patterns name. */
+/** Files of the folder may not import paths that match the pattern. */
 function mayNotImport(folder, patterns, message) {
   return {
     files: [`${folder}/**/*.ts`],
@@ -17,10 +17,10 @@ function mayNotImport(folder, patterns, message) {
   };
 }
 
-/** What only developers run looks at the product from outside: nothing of it imports it. */
+/** Only for development: the product imports nothing from these folders. */
 const DEVELOPERS = ["development", "__tests__"];
 
-/** An import that leaves the own folder for one of the others. */
+/** Matches imports from one of these other folders. */
 const other = (...folders) => `^(\\.\\./)+(${[...folders, ...DEVELOPERS].join("|")})(/|$)`;
 
 export default tseslint.config(
@@ -80,7 +80,7 @@ export default tseslint.config(
   mayNotImport(
     "development/testbed",
     /^(\.\.\/)+(constructs|stacks|on-server|system|__tests__|faults|soak|bench)(\/|$)/.source,
-    "the test bed is what faults/ and soak/ stand on",
+    "faults/ and soak/ import the test bed, not the other way round",
   ),
   {
     files: ["cli/**/*.ts", "on-server/**/*.ts"],

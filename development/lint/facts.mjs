@@ -1,7 +1,7 @@
 /**
- * Knowledge that is written once: `fact`, the one file that has it (`home`), and a pattern that finds it. Lint fails where a
- * pattern is found in another file, and where its home does not have it any more. Scripts that run on servers can't import,
- * so a fact that they need as well names them in `also`; a test compares the two.
+ * Facts that must be in one file only: the `fact`, its file (`home`), and a pattern that finds it. Lint fails if another file
+ * matches the pattern, or if `home` no longer does. Scripts on servers can't import, so `also` lists the copies that they
+ * need; a test compares them.
  */
 export const FACTS = [
   {
@@ -20,13 +20,13 @@ export const FACTS = [
     pattern: /\b(?:badInput|BAD_INPUT|refused|REFUSED|rejected|frozen)["']?\s*[:=]\s*[2-6]\b/,
   },
   {
-    fact: "what the gate refuses, in words",
+    fact: "the messages of the gate",
     home: "release/gate.ts",
     pattern:
       /does not fit what users get:|is not what is stable,|only a release into it may|there is nothing to heal`|the first release can't be held|, but \$\{proxy\} knows record|took away from the database:/,
   },
   {
-    fact: "which contract migrations a release needs to be waited for",
+    fact: "which contract migrations a release must wait for",
     home: "release/release.ts",
     pattern: /!\S*contracts\??\.includes\(script\)/,
   },
@@ -36,23 +36,23 @@ export const FACTS = [
     pattern: /\[\s*"blue",\s*"green"\s*\]/,
   },
   {
-    fact: "the environment file that is read where none is named",
+    fact: "the default environment file",
     home: "configuration/environment-file.ts",
     pattern: /"environments\/local\.json"/,
     also: ["development/bench/release-time.mjs"],
   },
   {
-    fact: "what this machine's addresses are",
+    fact: "the addresses of this machine",
     home: "release/this-machine.ts",
     pattern: /localhost\|127/,
   },
   {
-    fact: "the archives that an artifact comes in",
+    fact: "the archive formats of an artifact",
     home: "release/archive.ts",
     pattern: /\["\.zip"/,
   },
   {
-    fact: "the English of Terraform's and azurerm's errors",
+    fact: "the text of Terraform's and azurerm's errors",
     home: "cli/terraform/error-messages.ts",
     also: ["development/faults/rows/operators.ts"],
     pattern:
@@ -64,7 +64,7 @@ export const FACTS = [
     pattern: /split\("\\n"\)\.reverse\(\)/,
   },
   {
-    fact: "a director's journal in words",
+    fact: "the text of a director's journal",
     home: "release/journal-words.ts",
     pattern: /% of the requests go to|`\$\{[\w.]+\} is drained`/,
   },
@@ -74,17 +74,17 @@ export const FACTS = [
     pattern: /^\s*"shifting",$/,
   },
   {
-    fact: "what a director's state and status hold",
+    fact: "the fields of a director's state and status",
     home: "release/director-status.ts",
     pattern: /\bretainedUntil\??: (?:z\.|number)/,
   },
   {
-    fact: "what an application or environment may be called",
+    fact: "the pattern of an application's or environment's name",
     home: "release/patterns.ts",
     pattern: /\[a-z\]\[a-z0-9-\]\{0,23\}/,
   },
   {
-    fact: "how a message is made of text from outside",
+    fact: "how external text becomes part of a message",
     home: "release/text.ts",
     pattern: /\.replace\(\/\[\\p\{C\}/,
   },

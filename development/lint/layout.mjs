@@ -1,6 +1,6 @@
 /**
- * Holds the layout: in every folder, its files and subfolders import each other in one direction only. A subfolder counts as
- * one, with all that is below it. Prints each circle with the imports that close it, and exits with 1.
+ * Checks the layout: the files and subfolders of each folder must not import each other in a cycle. A subfolder counts as
+ * one node. Prints each cycle with its imports, and exits with 1.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -8,7 +8,7 @@ import ts from "typescript";
 import { circles } from "./circles.mjs";
 import { trackedFiles } from "./tracked-files.mjs";
 
-/** Most entries of the repository's root; more, and a newcomer does not find their way. */
+/** The most entries of the repository's root: a longer list is hard to read. */
 const ROOT_ENTRIES = 25;
 
 const tracked = trackedFiles();
@@ -41,7 +41,7 @@ function resolved(file, specifier) {
   return candidates.filter((candidate) => sources.has(candidate)).slice(0, 1);
 }
 
-/** What the folder's entries import of each other. */
+/** The imports between the folder's entries. */
 function edgesIn(folder) {
   const below = folder === "" ? "" : `${folder}/`;
   const place = (file) => ({ file, child: file.slice(below.length).split("/")[0] });

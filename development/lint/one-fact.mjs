@@ -1,4 +1,4 @@
-/** Holds "one fact, one place": what facts.mjs lists is in its home, and in no other file of the product. */
+/** Checks that each fact of facts.mjs is in its home, and in no other file of the product. */
 import { readFileSync } from "node:fs";
 import { FACTS } from "./facts.mjs";
 import { trackedFiles } from "./tracked-files.mjs";
@@ -16,8 +16,8 @@ const problems = FACTS.flatMap(({ fact, home, pattern, also = [] }) => {
   const lost = [home, ...also].filter((file) => !places.some((place) => place.file === file));
   const second = places.filter(({ file }) => file !== home && !also.includes(file));
   return [
-    ...second.map(({ at }) => `${at} has ${fact} a second time: use ${home}`),
-    ...lost.map((file) => `${file} does not have ${fact} any more: say where it is now in facts.mjs`),
+    ...second.map(({ at }) => `${at} repeats ${fact}: use ${home}`),
+    ...lost.map((file) => `${file} no longer contains ${fact}: update its home in facts.mjs`),
   ];
 });
 for (const problem of problems) console.error(`one fact: ${problem}`);

@@ -1,4 +1,4 @@
-/** The sample application's newest code under any version: good, or bad in one of the ways that its releases show. */
+/** Packs the sample application's newest code under any version: good, or with one of several faults. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { unzipSync, zipSync } from "fflate";
@@ -6,7 +6,7 @@ import { packRelease } from "../../examples/socialgoal/pack";
 
 const NEWEST = "1.4.0";
 const RELEASES = resolve("examples/socialgoal/releases");
-/** The newest code brings four scripts. */
+/** The newest code has four scripts. */
 const FIRST_MIGRATION = 5;
 
 export type Variant = "good" | "neverHealthy" | "failsUnderTraffic" | "badArchive";
@@ -19,7 +19,7 @@ const OVERLAYS: Readonly<Record<Variant, readonly string[]>> = {
   failsUnderTraffic: ["1.3.0/sayings.js", "1.3.0/visit.js"],
 };
 
-/** @param migrations how many scripts it brings beyond those of the newest code. @returns the file. */
+/** @param migrations how many scripts to add to those of the newest code. @returns the file. */
 export async function packVariant(
   folder: string,
   version: string,
@@ -31,7 +31,7 @@ export async function packVariant(
   for (const overlay of OVERLAYS[variant]) {
     files[overlay.slice(overlay.indexOf("/") + 1)] = readFileSync(join(RELEASES, overlay));
   }
-  // Most visits find no saying, not one in seven: it has to show under a small load.
+  // Most visits fail, not one in seven, so that a small load shows it.
   if (variant === "failsUnderTraffic") {
     const sayings = Buffer.from(files["sayings.js"]!).toString();
     files["sayings.js"] = Buffer.from(sayings.replace("const DAYS = 7;", "const DAYS = 24;"));

@@ -1,4 +1,4 @@
-/** What must hold after each sequence, and what must not grow with their number. Pure: figures in, complaints out. */
+/** What must be true after each sequence, and what must not grow with their number. Pure: figures in, complaints out. */
 import type { StepRequests } from "../../cli/load/messages";
 import type { ProxyStatus } from "../../release/director-status";
 import type { ReleaseRecord } from "../../release/record";
@@ -6,14 +6,14 @@ import { PARTS } from "./footprint";
 import type { Footprint, Part } from "./footprint";
 import type { Played } from "./sequences";
 
-/** What the soak's environment consists of. */
+/** The soak's environment. */
 export const SERVERS = 2;
 export const KEPT_RELEASES = 3;
 const SLOTS_ON_SERVER = 2;
 
-/** Requests that an instance had when it was ended, or that came before the proxy noticed. */
+/** Requests that an instance had when it was killed, or that came before the proxy noticed. */
 const LOST_WITH_INSTANCE = 5;
-const MAX_OWN_BAD_ANSWERS = 0.05;
+const MAX_BAD_ANSWERS = 0.05;
 
 export interface Seen {
   readonly record: ReleaseRecord;
@@ -37,14 +37,14 @@ export function complaintsAfter(played: Played, seen: Seen): string[] {
   ];
 }
 
-/** Record, proxy and answers say the same. */
+/** Record, proxy and answers must agree. */
 function disagreements({ version, kind }: Played, { record, statuses, serving }: Seen): string[] {
   const found: string[] = [];
   const served = serving.map(versionOf);
   if (served.join() !== version) found.push(`users get ${serving.join(", ")}, not ${version}`);
   for (const { proxy, state, traffic } of statuses) {
     const stable = state.stable?.releaseId ?? "nothing";
-    if (versionOf(stable) !== version) found.push(`${proxy} says that ${stable} is stable, not ${version}`);
+    if (versionOf(stable) !== version) found.push(`${proxy} has ${stable} as stable, not ${version}`);
     if (state.sequence !== record.sequence) {
       found.push(`${proxy} is at ${state.sequence}, the record at ${record.sequence}`);
     }
@@ -59,7 +59,7 @@ function disagreements({ version, kind }: Played, { record, statuses, serving }:
 function lostRequests({ tolerance, candidate }: Played, requests: StepRequests | null): string[] {
   if (requests === null) return [];
   const { sent, failed, failures, badAnswers } = requests;
-  const own = Object.entries(badAnswers).reduce(
+  const ofCandidate = Object.entries(badAnswers).reduce(
     (sum, [id, count]) => (versionOf(id) === candidate ? sum + count : sum),
     0,
   );
@@ -68,7 +68,7 @@ function lostRequests({ tolerance, candidate }: Played, requests: StepRequests |
       ? 0
       : tolerance === "killedInstance"
         ? LOST_WITH_INSTANCE
-        : Math.min(own, MAX_OWN_BAD_ANSWERS * sent);
+        : Math.min(ofCandidate, MAX_BAD_ANSWERS * sent);
   return failed <= allowed
     ? []
     : [`${failed} of ${sent} requests failed, ${allowed} may: ${JSON.stringify(failures)}`];
@@ -81,7 +81,7 @@ function leftovers({ exitCode }: Played, { footprint, ports }: Seen): string[] {
   return [
     ...(instances <= SERVERS * SLOTS_ON_SERVER ? [] : [`${instances} instances run`]),
     ...strayProcesses.map((command) => `left running: ${command}`),
-    ...(unknown.length === 0 ? [] : [`somebody listens on ${unknown.join(", ")}`]),
+    ...(unknown.length === 0 ? [] : [`unexpected listening ports: ${unknown.join(", ")}`]),
     ...(exitCode !== 0 || deposed === 0 ? [] : [`${deposed} deposed records after a good sequence`]),
     ...(keptReleases <= most ? [] : [`a server keeps ${keptReleases} releases, at most ${most}`]),
     ...(temporary.length === 0 ? [] : [`temporary files are left: ${temporary.slice(0, 5).join(", ")}`]),
@@ -96,10 +96,10 @@ export interface Trend {
   readonly unit: string;
 }
 
-/** As the load has them by default. */
+/** The load's default. */
 const LOAD_CONNECTIONS = 256;
 
-/** Growth from the second quarter's median to the last one's, against what is no trend. */
+/** Growth from the second quarter's median to the last quarter's, with the limit for each figure. */
 export function trendsOf(footprints: readonly Footprint[]): Trend[] {
   const quarter = Math.max(1, Math.floor(footprints.length / 4));
   const early = footprints.slice(quarter, 2 * quarter);
@@ -111,7 +111,7 @@ export function trendsOf(footprints: readonly Footprint[]): Trend[] {
   };
   const kib = (part: Part) => (one: Footprint) => Math.round(one.bytes[part] / 1024);
   return [
-    // It holds what users hold, and a connection to a server for each; more of them while requests waited.
+    // One connection to the user and one to a server for each request; more while requests wait.
     {
       ...trend("the proxy's open files", "", ({ proxyFiles }) => proxyFiles, 0),
       limit: 2 * LOAD_CONNECTIONS + 64,
@@ -123,18 +123,18 @@ export function trendsOf(footprints: readonly Footprint[]): Trend[] {
   ];
 }
 
-/** What a sequence may leave behind for good, in KiB. */
+/** How much a sequence may add permanently, in KiB. */
 const GROWTH_KIB: Readonly<Record<Part, number>> = {
-  // `bluegreen publish --prune` takes what nothing refers to.
+  // `bluegreen publish --prune` removes unused ones.
   artifacts: 400,
   releases: 100,
-  // A step's name is never used twice, so it stays; its output does not grow.
+  // The names of all steps stay, because none is used twice.
   commands: 64,
-  // An application's own; turned over at 10 MiB.
+  // An application's logs, rotated at 10 MiB.
   logs: 400,
   proxy: 32,
   state: 8,
-  // One a sequence, kept until somebody removes them.
+  // One per sequence, kept until you remove them.
   receipts: 64,
 };
 

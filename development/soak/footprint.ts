@@ -1,22 +1,22 @@
-/** What an environment on this machine takes: processes, ports, open files, memory and disk. Read from /proc and its folder. */
+/** The resources of an environment on this machine: processes, ports, open files, memory and disk, from /proc and its folder. */
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Footprint {
-  /** Of the proxy: open files and resident memory. */
+  /** The proxy's open files and resident memory. */
   readonly proxyFiles: number;
   readonly proxyKiB: number;
   readonly instances: number;
-  /** Neither proxy, instance nor database: its command lines. */
+  /** Command lines of processes other than proxies, instances and database. */
   readonly strayProcesses: readonly string[];
   readonly listeningPorts: readonly number[];
-  /** Records that failed applies left in Terraform's state. */
+  /** Deposed objects that failed applies left in Terraform's state. */
   readonly deposed: number;
   /** The most on one server. */
   readonly keptReleases: number;
-  /** Of steps' names, that are never used again. */
+  /** Names of steps that ran. */
   readonly commands: number;
-  /** Files below the folder for temporary ones. */
+  /** Files in the folder for temporary files. */
   readonly temporary: readonly string[];
   readonly bytes: Readonly<Record<Part, number>>;
 }
@@ -25,11 +25,11 @@ export const PARTS = ["artifacts", "releases", "commands", "logs", "proxy", "sta
 export type Part = (typeof PARTS)[number];
 
 interface Place {
-  /** The environment's own folder. */
+  /** The environment's folder. */
   readonly folder: string;
   readonly portBase: number;
   readonly temporaryFolder: string;
-  /** The project, which lies in the folder for temporary files, too. */
+  /** The project, which is also in the folder for temporary files. */
   readonly project: string;
   readonly deposed: number;
 }
@@ -67,7 +67,7 @@ export function footprintOf(place: Place): Footprint {
       logs: sum(inServers("logs"), sizeOf),
       proxy: sum(
         servers.filter((name) => name.startsWith("proxy-")),
-        (name) => ownFiles(join(folder, "servers", name)),
+        (name) => sizeOfOtherFiles(join(folder, "servers", name)),
       ),
       state: sum(
         namesIn(folder).filter((name) => name.includes("tfstate")),
@@ -92,7 +92,7 @@ function processesBelow(folder: string): Process[] {
       try {
         const cwd = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
         const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-        // What has no command line has ended, and waits for its parent.
+        // A process without a command line is a zombie.
         if (!`${cwd}/`.startsWith(`${folder}/`) || command === "") return [];
         return [{ pid: Number(pid), cwd: cwd.slice(folder.length + 1), command: command.slice(0, 120) }];
       } catch {
@@ -118,8 +118,8 @@ function listeningPorts(from: number, to: number): number[] {
   return [...new Set(ports)].filter((port) => port >= from && port < to).sort((one, other) => one - other);
 }
 
-/** Without the folders that are counted by themselves. */
-function ownFiles(folder: string): number {
+/** Without the folders that are counted separately. */
+function sizeOfOtherFiles(folder: string): number {
   const others = ["commands", "releases", "logs"];
   return sum(
     namesIn(folder).filter((name) => !others.includes(name)),
@@ -137,7 +137,7 @@ function namesIn(folder: string): string[] {
   try {
     return existsSync(folder) ? readdirSync(folder) : [];
   } catch {
-    return []; // It went meanwhile.
+    return []; // It was removed meanwhile.
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * npm run soak -- [--releases 50] [--seed N] [--rate 80] [--driver haproxy] [--json FILE] [--markdown FILE]
  *
- * Many sequences in a row on the local platform, of kinds that a seed chooses, under a load that never pauses; then whether
- * anything leaks: processes, ports, files, memory, Terraform's deposed records, disk.
+ * Runs many sequences in a row on the local platform, of random kinds, under a constant load; then checks for leaks:
+ * processes, ports, files, memory, Terraform's deposed objects, disk.
  */
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,18 +20,18 @@ import { documentOf, lineOf, tableOf } from "./results";
 import type { SoakResults, Sequence } from "./results";
 import { Operator } from "./sequences";
 
-const USAGE = `Many sequences in a row under load, and whether anything leaks.
+const USAGE = `Run many sequences in a row under load, and check for leaks.
 
   npm run soak -- [options]
 
-  --releases N      how many sequences (default: 50)
-  --seed N          plays the same as a soak before (default: chosen, and printed)
+  --releases N      number of sequences (default: 50)
+  --seed N          repeat the sequences of an earlier soak (default: random, and printed)
   --rate N          requests a second (default: 80)
   --driver NAME     haproxy, nginx or embedded (default: haproxy)
-  --json FILE       the figures
-  --markdown FILE   for docs/reliability.md
-  --from FILE       plays nothing: tells what an earlier soak's --json has
-  --help            this text`;
+  --json FILE       write the results
+  --markdown FILE   write the section for docs/reliability.md
+  --from FILE       run nothing: print the results in an earlier soak's --json file
+  --help            print this text`;
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +47,7 @@ const { values } = parseArgs({
 });
 
 const ENVIRONMENT = "local";
-/** Others may use the machine meanwhile: here only errors make a candidate a bad one. */
+/** The machine may be busy, so only errors, not latency, fail a candidate. */
 const ANALYSIS = { intervalSeconds: 0.5, latencySlackMs: 60_000 };
 
 async function main(): Promise<number> {
@@ -80,10 +80,8 @@ interface Wanted {
 
 async function soak(wanted: Wanted): Promise<SoakResults> {
   const { releases, rate, seed, driver } = wanted;
-  console.log(
-    `${releases} sequences with ${driver} under ${rate} requests/s; --seed ${seed} plays them again`,
-  );
-  // A folder of its own: whatever is left in it at the end was left by this soak.
+  console.log(`${releases} sequences with ${driver} under ${rate} requests/s; repeat with --seed ${seed}`);
+  // A separate folder, to find files that this soak leaves behind.
   const temporaryFolder = mkdtempSync(join(realpathSync(tmpdir()), "soak-"));
   process.env["TMPDIR"] = temporaryFolder;
   const { World } = await import("../testbed/world.js");
@@ -128,7 +126,7 @@ async function soak(wanted: Wanted): Promise<SoakResults> {
   }
 }
 
-/** From figures alone, so that those of an earlier soak can be judged again. */
+/** Pure, so that the results of an earlier soak can be judged again. */
 function judged(figures: Omit<SoakResults, "trends" | "complaints" | "passed">): SoakResults {
   const { sequences, left = [] } = figures;
   const trends = trendsOf(sequences.map(({ footprint }) => footprint));
@@ -151,7 +149,7 @@ async function playAll(
   const sequences: Sequence[] = [];
   let isInterrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isInterrupted = true));
-  // Ctrl-C ends it after the sequence that runs: then everything is taken down, and told.
+  // Ctrl-C ends the soak after the running sequence; it still takes everything down and reports.
   for (let number = 1; number <= releases && !isInterrupted; number++) {
     const kind = nextKind(random, (each) => operator.isPossible(each));
     const isFirst = number === 1;
@@ -160,7 +158,7 @@ async function playAll(
     const played = await operator.play(kind);
     const seconds = (performance.now() - beganAt) / 1000;
     const requests = isFirst ? null : await load.endStep();
-    const footprint = look(world, temporaryFolder);
+    const footprint = measure(world, temporaryFolder);
     const seen = {
       record: world.record,
       statuses: await world.status(),
@@ -179,7 +177,7 @@ async function playAll(
   return sequences;
 }
 
-function look(world: World, temporaryFolder: string): Footprint {
+function measure(world: World, temporaryFolder: string): Footprint {
   return footprintOf({
     folder: world.path(`.bluegreen/${ENVIRONMENT}`),
     portBase: world.portBase,

@@ -1,4 +1,4 @@
-/** What a soak does next, from a seed: which kind of sequence, and how the traffic goes. The same seed is the same soak. */
+/** Chooses the next kind of sequence and the strategy, from a seed. The same seed gives the same soak. */
 
 const KINDS = [
   "good",
@@ -31,7 +31,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   heal: 2,
 };
 
-/** A number from 0 to below 1; mulberry32, which is good enough to choose with. */
+/** Returns numbers from 0 to below 1: mulberry32, which is good enough here. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -46,14 +46,14 @@ export function pick<T>(random: () => number, all: readonly T[]): T {
   return all[Math.floor(random() * all.length)]!;
 }
 
-/** @param isPossible what makes sense after what happened last. */
+/** @param isPossible whether a kind makes sense after the last sequence. */
 export function nextKind(random: () => number, isPossible: (kind: Kind) => boolean): Kind {
   const possible = KINDS.filter(isPossible);
   let left = random() * possible.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
   return possible.find((kind) => (left -= WEIGHTS[kind]) < 0) ?? "good";
 }
 
-/** Options of a release that is to succeed. */
+/** Options of a release that should succeed. */
 export function strategyOptions(random: () => number): string[] {
   return pick(random, [
     ["--strategy", "blueGreen"],

@@ -1,4 +1,4 @@
-/** What a soak measured, in the format that `--json` writes; and how people read it. */
+/** The results of a soak, in the format that `--json` writes, as a table and as a section of a document. */
 import type { Trend } from "./checks";
 import type { Footprint } from "./footprint";
 import type { Played } from "./sequences";
@@ -21,10 +21,10 @@ export interface SoakResults {
     readonly longestGapMs: number;
     readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number };
   };
-  /** Rows that are missing, and what runs after the end. */
+  /** Missing rows, and processes that run after the end. */
   readonly left?: readonly string[];
   readonly trends: readonly Trend[];
-  /** What did not hold; empty where all did. */
+  /** What was not as expected. */
   readonly complaints: readonly string[];
   readonly passed: boolean;
 }
@@ -42,14 +42,14 @@ export interface Sequence {
 export function lineOf({ number, played, seconds, sent, failed, footprint, complaints }: Sequence): string {
   const { kind, what, outcome, exitCode, version } = played;
   const { proxyFiles, proxyKiB, instances, deposed } = footprint;
-  const words = [
+  const columns = [
     `${complaints.length === 0 ? "ok" : "NO"} ${String(number).padStart(3)}`,
     kind.padEnd(17),
     `${what}: ${outcome} (${exitCode}), users have ${version}`.padEnd(58),
     `${seconds.toFixed(1)} s, ${failed} of ${sent} failed;`,
     `proxy ${proxyFiles} files, ${(proxyKiB / 1024).toFixed(1)} MiB; ${instances} instances, ${deposed} deposed`,
   ];
-  return [words.join(" "), ...complaints.map((complaint) => `       ${complaint}`)].join("\n");
+  return [columns.join(" "), ...complaints.map((complaint) => `       ${complaint}`)].join("\n");
 }
 
 export function tableOf({ trends, totals, complaints }: SoakResults): string {
@@ -81,7 +81,7 @@ export function tableOf({ trends, totals, complaints }: SoakResults): string {
   ].join("\n");
 }
 
-/** The part of docs/reliability.md about the soak. */
+/** The section of docs/reliability.md about the soak. */
 export function documentOf(results: SoakResults): string {
   const { sequences, totals, trends, seed, driver, rate, passed } = results;
   const minutes = (Date.parse(results.endedAt) - Date.parse(results.startedAt)) / 60_000;
@@ -90,7 +90,7 @@ export function documentOf(results: SoakResults): string {
     const all = sequences.filter(({ played }) => played.kind === kind);
     const sum = (of: (one: Sequence) => number): number => all.reduce((total, one) => total + of(one), 0);
     const exits = [...new Set(all.map(({ played }) => played.exitCode))].join(", ");
-    return `| ${WORDS[kind]} | ${all.length} | ${exits} | ${sum((one) => one.sent)} | ${sum((one) => one.failed)} |`;
+    return `| ${DESCRIPTIONS[kind]} | ${all.length} | ${exits} | ${sum((one) => one.sent)} | ${sum((one) => one.failed)} |`;
   });
   const grown = trends.map(
     ({ name, early, late, limit, unit }) =>
@@ -130,7 +130,7 @@ a receipt is history, and a step's name keeps it from running twice.
 ${passed ? "" : `\n### Complaints\n\n${results.complaints.map((complaint) => `* ${complaint}`).join("\n")}\n`}`;
 }
 
-const WORDS: Readonly<Record<Played["kind"], string>> = {
+const DESCRIPTIONS: Readonly<Record<Played["kind"], string>> = {
   good: "a good release",
   goodWithMigration: "a good release with a migration",
   neverHealthy: "one that never becomes healthy",

@@ -1,4 +1,4 @@
-/** Carries out one kind of sequence as an operator does, and says what users must have afterwards. */
+/** Runs one kind of sequence as an operator does, and returns what users must have afterwards. */
 import type { Deployment } from "../../cli/deployment/outcome";
 import { processesIn, until } from "../testbed/processes";
 import type { Running } from "../testbed/processes";
@@ -8,7 +8,7 @@ import type { Variant } from "./artifacts";
 import { pick, strategyOptions } from "./plan";
 import type { Kind } from "./plan";
 
-/** What a sequence was to lead to, and did. */
+/** The expected and the actual result of a sequence. */
 export interface Played {
   readonly kind: Kind;
   readonly what: string;
@@ -18,7 +18,7 @@ export interface Played {
   readonly reason: string;
   /** The version that users must have now. */
   readonly version: string;
-  /** Failed requests that belong to it. */
+  /** Which failed requests are allowed. */
   readonly tolerance: "none" | "ownBadAnswers" | "killedInstance";
   /** The version under test. */
   readonly candidate: string | null;
@@ -26,16 +26,16 @@ export interface Played {
 
 type Ended = Pick<Deployment, "exitCode" | "outcome" | "reason">;
 
-/** A weight that lasts until somebody ends it. */
+/** A weight that lasts until the release is aborted. */
 const LONG = ["--strategy", "canary", "--steps", "20,100", "--step-seconds", "60"];
 const CAREFUL = ["--steps", "20,100", "--step-seconds", "2"];
 
 export class Operator {
-  /** What users have. */
+  /** The version that users have. */
   version = "";
   private number = 0;
   private migrations = 0;
-  /** Of the failed candidate that can be tried again. */
+  /** The failed candidate that a retry would release again. */
   private failed: { exitCode: number; tolerance: Played["tolerance"]; version: string } | null = null;
 
   constructor(
@@ -46,7 +46,7 @@ export class Operator {
   isPossible(kind: Kind): boolean {
     if (this.version === "") return kind === "good";
     if (kind === "retry") return this.failed !== null;
-    // While the record names a candidate that never became stable, these are refused, and say so.
+    // While the record names a candidate that never became stable, heal and rollback are refused.
     if (kind === "heal") return this.recordIsLive() && this.world.record.goal === "live";
     return kind !== "rollback" || (this.recordIsLive() && this.world.record.previous !== null);
   }
@@ -89,7 +89,7 @@ export class Operator {
     const options = this.version === "" ? [] : strategyOptions(this.random);
     const { version, deployment } = await this.release("good", ...options);
     if (deployment.exitCode === 0) this.version = version;
-    return this.told(kind, `${version} ${options.slice(1, 2).join("")}`, [0], deployment, {
+    return this.result(kind, `${version} ${options.slice(1, 2).join("")}`, [0], deployment, {
       candidate: version,
     });
   }
@@ -102,10 +102,10 @@ export class Operator {
   ): Promise<Played> {
     const { version, deployment } = await this.release(kind, ...options);
     this.failed = { exitCode, tolerance, version };
-    return this.told(kind, version, [exitCode], deployment, { candidate: version, tolerance });
+    return this.result(kind, version, [exitCode], deployment, { candidate: version, tolerance });
   }
 
-  /** The candidate has a weight when somebody changes their mind. */
+  /** Aborts or interrupts a release when the candidate has a weight. */
   private async interrupt(kind: "aborted" | "interrupted"): Promise<Played> {
     const version = this.nextVersion();
     const running = this.world.start([
@@ -116,13 +116,13 @@ export class Operator {
       "--json",
       ...LONG,
     ]);
-    const sharing = async (): Promise<boolean> => (await this.world.status())[0]!.traffic.weight > 0;
-    await until(sharing, "the candidate has a weight", { running });
+    const hasWeight = async (): Promise<boolean> => (await this.world.status())[0]!.traffic.weight > 0;
+    await until(hasWeight, "the candidate has a weight", { running });
     if (kind === "interrupted") running.signal("SIGINT");
     else await this.expectAborted(running);
     const { exitCode, stdout, stderr } = await running.ended;
     const deployment = stdout.startsWith("{") ? (JSON.parse(stdout) as Deployment) : null;
-    return this.told(kind, version, [5], {
+    return this.result(kind, version, [5], {
       exitCode: exitCode ?? -1,
       outcome: deployment?.outcome ?? "unknown",
       reason: deployment?.reason ?? stderr,
@@ -131,19 +131,19 @@ export class Operator {
 
   private async expectAborted(running: Running): Promise<void> {
     const { exitCode, reason } = await this.deploy("abort");
-    if (exitCode !== 0) throw new Error(`abort ended with ${exitCode}: ${reason} (${running.heard()})`);
+    if (exitCode !== 0) throw new Error(`abort ended with ${exitCode}: ${reason} (${running.stderr()})`);
   }
 
   private async rollBack(): Promise<Played> {
     const { previous } = this.world.record;
     const deployment = await this.deploy("rollback");
     if (deployment.exitCode === 0) this.version = previous!.version;
-    return this.told("rollback", `to ${previous!.version}`, [0], deployment);
+    return this.result("rollback", `to ${previous!.version}`, [0], deployment);
   }
 
   private async retry({ exitCode, tolerance, version }: NonNullable<Operator["failed"]>): Promise<Played> {
     const deployment = await this.deploy("retry");
-    return this.told("retry", version, [exitCode], deployment, { candidate: version, tolerance });
+    return this.result("retry", version, [exitCode], deployment, { candidate: version, tolerance });
   }
 
   private async holdAndPromote(): Promise<Played> {
@@ -156,19 +156,19 @@ export class Operator {
       "--step-seconds",
       "0.4",
     );
-    if (deployment.exitCode !== 0) return this.told("heldThenPromoted", version, [0], deployment);
+    if (deployment.exitCode !== 0) return this.result("heldThenPromoted", version, [0], deployment);
     const promoted = await this.deploy("promote");
     if (promoted.exitCode === 0) this.version = version;
-    return this.told("heldThenPromoted", version, [0], promoted);
+    return this.result("heldThenPromoted", version, [0], promoted);
   }
 
   private async stage(): Promise<Played> {
     const version = this.nextVersion();
     const deployment = await this.deploy("stage", version, "--artifact", await this.pack(version));
-    return this.told("staged", version, [0], deployment);
+    return this.result("staged", version, [0], deployment);
   }
 
-  /** An instance of the live release is gone. */
+  /** Kills an instance of the live release, and heals its server. */
   private async heal(): Promise<Played> {
     const server = pick(this.random, ["web-1", "web-2"]);
     const { state } = (await this.world.status())[0]!;
@@ -176,7 +176,7 @@ export class Operator {
     const below = this.world.path(`.bluegreen/local/servers/${server}/releases/${id}`);
     for (const { pid } of processesIn(below)) process.kill(pid, "SIGTERM");
     const deployment = await this.deploy("heal", server);
-    return this.told("heal", server, [0], deployment, { tolerance: "killedInstance" });
+    return this.result("heal", server, [0], deployment, { tolerance: "killedInstance" });
   }
 
   private async release(
@@ -191,7 +191,7 @@ export class Operator {
     };
   }
 
-  /** What was refused says so instead of JSON. */
+  /** A refused command prints a message instead of JSON. */
   private async deploy(...args: string[]): Promise<Ended> {
     try {
       return await this.world.deploy(...args);
@@ -208,7 +208,7 @@ export class Operator {
     return `2.0.${(this.number += 1)}`;
   }
 
-  private told(
+  private result(
     kind: Kind,
     what: string,
     expected: readonly number[],

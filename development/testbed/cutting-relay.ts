@@ -1,7 +1,7 @@
 /**
- * A network between a client and a server that breaks at a given place: after a number of units (TDS packets, PostgreSQL
- * messages, TLS records) or bytes, counted over all connections in the order of their arrival; by RST, by FIN, or by
- * silence. A first run that is not cut says how many units there are, the next ones are cut at each of them.
+ * A network between client and server that breaks at a given place: after a number of units (TDS packets, PostgreSQL
+ * messages, TLS records) or bytes, counted over all connections in order of arrival; by RST, FIN or silence. A first run
+ * without a cut counts the units; the next runs are cut at each of them.
  */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -12,30 +12,30 @@ import type { Direction } from "./framing";
 import { reset } from "./reset";
 
 /**
- * `rst`: a program on libuv that is sent bytes and a reset at once reads the bytes and then an end, as after `fin`.
+ * `rst`: a program on libuv that gets bytes and a reset at once reads the bytes and then an end, as after `fin`.
  * `silence`: the connection stays open, and what is sent into it is lost.
  */
 export type CutKind = "rst" | "fin" | "silence";
 
 export interface CuttingRelayOptions {
   readonly target: { readonly host: string; readonly port: number };
-  /** Cut when so many units were relayed; 0: the first connection is accepted, and nothing of it is. @default never */
+  /** Cut after this number of units; 0: accept the first connection, relay nothing. @default never */
   readonly cutAfter?: number;
-  /** Cut when so many bytes were relayed, within a unit or not. @default never */
+  /** Cut after this number of bytes, within a unit or not. @default never */
   readonly cutAfterBytes?: number;
   /** @default "rst" */
   readonly how?: CutKind;
-  /** What is cut: every connection, as when the network or the server fails, or the one that was counted last. @default "all" */
+  /** Cut all connections, as when the network or the server fails, or only the last counted one. @default "all" */
   readonly scope?: "all" | "connection";
-  /** What a client meets that connects after the cut. @default "work" */
+  /** What happens to connections after the cut. @default "work" */
   readonly later?: "work" | "refuse" | "silence";
-  /** How fast each direction of each connection is. @default as fast as it goes */
+  /** The speed of each direction of each connection. @default no limit */
   readonly bytesPerMs?: number;
   /** @default 0, a free port */
   readonly port?: number;
 }
 
-/** One unit that was relayed to its end. */
+/** One completely relayed unit. */
 export interface RelayedUnit {
   /** Counts from 1. */
   readonly connection: number;
@@ -45,7 +45,7 @@ export interface RelayedUnit {
 }
 
 export class CuttingRelay {
-  /** All that was relayed, in the order of arrival, up to the cut. */
+  /** All relayed units up to the cut, in order of arrival. */
   readonly units: RelayedUnit[] = [];
   private bytes = 0;
   private accepted = 0;
@@ -69,12 +69,12 @@ export class CuttingRelay {
     return relay;
   }
 
-  /** How many units were relayed so far, up to the cut. */
+  /** How many units were relayed, up to the cut. */
   get boundaries(): number {
     return this.units.length;
   }
 
-  /** How many bytes were relayed so far, up to the cut. */
+  /** How many bytes were relayed, up to the cut. */
   get relayedBytes(): number {
     return this.bytes;
   }
@@ -83,7 +83,7 @@ export class CuttingRelay {
     return this.cutBy !== null;
   }
 
-  /** Cuts what is open now. */
+  /** Cuts all open connections. */
   cut(how: CutKind): void {
     this.cutBy = how;
     for (const link of this.links) link.sever(how);
@@ -107,7 +107,7 @@ export class CuttingRelay {
     } else this.cutIfDue(link);
   }
 
-  /** @returns the part of a chunk that still gets through; the cut comes behind it. */
+  /** @returns the part of a chunk before the cut. */
   private relay(link: Link, direction: Direction, chunk: Buffer): Buffer {
     if (this.isCut) return chunk;
     let through = 0;
@@ -142,14 +142,14 @@ export class CuttingRelay {
   }
 }
 
-/** One client's connection and the one to the server that belongs to it. */
+/** One client's connection and its connection to the server. */
 class Link {
   readonly framing = new Framing();
   relay: (direction: Direction, chunk: Buffer) => Buffer = (_direction, chunk) => chunk;
   gone: () => void = () => undefined;
   private readonly server: Socket;
   private severed: CutKind | null = null;
-  /** What is being written, each direction in its order. */
+  /** Pending writes, in order for each direction. */
   private readonly work = { toServer: Promise.resolve(), toClient: Promise.resolve() };
 
   constructor(
@@ -162,7 +162,7 @@ class Link {
     this.pump("toClient", this.server, this.client);
   }
 
-  /** What was relayed before still arrives. After a silent end the other side keeps its connection, as in a real network. */
+  /** Bytes relayed before still arrive. After a silent cut the other side keeps its connection, as in a real network. */
   sever(how: CutKind): void {
     if (this.severed !== null) return;
     this.severed = how;
@@ -171,7 +171,7 @@ class Link {
   }
 
   private async end(how: "rst" | "fin"): Promise<void> {
-    await null; // The chunk that was counted last is only now about to be written.
+    await null; // Lets the write of the last counted chunk begin.
     await Promise.all([this.work.toServer, this.work.toClient]);
     for (const socket of [this.client, this.server]) {
       if (how === "rst") reset(socket);
@@ -194,7 +194,7 @@ class Link {
       void this.work[direction].then(() => from.resume());
     });
     from.on("end", () => {
-      // After a cut each side is answered by the relay alone.
+      // After a cut only the relay answers each side.
       if (this.severed !== null) from.end();
       else void this.work[direction].then(() => to.end());
     });
@@ -216,5 +216,5 @@ class Link {
   }
 }
 
-/** A slow line passes on what it can carry in this time. */
+/** A slow line sends in slices of this time. */
 const SLICE_MS = 10;

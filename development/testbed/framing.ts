@@ -1,11 +1,11 @@
 /**
- * Where one unit of a conversation ends and the next begins: TDS packets, PostgreSQL messages, TLS records. Both protocols let
- * the client speak first, which tells them apart. A unit does not depend on how the network cut the bytes to chunks.
+ * Splits a conversation into units: TDS packets, PostgreSQL messages, TLS records. In both protocols the client sends first,
+ * and its first byte identifies the protocol. Units do not depend on how the network splits the bytes into chunks.
  */
 
 export type Direction = "toServer" | "toClient";
 
-/** Bytes of one unit; `ends` names the unit where these are its last ones: `TDS 4`, `TLS 23`, `PostgreSQL Q`. */
+/** Bytes of one unit. If they are its last ones, `ends` is the unit's name: `TDS 4`, `TLS 23`, `PostgreSQL Q`. */
 export interface Piece {
   readonly bytes: Buffer;
   readonly ends: string | null;
@@ -33,9 +33,9 @@ const TYPED_HEADER = 5;
 /** One connection, both directions. */
 export class Framing {
   private protocol: Protocol | null = null;
-  /** A PostgreSQL client that has not sent its StartupMessage yet. */
+  /** Whether a PostgreSQL client has not sent its StartupMessage yet. */
   private starting = true;
-  /** ... and has asked for encryption: the server answers with one byte. */
+  /** Whether it requested encryption: the server answers with one byte. */
   private asked = false;
   private readonly open = { toServer: new OpenUnit(), toClient: new OpenUnit() };
 
@@ -64,8 +64,8 @@ export class Framing {
   }
 
   /**
-   * @param behind how many bytes follow in the chunk: a protocol that is not known has no other units.
-   * @returns null where more of the header is needed.
+   * @param behind how many bytes follow in the chunk: the rest of a chunk is one unit in an unknown protocol.
+   * @returns null if more of the header is needed.
    */
   private unitOf(direction: Direction, header: Buffer, behind: number): Unit | null {
     const type = header[0]!;
@@ -114,7 +114,7 @@ class OpenUnit {
   }
 }
 
-/** A client that begins with TLS sends nothing but records, and their headers are plain. */
+/** A TDS client may begin with TLS: it sends only records, and their headers are not encrypted. */
 function protocolOf(first: number): Protocol {
   if (first === TDS_PRELOGIN || first === TLS_HANDSHAKE) return "tds";
   return first === 0 ? "postgres" : "other";

@@ -1,4 +1,4 @@
-/** Free ports for a project: base lays its proxies and slots out from one number. */
+/** Free ports for a project: base numbers its proxies and slots from one port. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 const FIRST_PORT = 24_000;
 const LAST_PORT = 32_000;
 
-/** Proxies listen from here on, slots from 100 above (release/naming.ts). Test files run side by side: hence random. */
+/** The first port of the proxies; slots begin 100 above (release/naming.ts). Random, because test files run in parallel. */
 export async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const base = FIRST_PORT + 200 * Math.floor((Math.random() * (LAST_PORT - FIRST_PORT)) / 200);
@@ -24,7 +24,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** One that nothing listens on now. */
+/** A port on which no process listens now. */
 export async function freePort(host = "127.0.0.1"): Promise<number> {
   const server = createServer().listen(0, host);
   await once(server, "listening");

@@ -1,11 +1,11 @@
-/** Programs that run beside the tester: started in a group of their own, heard, waited for, found again. */
+/** Runs programs in parallel to the test: follows their output, waits for them, finds their processes. */
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 
 const POLL_MS = 10;
 
-/** Long enough for a busy machine: a test that waits this long has failed. */
+/** Long enough for a busy machine: after this time the test fails. */
 const PATIENCE_MS = 60_000;
 
 export interface Ran {
@@ -18,27 +18,27 @@ export interface Ran {
 export interface Running {
   readonly pid: number;
   readonly ended: Promise<Ran>;
-  /** What it has said on stderr so far. */
-  heard(): string;
-  /** ... and on stdout. */
-  said(): string;
-  /** As a terminal sends a signal: to the whole process group. */
+  /** The output on stderr so far. */
+  stderr(): string;
+  /** The output on stdout so far. */
+  stdout(): string;
+  /** To the whole process group, as a terminal does. */
   signal(signal: NodeJS.Signals): void;
 }
 
 /**
- * What a person reads: the one line on stderr that says what is wrong. Progress may stand before it.
- * @throws Error with all that was said where there is a stack trace, or a second complaint.
+ * The one error message on stderr. Lines of progress may come before it.
+ * @throws Error with the whole output if there is a stack trace, or more than one message.
  */
 export function oneLine({ exitCode, stdout, stderr }: Ran): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  const complaints = lines.filter((line) => !PROGRESS.test(line));
-  const [first, ...more] = complaints;
+  const messages = lines.filter((line) => !PROGRESS.test(line));
+  const [first, ...more] = messages;
   if (first !== undefined && more.length === 0) return first;
-  throw new Error(`exit code ${exitCode}, and not one line of complaint:\n${stdout}${stderr}`);
+  throw new Error(`exit code ${exitCode}, and not exactly one error message:\n${stdout}${stderr}`);
 }
 
-/** What the command says about its way, as opposed to its end; and the hint after a misspelt option. */
+/** The command's progress, as opposed to its result; and the hint after a misspelt option. */
 const PROGRESS =
   /^(ok: |deploying base|base: |planning record|plan: |warning: |the lock is taken over|migrations: |rolling back to |aborting: |destroying |\(--help|\(Did you mean)|\(record \d+\)$/;
 
@@ -54,8 +54,8 @@ export function follow(child: ChildProcess): Running {
   return {
     pid: child.pid!,
     ended,
-    heard: () => stderr,
-    said: () => stdout,
+    stderr: () => stderr,
+    stdout: () => stdout,
     signal: (signal) => process.kill(-child.pid!, signal),
   };
 }
@@ -66,7 +66,7 @@ export async function succeed(ended: Promise<Ran>): Promise<Ran> {
   return ran;
 }
 
-/** Looks again and again, no longer than what must be `running` meanwhile runs. */
+/** Polls until the condition is true. Throws after the timeout, or when the program that must be `running` ends. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
@@ -85,7 +85,7 @@ export async function until(
   }
 }
 
-/** Processes that work inside a folder, each with its command line. */
+/** Processes with their working directory in a folder, each with its command line. */
 export function processesIn(folder: string): { readonly pid: number; readonly command: string }[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

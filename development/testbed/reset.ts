@@ -1,9 +1,8 @@
-/** Ends a connection with RST, as a program or a machine that dies does. */
+/** Ends a connection with RST, as a crash of the program does. */
 import type { Socket } from "node:net";
 
 /**
- * A socket that is just being ended is only destroyed: Node 20 can't reset it then, loses its handle all the same, and the
- * process that tried never ends.
+ * A socket that is being ended is only destroyed: Node 20 can't reset it, but loses its handle, and the process never ends.
  */
 export function reset(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();

@@ -1,6 +1,6 @@
 /**
- * What a user of the product has, for tests and for the fault matrix: a project folder on free ports, the built command,
- * real Terraform, a real proxy, the sample application. Nothing of the product runs inside the tester's own process.
+ * A project as users have it, for tests and for the fault matrix: a folder, free ports, the built command, real Terraform, a
+ * real proxy, the sample application. The product never runs in the test's process.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ import type { Ran, Running } from "./processes";
 export const REPOSITORY = resolve(__dirname, "../..");
 export const COMMAND = join(REPOSITORY, "lib/cli/main.js");
 const STACKS = join(REPOSITORY, "lib/main.js");
-/** What this machine lacks for such a project; undefined where all is there. */
+/** What this machine lacks for such a project; undefined if nothing is missing. */
 export function missing(): string | undefined {
   for (const [tool, argument] of [
     ["terraform", "version"],
@@ -38,7 +38,7 @@ export function missing(): string | undefined {
 export interface WorldProps {
   readonly topology?: "split" | "sideBySide";
   readonly proxies?: number;
-  /** Fields of the environment file that differ. */
+  /** Changes of the environment file. */
   readonly environment?: Readonly<Record<string, unknown>>;
 }
 
@@ -92,7 +92,7 @@ export class World {
       verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 6 },
       schedule: { strategy: "blueGreen", bakeSeconds: 0.3, drainSeconds: 2 },
       stopSeconds: 5,
-      // Most of these tests look at other things, and there are hundreds of releases.
+      // Most tests do not check measurements, and there are hundreds of releases.
       measurement: { rate: 0 },
       ...environment,
     });
@@ -178,7 +178,7 @@ export class World {
     return this.start(["release", version, "--artifact", file, ...options]);
   }
 
-  /** `bluegreen release`, whose outcome is told as JSON. */
+  /** `bluegreen release --json`. */
   async release(version: string, from?: string, ...options: string[]): Promise<Deployment> {
     return deployed(await (await this.startRelease(version, from, "--json", ...options)).ended);
   }
@@ -204,7 +204,7 @@ export class World {
     return `http://127.0.0.1:${this.portBase + proxy}`;
   }
 
-  /** The releases that the proxy's next answers come from; "status 503" where an answer was none. */
+  /** The releases that give the proxy's next answers; "status 503" for an error. */
   async serving(proxy = 0, requests = 20): Promise<string[]> {
     const answers = await Promise.all(
       Array.from({ length: requests }, () => ask(`${this.origin(proxy)}/version`)),
@@ -251,7 +251,7 @@ export class World {
     return this.start([`-chdir=${folder}`, ...args], { program: "terraform" }).ended;
   }
 
-  /** What base does when a machine is replaced: its processes end, its disk is new. */
+  /** Replaces a machine in base: its processes end, its disk is new. */
   async replaceServer(name: string): Promise<void> {
     const folder = this.path(".bluegreen/local/cdktf.out/stacks/base");
     const { stdout } = await succeed(this.terraform(folder, "state", "list"));
@@ -276,17 +276,17 @@ export class World {
 
   // --- the end ---
 
-  /** Processes that work inside the project, each with its command line. */
+  /** Processes in the project, each with its command line. */
   processes() {
     return processesIn(this.folder);
   }
 
-  /** ... those whose command line is like this. */
+  /** The pids of processes with a matching command line. */
   pids(pattern: RegExp): number[] {
     return this.processes().flatMap(({ pid, command }) => (pattern.test(command) ? [pid] : []));
   }
 
-  /** Takes everything down as a user does. @returns what was left running, which should be nothing. */
+  /** Takes everything down as a user does. @returns processes that still run; there should be none. */
   async end(): Promise<string[]> {
     const down = await this.run(["down"]);
     await until(() => this.processes().length === 0, "no process is left", { patienceMs: 3_000 }).catch(
@@ -302,14 +302,14 @@ export class World {
   }
 }
 
-/** A copy of the built library, which a test may change as a newer version would. @returns its synth entry. */
+/** A copy of the built library, which a test may change like a newer version. @returns its synth entry. */
 export function copyOfLibrary(folder: string): string {
   cpSync(join(REPOSITORY, "lib"), join(folder, "lib"), { recursive: true });
   symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
   return join(folder, "lib/main.js");
 }
 
-/** What changes, by address; empty where a plan does nothing. */
+/** A plan's changes, by address; empty for no changes. */
 export function changes({ resource_changes = [] }: SavedPlan): Record<string, string> {
   return Object.fromEntries(
     resource_changes

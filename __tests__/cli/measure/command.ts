@@ -11,7 +11,7 @@ export const SHORT = ["--rate", "50", "--warm-up", "0.2", "--cool-down", "0.2"];
 export function start(
   args: readonly string[],
   { cwd = resolve("."), env = {} }: { cwd?: string; env?: Record<string, string> } = {},
-): Running {
+): Running & { output(): string } {
   const child = spawn(process.execPath, [COMMAND, "measure", ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", BLUEGREEN_ENVIRONMENT: undefined, ...env },
@@ -20,7 +20,7 @@ export function start(
   const running = follow(child);
   return {
     ...running,
-    said: () => running.said() + running.heard(),
+    output: () => running.stdout() + running.stderr(),
     signal: (signal) => void child.kill(signal),
   };
 }

@@ -316,7 +316,7 @@ describe("a signal", () => {
     "%s is for the command, once; it is awaited, and the summary comes",
     async (signal) => {
       const running = start(at(...patient(signal, "process.exit(7)")));
-      await until(() => running.said().includes("ready"));
+      await until(() => running.output().includes("ready"));
       running.signal(signal);
       const { exitCode, stdout, stderr } = await running.ended;
       expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: "ready\ngot 1\n" });
@@ -343,7 +343,7 @@ describe("a signal", () => {
 
   test("that ends the command is told as shells tell it", async () => {
     const running = start(at(...node(`console.log("ready"); setInterval(() => undefined, 1000)`)));
-    await until(() => running.said().includes("ready"));
+    await until(() => running.output().includes("ready"));
     running.signal("SIGTERM");
     expect(await running.ended).toMatchObject({
       exitCode: 143,
@@ -353,11 +353,11 @@ describe("a signal", () => {
 
   test("ends the cool-down, for somebody in a hurry", async () => {
     const running = start([...at(), "--cool-down", "3600", ...node(`console.log(process.pid)`)]);
-    await until(() => running.said().includes("\n"));
-    const pid = Number(running.said());
+    await until(() => running.output().includes("\n"));
+    const pid = Number(running.output());
     await until(() => {
       if (!isAlive(pid)) running.signal("SIGINT");
-      return running.said().includes("unnoticed");
+      return running.output().includes("unnoticed");
     });
     await running.ended;
   });

@@ -55,7 +55,7 @@ test("ids follow from names", () => {
   expect(workFolder(environment)).toBe(".bluegreen/prod");
 });
 
-test("every machine has an address of its own, inside its subnet", () => {
+test("every machine has its own address, inside its subnet", () => {
   const environment = azureEnvironment({}, { servers: { count: 20 }, proxies: { count: 8 } });
   expect(subnetRange(environment, "web")).toBe("10.20.1.0/24");
   expect(subnetRange(environment, "bastion")).toBe("10.20.5.0/26");

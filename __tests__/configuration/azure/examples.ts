@@ -24,7 +24,7 @@ const LEAST = {
 
 export const FILE = "environments/prod.json";
 
-/** An Azure environment with as little in it as possible, and what the test is about. */
+/** A minimal Azure environment, with what the test needs. */
 export function azureFile(platform: object = {}, changes: object = {}): string {
   return JSON.stringify({ ...LEAST, ...changes, platform: { ...LEAST_PLATFORM, ...platform } });
 }

@@ -1,4 +1,4 @@
-/** What is there already on Azure, by its id: nothing of it is made, and a wrong id is refused at synth. */
+/** Existing Azure resources, by id: nothing is created for them, and a wrong id is refused at synth. */
 import { AzurermProvider } from "@cdktf/provider-azurerm/lib/provider";
 import { App, TerraformStack } from "cdktf";
 import { ArtifactStore } from "../../../constructs/azure/artifact-store";
@@ -60,7 +60,7 @@ test("nothing that is there already adds anything to the stack", () => {
   expect(addresses).toEqual([]);
 });
 
-test("an environment in somebody's network: its machines are in their subnets, and no rule or subnet is made", () => {
+test("an environment in an existing network: its machines are in those subnets, and no rule or subnet is created", () => {
   const environment = azureEnvironment();
   const stack = synthesized((own) => {
     const network = Network.fromNetworkAttributes(own, "network", {

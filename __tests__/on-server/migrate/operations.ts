@@ -99,13 +99,13 @@ export class Operations {
       env: { ...process.env, ...env },
     });
     this.children.push(child);
-    const { ended, heard } = follow(child);
+    const { ended, stderr } = follow(child);
     return {
       child,
       ended: ended.then(({ exitCode, stdout, stderr }): Ended => {
         return { exitCode, result: JSON.parse(stdout || "{}") as Ended["result"], stderr };
       }),
-      said: heard,
+      said: stderr,
     };
   }
 

@@ -1,4 +1,4 @@
-/** One reading of a database's address for all programs; what can't be right is refused before anything connects. */
+/** One parser of database addresses for all programs. It refuses invalid ones before anything connects. */
 import fc from "fast-check";
 import { databaseOnServer, parseDatabaseAddress } from "../../../release/migrations/database-address";
 import { InvalidInput } from "../../../release/failure";
@@ -95,7 +95,7 @@ describe("PostgreSQL", () => {
   });
 });
 
-describe("refused with one line that says what to write", () => {
+describe("refused with one line that shows what to write", () => {
   it.each([
     ["no database", `mssql://app:${PASSWORD}@h`, /names no database/],
     ["no database after a slash", `mssql://app:${PASSWORD}@h/`, /names no database/],
@@ -145,7 +145,7 @@ describe("refused with one line that says what to write", () => {
     expect(() => parseDatabaseAddress("h", "MSSQL_URL")).toThrow(/^MSSQL_URL must begin/);
   });
 
-  it("whatever stands there, without a word of it", () => {
+  it("any text, without quoting it", () => {
     const text = fc.string({ unit: fc.constantFrom(...":/?#[]@%\\&=.hx1é \n\0".split("")), maxLength: 30 });
     fc.assert(
       fc.property(text, text, fc.constantFrom("mssql", "postgres", "x"), (before, after, protocol) => {

@@ -1,4 +1,4 @@
-/** A script made from an EF Core migration says so, and a database that has the migration is taken over. */
+/** A script names its EF Core migration, and a database that has the migration is adopted. */
 import { readScripts } from "../../../release/migrations/scripts";
 import { efHistoryQueries, isTakenOver } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
@@ -10,7 +10,7 @@ function script(header: string, name = "0001-Init.sql"): Script {
 const INIT = "-- ef-migration: 20261129172048_Init";
 
 describe("a script's first lines", () => {
-  it("name the migration; EF's own table is meant where no other is named", () => {
+  it("name the migration; the default is EF's table", () => {
     expect(script(INIT).efMigration).toEqual({
       id: "20261129172048_Init",
       history: { schema: null, table: "__EFMigrationsHistory", idColumn: "MigrationId" },

@@ -1,4 +1,4 @@
-/** What a finding is about is a field of its own: advice is chosen by it, whatever the sentence says. */
+/** A finding's kind is a separate field, which selects the advice, independent of the message. */
 import { lint } from "../../../release/migrations/lint";
 import type { Kind } from "../../../release/migrations/finding";
 import type { Dialect } from "../../../release/migrations/sql-text";

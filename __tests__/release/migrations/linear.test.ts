@@ -1,11 +1,11 @@
-/** A script takes as long as it is large: so much more of it, about so much longer. */
+/** The time for a script is linear in its size. */
 import { lint } from "../../../release/migrations/lint";
 import { readScripts } from "../../../release/migrations/scripts";
 import type { Dialect } from "../../../release/migrations/sql-text";
 
 const ROW = `(${Array.from({ length: 20 }, (_, column) => (column % 2 === 0 ? column : `'value ${column}'`)).join(", ")})`;
 
-/** A script of the size that a number says. */
+/** A script of a given size. */
 const SCRIPTS: Readonly<Record<string, (size: number) => string>> = {
   "an INSERT of many rows": (size) => `INSERT INTO dbo.t VALUES\n${Array(size).fill(ROW).join(",\n")}`,
   "a procedure of many lines": (size) =>
@@ -33,13 +33,13 @@ const SCRIPTS: Readonly<Record<string, (size: number) => string>> = {
 };
 
 const CHARACTERS = 50_000;
-/** Work that is in proportion would take 8 times as long, quadratic work 64 times. */
+/** Linear work would take 8 times as long, quadratic work 64 times. */
 const TIMES = 8;
 const MOST = 30;
 /** Less than this is the engine's warming up, in milliseconds. */
 const LEAST = 10;
 
-/** Of the processor, so that other programs on the machine matter little. */
+/** Processor time, so that other programs on the machine matter little. */
 function milliseconds(sql: string, dialect: Dialect): number {
   const times = [1, 2, 3].map(() => {
     const [script] = readScripts(new Map([["1-a.sql", Buffer.from(sql)]]));

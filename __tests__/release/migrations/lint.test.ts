@@ -32,7 +32,7 @@ describe("an expand script breaks the running release", () => {
     expect(findings(dialect, sql)).toEqual(["1 breaks"]);
   });
 
-  it("with the line of the statement, whatever stands before it", () => {
+  it("with the line of the statement, after any text", () => {
     expect(findings("postgres", "-- why\n\nSELECT 1;\n/* more\n */\nDROP TABLE goals;")).toEqual([
       "6 breaks",
     ]);
@@ -89,7 +89,7 @@ describe("an expand script may", () => {
   });
 });
 
-it("statements that it does not know, it says so", () => {
+it("reports statements that it does not know", () => {
   expect(findings("postgres", "LOCK TABLE goals; DO $$ BEGIN DROP TABLE goals; END $$")).toEqual([
     "1 unknown",
     "1 unknown",
@@ -97,7 +97,7 @@ it("statements that it does not know, it says so", () => {
   expect(findings("mssql", "EXEC dbo.SomethingOfOurs")).toEqual(["1 unknown"]);
 });
 
-it("a person can say that they looked", () => {
+it("a review can be recorded", () => {
   const sql = "-- reviewed: nothing reads it since 0.9\nDROP TABLE old;\nDROP TABLE goals;";
   expect(findings("postgres", sql)).toEqual(["3 breaks"]);
   expect(findings("mssql", sql)).toEqual(["3 breaks"]);

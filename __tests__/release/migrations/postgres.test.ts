@@ -1,4 +1,4 @@
-/** What of PostgreSQL's SQL breaks the running release, where a script itself made what a statement is about. */
+/** Which PostgreSQL statements break the running release, and which do not because the script itself created their object. */
 import { findings } from "./findings";
 
 const ADDED = 'ALTER TABLE "Goal" ADD COLUMN "b" TEXT;\n';
@@ -106,7 +106,7 @@ it("each action of ALTER TABLE counts", () => {
   expect(findings("postgres", "ALTER TABLE a SET (fillfactor = 70)")).toEqual(["1 unknown"]);
 });
 
-it("a review at a line's end is about its own statement", () => {
+it("a review at a line's end is for that statement", () => {
   expect(findings("postgres", "UPDATE a SET b = 1; -- reviewed: few rows\nDELETE FROM a;")).toEqual([
     "2 breaks",
   ]);

@@ -28,7 +28,7 @@ describe("the scripts of a bundle", () => {
     expect(read({ [name]: sql })).toMatchObject([{ phase }]);
   });
 
-  it("are in a transaction unless the header says no", () => {
+  it("are in a transaction unless the header disables it", () => {
     expect(
       read({ "1-a.sql": "-- no-transaction\nSELECT 1", "2-b.sql": "SELECT '-- no-transaction'" }),
     ).toMatchObject([{ transaction: false }, { transaction: true }]);

@@ -1,4 +1,4 @@
-/** T-SQL gets a GO where the server demands one; texts of EF Core are as dotnet-ef 10.0.15 wrote them. */
+/** T-SQL gets a GO where the server requires one. The EF Core texts are those of dotnet-ef 10.0.15. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inSeparateBatches } from "../../../release/migrations/separate-batches";

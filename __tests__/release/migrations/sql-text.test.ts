@@ -93,7 +93,7 @@ describe("what opens and never ends is refused with its line", () => {
   });
 });
 
-it("a schema as SQL Server's own tools script it: BOM, CRLF, settings, a procedure, a trigger, data", () => {
+it("a schema as SQL Server's tools script it: BOM, CRLF, settings, a procedure, a trigger, data", () => {
   const lines = [
     "\uFEFFUSE [SocialGoal]",
     "GO",
@@ -138,8 +138,8 @@ it("a schema as SQL Server's own tools script it: BOM, CRLF, settings, a procedu
   expect(lint(script!, "mssql").map(({ line, level }) => `${line} ${level}`)).toEqual(["1 unknown"]);
 });
 
-describe("what stands behind GO on its line", () => {
-  it("is never run where it is a comment that goes on for lines", () => {
+describe("text after GO on its line", () => {
+  it("is never run if it is a comment of several lines", () => {
     expect(texts("SELECT 1\nGO /* next:\nDROP TABLE t\n*/\nSELECT 2")).toEqual(["SELECT 1", "SELECT 2"]);
     expect(batches("SELECT 1\nGO /* a\nb */ SELECT 2")[1]).toEqual({ text: "SELECT 2", line: 3, repeat: 1 });
   });
@@ -164,7 +164,7 @@ describe("what stands behind GO on its line", () => {
     );
   });
 
-  it("may be a count as large as SQL Server's own tools take it, or none", () => {
+  it("may be a count up to the limit of SQL Server's tools, or missing", () => {
     expect(texts("SELECT 1\nGO 1000000\nSELECT 2\nGO 0\n")).toEqual([
       ["SELECT 1", 1_000_000],
       ["SELECT 2", 0],
@@ -172,7 +172,7 @@ describe("what stands behind GO on its line", () => {
   });
 });
 
-describe("PostgreSQL's own rules", () => {
+describe("PostgreSQL's rules", () => {
   it("an escaped string whose last quote is escaped never ends", () => {
     expect(() => statements("SELECT E'a\\'; DROP TABLE t")).toThrow(/line 1: E opens/);
     // The quotes in it are one of its text; what comes after them is still in it.

@@ -1,4 +1,4 @@
-/** A script has no BEGIN or COMMIT of its own, and EF Core's plain output is told how to do without. */
+/** A script has no BEGIN or COMMIT; for EF Core's plain output the message shows how to avoid them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readScripts } from "../../../release/migrations/scripts";
@@ -38,7 +38,7 @@ it.each([
   expect(() => check(sql)).not.toThrow();
 });
 
-it("what dotnet ef migrations script writes is told how to be written without", () => {
+it("the output of dotnet ef migrations script: the message shows how to write it without", () => {
   const plain = readFileSync(join(__dirname, "ef-core", "postgres-transactions.sql"), "utf8");
   expect(() => check(`\uFEFF${plain}`)).toThrow(
     /^0001-a\.sql, line 7: START TRANSACTION .*--no-transactions, and bluegreen migrations from-ef/,

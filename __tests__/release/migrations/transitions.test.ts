@@ -20,7 +20,7 @@ function carrying(version: string, newest: string, contracts?: string[], digest 
   return { ...candidateOf(version), migrations, ...(contracts === undefined ? {} : { contracts }) };
 }
 
-/** Each release in turn, and each comes to its end. */
+/** Releases one after another, each completed. */
 function after(...candidates: Candidate[]): { record: ReleaseRecord; observed: Observed } {
   let record = emptyRecord("socialgoal");
   let observed = NOTHING;
@@ -68,12 +68,12 @@ describe("there is something new for the database", () => {
     expect(release()).not.toHaveProperty("migrate");
   });
 
-  it("by a step whose name says which sequence it is of", () => {
+  it("by a step with the sequence in its name", () => {
     const record = next(second, first);
     expect(stepName.migrate(record)).toBe(`migrate-2-${recordDigest(record).slice(0, 8)}`);
   });
 
-  it("once: neither a promotion nor an abort nor a rollback brings anything new", () => {
+  it("once: neither a promotion nor an abort nor a rollback adds anything", () => {
     const { record, observed } = after(first);
     const staged = transitions.stage(record, second, observed, blueGreen);
     expect(staged.migrate).toBe(true);
@@ -111,7 +111,7 @@ describe("there is something new for the database", () => {
 });
 
 describe("a contract script", () => {
-  it("runs with the first release of all: nobody needs an older schema", () => {
+  it("runs with the first release of all: no release needs an older schema", () => {
     expect(next(third).contracted).toEqual([DROP]);
   });
 

@@ -1,4 +1,4 @@
-/** Apache with mod_proxy_balancer: its balancer-manager sets the load factors at run time, one member after the other. */
+/** Apache with mod_proxy_balancer: its balancer-manager sets the load factors at run time, member by member. */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { answers, HOST, openPlace, weightOfGreen, start } from "./place.mjs";
@@ -19,12 +19,12 @@ export async function startApache() {
   const manager = `${place.origin}/balancer-manager`;
   const [, nonce] = /nonce=([^"&]+)/.exec(await (await fetch(manager)).text());
   const set = async (member, weight) => {
-    // A load factor is from 1 to 100: whoever shall get nothing is disabled.
+    // A load factor is from 1 to 100: a member with 0 is disabled.
     const body = new URLSearchParams({
       ...{ b: "users", w: `http://${HOST}:${member}`, nonce },
       ...{ w_lf: Math.max(1, weight), w_status_D: weight === 0 ? 1 : 0 },
     });
-    // It wants the referer against forgery, and the content type without a charset.
+    // It requires the referer (against forgery), and the content type without a charset.
     const headers = { referer: manager, "content-type": "application/x-www-form-urlencoded" };
     const response = await fetch(manager, { method: "POST", headers, body: `${body}` });
     if (!response.ok) throw new Error(`apache: ${response.status}`);
@@ -33,7 +33,7 @@ export async function startApache() {
   const change = async (traffic) => {
     const green = weightOfGreen(traffic);
     const orders = [() => set(place.blue, 100 - green), () => set(place.green, green)];
-    // Whoever gets more comes first: there is never a moment without anybody.
+    // The increase comes first, so that one member is always enabled.
     for (const order of green > 50 ? orders.reverse() : orders) await order();
   };
   return { ...place, change };

@@ -1,4 +1,4 @@
-/** Caddy: another configuration over its admin API with each change. It has no weights in 2.6, so a slot stands there more often. */
+/** Caddy: each change loads a configuration over its admin API. 2.6 has no weights, so a slot is listed several times. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { answers, freePort, HOST, openPlace, weightOfGreen, start } from "./place.mjs";
@@ -46,7 +46,7 @@ function configuration({ port, blue, green: greenPort, folder }, admin, green) {
                     handler: "reverse_proxy",
                     upstreams,
                     load_balancing: { selection_policy: { policy: "random" } },
-                    // What a former configuration left in use comes back to a pool that nobody takes from: it shall end.
+                    // Connections of an earlier configuration return to a pool that is no longer used: they must end.
                     transport: { protocol: "http", keep_alive: { idle_timeout: "1s" } },
                   },
                 ],

@@ -1,6 +1,6 @@
 /**
- * A proxy as the local platform starts it, before one instance of each slot. Nothing of the proxy or its driver is made
- * for the measurement.
+ * A proxy as the local platform starts it, with one instance for each slot. Proxy and driver are unchanged for the
+ * measurement.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,12 +8,12 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { HOST, openPlace, REPOSITORY, run, until } from "./place.mjs";
 
-/** As often as a director looks at what was counted; so HAProxy's driver follows the traffic. */
+/** The interval at which a director reads the counters, so that HAProxy's driver adapts to the traffic. */
 const LOOK_MS = 250;
 
 /**
- * Its folder becomes the working directory: there the driver finds its proxy.
- * @returns where users come in, the driver, how to change the traffic, the director's files, and how to end it all.
+ * Its folder becomes the working directory, where the driver finds its proxy.
+ * @returns the site's address, the driver, how to change the traffic, the director's files, and how to end it all.
  */
 export async function startOurs(driverName, instances = "node") {
   const lib = (file) => join(REPOSITORY, "lib", file);
@@ -58,7 +58,7 @@ export async function startOurs(driverName, instances = "node") {
     const { KINDS } = await compiledDirector(place.folder);
     const driver = KINDS[driverName].driver(spec);
     await until(() => bothHealthy(driver), "both slots being healthy");
-    // As the director does it: while the other slot gets anything, either stands in for the other, and it is watched.
+    // As the director does it: while both slots get requests, each fails over to the other, and both are watched.
     let looks;
     const stopLooking = () => clearInterval(looks);
     place.atEnd(stopLooking);
@@ -90,7 +90,7 @@ function environmentFile(driverName) {
   };
 }
 
-/** The drivers: they are shipped only inside of the director's bundle. */
+/** Bundles the drivers, which are otherwise only in the director's bundle. */
 async function compiledDirector(folder) {
   const outfile = join(folder, "director.mjs");
   await build({

@@ -1,4 +1,4 @@
-/** Where a measured site lives: a folder of its own, free ports, one instance of each slot, and an end for all of it. */
+/** The environment of a measured site: a folder, free ports, one instance for each slot, and a clean-up. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export const REPOSITORY = resolve(import.meta.dirname, "../../..");
 export const HOST = "127.0.0.1";
 const PATIENCE_MS = 10_000;
-/** Debian keeps proxies in /usr/sbin, which is not on every user's PATH. */
+/** Debian installs proxies in /usr/sbin, which is not on every user's PATH. */
 export const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 
 export function isInstalled(program) {
@@ -29,8 +29,8 @@ export async function freePort() {
 }
 
 /**
- * @param instances "node": what is posted can be read; "nginx": pages only, as many as a proxy can ask for
- * @returns the folder, three ports, the folder in which pages are served, and `atEnd`, whose functions are called in their reverse order.
+ * @param instances "node": pages and rows; "nginx": pages only, faster than any proxy
+ * @returns the folder, three ports, the folder of the pages, and `atEnd`: functions that are called in reverse order.
  */
 export async function openPlace(instances = "node") {
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-bench-"));
@@ -90,7 +90,7 @@ http {
   return { ...pages, folder, stop };
 }
 
-/** All others whose working directory is in a folder: a proxy with its workers. */
+/** All other processes with their working directory in a folder: a proxy with its workers. */
 export function processesIn(folder) {
   return readdirSync("/proc").filter((pid) => {
     try {
@@ -120,7 +120,7 @@ export function start(program, args, options = {}) {
   return { pid: child.pid, stop };
 }
 
-/** @throws where a program ends badly, with what it said. */
+/** @throws Error with the program's output if it fails. */
 export function run(program, args, options = {}) {
   const { status, stderr, error } = spawnSync(program, args, {
     encoding: "utf8",
@@ -138,7 +138,7 @@ export async function until(holds, what) {
   }
 }
 
-/** Somebody answers with 200 there. */
+/** Waits for an answer with status 200. */
 export function answers(origin) {
   return until(
     () =>

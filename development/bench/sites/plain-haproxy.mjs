@@ -1,4 +1,4 @@
-/** HAProxy as many have it: two servers with weights, and a reload with each change of them, or the runtime command. */
+/** A common HAProxy set-up: two servers with weights; each change is a reload, or a runtime command. */
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ const MAX_WEIGHT = 100;
 
 /**
  * @param way "reload", or "runtime" for `set server ... weight`
- * @param keeps clients on their sides while traffic is divided, by HAProxy's own cookie
+ * @param keeps clients on their sides while traffic is divided, by HAProxy's cookie
  */
 export async function startPlainHaproxy(way = "reload", instances = "node", keeps = false) {
   const place = await openPlace(instances);
@@ -28,15 +28,15 @@ export async function startPlainHaproxy(way = "reload", instances = "node", keep
     if (way === "reload") {
       write(green);
       run("haproxy", ["-c", "-q", "-f", file]);
-      // The master starts itself anew with each reload, and nobody listens meanwhile.
+      // The master re-executes itself with each reload, and does not listen meanwhile.
       await until(
-        () => command(join(place.folder, "master.sock"), "reload").then(always, nobodyListens),
+        () => command(join(place.folder, "master.sock"), "reload").then(always, isNotListening),
         "a reload",
       );
       return;
     }
     const set = (server, weight) => `set server users/${server} weight ${weight}`;
-    // Whoever gets more comes first: there is never a moment without anybody.
+    // The increase comes first, so that one server always has a weight.
     const orders = [set("blue", MAX_WEIGHT - green), set("green", green)];
     await command(join(place.folder, "admin.sock"), (green > 50 ? orders.reverse() : orders).join("; "));
   };
@@ -67,17 +67,17 @@ ${sides ? "  cookie side insert indirect nocache\n" : ""}\
 
 function command(socket, text) {
   return new Promise((resolve, reject) => {
-    let said = "";
+    let output = "";
     const connection = connect(socket, () => connection.write(`${text}\n`));
-    connection.on("data", (data) => (said += data));
+    connection.on("data", (data) => (output += data));
     connection.on("error", reject);
-    connection.on("close", () => resolve(said));
+    connection.on("close", () => resolve(output));
   });
 }
 
 const always = () => true;
 
-function nobodyListens(error) {
+function isNotListening(error) {
   if (!["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"].includes(error.code)) throw error;
   return false;
 }

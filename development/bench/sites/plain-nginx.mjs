@@ -1,4 +1,4 @@
-/** NGINX as many have it: `split_clients` with percentages in the configuration, and a reload with each change of them. */
+/** A common NGINX set-up: `split_clients` with percentages in the configuration; each change is a reload. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { answers, HOST, openPlace, run, weightOfGreen, start } from "./place.mjs";

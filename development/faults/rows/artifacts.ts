@@ -1,4 +1,4 @@
-/** Where artifacts are fetched from: a server that stalls, stops half way, or lies. */
+/** Faults of the artifact server: it stalls, stops half-way, or sends other bytes. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -10,7 +10,7 @@ import type { Stage } from "../stage";
 
 type Fault = (whole: Buffer, response: ServerResponse) => void;
 
-/** It works as soon as the row is repaired. */
+/** It works when the row is repaired. */
 class ArtifactServer {
   broken = true;
   private constructor(readonly address: string) {}
@@ -46,10 +46,10 @@ async function from(stage: Stage, fault: Fault): Promise<ReleaseWish> {
   return { version, artifact: ["--artifact", server.address, "--sha256", sha256] };
 }
 
-function row(name: string, fault: string, how: string, says: RegExp, break_: Fault): Row {
+function row(name: string, fault: string, how: string, message: RegExp, break_: Fault): Row {
   return {
     ...{ name, fault, how },
-    phases: { before: { exit: [4], serves: "old", says, goesOn: ["retry"] } },
+    phases: { before: { exit: [4], serves: "old", message, goesOn: ["retry"] } },
     release: (stage) => from(stage, break_),
     inject: () => Promise.resolve(),
     repair: (stage) => {

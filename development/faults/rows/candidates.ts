@@ -1,4 +1,4 @@
-/** Candidates that can't come up, or that eat the server: a port that is taken, a slow start, too much memory. */
+/** Candidates that can't start, or exhaust the server: a port in use, a slow start, too much memory. */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
@@ -24,7 +24,7 @@ export const CANDIDATES: readonly Row[] = [
       before: {
         exit: [3],
         serves: "old",
-        says: /port \d+ on 127\.0\.0\.1 is taken by pid \d+/,
+        message: /port \d+ on 127\.0\.0\.1 is taken by pid \d+/,
         goesOn: ["retry"],
       },
     },
@@ -35,7 +35,7 @@ export const CANDIDATES: readonly Row[] = [
       kill(retained().map(({ pid }) => pid));
       await until(() => retained().length === 0, "the slot's old instance is gone");
       const server = createServer((socket) => socket.on("error", () => undefined).destroy());
-      // A process that just ended closes its sockets a moment after it is gone.
+      // The sockets of a process close a moment after it ended.
       await until(() => listens(server, stage.port("web-1", slot)), "another program has the port");
       listeners.set(stage, () => new Promise((resolve) => server.close(() => resolve())));
     },
@@ -56,7 +56,9 @@ export const CANDIDATES: readonly Row[] = [
     name: "never-starts",
     fault: "the candidate starts too slowly",
     how: "the same, but the settings come after the limit of 8 s",
-    phases: { install: { exit: [4], serves: "old", says: /was not healthy within 8 s/, goesOn: ["retry"] } },
+    phases: {
+      install: { exit: [4], serves: "old", message: /was not healthy within 8 s/, goesOn: ["retry"] },
+    },
     inject: () => Promise.resolve(),
   },
   {
@@ -68,7 +70,7 @@ export const CANDIDATES: readonly Row[] = [
       shift: {
         exit: [5],
         serves: "old",
-        says: /traffic is back on/,
+        message: /traffic is back on/,
         costs: {
           requests: 30,
           gapMs: 2_000,
@@ -93,7 +95,7 @@ export const CANDIDATES: readonly Row[] = [
         const group = join(MEMORY_CGROUP, `bluegreen-faults-${process.pid}-${server}`);
         mkdirSync(group);
         stage.atTheEnd(() => {
-          // Whoever is left there, if the kernel killed nobody.
+          // Processes that the kernel did not kill.
           for (const left of readOr(join(group, "cgroup.procs"), "").split("\n").filter(Boolean))
             writeFileSync(join(MEMORY_CGROUP, "cgroup.procs"), left);
           rmdirSync(group);

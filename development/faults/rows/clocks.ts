@@ -1,4 +1,4 @@
-/** The clock jumps: the steps' processes (the director among them) see another time of day from one moment to the next. */
+/** The clock jumps: the steps' processes, including the director, see another time of day. */
 import { writeFileSync } from "node:fs";
 import { libfaketime } from "../abilities";
 import type { EndState, Row } from "../row";
@@ -10,10 +10,10 @@ const HOW =
 
 const clockFile = (stage: Stage): string => stage.world.path("clock");
 
-function jump(name: string, words: string, seconds: number, phases: Row["phases"]): Row {
+function jump(name: string, fault: string, seconds: number, phases: Row["phases"]): Row {
   return {
     name,
-    fault: words,
+    fault,
     how: HOW,
     needs: ["faketime"],
     phases,

@@ -1,4 +1,4 @@
-/** The database is down, slow, or a table is locked. What users get of that is the application's to say, not a release's. */
+/** The database is down or slow, or a table is locked. What users get then depends on the application, not the release. */
 import type { Client } from "pg";
 import { lasting } from "../injection-points";
 import type { EndState, Row } from "../row";
@@ -11,7 +11,7 @@ const DOWN: EndState["costs"] = {
   because: "the application needs its database",
 };
 
-/** As the database's client says it. */
+/** Messages of the database's client. */
 const CUT = /ECONNRESET|Connection terminated|connection (?:was )?(?:lost|closed|terminated)/i;
 
 export const DATABASES: readonly Row[] = [
@@ -25,7 +25,7 @@ export const DATABASES: readonly Row[] = [
       begin: {
         exit: [1, 3, 4],
         serves: "old",
-        says: /migrate|database|ECONNREFUSED/,
+        message: /migrate|database|ECONNREFUSED/,
         costs: DOWN,
         goesOn: ["retry"],
       },
@@ -50,9 +50,14 @@ export const DATABASES: readonly Row[] = [
     needs: ["postgres"],
     world: "database",
     phases: {
-      begin: { exit: [1], serves: "old", says: /ECONNRESET|ended unexpectedly|hang up/, goesOn: ["retry"] },
-      migrate: { exit: [1, 4], serves: "old", says: CUT, goesOn: ["retry"] },
-      "between scripts": { exit: [1, 4], serves: "old", says: CUT, goesOn: ["retry"] },
+      begin: {
+        exit: [1],
+        serves: "old",
+        message: /ECONNRESET|ended unexpectedly|hang up/,
+        goesOn: ["retry"],
+      },
+      migrate: { exit: [1, 4], serves: "old", message: CUT, goesOn: ["retry"] },
+      "between scripts": { exit: [1, 4], serves: "old", message: CUT, goesOn: ["retry"] },
     },
     before: async (stage, phase) => {
       await stage.database.linked();
@@ -99,7 +104,7 @@ export const DATABASES: readonly Row[] = [
       before: {
         exit: [4],
         serves: "old",
-        says: /lock/,
+        message: /lock/,
         costs: {
           requests: 0,
           gapMs: 8_000,

@@ -13,7 +13,7 @@ type During = (stage: Stage, change: () => void) => void;
 
 const atOnce: During = (_, change) => change();
 
-/** While the director stands still, so that it meets the fault in this phase. */
+/** While the director is stopped, so that it meets the fault in this phase. */
 const underDirector: During = (stage, change) => {
   const director = stage.directorPid();
   if (director !== undefined) kill([director], "SIGSTOP");
@@ -21,7 +21,7 @@ const underDirector: During = (stage, change) => {
   if (director !== undefined) kill([director], "SIGCONT");
 };
 
-/** What happens to a server's disk, before the release or in a phase of it, and how a person mends it. */
+/** What happens to a server's disk, before the release or in one of its phases, and how to repair it. */
 function damage(
   server: string,
   harm: Change,
@@ -53,17 +53,18 @@ const makeReadOnly = (server: string) =>
     (disk) => disk.makeWritable(),
   );
 
-const NO_WORDS =
+const UNCLEAR_ERROR =
   "the error was `run-command.sh: line 50: echo: write error`, because the step's output had no room: now it names the server's disk and the fix";
 const HALF_A_LINE =
   "the director left half a line in events.jsonl, and the next line continued it: now it is removed; and the error was `run-command.sh: line 50: echo: write error`";
-const WRONG_WORDS =
+const WRONG_ERROR =
   "the error was that the step `was run before`, with exit code 3, because its folder could not be created: now it reports a disk that cannot be written, with exit code 1";
 
 const stays = (goesOn: EndState["goesOn"], more: Partial<EndState>): EndState => ({
   exit: [1],
   serves: "old",
-  says: /nothing can be written on (web-1|proxy-1) \(is its disk full, or read-only\?\)|ENOSPC: no space left/,
+  message:
+    /nothing can be written on (web-1|proxy-1) \(is its disk full, or read-only\?\)|ENOSPC: no space left/,
   goesOn,
   ...more,
 });
@@ -76,7 +77,7 @@ export const DISKS: readonly Row[] = [
     needs: ["mounts"],
     world: "smallDisks",
     phases: {
-      before: stays(["retry"], { mended: NO_WORDS }),
+      before: stays(["retry"], { mended: UNCLEAR_ERROR }),
       shift: { exit: [0], serves: "new", goesOn: ["next release"] },
     },
     ...fill("web-1"),
@@ -88,10 +89,10 @@ export const DISKS: readonly Row[] = [
     needs: ["mounts"],
     world: "smallDisks",
     phases: {
-      before: stays(["retry"], { mended: NO_WORDS }),
-      verify: stays(["retry"], { mended: NO_WORDS }),
+      before: stays(["retry"], { mended: UNCLEAR_ERROR }),
+      verify: stays(["retry"], { mended: UNCLEAR_ERROR }),
       shift: stays(["retry"], { serves: "verified", mended: HALF_A_LINE }),
-      bake: stays(["abort", "next release"], { serves: "verified", mended: NO_WORDS }),
+      bake: stays(["abort", "next release"], { serves: "verified", mended: UNCLEAR_ERROR }),
     },
     ...fill("proxy-1", underDirector),
   },
@@ -102,7 +103,7 @@ export const DISKS: readonly Row[] = [
     needs: ["mounts"],
     world: "smallDisks",
     phases: {
-      before: stays(["retry"], { mended: WRONG_WORDS }),
+      before: stays(["retry"], { mended: WRONG_ERROR }),
       shift: { exit: [0], serves: "new", goesOn: ["next release"] },
     },
     ...makeReadOnly("web-1"),
@@ -113,7 +114,7 @@ export const DISKS: readonly Row[] = [
     how: HOW_READ_ONLY,
     needs: ["mounts"],
     world: "smallDisks",
-    phases: { before: stays(["retry"], { mended: WRONG_WORDS }) },
+    phases: { before: stays(["retry"], { mended: WRONG_ERROR }) },
     ...makeReadOnly("proxy-1"),
   },
 ];

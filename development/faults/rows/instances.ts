@@ -1,4 +1,4 @@
-/** kill -9 of instances, the candidate's and the live ones. On the local platform nobody starts one again; systemd would. */
+/** kill -9 of instances, the candidate's and the live ones. The local platform does not restart them; systemd would. */
 import { until } from "../../testbed/processes";
 import type { EndState, Row } from "../row";
 import { kill } from "../stage";
@@ -15,18 +15,18 @@ export const INSTANCES: readonly Row[] = [
     fault: "kill -9 of the candidate's instances",
     how: "SIGKILL to the candidate's process on every server",
     phases: {
-      install: { exit: [4], serves: "old", says: /ended before it was healthy/, goesOn: ["retry"] },
+      install: { exit: [4], serves: "old", message: /ended before it was healthy/, goesOn: ["retry"] },
       verify: {
         exit: [4],
         serves: "old",
-        says: /got no requests: .*; .* keeps all requests/,
+        message: /got no requests: .*; .* keeps all requests/,
         goesOn: ["retry"],
       },
-      shift: { exit: [5], serves: "old", says: /traffic is back on/, costs: CUT, goesOn: ["retry"] },
+      shift: { exit: [5], serves: "old", message: /traffic is back on/, costs: CUT, goesOn: ["retry"] },
       bake: {
         exit: [5],
         serves: "old",
-        says: /traffic is back on/,
+        message: /traffic is back on/,
         costs: CUT,
         goesOn: ["abort", "next release"],
       },
@@ -48,8 +48,20 @@ export const INSTANCES: readonly Row[] = [
     fault: "kill -9 of the candidate on one of two servers",
     how: "SIGKILL to the candidate's process on web-1",
     phases: {
-      shift: { exit: [5], serves: "old", says: /web-1 .*traffic is back on/, costs: CUT, goesOn: ["retry"] },
-      bake: { exit: [5], serves: "old", says: /web-1 .*traffic is back on/, costs: CUT, goesOn: ["retry"] },
+      shift: {
+        exit: [5],
+        serves: "old",
+        message: /web-1 .*traffic is back on/,
+        costs: CUT,
+        goesOn: ["retry"],
+      },
+      bake: {
+        exit: [5],
+        serves: "old",
+        message: /web-1 .*traffic is back on/,
+        costs: CUT,
+        goesOn: ["retry"],
+      },
     },
     inject: (stage) => {
       kill(stage.candidates().flatMap(({ pid, server }) => (server === "web-1" ? [pid] : [])));

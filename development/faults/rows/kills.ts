@@ -6,16 +6,17 @@ import { kill } from "../stage";
 const ended = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
   exit: [1],
   serves: "old",
-  says: /terraform was ended by SIGKILL: `bluegreen retry` or `bluegreen abort` goes on|aborted by SIGTERM/,
+  message:
+    /terraform was ended by SIGKILL: `bluegreen retry` or `bluegreen abort` goes on|aborted by SIGTERM/,
   goesOn,
   ...more,
 });
 
-/** The shell that started the director sees that it was killed, and starts `director abort`. */
+/** The shell that started the director detects the kill, and starts `director abort`. */
 const putBack = (goesOn: EndState["goesOn"], more: Partial<EndState> = {}): EndState => ({
   exit: [5],
   serves: "old",
-  says: /director: (begin|switch) was killed; rolling traffic back to stable/,
+  message: /director: (begin|switch) was killed; rolling traffic back to stable/,
   goesOn,
   ...more,
 });
@@ -31,10 +32,10 @@ const NO_RECEIPT =
   "the sequence had no receipt, and the next one deleted its journal: now the next command writes the receipt (`interrupted`)";
 const LATE_LINES =
   "the receipt lacked what the director did after Terraform ended: now the next command completes it";
-const NOBODY_RESTARTED =
+const PROXY_STAYED_DOWN =
   "on the local platform the proxy did not restart: now it does, as with systemd on a server, and a director waits up to 3 s for it";
 
-const KILLED_UNDER_A_COMMAND = `${NOBODY_RESTARTED}; and killed during a command from the director, it made the release roll back, or left unknown traffic: now the director repeats the command`;
+const KILLED_DURING_COMMAND = `${PROXY_STAYED_DOWN}; and killed during a command from the director, it made the release roll back, or left unknown traffic: now the director repeats the command`;
 
 const PROXY_IS_BACK: EndState["costs"] = {
   requests: 400,
@@ -94,7 +95,7 @@ export const KILLS: readonly Row[] = [
       process.kill(running.pid, "SIGKILL");
       return Promise.resolve();
     },
-    // While it applies it holds the state's lock, and a retry is refused for that (exit 3, "another apply runs; wait for it").
+    // Terraform holds the state's lock while it applies, so a retry would be refused (exit 3, "another apply runs; wait for it").
     repair: (stage) =>
       until(() => stage.pids(/terraform apply/).length === 0, "the terraform that was left alone has ended"),
   },
@@ -108,21 +109,21 @@ export const KILLS: readonly Row[] = [
         serves: "new",
         goesOn: ["next release"],
         costs: PROXY_IS_BACK,
-        mended: NOBODY_RESTARTED,
+        mended: PROXY_STAYED_DOWN,
       },
       shift: {
         exit: [0, 5],
         serves: "verified",
         goesOn: ["next release"],
         costs: PROXY_IS_BACK,
-        mended: KILLED_UNDER_A_COMMAND,
+        mended: KILLED_DURING_COMMAND,
       },
       bake: {
         exit: [0, 5],
         serves: "verified",
         goesOn: ["next release"],
         costs: PROXY_IS_BACK,
-        mended: KILLED_UNDER_A_COMMAND,
+        mended: KILLED_DURING_COMMAND,
       },
     },
     inject: async (stage, _, phase) => {

@@ -1,4 +1,4 @@
-/** The network between proxy and slots pauses, or an instance stands still. */
+/** The network between proxy and slots is interrupted, or an instance hangs. */
 import { spawnSync } from "node:child_process";
 import type { Slot } from "../../../release/slot";
 import { lasting } from "../injection-points";
@@ -12,7 +12,7 @@ const WAITED: EndState["costs"] = {
   because: "requests sent to an instance that does not answer",
 };
 
-/** Packets to an instance vanish, as they do when a cable is pulled: no refusal, no end. */
+/** Packets to an instance vanish, as with a pulled cable: no RST, no FIN. */
 function drop(stage: Stage, instances: readonly { server: string; slot: Slot }[], append: boolean): void {
   for (const { server, slot } of instances) {
     const port = String(stage.port(server, slot));
@@ -74,7 +74,7 @@ export const NETWORKS: readonly Row[] = [
     needs: ["firewall"],
     phases: {
       shift: { exit: [5], serves: "old", costs: WAITED, goesOn: ["retry"] },
-      // With a bake of 3 s the pause is over before three of the director's requests have failed (5 s each): then it goes on.
+      // With a bake of 3 s the interruption may end before three of the director's requests have failed (5 s each).
       bake: {
         exit: [0, 5],
         serves: "verified",

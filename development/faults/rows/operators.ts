@@ -1,4 +1,4 @@
-/** People: two at once, a record that somebody deletes, Terraform's state that is gone, a proxy that is restarted. */
+/** Operators: two at once, a deleted record, lost Terraform state, a restarted proxy. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { until } from "../../testbed/processes";
@@ -66,7 +66,7 @@ export const OPERATORS: readonly Row[] = [
     fault: "Terraform's state file is lost between two releases",
     how: "terraform.web.tfstate and its backup are removed before the release; then the newest version is restored, as from a backend with versions",
     phases: {
-      before: { exit: [3], serves: "old", says: WOULD_TOUCH, goesOn: ["next release"] },
+      before: { exit: [3], serves: "old", message: WOULD_TOUCH, goesOn: ["next release"] },
     },
     before: (stage) => {
       copyFileSync(stage.world.path(STATE), stage.world.path("newest.tfstate"));

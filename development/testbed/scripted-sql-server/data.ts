@@ -1,6 +1,6 @@
 /**
- * What the scripted SQL Server keeps: tables with counts of rows, the migrator's journal, and each statement that was
- * committed. A transaction's changes are a list that is carried out when it commits, and forgotten when it does not.
+ * The data of the scripted SQL Server: tables with counts of rows, the migrator's journal, and each committed statement. A
+ * transaction's changes are a list, applied on commit and dropped on rollback.
  */
 export interface JournalEntry {
   readonly number: number;

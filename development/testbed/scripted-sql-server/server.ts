@@ -1,7 +1,7 @@
 /**
- * SQL Server as the migrator meets it, where there is none: TDS over TLS, transactions, locks and a journal, and faults on
- * demand. It is no SQL Server: of a script's statements it understands transactions, tables and their rows, the rest it
- * notes. `npm run check:sql-server` runs the same promises against a real one.
+ * A replacement for SQL Server in the migrator's tests: TDS over TLS, transactions, locks, a journal, and faults on demand.
+ * It understands only transactions, tables and their rows; it records all other statements. `npm run check:sql-server` runs
+ * the same tests on a real one.
  */
 import type { ServerCertificate } from "../tds-server/certificate";
 import { TdsServer } from "../tds-server/server";
@@ -25,7 +25,7 @@ interface Fault {
 }
 
 export class ScriptedSqlServer {
-  /** Of each session that was had so far. */
+  /** The encryption of each session so far. */
   readonly encryptions: ("strict" | "afterPrelogin" | "none")[] = [];
   private readonly faults: Fault[] = [];
   private transactions = 0;
@@ -58,7 +58,7 @@ export class ScriptedSqlServer {
     return this.tds.connections;
   }
 
-  /** PEM, for clients that verify it. */
+  /** PEM. Clients verify the server with it. */
   get certificate(): string {
     return this.tds.certificate;
   }
@@ -67,7 +67,7 @@ export class ScriptedSqlServer {
     return this.world.data;
   }
 
-  /** What no client should have sent; empty in a test that went well. */
+  /** What no client should have sent; empty in a passing test. */
   get problems(): readonly Error[] {
     return this.tds.faults;
   }
@@ -77,7 +77,7 @@ export class ScriptedSqlServer {
     return `mssql://sa:secret@127.0.0.1:${port}/${database}?trustServerCertificate=true`;
   }
 
-  /** The next statements like this fail, with all of these errors before one DONE. */
+  /** The next matching statements fail, with all of these errors before one DONE. */
   fail(statement: RegExp, errors: readonly SqlError[], times = 1): void {
     this.faults.push({ statement, happening: { errors }, times });
   }

@@ -1,7 +1,7 @@
 /**
  * One session of the scripted SQL Server: transactions with XACT_ABORT, implicit ones, impersonation, temporary tables,
- * application locks, and the migrator's own statements on its journal. What a real server would refuse of these, it refuses
- * with the same number.
+ * application locks, and the migrator's statements on its journal. Of these it refuses what a real server refuses, with the
+ * same number.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer } from "../tds-server/answers";
@@ -12,14 +12,14 @@ import type { Change, Data, JournalEntry } from "./data";
 import { statementsOf } from "./statements";
 import type { Statement } from "./statements";
 
-/** What the sessions of one server share. */
+/** The state that all sessions of a server share. */
 export interface World {
   data: Data;
-  /** Those that were made here; a login may name others, too. */
+  /** The databases that were created here. A login may name others, too. */
   readonly databases: Set<string>;
-  /** Of each application lock, the session that has it. */
+  /** The application locks, each with its session. */
   readonly locks: Map<string, ScriptedSession>;
-  /** What is to happen instead of a statement, or before it; null: what it says. */
+  /** A fault to inject instead of the statement; null: run it. */
   readonly script: (statement: string, session: ScriptedSession) => Promise<Happening | null>;
   readonly transactionId: () => number;
 }
@@ -50,8 +50,8 @@ export class ScriptedSession implements TdsSession {
   }
 
   async request({ sql, parameters }: TdsRequest, cancelled: AbortSignal): Promise<readonly Answer[]> {
-    const own = this.ownAnswer(sql, parameters as Record<string, string | number | null>);
-    if (own !== null) return own;
+    const answer = this.answerToMigrator(sql, parameters as Record<string, string | number | null>);
+    if (answer !== null) return answer;
     const answers: Answer[] = [];
     for (const statement of statementsOf(sql)) {
       try {
@@ -62,7 +62,7 @@ export class ScriptedSession implements TdsSession {
         if (cancelled.aborted) return answers;
       } catch (error) {
         if (!(error instanceof Failed)) throw error;
-        // XACT_ABORT ON: the whole transaction goes, and the rest of the batch with it.
+        // XACT_ABORT ON: the error rolls back the transaction and ends the batch.
         const ended = this.depth > 0 ? [{ envChange: "rollback" as const }] : [];
         this.rollBack();
         const errors = error.errors.map((each) => ({ line: statement.line, ...each }));
@@ -77,7 +77,7 @@ export class ScriptedSession implements TdsSession {
     for (const [resource, holder] of this.world.locks) if (holder === this) this.world.locks.delete(resource);
   }
 
-  /** What this session sees: its own changes, and what is committed. */
+  /** What this session sees: its changes and all committed data. */
   private get seen(): Data {
     return this.world.data.with(this.changes);
   }
@@ -110,8 +110,8 @@ export class ScriptedSession implements TdsSession {
     this.changes = [];
   }
 
-  /** The migrator's own statements, which have parameters or answer with rows. */
-  private ownAnswer(sql: string, values: Record<string, string | number | null>): Answer[] | null {
+  /** The migrator's statements, which have parameters or return rows. */
+  private answerToMigrator(sql: string, values: Record<string, string | number | null>): Answer[] | null {
     if (/^set ansi_nulls on/.test(sql)) return [{ done: true }];
     if (/^IF DB_NAME\(\) <>/.test(sql)) {
       const moved = this.database !== this.loginDatabase;
@@ -144,7 +144,7 @@ export class ScriptedSession implements TdsSession {
     return /dbo\.bluegreen_migrations/.test(sql) ? this.onJournal(sql, values) : null;
   }
 
-  /** What base does to have a database of its own: they are names only, all of them see the same data. */
+  /** Base creates a database. Databases are only names here: all have the same data. */
   private onDatabases(sql: string, values: Record<string, string | number | null>): Answer[] | null {
     const { databases } = this.world;
     if (sql.startsWith("SELECT DB_ID(@name)"))

@@ -1,11 +1,11 @@
-/** Splits a batch into statements, for the scripted SQL Server: at semicolons, and before words that only begin one. */
+/** Splits a batch into statements for the scripted SQL Server: at semicolons, and before words that can only begin one. */
 import { tokens } from "../../../release/migrations/sql-text";
 
 export interface Statement {
   readonly text: string;
-  /** In upper case, without comments; strings and names as they are. */
+  /** In upper case, without comments; strings and names unchanged. */
   readonly words: readonly string[];
-  /** In the batch, from 1. */
+  /** The line in the batch, from 1. */
   readonly line: number;
 }
 
@@ -24,7 +24,7 @@ export function statementsOf(batch: string): Statement[] {
     }
     depth += text === "(" ? 1 : text === ")" ? -1 : 0;
     const word = kind === "word" ? text.toUpperCase() : text;
-    // A line that begins with such a word begins a statement, as people write them without semicolons.
+    // Scripts may omit semicolons: such a word at the start of a line begins a statement.
     const opensLine = /(^|\n)[ \t]*$/.test(batch.slice(Math.max(0, start - 200), start));
     if (!isOpen || (depth === 0 && opensLine && kind === "word" && BEGINS.test(word))) {
       found.push({ words: [], line, start, end: start });

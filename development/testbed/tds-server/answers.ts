@@ -1,28 +1,28 @@
-/** What a session answers, and the tokens that say it: each statement ends with a DONE, and one without MORE ends the answer. */
+/** A session's answers as tokens: each statement ends with a DONE, and a DONE without MORE ends the answer. */
 import { done, DoneStatus, envChange, error, info, returnStatus } from "./tokens";
 import type { DoneKind, SqlError } from "./tokens";
 import { resultSet } from "./rows";
 import type { ResultSet } from "./rows";
 
-/** One statement's outcome, or what comes along with it. */
+/** A statement's outcome, or a message with it. */
 export type Answer =
   | { readonly rows: ResultSet }
   /** Several before one DONE, as real servers send 5074 with 4922. */
   | { readonly error: SqlError | readonly SqlError[] }
   | { readonly info: SqlError }
   | { readonly rowCount: number }
-  /** A statement that counts no rows: DDL, or under SET NOCOUNT ON. */
+  /** A statement without a row count: DDL, or under SET NOCOUNT ON. */
   | { readonly done: true }
   | { readonly envChange: "beginTransaction" | "commit" | "rollback" }
-  /** The session is in another database now (USE). */
+  /** The session changed its database (USE). */
   | { readonly database: string }
-  /** The connection ends here: what stands before this is sent, and nothing after it. */
+  /** The connection ends here: only the answers before this one are sent. */
   | { readonly disconnect: "fin" | "rst" };
 
-/** What a session remembers from one answer to the next. */
+/** A session's state between answers. */
 export interface SessionState {
   database: string;
-  /** The open transaction, as clients repeat it in each request. */
+  /** The open transaction's id, which clients repeat in each request. */
   transaction: Buffer;
 }
 
@@ -32,7 +32,7 @@ export function newSessionState(database: string): SessionState {
   return { database, transaction: NO_TRANSACTION };
 }
 
-/** A DONE that is still to be written: only the last one knows that no more follows. */
+/** A DONE that is not written yet: the last one has no MORE. */
 interface Ending {
   readonly status: number;
   readonly rowCount: bigint;
@@ -40,7 +40,7 @@ interface Ending {
 
 /**
  * @param kind of the request: a procedure call ends with a return status and DONEPROC.
- * @param state is changed as the answers say.
+ * @param state changes with the answers.
  */
 export function encode(
   answers: readonly Answer[],

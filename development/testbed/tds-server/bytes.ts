@@ -1,11 +1,11 @@
-/** Reads and writes the integers and length-prefixed strings that TDS is made of (MS-TDS 2.2.5.1, little-endian). */
+/** Reads and writes TDS integers and length-prefixed strings (MS-TDS 2.2.5.1, little-endian). */
 
-/** A message that is not what MS-TDS says: the connection that sent it is closed, as SQL Server does. */
+/** A message that violates MS-TDS: the server closes the connection, as SQL Server does. */
 export class MalformedTds extends Error {
   override readonly name = "MalformedTds";
 }
 
-/** Walks through a message. Reading beyond its end throws `MalformedTds`, never a RangeError of Node's. */
+/** Reads a message in order. Reading beyond its end throws `MalformedTds`, never Node's RangeError. */
 export class Reader {
   constructor(
     private readonly data: Buffer,
@@ -16,7 +16,7 @@ export class Reader {
     return this.data.length - this.offset;
   }
 
-  /** The same message, from this byte on. */
+  /** The same message from this offset. */
   at(offset: number): Reader {
     return new Reader(this.data, offset);
   }
@@ -49,7 +49,7 @@ export class Reader {
     return this.bytes(2 * this.uint8()).toString("utf16le");
   }
 
-  /** US_VARCHAR's text, its count read already. */
+  /** US_VARCHAR's text, after its count was read. */
   text(units: number): string {
     return this.bytes(2 * units).toString("utf16le");
   }

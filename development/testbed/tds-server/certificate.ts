@@ -1,14 +1,14 @@
-/** The certificate of a server on this machine: made anew by openssl, signed by itself, good for `localhost` and loopback. */
+/** A new self-signed certificate, made by openssl, for `localhost` and loopback. */
 import { execFileSync } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 
 export interface ServerCertificate {
-  /** PEM; also what a client has to trust (`ca`, or a file in NODE_EXTRA_CA_CERTS). */
+  /** PEM. Clients must trust it (`ca`, or a file in NODE_EXTRA_CA_CERTS). */
   readonly certificate: string;
   readonly key: string;
 }
 
-/** @param address one more, in IPv4. @throws Error where there is no openssl. */
+/** @param address a further IPv4 address. @throws Error if openssl is not installed. */
 export function selfSignedCertificate(address?: string): ServerCertificate {
   const names = [
     "DNS:localhost",

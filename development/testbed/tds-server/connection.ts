@@ -1,4 +1,4 @@
-/** One client's connection after the negotiation: LOGIN7 first, then requests one after another, and attention at any time. */
+/** A client's connection after the negotiation: LOGIN7, then requests one after another, and attention at any time. */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { encode, newSessionState } from "./answers";
@@ -15,22 +15,22 @@ import { done, DoneStatus, envChange, error, featureExtAck, info, loginAck } fro
 import type { SqlError } from "./tokens";
 import { reset } from "../reset";
 
-/** What a session may know of its connection, and do to it. */
+/** What a session sees of its connection. */
 interface TdsConnection {
   /** Counts from 1 in each server; also the `@@SPID` that a session may answer. */
   readonly id: number;
   readonly encryption: Negotiated["encryption"];
-  /** Ends the connection at once, whatever is being answered. */
+  /** Ends the connection at once, even during an answer. */
   disconnect(how: "fin" | "rst"): void;
 }
 
 export interface TdsSession {
   /**
    * Answers one request; the next one waits for it.
-   * @param cancelled the client sent an attention, or is gone: settle soon, what is answered then is not sent.
+   * @param cancelled the client sent an attention, or disconnected: settle soon, the answer is not sent.
    */
   request(request: TdsRequest, cancelled: AbortSignal): Promise<readonly Answer[]>;
-  /** The connection is gone, however: open work is to be rolled back, locks are to be let go. Called once. */
+  /** The connection ended: roll back open work and release locks. Called once. */
   closed(): void;
 }
 
@@ -54,11 +54,11 @@ export class Connection implements TdsConnection {
   private packetSize = 4096;
   private state: SessionState = newSessionState("");
   private session: TdsSession | null = null;
-  /** What is being worked on; messages wait for what came before them. */
+  /** The messages in progress, in order. */
   private work: Promise<void> = Promise.resolve();
   private running: AbortController | null = null;
 
-  /** @param failed hears what no client should send, and what a session failed with. */
+  /** @param failed is called with protocol errors of clients and with errors of sessions. */
   constructor(
     readonly id: number,
     private readonly socket: Socket,
@@ -110,7 +110,7 @@ export class Connection implements TdsConnection {
     if (this.socket.destroyed) return;
     if (this.session !== null) return this.answer(message);
     if (message.type !== PacketType.login7)
-      throw new MalformedTds(`a message of type ${message.type}, where LOGIN7 was due`);
+      throw new MalformedTds(`a message of type ${message.type} instead of LOGIN7`);
     await this.logIn(message.data);
   }
 
@@ -169,13 +169,13 @@ export class Connection implements TdsConnection {
     if ("disconnect" in last) this.disconnect(last.disconnect);
   }
 
-  /** Stops what is running; its answer is one message, the acknowledgement another one behind it. */
+  /** Cancels the running request. Its answer is one message; the acknowledgement is the next one. */
   private attention(): void {
     this.running?.abort();
     this.after(() => this.send(ATTENTION_ACKNOWLEDGED));
   }
 
-  /** Packet by packet: each becomes a record of its own under TLS, so that a relay can count them. */
+  /** Packet by packet: with TLS each becomes a separate record, so that a relay can count them. */
   private async send(data: Buffer): Promise<void> {
     for (const packet of packets(PacketType.response, data, this.packetSize)) {
       if (this.socket.destroyed) return;

@@ -1,7 +1,7 @@
-/** LOGIN7 (MS-TDS 2.2.6.4): who logs in, with a password or an access token, and to which database. */
+/** LOGIN7 (MS-TDS 2.2.6.4): user and password, or access token, and the database. */
 import { MalformedTds, Reader } from "./bytes";
 
-/** What a client says of itself. */
+/** A client's login. */
 export interface TdsLogin {
   readonly user: string;
   /** Decoded: on the wire it is only scrambled. */
@@ -10,7 +10,7 @@ export interface TdsLogin {
   readonly applicationName: string;
   readonly hostName: string;
   readonly serverName: string;
-  /** The Entra access token of a federated login; null where user and password are given. */
+  /** The Entra access token of a federated login; null with user and password. */
   readonly token: string | null;
   /** Whether the login came over TLS. */
   readonly encrypted: boolean;
@@ -19,9 +19,9 @@ export interface TdsLogin {
 export interface ReadLogin extends Omit<TdsLogin, "encrypted"> {
   /** 0x74000004 for TDS 7.4, 0x08000000 for TDS 8.0. */
   readonly tdsVersion: number;
-  /** Bytes of a packet, as the client would like it. */
+  /** The packet size that the client requests, in bytes. */
   readonly packetSize: number;
-  /** The feature ids that wait for an acknowledgement. */
+  /** The ids of the requested features. */
   readonly features: readonly number[];
 }
 
@@ -71,7 +71,7 @@ interface Field {
   readonly count: number;
 }
 
-/** Each byte of a password has its halves swapped and is XORed with 0xA5: no protection, only no plain text. */
+/** Each byte of a password has its halves swapped and is XORed with 0xA5: obfuscation, not protection. */
 function unscrambled(byte: number): number {
   const swapped = byte ^ 0xa5;
   return ((swapped << 4) | (swapped >> 4)) & 0xff;
@@ -89,6 +89,6 @@ function readToken(data: Buffer): string {
   const reader = new Reader(data);
   const library = reader.uint8() >> 1;
   if (library !== SECURITY_TOKEN)
-    throw new MalformedTds(`only access tokens are known, and FEDAUTH names the library ${library}`);
+    throw new MalformedTds(`FEDAUTH with the library ${library}: only access tokens are supported`);
   return reader.bytes(reader.uint32()).toString("utf16le");
 }

@@ -1,4 +1,4 @@
-/** From the first byte to the stream that LOGIN7 comes on: TLS first (TDS 8.0), or PRELOGIN and then TLS or none. */
+/** From the first byte to the stream of LOGIN7: TLS first (TDS 8.0), or PRELOGIN and then TLS or none. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -19,7 +19,7 @@ export interface Negotiated {
 const CLIENT_HELLO = 0x16;
 const TDS_8 = "tds/8.0";
 
-/** @throws MalformedTds, or what the socket ended with: the connection is to be closed. */
+/** @throws MalformedTds, or the socket's error: close the connection. */
 export async function negotiate(
   socket: Socket,
   how: { readonly encryption: Encryption; readonly strict: boolean; readonly certificate: ServerCertificate },
@@ -27,10 +27,10 @@ export async function negotiate(
   const first = await nextChunk(socket);
   socket.unshift(first);
   if (first[0] === CLIENT_HELLO) {
-    if (!how.strict) throw new MalformedTds("a ClientHello, and this server does not speak TDS 8.0");
+    if (!how.strict) throw new MalformedTds("a ClientHello, but TDS 8.0 is not supported");
     const stream = await secured(socket, how.certificate, "TLSv1.3");
     if (stream.alpnProtocol !== TDS_8) throw new MalformedTds(`a TLS client without the protocol ${TDS_8}`);
-    await prelogin(stream, "notSupported"); // What it says of encryption has no meaning here.
+    await prelogin(stream, "notSupported"); // Its encryption option is ignored here.
     return { stream, encryption: "strict" };
   }
   await prelogin(socket, how.encryption);
@@ -54,7 +54,7 @@ async function secured(
 async function prelogin(stream: Duplex, encryption: Encryption): Promise<void> {
   const message = await nextMessage(stream);
   if (message.type !== PacketType.prelogin)
-    throw new MalformedTds(`a message of type ${message.type}, where PRELOGIN was due`);
+    throw new MalformedTds(`a message of type ${message.type} instead of PRELOGIN`);
   const { knowsFedAuth } = readPrelogin(message.data);
   for (const packet of packets(PacketType.response, preloginAnswer(encryption, knowsFedAuth)))
     stream.write(packet);
@@ -65,19 +65,19 @@ async function nextMessage(stream: Duplex): Promise<Message> {
   for (;;) {
     const [message, ...more] = reader.take(await nextChunk(stream));
     if (message === undefined) continue;
-    if (more.length > 0) throw new MalformedTds("more than one message at once, where PRELOGIN was due");
+    if (more.length > 0) throw new MalformedTds("more than one message instead of PRELOGIN");
     const rest = reader.rest();
     if (rest.length > 0) stream.unshift(rest);
     return message;
   }
 }
 
-/** @throws Error where the stream ends first. */
+/** @throws Error if the stream ends first. */
 async function nextChunk(stream: Duplex): Promise<Buffer> {
   for (;;) {
     const chunk = stream.read() as Buffer | null;
     if (chunk !== null) return chunk;
-    if (stream.readableEnded || stream.destroyed) throw new Error("the client left");
+    if (stream.readableEnded || stream.destroyed) throw new Error("the client disconnected");
     const waiting = new AbortController();
     const over = { signal: waiting.signal };
     try {

@@ -1,4 +1,4 @@
-/** TDS packets (MS-TDS 2.2.3): eight bytes of header each, one or more of them a message. */
+/** TDS packets (MS-TDS 2.2.3): each has a header of eight bytes; one or more make a message. */
 import { MalformedTds } from "./bytes";
 
 export const PacketType = {
@@ -17,21 +17,21 @@ const STATUS = { endOfMessage: 0x01, ignore: 0x02, resetConnection: 0x08, resetK
 export interface Message {
   readonly type: number;
   readonly data: Buffer;
-  /** The client gave the message up before its end: it must not be carried out. */
+  /** The client cancelled the message before its end: it must not be executed. */
   readonly ignore: boolean;
-  /** The client takes the connection from a pool and wants a session as fresh as a new one. */
+  /** The client takes the connection from a pool and requests a fresh session. */
   readonly reset: boolean;
 }
 
-/** Puts packets together to messages, however the network has split them. */
+/** Joins packets to messages, independent of the network's chunks. */
 export class MessageReader {
   private buffered = Buffer.alloc(0);
   private parts: Buffer[] = [];
   private flags = 0;
 
   /**
-   * @returns the messages that are complete with these bytes.
-   * @throws MalformedTds where a packet is shorter than its own header.
+   * @returns the messages that these bytes complete.
+   * @throws MalformedTds if a packet is shorter than its header.
    */
   take(chunk: Buffer): Message[] {
     this.buffered = Buffer.concat([this.buffered, chunk]);
@@ -57,7 +57,7 @@ export class MessageReader {
     return complete;
   }
 
-  /** What came behind the last complete packet: other bytes once the connection turned to TLS. */
+  /** The bytes after the last complete packet: TLS records, once the connection changed to TLS. */
   rest(): Buffer {
     const rest = this.buffered;
     this.buffered = Buffer.alloc(0);
@@ -67,7 +67,7 @@ export class MessageReader {
 
 /**
  * One message as packets.
- * @param packetSize bytes of a whole packet, as LOGIN7 agreed on; 4096 before.
+ * @param packetSize the size of a whole packet from LOGIN7, in bytes; 4096 before.
  */
 export function packets(type: number, data: Buffer, packetSize = 4096): Buffer[] {
   const room = packetSize - HEADER;

@@ -1,11 +1,11 @@
-/** One parameter of a remote procedure call, with the types that tedious and SqlClient send (MS-TDS 2.2.5.4 to 2.2.5.6). */
+/** A parameter of a remote procedure call, with the types that tedious and SqlClient send (MS-TDS 2.2.5.4 to 2.2.5.6). */
 import { MalformedTds } from "./bytes";
 import type { Reader } from "./bytes";
 
 export type ParameterValue = string | number | bigint | boolean | null;
 
 export interface Parameter {
-  /** Without its `@`; empty where the caller gives parameters by their order. */
+  /** Without its `@`; empty if parameters are given by position. */
   readonly name: string;
   readonly value: ParameterValue;
 }
@@ -34,10 +34,10 @@ const DAY_MS = 86_400_000;
 const DAYS_UNTIL_2000 = 730_119;
 const PLP_NULL = 0xffff_ffff_ffff_ffffn;
 
-/** @throws MalformedTds for a type that neither client sends for a text, a number, a time or a yes/no. */
+/** @throws MalformedTds for a type that neither client sends for texts, numbers, times or booleans. */
 export function readParameter(reader: Reader): Parameter {
   const name = reader.shortText().replace(/^@/, "");
-  reader.uint8(); // Output or default: the value is read just the same.
+  reader.uint8(); // Output or default: does not change how the value is read.
   return { name, value: readValue(reader, name) };
 }
 
@@ -107,7 +107,7 @@ function readFloat(reader: Reader, size: number): number | null {
   return size === 4 ? reader.bytes(4).readFloatLE() : reader.bytes(8).readDoubleLE();
 }
 
-/** As ISO 8601 in UTC, to the millisecond: as both clients mean it. */
+/** ISO 8601 in UTC, with milliseconds, as both clients mean it. */
 function readTime(reader: Reader, scale: number, size: number): string | null {
   if (size === 0) return null;
   const time = reader.bytes(size - 3).readUIntLE(0, size - 3) / 10 ** (scale - 3);
@@ -115,7 +115,7 @@ function readTime(reader: Reader, scale: number, size: number): string | null {
   return new Date(Date.UTC(2000, 0, 1) + days * DAY_MS + Math.round(time)).toISOString();
 }
 
-/** Text and binary: up to 8,000 bytes with a length before them, or (max) in chunks. */
+/** Text and binary: up to 8,000 bytes with a length prefix, or (max) in chunks. */
 function readLong(reader: Reader, collated: boolean): Buffer | null {
   const declared = reader.uint16();
   if (collated) reader.bytes(5);

@@ -1,6 +1,6 @@
 /**
- * The stream under TLS where it is agreed on in PRELOGIN (MS-TDS 2.2.6.5): the handshake's records travel in packets of
- * type PRELOGIN, all later ones bare. TLS 1.2 tells them by their type; 1.3 hides it, and is not spoken this way.
+ * The stream under TLS that PRELOGIN negotiated (MS-TDS 2.2.6.5): the handshake's records are in packets of type PRELOGIN,
+ * later ones are bare. TLS 1.2 shows the record type; 1.3 hides it, and is not used this way.
  */
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
@@ -13,7 +13,7 @@ const APPLICATION_DATA = 0x17;
 export class PreloginTls extends Duplex {
   private incoming = Buffer.alloc(0);
   private outgoing = Buffer.alloc(0);
-  /** Bytes of this direction are bare from here on. */
+  /** Whether the bytes of each direction are in packets. */
   private received: "wrapped" | "bare" = "wrapped";
   private sent: "wrapped" | "bare" = "wrapped";
 
@@ -49,7 +49,7 @@ export class PreloginTls extends Duplex {
     this.socket.resume();
   }
 
-  /** All that TLS writes at once is one message: a client answers each with one of its own. */
+  /** Everything that TLS writes at once is one message: the client answers each with one message. */
   override _writev(
     chunks: readonly { readonly chunk: Buffer }[],
     written: (error?: Error | null) => void,
@@ -65,7 +65,7 @@ export class PreloginTls extends Duplex {
     else this.socket.write(data, (error) => written(error));
   }
 
-  /** Counts whole records before the first one of application data, and notes where that begins. */
+  /** Counts complete records before the first one with application data, and records where that begins. */
   private handshakeBytes(): number {
     let end = 0;
     while (this.outgoing.length >= end + RECORD_HEADER) {

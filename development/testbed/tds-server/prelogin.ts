@@ -1,4 +1,4 @@
-/** PRELOGIN (MS-TDS 2.2.6.5): what client and server say before either knows the other; here they agree on encryption. */
+/** PRELOGIN (MS-TDS 2.2.6.5): the first message, which negotiates encryption. */
 import { MalformedTds } from "./bytes";
 
 const OPTION = { version: 0, encryption: 1, instance: 2, thread: 3, mars: 4, traceId: 5, fedAuthRequired: 6 };
@@ -9,10 +9,10 @@ const ENCRYPTION = { off: 0, on: 1, notSupported: 2, required: 3 } as const;
 
 export type Encryption = keyof typeof ENCRYPTION;
 
-/** SQL Server 2022's, 16.0.4135.4. */
+/** SQL Server 2022: 16.0.4135.4. */
 const VERSION = Buffer.from([16, 0, 0x10, 0x27, 0, 4]);
 
-/** @returns what the client asks for, and whether it knows federated authentication. */
+/** @returns the requested encryption, and whether the client supports federated authentication. */
 export function readPrelogin(data: Buffer): {
   readonly encryption: Encryption;
   readonly knowsFedAuth: boolean;
@@ -26,13 +26,13 @@ export function readPrelogin(data: Buffer): {
     options.set(data[at]!, data.subarray(start, end));
   }
   const asked = options.get(OPTION.encryption)?.[0];
-  // The highest bit asks for a login with a client certificate, which nothing here uses.
+  // The highest bit requests a login with a client certificate, which is not used here.
   const known = Object.entries(ENCRYPTION).find(([, value]) => value === asked)?.[0];
   if (known === undefined) throw new MalformedTds(`PRELOGIN asks for the encryption ${asked}`);
   return { encryption: known as Encryption, knowsFedAuth: options.has(OPTION.fedAuthRequired) };
 }
 
-/** @param knowsFedAuth SQL Server names an option only to a client that named it. */
+/** @param knowsFedAuth SQL Server sends the option only to a client that sent it. */
 export function preloginAnswer(encryption: Encryption, knowsFedAuth: boolean): Buffer {
   const options: [number, Buffer][] = [
     [OPTION.version, VERSION],

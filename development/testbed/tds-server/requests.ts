@@ -1,4 +1,4 @@
-/** What a client asks for: a batch, a procedure call, or a transaction's begin and end (MS-TDS 2.2.6.7, 2.2.6.6, 2.2.6.9). */
+/** A client's requests: a batch, a procedure call, or a transaction's begin and end (MS-TDS 2.2.6.7, 2.2.6.6, 2.2.6.9). */
 import { MalformedTds, Reader } from "./bytes";
 import { PacketType } from "./packets";
 import type { Message } from "./packets";
@@ -6,20 +6,20 @@ import { readParameter } from "./parameters";
 import type { Parameter, ParameterValue } from "./parameters";
 
 export interface TdsRequest {
-  /** `transaction`: a request to the transaction manager, with the statement that means the same. */
+  /** `transaction`: a request to the transaction manager, with the equivalent statement. */
   readonly kind: "batch" | "rpc" | "transaction";
   /** The batch, or the statement of `sp_executesql`; empty for another procedure. */
   readonly sql: string;
-  /** Without `@`. Those of `sp_executesql` itself (the statement and the declarations) are left out. */
+  /** Without `@`, and without those of `sp_executesql` itself (the statement and the declarations). */
   readonly parameters: Readonly<Record<string, ParameterValue>>;
-  /** A called procedure that is not `sp_executesql`; its parameters without a name count from 1. */
+  /** A procedure other than `sp_executesql`; its parameters without a name are numbered from 1. */
   readonly procedure: string | null;
-  /** The session must be as fresh as a new connection's before the request is carried out. */
+  /** The session must be reset to that of a new connection before the request. */
   readonly reset: boolean;
 }
 
 const BY_NUMBER = 0xffff;
-/** MS-TDS 2.2.6.6: what a client may name by number. */
+/** MS-TDS 2.2.6.6: procedures with a number. */
 const PROCEDURES: Readonly<Record<number, string>> = {
   10: "sp_executesql",
   11: "sp_prepare",
@@ -35,7 +35,7 @@ const TRANSACTION: Readonly<Record<number, string>> = {
 };
 const [BEGIN, SAVE] = [5, 9];
 
-/** @throws MalformedTds for what is no request, or one of a kind that tedious and SqlClient do not send for SQL. */
+/** @throws MalformedTds for a message that is not a request, or that tedious and SqlClient do not send for SQL. */
 export function readRequest({ type, data, reset }: Message): TdsRequest {
   const reader = new Reader(data);
   // ALL_HEADERS: the transaction and the count of open requests.
@@ -49,7 +49,7 @@ export function readRequest({ type, data, reset }: Message): TdsRequest {
     case PacketType.transactionManager:
       return { ...plain, kind: "transaction", sql: readTransaction(reader) };
     default:
-      throw new MalformedTds(`a message of type ${type}, where a request was due`);
+      throw new MalformedTds(`a message of type ${type} instead of a request`);
   }
 }
 
@@ -82,6 +82,6 @@ function readTransaction(reader: Reader): string {
   const name = reader.bytes(reader.uint8()).toString("utf16le");
   if (kind !== BEGIN && kind !== SAVE && reader.uint8() !== 0)
     throw new MalformedTds("a transaction that ends and begins another one in one request is not known");
-  // A name means something for a save point only.
+  // Only save points use the name.
   return kind === SAVE ? `${statement} [${name.replaceAll("]", "]]")}]` : statement;
 }

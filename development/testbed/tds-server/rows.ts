@@ -1,4 +1,4 @@
-/** A result set as tokens: COLMETADATA, and a ROW each (MS-TDS 2.2.7.4, 2.2.7.19). */
+/** A result set as tokens: COLMETADATA, and a ROW for each row (MS-TDS 2.2.7.4, 2.2.7.19). */
 import { shortText, uint16, uint32, uint64, uint8 } from "./bytes";
 import { COLLATION } from "./tokens";
 
@@ -13,13 +13,13 @@ export interface ResultSet {
 const TOKEN = { columns: 0x81, row: 0xd1 };
 const TYPE = { intN: 0x26, bitN: 0x68, nvarchar: 0xe7 };
 const NULLABLE = 0x0001;
-/** Units of UTF-16; what is longer travels as nvarchar(max), in chunks. */
+/** Units of UTF-16. Longer texts are sent as nvarchar(max), in chunks. */
 const LONGEST_NVARCHAR = 4000;
 const MAX = 0xffff;
 const NULL_NVARCHAR = uint16(0xffff);
 const NULL_MAX = Buffer.alloc(8, 0xff);
 
-/** @throws RangeError where a row has more or fewer values than there are columns. */
+/** @throws RangeError if a row's number of values is not the number of columns. */
 export function resultSet({ columns, values }: ResultSet): Buffer {
   const wide = columns.map(
     ({ type }, index) =>

@@ -1,7 +1,7 @@
 /**
- * A server that speaks TDS as SQL Server does, for clients that are tested without one: PRELOGIN, TLS, LOGIN7, batches, procedure
- * calls, transactions, attention. What SQL means is not its business: a session is given each request and says what to answer.
- * Written from MS-TDS, and proved with tedious and Microsoft.Data.SqlClient.
+ * A server that implements TDS as SQL Server does, to test clients: PRELOGIN, TLS, LOGIN7, batches, procedure calls,
+ * transactions, attention. It does not interpret SQL: a session answers each request. Written from MS-TDS, and tested with
+ * tedious and Microsoft.Data.SqlClient.
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -17,18 +17,18 @@ import { reset } from "../reset";
 
 export interface TdsServerOptions extends Pick<ConnectionOptions, "session"> {
   /**
-   * What PRELOGIN answers. After `off` and `notSupported` the login comes without TLS, if the client lets that happen.
+   * The answer to PRELOGIN. After `off` and `notSupported` the login comes without TLS, if the client allows it.
    * @default "required"
    */
   readonly encryption?: Encryption;
   /**
-   * Whether a client may begin with TLS (TDS 8.0). Otherwise its ClientHello ends the connection, as SQL Server 2019 does.
+   * Whether clients may begin with TLS (TDS 8.0). Otherwise a ClientHello ends the connection, as in SQL Server 2019.
    * @default false
    */
   readonly strict?: boolean;
   /** Refuses a login with these errors; null accepts it. @default every login is accepted */
   readonly login?: ConnectionOptions["login"];
-  /** Sends a client on to another server once it has logged in, as Azure SQL's gateway does. @default no client is */
+  /** Redirects a client after its login, as Azure SQL's gateway does. @default none */
   readonly redirect?: ConnectionOptions["redirect"];
   /** @default 0, a free port */
   readonly port?: number;
@@ -37,7 +37,7 @@ export interface TdsServerOptions extends Pick<ConnectionOptions, "session"> {
 }
 
 export class TdsServer {
-  /** What clients sent that no client should, and what sessions failed with: empty in a test that went well. */
+  /** Protocol errors of clients and errors of sessions: empty in a passing test. */
   readonly faults: Error[] = [];
   private readonly sockets = new Set<Socket>();
   private accepted = 0;
@@ -77,12 +77,12 @@ export class TdsServer {
     return server;
   }
 
-  /** Connections that were accepted since the start, however they went on. */
+  /** How many connections were accepted since the start. */
   get connections(): number {
     return this.accepted;
   }
 
-  /** Ends every connection, as a server does that is killed (`rst`) or shut down (`fin`); new ones are accepted. */
+  /** Ends all connections, as a killed server (`rst`) or a shutdown (`fin`) does; accepts new ones. */
   disconnectAll(how: "fin" | "rst"): void {
     for (const socket of this.sockets) {
       if (how === "rst") reset(socket);

@@ -1,8 +1,8 @@
-/** The tokens of which answers are made (MS-TDS 2.2.7). */
+/** The tokens of answers (MS-TDS 2.2.7). */
 import { longText, shortBytes, shortText, uint16, uint32, uint64, uint8 } from "./bytes";
 import { Feature } from "./login7";
 
-/** What SQL Server says is wrong, or in an INFO token: worth knowing. */
+/** An error of SQL Server, or in an INFO token a message. */
 export interface SqlError {
   readonly number: number;
   /** @default 1 */
@@ -10,7 +10,7 @@ export interface SqlError {
   /** @default 16 for an error, 0 for information */
   readonly severity?: number;
   readonly message: string;
-  /** The procedure or trigger that was at work; `line` counts within it then. */
+  /** The procedure or trigger that failed; `line` is then relative to it. */
   readonly procedure?: string;
   /** Counts from 1, in the batch or the procedure. @default 1 */
   readonly line?: number;
@@ -29,7 +29,7 @@ const TOKEN = {
 };
 
 const SERVER = "tds-server";
-/** SQL_Latin1_General_CP1_CI_AS, what a fresh SQL Server has. */
+/** SQL_Latin1_General_CP1_CI_AS, the default of SQL Server. */
 export const COLLATION = Buffer.from([0x09, 0x04, 0xd0, 0x00, 0x34]);
 
 export const DoneStatus = { more: 0x01, error: 0x02, count: 0x10, attention: 0x20 } as const;
@@ -69,7 +69,7 @@ export function returnStatus(value: number): Buffer {
   return Buffer.concat([uint8(TOKEN.returnStatus), uint32(value >>> 0)]);
 }
 
-/** @param tdsVersion as the client named it: 7.4 or 8.0. */
+/** @param tdsVersion the client's: 7.4 or 8.0. */
 export function loginAck(tdsVersion: number): Buffer {
   const version = Buffer.alloc(4);
   version.writeUInt32BE(tdsVersion);
@@ -82,7 +82,7 @@ export function loginAck(tdsVersion: number): Buffer {
   return Buffer.concat([uint8(TOKEN.loginAck), uint16(body.length), body]);
 }
 
-/** Acknowledges what of the requested features this server has; empty where that is nothing. */
+/** Acknowledges the requested features that this server has; empty if there are none. */
 export function featureExtAck(requested: readonly number[]): Buffer {
   const known: [number, Buffer][] = [
     [Feature.fedAuth, Buffer.alloc(0)],
@@ -95,7 +95,7 @@ export function featureExtAck(requested: readonly number[]): Buffer {
   return Buffer.concat([uint8(TOKEN.featureExtAck), ...acknowledged, uint8(0xff)]);
 }
 
-/** ENVCHANGE tokens: what both sides remember of a session. */
+/** ENVCHANGE tokens: the session state of both sides. */
 export const envChange = {
   database: (name: string, before: string) => textChange(1, name, before),
   language: (name: string) => textChange(2, name, ""),
@@ -105,7 +105,7 @@ export const envChange = {
   commit: (descriptor: Buffer) => bytesChange(9, Buffer.alloc(0), descriptor),
   rollback: (descriptor: Buffer) => bytesChange(10, Buffer.alloc(0), descriptor),
   resetConnection: () => bytesChange(18, Buffer.alloc(0), Buffer.alloc(0)),
-  /** Azure SQL sends clients on from its gateway to the server that has the database. */
+  /** Azure SQL's gateway redirects clients to the server of the database. */
   routing: (server: string, port: number) => {
     const route = Buffer.concat([uint8(0), uint16(port), longText(server)]);
     return change(20, Buffer.concat([uint16(route.length), route, uint16(0)]));

@@ -68,7 +68,7 @@ describe("the whole history is parted", () => {
     expect(makes).toEqual([true, false, false, false, false]);
   });
 
-  it("the history table is the project's own: schema, name and column", () => {
+  it("the history table is the project's: schema, name and column", () => {
     const text = `INSERT INTO app."My ""rows""" (migration_id, product_version)\nVALUES ('1_a', '9');\n`;
     expect(partsOf(text, ["1_a"], "postgres")[0]!.history).toEqual({
       schema: "app",
@@ -108,7 +108,7 @@ describe("the whole history is parted", () => {
 });
 
 describe("scripts", () => {
-  it("number, EF's own name, and what they are in their first lines", () => {
+  it("number, EF's name, and a description in their first lines", () => {
     const scripts = added(project("mssql"), [], "mssql");
     expect(scripts.map(({ name }) => name)).toEqual([
       "0001-Init.sql",
@@ -129,7 +129,7 @@ describe("scripts", () => {
     expect(scripts.some(({ content }) => content.includes("\uFEFF"))).toBe(false);
   });
 
-  it("on SQL Server each statement has a batch of its own, and a module is the first in its", () => {
+  it("on SQL Server each statement has a separate batch, and a module is the first in its batch", () => {
     const raw = added(project("mssql"), [], "mssql")[2]!.content;
     const modules = batches(raw).filter(({ text }) => /(VIEW|PROCEDURE|TRIGGER) dbo/.test(text));
     expect(modules.map(({ text }) => /^(?:--.*\n)?CREATE/.test(text))).toEqual([true, true, true]);
@@ -185,7 +185,7 @@ describe("what is written stays", () => {
     expect(again(reviewed)).toEqual({ added: [], differing: [] });
   });
 
-  it("also where an update of EF Core writes its own version into the row", () => {
+  it("also if an update of EF Core writes its version into the row", () => {
     const updated = all.map((migration) => ({
       ...migration,
       sql: migration.sql.replace("'10.0.15'", "'10.0.16'"),
@@ -221,7 +221,7 @@ describe("what is written stays", () => {
     );
   });
 
-  it("--keep-written leaves the files, says which differ, and goes on", () => {
+  it("--keep-written leaves the files, reports which differ, and continues", () => {
     const { added, differing } = again(written.slice(0, 4), changed(1, "text", "varchar"), true);
     expect(added.map(({ name }) => name)).toEqual(["0005-contract-DropOwner.sql"]);
     expect(differing).toEqual([expect.stringMatching(/^0002-Owner\.sql, line 3/)]);
@@ -245,7 +245,7 @@ describe("what is written stays", () => {
     );
   });
 
-  it("what was written before it was the baseline is refused: its file does not say so", () => {
+  it("a file that was written before it was the baseline is refused: it has no mark", () => {
     expect(() => again(written, project("postgres", { baseline: true }))).toThrow(
       /^0001-Init\.sql was written without -- ef-baseline/,
     );
@@ -273,7 +273,7 @@ describe("a statement of PostgreSQL that has no semicolon", () => {
     "CREATE SCHEMA s\n\nCREATE TABLE t (a int);",
     "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$\n\nDELETE FROM t\n\n$$;",
     "INSERT INTO t VALUES (1) ON CONFLICT (a) DO\n\nUPDATE SET b = 1;",
-  ])("%j goes on", (sql) => {
+  ])("%j is accepted", (sql) => {
     expect(() => refuseUnended("1_a", sql)).not.toThrow();
   });
 

@@ -1,4 +1,4 @@
-/** What of T-SQL breaks the running release, and what does not: a minimal script for each kind. */
+/** Which T-SQL breaks the running release, and which does not: a minimal script for each kind. */
 import { findings, messages } from "../findings";
 import { lint } from "../../../../release/migrations/lint";
 import { readScripts } from "../../../../release/migrations/scripts";
@@ -250,7 +250,7 @@ describe("is left to a person", () => {
     expect(findings("mssql", sql)).toEqual(["1 unknown"]);
   });
 
-  it("once for what is not known, however often it stands there", () => {
+  it("once for an unknown statement, even if it is repeated", () => {
     expect(findings("mssql", "EXEC dbo.p\n".repeat(1_000)).length).toBeLessThan(300);
   });
 });
@@ -275,7 +275,7 @@ describe("a review", () => {
   });
 });
 
-describe("a contract script that drops a column hears how", () => {
+describe("a contract script that drops a column gets advice", () => {
   const MADE_UP = "docs/migrations.md shows how, as its name is made up by SQL Server";
 
   it.each([

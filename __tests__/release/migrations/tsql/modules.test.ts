@@ -1,4 +1,4 @@
-/** Procedures, functions, views and triggers: made again, altered, and where SQL Server takes them. */
+/** Procedures, functions, views and triggers: recreated, altered, and where SQL Server accepts them. */
 import { findings, messages } from "../findings";
 
 describe("a module that is dropped and made again", () => {

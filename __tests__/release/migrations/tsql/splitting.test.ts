@@ -1,4 +1,4 @@
-/** Our batches beside those of Management Studio's own parser, for the scripts in `data/scripts.json`. */
+/** Our batches compared with those of Management Studio's parser, for the scripts in `data/scripts.json`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidInput } from "../../../../release/failure";
@@ -16,7 +16,7 @@ const { splitting } = JSON.parse(readFileSync(join(__dirname, "data/scripts.json
   readonly splitting: Readonly<Record<string, Case>>;
 };
 
-/** What we refuse and Management Studio does not: it sends a GO that nobody meant as a name. */
+/** What we refuse and Management Studio does not: it sends a misspelt GO as a name. */
 const STRICTER: Readonly<Record<string, RegExp>> = {
   semi: /line 2: GO;/,
   semiProc: /line 2: GO;/,
@@ -33,7 +33,7 @@ function split(sql: Uint8Array): [string, number][] {
   return batches(script!.sql).map(({ text, repeat }) => [text, repeat]);
 }
 
-/** Line ends and blanks at a batch's ends are nothing; a batch that says nothing is not sent. */
+/** Line ends and blanks at a batch's ends are ignored; an empty batch is not sent. */
 function essential(found: readonly (readonly [string, number])[]): [string, number][] {
   return found
     .map(([text, repeat]): [string, number] => [text.replace(/\r\n?/g, "\n").trim(), repeat])

@@ -1,7 +1,7 @@
-/** What a measurement says to the process of its users. */
+/** Sends messages to a measurement's child processes. */
 
-/** Says one thing to a child process. @returns its answer. */
-export function tell(child, message) {
+/** Sends a message to a child process. @returns its answer. */
+export function send(child, message) {
   return new Promise((resolve, reject) => {
     const ended = (code, signal) => reject(new Error(`the load's process ended: ${signal ?? code}`));
     child.once("exit", ended);
