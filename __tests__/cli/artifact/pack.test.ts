@@ -230,12 +230,12 @@ describe("refuses by name", () => {
   test("more files than servers unpack", async () => {
     for (let index = 0; index < 200; index++) place.write(`app/public/${index}`, "");
     for (let index = 0; index < 100; index++) symlinkSync("public", place.path(`app/copy-${index}`));
-    await refuses(/is one more than the 20000 files/);
+    await refuses(/exceeds the 20000 files/);
   });
 
   test("more bytes than servers unpack", async () => {
     truncateSync(place.write("app/big", ""), 3 * 2 ** 30); // takes no space
-    await refuses(/"big" makes it more than the 2147483648 bytes/);
+    await refuses(/"big" exceeds the 2147483648 bytes/);
   });
 
   test("a folder without files", async () => {
