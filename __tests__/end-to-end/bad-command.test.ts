@@ -69,7 +69,7 @@ describeEndToEnd("bad input", () => {
     });
 
     it.each([
-      ["that is not there", ["no-such.zip"], /there is no file no-such\.zip/],
+      ["that is not there", ["no-such.zip"], /there is no file or folder no-such\.zip/],
       ["that is a folder without files", ["no-files"], /no-files has no files/],
       ["that is the project itself", ["."], /contains bluegreen's state/],
       [

@@ -115,7 +115,7 @@ test.each<[string, string, RegExp]>([
   [
     "that is not there",
     "/nowhere.zip",
-    /\/nowhere\.zip: HTTP status 404: correct the address, or say the digest/,
+    /\/nowhere\.zip: HTTP status 404: correct the address, or give the digest/,
   ],
   ["that ends half way", "/truncated.zip", /\/truncated\.zip: .*(closed|terminated|length)/],
   ["that is cut off", "/cut.zip", /\/cut\.zip: .*(closed|terminated|aborted)/],
@@ -137,7 +137,7 @@ test.each<[string, string, RegExp]>([
 test("a file of the servers on Azure can't be read from here", async () => {
   await expect(from("file:///srv/app.zip", { environment: AZURE })).rejects.toMatchObject({
     exitCode: 2,
-    message: expect.stringMatching(/is a file of each server/),
+    message: expect.stringMatching(/is a file on the servers/),
   });
 });
 

@@ -197,9 +197,9 @@ describe("refuses by name", () => {
     [
       "a link to nothing",
       () => symlinkSync("nowhere", place.path("app/gone")),
-      /"gone" is a link to nothing/,
+      /"gone" is a broken link/,
     ],
-    ["a link to itself", () => symlinkSync("me", place.path("app/me")), /"me" is a link to nothing/],
+    ["a link to itself", () => symlinkSync("me", place.path("app/me")), /"me" is a broken link/],
     [
       "a link to what it is in",
       () => symlinkSync("..", place.path("app/public/up")),
@@ -212,9 +212,9 @@ describe("refuses by name", () => {
     [
       "a name that is no UTF-8",
       () => execFileSync("sh", ["-c", `: >"$0/$(printf 'a\\377')"`, place.path("app")]),
-      /no UTF-8/,
+      /not UTF-8/,
     ],
-    ["a pipe", () => execFileSync("mkfifo", [place.path("app/pipe")]), /"pipe" is neither file nor folder/],
+    ["a pipe", () => execFileSync("mkfifo", [place.path("app/pipe")]), /"pipe" is neither a file nor a folder/],
   ])("%s", async (_, make, says) => {
     make();
     await refuses(says);
@@ -223,7 +223,7 @@ describe("refuses by name", () => {
   test("a socket", async () => {
     const server = createServer().listen(place.path("app/socket"));
     await once(server, "listening");
-    await refuses(/"socket" is neither file nor folder/);
+    await refuses(/"socket" is neither a file nor a folder/);
     await new Promise((closed) => server.close(closed));
   });
 

@@ -200,7 +200,7 @@ describe("on the local platform", () => {
     [
       "the record is older than a receipt",
       () => putReceipt(8, 1, usual()),
-      /release\.json is at 7, receipt 8 is newer: bring the record up to date/,
+      /release\.json is at sequence 7, but receipt 8 is newer: update the record/,
     ],
   ])("%s: nothing is removed", async (what, change, says) => {
     if (!what.startsWith("there is no")) put("release.json", usual());

@@ -217,7 +217,7 @@ describe("what is refused, with nothing published", () => {
     ["no artifact", ["1.4.0"], 2, /say what to publish/],
     ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
     ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
-    ["a file that is not there", ["1.4.0", "--artifact", "no-such.zip"], 2, /there is no file no-such\.zip/],
+    ["a file that is not there", ["1.4.0", "--artifact", "no-such.zip"], 2, /there is no file or folder no-such\.zip/],
     ["a name that is too long", ["1.4.0", "--artifact", "x".repeat(300)], 2, /ENAMETOOLONG/],
     ["neither file nor folder", ["1.4.0", "--artifact", "/dev/null"], 2, /neither a file nor a folder/],
     ["no archive", ["1.4.0", "--artifact", LOCAL_FILE()], 2, /neither a zip nor a \.tar\.gz/],

@@ -205,7 +205,7 @@ describe("refused before anything is started", () => {
       "a path that is none",
       () => at("--path", "about us", ...touch()),
       2,
-      /--path "about us" is no HTTP path/,
+      /--path "about us" is not an HTTP path/,
     ],
     ["no rate", () => at("--rate", "fast", ...touch()), 2, /--rate "fast" is no number from 0.1 to 10000/],
     ["less than no time", () => at("--warm-up=-1", ...touch()), 2, /--warm-up "-1" is no number/],

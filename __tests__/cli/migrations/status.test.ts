@@ -107,7 +107,7 @@ describe("the local platform asks the database", () => {
   it("and says what brings a newer migrator where the one there does not know the question", async () => {
     const reason = 'run, plan or resolve is wanted, not "status"; see --help';
     migratorThat(answers(JSON.stringify({ outcome: "refused", exitCode: 2, reason }), 2));
-    expect((await refusal()).message).toMatch(/older version .* `bluegreen retry`, brings the newer one/);
+    expect((await refusal()).message).toMatch(/older version .* `bluegreen retry`, updates it/);
   });
 
   it("and sends no control character of a database to a terminal", async () => {
