@@ -75,7 +75,7 @@ describeEndToEnd("bad input", () => {
       [
         "with another digest than it has",
         [PACKED, "--sha256", GOOD_DIGEST],
-        /has the digest [0-9a-f]{64}, not a{64}/,
+        /has the digest [0-9a-f]{64}, but --sha256 is a{64}/,
       ],
       [
         "from an address without a digest, where nobody answers",

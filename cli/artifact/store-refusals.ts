@@ -43,7 +43,7 @@ export function refuseCredential(error: unknown): Failure | null {
   return new Failure(`not logged in to Azure: ${LOG_IN}; nothing was changed`, EXIT.refused);
 }
 
-/** @returns null for what is a defect. */
+/** @returns null for an unexpected error. */
 export function refuseStorage(error: unknown, environment: AzureEnvironment): Failure | null {
   const { statusCode, message } = error as SdkError;
   const code = codeOf(error);

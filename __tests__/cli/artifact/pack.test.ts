@@ -194,11 +194,7 @@ describe("refuses by name", () => {
       },
       /"(a|one)" is a link out/,
     ],
-    [
-      "a link to nothing",
-      () => symlinkSync("nowhere", place.path("app/gone")),
-      /"gone" is a broken link/,
-    ],
+    ["a link to nothing", () => symlinkSync("nowhere", place.path("app/gone")), /"gone" is a broken link/],
     ["a link to itself", () => symlinkSync("me", place.path("app/me")), /"me" is a broken link/],
     [
       "a link to what it is in",
@@ -214,7 +210,11 @@ describe("refuses by name", () => {
       () => execFileSync("sh", ["-c", `: >"$0/$(printf 'a\\377')"`, place.path("app")]),
       /not UTF-8/,
     ],
-    ["a pipe", () => execFileSync("mkfifo", [place.path("app/pipe")]), /"pipe" is neither a file nor a folder/],
+    [
+      "a pipe",
+      () => execFileSync("mkfifo", [place.path("app/pipe")]),
+      /"pipe" is neither a file nor a folder/,
+    ],
   ])("%s", async (_, make, says) => {
     make();
     await refuses(says);

@@ -217,7 +217,12 @@ describe("what is refused, with nothing published", () => {
     ["no artifact", ["1.4.0"], 2, /say what to publish/],
     ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
     ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
-    ["a file that is not there", ["1.4.0", "--artifact", "no-such.zip"], 2, /there is no file or folder no-such\.zip/],
+    [
+      "a file that is not there",
+      ["1.4.0", "--artifact", "no-such.zip"],
+      2,
+      /there is no file or folder no-such\.zip/,
+    ],
     ["a name that is too long", ["1.4.0", "--artifact", "x".repeat(300)], 2, /ENAMETOOLONG/],
     ["neither file nor folder", ["1.4.0", "--artifact", "/dev/null"], 2, /neither a file nor a folder/],
     ["no archive", ["1.4.0", "--artifact", LOCAL_FILE()], 2, /neither a zip nor a \.tar\.gz/],
@@ -258,14 +263,14 @@ describe("what is refused, with nothing published", () => {
         [VARIABLE]: `DefaultEndpointsProtocol=https;AccountName=other;AccountKey=${secret};EndpointSuffix=core.windows.net`,
       }),
       2,
-      /is of account other, linux has st\w+: unset it/,
+      /is for account other, but linux has st\w+: unset it/,
     ],
     ["no connection string", () => ({ [VARIABLE]: `AccountKey=${secret}` }), 2, /is not a connection string/],
     [
       "the wrong key",
       () => ({ [VARIABLE]: azurite.connectionString(undefined, secret) }),
       3,
-      /does not (let you in|know you) \(403/,
+      /(denies you access|does not accept your credential) \(403/,
     ],
     [
       "nobody there",
@@ -328,7 +333,7 @@ describe("release on Azure", () => {
       candidateFrom(place.project(AZURE), "1.4.0", given, listening().progress),
     ).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(/has the digest \w{64}, not a{64}/),
+      message: expect.stringMatching(/has the digest \w{64}, but --sha256 is a{64}/),
     });
     expect(await azurite.names()).toEqual([]);
   });

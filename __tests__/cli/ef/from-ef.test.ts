@@ -244,13 +244,17 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
   it("another database's provider; another database than the environment's", async () => {
     const said = 'data:    { "providerName": "Microsoft.EntityFrameworkCore.Sqlite" }';
     answering({ "ef dbcontext info": { said } });
-    expect(await refused()).toMatch(/^the project's provider is "Microsoft\.EntityFrameworkCore\.Sqlite": /);
+    expect(await refused()).toMatch(
+      /^the project's provider is "Microsoft\.EntityFrameworkCore\.Sqlite", and only /,
+    );
     answering({});
-    expect(await refused("--dialect", "mssql")).toMatch(/^the project writes for postgres .* says mssql/);
+    expect(await refused("--dialect", "mssql")).toMatch(
+      /^the project generates SQL for postgres .* is mssql/,
+    );
     folder.write("environments/local.json", { ...LEAST, platform: { kind: "local", database: "postgres" } });
     dotnet.answer(answersOf("mssql", SQL_SERVER));
     expect(await refused()).toMatch(
-      /^the project writes for mssql .*the environment or --dialect says postgres/,
+      /^the project generates SQL for mssql .*the environment or --dialect is postgres/,
     );
   });
 

@@ -200,7 +200,12 @@ describe("refused before anything is started", () => {
       2,
       /--url "shop" must be scheme, host and port/,
     ],
-    ["a URL with a page", () => ["--url", `${application.origin}/a`, ...touch()], 2, /named with --path/],
+    [
+      "a URL with a page",
+      () => ["--url", `${application.origin}/a`, ...touch()],
+      2,
+      /name pages with --path/,
+    ],
     [
       "a path that is none",
       () => at("--path", "about us", ...touch()),
