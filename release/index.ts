@@ -19,4 +19,6 @@ export type { Change, Plan } from "./plan-proof";
 export type { MeasureReceipt, Receipt } from "./receipt";
 
 // The two errors that are for the user: bad input, and a transition that the record refuses.
-export { InvalidInput, Refusal } from "./failure";
+export { EXIT } from "./exit-code";
+export type { ExitCode, FailureCode } from "./exit-code";
+export { Failure, InvalidInput, Refusal } from "./failure";
