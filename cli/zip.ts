@@ -1,7 +1,7 @@
 /**
  * Reads some entries of a zip without reading the rest: an artifact may be large, its migrations are small. No zip64 (an
- * artifact has 2 GiB at most) and no encryption; sizes and CRC-32 are checked. Format: PKWARE APPNOTE.TXT 6.3, sections
- * 4.3.7 to 4.3.16.
+ * artifact has at most 2 GiB) and no encryption; checks sizes and CRC-32. Format: PKWARE APPNOTE.TXT 6.3, sections 4.3.7
+ * to 4.3.16.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32, inflateRawSync } from "node:zlib";
@@ -10,18 +10,18 @@ import { quote } from "../release/text";
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const LOCAL_ENTRY = 0x04034b50;
-/** The end record, and the longest comment behind it. */
+/** The end record and the longest comment after it. */
 const LONGEST_END = 22 + 0xffff;
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
-/** All that is unpacked is in memory at once; and many entries may lead to the same bytes. */
+/** All unpacked bytes are in memory at once, and many entries may point to the same bytes. */
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
 
-/** Gives these bytes of the archive. @throws Error where it ends before. */
+/** Reads these bytes of the archive. @throws Error if it ends before. */
 type ReadAt = (at: number, length: number) => Buffer;
 
 /**
  * The bytes of the entry with exactly this name, in an archive in memory.
- * @throws Error where there is no such entry, or the archive is damaged, or this can't be read.
+ * @throws Error if there is no such entry, or the archive is damaged or not supported.
  */
 export function readEntry(zip: Buffer, name: string): Buffer {
   const readAt: ReadAt = (at, length) => {
@@ -39,8 +39,8 @@ export function readEntry(zip: Buffer, name: string): Buffer {
 }
 
 /**
- * @param isWanted by the name, and the bytes that it unpacks to.
- * @throws Error where the archive is damaged, or this can't be read.
+ * @param isWanted gets the name and the unpacked size.
+ * @throws Error if the archive is damaged or not supported.
  */
 export function readEntries(
   file: string,

@@ -1,4 +1,4 @@
-/** Tells Terraform where a stack's state is. */
+/** Configures a stack's Terraform backend. */
 import { AzurermBackend, LocalBackend, TerraformBackend } from "cdktf";
 import type { TerraformRemoteState, TerraformStack } from "cdktf";
 import { fromStack } from "../constructs/project-path";
@@ -38,8 +38,8 @@ interface CloudWorkspaceProps {
 }
 
 /**
- * The `cloud` block. Not cdktf's own CloudBackend: that one starts the terraform binary at synth. It has to be a
- * backend nevertheless: cdktf adds a local one to a stack that has none, and Terraform refuses both together.
+ * The `cloud` block. Not cdktf's CloudBackend, which starts the terraform binary at synth. Still a backend: cdktf adds a
+ * local one to a stack without any, and Terraform refuses both together.
  */
 class CloudWorkspace extends TerraformBackend {
   constructor(
@@ -54,6 +54,6 @@ class CloudWorkspace extends TerraformBackend {
   }
 
   override getRemoteStateDataSource(): TerraformRemoteState {
-    throw new Error("the stacks read nothing of one another's state");
+    throw new Error("no stack reads another stack's state");
   }
 }

@@ -1,11 +1,11 @@
-/** The base stack: everything long-lived. Provisioned once; releases don't touch it, destroying it stops all. */
+/** The base stack: everything long-lived. Provisioned once. Releases don't change it; destroying it stops everything. */
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import type { Environment } from "../configuration/environment";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";
 
-/** What {@link BaseStack} is made of. */
+/** Properties of {@link BaseStack}. */
 export interface BaseStackProps {
   readonly environment: Environment;
 }

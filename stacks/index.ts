@@ -1,6 +1,7 @@
 /**
- * The library, `cdktf-bluegreen`: what an app that composes its stacks may rely on. Azure's constructs are in `cdktf-bluegreen/constructs/azure`: the
- * provider's classes take their time to load. What is not named in an entry of package.json is internal.
+ * The library, `cdktf-bluegreen`: the public API for an app that composes its stacks. Azure's constructs are in
+ * `cdktf-bluegreen/constructs/azure`, because the provider's classes load slowly. Everything that is not named in an entry
+ * of package.json is internal.
  */
 
 // The two ready-made stacks, for an app that adds its resources beside them.
@@ -9,7 +10,7 @@ export type { BaseStackProps } from "./base-stack";
 export { WebStack } from "./web-stack";
 export type { WebStackProps } from "./web-stack";
 
-// What a deployment is about: where an application runs, and the record of what should run there.
+// The input of a deployment: where an application runs, and the record of what should run there.
 export { customEnvironment } from "../configuration/custom-environment";
 export type {
   DeploymentEnvironment,
@@ -23,7 +24,7 @@ export type { ReleaseRecord } from "../release/record";
 export type { Release } from "../release/release";
 
 // How a record becomes the next one, and how its traffic shifts, for an app that writes its record from code.
-/** What may happen to a record: each function returns the next one, or refuses. */
+/** The transitions of a record: each function returns the next one, or refuses. */
 export * as transitions from "../release/transitions";
 export { Strategy } from "../release/schedule";
 export type {
@@ -34,12 +35,12 @@ export type {
   ScheduleChoice,
 } from "../release/schedule";
 
-// The errors that are for the app's user, each with its exit code: bad input, and a transition that the record refuses.
+// The errors for the app's user, each with its exit code: bad input, and a transition that the record refuses.
 export { EXIT } from "../release/exit-code";
 export type { ExitCode, FailureCode } from "../release/exit-code";
 export { Failure, InvalidInput, Refusal } from "../release/failure";
 
-// A whole deployment, and each of its parts alone.
+// A whole deployment, and each of its parts.
 export { BlueGreenDeployment } from "../constructs/blue-green-deployment";
 export type { BlueGreenDeploymentProps } from "../constructs/blue-green-deployment";
 export { TrafficSwitch } from "../constructs/traffic-switch";
@@ -51,14 +52,14 @@ export type { DatabaseMigrationProps } from "../constructs/database-migration";
 export { DirectorSetup } from "../constructs/director-setup";
 export type { DirectorSetupProps } from "../constructs/director-setup";
 
-// What a custom server is written with.
+// For a custom server.
 export { requireRunName } from "../constructs/server";
 export type { RunProps, Server } from "../constructs/server";
 export { shippedFile } from "../constructs/on-server-program";
 export { TerraformData } from "../constructs/terraform-data";
 export type { TerraformDataProps } from "../constructs/terraform-data";
 
-// What a custom driver, installer or migrator is written with, and those that come with the package.
+// For a custom driver, installer or migrator, and those of this package.
 export { directorSpec } from "../configuration/director-spec";
 export type { DirectorSpec } from "../configuration/director-spec";
 export type { DriverCommand } from "../configuration/drivers";

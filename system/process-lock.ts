@@ -1,6 +1,6 @@
 /**
- * A lock that can't be stale. The kernel holds it (flock) for a child that lives as long as its standard input,
- * which is ours: so it ends with this process, however that ends. The holder's words are for the one who waits.
+ * A lock that can't be stale. The kernel holds it (flock) for a child that lives as long as its standard input, which is
+ * ours: it ends with this process, however that ends. The holder's description is for a process that waits.
  */
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
@@ -13,8 +13,8 @@ import { writeAtomically } from "./atomic-file";
 const HELD = 9;
 const AT_ONCE = ["--nonblock", "--conflict-exit-code", String(HELD)];
 /**
- * Whoever only looks (`isLocked`) has the lock for some milliseconds: that is no holder to be refused for. Not `--wait`: an
- * alarm that rings before flock waits is lost, and then it waits for good.
+ * `isLocked` has the lock for some milliseconds, which must not refuse another process. Not `--wait`: an alarm before
+ * flock waits is lost, and flock then waits forever.
  */
 const TRIES = 15;
 const BETWEEN_TRIES_MS = 30;
@@ -22,12 +22,12 @@ const BETWEEN_TRIES_MS = 30;
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
 export interface ProcessLock {
-  /** The words of a holder that ended without releasing it: it is gone, or the kernel would not have given the lock away. */
+  /** The description of a holder that ended without releasing the lock. The kernel frees the lock only after its end. */
   readonly takenOverFrom: string | null;
   release(): void;
 }
 
-/** @returns null where another process holds it. @throws Error where there is no flock (util-linux). */
+/** @returns null if another process holds it. @throws Error without flock (util-linux). */
 export async function tryLock(file: string, holder: string): Promise<ProcessLock | null> {
   let child = await take(file);
   for (let tries = 1; child === null && tries < TRIES; tries += 1) {
@@ -36,7 +36,7 @@ export async function tryLock(file: string, holder: string): Promise<ProcessLock
   }
   if (child === null) return null;
   const { stdin } = child;
-  // Who holds a lock may end with it: it keeps no process alive.
+  // The lock keeps no process alive: the holder may end with it.
   child.unref();
   child.stdout.destroy();
   (stdin as Socket).unref();
@@ -51,9 +51,9 @@ export async function tryLock(file: string, holder: string): Promise<ProcessLock
   return { takenOverFrom, release };
 }
 
-/** The child that holds it; null where another process does. */
+/** The child that holds it; null if another process does. */
 async function take(file: string): Promise<Child | null> {
-  // One process: a flock that waited for its command would free the lock a turn of the processor later.
+  // `--no-fork`: a flock that waits for its command frees the lock slightly later.
   const command = [...AT_ONCE, "--exclusive", "--no-fork", file, "sh", "-c", "echo held; exec cat"];
   const child = spawn("flock", command, { stdio: ["pipe", "pipe", "ignore"], detached: true });
   const outcome = await new Promise<"held" | number>((resolve, reject) => {
@@ -68,7 +68,7 @@ async function take(file: string): Promise<Child | null> {
   return child;
 }
 
-/** For whoever only looks: shares the lock, for no longer than the look, and says nothing of itself. */
+/** Takes a shared lock for a moment, without a holder's description. */
 export async function isLocked(file: string): Promise<boolean> {
   const child = spawn("flock", [...AT_ONCE, "--shared", file, "true"], { stdio: "ignore" });
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -78,7 +78,7 @@ export async function isLocked(file: string): Promise<boolean> {
   return code === HELD;
 }
 
-/** Who holds the lock. */
+/** The description of the lock's holder. */
 export function lockHolder(file: string): string {
   return readHolder(file) ?? "unknown";
 }

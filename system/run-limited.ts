@@ -1,13 +1,13 @@
-/** Starts a program for a check, and ends it with all that it started when its time is over. */
+/** Runs a program for a check, and kills it with all that it started at its time limit. */
 import execa from "execa";
 
-export interface Said {
+export interface ProgramResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** @throws Error where it can't be started, or did not end in time. */
+/** @throws Error if it can't be started, or did not end in time. */
 export async function runLimited(
   program: string,
   args: readonly string[],
@@ -16,7 +16,7 @@ export async function runLimited(
     cwd,
     env,
   }: { readonly seconds: number; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
-): Promise<Said> {
+): Promise<ProgramResult> {
   const child = execa(program, args, {
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
@@ -32,7 +32,7 @@ export async function runLimited(
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
-      // It ended meanwhile.
+      // It has ended.
     }
   }, seconds * 1000);
   try {

@@ -69,18 +69,18 @@ describeEndToEnd("bad input", () => {
     });
 
     it.each([
-      ["that is not there", ["no-such.zip"], /there is no file no-such\.zip/],
+      ["that is not there", ["no-such.zip"], /there is no file or folder no-such\.zip/],
       ["that is a folder without files", ["no-files"], /no-files has no files/],
-      ["that is the project itself", ["."], /has bluegreen's own state in it/],
+      ["that is the project itself", ["."], /contains bluegreen's state/],
       [
         "with another digest than it has",
         [PACKED, "--sha256", GOOD_DIGEST],
-        /has the digest [0-9a-f]{64}, not a{64}/,
+        /has the digest [0-9a-f]{64}, but --sha256 is a{64}/,
       ],
       [
         "from an address without a digest, where nobody answers",
         ["http://127.0.0.1:9/a.zip"],
-        /127\.0\.0\.1:9\/a\.zip: .*say the digest with --sha256/,
+        /127\.0\.0\.1:9\/a\.zip: .*give the digest with --sha256/,
       ],
       [
         "with a digest that is none",

@@ -235,7 +235,7 @@ describeEndToEnd("an operator", () => {
       exitCode: 3,
       said: expect.stringMatching(
         new RegExp(
-          `at work here \\(release of 1\\.1\\.3 by ${userInfo().username} on .*process ${first.pid},`,
+          `running here \\(release of 1\\.1\\.3 by ${userInfo().username} on .*process ${first.pid},`,
         ),
       ),
     });

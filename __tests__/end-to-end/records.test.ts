@@ -198,7 +198,7 @@ describeEndToEnd("a record", () => {
         args,
         exitCode: 3,
         said: expect.stringMatching(
-          new RegExp(`another release is at work here \\(release of 1\\.2\\.0 by .*process ${first.pid},`),
+          new RegExp(`another release is running here \\(release of 1\\.2\\.0 by .*process ${first.pid},`),
         ),
       });
     }

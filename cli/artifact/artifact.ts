@@ -1,4 +1,4 @@
-/** What `bluegreen release` is given: a folder or an archive on this machine, or the address of an archive. */
+/** The artifact of `bluegreen release`: a folder or an archive on this machine, or the address of an archive. */
 import { InvalidInput } from "../../release/failure";
 import { isAbsolute } from "node:path";
 import { blobHost, digestInName } from "../../configuration/azure/azure-names";
@@ -19,13 +19,13 @@ export interface ArtifactOptions {
   readonly sha256?: string;
   /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
   readonly migrations?: string;
-  /** Nothing is uploaded: somebody only wants to see the plan. @default false */
+  /** Uploads nothing, for a plan only. @default false */
   readonly dryRun?: boolean;
 }
 
 /**
- * Checks version and artifact before anything happens to the servers. A folder or a file is published first, so that
- * what was released stays what it was; an address is released as it is.
+ * Checks version and artifact before any server changes. A folder or a file is published first, so that a released
+ * artifact never changes; an address is released as it is.
  */
 export async function candidateFrom(
   project: Project,
@@ -35,11 +35,11 @@ export async function candidateFrom(
 ): Promise<Candidate> {
   checkVersion(version);
   if (isAddress(options.artifact)) return fromAddress(project, version, options, progress);
-  const { artifact, brought } = await publish(project, version, options, progress);
-  return { version, artifact: checkedArtifact(artifact!.url, artifact!.sha256), ...brought.says };
+  const { artifact, migrationFields } = await publish(project, version, options, progress);
+  return { version, artifact: checkedArtifact(artifact!.url, artifact!.sha256), ...migrationFields };
 }
 
-/** A scheme has two letters or more: one is a drive of Windows. */
+/** A scheme has at least two letters; one letter is a Windows drive. */
 function isAddress(artifact: string): boolean {
   return !isAbsolute(artifact) && /^[a-z][a-z0-9+.-]+:/i.test(artifact);
 }
@@ -51,22 +51,22 @@ async function fromAddress(
   progress: Progress,
 ): Promise<Candidate> {
   checkAddress(url);
-  const say = (line: string): void => progress.note(line);
+  const note = (line: string): void => progress.note(line);
   const known = sha256 ?? publishedDigest(project, url);
-  const { digest, brought } =
+  const { digest, migrations } =
     known !== undefined
-      ? { digest: known, brought: migrationsFrom(project, { given, artifact: null }, say) }
+      ? { digest: known, migrations: migrationsFrom(project, { given, artifact: null }, note) }
       : await fetched(project, url, given, progress);
   const artifact = checkedArtifact(url, digest);
-  const note = publishNote(project, version, brought);
-  if (note !== null) say(note);
-  return { version, artifact, ...brought.says };
+  const remaining = publishNote(project, version, migrations);
+  if (remaining !== null) note(remaining);
+  return { version, artifact, ...migrations.fields };
 }
 
 async function fetched(project: Project, url: string, given: string | undefined, progress: Progress) {
   if (url.startsWith("file:") && !isLocal(project.environment)) {
     throw new InvalidInput(
-      `${url} is a file of each server, which can't be read from here: say its digest with --sha256, or give the path alone, and it is published`,
+      `${url} is a file on the servers and can't be read from here: give its digest with --sha256, or give the path alone to publish it`,
     );
   }
   return untilInterrupted(
@@ -74,17 +74,17 @@ async function fetched(project: Project, url: string, given: string | undefined,
       withScratchFile(project, async (scratch) => {
         const { file, sha256 } = await fetchArtifact(url, scratch, { signal, progress });
         if ((await archiveExtension(file)) === null) {
-          throw new InvalidInput(`${url} is neither a zip nor a .tar.gz: is it the address of a page?`);
+          throw new InvalidInput(`${url} is neither a zip nor a .tar.gz: is it a web page?`);
         }
-        progress.note(`the digest was computed; pin it with --sha256 ${sha256}`);
-        const brought = migrationsFrom(project, { given, artifact: file }, (line) => progress.note(line));
-        return { digest: sha256, brought };
+        progress.note(`computed the digest; pin it with --sha256 ${sha256}`);
+        const migrations = migrationsFrom(project, { given, artifact: file }, (line) => progress.note(line));
+        return { digest: sha256, migrations };
       }),
     "nothing was released",
   );
 }
 
-/** What is in the environment's own store says its digest; nobody outside of the network could fetch it. */
+/** The digest in the name of a blob in the environment's store, which can be fetched only from inside its network. */
 function publishedDigest({ environment }: Project, url: string): string | undefined {
   if (isLocal(environment)) return undefined;
   const { host, pathname } = new URL(url);

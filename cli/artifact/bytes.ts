@@ -1,11 +1,11 @@
-/** Sizes for people, and how far something large has got. */
+/** Formats sizes, and reports the progress of something large. */
 import type { Progress } from "../terminal/progress";
 
-/** Nothing is said of what takes no longer. */
+/** Shorter work is not reported. */
 const QUIET_MS = 1_000;
-/** A log gets a line for each twentieth, not for each second. */
+/** A log gets a line for each twentieth of the bytes. */
 const PARTS = 20;
-/** The same where nobody knows how much there will be. */
+/** Bytes per line if the total is unknown. */
 const STRIDE_BYTES = 50_000_000;
 
 export function formatBytes(bytes: number): string {
@@ -14,15 +14,15 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / size).toFixed(1)} ${unit}`;
 }
 
-/** @returns what to call with the bytes done so far. @param what is done, as in "packing app". */
+/** @returns a function to call with the bytes done so far. @param what the work, as in "packing app". */
 export function byteProgress(progress: Progress, what: string): (done: number, total?: number) => void {
-  let saidAt = Date.now();
-  let said = 0;
+  let reportedAt = Date.now();
+  let reported = 0;
   return (done, total) => {
     const stride = total === undefined ? STRIDE_BYTES : total / PARTS;
-    if (Date.now() - saidAt < QUIET_MS || done - said < stride) return;
-    saidAt = Date.now();
-    said = done;
+    if (Date.now() - reportedAt < QUIET_MS || done - reported < stride) return;
+    reportedAt = Date.now();
+    reported = done;
     const of = total === undefined ? "" : ` of ${formatBytes(total)}`;
     progress.now(`${what}: ${formatBytes(done)}${of}`);
   };

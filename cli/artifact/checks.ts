@@ -1,4 +1,4 @@
-/** What a record may say of a release, checked before anything is packed, fetched or published. */
+/** Checks a release's fields against the record's schema before anything is packed, fetched or published. */
 import { InvalidInput } from "../../release/failure";
 import * as z from "zod/mini";
 import { Artifact, Version } from "../../release/release";

@@ -1,4 +1,4 @@
-/** An artifact that is given as an address alone is fetched once, to know what it hashes to and which migrations it carries. */
+/** Fetches an artifact given by its address alone, to learn its digest and its migrations. */
 import { InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
@@ -15,7 +15,7 @@ export interface FetchLimits {
   readonly totalSeconds: number;
 }
 
-/** Servers unpack no more than these bytes. */
+/** `maxBytes` is the most that servers unpack. */
 const LIMITS: FetchLimits = { maxBytes: 2 ** 31, connectSeconds: 20, idleSeconds: 30, totalSeconds: 1_800 };
 
 export interface Fetched {
@@ -25,8 +25,8 @@ export interface Fetched {
 }
 
 /**
- * @param address one that a record may name. @param to a new file for what comes over the network.
- * @throws Failure (bad input) with the address and what went wrong there.
+ * @param address one that a record may name. @param to a new file for a download.
+ * @throws Failure (bad input) with the address and the cause.
  */
 export async function fetchArtifact(
   address: string,
@@ -34,20 +34,20 @@ export async function fetchArtifact(
   { signal, progress, limits = LIMITS }: FetchOptions,
 ): Promise<Fetched> {
   const url = new URL(address);
-  const told = url.protocol === "file:" ? fileURLToPath(url) : printable(url);
-  const onBytes = byteProgress(progress, `fetching ${told}`);
+  const shown = url.protocol === "file:" ? fileURLToPath(url) : printable(url);
+  const onBytes = byteProgress(progress, `fetching ${shown}`);
   try {
     if (url.protocol === "file:") {
-      const { sha256 } = await digestFile(told, { signal, onBytes });
-      return { file: told, sha256 };
+      const { sha256 } = await digestFile(shown, { signal, onBytes });
+      return { file: shown, sha256 };
     }
     return { file: to, sha256: await fetchInto(address, to, { signal, onBytes, limits }) };
   } catch (error) {
     if (signal.aborted) throw error;
-    const why = (error as Error).message;
-    const where = why.includes(told) ? why : `${told}: ${why}`;
+    const cause = (error as Error).message;
+    const located = cause.includes(shown) ? cause : `${shown}: ${cause}`;
     throw new InvalidInput(
-      `${where}: correct the address, or say the digest with --sha256 and only servers fetch it`,
+      `${located}: correct the address, or give the digest with --sha256, and only the servers fetch it`,
     );
   }
 }
@@ -78,7 +78,7 @@ async function fetchInto(
     await downloadInto(take, address, {
       env: process.env,
       ...limits,
-      // As installers do: what is on this machine does not send elsewhere.
+      // As installers do: a service on this machine must not redirect elsewhere.
       ...(address.startsWith("http:") ? { redirects: 0 } : {}),
       signal: AbortSignal.any([signal, late]),
       onProgress: onBytes,

@@ -1,4 +1,4 @@
-/** Files read piece by piece, however large they are: what one hashes to, and a copy that is what was hashed. */
+/** Reads files of any size piece by piece: the digest, and a copy of exactly the hashed bytes. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
@@ -11,11 +11,11 @@ interface Digested {
 }
 
 interface ReadOptions {
-  /** @default - it is read to its end */
+  /** @default - the file is read to its end */
   readonly signal?: AbortSignal;
-  /** @default - nothing hears of it */
+  /** @default - progress is not reported */
   readonly onBytes?: (done: number) => void;
-  /** Where a copy of the same bytes goes. @default - nowhere */
+  /** The file of the copy. @default - no copy */
   readonly copyTo?: string;
 }
 
@@ -40,7 +40,7 @@ export async function digestFile(file: string, options: ReadOptions = {}): Promi
   return { sha256: hash.digest("hex"), bytes };
 }
 
-/** By its first bytes, as installers tell; null for what they would not unpack. */
+/** From its first bytes, as installers decide; null for a file that they would not unpack. */
 export async function archiveExtension(file: string): Promise<ArchiveExtension | null> {
   const handle = await open(file, "r");
   try {
@@ -52,7 +52,7 @@ export async function archiveExtension(file: string): Promise<ArchiveExtension |
   }
 }
 
-/** @returns so many bytes; fewer only where the file ends. */
+/** @returns that many bytes; fewer only at the end of the file. */
 export async function readPiece(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
   const piece = Buffer.alloc(bytes);
   let length = 0;

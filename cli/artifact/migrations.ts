@@ -1,4 +1,4 @@
-/** The migrations that a release brings: from its artifact, or from a folder or zip of their own. */
+/** A release's migrations: from its artifact, or from a separate folder or zip. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,37 +24,37 @@ import { shellWord } from "../terminal/shell-word";
 import { keptMigrations } from "./kept-files";
 import { readEntries } from "../zip";
 
-export interface Brought {
-  /** What the record says of them; empty where there are none. */
-  readonly says: Pick<Candidate, "migrations" | "contracts">;
+export interface PackedMigrations {
+  /** The record's fields for them; empty if there are none. */
+  readonly fields: Pick<Candidate, "migrations" | "contracts">;
   /** The packed scripts on this machine. */
   readonly bundle: string | null;
   /** Whether it was packed for the first time. */
   readonly isNew: boolean;
 }
 
-const NONE: Brought = { says: {}, bundle: null, isNew: false };
+const NONE: PackedMigrations = { fields: {}, bundle: null, isNew: false };
 
-/** Zip's own epoch: the same scripts are the same bytes, whenever they were checked out. */
+/** The zip epoch: the same scripts give the same bytes, whenever they were checked out. */
 const PACKED_AT = new Date(1980, 0, 1);
 
 /**
- * @param given a folder or zip of SQL scripts. @param artifact a zip on this machine, which may carry `migrations/`.
- * @param say hears what a person should look at.
- * @throws Failure where an expand script would break the running release.
+ * @param given a folder or zip of SQL scripts. @param artifact a zip on this machine, which may contain `migrations/`.
+ * @param warn gets the lines for people.
+ * @throws Failure if an expand script would break the running release.
  */
 export function migrationsFrom(
   project: Project,
   { given, artifact }: { given: string | undefined; artifact: string | null },
-  say: (line: string) => void,
-): Brought {
+  warn: (line: string) => void,
+): PackedMigrations {
   const source = given ?? artifact;
   if (source === null || source === undefined) return NONE;
-  const tell = (line: string): void => say(`migrations: ${line}`);
-  const files = given === undefined ? carried(source) : filesOf(source);
+  const note = (line: string): void => warn(`migrations: ${line}`);
+  const files = given === undefined ? scriptsInArtifact(source) : scriptsIn(source);
   if (files === null) {
     if (databaseDialect(project.environment) !== null)
-      tell("the artifact is no zip, so it is not looked into for scripts: --migrations gives them");
+      note("the artifact is not a zip and is not searched for scripts: give them with --migrations");
     return NONE;
   }
   const scripts = readScripts(files);
@@ -65,26 +65,30 @@ export function migrationsFrom(
   }
   const dialect = databaseDialect(project.environment);
   if (dialect === null) {
-    const words = `${project.environment.name} has no database (platform.database)`;
-    if (given !== undefined) throw new InvalidInput(`--migrations ${given}: ${words}`);
-    tell(`${words}: the artifact's are left out`);
+    const reason = `${project.environment.name} has no database (platform.database)`;
+    if (given !== undefined) throw new InvalidInput(`--migrations ${given}: ${reason}`);
+    note(`${reason}: the artifact's scripts are ignored`);
     return NONE;
   }
   for (const script of scripts) refuseTransactionControl(script, dialect);
   const contracts = scripts.filter(({ phase }) => phase === "contract").map(({ name }) => name);
-  judge(scripts, dialect, { record: readRecord(project), say: tell });
+  judge(scripts, dialect, { record: readRecord(project), note });
   const { bundle, isNew, url, sha256 } = keep(project, pack(scripts));
   const migrations = { url, sha256, newest: newest.name };
-  return { says: { migrations, ...(contracts.length === 0 ? {} : { contracts }) }, bundle, isNew };
+  return { fields: { migrations, ...(contracts.length === 0 ? {} : { contracts }) }, bundle, isNew };
 }
 
-/** What is left to do for migrations that this command does not publish; null where servers reach them as they are. */
-export function publishNote(project: Project, version: string, { says, bundle }: Brought): string | null {
+/** What is left to do for migrations that this command does not publish; null if servers can already fetch them. */
+export function publishNote(
+  project: Project,
+  version: string,
+  { fields, bundle }: PackedMigrations,
+): string | null {
   if (bundle === null || isLocal(project.environment)) return null;
-  return `migrations: they must be at ${says.migrations!.url} first: bluegreen publish ${version} --migrations ${shellWord(bundle)}`;
+  return `migrations: publish them at ${fields.migrations!.url} first: bluegreen publish ${version} --migrations ${shellWord(bundle)}`;
 }
 
-/** What the plan says about the database; null where the release has no migrations. */
+/** The plan's line about the database; null if the release has no migrations. */
 export function migrationNote(record: ReleaseRecord): string | null {
   const candidate = target(record);
   if (candidate?.migrations === undefined) return null;
@@ -98,11 +102,11 @@ export function migrationNote(record: ReleaseRecord): string | null {
   return `the database is migrated before anything is installed${waits}`;
 }
 
-/** Scripts that ran are as they are, whatever is said of them now. */
+/** Findings in scripts that ran change nothing. */
 function judge(
   scripts: readonly Script[],
   dialect: Dialect,
-  { record, say }: { readonly record: ReleaseRecord; readonly say: (line: string) => void },
+  { record, note }: { readonly record: ReleaseRecord; readonly note: (line: string) => void },
 ): void {
   const findings = lintAll(scripts, dialect, (script) => hasRun(script, record));
   refuse(findings);
@@ -114,19 +118,19 @@ function judge(
   for (const script of contracts) {
     if (isAmbiguous(script, dialect)) {
       throw new InvalidInput(
-        `${script.name} is a contract script by its name, and nothing is known that it takes away: say in its first line which it is, -- phase: expand or -- phase: contract`,
+        `${script.name} is a contract script by its name, but removes nothing that the lint knows: declare its phase in its first line, -- phase: expand or -- phase: contract`,
       );
     }
   }
   if (contracts.length > 0) {
     const names = contracts.map(({ name }) => name).join(", ");
-    say(`contract scripts, which wait until no release needs what they take away: ${names}`);
+    note(`contract scripts, which wait until no release needs what they remove: ${names}`);
   }
   for (const finding of findings.filter(({ level }) => level === "unknown" || level === "advice"))
-    say(at(finding));
+    note(at(finding));
 }
 
-/** Whether a release that was stable has brought it, it is a contract script that ran, or EF did it before. */
+/** Whether it came with a release that was stable, is a contract script that ran, or was applied by EF before. */
 function hasRun(
   { name, number, phase, efMigration }: Script,
   { previous, contracted = [] }: ReleaseRecord,
@@ -140,7 +144,7 @@ function at({ script, line, message }: Finding): string {
   return `${script}:${line}: ${message}`;
 }
 
-/** @throws Failure naming the first script that breaks the running release, or that the server refuses. */
+/** @throws Failure naming the first script that breaks the running release or that the server would refuse. */
 function refuse(findings: readonly Finding[]): void {
   const [first, ...others] = findings.filter(({ level }) => level === "breaks" || level === "fails");
   if (first === undefined) return;
@@ -148,7 +152,7 @@ function refuse(findings: readonly Finding[]): void {
   const remedy =
     first.level === "fails"
       ? ""
-      : `; move it into a contract script (-- phase: contract), or say why it is safe in a comment before it: -- reviewed: ...`;
+      : `; move it into a contract script (-- phase: contract), or write why it is safe in a comment before it: -- reviewed: ...`;
   throw new InvalidInput(`${at(first)}${more}${remedy}`);
 }
 
@@ -166,15 +170,15 @@ function keep(
   const bundle = keptMigrations(project, sha256);
   mkdirSync(dirname(bundle), { recursive: true });
   const isNew = !existsSync(bundle);
-  writeAtomically(bundle, zip); // written anew, so that `publish --prune` counts its days anew
+  writeAtomically(bundle, zip); // written again to restart the days that `publish --prune` counts
   const url = isLocal(project.environment)
     ? pathToFileURL(bundle).href
     : migrationsUrl(requireAzure(project.environment), sha256);
   return { bundle, isNew, url, sha256 };
 }
 
-/** What an artifact has below `migrations/`. Whether it is fit to be installed, the installers say. */
-function carried(artifact: string): Map<string, Uint8Array> | null {
+/** The scripts below `migrations/` in an artifact. Installers check the rest of it. */
+function scriptsInArtifact(artifact: string): Map<string, Uint8Array> | null {
   try {
     return unzip(artifact, (name) => /^migrations\/.*\.sql$/i.test(name));
   } catch (error) {
@@ -183,7 +187,7 @@ function carried(artifact: string): Map<string, Uint8Array> | null {
   }
 }
 
-function filesOf(source: string): Map<string, Uint8Array> {
+function scriptsIn(source: string): Map<string, Uint8Array> {
   const found = statSync(source, { throwIfNoEntry: false });
   if (found === undefined) throw new InvalidInput(`there is no ${source}`);
   if (!found.isDirectory()) return unzip(source, (name) => /\.sql$/i.test(name));
@@ -200,6 +204,6 @@ function unzip(file: string, isWanted: (name: string) => boolean): Map<string, U
     });
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    throw new InvalidInput(`${file} is no zip that can be read: ${(error as Error).message}`);
+    throw new InvalidInput(`${file} can't be read as a zip: ${(error as Error).message}`);
   }
 }

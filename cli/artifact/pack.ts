@@ -1,7 +1,7 @@
 /**
- * Packs a folder into a zip. The same content is the same bytes on every machine, so its digest can be told before it is
- * published: names in byte order, one time for all, of the modes only whether a file can be started, and a deflate that
- * is JavaScript's own (zlib's output differs between versions and processors).
+ * Packs a folder into a zip. The same content gives the same bytes on every machine, so the digest is known before it is
+ * published: names in byte order, one fixed time, only the executable bit of the modes, and a deflate in JavaScript
+ * (zlib's output differs between versions and processors).
  */
 import { Failure, InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
@@ -14,14 +14,14 @@ import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/text";
 import { readPiece } from "./local-file";
 
-/** As install-release.sh has them: a folder that servers would refuse is refused here. */
+/** The limits of install-release.sh: a folder that servers would refuse is refused here. */
 const MAX_ENTRIES = 20_000;
 const MAX_BYTES = 2 ** 31;
 const MAX_NAME_BYTES = 1_000;
-/** Backslashes and control characters; the last is how `unzip` lists such a character. */
+/** Backslashes and control characters; the last part is how `unzip` lists a control character. */
 const ODD_NAME = /\\|\p{Cc}|\^[?@-_]/u;
 const PIECE_BYTES = 256 * 1024;
-/** The first time that a zip can tell. It is a local time, so it is made of local parts. */
+/** The earliest time in a zip: a local time. */
 const PACKED_AT = new Date(1980, 0, 1);
 const LEFT_OUT = ".git";
 
@@ -33,20 +33,20 @@ export interface PackOptions {
 export interface Packed {
   readonly sha256: string;
   readonly bytes: number;
-  /** What the folder has and the zip has not. */
+  /** Names in the folder that are not in the zip. */
   readonly leftOut: readonly string[];
 }
 
 interface Entry {
-  /** In the zip; a folder's ends with a slash. */
+  /** In the zip; a folder's name ends with a slash. */
   readonly name: string;
-  /** Where its content is: behind a link, what the link means. */
+  /** The file with its content; for a link, the target. */
   readonly place: string;
   readonly bytes: number;
   readonly isExecutable: boolean;
 }
 
-/** @throws Failure (bad input) that names what can't be packed. @param to the zip's file, which is written anew. */
+/** @throws Failure (bad input) naming the entry that can't be packed. @param to the new zip file. */
 export async function packFolder(folder: string, to: string, options: PackOptions): Promise<Packed> {
   const { entries, leftOut } = await listFolder(folder);
   const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -66,13 +66,13 @@ export async function packFolder(folder: string, to: string, options: PackOption
   }
 }
 
-// ---------------------------------------------------------------------------------------------- what there is
+// ---------------------------------------------------------------------------------------------- the entries
 
 async function listFolder(folder: string): Promise<{ entries: Entry[]; leftOut: string[] }> {
   const listing = new Listing(await realpath(folder));
   await listing.visit("", [listing.root]);
   if (listing.entries.every(({ name }) => name.endsWith("/"))) {
-    throw new InvalidInput(`${folder} has no files: there is nothing to pack`);
+    throw new InvalidInput(`${folder} has no files to pack`);
   }
   const inOrder = listing.entries.sort((one, other) =>
     Buffer.compare(Buffer.from(one.name), Buffer.from(other.name)),
@@ -87,7 +87,7 @@ class Listing {
 
   constructor(readonly root: string) {}
 
-  /** @param prefix the folder's name in the zip. @param above the real folders that lead to it, itself at the end. */
+  /** @param prefix the folder's name in the zip. @param above the real path's folders, down to the folder itself. */
   async visit(prefix: string, above: readonly string[]): Promise<void> {
     const folder = above.at(-1)!;
     const children = await readdir(folder, { withFileTypes: true });
@@ -104,17 +104,17 @@ class Listing {
         : join(folder, child.name);
       const found = await stat(place, { bigint: true });
       if (found.isFile()) this.add(name, place, found);
-      else if (!found.isDirectory()) refuse(name, "is neither file nor folder: leave it out");
-      else if (above.includes(place)) refuse(name, "is a link to a folder that it is in: leave it out");
+      else if (!found.isDirectory()) refuse(name, "is neither a file nor a folder: remove it");
+      else if (above.includes(place)) refuse(name, "is a link to a folder that contains it: remove it");
       else await this.visit(`${name}/`, [...above, place]);
     }
   }
 
-  /** Servers take no links, so a link's content is packed; what lies outside of the folder is no part of it. */
+  /** Servers refuse links, so a link's content is packed. A target outside the folder is refused. */
   private async target(name: string, link: string): Promise<string> {
-    const place = await realpath(link).catch(() => refuse(name, "is a link to nothing: leave it out"));
+    const place = await realpath(link).catch(() => refuse(name, "is a broken link: remove it"));
     if (place !== this.root && !place.startsWith(this.root + sep)) {
-      refuse(name, "is a link out of the folder: put the file itself there");
+      refuse(name, "is a link out of the folder: replace it with the file");
     }
     return place;
   }
@@ -124,26 +124,26 @@ class Listing {
     this.bytes += bytes;
     this.entries.push({ name, place, bytes, isExecutable: ((found?.mode ?? 0n) & 0o111n) !== 0n });
     if (this.entries.length > MAX_ENTRIES) {
-      refuse(name, `is one more than the ${MAX_ENTRIES} files that servers unpack`);
+      refuse(name, `exceeds the ${MAX_ENTRIES} files that servers unpack`);
     }
-    if (this.bytes > MAX_BYTES) refuse(name, `makes it more than the ${MAX_BYTES} bytes that servers unpack`);
+    if (this.bytes > MAX_BYTES) refuse(name, `exceeds the ${MAX_BYTES} bytes that servers unpack`);
   }
 }
 
-function refuse(name: string, because: string): never {
-  throw new InvalidInput(`${quote(name)} ${because}`);
+function refuse(name: string, reason: string): never {
+  throw new InvalidInput(`${quote(name)} ${reason}`);
 }
 
 function refuseOddName(name: string): void {
   if (ODD_NAME.test(name)) refuse(name, "has a backslash or a control character in its name: rename it");
-  if (name.includes("\uFFFD")) refuse(name, "has a name that is no UTF-8: rename it");
+  if (name.includes("\uFFFD")) refuse(name, "has a name that is not UTF-8: rename it");
   if (Buffer.byteLength(name) > MAX_NAME_BYTES)
     refuse(name, `has a name of more than ${MAX_NAME_BYTES} bytes`);
 }
 
-// ------------------------------------------------------------------------------------------------- the zip itself
+// ------------------------------------------------------------------------------------------------- the zip
 
-/** Writes what fflate makes of the entries, no faster than the disk takes it. */
+/** Writes fflate's output, no faster than the disk accepts it. */
 class ZipWriter {
   private readonly hash = createHash("sha256");
   private bytes = 0;
@@ -177,7 +177,7 @@ class ZipWriter {
     return { sha256: this.hash.digest("hex"), bytes: this.bytes };
   }
 
-  /** In pieces of one size, whatever the disk gives: they decide what deflate makes of them. */
+  /** In pieces of a fixed size: deflate's output depends on them. */
   private async read(
     name: string,
     place: string,
@@ -189,11 +189,11 @@ class ZipWriter {
       for (let at = 0; ; at += PIECE_BYTES) {
         const isLast = at + PIECE_BYTES >= bytes;
         const length = isLast ? bytes - at : PIECE_BYTES;
-        // One byte more would show that it grew.
+        // One byte more shows whether the file grew.
         const piece = await readPiece(source, at, isLast ? length + 1 : length);
         if (piece.length !== length) {
           throw new Failure(
-            `${quote(name)} changed while it was packed: try again when it is still`,
+            `${quote(name)} changed while it was packed: try again when nothing writes to it`,
             EXIT.refused,
           );
         }

@@ -1,4 +1,4 @@
-/** Finds what nothing refers to among what was published, and removes it: only what `publish` itself has named. */
+/** Finds published files that nothing refers to, and removes them: only files that `publish` named. */
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,30 +19,29 @@ export interface Leftover {
 }
 
 export interface Pruning {
-  /** What nothing refers to, the oldest first. */
+  /** Files that nothing refers to, oldest first. */
   find(): Promise<Leftover[]>;
-  /** Again looks for what nothing refers to. @returns what was removed. */
+  /** Checks the references again first. @returns the removed files. */
   remove(found: readonly Leftover[]): Promise<Leftover[]>;
 }
 
 interface Kept extends Leftover {
-  /** What its name says; undefined: not named by `publish`. */
   readonly isNeeded: (references: References) => boolean;
   remove(): Promise<boolean>;
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-/** @param keepDays what is younger stays, and what a receipt names that is younger. */
+/** @param keepDays younger files stay, and files that a younger receipt names. */
 export async function openPruning(project: Project, keepDays: number, progress: Progress): Promise<Pruning> {
   const since = new Date(Date.now() - keepDays * DAY_MS);
-  referencesOf(project, since); // what would be refused is refused before anybody logs in
+  referencesOf(project, since); // refuse before the login
   const list = isLocal(project.environment)
     ? () => Promise.resolve(localFiles(project))
     : await blobs(project, progress);
   const find = async (): Promise<Kept[]> => {
     const kept = await list();
-    // After the listing: what is published meanwhile is not in it, what is released meanwhile is referred to.
+    // After the listing: a file published meanwhile is not in it, one released meanwhile has a reference.
     const references = referencesOf(project, since);
     return kept
       .filter(({ modifiedAt, isNeeded }) => modifiedAt < since && !isNeeded(references))
@@ -51,10 +50,10 @@ export async function openPruning(project: Project, keepDays: number, progress: 
   return {
     find,
     async remove(found) {
-      const asked = new Set(found.map(({ url }) => url));
+      const requested = new Set(found.map(({ url }) => url));
       const removed: Leftover[] = [];
       for (const each of await find()) {
-        if (asked.has(each.url) && (await each.remove())) removed.push(each);
+        if (requested.has(each.url) && (await each.remove())) removed.push(each);
       }
       return removed;
     },

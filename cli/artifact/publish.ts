@@ -1,6 +1,6 @@
 /**
- * Brings an artifact, and the migrations that it carries, to where servers fetch them: the artifact store on Azure, a
- * folder of the project on the local platform. What is there once never changes.
+ * Puts an artifact and its migrations where servers fetch them: the artifact store on Azure, a folder of the project on
+ * the local platform. A published file never changes.
  */
 import { Failure, InvalidInput } from "../../release/failure";
 import { createHash } from "node:crypto";
@@ -20,7 +20,7 @@ import { untilInterrupted } from "./interruption";
 import { keptArtifact } from "./kept-files";
 import { archiveExtension, digestFile } from "./local-file";
 import { migrationsFrom } from "./migrations";
-import type { Brought } from "./migrations";
+import type { PackedMigrations } from "./migrations";
 import { packFolder } from "./pack";
 import { withScratchFile } from "./scratch";
 import { ArtifactStore } from "./store";
@@ -28,27 +28,28 @@ import { ArtifactStore } from "./store";
 export interface PublishOptions {
   /** A folder, a zip or a .tar.gz on this machine. @default - only migrations are published */
   readonly artifact?: string;
-  /** What the artifact must hash to. */
+  /** The artifact's expected digest. */
   readonly sha256?: string;
   /** A folder or zip of SQL scripts. @default - what the artifact has in `migrations/` */
   readonly migrations?: string;
-  /** Only says what would be where: nothing is uploaded, and the artifact store is not asked. @default false */
+  /** Reports the addresses only: uploads nothing and does not contact the artifact store. @default false */
   readonly dryRun?: boolean;
 }
 
 interface Stored {
   readonly url: string;
   readonly sha256: string;
-  /** False where it was there already. */
+  /** False if it was already there. */
   readonly uploaded: boolean;
 }
 
 export interface Published {
   readonly artifact?: Stored & { readonly bytes: number };
   readonly migrations?: Stored & { readonly newest: string };
-  /** The program that runs them; the local platform has it. */
+  /** The program that runs them; undefined on the local platform, which has it. */
   readonly migrator?: Stored;
-  readonly brought: Brought;
+  /** The record's fields for the migrations. */
+  readonly migrationFields: PackedMigrations["fields"];
 }
 
 interface OnHand {
@@ -63,7 +64,7 @@ interface Tools {
   readonly signal: AbortSignal;
 }
 
-/** @throws Failure where something is not as it must be: then nothing is published. */
+/** @throws Failure if a check fails; nothing is published then. */
 export async function publish(
   project: Project,
   version: string,
@@ -71,23 +72,24 @@ export async function publish(
   progress: Progress,
 ): Promise<Published> {
   checkVersion(version);
-  const found = artifact === undefined ? undefined : lookAt(project, artifact);
+  const found = artifact === undefined ? undefined : checkSource(project, artifact);
   const isHere = isLocal(project.environment);
   const store =
     isHere || dryRun ? null : await ArtifactStore.open(requireAzure(project.environment), progress);
   const carryOut = async (scratch: string, signal: AbortSignal): Promise<Published> => {
     const tools = { project, progress, signal };
-    const onHand = artifact === undefined ? undefined : await bring(tools, artifact, found!, isHere, scratch);
+    const onHand =
+      artifact === undefined ? undefined : await prepare(tools, artifact, found!, isHere, scratch);
     if (sha256 !== undefined && onHand !== undefined && onHand.sha256 !== sha256) {
       throw new InvalidInput(
-        `${artifact} has the digest ${onHand.sha256}, not ${sha256} as --sha256 says: nothing was released`,
+        `${artifact} has the digest ${onHand.sha256}, but --sha256 is ${sha256}: nothing was released`,
       );
     }
     const from = { given, artifact: onHand?.file ?? null };
-    const brought = migrationsFrom(project, from, (line) => progress.note(line));
+    const packed = migrationsFrom(project, from, (line) => progress.note(line));
     return isHere
-      ? keep(project, version, onHand, brought)
-      : await upload(tools, store, version, onHand, brought);
+      ? keep(project, version, onHand, packed)
+      : await upload(tools, store, version, onHand, packed);
   };
   try {
     return await untilInterrupted(
@@ -99,9 +101,9 @@ export async function publish(
   }
 }
 
-// ------------------------------------------------------------------------------------------- what is on this machine
+// ------------------------------------------------------------------------------------------- on this machine
 
-function lookAt(project: Project, artifact: string): Stats {
+function checkSource(project: Project, artifact: string): Stats {
   let found: Stats | undefined;
   try {
     found = statSync(artifact, { throwIfNoEntry: false });
@@ -109,25 +111,25 @@ function lookAt(project: Project, artifact: string): Stats {
     throw new InvalidInput((error as Error).message);
   }
   if (found === undefined) {
-    throw new InvalidInput(`there is no file ${artifact}, and no folder of that name`);
+    throw new InvalidInput(`there is no file or folder ${artifact}`);
   }
-  if (found.isDirectory()) refuseOwnState(project, artifact);
+  if (found.isDirectory()) refuseStateFolder(project, artifact);
   else if (!found.isFile()) throw new InvalidInput(`${artifact} is neither a file nor a folder`);
   return found;
 }
 
-/** State, plans and kept artifacts are no part of an application, and may hold secrets. */
-function refuseOwnState(project: Project, folder: string): void {
-  const own = resolve(realpathSync(project.folder), workFolder(project.environment));
+/** State, plans and kept artifacts don't belong to an application, and may contain secrets. */
+function refuseStateFolder(project: Project, folder: string): void {
+  const state = resolve(realpathSync(project.folder), workFolder(project.environment));
   const given = realpathSync(folder);
-  if (!`${own}${sep}`.startsWith(given === sep ? sep : `${given}${sep}`)) return;
+  if (!`${state}${sep}`.startsWith(given === sep ? sep : `${given}${sep}`)) return;
   throw new InvalidInput(
-    `${folder} has bluegreen's own state in it (${own.slice(given.length + 1) || "all of it"}): give a folder that holds the application only`,
+    `${folder} contains bluegreen's state (${state.slice(given.length + 1) || "all of it"}): give a folder with the application only`,
   );
 }
 
-/** @param copy whether the file itself must stay as it is; a folder is packed anyway. */
-async function bring(
+/** @param copy whether to copy the file rather than use it; a folder is packed in any case. */
+async function prepare(
   { progress, signal }: Tools,
   artifact: string,
   found: Stats,
@@ -143,7 +145,7 @@ async function bring(
     }
     const onBytes = byteProgress(progress, `packing ${artifact}`);
     const { leftOut, ...packed } = await packFolder(artifact, scratch, { signal, onBytes });
-    if (leftOut.length > 0) progress.note(`${artifact}: ${leftOut.join(", ")} is left out`);
+    if (leftOut.length > 0) progress.note(`${artifact}: left out ${leftOut.join(", ")}`);
     return { file: scratch, ...packed };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -152,24 +154,24 @@ async function bring(
   }
 }
 
-// ------------------------------------------------------------------------------------------------ where it comes to
+// ------------------------------------------------------------------------------------------------ to its destination
 
 async function keep(
   project: Project,
   version: string,
   onHand: OnHand | undefined,
-  brought: Brought,
+  { fields, isNew }: PackedMigrations,
 ): Promise<Published> {
-  const { migrations } = brought.says;
+  const { migrations } = fields;
   const published = {
-    brought,
-    ...(migrations === undefined ? {} : { migrations: { ...migrations, uploaded: brought.isNew } }),
+    migrationFields: fields,
+    ...(migrations === undefined ? {} : { migrations: { ...migrations, uploaded: isNew } }),
   };
   if (onHand === undefined) return published;
   const { file, sha256, bytes } = onHand;
   const extension = await archiveExtension(file);
   if (extension === null) {
-    throw new InvalidInput("the artifact is neither a zip nor a .tar.gz file: nothing was changed");
+    throw new InvalidInput("the artifact is neither a zip nor a .tar.gz: nothing was changed");
   }
   const kept = keptArtifact(project, version, sha256, extension);
   const uploaded = !existsSync(kept);
@@ -177,13 +179,13 @@ async function keep(
   return { ...published, artifact: { url: pathToFileURL(kept).href, sha256, bytes, uploaded } };
 }
 
-/** The artifact comes last: where it is, all that it needs is. @param store null to say only what would be uploaded */
+/** The artifact comes last: once it is there, so is all that it needs. @param store null to report the addresses only */
 async function upload(
   { project, progress, signal }: Tools,
   store: ArtifactStore | null,
   version: string,
   onHand: OnHand | undefined,
-  brought: Brought,
+  { fields, bundle }: PackedMigrations,
 ): Promise<Published> {
   const environment = requireAzure(project.environment);
   const put = async (url: string, file: string, sha256: string): Promise<Stored> => {
@@ -198,15 +200,15 @@ async function upload(
     return { url, sha256, uploaded };
   };
   const address = onHand === undefined ? undefined : await addressOf(environment, version, onHand);
-  const { migrations } = brought.says;
-  let published: Published = { brought };
+  const { migrations } = fields;
+  let published: Published = { migrationFields: fields };
   if (migrations !== undefined) {
     const migrator = migratorFile();
     const digest = createHash("sha256").update(readFileSync(migrator)).digest("hex");
-    const bundle = await put(migrations.url, brought.bundle!, migrations.sha256);
+    const stored = await put(migrations.url, bundle!, migrations.sha256);
     published = {
-      brought,
-      migrations: { ...bundle, newest: migrations.newest },
+      migrationFields: fields,
+      migrations: { ...stored, newest: migrations.newest },
       migrator: await put(migratorUrl(environment, digest), migrator, digest),
     };
   }
@@ -223,7 +225,7 @@ async function addressOf(
   const extension = await archiveExtension(file);
   if (extension === null) {
     throw new InvalidInput(
-      `${file} (${formatBytes(bytes)}) is neither a zip nor a .tar.gz, and servers unpack nothing else`,
+      `${file} (${formatBytes(bytes)}) is neither a zip nor a .tar.gz, the only formats that servers unpack`,
     );
   }
   return artifactUrl(environment, version, sha256, extension);

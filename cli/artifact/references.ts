@@ -1,4 +1,4 @@
-/** What must stay: artifacts and migrations that the record or a receipt names. */
+/** The artifacts and migrations that the record or a receipt names. */
 import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 import type { Receipt } from "../../release/receipt";
@@ -14,8 +14,8 @@ export interface References {
 }
 
 /**
- * @param since receipts that ended before count no more.
- * @throws Failure (refused) where what runs is not known: then nothing may be removed.
+ * @param since receipts that ended before are ignored.
+ * @throws Failure (refused) if the running releases are unknown: nothing may be removed then.
  */
 export function referencesOf(project: Project, since: Date): References {
   const record = readRecord(project);
@@ -23,7 +23,7 @@ export function referencesOf(project: Project, since: Date): References {
   const nothing = "nothing is removed";
   if (record.sequence === 0) {
     throw new Failure(
-      `${recordFile} says of no release of ${name}: what runs is not known, ${nothing}`,
+      `${recordFile} names no release of ${name}, so the running releases are unknown: ${nothing}`,
       EXIT.refused,
     );
   }
@@ -31,7 +31,7 @@ export function referencesOf(project: Project, since: Date): References {
   const newest = Math.max(...receipts.map(({ sequence }) => sequence), 0);
   if (newest > record.sequence) {
     throw new Failure(
-      `${recordFile} is at ${record.sequence}, receipt ${newest} is newer: bring the record up to date first; ${nothing}`,
+      `${recordFile} is at sequence ${record.sequence}, but receipt ${newest} is newer: update the record first; ${nothing}`,
       EXIT.refused,
     );
   }
@@ -53,11 +53,11 @@ function artifactsOf({ slots, previous }: ReleaseRecord): { url: string; sha256:
     .flatMap(({ artifact, migrations }) => (migrations === undefined ? [artifact] : [artifact, migrations]));
 }
 
-/** One that can't be read may name anything. */
-function allReceipts(project: Project, meaning: string): Receipt[] {
+/** An unreadable receipt may name any file. */
+function allReceipts(project: Project, effect: string): Receipt[] {
   return readReceipts(project, (problem) => {
     throw new Failure(
-      `${problem}: what it needs is not known, ${meaning}; mend it, or take it away`,
+      `${problem}, so the files that it needs are unknown: ${effect}; repair or delete it`,
       EXIT.refused,
     );
   });

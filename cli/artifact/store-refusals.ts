@@ -1,4 +1,4 @@
-/** What Azure's SDK throws, in one line that says what to do. */
+/** Turns the errors of Azure's SDK into one line with a remedy. */
 import { Failure } from "../../release/failure";
 import { blobHost } from "../../configuration/azure/azure-names";
 import type { AzureEnvironment } from "../../configuration/environment";
@@ -22,16 +22,16 @@ const NO_CREDENTIAL = [
   "AuthenticationRequiredError",
 ];
 
-/** As in "BlobNotFound". An answer to HEAD has no body, so there only a header tells. */
+/** As in "BlobNotFound". An answer to HEAD has no body; its code is in a header. */
 export function codeOf(error: unknown): string {
   const { code, response } = error as SdkError;
   return code ?? response?.headers.get("x-ms-error-code") ?? "";
 }
 
-/** @returns null for what has nothing to do with logging in. */
+/** @returns null for other errors. */
 export function refuseCredential(error: unknown): Failure | null {
   const { name, errors = [] } = error as SdkError;
-  // Of many ways to log in, the one that was tried and failed says more than those that are not set up.
+  // A login that was tried and failed explains more than the ones that are not set up.
   const tried = [...errors, error as SdkError].find((each) => each.name === "AuthenticationError");
   if (tried !== undefined) {
     return new Failure(
@@ -40,32 +40,30 @@ export function refuseCredential(error: unknown): Failure | null {
     );
   }
   if (!NO_CREDENTIAL.includes(name)) return null;
-  return new Failure(`nobody is logged in to Azure: ${LOG_IN}; nothing was changed`, EXIT.refused);
+  return new Failure(`not logged in to Azure: ${LOG_IN}; nothing was changed`, EXIT.refused);
 }
 
-/** @returns null for what is a defect. */
+/** @returns null for an unexpected error. */
 export function refuseStorage(error: unknown, environment: AzureEnvironment): Failure | null {
   const { statusCode, message } = error as SdkError;
   const code = codeOf(error);
-  const refused = (words: string): Failure =>
-    new Failure(`${blobHost(environment)} ${words}; nothing was changed there`, EXIT.refused);
-  const said = code === "" ? `(${statusCode})` : `(${statusCode} ${code})`;
+  const refused = (reason: string): Failure =>
+    new Failure(`${blobHost(environment)} ${reason}; nothing was changed there`, EXIT.refused);
+  const status = code === "" ? `(${statusCode})` : `(${statusCode} ${code})`;
   if (code === "ContainerNotFound") return refused(`has no container for releases: deploy base first`);
   if (code === "KeyBasedAuthenticationNotPermitted") {
-    return refused(
-      "takes no account keys: unset AZURE_STORAGE_CONNECTION_STRING, and log in with `az login`",
-    );
+    return refused("refuses account keys: unset AZURE_STORAGE_CONNECTION_STRING, and log in with `az login`");
   }
   if (code === "AuthorizationPermissionMismatch") {
     return refused(
-      `does not let you write ${said}: your object id belongs into platform.publishers, then deploy base`,
+      `denies you write access ${status}: add your object id to platform.publishers, then deploy base`,
     );
   }
   if (statusCode === 401 || code === "AuthenticationFailed")
-    return refused(`does not know you ${said}: ${LOG_IN}`);
+    return refused(`does not accept your credential ${status}: ${LOG_IN}`);
   if (statusCode === 403) {
     return refused(
-      `does not let you in ${said}: it has no public side, publish from inside its network (docs/azure.md)`,
+      `denies you access ${status}: it has no public endpoint, publish from inside its network (docs/azure.md)`,
     );
   }
   if (statusCode !== undefined) return refused(`answered ${statusCode}: ${oneLine(message)}`);

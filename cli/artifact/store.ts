@@ -1,6 +1,6 @@
 /**
- * The artifact store on Azure: one container of block blobs, whose names carry the digest of what they hold, so that a
- * name never gets another content. Azure's SDK is loaded when it is needed.
+ * The artifact store on Azure: one container of block blobs. A blob's name contains the digest of its content, so a name
+ * never gets other content. Azure's SDK is loaded when it is needed.
  */
 import { Failure, InvalidInput } from "../../release/failure";
 import { createHash, randomBytes } from "node:crypto";
@@ -32,7 +32,7 @@ export interface StoredBlob {
 }
 
 export interface Deposit {
-  /** Where servers will look for it. */
+  /** Where servers fetch it. */
   readonly url: string;
   readonly file: string;
   readonly sha256: string;
@@ -50,8 +50,8 @@ export class ArtifactStore {
   ) {}
 
   /**
-   * With AZURE_STORAGE_CONNECTION_STRING where it is set, as `az` does; else as whoever is logged in.
-   * @throws Failure (refused) where nobody is.
+   * Uses AZURE_STORAGE_CONNECTION_STRING if it is set, as `az` does; otherwise the login.
+   * @throws Failure (refused) without a login.
    */
   static async open(
     environment: AzureEnvironment,
@@ -64,14 +64,14 @@ export class ArtifactStore {
   }
 
   /**
-   * Puts a file there under its name, whole or not at all: what is sent is hashed on its way, and committed at the end.
-   * @returns whether it had to be: the same content may be there already.
+   * Uploads a file, whole or not at all: the bytes are hashed as they are sent, and committed at the end.
+   * @returns false if the same content was already there.
    */
   async put(deposit: Deposit, transfer: Transfer): Promise<boolean> {
     const blob = this.container.getBlockBlobClient(this.nameOf(deposit.url));
     try {
       if (await this.holds(blob, deposit, transfer.signal)) {
-        await blob.setMetadata({ sha256: deposit.sha256 }, { abortSignal: transfer.signal }); // published today
+        await blob.setMetadata({ sha256: deposit.sha256 }, { abortSignal: transfer.signal }); // renews the blob's date
         return false;
       }
       const isOurs = await this.upload(blob, deposit, transfer);
@@ -79,7 +79,7 @@ export class ArtifactStore {
     } catch (error) {
       throw this.explained(error, transfer.signal);
     }
-    throw new Failure(`${deposit.url} was uploaded and is not there: publish it again`, EXIT.unexpected);
+    throw new Failure(`${deposit.url} is missing after its upload: publish it again`, EXIT.unexpected);
   }
 
   async list(prefix: string): Promise<StoredBlob[]> {
@@ -99,7 +99,7 @@ export class ArtifactStore {
     return found;
   }
 
-  /** @returns false where it changed since it was listed, or went: then it stays as it is. */
+  /** @returns false if it changed since it was listed, which leaves it unchanged, or is gone. */
   async remove({ name, etag }: StoredBlob): Promise<boolean> {
     try {
       await this.container.deleteBlob(name, { conditions: { ifMatch: etag }, deleteSnapshots: "include" });
@@ -119,7 +119,7 @@ export class ArtifactStore {
     return url.slice(storedUrl(this.environment, "").length);
   }
 
-  /** @throws Failure where the name is taken by something else. */
+  /** @throws Failure if the blob has other content. */
   private async holds(
     blob: BlockBlobClient,
     { url, file, sha256 }: Deposit,
@@ -138,16 +138,16 @@ export class ArtifactStore {
     const { size } = await handle.stat().finally(() => handle.close());
     if (found.contentLength === size) {
       if (found.metadata?.["sha256"] === sha256) return true;
-      // Put there by another tool: its name says the digest, only its content proves it.
+      // Uploaded by another tool: its name has the digest, but only its content proves it.
       if ((await digestOf(blob, abortSignal)) === sha256) return true;
     }
     throw new Failure(
-      `${url} is there with another content (${found.contentLength} bytes, not ${size}): delete that blob, then publish again`,
+      `${url} exists with other content (${found.contentLength} bytes, not ${size}): delete that blob, then publish again`,
       EXIT.refused,
     );
   }
 
-  /** @returns false where somebody else published the same meanwhile. */
+  /** @returns false if another process published the same file meanwhile. */
   private async upload(
     blob: BlockBlobClient,
     { file, sha256, url }: Deposit,
@@ -156,7 +156,7 @@ export class ArtifactStore {
     const sent = await sendBlocks(blob, file, transfer);
     if (sent.sha256 !== sha256) {
       throw new Failure(
-        `${file} changed while it was uploaded: publish it again when it is still`,
+        `${file} changed while it was uploaded: publish it again when nothing writes to it`,
         EXIT.refused,
       );
     }
@@ -196,7 +196,7 @@ async function byIdentity(environment: AzureEnvironment): Promise<ContainerClien
   });
 }
 
-/** A record names the environment's own account, whatever the variable says: so another account of Azure is a mistake. */
+/** Records name the environment's account, so a connection string of another Azure account is a mistake. */
 async function byString(
   environment: AzureEnvironment,
   given: string,
@@ -207,8 +207,8 @@ async function byString(
   try {
     service = BlobServiceClient.fromConnectionString(given, { retryOptions: RETRIES });
   } catch {
-    // What it says may hold a key.
-    throw new InvalidInput(`${CONNECTION_STRING} is no connection string: correct it, or unset it`);
+    // The SDK's message may contain a key.
+    throw new InvalidInput(`${CONNECTION_STRING} is not a connection string: correct it, or unset it`);
   }
   const { storageAccount } = azureNames(environment);
   const { accountName } = service;
@@ -216,24 +216,24 @@ async function byString(
   if (accountName !== storageAccount) {
     if (!isThisMachine(hostname)) {
       throw new InvalidInput(
-        `${CONNECTION_STRING} is of account ${accountName}, ${environment.name} has ${storageAccount}: unset it, or set that account's`,
+        `${CONNECTION_STRING} is for account ${accountName}, but ${environment.name} has ${storageAccount}: unset it, or set that account's`,
       );
     }
     progress.note(
-      `${CONNECTION_STRING} leads to ${host}: that is used, and addresses still name ${blobHost(environment)}`,
+      `${CONNECTION_STRING} points to ${host}: uploads go there, and addresses still name ${blobHost(environment)}`,
     );
   }
   return service.getContainerClient(RELEASES_CONTAINER);
 }
 
-/** Each block is checked by the store as it arrives; until they are committed there is no blob. */
+/** The store checks each block on arrival; there is no blob until the blocks are committed. */
 async function sendBlocks(
   blob: BlockBlobClient,
   file: string,
   { signal, onBytes }: Transfer,
 ): Promise<{ blocks: string[]; sha256: string }> {
   const hash = createHash("sha256");
-  // Blocks of somebody who uploads the same beside us have other names.
+  // Parallel uploads of the same file use other block names.
   const upload = randomBytes(8).toString("hex");
   const blocks: string[] = [];
   const underWay = new Set<Promise<void>>();
@@ -255,7 +255,7 @@ async function sendBlocks(
           underWay.delete(sending);
           onBytes((done += block.length), size);
         });
-      sending.catch(() => undefined); // said where it is awaited
+      sending.catch(() => undefined); // reported where it is awaited
       underWay.add(sending);
       if (underWay.size >= BLOCKS_AT_ONCE) await Promise.race(underWay);
     }
@@ -278,7 +278,7 @@ function contentType(url: string): string {
   return url.endsWith(".zip") ? "application/zip" : "application/gzip";
 }
 
-/** 409 or 412: the name is taken. 400: whoever took it threw our blocks away with that. */
+/** 409 or 412: the name is taken. 400: the other upload's commit discarded our blocks. */
 function isTaken(error: unknown): boolean {
   const { statusCode } = error as { readonly statusCode?: number };
   return statusCode === 412 || ["BlobAlreadyExists", "InvalidBlockList"].includes(codeOf(error));

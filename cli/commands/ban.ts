@@ -7,7 +7,7 @@ import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { Version } from "../../release/release";
 import { describeIssues } from "../../release/validation";
-import { formatPerson, whoIsThis } from "../project/person";
+import { formatPerson, currentPerson } from "../project/person";
 import { readRecord, writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
@@ -61,7 +61,7 @@ function change(record: ReleaseRecord, version: string, { reason, lift }: BanOpt
   if (reason === undefined) {
     throw new InvalidInput(`a ban of ${version} needs a --reason; nothing was changed`);
   }
-  const by = formatPerson(whoIsThis()).slice(0, 200);
+  const by = formatPerson(currentPerson()).slice(0, 200);
   return ban(record, { version, reason, by, at: new Date().toISOString() });
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { common, findTools, open, optionsOf, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
-import { formatJournal } from "../migrations/journal-words";
+import { formatJournal } from "../migrations/format-journal";
 import { knownJournal } from "../migrations/known-journal";
 import { readRecord } from "../project/project";
 import { out } from "../terminal/colours";

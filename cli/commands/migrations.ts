@@ -19,10 +19,10 @@ export function addMigrations(program: Command): void {
     .action((source: string, options: CommonOptions) => {
       const notes: string[] = [];
       const project = open(options);
-      const brought = migrationsFrom(project, { given: source, artifact: null }, (line) => notes.push(line));
-      const note = publishNote(project, "<version>", brought);
+      const packed = migrationsFrom(project, { given: source, artifact: null }, (line) => notes.push(line));
+      const note = publishNote(project, "<version>", packed);
       for (const line of note === null ? notes : [...notes, note]) console.error(line);
-      console.log(JSON.stringify(brought.says, null, 2));
+      console.log(JSON.stringify(packed.fields, null, 2));
     });
 
   addMigrationsStatus(migrations);

@@ -62,7 +62,7 @@ async function publishVersion(version: string | undefined, options: PublishOptio
     ...(migrations === undefined ? {} : { migrations }),
   };
   const published = await publish(open(options), version, source, progressFor(options));
-  const { brought: _, artifact: stored, ...others } = published;
+  const { migrationFields: _, artifact: stored, ...others } = published;
   printResult(options, { ...stored, ...others }, describe(published, version, options));
 }
 

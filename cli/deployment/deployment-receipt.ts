@@ -6,7 +6,7 @@ import type { Operation } from "./operation";
 import type { Deployment } from "./outcome";
 import type { Planned } from "./planning";
 import type { ObservedRequests } from "../measure/observation";
-import { whoIsThis } from "../project/person";
+import { currentPerson } from "../project/person";
 import type { Project } from "../project/project";
 import type { ProxyStatus } from "../proxies/proxies";
 
@@ -38,7 +38,7 @@ export function receiptOf(
     environment: environment.name,
     sequence,
     action: operation.action,
-    who: whoIsThis(),
+    who: currentPerson(),
     startedAt: new Date(startedAt).toISOString(),
     endedAt: new Date(endedAt).toISOString(),
     ...{ seconds, from, to, outcome, exitCode, reason, goal },

@@ -1,4 +1,4 @@
-/** Asks `dotnet ef` about a project: its provider, its migrations, and the SQL of their whole history. */
+/** Reads a project with `dotnet ef`: its provider, its migrations, and the SQL of their whole history. */
 import { Failure, InvalidInput } from "../../release/failure";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ export interface EfProject {
   readonly context?: string;
 }
 
-/** What EF says of a project, before anything is made of it. */
+/** EF's raw answers about a project. */
 export interface EfHistoryTexts {
   readonly provider: string;
   /** In EF's order. */
@@ -29,23 +29,23 @@ const Info = z.object({ providerName: z.string() });
 const List = z.array(z.object({ id: z.string() }));
 const Contexts = z.array(z.object({ safeName: z.string() }));
 
-/** A restore into an empty cache and a build of a large solution. */
+/** Enough for a restore into an empty cache and a build of a large solution. */
 const LONGEST_SECONDS = 30 * 60;
-/** Of what a tool said: enough to see why it failed. */
+/** Of a tool's output: enough to see why it failed. */
 const LAST_LINES = 4;
 const INSTALL = "dotnet tool install --global dotnet-ef";
 
 /**
- * Builds the project once; EF is asked for no connection to a database.
- * @throws Failure (bad input) with the tool's own last lines, where one is missing or fails.
+ * Builds the project once; EF connects to no database.
+ * @throws Failure (bad input) if a tool is missing, or with its last lines if it fails.
  */
 export async function readEfProject(given: EfProject, now: (text: string) => void): Promise<EfHistoryTexts> {
   const tool = new DotnetEf(given);
   await tool.check();
   now(`building ${basename(tool.startup)}`);
   await tool.build();
-  now("asking EF Core for the project's migrations");
-  // Both start the application's code, which takes its time; what is wrong with it, the first says better.
+  now("reading the project's migrations with EF Core");
+  // Both start the application's code, which is slow. The first one's error is clearer.
   const [info, list] = await Promise.allSettled([tool.provider(), tool.migrations()]);
   if (info.status === "rejected") throw info.reason;
   if (list.status === "rejected") throw list.reason;
@@ -55,13 +55,13 @@ export async function readEfProject(given: EfProject, now: (text: string) => voi
       `${given.project} has no migrations${given.context === undefined ? "" : ` for ${quote(given.context)}`}: dotnet ef migrations add Init`,
     );
   }
-  now(`asking EF Core for the SQL of ${ids.length === 1 ? "1 migration" : `${ids.length} migrations`}`);
+  now(`reading the SQL of ${ids.length === 1 ? "1 migration" : `${ids.length} migrations`} with EF Core`);
   const folder = mkdtempSync(join(tmpdir(), "bluegreen-ef-"));
   try {
     const script = async (file: string, ...options: string[]): Promise<string> => {
       const output = join(folder, file);
       await tool.ef(["migrations", "script", "0", ids.at(-1)!, ...options, "--output", output]);
-      // EF begins the file with a byte order mark, and ends lines as its platform does.
+      // EF writes a byte order mark, and its platform's line ends.
       return readFileSync(output, "utf8")
         .replace(/^\uFEFF/, "")
         .replace(/\r\n?/g, "\n");
@@ -79,7 +79,7 @@ export async function readEfProject(given: EfProject, now: (text: string) => voi
 class DotnetEf {
   readonly startup: string;
   private readonly project: string;
-  /** Here a tool manifest or a global.json of the project is found. */
+  /** The working directory: dotnet finds the project's tool manifest and global.json from it. */
   private readonly folder: string;
 
   constructor(private readonly given: EfProject) {
@@ -88,22 +88,22 @@ class DotnetEf {
       given.startupProject === undefined ? this.project : existing("--startup-project", given.startupProject);
     this.folder = statSync(this.project).isDirectory() ? this.project : dirname(this.project);
     if (given.context?.startsWith("-") === true)
-      throw new InvalidInput(`--context ${quote(given.context)} is no DbContext's name`);
+      throw new InvalidInput(`--context ${quote(given.context)} is not the name of a DbContext`);
   }
 
   async check(): Promise<void> {
-    const { exitCode, said } = await this.run(["ef", "--version"]);
+    const { exitCode, output } = await this.run(["ef", "--version"]);
     if (exitCode === 0) return;
-    throw new InvalidInput(`dotnet ef does not start (${INSTALL}, or dotnet tool restore): ${last(said)}`);
+    throw new InvalidInput(`dotnet ef does not start (${INSTALL}, or dotnet tool restore): ${last(output)}`);
   }
 
   async build(): Promise<void> {
     const args = ["build", this.startup, "--verbosity", "quiet", "--nologo", "-clp:ErrorsOnly"];
-    const { exitCode, said } = await this.run(args);
+    const { exitCode, output } = await this.run(args);
     if (exitCode === 0) return;
-    // A summary follows the errors, in the tool's own choice of order and language.
-    const errors = [...new Set(said.split(/\r?\n/).filter((line) => /: error [A-Z]+\d+/.test(line)))];
-    const shown = errors.length === 0 ? said : errors.slice(0, LAST_LINES).join("\n");
+    // A summary follows the errors. Its order and language vary.
+    const errors = [...new Set(output.split(/\r?\n/).filter((line) => /: error [A-Z]+\d+/.test(line)))];
+    const shown = errors.length === 0 ? output : errors.slice(0, LAST_LINES).join("\n");
     throw new InvalidInput(`${this.given.project} does not build: ${last(shown)}`);
   }
 
@@ -115,7 +115,7 @@ class DotnetEf {
       const names = await this.contexts();
       if (names.length < 2) throw error;
       throw new InvalidInput(
-        `${this.given.project} has ${names.length} contexts: say which with --context ${names.join(" or --context ")}`,
+        `${this.given.project} has ${names.length} contexts: choose one with --context ${names.join(" or --context ")}`,
       );
     }
   }
@@ -126,7 +126,7 @@ class DotnetEf {
     );
   }
 
-  /** @returns what it wrote as its data. */
+  /** @returns the lines that it marks as data. */
   async ef(args: readonly string[]): Promise<string> {
     const { context } = this.given;
     const all = [
@@ -134,11 +134,11 @@ class DotnetEf {
       ...["--project", this.project, "--startup-project", this.startup],
       ...(context === undefined ? [] : ["--context", context]),
     ];
-    const { exitCode, said, stdout } = await this.run(all);
+    const { exitCode, output, stdout } = await this.run(all);
     if (exitCode === 0) return prefixed("data", stdout).join("\n");
-    const errors = prefixed("error", said);
+    const errors = prefixed("error", output);
     throw new InvalidInput(
-      `dotnet ef ${args.slice(0, 2).join(" ")} fails: ${last(errors.length === 0 ? said : errors.join("\n"))}`,
+      `dotnet ef ${args.slice(0, 2).join(" ")} fails: ${last(errors.length === 0 ? output : errors.join("\n"))}`,
     );
   }
 
@@ -147,29 +147,29 @@ class DotnetEf {
       const listed = this.data(Contexts, await this.ef(["dbcontext", "list", "--json"]));
       return listed.map(({ safeName }) => safeName);
     } catch {
-      return []; // the first complaint says why
+      return []; // the first error explains it
     }
   }
 
   private data<T extends z.ZodMiniType>(schema: T, text: string): z.infer<T> {
-    const parsed = z.safeParse(schema, parseJson(text, "what dotnet ef answers"));
+    const parsed = z.safeParse(schema, parseJson(text, "the output of dotnet ef"));
     if (parsed.success) return parsed.data;
-    throw new InvalidInput(`dotnet ef answers something else than expected: ${last(text)}`);
+    throw new InvalidInput(`dotnet ef has an unexpected output: ${last(text)}`);
   }
 
-  private async run(args: readonly string[]): Promise<{ exitCode: number; said: string; stdout: string }> {
+  private async run(args: readonly string[]): Promise<{ exitCode: number; output: string; stdout: string }> {
     try {
       const { exitCode, stdout, stderr } = await runLimited("dotnet", args, {
         seconds: LONGEST_SECONDS,
         cwd: this.folder,
-        // Servers that a build leaves running would keep our pipes open.
+        // Build servers left running would keep our pipes open.
         env: { DOTNET_NOLOGO: "1", MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
       });
-      return { exitCode, said: `${stdout}\n${stderr}`, stdout };
+      return { exitCode, output: `${stdout}\n${stderr}`, stdout };
     } catch (error) {
-      const words = inOneLine((error as Error).message);
-      if (!/ENOENT/.test(words)) throw new InvalidInput(words);
-      throw new InvalidInput(`there is no dotnet (${words}): install the .NET SDK, then ${INSTALL}`);
+      const message = inOneLine((error as Error).message);
+      if (!/ENOENT/.test(message)) throw new InvalidInput(message);
+      throw new InvalidInput(`dotnet was not found (${message}): install the .NET SDK, then ${INSTALL}`);
     }
   }
 }
@@ -177,7 +177,7 @@ class DotnetEf {
 function existing(option: string, path: string): string {
   const found = resolve(path);
   if (statSync(found, { throwIfNoEntry: false }) !== undefined) return found;
-  throw new InvalidInput(`${option} ${quote(path)}: there is no such folder or file`);
+  throw new InvalidInput(`${option} ${quote(path)}: no such folder or file`);
 }
 
 /** The lines of one level, as `--prefix-output` marks them. */

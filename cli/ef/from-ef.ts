@@ -1,4 +1,4 @@
-/** `bluegreen migrations from-ef`: one numbered script for each migration of an EF Core project, into a folder. */
+/** `bluegreen migrations from-ef`: writes a numbered script for each migration of an EF Core project. */
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { numberedScripts } from "../../release/migrations/ef-core/numbered-scripts";
@@ -25,18 +25,18 @@ import { SPLIT_ADVICE } from "./split-advice";
 export interface FromEf extends EfProject {
   /** The folder of the scripts. */
   readonly to: string;
-  /** null: the project's provider says it. */
+  /** null: taken from the project's provider. */
   readonly dialect: Dialect | null;
-  /** Every database that people use has this migration and all before it. */
+  /** Every database in use has this migration and all before it. */
   readonly baseline?: string;
-  /** Scripts stay as they are, also where EF would write them differently today. */
+  /** Keeps existing scripts, even if EF would generate other ones now. */
   readonly keepWritten: boolean;
 }
 
 export interface FromEfResult {
   readonly dialect: Dialect;
   readonly written: readonly Pick<Script, "name" | "phase" | "transaction">[];
-  /** How many scripts of EF migrations were there, and stayed as they were. */
+  /** The number of existing scripts that did not change. */
   readonly unchanged: number;
 }
 
@@ -46,14 +46,14 @@ const PROVIDERS: Readonly<Record<string, Dialect>> = {
 };
 
 /**
- * Writes nothing where it refuses something.
- * @param say hears what a person should look at.
+ * Writes nothing if it refuses something.
+ * @param warn gets the lines for people.
  * @throws Failure InvalidInput
  */
 export async function fromEf(
   wanted: FromEf,
   progress: Progress,
-  say: (line: string) => void,
+  warn: (line: string) => void,
 ): Promise<FromEfResult> {
   const files = filesIn(wanted.to);
   const written = readScripts(files);
@@ -65,11 +65,11 @@ export async function fromEf(
     dialect,
     keepWritten: wanted.keepWritten,
   });
-  for (const difference of differing) say(`${difference}; it stays as it is (--keep-written)`);
+  for (const difference of differing) warn(`${difference}; kept unchanged (--keep-written)`);
   for (const { name, content } of added) files.set(name, Buffer.from(content));
   const scripts = readScripts(files).filter(({ name }) => added.some((script) => script.name === name));
   for (const script of scripts) refuseTransactionControl(script, dialect);
-  judge(scripts, dialect, say);
+  judge(scripts, dialect, warn);
   if (added.length > 0) mkdirSync(wanted.to, { recursive: true });
   for (const { name, content } of added) writeAtomically(join(wanted.to, name), content, 0o644);
   return {
@@ -82,7 +82,7 @@ export async function fromEf(
 function filesIn(folder: string): Map<string, Uint8Array> {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined) return new Map();
-  if (!found.isDirectory()) throw new InvalidInput(`--to ${quote(folder)} is no folder`);
+  if (!found.isDirectory()) throw new InvalidInput(`--to ${quote(folder)} is not a folder`);
   const names = readdirSync(folder).filter((name) => /\.sql$/i.test(name));
   return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
 }
@@ -92,12 +92,12 @@ function dialectOf(provider: string, wanted: Dialect | null): Dialect {
   if (known === undefined && wanted !== null) return wanted;
   if (known === undefined) {
     throw new InvalidInput(
-      `the project's provider is ${quote(provider)}: PostgreSQL (Npgsql) and SQL Server are known; say --dialect where it writes for one of them`,
+      `the project's provider is ${quote(provider)}, and only PostgreSQL (Npgsql) and SQL Server are known: set --dialect if it generates SQL for one of them`,
     );
   }
   if (wanted === null || wanted === known) return known;
   throw new InvalidInput(
-    `the project writes for ${known} (${provider}), and the environment or --dialect says ${wanted}: choose another --context, --environment or --dialect`,
+    `the project generates SQL for ${known} (${provider}), but the environment or --dialect is ${wanted}: choose another --context, --environment or --dialect`,
   );
 }
 
@@ -108,11 +108,11 @@ function migrationsOf(
 ): EfProjectMigration[] {
   const odd = ids.find((id) => !isMigrationId(id));
   if (odd !== undefined)
-    throw new InvalidInput(`${quote(odd)} is no migration's id that a script can name: rename it`);
+    throw new InvalidInput(`${quote(odd)} can't be the name of a script: rename the migration`);
   const newestOfBaseline = baseline === undefined ? -1 : ids.indexOf(baseline);
   if (baseline !== undefined && newestOfBaseline === -1) {
     throw new InvalidInput(
-      `--baseline ${quote(baseline)} is none of the project's migrations, as in ${ids.at(-1)}`,
+      `--baseline ${quote(baseline)} is not a migration of the project; the newest is ${ids.at(-1)}`,
     );
   }
   const outside = outsideTransaction(withTransactions, ids, dialect);
@@ -135,24 +135,24 @@ function inBatches(id: string, sql: string): string {
   }
 }
 
-/** Every database has what is in the baseline: nothing of it runs beside a release. */
-function judge(scripts: readonly Script[], dialect: Dialect, say: (line: string) => void): void {
+/** Every database has the baseline, so none of it runs beside a release. */
+function judge(scripts: readonly Script[], dialect: Dialect, warn: (line: string) => void): void {
   const run = scripts.filter(({ efMigration }) => efMigration?.baseline !== true);
   const findings = run.flatMap((script) => lint(script, dialect));
-  const words = ({ script, line, level, kind, message }: Finding): string =>
+  const describe = ({ script, line, level, kind, message }: Finding): string =>
     `${script}:${line}: ${message}${level === "breaks" ? `. Split it: ${SPLIT_ADVICE[kind]}` : ""}`;
-  for (const finding of findings) say(inOneLine(words(finding)));
+  for (const finding of findings) warn(inOneLine(describe(finding)));
   const breaking = findings.filter(({ level }) => level === "breaks");
   const first = run.find(({ name }) => name === breaking[0]?.script);
   if (first === undefined) {
     for (const { name } of run.filter((script) => !script.transaction))
-      say(
-        `${name} runs outside of a transaction (suppressTransaction): keep such a statement alone in its migration, as what ran before a failure stays`,
+      warn(
+        `${name} runs outside a transaction (suppressTransaction): give such a statement its own migration, because a failure does not undo earlier statements`,
       );
     return;
   }
   const { id } = first.efMigration!;
   throw new InvalidInput(
-    `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written: move that into a migration of its own (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or write migrationBuilder.Sql("-- reviewed: why") before what is safe; --baseline ${id} where every database has it`,
+    `${id} would break the running release${breaking.length === 1 ? "" : ` (${breaking.length} statements in all)`}; nothing was written: move that into a separate migration (dotnet ef migrations add Contract_${id.replace(/^\d{14}_/, "")}), or write migrationBuilder.Sql("-- reviewed: why") before a safe statement; --baseline ${id} if every database has it`,
   );
 }

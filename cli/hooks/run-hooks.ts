@@ -1,6 +1,6 @@
 /**
- * Runs the hooks of a whole sequence, `before release` and `after release`, on the machine of the command. Those of the
- * phases in between are steps of the web stack; the same script runs both, so a hook meets the same rules in each place.
+ * Runs the hooks of a whole sequence, `before release` and `after release`, on the command's machine. The hooks of the
+ * phases are steps of the web stack. One script runs both, so the same rules hold for all.
  */
 import { Failure } from "../../release/failure";
 import { join } from "node:path";
@@ -18,8 +18,8 @@ const SCRIPT = join(__dirname, "..", "..", "on-server", "hooks", "run-hook.sh");
 
 /**
  * @param facts of `hookFacts`, with the outcome after the release.
- * @returns what ran, also what failed after the release: that stops nothing, and was said.
- * @throws Failure (3) where one before the release fails; the ones after it did not run.
+ * @returns the hooks that ran. One that failed after the release stops nothing, and is reported.
+ * @throws Failure (3) if a hook before the release fails; later hooks do not run.
  */
 export async function runHooks(
   project: Project,
@@ -43,13 +43,13 @@ async function runHook(project: Project, hook: Hook, facts: object, progress: Pr
     stdin: "ignore",
     reject: false,
   });
-  // The last line is the result once more, for people.
+  // The last line repeats the result, for people.
   const lines = stderr.split("\n").filter((line) => line !== "");
   for (const line of lines.slice(0, -1)) progress.note(line);
   const ended = readHookRun(stdout);
   if (ended === null) {
     const last = lines.at(-1) ?? "";
-    throw new Error(`run-hook.sh ended by ${signal ?? `exit code ${exitCode}`}, and said: ${last}`);
+    throw new Error(`run-hook.sh ended by ${signal ?? `exit code ${exitCode}`}: ${last}`);
   }
   if (exitCode !== 0) throw new Failure(`${ended.reason}; nothing was changed`, EXIT.refused);
   progress.note(ended.reason);

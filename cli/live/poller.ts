@@ -4,7 +4,7 @@ import { scheduleOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { LoadSnapshot } from "../load/messages";
 import type { Project } from "../project/project";
-import { somebodyIsAtWork } from "../project/project-lock";
+import { isReleaseRunning } from "../project/project-lock";
 import type { Proxies } from "../proxies/proxies";
 import type { Snapshot, ProxySnapshot } from "./snapshot";
 import { RequestRates } from "./request-rates";
@@ -66,7 +66,7 @@ export class Poller {
   private async poll(): Promise<void> {
     try {
       this.record = this.props.readRecord();
-      this.atWork = !this.proxies.reachable || (await somebodyIsAtWork(this.project));
+      this.atWork = !this.proxies.reachable || (await isReleaseRunning(this.project));
       const results = await this.proxies.poll(this.record);
       const now = Date.now();
       this.seen = results.map((result) => {

@@ -1,17 +1,17 @@
 /**
- * The account of the requests that were due in one stretch of time: a step of the rehearsal, or the whole of it. Pure:
- * times come in as milliseconds of one clock.
+ * Counts the requests that were due in one period: a step of the rehearsal, or the whole of it. Pure: times are
+ * milliseconds of one clock.
  */
 import { LatencyHistogram } from "./histogram";
 import type { FailureKind, RequestCounts } from "./messages";
 
 /** How one request ended. */
 export interface Outcome {
-  /** Why it failed, or null if it did not. */
+  /** Why it failed; null if it did not. */
   readonly failure: FailureKind | null;
   readonly status: number | null;
   readonly code: string | null;
-  /** The release that answered, or null if nobody answered or the answer named none. */
+  /** The release that answered; null without an answer, or if the answer names none. */
   readonly releaseId: string | null;
 }
 
@@ -27,7 +27,7 @@ export class Tally {
   }
 }
 
-/** A lost connection is over at once, which would flatter the latency; a time-out was waited for. */
+/** A lost connection ends at once and would lower the latency; a time-out took its time. */
 export const countsAsLatency = ({ status, failure }: Outcome): boolean =>
   status !== null || failure === "time limit";
 
@@ -58,18 +58,18 @@ export class Account {
     return this.#failed;
   }
 
-  /** Whether the stretch is over and all that was due in it has ended. */
+  /** Whether the period has ended, and all its requests too. */
   get isComplete(): boolean {
     return this.#endedAt !== undefined && this.#settled === this.#sent;
   }
 
-  /** A request became due in this stretch and was started `lateMs` after it. */
+  /** A request became due in this period and was started `lateMs` later. */
   started(lateMs: number): void {
     this.#sent += 1;
     this.#startedLateMs = Math.max(this.#startedLateMs, lateMs);
   }
 
-  /** A request that was due in this stretch has ended, perhaps after the stretch itself. */
+  /** A request of this period has ended, perhaps after the period. */
   settled(outcome: Outcome, latencyMs: number): void {
     this.#settled += 1;
     if (outcome.releaseId !== null) this.#versions.add(outcome.releaseId);
@@ -80,14 +80,14 @@ export class Account {
     if (outcome.status !== null) this.#badAnswers.add(outcome.releaseId ?? "unknown");
   }
 
-  /** A good answer came during this stretch, to whatever request: nobody waits longer than until here. */
+  /** A good answer to any request came during this period: it ends a gap. */
   succeeded(at: number): void {
     if (this.#endedAt !== undefined) return;
     this.#longestGapMs = Math.max(this.#longestGapMs, at - this.#lastSuccess);
     this.#lastSuccess = at;
   }
 
-  /** The stretch is over: what becomes due from here on belongs elsewhere. */
+  /** Ends the period: requests due from now on don't belong to it. */
   end(at: number): void {
     this.succeeded(at);
     this.#endedAt = at;

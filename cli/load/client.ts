@@ -1,6 +1,6 @@
 /**
- * The HTTP client of the load: keep-alive connections, one request at a time on each, and nothing that hides a failure:
- * no retry, no redirect, no pipelining.
+ * The HTTP client of the load: keep-alive connections with one request at a time. Nothing hides a failure: no retry, no
+ * redirect, no pipelining.
  */
 import { Pool } from "undici";
 import type { LoadPlan } from "./plan";
@@ -16,13 +16,13 @@ export class LoadClient {
       connections: plan.connections,
       pipelining: 1,
       connect: { timeout: plan.timeLimitMs },
-      // The time limit counts from when a request was due, so it is kept by the caller's signal.
+      // The time limit counts from the due time, so the caller's signal enforces it.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
   }
 
-  /** Sends one request once and reads its answer to the end. Rejects with the error of the connection. */
+  /** Sends a request once and reads the whole answer. Rejects with the connection's error. */
   async send(request: {
     readonly method: "GET" | "POST";
     readonly path: string;

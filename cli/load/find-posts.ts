@@ -1,20 +1,20 @@
-/** After the load: looks for every POST that the application acknowledged. What is not there was lost in an upgrade. */
+/** After the load: checks every POST that the application acknowledged. A missing one was lost in an upgrade. */
 import type { LoadClient } from "./client";
 import type { LoadPlan } from "./plan";
 import type { Answer } from "./request";
 import type { AcknowledgedPost } from "./workload";
 
 const CONCURRENCY = 16;
-/** A look-up is no part of the load: a lost connection says nothing about the row, so it is asked again. */
+/** A check is not part of the load: a lost connection proves nothing about the row, so it is repeated. */
 const ATTEMPTS = 3;
-/** After so many look-ups in a row without any answer the origin is gone, and the rest counts as missing. */
+/** After this many checks in a row without an answer, the origin is down and the rest counts as missing. */
 const GIVE_UP_AFTER = 20;
 const NAMED_MISSING = 20;
 
 interface FoundPosts {
   readonly acknowledged: number;
   readonly found: number;
-  /** Ids of the first 20 that are not there. */
+  /** Ids of the first 20 missing posts. */
   readonly missing: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export const findPosts = async (
   const waiting = posts.values();
   let unanswered = 0;
 
-  const ask = async (post: AcknowledgedPost): Promise<Answer | undefined> => {
+  const fetchPost = async (post: AcknowledgedPost): Promise<Answer | undefined> => {
     const path = find.path.replaceAll(":id", () => encodeURIComponent(post.id));
     let answer: Answer | undefined;
     for (
@@ -46,18 +46,18 @@ export const findPosts = async (
     return answer;
   };
 
-  const lookFor = async (): Promise<void> => {
-    // One iterator for all: each takes the next post that nobody has taken.
+  const checkPosts = async (): Promise<void> => {
+    // One shared iterator: each call takes the next post.
     for (const post of waiting) {
       if (unanswered >= GIVE_UP_AFTER) return;
-      const answer = await ask(post);
+      const answer = await fetchPost(post);
       unanswered = answer === undefined ? unanswered + 1 : 0;
       if (answer?.status !== find.status) continue;
       if (find.includesMarker && !answer.body.includes(post.marker)) continue;
       isFound.add(post);
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, lookFor));
+  await Promise.all(Array.from({ length: CONCURRENCY }, checkPosts));
 
   const missing = posts.filter((post) => !isFound.has(post));
   return {

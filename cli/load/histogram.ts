@@ -1,11 +1,11 @@
 /**
- * Latencies of a run of any length in bounded memory: one counter for each 1 % step of a logarithmic scale from 0.01 ms
- * on, about 1,600 of them up to 100 seconds.
+ * Latencies of a run of any length in bounded memory: one counter for each 1 % step of a logarithmic scale from 0.01 ms,
+ * about 1,600 of them up to 100 seconds.
  */
 const SMALLEST_MS = 0.01;
 const STEP = Math.log(1.01);
 
-/** A histogram that travels between processes: the buckets that have any, with how many. */
+/** A histogram to send between processes: the non-empty buckets with their counts. */
 export interface HistogramCounts {
   readonly buckets: readonly (readonly [bucket: number, count: number])[];
   readonly max: number;
@@ -18,7 +18,7 @@ export class LatencyHistogram {
   #total = 0;
   #max = 0;
 
-  /** All of them together. */
+  /** The sum of histograms. */
   static of(...parts: readonly HistogramCounts[]): LatencyHistogram {
     const whole = new LatencyHistogram();
     for (const { buckets, max } of parts) {
@@ -38,7 +38,7 @@ export class LatencyHistogram {
     return { buckets, max: this.#max };
   }
 
-  /** What a receipt says, in tenths of milliseconds. */
+  /** For a receipt, in milliseconds with one decimal. */
   summary(): { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number } {
     return {
       p50: tenths(this.percentile(50)),

@@ -1,12 +1,12 @@
-/** What the parent (`load.ts`) and the process that sends the requests (`worker.ts`) say to each other over IPC. */
+/** The IPC messages between the parent (`load.ts`) and the process that sends the requests (`worker.ts`). */
 import { z } from "zod";
 import type { TimelinePoint } from "../../release/receipt";
 import { loadPlanSchema } from "./plan";
-import type { Stretch } from "./timeline";
+import type { Period } from "./timeline";
 
 const id = z.int();
 
-/** From the parent to the worker. Each is answered once, by a reply with the same id. */
+/** From the parent to the worker. Each gets one reply, with the same id. */
 export const commandSchema = z.discriminatedUnion("command", [
   z.object({ id, command: z.literal("start"), plan: loadPlanSchema }),
   z.object({ id, command: z.literal("beginStep"), name: z.string() }),
@@ -22,7 +22,7 @@ export type Reply =
   | { readonly type: "refused"; readonly id: number; readonly reason: string }
   | ({ readonly type: "progress" } & LoadProgress);
 
-/** Why a request failed: the part after the space is the status, or the code of Node.js or undici. */
+/** Why a request failed. After the space: the status, or the error code of Node.js or undici. */
 export type FailureKind =
   | `connection ${string}`
   | `status ${number}`
@@ -39,23 +39,23 @@ interface LatencyMs {
   readonly max: number;
 }
 
-/** The requests that were due in one stretch of time. */
+/** The requests that were due in one period. */
 export interface RequestCounts {
-  /** Requests that were due, among them those that the in-flight cap kept from being sent. */
+  /** Requests that were due, including those not sent because of the in-flight cap. */
   readonly sent: number;
   readonly failed: number;
   /** Failed requests by kind (`FailureKind`). */
   readonly failures: Readonly<Record<string, number>>;
-  /** Answers, good and bad, by the release that gave them. */
+  /** Answers, good and bad, by release. */
   readonly versions: Readonly<Record<string, number>>;
-  /** Answers that failed a check, by the release that gave them; "unknown" where the answer named none. */
+  /** Answers that failed a check, by release; "unknown" if the answer names none. */
   readonly badAnswers: Readonly<Record<string, number>>;
-  /** From when a request was due to its whole answer or its time limit. Lost connections are not in it. */
+  /** From the due time to the whole answer or the time limit. Without lost connections. */
   readonly latencyMs: LatencyMs;
-  /** The longest time without any good answer, from the stretch's begin to its end. */
+  /** The longest time without a good answer, between the period's begin and end. */
   readonly longestGapMs: number;
   readonly durationMs: number;
-  /** The most that a request was sent after it was due: how far to trust the latencies. */
+  /** The longest delay between due time and sending: how far to trust the latencies. */
   readonly startedLateMs: number;
 }
 
@@ -63,26 +63,26 @@ export interface RequestCounts {
 export type StepRequests = RequestCounts;
 
 export interface FailedRequest {
-  /** When it was due, ISO 8601. */
+  /** The due time, ISO 8601. */
   readonly at: string;
-  /** The step in which it was due, or null between steps. */
+  /** The step in which it was due; null between steps. */
   readonly step: string | null;
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly kind: FailureKind;
   readonly status: number | null;
-  /** The code of the error, where there was no answer. */
+  /** The error code, if there was no answer. */
   readonly code: string | null;
   readonly releaseId: string | null;
 }
 
 /** The whole load, from start to stop. */
 export interface LoadTotals extends RequestCounts {
-  /** POSTs that the application said it has. */
+  /** POSTs that the application acknowledged. */
   readonly acknowledged: number;
-  /** Those of them that were there at the end. */
+  /** Acknowledged POSTs that were found at the end. */
   readonly found: number;
-  /** Ids of the first 20 that were not. */
+  /** Ids of the first 20 that were missing. */
   readonly missing: readonly string[];
   /** The first 200 failed requests. */
   readonly failedRequests: readonly FailedRequest[];
@@ -90,17 +90,17 @@ export interface LoadTotals extends RequestCounts {
   readonly cpuSeconds: number;
 }
 
-/** Where the load is. */
+/** The current counts. */
 interface LoadPosition {
   readonly sent: number;
   readonly failed: number;
   readonly inFlight: number;
 }
 
-/** Said once a second, and a last time when the load has stopped. */
+/** Sent once a second, and once more when the load has stopped. */
 export interface LoadProgress extends LoadPosition {
-  /** Since the last time. */
-  readonly stretch: Stretch;
+  /** Since the last message. */
+  readonly period: Period;
 }
 
 /** For a progress line. At most a second old. */

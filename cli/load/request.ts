@@ -1,4 +1,4 @@
-/** One request of the load: how the next one is chosen from the plan, and how its answer is judged. Pure. */
+/** Chooses the next request from the plan, and checks its answer. Pure. */
 import type { Outcome } from "./account";
 import type { FailureKind } from "./messages";
 import type { LoadPlan } from "./plan";
@@ -6,7 +6,7 @@ import type { LoadPlan } from "./plan";
 /** The status, header and text that an answer must have. */
 interface Expectation {
   readonly status: number;
-  /** null: the application names no release. */
+  /** null if the application names no release. */
   readonly releaseHeader: string | null;
   readonly bodyIncludes?: string | undefined;
 }
@@ -15,7 +15,7 @@ export interface LoadRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly expect: Expectation;
-  /** POST only: what makes it unlike any other request. */
+  /** POST only: a unique text. */
   readonly marker?: string;
   /** POST only: the JSON. */
   readonly body?: string;
@@ -28,7 +28,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Picks request number `count` of a run. `random` gives numbers from 0 to below 1. */
+/** Picks request number `count` of a run. `random` returns numbers from 0 to below 1. */
 export const nextRequest = (
   plan: LoadPlan,
   runId: string,
@@ -38,7 +38,7 @@ export const nextRequest = (
   const releaseHeader = plan.releaseHeader?.toLowerCase() ?? null;
   const { post } = plan;
   if (post !== undefined && random() < plan.postShare) {
-    // The dot at the end keeps a marker from being the beginning of another.
+    // With the final dot, no marker is a prefix of another.
     const marker = `${runId}.${count}.`;
     return {
       method: "POST",
@@ -54,7 +54,7 @@ export const nextRequest = (
   return { method: "GET", path, expect: { status, releaseHeader, bodyIncludes } };
 };
 
-/** The id in an answer that acknowledges a POST, or undefined if it does not: another status, no JSON, no id. */
+/** The id in an answer that acknowledges a POST; undefined for another status, no JSON or no id. */
 export const acknowledgedId = ({ post }: LoadPlan, answer: Answer): string | undefined => {
   if (post === undefined || answer.status !== post.status) return undefined;
   try {
@@ -67,7 +67,7 @@ export const acknowledgedId = ({ post }: LoadPlan, answer: Answer): string | und
   }
 };
 
-/** Checks an answer: its status first, then the release id, then the body. */
+/** Checks an answer: the status, then the release id, then the body. */
 export const judge = (
   plan: LoadPlan,
   releasePattern: RegExp,

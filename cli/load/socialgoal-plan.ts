@@ -1,4 +1,4 @@
-/** The load for the sample application, `examples/socialgoal`: a visitor's pages, and goals that are set. */
+/** The load for the sample application, `examples/socialgoal`: reads pages and posts goals. */
 import { parseLoadPlan, type LoadPlan } from "./plan";
 
 /**

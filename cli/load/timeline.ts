@@ -1,17 +1,16 @@
 /**
- * The course of the whole load, for a chart: what the worker sent each second, kept by the parent and thinned, so that a
- * run of any length has at most 600 points. Percentiles of a merged stretch are those of all its answers, because each
- * stretch comes with its histogram.
+ * The timeline of the whole load, for a chart: the worker's report of each second, kept by the parent and merged so that
+ * a run of any length has at most 600 points. Each period has its histogram, so merged percentiles cover all answers.
  */
 import type { TimelinePoint } from "../../release/receipt";
 import { LatencyHistogram, type HistogramCounts } from "./histogram";
 
 const MOST_POINTS = 600;
-/** The last stretch ends with the load: a shorter one is told together with the one before it. */
+/** The last period ends with the load: a shorter one is merged with the one before it. */
 const SHORTEST_SECONDS = 0.5;
 
-/** What happened in one stretch of time. `sent` became due in it, everything else ended in it. */
-export interface Stretch {
+/** The events of one period. `sent` became due in it, everything else ended in it. */
+export interface Period {
   /** Milliseconds since 1970. */
   readonly beganAt: number;
   readonly seconds: number;
@@ -24,35 +23,35 @@ export interface Stretch {
 }
 
 export class Timeline {
-  readonly #stretches: Stretch[] = [];
+  readonly #periods: Period[] = [];
 
-  add(stretch: Stretch): void {
-    const last = this.#stretches.at(-1);
-    if (last !== undefined && stretch.seconds < SHORTEST_SECONDS && areAlike(last, stretch)) {
-      this.#stretches.splice(-1, 1, merge(last, stretch));
-    } else this.#stretches.push(stretch);
-    if (this.#stretches.length > MOST_POINTS) this.#mergeShortest();
+  add(period: Period): void {
+    const last = this.#periods.at(-1);
+    if (last !== undefined && period.seconds < SHORTEST_SECONDS && areAlike(last, period)) {
+      this.#periods.splice(-1, 1, merge(last, period));
+    } else this.#periods.push(period);
+    if (this.#periods.length > MOST_POINTS) this.#mergeShortest();
   }
 
   points(): TimelinePoint[] {
-    return this.#stretches.map(timelinePoint);
+    return this.#periods.map(timelinePoint);
   }
 
   /**
-   * The two neighbours that together are the shortest. A silent stretch is merged with its like only, or an outage of
-   * a second would disappear among good answers; where there is no such pair, with any.
+   * Merges the shortest pair of neighbours. A period without answers is merged only with another one, or a one-second
+   * outage would disappear among good answers; if there is no such pair, any pair is merged.
    */
   #mergeShortest(): void {
     const index = this.#shortestPair(areAlike) ?? this.#shortestPair(() => true) ?? 0;
-    this.#stretches.splice(index, 2, merge(this.#stretches[index]!, this.#stretches[index + 1]!));
+    this.#periods.splice(index, 2, merge(this.#periods[index]!, this.#periods[index + 1]!));
   }
 
-  /** The index of its first. */
-  #shortestPair(mayMerge: (first: Stretch, second: Stretch) => boolean): number | undefined {
+  /** The index of the first of the pair. */
+  #shortestPair(mayMerge: (first: Period, second: Period) => boolean): number | undefined {
     let found: number | undefined;
     let shortest = Infinity;
-    for (let index = 1; index < this.#stretches.length; index += 1) {
-      const [first, second] = [this.#stretches[index - 1]!, this.#stretches[index]!];
+    for (let index = 1; index < this.#periods.length; index += 1) {
+      const [first, second] = [this.#periods[index - 1]!, this.#periods[index]!];
       const seconds = first.seconds + second.seconds;
       if (seconds >= shortest || !mayMerge(first, second)) continue;
       shortest = seconds;
@@ -62,7 +61,7 @@ export class Timeline {
   }
 }
 
-export function timelinePoint({ beganAt, seconds, sent, failed, versions, latency }: Stretch): TimelinePoint {
+export function timelinePoint({ beganAt, seconds, sent, failed, versions, latency }: Period): TimelinePoint {
   return {
     at: new Date(beganAt).toISOString(),
     seconds: Math.round(seconds * 1000) / 1000,
@@ -73,12 +72,12 @@ export function timelinePoint({ beganAt, seconds, sent, failed, versions, latenc
   };
 }
 
-function areAlike(first: Stretch, second: Stretch): boolean {
-  const isSilent = ({ sent, answers }: Stretch): boolean => sent > 0 && answers === 0;
+function areAlike(first: Period, second: Period): boolean {
+  const isSilent = ({ sent, answers }: Period): boolean => sent > 0 && answers === 0;
   return isSilent(first) === isSilent(second);
 }
 
-function merge(first: Stretch, second: Stretch): Stretch {
+function merge(first: Period, second: Period): Period {
   const versions = { ...first.versions };
   for (const [version, count] of Object.entries(second.versions)) {
     versions[version] = (versions[version] ?? 0) + count;

@@ -1,6 +1,6 @@
 /**
- * A simulated user. One that keeps cookies stays on the slot that a canary's sticky cookie gave it, as a browser does; one
- * that does not is a newcomer with every request.
+ * A simulated user. With cookies it stays on the slot of a canary's sticky cookie, as a browser does; without, every
+ * request is from a new user.
  */
 import { parseCookie } from "undici";
 
@@ -13,7 +13,7 @@ interface KeptCookie {
 
 const pathOf = (requestPath: string): string => requestPath.split("?")[0] ?? "/";
 
-/** RFC 6265, section 5.1.4, without the domain: there is one origin. */
+/** RFC 6265, section 5.1.4, without the domain: there is only one origin. */
 const covers = (cookiePath: string, path: string): boolean =>
   path === cookiePath || path.startsWith(cookiePath.endsWith("/") ? cookiePath : `${cookiePath}/`);
 
@@ -22,7 +22,7 @@ export class SimulatedUser {
 
   constructor(private readonly keepsCookies: boolean) {}
 
-  /** The `cookie` header for a request, or undefined if there is nothing to send. */
+  /** The `cookie` header for a request; undefined without cookies to send. */
   cookieHeader(requestPath: string, now: number): string | undefined {
     if (this.#cookies.size === 0) return undefined;
     const path = pathOf(requestPath);
@@ -34,7 +34,7 @@ export class SimulatedUser {
     return pairs.length === 0 ? undefined : pairs.join("; ");
   }
 
-  /** Takes over the `set-cookie` headers of an answer; a cookie that has expired is forgotten. */
+  /** Stores the `set-cookie` headers of an answer; deletes expired cookies. */
   receive(setCookies: readonly string[], requestPath: string, now: number): void {
     if (!this.keepsCookies) return;
     for (const header of setCookies) {

@@ -1,6 +1,6 @@
 /**
- * The process that sends the load: apart from the command that measures, so that neither waits for the other's event
- * loop. It does what its parent (`load.ts`) says over IPC, and ends when the parent does.
+ * The process that sends the load: separate from the measuring command, so that neither waits for the other's event
+ * loop. It runs its parent's commands (`load.ts`) over IPC, and ends with the parent.
  */
 import { randomBytes } from "node:crypto";
 import { LoadClient } from "./client";
@@ -10,12 +10,12 @@ import { Workload } from "./workload";
 
 const PROGRESS_MS = 1_000;
 
-// Ctrl-C in a terminal reaches the whole process group, and so may a pipeline's cancellation; when the load ends is the
-// parent's decision.
+// Ctrl-C in a terminal reaches the whole process group, as a pipeline's cancellation may. The parent decides when the
+// load ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 process.on("disconnect", () => process.exit(0));
 
-const tell = (reply: Reply): void => {
+const send = (reply: Reply): void => {
   if (process.connected) process.send?.(reply, () => undefined);
 };
 
@@ -29,11 +29,11 @@ const start = (plan: Extract<Command, { command: "start" }>["plan"]): void => {
   const client = new LoadClient(plan);
   const runId = `bluegreen-${randomBytes(6).toString("hex")}`;
   const workload = new Workload({ plan, client, runId, random: Math.random });
-  const progress = setInterval(() => tell({ type: "progress", ...workload.takeProgress() }), PROGRESS_MS);
+  const progress = setInterval(() => send({ type: "progress", ...workload.takeProgress() }), PROGRESS_MS);
   const stop = async (): Promise<LoadTotals> => {
     const counts = await workload.stop();
     clearInterval(progress);
-    tell({ type: "progress", ...workload.takeProgress() });
+    send({ type: "progress", ...workload.takeProgress() });
     const { user, system } = process.cpuUsage();
     const posts = await findPosts(plan, client, workload.acknowledged);
     await client.close();
@@ -47,7 +47,7 @@ const start = (plan: Extract<Command, { command: "start" }>["plan"]): void => {
   running = { workload, client, stop };
 };
 
-const obey = (command: Command): unknown => {
+const run = (command: Command): unknown => {
   switch (command.command) {
     case "start":
       return start(command.plan);
@@ -62,10 +62,10 @@ const obey = (command: Command): unknown => {
 
 process.on("message", (message) => {
   const command = commandSchema.parse(message);
-  // Runs up to the first wait at once, so that a step begins and ends when its message is read.
-  const answer = (async (): Promise<unknown> => obey(command))();
+  // Runs synchronously to its first await, so that a step begins and ends when its message is read.
+  const answer = (async (): Promise<unknown> => run(command))();
   answer.then(
-    (result) => tell({ type: "done", id: command.id, result }),
-    (error: unknown) => tell({ type: "refused", id: command.id, reason: String((error as Error).message) }),
+    (result) => send({ type: "done", id: command.id, result }),
+    (error: unknown) => send({ type: "refused", id: command.id, reason: String((error as Error).message) }),
   );
 });

@@ -1,7 +1,7 @@
 /**
- * The traffic itself, inside the worker: requests become due by an absolute schedule that no answer can slow down (open
- * loop), and each is followed to its end and booked in the account of the step in which it was due. Latency counts from
- * the due time, so a stall is felt by every request that was due in it, not only by those that were on a connection.
+ * The traffic, inside the worker: requests become due by an absolute schedule that answers cannot slow down (open loop).
+ * Each is counted in the step in which it was due. Latency counts from the due time, so a stall affects every request that
+ * was due during it, not only those on a connection.
  */
 import { Account, countsAsLatency, Tally, type Outcome } from "./account";
 import { errorCode, type LoadClient } from "./client";
@@ -9,15 +9,15 @@ import { LatencyHistogram } from "./histogram";
 import type { FailedRequest, LoadProgress, RequestCounts, StepRequests } from "./messages";
 import type { LoadPlan } from "./plan";
 import { acknowledgedId, judge, nextRequest, type LoadRequest } from "./request";
-import type { Stretch } from "./timeline";
+import type { Period } from "./timeline";
 import { SimulatedUser } from "./user";
 
-/** Failed requests that are kept in detail; all are counted. */
+/** Failed requests kept in detail; all are counted. */
 const DETAILED_FAILURES = 200;
-/** How often requests are held against their time limit. */
+/** How often the time limit is checked. */
 const SWEEP_MS = 20;
 
-/** A POST that the application said it has. */
+/** A POST that the application acknowledged. */
 export interface AcknowledgedPost {
   readonly id: string;
   readonly marker: string;
@@ -36,8 +36,8 @@ interface Step {
   complete?: (requests: StepRequests) => void;
 }
 
-/** The stretch since progress was told last. */
-class CurrentStretch {
+/** The period since the last progress report. */
+class CurrentPeriod {
   sent = 0;
   failed = 0;
   answers = 0;
@@ -46,7 +46,7 @@ class CurrentStretch {
 
   constructor(private readonly beganAt: number) {}
 
-  end(at: number): Stretch {
+  end(at: number): Period {
     return {
       beganAt: performance.timeOrigin + this.beganAt,
       seconds: (at - this.beganAt) / 1000,
@@ -69,14 +69,14 @@ class CurrentStretch {
 interface WorkloadProps {
   readonly plan: LoadPlan;
   readonly client: LoadClient;
-  /** Begins the marker of every POST of this run. */
+  /** The prefix of every marker of this run. */
   readonly runId: string;
   /** From 0 to below 1. */
   readonly random: () => number;
 }
 
 export class Workload {
-  /** In the order of their acknowledgement. */
+  /** In order of acknowledgement. */
   readonly acknowledged: AcknowledgedPost[] = [];
   readonly failedRequests: FailedRequest[] = [];
 
@@ -87,7 +87,7 @@ export class Workload {
   readonly #users: readonly SimulatedUser[];
   readonly #beganAt = performance.now();
   readonly #whole = new Account(this.#beganAt);
-  /** In the order in which they were due. */
+  /** In order of due time. */
   readonly #inFlight = new Set<InFlight>();
   readonly #sweep: NodeJS.Timeout;
   #step: Step | undefined;
@@ -95,7 +95,7 @@ export class Workload {
   #nextDue: NodeJS.Timeout | undefined;
   #arrives = true;
   #drained: (() => void) | undefined;
-  #stretch = new CurrentStretch(this.#beganAt);
+  #period = new CurrentPeriod(this.#beganAt);
 
   /** The first request is due at once. */
   constructor(props: WorkloadProps) {
@@ -106,21 +106,21 @@ export class Workload {
     const keeping = Math.ceil(props.plan.users * props.plan.cookieKeepingWeight);
     this.#users = Array.from({ length: props.plan.users }, (_, index) => new SimulatedUser(index < keeping));
     this.#sweep = setInterval(() => this.#enforceTimeLimit(), SWEEP_MS);
-    this.#sendWhatIsDue();
+    this.#sendDue();
   }
 
-  /** What becomes due from now on belongs to this step. */
+  /** Requests due from now on belong to this step. */
   beginStep(name: string): void {
     if (this.#step !== undefined)
       throw new Error(`step '${this.#step.name}' has not ended, '${name}' cannot begin`);
-    this.#step = { name, account: new Account(this.#sendWhatIsDue()) };
+    this.#step = { name, account: new Account(this.#sendDue()) };
   }
 
-  /** Ends the step now; resolves once all that was due in it has ended, within the time limit. */
+  /** Ends the step now; resolves once all its requests have ended, within the time limit. */
   endStep(): Promise<StepRequests> {
     const step = this.#step;
-    if (step === undefined) throw new Error("no step has begun that could end");
-    step.account.end(this.#sendWhatIsDue());
+    if (step === undefined) throw new Error("no step has begun");
+    step.account.end(this.#sendDue());
     this.#step = undefined;
     return new Promise((resolve) => {
       step.complete = resolve;
@@ -128,10 +128,10 @@ export class Workload {
     });
   }
 
-  /** No request is due any more; resolves once those under way have ended, within the time limit. */
+  /** Stops sending; resolves once the requests in flight have ended, within the time limit. */
   async stop(): Promise<RequestCounts> {
     if (this.#arrives) {
-      const endedAt = this.#sendWhatIsDue();
+      const endedAt = this.#sendDue();
       this.#arrives = false;
       clearTimeout(this.#nextDue);
       this.#step?.account.end(endedAt);
@@ -142,26 +142,26 @@ export class Workload {
     return this.#whole.counts();
   }
 
-  /** Ends a stretch, which the next one follows; called once a second. */
+  /** Ends a period and begins the next; called once a second. */
   takeProgress(): LoadProgress {
-    const now = this.#sendWhatIsDue();
-    const stretch = this.#stretch.end(now);
-    this.#stretch = new CurrentStretch(now);
-    return { sent: this.#whole.sent, failed: this.#whole.failed, inFlight: this.#inFlight.size, stretch };
+    const now = this.#sendDue();
+    const period = this.#period.end(now);
+    this.#period = new CurrentPeriod(now);
+    return { sent: this.#whole.sent, failed: this.#whole.failed, inFlight: this.#inFlight.size, period };
   }
 
   #dueAt(count: number): number {
     return this.#beganAt + (count * 1000) / this.#plan.rate;
   }
 
-  /** Returns the time up to which everything that was due has been sent: a border that no request crosses. */
-  #sendWhatIsDue(): number {
+  /** Sends all requests that are due. @returns the time up to which they were due. */
+  #sendDue(): number {
     const now = performance.now();
     if (!this.#arrives) return now;
     clearTimeout(this.#nextDue);
     while (this.#dueAt(this.#count) <= now) this.#begin(this.#dueAt(this.#count), now);
-    // Node.js cuts fractions off: round up, or the timer fires before the request is due.
-    this.#nextDue = setTimeout(() => this.#sendWhatIsDue(), Math.ceil(this.#dueAt(this.#count) - now));
+    // Node.js truncates fractions: round up, or the timer fires before the request is due.
+    this.#nextDue = setTimeout(() => this.#sendDue(), Math.ceil(this.#dueAt(this.#count) - now));
     return now;
   }
 
@@ -170,7 +170,7 @@ export class Workload {
     this.#count += 1;
     const step = this.#step;
     const entry: InFlight = { request, dueAt, step, abort: new AbortController() };
-    this.#stretch.sent += 1;
+    this.#period.sent += 1;
     this.#whole.started(now - dueAt);
     step?.account.started(now - dueAt);
     const hasRoom = this.#inFlight.size < this.#plan.inFlightCap;
@@ -190,7 +190,7 @@ export class Workload {
       });
       const setCookies = answer.headers["set-cookie"];
       if (setCookies !== undefined) user?.receive([setCookies].flat(), request.path, Date.now());
-      // Even if the answer fails a check below, or came too late: the application said that it has it.
+      // Even if the answer is late or fails a check below: the application has acknowledged it.
       const id = request.marker === undefined ? undefined : acknowledgedId(this.#plan, answer);
       if (id !== undefined) this.acknowledged.push({ id, marker: request.marker ?? "" });
       this.#settle(entry, judge(this.#plan, this.#releasePattern, request, answer));
@@ -206,7 +206,7 @@ export class Workload {
     const { step } = entry;
     this.#whole.settled(outcome, now - entry.dueAt);
     step?.account.settled(outcome, now - entry.dueAt);
-    this.#stretch.settled(outcome, now - entry.dueAt);
+    this.#period.settled(outcome, now - entry.dueAt);
     if (outcome.failure === null) {
       this.#whole.succeeded(now);
       this.#step?.account.succeeded(now);

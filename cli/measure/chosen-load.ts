@@ -1,4 +1,4 @@
-/** Which load `bluegreen measure` puts around a command: a plan in a file, an address, or what the environment says. */
+/** The load for `bluegreen measure`: from a plan file, an address or the environment file. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { HTTP_PATH, isOrigin } from "../../release/patterns";
@@ -22,7 +22,7 @@ export interface LoadChoice {
 
 export interface ChosenLoad {
   readonly plan: LoadPlan;
-  /** null where no environment file was read. */
+  /** null if no environment file was read. */
   readonly application: string | null;
   readonly environment: string | null;
 }
@@ -32,7 +32,7 @@ export function chooseLoad(folder: string, choice: LoadChoice): ChosenLoad {
   const { plan, url, rate, releaseHeader, paths } = choice;
   const unknown = paths.find((path) => !HTTP_PATH.test(path));
   if (unknown !== undefined)
-    throw new InvalidInput(`--path ${quote(unknown)} is no HTTP path: it starts with "/"`);
+    throw new InvalidInput(`--path ${quote(unknown)} is not an HTTP path: it must start with "/"`);
   if (plan !== undefined) return { plan: readPlan(folder, plan), application: null, environment: null };
 
   const given = {
@@ -43,7 +43,7 @@ export function chooseLoad(folder: string, choice: LoadChoice): ChosenLoad {
   if (url !== undefined) {
     if (!isOrigin(url)) {
       throw new InvalidInput(
-        `--url ${quote(url)} must be scheme, host and port only, as in https://www.example.com; pages are named with --path`,
+        `--url ${quote(url)} must be scheme, host and port only, as in https://www.example.com; name pages with --path`,
       );
     }
     const basis = { origin: url, rate: DEFAULT_RATE, releaseHeader: null, gets: [{ path: "/" }] };
@@ -52,7 +52,7 @@ export function chooseLoad(folder: string, choice: LoadChoice): ChosenLoad {
   const { environment } = openProject(folder, choice.environment);
   const { plan: basis, notMeasured } = environmentLoad(environment);
   if (basis === null) {
-    throw new InvalidInput(`${choice.environment}: nothing would be measured, ${notMeasured}; or name --url`);
+    throw new InvalidInput(`${choice.environment}: nothing to measure: ${notMeasured}; or set --url`);
   }
   return {
     plan: parseLoadPlan({ ...basis, ...given }),

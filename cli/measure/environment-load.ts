@@ -1,11 +1,11 @@
-/** The load that an environment file asks for: GETs, at the address where users come in. Pure. */
+/** The load that an environment file defines: GETs at the users' address. Pure. */
 import { isIP } from "node:net";
 import type { Environment } from "../../configuration/environment";
 import { proxyPlaces } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
 import type { LoadPlanInput } from "../load/plan";
 
-/** The plan, or why there is none, in words for a receipt. */
+/** The plan, or the reason for none, as a receipt shows it. */
 export type EnvironmentLoad =
   | { readonly plan: LoadPlanInput; readonly notMeasured: null }
   | { readonly plan: null; readonly notMeasured: string };
@@ -17,10 +17,10 @@ export function environmentLoad(environment: Environment): EnvironmentLoad {
   if (origin === undefined) {
     return {
       plan: null,
-      notMeasured: `nobody said where users of ${environment.name} come in: set measurement.origin, or platform.domain`,
+      notMeasured: `the address for users of ${environment.name} is unknown: set measurement.origin, or platform.domain`,
     };
   }
-  // A name is sent as it is; an address says nothing about which site is meant.
+  // An IP address does not select a site, so it needs a `host` header.
   const host = isAddress(origin) ? verification.host : undefined;
   const gets = (measurement.paths ?? [verification.path]).map((path) => ({
     path,

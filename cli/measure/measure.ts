@@ -1,7 +1,7 @@
 /**
- * `bluegreen measure -- <command>`: the load around somebody else's way to deploy, so that anybody can see what it costs.
+ * `bluegreen measure -- <command>`: runs a load around any deployment command, to show what it costs users.
  *
- *     somebody answers? -> load starts -> warm-up -> the command -> cool-down -> load stops -> receipt
+ *     probe -> load starts -> warm-up -> the command -> cool-down -> load stops -> receipt
  */
 import { Failure } from "../../release/failure";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,7 @@ import { EXIT } from "../../release/exit-code";
 import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
 import { Load } from "../load/load";
 import type { LoadPlan } from "../load/plan";
-import { whoIsThis } from "../project/person";
+import { currentPerson } from "../project/person";
 import type { ChosenLoad } from "./chosen-load";
 import { measuredRequests } from "./measured-requests";
 import { refuseUnanswered } from "./probe";
@@ -19,14 +19,14 @@ import { judgeCommand } from "./verdict";
 export interface Measurement {
   readonly load: ChosenLoad;
   readonly command: readonly [string, ...string[]];
-  /** Where the command's stdout goes: 1, or 2 where ours is for a machine. */
+  /** The file descriptor for the command's stdout: 1, or 2 if our stdout is JSON. */
   readonly stdout: 1 | 2;
   readonly warmUpSeconds: number;
   readonly coolDownSeconds: number;
   readonly allowedFailures: number;
 }
 
-/** @throws Refusal where nobody answers before. @throws InvalidInput where the command can't be started. */
+/** @throws Refusal if the origin does not answer before. @throws InvalidInput if the command can't be started. */
 export async function measure(measurement: Measurement): Promise<MeasureReceipt> {
   const { load: chosen, command, stdout, allowedFailures } = measurement;
   await refuseUnanswered(chosen.plan);
@@ -34,7 +34,7 @@ export async function measure(measurement: Measurement): Promise<MeasureReceipt>
   await load.start(chosen.plan).catch((error: Error) => {
     throw new Failure(`${error.message}: the command was not started`, EXIT.unexpected);
   });
-  // Until the command has started, Ctrl-C simply ends everything.
+  // Before the command starts, Ctrl-C ends everything.
   await sleep(measurement.warmUpSeconds * 1000);
   const interruptions = new Interruptions();
   try {
@@ -48,7 +48,7 @@ export async function measure(measurement: Measurement): Promise<MeasureReceipt>
       action: "measure",
       application: chosen.application,
       environment: chosen.environment,
-      who: whoIsThis(),
+      who: currentPerson(),
       command: [...command],
       startedAt: startedAt.toISOString(),
       endedAt: endedAt.toISOString(),
@@ -63,11 +63,11 @@ export async function measure(measurement: Measurement): Promise<MeasureReceipt>
   }
 }
 
-/** What the command left behind shows only now; somebody who is in a hurry sends a signal. */
+/** Shows the command's after-effects. A signal ends it early. */
 async function coolDown(seconds: number, interruptions: Interruptions): Promise<void> {
-  const hurry = new AbortController();
-  interruptions.react = () => hurry.abort();
-  await sleep(seconds * 1000, undefined, { signal: hurry.signal }).catch(() => undefined);
+  const skip = new AbortController();
+  interruptions.react = () => skip.abort();
+  await sleep(seconds * 1000, undefined, { signal: skip.signal }).catch(() => undefined);
   interruptions.react = () => undefined;
 }
 
@@ -79,7 +79,7 @@ async function stop(
     const totals = await load.stop();
     return { requests: measuredRequests(plan, totals, load.timeline()), notMeasured: null };
   } catch (error) {
-    // The command has run: its exit code is told, whatever became of the load.
+    // The command has run: its exit code is reported even if the load failed.
     return { requests: null, notMeasured: (error as Error).message };
   }
 }

@@ -1,4 +1,4 @@
-/** What a receipt keeps of a load. */
+/** A load's results for a receipt. */
 import type { MeasuredRequests, TimelinePoint } from "../../release/receipt";
 import type { LoadTotals } from "../load/messages";
 import type { LoadPlan } from "../load/plan";

@@ -1,8 +1,8 @@
 /**
- * What users meet while a sequence runs: the command's own GETs at the public address, for its live view and its
- * receipt. Measuring is never a reason for a release to fail: whatever goes wrong here is a sentence in the receipt.
+ * What users get while a sequence runs: the command's GETs at the public address, for its live view and its receipt.
+ * Measuring never makes a release fail: an error here is only a sentence in the receipt.
  *
- *     startObservation, once somebody is served -> snapshot()* -> stop, or kill
+ *     startObservation, once a release is live -> snapshot()* -> stop, or kill
  */
 import type { MeasuredRequests } from "../../release/receipt";
 import type { Load, LoadProps } from "../load/load";
@@ -18,10 +18,10 @@ export interface ObservedRequests {
 }
 
 export interface Observation {
-  /** At most a second old; null where nothing is measured, or no second is over yet. */
+  /** At most a second old; null if nothing is measured, or within the first second. */
   snapshot(): LoadSnapshot | null;
   /**
-   * Ends the requests, waiting for those under way (10 seconds at most). Does not reject; a second call gives the same.
+   * Stops the requests and waits at most 10 seconds for those in flight. Never rejects; a second call gives the same.
    */
   stop(): Promise<ObservedRequests>;
   /** Ends the process at once, without figures. */
@@ -29,8 +29,8 @@ export interface Observation {
 }
 
 /**
- * Starts what the environment's `measurement` says. Does not reject.
- * Before a first release nobody is served, and that is no failure: use `nothingToObserve` then.
+ * Starts the load of the environment's `measurement`. Never rejects.
+ * Before a first release nothing is live, which is not a failure: use `nothingToObserve` then.
  */
 export async function startObservation(
   { environment }: Pick<Project, "environment">,
@@ -38,7 +38,7 @@ export async function startObservation(
 ): Promise<Observation> {
   const { plan: input, notMeasured } = environmentLoad(environment);
   if (input === null) return nothingToObserve(notMeasured);
-  // Loaded here: most commands measure nothing.
+  // Loaded on use: most commands measure nothing.
   const [{ Load }, { parseLoadPlan }] = await Promise.all([
     import("../load/load.js"),
     import("../load/plan.js"),
@@ -54,7 +54,7 @@ export async function startObservation(
   }
 }
 
-/** @param reason what the receipt says instead of figures, such as "nothing was live before". */
+/** @param reason for the receipt instead of figures, such as "nothing was live before". */
 export function nothingToObserve(reason: string): Observation {
   return {
     snapshot: () => null,

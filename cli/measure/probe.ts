@@ -1,13 +1,13 @@
-/** Before anything is started: whether what shall be measured answers now. Else every request would count as failed. */
+/** Checks before the start that the pages answer; otherwise every request would count as failed. */
 import { Refusal } from "../../release/failure";
 import { errorCode, LoadClient } from "../load/client";
 import type { LoadPlan } from "../load/plan";
 import { judge } from "../load/request";
 
-/** One lost request is no reason to refuse. */
+/** One lost request does not refuse. */
 const ATTEMPTS = 3;
 
-/** @throws Refusal one line: the address, and how it answers. */
+/** @throws Refusal one line with the address and its answer. */
 export async function refuseUnanswered(plan: LoadPlan): Promise<void> {
   const client = new LoadClient(plan);
   try {
@@ -16,7 +16,7 @@ export async function refuseUnanswered(plan: LoadPlan): Promise<void> {
       if (failure === null) continue;
       throw new Refusal(
         "not-possible-here",
-        `${plan.origin}${get.path} is not served well now (${failure}), so nothing could be told from a load: the command was not started`,
+        `${plan.origin}${get.path} does not answer as expected (${failure}), so a load would measure nothing: the command was not started`,
       );
     }
   } finally {
@@ -24,7 +24,7 @@ export async function refuseUnanswered(plan: LoadPlan): Promise<void> {
   }
 }
 
-/** null as soon as one attempt goes well; else how the last one failed. */
+/** null after one good attempt; otherwise the last attempt's failure. */
 async function firstFailure(
   plan: LoadPlan,
   client: LoadClient,

@@ -1,4 +1,4 @@
-/** Runs somebody's command as it would run without us: no shell, our streams, and signals that reach it. */
+/** Runs the user's command as if started directly: no shell, the same streams, and it gets the signals. */
 import { constants } from "node:os";
 import execa from "execa";
 import { InvalidInput } from "../../release/failure";
@@ -7,9 +7,9 @@ import { quote } from "../../release/text";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 type PassedSignal = (typeof SIGNALS)[number];
 
-/** Takes what would end this process, from now on: it ends by itself once it has said what it measured. */
+/** Catches the signals that would end this process: it ends by itself once it has reported the results. */
 export class Interruptions {
-  /** What a signal means at the moment. */
+  /** The current reaction to a signal. */
   react: (signal: PassedSignal) => void = () => undefined;
 
   constructor() {
@@ -18,9 +18,9 @@ export class Interruptions {
 }
 
 /**
- * @param stdout where the command's stdout goes: 1, or 2 where ours is for a machine
- * @returns its exit code; 128 and the signal's number where a signal ended it, as shells say it.
- * @throws InvalidInput where it can't be started.
+ * @param stdout the file descriptor for the command's stdout: 1, or 2 if our stdout is JSON
+ * @returns its exit code; 128 plus the signal's number if a signal ended it, as in shells.
+ * @throws InvalidInput if it can't be started.
  */
 export async function runCommand(
   [program, ...args]: readonly [string, ...string[]],
@@ -31,7 +31,7 @@ export async function runCommand(
   try {
     const child = execa(program, args, { stdio: ["inherit", stdout, 2], reject: false, cleanup: false });
     interruptions.react = (signal) => {
-      // A terminal sends Ctrl-C to the command too, and many take a second one as "at once".
+      // A terminal sends Ctrl-C to the command too, and many stop at once on a second one.
       if (signal !== "SIGINT" || !hasTerminal()) child.kill(signal, { forceKillAfterTimeout: false });
     };
     result = await child;

@@ -1,10 +1,10 @@
-/** Whether somebody noticed a command, and how that is said. Pure. */
+/** Decides whether users noticed a command, and formats the result. Pure. */
 import type { MeasuredRequests, MeasureReceipt } from "../../release/receipt";
 import type { Colours } from "../terminal/colours";
 
 export type MeasureOutcome = Pick<MeasureReceipt, "outcome" | "exitCode" | "reason">;
 
-/** The command's own exit code wins: nothing may hide that it failed. Without figures nobody can say "unnoticed". */
+/** The command's exit code wins: nothing may hide its failure. Without figures the outcome is "unknown". */
 export function judgeCommand(
   commandExitCode: number,
   allowedFailures: number,
@@ -25,7 +25,7 @@ export function judgeCommand(
   return { outcome: "unnoticed", exitCode: 0, reason: noticed };
 }
 
-/** On stderr, below what the command said. */
+/** For stderr, below the command's output. */
 export function formatSummary(receipt: MeasureReceipt, colours: Colours): string {
   const { requests, outcome, reason, seconds, exitCode } = receipt;
   const mark = exitCode === 0 ? colours.green("✔") : colours.red("✖");
@@ -37,7 +37,7 @@ export function formatSummary(receipt: MeasureReceipt, colours: Colours): string
     title,
     `  load      ${origin}, ${rate} requests/s; the command took ${seconds.toFixed(1)} s`,
     `  latency   p50 ${latencyMs.p50}, p95 ${latencyMs.p95}, p99 ${latencyMs.p99}, longest ${latencyMs.max} ms`,
-    `  versions  ${counts.length === 0 ? "no answer was asked for one" : counts.join(", ")}`,
+    `  versions  ${counts.length === 0 ? "not read from the answers" : counts.join(", ")}`,
     ...(acknowledged === 0 ? [] : [`  rows      ${acknowledged} acknowledged, ${found} found`]),
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 /**
- * What is known of the journal on Azure: the database is reached from the operations server alone, so it is what the
- * last migrate step said, which Azure keeps and a refresh brings into Terraform's state.
+ * The journal on Azure, as far as it is known: only the operations server reaches the database, so this is the output of
+ * the last migrate step, which Azure keeps and a refresh reads into Terraform's state.
  */
 import type { AzureEnvironment } from "../../configuration/environment";
 import { MigratorResult } from "../../release/migrations/migrator-words";
@@ -22,7 +22,7 @@ export async function journalOfLastStep(
   record: ReleaseRecord,
   terraform: () => Promise<TerraformBinary>,
 ): Promise<KnownJournal> {
-  // Beside the folder of a release that may be under way; the state is the same for any record.
+  // Not in the folder of a release that may be running; the state is the same for any record.
   const aside = { ...project, environment: { ...environment, name: `${environment.name}/watch` } };
   const web = new Stack(await synthesize(aside, record), "web", await terraform());
   return readJournal(record, await web.refreshedState());
@@ -35,12 +35,12 @@ export function readJournal(record: ReleaseRecord, resources: readonly StateReso
   const waiting = scripts(waitingContracts(record), "waiting");
   if (step === undefined) return { source: "lastStep", step: null, scripts: waiting, ahead: [] };
   const { name, exitCode, output } = step;
-  const said = readResultLine(MigratorResult, output);
+  const result = readResultLine(MigratorResult, output);
   const known = [
-    ...scripts(said?.applied.map(({ script }) => script) ?? [], "applied"),
-    ...scripts(said?.adopted ?? [], "applied"),
-    ...scripts(said?.running ? [said.running] : [], "running"),
-    ...scripts(said?.waiting ?? [], "waiting"),
+    ...scripts(result?.applied.map(({ script }) => script) ?? [], "applied"),
+    ...scripts(result?.adopted ?? [], "applied"),
+    ...scripts(result?.running ? [result.running] : [], "running"),
+    ...scripts(result?.waiting ?? [], "waiting"),
     ...waiting,
   ];
   return {
@@ -49,13 +49,13 @@ export function readJournal(record: ReleaseRecord, resources: readonly StateReso
       name,
       sequence: parseEdition(name)?.sequence ?? null,
       exitCode,
-      outcome: said?.outcome ?? "unknown",
-      reason: said?.reason ?? null,
+      outcome: result?.outcome ?? "unknown",
+      reason: result?.reason ?? null,
     },
     scripts: known
       .filter((each, index) => known.findIndex((other) => other.name === each.name) === index)
       .sort((one, other) => Number.parseInt(one.name, 10) - Number.parseInt(other.name, 10)),
-    ahead: said?.ahead ?? [],
+    ahead: result?.ahead ?? [],
   };
 }
 

@@ -1,7 +1,7 @@
-/** What is known of a database's journal, and where it is known from. */
+/** The known part of a database's journal, and its source. */
 import type { ScriptStatus } from "../../release/migrations/migrator-words";
 
-/** A script; only what is known of it. On Azure a step names scripts without their times. */
+/** A script; null for unknown fields. On Azure, a step names scripts without their times. */
 export type KnownScript = Pick<ScriptStatus, "name" | "status"> & {
   [Field in "phase" | "release" | "started" | "finished"]: string | null;
 };
@@ -16,11 +16,11 @@ interface MigrateStep {
 }
 
 export interface KnownJournal {
-  /** `database`: it was asked just now. `lastStep`: nobody reaches it from here, so this is what its last step said. */
+  /** `database`: read now. `lastStep`: the database can't be reached from here, so this is the last step's output. */
   readonly source: "database" | "lastStep";
-  /** null where the database was asked, or no step ran yet. */
+  /** null if read from the database, or no step ran yet. */
   readonly step: MigrateStep | null;
   readonly scripts: readonly KnownScript[];
-  /** Scripts beyond the last bundle: a later release brought them. */
+  /** Scripts beyond the last bundle: they came with a later release. */
   readonly ahead: readonly string[];
 }

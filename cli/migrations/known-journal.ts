@@ -8,7 +8,7 @@ import { journalOfLastStep } from "./azure-journal";
 import type { KnownJournal } from "./journal";
 import { journalOfDatabase } from "./local-journal";
 
-/** @throws Failure where the environment has no database, or it can't be asked. */
+/** @throws Failure if the environment has no database, or it can't be read. */
 export async function knownJournal(
   project: Project,
   record: ReleaseRecord,

@@ -1,4 +1,4 @@
-/** The journal of a database on the local platform: the migrator in the operations server's folder is asked. */
+/** The journal of a database on the local platform, read by the migrator in the operations server's folder. */
 import { Failure } from "../../release/failure";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -12,14 +12,14 @@ import type { KnownJournal } from "./journal";
 
 const LONGEST_MS = 120_000;
 
-/** @throws Failure with the migrator's own words and exit code where the database can't be asked. */
+/** @throws Failure with the migrator's message and exit code if the database can't be read. */
 export async function journalOfDatabase(
   projectFolder: string,
   environment: LocalEnvironment,
 ): Promise<KnownJournal> {
   const folder = join(projectFolder, serverFolder(environment, OPERATIONS_SERVER));
   const migrator = join(folder, "migrate.js");
-  // The first migrate step brings it.
+  // The first migrate step installs it.
   if (!existsSync(migrator)) return { source: "database", step: null, scripts: [], ahead: [] };
   const { stdout, stderr, exitCode } = await execa(
     process.execPath,
@@ -44,13 +44,13 @@ export async function journalOfDatabase(
 }
 
 function refused(reason: string, exitCode: number): Failure {
-  // An older one does not know the word.
+  // An older migrator does not know the command.
   const older = /^(migrate: )?run, plan or resolve is wanted/.test(reason);
-  const words = older
-    ? "the migrator there is of an older version of this package: the next release, or `bluegreen retry`, brings the newer one"
+  const message = older
+    ? "the installed migrator is from an older version of this package: the next release, or `bluegreen retry`, updates it"
     : reason || `the migrator ended with exit code ${exitCode}`;
   return new Failure(
-    `the database can't be asked: ${words}`,
+    `the database can't be read: ${message}`,
     exitCode === EXIT.badInput || exitCode === EXIT.refused ? exitCode : EXIT.unexpected,
   );
 }

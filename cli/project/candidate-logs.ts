@@ -1,4 +1,4 @@
-/** Where to look when a candidate does not come up: what its instances wrote, on the local platform. */
+/** The logs of a candidate's instances on the local platform, for when it does not start. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { serverFolder, slotEndpoints } from "../../configuration/naming";
@@ -6,7 +6,7 @@ import { isLocal } from "../../configuration/platform";
 import type { ReleaseRecord } from "../../release/record";
 import type { Project } from "./project";
 
-/** @returns files that are there, relative to the project; none on Azure, whose step's output says what can be said. */
+/** @returns existing files, relative to the project; none on Azure, where the step's output has the cause. */
 export function candidateLogs({ folder, environment }: Project, { active }: ReleaseRecord): string[] {
   if (!isLocal(environment)) return [];
   return slotEndpoints(environment)

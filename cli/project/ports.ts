@@ -1,4 +1,4 @@
-/** The loopback ports that an environment on this machine takes: its proxies', its slots', its database's. */
+/** The loopback ports of a local environment: proxies, slots and database. */
 import { createServer } from "node:net";
 import type { LocalEnvironment } from "../../configuration/environment";
 import { databasePort, proxyPlaces, slotEndpoints } from "../../configuration/naming";
@@ -9,7 +9,7 @@ function portsOf(environment: LocalEnvironment): number[] {
   return [...new Set([...ports, databasePort(environment)])];
 }
 
-/** Those of them that somebody listens on. */
+/** The ports that are in use. */
 export async function takenPorts(environment: LocalEnvironment): Promise<number[]> {
   const ports = portsOf(environment);
   const free = await Promise.all(ports.map(isFree));

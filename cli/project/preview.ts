@@ -1,12 +1,12 @@
-/** Makes a secret for previews, and what the environment file shall say of it. */
+/** Creates a secret for previews, and its entry in the environment file. */
 import { createHash, randomBytes } from "node:crypto";
 import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../configuration/preview";
 import type { Preview } from "../../configuration/preview";
 
 export interface NewPreview {
-  /** Shown once, kept nowhere. */
+  /** Shown once, stored nowhere. */
   readonly secret: string;
-  /** For the environment file: it says nothing about the secret. */
+  /** For the environment file: digests, which don't reveal the secret. */
   readonly preview: Preview;
 }
 
@@ -17,13 +17,13 @@ export function newPreview(): NewPreview {
 }
 
 export function formatPreview({ secret, preview }: NewPreview): string {
-  return `secret: ${secret}   (shown once, kept nowhere)
+  return `secret: ${secret}   (shown once, stored nowhere)
 
-Put this into the environment file, then deploy base (npx cdktf deploy base):
+Add this to the environment file, then deploy base (npx cdktf deploy base):
 
   "preview": ${JSON.stringify(preview)}
 
-Whoever sends the secret sees the release that waits, before anybody else does:
+Requests with the secret get the waiting release, before users do:
 
   curl --header '${PREVIEW_HEADER}: ${secret}' http://...
   or the cookie ${PREVIEW_COOKIE}=${secret}`;

@@ -1,4 +1,4 @@
-/** One release at a time in a project's environment: what is synthesized and applied must not change meanwhile. */
+/** Allows one release at a time in a project's environment: its files must not change during synth and apply. */
 import { Failure } from "../../release/failure";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { stateFile, workFolder } from "../../configuration/naming";
 import { isLocked, lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
 import type { Progress } from "../terminal/progress";
-import { formatPerson, whoIsThis } from "./person";
+import { formatPerson, currentPerson } from "./person";
 import { platformFile } from "./project";
 import type { Project } from "./project";
 
@@ -16,14 +16,14 @@ const LOCK = "release.lock";
 const POLL_MS = 200;
 
 export interface LockOptions {
-  /** How long to wait for the one that holds it. @default 0 */
+  /** How long to wait for the holder. @default 0 */
   readonly waitSeconds?: number;
-  /** Hears whom the lock was taken over from: somebody who ended without giving it back. */
+  /** Shows the previous holder if it ended without releasing the lock. */
   readonly progress?: Progress;
 }
 
-/** For whoever only looks: this command is at work in the project, or Terraform without it. */
-export async function somebodyIsAtWork(project: Project): Promise<boolean> {
+/** Whether this command or Terraform alone is running in the project. Takes no lock. */
+export async function isReleaseRunning(project: Project): Promise<boolean> {
   const { folder, environment } = project;
   if (existsSync(terraformLock(folder, stateFile(environment, "web")))) return true;
   const file = join(folder, lockFile(project));
@@ -40,7 +40,7 @@ export function lockFile({ environment }: Project): string {
   return `${workFolder(environment)}/${LOCK}`;
 }
 
-/** @throws Failure (refused) naming who holds it: a user, a host, a pipeline's run. */
+/** @throws Failure (refused) naming the holder: user, host, pipeline run. */
 export async function lockProject(
   project: Project,
   what: string,
@@ -48,18 +48,18 @@ export async function lockProject(
 ): Promise<ProcessLock> {
   const file = platformFile(project, LOCK);
   const deadline = Date.now() + waitSeconds * 1000;
-  const holder = `${what} by ${formatPerson(whoIsThis())}, process ${process.pid}, since ${new Date().toISOString()}`;
+  const holder = `${what} by ${formatPerson(currentPerson())}, process ${process.pid}, since ${new Date().toISOString()}`;
   for (;;) {
     const lock = await tryLock(file, holder);
     if (lock !== null) {
       if (lock.takenOverFrom !== null) {
-        progress?.note(`the lock is taken over: ${lock.takenOverFrom} ended without giving it back`);
+        progress?.note(`the lock is taken over: ${lock.takenOverFrom} ended without releasing it`);
       }
       return lock;
     }
     if (Date.now() >= deadline) {
       throw new Failure(
-        `another release is at work here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
+        `another release is running here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
         EXIT.refused,
       );
     }

@@ -9,14 +9,14 @@ import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
 
-/** The same variable tells cdktf-cli's synth. */
+/** cdktf-cli's synth reads the same variable. */
 export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT_FILE;
 
-/** How the synth entry is started, as a list of arguments. */
+/** The command that starts the synth entry. */
 export type SynthCommand = readonly [string, ...string[]];
 
 export interface Project {
-  /** Everything else is relative to it. */
+  /** All other paths are relative to it. */
   readonly folder: string;
   readonly environmentFile: string;
   readonly environment: Environment;
@@ -27,7 +27,7 @@ export function openProject(folder: string, environmentFile: string, synth?: Syn
   const path = join(folder, environmentFile);
   if (!existsSync(path)) {
     throw new InvalidInput(
-      `there is no environment file ${environmentFile}: name one with --environment, or make a project with \`bluegreen init\``,
+      `there is no environment file ${environmentFile}: name one with --environment, or create a project with \`bluegreen init\``,
     );
   }
   const environment = parseEnvironment(readFileSync(path, "utf8"), environmentFile);
@@ -47,21 +47,21 @@ export function writeRecord(project: Project, record: ReleaseRecord): void {
   writeAtomically(join(project.folder, project.environment.record), formatRecord(record), 0o644);
 }
 
-/** A file of the platform's own folder, which is made where it is missing. */
+/** A file in the platform's folder, which is created if missing. */
 export function platformFile(project: Project, name: string): string {
   const folder = join(project.folder, workFolder(project.environment));
   mkdirSync(folder, { recursive: true });
   return join(folder, name);
 }
 
-/** The app of cdktf.json, as cdktf-cli would start it; without one, the package's own two stacks. */
+/** The app of cdktf.json, as cdktf-cli starts it; without one, the two stacks of this package. */
 function appCommand(folder: string): SynthCommand {
   const settings = join(folder, "cdktf.json");
   if (existsSync(settings)) {
     const app = readApp(readFileSync(settings, "utf8"));
     if (app !== undefined) return ["sh", "-c", app];
   }
-  return ownApp();
+  return packagedApp();
 }
 
 function readApp(text: string): string | undefined {
@@ -69,12 +69,12 @@ function readApp(text: string): string | undefined {
     const { app } = JSON.parse(text) as { app?: unknown };
     if (app === undefined || typeof app === "string") return app;
   } catch {
-    // said below
+    // reported below
   }
-  throw new InvalidInput(`cdktf.json is not JSON with an "app" that is a command: mend it, or remove it`);
+  throw new InvalidInput(`cdktf.json is not JSON with an "app" that is a command: correct it, or remove it`);
 }
 
-/** The package's own synth entry. */
-export function ownApp(): SynthCommand {
+/** The synth entry of this package. */
+export function packagedApp(): SynthCommand {
   return [process.execPath, join(__dirname, "..", "..", "main.js")];
 }

@@ -10,7 +10,7 @@ import { InstallResult, readResultLine } from "../../release/result-line";
 import { parseSlotStepName } from "../../release/steps";
 import { writeAtomically } from "../../system/atomic-file";
 import { takenPorts } from "../project/ports";
-import { openProject, ownApp } from "../project/project";
+import { openProject, packagedApp } from "../project/project";
 import type { Project } from "../project/project";
 import type { Scenario } from "./scenarios";
 
@@ -53,7 +53,7 @@ async function openVenue(
     const file = `${venueFolder}/environment.json`;
     const environment = environmentFile(scenario, parts, venueFolder, portBase);
     writeAtomically(join(folder, file), `${JSON.stringify(environment, null, 2)}\n`);
-    const venue = openProject(folder, file, ownApp());
+    const venue = openProject(folder, file, packagedApp());
     if ((await takenPorts(requireLocal(venue.environment, "a rehearsal"))).length === 0) return venue;
   }
   throw new Failure(`no free ports between ${firstPort} and ${LAST_PORT}`, EXIT.unexpected);
@@ -70,7 +70,7 @@ export function leftVenues(folder: string): Project[] {
   return readdirSync(venues)
     .map((name) => `${REHEARSAL_FOLDER}/${name}/environment.json`)
     .filter((file) => existsSync(join(folder, file)))
-    .map((file) => openProject(folder, file, ownApp()));
+    .map((file) => openProject(folder, file, packagedApp()));
 }
 
 /** The longest time that an instance of a release took to stop and start, as the installers measured it. */

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { findProgram } from "../../system/executable";
-import { ownApp } from "../project/project";
+import { packagedApp } from "../project/project";
 import type { Answers } from "./answers";
 import { environmentFileOf } from "./answers";
 
@@ -13,7 +13,7 @@ const INSTALLED = `node_modules/${PACKAGE}`;
 export function synthCommandIn(folder: string): { readonly command: string; readonly note: string | null } {
   if (existsSync(join(folder, INSTALLED, "lib/main.js")))
     return { command: `node ${INSTALLED}/lib/main.js`, note: null };
-  const [, main = ""] = ownApp();
+  const [, main = ""] = packagedApp();
   const below = relative(resolve(folder), main);
   if (!below.startsWith("..")) return { command: `node ${quoted(below)}`, note: null };
   return {

@@ -74,7 +74,7 @@ test("the digest is computed and said, and the migrations are found", async () =
     artifact: { url: `${server.url}/app.zip`, sha256: sha256(zip) },
     migrations: { newest: "0001-goals.sql" },
   });
-  expect(notes).toEqual([`the digest was computed; pin it with --sha256 ${sha256(zip)}`]);
+  expect(notes).toEqual([`computed the digest; pin it with --sha256 ${sha256(zip)}`]);
   expect(server.asked).toEqual(["/app.zip"]);
 });
 
@@ -101,7 +101,7 @@ test("on Azure alike; migrations that nobody published yet are said", async () =
   const { candidate, notes } = await from("/app.zip", { environment: AZURE });
   expect(candidate.artifact).toEqual({ url: `${server.url}/app.zip`, sha256: sha256(zip) });
   expect(notes.at(-1)).toMatch(
-    /they must be at https:\S+\/migrations\/\w{64}\.zip first: bluegreen publish 1\.4\.0 --migrations \S+\.zip$/,
+    /publish them at https:\S+\/migrations\/\w{64}\.zip first: bluegreen publish 1\.4\.0 --migrations \S+\.zip$/,
   );
 });
 
@@ -115,14 +115,14 @@ test.each<[string, string, RegExp]>([
   [
     "that is not there",
     "/nowhere.zip",
-    /\/nowhere\.zip: HTTP status 404: correct the address, or say the digest/,
+    /\/nowhere\.zip: HTTP status 404: correct the address, or give the digest/,
   ],
   ["that ends half way", "/truncated.zip", /\/truncated\.zip: .*(closed|terminated|length)/],
   ["that is cut off", "/cut.zip", /\/cut\.zip: .*(closed|terminated|aborted)/],
   ["that redirects", "/moved.zip", /\/moved\.zip: it redirects/],
   ["that redirects to plain http elsewhere", "/elsewhere.zip", /it redirects/],
   ["that says it is too large", "/boastful.zip", /refused: larger than 2147483648 bytes/],
-  ["of a page", "/page", /\/page is neither a zip nor a \.tar\.gz: is it the address of a page/],
+  ["of a page", "/page", /\/page is neither a zip nor a \.tar\.gz: is it a web page/],
   ["of nothing", "/empty.zip", /neither a zip nor/],
   ["that nobody serves", "http://127.0.0.1:9/a.zip", /127\.0\.0\.1:9\/a\.zip: .*ECONNREFUSED/],
   ["of plain http", "http://example.invalid/a.zip", /is no artifact address/],
@@ -137,7 +137,7 @@ test.each<[string, string, RegExp]>([
 test("a file of the servers on Azure can't be read from here", async () => {
   await expect(from("file:///srv/app.zip", { environment: AZURE })).rejects.toMatchObject({
     exitCode: 2,
-    message: expect.stringMatching(/is a file of each server/),
+    message: expect.stringMatching(/is a file on the servers/),
   });
 });
 

@@ -23,10 +23,10 @@ function look(scripts: Readonly<Record<string, string>>): { contracts: readonly 
   for (const [name, sql] of Object.entries(scripts)) place.write(`scripts/${name}`, sql);
   const said: string[] = [];
   const project = place.project(AZURE);
-  const { says } = migrationsFrom(project, { given: place.path("scripts"), artifact: null }, (line) =>
+  const { fields } = migrationsFrom(project, { given: place.path("scripts"), artifact: null }, (line) =>
     said.push(line),
   );
-  return { contracts: says.contracts ?? [], said };
+  return { contracts: fields.contracts ?? [], said };
 }
 
 /** A record whose previous release brought the scripts up to one, and whose database ran these contract scripts. */
@@ -65,7 +65,7 @@ describe("contract scripts", () => {
     expect(look(scripts)).toEqual({
       contracts: ["0002-contract-a.sql", "0003-b.sql"],
       said: [
-        "migrations: contract scripts, which wait until no release needs what they take away: 0002-contract-a.sql, 0003-b.sql",
+        "migrations: contract scripts, which wait until no release needs what they remove: 0002-contract-a.sql, 0003-b.sql",
       ],
     });
   });

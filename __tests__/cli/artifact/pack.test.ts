@@ -194,12 +194,8 @@ describe("refuses by name", () => {
       },
       /"(a|one)" is a link out/,
     ],
-    [
-      "a link to nothing",
-      () => symlinkSync("nowhere", place.path("app/gone")),
-      /"gone" is a link to nothing/,
-    ],
-    ["a link to itself", () => symlinkSync("me", place.path("app/me")), /"me" is a link to nothing/],
+    ["a link to nothing", () => symlinkSync("nowhere", place.path("app/gone")), /"gone" is a broken link/],
+    ["a link to itself", () => symlinkSync("me", place.path("app/me")), /"me" is a broken link/],
     [
       "a link to what it is in",
       () => symlinkSync("..", place.path("app/public/up")),
@@ -212,9 +208,13 @@ describe("refuses by name", () => {
     [
       "a name that is no UTF-8",
       () => execFileSync("sh", ["-c", `: >"$0/$(printf 'a\\377')"`, place.path("app")]),
-      /no UTF-8/,
+      /not UTF-8/,
     ],
-    ["a pipe", () => execFileSync("mkfifo", [place.path("app/pipe")]), /"pipe" is neither file nor folder/],
+    [
+      "a pipe",
+      () => execFileSync("mkfifo", [place.path("app/pipe")]),
+      /"pipe" is neither a file nor a folder/,
+    ],
   ])("%s", async (_, make, says) => {
     make();
     await refuses(says);
@@ -223,19 +223,19 @@ describe("refuses by name", () => {
   test("a socket", async () => {
     const server = createServer().listen(place.path("app/socket"));
     await once(server, "listening");
-    await refuses(/"socket" is neither file nor folder/);
+    await refuses(/"socket" is neither a file nor a folder/);
     await new Promise((closed) => server.close(closed));
   });
 
   test("more files than servers unpack", async () => {
     for (let index = 0; index < 200; index++) place.write(`app/public/${index}`, "");
     for (let index = 0; index < 100; index++) symlinkSync("public", place.path(`app/copy-${index}`));
-    await refuses(/is one more than the 20000 files/);
+    await refuses(/exceeds the 20000 files/);
   });
 
   test("more bytes than servers unpack", async () => {
     truncateSync(place.write("app/big", ""), 3 * 2 ** 30); // takes no space
-    await refuses(/"big" makes it more than the 2147483648 bytes/);
+    await refuses(/"big" exceeds the 2147483648 bytes/);
   });
 
   test("a folder without files", async () => {

@@ -181,22 +181,26 @@ describe("on the local platform", () => {
   });
 
   test.each<[string, () => void, RegExp]>([
-    ["there is no record", () => {}, /release\.json says of no release of local: what runs is not known/],
+    [
+      "there is no record",
+      () => {},
+      /release\.json names no release of local, so the running releases are unknown/,
+    ],
     ["the record is damaged", () => place.write("release.json", "{"), /release\.json is not JSON/],
     [
       "a receipt is damaged",
       () => place.write(".bluegreen/local/receipts/3.json", `{"formatVersion`),
-      /receipts\/3\.json is not JSON.*what it needs is not known/,
+      /receipts\/3\.json is not JSON.*the files that it needs are unknown/,
     ],
     [
       "a receipt is of another format",
       () => put(".bluegreen/local/receipts/3.json", { formatVersion: 2 }),
-      /receipts\/3\.json: .*what it needs is not known/,
+      /receipts\/3\.json: .*the files that it needs are unknown/,
     ],
     [
       "the record is older than a receipt",
       () => putReceipt(8, 1, usual()),
-      /release\.json is at 7, receipt 8 is newer: bring the record up to date/,
+      /release\.json is at sequence 7, but receipt 8 is newer: update the record/,
     ],
   ])("%s: nothing is removed", async (what, change, says) => {
     if (!what.startsWith("there is no")) put("release.json", usual());
@@ -308,7 +312,7 @@ describe("on Azure", () => {
     const { exitCode, stderr } = await run("--keep-days", "0", "--yes");
     expect({ exitCode, stderr }).toEqual({
       exitCode: 3,
-      stderr: expect.stringMatching(/what runs is not known/),
+      stderr: expect.stringMatching(/the running releases are unknown/),
     });
     expect(await azurite.names()).toHaveLength(1);
   });

@@ -97,7 +97,7 @@ test("in words: the address, the digest, the line to go on with; and that it wen
     ],
   });
   expect(stderr).toMatch(
-    /AZURE_STORAGE_CONNECTION_STRING leads to 127\.0\.0\.1:\d+: that is used, and addresses still name st\S+\.blob\.core/,
+    /AZURE_STORAGE_CONNECTION_STRING points to 127\.0\.0\.1:\d+: uploads go there, and addresses still name st\S+\.blob\.core/,
   );
 });
 
@@ -144,7 +144,7 @@ describe("a name that is there already", () => {
     const { exitCode, stderr } = await publish(["1.4.0", "--artifact", "app.zip"]);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 3,
-      stderr: expect.stringMatching(/is there with another content/),
+      stderr: expect.stringMatching(/exists with other content/),
     });
     const left = await azurite.container.getBlobClient(name).downloadToBuffer();
     expect(left.equals(change(zip))).toBe(true);
@@ -191,7 +191,7 @@ describe("migrations", () => {
     ]);
     const { migrations } = JSON.parse(said) as { migrations: { sha256: string } };
     expect(await azurite.names()).toContain(`socialgoal/migrations/${migrations.sha256}.zip`);
-    expect(stderr).toMatch(/they must be at https:\S+ first: bluegreen publish <version> --migrations/);
+    expect(stderr).toMatch(/publish them at https:\S+ first: bluegreen publish <version> --migrations/);
   });
 
   test("can be published alone", async () => {
@@ -222,7 +222,12 @@ describe("what is refused, with nothing published", () => {
     ["no artifact", ["1.4.0"], 2, /nothing to publish: run/],
     ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
     ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
-    ["a file that is not there", ["1.4.0", "--artifact", "no-such.zip"], 2, /there is no file no-such\.zip/],
+    [
+      "a file that is not there",
+      ["1.4.0", "--artifact", "no-such.zip"],
+      2,
+      /there is no file or folder no-such\.zip/,
+    ],
     ["a name that is too long", ["1.4.0", "--artifact", "x".repeat(300)], 2, /ENAMETOOLONG/],
     ["neither file nor folder", ["1.4.0", "--artifact", "/dev/null"], 2, /neither a file nor a folder/],
     ["no archive", ["1.4.0", "--artifact", LOCAL_FILE()], 2, /neither a zip nor a \.tar\.gz/],
@@ -230,7 +235,7 @@ describe("what is refused, with nothing published", () => {
       "the project itself",
       ["1.4.0", "--artifact", "."],
       2,
-      /has bluegreen's own state in it \(\.bluegreen\/linux\)/,
+      /contains bluegreen's state \(\.bluegreen\/linux\)/,
     ],
     ["migrations that are not there", ["1.4.0", "--migrations", "no-such"], 2, /there is no no-such/],
     ["options of --prune", ["1.4.0", "--artifact", "app", "--dry-run"], 2, /--dry-run needs --prune/],
@@ -250,7 +255,7 @@ describe("what is refused, with nothing published", () => {
       "nobody is logged in",
       () => ({ [VARIABLE]: "" }),
       3,
-      /nobody is logged in to Azure: log in with `az login`, or set AZURE_/,
+      /not logged in to Azure: log in with `az login`, or set AZURE_/,
     ],
     [
       "another account of Azure",
@@ -258,14 +263,14 @@ describe("what is refused, with nothing published", () => {
         [VARIABLE]: `DefaultEndpointsProtocol=https;AccountName=other;AccountKey=${secret};EndpointSuffix=core.windows.net`,
       }),
       2,
-      /is of account other, linux has st\w+: unset it/,
+      /is for account other, but linux has st\w+: unset it/,
     ],
-    ["no connection string", () => ({ [VARIABLE]: `AccountKey=${secret}` }), 2, /is no connection string/],
+    ["no connection string", () => ({ [VARIABLE]: `AccountKey=${secret}` }), 2, /is not a connection string/],
     [
       "the wrong key",
       () => ({ [VARIABLE]: azurite.connectionString(undefined, secret) }),
       3,
-      /does not (let you in|know you) \(403/,
+      /(denies you access|does not accept your credential) \(403/,
     ],
     [
       "nobody there",
@@ -328,7 +333,7 @@ describe("release on Azure", () => {
       candidateFrom(place.project(AZURE), "1.4.0", given, listening().progress),
     ).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(/has the digest \w{64}, not a{64}/),
+      message: expect.stringMatching(/has the digest \w{64}, but --sha256 is a{64}/),
     });
     expect(await azurite.names()).toEqual([]);
   });
@@ -379,7 +384,7 @@ describe("release on Azure", () => {
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 3,
       stdout: "",
-      stderr: expect.stringMatching(/^nobody is logged in to Azure: .*; nothing was changed\n$/),
+      stderr: expect.stringMatching(/^not logged in to Azure: .*; nothing was changed\n$/),
     });
     expect(() => place.read("environments/azure-linux.release.json")).toThrow(/ENOENT/);
   });

@@ -189,7 +189,7 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
     });
     expect(exitCode).toBe(2);
     expect(complaint(stderr)).toMatch(
-      /^there is no dotnet \(.*ENOENT.*\): install the \.NET SDK, then dotnet tool install/,
+      /^dotnet was not found \(.*ENOENT.*\): install the \.NET SDK, then dotnet tool install/,
     );
   });
 
@@ -208,7 +208,7 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
     });
     expect({ exitCode, stderr }).toEqual({
       exitCode: 2,
-      stderr: '--project "elsewhere": there is no such folder or file\n',
+      stderr: '--project "elsewhere": no such folder or file\n',
     });
     const said =
       "/app/Broken.cs(1,8): error CS1026: ) expected [/app/App.csproj]\n/app/Broken.cs(1,8): error CS1002: ; expected [/app/App.csproj]\n\nBuild FAILED.\n    0 Warning(s)\n    2 Error(s)\n\nTime Elapsed 00:00:02.97";
@@ -233,7 +233,7 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
       "ef dbcontext info": { exitCode: 1, said: "error:   More than one DbContext was found." },
       "ef dbcontext list": { said },
     });
-    expect(await refused()).toBe("app has 2 contexts: say which with --context Orders or --context People");
+    expect(await refused()).toBe("app has 2 contexts: choose one with --context Orders or --context People");
   });
 
   it("no migrations", async () => {
@@ -244,25 +244,29 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
   it("another database's provider; another database than the environment's", async () => {
     const said = 'data:    { "providerName": "Microsoft.EntityFrameworkCore.Sqlite" }';
     answering({ "ef dbcontext info": { said } });
-    expect(await refused()).toMatch(/^the project's provider is "Microsoft\.EntityFrameworkCore\.Sqlite": /);
+    expect(await refused()).toMatch(
+      /^the project's provider is "Microsoft\.EntityFrameworkCore\.Sqlite", and only /,
+    );
     answering({});
-    expect(await refused("--dialect", "mssql")).toMatch(/^the project writes for postgres .* says mssql/);
+    expect(await refused("--dialect", "mssql")).toMatch(
+      /^the project generates SQL for postgres .* is mssql/,
+    );
     folder.write("environments/local.json", { ...LEAST, platform: { kind: "local", database: "postgres" } });
     dotnet.answer(answersOf("mssql", SQL_SERVER));
     expect(await refused()).toMatch(
-      /^the project writes for mssql .*the environment or --dialect says postgres/,
+      /^the project generates SQL for mssql .*the environment or --dialect is postgres/,
     );
   });
 
   it("a baseline that is no migration, an environment that is not there, a folder that is a file", async () => {
     expect(await refused("--baseline", "Init")).toMatch(
-      /^--baseline "Init" is none of the project's migrations/,
+      /^--baseline "Init" is not a migration of the project/,
     );
     expect(await refused("--environment", "environments/no.json")).toMatch(
       /no environment file environments\/no/,
     );
     folder.write("file", "");
-    expect(await refused("--to", "file")).toBe('--to "file" is no folder');
+    expect(await refused("--to", "file")).toBe('--to "file" is not a folder');
     expect(await refused("--context", "-x")).toMatch(/--context/);
   });
 
@@ -289,6 +293,6 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
     );
     const kept = await fromEf("--keep-written");
     expect(kept).toMatchObject({ exitCode: 0, stdout: "✔ nothing new; 5 unchanged\n" });
-    expect(kept.stderr).toMatch(/0002-Owner\.sql, line 3: .*; it stays as it is/);
+    expect(kept.stderr).toMatch(/0002-Owner\.sql, line 3: .*; kept unchanged/);
   });
 });

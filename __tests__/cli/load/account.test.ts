@@ -1,4 +1,4 @@
-/** What is counted for a stretch of time, on a clock of its own. */
+/** The counts of a period, on a test clock. */
 import { Account, type Outcome } from "../../../cli/load/account";
 
 const good: Outcome = { failure: null, status: 200, code: null, releaseId: "1.0.0-1" };

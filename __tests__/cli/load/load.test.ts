@@ -213,7 +213,7 @@ test("the timeline tells every second of the load, and adds up to its totals", a
   }
 });
 
-test("a stretch in which nobody answers is a point with requests and without answers", async () => {
+test("a period without answers is a point with requests and without answers", async () => {
   await load.start(plan(application.origin, { timeLimitMs: 20_000 }));
   await until(() => application.seen.length >= 50);
   const waiting: (() => void)[] = [];

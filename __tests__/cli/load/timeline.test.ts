@@ -1,11 +1,11 @@
 /** A long run in few points: what is added up, what stays apart, and that percentiles stay true. */
 import { LatencyHistogram } from "../../../cli/load/histogram";
-import { Timeline, type Stretch } from "../../../cli/load/timeline";
+import { Timeline, type Period } from "../../../cli/load/timeline";
 
 const BEGAN = Date.parse("2026-01-01T00:00:00Z");
 
 /** Second number `index` of a run. */
-function second(index: number, latencies: readonly number[], rest: Partial<Stretch> = {}): Stretch {
+function second(index: number, latencies: readonly number[], rest: Partial<Period> = {}): Period {
   const latency = new LatencyHistogram();
   for (const ms of latencies) latency.add(ms);
   return {
@@ -20,7 +20,7 @@ function second(index: number, latencies: readonly number[], rest: Partial<Stret
   };
 }
 
-const silence = (index: number): Stretch => second(index, [], { sent: 10 });
+const silence = (index: number): Period => second(index, [], { sent: 10 });
 
 test("a run of 600 seconds has a point for each", () => {
   const timeline = new Timeline();
@@ -72,7 +72,7 @@ test("a run in which every other second is silent stays below the limit too", ()
   expect(timeline.points()).toHaveLength(600);
 });
 
-test("the percentiles of a merged stretch are those of all its answers", () => {
+test("the percentiles of a merged period are those of all its answers", () => {
   const timeline = new Timeline();
   const all: number[] = [];
   for (let index = 0; index < 1_200; index += 1) {
@@ -94,13 +94,13 @@ test("the percentiles of a merged stretch are those of all its answers", () => {
 });
 
 test("the short rest at the end belongs to the second before it, unless one of them is silent", () => {
-  const rest: Partial<Stretch> = { seconds: 0.1 };
+  const rest: Partial<Period> = { seconds: 0.1 };
   const even = new Timeline();
-  for (const stretch of [second(0, [5, 5]), second(1, [5], rest)]) even.add(stretch);
+  for (const period of [second(0, [5, 5]), second(1, [5], rest)]) even.add(period);
   expect(even.points()).toMatchObject([{ seconds: 1.1, sent: 3 }]);
 
   const recovered = new Timeline();
-  for (const stretch of [silence(0), second(1, [5], rest)]) recovered.add(stretch);
+  for (const period of [silence(0), second(1, [5], rest)]) recovered.add(period);
   expect(recovered.points()).toMatchObject([
     { seconds: 1, sent: 10, versions: {} },
     { seconds: 0.1, sent: 1 },

@@ -54,7 +54,7 @@ describe("a command that nobody notices", () => {
     const { exitCode, stdout, stderr } = await start(at(...deployment(0))).ended;
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "deploying\n" });
     expect(stderr).toMatch(/^✔ unnoticed: 0 of \d+ requests failed, longest gap \d+ ms\n {2}load {6}http/);
-    expect(stderr).toContain("versions  no answer was asked for one");
+    expect(stderr).toContain("versions  not read from the answers");
   });
 
   test("--json: the receipt alone on stdout, the command's own output on stderr", async () => {
@@ -200,12 +200,17 @@ describe("refused before anything is started", () => {
       2,
       /--url "shop" must be scheme, host and port/,
     ],
-    ["a URL with a page", () => ["--url", `${application.origin}/a`, ...touch()], 2, /named with --path/],
+    [
+      "a URL with a page",
+      () => ["--url", `${application.origin}/a`, ...touch()],
+      2,
+      /name pages with --path/,
+    ],
     [
       "a path that is none",
       () => at("--path", "about us", ...touch()),
       2,
-      /--path "about us" is no HTTP path/,
+      /--path "about us" is not an HTTP path/,
     ],
     [
       "no rate",
@@ -261,7 +266,7 @@ describe("refused before anything is started", () => {
     const { exitCode, stderr } = await start(["--url", origin, ...touch()]).ended;
     expect({ exitCode, stderr }).toEqual({
       exitCode: 3,
-      stderr: `${origin}/ is not served well now (no answer: ECONNREFUSED), so nothing could be told from a load: the command was not started\n`,
+      stderr: `${origin}/ does not answer as expected (no answer: ECONNREFUSED), so a load would measure nothing: the command was not started\n`,
     });
     expect(existsSync(touched())).toBe(false);
     application = await Application.listen();
@@ -274,7 +279,7 @@ describe("refused before anything is started", () => {
     };
     const { exitCode, stderr } = await start(at("--path", "/", "--path", "/gone", ...touch())).ended;
     expect(exitCode).toBe(3);
-    expect(stderr).toMatch(/\/gone is not served well now \(status 404, not 200\)/);
+    expect(stderr).toMatch(/\/gone does not answer as expected \(status 404, not 200\)/);
     expect(existsSync(touched())).toBe(false);
   });
 

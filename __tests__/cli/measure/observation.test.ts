@@ -54,7 +54,7 @@ test.each([
 });
 
 test.each([
-  [azureEnvironment(), /^nobody said where users of prod come in: set measurement\.origin, or platform/],
+  [azureEnvironment(), /^the address for users of prod is unknown: set measurement\.origin, or platform/],
   [environmentOf({ measurement: { rate: 0 } }), /^measurement\.rate is 0$/],
 ])("nothing is measured, and a sentence says why (%#)", async (environment, words) => {
   const observation = await startObservation({ environment });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pc from "picocolors";
 import { readJournal } from "../../../cli/migrations/azure-journal";
-import { formatJournal } from "../../../cli/migrations/journal-words";
+import { formatJournal } from "../../../cli/migrations/format-journal";
 import { knownJournal } from "../../../cli/migrations/known-journal";
 import type { KnownJournal } from "../../../cli/migrations/journal";
 import type { StateResource } from "../../../cli/terraform/stack";
@@ -69,9 +69,9 @@ describe("the local platform asks the database", () => {
     expect(words(journal).split("\n")).toEqual([
       "migrations: 2 applied, 1 running, 1 pending, 1 waiting",
       "  0001-goals.sql       applied  with 1.0.0-1, 2026-11-29T12:00:01Z",
-      "  0002-index.sql       running  began with 1.1.0-2, 2026-11-29T13:00:00Z: look how far it got, then `bluegreen migrations resolve 0002-index.sql --as applied` or `--as pending`",
+      "  0002-index.sql       running  began with 1.1.0-2, 2026-11-29T13:00:00Z: check how far it got, then `bluegreen migrations resolve 0002-index.sql --as applied` or `--as pending`",
       "  0003-more.sql        pending  the next migration runs it",
-      "  0004-contract-x.sql  waiting  until no release needs what it takes away",
+      "  0004-contract-x.sql  waiting  until no release needs what it removes",
       "  0005-later.sql       applied",
     ]);
   });
@@ -86,7 +86,7 @@ describe("the local platform asks the database", () => {
   });
 
   it("and says that nothing was migrated where no step brought a migrator", async () => {
-    expect(words(await ask())).toBe("nothing was migrated here yet");
+    expect(words(await ask())).toBe("no migration ran here yet");
   });
 
   it.each([2, 3])("and passes on what the migrator refuses, with its exit code %d", async (exitCode) => {
@@ -94,7 +94,7 @@ describe("the local platform asks the database", () => {
       answers(JSON.stringify({ outcome: "refused", exitCode, reason: "no such database" }), exitCode),
     );
     expect(await refusal()).toMatchObject({
-      message: "the database can't be asked: no such database",
+      message: "the database can't be read: no such database",
       exitCode,
     });
   });
@@ -107,7 +107,7 @@ describe("the local platform asks the database", () => {
   it("and says what brings a newer migrator where the one there does not know the question", async () => {
     const reason = 'run, plan or resolve is wanted, not "status"; see --help';
     migratorThat(answers(JSON.stringify({ outcome: "refused", exitCode: 2, reason }), 2));
-    expect((await refusal()).message).toMatch(/older version .* `bluegreen retry`, brings the newer one/);
+    expect((await refusal()).message).toMatch(/older version .* `bluegreen retry`, updates it/);
   });
 
   it("and sends no control character of a database to a terminal", async () => {
@@ -162,10 +162,10 @@ describe("on Azure it is what the last migrate step said", () => {
       step: { name: "migrate-2-0a1b2c3d", sequence: 2, exitCode: 0, outcome: "migrated", reason: null },
     });
     expect(words(journal).split("\n")).toEqual([
-      "as the migrate step of record 2 said: only the operations server reaches the database",
+      "from the migrate step of record 2: only the operations server reaches the database",
       "  migrated",
       "  0005-b.sql           applied",
-      "  0006-contract-b.sql  waiting  until no release needs what it takes away",
+      "  0006-contract-b.sql  waiting  until no release needs what it removes",
       "  0010-c.sql           applied",
     ]);
   });
@@ -185,7 +185,7 @@ describe("on Azure it is what the last migrate step said", () => {
         .slice(1, 3),
     ).toEqual([
       `  refused: ${reason}`,
-      "  0005-b.sql           running  look how far it got, then `bluegreen migrations resolve 0005-b.sql --as applied` or `--as pending`",
+      "  0005-b.sql           running  check how far it got, then `bluegreen migrations resolve 0005-b.sql --as applied` or `--as pending`",
     ]);
   });
 
@@ -195,7 +195,7 @@ describe("on Azure it is what the last migrate step said", () => {
 
   it("and where none ran, only what the record says", () => {
     expect(words(readJournal(record, []))).toBe(
-      "no migrate step ran here yet\n  0006-contract-b.sql  waiting  until no release needs what it takes away",
+      "no migrate step ran here yet\n  0006-contract-b.sql  waiting  until no release needs what it removes",
     );
   });
 });

@@ -1,9 +1,9 @@
 /** Who a lock and a receipt name: a person at a keyboard, or a pipeline's run that a reader can open. */
 import { Person } from "../../../release/receipt";
-import { formatPerson, whoIsThis } from "../../../cli/project/person";
+import { formatPerson, currentPerson } from "../../../cli/project/person";
 
 const at = (variables: Record<string, string>) =>
-  whoIsThis({ variables, userName: () => "ada", hostName: () => "lab-3" });
+  currentPerson({ variables, userName: () => "ada", hostName: () => "lab-3" });
 
 const nobody = (): string => {
   throw new Error("uv_os_get_passwd returned ENOENT");
@@ -15,7 +15,7 @@ test("a person at a keyboard: user and host, no pipeline", () => {
 });
 
 test("here and now it is a Person", () => {
-  expect(Person.safeParse(whoIsThis()).success).toBe(true);
+  expect(Person.safeParse(currentPerson()).success).toBe(true);
 });
 
 test.each([
@@ -23,7 +23,7 @@ test.each([
   [{ USER: "", LOGNAME: "grace" }, "grace"],
   [{}, "unknown"],
 ])("a container's user without an entry in /etc/passwd: %j is %s", (variables, user) => {
-  const person = whoIsThis({ variables, userName: nobody, hostName: () => "pod" });
+  const person = currentPerson({ variables, userName: nobody, hostName: () => "pod" });
   expect(person).toEqual({ user, host: "pod", ci: null });
 });
 
@@ -69,7 +69,7 @@ test.each([
 });
 
 test("in one line, however odd the variables are", () => {
-  const person = whoIsThis({
+  const person = currentPerson({
     variables: { USER: "a\nb", GITLAB_CI: "1", CI_JOB_URL: "https://x/\n\u001b[31m1" },
     userName: nobody,
     hostName: () => "pod",

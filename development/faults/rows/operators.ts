@@ -17,7 +17,7 @@ function loseState(stage: Stage): void {
 
 async function refused(stage: Stage, ...args: string[]): Promise<void> {
   const ran = await stage.world.run(args);
-  if (ran.exitCode !== 3 || !/another release is at work here \(release of .* by /.test(ran.stderr))
+  if (ran.exitCode !== 3 || !/another release is running here \(release of .* by /.test(ran.stderr))
     throw new Error(`the second operator got exit code ${ran.exitCode}: ${ran.stderr}`);
 }
 
