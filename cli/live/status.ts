@@ -41,7 +41,7 @@ export function formatStatus(
     // begin's result is only for the steps after it.
     const { result } = state;
     const last = result === null || result.step === "begin" ? "" : `; last: ${result.reason}`;
-    lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${state.phase}${last}${age}`);
+    lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${phaseOf(status)}${last}${age}`);
     if (state.stable !== null && (state.retainedUntil ?? 0) > Date.now()) {
       const until = new Date(state.retainedUntil!).toISOString();
       lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);
@@ -49,6 +49,11 @@ export function formatStatus(
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }
   return lines.join("\n");
+}
+
+/** A candidate that stays at its weight after its sequence has ended is paused, in whatever phase that was. */
+function phaseOf({ state, traffic }: ProxyStatus): string {
+  return state.finished && state.candidate !== null && traffic.weight > 0 ? "paused" : state.phase;
 }
 
 function newerThanHere({ sequence }: ReleaseRecord, statuses: readonly ProxyStatus[]): string[] {
@@ -64,7 +69,7 @@ function formatSlot(slot: Slot, { traffic, state, endpoints }: ProxyStatus): str
     const text = `${server} (${address}) ${answer}${inRotation ? "" : " out of rotation"}`;
     return healthy ? text : out.dim(text);
   });
-  const role = roleOf(slot, weight, state.stable?.slot);
+  const role = state.shared === true ? "stable" : roleOf(slot, weight, state.stable?.slot);
   const colour = slot === "blue" ? out.blue : out.green;
   return `${colour(slot.padEnd(6))} ${String(weight).padStart(3)} %  ${role.padEnd(9)} ${answers.join(", ")}`;
 }

@@ -45,11 +45,16 @@ export async function synthesize(project: Project, record: ReleaseRecord): Promi
     reject: false,
   });
   if (exitCode !== 0) {
-    const message = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
     throw new Failure(
-      `synth failed: ${message}`,
+      `synth failed: ${lastMessage(stderr || stdout)}`,
       exitCode === EXIT.badInput ? EXIT.badInput : EXIT.unexpected,
     );
   }
   return synthesizedFolder(project);
+}
+
+/** The last lines that an app printed before it failed, without the stack and the version that Node adds to an error. */
+export function lastMessage(output: string): string {
+  const lines = output.split("\n").filter((line) => !/^\s*(?:at .*|Node\.js v[\d.]+|[}^]?)$/.test(line));
+  return lines.slice(-3).join(" ").trim();
 }

@@ -15,6 +15,7 @@ import { proxiesOf } from "../../proxies/proxies-of";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check } from "./check";
 import { runLimited } from "../../../system/run-limited";
+import { lastMessage } from "../../terraform/synth";
 
 const FILE_SECONDS = 10;
 const SYNTH_SECONDS = 60;
@@ -116,9 +117,9 @@ export function synthCheck(project: Project, output: string): Check {
       });
       const app = args.at(-1) ?? program;
       if (exitCode !== 0) {
-        const message = (stderr || stdout).trim().split("\n").slice(-3).join(" ");
+        const message = lastMessage(stderr || stdout).slice(0, 300);
         return failed(
-          `${firstLine(app)} ended with exit code ${exitCode}: ${message.slice(0, 300)}`,
+          `${firstLine(app)} ended with exit code ${exitCode}: ${message}`,
           'fix the app in cdktf.json (the package\'s app is "node node_modules/cdktf-bluegreen/lib/main.js")',
         );
       }
