@@ -65,7 +65,7 @@ function within<T>(file: string, resolve: () => T): T {
   }
 }
 
-/** @throws InvalidInput where the parts contradict each other or a name breaks a rule of Azure. */
+/** @throws InvalidInput if the parts contradict each other or a name breaks a rule of Azure. */
 function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   const { platform, start, proxies, verification } = environment;
   if (proxies.driver !== "haproxy") {

@@ -22,7 +22,7 @@ export interface HookFacts {
   readonly strategy: Schedule["strategy"];
   /** Where the release goes. */
   readonly slot: Slot;
-  /** null where nothing is released (a first release that is cancelled). */
+  /** null if nothing is released (a first release that is cancelled). */
   readonly release: { readonly id: string; readonly version: string } | null;
   /** As recorded: what a rollback goes back to. */
   readonly previous: { readonly id: string; readonly version: string } | null;
@@ -36,7 +36,7 @@ export interface HookOutcome {
   readonly outcome: string;
   readonly exitCode: number;
   readonly reason: string;
-  /** The receipt's file, relative to the project; null where none was written. */
+  /** The receipt's file, relative to the project; null if none was written. */
   readonly receipt: string | null;
 }
 

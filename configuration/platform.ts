@@ -13,13 +13,13 @@ export function isLocal(environment: Environment): environment is LocalEnvironme
   return environment.platform.kind === "local";
 }
 
-/** @throws InvalidInput where something is asked of Azure that only servers on this machine can do. */
+/** @throws InvalidInput if something is asked of Azure that only servers on this machine can do. */
 export function requireLocal(environment: Environment, what: string): LocalEnvironment {
   if (isLocal(environment)) return environment;
   throw new InvalidInput(`${what} is for environments on this machine; "${environment.name}" is on Azure`);
 }
 
-/** The dialect of the environment's database; null where it has none, and releases carry no migrations. */
+/** The dialect of the environment's database; null if it has none, and releases carry no migrations. */
 export function databaseDialect({ platform }: Pick<Environment, "platform">): Dialect | null {
   if (platform.database === undefined) return null;
   return platform.kind === "local" ? platform.database : "mssql";
@@ -30,7 +30,7 @@ export function usesIis({ platform }: Pick<Environment, "platform">): boolean {
   return platform.kind === "azure" && platform.webServers.os === "windows";
 }
 
-/** @throws Error where a construct of one platform is given an environment of the other. */
+/** @throws Error if a construct of one platform is given an environment of the other. */
 export function requireAzure(environment: Environment): AzureEnvironment {
   if (environment.platform.kind === "azure") return environment as AzureEnvironment;
   throw new Error(`"${environment.name}" is no Azure environment`);

@@ -61,7 +61,7 @@ export type Recovery =
       readonly unknown: readonly string[];
     };
 
-/** @throws Refusal where the proxies disagree, or where nobody knows the artifact of what users get. */
+/** @throws Refusal if the proxies disagree, or where nobody knows the artifact of what users get. */
 export function recoverRecord(findings: Findings): Recovery {
   const { present, proxies, records } = findings;
   const known = highestKnown(findings);

@@ -110,7 +110,7 @@ test.each<[object, string]>([
   [{ verification: { timeoutSeconds: 61 } }, "verification.timeoutSeconds must be at most 60"],
   [{ verification: { deadlineSeconds: 0 } }, "verification.deadlineSeconds must be at least 1"],
   [{ verification: { deadlineSeconds: 1.5 } }, "verification.deadlineSeconds must be a whole number"],
-  [{ verification: { bodyPattern: "(" } }, 'verification.bodyPattern: "(" is no regular expression'],
+  [{ verification: { bodyPattern: "(" } }, 'verification.bodyPattern: "(" is not a valid regular expression'],
   [{ verification: { headerPatterns: { "x y": "1" } } }, "verification.headerPatterns.x y: Invalid input"],
   [{ verification: { smoke: [{ path: "login" }] } }, 'verification.smoke.0.path: "login" is no HTTP path'],
   [
@@ -125,7 +125,7 @@ test.each<[object, string]>([
   [{ preview: { sha256: "secret" } }, "preview.sha256: must be 64 lower-case hexadecimal digits"],
   [
     { schedule: { strategy: "canary", steps: [50, 100, 100] } },
-    'schedule.steps: "steps" must grow, as in [5, 25, 50, 100]',
+    'schedule.steps: "steps" must increase, as in [5, 25, 50, 100]',
   ],
   [
     { schedule: { strategy: "blueGreen", afterPromotion: "converge" } },
@@ -157,7 +157,7 @@ test.each(["a\nb", "a\u0000", "a\u001b[2J", "a\u007f", "a\r"])("an argument %j i
 
 test.each(["-rf", "A=b", "=", "--"])("nothing is started by %j", (program) => {
   expect(refusal({ start: [program, "server.js"] })).toBe(
-    'start: starts with a program: its name has no "=" and no leading "-"',
+    'start: must start with a program, without "=" or a leading "-" in its name',
   );
 });
 
@@ -204,7 +204,7 @@ test.each(["", "x release", "x:y", "1x", "x\nX-Evil", "x_y", "a".repeat(65)])(
   "the header %j is refused",
   (releaseHeader) => {
     expect(refusal({ verification: { releaseHeader } })).toMatch(
-      /^verification\.releaseHeader: ".* is no header name$/,
+      /^verification\.releaseHeader: ".* is not a valid header name$/,
     );
   },
 );

@@ -231,7 +231,7 @@ describeEndToEnd("a record", () => {
     const now = world.text("release.json");
     world.write("release.json", history.get(2)!);
     try {
-      await refuses(["retry"], /does not fit what users get|is older than|pull, then try again/);
+      await refuses(["retry"], /does not match what users get|is older than|pull, then try again/);
     } finally {
       world.write("release.json", now);
     }

@@ -196,7 +196,7 @@ describe("the newest release that is safe", () => {
       past("1.9.0", 9, { contracts }),
     ]);
     expect(describeSafeRelease(found)).toMatch(
-      /^The newest release that is safe is 1\.6\.0-6: `bluegreen release 1\.6\.0 --artifact https:\/\/example\.org\/1\.6\.0\.zip --sha256 [0-9a-f]{64}`$/,
+      /^The newest safe release is 1\.6\.0-6: `bluegreen release 1\.6\.0 --artifact https:\/\/example\.org\/1\.6\.0\.zip --sha256 [0-9a-f]{64}`$/,
     );
   });
 

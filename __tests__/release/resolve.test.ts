@@ -132,7 +132,7 @@ test.each<[string, object, RegExp]>([
     { resolve: [{ ...SCRIPT, as: "done" }] },
     /resolve\.0\.as must be "applied" or "pending"/,
   ],
-  ["twice", { resolve: [SCRIPT, { ...SCRIPT, as: "applied" }] }, /resolve: has one answer for each script/],
+  ["twice", { resolve: [SCRIPT, { ...SCRIPT, as: "applied" }] }, /resolve: must have one answer per script/],
   ["with more", { resolve: [{ ...SCRIPT, why: "x" }] }, /unknown field "why"/],
 ])("a hand-edited answer %s is refused with its field", (_, changes, message) => {
   const text = JSON.stringify({ ...STOPPED, ...changes });

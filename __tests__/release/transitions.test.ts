@@ -103,10 +103,10 @@ test.each<[Goal, Goal]>([
 });
 
 test.each<[Goal, Goal, string]>([
-  [30, 30, "the candidate is at 30 %: a promotion goes further, not to 30 %"],
-  [30, 29, "the candidate is at 30 %: a promotion goes further, not to 29 %"],
-  [30, "staged", 'the candidate is at 30 %: a promotion goes further, not to "staged"'],
-  ["staged", "staged", 'the candidate is at "staged": a promotion goes further, not to "staged"'],
+  [30, 30, "the candidate is at 30 %: promote it further, not to 30 %"],
+  [30, 29, "the candidate is at 30 %: promote it further, not to 29 %"],
+  [30, "staged", 'the candidate is at 30 %: promote it further, not to "staged"'],
+  ["staged", "staged", 'the candidate is at "staged": promote it further, not to "staged"'],
 ])("a candidate at %p can't be promoted to %p", (goal, to, message) => {
   const refused = refusal(() => transitions.promote(recordOf({ goal }), BOTH, to));
   expect(refused).toEqual({ reason: "not-possible-here", message });
@@ -278,7 +278,7 @@ test.each<Goal>(["staged", 30])("a recreate can't stop at %p", (goal) => {
   const attempt = () => transitions.release(recordOf(), candidateOf("3.0.0"), GREEN, { ...recreate, goal });
   expect(refusal(attempt)).toEqual({
     reason: "not-possible-here",
-    message: `a recreate goes live at once: it can't stop at "${goal}"`,
+    message: `a recreate goes live immediately: it can't stop at "${goal}"`,
   });
 });
 
@@ -292,7 +292,7 @@ test("a stale checkout is told what it knows and what users get", () => {
     expect(refusal(attempt)).toEqual({
       reason: "unknown-release",
       message:
-        "record 2 does not fit what users get: recorded 1.0.0-1 in blue and 2.0.0-2 in green, " +
+        "record 2 does not match what users get: recorded 1.0.0-1 in blue and 2.0.0-2 in green, " +
         "green to be live; observed 9.0.0-9 live in green. Is this checkout up to date?",
     });
   }
@@ -362,7 +362,7 @@ describe("a heal", () => {
     const { reason, message } = refusal(() => transitions.heal(recordOf(changes), observed, ["web-1"]));
     expect(reason).toBe("not-possible-here");
     expect(message).toMatch(
-      /^2\.0\.0-2 \(goal .*\) is not what is stable, .* is: `bluegreen promote`, `retry` or `abort` comes first/,
+      /^2\.0\.0-2 \(goal .*\) is not stable, .* is: use `bluegreen promote`, `retry` or `abort` first/,
     );
   });
 

@@ -104,7 +104,7 @@ export interface AzureNames {
   readonly database: string;
 }
 
-/** @throws InvalidInput where a name breaks a rule of Azure. */
+/** @throws InvalidInput if a name breaks a rule of Azure. */
 export function azureNames({ application, name, platform }: AzureScope): AzureNames {
   const prefix = `${application}-${name}`;
   if (prefix.endsWith("-")) {
@@ -235,7 +235,7 @@ export function machineFolder(os: "linux" | "windows"): string {
   return os === "windows" ? "C:\\bluegreen" : "/var/lib/bluegreen";
 }
 
-/** The availability zone of a server, so that the servers of each slot are spread, or undefined where there are none. */
+/** The availability zone of a server, so that the servers of each slot are spread, or undefined if there are none. */
 export function zoneOf(
   zones: readonly string[],
   topology: "split" | "sideBySide",

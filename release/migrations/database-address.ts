@@ -46,7 +46,7 @@ const MSSQL_PARAMETERS = ["encrypt", "trustServerCertificate"];
 
 /**
  * @param what names the address in a message, as in `PG_URL`.
- * @throws InvalidInput where it is no address, or names no database: the journal would come into the one that the
+ * @throws InvalidInput if it is no address, or names no database: the journal would come into the one that the
  * server takes by default.
  */
 export function parseDatabaseAddress(text: string, what: string = IN_A_SECRET): DatabaseAddress {
@@ -79,7 +79,7 @@ export interface DatabaseOnServer {
 /**
  * A database on a server that was given by {@link SERVER_VARIABLE}.
  * @param name letters, digits and `_`.
- * @throws InvalidInput where the server's address is none of this dialect.
+ * @throws InvalidInput if the server's address is none of this dialect.
  */
 export function databaseOnServer(
   server: string,

@@ -39,7 +39,7 @@ const HISTORY = new RegExp(String.raw`^(?:(${NAME})\.)?(${NAME}) \((${NAME})\)$`
 /**
  * @param header the comments before a script's first statement.
  * @returns null for a script that is no EF migration's.
- * @throws InvalidInput where a line of the header means nothing, as a typing error would run a script twice.
+ * @throws InvalidInput if a line of the header means nothing, as a typing error would run a script twice.
  */
 export function efMigrationOf(script: string, header: string): EfMigration | null {
   const said = new Map<string, string>();
@@ -84,7 +84,7 @@ export function efHeader({ id, history, baseline }: EfMigration): string {
 }
 
 /**
- * @returns `exists`: one row, whose column `found` is null where there is no such table; `ids`: one row for each
+ * @returns `exists`: one row, whose column `found` is null if there is no such table; `ids`: one row for each
  * migration that the database has, in the column `id`, to be asked only where the table exists.
  */
 export function efHistoryQueries(history: EfHistory, dialect: Dialect): { exists: string; ids: string } {
@@ -104,7 +104,7 @@ export function efHistoryQueries(history: EfHistory, dialect: Dialect): { exists
 /**
  * Whether a script that the journal does not know is applied already.
  * @param ids what EF's history table has; empty where there is no such table.
- * @throws InvalidInput where a script is said to be on every database, and this one has others but not it.
+ * @throws InvalidInput if a script is said to be on every database, and this one has others but not it.
  */
 export function isTakenOver(
   script: { readonly name: string; readonly efMigration: EfMigration | null },

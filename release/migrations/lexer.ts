@@ -239,7 +239,7 @@ class Lexer {
     );
   }
 
-  /** `$$...$$` and `$tag$...$tag$`; null where the dollar opens none. */
+  /** `$$...$$` and `$tag$...$tag$`; null if the dollar opens none. */
   private dollarString(): number | null {
     const { sql } = this;
     let end = this.position + 1;

@@ -11,7 +11,7 @@ const ScriptStatus = z.object({
   name: z.string(),
   phase: z.string(),
   status: z.enum(SCRIPT_STATUSES),
-  /** The release that brought it, and when it began and ended (ISO 8601); null where it did not. */
+  /** The release that brought it, and when it began and ended (ISO 8601); null if it did not. */
   release: z._default(z.nullable(z.string()), null),
   started: z._default(z.nullable(z.string()), null),
   finished: z._default(z.nullable(z.string()), null),

@@ -15,7 +15,7 @@ export interface Action {
 
 interface DroppedModule {
   readonly statement: Statement;
-  /** How many arguments it names; null where it names none. */
+  /** How many arguments it names; null if it names none. */
   readonly count: number | null;
   isReplaced: boolean;
 }
@@ -82,7 +82,7 @@ export class Additions {
     });
   }
 
-  /** @param words of `CREATE UNIQUE INDEX`. @returns null where it refuses nothing. */
+  /** @param words of `CREATE UNIQUE INDEX`. @returns null if it refuses nothing. */
   uniqueIndexBreaks(words: readonly string[]): Broken | null {
     const on = words.indexOf("ON");
     const read = on === -1 ? null : readName(words, skip(words, on + 1, /^ONLY$/));

@@ -20,7 +20,7 @@ export interface Script {
   readonly phaseFrom: "header" | "name" | "default";
   /** Whether script and journal row are one transaction; `-- no-transaction` in the header says no. */
   readonly transaction: boolean;
-  /** The EF Core migration that it was made from; null where it was written by hand. */
+  /** The EF Core migration that it was made from; null if it was written by hand. */
   readonly efMigration: EfMigration | null;
   /** Without byte order mark, lines end with `\n`. */
   readonly sql: string;
@@ -39,7 +39,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 /**
  * @param files of a folder or a zip by their paths; scripts lie at the top or in `migrations/`, other files are none.
  * @returns the scripts in the order of their numbers.
- * @throws InvalidInput where a name, a number, the phase or the text is not as it must be.
+ * @throws InvalidInput if a name, a number, the phase or the text is not as it must be.
  */
 export function readScripts(files: ReadonlyMap<string, Uint8Array>): Script[] {
   const paths = [...files.keys()].filter((path) => /\.sql$/i.test(path));

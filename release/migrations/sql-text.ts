@@ -104,7 +104,7 @@ function isGo(table: TokenTable, index: number): boolean {
   );
 }
 
-/** @returns null where GO is a name: SQL Server's own tools send `GO,`, `GO=1` and the label `GO:` to the server. */
+/** @returns null if GO is a name: SQL Server's own tools send `GO,`, `GO=1` and the label `GO:` to the server. */
 function readSeparator(table: TokenTable, index: number): { repeat: number; last: number } | null {
   const { sql } = table;
   const line = table.line(index);

@@ -133,7 +133,7 @@ test.each<[string, unknown, string[], number, RegExp]>([
     [...GOOD, change("web-1", "update")],
     ["--live", "blue"],
     3,
-    /is no step of a release/,
+    /is not a release step/,
   ],
   ["no plan", "{", ["--live", "blue"], 2, /is not JSON/],
   ["no such slot", GOOD, ["--live", "red"], 2, /--live blue or --live green/],

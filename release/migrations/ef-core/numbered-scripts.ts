@@ -35,7 +35,7 @@ const LONGEST_NAME = 80;
 /**
  * @param migrations of the project, in EF's order. @param written all scripts of the folder.
  * @param keepWritten whether scripts stay as they are where EF would write them differently today.
- * @throws InvalidInput where a migration that is a script was changed, removed or moved; names file and remedy.
+ * @throws InvalidInput if a migration that is a script was changed, removed or moved; names file and remedy.
  */
 export function numberedScripts(
   migrations: readonly EfProjectMigration[],

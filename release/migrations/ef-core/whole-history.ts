@@ -25,7 +25,7 @@ interface HistoryRow {
 
 /**
  * @param text of `dotnet ef migrations script --no-transactions`. @param ids all migrations, in EF's order.
- * @throws InvalidInput where a migration has no row, or its last statement has no end.
+ * @throws InvalidInput if a migration has no row, or its last statement has no end.
  */
 export function partsOf(text: string, ids: readonly string[], dialect: Dialect): EfPart[] {
   const all = code(text, dialect);
@@ -74,7 +74,7 @@ export function outsideTransaction(text: string, ids: readonly string[], dialect
   return found;
 }
 
-/** Without comments. @throws InvalidInput where EF's text can't be read. */
+/** Without comments. @throws InvalidInput if EF's text can't be read. */
 function code(text: string, dialect: Dialect): Token[] {
   try {
     return [...tokens(text, dialect)].filter(({ kind }) => kind !== "comment");

@@ -87,7 +87,7 @@ export class Cursor {
     return kind === WORD || kind === NAME;
   }
 
-  /** A column's, a constraint's or an index' name in lower case; null where none comes next. */
+  /** A column's, a constraint's or an index' name in lower case; null if none comes next. */
   part(): string | null {
     if (!this.isNamePart()) return null;
     const text = unquoted(this.text());

@@ -46,7 +46,7 @@ export class DefaultConstraints {
     }
   }
 
-  /** How to drop the column; null where the script drops the constraint first, or the column is known to have none. */
+  /** How to drop the column; null if the script drops the constraint first, or the column is known to have none. */
   advice(table: ObjectName, column: string, known: KnownColumn | null): string | null {
     if (this.dropsAny || this.dropped.has(table.key)) return null;
     if (known !== null && known.defaultName === undefined) return null;

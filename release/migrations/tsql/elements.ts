@@ -16,7 +16,7 @@ export interface Column {
   readonly notNull: boolean;
   /** Whether the database has a value where a statement names none: DEFAULT, IDENTITY, a computed column and the like. */
   readonly filled: boolean;
-  /** The default constraint's name; null where it has none of its own, undefined where there is no DEFAULT. */
+  /** The default constraint's name; null if it has none of its own, undefined if there is no DEFAULT. */
   readonly defaultName: string | null | undefined;
   /** Whether each row gets a value of its own. */
   readonly distinct: boolean;

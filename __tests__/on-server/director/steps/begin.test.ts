@@ -64,7 +64,7 @@ describe("begin", () => {
     const { result } = await operator.apply(stale);
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(result?.reason).toBe(
-      "record 3 does not fit what users get: recorded 1.2.0-3 in blue and 1.0.9-1 in green, blue to be live; " +
+      "record 3 does not match what users get: recorded 1.2.0-3 in blue and 1.0.9-1 in green, blue to be live; " +
         "observed 1.1.0-2 live in green. Is this checkout up to date?",
     );
     expect(world.state).toBe(state);
@@ -171,7 +171,7 @@ describe("the fence", () => {
     const { world, operator } = await liveWorld();
     const { exitCode, reason } = await world.run("begin", operator.record);
     expect(exitCode).toBe(EXIT.refused);
-    expect(reason).toContain("the next change takes sequence 2");
+    expect(reason).toContain("the next change needs sequence 2");
   });
 
   test("refuses a known sequence with other content", async () => {
