@@ -67,7 +67,7 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   [
     "a host with a port",
     { servers: [{ ...BOTH[0], host: "10.0.1.4/x" }] },
-    /servers\.0\.host: .* is no host/,
+    /servers\.0\.host: .* is not a valid host/,
   ],
   ["a name in capitals", { servers: [{ ...BOTH[0], name: "APP" }] }, /servers\.0\.name/],
   ["a command without its program", { driver: "command" }, /needs a driverCommand/],

@@ -248,7 +248,7 @@ describe("a record that fits what users get", () => {
 
 describe("nothing is to be recovered", () => {
   test.each<[string, Partial<Findings>]>([
-    ["where the record is the one that was applied last", { present: APPLIED }],
+    ["where the record was the last one applied", { present: APPLIED }],
     ["where it was written, and its apply never began", { present: recordOf({ sequence: 3 }) }],
     ["where nothing was ever applied", { proxies: [], present: emptyRecord("socialgoal") }],
   ])("%s", (_, changes) => {
@@ -271,7 +271,7 @@ test("where all was taken down, the newest record that is left is taken", () => 
   const records = [older, APPLIED].map((record) => ({ where: "x", record }));
   expect(recovered(recoverRecord(findings({ proxies: [], records })))).toMatchObject({
     record: APPLIED,
-    unknown: ["nothing runs that it could be compared with"],
+    unknown: ["nothing is running to compare it with"],
   });
 });
 

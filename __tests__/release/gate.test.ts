@@ -139,7 +139,7 @@ describe("the fence", () => {
   test("keeps a checkout from writing what was written before", () => {
     expect(() => requireNewer(3, "proxy-1", 2)).not.toThrow();
     expect(() => requireNewer(2, "proxy-1", 2)).toThrow(
-      "the record here is at 1, but proxy-1 knows record 2: pull, then try again; nothing was changed",
+      "the record here is at 1, but proxy-1 already has record 2: pull, then try again; nothing was changed",
     );
   });
 });

@@ -127,7 +127,7 @@ test.each<[string, object, string]>([
   [
     "an application in upper case",
     { application: "SocialGoal" },
-    ': application: "SocialGoal" is no application name: a-z, 0-9 and -, at most 24 characters',
+    ': application: "SocialGoal" is not a valid application name: a-z, 0-9 and -, at most 24 characters',
   ],
   ["converge as text", { converge: "yes" }, ": converge must be of type boolean"],
   [
@@ -197,7 +197,7 @@ test.each([
   "a".repeat(41),
   "a".repeat(300),
 ])("%j is no version", (version) => {
-  expect(refusal(inBlue({ version }))).toMatch(/^: slots\.blue\.version: ".* is no version: 1 to 40 of /);
+  expect(refusal(inBlue({ version }))).toMatch(/^: slots\.blue\.version: ".* is not a valid version: 1 to 40 of /);
 });
 
 test("a run counts from 1", () => {
@@ -253,7 +253,7 @@ test.each([
   `https://example.org/${"a".repeat(2000)}`,
 ])("%j is no artifact address", (url) => {
   expect(refusal(withArtifact({ url }))).toMatch(
-    /^: slots\.blue\.artifact\.url: ".* is no artifact address: https:\/\/\.\.\., file:\/\/\/\.\.\., or http:\/\/ on the loopback address$/,
+    /^: slots\.blue\.artifact\.url: ".* is not an artifact address: https:\/\/\.\.\., file:\/\/\/\.\.\., or http:\/\/ on the loopback address$/,
   );
 });
 

@@ -142,6 +142,6 @@ test.each<[string, object, RegExp]>([
 test("the plan says what happens to the journal", () => {
   expect(describeResolutions(undefined)).toBeNull();
   expect(describeResolutions([SCRIPT, { script: "0005-y.sql", as: "applied" }])).toBe(
-    "before the database is migrated, its journal has 0004-x.sql as pending, and runs again; 0005-y.sql as applied, and does not run again",
+    "before the migration, the journal lists 0004-x.sql as pending, and runs again; 0005-y.sql as applied, and does not run again",
   );
 });

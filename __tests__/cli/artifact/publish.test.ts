@@ -215,8 +215,8 @@ describe("what is refused, with nothing published", () => {
   test.each<[string, string[], number, RegExp]>([
     ["no version", ["--artifact", "app"], 2, /say what to publish: bluegreen publish <version> --artifact/],
     ["no artifact", ["1.4.0"], 2, /say what to publish/],
-    ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
-    ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
+    ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is not a valid version/],
+    ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is not a valid version/],
     ["a file that is not there", ["1.4.0", "--artifact", "no-such.zip"], 2, /there is no file no-such\.zip/],
     ["a name that is too long", ["1.4.0", "--artifact", "x".repeat(300)], 2, /ENAMETOOLONG/],
     ["neither file nor folder", ["1.4.0", "--artifact", "/dev/null"], 2, /neither a file nor a folder/],

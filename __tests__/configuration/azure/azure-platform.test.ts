@@ -49,8 +49,8 @@ test("IIS starts applications itself, and has settings by default", () => {
 });
 
 test.each<[object, object, string]>([
-  [{ subscriptionId: "x" }, {}, 'platform.subscriptionId: "x" is no GUID (lower case)'],
-  [{ location: "West Europe" }, {}, 'platform.location: "West Europe" is no region, as in "westeurope"'],
+  [{ subscriptionId: "x" }, {}, 'platform.subscriptionId: "x" is not a valid GUID (lower case)'],
+  [{ location: "West Europe" }, {}, 'platform.location: "West Europe" is not a valid region, as in "westeurope"'],
   [{ addressSpace: "8.8.0.0/16" }, {}, "is no private address space of the form x.y.0.0/16"],
   [{ addressSpace: "10.20.0.0/24" }, {}, "is no private address space of the form x.y.0.0/16"],
   [{ addressSpace: "127.0.0.0/16" }, {}, "is no private address space of the form x.y.0.0/16"],
@@ -61,8 +61,8 @@ test.each<[object, object, string]>([
     "platform.sshPublicKey: the key is cut off or damaged",
   ],
   [{ administrator: "administrator" }, {}, "is no administrator's name"],
-  [{ domain: "shop" }, {}, '"shop" is no domain name'],
-  [{ suffix: "abc" }, {}, '"abc" is no suffix: 4 to 8 of a-z and 0-9'],
+  [{ domain: "shop" }, {}, '"shop" is not a valid domain name'],
+  [{ suffix: "abc" }, {}, '"abc" is not a valid suffix: 4 to 8 of a-z and 0-9'],
   [{ webServers: { os: "windows" } }, {}, "start has no meaning on IIS"],
   [{}, { start: undefined }, "start must say what starts an instance"],
   [{ iis: {} }, {}, 'platform.iis is for platform.webServers.os "windows"'],

@@ -163,7 +163,7 @@ describe("the fence", () => {
     for (const step of ["begin", "switch", "share"] as const) {
       const { exitCode, reason, saves } = await world.run(step, record);
       expect({ exitCode, saves }).toEqual({ exitCode: EXIT.refused, saves: 0 });
-      expect(reason).toContain("record 1 is older than 2, which this proxy knows; use `bluegreen rollback`");
+      expect(reason).toContain("record 1 is older than 2, which this proxy already has; use `bluegreen rollback`");
     }
   });
 
@@ -178,14 +178,14 @@ describe("the fence", () => {
     const { world, operator } = await liveWorld();
     const { exitCode, reason } = await world.run("begin", { ...operator.record, goal: "staged" });
     expect(exitCode).toBe(EXIT.refused);
-    expect(reason).toContain("record 1 is already known with other content");
+    expect(reason).toContain("record 1 is already known with different content");
   });
 
   test("refuses a switch that was not begun", async () => {
     const { world, operator } = await liveWorld();
     const { exitCode, reason, saves } = await world.run("switch", { ...operator.record, sequence: 2 });
     expect({ exitCode, saves }).toEqual({ exitCode: EXIT.refused, saves: 0 });
-    expect(reason).toContain("record 2 was not begun on this proxy (1 was)");
+    expect(reason).toContain("record 2 has not begun on this proxy (it is at 1)");
   });
 
   test("refuses to run the switch of a failed sequence again", async () => {
