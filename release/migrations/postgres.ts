@@ -182,11 +182,11 @@ function readReviews(table: TokenTable): Reviews {
   for (let index = 0; index < table.length; index += 1) {
     if (table.kind(index) === COMMENT) waiting.push(index);
     else {
-      for (const comment of waiting.splice(0)) reviews.look(table, comment, { before: last, after: index });
+      for (const comment of waiting.splice(0)) reviews.add(table, comment, { before: last, after: index });
       last = index;
     }
   }
-  for (const comment of waiting) reviews.look(table, comment, { before: last, after: table.length });
+  for (const comment of waiting) reviews.add(table, comment, { before: last, after: table.length });
   return reviews;
 }
 

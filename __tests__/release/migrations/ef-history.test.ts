@@ -1,6 +1,6 @@
 /** A script made from an EF Core migration says so, and a database that has the migration is taken over. */
 import { readScripts } from "../../../release/migrations/scripts";
-import { efHistoryQueries, isTakenOver } from "../../../release/migrations/ef-history";
+import { efHistoryQueries, isAppliedByEf } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 
 function script(header: string, name = "0001-Init.sql"): Script {
@@ -76,19 +76,19 @@ describe("a script that the journal does not know", () => {
   const has = (...ids: string[]): ReadonlySet<string> => new Set(ids);
 
   it("is applied already where EF's table has its migration", () => {
-    expect(isTakenOver(script(INIT), has("20261129172048_Init"))).toBe(true);
-    expect(isTakenOver(script(INIT), has("20261129172049_Other"))).toBe(false);
-    expect(isTakenOver(script(INIT), has())).toBe(false);
+    expect(isAppliedByEf(script(INIT), has("20261129172048_Init"))).toBe(true);
+    expect(isAppliedByEf(script(INIT), has("20261129172049_Other"))).toBe(false);
+    expect(isAppliedByEf(script(INIT), has())).toBe(false);
   });
 
   it("is run where it is no EF migration's", () => {
-    expect(isTakenOver(script("-- ours"), has("20261129172048_Init"))).toBe(false);
+    expect(isAppliedByEf(script("-- ours"), has("20261129172048_Init"))).toBe(false);
   });
 
   it("is refused where every database should have it, and one that EF migrated does not", () => {
     const baseline = script(`${INIT}\n-- ef-baseline`);
-    expect(isTakenOver(baseline, has())).toBe(false); // an empty database gets all of it
-    expect(() => isTakenOver(baseline, has("20250101000000_First"))).toThrow(
+    expect(isAppliedByEf(baseline, has())).toBe(false); // an empty database gets all of it
+    expect(() => isAppliedByEf(baseline, has("20250101000000_First"))).toThrow(
       /0001-Init.sql says -- ef-baseline.*not 20261129172048_Init.*dotnet ef database update/,
     );
   });

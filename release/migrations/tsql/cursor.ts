@@ -25,7 +25,7 @@ export function readCode(sql: string): Code {
     for (let index = from; index < to; index += 1) {
       if (all.kind(index) !== COMMENT) {
         table.add(all.kind(index), all.start(index), all.end(index), all.line(index));
-      } else reviews.look(all, index, { before: table.length - 1, after: table.length });
+      } else reviews.add(all, index, { before: table.length - 1, after: table.length });
     }
     reviews.endBatch(table.length);
     return [first, table.length];
