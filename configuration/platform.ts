@@ -16,7 +16,9 @@ export function isLocal(environment: Environment): environment is LocalEnvironme
 /** @throws InvalidInput if the environment is on Azure. */
 export function requireLocal(environment: Environment, what: string): LocalEnvironment {
   if (isLocal(environment)) return environment;
-  throw new InvalidInput(`${what} is only for environments on this machine; "${environment.name}" is on Azure`);
+  throw new InvalidInput(
+    `${what} is only for environments on this machine; "${environment.name}" is on Azure`,
+  );
 }
 
 /** The dialect of the environment's database; null without a database, and so without migrations. */

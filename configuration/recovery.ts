@@ -230,8 +230,7 @@ function keptBeside(
   }
   const release = releaseFor(recorded, findings);
   if (release !== null && release.run < live.run) return release;
-  const why =
-    release === null ? "its artifact is not found" : "it was not live before";
+  const why = release === null ? "its artifact is not found" : "it was not live before";
   unknown.push(`${recorded.releaseId} in ${idle} is dropped (${why}): the next release replaces it`);
   return null;
 }

@@ -3,13 +3,11 @@ import * as z from "zod/mini";
 import { quote } from "./text";
 
 export const matches = (pattern: RegExp, what: string) =>
-  z
-    .string()
-    .check(
-      z.refine((text) => pattern.test(text), {
-        error: (issue) => `${quote(issue.input)} is not a valid ${what}`,
-      }),
-    );
+  z.string().check(
+    z.refine((text) => pattern.test(text), {
+      error: (issue) => `${quote(issue.input)} is not a valid ${what}`,
+    }),
+  );
 
 /** Names of applications and environments. They become part of Azure names. */
 export const SHORT_NAME = /^[a-z][a-z0-9-]{0,23}$/;

@@ -82,7 +82,7 @@ test.each<[object, string]>([
   [platform({ portBase: 65_001 }), "platform.portBase must be at most 65000"],
   [{ topology: "both" }, 'topology must be "split" or "sideBySide"'],
   [{ servers: { count: 0 } }, "servers.count must be at least 1"],
-  [{ servers: { count: 21 } }, "servers.count is 21, and the local platform has ports for 20"],
+  [{ servers: { count: 21 } }, "servers.count is 21, but the local platform has ports for 20"],
   [{ servers: { count: 201 } }, "servers.count must be at most 200"],
   [{ servers: { count: 1.5 } }, "servers.count must be a whole number"],
   [
@@ -112,7 +112,10 @@ test.each<[object, string]>([
   [{ verification: { deadlineSeconds: 1.5 } }, "verification.deadlineSeconds must be a whole number"],
   [{ verification: { bodyPattern: "(" } }, 'verification.bodyPattern: "(" is not a valid regular expression'],
   [{ verification: { headerPatterns: { "x y": "1" } } }, "verification.headerPatterns.x y: Invalid input"],
-  [{ verification: { smoke: [{ path: "login" }] } }, 'verification.smoke.0.path: "login" is not a valid HTTP path'],
+  [
+    { verification: { smoke: [{ path: "login" }] } },
+    'verification.smoke.0.path: "login" is not a valid HTTP path',
+  ],
   [
     { verification: { smoke: [{ path: "/", headers: { cookie: "a\r\nb" } }] } },
     "verification.smoke.0.headers.cookie: printable ASCII only",
@@ -229,7 +232,9 @@ const OUTSIDE = [
 ];
 
 test.each(OUTSIDE)("the folder %j is refused", (folder) => {
-  expect(refusal(platform({ folder }))).toMatch(/^platform\.folder: ".* is not a valid folder below the project$/);
+  expect(refusal(platform({ folder }))).toMatch(
+    /^platform\.folder: ".* is not a valid folder below the project$/,
+  );
 });
 
 test.each(OUTSIDE)("the record's path %j is refused", (record) => {

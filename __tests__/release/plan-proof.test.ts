@@ -242,13 +242,21 @@ describe("a plan of web, blue being live", () => {
       [...USUAL, other("azurerm_linux_virtual_machine.web-2", REPLACED)],
       /is not a release step/,
     ],
-    ["a network is changed", [...USUAL, other("azurerm_virtual_network.network", ["update"])], /is no step/],
-    ["the database goes", [...USUAL, other("azurerm_mssql_database.database", ["delete"])], /is no step/],
-    ["a folder of base", [...USUAL, other("terraform_data.web-1", REPLACED)], /is no step/],
+    [
+      "a network is changed",
+      [...USUAL, other("azurerm_virtual_network.network", ["update"])],
+      /is not a release step/,
+    ],
+    [
+      "the database goes",
+      [...USUAL, other("azurerm_mssql_database.database", ["delete"])],
+      /is not a release step/,
+    ],
+    ["a folder of base", [...USUAL, other("terraform_data.web-1", REPLACED)], /is not a release step/],
     [
       "a program of base whose name begins as a step's",
       [...USUAL, other("terraform_data.installer", ["create"])],
-      /is no step/,
+      /is not a release step/,
     ],
     ...[
       "terraform_data.hookish-before-switch-1",
@@ -268,17 +276,17 @@ describe("a plan of web, blue being live", () => {
     [
       "another provider's resource named as a step",
       [...USUAL, other("null_resource.install-green-web-2", ["create"])],
-      /is no step/,
+      /is not a release step/,
     ],
     [
       "a server is forgotten",
       [...USUAL, other("azurerm_linux_virtual_machine.web-1", ["forget"])],
-      /is no step/,
+      /is not a release step/,
     ],
     [
       "a server is imported",
       [...USUAL, { address: "azurerm_public_ip.ip", change: { actions: ["no-op"], importing: { id: "x" } } }],
-      /is no step/,
+      /is not a release step/,
     ],
     [
       "a step is imported",
@@ -293,7 +301,7 @@ describe("a plan of web, blue being live", () => {
           previous_address: "azurerm_virtual_machine_run_command.install-blue-web-1",
         }),
       ],
-      /would move .*of the live slot/,
+      /would move .*in the live slot/,
     ],
     [
       "a step was moved into the live slot",
@@ -307,12 +315,12 @@ describe("a plan of web, blue being live", () => {
     [
       "a server was moved",
       [...USUAL, other("azurerm_public_ip.ip", ["no-op"], { previous_address: "azurerm_public_ip.old" })],
-      /is no step/,
+      /is not a release step/,
     ],
   ])("is refused: %s", (_, changes, words) => expect(() => provePlan(changes)).toThrow(words));
 
   test("is refused where Terraform could not finish it", () => {
-    expect(() => provePlan(USUAL, { errored: true })).toThrow("is not whole");
+    expect(() => provePlan(USUAL, { errored: true })).toThrow("is incomplete");
   });
 
   test.each([
@@ -326,7 +334,7 @@ describe("a plan of web, blue being live", () => {
     const plan = (changes: readonly object[]) => readPlan(JSON.stringify({ resource_changes: changes }));
     expect(() => proveOnlySteps(plan(recreate))).not.toThrow();
     expect(() => proveOnlySteps(plan([...recreate, other("azurerm_subnet.web", ["update"])]))).toThrow(
-      /is no step/,
+      /is not a release step/,
     );
   });
 });

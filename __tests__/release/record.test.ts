@@ -197,7 +197,9 @@ test.each([
   "a".repeat(41),
   "a".repeat(300),
 ])("%j is no version", (version) => {
-  expect(refusal(inBlue({ version }))).toMatch(/^: slots\.blue\.version: ".* is not a valid version: 1 to 40 of /);
+  expect(refusal(inBlue({ version }))).toMatch(
+    /^: slots\.blue\.version: ".* is not a valid version: 1 to 40 of /,
+  );
 });
 
 test("a run counts from 1", () => {

@@ -115,7 +115,7 @@ test.each<[Goal, Goal, string]>([
 test("a release that shall be live already has nothing to be promoted to", () => {
   expect(refusal(() => transitions.promote(recordOf(), GREEN))).toEqual({
     reason: "nothing-to-promote",
-    message: "nothing waits for promotion: record 2 already asks for 2.0.0-2 to be live",
+    message: "nothing to promote: record 2 already has goal "live" for 2.0.0-2",
   });
 });
 
@@ -181,7 +181,7 @@ test("where proxies disagree, a rollback goes to the slot that did not change", 
 test("a candidate that never was stable is cancelled, not rolled back", () => {
   expect(refusal(() => transitions.rollback(recordOf(), BLUE, blueGreen))).toEqual({
     reason: "not-promoted",
-    message: "2.0.0-2 never became stable: 1.0.0-1 still is; use `bluegreen abort` to cancel it",
+    message: "2.0.0-2 never became stable, 1.0.0-1 still is: use `bluegreen abort` to cancel it",
   });
 });
 
@@ -205,7 +205,7 @@ test("a retry keeps the run, unless the install failed", () => {
 test("nothing is installed again under users", () => {
   expect(refusal(() => transitions.retry(recordOf(), BOTH, true))).toEqual({
     reason: "not-possible-here",
-    message: "green still gets requests: `bluegreen abort` first, then nothing is installed under its users",
+    message: "green still gets requests: run `bluegreen abort` first, so that nothing is installed while it serves users",
   });
   expect(refusal(() => transitions.retry(recordOf(), GREEN, true))).toEqual({
     reason: "not-possible-here",
@@ -238,7 +238,7 @@ test("a second half that a candidate had taken serves the stable release again o
 test("what is live and stable can't be cancelled", () => {
   expect(refusal(() => transitions.cancel(recordOf(), GREEN))).toEqual({
     reason: "nothing-to-cancel",
-    message: "2.0.0-2 is live and stable: there is nothing to abort; `bluegreen rollback` goes back",
+    message: "2.0.0-2 is live and stable: there is nothing to abort; use `bluegreen rollback` to go back",
   });
 });
 
@@ -258,7 +258,7 @@ test("after a recreate that failed only a recreate or `abort` goes on: the live 
   expect(refusal(() => transitions.release(recreated, candidateOf("3.0.0"), BLUE, blueGreen))).toEqual({
     reason: "not-possible-here",
     message:
-      "blue was to be recreated with 2.0.0-2, and 1.0.0-1 still is stable: `bluegreen abort` puts it in order first",
+      "the recreate of blue with 2.0.0-2 did not finish, 1.0.0-1 is still stable: run `bluegreen abort` first",
   });
   expect(transitions.release(recreated, candidateOf("3.0.0"), BLUE, recreate)).toMatchObject({
     slots: { blue: releaseOf("3.0.0", 3), green: null },
@@ -375,7 +375,7 @@ describe("a heal", () => {
       heals: { "web-1": 3 },
     });
     expect(refusal(() => transitions.heal(record, GREEN, ["web-1"])).message).toBe(
-      "the convergence to 2.0.0-2 did not come to its end: `bluegreen retry` goes on with it, on healed servers too",
+      "the convergence to 2.0.0-2 did not finish: `bluegreen retry` continues it, on healed servers too",
     );
   });
 });

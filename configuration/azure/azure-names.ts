@@ -108,7 +108,9 @@ export interface AzureNames {
 export function azureNames({ application, name, platform }: AzureScope): AzureNames {
   const prefix = `${application}-${name}`;
   if (prefix.endsWith("-")) {
-    throw new InvalidInput(`name "${name}" ends with a hyphen: most Azure names end with this name, and must not end with a hyphen`);
+    throw new InvalidInput(
+      `name "${name}" ends with a hyphen: most Azure names end with this name, and must not end with a hyphen`,
+    );
   }
   const suffix = platform.suffix ?? digest(`${platform.subscriptionId} ${prefix}`);
   const given = platform.names;

@@ -27,5 +27,5 @@ export type Level = Finding["level"];
 
 export const RENAMES: Broken = {
   kind: "rename",
-  message: "renames what the running release knows by its old name",
+  message: "renames something that the running release uses by its old name",
 };

@@ -15,11 +15,7 @@ export class Reviews {
   private readonly starts: number[] = [];
 
   /** @param comment its index in the table. @param tokens the nearest other tokens before and after it. */
-  add(
-    table: TokenTable,
-    comment: number,
-    tokens: { readonly before: number; readonly after: number },
-  ): void {
+  add(table: TokenTable, comment: number, tokens: { readonly before: number; readonly after: number }): void {
     if (!REVIEW.test(table.sql.slice(table.start(comment), table.start(comment) + LONGEST))) return;
     if (isAlone(table.sql, table.start(comment))) this.before.add(tokens.after);
     else this.behind.push(tokens.before);

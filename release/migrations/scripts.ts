@@ -51,10 +51,12 @@ export function readScripts(files: ReadonlyMap<string, Uint8Array>): Script[] {
   for (const [index, { name, number }] of scripts.slice(1).entries()) {
     const before = scripts[index]!;
     if (number === before.number)
-      throw new InvalidInput(`${before.name} and ${name} have the same number: each script needs its own number`);
+      throw new InvalidInput(
+        `${before.name} and ${name} have the same number: each script needs its own number`,
+      );
     if (number > before.number + 1) {
       throw new InvalidInput(
-        `between ${before.name} and ${name} a number is missing: a script is missing, or ${name} has the wrong number`,
+        `between ${before.name} and ${name} there is a gap: a script is missing, or ${name} has the wrong number`,
       );
     }
   }

@@ -19,7 +19,7 @@ const WITHIN = /^(?:GRANT|DENY|REVOKE|ON|\()$/;
 /**
  * @param sql one script.
  * @returns the same text, in which every batch can run.
- * @throws InvalidInput naming the line, where a GO would part a block, or a variable from its use.
+ * @throws InvalidInput naming the line, if a GO would split a block, or separate a variable from its use.
  */
 export function inSeparateBatches(sql: string): string {
   const done: string[] = [];
@@ -101,9 +101,7 @@ function refuseParting(
   { from, depth, what }: { readonly from: number; readonly depth: number; readonly what: string },
 ): void {
   if (depth > 0) {
-    throw new InvalidInput(
-      `${what}, but is inside a block or parentheses: wrap it in EXEC(N'...')`,
-    );
+    throw new InvalidInput(`${what}, but is inside a block or parentheses: wrap it in EXEC(N'...')`);
   }
   const { table, position } = cursor;
   const variables = new Set<string>();

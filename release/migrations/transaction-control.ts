@@ -11,7 +11,7 @@ const CONTROL = /^(BEGIN|START|COMMIT|ROLLBACK|END|ABORT)$/;
 
 /**
  * For SQL Server nothing is refused here: it counts open transactions, and the migrator checks the count.
- * @throws InvalidInput naming script, line and what to do, where a script of PostgreSQL begins or ends a transaction.
+ * @throws InvalidInput naming script, line and what to do, if a PostgreSQL script begins or ends a transaction.
  */
 export function refuseTransactionControl({ name, sql, transaction }: Script, dialect: Dialect): void {
   if (!transaction || dialect !== "postgres") return;

@@ -39,7 +39,7 @@ describe("a script's first lines", () => {
     ["-- ef-migration", /ef-migration "" must be the id/],
     ["-- ef-baseline", /ef-migration "" must be the id/],
     [`${INIT}\n${INIT}`, /ef-migration twice/],
-    [`${INIT}\n-- ef-basline`, /ef-basline is not known/],
+    [`${INIT}\n-- ef-basline`, /ef-basline is unknown/],
     [`${INIT}\n-- ef-history: [dbo].[x] ([y])`, /ef-history .* must be a table and its column/],
     [`-- ef-migration: ${"x".repeat(151)}`, /must be the id/],
   ])("refused where they mean nothing: %j", (header, message) => {
@@ -89,7 +89,7 @@ describe("a script that the journal does not know", () => {
     const baseline = script(`${INIT}\n-- ef-baseline`);
     expect(isAppliedByEf(baseline, has())).toBe(false); // an empty database gets all of it
     expect(() => isAppliedByEf(baseline, has("20250101000000_First"))).toThrow(
-      /0001-Init.sql says -- ef-baseline.*not 20261129172048_Init.*dotnet ef database update/,
+      /0001-Init.sql has -- ef-baseline.*not 20261129172048_Init.*dotnet ef database update/,
     );
   });
 });

@@ -9,7 +9,7 @@ import type { Token } from "../sql-text";
 const OBJECTS =
   /^(AGGREGATE|COLLATION|DATABASE|DOMAIN|EXTENSION|FUNCTION|INDEX|MATERIALIZED|OR|POLICY|PROCEDURE|PUBLICATION|ROLE|RULE|SCHEMA|SEQUENCE|STATISTICS|TABLE|TEMP|TEMPORARY|TRIGGER|TYPE|UNIQUE|UNLOGGED|USER|VIEW)$/;
 
-/** @throws InvalidInput naming the migration, where a statement of PostgreSQL is not ended before the next one begins. */
+/** @throws InvalidInput naming the migration, if a PostgreSQL statement does not end before the next one begins. */
 export function refuseUnended(id: string, sql: string): void {
   const all = [...tokens(sql, "postgres")].filter(({ kind }) => kind !== "comment");
   let depth = 0;

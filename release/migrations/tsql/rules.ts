@@ -10,7 +10,7 @@ import type { Made } from "../made";
 import type { ObjectName } from "./object-name";
 import { isTemporary } from "./object-name";
 
-const MAY_NOT_KEEP = "adds a rule that what the running release writes may not keep";
+const MAY_NOT_KEEP = "adds a constraint that the running release's writes may violate";
 
 interface Place {
   readonly made: Made;
@@ -82,7 +82,7 @@ export function checkBreaks(
   return looksAtNull
     ? {
         level: "unknown",
-        message: "adds a rule that may refuse NULL, which the running release's rows have there",
+        message: "adds a constraint that may refuse NULL, which the running release's rows have there",
       }
     : null;
 }
