@@ -3,7 +3,7 @@
  * director builds each with the type here; every reader validates it with the schema.
  */
 import * as z from "zod/mini";
-import { readsFormer } from "./former-names";
+import { readsFormer, readsFormerValues } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
 import { SLOTS } from "./slot";
 
@@ -84,7 +84,7 @@ const StepResult = z.strictObject({
   step: z.string(),
   sequence: z.int(),
   exitCode: z.int(),
-  outcome: z.enum(OUTCOMES),
+  outcome: readsFormerValues(z.enum(OUTCOMES), { held: "paused" }),
   reason: z.string(),
   /** Set if a candidate was judged under traffic. */
   comparison: z._default(z.nullable(Comparison), null),

@@ -15,10 +15,11 @@ export const EXIT = {
   frozen: 6,
 } as const;
 
+/** An exit code of the table. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The exit code of a program that failed. */
-export type FailureCode = Exclude<ExitCode, typeof EXIT.done>;
+export type FailureCode = Exclude<ExitCode, 0>;
 
 const CODES: readonly number[] = Object.values(EXIT);
 

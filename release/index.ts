@@ -18,5 +18,7 @@ export { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "./plan-proof";
 export type { Change, Plan } from "./plan-proof";
 export type { MeasureReceipt, Receipt } from "./receipt";
 
-// The two errors for users: bad input, and a refused transition.
-export { InvalidInput, Refusal } from "./failure";
+// The errors of this package and their exit codes; bad input and refusals have separate classes.
+export { EXIT } from "./exit-code";
+export type { ExitCode, FailureCode } from "./exit-code";
+export { Failure, InvalidInput, Refusal } from "./failure";

@@ -4,7 +4,7 @@
  * needs another `formatVersion`.
  */
 import * as z from "zod/mini";
-import { readsFormer } from "./former-names";
+import { readsFormer, readsFormerValues } from "./former-names";
 import { HookRun } from "./hook-run";
 import { JournalEntry } from "./journal";
 import { Goal, ReleaseRecord } from "./record";
@@ -93,7 +93,7 @@ export const Receipt = z.strictObject({
   from: z.nullable(z.string()),
   to: z.nullable(z.string()),
   /** As the director reports it: promoted, rejected, rolledBack, frozen ... */
-  outcome: z.string(),
+  outcome: readsFormerValues(z.string(), { held: "paused" }),
   exitCode: z.int(),
   /** Why it ended so, in one line. */
   reason: z.string(),

@@ -34,8 +34,10 @@ export type {
   ScheduleChoice,
 } from "../release/schedule";
 
-// The two errors that are for the app's user: bad input, and a transition that the record refuses.
-export { InvalidInput, Refusal } from "../release/failure";
+// The errors that are for the app's user, each with its exit code: bad input, and a transition that the record refuses.
+export { EXIT } from "../release/exit-code";
+export type { ExitCode, FailureCode } from "../release/exit-code";
+export { Failure, InvalidInput, Refusal } from "../release/failure";
 
 // A whole deployment, and each of its parts alone.
 export { BlueGreenDeployment } from "../constructs/blue-green-deployment";

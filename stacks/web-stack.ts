@@ -16,6 +16,7 @@ export interface WebStackProps {
   readonly record: ReleaseRecord;
 }
 
+/** One release: every step of `BlueGreenDeployment`, on the machines of the environment's platform. */
 export class WebStack extends TerraformStack {
   constructor(scope: Construct, id: string, { environment, record }: WebStackProps) {
     super(scope, id);

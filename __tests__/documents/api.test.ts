@@ -24,7 +24,7 @@ function reference(options: string) {
 test("it is generated without a warning, and covers each entry", () => {
   expect(reference(OPTIONS)).toEqual({ status: 0, output: "" });
   const page = (name: string) => readFileSync(join(folder, "api", name), "utf8");
-  expect(page("index/README.md")).toContain("### BlueGreenDeployment\n");
+  expect(page("stacks/README.md")).toContain("### BlueGreenDeployment\n");
   expect(page("constructs/azure.md")).toContain("### AzureVirtualMachine\n");
   expect(page("release.md")).toContain("### readPlan()\n");
 });

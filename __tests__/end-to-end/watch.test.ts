@@ -16,7 +16,7 @@ const cli = (name) => require(${JSON.stringify(join(REPOSITORY, "lib/cli/"))} + 
 const { openProject, readRecord } = cli("project/project.js");
 const project = openProject(process.cwd(), "environments/local.json");
 const progress = cli("terminal/progress.js").createProgress();
-const view = cli("terminal/live/live-view.js").createLiveView(
+const view = cli("live/live-view.js").createLiveView(
   project,
   cli("proxies/proxies-of.js").proxiesOf(project),
   {

@@ -33,8 +33,23 @@ let answered: (answer: Answer) => void;
 
 /** What the director of a proxy said last is in what the plan knows. */
 function planOf(changes: unknown): unknown {
-  const state = { sequence: 2, stable: { slot: "blue", releaseId: "1.0.0-1" } };
-  const words = JSON.stringify({ step: "switch", sequence: 2, proxy: "proxy-1", serving: ["blue"], state });
+  const state = {
+    ...{ sequence: 2, phase: "stable", finished: true, weight: 0, deadline: null, retainedUntil: null },
+    ...{ stable: { slot: "blue", releaseId: "1.0.0-1" }, candidate: null },
+    ...{ unfinished: [], journal: [], result: null },
+  };
+  const words = JSON.stringify({
+    ...{
+      step: "switch",
+      sequence: 2,
+      exitCode: 0,
+      outcome: "promoted",
+      reason: "it is live",
+      comparison: null,
+    },
+    ...{ seconds: 1, at: "2026-11-29T12:00:00.000Z", proxy: "proxy-1", serving: ["blue"], state },
+    traffic: { live: "blue", weight: 0, offset: 0, mode: "serve", fallback: false },
+  });
   const resource = {
     address: "azurerm_virtual_machine_run_command.switch-proxy-1",
     values: { instance_view: [{ output: words, exit_code: 0 }] },

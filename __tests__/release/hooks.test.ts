@@ -51,7 +51,7 @@ test.each<[unknown, string]>([
   ],
   [
     [{ ...CHAT, headers: { a: "env:a[$(id)]" } }],
-    'hooks.0.headers.a: "env:a[$(id)]" names no environment variable',
+    'hooks.0.headers.a: "env:a[$(id)]" is not the name of an environment variable',
   ],
   [
     [{ ...CHAT, headers: { "Content-Type": "text/plain" } }],

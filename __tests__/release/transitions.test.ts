@@ -115,7 +115,7 @@ test.each<[Goal, Goal, string]>([
 test("a release that shall be live already has nothing to be promoted to", () => {
   expect(refusal(() => transitions.promote(recordOf(), GREEN))).toEqual({
     reason: "nothing-to-promote",
-    message: "nothing to promote: record 2 already has goal "live" for 2.0.0-2",
+    message: 'nothing to promote: record 2 already has goal "live" for 2.0.0-2',
   });
 });
 
@@ -205,7 +205,8 @@ test("a retry keeps the run, unless the install failed", () => {
 test("nothing is installed again under users", () => {
   expect(refusal(() => transitions.retry(recordOf(), BOTH, true))).toEqual({
     reason: "not-possible-here",
-    message: "green still gets requests: run `bluegreen abort` first, so that nothing is installed while it serves users",
+    message:
+      "green still gets requests: run `bluegreen abort` first, so that nothing is installed while it serves users",
   });
   expect(refusal(() => transitions.retry(recordOf(), GREEN, true))).toEqual({
     reason: "not-possible-here",

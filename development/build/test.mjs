@@ -32,6 +32,7 @@ const LINES = {
   ],
   // Whole releases of which nobody measures what users meet, and what is read and installed beside them.
   releases: [
+    "__tests__/upgrade/",
     "__tests__/end-to-end/(artifacts|database-cuts|hooks|life|migrations|pipelines|plan-proof|portable|recover|resolve|two-|watch)",
     ...["documents", "package", "stacks"].map((name) => `__tests__/${name}/`),
   ],

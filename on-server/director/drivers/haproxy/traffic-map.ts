@@ -70,7 +70,8 @@ export function shownTimed(answer: string): number | null {
 
 /** A map as it is written now: that of version 0.1 was the value only, as lines like `live blue`. */
 export function renewedMap(map: string): string {
-  if (map.split("\n").some((line) => line.startsWith(VALUE))) return map;
+  const lines = map.split("\n");
+  if (lines.some((line) => line.startsWith(VALUE))) return lines.map(withTodaysName).join("\n");
   const entries = map
     .trim()
     .split("\n")
@@ -78,8 +79,16 @@ export function renewedMap(map: string): string {
   return trafficMap(parseTraffic(new Map(entries)));
 }
 
+/** Version 0.1.0 wrote `share` into the value; HAProxy keeps it until the traffic changes. */
+function withTodaysName(line: string): string {
+  return line.startsWith(VALUE) ? line.replace("&share=", "&weight=") : line;
+}
+
 function read(answer: string) {
-  const lines = answer.split("\n").flatMap((line) => /^0x[0-9a-f]+ (\S+ \d+)$/.exec(line.trim())?.[1] ?? []);
+  const lines = answer.split("\n").flatMap((line) => {
+    const [, entry] = /^0x[0-9a-f]+ (\S+ \d+)$/.exec(line.trim()) ?? [];
+    return entry === undefined ? [] : [withTodaysName(entry)];
+  });
   const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
   const entries = new Map(new URLSearchParams(value.replace(/^;| \d+$/g, "")));
   const told = parseTraffic(entries);
