@@ -74,10 +74,7 @@ describeEndToEnd("an operator", () => {
       ["release", "1.1.1", "--artifact", good, "--goal", "staged", "--token", token],
       /made for a different version/,
     );
-    await refuses(
-      [...asked, "--token", token.replace(/^\d+/, "1")],
-      /the record was at 1 and is now at 2/,
-    );
+    await refuses([...asked, "--token", token.replace(/^\d+/, "1")], /the record was at 1 and is now at 2/);
     await refuses([...asked, "--token", "yes"], /"yes" is no plan token/, 2);
     expect(await world.deploy(...asked, "--token", token)).toMatchObject({ exitCode: 0, to: "1.1.1-3" });
     await refuses3([...asked, "--token", token], /the record was at 2 and is now at 3/);

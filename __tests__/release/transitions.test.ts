@@ -86,7 +86,7 @@ test("the first release can't be held at a weight, as nobody has the rest", () =
     expect(refusal(attempt)).toEqual({
       reason: "not-possible-here",
       message:
-        'nothing is live yet: the first release can\'t be held at 30 %, its goal is "live" or "staged"',
+        'nothing is live yet: the first release can\'t be paused at 30 %, its goal must be "live" or "staged"',
     });
   }
   expect(transitions.promote(staged, NOTHING)).toEqual({ ...staged, sequence: 2, goal: "live" });
@@ -211,7 +211,7 @@ test("nothing is installed again under users", () => {
   expect(refusal(() => transitions.retry(recordOf(), GREEN, true))).toEqual({
     reason: "not-possible-here",
     message:
-      "2.0.0-2 is live, but does not answer everywhere, and nothing is installed under its users: `bluegreen heal <server>` takes the server out of rotation first",
+      "2.0.0-2 is live but does not answer on every server, and a live slot is never reinstalled: use `bluegreen heal <server>`, which takes the server out of rotation first",
   });
 });
 
@@ -293,8 +293,8 @@ test("a stale checkout is told what it knows and what users get", () => {
     expect(refusal(attempt)).toEqual({
       reason: "unknown-release",
       message:
-        "record 2 does not match what users get: recorded 1.0.0-1 in blue and 2.0.0-2 in green, " +
-        "green to be live; observed 9.0.0-9 live in green. Is this checkout up to date?",
+        "record 2 does not match what users get: it has 1.0.0-1 in blue and 2.0.0-2 in green, " +
+        "with green active; the proxy has 9.0.0-9 live in green. Is this checkout up to date?",
     });
   }
 });

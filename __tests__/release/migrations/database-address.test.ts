@@ -105,8 +105,16 @@ describe("refused with one line that says what to write", () => {
     ["nothing", "", /must begin with/],
     ["a connection string", `Server=h;Password=${PASSWORD}`, /must begin with/],
     ["a % in the password", `mssql://app:${PASSWORD}%@h/goals`, /"%" in it that is not an escape/],
-    ["a % in PostgreSQL's password", `postgres://app:${PASSWORD}%zz@h/goals`, /"%" in it that is not an escape/],
-    ["bytes that are no UTF-8", `mssql://app:${PASSWORD}%ff@h/goals`, /"%" in the password that is not an escape/],
+    [
+      "a % in PostgreSQL's password",
+      `postgres://app:${PASSWORD}%zz@h/goals`,
+      /"%" in it that is not an escape/,
+    ],
+    [
+      "bytes that are no UTF-8",
+      `mssql://app:${PASSWORD}%ff@h/goals`,
+      /"%" in the password that is not an escape/,
+    ],
     ["a port out of range", `mssql://app:${PASSWORD}@h:65536/goals`, /a port is a number from 1 to 65535/],
     ["port 0", `mssql://app:${PASSWORD}@h:0/goals`, /port 0/],
     ["a port that is no number", `postgres://app:${PASSWORD}@h:x/goals`, /from 1 to 65535/],
@@ -124,7 +132,11 @@ describe("refused with one line that says what to write", () => {
     ["no user", `mssql://h/goals`, /has no user/],
     ["no password", `mssql://app@h/goals`, /has no password/],
     ["an unknown parameter", `mssql://app:${PASSWORD}@h/goals?Encrypt=true`, /an unknown parameter/],
-    ["encryption that is turned off", `mssql://app:${PASSWORD}@h/goals?encrypt=false`, /encrypt must be true or/],
+    [
+      "encryption that is turned off",
+      `mssql://app:${PASSWORD}@h/goals?encrypt=false`,
+      /encrypt must be true or/,
+    ],
     ["two answers", `mssql://a:${PASSWORD}@h/g?encrypt=true&encrypt=strict`, /encrypt must be .*, once/],
     [
       "strict encryption that verifies nothing",

@@ -163,7 +163,9 @@ describe("the fence", () => {
     for (const step of ["begin", "switch", "share"] as const) {
       const { exitCode, reason, saves } = await world.run(step, record);
       expect({ exitCode, saves }).toEqual({ exitCode: EXIT.refused, saves: 0 });
-      expect(reason).toContain("record 1 is older than 2, which this proxy already has; use `bluegreen rollback`");
+      expect(reason).toContain(
+        "record 1 is older than 2, which this proxy already has; use `bluegreen rollback`",
+      );
     }
   });
 
