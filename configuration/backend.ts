@@ -1,4 +1,4 @@
-/** Where Terraform keeps the state of the two stacks: each has its own, as each has its own rights. */
+/** Where Terraform stores the state of the two stacks. They are separate, because each needs different rights. */
 import * as z from "zod/mini";
 import { matches } from "../release/patterns";
 
@@ -9,7 +9,7 @@ export const Backend = z.discriminatedUnion(
   [
     /** A file below the environment's folder, on this machine. */
     z.strictObject({ kind: z.literal("local") }),
-    /** A blob for each stack, reached with the caller's Entra identity. The account exists already. */
+    /** A blob per stack, accessed with the caller's Entra identity. The storage account must exist. */
     z.strictObject({
       kind: z.literal("azurerm"),
       resourceGroup: matches(/^[\w().-]{1,90}$/, "name of a resource group"),

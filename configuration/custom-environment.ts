@@ -1,6 +1,6 @@
 /**
- * An environment over machines that somebody else provides: written in code, beside the constructs that use it. What
- * an environment file lets `naming.ts` compute (names, addresses, ports) is said here instead.
+ * An environment on existing machines, written in code beside the constructs that use it. It lists the names, addresses
+ * and ports that `naming.ts` computes for an environment file.
  */
 import * as z from "zod/mini";
 import { EnvironmentName, Port } from "../release/patterns";
@@ -23,24 +23,24 @@ import { Verification, wholeSeconds } from "./verification";
 /** An address or a name, without a port. */
 const Host = matches(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/, "host: an address or a name, without a port");
 
-const OwnServer = z.strictObject({
+const Server = z.strictObject({
   /** Unique in the environment: a-z, 0-9 and -. It is in the steps' Terraform addresses. */
   name: ServerName,
   /** Where the proxies reach it. */
   host: Host,
   /**
-   * On which port each slot answers. Both slots on every server: topology `sideBySide`. One slot on each server: `split`.
+   * Each slot's port. Both slots on every server: topology `sideBySide`. One slot per server: `split`.
    */
   ports: z.strictObject({ blue: z.optional(Port), green: z.optional(Port) }),
 });
 
-const OwnProxy = z.strictObject({
+const Proxy = z.strictObject({
   /** Unique in the environment: a-z, 0-9 and -. It is in the steps' Terraform addresses. */
   name: ServerName,
-  /** Where users come to, as the proxy's own configuration writes it. */
+  /** The address for users, as in the proxy's configuration. */
   host: Host,
   port: Port,
-  /** HTTPS, for the drivers whose configuration the director writes. @default plain HTTP */
+  /** HTTPS, for drivers whose configuration the director writes. @default plain HTTP */
   tls: z.optional(
     z.strictObject({
       port: Port,
@@ -52,39 +52,39 @@ const OwnProxy = z.strictObject({
 
 const CustomEnvironmentFields = z.strictObject({
   application: ApplicationName,
-  /** Of the environment, as in "production". */
+  /** The environment's name, as in "production". */
   name: EnvironmentName,
-  servers: z.array(OwnServer).check(z.minLength(1), z.maxLength(200)),
+  servers: z.array(Server).check(z.minLength(1), z.maxLength(200)),
   /** In the order of the traffic shift: the first carries the schedule. */
-  proxies: z.array(OwnProxy).check(z.minLength(1), z.maxLength(8)),
-  /** How the director on the proxies talks to them. @default "haproxy" */
+  proxies: z.array(Proxy).check(z.minLength(1), z.maxLength(8)),
+  /** How the director controls the proxies. @default "haproxy" */
   driver: z._default(z.enum(DRIVER_NAMES), "haproxy"),
-  /** The program behind the driver "command"; no other driver has one. */
+  /** The program of the driver "command"; other drivers have none. */
   driverCommand: z.optional(DriverCommand),
-  /** What starts an instance, as a list of arguments; for our installers. @default - an own installer knows */
+  /** The command that starts an instance, as a list of arguments, for our installers. @default - for custom installers */
   start: z.optional(Program),
   verification: z._default(Verification, z.parse(Verification, {})),
-  /** @default - nobody is told which slot is live */
+  /** @default - instances are not notified which slot is live */
   activation: z.optional(Activation),
-  /** @default - nobody sees a release before it gets traffic */
+  /** @default - no preview */
   preview: z.optional(Preview),
   /** @default - none */
   hooks: z.optional(Hooks),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
-  /** Whether there is a migrator: a record whose release brings scripts is refused without. @default false */
+  /** Whether there is a migrator. Without it, releases with migrations are refused. @default false */
   database: z._default(z.boolean(), false),
-  /** Releases that our installer keeps on a server's disk besides those in use. @default 5 */
+  /** Releases that our installer keeps on disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped, in seconds. @default 30 */
   stopSeconds: z._default(wholeSeconds(1, 600), 30),
 });
 
-/** What {@link customEnvironment} is given; see each field. @useDeclaredType */
+/** Props of {@link customEnvironment}; see each field. @useDeclaredType */
 export type CustomEnvironmentProps = z.input<typeof CustomEnvironmentFields>;
 type CustomEnvironmentParts = z.infer<typeof CustomEnvironmentFields>;
 
-/** An environment over somebody else's machines, checked. Made by {@link customEnvironment}, never by hand. */
+/** A validated environment on existing machines. Created by {@link customEnvironment} only. */
 export interface CustomEnvironment extends Pick<
   Environment,
   | "application"
@@ -111,13 +111,13 @@ export interface CustomEnvironment extends Pick<
   };
 }
 
-/** Any place where releases can be deployed: read from an environment file, or said in code. */
+/** Any deployment target: from an environment file, or written in code. */
 export type DeploymentEnvironment = Environment | CustomEnvironment;
 
 /**
- * An environment over machines that are there already. The topology follows from the servers' ports.
- * @throws InvalidInput one line that names the field and what it should be: two servers of one name, an endpoint that
- * two slots weight, servers of which some have one slot and some have both, a driver without its program.
+ * An environment on existing machines. The topology follows from the servers' ports.
+ * @throws InvalidInput one line that names the field and what it should be: two servers with the same name, an endpoint
+ * that two slots share, some servers with one slot and some with both, a driver without its program.
  */
 export function customEnvironment(props: CustomEnvironmentProps): CustomEnvironment {
   const parsed = z.safeParse(CustomEnvironmentFields, props);
@@ -131,15 +131,15 @@ export function customEnvironment(props: CustomEnvironmentProps): CustomEnvironm
 
 function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   const { servers, proxies, driver, driverCommand, database, schedule: choice, ...rest } = parts;
-  refuseTwice("servers", servers);
-  refuseTwice("proxies", proxies);
+  refuseDuplicates("servers", servers);
+  refuseDuplicates("proxies", proxies);
   refuseSharedEndpoints(servers);
   refuseDriver(parts);
   const topology = topologyOf(servers);
   const schedule = resolveSchedule(choice);
   if (schedule.afterPromotion === "converge" && topology !== "split") {
     throw new InvalidInput(
-      `schedule.afterPromotion "converge" needs one slot on each server, these have both ("${topology}")`,
+      `schedule.afterPromotion "converge" needs one slot per server, these have both ("${topology}")`,
     );
   }
   const platform = { kind: "custom" as const, servers, proxies, database: database || undefined } as const;
@@ -153,13 +153,13 @@ function topologyOf(servers: CustomEnvironmentParts["servers"]): Topology {
   const [none] = servers.filter((_, index) => slots[index] === 0);
   if (none !== undefined) {
     throw new InvalidInput(
-      `servers: ${quote(none.name)} has no port for a slot: { blue: 8080, green: 8081 }`,
+      `servers: ${quote(none.name)} needs a port for a slot: { blue: 8080, green: 8081 }`,
     );
   }
   if (slots.every((count) => count === 2)) return "sideBySide";
   if (slots.some((count) => count === 2)) {
     throw new InvalidInput(
-      `servers: ${servers.map(({ name }, index) => `${quote(name)} has ${slots[index]}`).join(", ")} of the slots: give each one of them, or each both`,
+      `servers: ${servers.map(({ name }, index) => `${quote(name)} has ${slots[index]}`).join(", ")} of the slots: give each server one slot, or each both`,
     );
   }
   for (const slot of SLOTS) {
@@ -172,9 +172,9 @@ function topologyOf(servers: CustomEnvironmentParts["servers"]): Topology {
   return "split";
 }
 
-function refuseTwice(field: string, named: readonly { readonly name: string }[]): void {
+function refuseDuplicates(field: string, named: readonly { readonly name: string }[]): void {
   const twice = named.find(({ name }, index) => named.findIndex((other) => other.name === name) < index);
-  if (twice !== undefined) throw new InvalidInput(`${field}: ${quote(twice.name)} is there twice`);
+  if (twice !== undefined) throw new InvalidInput(`${field}: ${quote(twice.name)} is listed twice`);
 }
 
 function refuseSharedEndpoints(servers: CustomEnvironmentParts["servers"]): void {
@@ -182,7 +182,7 @@ function refuseSharedEndpoints(servers: CustomEnvironmentParts["servers"]): void
     [ports.blue, ports.green].flatMap((port) => (port === undefined ? [] : [`${host}:${port}`])),
   );
   const shared = places.find((place, index) => places.indexOf(place) < index);
-  if (shared !== undefined) throw new InvalidInput(`servers: ${shared} is two endpoints at once`);
+  if (shared !== undefined) throw new InvalidInput(`servers: ${shared} is used by two endpoints`);
 }
 
 function refuseDriver({ driver, driverCommand, preview, proxies }: CustomEnvironmentParts): void {
@@ -190,14 +190,14 @@ function refuseDriver({ driver, driverCommand, preview, proxies }: CustomEnviron
     throw new InvalidInput(
       driverCommand === undefined
         ? `driver "command" needs a driverCommand: { program: ["/opt/proxy/driver"] }`
-        : `driverCommand is for driver "command", this one is "${driver}"`,
+        : `driverCommand is only for driver "command", this one is "${driver}"`,
     );
   }
   if (driver === "command" && preview !== undefined) {
-    throw new InvalidInput(`preview is for proxies whose configuration the director writes: leave it out`);
+    throw new InvalidInput(`preview needs a driver whose configuration the director writes: leave it out`);
   }
   if (driver === "nginx" && preview !== undefined && preview.md5 === undefined) {
-    throw new InvalidInput("preview.md5 is missing: NGINX can compute no other digest");
+    throw new InvalidInput("preview.md5 is missing: NGINX can't compute any other digest");
   }
   const withTls = proxies.find(({ tls }) => tls !== undefined);
   if (driver !== "haproxy" && driver !== "nginx" && withTls !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * What a step tells the director on a proxy: the record's facts, resolved, in one message. Synth writes it, the
- * director reads it; the format is the contract between a web stack and the proxies that base set up.
+ * A director's input: the resolved facts of the record, in one message. Synth writes it, the director reads it. The format
+ * is the contract between a web stack and the proxies that base set up.
  */
 import * as z from "zod/mini";
 import { ApplicationName, EnvironmentName, Port } from "../release/patterns";
@@ -18,7 +18,7 @@ import { Sequence, sequenceOf } from "../release/sequence";
 
 const SPEC_FORMAT = 1;
 
-/** One word of a proxy's configuration, where a line's end or a blank would say more. */
+/** One word in a proxy's configuration: spaces or line ends could inject more. */
 const Address = z.string().check(z.regex(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/));
 
 const EndpointSpec = z.strictObject({
@@ -34,8 +34,8 @@ export const DirectorSpec = z.strictObject({
   environment: EnvironmentName,
   ...Sequence.shape,
   /**
-   * The record itself, for the director to keep as it is: `bluegreen recover` reads it back. Only a step brings it; what
-   * asks or sets up a proxy has none, and neither had a step of version 0.1.0.
+   * The record itself, which the director stores for `bluegreen recover`. Only steps have it, not status calls or the setup
+   * of a proxy, nor steps of version 0.1.0.
    */
   record: z.optional(z.record(z.string(), z.unknown())),
   schedule: Schedule,
@@ -45,14 +45,14 @@ export const DirectorSpec = z.strictObject({
   endpoints: z.strictObject({ blue: z.array(EndpointSpec), green: z.array(EndpointSpec) }),
   proxy: z.strictObject({
     driver: z.enum(DRIVER_NAMES),
-    /** The program behind the driver "command"; no other driver has one. */
+    /** The program of the driver "command"; other drivers have none. */
     command: z.optional(DriverCommand),
     name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
-    /** 0 carries the schedule; later ones verify and follow. */
+    /** Proxy 0 runs the schedule; the others verify and follow. */
     index: z.int().check(z.minimum(0)),
     host: Address,
     port: Port,
-    /** null: users come over plain HTTP. Else they come to this port, and `port` only tells them so. */
+    /** null: users use plain HTTP. Otherwise they use this port, and `port` redirects to it. */
     tls: z.nullable(
       z.strictObject({
         port: Port,
@@ -65,7 +65,7 @@ export const DirectorSpec = z.strictObject({
 /** What {@link directorSpec} returns; its format is internal and may change with each version. */
 export interface DirectorSpec extends z.infer<typeof DirectorSpec> {}
 
-/** What the director on a proxy is given for one sequence: slots, endpoints, schedule and checks. */
+/** The input of a proxy's director for one sequence: slots, endpoints, schedule and checks. */
 export function directorSpec(
   environment: DeploymentEnvironment,
   record: ReleaseRecord,
@@ -95,7 +95,7 @@ export function directorSpec(
   };
 }
 
-/** What a step gets that applies the record: the record goes along, without the bans, which are no part of what runs. */
+/** The input of a step that applies the record. It includes the record without its bans, which do not affect what runs. */
 export function stepSpec(
   environment: DeploymentEnvironment,
   record: ReleaseRecord,
@@ -105,7 +105,7 @@ export function stepSpec(
   return { ...directorSpec(environment, record, proxyIndex), record: carried };
 }
 
-/** One word without quotes or blanks: what a command line and an environment variable carry unharmed. */
+/** One word without quotes or spaces, safe on a command line and in an environment variable. */
 export function encodeSpec(spec: object): string {
   return Buffer.from(JSON.stringify(spec)).toString("base64");
 }

@@ -1,6 +1,6 @@
 /**
- * Reads an environment file: each field is as it must be, the parts do not contradict each other, and every name that
- * follows from it is one that the platform takes.
+ * Reads and validates an environment file: each field, contradictions between fields, and the names that the platform
+ * derives from it.
  */
 import * as z from "zod/mini";
 import { azureNames, virtualMachineName } from "./azure/azure-names";
@@ -13,12 +13,12 @@ import { InvalidInput } from "../release/failure";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
 import { parseFile } from "../release/validation";
 
-/** What the command and the synth read where neither an option nor BLUEGREEN_ENVIRONMENT names a file. */
+/** The default of the command and of synth, without an option or BLUEGREEN_ENVIRONMENT. */
 export const DEFAULT_ENVIRONMENT_FILE = "environments/local.json";
 
-/** Each has ten ports of its own, below 65,536 whatever `portBase` is. */
+/** Each has ten ports, all below 65,536 for any `portBase`. */
 const MOST_LOCAL_SERVERS = 20;
-const START_IS_MISSING = `start must say what starts an instance, as in ["node", "server.js"]`;
+const START_IS_MISSING = `start must be the command that starts an instance, as in ["node", "server.js"]`;
 
 /**
  * Reads an environment file.
@@ -42,7 +42,7 @@ export function parseEnvironment(text: string, file: string): Environment {
   if (platform.kind === "local") {
     if (data.servers.count > MOST_LOCAL_SERVERS) {
       throw new InvalidInput(
-        `${file}: servers.count is ${data.servers.count}, and the local platform has ports for ${MOST_LOCAL_SERVERS}`,
+        `${file}: servers.count is ${data.servers.count}, but the local platform has ports for ${MOST_LOCAL_SERVERS}`,
       );
     }
     if (data.start === undefined) throw new InvalidInput(`${file}: ${START_IS_MISSING}`);
@@ -65,24 +65,24 @@ function within<T>(file: string, resolve: () => T): T {
   }
 }
 
-/** @throws InvalidInput where the parts contradict each other or a name breaks a rule of Azure. */
+/** @throws InvalidInput if the parts contradict each other or a name breaks an Azure rule. */
 function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   const { platform, start, proxies, verification } = environment;
   if (proxies.driver !== "haproxy") {
     throw new InvalidInput(
-      `proxies.driver "${proxies.driver}" is for servers on one machine; on Azure it is "haproxy"`,
+      `proxies.driver "${proxies.driver}" is only for servers on one machine; Azure needs "haproxy"`,
     );
   }
   const windows = platform.webServers.os === "windows";
   if (windows && start !== undefined) {
-    throw new InvalidInput("start has no meaning on IIS, which starts the application itself: leave it out");
+    throw new InvalidInput("start does not apply to IIS, which starts the application itself: leave it out");
   }
   if (!windows && start === undefined) throw new InvalidInput(START_IS_MISSING);
   if (!windows && platform.iis !== undefined) {
-    throw new InvalidInput(`platform.iis is for platform.webServers.os "windows", this one is "linux"`);
+    throw new InvalidInput(`platform.iis is only for platform.webServers.os "windows", this one is "linux"`);
   }
   if (windows && platform.webServers.packages.length > 0) {
-    throw new InvalidInput(`platform.webServers.packages are Debian packages, the servers run Windows`);
+    throw new InvalidInput(`platform.webServers.packages are Debian packages, but the servers run Windows`);
   }
   const { domain } = platform;
   azureNames(environment);
@@ -91,7 +91,7 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   return {
     ...environment,
     platform: windows ? { ...platform, iis: platform.iis ?? z.parse(Iis, {}) } : platform,
-    // What users send is what the application shall be asked with.
+    // Verify with the same Host header that users send.
     verification: domain === undefined ? verification : { host: domain, ...verification },
   };
 }
@@ -102,7 +102,7 @@ function refusePreviewWithoutDigest(
 ): void {
   if (proxies.driver === "nginx" && preview !== undefined && preview.md5 === undefined) {
     throw new InvalidInput(
-      `${file}: preview.md5 is missing: NGINX can compute no other digest (a secret of 128 random bits is as safe with it)`,
+      `${file}: preview.md5 is missing: NGINX can't compute any other digest (a secret of 128 random bits is as safe with it)`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * An environment file (`environments/<name>.json`): everything about where an application runs that does not
- * change with a release. One application each.
+ * An environment file (`environments/<name>.json`): where one application runs, without anything that changes with a
+ * release.
  */
 import * as z from "zod/mini";
 import { EnvironmentName } from "../release/patterns";
@@ -19,26 +19,26 @@ import { ScheduleChoice, Topology } from "../release/schedule";
 import type { Schedule } from "../release/schedule";
 import { Verification, wholeSeconds } from "./verification";
 
-/** All have addresses in one subnet. */
+/** All addresses are in one subnet. */
 const MOST_SERVERS = 200;
 
 const Proxies = z.strictObject({
-  /** How the proxy is told about traffic; see docs. @default "haproxy" */
+  /** How the director controls the proxy; see docs. @default "haproxy" */
   driver: z._default(z.enum(DRIVERS), "haproxy"),
   /** @default 1 */
   count: z._default(z.int().check(z.minimum(1), z.maximum(8)), 1),
 });
 
-/** Servers are folders, instances are processes, everything listens on the loopback address. */
+/** Servers are folders and instances are processes, all on the loopback address. */
 const LocalPlatform = z.strictObject({
   kind: z.literal("local"),
-  /** Where the servers' folders and Terraform's state live, relative to the project. @default ".bluegreen/<name>" */
+  /** The folder for servers and Terraform's state, relative to the project. @default ".bluegreen/<name>" */
   folder: z.optional(matches(FOLDER, "folder below the project")),
-  /** The first proxy listens here, the next ones after it; slots get ports from 100 above. @default 18080 */
+  /** The first proxy's port; the other proxies get the next ones. Slots start 100 above. @default 18080 */
   portBase: z._default(z.int().check(z.minimum(1024), z.maximum(65_000)), 18_080),
   /**
-   * A database that all releases share. `postgres`: one of its own on this machine, or where PG_URL names a server, on
-   * that. `mssql`: on the SQL Server that MSSQL_URL names. @default none
+   * A database that all releases share. `postgres`: a new server on this machine, or the server in PG_URL. `mssql`: the
+   * SQL Server in MSSQL_URL. @default none
    */
   database: z.optional(z.enum(DIALECTS)),
 });
@@ -57,24 +57,24 @@ export const EnvironmentFile = z.strictObject({
   topology: Topology,
   servers: z.strictObject({ count: z.int().check(z.minimum(1), z.maximum(MOST_SERVERS)) }),
   proxies: z._default(Proxies, z.parse(Proxies, {})),
-  /** What starts an instance, as a list of arguments; run in the release's folder with HOST and PORT set. Not for IIS. */
+  /** The command that starts an instance, as a list of arguments. Runs in the release's folder with HOST and PORT set. Not for IIS. */
   start: z.optional(Program),
   verification: z._default(Verification, z.parse(Verification, {})),
-  /** @default nobody is told */
+  /** @default instances are not notified */
   activation: z.optional(Activation),
-  /** @default nobody sees a release before it gets traffic */
+  /** @default no preview */
   preview: z.optional(Preview),
-  /** What is asked of the application while a sequence runs. @default 10 times a second what verification asks */
+  /** Synthetic requests while a sequence runs. @default verification's request, 10 times a second */
   measurement: z._default(Measurement, z.parse(Measurement, {})),
   /** Commands and webhooks before and after the phases of a release, in the order in which they run. @default none */
   hooks: z.optional(Hooks),
-  /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
+  /** How releases get their traffic, unless the record has a schedule. @default blue/green, all at once */
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
-  /** When nobody releases. @default never */
+  /** Times without releases. @default none */
   freezeWindows: z._default(z.array(FreezeWindow).check(z.maxLength(50)), []),
-  /** Where receipts are kept, relative to the project: name a folder that is in git to share them. @default "receipts" in the environment's own folder */
+  /** The folder for receipts, relative to the project. To share them, use a folder in git. @default "receipts" in the environment's folder */
   receipts: z.optional(matches(FOLDER, "folder below the project")),
-  /** Releases kept on a server's disk besides those in use. @default 5 */
+  /** Releases kept on disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped. @default 30 */
   stopSeconds: z._default(wholeSeconds(1, 600), 30),
@@ -91,5 +91,5 @@ export interface LocalEnvironment extends Common {
 export interface AzureEnvironment extends Common {
   readonly platform: AzurePlatform;
 }
-/** What an environment file describes, read by {@link parseEnvironment}. */
+/** An environment, read by {@link parseEnvironment}. */
 export type Environment = LocalEnvironment | AzureEnvironment;

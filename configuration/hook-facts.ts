@@ -1,4 +1,4 @@
-/** What a hook is told of the sequence that it runs in. */
+/** The facts about a sequence that its hooks get. */
 import type { When } from "../release/hooks";
 import { proxyPlaces, slotEndpoints } from "./naming";
 import type { Endpoint } from "./naming";
@@ -9,38 +9,38 @@ import type { Release } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import type { Slot } from "../release/slot";
 
-/** What a hook gets as JSON: on stdin, or as the body of the request. docs/hooks.md explains it; no secrets. */
+/** The JSON on a hook's stdin, or in its request. Explained in docs/hooks.md. Contains no secrets. */
 export interface HookFacts {
   readonly formatVersion: 1;
   readonly when: When;
-  /** All of it in one line, for a chat. */
+  /** A one-line summary, for a chat. */
   readonly text: string;
   readonly application: string;
   readonly environment: string;
   readonly sequence: number;
   readonly goal: Goal;
   readonly strategy: Schedule["strategy"];
-  /** Where the release goes. */
+  /** The release's slot. */
   readonly slot: Slot;
-  /** null where nothing is released (a first release that is cancelled). */
+  /** null if nothing is released (a cancelled first release). */
   readonly release: { readonly id: string; readonly version: string } | null;
-  /** As recorded: what a rollback goes back to. */
+  /** The recorded target of a rollback. */
   readonly previous: { readonly id: string; readonly version: string } | null;
-  /** Of the slot: where the candidate answers before users come to it. */
+  /** The slot's endpoints, at which the candidate answers before it gets users. */
   readonly endpoints: readonly Endpoint[];
   readonly proxies: readonly { readonly name: string; readonly host: string; readonly port: number }[];
 }
 
-/** How a sequence ended, for what runs after it. */
+/** How a sequence ended, for `after release` hooks. */
 export interface HookOutcome {
   readonly outcome: string;
   readonly exitCode: number;
   readonly reason: string;
-  /** The receipt's file, relative to the project; null where none was written. */
+  /** The receipt file, relative to the project; null if none was written. */
   readonly receipt: string | null;
 }
 
-/** @param ended only after the release. */
+/** @param ended only for `after release`. */
 export function hookFacts(
   environment: DeploymentEnvironment,
   record: ReleaseRecord,

@@ -1,4 +1,4 @@
-/** One HTTP request to an instance, and the answer that counts as well. */
+/** One HTTP request to an instance, and the answer that counts as success. */
 import * as z from "zod/mini";
 import { HEADER_NAME, HTTP_PATH, matches, pattern } from "../release/patterns";
 
@@ -8,7 +8,7 @@ const HeaderValue = z.string().check(
   z.refine((text) => /^[\x20-\x7e]*$/.test(text), { error: () => "printable ASCII only" }),
 );
 
-/** What an answer must be like. Redirects are answers, and are not followed. */
+/** What an answer must match. Redirects are not followed. */
 export const Expectation = {
   /** @default 200 */
   status: z._default(z.int().check(z.minimum(100), z.maximum(599)), 200),
@@ -30,9 +30,9 @@ export const HttpExchange = z.strictObject({
 export type HttpExchange = z.infer<typeof HttpExchange>;
 
 /**
- * Tells an application that its slot became, or stops being, the live one: for schedulers and queue consumers, of which
- * only one release's shall run. Sent to every endpoint; it may come more than once, so it must do no harm then. An
- * instance starts as not activated.
+ * Notifies an application that its slot became live, or is no longer live, for schedulers and queue consumers that must
+ * only run in one release. Sent to every endpoint, possibly more than once, so it must be idempotent. Instances start
+ * deactivated.
  */
 export const Activation = z.strictObject({ activate: HttpExchange, deactivate: HttpExchange });
 export type Activation = z.infer<typeof Activation>;

@@ -1,6 +1,6 @@
 /**
- * Environments without cdktf, from a file or written in code, and what the director is given of them. What is not named
- * here is internal.
+ * Environments without cdktf, from a file or written in code, and the director's input. Everything not exported here is
+ * internal.
  */
 export { directorSpec } from "./director-spec";
 export type { DirectorSpec } from "./director-spec";

@@ -1,6 +1,6 @@
 /**
- * The contract between the base and the web stack: names, addresses and ports, computed from the environment
- * alone. So web needs nothing from base's state, and an old release still resolves after base changed.
+ * The contract between the base and the web stack: names, addresses and ports, computed from the environment alone. So
+ * web does not read base's state, and old releases still resolve after base changed.
  */
 import { privateAddress } from "./azure/azure-names";
 import type { Environment, LocalEnvironment } from "./environment";
@@ -11,7 +11,7 @@ import { quote } from "../release/text";
 import { SLOTS } from "../release/slot";
 import type { PerSlot, Slot } from "../release/slot";
 
-/** One server's port on which one slot's release answers. */
+/** The server and port at which a slot's release answers. */
 export interface Endpoint {
   readonly server: string;
   readonly host: string;
@@ -20,7 +20,7 @@ export interface Endpoint {
 
 export interface ServerPlace {
   readonly name: string;
-  /** The slots that live on this server. */
+  /** The slots on this server. */
   readonly slots: readonly Slot[];
 }
 
@@ -28,11 +28,11 @@ export interface ProxyPlace {
   readonly name: string;
   readonly host: string;
   readonly port: number;
-  /** Set where HTTPS is served; `port` then redirects there. The certificate is a file in the proxy's folder. */
+  /** Set if the proxy serves HTTPS; `port` then redirects to it. The certificate is a file in the proxy's folder. */
   readonly tls: { readonly port: number; readonly certificate: string } | null;
 }
 
-/** In the data folder of a local database; it holds a password. */
+/** In the data folder of a local database. Contains a password. */
 export const DATABASE_URL_FILE = "database.url";
 const CERTIFICATE_FILE = "tls/site.pem";
 const LOOPBACK = "127.0.0.1";
@@ -54,7 +54,7 @@ export function serverPlaces(
   return range(count).map((index) => ({ name: `web-${index + 1}`, slots: slotsOn(environment, index) }));
 }
 
-/** @throws InvalidInput naming those that there are. */
+/** @throws InvalidInput listing the servers. */
 export function refuseUnknownServers(servers: readonly string[], environment: DeploymentEnvironment): void {
   const names = serverPlaces(environment).map(({ name }) => name);
   const unknown = servers.find((server) => !names.includes(server));
@@ -85,11 +85,11 @@ export function proxyPlaces(environment: DeploymentEnvironment): ProxyPlace[] {
 
 export function slotEndpoints(environment: DeploymentEnvironment): PerSlot<readonly Endpoint[]> {
   if (isCustom(environment)) {
-    const own = (slot: Slot): Endpoint[] =>
+    const endpoints = (slot: Slot): Endpoint[] =>
       environment.platform.servers.flatMap(({ name, host, ports }) =>
         ports[slot] === undefined ? [] : [{ server: name, host, port: ports[slot] }],
       );
-    return { blue: own("blue"), green: own("green") };
+    return { blue: endpoints("blue"), green: endpoints("green") };
   }
   const places = serverPlaces(environment);
   const address = (index: number): string =>
@@ -103,7 +103,7 @@ export function slotEndpoints(environment: DeploymentEnvironment): PerSlot<reado
   return { blue: endpoints("blue"), green: endpoints("green") };
 }
 
-/** Where synthesized stacks, plans and the state of a local backend live, relative to the project. */
+/** The folder for synthesized stacks, plans and local state, relative to the project. */
 export function workFolder(environment: Environment): string {
   return isLocal(environment) ? environment.platform.folder : `.bluegreen/${environment.name}`;
 }
@@ -113,12 +113,12 @@ export function serverFolder(environment: LocalEnvironment, name: string): strin
   return `${environment.platform.folder}/servers/${name}`;
 }
 
-/** Where all servers of the local platform keep what must survive a release, relative to the project. */
+/** The folder for data that must survive releases on the local platform, relative to the project. */
 export function dataFolder(environment: LocalEnvironment): string {
   return `${environment.platform.folder}/data`;
 }
 
-/** The file in which the local platform's database says where it is; it holds a password. */
+/** The file with the address of the local platform's database. Contains a password. */
 export function databaseUrlFile(environment: LocalEnvironment): string {
   return `${dataFolder(environment)}/${DATABASE_URL_FILE}`;
 }
@@ -127,7 +127,7 @@ export function databasePort(environment: LocalEnvironment): number {
   return environment.platform.portBase + DATABASE_PORT_OFFSET;
 }
 
-/** Runs migrations. The only machine that no environment file counts. */
+/** Runs migrations. Not part of the counts in an environment file. */
 export const OPERATIONS_SERVER = "operations-1";
 
 export function stateFile(environment: Environment, stack: string): string {
@@ -136,12 +136,12 @@ export function stateFile(environment: Environment, stack: string): string {
 
 function slotsOn(environment: Pick<Environment, "servers" | "topology">, index: number): readonly Slot[] {
   if (environment.topology === "sideBySide") return SLOTS;
-  // In turn, so that one more server moves none of the others to the other slot.
+  // Alternating, so that adding a server does not move others to the other slot.
   return index % 2 === 0 ? ["blue"] : ["green"];
 }
 
 function slotPort(environment: Environment, serverIndex: number, slot: Slot): number {
-  // On one machine every server needs ports of its own.
+  // On one machine, every server needs separate ports.
   const first = isLocal(environment)
     ? environment.platform.portBase + SLOT_PORT_OFFSET + 10 * serverIndex
     : environment.platform.webServers.port;

@@ -4,7 +4,7 @@ import { InvalidInput } from "../release/failure";
 import type { AzureEnvironment, Environment, LocalEnvironment } from "./environment";
 import type { DeploymentEnvironment, CustomEnvironment } from "./custom-environment";
 
-/** Whether the machines are somebody else's, and what is on them was said in code. */
+/** Whether the environment is on existing machines, described in code. */
 export function isCustom(environment: DeploymentEnvironment): environment is CustomEnvironment {
   return environment.platform.kind === "custom";
 }
@@ -13,25 +13,27 @@ export function isLocal(environment: Environment): environment is LocalEnvironme
   return environment.platform.kind === "local";
 }
 
-/** @throws InvalidInput where something is asked of Azure that only servers on this machine can do. */
+/** @throws InvalidInput if the environment is on Azure. */
 export function requireLocal(environment: Environment, what: string): LocalEnvironment {
   if (isLocal(environment)) return environment;
-  throw new InvalidInput(`${what} is for environments on this machine; "${environment.name}" is on Azure`);
+  throw new InvalidInput(
+    `${what} is only for environments on this machine; "${environment.name}" is on Azure`,
+  );
 }
 
-/** The dialect of the environment's database; null where it has none, and releases carry no migrations. */
+/** The dialect of the environment's database; null without a database, and so without migrations. */
 export function databaseDialect({ platform }: Pick<Environment, "platform">): Dialect | null {
   if (platform.database === undefined) return null;
   return platform.kind === "local" ? platform.database : "mssql";
 }
 
-/** Whether instances are sites of IIS, which starts them itself. */
+/** Whether instances are IIS sites, which IIS starts itself. */
 export function usesIis({ platform }: Pick<Environment, "platform">): boolean {
   return platform.kind === "azure" && platform.webServers.os === "windows";
 }
 
-/** @throws Error where a construct of one platform is given an environment of the other. */
+/** @throws Error if the environment is not on Azure. */
 export function requireAzure(environment: Environment): AzureEnvironment {
   if (environment.platform.kind === "azure") return environment as AzureEnvironment;
-  throw new Error(`"${environment.name}" is no Azure environment`);
+  throw new Error(`"${environment.name}" is not an Azure environment`);
 }

@@ -1,9 +1,9 @@
 /**
- * Who may see a release before it gets traffic: whoever knows a secret, of which servers and files only know the digest.
+ * Preview of a release before it gets traffic, for users with a secret. Servers and files only contain its digest.
  */
 import * as z from "zod/mini";
 
-/** The secret is this header's value, or this cookie's. Proxies take the header away before the application sees it. */
+/** The secret is the value of this header or cookie. Proxies remove the header before the application sees it. */
 export const PREVIEW_HEADER = "x-bluegreen-preview";
 export const PREVIEW_COOKIE = "bluegreen-preview";
 
@@ -17,7 +17,7 @@ const hexadecimal = (digits: number) =>
 export const Preview = z.strictObject({
   /** SHA-256 of the secret, which should be 128 random bits or more. */
   sha256: hexadecimal(64),
-  /** MD5 of the same secret; only NGINX needs it. */
+  /** MD5 of the same secret, for NGINX only. */
   md5: z.optional(hexadecimal(32)),
 });
 export type Preview = z.infer<typeof Preview>;

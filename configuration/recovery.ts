@@ -1,7 +1,7 @@
 /**
- * A record that was lost, damaged, or is older than what runs: read back, or rebuilt from what others still know of it.
- * Pure: what was found comes in, the record or a refusal comes out. A digest that a proxy (or a step's name) knows is the
- * proof that a record is exactly the one that was applied; where none is proven, one is made that fits what users get.
+ * Recovers a record that is lost, damaged, or older than what runs: found elsewhere, or rebuilt from what proxies, steps and
+ * receipts know. Pure: takes the findings, returns a record or throws a refusal. If a record has the digest that a proxy or
+ * a step's name contains, it is exactly the applied one. Otherwise, a record is made that matches what users get.
  */
 import type { DirectorSpec } from "./director-spec";
 import type { ProxyStatus } from "../release/director-status";
@@ -12,40 +12,40 @@ import { releaseId } from "../release/release";
 import type { Artifact, Release } from "../release/release";
 import { otherSlot, SLOTS } from "../release/slot";
 
-/** What one proxy's director remembers. On Azure less of it is known, and Terraform's state knows the digest. */
+/** What one proxy's director remembers. On Azure less is known, and the digest is in Terraform's state. */
 export type ProxyMemory = Pick<ProxyStatus, "proxy"> &
   Pick<ProxyStatus["state"], "sequence" | "recordDigest" | "stable" | "recorded" | "contracted" | "shared">;
 
 type LiveRelease = NonNullable<ProxyMemory["stable"]>;
 type KnownRelease = Omit<LiveRelease, "slot">;
 
-/** A sequence that began somewhere, as a step's name or an installer's fence tells; the digest may be its beginning. */
+/** A sequence that has begun, according to a step's name or an installer's fence. The digest may be truncated. */
 export interface Begun {
   readonly sequence: number;
   readonly digest: string;
 }
 
 export interface FoundRecord {
-  /** For people: which file. */
+  /** The source, for messages. */
   readonly where: string;
   readonly record: ReleaseRecord;
 }
 
 export interface Findings {
   readonly application: string;
-  /** The record as it is, where it can be read. */
+  /** The current record, if it can be read. */
   readonly present: ReleaseRecord | null;
   readonly proxies: readonly ProxyMemory[];
   readonly begun: readonly Begun[];
-  /** Whole records, the most trusted first: of receipts, of the last plan, of the proxies, of the steps. */
+  /** Whole records, the most trusted first: from receipts, the last plan, the proxies, the steps. */
   readonly records: readonly FoundRecord[];
-  /** What steps told the directors. */
+  /** The specs that steps passed to directors. */
   readonly specs: readonly DirectorSpec[];
   /** Releases with their artifacts. */
   readonly releases: readonly Release[];
-  /** Artifacts of which only the content is known. */
+  /** Artifacts without a known release. */
   readonly artifacts: readonly Artifact[];
-  /** By server, the sequence of its last heal that installed what is there. */
+  /** The sequence of each server's last heal that installed its current release. */
   readonly heals: Readonly<Record<string, number>>;
 }
 
@@ -57,11 +57,11 @@ export type Recovery =
       /** exact: its digest is the one that was applied. reconstructed: it fits what users get. */
       readonly proof: "exact" | "reconstructed";
       readonly from: string;
-      /** What could not be known, and what that means; a sentence each. */
+      /** What is unknown and the consequence, one sentence each. */
       readonly unknown: readonly string[];
     };
 
-/** @throws Refusal where the proxies disagree, or where nobody knows the artifact of what users get. */
+/** @throws Refusal if the proxies disagree, or if the artifact of the live release is unknown. */
 export function recoverRecord(findings: Findings): Recovery {
   const { present, proxies, records } = findings;
   const known = highestKnown(findings);
@@ -71,7 +71,7 @@ export function recoverRecord(findings: Findings): Recovery {
     known.digests.some((digest) => recordDigest(record).startsWith(digest));
 
   if (present !== null && isProven(present))
-    return nothing(`record ${present.sequence} is the one that was applied last`);
+    return nothing(`record ${present.sequence} was the last one applied`);
   if (known.sequence === 0) return withoutProxies(findings);
 
   const found = records.find(({ record }) => isProven(record));
@@ -84,10 +84,10 @@ export function recoverRecord(findings: Findings): Recovery {
   const noDigest = known.digests.length === 0 && present?.sequence === known.sequence;
   if (fits && (present.sequence > known.sequence || noDigest)) {
     return nothing(
-      `record ${present.sequence} fits what users get, and proxies know ${known.sequence}: \`bluegreen retry\` goes on from it`,
+      `record ${present.sequence} matches what users get, the proxies are at ${known.sequence}: \`bluegreen retry\` continues from it`,
     );
   }
-  // Other content than was known by that number takes the next one, as every change does.
+  // Different content needs the next sequence, as every change does.
   return reconstruct(findings, stable, Math.max(known.sequence, present?.sequence ?? 0) + 1);
 }
 
@@ -95,7 +95,7 @@ function nothing(reason: string): Recovery {
   return { outcome: "nothing-to-recover", reason };
 }
 
-/** What a proxy accepted counts more than what a step was called, which it may have refused. */
+/** What a proxy accepted takes precedence over the name of a step, which it may have refused. */
 function highestKnown({ proxies, begun }: Findings): { sequence: number; digests: string[] } {
   const sequence = Math.max(0, ...[...proxies, ...begun].map((each) => each.sequence));
   const accepted = proxies.flatMap((proxy) =>
@@ -105,16 +105,16 @@ function highestKnown({ proxies, begun }: Findings): { sequence: number; digests
   if (others.length > 0) {
     throw new Refusal(
       "proxies-disagree",
-      `the proxies know record ${sequence} with different content (${[first, ...others].map((digest) => digest!.slice(0, 8)).join(", ")}): a person has to say which one is right`,
+      `the proxies have record ${sequence} with different content (${[first, ...others].map((digest) => digest!.slice(0, 8)).join(", ")}): decide which one is right`,
     );
   }
   const named = begun.filter((each) => each.sequence === sequence).map(({ digest }) => digest);
   return { sequence, digests: first === undefined ? named : [first] };
 }
 
-/** Nothing was ever applied here, or all of it was taken down: there is nothing that a record could contradict. */
+/** Nothing was ever applied here, or all of it was destroyed, so no record can contradict it. */
 function withoutProxies({ present, records, application }: Findings): Recovery {
-  if (present !== null) return nothing("nothing was applied that the record could contradict");
+  if (present !== null) return nothing("nothing was applied, so the record can't be wrong");
   const [best] = records
     .filter(({ record }) => record.application === application && record.sequence > 0)
     .sort((one, other) => other.record.sequence - one.record.sequence);
@@ -132,7 +132,7 @@ function withoutProxies({ present, records, application }: Findings): Recovery {
     record: best.record,
     proof: "reconstructed",
     from: best.where,
-    unknown: ["nothing runs that it could be compared with"],
+    unknown: ["nothing is running to compare it with"],
   };
 }
 
@@ -141,25 +141,25 @@ function agreedStable(proxies: readonly ProxyMemory[], sequence: number): LiveRe
   if (first === undefined) {
     throw new Refusal(
       "unknown-release",
-      `record ${sequence} was begun, and neither it nor a proxy that says what users get is found: take the record from the history of your repository`,
+      `record ${sequence} has begun, but neither the record nor a proxy's status is found: restore the record from your repository's history`,
     );
   }
-  const says = ({ stable }: ProxyMemory) =>
+  const liveOn = ({ stable }: ProxyMemory) =>
     stable === null ? "nothing" : `${stable.releaseId} in ${stable.slot}`;
-  const other = others.find((proxy) => says(proxy) !== says(first));
+  const other = others.find((proxy) => liveOn(proxy) !== liveOn(first));
   if (other === undefined) return first.stable;
   throw new Refusal(
     "proxies-disagree",
-    `${first.proxy} serves ${says(first)}, ${other.proxy} ${says(other)}, and no record is found that both were given: take it from the history of your repository`,
+    `${first.proxy} serves ${liveOn(first)}, ${other.proxy} ${liveOn(other)}, and no record is found that both accepted: restore it from your repository's history`,
   );
 }
 
-/** Whether users get what this record says, or what it was to replace. */
+/** Whether users get this record's release, or the one that it replaces. */
 function serves({ slots, previous }: ReleaseRecord, stable: LiveRelease): boolean {
   return [slots[stable.slot], previous].some((release) => release !== null && is(release, stable));
 }
 
-// --- one that fits what users get -------------------------------------------------------------------------------------
+// --- a record that matches what users get -------------------------------------------------------------------------------------
 
 function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: number): Recovery {
   const unknown: string[] = [];
@@ -177,7 +177,7 @@ function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: n
     ...(contracted.length > 0 ? { contracted } : {}),
   };
   if (stable === null) {
-    unknown.push("no release ever became live: a candidate, if there was one, is given up");
+    unknown.push("no release ever became live: a candidate, if any, is dropped");
     return checked(common, unknown);
   }
   const live = releaseFor(stable, findings);
@@ -185,8 +185,8 @@ function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: n
     const digest = stable.sha256 === undefined ? "" : ` (sha256 ${stable.sha256})`;
     throw new Refusal(
       "unknown-release",
-      `${stable.releaseId} is live in ${stable.slot}, and nobody knows where its artifact is${digest}: ` +
-        "put the file into the folder `artifacts` of the environment's work folder, or take the record from the history of your repository",
+      `${stable.releaseId} is live in ${stable.slot}, and its artifact is not found${digest}: ` +
+        "put the file into the folder `artifacts` of the environment's work folder, or restore the record from your repository's history",
     );
   }
   const idle = otherSlot(stable.slot);
@@ -194,7 +194,7 @@ function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: n
   const previous = previousOf(stable, findings);
   if (previous === null) {
     unknown.push(
-      "previous is unknown: `bluegreen rollback` is refused; to go back, release that version again",
+      "previous is unknown, so `bluegreen rollback` is refused: to go back, release that version again",
     );
   }
   const shared = findings.proxies.every((proxy) => proxy.shared === true) ? { converge: true } : {};
@@ -215,7 +215,7 @@ function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: n
   );
 }
 
-/** What stays in the other slot: the release before the live one. A newer one never became stable, or was left. */
+/** The release for the other slot: the one before the live one. A newer one never became stable, or was rolled back. */
 function keptBeside(
   stable: LiveRelease,
   live: Release,
@@ -225,18 +225,17 @@ function keptBeside(
   const idle = otherSlot(stable.slot);
   const recorded = findings.proxies[0]!.recorded?.find(({ slot }) => slot === idle);
   if (recorded === undefined) {
-    unknown.push(`what ${idle} holds is unknown: the next release replaces it`);
+    unknown.push(`the release in ${idle} is unknown: the next release replaces it`);
     return null;
   }
   const release = releaseFor(recorded, findings);
   if (release !== null && release.run < live.run) return release;
-  const why =
-    release === null ? "nobody knows where its artifact is" : "it is not what users were served last";
-  unknown.push(`${recorded.releaseId} in ${idle} is given up (${why}): the next release replaces it`);
+  const why = release === null ? "its artifact is not found" : "it was not live before";
+  unknown.push(`${recorded.releaseId} in ${idle} is dropped (${why}): the next release replaces it`);
   return null;
 }
 
-/** What the last record said of it, as long as that record is about what is live now. */
+/** `previous` of the last record, if that record is about the live release. */
 function previousOf(stable: LiveRelease, findings: Findings): Release | null {
   const spec = findings.specs.find(
     ({ target, slots, previous }) =>
@@ -246,7 +245,7 @@ function previousOf(stable: LiveRelease, findings: Findings): Release | null {
   return previous === null ? null : releaseFor(previous, findings);
 }
 
-/** A release with where its artifact is: as it is known, or else by an artifact of the same content. */
+/** A release with its artifact: a known release, or an artifact with the same content. */
 function releaseFor(wanted: KnownRelease, { releases, artifacts }: Findings): Release | null {
   const { releaseId: id, sha256 } = wanted;
   const known = releases.find((release) => is(release, wanted));
@@ -262,12 +261,12 @@ function releaseFor(wanted: KnownRelease, { releases, artifacts }: Findings): Re
   };
 }
 
-/** The last line of a step names no digest: the id alone names one artifact. */
+/** The last line of a step has no digest; the id alone identifies an artifact. */
 function is(release: Release, { releaseId: id, sha256 }: KnownRelease): boolean {
   return releaseId(release) === id && (sha256 === undefined || release.artifact.sha256 === sha256);
 }
 
-/** It shall be a record that every command accepts. */
+/** Every command must accept the record. */
 function checked(record: ReleaseRecord, unknown: readonly string[]): Recovery {
   return {
     outcome: "recovered",

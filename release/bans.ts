@@ -1,17 +1,17 @@
-/** Versions that shall never get users again. A ban is the team's, so it is in the record; it takes no sequence. */
+/** Versions that must never serve users again. A ban is for the whole team, so it is in the record. It takes no sequence. */
 import type { Ban, ReleaseRecord } from "./record";
 import { InvalidInput, Refusal } from "./failure";
 
-/** @throws InvalidInput where the version is banned already. */
+/** @throws InvalidInput if the version is already banned. */
 export function ban(record: ReleaseRecord, entry: Ban): ReleaseRecord {
   const known = banOf(record, entry.version);
   if (known !== undefined) {
-    throw new InvalidInput(`${entry.version} is banned already: ${describe(known)}`);
+    throw new InvalidInput(`${entry.version} is already banned: ${describe(known)}`);
   }
   return { ...record, banned: [...(record.banned ?? []), entry] };
 }
 
-/** @throws InvalidInput where the version is not banned. */
+/** @throws InvalidInput if the version is not banned. */
 export function liftBan(record: ReleaseRecord, version: string): ReleaseRecord {
   if (banOf(record, version) === undefined) throw new InvalidInput(`${version} is not banned`);
   const { banned = [], ...rest } = record;
@@ -19,13 +19,13 @@ export function liftBan(record: ReleaseRecord, version: string): ReleaseRecord {
   return left.length === 0 ? rest : { ...rest, banned: left };
 }
 
-/** @throws Refusal with the reason that was given for the ban. */
+/** @throws Refusal with the reason for the ban. */
 export function requireNotBanned(record: ReleaseRecord, version: string): void {
   const known = banOf(record, version);
   if (known === undefined) return;
   throw new Refusal(
     "banned",
-    `${version} is banned: ${describe(known)}; take another version, or lift it with \`bluegreen ban --lift ${version}\``,
+    `${version} is banned: ${describe(known)}; choose another version, or lift the ban with \`bluegreen ban --lift ${version}\``,
   );
 }
 

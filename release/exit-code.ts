@@ -1,13 +1,13 @@
-/** How a step and the command end: Terraform's, a pipeline's and the operator's fact. */
+/** Exit codes of steps and of the command. Terraform, pipelines and operators rely on them. */
 export const EXIT = {
   /** Users get what was asked for. */
   done: 0,
   unexpected: 1,
-  /** An option, a file or a variable that means nothing here. */
+  /** An invalid option, file or variable. */
   badInput: 2,
-  /** A stale record, a lock that is held, a live slot that is not the recorded one: nothing was touched. */
+  /** A stale record, a lock held by another run, or a live slot other than the recorded one. Nothing was changed. */
   refused: 3,
-  /** The candidate did not pass verification, or its migration failed: it never got a request. */
+  /** The candidate failed verification, or its migration failed. It never got a request. */
   rejected: 4,
   /** Aborted or misbehaving: traffic is back on stable. */
   aborted: 5,
@@ -18,12 +18,12 @@ export const EXIT = {
 /** An exit code of the table. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What a program that did not succeed ends with. */
+/** The exit code of a program that failed. */
 export type FailureCode = Exclude<ExitCode, 0>;
 
 const CODES: readonly number[] = Object.values(EXIT);
 
-/** @returns the code where it is a failure of the table, else {@link EXIT.unexpected}: 0 and 127 say nothing of why. */
+/** @returns the code if it is a failure listed above, otherwise {@link EXIT.unexpected}: 0 and 127 do not show the cause. */
 export function failureCode(code: number): FailureCode {
   return code !== EXIT.done && CODES.includes(code) ? (code as FailureCode) : EXIT.unexpected;
 }

@@ -1,8 +1,8 @@
-/** The errors that end a program with a message for its operator. Whatever else is thrown is a defect, and shows its stack. */
+/** Errors that end a program with a message for the operator. Any other error is a defect and shows its stack. */
 import { EXIT } from "./exit-code";
 import type { FailureCode } from "./exit-code";
 
-/** What was refused or failed, the values that disagree, and what to do next: in one or two lines. */
+/** One or two lines: what was refused or failed, the values that disagree, and what to do next. */
 export class Failure extends Error {
   override readonly name: string = "Failure";
 
@@ -14,7 +14,7 @@ export class Failure extends Error {
   }
 }
 
-/** Bad input: an option, a file or a variable that means nothing here. */
+/** Bad input: an invalid option, file or variable. */
 export class InvalidInput extends Failure {
   override readonly name = "InvalidInput";
 
@@ -23,7 +23,7 @@ export class InvalidInput extends Failure {
   }
 }
 
-/** The domain refuses before anything happened; a caller may decide on the reason. */
+/** The domain refuses before anything happens. Callers can branch on the reason. */
 export class Refusal extends Failure {
   override readonly name = "Refusal";
 
@@ -58,7 +58,7 @@ export class Refusal extends Failure {
   }
 }
 
-/** @returns the exit code that a thrown error stands for; null for a defect. */
+/** @returns the exit code of a thrown error; null for a defect. */
 export function failureCodeOf(error: unknown): FailureCode | null {
   return error instanceof Failure ? error.exitCode : null;
 }

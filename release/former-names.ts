@@ -1,10 +1,10 @@
 /**
- * Fields of version 0.1.0 under the names that they have now: what it wrote is still read (records, receipts, what a director
- * remembers), and nothing is written under a former name.
+ * Maps field names of version 0.1.0 to today's names. Its records, receipts and director states can still be read;
+ * nothing is written with a former name.
  */
 import * as z from "zod/mini";
 
-/** @param names former name to today's. A value that has both is left as it is, and refused for the former one. */
+/** @param names former name to today's. If a value has both, it stays as it is and the schema refuses the former name. */
 export function readsFormer<Schema extends z.ZodMiniType>(
   schema: Schema,
   names: Readonly<Record<string, string>>,

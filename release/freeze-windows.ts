@@ -1,6 +1,6 @@
 /**
- * Times at which nobody releases: Friday afternoons, holidays, a sale. A window stops what brings users something new
- * (release, stage, promote, retry); the ways back (rollback, abort, heal) stay open, and a recorded reason passes it.
+ * Times without releases: Friday afternoons, holidays, a sale. A window stops what changes the release for users (release,
+ * stage, promote, retry, resolve). Rollback, abort and heal still work, and a recorded reason overrides the window.
  */
 import * as z from "zod/mini";
 import type { Action } from "./receipt";
@@ -10,38 +10,38 @@ const DAY_MINUTES = 24 * 60;
 const WEEK_MINUTES = 7 * DAY_MINUTES;
 const WEEKLY = /^(Sun|Mon|Tue|Wed|Thu|Fri|Sat) ([01]\d|2[0-3]):([0-5]\d)$/;
 
-const WeekTime = z.string().check(z.regex(WEEKLY, `is no time of a week, as in "Fri 15:00"`));
+const WeekTime = z.string().check(z.regex(WEEKLY, `is not a time of the week, as in "Fri 15:00"`));
 const Moment = z.iso.datetime({
   offset: true,
-  error: () => `is no time with its offset, as in "2026-12-20T18:00:00+01:00"`,
+  error: () => `is not a time with an offset, as in "2026-12-20T18:00:00+01:00"`,
 });
 const Reason = z.string().check(z.minLength(1), z.maxLength(200));
 const TimeZone = z
   .string()
-  .check(z.refine(isTimeZone, { error: () => `is no time zone that is known here, as in "Europe/Berlin"` }));
+  .check(z.refine(isTimeZone, { error: () => `is not a known time zone, as in "Europe/Berlin"` }));
 
 export const FreezeWindow = z.union(
   [
     z.strictObject({
-      /** Why: shown to whoever is stopped. */
+      /** Shown when an action is refused. */
       reason: Reason,
-      /** Every week, from a day and time to another, which may be in the next week. */
+      /** Every week, from one day and time to another, possibly in the next week. */
       weekly: z.strictObject({ from: WeekTime, to: WeekTime }),
-      /** Whose clock it is. @default "UTC" */
+      /** The zone of `from` and `to`. @default "UTC" */
       timeZone: z._default(TimeZone, "UTC"),
     }),
     z.strictObject({ reason: Reason, from: Moment, to: Moment }),
   ],
   {
     error: () =>
-      `must have "reason" and either "weekly": { "from": "Fri 15:00", "to": "Mon 06:00" } (and "timeZone") or "from" and "to" as times with their offset`,
+      `must have "reason" and either "weekly": { "from": "Fri 15:00", "to": "Mon 06:00" } (and "timeZone"), or "from" and "to" as times with an offset`,
   },
 );
 export type FreezeWindow = z.infer<typeof FreezeWindow>;
 
 const STOPPED: readonly Action[] = ["release", "stage", "promote", "retry", "resolve"];
 
-/** @returns the window that stops this action at this moment. @param now milliseconds since 1970. */
+/** @returns the window that stops this action now. @param now milliseconds since 1970. */
 export function frozenBy(
   windows: readonly FreezeWindow[],
   action: Action,

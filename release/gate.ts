@@ -1,7 +1,7 @@
 /**
- * The gate: whether a sequence may begin, switch or weight, given what its record asks for and what the director of a
- * proxy remembers. Each rule and its words stand here once: the director asks before every step, the command and the
- * transitions ask before they write a record. Pure: observations and the time come in, a typed refusal goes out.
+ * The gate: whether a sequence may begin, switch or share, given what its record asks for and what a proxy's director
+ * remembers. Each rule and its message is here once: the director checks it before every step, the command and the
+ * transitions before they write a record. Pure functions of observations and time that throw typed refusals.
  */
 import type { DirectorState } from "./director-status";
 import { EXIT } from "./exit-code";
@@ -15,19 +15,19 @@ import type { RecordedRelease, Sequence } from "./sequence";
 import { otherSlot } from "./slot";
 import type { Slot } from "./slot";
 
-/** What a director's spec carries of the record and its schedule. */
+/** The record and its schedule, as in a director's spec. */
 export interface Asked extends Sequence {
   readonly schedule: Pick<Schedule, "strategy">;
 }
 
-/** A release in its slot. An operator's view of a proxy may lack the digest of the artifact. */
+/** A release in its slot. The status of a proxy may lack the artifact's digest. */
 export interface Stable {
   readonly slot: Slot;
   readonly releaseId: string;
   readonly sha256?: string | undefined;
 }
 
-/** What the gate uses of a director's state. */
+/** The fields of a director's state that the gate uses. */
 export type Remembered = Pick<
   DirectorState,
   | "sequence"
@@ -48,15 +48,15 @@ export type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
 
 // --- the director's steps ---------------------------------------------------------------------------------------------
 
-/** @throws Refusal where the proxy knows a newer record, other content under this number, or the end of this sequence. */
+/** @throws Refusal if the proxy has a newer record, different content for this sequence, or this sequence has finished. */
 export function requireUnfinished(asked: Asked, known: Remembered): void {
   requireCurrent(asked, known);
   if (asked.sequence === known.sequence && known.finished && known.sequence > 0) throw finished(known);
 }
 
 /**
- * After {@link requireUnfinished}: record and proxy fit, and every way back stays open.
- * @returns which case it is; and in words what this sequence costs, null where that is nothing.
+ * After {@link requireUnfinished}: record and proxy match, and a rollback stays possible.
+ * @returns the case; and a description of what this sequence replaces, null if nothing.
  * @throws Refusal for anything else.
  */
 export function mayBegin(
@@ -74,7 +74,7 @@ export function mayBegin(
   return { found, replaces };
 }
 
-/** A sequence that failed does not get a second try by running its step again; one that is live already may. */
+/** Running the step again does not retry a failed sequence. A sequence that is already live passes. */
 export function maySwitch(asked: Asked, known: Remembered): Case {
   requireBegun(asked, known);
   const found = caseOf(asked, known.stable);
@@ -84,7 +84,7 @@ export function maySwitch(asked: Asked, known: Remembered): Case {
   return found;
 }
 
-/** Both slots serve the release that is stable, never a candidate. @returns that release. */
+/** Both slots may serve only the stable release, never a candidate. @returns that release. */
 export function mayShare(asked: Asked, known: Remembered): Stable {
   requireBegun(asked, known);
   const { stable } = known;
@@ -96,28 +96,28 @@ export function mayShare(asked: Asked, known: Remembered): Stable {
 }
 
 /**
- * What an abort has to do, which is never refused.
- * @param asStable whether the proxy's traffic is what the director set, and as it is while stable has all of it.
+ * What an abort has to do. An abort is never refused.
+ * @param asStable whether the proxy's traffic is as the director set it, with all requests on stable.
  */
 export function abortOf(
   asked: Asked,
   known: Remembered,
   asStable: boolean,
-): "nothing" | "endHeal" | "takeBack" {
-  if (!asStable || known.phase !== "stable") return "takeBack";
+): "nothing" | "endHeal" | "rollBack" {
+  if (!asStable || known.phase !== "stable") return "rollBack";
   if (known.finished && asked.sequence <= known.sequence) return "nothing";
   // A heal moves no traffic between the slots.
-  return asked.healing.length > 0 && asked.sequence >= known.sequence ? "endHeal" : "takeBack";
+  return asked.healing.length > 0 && asked.sequence >= known.sequence ? "endHeal" : "rollBack";
 }
 
-/** @throws Refusal unless begin let this sequence in, with the same record, and it was not aborted. */
+/** @throws Refusal unless begin accepted this sequence with the same record, and it was not aborted. */
 function requireBegun(asked: Asked, known: Remembered): void {
   requireCurrent(asked, known);
   const { sequence, recordDigest } = asked;
   if (sequence !== known.sequence || recordDigest !== known.recordDigest) {
     throw new Refusal(
       "not-begun",
-      `record ${sequence} was not begun on this proxy (${known.sequence} was): apply the whole web stack`,
+      `record ${sequence} has not begun on this proxy (it is at ${known.sequence}): apply the whole web stack`,
     );
   }
   if (known.aborted) throw new Refusal("aborted", `record ${sequence} was aborted`, EXIT.aborted);
@@ -129,23 +129,23 @@ function requireCurrent({ sequence, recordDigest }: Asked, known: Remembered): v
   if (sequence < known.sequence) {
     throw new Refusal(
       "stale",
-      `record ${sequence} is older than ${known.sequence}, which this proxy knows; use \`bluegreen rollback\` to go back`,
+      `record ${sequence} is older than ${known.sequence}, which this proxy already has; use \`bluegreen rollback\` to go back`,
     );
   }
   if (sequence === known.sequence && known.recordDigest !== "" && recordDigest !== known.recordDigest) {
     throw new Refusal(
       "stale",
-      `record ${sequence} is already known with other content: a changed record takes the next sequence, ${sequence + 1}`,
+      `record ${sequence} is already known with different content: a changed record needs the next sequence, ${sequence + 1}`,
     );
   }
 }
 
-/** @throws Refusal where a checkout is stale: its next sequence was applied already. */
+/** @throws Refusal if the checkout is stale: its next sequence was already applied. */
 export function requireNewer(sequence: number, proxy: string, known: number): void {
   if (sequence > known) return;
   throw new Refusal(
     "stale",
-    `the record here is at ${sequence - 1}, but ${proxy} knows record ${known}: pull, then try again; nothing was changed`,
+    `the record here is at ${sequence - 1}, but ${proxy} already has record ${known}: pull, then try again; nothing was changed`,
   );
 }
 
@@ -153,7 +153,7 @@ function finished({ sequence, result, aborted, phase }: Remembered): Refusal {
   const end = result?.outcome ?? (aborted ? "aborted" : phase);
   return new Refusal(
     "finished",
-    `record ${sequence} is finished (${end}): the next change takes sequence ${sequence + 1}; \`bluegreen retry\` writes it`,
+    `record ${sequence} is finished (${end}): the next change needs sequence ${sequence + 1}; \`bluegreen retry\` writes it`,
   );
 }
 
@@ -162,7 +162,7 @@ function finished({ sequence, result, aborted, phase }: Remembered): Refusal {
 /**
  * What begin accepts:
  *   (a) otherIsLive: the other slot is live with its recorded release
- *   (b) targetIsLive: the target is live with its recorded release (a heal is let in as this)
+ *   (b) targetIsLive: the target is live with its recorded release (this includes heals)
  *   (c) neverLive: nothing was ever live
  *   (d) recreate: the schedule is recreate, and the target is live with `previous`
  * @throws Refusal for anything else.
@@ -171,18 +171,18 @@ function caseOf(asked: Asked, stable: Stable | null): Case {
   if (stable === null) return "neverLive";
   if (stable.slot !== asked.target) {
     if (isSame(asked.slots[stable.slot], stable)) return "otherIsLive";
-    throw doesNotFit(asked, stable);
+    throw doesNotMatch(asked, stable);
   }
   if (isTargetLive(asked, stable)) return "targetIsLive";
   if (asked.schedule.strategy === "recreate" && isSame(asked.previous, stable)) return "recreate";
-  throw doesNotFit(asked, stable, `A release goes to the idle slot, ${otherSlot(stable.slot)}`);
+  throw doesNotMatch(asked, stable, `A release goes to the idle slot, ${otherSlot(stable.slot)}`);
 }
 
 export function isTargetLive({ target, slots }: Sequence, stable: Stable | null): boolean {
   return stable?.slot === target && isSame(slots[target], stable);
 }
 
-/** Whether users get, with all requests, what the record asks for. */
+/** Whether all requests go to the release that the record wants live. */
 export function isSettled(asked: Sequence, stable: Stable | null): boolean {
   return asked.goal === "live" && isTargetLive(asked, stable);
 }
@@ -194,30 +194,30 @@ export function isSame(
   return recorded !== null && recorded.releaseId === releaseId && recorded.sha256 === sha256;
 }
 
-export function doesNotFit(
+export function doesNotMatch(
   { sequence, slots, target }: Sequence,
   stable: Stable | null,
-  way = "Is this checkout up to date?",
+  hint = "Is this checkout up to date?",
 ): Refusal {
   return new Refusal(
     "unknown-release",
-    `record ${sequence} does not fit what users get: recorded ${idOf(slots.blue)} in blue and ${idOf(slots.green)} in green, ` +
-      `${target} to be live; observed ${idOf(stable)} live in ${stable?.slot ?? "no slot"}. ${way}`,
+    `record ${sequence} does not match what users get: it has ${idOf(slots.blue)} in blue and ${idOf(slots.green)} in green, ` +
+      `with ${target} active; the proxy has ${idOf(stable)} live in ${stable?.slot ?? "no slot"}. ${hint}`,
   );
 }
 
-/** @throws Refusal where the first release is to stop at a weight: no release can get the rest. */
+/** @throws Refusal if the first release would pause at a weight: no release can get the rest. */
 export function requireFirstGoal(goal: Goal): void {
   if (typeof goal !== "number") return;
   throw new Refusal(
     "not-possible-here",
-    `nothing is live yet: the first release can't be held at ${goal} %, its goal is "live" or "staged"`,
+    `nothing is live yet: the first release can't be paused at ${goal} %, its goal must be "live" or "staged"`,
   );
 }
 
 // --- what must not come back ------------------------------------------------------------------------------------------
 
-/** A release id names one artifact: another one takes a new run. */
+/** A release id names one artifact: a different artifact needs a new run. */
 function refuseExchanged(
   { sequence, slots, target }: Asked,
   { stable, candidate, recorded }: Remembered,
@@ -230,33 +230,33 @@ function refuseExchanged(
   if (!known) return;
   throw new Refusal(
     "not-possible-here",
-    `${known.releaseId} was recorded with sha256 ${known.sha256}, record ${sequence} gives it ${wanted.sha256}: another artifact takes a new run`,
+    `${known.releaseId} was recorded with sha256 ${known.sha256}, record ${sequence} gives it ${wanted.sha256}: a different artifact needs a new run`,
   );
 }
 
-/** An artifact that was aborted or rolled back is not tried again by accident. */
+/** An artifact that was aborted or rolled back is not retried by accident. */
 function refuseFailedBefore({ slots, target }: Asked, { failedDigests }: Remembered): void {
   const failed = failedDigests.find(({ sha256 }) => sha256 === slots[target]?.sha256);
   if (failed === undefined) return;
   throw new Refusal(
     "failed-before",
-    `this artifact failed before, as ${failed.releaseId} (${failed.reason}): \`bluegreen retry\` tries it again, or set "retry": true in the record`,
+    `this artifact failed before, as ${failed.releaseId} (${failed.reason}): \`bluegreen retry\` retries it, or set "retry": true in the record`,
   );
 }
 
-/** What a contract migration took away does not come back. @throws Refusal where the release needs it. */
+/** @throws Refusal if the release needs what a contract migration removed. */
 export function requireSchema(name: string, release: KnownContracts, contracted: readonly string[]): void {
   const missing = missingFrom(release, contracted);
   if (missing === undefined) return;
   throw new Refusal(
     "old-schema",
-    `${name} needs what ${missing} took away from the database: release a version whose migrations include it`,
+    `${name} needs what ${missing} removed from the database: release a version whose migrations include it`,
   );
 }
 
 /**
- * A contract migration waits until each release that gets traffic, or may get it again, works without what it takes
- * away; and from then on no other one is let in.
+ * A contract migration waits until each release that gets traffic, or may get it again, works without what it removes. From
+ * then on, no other release is accepted.
  */
 function refuseOldSchema(asked: Asked, known: Remembered): void {
   const { slots, previous, target } = asked;
@@ -268,7 +268,7 @@ function refuseOldSchema(asked: Asked, known: Remembered): void {
     if (needed !== undefined) {
       throw new Refusal(
         "old-schema",
-        `${needed} takes away what ${release.releaseId} needs, and that can still get traffic: promote a release that works without it first, then release the migration`,
+        `${needed} removes what ${release.releaseId} needs, and that release can still get traffic: first promote a release that works without it, then release the migration`,
       );
     }
   }
@@ -279,9 +279,9 @@ function refuseOldSchema(asked: Asked, known: Remembered): void {
 // --- what must stay ---------------------------------------------------------------------------------------------------
 
 /**
- * A slot that is kept for an instant rollback is given up for the next release, or where its release is cancelled; never
- * for a convergence, which can wait.
- * @returns in words what this sequence costs; null where that is nothing.
+ * A slot kept for an instant rollback may be replaced by the next release, or emptied if its release is cancelled. A
+ * convergence has to wait.
+ * @returns a description of what this sequence replaces; null if nothing.
  */
 export function retention(
   { touched, converge }: Sequence,
@@ -294,7 +294,7 @@ export function retention(
   const until = `kept for an instant rollback until ${new Date(end).toISOString()}`;
   if (touched.includes(retained)) return `it gives up ${retained}, which was ${until}`;
   if (!converge) return null;
-  throw new Refusal("retained", `${retained} is ${until}: only a release into it may replace it before`);
+  throw new Refusal("retained", `${retained} is ${until}: until then, only a release into it may replace it`);
 }
 
 /** Whether this sequence ends the retention: its slot gets another release. */
@@ -302,20 +302,20 @@ export function endsRetention({ touched, converge }: Sequence, stable: Stable | 
   return stable === null || converge || touched.includes(otherSlot(stable.slot));
 }
 
-/** Servers get again what is live, and has all requests. @throws Refusal where the record asks for something else. */
+/** A heal reinstalls what is live with all requests. @throws Refusal if the record asks for something else. */
 export function requireSettled(asked: Sequence, stable: Stable | null): void {
   if (isSettled(asked, stable)) return;
   const { slots, target, goal } = asked;
   throw new Refusal(
     "not-possible-here",
-    `${idOf(slots[target])} (goal ${describeGoal(goal)}) is not what is stable, ${idOf(stable)} is: \`bluegreen promote\`, \`retry\` or \`abort\` comes first, then \`heal\``,
+    `${idOf(slots[target])} (goal ${describeGoal(goal)}) is not stable, ${idOf(stable)} is: use \`bluegreen promote\`, \`retry\` or \`abort\` first, then \`heal\``,
   );
 }
 
 /**
- * Servers that serve well, and whose release no other server serves, are left alone.
- * @param well the servers that serve the release well. @param isAgain a heal that is tried again goes on all the same.
- * @returns whether the healed servers are all that serve it well: their install finds nothing to do.
+ * Healthy servers are not healed if no other server serves their release.
+ * @param well the servers on which the release is healthy. @param isAgain a repeated heal continues anyway.
+ * @returns whether only healed servers serve it: then their install has nothing to do.
  */
 export function cannotSpare(
   healing: readonly string[],
@@ -327,7 +327,7 @@ export function cannotSpare(
   if (isAgain) return true;
   throw new Refusal(
     "already-there",
-    `nothing else serves ${release} than ${healing.join(", ")}, and well: there is nothing to heal`,
+    `${release} is only served by ${healing.join(", ")} and is healthy there: there is nothing to heal`,
   );
 }
 

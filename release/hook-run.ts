@@ -1,24 +1,24 @@
-/** How a hook ended: what on-server/hooks/run-hook.sh prints as its result line, and what a receipt keeps of it. */
+/** How a hook ended: the result line of on-server/hooks/run-hook.sh, and the part of it that a receipt keeps. */
 import * as z from "zod/mini";
 import { readResultLine } from "./result-line";
 
-/** A hook that ran: what it was started for, and how it ended, whatever the step made of it. */
+/** A hook that ran: when, and how it ended, even if the step ignored that. */
 export const HookRun = z.strictObject({
   when: z.string(),
   name: z.string(),
   exitCode: z.int(),
   seconds: z.number(),
-  /** The last line that it printed. */
+  /** The last line of its output. */
   lastLine: z.string(),
 });
 export type HookRun = z.infer<typeof HookRun>;
 
-/** `reason` is the same as a sentence. */
+/** `reason` is the result as a sentence. */
 const HookResult = z.object({ step: z.literal("hook"), reason: z.string(), ...HookRun.shape });
 
 /**
- * @param output of run-hook.sh on stdout, or a line that Terraform passes on.
- * @returns null where no hook's result line is there.
+ * @param output stdout of run-hook.sh, or a line that Terraform passes on.
+ * @returns null if there is no result line of a hook.
  */
 export function readHookRun(output: string): { readonly run: HookRun; readonly reason: string } | null {
   const result = readResultLine(HookResult, output);

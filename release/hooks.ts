@@ -1,7 +1,7 @@
 /**
- * Hooks: commands and webhooks of a project that run before and after the phases of a release, for smoke tests,
- * approvals and messages. A `before` hook that fails stops what it stands before; an `after` hook only tells. Those of
- * phases are steps in the web stack and run wherever Terraform runs; those of the whole `release` are run by the command.
+ * Hooks: a project's commands and webhooks before and after the phases of a release, for smoke tests, approvals and
+ * messages. A failing `before` hook stops its phase; an `after` hook only notifies. Hooks of phases are steps in the web
+ * stack and run where Terraform runs. The command runs the hooks of the whole `release`.
  */
 import * as z from "zod/mini";
 import { HEADER_NAME } from "./patterns";
@@ -20,28 +20,29 @@ const WHENS = ["release" as const, ...STEP_KINDS].flatMap((phase): When[] => [
   `before ${phase}`,
   `after ${phase}`,
 ]);
-/** In a recreate these come when users wait already, or are served by the new release. */
+/** In a recreate, these run while users already wait, or after they got the new release. */
 const WHILE_USERS_WAIT: readonly When[] = ["before migrate", "before install", "before switch"];
 const STRATEGIES = ["blueGreen", "canary", "recreate"] as const;
 
-/** Read from the environment variable of that name where the hook runs, so that no secret is in a file, plan or state. */
+/** Read from this environment variable where the hook runs, so that no file, plan or state contains a secret. */
 const FROM_ENVIRONMENT = /^env:[A-Za-z_][A-Za-z0-9_]{0,100}$/;
-/** Printable ASCII without blanks, quotes and a user, as for artifacts. */
+/** Printable ASCII without spaces, quotes and a user, as for artifacts. */
 const WEBHOOK =
   /^(https:\/\/[0-9A-Za-z.-]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]+)?([/?][\]!#-&(-;=?-Z[_a-z~]*)?$/;
-/** What curl says of the body by itself. */
-const OWN_HEADERS = ["content-type", "content-length", "transfer-encoding", "expect"];
+/** Headers that curl sets itself. */
+const CURL_HEADERS = ["content-type", "content-length", "transfer-encoding", "expect"];
 
 const Argument = z.string().check(
   z.maxLength(8_000),
-  z.refine((text) => !text.includes("\u0000"), { error: () => "no NUL: no program can be given one" }),
+  z.refine((text) => !text.includes("\u0000"), { error: () => "must not contain NUL" }),
 );
 
 const HeaderValue = z.string().check(
   z.maxLength(1_000),
   z.refine((text) => /^[\x20-\x7e]*$/.test(text), { error: () => "printable ASCII only" }),
   z.refine((text) => !text.startsWith("env:") || FROM_ENVIRONMENT.test(text), {
-    error: (issue) => `${quote(issue.input)} names no environment variable, as in "env:CHAT_TOKEN"`,
+    error: (issue) =>
+      `${quote(issue.input)} is not the name of an environment variable, as in "env:CHAT_TOKEN"`,
   }),
 );
 
@@ -50,25 +51,26 @@ const HookDefinition = z.strictObject({
     error: () =>
       `must be "before" or "after", and ${STEP_KINDS.join(", ")} or release, as in "before switch"`,
   }),
-  /** What messages call it. @default its number among those of the same moment */
+  /** Its name in messages. @default its number among the hooks of the same moment */
   name: z.optional(
     z.string().check(
       z.refine((text) => /^[a-z][a-z0-9-]{0,29}$/.test(text), {
-        error: (issue) => `${quote(issue.input)} is no hook name: a-z, 0-9 and -, at most 30 characters`,
+        error: (issue) =>
+          `${quote(issue.input)} is not a valid hook name: a-z, 0-9 and -, at most 30 characters`,
       }),
     ),
   ),
-  /** A program and its arguments, started in the project's folder without a shell; it finds the facts as JSON on stdin. */
+  /** A program and its arguments, started in the project's folder without a shell. The facts are on stdin as JSON. */
   command: z.optional(
     z.array(Argument).check(
       z.minLength(1),
       z.maxLength(100),
       z.refine(([program]) => program === undefined || /^[^-]/.test(program), {
-        error: () => `starts with a program, whose name has no leading "-"`,
+        error: () => `must start with a program, whose name has no leading "-"`,
       }),
     ),
   ),
-  /** Where the facts are sent as the JSON body of a POST, once; any 2xx is a yes. Or "env:NAME". */
+  /** Gets one POST with the facts as JSON body; any 2xx is success. Or "env:NAME". */
   webhook: z.optional(
     z.string().check(
       z.maxLength(2_000),
@@ -77,11 +79,13 @@ const HookDefinition = z.strictObject({
       }),
     ),
   ),
-  /** Of the webhook's request. @default none */
-  headers: z.optional(z.record(z.string().check(z.regex(HEADER_NAME, "is no header name")), HeaderValue)),
-  /** After this time it is ended, with all that it started, and has failed. @default 60 */
+  /** Headers of the webhook's request. @default none */
+  headers: z.optional(
+    z.record(z.string().check(z.regex(HEADER_NAME, "is not a valid header name")), HeaderValue),
+  ),
+  /** After this time the hook and its child processes are killed, and it counts as failed. @default 60 */
   timeoutSeconds: z._default(z.int().check(z.minimum(1), z.maximum(86_400)), 60),
-  /** It is for sequences with these; others go on without it. @default all */
+  /** It only runs in sequences with these strategies. @default all */
   strategies: z.optional(z.array(z.enum(STRATEGIES)).check(z.minLength(1))),
 });
 
@@ -89,22 +93,22 @@ export const Hooks = z.array(HookDefinition).check(z.maxLength(50));
 
 export type Hook = z.infer<typeof HookDefinition> & {
   readonly name: string;
-  /** Among the hooks of the same moment, from 1 on. */
+  /** Among the hooks of the same moment, starting at 1. */
   readonly position: number;
 };
 
-/** What has hooks: an environment. */
+/** An environment, which may have hooks. */
 interface Hooked {
   readonly hooks?: z.infer<typeof Hooks> | undefined;
 }
 
-/** The hooks of one moment, in the order of the file, which is the order in which they run. */
+/** The hooks of one moment, in the order of the file, in which they run. */
 export function hooksAt({ hooks = [] }: Hooked, when: When): Hook[] {
   const all = hooks.filter((hook) => hook.when === when);
   return all.map((hook, index) => ({ ...hook, name: hook.name ?? String(index + 1), position: index + 1 }));
 }
 
-/** @throws InvalidInput where hooks contradict themselves, or would never run. */
+/** @throws InvalidInput if a hook contradicts itself or would never run. */
 export function refuseHooks(
   environment: Hooked & {
     readonly topology: Topology;
@@ -115,13 +119,14 @@ export function refuseHooks(
   hooks.forEach(({ command, webhook, headers = {} }, index) => {
     const field = `hooks.${index}`;
     if ((command === undefined) === (webhook === undefined)) {
-      throw new InvalidInput(`${field} must have a "command" or a "webhook", one of them`);
+      throw new InvalidInput(`${field} must have either a "command" or a "webhook"`);
     }
     if (webhook === undefined && Object.keys(headers).length > 0) {
-      throw new InvalidInput(`${field}.headers are for a webhook, this is a command`);
+      throw new InvalidInput(`${field}.headers are only for a webhook, this is a command`);
     }
-    const own = Object.keys(headers).find((name) => OWN_HEADERS.includes(name.toLowerCase()));
-    if (own !== undefined) throw new InvalidInput(`${field}.headers: ${quote(own)} is JSON's, leave it out`);
+    const reserved = Object.keys(headers).find((name) => CURL_HEADERS.includes(name.toLowerCase()));
+    if (reserved !== undefined)
+      throw new InvalidInput(`${field}.headers: ${quote(reserved)} is set for the JSON body, leave it out`);
   });
   for (const when of WHENS) {
     const [hook] = hooksAt(environment, when);
@@ -139,9 +144,9 @@ export function refuseHooks(
 }
 
 /**
- * In a recreate, users wait from `begin` on, or see a page, and get the new release once it is installed: whatever
- * would stop it later than that would leave them there, or come too late.
- * @throws InvalidInput naming the hook, and both ways out.
+ * In a recreate, users wait or see a page from `begin` on, and get the new release once it is installed. A later hook that
+ * stops it would leave users waiting, or come too late.
+ * @throws InvalidInput naming the hook and both solutions.
  */
 export function refuseHooksInRecreate(environment: Hooked, { strategy }: Pick<Schedule, "strategy">): void {
   if (strategy !== "recreate") return;
@@ -149,15 +154,15 @@ export function refuseHooksInRecreate(environment: Hooked, { strategy }: Pick<Sc
     const hook = hooksAt(environment, when).find((each) => appliesTo(each, strategy));
     if (hook === undefined) continue;
     throw new InvalidInput(
-      `hook "${hook.name}" ${when} can't stop a recreate, whose users would be waiting by then: ` +
-        `run it "before begin", or say "strategies": ["blueGreen", "canary"] if it is not for a recreate`,
+      `hook "${hook.name}" ${when} can't stop a recreate, because users already wait by then: ` +
+        `run it "before begin", or set "strategies": ["blueGreen", "canary"] if it is not for a recreate`,
     );
   }
 }
 
 /**
- * Whether a hook runs with this sequence: it has the phase, and brings a release to users. A heal does not: it
- * repairs servers under what is live.
+ * Whether a hook runs in this sequence: the sequence has the phase and releases something. A heal does not: it only
+ * repairs servers of the live release.
  */
 export function isNeeded(
   hook: Hook,
@@ -186,8 +191,8 @@ export function appliesTo({ strategies }: Hook, strategy: Schedule["strategy"]):
 }
 
 /**
- * What on-server/hooks/run-hook.sh is given, as environment variables. Whatever a person wrote is in base64: nothing in
- * it is Terraform's (`${`) or a shell's to read. Lists are of texts that end with NUL, which no argument contains.
+ * The environment variables for on-server/hooks/run-hook.sh. Values from users are in base64, so that neither Terraform
+ * (`${`) nor a shell interprets them. Items of lists end with NUL, which no argument contains.
  */
 export function hookParameters(hook: Hook, facts: object): Record<string, string> {
   const { command, webhook, headers = {} } = hook;

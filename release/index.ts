@@ -1,8 +1,8 @@
 /**
- * The domain without cdktf, for programs that write records from code or prove a plan. What is not named here is internal.
+ * The domain without cdktf, for programs that write records or prove plans. Everything not exported here is internal.
  */
 
-// Records, how one becomes the next, and how its traffic shifts.
+// Records, their transitions, and their schedules.
 export { emptyRecord, formatRecord, parseRecord } from "./record";
 export type { ReleaseRecord } from "./record";
 export { releaseId } from "./release";
@@ -10,15 +10,15 @@ export type { Candidate, Release, ReleaseId } from "./release";
 export { Strategy } from "./schedule";
 export type { BlueGreenProps, CanaryProps, RecreateProps, Schedule, ScheduleChoice } from "./schedule";
 export type { Slot } from "./slot";
-/** What may happen to a record: each function returns the next one, or refuses. */
+/** The transitions of a record: each function returns the next record or refuses. */
 export * as transitions from "./transitions";
 
-// What an apply changes, and what it left: for pipelines.
+// For pipelines: what an apply changes, and its receipt.
 export { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "./plan-proof";
 export type { Change, Plan } from "./plan-proof";
 export type { MeasureReceipt, Receipt } from "./receipt";
 
-// The two errors that are for the user: bad input, and a transition that the record refuses.
+// The errors of this package and their exit codes; bad input and refusals have separate classes.
 export { EXIT } from "./exit-code";
 export type { ExitCode, FailureCode } from "./exit-code";
 export { Failure, InvalidInput, Refusal } from "./failure";

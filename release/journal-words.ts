@@ -1,4 +1,4 @@
-/** What a director did, in words: the same on a screen, in a log, in a receipt and in a report. */
+/** Describes journal entries of a director: the same text on screen, in logs, receipts and reports. */
 import type { Figures, JournalEntry } from "./journal";
 import { otherSlot } from "./slot";
 
@@ -20,7 +20,7 @@ export function describeEntry(entry: JournalEntry): string {
   }
 }
 
-/** A judgement without the figures that it rests on. */
+/** A judgement without its figures. */
 export function describeVerdict({ verdict, comparison }: Entry<"judged">): string {
   return `${comparison.weight} % went ${verdict === "pass" ? "well" : "badly"}`;
 }

@@ -1,6 +1,6 @@
 /**
- * What a director did in one sequence, in the order of events: the part of a receipt that only the proxy knows. It is
- * kept in the director's state, comes back through its step's output, and is small for that reason.
+ * What a director did in one sequence, in order: the part of a receipt that only the proxy knows. It is kept in the
+ * director's state and returned in its step's output, so it is small.
  */
 import * as z from "zod/mini";
 import { readsFormer } from "./former-names";
@@ -8,19 +8,19 @@ import { SLOTS } from "./slot";
 
 export const Figures = z.strictObject({
   requests: z.int(),
-  /** Answers with 5xx, and requests without any. */
+  /** 5xx answers, and requests without an answer. */
   errors: z.int(),
   /** The 95th percentile in milliseconds; null without answers. */
   p95Ms: z.nullable(z.number()),
 });
 export type Figures = z.infer<typeof Figures>;
 
-/** What a judgement of a candidate rests on: its answers and stable's over the last seconds. */
+/** The basis of a judgement: answers of the candidate and of stable over the last seconds. */
 export const Comparison = readsFormer(
   z.strictObject({
     candidate: Figures,
     stable: Figures,
-    /** Of the users' requests, in per cent. */
+    /** The candidate's part of the users' requests, in per cent. */
     weight: z.int(),
     seconds: z.number(),
   }),
@@ -33,7 +33,7 @@ const at = z.number();
 
 export const JournalEntry = readsFormer(
   z.discriminatedUnion("event", [
-    /** Every endpoint of the slot answered as this release, before it got any of the users' requests. */
+    /** Every endpoint of the slot answered as this release, before it got any request of a user. */
     z.strictObject({
       at,
       event: z.literal("verified"),
@@ -42,7 +42,7 @@ export const JournalEntry = readsFormer(
       endpoints: z.int(),
       seconds: z.number(),
     }),
-    /** From here on the requests went like this. */
+    /** How requests were routed from then on. */
     z.strictObject({
       at,
       event: z.literal("traffic"),
@@ -51,14 +51,14 @@ export const JournalEntry = readsFormer(
       weight: z.int(),
       mode: z.enum(["serve", "hold", "page"]),
     }),
-    /** A weight (100: the bake) came to its end, well or badly. */
+    /** A weight (100: the bake) ended, with this verdict. */
     z.strictObject({
       at,
       event: z.literal("judged"),
       verdict: z.enum(["pass", "fail"]),
       comparison: Comparison,
     }),
-    /** A slot that got its last new request: what still ran there when the time to drain was over. */
+    /** A slot was drained: what still ran there when the drain time was over. */
     z.strictObject({
       at,
       event: z.literal("drained"),

@@ -1,6 +1,6 @@
 /**
- * What a step tells the migrator: which bundle, and which of its contract scripts may run. Synth writes it, the
- * migrator on the operations server (locally: a process) reads it.
+ * The migrator's input: which bundle, and which of its contract scripts may run. Synth writes it; the migrator on the
+ * operations server (locally: a process) reads it.
  */
 import * as z from "zod/mini";
 import { ApplicationName, Sha256 } from "./patterns";
@@ -15,7 +15,7 @@ const SPEC_FORMAT = 1;
 
 /** @internal */
 export const DatabaseAccess = z.discriminatedUnion("kind", [
-  /** Azure SQL with Entra: a token of the machine's identity. */
+  /** Azure SQL with Entra: the token comes from the machine's identity. */
   z.strictObject({
     kind: z.literal("entra"),
     server: z.string().check(z.regex(/^[0-9A-Za-z.-]{1,253}$/)),
@@ -30,10 +30,10 @@ export const DatabaseAccess = z.discriminatedUnion("kind", [
     secret: z.string().check(z.regex(/^[0-9A-Za-z-]{1,127}$/)),
     identity: z.string(),
   }),
-  /** A file on the machine that holds the address; the local platform's. */
+  /** A file on the machine with the address. Local platform only. */
   z.strictObject({ kind: z.literal("file"), file: z.string().check(z.minLength(1)) }),
 ]);
-/** Where the database is, and where what opens it is found: never a password. @useDeclaredType */
+/** The database, and where its credentials are. Never a password. @useDeclaredType */
 export type DatabaseAccess = z.infer<typeof DatabaseAccess>;
 
 export const MigrateSpec = z.strictObject({
@@ -43,19 +43,19 @@ export const MigrateSpec = z.strictObject({
   recordDigest: Sha256,
   releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
   bundle: Migrations,
-  /** The contract scripts that the record says are in the bundle. */
+  /** The contract scripts in the bundle, according to the record. */
   contracts: z.array(ScriptName),
-  /** Of them, those that may run now: no release that gets or can get traffic needs what they take away. */
+  /** Those that may run now: no release that gets or can get traffic needs what they remove. */
   contracted: z.array(ScriptName),
-  /** What the journal is told before anything is planned, where it says `running`. @default nothing */
+  /** Corrections to the journal before planning, for scripts that it lists as `running`. @default none */
   resolve: z.optional(Resolutions),
   database: DatabaseAccess,
-  /** How long it waits for another migration of this database to end. */
+  /** How long it waits for another migration of this database. */
   waitSeconds: z.int().check(z.minimum(1), z.maximum(86_400)),
 });
 export type MigrateSpec = z.infer<typeof MigrateSpec>;
 
-/** How long a migration waits for another one. */
+/** The default of `waitSeconds`. */
 const WAIT_SECONDS = 600;
 
 export function migrateSpec(

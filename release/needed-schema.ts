@@ -1,4 +1,4 @@
-/** Which schema a release needs, and so what the database does with a sequence: the guards of expand and contract. */
+/** Which schema a release needs, and so which migrations a sequence runs: the rules of expand and contract. */
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
 import { missingFrom } from "./release";
@@ -6,11 +6,11 @@ import type { ReleaseId } from "./release";
 import { numberOf } from "./migrations/scripts";
 
 /**
- * Whether the candidate brings something new to the database, told by the bundle of what is stable, and which contract
- * scripts are due: those without whose objects every release works that gets traffic with this sequence, or can get it
- * again. The others wait; the next release looks again. The migrate step runs in any case: the journal alone knows what
- * is applied.
- * @param record the next one, with its candidate. @param stableId what users get until then.
+ * Compares the candidate's bundle with stable's to find whether it brings new migrations, and finds the contract scripts
+ * that are due. A script is due if every other release that gets traffic in this sequence, or can get it again, works
+ * without what it removes. The others wait until the next release checks again. The migrate step always runs, because only
+ * the journal knows what is applied.
+ * @param record the next record, with its candidate. @param stableId what users get until then.
  */
 export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null): ReleaseRecord {
   const candidate = target(record);
@@ -36,9 +36,9 @@ export function withMigration(record: ReleaseRecord, stableId: ReleaseId | null)
 }
 
 /**
- * Whether contract scripts may run with this sequence: it is a release, or a release that is tried again. All others (a
- * promotion, a rollback, an abort, a heal) check that the database has what their release needs, and a release needs no
- * contract script: so one that can't be run never stands in the way back.
+ * Whether contract scripts may run in this sequence: only in a release or its retry. A promotion, rollback, abort or heal
+ * only checks that the database has what its release needs. No release needs a contract script, so a failing one never
+ * blocks a rollback.
  */
 export function bringsMigrations(record: ReleaseRecord): boolean {
   return record.migrate === true || (target(record)?.run === record.sequence && record.retry !== true);

@@ -1,19 +1,19 @@
-/** What people write in files, as patterns with a name for the message. */
+/** Patterns for values in files, each with a name for the message. */
 import * as z from "zod/mini";
 import { quote } from "./text";
 
 export const matches = (pattern: RegExp, what: string) =>
-  z
-    .string()
-    .check(
-      z.refine((text) => pattern.test(text), { error: (issue) => `${quote(issue.input)} is no ${what}` }),
-    );
+  z.string().check(
+    z.refine((text) => pattern.test(text), {
+      error: (issue) => `${quote(issue.input)} is not a valid ${what}`,
+    }),
+  );
 
-/** What applications and environments are called: it becomes a part of Azure's names. */
+/** Names of applications and environments. They become part of Azure names. */
 export const SHORT_NAME = /^[a-z][a-z0-9-]{0,23}$/;
-const SHORT_NAME_WORDS = "a-z, 0-9 and -, at most 24 characters";
-export const EnvironmentName = matches(SHORT_NAME, `environment name: ${SHORT_NAME_WORDS}`);
-export const ApplicationName = matches(SHORT_NAME, `application name: ${SHORT_NAME_WORDS}`);
+const SHORT_NAME_RULE = "a-z, 0-9 and -, at most 24 characters";
+export const EnvironmentName = matches(SHORT_NAME, `environment name: ${SHORT_NAME_RULE}`);
+export const ApplicationName = matches(SHORT_NAME, `application name: ${SHORT_NAME_RULE}`);
 
 export const Sha256 = z
   .string()
@@ -24,18 +24,18 @@ export const Port = z.int().check(z.minimum(1), z.maximum(65_535));
 export const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
 export const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
 export const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
-/** Relative, below the project: no "..", nothing that Terraform or a shell would read as more than a path. */
+/** Relative, below the project: no "..", and nothing special to Terraform or a shell. */
 export const FOLDER = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,199}$/;
-/** A regular expression, as JavaScript reads it. Short, because it is tried on whatever an application answers. */
+/** A JavaScript regular expression. Short, because it is matched against any answer of an application. */
 export const pattern = z
   .string()
   .check(
     z.minLength(1),
     z.maxLength(500),
-    z.refine(isPattern, { error: (issue) => `${quote(issue.input)} is no regular expression` }),
+    z.refine(isPattern, { error: (issue) => `${quote(issue.input)} is not a valid regular expression` }),
   );
 
-/** One of a program's arguments, which reach it without a shell. */
+/** One argument of a program that starts without a shell. */
 const Argument = z.string().check(
   z.minLength(1),
   z.maxLength(500),
@@ -47,11 +47,11 @@ export const Program = z.array(Argument).check(
   z.minLength(1),
   z.maxLength(50),
   z.refine(([program]) => program === undefined || /^[^=-][^=]*$/.test(program), {
-    error: () => `starts with a program: its name has no "=" and no leading "-"`,
+    error: () => `must start with a program, without "=" or a leading "-" in its name`,
   }),
 );
 
-/** An http or https address without anything behind the port: no path that would be left out, no password. */
+/** An http or https address with nothing after the port, and without a password. */
 export function isOrigin(text: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/i.test(text) || !URL.canParse(text)) return false;
   const { pathname, search, hash, username, password } = new URL(text);

@@ -1,6 +1,6 @@
 /**
- * What a saved plan of web would do, read from `terraform show -json`: the proof that a release leaves the live slot,
- * base and the database alone. Whatever is no step of a release may not change, so nobody has to list what is precious.
+ * Reads a saved plan of web from `terraform show -json` and proves that a release does not touch the live slot, base or
+ * the database. Only release steps may change, so no list of protected resources is needed.
  */
 import * as z from "zod/mini";
 import { parseStep, shortAddress } from "./steps";
@@ -9,15 +9,15 @@ import type { Slot } from "./slot";
 import { parseFile } from "./validation";
 import { inOneLine } from "./text";
 
-/** Azure allows 25 run commands a machine, and each failed apply leaves one: far enough from that to go on. */
+/** Azure allows 25 run commands per machine, and each failed apply leaves one. This limit leaves room for more. */
 const DEPOSED_LIMIT = 8;
 
-/** Terraform escapes what it quotes, so a plan of its own has none of these; and what is refused is shown. */
+/** Terraform escapes what it quotes, so its plans contain none of these characters. Refused values are printed. */
 const Printable = z
   .string()
-  .check(z.regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,2000}$/u, "is nothing that Terraform writes"));
+  .check(z.regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,2000}$/u, "is not something that Terraform writes"));
 
-/** Of Terraform's JSON format 1 (https://developer.hashicorp.com/terraform/internals/json-format), what the proof reads. */
+/** The fields of Terraform's JSON format 1 that the proof uses. Source: https://developer.hashicorp.com/terraform/internals/json-format */
 const PlanJson = z.object({
   format_version: z.optional(
     z.string().check(z.regex(/^1\./, "is not 1.x, the format that this version can read")),
@@ -46,25 +46,26 @@ const PlanJson = z.object({
 export interface Change {
   readonly address: string;
   readonly actions: readonly string[];
-  /** Set for what an earlier, failed replacement left behind. */
+  /** Set for a deposed object, left by a failed replacement. */
   readonly deposed?: string;
-  /** Where the state had it until now. */
+  /** Its previous address in the state. */
   readonly movedFrom?: string;
   readonly imported?: boolean;
-  /** Resource ids of the machines that the step runs on, before and after; none on the local platform. */
+  /** Resource ids of the step's machines, before and after; none on the local platform. */
   readonly machines?: readonly string[];
 }
 
-/** A plan of Terraform, read by {@link readPlan}. */
+/** A Terraform plan, read by {@link readPlan}. */
 export interface Plan {
   readonly changes: readonly Change[];
   readonly isEmpty: boolean;
 }
 
-/** @throws InvalidInput where it is no plan. @throws Refusal where Terraform could not finish it. */
+/** @throws InvalidInput if it is not a plan. @throws Refusal if Terraform could not finish it. */
 export function readPlan(json: string, file = "the plan"): Plan {
   const { resource_changes, errored } = parseFile(PlanJson, json, file);
-  if (errored === true) throw refused(`${file} ended with an error, so it is not whole; nothing was applied`);
+  if (errored === true)
+    throw refused(`${file} ended with an error, so it is incomplete; nothing was applied`);
   const read = resource_changes
     .filter(({ mode }) => mode !== "data")
     .map(({ address, previous_address, deposed, change }) => ({
@@ -82,34 +83,34 @@ export function readPlan(json: string, file = "the plan"): Plan {
 }
 
 /**
- * Nothing but steps of a release may change: what is a server, a network, a store or a database is base's.
- * @throws Refusal naming the first change that is something else.
+ * Only release steps may change. Servers, networks, stores and databases belong to base.
+ * @throws Refusal naming the first other change.
  */
 export function proveOnlySteps({ changes: all }: Plan): void {
   const other = all.find((change) => affects(change) && parseStep(change.address) === null);
   if (other !== undefined) {
     throw refused(
-      `the plan would change ${describe(other)}, which is no step of a release but base's, or somebody else's; nothing was applied. Is something new in the web stack, or is this another stack's plan?`,
+      `the plan would change ${describe(other)}, which is not a release step but belongs to base or another stack; nothing was applied. Is there a new resource in the web stack, or is this the plan of another stack?`,
     );
   }
   const imported = all.find((change) => change.imported === true);
   if (imported !== undefined) {
     throw refused(
-      `the plan would import ${imported.address}: a step is run, never taken over; nothing was applied`,
+      `the plan would import ${imported.address}: steps run, they are never imported; nothing was applied`,
     );
   }
 }
 
 /**
- * The live slot's install steps must be there already and stay as they are, and what changes must run elsewhere.
- * @returns how many were seen. @throws Refusal naming the first that would run.
+ * The live slot's install steps must exist and stay unchanged, and steps that run must run on other machines.
+ * @returns the number of install steps. @throws Refusal naming the first that would run.
  */
 export function proveLiveSlotUntouched(plan: Plan, live: Slot): number {
   proveOnlySteps(plan);
   const installs = installsOf(plan, live);
   if (installs.length === 0) {
     throw refused(
-      `the plan knows no install step of ${live}, which is live; nothing was applied. Is Terraform's state of web the right one?`,
+      `the plan has no install step for ${live}, which is live; nothing was applied. Is this the right Terraform state for web?`,
     );
   }
   const moved = plan.changes.find(
@@ -118,24 +119,24 @@ export function proveLiveSlotUntouched(plan: Plan, live: Slot): number {
   );
   if (moved !== undefined) {
     throw refused(
-      `the plan would move ${moved.movedFrom} to ${moved.address}, of the live slot; nothing was applied. Move it without a release, then try again`,
+      `the plan would move ${moved.movedFrom} to ${moved.address}, in the live slot; nothing was applied. Move it without a release, then try again`,
     );
   }
   const touched = installs.filter(changes);
   const [first] = touched;
   if (first !== undefined) {
     const servers = touched.filter(runs).map(({ address }) => serverOf(address));
-    const way =
+    const hint =
       servers.length === 0
-        ? "Is Terraform's state of web the right one?"
-        : `If base replaced or added ${servers.join(", ")}, \`bluegreen heal ${servers.join(" ")}\` comes first; else, is Terraform's state of web the right one?`;
-    throw refused(`the plan would touch the live slot: ${describe(first)}; nothing was applied. ${way}`);
+        ? "Is this the right Terraform state for web?"
+        : `If base replaced or added ${servers.join(", ")}, run \`bluegreen heal ${servers.join(" ")}\` first; otherwise, is this the right Terraform state for web?`;
+    throw refused(`the plan would touch the live slot: ${describe(first)}; nothing was applied. ${hint}`);
   }
   refuseLiveMachines(plan, installs, live);
   return installs.length;
 }
 
-/** A step's name says which server it is for; its resource id says where it runs. */
+/** A step's name contains its server; its resource id shows where it really runs. */
 function refuseLiveMachines({ changes: all }: Plan, installs: readonly Change[], live: Slot): void {
   const serverByMachine = new Map(
     installs.flatMap(({ address, machines = [] }) =>
@@ -155,8 +156,8 @@ function refuseLiveMachines({ changes: all }: Plan, installs: readonly Change[],
 }
 
 /**
- * A server that a heal did not come to gets what it lacks from another heal, not from a sequence that is not about it.
- * @param steps what heals had to run. @throws Refusal naming the servers.
+ * A server whose heal did not run needs another heal; other sequences must not repair it.
+ * @param steps the steps of earlier heals. @throws Refusal naming the servers.
  */
 export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server: string }[]): void {
   const unhealed = steps.filter(({ id }) =>
@@ -165,14 +166,14 @@ export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server:
   if (unhealed.length === 0) return;
   const servers = [...new Set(unhealed.map(({ server }) => server))];
   throw refused(
-    `the heal of ${servers.join(", ")} was not carried out: \`bluegreen heal ${servers.join(" ")}\` again comes first; nothing was applied`,
+    `the heal of ${servers.join(", ")} did not finish: run \`bluegreen heal ${servers.join(" ")}\` again first; nothing was applied`,
   );
 }
 
 /**
- * A heal runs the install steps of its servers between begin (and the check of the database) and switch, and nothing
- * else: no hooks either, as it brings no release to anybody.
- * @returns the steps that run. @throws Refusal naming the first that should not.
+ * A heal only runs the install steps of its servers, between begin (with the check of the database) and switch. It runs no
+ * hooks, because it releases nothing.
+ * @returns the steps that run. @throws Refusal naming the first that must not.
  */
 export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string[]): string[] {
   proveOnlySteps(plan);
@@ -185,14 +186,14 @@ export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string
     return kind === "begin" || kind === "migrate" || kind === "switch";
   };
   const others = plan.changes.filter((change) => !isHealed(change) && !isGate(change));
-  // What a convergence left in the state may go: that runs nothing. The live slot's steps stay as they are.
+  // Leftovers of a convergence may be removed, which runs nothing. The live slot's steps must not change.
   const touched = others.find(runs) ?? installsOf({ ...plan, changes: others }, live).find(changes);
   if (touched !== undefined) {
     const step = parseStep(touched.address);
-    const way =
+    const hint =
       step?.kind === "install" ? `. If base replaced or added ${step.server}, too, heal them together` : "";
     throw refused(
-      `the plan would touch more than ${servers.join(", ")}: ${describe(touched)}; nothing was applied${way}`,
+      `the plan would touch more than ${servers.join(", ")}: ${describe(touched)}; nothing was applied${hint}`,
     );
   }
   return plan.changes
@@ -223,7 +224,7 @@ function machineOf(values: unknown): string[] {
   return typeof id === "string" ? [inOneLine(id)] : [];
 }
 
-/** Something happens to it, or to what Terraform knows of it. */
+/** The plan changes the resource or its state. */
 function affects(change: Change): boolean {
   return changes(change) || change.movedFrom !== undefined || change.imported === true;
 }
@@ -245,7 +246,7 @@ function describe({ address, actions }: Change): string {
   return `${address} (${actions.join(", ")})`;
 }
 
-/** @throws Refusal before failed applies fill a machine up. */
+/** @throws Refusal before deposed run commands reach a machine's limit. */
 export function refuseManyDeposed(plan: Plan): void {
   const counts = new Map<string, number>();
   for (const { address, deposed } of plan.changes) {
@@ -254,7 +255,7 @@ export function refuseManyDeposed(plan: Plan): void {
   for (const [address, count] of counts) {
     if (count >= DEPOSED_LIMIT) {
       throw refused(
-        `${count} failed applies left a record of ${address}: \`bluegreen abort\` cancels the candidate and clears them`,
+        `${count} failed applies left deposed objects of ${address}: \`bluegreen abort\` cancels the candidate and clears them`,
       );
     }
   }

@@ -1,4 +1,4 @@
-/** A plan in words that a person follows: what is done already, what is cleared away, what will run, in order. */
+/** Summarizes a plan: the steps that are done, removed, and about to run, in order. */
 import { STEP_KINDS } from "./hooks";
 import { parseStep, shortAddress } from "./steps";
 import type { Change, Plan } from "./plan-proof";
@@ -6,7 +6,7 @@ import type { Change, Plan } from "./plan-proof";
 export interface PlanSteps {
   /** Steps that stay as they are. */
   readonly done: readonly string[];
-  /** What earlier executions left, and steps that are not needed any more: they go, nothing runs. */
+  /** Leftovers of earlier executions and steps no longer needed. They are removed, nothing runs. */
   readonly undoing: readonly string[];
   readonly willRun: readonly string[];
 }
@@ -17,11 +17,11 @@ export function stepsOf({ changes }: Plan): PlanSteps {
       .filter(isMeant)
       .map(({ address, deposed }) => ({
         rank: rank(address),
-        words:
+        text:
           deposed === undefined ? shortAddress(address) : `${shortAddress(address)} (left by a failed apply)`,
       }))
-      .sort((one, other) => one.rank - other.rank || (one.words < other.words ? -1 : 1))
-      .map(({ words }) => words);
+      .sort((one, other) => one.rank - other.rank || (one.text < other.text ? -1 : 1))
+      .map(({ text }) => text);
   return {
     done: named(({ actions, deposed }) => deposed === undefined && actions.every((each) => each === "no-op")),
     undoing: named(({ actions }) => actions.includes("delete") && !actions.includes("create")),
@@ -35,7 +35,7 @@ export function formatSteps({ done, undoing, willRun }: PlanSteps): string[] {
   return [line("done", done), line("undoing", undoing), line("will run", willRun)];
 }
 
-/** Hooks stand where their phase does, before or after its steps; what is no step comes last. */
+/** Hooks sort before or after the steps of their phase; anything that is not a step sorts last. */
 function rank(address: string): number {
   const step = parseStep(address);
   if (step === null) return STEP_KINDS.length;

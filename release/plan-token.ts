@@ -1,6 +1,6 @@
 /**
- * What somebody who looked at a plan agreed to: the sequence it starts from, what users had then, and what was asked for.
- * Whoever applies with a token is refused where one of them moved meanwhile.
+ * A plan token stands for a reviewed plan: the sequence it starts from, what users got then, and what was requested. An
+ * apply with a token is refused if any of them has changed since.
  */
 import { createHash } from "node:crypto";
 import { InvalidInput, Refusal } from "./failure";
@@ -10,32 +10,32 @@ import type { Observed } from "./transitions";
 
 const TOKEN = /^(\d{1,9})-([0-9a-f]{10})-([0-9a-f]{10})$/;
 
-/** @param observed null where the proxies disagree. */
+/** @param observed null if the proxies disagree. */
 export function planToken(record: ReleaseRecord, observed: Observed | null, next: ReleaseRecord): string {
   const seen = observed === null ? null : [observed.live, observed.releaseId, [...observed.serving].sort()];
   const asked = [recordDigest(next), next.schedule ?? null];
   return [record.sequence, digest([recordDigest(record), seen]), digest(asked)].join("-");
 }
 
-/** @throws InvalidInput where it is no token. @throws Refusal naming what moved since the plan was made. */
+/** @throws InvalidInput if it is not a token. @throws Refusal naming what changed since the plan. */
 export function requireSamePlan(given: string, now: string): void {
   const [, sequence, seen, asked] = TOKEN.exec(given) ?? [];
   if (sequence === undefined) {
-    throw new InvalidInput(`"${given.slice(0, 60)}" is no plan token: \`bluegreen plan\` prints one`);
+    throw new InvalidInput(`"${given.slice(0, 60)}" is not a plan token: \`bluegreen plan\` prints one`);
   }
   const [nowSequence, nowSeen, nowAsked] = now.split("-");
   const moved =
     sequence !== nowSequence
-      ? `the record was at ${sequence} then and is at ${nowSequence} now`
+      ? `the record was at ${sequence} and is now at ${nowSequence}`
       : seen !== nowSeen
-        ? "what users get, or the record, is not what it was then"
+        ? "what users get, or the record, has changed"
         : asked !== nowAsked
-          ? "it was made for something else (another version, artifact, goal or schedule)"
+          ? "it was made for a different version, artifact, goal or schedule"
           : undefined;
   if (moved === undefined) return;
   throw new Refusal(
     "plan-moved",
-    `the plan with token ${given} does not hold any more: ${moved}; nothing was changed. Plan again, look, and use the new token`,
+    `the plan with token ${given} is no longer valid: ${moved}; nothing was changed. Plan again, review the plan, and use the new token`,
   );
 }
 

@@ -1,7 +1,7 @@
 /**
  * The receipt of one sequence: who did what, when, what the plan proved, what the proxies did, and what users got
- * meanwhile. It is written when a sequence has ended; `docs/receipts.md` explains every field. Another meaning of a field
- * is another `formatVersion`.
+ * meanwhile. It is written when the sequence ends; `docs/receipts.md` explains every field. Changing a field's meaning
+ * needs another `formatVersion`.
  */
 import * as z from "zod/mini";
 import { readsFormer, readsFormerValues } from "./former-names";
@@ -28,11 +28,11 @@ export const ACTIONS = [
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** Who a lock, a receipt and a ban name. */
+/** The person in a lock, a receipt or a ban. */
 export const Person = z.strictObject({
   user: z.string(),
   host: z.string(),
-  /** The pipeline run, where it was one. */
+  /** The pipeline run, if there was one. */
   ci: z.nullable(z.strictObject({ name: z.string(), run: z.nullable(z.string()) })),
 });
 export type Person = z.infer<typeof Person>;
@@ -40,8 +40,8 @@ export type Person = z.infer<typeof Person>;
 const LatencyMs = z.strictObject({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() });
 
 /**
- * One stretch of the load, a second or more long, and about half a second at least where it is the last. `sent` became
- * due in it; everything else ended in it. So a stretch in which nobody answered is a point with `sent` and no versions.
+ * One interval of the load: at least a second, the last one at least about half a second. `sent` counts requests that
+ * became due in it, all other fields requests that ended in it. An interval without answers has `sent` and no versions.
  */
 export const TimelinePoint = z.strictObject({
   /** When it began. */
@@ -49,31 +49,31 @@ export const TimelinePoint = z.strictObject({
   seconds: z.number(),
   sent: z.int(),
   failed: z.int(),
-  /** Answers, good and bad, by the release that gave them; empty where the application names none. */
+  /** All answers by release; empty if the application does not report one. */
   versions: z.record(z.string(), z.int()),
-  /** Of answers and of requests whose time was over; all 0 where there were none. */
+  /** Latency of answers and of timed-out requests; all 0 without any. */
   latencyMs: LatencyMs,
 });
 export type TimelinePoint = z.infer<typeof TimelinePoint>;
 
-/** What the command's own requests met, sent on a fixed schedule while the sequence ran, without retries. */
+/** Results of the command's synthetic requests, sent at a fixed rate while the sequence ran, without retries. */
 export const MeasuredRequests = z.strictObject({
-  /** Where users come in. */
+  /** The address for users. */
   origin: z.string(),
-  /** Due each second. */
+  /** Requests per second. */
   rate: z.number(),
   sent: z.int(),
   failed: z.int(),
   /** By kind, as in "status 503" or "connection ECONNRESET". */
   failures: z.record(z.string(), z.int()),
-  /** The longest time without any good answer. */
+  /** The longest time without a successful answer. */
   longestGapMs: z.number(),
   versions: z.record(z.string(), z.int()),
   latencyMs: LatencyMs,
-  /** POSTs that the application acknowledged, and those of them that were there at the end; 0 where none are sent. */
+  /** POSTs that the application acknowledged, and how many of them existed at the end; 0 if none are sent. */
   acknowledged: z.int(),
   found: z.int(),
-  /** At most 600 points; of a longer load, the shortest neighbours were merged. */
+  /** At most 600 points; in a longer load, the shortest neighbours are merged. */
   timeline: z.array(TimelinePoint).check(z.maxLength(600)),
 });
 export type MeasuredRequests = z.infer<typeof MeasuredRequests>;
@@ -89,23 +89,23 @@ export const Receipt = z.strictObject({
   startedAt: Time,
   endedAt: Time,
   seconds: z.number(),
-  /** What the proxies called stable before and after. */
+  /** The stable release on the proxies, before and after. */
   from: z.nullable(z.string()),
   to: z.nullable(z.string()),
-  /** As the director says it: promoted, rejected, rolledBack, frozen ... */
+  /** As the director reports it: promoted, rejected, rolledBack, frozen ... */
   outcome: readsFormerValues(z.string(), { held: "paused" }),
   exitCode: z.int(),
   /** Why it ended so, in one line. */
   reason: z.string(),
   goal: Goal,
-  /** What applied: the record's, or the environment's. */
+  /** The effective one: the record's, or the environment's. */
   schedule: Schedule,
-  /** `before` is null where the command was not there. */
+  /** `before` is null if the command was not involved. */
   record: z.strictObject({ before: z.nullable(ReleaseRecord), after: ReleaseRecord }),
-  /** null where the command was not there. */
+  /** null if the command was not involved. */
   plan: z.nullable(
     z.strictObject({
-      /** The slot that users were served from. */
+      /** The slot that served users. */
       live: z.nullable(z.enum(SLOTS)),
       /** The proof in one line. */
       proof: z.string(),
@@ -115,12 +115,12 @@ export const Receipt = z.strictObject({
   ),
   /** What each proxy's director did. */
   proxies: z.array(z.strictObject({ proxy: z.string(), journal: z.array(JournalEntry) })),
-  /** null where nothing was measured, and `notMeasured` says why. */
+  /** null if nothing was measured; `notMeasured` is the reason. */
   requests: z.nullable(MeasuredRequests),
   notMeasured: z.nullable(z.string()),
   hooks: z.array(readsFormer(HookRun, { said: "lastLine" })),
   warnings: z.array(z.string()),
-  /** A freeze window that was passed over, and the reason that somebody gave. */
+  /** A freeze window that was overridden, and the operator's reason. */
   freezeOverride: z.nullable(z.strictObject({ window: z.string(), reason: z.string() })),
 });
 /** What one sequence did: the plan, the phases, the requests and how it ended (docs/receipts.md). */
@@ -130,29 +130,29 @@ export interface Receipt extends z.infer<typeof Receipt> {}
 export const MeasureReceipt = z.strictObject({
   formatVersion: z.literal(RECEIPT_FORMAT),
   action: z.literal("measure"),
-  /** null where no environment file said what to measure. */
+  /** null without an environment file. */
   application: z.nullable(ApplicationName),
   environment: z.nullable(z.string()),
   who: Person,
   /** The program and its arguments. */
   command: z.array(z.string()).check(z.minLength(1)),
-  /** When it ran. The load began before and ended after it: see the timeline. */
+  /** When the command ran. The load began before and ended after it: see the timeline. */
   startedAt: Time,
   endedAt: Time,
   seconds: z.number(),
-  /** How it ended: 128 and the signal's number where a signal ended it. */
+  /** Its exit code; if a signal ended it, 128 plus the signal's number. */
   commandExitCode: z.int(),
-  /** Failed requests, and acknowledged POSTs that are gone, that count as unnoticed. */
+  /** How many failed requests and lost acknowledged POSTs still count as unnoticed. */
   allowedFailures: z.int(),
   /** "unknown": the load itself failed. */
   outcome: z.enum(["unnoticed", "noticed", "commandFailed", "unknown"]),
-  /** Of `bluegreen measure`: the command's own where that is not 0. */
+  /** Of `bluegreen measure`: the measured command's exit code if that is not 0. */
   exitCode: z.int(),
   reason: z.string(),
   requests: z.nullable(MeasuredRequests),
   notMeasured: z.nullable(z.string()),
 });
-/** What users met while some command ran (`bluegreen measure`): there is no sequence, plan or proxy to tell of. */
+/** What users got while a command ran (`bluegreen measure`), without a sequence, plan or proxy. */
 export interface MeasureReceipt extends z.infer<typeof MeasureReceipt> {}
 
 export function formatReceipt(receipt: Receipt | MeasureReceipt): string {

@@ -1,6 +1,6 @@
 /**
- * The record (`release.json`): what *should* run in one environment. It is in git, people edit it, and the web
- * stack is a pure function of it and the environment. Here: its format, what is refused, and what it says.
+ * The record (`release.json`): what *should* run in one environment. It is in git and can be edited. The web stack is a
+ * pure function of record and environment. This file has its format, its validation, and functions that read it.
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
@@ -17,7 +17,7 @@ import { parseFile } from "./validation";
 
 const RECORD_FORMAT = 1;
 
-/** How far a sequence goes: verified only, a weight of the requests in per cent, or all the way. */
+/** How far a sequence goes: verified only, a weight in per cent of the requests, or live. */
 export const Goal = z.union(
   [z.literal("staged"), z.int().check(z.minimum(1), z.maximum(99)), z.literal("live")],
   {
@@ -30,14 +30,14 @@ export function describeGoal(goal: Goal): string {
   return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
 }
 
-/** As naming.ts makes them. */
+/** As naming.ts creates them. */
 export const ServerName = z.string().check(z.regex(/^[a-z0-9-]{1,40}$/));
 
-/** A version that shall never get users again, whoever asks for it. */
+/** A version that must never serve users again. */
 export const Ban = z.strictObject({
   version: Version,
   reason: z.string().check(z.minLength(1), z.maxLength(500)),
-  /** Who said so, and when. */
+  /** Who banned it; `at` is when. */
   by: z.string().check(z.maxLength(200)),
   at: z.iso.datetime(),
 });
@@ -47,39 +47,39 @@ export type Ban = z.infer<typeof Ban>;
 export const ReleaseRecord = z.strictObject({
   formatVersion: z.literal(RECORD_FORMAT),
   application: ApplicationName,
-  /** Grows by one with every transition; the fencing number everywhere. 0: nothing was released yet. */
+  /** Raised by one in every transition; the fence everywhere. 0: nothing was released yet. */
   sequence: z.int().check(z.minimum(0)),
-  /** The slot that shall be live once this record is applied and its goal is "live". */
+  /** The slot that will be live once this record is applied and its goal is "live". */
   active: z.enum(SLOTS),
   goal: Goal,
   slots: z.strictObject({ blue: z.nullable(Release), green: z.nullable(Release) }),
-  /** What was stable before the release in the active slot: what a rollback goes back to. */
+  /** The stable release before the one in the active slot: the target of a rollback. */
   previous: z.nullable(Release),
-  /** After promotion the idle slot's servers get the active release too, and both serve. */
+  /** After promotion the idle slot's servers get the active release too, and both slots serve. */
   converge: z.optional(z.boolean()),
-  /** A person wants an artifact tried again that was aborted or taken back under an earlier sequence. */
+  /** Accept an artifact again that was aborted or rolled back in an earlier sequence. */
   retry: z.optional(z.boolean()),
-  /** For this sequence only; else the environment's. */
+  /** For this sequence only. @default the environment's */
   schedule: z.optional(ScheduleChoice),
   /**
-   * The sequence at which a server was last given again what its slots serve, because base had replaced or added
-   * it. It means something while it is greater than the run of what is in a slot.
+   * The sequence that last healed a server, because base had replaced or added it. It matters while it is greater than
+   * the run of a slot's release.
    */
   heals: z.optional(z.record(ServerName, z.int().check(z.minimum(1)))),
-  /** Contract migrations that ran, or run with this sequence: no release may get traffic again that needs the old schema. */
+  /** Contract migrations that have run, or run in this sequence. No release that needs the old schema may get traffic again. */
   contracted: z.optional(z.array(ScriptName)),
   /**
-   * This sequence brings something new to the database. Without it the migrate step runs as well, where the target has
-   * migrations: it finds out whether all that the target needs is there.
+   * This sequence has new migrations. Otherwise, if the target has migrations, the migrate step only checks that the
+   * database has all of them.
    */
   migrate: z.optional(z.boolean()),
   /**
-   * With `migrate`, and for this sequence only: what became of scripts without a transaction that did not come to their
-   * end. The journal is told so before the migration is planned.
+   * With `migrate`, for this sequence only: the real status of scripts without a transaction that did not finish. The
+   * journal is corrected before the migration is planned.
    */
   resolve: z.optional(Resolutions),
   /**
-   * Versions that no transition takes. No part of what runs: a ban takes no sequence, and plans nothing.
+   * Versions that every transition refuses. A ban does not change what runs: it takes no sequence and plans nothing.
    * @default none
    */
   banned: z.optional(z.array(Ban)),
@@ -111,26 +111,26 @@ export function parseRecord(text: string, file: string): ReleaseRecord {
   return record;
 }
 
-/** @throws InvalidInput where the record is another application's. */
+/** @throws InvalidInput if the record belongs to another application. */
 export function refuseOtherApplication(record: ReleaseRecord, application: string, file: string): void {
   if (record.application !== application) {
     throw new InvalidInput(
-      `${file} is of application "${record.application}", the environment of "${application}": one of them is the wrong file`,
+      `${file} is for application "${record.application}", the environment for "${application}": one of them is the wrong file`,
     );
   }
 }
 
-/** The text of the file, as the command writes it. */
+/** The file's text, as the command writes it. */
 export function formatRecord(record: ReleaseRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
 }
 
-/** Identifies the content of a record: two records with one sequence and two digests are somebody's mistake. */
+/** Identifies the content of a record. Two records with the same sequence and different digests are a mistake. */
 export function recordDigest(record: ReleaseRecord): string {
   const { formatVersion, application, sequence, active, goal, slots, previous, converge, retry } = record;
   const facts = [formatVersion, application, sequence, active, goal, facet(slots.blue), facet(slots.green)];
   const heals = Object.entries(record.heals ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
-  // A record without heals has the digest that it had before there were any: its steps keep their names.
+  // Without heals, the digest is the same as before heals existed, so steps keep their names.
   const all = [
     ...facts,
     facet(previous),
@@ -146,7 +146,7 @@ export function recordDigest(record: ReleaseRecord): string {
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 
-/** The release in the slot that this record wants live (or staged, or on a weight). */
+/** The release that this record wants live (or staged, or at a weight). */
 export function target(record: ReleaseRecord): Release | null {
   return record.slots[record.active];
 }
@@ -161,14 +161,14 @@ export function convergesNow(record: ReleaseRecord): boolean {
   return converges && healedServers(record).length === 0;
 }
 
-/** The servers that this sequence heals; where there are any, it does nothing else. */
+/** The servers that this sequence heals. If there are any, it does nothing else. */
 export function healedServers({ heals = {}, sequence }: ReleaseRecord): string[] {
   return Object.keys(heals)
     .filter((server) => heals[server] === sequence)
     .sort();
 }
 
-/** Whether a server was healed since the release came into this slot; an empty slot is healed by this sequence or not. */
+/** Whether a server was healed after this slot got its release; for an empty slot, whether this sequence heals it. */
 export function isHealed(
   { heals = {}, slots, sequence }: ReleaseRecord,
   slot: Slot,
@@ -179,20 +179,20 @@ export function isHealed(
 }
 
 /**
- * The slots whose install steps run with this sequence on every server: it installs into them, or empties them. A
- * heal touches none: the slots keep their releases, and their traffic on the other servers.
+ * The slots that this sequence installs or empties on every server. A heal touches none: the slots keep their releases,
+ * and their traffic on the other servers.
  */
 export function touchedSlots(record: ReleaseRecord): Slot[] {
   if (healedServers(record).length > 0) return [];
   return SLOTS.filter((slot) => record.slots[slot] === null || record.slots[slot].run === record.sequence);
 }
 
-/** The release that a slot's endpoints serve once the record is applied; after `converge` both serve the active one. */
+/** The release that a slot serves once the record is applied; after `converge` both slots serve the active one. */
 export function expectedRelease(record: ReleaseRecord, slot: Slot): Release | null {
   return record.converge === true && record.goal === "live" ? target(record) : record.slots[slot];
 }
 
-/** What the install step of a slot puts onto a server. */
+/** The release that a slot's install step installs on a server. */
 export function installedRelease(record: ReleaseRecord, slot: Slot, server: string): Release | null {
   return isHealed(record, slot, server) ? expectedRelease(record, slot) : record.slots[slot];
 }
@@ -218,7 +218,7 @@ function findContradiction(record: ReleaseRecord): string | undefined {
   for (const slot of SLOTS) {
     const run = slots[slot]?.run ?? 0;
     if (run > sequence) {
-      return `slots.${slot}.run is ${run} but "sequence" is ${sequence}: a new release takes the next sequence, and its run equals it`;
+      return `slots.${slot}.run is ${run} but "sequence" is ${sequence}: a new release takes the next sequence as its run`;
     }
   }
   if (blue !== null && green !== null && blue.run === green.run) {
@@ -228,7 +228,7 @@ function findContradiction(record: ReleaseRecord): string | undefined {
     return `previous.run is ${previous.run} but "sequence" is ${sequence}`;
   }
   if (slots[active] === null && slots[otherSlot(active)] !== null) {
-    return `"active" is "${active}", but slots.${active} is null: there is nothing to serve from it`;
+    return `"active" is "${active}", but slots.${active} is null: it has no release to serve`;
   }
   for (const [server, healed] of Object.entries(record.heals ?? {})) {
     if (healed > sequence) return `heals.${server} is ${healed} but "sequence" is ${sequence}`;
@@ -237,23 +237,23 @@ function findContradiction(record: ReleaseRecord): string | undefined {
   if (healed !== undefined) {
     const heals = `heals.${healed} is the sequence, ${sequence}`;
     if (slots[active] === null)
-      return `${heals}, but slots.${active} is null: there is nothing to heal it with`;
+      return `${heals}, but slots.${active} is null: there is no release to heal it with`;
     if (record.goal !== "live")
-      return `${heals}, and "goal" is ${JSON.stringify(record.goal)}: a heal is of what is live`;
+      return `${heals}, and "goal" is ${JSON.stringify(record.goal)}: only a live release can be healed`;
     const installed = SLOTS.find((slot) => slots[slot]?.run === sequence);
     if (installed !== undefined) {
-      return `${heals}, and so is slots.${installed}.run: a heal and a release take a sequence each`;
+      return `${heals}, and so is slots.${installed}.run: a heal and a release need separate sequences`;
     }
   }
   if (record.migrate === true && slots[active]?.migrations === undefined) {
     return `"migrate" is true, but slots.${active} has no "migrations"`;
   }
   if (record.resolve !== undefined && record.migrate !== true) {
-    return `"resolve" is for the migration of this sequence: it wants "migrate": true beside it`;
+    return `"resolve" is for the migration of this sequence: it needs "migrate": true`;
   }
   const alone = slots[active] === null ? undefined : missingFrom(slots[active], record.contracted ?? []);
   if (record.migrate === true && alone !== undefined) {
-    return `"contracted" names ${alone}, which slots.${active}.contracts does not`;
+    return `"contracted" names ${alone}, which slots.${active}.contracts does not name`;
   }
   if (record.goal !== "live" && slots[active] === null) {
     return `"goal" is ${JSON.stringify(record.goal)}, but slots.${active} is null: there is no candidate`;

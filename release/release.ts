@@ -1,41 +1,41 @@
 /**
- * A release: one artifact, installed once. The same artifact installed again is another release, because its
- * `run` differs; so a release id never repeats, and neither does the name of a step that carries it.
+ * A release: one artifact, installed once. The same artifact installed again is another release with another `run`, so
+ * release ids and the names of steps that contain them never repeat.
  */
 import * as z from "zod/mini";
 import { Sha256 } from "./patterns";
 import { quote } from "./text";
 
-/** Letters, digits, dots and hyphens: what every place that a version reaches accepts (Azure names, folders, HTTP headers). */
+/** Letters, digits, dots and hyphens: valid in Azure names, folders and HTTP headers. */
 export const VERSION_PATTERN = /^[0-9A-Za-z](?:[0-9A-Za-z.-]{0,38}[0-9A-Za-z])?$/;
 
-/** As strict as install-release.sh: printable ASCII without blanks, quotes and a user; the rest has a %-escape. */
+/** As strict as install-release.sh: printable ASCII without spaces, quotes and a user; anything else must be %-escaped. */
 const ARTIFACT_URL =
   /^(https:\/\/[0-9A-Za-z.-]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])|file:\/\/(?=\/))(:[0-9]+)?([/?][\]!#-&(-;=?-Z[_a-z~]*)?$/;
 
 export const Version = z.string().check(
   z.refine((version) => VERSION_PATTERN.test(version) && !version.includes(".."), {
     error: (issue) =>
-      `${quote(issue.input)} is no version: 1 to 40 of the characters 0-9 A-Z a-z . - (a build's "+" is not possible in Azure names)`,
+      `${quote(issue.input)} is not a valid version: 1 to 40 of the characters 0-9 A-Z a-z . - (Azure names can't contain the "+" of a build)`,
   }),
 );
 
-/** Where a server fetches the artifact, and what its bytes must hash to. */
+/** Where a server downloads the artifact, and its SHA-256. */
 export const Artifact = z.strictObject({
   url: z.string().check(
     z.refine(isArtifactUrl, {
       error: (issue) =>
-        `${quote(withoutCredentials(issue.input))} is no artifact address: https://..., file:///..., or http:// on the loopback address`,
+        `${quote(withoutCredentials(issue.input))} is not an artifact address: https://..., file:///..., or http:// on the loopback address`,
     }),
   ),
   sha256: Sha256,
 });
 export type Artifact = z.infer<typeof Artifact>;
 
-/** A migration script's file name: no folders, nothing that SQL, a shell or a path would read as more than a name. */
+/** A migration script's file name: no folders, and nothing special to SQL, a shell or a path. */
 export const ScriptName = z.string().check(z.regex(/^[0-9]{1,6}(?![0-9])[0-9A-Za-z._-]{0,100}\.sql$/));
 
-/** The bundle of migrations that a release carries: a zip of SQL files, where it is fetched, and its last script. */
+/** The bundle of migrations of a release: a zip of SQL files, its address, and its last script. */
 export const Migrations = z.strictObject({ ...Artifact.shape, newest: ScriptName });
 export type Migrations = z.infer<typeof Migrations>;
 
@@ -45,10 +45,10 @@ export const Release = z.strictObject({
   /** The sequence number of the record that installed it. */
   run: z.int().check(z.minimum(1)),
   artifact: Artifact,
-  /** What the database must have been brought to before it is installed. @default nothing */
+  /** The migrations that the database must have before the release is installed. @default none */
   migrations: z.optional(Migrations),
   /**
-   * The contract migrations in its bundle: whoever ships one says that it works without what the script takes away.
+   * The contract migrations in its bundle. By listing one, the release declares that it works without what the script removes.
    * @default none
    */
   contracts: z.optional(z.array(ScriptName)),
@@ -56,18 +56,18 @@ export const Release = z.strictObject({
 /** One version with its artifact, and the migrations that it needs. */
 export interface Release extends z.infer<typeof Release> {}
 
-/** What somebody wants to release, before it has a run. */
+/** What to release, before it has a run. */
 export type Candidate = Pick<Release, "version" | "artifact" | "migrations" | "contracts">;
 
-/** `1.4.0-17`: what servers, proxies, answers and receipts call a release. */
+/** `1.4.0-17`: identifies a release on servers, on proxies, in answers and in receipts. */
 export type ReleaseId = string;
 
-/** The id under which an instance answers that it runs this release. */
+/** The id with which an instance of this release answers. */
 export function releaseId(release: Release): ReleaseId {
   return `${release.version}-${release.run}`;
 }
 
-/** A refused address may hold a password, and messages get into logs. */
+/** A refused address may contain a password, and messages end up in logs. */
 function withoutCredentials(input: unknown): unknown {
   return typeof input === "string" ? input.replace(/\/\/[^/]*@/, "//***@") : input;
 }
@@ -82,7 +82,7 @@ export interface KnownContracts {
   readonly contracts?: readonly string[] | undefined;
 }
 
-/** The first of these contract migrations that takes away what a release needs. */
+/** The first of these contract migrations that removes what the release needs. */
 export function missingFrom(
   { contracts = [] }: KnownContracts,
   scripts: readonly string[],

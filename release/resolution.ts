@@ -1,26 +1,26 @@
 /**
- * What a person found out about a script without a transaction that did not come to its end: the journal says `running`,
- * and no migrator goes on before it is known whether its work is done. The record carries the answer for one sequence
- * (`"resolve"`), so that it reaches the database by the same way as every release.
+ * A person's answer about a script without a transaction that did not finish. The journal lists it as `running`, and no
+ * migrator continues until it is known whether its work is done. The record carries the answer for one sequence
+ * (`"resolve"`), so it reaches the database like every release.
  */
 import * as z from "zod/mini";
 import { ScriptName } from "./release";
 
-/** `applied`: its work is done, all of it. `pending`: it is undone, and the script runs again. */
+/** `applied`: all of its work is done. `pending`: its work is undone, and the script runs again. */
 export const RESOLUTIONS = ["applied", "pending"] as const;
 
 export const Resolution = z.strictObject({ script: ScriptName, as: z.enum(RESOLUTIONS) });
 export type Resolution = z.infer<typeof Resolution>;
 
-/** At least one, and one answer for a script. */
+/** At least one, and one answer per script. */
 export const Resolutions = z.array(Resolution).check(
   z.minLength(1),
   z.refine((all) => new Set(all.map(({ script }) => script)).size === all.length, {
-    error: () => "has one answer for each script",
+    error: () => "must have one answer per script",
   }),
 );
 
-/** For a plan; null where the sequence resolves nothing. */
+/** For a plan; null if the sequence resolves nothing. */
 export function describeResolutions(resolve: readonly Resolution[] | undefined): string | null {
   if (resolve === undefined) return null;
   const each = resolve.map(({ script, as }) =>
@@ -28,5 +28,5 @@ export function describeResolutions(resolve: readonly Resolution[] | undefined):
       ? `${script} as applied, and does not run again`
       : `${script} as pending, and runs again`,
   );
-  return `before the database is migrated, its journal has ${each.join("; ")}`;
+  return `before the migration, the journal lists ${each.join("; ")}`;
 }

@@ -1,4 +1,4 @@
-/** The transition that tells the database's journal what became of a script, and then goes on as a retry. */
+/** The transition that corrects a script's status in the database's journal, then continues as a retry. */
 import { target } from "./record";
 import type { ReleaseRecord } from "./record";
 import { Refusal } from "./failure";
@@ -8,10 +8,10 @@ import type { Observed } from "./transitions";
 import type { Resolution } from "./resolution";
 
 /**
- * The next record: its migrate step first corrects the journal, then the release goes on where it stopped. Where the
- * recorded release is live, only the journal changes. Idempotent on the database: what is resolved already stays so.
- * @param reinstall whether the candidate's install is missing somewhere; see {@link retry}.
- * @throws Refusal where no release with migrations is recorded: there is no step that could reach the journal.
+ * The next record: its migrate step first corrects the journal, then the release continues where it stopped. If the
+ * recorded release is live, only the journal changes. Idempotent on the database.
+ * @param reinstall whether the candidate is not installed on every server; see {@link retry}.
+ * @throws Refusal if no release with migrations is recorded: then no step can reach the journal.
  */
 export function resolve(
   record: ReleaseRecord,
@@ -24,7 +24,7 @@ export function resolve(
   if (candidate === null) {
     throw new Refusal(
       "nothing-to-resolve",
-      `record ${record.sequence} has no release, so there is no step that reaches the database: release the version that brings ${script} first (it stops there, before anything is installed), then resolve it`,
+      `record ${record.sequence} has no release, so no step can reach the database: release the version that brings ${script} first (it stops there, before anything is installed), then resolve it`,
     );
   }
   if (candidate.migrations === undefined) {
@@ -33,7 +33,7 @@ export function resolve(
       `${releaseId(candidate)} in record ${record.sequence} brings no migrations: release the version that brings ${script} first (it stops there, before anything is installed), then resolve it`,
     );
   }
-  // A live release that does not answer everywhere is for a heal, which waits for the journal, too.
+  // A live release that does not answer everywhere needs a heal, which waits for the journal too.
   return {
     ...retry(record, observed, reinstall && !isLive(record, observed)),
     migrate: true,

@@ -1,19 +1,19 @@
 /**
- * How every program on a server ends: with one JSON object with an `outcome`, as the last line on its stdout
- * (on-server/result.ts and on-server/result-line.sh see to that). This is how that line is found again in what Terraform,
- * Azure or a process passes on of the program's output.
+ * Every program on a server ends with one JSON object with an `outcome` as the last line on stdout (written by
+ * on-server/result.ts and on-server/result-line.sh). This file finds that line in the output that Terraform, Azure or a
+ * process passes on.
  */
 import * as z from "zod/mini";
 
-/** What every result has in common; each program adds its own facts. */
+/** Fields of every result; each program adds more. */
 export const ResultLine = z.object({
   outcome: z.string(),
-  /** Where the program failed: its exit code, and why, in one line. */
+  /** If the program failed: its exit code, and why, in one line. */
   exitCode: z.optional(z.int()),
   reason: z.optional(z.nullable(z.string())),
 });
 
-/** Of an installer that a release came out of, or the one before it where that was put back. */
+/** The result of an installer: the installed release, or the one before if that was restored. */
 export const InstallResult = z.object({
   step: z.literal("install"),
   releaseId: z.string(),
@@ -22,8 +22,8 @@ export const InstallResult = z.object({
 });
 
 /**
- * @param schema what the line must be; other lines are passed over.
- * @returns the last line that fits; null where none does.
+ * @param schema of the line; other lines are skipped.
+ * @returns the last line that matches; null if none does.
  */
 export function readResultLine<T extends z.ZodMiniType>(schema: T, output: string): z.infer<T> | null {
   for (const line of output.split("\n").reverse()) {
@@ -32,7 +32,7 @@ export function readResultLine<T extends z.ZodMiniType>(schema: T, output: strin
       const read = z.safeParse(schema, JSON.parse(line));
       if (read.success) return read.data;
     } catch {
-      // Another program's line, or one that was cut.
+      // A line of another program, or a truncated one.
     }
   }
   return null;

@@ -1,17 +1,17 @@
-/** Where a rollback is refused: the newest release that once was live, and that the database and the team still allow. */
+/** If a rollback is refused: the newest release that was live before and is still allowed by the database and by bans. */
 import { banOf } from "./bans";
 import { idOrNull, target } from "./record";
 import type { ReleaseRecord } from "./record";
 import { missingFrom, releaseId } from "./release";
 import type { Release, ReleaseId } from "./release";
 
-/** A record that was carried out, and what was stable afterwards. */
+/** A record that was applied, and what was stable afterwards. */
 export interface PastRelease {
   readonly record: ReleaseRecord;
   readonly stable: ReleaseId | null;
 }
 
-/** @param past oldest first. @returns null where none is known. */
+/** @param past oldest first. @returns null if none is known. */
 export function newestSafeRelease(now: ReleaseRecord, past: readonly PastRelease[]): Release | null {
   const current = target(now);
   const known = past.flatMap(({ record, stable }) => {
@@ -26,7 +26,7 @@ export function newestSafeRelease(now: ReleaseRecord, past: readonly PastRelease
 }
 
 export function describeSafeRelease(safe: Release | null): string {
-  if (safe === null) return "No earlier release is known that would be safe: release a new version";
+  if (safe === null) return "No earlier release is known to be safe: release a new version";
   const { version, artifact } = safe;
-  return `The newest release that is safe is ${releaseId(safe)}: \`bluegreen release ${version} --artifact ${artifact.url} --sha256 ${artifact.sha256}\``;
+  return `The newest safe release is ${releaseId(safe)}: \`bluegreen release ${version} --artifact ${artifact.url} --sha256 ${artifact.sha256}\``;
 }

@@ -1,6 +1,6 @@
 /**
- * Topology says where the slots are, schedule says how traffic gets from one to the other. Together they are
- * the three ways to upgrade: blue/green, a growing weight, and recreate.
+ * The topology defines where the slots are, the schedule how traffic moves between them. The three strategies are
+ * blue/green, canary (a growing weight) and recreate.
  */
 import * as z from "zod/mini";
 import { readsFormerValues } from "./former-names";
@@ -8,9 +8,9 @@ import { InvalidInput } from "./failure";
 import { describeIssues } from "./validation";
 
 /**
- * `split`: the servers are blue and green in turn (web-1 blue, web-2 green, web-3 blue, ...).
+ * `split`: the servers alternate between blue and green (web-1 blue, web-2 green, web-3 blue, ...).
  * `sideBySide`: both slots on every server, on two ports.
- * Set by the base stack, fixed from then on.
+ * The base stack sets it; it can't change later.
  */
 export const TOPOLOGIES = ["split", "sideBySide"] as const;
 export const Topology = z.enum(TOPOLOGIES);
@@ -20,62 +20,62 @@ const seconds = (limit: number) => z.number().check(z.minimum(0), z.maximum(limi
 
 const Steps = z.array(z.int().check(z.minimum(1), z.maximum(100))).check(
   z.refine((steps) => steps.every((step, index) => index === 0 || step > steps[index - 1]!), {
-    error: () => `"steps" must grow, as in [5, 25, 50, 100]`,
+    error: () => `"steps" must increase, as in [5, 25, 50, 100]`,
   }),
   z.refine((steps) => steps.at(-1) === 100, { error: () => `"steps" must end with 100` }),
 );
 
 /** How a candidate under traffic is compared with stable. */
 export const Analysis = z.strictObject({
-  /** Figures are judged over windows of this length; a candidate that turns bad is taken back within two. @default 5 */
+  /** The length of the windows that are judged. A candidate that turns bad is rolled back within two. @default 5 */
   intervalSeconds: z.number().check(z.minimum(0.1), z.maximum(3_600)),
   /**
-   * Fewer answers than this prove nothing. Where users send fewer, the director asks by itself: so a step also ends
-   * on a quiet site, and never without data. @default 20
+   * Fewer answers than this prove nothing. If users send fewer requests, the director sends synthetic ones, so a step also
+   * ends on a quiet site, and never without data. @default 20
    */
   minimumRequests: z.int().check(z.minimum(1), z.maximum(100_000)),
-  /** The candidate may have more failed answers (5xx or none) than stable by this ratio. From 0 to 1. @default 0.02 */
+  /** The candidate's ratio of failed requests (5xx or no answer) may exceed stable's by this. From 0 to 1. @default 0.02 */
   maxErrorRatio: z.number().check(z.minimum(0), z.maximum(1)),
-  /** ... and its 95th percentile of latency may be this many times stable's. @default 2 */
+  /** The candidate's 95th percentile of latency may be this many times stable's. @default 2 */
   maxLatencyRatio: z.number().check(z.minimum(1), z.maximum(1_000)),
-  /** A latency that is greater by no more than this many milliseconds is never a reason. @default 100 */
+  /** A latency that exceeds stable's by this many milliseconds or less is never a failure. @default 100 */
   latencySlackMs: z.number().check(z.minimum(0), z.maximum(60_000)),
 });
 export type Analysis = z.infer<typeof Analysis>;
 
 /** @internal */
 export const Schedule = z.strictObject({
-  /** `recreate` takes the active slot itself; the other two release to the idle one. */
+  /** `recreate` replaces the active slot; the other two release to the idle one. */
   strategy: z.enum(["blueGreen", "canary", "recreate"]),
-  /** Weights of the requests, in per cent, that the candidate gets one after another. */
+  /** The candidate's weights, one after another, in per cent of the requests. */
   steps: Steps,
   /** How long each weight below 100 lasts. */
   stepSeconds: seconds(86_400),
-  /** How long the candidate is watched at 100 % before it counts as stable. */
+  /** How long the candidate is watched at 100 % before it becomes stable. */
   bakeSeconds: seconds(86_400),
-  /** How long requests that still run on a slot may take to finish after it got its last new one. */
+  /** How long running requests on a slot may take to finish after its last new request. */
   drainSeconds: seconds(3_600),
-  /** What a candidate that misbehaves under traffic leads to: back to stable, or as it is until a person decides. */
+  /** What happens if the candidate fails under traffic: roll back to stable, or freeze until a person decides. */
   onFailure: z.enum(["rollback", "freeze"]),
-  /** What becomes of the old slot: kept warm for an instant rollback, or given the new release as well (topology `split`). */
+  /** The old slot is kept for an instant rollback, or gets the new release too (topology `split`). */
   afterPromotion: z.enum(["retain", "converge"]),
   /** What users get while a site is recreated: requests wait, or a maintenance page (503 with Retry-After). */
   whileDown: readsFormerValues(z.enum(["hold", "maintenancePage"]), { page: "maintenancePage" }),
-  /** How long the old slot is kept for an instant rollback: until then only a release into it replaces it. */
+  /** How long the old slot is kept for an instant rollback. Until then, only a release into it replaces it. */
   retainSeconds: seconds(30 * 86_400),
   analysis: Analysis,
 });
-/** How traffic gets from one slot to the other, with every default filled in. */
+/** How traffic moves from one slot to the other, with all defaults filled in. */
 export interface Schedule extends z.infer<typeof Schedule> {}
 
-/** What may differ from the defaults of `recreate`. */
+/** Overrides of the defaults of `recreate`. */
 export interface RecreateProps extends Partial<
   Pick<Schedule, "bakeSeconds" | "drainSeconds" | "onFailure" | "whileDown">
 > {
   readonly analysis?: Partial<Analysis>;
 }
 
-/** What may differ from the defaults of `blueGreen`. */
+/** Overrides of the defaults of `blueGreen`. */
 export interface BlueGreenProps
   extends
     Omit<RecreateProps, "whileDown">,
@@ -83,7 +83,7 @@ export interface BlueGreenProps
   readonly steps?: readonly number[];
 }
 
-/** What may differ from the defaults of `canary`. */
+/** Overrides of the defaults of `canary`. */
 export interface CanaryProps extends BlueGreenProps {}
 
 const DEFAULTS = {
@@ -104,19 +104,19 @@ const DEFAULT_ANALYSIS: Analysis = {
   latencySlackMs: 100,
 };
 
-/** The three ways to upgrade, as schedules. Every field has a default; see {@link Schedule} for meaning and units. */
+/** The three strategies, as schedules. Every field has a default; see {@link Schedule} for meaning and units. */
 export const Strategy = {
   /** Verify the idle slot, then move all requests to it at once (or in `steps`). @default steps [100], bakeSeconds 60, drainSeconds 30 */
   blueGreen: (props: BlueGreenProps = {}): Schedule =>
     complete({ strategy: "blueGreen", steps: [100], ...props }),
 
-  /** Move a growing weight of the requests. @default steps [5, 25, 50, 100], stepSeconds 60 */
+  /** Move the requests in steps with a growing weight. @default steps [5, 25, 50, 100], stepSeconds 60 */
   canary: (props: CanaryProps = {}): Schedule =>
     complete({ strategy: "canary", steps: [5, 25, 50, 100], ...props }),
 
   /**
    * Replace the release in the active slot itself, for versions that must not run at the same time.
-   * Costs the stop and start time of the application, which users see as waiting (`hold`) or as a page (`page`).
+   * While the application stops and starts, users wait (`hold`) or get a page (`maintenancePage`).
    */
   recreate: (props: RecreateProps = {}): Schedule =>
     complete({ strategy: "recreate", steps: [100], ...props }),
@@ -128,7 +128,7 @@ export const ScheduleChoice = z.strictObject({
   strategy: Schedule.shape.strategy,
   analysis: z.optional(z.partial(Analysis)),
 });
-/** A schedule as people write it: the strategy, and what shall differ from its defaults. */
+/** A schedule as written in a file: the strategy, and overrides of its defaults. */
 export interface ScheduleChoice extends z.infer<typeof ScheduleChoice> {}
 
 export function resolveSchedule(choice: ScheduleChoice): Schedule {
@@ -136,7 +136,7 @@ export function resolveSchedule(choice: ScheduleChoice): Schedule {
   const shifts = props.steps !== undefined && props.steps.some((weight) => weight !== 100);
   if (strategy === "recreate" && (shifts || props.afterPromotion === "converge")) {
     throw new InvalidInput(
-      `a recreate schedule has no "steps" and does not "converge": it replaces the release where it is, at once`,
+      `a recreate schedule can't have "steps" or "converge": it replaces the release in its slot, at once`,
     );
   }
   return Strategy[strategy](props as BlueGreenProps & CanaryProps & RecreateProps);
@@ -151,14 +151,14 @@ function complete(props: Pick<Schedule, "strategy"> & Partial<Record<keyof Sched
   return parsed.data;
 }
 
-/** @throws InvalidInput where the parts of a schedule contradict each other. */
+/** @throws InvalidInput if the parts of a schedule contradict each other. */
 export function parseSchedule(choice: unknown, where: string): Schedule {
   const parsed = z.safeParse(ScheduleChoice, choice);
   if (!parsed.success) throw new InvalidInput(`${where}: ${describeIssues(parsed.error)}`);
   return resolveSchedule(parsed.data);
 }
 
-/** Side by side, the old slot's port on every server would only get a second copy of the same release. */
+/** Side by side, a convergence would only install a second copy of the release on every server. */
 export function refuseConvergeSideBySide(schedule: Schedule, topology: Topology, where: string): void {
   if (schedule.afterPromotion === "converge" && topology !== "split") {
     throw new InvalidInput(

@@ -1,5 +1,5 @@
 /**
- * What a sequence asks for: its record's facts, resolved. The director's spec carries them to the proxies, and the gate
+ * What a sequence asks for: the resolved facts of its record. The director's spec carries them to the proxies, and the gate
  * (gate.ts) compares them with what users get.
  */
 import * as z from "zod/mini";
@@ -11,10 +11,10 @@ import type { Release } from "./release";
 import { SLOTS } from "./slot";
 
 const RecordedRelease = z.strictObject({
-  /** A version of 40 characters, a hyphen, and a run. */
+  /** A version of up to 40 characters, a hyphen, and a run. */
   releaseId: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/)),
   sha256: Sha256,
-  /** The contract migrations that it works without what they take away. */
+  /** The contract migrations that it works after. */
   contracts: z.array(ScriptName),
 });
 export type RecordedRelease = z.infer<typeof RecordedRelease>;
@@ -29,11 +29,11 @@ export const Sequence = z.strictObject({
   previous: z.nullable(RecordedRelease),
   /** Slots that this sequence installs into or empties. */
   touched: z.array(z.enum(SLOTS)),
-  /** Servers that this sequence gives again what is live (and retained): the slots' other servers keep their traffic. */
+  /** Servers on which this sequence reinstalls the live (and retained) release. The slots' other servers keep their traffic. */
   healing: z.array(ServerName),
   converge: z.boolean(),
   retry: z.boolean(),
-  /** Contract migrations that ran, or run with this sequence. */
+  /** Contract migrations that have run, or run in this sequence. */
   contracted: z.array(ScriptName),
 });
 export type Sequence = z.infer<typeof Sequence>;
@@ -49,7 +49,7 @@ export function sequenceOf(record: ReleaseRecord): Sequence {
     previous: recorded(record.previous),
     touched: touchedSlots(record),
     healing,
-    // What a convergence left stays as it is while a server is healed.
+    // A heal does not repeat the convergence.
     converge: record.converge === true && healing.length === 0,
     retry: record.retry === true,
     contracted: record.contracted ?? [],

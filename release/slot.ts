@@ -1,7 +1,7 @@
-/** The two places a release can stand in. *Active* and *idle* are roles; blue and green are places. */
+/** The two places for a release. *Active* and *idle* are roles; blue and green are places. */
 export const SLOTS = ["blue", "green"] as const;
 
-/** A place for a release; which one is active is in the record. @useDeclaredType */
+/** A place for a release. The record states which one is active. @useDeclaredType */
 export type Slot = (typeof SLOTS)[number];
 
 /** One value for each slot. */

@@ -1,6 +1,6 @@
 /**
- * The steps of a release: the names of their executions, their construct ids (with them, their Terraform addresses), and
- * the inverse of both. Nothing else reads a step's name or address by itself.
+ * The steps of a release: the names of their executions, their construct ids (and so their Terraform addresses), and the
+ * inverse of both. Only this file parses a step's name or address.
  */
 import { STEP_KINDS } from "./hooks";
 import type { StepKind, When } from "./hooks";
@@ -11,13 +11,13 @@ import { SLOTS } from "./slot";
 import type { Slot } from "./slot";
 
 /**
- * Names of the steps' executions. A name is never used twice on a server, so each carries what makes it run. Begin
- * and switch carry the record's digest too: an edit that forgets the sequence runs begin, which refuses it.
+ * Names of the steps' executions. A name is never used twice on a server, so each contains what triggers its run. Begin,
+ * migrate and switch contain the record's digest too: an edit that forgets the sequence runs begin, which refuses it.
  */
 export const stepName = {
   begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
   migrate: (record: ReleaseRecord): string => `migrate-${edition(record)}`,
-  /** A healed server's is its own; the other servers' stay as they are, so nothing runs there. */
+  /** A healed server has a separate name; the names of other servers do not change, so nothing runs there. */
   install: (record: ReleaseRecord, slot: Slot, server: string): string => {
     const entry = record.slots[slot];
     if (isHealed(record, slot, server)) return `heal-${slot}-${record.heals![server]}`;
@@ -30,7 +30,7 @@ export const stepName = {
     `${stepId.hook(when, position)}-${edition(record)}`,
 };
 
-/** Construct ids of the steps: with them, the Terraform addresses. Public: a change is a breaking change. */
+/** Construct ids of the steps, and so the Terraform addresses. Public: a change is a breaking change. */
 export const stepId = {
   begin: (proxy: string): string => `begin-${proxy}`,
   migrate: (server: string): string => `migrate-${server}`,
@@ -38,11 +38,11 @@ export const stepId = {
   switch: (proxy: string): string => `switch-${proxy}`,
   converge: (slot: Slot, server: string): string => `converge-${slot}-${server}`,
   share: (proxy: string): string => `share-${proxy}`,
-  /** By its place, not its name: the second follows the first, and two that change places would be a cycle in Terraform. */
+  /** By position, not by name: each hook depends on the one before, so swapping two names would be a cycle in Terraform. */
   hook: (when: When, position: number): string => `hook-${when.replace(" ", "-")}-${position}`,
 };
 
-/** A step of a release as its Terraform address names it. `id` is the construct id, as `stepId` writes it. */
+/** A step of a release, parsed from its Terraform address. `id` is the construct id, as `stepId` writes it. */
 export type Step = { readonly id: string } & (
   | { readonly kind: "begin" | "switch" | "share"; readonly proxy: string }
   | { readonly kind: "migrate"; readonly server: string }
@@ -52,7 +52,7 @@ export type Step = { readonly id: string } & (
 
 /**
  * A module prefix, the resource type, the constructs around the step (cdktf joins their ids with "_"), the step's id,
- * cdktf's hash of the path, and the index of a `count`. No server's or proxy's name has a "_", so one reading is possible.
+ * cdktf's hash of the path, and the index of a `count`. No server or proxy name has a "_", so this is unambiguous.
  */
 const STEP_ADDRESS = new RegExp(
   String.raw`^(?:module\.[\w-]+\.)*(?<type>terraform_data|azurerm_virtual_machine_run_command)\.` +
@@ -61,14 +61,13 @@ const STEP_ADDRESS = new RegExp(
     String.raw`hook-(?<side>before|after)-(?<phase>${STEP_KINDS.join("|")})-(?<position>[1-9]\d*)))` +
     String.raw`(?:_[0-9A-F]{8})?(?:\[0\])?$`,
 );
-/** Where cdktf cuts the ids off that come before its hash: `web-10` may have become `web-1`. */
+/** cdktf truncates the ids before its hash at this length: `web-10` may have become `web-1`. */
 const CUT_LENGTH = 240;
 
 /**
- * The inverse of `stepId`: which step stands at a Terraform address, in any construct or module. Nothing else
- * reads step addresses by itself.
- * @returns null for what is no step of a release: another resource type, a hook that would run on a server, or an id
- * that cdktf may have cut off.
+ * The inverse of `stepId`: the step at a Terraform address, in any construct or module.
+ * @returns null for anything but a step of a release: another resource type, a hook that would run on a server, or an id
+ * that cdktf may have truncated.
  */
 export function parseStep(address: string): Step | null {
   const groups = STEP_ADDRESS.exec(address)?.groups;
@@ -91,12 +90,12 @@ export function parseStep(address: string): Step | null {
   };
 }
 
-/** What people see of an address: a step's id, or the address without what Terraform and cdktf add to every one. */
+/** The displayed form of an address: a step's id, or the address without the parts that Terraform and cdktf add to every one. */
 export function shortAddress(address: string): string {
   return parseStep(address)?.id ?? address.replace(/^terraform_data\./, "").replace(/_[0-9A-F]{8}$/, "");
 }
 
-/** What the name of a begin, migrate or switch step says of the record that it runs for. */
+/** The record that a begin, migrate or switch step runs for, parsed from its name. */
 export interface Edition {
   readonly kind: "begin" | "migrate" | "switch";
   readonly sequence: number;
@@ -111,13 +110,13 @@ export function parseEdition(name: string): Edition | null {
   return { kind: kind as Edition["kind"], sequence: Number(sequence), digest };
 }
 
-/** What the name of a slot's step says. */
+/** A slot's step, parsed from its name. */
 export interface SlotStepName {
   readonly kind: "install" | "heal" | "empty" | "converge";
   readonly slot: Slot;
-  /** Of an install: that in which its release was first placed. */
+  /** For an install: the sequence that first placed its release. */
   readonly sequence: number;
-  /** Of an install only. */
+  /** For an install only. */
   readonly releaseId: string | null;
 }
 

@@ -1,10 +1,16 @@
 /**
- * What may happen to a record: pure functions from a record (and what the proxies were seen to do) to the next
- * record, or a typed refusal. Every transition raises the sequence by one; only an idle slot takes a release
- * (recreate excepted).
+ * The transitions of a record: pure functions from a record and the observed traffic to the next record, or to a typed
+ * refusal. Every transition raises the sequence by one. Only an idle slot takes a release (except recreate).
  */
 import { requireNotBanned } from "./bans";
-import { doesNotFit, isSettled, isTargetLive, requireFirstGoal, requireSchema, requireSettled } from "./gate";
+import {
+  doesNotMatch,
+  isSettled,
+  isTargetLive,
+  requireFirstGoal,
+  requireSchema,
+  requireSettled,
+} from "./gate";
 import type { Stable } from "./gate";
 import { bringsMigrations, withMigration } from "./needed-schema";
 import { describeGoal, healedServers, idOrNull, touchedSlots, target } from "./record";
@@ -18,27 +24,27 @@ import { sequenceOf } from "./sequence";
 import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
 
-/** What users get at this moment, as all proxies agree. */
+/** What users get now, if all proxies agree. */
 export interface Observed {
-  /** The slot whose release is stable; null while nothing was ever live. */
+  /** The slot of the stable release; null if nothing was ever live. */
   readonly live: Slot | null;
-  /** The release that is stable there. */
+  /** The stable release. */
   readonly releaseId: ReleaseId | null;
   /** Slots that at least one proxy sends requests to. */
   readonly serving: readonly Slot[];
 }
 
-/** How the traffic should shift to what a transition makes live. */
+/** How traffic shifts to the release that a transition makes live. */
 export interface Intent {
-  /** The environment's schedule, used where this sequence brings none of its own. */
+  /** The environment's schedule, used if this sequence has none. */
   readonly environmentSchedule: Schedule;
   /** A schedule for this sequence only. */
   readonly schedule?: ScheduleChoice;
 }
 
 /**
- * Puts a candidate into the idle slot (recreate: into the active one), says how far it shall go, and what it brings to the
- * database.
+ * Puts a candidate into the idle slot (recreate: into the active one), sets its goal, and adds the migrations that are
+ * due.
  */
 export function release(
   record: ReleaseRecord,
@@ -73,9 +79,9 @@ function placed(
   const stable = stableRelease(record, observed, live);
   if (schedule.strategy === "recreate") {
     if (goal !== "live") {
-      throw new Refusal("not-possible-here", `a recreate goes live at once: it can't stop at "${goal}"`);
+      throw new Refusal("not-possible-here", `a recreate goes live immediately: it can't stop at "${goal}"`);
     }
-    // A candidate that never became stable, or a second copy of what is replaced, does not stay beside it.
+    // Nothing is retained if the other slot has a candidate that never became stable, or a second copy of the replaced release.
     const retained =
       record.active === live && record.converge !== true ? record.slots[otherSlot(live)] : null;
     return next({
@@ -88,7 +94,7 @@ function placed(
   if (record.active === live && !isLive(record, observed)) {
     throw new Refusal(
       "not-possible-here",
-      `${live} was to be recreated with ${describe(target(record))}, and ${idOrNull(stable)} still is stable: \`bluegreen abort\` puts it in order first`,
+      `the recreate of ${live} with ${describe(target(record))} did not finish, ${idOrNull(stable)} is still stable: run \`bluegreen abort\` first`,
     );
   }
   const idle = otherSlot(live);
@@ -101,7 +107,7 @@ function placed(
   });
 }
 
-/** Puts a candidate into the idle slot and verifies it, without any traffic. */
+/** Puts a candidate into the idle slot and verifies it, without traffic. */
 export function stage(
   record: ReleaseRecord,
   candidate: Candidate,
@@ -111,19 +117,19 @@ export function stage(
   return release(record, candidate, observed, { ...intent, goal: "staged" });
 }
 
-/** Takes a staged or held candidate further: to a larger weight, or all the way. */
+/** Takes a staged or paused candidate further: to a larger weight, or live. */
 export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "live"): ReleaseRecord {
   const candidate = target(record);
   if (record.goal === "live" || candidate === null) {
     throw new Refusal(
       "nothing-to-promote",
-      `nothing waits for promotion: record ${record.sequence} already asks for ${describe(candidate)} to be live`,
+      `nothing to promote: record ${record.sequence} already has goal "live" for ${describe(candidate)}`,
     );
   }
   if (to === "staged" || (typeof to === "number" && typeof record.goal === "number" && to <= record.goal)) {
     throw new Refusal(
       "not-possible-here",
-      `the candidate is at ${describeGoal(record.goal)}: a promotion goes further, not to ${describeGoal(to)}`,
+      `the candidate is at ${describeGoal(record.goal)}: promote it further, not to ${describeGoal(to)}`,
     );
   }
   if (observed.live === record.active) throw disagree(record, observed);
@@ -133,35 +139,35 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
 }
 
 /**
- * Goes back to `previous`: at once where it still runs in the other slot, else as a release of it. It was stable,
- * so its artifact is taken (`retry`) even if an earlier attempt with it had failed.
+ * Rolls back to `previous`: immediately if it still runs in the other slot, otherwise by releasing it again. It was stable,
+ * so `retry` accepts its artifact even if an earlier attempt with it failed.
  */
 export function rollback(record: ReleaseRecord, observed: Observed, intent: Intent): ReleaseRecord {
   const { live } = observed;
   if (live === null) {
-    throw new Refusal("nothing-live", "nothing is live yet: there is nothing to go back from");
+    throw new Refusal("nothing-live", "nothing is live yet: there is nothing to roll back");
   }
   if (!isSettled(sequenceOf(record), stableOf(observed))) {
     throw new Refusal(
       "not-promoted",
-      `${describe(target(record))} never became stable: ${observed.releaseId} still is; use \`bluegreen abort\` to cancel it`,
+      `${describe(target(record))} never became stable, ${observed.releaseId} still is: use \`bluegreen abort\` to cancel it`,
     );
   }
   return back(record, observed, live, intent);
 }
 
 /**
- * Goes back to `previous` although the proxies disagree about what is live: some already serve the release that
- * the others rejected.
+ * Rolls back to `previous` although the proxies disagree about what is live: some already serve the release that others
+ * rejected.
  */
 export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): ReleaseRecord {
   const live = record.active;
-  // All proxies come before the converge steps, so the idle slot still is what it was.
+  // All proxies switch before the converge steps, so the idle slot has not changed.
   const { converge: _, ...unshared } = record;
   return back(unshared, { live, releaseId: idOrNull(target(record)), serving: SLOTS }, live, intent);
 }
 
-/** Whether {@link rollback} moves traffic only, because the release to go back to is still running. */
+/** Whether {@link rollback} only moves traffic, because the previous release is still running. */
 export function rollbackIsInstant(record: ReleaseRecord): boolean {
   const idle = record.slots[otherSlot(record.active)];
   return (
@@ -173,39 +179,39 @@ export function rollbackIsInstant(record: ReleaseRecord): boolean {
 }
 
 /**
- * Tries this record again under a new sequence. With `reinstall`, the candidate's install failed: it gets a new
- * run, so that its install steps have names that were never used. A heal is tried again as one.
+ * Retries this record under a new sequence. With `reinstall` (the candidate's install failed), the candidate gets a new
+ * run, so its install steps get unused names. A heal is retried as a heal.
  */
 export function retry(record: ReleaseRecord, observed: Observed, reinstall: boolean): ReleaseRecord {
   const healed = healedServers(record);
   if (healed.length > 0 && observed.live !== null) return heal(record, observed, healed);
   const candidate = target(record);
-  if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to try again");
+  if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to retry");
   requireNotBanned(record, candidate.version);
   if (reinstall && isLive(record, observed)) {
     throw new Refusal(
       "not-possible-here",
-      `${releaseId(candidate)} is live, but does not answer everywhere, and nothing is installed under its users: \`bluegreen heal <server>\` takes the server out of rotation first`,
+      `${releaseId(candidate)} is live but does not answer on every server, and a live slot is never reinstalled: use \`bluegreen heal <server>\`, which takes the server out of rotation first`,
     );
   }
   if (reinstall && record.active !== observed.live && observed.serving.includes(record.active)) {
     throw new Refusal(
       "not-possible-here",
-      `${record.active} still gets requests: \`bluegreen abort\` first, then nothing is installed under its users`,
+      `${record.active} still gets requests: run \`bluegreen abort\` first, so that nothing is installed while it serves users`,
     );
   }
   const sequence = record.sequence + 1;
   const slots = reinstall
     ? { ...record.slots, [record.active]: { ...candidate, run: sequence } }
     : record.slots;
-  // What failed may be the migration; one that came to its end has nothing left to do.
+  // The migration may have failed. If it did not, running it again changes nothing.
   const migrate = candidate.migrations !== undefined && bringsMigrations(record) ? { migrate: true } : {};
   return following(record, { slots, retry: true, ...migrate });
 }
 
 /**
- * Gives servers that base replaced or added what the other servers of their slots serve, under traffic: the live
- * release, and the retained one beside it. Everything else stays as it is.
+ * Installs on servers that base replaced or added what the other servers of their slots serve: the live release, and the
+ * retained one. Traffic continues and nothing else changes.
  */
 export function heal(record: ReleaseRecord, observed: Observed, servers: readonly string[]): ReleaseRecord {
   const { live } = observed;
@@ -219,7 +225,7 @@ export function heal(record: ReleaseRecord, observed: Observed, servers: readonl
   if (record.converge === true && !observed.serving.includes(otherSlot(live))) {
     throw new Refusal(
       "not-possible-here",
-      `the convergence to ${describe(target(record))} did not come to its end: \`bluegreen retry\` goes on with it, on healed servers too`,
+      `the convergence to ${describe(target(record))} did not finish: \`bluegreen retry\` continues it, on healed servers too`,
     );
   }
   const { schedule: _, retry: __, ...rest } = record;
@@ -227,12 +233,12 @@ export function heal(record: ReleaseRecord, observed: Observed, servers: readonl
   const again = healedServers(record).some((server) => servers.includes(server));
   return following(rest, {
     heals: { ...record.heals, ...Object.fromEntries(healed) },
-    // The one before may not have come to its end: this one shall, even if all is well by now.
+    // The heal before may not have finished: this one must run, even if everything is healthy by now.
     ...(again ? { retry: true } : {}),
   });
 }
 
-/** Gives up a candidate that failed, was aborted, or waits: its slot becomes empty, the live release stays. */
+/** Cancels a candidate that failed, was aborted, or is staged or paused. Its slot becomes empty; the live release stays. */
 export function cancel(record: ReleaseRecord, observed: Observed): ReleaseRecord {
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-cancel", "the record has no candidate");
@@ -240,7 +246,7 @@ export function cancel(record: ReleaseRecord, observed: Observed): ReleaseRecord
   if (isLive(record, observed)) {
     throw new Refusal(
       "nothing-to-cancel",
-      `${releaseId(candidate)} is live and stable: there is nothing to abort; \`bluegreen rollback\` goes back`,
+      `${releaseId(candidate)} is live and stable: there is nothing to abort; use \`bluegreen rollback\` to go back`,
     );
   }
   if (live === null) {
@@ -248,7 +254,7 @@ export function cancel(record: ReleaseRecord, observed: Observed): ReleaseRecord
   }
   const stable = stableRelease(record, observed, live);
   if (live === record.active) {
-    // A recreate whose new release did not come up: the old one is back. A new run gives its steps unused names.
+    // A recreate that failed: the old release is back. A new run gives its steps unused names.
     return anew(record, {
       goal: "live",
       slots: { ...record.slots, [live]: { ...stable, run: record.sequence + 1 } },
@@ -262,12 +268,12 @@ export function cancel(record: ReleaseRecord, observed: Observed): ReleaseRecord
     goal: "live",
     slots: perSlot(live, stable, null),
     previous: null,
-    // The candidate took the second half's servers; they shall serve the stable release again.
+    // The candidate used the second half's servers; they must serve the stable release again.
     ...(record.converge === true ? { converge: true } : {}),
   });
 }
 
-/** Whether the record's install steps are among what runs with this sequence. */
+/** Whether this sequence runs install steps for the candidate. */
 export function installsCandidate(record: ReleaseRecord): boolean {
   return touchedSlots(record).includes(record.active);
 }
@@ -292,7 +298,7 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
   }
   const { run: _, ...candidate } = previous;
   const schedule = effective(backIntent(record, intent));
-  // It was live: the database has what it needs, and a contract script that is due can wait for the next release.
+  // It was live, so the database has what it needs. Contract scripts that are due can wait for the next release.
   const again = placed(record, candidate, observed, {
     ...intent,
     schedule:
@@ -303,20 +309,20 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
   return { ...again, retry: true };
 }
 
-/** What was recreated must not run beside the other version, and the way back is one, too: unless somebody says else. */
+/** A recreated release must not run beside the other version, so its rollback is a recreate too, unless the intent has a schedule. */
 function backIntent(record: ReleaseRecord, intent: Intent): Intent {
   const { schedule } = record;
   if (intent.schedule !== undefined || schedule?.strategy !== "recreate") return intent;
   return { ...intent, schedule };
 }
 
-/** @throws Refusal where the version is banned, or needs what a migration took away. */
+/** @throws Refusal if the version is banned, or needs what a migration removed. */
 function requireAllowed(record: ReleaseRecord, candidate: Candidate): void {
   requireNotBanned(record, candidate.version);
   requireSchema(candidate.version, candidate, record.contracted ?? []);
 }
 
-/** Back is no experiment: all requests at once, as the release that is left may be the trouble. */
+/** A rollback moves all requests at once, because the current release may be faulty. */
 function atOnce(schedule: Schedule): ScheduleChoice {
   const { bakeSeconds, drainSeconds, onFailure, analysis } = schedule;
   return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, analysis };
@@ -329,13 +335,13 @@ function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<Rele
   });
 }
 
-/** The record after this one, without what this sequence alone was given. */
+/** The next record, without the fields that are for this sequence only. */
 function anew(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
   const { schedule: _, converge: __, retry: ___, ...rest } = record;
   return following(rest, changes);
 }
 
-/** The record after this one: the next sequence, and of the heals those that a slot's release did not outlive yet. */
+/** The next record: the next sequence, with the heals that are newer than a slot's release. */
 function following(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
   const { migrate: _, resolve: __, ...rest } = record;
   const { heals = {}, ...next } = { ...rest, ...changes, sequence: record.sequence + 1 };
@@ -344,7 +350,7 @@ function following(record: ReleaseRecord, changes: Partial<ReleaseRecord>): Rele
   return needed.length === 0 ? next : { ...next, heals: Object.fromEntries(needed) };
 }
 
-/** The recorded release that the proxies call stable. */
+/** The recorded release that is stable on the proxies. */
 function stableRelease(record: ReleaseRecord, observed: Observed, live: Slot): Release {
   const known = [record.slots[live], target(record), record.previous];
   const stable = known.find((entry) => entry !== null && releaseId(entry) === observed.releaseId);
@@ -353,7 +359,7 @@ function stableRelease(record: ReleaseRecord, observed: Observed, live: Slot): R
 }
 
 function disagree(record: ReleaseRecord, observed: Observed): Refusal {
-  return doesNotFit(sequenceOf(record), stableOf(observed));
+  return doesNotMatch(sequenceOf(record), stableOf(observed));
 }
 
 /** Whether the recorded release is what is stable, in its slot. */

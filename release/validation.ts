@@ -1,9 +1,9 @@
-/** Turns what a schema found into one line for a person: the field, and what it should be. */
+/** Turns schema errors into one line: the field, and what it should be. */
 import * as z from "zod/mini";
 import { InvalidInput } from "./failure";
 import { inOneLine, quote } from "./text";
 
-/** Enough to see what went wrong. */
+/** Unknown keys listed in a message. */
 const NAMED_KEYS = 3;
 
 /**
@@ -31,14 +31,14 @@ export function describeIssues(error: z.core.$ZodError): string {
   return rest.length === 0 ? `${first}` : `${first} (and ${rest.length} more)`;
 }
 
-/** Whoever wrote the file chose its fields' names, too: one that a terminal would not show as it is, is quoted. */
-function shown(key: PropertyKey): string {
+/** Field names come from the file too: quotes any that a terminal would not print as it is. */
+function printable(key: PropertyKey): string {
   return typeof key === "string" && !/^[\x20-\x7e]{0,60}$/.test(key) ? quote(key) : String(key);
 }
 
 function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
   const path = [...above, ...issue.path];
-  const field = path.length === 0 ? "the whole" : path.map(shown).join(".");
+  const field = path.length === 0 ? "the whole" : path.map(printable).join(".");
   switch (issue.code) {
     case "unrecognized_keys":
       return [

@@ -50,14 +50,14 @@ test.each([
 
 const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ["no servers", { servers: [] }, /servers must have at least 1 entries/],
-  ["a server twice", { servers: [...BOTH, ...BOTH] }, /servers: "app-01" is there twice/],
-  ["a proxy twice", { proxies: [LEAST.proxies[0], LEAST.proxies[0]] }, /proxies: "lb-01" is there twice/],
+  ["a server twice", { servers: [...BOTH, ...BOTH] }, /servers: "app-01" is listed twice/],
+  ["a proxy twice", { proxies: [LEAST.proxies[0], LEAST.proxies[0]] }, /proxies: "lb-01" is listed twice/],
   [
     "one port for two slots",
     { servers: [{ ...BOTH[0], ports: { blue: 8080, green: 8080 } }] },
-    /10\.0\.1\.4:8080 is two endpoints at once/,
+    /10\.0\.1\.4:8080 is used by two endpoints/,
   ],
-  ["a server without a slot", { servers: [{ ...BOTH[0], ports: {} }] }, /"app-01" has no port for a slot/],
+  ["a server without a slot", { servers: [{ ...BOTH[0], ports: {} }] }, /"app-01" needs a port for a slot/],
   [
     "servers with one slot and servers with both",
     { servers: [...BOTH, LEAST.servers[1]] },
@@ -67,15 +67,15 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   [
     "a host with a port",
     { servers: [{ ...BOTH[0], host: "10.0.1.4/x" }] },
-    /servers\.0\.host: .* is no host/,
+    /servers\.0\.host: .* is not a valid host/,
   ],
   ["a name in capitals", { servers: [{ ...BOTH[0], name: "APP" }] }, /servers\.0\.name/],
   ["a command without its program", { driver: "command" }, /needs a driverCommand/],
-  ["a program without its driver", { driverCommand: { program: ["x"] } }, /is for driver "command"/],
+  ["a program without its driver", { driverCommand: { program: ["x"] } }, /is only for driver "command"/],
   [
     "a preview that nobody configures",
     { driver: "command", driverCommand: { program: ["x"] }, preview: { sha256: "a".repeat(64) } },
-    /preview is for proxies whose configuration the director writes/,
+    /preview needs a driver whose configuration the director writes/,
   ],
   [
     "TLS that nobody configures",
@@ -88,7 +88,7 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   [
     "converge with both slots on every server",
     { servers: BOTH, schedule: { strategy: "blueGreen", afterPromotion: "converge" } },
-    /"converge" needs one slot on each server/,
+    /"converge" needs one slot per server/,
   ],
   ["a field that nobody knows", { ports: 1 }, /unknown field "ports"/],
 ];

@@ -63,7 +63,7 @@ test.each<[object, string]>([
   [{ measurement: { rate: -1 } }, "measurement.rate must be at least 0"],
   [{ measurement: { rate: 1_001 } }, "measurement.rate must be at most 1000"],
   [{ measurement: { paths: [] } }, "measurement.paths must have at least 1 entries"],
-  [{ measurement: { paths: ["/a b"] } }, 'measurement.paths.0: "/a b" is no HTTP path'],
+  [{ measurement: { paths: ["/a b"] } }, 'measurement.paths.0: "/a b" is not a valid HTTP path'],
   ...["ftp://x", "x", "http://", "https://x/app", "http://x?a=b", "http://me:secret@x", "http://x\r\n"].map(
     (origin): [object, string] => [
       { measurement: { origin } },
@@ -82,7 +82,7 @@ test.each<[object, string]>([
   [platform({ portBase: 65_001 }), "platform.portBase must be at most 65000"],
   [{ topology: "both" }, 'topology must be "split" or "sideBySide"'],
   [{ servers: { count: 0 } }, "servers.count must be at least 1"],
-  [{ servers: { count: 21 } }, "servers.count is 21, and the local platform has ports for 20"],
+  [{ servers: { count: 21 } }, "servers.count is 21, but the local platform has ports for 20"],
   [{ servers: { count: 201 } }, "servers.count must be at most 200"],
   [{ servers: { count: 1.5 } }, "servers.count must be a whole number"],
   [
@@ -94,7 +94,7 @@ test.each<[object, string]>([
   [{ proxies: { driver: "apache" } }, 'proxies.driver must be "haproxy" or "nginx" or "embedded"'],
   [
     { proxies: { driver: "nginx" }, preview: { sha256: "0".repeat(64) } },
-    "preview.md5 is missing: NGINX can compute no other digest (a secret of 128 random bits is as safe with it)",
+    "preview.md5 is missing: NGINX can't compute any other digest (a secret of 128 random bits is as safe with it)",
   ],
   [{ keepReleases: 1 }, "keepReleases must be at least 2"],
   [{ keepReleases: 51 }, "keepReleases must be at most 50"],
@@ -110,9 +110,12 @@ test.each<[object, string]>([
   [{ verification: { timeoutSeconds: 61 } }, "verification.timeoutSeconds must be at most 60"],
   [{ verification: { deadlineSeconds: 0 } }, "verification.deadlineSeconds must be at least 1"],
   [{ verification: { deadlineSeconds: 1.5 } }, "verification.deadlineSeconds must be a whole number"],
-  [{ verification: { bodyPattern: "(" } }, 'verification.bodyPattern: "(" is no regular expression'],
+  [{ verification: { bodyPattern: "(" } }, 'verification.bodyPattern: "(" is not a valid regular expression'],
   [{ verification: { headerPatterns: { "x y": "1" } } }, "verification.headerPatterns.x y: Invalid input"],
-  [{ verification: { smoke: [{ path: "login" }] } }, 'verification.smoke.0.path: "login" is no HTTP path'],
+  [
+    { verification: { smoke: [{ path: "login" }] } },
+    'verification.smoke.0.path: "login" is not a valid HTTP path',
+  ],
   [
     { verification: { smoke: [{ path: "/", headers: { cookie: "a\r\nb" } }] } },
     "verification.smoke.0.headers.cookie: printable ASCII only",
@@ -125,7 +128,7 @@ test.each<[object, string]>([
   [{ preview: { sha256: "secret" } }, "preview.sha256: must be 64 lower-case hexadecimal digits"],
   [
     { schedule: { strategy: "canary", steps: [50, 100, 100] } },
-    'schedule.steps: "steps" must grow, as in [5, 25, 50, 100]',
+    'schedule.steps: "steps" must increase, as in [5, 25, 50, 100]',
   ],
   [
     { schedule: { strategy: "blueGreen", afterPromotion: "converge" } },
@@ -157,7 +160,7 @@ test.each(["a\nb", "a\u0000", "a\u001b[2J", "a\u007f", "a\r"])("an argument %j i
 
 test.each(["-rf", "A=b", "=", "--"])("nothing is started by %j", (program) => {
   expect(refusal({ start: [program, "server.js"] })).toBe(
-    'start: starts with a program: its name has no "=" and no leading "-"',
+    'start: must start with a program, without "=" or a leading "-" in its name',
   );
 });
 
@@ -180,7 +183,7 @@ test.each([
   "/ä",
   `/${"a".repeat(501)}`,
 ])("the path %j is refused", (path) => {
-  expect(refusal({ verification: { path } })).toMatch(/^verification\.path: ".* is no HTTP path$/);
+  expect(refusal({ verification: { path } })).toMatch(/^verification\.path: ".* is not a valid HTTP path$/);
 });
 
 test.each([
@@ -197,14 +200,14 @@ test.each([
   "a_b",
   "a".repeat(254),
 ])("the host %j is refused", (host) => {
-  expect(refusal({ verification: { host } })).toMatch(/^verification\.host: ".* is no host name$/);
+  expect(refusal({ verification: { host } })).toMatch(/^verification\.host: ".* is not a valid host name$/);
 });
 
 test.each(["", "x release", "x:y", "1x", "x\nX-Evil", "x_y", "a".repeat(65)])(
   "the header %j is refused",
   (releaseHeader) => {
     expect(refusal({ verification: { releaseHeader } })).toMatch(
-      /^verification\.releaseHeader: ".* is no header name$/,
+      /^verification\.releaseHeader: ".* is not a valid header name$/,
     );
   },
 );
@@ -229,11 +232,13 @@ const OUTSIDE = [
 ];
 
 test.each(OUTSIDE)("the folder %j is refused", (folder) => {
-  expect(refusal(platform({ folder }))).toMatch(/^platform\.folder: ".* is no folder below the project$/);
+  expect(refusal(platform({ folder }))).toMatch(
+    /^platform\.folder: ".* is not a valid folder below the project$/,
+  );
 });
 
 test.each(OUTSIDE)("the record's path %j is refused", (record) => {
-  expect(refusal({ record })).toMatch(/^record: ".* is no path below the project$/);
+  expect(refusal({ record })).toMatch(/^record: ".* is not a valid path below the project$/);
 });
 
 test.each(["environments/release.json", "a..b/c", ".x", "a/.../b"])(
@@ -246,7 +251,7 @@ test.each(["environments/release.json", "a..b/c", ".x", "a/.../b"])(
 test.each(["", "Local", "1a", "-a", "a b", "a/b", "a.b", "a_b", "a\n", "$(id)", "a".repeat(25)])(
   "the name %j is refused, of an environment and of an application",
   (name) => {
-    expect(refusal({ name })).toMatch(/^name: ".* is no environment name: /);
-    expect(refusal({ application: name })).toMatch(/^application: ".* is no application name: /);
+    expect(refusal({ name })).toMatch(/^name: ".* is not a valid environment name: /);
+    expect(refusal({ application: name })).toMatch(/^application: ".* is not a valid application name: /);
   },
 );

@@ -167,7 +167,7 @@ describe("a record that fits what users get", () => {
         previous: null,
       },
     });
-    expect(recovery.unknown).toEqual([expect.stringMatching(/^previous is unknown: .*rollback/)]);
+    expect(recovery.unknown).toEqual([expect.stringMatching(/^previous is unknown, .*rollback/)]);
   });
 
   test("finds artifacts by their content alone", () => {
@@ -188,7 +188,7 @@ describe("a record that fits what users get", () => {
     const proxies = [{ proxy: "proxy-1", sequence, stable: { slot, releaseId: id } }];
     const { record, unknown } = recovered(recoverRecord(findings({ ...KNOWN, proxies })));
     expect(record).toMatchObject({ sequence: 3, slots: { blue: null, green: releaseOf("2.0.0", 2) } });
-    expect(unknown[0]).toMatch(/^what blue holds is unknown/);
+    expect(unknown[0]).toMatch(/^the release in blue is unknown/);
   });
 
   test("gives up a candidate that is newer than what users get", () => {
@@ -201,7 +201,7 @@ describe("a record that fits what users get", () => {
     const found = findings({ proxies, releases: [...KNOWN.releases, releaseOf("3.0.0", 3)] });
     const { record, unknown } = recovered(recoverRecord(found));
     expect(record.slots).toEqual({ blue: null, green: releaseOf("2.0.0", 2) });
-    expect(unknown[0]).toMatch(/^3\.0\.0-3 in blue is given up/);
+    expect(unknown[0]).toMatch(/^3\.0\.0-3 in blue is dropped/);
   });
 
   test("keeps what contract migrations took away, wherever that is remembered", () => {
@@ -248,7 +248,7 @@ describe("a record that fits what users get", () => {
 
 describe("nothing is to be recovered", () => {
   test.each<[string, Partial<Findings>]>([
-    ["where the record is the one that was applied last", { present: APPLIED }],
+    ["where the record was the last one applied", { present: APPLIED }],
     ["where it was written, and its apply never began", { present: recordOf({ sequence: 3 }) }],
     ["where nothing was ever applied", { proxies: [], present: emptyRecord("socialgoal") }],
   ])("%s", (_, changes) => {
@@ -271,7 +271,7 @@ test("where all was taken down, the newest record that is left is taken", () => 
   const records = [older, APPLIED].map((record) => ({ where: "x", record }));
   expect(recovered(recoverRecord(findings({ proxies: [], records })))).toMatchObject({
     record: APPLIED,
-    unknown: ["nothing runs that it could be compared with"],
+    unknown: ["nothing is running to compare it with"],
   });
 });
 
@@ -288,7 +288,7 @@ describe("refused", () => {
 
   test("where the artifact of what is live is nowhere", () => {
     expect(refusal({ releases: [releaseOf("1.0.0", 1)] })).toMatch(
-      /2\.0\.0-2 is live in green, and nobody knows/,
+      /2\.0\.0-2 is live in green, and its artifact is not found/,
     );
   });
 
@@ -297,9 +297,7 @@ describe("refused", () => {
       ...releaseOf("2.0.0", 2),
       artifact: { url: "https://example.org/2.zip", sha256: "0".repeat(64) },
     };
-    expect(refusal({ releases: [releaseOf("1.0.0", 1), forged] })).toMatch(
-      /nobody knows where its artifact is/,
-    );
+    expect(refusal({ releases: [releaseOf("1.0.0", 1), forged] })).toMatch(/its artifact is not found/);
   });
 
   test("where the proxies serve different releases, naming both", () => {
@@ -316,7 +314,7 @@ describe("refused", () => {
 
   test("where only the names of steps are left", () => {
     expect(refusal({ proxies: [], begun: [{ sequence: 4, digest: "abcdef01" }] })).toMatch(
-      /record 4 was begun/,
+      /record 4 has begun/,
     );
   });
 });

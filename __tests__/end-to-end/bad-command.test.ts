@@ -65,7 +65,11 @@ describeEndToEnd("bad input", () => {
       ["two dots in a row", "1..4"],
       ["nothing", ""],
     ])("a version with %s", async (_, version) => {
-      await refuses(["release", version, "--artifact", file], 2, /is no version: 1 to 40 of the characters/);
+      await refuses(
+        ["release", version, "--artifact", file],
+        2,
+        /is not a valid version: 1 to 40 of the characters/,
+      );
     });
 
     it.each([

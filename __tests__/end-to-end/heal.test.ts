@@ -128,7 +128,7 @@ describeEndToEnd("heal, side by side", () => {
     const refused = await world.startRelease("1.4.1", "1.4.0").then(({ ended }) => ended);
     expect(refused.exitCode).toBe(3);
     expect(oneLine(refused)).toBe(
-      "the heal of web-1 was not carried out: `bluegreen heal web-1` again comes first; nothing was applied",
+      "the heal of web-1 did not finish: run `bluegreen heal web-1` again first; nothing was applied",
     );
     writeFileSync(file, content);
     expect(await world.deploy("retry")).toMatchObject({ outcome: "healed", exitCode: 0 });
@@ -146,7 +146,7 @@ describeEndToEnd("heal, side by side", () => {
     await until(async () => (await world.serving())[0] === "1.1.1-6", "the proxy is back");
     const refused = await world.startRelease("1.4.1", "1.4.0").then(({ ended }) => ended);
     expect(refused.exitCode).toBe(3);
-    expect(oneLine(refused)).toContain("If base replaced or added web-3, `bluegreen heal web-3` comes first");
+    expect(oneLine(refused)).toContain("If base replaced or added web-3, run `bluegreen heal web-3` first");
     const requests = await underLoad(world, async () => {
       expect(await world.deploy("heal", "web-3")).toMatchObject({ outcome: "healed", exitCode: 0 });
     });

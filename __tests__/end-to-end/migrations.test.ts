@@ -178,7 +178,7 @@ describeEndToEnd("a release that brings migrations", () => {
     const ran = await world.run(["release", "1.1.3", "--artifact", file]);
     expect(ran.exitCode).toBe(3);
     expect(oneLine(ran)).toMatch(
-      /1\.1\.3 needs what 0004-contract-goal-author\.sql took away from the database/,
+      /1\.1\.3 needs what 0004-contract-goal-author\.sql removed from the database/,
     );
     expect(await world.deploy("rollback")).toMatchObject({ exitCode: 0 });
     expect(await addGoal("after all of it")).toBe(201);

@@ -122,7 +122,7 @@ describeEndToEnd("a record", () => {
     it("with a new version under an old run is refused by the installer", async () => {
       const good = world.record;
       world.record = { ...good, slots: { ...good.slots, blue: { ...good.slots.blue!, version: "1.4.9" } } };
-      refusedInside(await world.applyByHand(), /is already known with other content/);
+      refusedInside(await world.applyByHand(), /is already known with different content/);
       world.record = good;
       await mend();
     });
@@ -231,7 +231,7 @@ describeEndToEnd("a record", () => {
     const now = world.text("release.json");
     world.write("release.json", history.get(2)!);
     try {
-      await refuses(["retry"], /does not fit what users get|is older than|pull, then try again/);
+      await refuses(["retry"], /does not match what users get|is older than|pull, then try again/);
     } finally {
       world.write("release.json", now);
     }

@@ -57,7 +57,7 @@ describeEndToEnd("a lost record", () => {
     const ran = await world.run(["release", "1.4.0", "--artifact", file]);
     expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
       exitCode: 3,
-      said: expect.stringMatching(/does not fit what users get/),
+      said: expect.stringMatching(/does not match what users get/),
     });
     expect(await world.serving()).toEqual(["1.1.0-2"]);
   });

@@ -83,7 +83,7 @@ describeEndToEnd("a script without a transaction that did not come to its end", 
     const { stdout, exitCode } = await world.run(["plan", "resolve", "0004-notes.sql", "--as", "applied"]);
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
-      stdout: expect.stringContaining("its journal has 0004-notes.sql as applied, and does not run again"),
+      stdout: expect.stringContaining("the journal lists 0004-notes.sql as applied, and does not run again"),
     });
     expect(world.text("release.json")).toBe(before);
   });
@@ -133,7 +133,7 @@ describeEndToEnd("a script without a transaction that did not come to its end", 
     const ran = await world.run(["migrations", "resolve", "../x", "--as", "applied"]);
     expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
       exitCode: 2,
-      said: expect.stringMatching(/"\.\.\/x" is not a script's name/),
+      said: expect.stringMatching(/"\.\.\/x" is not a valid script name/),
     });
     expect(world.text("release.json")).toBe(before);
   });

@@ -139,7 +139,7 @@ describe("the fence", () => {
   test("keeps a checkout from writing what was written before", () => {
     expect(() => requireNewer(3, "proxy-1", 2)).not.toThrow();
     expect(() => requireNewer(2, "proxy-1", 2)).toThrow(
-      "the record here is at 1, but proxy-1 knows record 2: pull, then try again; nothing was changed",
+      "the record here is at 1, but proxy-1 already has record 2: pull, then try again; nothing was changed",
     );
   });
 });
@@ -177,11 +177,11 @@ test("share takes what is stable, no candidate", () => {
 
 test.each<[string, boolean, Partial<Remembered>, Parameters<typeof recordOf>[0]]>([
   ["nothing", true, { sequence: 2 }, {}],
-  ["takeBack", false, { sequence: 2 }, {}],
-  ["takeBack", true, { sequence: 2, phase: "shifting" }, {}],
-  ["takeBack", true, { sequence: 1 }, {}],
+  ["rollBack", false, { sequence: 2 }, {}],
+  ["rollBack", true, { sequence: 2, phase: "shifting" }, {}],
+  ["rollBack", true, { sequence: 1 }, {}],
   ["endHeal", true, { sequence: 1 }, { heals: { "web-1": 2 } }],
-  ["takeBack", false, { sequence: 1 }, { heals: { "web-1": 2 } }],
+  ["rollBack", false, { sequence: 1 }, { heals: { "web-1": 2 } }],
 ])("an abort has this to do: %s", (due, asStable, changes, record) => {
   expect(abortOf(asked(record), known(changes), asStable)).toBe(due);
 });
@@ -209,7 +209,7 @@ describe("a retained slot", () => {
 
   test("is not converged over before", () => {
     expect(() => retention(over, { stable, retainedUntil: NOW + 1000 }, NOW)).toThrow(
-      `blue is ${until}: only a release into it may replace it before`,
+      `blue is ${until}: until then, only a release into it may replace it`,
     );
   });
 });

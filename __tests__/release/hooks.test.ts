@@ -18,16 +18,22 @@ test.each<[unknown, string]>([
   [{}, "hooks must be of type array"],
   [[{ command: ["true"] }], 'hooks.0.when: must be "before" or "after", and begin, migrate, '],
   [[{ when: "before lunch", command: ["true"] }], 'hooks.0.when: must be "before" or "after", and '],
-  [[{ when: "before switch" }], 'hooks.0 must have a "command" or a "webhook", one of them'],
-  [[{ ...SMOKE, webhook: CHAT.webhook }], 'hooks.0 must have a "command" or a "webhook", one of them'],
+  [[{ when: "before switch" }], 'hooks.0 must have either a "command" or a "webhook"'],
+  [[{ ...SMOKE, webhook: CHAT.webhook }], 'hooks.0 must have either a "command" or a "webhook"'],
   [[{ ...SMOKE, shell: true }], 'hooks.0: unknown field "shell"'],
   [[{ ...SMOKE, command: "node smoke.js" }], "hooks.0.command must be of type array"],
   [[{ ...SMOKE, command: [] }], "hooks.0.command must have at least 1 entries"],
-  [[{ ...SMOKE, command: [""] }], 'hooks.0.command: starts with a program, whose name has no leading "-"'],
-  [[{ ...SMOKE, command: ["-rf"] }], 'hooks.0.command: starts with a program, whose name has no leading "-"'],
-  [[{ ...SMOKE, command: ["a", "b\0c"] }], "hooks.0.command.1: no NUL: no program can be given one"],
-  [[{ ...SMOKE, name: "Smoke test" }], 'hooks.0.name: "Smoke test" is no hook name: '],
-  [[{ ...SMOKE, name: "1" }], 'hooks.0.name: "1" is no hook name: '],
+  [
+    [{ ...SMOKE, command: [""] }],
+    'hooks.0.command: must start with a program, whose name has no leading "-"',
+  ],
+  [
+    [{ ...SMOKE, command: ["-rf"] }],
+    'hooks.0.command: must start with a program, whose name has no leading "-"',
+  ],
+  [[{ ...SMOKE, command: ["a", "b\0c"] }], "hooks.0.command.1: must not contain NUL"],
+  [[{ ...SMOKE, name: "Smoke test" }], 'hooks.0.name: "Smoke test" is not a valid hook name: '],
+  [[{ ...SMOKE, name: "1" }], 'hooks.0.name: "1" is not a valid hook name: '],
   [[{ ...SMOKE, timeoutSeconds: 0 }], "hooks.0.timeoutSeconds must be at least 1"],
   [[{ ...SMOKE, timeoutSeconds: 1.5 }], "hooks.0.timeoutSeconds must be a whole number"],
   [[{ ...SMOKE, timeoutSeconds: 86_401 }], "hooks.0.timeoutSeconds must be at most 86400"],
@@ -36,20 +42,20 @@ test.each<[unknown, string]>([
     [{ ...SMOKE, strategies: ["rolling"] }],
     'hooks.0.strategies.0 must be "blueGreen" or "canary" or "recreate"',
   ],
-  [[{ ...SMOKE, headers: { a: "b" } }], "hooks.0.headers are for a webhook, this is a command"],
+  [[{ ...SMOKE, headers: { a: "b" } }], "hooks.0.headers are only for a webhook, this is a command"],
   [[{ ...CHAT, headers: { "a b": "c" } }], "hooks.0.headers.a b: "],
   [[{ ...CHAT, headers: { a: "b\r\nc" } }], "hooks.0.headers.a: printable ASCII only"],
   [
     [{ ...CHAT, headers: { a: "env:" } }],
-    'hooks.0.headers.a: "env:" names no environment variable, as in "env:CHAT_TOKEN"',
+    'hooks.0.headers.a: "env:" is not the name of an environment variable, as in "env:CHAT_TOKEN"',
   ],
   [
     [{ ...CHAT, headers: { a: "env:a[$(id)]" } }],
-    'hooks.0.headers.a: "env:a[$(id)]" names no environment variable',
+    'hooks.0.headers.a: "env:a[$(id)]" is not the name of an environment variable',
   ],
   [
     [{ ...CHAT, headers: { "Content-Type": "text/plain" } }],
-    `hooks.0.headers: "Content-Type" is JSON's, leave it out`,
+    `hooks.0.headers: "Content-Type" is set for the JSON body, leave it out`,
   ],
   [
     [{ ...SMOKE, when: "before migrate" }],
@@ -112,8 +118,8 @@ describe("a recreate, whose users wait from begin on", () => {
 
   test.each(["before install", "before switch"])("has no hook %s", (when) => {
     expect(refusal([{ ...SMOKE, when, name: "smoke" }], recreate)).toBe(
-      `${FILE}: hook "smoke" ${when} can't stop a recreate, whose users would be waiting by then: ` +
-        `run it "before begin", or say "strategies": ["blueGreen", "canary"] if it is not for a recreate`,
+      `${FILE}: hook "smoke" ${when} can't stop a recreate, because users already wait by then: ` +
+        `run it "before begin", or set "strategies": ["blueGreen", "canary"] if it is not for a recreate`,
     );
   });
 

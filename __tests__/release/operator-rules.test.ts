@@ -1,5 +1,5 @@
 /** What operators rely on: bans, tokens, the steps of a plan, warnings, and the newest safe release. */
-import { permittedStrategies, warningsOf, wayBack } from "../../configuration/advice";
+import { permittedStrategies, warningsOf, rollbackPath } from "../../configuration/advice";
 import { ban, liftBan } from "../../release/bans";
 import { readPlan } from "../../release/plan-proof";
 import { formatSteps, stepsOf } from "../../release/plan-steps";
@@ -53,7 +53,7 @@ describe("a ban", () => {
   test("can be added once, and lifted once", () => {
     expect(liftBan(banned("1.3.0"), "1.3.0")).toEqual(recordOf());
     expect(() => liftBan(recordOf(), "1.3.0")).toThrow(InvalidInput);
-    expect(() => ban(banned("1.3.0"), ENTRY)).toThrow(/banned already/);
+    expect(() => ban(banned("1.3.0"), ENTRY)).toThrow(/already banned/);
   });
 });
 
@@ -69,7 +69,7 @@ describe("a plan token", () => {
   });
 
   test.each<[string, string, RegExp]>([
-    ["the sequence", planToken(recordOf({ sequence: 3 }), OBSERVED, next), /at 2 then and is at 3 now/],
+    ["the sequence", planToken(recordOf({ sequence: 3 }), OBSERVED, next), /at 2 and is now at 3/],
     ["what users get", planToken(recordOf(), { ...OBSERVED, releaseId: "1.0.0-1" }, next), /what users get/],
     ["that proxies agree", planToken(recordOf(), null, next), /what users get/],
     [
@@ -79,12 +79,12 @@ describe("a plan token", () => {
         OBSERVED,
         transitions.release(recordOf(), candidateOf("3.0.1"), OBSERVED, intent),
       ),
-      /something else/,
+      /a different version/,
     ],
     [
       "the schedule",
       planToken(recordOf(), OBSERVED, { ...next, schedule: { strategy: "canary" } }),
-      /something else/,
+      /a different version/,
     ],
   ])("is refused once %s moved", (_, now, words) => {
     expect(() => requireSamePlan(token, now)).toThrow(Refusal);
@@ -161,14 +161,14 @@ describe("advice", () => {
       /blueGreen, canary and recreate are permitted; 0004-contract-x\.sql waits/,
     );
     const runs = recordOf({ slots, migrate: true, contracted: contracts });
-    expect(permittedStrategies(recordOf(), runs).words).toMatch(/0004-contract-x\.sql takes something away/);
+    expect(permittedStrategies(recordOf(), runs).words).toMatch(/0004-contract-x\.sql removes something/);
     expect(permittedStrategies(recordOf(), recordOf()).words).toMatch(/stays as it is/);
     expect(permittedStrategies(recordOf(), recordOf({ slots })).words).toBe(
       "the database is checked, nothing new to migrate: blueGreen, canary and recreate are permitted",
     );
-    expect(wayBack(runs)).toBe("no rollback to 1.0.0-1: it needs what 0004-contract-x.sql takes away");
-    expect(wayBack(recordOf())).toBe("rollback to 1.0.0-1 is instant, it stays warm in blue");
-    expect(wayBack(recordOf({ converge: true }))).toMatch(/is not instant/);
+    expect(rollbackPath(runs)).toBe("no rollback to 1.0.0-1: it needs what 0004-contract-x.sql removes");
+    expect(rollbackPath(recordOf())).toBe("rollback to 1.0.0-1 is instant, it keeps running in blue");
+    expect(rollbackPath(recordOf({ converge: true }))).toMatch(/is not instant/);
   });
 });
 
@@ -196,7 +196,7 @@ describe("the newest release that is safe", () => {
       past("1.9.0", 9, { contracts }),
     ]);
     expect(describeSafeRelease(found)).toMatch(
-      /^The newest release that is safe is 1\.6\.0-6: `bluegreen release 1\.6\.0 --artifact https:\/\/example\.org\/1\.6\.0\.zip --sha256 [0-9a-f]{64}`$/,
+      /^The newest safe release is 1\.6\.0-6: `bluegreen release 1\.6\.0 --artifact https:\/\/example\.org\/1\.6\.0\.zip --sha256 [0-9a-f]{64}`$/,
     );
   });
 

@@ -36,15 +36,15 @@ describe("an ordinary release", () => {
     const plan = planOf({ ...GATES, "install-blue-web-2": REPLACED, "install-blue-web-10": ["create"] });
     expect(() => proveLiveSlotUntouched(plan, "blue")).toThrow(
       "the plan would touch the live slot: terraform_data.install-blue-web-2 (create, delete); nothing was applied. " +
-        "If base replaced or added web-2, web-10, `bluegreen heal web-2 web-10` comes first; " +
-        "else, is Terraform's state of web the right one?",
+        "If base replaced or added web-2, web-10, run `bluegreen heal web-2 web-10` first; " +
+        "otherwise, is this the right Terraform state for web?",
     );
   });
 
   test("is not sent to heal where a step of the live slot would only go", () => {
     const plan = planOf({ "install-blue-web-10": ["delete"] });
     expect(() => proveLiveSlotUntouched(plan, "blue")).toThrow(
-      "install-blue-web-10 (delete); nothing was applied. Is Terraform's state of web the right one?",
+      "install-blue-web-10 (delete); nothing was applied. Is this the right Terraform state for web?",
     );
   });
 
@@ -53,7 +53,7 @@ describe("an ordinary release", () => {
     expect(() => refuseUnhealed(planOf(GATES), steps)).not.toThrow();
     expect(() => refuseUnhealed(planOf({ "install-green-web-10": ["create"] }), steps)).not.toThrow();
     expect(() => refuseUnhealed(planOf({ "install-green-web-1": REPLACED }), steps)).toThrow(
-      "the heal of web-1 was not carried out: `bluegreen heal web-1` again comes first; nothing was applied",
+      "the heal of web-1 did not finish: run `bluegreen heal web-1` again first; nothing was applied",
     );
   });
 });
@@ -121,7 +121,7 @@ describe("a deployment in a construct of the project, in a module", () => {
   test("gets no ordinary release before a heal that was not carried out", () => {
     const plan = nested({ "install-green-web-1": REPLACED });
     const steps = [{ id: "install-green-web-1", server: "web-1" }];
-    expect(() => refuseUnhealed(plan, steps)).toThrow("the heal of web-1 was not carried out");
+    expect(() => refuseUnhealed(plan, steps)).toThrow("the heal of web-1 did not finish");
   });
 });
 
@@ -230,7 +230,7 @@ describe("a plan of web, blue being live", () => {
     [
       "no step of the live slot is known: a lost state, or another stack",
       [BEGIN, INSTALL, SWITCH],
-      /knows no install step of blue/,
+      /has no install step for blue/,
     ],
     [
       "the idle slot's step runs on the live slot's machine",
@@ -240,15 +240,23 @@ describe("a plan of web, blue being live", () => {
     [
       "a server is replaced",
       [...USUAL, other("azurerm_linux_virtual_machine.web-2", REPLACED)],
-      /is no step of a release/,
+      /is not a release step/,
     ],
-    ["a network is changed", [...USUAL, other("azurerm_virtual_network.network", ["update"])], /is no step/],
-    ["the database goes", [...USUAL, other("azurerm_mssql_database.database", ["delete"])], /is no step/],
-    ["a folder of base", [...USUAL, other("terraform_data.web-1", REPLACED)], /is no step/],
+    [
+      "a network is changed",
+      [...USUAL, other("azurerm_virtual_network.network", ["update"])],
+      /is not a release step/,
+    ],
+    [
+      "the database goes",
+      [...USUAL, other("azurerm_mssql_database.database", ["delete"])],
+      /is not a release step/,
+    ],
+    ["a folder of base", [...USUAL, other("terraform_data.web-1", REPLACED)], /is not a release step/],
     [
       "a program of base whose name begins as a step's",
       [...USUAL, other("terraform_data.installer", ["create"])],
-      /is no step/,
+      /is not a release step/,
     ],
     ...[
       "terraform_data.hookish-before-switch-1",
@@ -263,22 +271,22 @@ describe("a plan of web, blue being live", () => {
     ].map((address): [string, readonly object[], RegExp] => [
       `what is not quite a hook: ${address}`,
       [...USUAL, other(address, ["create"])],
-      /is no step of a release/,
+      /is not a release step/,
     ]),
     [
       "another provider's resource named as a step",
       [...USUAL, other("null_resource.install-green-web-2", ["create"])],
-      /is no step/,
+      /is not a release step/,
     ],
     [
       "a server is forgotten",
       [...USUAL, other("azurerm_linux_virtual_machine.web-1", ["forget"])],
-      /is no step/,
+      /is not a release step/,
     ],
     [
       "a server is imported",
       [...USUAL, { address: "azurerm_public_ip.ip", change: { actions: ["no-op"], importing: { id: "x" } } }],
-      /is no step/,
+      /is not a release step/,
     ],
     [
       "a step is imported",
@@ -293,7 +301,7 @@ describe("a plan of web, blue being live", () => {
           previous_address: "azurerm_virtual_machine_run_command.install-blue-web-1",
         }),
       ],
-      /would move .*of the live slot/,
+      /would move .*in the live slot/,
     ],
     [
       "a step was moved into the live slot",
@@ -307,12 +315,12 @@ describe("a plan of web, blue being live", () => {
     [
       "a server was moved",
       [...USUAL, other("azurerm_public_ip.ip", ["no-op"], { previous_address: "azurerm_public_ip.old" })],
-      /is no step/,
+      /is not a release step/,
     ],
   ])("is refused: %s", (_, changes, words) => expect(() => provePlan(changes)).toThrow(words));
 
   test("is refused where Terraform could not finish it", () => {
-    expect(() => provePlan(USUAL, { errored: true })).toThrow("is not whole");
+    expect(() => provePlan(USUAL, { errored: true })).toThrow("is incomplete");
   });
 
   test.each([
@@ -326,7 +334,7 @@ describe("a plan of web, blue being live", () => {
     const plan = (changes: readonly object[]) => readPlan(JSON.stringify({ resource_changes: changes }));
     expect(() => proveOnlySteps(plan(recreate))).not.toThrow();
     expect(() => proveOnlySteps(plan([...recreate, other("azurerm_subnet.web", ["update"])]))).toThrow(
-      /is no step/,
+      /is not a release step/,
     );
   });
 });
@@ -338,8 +346,8 @@ test.each([
     "a former address",
     { address: "terraform_data.a", previous_address: "\u202eb", change: { actions: ["no-op"] } },
   ],
-])("%s that would not be shown as it is is nothing that Terraform writes", (_what, change) => {
+])("%s that would not be shown as it is is not something that Terraform writes", (_what, change) => {
   expect(() => readPlan(JSON.stringify({ resource_changes: [change] }), "plan.json")).toThrow(
-    /^plan\.json: resource_changes\.0\.[a-z_.0-9]+: is nothing that Terraform writes$/,
+    /^plan\.json: resource_changes\.0\.[a-z_.0-9]+: is not something that Terraform writes$/,
   );
 });

@@ -67,7 +67,7 @@ test.each<[string, object, string]>([
   [
     "a run above the sequence",
     { sequence: 1 },
-    ': slots.green.run is 2 but "sequence" is 1: a new release takes the next sequence, and its run equals it',
+    ': slots.green.run is 2 but "sequence" is 1: a new release takes the next sequence as its run',
   ],
   [
     "a previous release from the future",
@@ -82,7 +82,7 @@ test.each<[string, object, string]>([
   [
     "an active slot without a release",
     { slots: { blue: releaseOf("1.0.0", 1), green: null } },
-    ': "active" is "green", but slots.green is null: there is nothing to serve from it',
+    ': "active" is "green", but slots.green is null: it has no release to serve',
   ],
   [
     "a goal without a candidate",
@@ -93,17 +93,17 @@ test.each<[string, object, string]>([
   [
     "a heal of nothing",
     { sequence: 3, heals: { "web-1": 3 }, slots: { blue: null, green: null } },
-    ": heals.web-1 is the sequence, 3, but slots.green is null: there is nothing to heal it with",
+    ": heals.web-1 is the sequence, 3, but slots.green is null: there is no release to heal it with",
   ],
   [
     "a heal of what is not live",
     { sequence: 3, heals: { "web-1": 3 }, goal: 30 },
-    ': heals.web-1 is the sequence, 3, and "goal" is 30: a heal is of what is live',
+    ': heals.web-1 is the sequence, 3, and "goal" is 30: only a live release can be healed',
   ],
   [
     "a heal together with a release",
     { heals: { "web-1": 2 } },
-    ": heals.web-1 is the sequence, 2, and so is slots.green.run: a heal and a release take a sequence each",
+    ": heals.web-1 is the sequence, 2, and so is slots.green.run: a heal and a release need separate sequences",
   ],
   ["a heal at no sequence", { heals: { "web-1": 0 } }, ": heals.web-1 must be at least 1"],
   ["a goal of no requests", { goal: 0 }, ": goal must be at least 1"],
@@ -127,13 +127,13 @@ test.each<[string, object, string]>([
   [
     "an application in upper case",
     { application: "SocialGoal" },
-    ': application: "SocialGoal" is no application name: a-z, 0-9 and -, at most 24 characters',
+    ': application: "SocialGoal" is not a valid application name: a-z, 0-9 and -, at most 24 characters',
   ],
   ["converge as text", { converge: "yes" }, ": converge must be of type boolean"],
   [
     "a schedule that shrinks",
     { schedule: { strategy: "canary", steps: [50, 10, 100] } },
-    ': schedule.steps: "steps" must grow, as in [5, 25, 50, 100]',
+    ': schedule.steps: "steps" must increase, as in [5, 25, 50, 100]',
   ],
   [
     "a schedule without a strategy",
@@ -197,7 +197,9 @@ test.each([
   "a".repeat(41),
   "a".repeat(300),
 ])("%j is no version", (version) => {
-  expect(refusal(inBlue({ version }))).toMatch(/^: slots\.blue\.version: ".* is no version: 1 to 40 of /);
+  expect(refusal(inBlue({ version }))).toMatch(
+    /^: slots\.blue\.version: ".* is not a valid version: 1 to 40 of /,
+  );
 });
 
 test("a run counts from 1", () => {
@@ -253,7 +255,7 @@ test.each([
   `https://example.org/${"a".repeat(2000)}`,
 ])("%j is no artifact address", (url) => {
   expect(refusal(withArtifact({ url }))).toMatch(
-    /^: slots\.blue\.artifact\.url: ".* is no artifact address: https:\/\/\.\.\., file:\/\/\/\.\.\., or http:\/\/ on the loopback address$/,
+    /^: slots\.blue\.artifact\.url: ".* is not an artifact address: https:\/\/\.\.\., file:\/\/\/\.\.\., or http:\/\/ on the loopback address$/,
   );
 });
 

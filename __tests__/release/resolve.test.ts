@@ -132,7 +132,7 @@ test.each<[string, object, RegExp]>([
     { resolve: [{ ...SCRIPT, as: "done" }] },
     /resolve\.0\.as must be "applied" or "pending"/,
   ],
-  ["twice", { resolve: [SCRIPT, { ...SCRIPT, as: "applied" }] }, /resolve: has one answer for each script/],
+  ["twice", { resolve: [SCRIPT, { ...SCRIPT, as: "applied" }] }, /resolve: must have one answer per script/],
   ["with more", { resolve: [{ ...SCRIPT, why: "x" }] }, /unknown field "why"/],
 ])("a hand-edited answer %s is refused with its field", (_, changes, message) => {
   const text = JSON.stringify({ ...STOPPED, ...changes });
@@ -142,6 +142,6 @@ test.each<[string, object, RegExp]>([
 test("the plan shows what happens to the journal", () => {
   expect(describeResolutions(undefined)).toBeNull();
   expect(describeResolutions([SCRIPT, { script: "0005-y.sql", as: "applied" }])).toBe(
-    "before the database is migrated, its journal has 0004-x.sql as pending, and runs again; 0005-y.sql as applied, and does not run again",
+    "before the migration, the journal lists 0004-x.sql as pending, and runs again; 0005-y.sql as applied, and does not run again",
   );
 });

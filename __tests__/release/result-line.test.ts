@@ -32,7 +32,14 @@ test.each(["", "words", `log: ${DONE}`, '{"outcome":', "{}", "[1]", '{"outcome":
   },
 );
 
-const HOOK = { step: "hook", name: "smoke", when: "before switch", exitCode: 7, seconds: 0.1, said: "no" };
+const HOOK = {
+  step: "hook",
+  name: "smoke",
+  when: "before switch",
+  exitCode: 7,
+  seconds: 0.1,
+  lastLine: "no",
+};
 
 test("a hook's end is read, with its sentence", () => {
   const { step: _, ...run } = HOOK;

@@ -60,9 +60,9 @@ test.each([[[100]], [[1, 100]], [[99, 100]], [[5, 25, 50, 100]]])("%j are steps"
 test.each<[unknown, string]>([
   [[], 'steps: "steps" must end with 100'],
   [[5, 50], 'steps: "steps" must end with 100'],
-  [[100, 100], 'steps: "steps" must grow, as in [5, 25, 50, 100]'],
-  [[5, 5, 100], 'steps: "steps" must grow, as in [5, 25, 50, 100]'],
-  [[50, 25, 100], 'steps: "steps" must grow, as in [5, 25, 50, 100]'],
+  [[100, 100], 'steps: "steps" must increase, as in [5, 25, 50, 100]'],
+  [[5, 5, 100], 'steps: "steps" must increase, as in [5, 25, 50, 100]'],
+  [[50, 25, 100], 'steps: "steps" must increase, as in [5, 25, 50, 100]'],
   [[0, 100], "steps.0 must be at least 1"],
   [[5, 101], "steps.1 must be at most 100 (and 1 more)"],
   [[0.5, 100], "steps.0 must be a whole number (and 1 more)"],
@@ -77,7 +77,7 @@ test.each<[unknown, string]>([
 
 test("steps that make no sense are refused in code too, with the strategy's name", () => {
   expect(complaint(() => Strategy.canary({ steps: [5, 5, 100] }))).toBe(
-    'a canary schedule: steps: "steps" must grow, as in [5, 25, 50, 100]',
+    'a canary schedule: steps: "steps" must increase, as in [5, 25, 50, 100]',
   );
 });
 

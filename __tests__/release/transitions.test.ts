@@ -86,7 +86,7 @@ test("the first release can't pause at a weight: no release has the rest", () =>
     expect(refusal(attempt)).toEqual({
       reason: "not-possible-here",
       message:
-        'nothing is live yet: the first release can\'t be held at 30 %, its goal is "live" or "staged"',
+        'nothing is live yet: the first release can\'t be paused at 30 %, its goal must be "live" or "staged"',
     });
   }
   expect(transitions.promote(staged, NOTHING)).toEqual({ ...staged, sequence: 2, goal: "live" });
@@ -103,10 +103,10 @@ test.each<[Goal, Goal]>([
 });
 
 test.each<[Goal, Goal, string]>([
-  [30, 30, "the candidate is at 30 %: a promotion goes further, not to 30 %"],
-  [30, 29, "the candidate is at 30 %: a promotion goes further, not to 29 %"],
-  [30, "staged", 'the candidate is at 30 %: a promotion goes further, not to "staged"'],
-  ["staged", "staged", 'the candidate is at "staged": a promotion goes further, not to "staged"'],
+  [30, 30, "the candidate is at 30 %: promote it further, not to 30 %"],
+  [30, 29, "the candidate is at 30 %: promote it further, not to 29 %"],
+  [30, "staged", 'the candidate is at 30 %: promote it further, not to "staged"'],
+  ["staged", "staged", 'the candidate is at "staged": promote it further, not to "staged"'],
 ])("a candidate at %p can't be promoted to %p", (goal, to, message) => {
   const refused = refusal(() => transitions.promote(recordOf({ goal }), BOTH, to));
   expect(refused).toEqual({ reason: "not-possible-here", message });
@@ -115,7 +115,7 @@ test.each<[Goal, Goal, string]>([
 test("a release with the goal live can't be promoted", () => {
   expect(refusal(() => transitions.promote(recordOf(), GREEN))).toEqual({
     reason: "nothing-to-promote",
-    message: "nothing waits for promotion: record 2 already asks for 2.0.0-2 to be live",
+    message: 'nothing to promote: record 2 already has goal "live" for 2.0.0-2',
   });
 });
 
@@ -181,7 +181,7 @@ test("where proxies disagree, a rollback goes to the slot that did not change", 
 test("a candidate that never was stable is cancelled, not rolled back", () => {
   expect(refusal(() => transitions.rollback(recordOf(), BLUE, blueGreen))).toEqual({
     reason: "not-promoted",
-    message: "2.0.0-2 never became stable: 1.0.0-1 still is; use `bluegreen abort` to cancel it",
+    message: "2.0.0-2 never became stable, 1.0.0-1 still is: use `bluegreen abort` to cancel it",
   });
 });
 
@@ -205,12 +205,13 @@ test("a retry keeps the run, unless the install failed", () => {
 test("nothing is installed again under users", () => {
   expect(refusal(() => transitions.retry(recordOf(), BOTH, true))).toEqual({
     reason: "not-possible-here",
-    message: "green still gets requests: `bluegreen abort` first, then nothing is installed under its users",
+    message:
+      "green still gets requests: run `bluegreen abort` first, so that nothing is installed while it serves users",
   });
   expect(refusal(() => transitions.retry(recordOf(), GREEN, true))).toEqual({
     reason: "not-possible-here",
     message:
-      "2.0.0-2 is live, but does not answer everywhere, and nothing is installed under its users: `bluegreen heal <server>` takes the server out of rotation first",
+      "2.0.0-2 is live but does not answer on every server, and a live slot is never reinstalled: use `bluegreen heal <server>`, which takes the server out of rotation first",
   });
 });
 
@@ -238,7 +239,7 @@ test("a second half that a candidate had taken serves the stable release again o
 test("what is live and stable can't be cancelled", () => {
   expect(refusal(() => transitions.cancel(recordOf(), GREEN))).toEqual({
     reason: "nothing-to-cancel",
-    message: "2.0.0-2 is live and stable: there is nothing to abort; `bluegreen rollback` goes back",
+    message: "2.0.0-2 is live and stable: there is nothing to abort; use `bluegreen rollback` to go back",
   });
 });
 
@@ -258,7 +259,7 @@ test("after a failed recreate only a recreate or `abort` is accepted: the live s
   expect(refusal(() => transitions.release(recreated, candidateOf("3.0.0"), BLUE, blueGreen))).toEqual({
     reason: "not-possible-here",
     message:
-      "blue was to be recreated with 2.0.0-2, and 1.0.0-1 still is stable: `bluegreen abort` puts it in order first",
+      "the recreate of blue with 2.0.0-2 did not finish, 1.0.0-1 is still stable: run `bluegreen abort` first",
   });
   expect(transitions.release(recreated, candidateOf("3.0.0"), BLUE, recreate)).toMatchObject({
     slots: { blue: releaseOf("3.0.0", 3), green: null },
@@ -278,7 +279,7 @@ test.each<Goal>(["staged", 30])("a recreate can't stop at %p", (goal) => {
   const attempt = () => transitions.release(recordOf(), candidateOf("3.0.0"), GREEN, { ...recreate, goal });
   expect(refusal(attempt)).toEqual({
     reason: "not-possible-here",
-    message: `a recreate goes live at once: it can't stop at "${goal}"`,
+    message: `a recreate goes live immediately: it can't stop at "${goal}"`,
   });
 });
 
@@ -292,8 +293,8 @@ test("a stale checkout gets a message with what it has and what users get", () =
     expect(refusal(attempt)).toEqual({
       reason: "unknown-release",
       message:
-        "record 2 does not fit what users get: recorded 1.0.0-1 in blue and 2.0.0-2 in green, " +
-        "green to be live; observed 9.0.0-9 live in green. Is this checkout up to date?",
+        "record 2 does not match what users get: it has 1.0.0-1 in blue and 2.0.0-2 in green, " +
+        "with green active; the proxy has 9.0.0-9 live in green. Is this checkout up to date?",
     });
   }
 });
@@ -362,7 +363,7 @@ describe("a heal", () => {
     const { reason, message } = refusal(() => transitions.heal(recordOf(changes), observed, ["web-1"]));
     expect(reason).toBe("not-possible-here");
     expect(message).toMatch(
-      /^2\.0\.0-2 \(goal .*\) is not what is stable, .* is: `bluegreen promote`, `retry` or `abort` comes first/,
+      /^2\.0\.0-2 \(goal .*\) is not stable, .* is: use `bluegreen promote`, `retry` or `abort` first/,
     );
   });
 
@@ -375,7 +376,7 @@ describe("a heal", () => {
       heals: { "web-1": 3 },
     });
     expect(refusal(() => transitions.heal(record, GREEN, ["web-1"])).message).toBe(
-      "the convergence to 2.0.0-2 did not come to its end: `bluegreen retry` goes on with it, on healed servers too",
+      "the convergence to 2.0.0-2 did not finish: `bluegreen retry` continues it, on healed servers too",
     );
   });
 });

@@ -2,7 +2,7 @@
  * From a request to a plan that may be applied: read the proxies' state, compute the next record, plan it with
  * Terraform, prove that the live slot is not touched. Changes nothing.
  */
-import { permittedStrategies, trafficOf, warningsOf, wayBack } from "../../configuration/advice";
+import { permittedStrategies, trafficOf, warningsOf, rollbackPath } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
@@ -99,7 +99,7 @@ export async function planOperation(
     notes: [describeResolutions(next.resolve), migrationNote(next), replaced].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
-    wayBack: wayBack(next),
+    wayBack: rollbackPath(next),
     token: planToken(before, observed, next),
   };
 }

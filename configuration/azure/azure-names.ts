@@ -8,7 +8,7 @@ import type { ArchiveExtension } from "../../release/archive";
 import { InvalidInput } from "../../release/failure";
 import type { AzurePlatform } from "./azure-platform";
 
-/** What the names are made from. */
+/** The input for the names. */
 export interface AzureScope {
   readonly application: string;
   readonly name: string;
@@ -20,7 +20,7 @@ interface Rule {
   readonly minimum: number;
   readonly maximum: number;
   readonly characters: string;
-  /** The field of the environment file that gives another name. */
+  /** The field of the environment file that overrides the name. */
   readonly field?: string;
 }
 
@@ -71,24 +71,24 @@ const RULES = {
   },
 } satisfies Record<string, Rule>;
 
-/** Parts of names that Azure refuses for what is reachable by name. */
+/** Words that Azure refuses in names of resources with a DNS name. */
 const RESERVED = /(microsoft|windows|azure|office|xbox|login|bizspark)/i;
 
 /** @throws InvalidInput with the rule and its limit. */
 function checkName(kind: keyof typeof RULES, name: string, what: string): string {
   const { pattern, minimum, maximum, characters, field }: Rule = RULES[kind];
-  const wayOut = field === undefined ? "" : `; set ${field}`;
+  const hint = field === undefined ? "" : `; set ${field}`;
   if (name.length < minimum || name.length > maximum) {
     throw new InvalidInput(
-      `the ${what}'s name "${name}" has ${name.length} characters, Azure allows ${minimum} to ${maximum}${wayOut}`,
+      `the ${what}'s name "${name}" has ${name.length} characters, Azure allows ${minimum} to ${maximum}${hint}`,
     );
   }
   if (!pattern.test(name))
-    throw new InvalidInput(`the ${what}'s name "${name}" must be ${characters}${wayOut}`);
+    throw new InvalidInput(`the ${what}'s name "${name}" must be ${characters}${hint}`);
   const reserved = kind === "resourceGroup" ? null : RESERVED.exec(name);
   if (reserved !== null) {
     throw new InvalidInput(
-      `the ${what}'s name "${name}" contains "${reserved[0]}", which Azure reserves${wayOut}`,
+      `the ${what}'s name "${name}" contains "${reserved[0]}", which Azure reserves${hint}`,
     );
   }
   return name;
@@ -104,11 +104,13 @@ export interface AzureNames {
   readonly database: string;
 }
 
-/** @throws InvalidInput where a name breaks a rule of Azure. */
+/** @throws InvalidInput if a name breaks an Azure rule. */
 export function azureNames({ application, name, platform }: AzureScope): AzureNames {
   const prefix = `${application}-${name}`;
   if (prefix.endsWith("-")) {
-    throw new InvalidInput(`name "${name}" ends with a hyphen: most names on Azure end with it, and may not`);
+    throw new InvalidInput(
+      `name "${name}" ends with a hyphen: most Azure names end with this name, and must not end with a hyphen`,
+    );
   }
   const suffix = platform.suffix ?? digest(`${platform.subscriptionId} ${prefix}`);
   const given = platform.names;
@@ -130,7 +132,7 @@ export function azureNames({ application, name, platform }: AzureScope): AzureNa
   };
 }
 
-/** The suffix tells two names apart that are the same as far as they fit. */
+/** The suffix distinguishes names that are equal after truncation. */
 function shortened(kind: keyof typeof RULES, name: string, suffix: string): string {
   return name.slice(0, RULES[kind].maximum - suffix.length).replace(/-$/, "") + suffix;
 }
@@ -145,17 +147,17 @@ export function blobHost(scope: AzureScope): string {
   return `${azureNames(scope).storageAccount}.blob.core.windows.net`;
 }
 
-/** The address of something in the artifact store. @param blob its name in the container. */
+/** The address of a blob in the artifact store. @param blob its name in the container. */
 export function storedUrl(scope: AzureScope, blob: string): string {
   return `https://${blobHost(scope)}/${RELEASES_CONTAINER}/${blob}`;
 }
 
-/** What an application's own artifacts and migrations are named below. */
+/** The prefix of an application's artifacts and migrations. */
 export function storePrefix({ application }: Pick<AzureScope, "application">): string {
   return `${application}/`;
 }
 
-/** Where an artifact is published: by its digest, so that what was published never changes. */
+/** The address of a published artifact. It contains the digest, so published artifacts never change. */
 export function artifactUrl(
   scope: AzureScope,
   version: string,
@@ -165,19 +167,19 @@ export function artifactUrl(
   return storedUrl(scope, `${storePrefix(scope)}${version}/${sha256}${extension}`);
 }
 
-/** Where a release's migrations are published: by their digest, too. */
+/** The address of a release's published migrations, with their digest. */
 export function migrationsUrl(scope: AzureScope, sha256: string): string {
   return storedUrl(scope, `${storePrefix(scope)}migrations/${sha256}.zip`);
 }
 
-/** Where the migrator's program is published, once for each version of it. */
+/** The address of the published migrator, one per version. */
 export function migratorUrl(scope: AzureScope, sha256: string): string {
   return storedUrl(scope, `bluegreen/migrate-${sha256}.js`);
 }
 
 const DIGEST_IN_NAME = new RegExp(`/([0-9a-f]{64})${ANY_ARCHIVE_EXTENSION}$`);
 
-/** The digest that the name of a published artifact or bundle ends with, or undefined: then it was not published by us. */
+/** The digest at the end of a published artifact's or bundle's name; undefined if `publish` did not create it. */
 export function digestInName(blob: string): string | undefined {
   return DIGEST_IN_NAME.exec(blob)?.[1];
 }
@@ -192,7 +194,7 @@ function resourceId(scope: AzureScope, type: string, name: string): string {
   return `/subscriptions/${subscriptionId}/resourceGroups/${azureNames(scope).resourceGroup}/providers/${type}/${name}`;
 }
 
-/** The name of a server's virtual machine; the server's own name is unique in the environment only. */
+/** The name of a server's virtual machine. The server's name is only unique in the environment. */
 export function virtualMachineName(scope: AzureScope, server: string): string {
   checkName("windowsComputer", server, "server");
   return checkName("virtualMachine", `vm-${azureNames(scope).prefix}-${server}`, "virtual machine");
@@ -202,14 +204,14 @@ export function virtualMachineId(scope: AzureScope, server: string): string {
   return resourceId(scope, "Microsoft.Compute/virtualMachines", virtualMachineName(scope, server));
 }
 
-/** One identity for each kind of machine, so that each has only the rights of its task. */
+/** One identity per kind of machine, with only the rights that it needs. */
 export type Role = "web" | "proxy" | "operations";
 
 export function identityName(scope: AzureScope, role: Role): string {
   return `id-${azureNames(scope).prefix}-${role}`;
 }
 
-/** Servers ask for tokens of their identity by this id: unlike a client id it is known before anything exists. */
+/** Servers request tokens with this id. Unlike a client id, it is known before the identity exists. */
 export function identityId(scope: AzureScope, role: Role): string {
   return resourceId(scope, "Microsoft.ManagedIdentity/userAssignedIdentities", identityName(scope, role));
 }
@@ -222,7 +224,7 @@ export function subnetRange({ platform }: AzureScope, role: SubnetRole): string 
   return `${platform.addressSpace.split(".").slice(0, 2).join(".")}.${SUBNET_NUMBERS[role]}.0/${role === "bastion" ? 26 : 24}`;
 }
 
-/** Azure keeps the first four addresses of a subnet for itself. */
+/** Azure reserves the first four addresses of a subnet. */
 const FIRST_HOST = 11;
 
 export function privateAddress({ platform }: AzureScope, role: Role, index: number): string {
@@ -230,12 +232,12 @@ export function privateAddress({ platform }: AzureScope, role: Role, index: numb
   return `${network}.${SUBNET_NUMBERS[role]}.${FIRST_HOST + index}`;
 }
 
-/** Where bluegreen keeps everything on a machine. */
+/** The folder of bluegreen on a machine. */
 export function machineFolder(os: "linux" | "windows"): string {
   return os === "windows" ? "C:\\bluegreen" : "/var/lib/bluegreen";
 }
 
-/** The availability zone of a server, so that the servers of each slot are spread, or undefined where there are none. */
+/** The availability zone of a server, so that each slot is spread over zones; undefined without zones. */
 export function zoneOf(
   zones: readonly string[],
   topology: "split" | "sideBySide",

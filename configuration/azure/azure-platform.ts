@@ -1,6 +1,6 @@
 /**
- * What an environment file says about Azure. A small file is enough: everything but the subscription, the tenant,
- * the region and who may log in has a default.
+ * The Azure part of an environment file. Everything but the subscription, the tenant, the region, the SSH key and the web
+ * servers' system has a default.
  */
 import * as z from "zod/mini";
 import { HTTP_PATH, matches } from "../../release/patterns";
@@ -9,7 +9,7 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const Guid = matches(GUID, "GUID (lower case)");
 const SSH_KEY =
   /^(ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1400}={0,3}( [A-Za-z0-9@._+-]{1,100})?$/;
-/** x.y.0.0/16 of what is private. The loopback network is for a stand-in of Azure on one machine. */
+/** A private x.y.0.0/16. The loopback network is for an Azure simulation on one machine. */
 const ADDRESS_SPACE =
   /^(10\.(1?\d?\d|2[0-4]\d|25[0-5])|172\.(1[6-9]|2\d|3[01])|192\.168|127\.([1-9]|1?\d\d|2[0-4]\d|25[0-5]))\.0\.0\/16$/;
 const CIDR = /^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)(\/([0-9]|[12]\d|3[0-2]))?$/;
@@ -26,7 +26,7 @@ const Image = z.strictObject({
   publisher: matches(/^[A-Za-z0-9._-]{1,80}$/, "publisher of an image"),
   offer: matches(/^[A-Za-z0-9._-]{1,80}$/, "offer of an image"),
   sku: matches(/^[A-Za-z0-9._-]{1,80}$/, "SKU of an image"),
-  /** @default "latest": a newer image does not replace a server that exists */
+  /** @default "latest": a newer image does not replace existing servers */
   version: z._default(matches(/^(latest|[0-9.]{1,40})$/, "version of an image"), "latest"),
 });
 export type Image = z.infer<typeof Image>;
@@ -36,7 +36,7 @@ const WebServers = z.strictObject({
   os: z.enum(["windows", "linux"]),
   /** @default "Standard_D2as_v5" */
   size: z._default(Size, "Standard_D2as_v5"),
-  /** Servers are spread over these availability zones; empty: the region has none. @default ["1", "2"] */
+  /** The servers are spread over these availability zones; empty if the region has none. @default ["1", "2"] */
   zones: z._default(z.array(Zone).check(z.maxLength(3)), ["1", "2"]),
   /** @default Windows Server 2022 Azure Edition, or Ubuntu 24.04 LTS */
   image: z.optional(Image),
@@ -53,31 +53,31 @@ const Page = z.strictObject({
   path: matches(HTTP_PATH, "HTTP path"),
   /** @default 200 */
   status: z._default(z.int().check(z.minimum(200), z.maximum(599)), 200),
-  /** What the answer must contain. @default - anything */
+  /** Text that the answer must contain. @default - any answer */
   contains: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
 });
 
-/** Windows: what an ASP.NET application needs on IIS. Secrets are named here; they stay in Key Vault. */
+/** Windows: settings of an ASP.NET application on IIS. Only the names of secrets are here; the secrets stay in Key Vault. */
 export const Iis = z.strictObject({
-  /** Files that an artifact must contain; an artifact without them is refused before a server is touched. @default ["Web.config"] */
+  /** Files that an artifact must contain; otherwise it is refused before any server is changed. @default ["Web.config"] */
   requiredFiles: z._default(
     z.array(matches(RELATIVE_PATH, "path inside the artifact")).check(z.maxLength(50)),
     ["Web.config"],
   ),
-  /** A connection string of Web.config, and the Key Vault secret that holds it. @default - Web.config stays */
+  /** A connection string of Web.config, and the Key Vault secret that holds it. @default - Web.config is not changed */
   connectionString: z.optional(
     z.strictObject({
       name: matches(/^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/, "name of a connection string"),
       secret: matches(VAULT_OBJECT, "name of a Key Vault secret"),
     }),
   ),
-  /** The secret with one machine key for all servers, slots and releases: `{"validationKey", "decryptionKey"}`. @default - Web.config stays */
+  /** The secret with one machine key for all servers, slots and releases: `{"validationKey", "decryptionKey"}`. @default - Web.config is not changed */
   machineKeySecret: z.optional(matches(VAULT_OBJECT, "name of a Key Vault secret")),
-  /** The Entity Framework context whose database initializer is switched off. @default - Web.config stays */
+  /** The Entity Framework context whose database initializer is disabled. @default - Web.config is not changed */
   disableInitializer: z.optional(matches(TYPE_NAME, `type name, as in "Shop.Data.ShopContext, Shop.Data"`)),
-  /** Lets a release through whose initializer may drop the database. @default false */
+  /** Accepts a release whose initializer may drop the database. @default false */
   allowDestructiveInitializer: z._default(z.boolean(), false),
-  /** Folders that the releases on a server share, such as uploads; servers weight none. @default [] */
+  /** Folders that all releases on a server share, such as uploads. Not shared between servers. @default [] */
   sharedFolders: z._default(
     z.array(matches(RELATIVE_PATH, "folder inside the site")).check(z.maxLength(20)),
     [],
@@ -111,7 +111,7 @@ const Database = z.strictObject({
       "database name: letters, digits, _ and -, at most 128, none of SQL Server's own",
     ),
   ),
-  /** Service objective, as in S1, GP_Gen5_2. Serverless ones pause: their first request fails. @default "S1" */
+  /** Service objective, as in S1 or GP_Gen5_2. Not serverless: after a pause, the first request fails. @default "S1" */
   sku: z._default(
     matches(
       /^(Basic|S(0|1|2|3|4|6|7|9|12)|P(1|2|4|6|11|15)|(GP|BC|HS)_[A-Za-z0-9]{2,10}_\d{1,3})$/,
@@ -123,24 +123,24 @@ const Database = z.strictObject({
   maxSizeGb: z._default(z.int().check(z.minimum(1), z.maximum(4096)), 50),
   /** Changing it replaces the database. @default "SQL_Latin1_General_CP1_CI_AS" */
   collation: z._default(matches(/^[A-Za-z0-9_]{1,100}$/, "collation"), "SQL_Latin1_General_CP1_CI_AS"),
-  /** Point-in-time restore reaches back this far. @default 14 */
+  /** How many days back point-in-time restore works. @default 14 */
   backupDays: z._default(z.int().check(z.minimum(1), z.maximum(35)), 14),
-  /** The Entra group that administers the SQL server; the identity that runs migrations belongs into it. */
+  /** The Entra group that administers the SQL server; the identity that runs migrations must be a member. */
   administrators: z.strictObject({
     group: matches(/^[\p{L}\p{N} ._@-]{1,100}$/u, "name of an Entra group"),
     objectId: Guid,
   }),
   /**
-   * `entra`: no passwords at all. `sql`: SQL logins too, for applications that know nothing else (unmodified
-   * SocialGoal); the administrator's password is write-only, TF_VAR_sql_administrator_password. @default "entra"
+   * `entra`: no passwords. `sql`: SQL logins too, for applications that support nothing else (unmodified SocialGoal). The
+   * administrator's password is write-only: TF_VAR_sql_administrator_password. @default "entra"
    */
   authentication: z._default(z.enum(["entra", "sql"]), "entra"),
   /**
-   * `sql` only: the Key Vault's secret with the address and login that migrations use, as in
+   * `sql` only: the Key Vault secret with the address and login for migrations, as in
    * `mssql://user:password@server.database.windows.net/database`. @default "migration-database-url"
    */
   migrationSecret: z._default(matches(/^[0-9A-Za-z-]{1,127}$/, "secret's name"), "migration-database-url"),
-  /** `sql` only: raise it to set another password. @default 1 */
+  /** `sql` only: raise it to set a new password. @default 1 */
   passwordVersion: z._default(z.int().check(z.minimum(1)), 1),
 });
 
@@ -157,11 +157,11 @@ export const AzurePlatform = z.strictObject({
   tenantId: Guid,
   /** The region's name, as in "westeurope". */
   location: matches(/^[a-z][a-z0-9]{2,30}$/, `region, as in "westeurope"`),
-  /** Four to eight characters that make the names unique which all of Azure shares. @default - from subscription, application and environment */
+  /** Four to eight characters for names that must be unique in all of Azure. @default - from subscription, application and environment */
   suffix: z.optional(matches(/^[a-z0-9]{4,8}$/, "suffix: 4 to 8 of a-z and 0-9")),
-  /** Names that are already given; else they follow from application and environment. */
+  /** Names of existing resources. @default - derived from application and environment */
   names: z._default(Names, {}),
-  /** x.y.0.0/16; the servers' addresses follow from it. @default "10.20.0.0/16" */
+  /** x.y.0.0/16; the servers' addresses are derived from it. @default "10.20.0.0/16" */
   addressSpace: z._default(
     matches(ADDRESS_SPACE, "private address space of the form x.y.0.0/16"),
     "10.20.0.0/16",
@@ -176,7 +176,7 @@ export const AzurePlatform = z.strictObject({
   ),
   /** The administrator's public key on the Linux machines. */
   sshPublicKey: matches(SSH_KEY, `SSH public key in one line, as in "ssh-ed25519 AAAA..."`).check(
-    z.refine(saysItsKind, {
+    z.refine(matchesItsType, {
       error: () => "the key is cut off or damaged: copy the whole line of the .pub file",
     }),
   ),
@@ -189,7 +189,7 @@ export const AzurePlatform = z.strictObject({
   ),
   /** The certificate's name in the environment's Key Vault. @default - plain HTTP, with a warning */
   tlsCertificate: z.optional(matches(VAULT_OBJECT, "name of a Key Vault certificate")),
-  /** How people reach the machines: none has a public address. `Standard` adds native clients. @default "Basic" */
+  /** Access to the machines, none of which has a public address. `Standard` adds native clients. @default "Basic" */
   bastion: z._default(z.enum(["none", "Basic", "Standard"]), "Basic"),
   /** Azure SQL. @default - no database */
   database: z.optional(Database),
@@ -198,7 +198,7 @@ export const AzurePlatform = z.strictObject({
     z.array(matches(/^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}$/, "e-mail address")).check(z.maxLength(20)),
     [],
   ),
-  /** Object ids of who may publish artifacts, such as the pipeline's identity. @default [] */
+  /** Object ids of identities that may publish artifacts, such as the pipeline's. @default [] */
   publishers: z._default(z.array(Guid).check(z.maxLength(20)), []),
   /** When the two halves of the servers may restart for updates: blue's half on the first day, green's on the second. */
   patching: z._default(
@@ -217,9 +217,9 @@ export const AzurePlatform = z.strictObject({
     }),
     { days: ["Tuesday", "Thursday"], start: "02:00", timeZone: "UTC" },
   ),
-  /** Keeps what holds data from being destroyed: `prevent_destroy` and locks. @default true */
+  /** Protects resources with data from being destroyed: `prevent_destroy` and locks. @default true */
   protect: z._default(z.boolean(), true),
-  /** On all resources, besides application and environment. @default {} */
+  /** Tags on all resources, besides application and environment. @default {} */
   tags: z._default(
     z.record(matches(/^[^<>%&\\?/\u0000-\u001f]{1,128}$/, "tag name"), z.string().check(z.maxLength(256))),
     {},
@@ -228,8 +228,8 @@ export const AzurePlatform = z.strictObject({
 export type AzurePlatform = z.infer<typeof AzurePlatform>;
 export type AzureDatabase = z.infer<typeof Database>;
 
-/** A key begins with the length and the name of its kind, as the line does; Azure looks at that, too. */
-function saysItsKind(line: string): boolean {
+/** An SSH key begins with the length and the name of its type, the line's first word. Azure checks this too. */
+function matchesItsType(line: string): boolean {
   const [kind = "", key = ""] = line.split(" ");
   const bytes = Buffer.from(key, "base64");
   if (bytes.length < 4 + kind.length) return false;

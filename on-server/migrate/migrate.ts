@@ -4,7 +4,7 @@
  */
 import { InvalidInput } from "../../release/failure";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isTakenOver } from "../../release/migrations/ef-history";
+import { isAppliedByEf } from "../../release/migrations/ef-history";
 import { refuseUnreadable } from "../../release/migrations/readable";
 import type { Script } from "../../release/migrations/scripts";
 import type { Dialect } from "../../release/migrations/sql-text";
@@ -162,7 +162,7 @@ async function takenOverFromEf(database: Database, pending: readonly Script[]): 
     const key = JSON.stringify(history);
     const ids = tables.get(key) ?? (await database.migratedByEf(history));
     tables.set(key, ids);
-    if (isTakenOver(script, ids)) takenOver.add(script);
+    if (isAppliedByEf(script, ids)) takenOver.add(script);
   }
   return takenOver;
 }

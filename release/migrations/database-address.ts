@@ -1,14 +1,14 @@
 /**
- * The address of a database, as a person writes it into a secret, a file or an environment variable:
- * `postgres://user:password@host:port/database` or `mssql://...`. One reading of it for all programs, before any of
- * them connects. No message quotes any part of an address: where one is malformed, each part may hold the password.
+ * The address of a database, as in a secret, a file or an environment variable:
+ * `postgres://user:password@host:port/database` or `mssql://...`. All programs parse it here before they connect. No message
+ * quotes any part of an address, because in a malformed one any part may be the password.
  */
 import { InvalidInput } from "../failure";
 import { isThisMachine } from "../this-machine";
 
 interface PostgresAddress {
   readonly dialect: "postgres";
-  /** As the driver takes it, with its parameters (`sslmode`, `host` for a socket ...). */
+  /** In the driver's format, with its parameters (`sslmode`, `host` for a socket ...). */
   readonly connectionString: string;
 }
 
@@ -21,15 +21,15 @@ export interface MssqlAddress {
   readonly port?: number;
   readonly user: string;
   readonly password: string;
-  /** `strict` (`?encrypt=strict`): TLS comes before anything of SQL Server's own protocol (TDS 8.0, since 2022). */
+  /** `strict` (`?encrypt=strict`): TLS starts before SQL Server's own protocol (TDS 8.0, since 2022). */
   readonly encryption: "required" | "strict";
-  /** Only where the server is this machine: its certificate need not be signed. */
+  /** Only if the server is this machine: its certificate need not be signed. */
   readonly trustServerCertificate: boolean;
 }
 
 export type DatabaseAddress = PostgresAddress | MssqlAddress;
 
-/** The databases that are known here, the default first. */
+/** The supported databases, the default first. */
 export const DIALECTS = ["postgres", "mssql"] as const;
 
 const SHAPES = {
@@ -46,14 +46,14 @@ const MSSQL_PARAMETERS = ["encrypt", "trustServerCertificate"];
 
 /**
  * @param what names the address in a message, as in `PG_URL`.
- * @throws InvalidInput where it is no address, or names no database: the journal would come into the one that the
- * server takes by default.
+ * @throws InvalidInput if it is not an address, or names no database: the journal would end up in the server's default
+ * database.
  */
 export function parseDatabaseAddress(text: string, what: string = IN_A_SECRET): DatabaseAddress {
   const url = readUrl(text, what);
   const database = databaseIn(url, what);
   if (database === "") {
-    throw new InvalidInput(`${what} names no database: write it behind the host, as in ${shapeOf(url)}`);
+    throw new InvalidInput(`${what} names no database: add it after the host, as in ${shapeOf(url)}`);
   }
   return url.protocol === "mssql:"
     ? mssqlAddress(url, database, what)
@@ -61,25 +61,25 @@ export function parseDatabaseAddress(text: string, what: string = IN_A_SECRET): 
 }
 
 /**
- * The environment variables that give the server on which the local platform makes its database. An address holds a
- * password, so it is in no file of a repository.
+ * The environment variables with the server on which the local platform creates its database. An address contains a
+ * password, so it must not be in a repository.
  */
 export const SERVER_VARIABLE = { postgres: "PG_URL", mssql: "MSSQL_URL" } as const;
-export const NO_SQL_SERVER = `the environment's database is a SQL Server, and ${SERVER_VARIABLE.mssql} does not name it: set it to an address as in mssql://user:password@host:port, outside of the repository`;
-/** Where one connects to make another database. */
-const OF_EVERY_SERVER = { postgres: "postgres", mssql: "master" } as const;
+export const NO_SQL_SERVER = `the environment's database is a SQL Server, and ${SERVER_VARIABLE.mssql} is not set: set it to an address as in mssql://user:password@host:port, outside the repository`;
+/** The database to connect to when creating another one. */
+const DEFAULT_DATABASE = { postgres: "postgres", mssql: "master" } as const;
 
 export interface DatabaseOnServer {
-  /** Where to connect to make it: the database that the server's address names, or the one that every server has. */
+  /** Where to connect to create it: the database in the server's address, or the default one. */
   readonly server: DatabaseAddress;
-  /** Of the database itself, for application and migrator. */
+  /** The database's address, for application and migrator. */
   readonly address: string;
 }
 
 /**
- * A database on a server that was given by {@link SERVER_VARIABLE}.
+ * A database on the server in {@link SERVER_VARIABLE}.
  * @param name letters, digits and `_`.
- * @throws InvalidInput where the server's address is none of this dialect.
+ * @throws InvalidInput if the server's address has another dialect.
  */
 export function databaseOnServer(
   server: string,
@@ -91,7 +91,7 @@ export function databaseOnServer(
   if (PROTOCOLS[url.protocol] !== dialect) {
     throw new InvalidInput(`${what} must be an address as in ${SHAPES[dialect]}`);
   }
-  if (databaseIn(url, what) === "") url.pathname = `/${OF_EVERY_SERVER[dialect]}`;
+  if (databaseIn(url, what) === "") url.pathname = `/${DEFAULT_DATABASE[dialect]}`;
   const parsed = parseDatabaseAddress(url.href, what);
   url.pathname = `/${name}`;
   return { server: parsed, address: url.href };
@@ -108,7 +108,7 @@ function mssqlAddress(url: URL, database: string, what: string): MssqlAddress {
   for (const name of url.searchParams.keys()) {
     if (!MSSQL_PARAMETERS.includes(name)) {
       throw new InvalidInput(
-        `${what} has a parameter that is not known: ${MSSQL_PARAMETERS.join(" and ")} are`,
+        `${what} has an unknown parameter: only ${MSSQL_PARAMETERS.join(" and ")} are known`,
       );
     }
   }
@@ -116,7 +116,7 @@ function mssqlAddress(url: URL, database: string, what: string): MssqlAddress {
   const strict = oneOf(url, "encrypt", ["true", "strict"], what) === "strict";
   if (trusts && !isThisMachine(server)) {
     throw new InvalidInput(
-      `${what} has trustServerCertificate=true, and its host is not this machine: install the server's certificate authority here, and leave it out`,
+      `${what} has trustServerCertificate=true, but its host is not this machine: install the server's certificate authority here, and remove the parameter`,
     );
   }
   if (trusts && strict) {
@@ -137,7 +137,7 @@ function mssqlAddress(url: URL, database: string, what: string): MssqlAddress {
 }
 
 function readUrl(text: string, what: string): URL {
-  // The URL parser would leave tabs and line ends out without a word.
+  // The URL parser would silently drop tabs and line ends.
   if (/\p{Cc}/u.test(text)) throw new InvalidInput(`${what} has more than one line, or a control character`);
   const protocol = /^[a-z]+:/i.exec(text)?.[0].toLowerCase() ?? "";
   const dialect = PROTOCOLS[protocol];
@@ -167,12 +167,12 @@ function databaseIn(url: URL, what: string): string {
 }
 
 function serverIn({ hostname }: URL, what: string): string {
-  // A URL keeps the brackets of an IPv6 address; a driver would look them up as a name.
+  // A URL keeps the brackets of an IPv6 address; a driver would resolve them as a name.
   const server = hostname.replace(/^\[(.*)\]$/, "$1");
   if (server === "") throw new InvalidInput(`${what} names no host: write it as in ${SHAPES.mssql}`);
   if (!/^(?:[0-9A-Za-z._-]{1,253}|[0-9a-f:.]+)$/.test(server)) {
     throw new InvalidInput(
-      `${what} has a host that is neither a name nor an IP address: letters, digits, "-", "_" and "."; an instance of SQL Server is given by its port`,
+      `${what} has a host that is neither a name nor an IP address: letters, digits, "-", "_" and "."; select an instance of SQL Server by its port`,
     );
   }
   return server;
@@ -185,20 +185,20 @@ function decoded(part: string, what: string, name: string): string {
   } catch {
     throw new InvalidInput(unescapedPercent(what, name === "username" ? "the user" : `the ${name}`));
   }
-  // PostgreSQL's protocol ends its parts with NUL: one within a part would begin another.
+  // PostgreSQL's protocol ends its parts with NUL, so a NUL within a part would start another.
   if (/\p{Cc}/u.test(text)) throw new InvalidInput(`${what} has an escaped control character`);
   return text;
 }
 
 function unescapedPercent(what: string, where: string): string {
-  return `${what} has a "%" in ${where} that escapes nothing: write %25 for the character itself`;
+  return `${what} has a "%" in ${where} that is not an escape: write %25 for a percent sign`;
 }
 
 function oneOf(url: URL, name: string, values: readonly string[], what: string): string | undefined {
   const given = url.searchParams.getAll(name);
   const [value] = given;
   if (given.length > 1 || (value !== undefined && !values.includes(value))) {
-    throw new InvalidInput(`${what}: ${name} is ${values.join(" or ")}, once`);
+    throw new InvalidInput(`${what}: ${name} must be ${values.join(" or ")}, once`);
   }
   return value;
 }

@@ -1,7 +1,6 @@
 /**
- * What a script that was made from an EF Core migration says of itself in its first lines, and how a database that EF
- * migrated before is taken over: where EF's own history table has a migration, its script counts as applied and is not
- * run.
+ * The header of a script that was generated from an EF Core migration, and the takeover of a database that EF migrated
+ * before: if EF's history table contains a migration, its script counts as applied and does not run.
  */
 import { InvalidInput } from "../failure";
 import { quote } from "../text";
@@ -9,7 +8,7 @@ import type { Dialect } from "./sql-text";
 
 /** EF's history table, as the project configures it. */
 export interface EfHistory {
-  /** null: the schema that the login finds first. */
+  /** null: the login's default schema. */
   readonly schema: string | null;
   readonly table: string;
   /** The column with the migration's id; naming conventions change it. */
@@ -20,11 +19,11 @@ export interface EfMigration {
   /** As in `20261129172048_Init`. */
   readonly id: string;
   readonly history: EfHistory;
-  /** Every database that people use has it already: it is taken over there, and run on an empty database only. */
+  /** Every existing database already has it, so it only runs on an empty database. */
   readonly baseline: boolean;
 }
 
-/** What EF uses where the project does not say otherwise. */
+/** EF's default. */
 const DEFAULT_HISTORY: EfHistory = {
   schema: null,
   table: "__EFMigrationsHistory",
@@ -38,34 +37,34 @@ const HISTORY = new RegExp(String.raw`^(?:(${NAME})\.)?(${NAME}) \((${NAME})\)$`
 
 /**
  * @param header the comments before a script's first statement.
- * @returns null for a script that is no EF migration's.
- * @throws InvalidInput where a line of the header means nothing, as a typing error would run a script twice.
+ * @returns null if the script is not from an EF migration.
+ * @throws InvalidInput if a header line is unknown, because a typing error could run a script twice.
  */
 export function efMigrationOf(script: string, header: string): EfMigration | null {
-  const said = new Map<string, string>();
+  const fields = new Map<string, string>();
   for (const [, key, value] of header.matchAll(
     /^[ \t]*--[ \t]*ef-([a-z-]+)[ \t]*(?::[ \t]*(.*?))?[ \t]*$/gm,
   )) {
-    if (said.has(key!)) throw new InvalidInput(`${script}: its first lines say ef-${key} twice`);
-    said.set(key!, value ?? "");
+    if (fields.has(key!)) throw new InvalidInput(`${script}: its first lines have ef-${key} twice`);
+    fields.set(key!, value ?? "");
   }
-  if (said.size === 0) return null;
-  const unknown = [...said.keys()].find((key) => !["migration", "history", "baseline"].includes(key));
+  if (fields.size === 0) return null;
+  const unknown = [...fields.keys()].find((key) => !["migration", "history", "baseline"].includes(key));
   if (unknown !== undefined) {
     throw new InvalidInput(
-      `${script}: ef-${unknown} is not known: ef-migration, ef-history and ef-baseline are`,
+      `${script}: ef-${unknown} is unknown: use ef-migration, ef-history or ef-baseline`,
     );
   }
-  const id = said.get("migration") ?? "";
+  const id = fields.get("migration") ?? "";
   if (!isMigrationId(id)) {
     throw new InvalidInput(
       `${script}: ef-migration ${quote(id)} must be the id of an EF migration, as in 20261129172048_Init`,
     );
   }
-  return { id, history: historyFrom(script, said.get("history")), baseline: said.has("baseline") };
+  return { id, history: historyFrom(script, fields.get("history")), baseline: fields.has("baseline") };
 }
 
-/** Whether EF's history table can hold it, and a comment of one line too. */
+/** Whether it fits in EF's history table and in a one-line comment. */
 export function isMigrationId(id: string): boolean {
   return /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(id) && id.trim() === id && id.length <= LONGEST_ID;
 }
@@ -84,7 +83,7 @@ export function efHeader({ id, history, baseline }: EfMigration): string {
 }
 
 /**
- * @returns `exists`: one row, whose column `found` is null where there is no such table; `ids`: one row for each
+ * @returns `exists`: one row, whose column `found` is null if there is no such table; `ids`: one row for each
  * migration that the database has, in the column `id`, to be asked only where the table exists.
  */
 export function efHistoryQueries(history: EfHistory, dialect: Dialect): { exists: string; ids: string } {
@@ -102,11 +101,11 @@ export function efHistoryQueries(history: EfHistory, dialect: Dialect): { exists
 }
 
 /**
- * Whether a script that the journal does not know is applied already.
+ * Whether a script that is not in the journal is already applied.
  * @param ids what EF's history table has; empty where there is no such table.
- * @throws InvalidInput where a script is said to be on every database, and this one has others but not it.
+ * @throws InvalidInput if a baseline is missing in a database that has other EF migrations.
  */
-export function isTakenOver(
+export function isAppliedByEf(
   script: { readonly name: string; readonly efMigration: EfMigration | null },
   ids: ReadonlySet<string>,
 ): boolean {
@@ -115,7 +114,7 @@ export function isTakenOver(
   if (ids.has(id)) return true;
   if (baseline && ids.size > 0) {
     throw new InvalidInput(
-      `${script.name} says -- ef-baseline, and this database has other EF migrations but not ${id}: bring it there first (dotnet ef database update ${id})`,
+      `${script.name} has -- ef-baseline, but this database has other EF migrations and not ${id}: migrate it there first (dotnet ef database update ${id})`,
     );
   }
   return false;

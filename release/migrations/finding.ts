@@ -1,10 +1,10 @@
-/** What the linter has to say about one statement of a script. */
+/** A finding of the linter about one statement of a script. */
 export interface Finding {
   readonly script: string;
   readonly line: number;
   /**
-   * `breaks`: the running release loses something that it may use. `fails`: the server refuses it, in whichever phase.
-   * `unknown`: nothing is known against it, nor for it. `advice`: what to know before it runs.
+   * `breaks`: the running release loses something that it may use. `fails`: the server refuses it, in any phase.
+   * `unknown`: the linter can't judge it. `advice`: what to know before it runs.
    * Scripts with `breaks` or `fails` are refused.
    */
   readonly level: "breaks" | "fails" | "unknown" | "advice";
@@ -14,17 +14,18 @@ export interface Finding {
 }
 
 /**
- * `drop`: something is gone. `rename`: it has another name. `column`: a column takes less than before. `default`: a new
- * column needs a value. `rule`: rows have to keep a new rule. `other`: rows, rights, whatever else; or nothing breaks.
+ * `drop`: something is removed. `rename`: it has another name. `column`: a column accepts less than before. `default`: a new
+ * column needs a value. `rule`: rows must satisfy a new constraint. `other`: rows, permissions or anything else; or nothing
+ * breaks.
  */
 export type Kind = "drop" | "rename" | "column" | "default" | "rule" | "other";
 
-/** What is said against a statement that breaks something. */
+/** Kind and message for a statement that breaks something. */
 export type Broken = Pick<Finding, "kind" | "message">;
 
 export type Level = Finding["level"];
 
 export const RENAMES: Broken = {
   kind: "rename",
-  message: "renames what the running release knows by its old name",
+  message: "renames something that the running release uses by its old name",
 };

@@ -1,6 +1,6 @@
 /**
- * Cuts SQL text into tokens, once and in linear time: a loop over characters, as a regular expression that meets a
- * literal of megabytes recurses. The tokens are columns of numbers, not objects: a script may have millions.
+ * Splits SQL text into tokens, once and in linear time. It loops over characters, because regular expressions recurse on a
+ * literal of megabytes. Tokens are columns of numbers, not objects, because a script may have millions.
  */
 import { InvalidInput } from "../failure";
 
@@ -16,20 +16,20 @@ export const NUMBER = 3;
 export const COMMENT = 4;
 export const SYMBOL = 5;
 
-/** Numbers for each token: its kind, where it starts, where it ends, and its line. */
+/** Numbers per token: kind, start, end, line. */
 const CELLS = 4;
 const KIND = 0;
 const START = 1;
 const END = 2;
 const LINE = 3;
 
-/** The tokens of one text. Blanks are left out, comments are not. */
+/** The tokens of one text, with comments but without whitespace. */
 export class TokenTable {
   length = 0;
   private cells: Int32Array;
 
   constructor(readonly sql: string) {
-    // A short text has few tokens, and a script may run many short texts.
+    // Start small: a script may run many short texts.
     this.cells = new Int32Array(CELLS * Math.min(1024, (sql.length >> 2) + 4));
   }
 
@@ -56,7 +56,7 @@ export class TokenTable {
     return this.cells[index * CELLS + START]!;
   }
 
-  /** Behind its last character. */
+  /** After its last character. */
   end(index: number): number {
     return this.cells[index * CELLS + END]!;
   }
@@ -88,7 +88,7 @@ const IS_DIGIT = 2;
 const BEGINS_WORD = 4;
 const IN_WORD = 8;
 
-/** What an ASCII character is. */
+/** The class of each ASCII character. */
 const ASCII: Readonly<Record<Dialect, Uint8Array>> = { mssql: ascii("_@#", "$"), postgres: ascii("_", "$") };
 
 function ascii(beginWords: string, inWords: string): Uint8Array {
@@ -108,7 +108,7 @@ export function lex(sql: string, dialect: Dialect): TokenTable {
   return new Lexer(sql, dialect).read();
 }
 
-/** Where the blanks from here on end. */
+/** The end of the whitespace from here on. */
 export function skipBlanks(sql: string, from: number, dialect: Dialect): number {
   let position = from;
   while (position < sql.length && isBlank(sql, position, dialect)) position += 1;
@@ -118,7 +118,7 @@ export function skipBlanks(sql: string, from: number, dialect: Dialect): number 
 export function isBlank(sql: string, position: number, dialect: Dialect): boolean {
   const code = sql.charCodeAt(position);
   if (code < 128) return ASCII[dialect][code] === IS_BLANK;
-  // To PostgreSQL, whatever is not ASCII is a letter: a no-break space, too.
+  // For PostgreSQL, any character outside ASCII is a letter, even a no-break space.
   return dialect === "mssql" && /\s/.test(sql[position]!);
 }
 
@@ -155,7 +155,7 @@ class Lexer {
     }
   }
 
-  /** Reads one token and moves behind it. */
+  /** Reads one token and moves past it. */
   private token(): number {
     const code = this.sql.charCodeAt(this.position);
     const next = this.sql.charCodeAt(this.position + 1);
@@ -210,10 +210,10 @@ class Lexer {
       at += 1;
       if (depth === 0) return this.moveTo(at + 1, COMMENT);
     }
-    throw new InvalidInput(`line ${this.line}: /* opens a comment that nothing closes`);
+    throw new InvalidInput(`line ${this.line}: /* opens a comment that is never closed`);
   }
 
-  /** Up to a closing character that is not doubled. @param opening how many characters open it. */
+  /** Up to a closing character that is not doubled. @param opening the number of opening characters. */
   private quoted(closing: number, opening: number, kind: number): number {
     const { sql } = this;
     const mark = String.fromCharCode(closing);
@@ -223,7 +223,7 @@ class Lexer {
       if (sql.charCodeAt(at + 1) !== closing) return this.moveTo(at + 1, kind);
     }
     const opens = sql.slice(this.position, this.position + opening);
-    throw new InvalidInput(`line ${this.line}: ${opens} opens something that nothing closes`);
+    throw new InvalidInput(`line ${this.line}: ${opens} opens a string or name that is never closed`);
   }
 
   private escapedString(): number {
@@ -235,11 +235,11 @@ class Lexer {
       else if (code === QUOTE) return this.moveTo(at + 1, STRING);
     }
     throw new InvalidInput(
-      `line ${this.line}: ${sql[this.position]!} opens a string that nothing closes: a quote behind a backslash is part of it`,
+      `line ${this.line}: ${sql[this.position]!} opens a string that is never closed: a quote after a backslash is part of the string`,
     );
   }
 
-  /** `$$...$$` and `$tag$...$tag$`; null where the dollar opens none. */
+  /** `$$...$$` and `$tag$...$tag$`; null if the dollar does not open a string. */
   private dollarString(): number | null {
     const { sql } = this;
     let end = this.position + 1;
@@ -251,7 +251,7 @@ class Lexer {
     const tag = sql.slice(this.position, end + 1);
     const closing = sql.indexOf(tag, end + 1);
     if (closing === -1)
-      throw new InvalidInput(`line ${this.line}: ${tag} opens a string that nothing closes`);
+      throw new InvalidInput(`line ${this.line}: ${tag} opens a string that is never closed`);
     return this.moveTo(closing + tag.length, STRING);
   }
 
@@ -286,7 +286,7 @@ class Lexer {
     return SYMBOL;
   }
 
-  /** How many units of text the letter here has; 0 where none is. */
+  /** The length of the letter here in UTF-16 units; 0 if there is none. */
   private letter(position: number, as: number): number {
     const code = this.sql.charCodeAt(position);
     if (code < 128) return this.is[code]! & as ? 1 : 0;
@@ -298,7 +298,7 @@ class Lexer {
     return (as === BEGINS_WORD ? /\p{L}/u : /[\p{L}\p{N}]/u).test(character) ? length : 0;
   }
 
-  /** Moves to the end of a token that may have line ends in it. */
+  /** Moves to the end of a token that may contain line ends. */
   private moveTo(end: number, kind: number): number {
     for (let at = this.position; at < end; at += 1) if (this.sql.charCodeAt(at) === LINE_FEED) this.line += 1;
     this.position = end;

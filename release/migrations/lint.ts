@@ -1,7 +1,6 @@
 /**
- * Finds what an expand script may not do, because the release that is running still needs it, and what a server refuses
- * whichever phase a script has. A comment `-- reviewed: why` says that a person looked at a statement and takes the
- * responsibility.
+ * Finds what an expand script must not do because the running release still needs it, and what a server refuses in any
+ * phase. With a comment `-- reviewed: why`, a reviewer accepts a statement.
  */
 import { InvalidInput } from "../failure";
 import type { Finding } from "./finding";
@@ -15,7 +14,7 @@ import { lintTsql } from "./tsql/script";
 export type { Finding } from "./finding";
 
 /**
- * Looks at one script. A contract script may take away what it likes, as no release needs the old schema when it runs.
+ * Lints one script. A contract script may remove anything, because no release needs the old schema when it runs.
  * @throws InvalidInput naming script and line, where its text can't be read.
  */
 export function lint(script: Script, dialect: Dialect): Finding[] {
@@ -23,9 +22,8 @@ export function lint(script: Script, dialect: Dialect): Finding[] {
 }
 
 /**
- * Looks at the scripts of a bundle, one after the other: what the earlier ones say about the schema helps to judge the
- * later ones.
- * @param hasRun of which nothing is said: they are as they are. @default none
+ * Lints the scripts of a bundle in order: the schema from earlier scripts helps to judge later ones.
+ * @param hasRun scripts without findings, because they can't change any more. @default none
  * @throws InvalidInput as `lint` does.
  */
 export function lintAll(
@@ -48,8 +46,8 @@ export function lintAll(
 }
 
 /**
- * Whether a contract script is one by its name only, and nothing is known that it takes away: `0012-contract-table.sql` that
- * makes a table of contracts would wait for a release that has no need of it.
+ * Whether a script is a contract script by name only, and removes nothing that the linter knows of: `0012-contract-table.sql`
+ * may create a table of contracts, and would wait without need.
  */
 export function isAmbiguous(script: Script, dialect: Dialect): boolean {
   if (script.phase !== "contract" || script.phaseFrom !== "name") return false;

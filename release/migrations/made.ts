@@ -1,42 +1,42 @@
 /**
- * What a script has made so far, and so what no running release uses. What it makes under a condition is another
- * matter: the condition may have been false, and the thing as old as the database.
+ * What a script has created so far, and so no running release uses. Objects created under a condition are less certain: the
+ * condition may have been false, and the object may be as old as the database.
  */
 
-/** What names a thing: its key tells it from others of its kind, the object is its name without a schema. */
+/** The name of an object: the key is unique among its kind, `object` is the name without a schema. */
 export interface Named {
   readonly key: string;
   readonly object: string;
 }
 
-/** `sure`: made by this script. `asked`: under a condition that asks whether it is there. */
+/** `sure`: created by this script. `asked`: created under a condition that checks whether it exists. */
 type Level = "sure" | "asked" | "unsure";
 
 interface Entry {
   level: Level;
-  /** Whether a condition around it asks for it. */
+  /** Whether a condition around it checks for it. */
   readonly isAsked: boolean;
   facts: Facts;
 }
 
-/** Of a column. */
+/** Facts about a column. */
 export interface Facts {
-  /** Whether the database has a value where the running release names none. */
+  /** Whether the database fills in a value if the running release gives none. */
   readonly filled: boolean;
-  /** Whether each row gets a value of its own. */
+  /** Whether each row gets a unique value. */
   readonly distinct: boolean;
   readonly notNull: boolean;
 }
 
 interface Branch {
-  /** How much had been made when it began. */
+  /** The length of the log when it began. */
   readonly mark: number;
   /** The words of the strings in its condition. */
   readonly asks: ReadonlySet<string>;
 }
 
-/** Of the conditions around a place: more are no migration. */
-const LOOKED_AT = 16;
+/** The innermost conditions that are checked; no real migration nests deeper. */
+const CHECKED_BRANCHES = 16;
 
 const NO_FACTS: Facts = { filled: false, distinct: false, notNull: false };
 
@@ -44,14 +44,14 @@ export class Made {
   private readonly entries = new Map<string, Entry>();
   private readonly log: Entry[] = [];
   private readonly branches: Branch[] = [];
-  /** From when on nothing is sure any more: a RETURN under a condition, SET NOEXEC. */
+  /** Set once later statements may not run: after a RETURN under a condition, or SET NOEXEC. */
   private doubted: "no" | "batch" | "script" = "no";
 
   get isConditional(): boolean {
     return this.branches.length > 0 || this.doubted !== "no";
   }
 
-  /** How many conditions are around this place. */
+  /** The number of conditions around this place. */
   get depth(): number {
     return this.branches.length;
   }
@@ -67,7 +67,7 @@ export class Made {
       if (entry.level === "sure") entry.level = entry.isAsked ? "asked" : "unsure";
   }
 
-  /** From here on a statement may not be reached: until the batch or the script ends. */
+  /** From here on, statements may not be reached, until the batch or the script ends. */
   doubt(until: "batch" | "script"): void {
     if (this.doubted !== "script") this.doubted = until;
   }
@@ -76,9 +76,9 @@ export class Made {
     if (this.doubted === "batch") this.doubted = "no";
   }
 
-  /** Whether a condition around this place asks for a thing of this name. */
+  /** Whether a condition around this place checks for an object of this name. */
   isAskedFor(name: string): boolean {
-    return this.branches.slice(-LOOKED_AT).some(({ asks }) => asks.has(name));
+    return this.branches.slice(-CHECKED_BRANCHES).some(({ asks }) => asks.has(name));
   }
 
   add(kind: string, { key, object }: Named): void {
@@ -93,17 +93,17 @@ export class Made {
     this.entries.delete(`${kind} ${key}`);
   }
 
-  /** Whether this script made it, whatever was there before. */
+  /** Whether this script created it. */
   has(kind: string, { key }: Pick<Named, "key">): boolean {
     return this.entries.get(`${kind} ${key}`)?.level === "sure";
   }
 
-  /** Also under a condition that asks for it. */
+  /** Also if it was created under a condition that checks for it. */
   hasOrAsked(kind: string, { key }: Pick<Named, "key">): boolean {
     return isForRules(this.entries.get(`${kind} ${key}`));
   }
 
-  /** Whether no row was there before this script: a rule on it refuses nothing that the running release writes. */
+  /** Whether the table had no rows before this script: constraints on it refuse nothing that the running release writes. */
   hasForRules(table: Named): boolean {
     return this.hasOrAsked("table", table);
   }
@@ -112,7 +112,7 @@ export class Made {
     return this.entries.get(`column ${table.key}.${column}`)?.level === "sure";
   }
 
-  /** What is known of a column that the running release never writes; null of one that it may write. */
+  /** The facts about a column that the running release never writes; null if it may write it. */
   column(table: Named, column: string): Facts | null {
     const entry = this.entries.get(`column ${table.key}.${column}`);
     return isForRules(entry) ? entry!.facts : null;

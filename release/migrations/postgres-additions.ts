@@ -1,6 +1,6 @@
 /**
- * What a PostgreSQL script itself makes, and so what no running release uses or writes: tables, columns, and modules
- * (functions, procedures, views, triggers) that it drops and makes again.
+ * What a PostgreSQL script creates, and so no running release uses or writes: tables, columns, and modules (functions,
+ * procedures, views, triggers) that it drops and creates again.
  */
 import type { Broken } from "./finding";
 import { Made } from "./made";
@@ -9,20 +9,20 @@ import type { Judged, Statement } from "./postgres-statement";
 
 export interface Action {
   readonly table: Named;
-  /** The words of one action of ALTER TABLE. */
+  /** The tokens of one action of ALTER TABLE. */
   readonly action: readonly string[];
 }
 
 interface DroppedModule {
   readonly statement: Statement;
-  /** How many arguments it names; null where it names none. */
+  /** The number of its arguments; null if it has no argument list. */
   readonly count: number | null;
   isReplaced: boolean;
 }
 
 const NOT_FILLED: Broken = {
   kind: "default",
-  message: "a column that is NOT NULL needs a DEFAULT: the running release does not write it",
+  message: "a NOT NULL column needs a DEFAULT: the running release does not write it",
 };
 const DUPLICATES: Broken = {
   kind: "rule",
@@ -30,7 +30,7 @@ const DUPLICATES: Broken = {
 };
 const MAY_REFUSE_NULL: Broken = {
   kind: "rule",
-  message: "adds a rule that may refuse NULL, which the running release's rows have there",
+  message: "adds a constraint that may refuse NULL, which the running release's rows have there",
 };
 const FILLS: ReadonlySet<string> = new Set(
   "DEFAULT IDENTITY GENERATED SERIAL SMALLSERIAL BIGSERIAL".split(" "),
@@ -46,8 +46,8 @@ export class Additions {
   private readonly made = new Made();
   private readonly dropped = new Map<string, DroppedModule>();
 
-  /** Notes what a statement makes. @returns whether it is one that all is said about with that. */
-  hears(statement: Statement): boolean {
+  /** Records what a statement creates or drops. @returns whether it needs no further check. */
+  handles(statement: Statement): boolean {
     const { words } = statement;
     if (words[0] === "CREATE") {
       const at = skip(words, 1, /^(GLOBAL|LOCAL|TEMPORARY|TEMP|UNLOGGED)$/);
@@ -65,31 +65,31 @@ export class Additions {
       return names.length > 0 && names.every((table) => this.made.has("table", table));
     }
     const module = readModule(words, skip(words, 1, /^(MATERIALIZED)$/));
-    // A list, or what hangs on it: then it is not only made again.
+    // With a list or CASCADE, it is more than a replacement.
     if (module === null || words.includes("CASCADE") || module.isList) return false;
     this.dropped.set(module.key, { statement, count: module.count, isReplaced: false });
     return true;
   }
 
-  /** What was dropped and not made again, at the script's end. */
+  /** At the script's end: what was dropped and not created again. */
   gone(inTransaction: boolean): { statement: Statement; judged: Judged }[] {
     return [...this.dropped.values()].flatMap(({ statement, isReplaced }) => {
       if (isReplaced && inTransaction) return [];
       const message = isReplaced
-        ? "until it is made again, the running release has none: -- no-transaction shows the gap"
+        ? "until it is created again, it is missing for the running release: -- no-transaction exposes the gap"
         : "drops something that the running release may still use";
       return [{ statement, judged: { level: "breaks" as const, kind: "drop" as const, message } }];
     });
   }
 
-  /** @param words of `CREATE UNIQUE INDEX`. @returns null where it refuses nothing. */
+  /** @param words of `CREATE UNIQUE INDEX`. @returns null if it refuses nothing. */
   uniqueIndexBreaks(words: readonly string[]): Broken | null {
     const on = words.indexOf("ON");
     const read = on === -1 ? null : readName(words, skip(words, on + 1, /^ONLY$/));
     return read === null ? DUPLICATES : this.uniqueBreaks(read.name, words.slice(read.next));
   }
 
-  /** The actions of ALTER TABLE; of a table that cannot be read, none. */
+  /** The actions of ALTER TABLE; none if its table can't be parsed. */
   actions(words: readonly string[]): Action[] {
     const read = readName(words, skip(words, 2, /^(ONLY|IF|EXISTS)$/));
     if (read === null) return [];
@@ -100,7 +100,7 @@ export class Additions {
     }));
   }
 
-  /** @returns what an action breaks; null: nothing; undefined: it is about what the running release knows. */
+  /** @returns what an action breaks; null: nothing; undefined: it concerns objects that the running release uses. */
   judge(table: Named, action: readonly string[]): Broken | null | undefined {
     if (action[0] === "ADD") return this.judgeAdd(table, action);
     if (this.made.has("table", table)) return null;
@@ -169,7 +169,7 @@ export class Additions {
     return facts.notNull && !facts.filled && !this.isNew(table) ? NOT_FILLED : null;
   }
 
-  /** @param words behind the table's name, or behind UNIQUE. Two NULLs are no duplicates. */
+  /** @param words after the table's name, or after UNIQUE. Two NULLs are not duplicates. */
   private uniqueBreaks(table: Named, words: readonly string[]): Broken | null {
     if (this.isNew(table)) return null;
     const open = words.indexOf("(");
@@ -200,7 +200,7 @@ export class Additions {
     return !words.includes("FULL") && facts.some((each) => each !== null && !each.filled) ? null : undefined;
   }
 
-  /** What is neither true nor false, as a comparison with NULL, passes. */
+  /** A condition that is neither true nor false, as a comparison with NULL, passes. */
   private checkBreaks(table: Named, words: readonly string[]): Broken | null | undefined {
     if (this.isNew(table)) return null;
     const open = words.indexOf("(");
@@ -215,8 +215,8 @@ export class Additions {
     );
     const facts = named.map((word) => this.made.column(table, unquoted(word)));
     if (facts.length === 0 || facts.includes(null)) return undefined;
-    const looksAtNull = /\bIS NOT NULL\b|\bCOALESCE\b|\bCASE\b|\bDISTINCT\b/.test(condition.join(" "));
-    return looksAtNull && facts.some((each) => !each!.filled) ? MAY_REFUSE_NULL : null;
+    const checksNull = /\bIS NOT NULL\b|\bCOALESCE\b|\bCASE\b|\bDISTINCT\b/.test(condition.join(" "));
+    return checksNull && facts.some((each) => !each!.filled) ? MAY_REFUSE_NULL : null;
   }
 
   private isNew(table: Named): boolean {
@@ -225,12 +225,12 @@ export class Additions {
 
   private put({ key, count }: Module): void {
     const dropped = this.dropped.get(key);
-    // With other arguments it is another function: callers of the old one find none.
+    // With different arguments it is another function: callers of the old one fail.
     if (dropped !== undefined && (dropped.count === null || dropped.count === count))
       dropped.isReplaced = true;
   }
 
-  /** @param from where a name comes, or IF NOT EXISTS before it. */
+  /** @param from the position of a name, or of IF NOT EXISTS before it. */
   private add(words: readonly string[], from: number, add: (name: Named) => void): void {
     const at = skip(words, from, /^(IF|NOT|EXISTS)$/);
     const read = readName(words, at);
@@ -247,7 +247,7 @@ interface Module {
   readonly isList: boolean;
 }
 
-/** A function, procedure, view or trigger; a trigger is one of its table. */
+/** A function, procedure, view or trigger. A trigger's key contains its table. */
 function readModule(words: readonly string[], at: number): Module | null {
   const kind = words[at];
   if (kind === undefined || !/^(FUNCTION|PROCEDURE|VIEW|TRIGGER)$/.test(kind)) return null;
@@ -291,7 +291,7 @@ function readName(words: readonly string[], from: number): { name: Named; next: 
   return { name: { key, object }, next: next - 1 };
 }
 
-/** Where a name's part ends that begins here: a word, a quoted name, or what a template fills in, as in `{{ .Schema }}`. */
+/** The end of a name's part: a word, a quoted name, or a template's placeholder as in `{{ .Schema }}`. */
 function partEnd(words: readonly string[], from: number): number | null {
   if (/^["\p{L}_]/u.test(words[from] ?? "")) return from + 1;
   if (words[from] !== "{" || words[from + 1] !== "{") return null;
@@ -299,12 +299,12 @@ function partEnd(words: readonly string[], from: number): number | null {
   return end === -1 ? null : end + 2;
 }
 
-/** Names of columns in an index or a key; "" for an expression. */
+/** The columns of an index or a key; "" for an expression. */
 function columns(words: readonly string[]): string[] {
   return split(words).map(([first = "", second = ""]) => (second === "(" ? "" : unquoted(first)));
 }
 
-/** Parts at each comma outside of parentheses and brackets. */
+/** Splits at commas outside parentheses and brackets. */
 function split(words: readonly string[]): string[][] {
   const parts: string[][] = [[]];
   let depth = 0;

@@ -1,11 +1,11 @@
-/** A statement of PostgreSQL as the linter sees it, and what it finds in one. */
+/** A PostgreSQL statement as the linter sees it, and its verdict. */
 import type { Broken, Level } from "./finding";
 
 export interface Statement {
   /** Its first token. */
   readonly token: number;
   readonly line: number;
-  /** Words in upper case, quoted names as `"NAME"`, strings as `''`, everything else as it is; without comments. */
+  /** Words in upper case, quoted names as `"NAME"`, strings as `''`, other tokens unchanged; no comments. */
   readonly words: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL: by its first words a statement is harmless, breaking, or unknown; of `ALTER TABLE` each action is judged for
- * itself. What a script itself has made, no running release uses.
+ * PostgreSQL linter: the first words show whether a statement is harmless, breaking or unknown. Each action of `ALTER TABLE`
+ * is judged separately. No running release uses what the script itself created.
  */
 import { inOneLine } from "../text";
 import { RENAMES } from "./finding";
@@ -21,7 +21,7 @@ interface Rule {
 
 const MODULE = "(PROCEDURE|FUNCTION|TRIGGER|VIEW)";
 
-/** The first rule that fits decides. */
+/** The first matching rule decides. */
 const RULES: readonly Rule[] = [
   { when: /^DROP INDEX\b/, breaks: null },
   {
@@ -53,16 +53,16 @@ const RULES: readonly Rule[] = [
   },
   {
     when: /^REVOKE\b/,
-    breaks: { kind: "other", message: "takes a right that the running release may still use" },
+    breaks: { kind: "other", message: "revokes a permission that the running release may still use" },
   },
 ];
 
-/** Of one action of ALTER TABLE. */
+/** Rules for one action of ALTER TABLE. */
 const ACTIONS: readonly Rule[] = [
   { when: /^RENAME\b/, breaks: RENAMES },
   {
     when: /^SET SCHEMA\b/,
-    breaks: { kind: "other", message: "moves what the running release knows under its old name" },
+    breaks: { kind: "other", message: "moves something that the running release uses by its old name" },
   },
   { when: /^DROP CONSTRAINT\b/, breaks: null },
   { when: /^ALTER (COLUMN )?\S+ DROP (DEFAULT|NOT NULL|EXPRESSION|IDENTITY)\b/, breaks: null },
@@ -92,20 +92,20 @@ const ACTIONS: readonly Rule[] = [
   },
   {
     when: /^ADD (CONSTRAINT \S+ )?(UNIQUE|CHECK|FOREIGN KEY|PRIMARY KEY|EXCLUDE)\b/,
-    breaks: { kind: "rule", message: "adds a rule that what the running release writes may not keep" },
+    breaks: { kind: "rule", message: "adds a constraint that the running release's writes may violate" },
   },
   { when: /^(ENABLE|VALIDATE|ADD)\b/, breaks: null },
 ];
 
 const UNKNOWN: Judged = {
   ...{ level: "unknown", kind: "other" },
-  message: "this statement is not known: look whether the running release can do with it",
+  message: "unknown statement: check that the running release works with it",
 };
 
-/** Enough of a statement's words for the rules above; of ALTER TABLE and of a unique index, all are looked at. */
+/** Enough words of a statement for the rules above. ALTER TABLE and unique indexes are read completely. */
 const FIRST_WORDS = 40;
 
-/** Statements that are not known: of more than this, no person reads the notes. */
+/** The limit of findings for unknown statements: a longer list is not useful. */
 const MOST_UNKNOWN = 200;
 
 export function lintPostgres(script: Script): Finding[] {
@@ -146,22 +146,22 @@ class Reader {
   private judge(statement: Statement): Judged | null {
     const { words } = statement;
     if (words[0] === "ALTER" && words[1] === "TABLE") return this.alterTable(words);
-    if (this.additions.hears(statement)) return null;
+    if (this.additions.handles(statement)) return null;
     if (words[0] === "CREATE" && words[1] === "UNIQUE")
       return breaks(this.additions.uniqueIndexBreaks(words));
     const text = words.slice(0, FIRST_WORDS).join(" ");
     const rule = RULES.find(({ when }) => when.test(text));
     if (rule !== undefined) return breaks(rule.breaks);
-    return words[0] === "DO" ? { ...UNKNOWN, message: "what it does is not looked at" } : UNKNOWN;
+    return words[0] === "DO" ? { ...UNKNOWN, message: "the linter does not check what it does" } : UNKNOWN;
   }
 
-  /** @returns what is said of the first action that breaks something, or else of the first that is not known. */
+  /** @returns the verdict on the first breaking action, otherwise on the first unknown one. */
   private alterTable(words: readonly string[]): Judged | null {
     const judged = this.additions
       .actions(words)
       .map(({ table, action }) => {
-        const own = this.additions.judge(table, action);
-        if (own !== undefined) return breaks(own);
+        const verdict = this.additions.judge(table, action);
+        if (verdict !== undefined) return breaks(verdict);
         const text = action.slice(0, FIRST_WORDS).join(" ");
         const rule = ACTIONS.find(({ when }) => when.test(text));
         return rule === undefined ? UNKNOWN : breaks(rule.breaks);
@@ -182,11 +182,11 @@ function readReviews(table: TokenTable): Reviews {
   for (let index = 0; index < table.length; index += 1) {
     if (table.kind(index) === COMMENT) waiting.push(index);
     else {
-      for (const comment of waiting.splice(0)) reviews.look(table, comment, { before: last, after: index });
+      for (const comment of waiting.splice(0)) reviews.add(table, comment, { before: last, after: index });
       last = index;
     }
   }
-  for (const comment of waiting) reviews.look(table, comment, { before: last, after: table.length });
+  for (const comment of waiting) reviews.add(table, comment, { before: last, after: table.length });
   return reviews;
 }
 
@@ -216,7 +216,7 @@ function spelled(table: TokenTable, index: number): string {
   }
 }
 
-/** Of a statement: enough to find it in its line. */
+/** Enough of a statement to find it in its line. */
 const LONGEST_START = 200;
 
 function start(words: readonly string[]): string {

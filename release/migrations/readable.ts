@@ -1,4 +1,4 @@
-/** Whether a script's text can be read at all: where its strings and comments end, and its batches or statements. */
+/** Checks that a script can be parsed: its strings, comments, and batches or statements. */
 import { InvalidInput } from "../failure";
 import { lex } from "./lexer";
 import type { Script } from "./scripts";
@@ -11,7 +11,7 @@ export function refuseUnreadable(script: Script, dialect: Dialect): void {
   readable(script, () => parts(lex(script.sql, dialect)));
 }
 
-/** What reads a script's text knows lines only: its refusal gets the script's name. */
+/** Adds the script's name to errors, which only contain lines. */
 export function readable<T>(script: Pick<Script, "name">, read: () => T): T {
   try {
     return read();

@@ -1,41 +1,37 @@
 /**
- * Comments by which a person takes the responsibility for a statement: `-- reviewed: why`, on a line of its own before
- * the statement, or at the end of a line of it. At the end of a line it says nothing about the statement after it.
+ * Comments in which a reviewer accepts a statement: `-- reviewed: why`, on a separate line before the statement, or at the
+ * end of one of its lines. At the end of a line, it does not apply to the next statement.
  */
 import type { TokenTable } from "./lexer";
 
 const REVIEW = /^--[ \t]*reviewed:[ \t]*\S/;
 
 export class Reviews {
-  /** The tokens before which one stands. */
+  /** Tokens with a review before them. */
   private readonly before = new Set<number>();
-  /** The tokens behind which one stands, on the same line. */
+  /** Tokens with a review after them, on the same line. */
   private readonly behind: number[] = [];
-  /** Where statements begin, in their order. */
+  /** The first tokens of statements, in order. */
   private readonly starts: number[] = [];
 
-  /** @param comment in the table. @param tokens those next to it that are no comments. */
-  look(
-    table: TokenTable,
-    comment: number,
-    tokens: { readonly before: number; readonly after: number },
-  ): void {
+  /** @param comment its index in the table. @param tokens the nearest other tokens before and after it. */
+  add(table: TokenTable, comment: number, tokens: { readonly before: number; readonly after: number }): void {
     if (!REVIEW.test(table.sql.slice(table.start(comment), table.start(comment) + LONGEST))) return;
     if (isAlone(table.sql, table.start(comment))) this.before.add(tokens.after);
     else this.behind.push(tokens.before);
   }
 
-  /** A batch ends before this token: what stood behind its last statement says nothing of the next batch. */
+  /** A batch ends before this token: a comment after its last statement does not apply to the next batch. */
   endBatch(token: number): void {
     this.before.delete(token);
   }
 
-  /** Hears where each statement begins. */
+  /** Records where each statement begins. */
   begins(statement: number): void {
     this.starts.push(statement);
   }
 
-  /** Whether a person looked at the statement. To be asked when all statements are known. */
+  /** Whether the statement was reviewed. Call it when all statements are known. */
   has(statement: number): boolean {
     if (this.before.has(statement)) return true;
     if (this.behind.length === 0) return false;
@@ -45,7 +41,7 @@ export class Reviews {
   }
 }
 
-/** Of a comment, as much as shows that it is a review. */
+/** Enough of a comment to recognize a review. */
 const LONGEST = 200;
 
 function isAlone(sql: string, start: number): boolean {

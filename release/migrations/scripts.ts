@@ -1,6 +1,6 @@
 /**
- * The migrations that a release carries: numbered plain SQL files. An `expand` script adds what the new release needs
- * and takes nothing from the running one; a `contract` script takes away what no release needs any more.
+ * The migrations of a release: numbered plain SQL files. An `expand` script adds what the new release needs and takes
+ * nothing from the running one; a `contract` script removes what no release needs any more.
  */
 import { createHash } from "node:crypto";
 import { InvalidInput } from "../failure";
@@ -16,30 +16,30 @@ export interface Script {
   readonly name: string;
   readonly number: number;
   readonly phase: Phase;
-  /** What says so: the header's `-- phase:`, else the name, else neither. */
+  /** The source of the phase: the header's `-- phase:`, the name, or neither. */
   readonly phaseFrom: "header" | "name" | "default";
-  /** Whether script and journal row are one transaction; `-- no-transaction` in the header says no. */
+  /** Whether script and journal row are one transaction; not with `-- no-transaction` in the header. */
   readonly transaction: boolean;
-  /** The EF Core migration that it was made from; null where it was written by hand. */
+  /** The EF Core migration that it was generated from; null if it was written by hand. */
   readonly efMigration: EfMigration | null;
-  /** Without byte order mark, lines end with `\n`. */
+  /** Without byte order mark; lines end with `\n`. */
   readonly sql: string;
-  /** Of `sql`, so that a checkout with other line ends is the same script. */
+  /** Of `sql`, so that a checkout with different line ends is the same script. */
   readonly sha256: string;
 }
 
 const FOLDER = "migrations/";
 const HEADER_LINE = /^[ \t]*(?:--|$)/;
-/** `ScriptName` has it, too. */
+/** Also in `ScriptName`. */
 const MAX_DIGITS = 6;
-/** `0004-contract-goal-author.sql`, `0004-goal-author.contract.sql`: elsewhere in a name the word is one of its subject. */
+/** `0004-contract-goal-author.sql`, `0004-goal-author.contract.sql`: elsewhere in a name the word has no meaning. */
 const PHASE_IN_NAME = /^\d+[._-](expand|contract)[._-]|\.(expand|contract)\.sql$/;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * @param files of a folder or a zip by their paths; scripts lie at the top or in `migrations/`, other files are none.
+ * @param files of a folder or a zip by path. Scripts are at the top or in `migrations/`; other files are ignored.
  * @returns the scripts in the order of their numbers.
- * @throws InvalidInput where a name, a number, the phase or the text is not as it must be.
+ * @throws InvalidInput if a name, a number, the phase or the text is invalid.
  */
 export function readScripts(files: ReadonlyMap<string, Uint8Array>): Script[] {
   const paths = [...files.keys()].filter((path) => /\.sql$/i.test(path));
@@ -51,7 +51,9 @@ export function readScripts(files: ReadonlyMap<string, Uint8Array>): Script[] {
   for (const [index, { name, number }] of scripts.slice(1).entries()) {
     const before = scripts[index]!;
     if (number === before.number)
-      throw new InvalidInput(`${before.name} and ${name} have one number: a number is one script`);
+      throw new InvalidInput(
+        `${before.name} and ${name} have the same number: each script needs its own number`,
+      );
     if (number > before.number + 1) {
       throw new InvalidInput(
         `between ${before.name} and ${name} there is a gap: a script is missing, or ${name} has the wrong number`,
@@ -61,7 +63,7 @@ export function readScripts(files: ReadonlyMap<string, Uint8Array>): Script[] {
   return scripts;
 }
 
-/** How many bytes of a bundle are looked at; more is no migration, but a mistake or an attack. */
+/** Refuses a file that is too big for a migration: a mistake or an attack. */
 export function refuseHugeFile(path: string, bytes: number): void {
   if (bytes > MAX_BYTES)
     throw new InvalidInput(`${quote(path)} has ${bytes} bytes: a script has at most ${MAX_BYTES}`);
@@ -76,12 +78,12 @@ function readScript(name: string, content: Uint8Array): Script {
   const digits = /^\d*/.exec(name)![0].length;
   if (digits > MAX_DIGITS && /\.sql$/i.test(name)) {
     throw new InvalidInput(
-      `${quote(name)} has a number of ${digits} digits, as EF Core's migrations have: a script's has up to ${MAX_DIGITS}; \`bluegreen migrations from-ef\` makes numbered scripts of EF Core's migrations`,
+      `${quote(name)} has a number of ${digits} digits, like EF Core's migrations, but a script has up to ${MAX_DIGITS}; \`bluegreen migrations from-ef\` generates numbered scripts from EF Core's migrations`,
     );
   }
   if (!ScriptName.safeParse(name).success) {
     throw new InvalidInput(
-      `${quote(name)} is no script's name: a number of up to ${MAX_DIGITS} digits, then letters, digits, "-", "_" and ".", as in 0002-goal-owner.sql`,
+      `${quote(name)} is not a valid script name: a number of up to ${MAX_DIGITS} digits, then letters, digits, "-", "_" and ".", as in 0002-goal-owner.sql`,
     );
   }
   const sql = normalized(name, content);
@@ -97,7 +99,7 @@ function readScript(name: string, content: Uint8Array): Script {
   };
 }
 
-/** The lines before the first statement: comments, and empty ones. A loop, as there may be millions. */
+/** The comments and empty lines before the first statement. A loop, because there may be millions. */
 function headerOf(sql: string): string {
   let end = 0;
   while (end < sql.length) {
@@ -109,19 +111,19 @@ function headerOf(sql: string): string {
   return sql.slice(0, end);
 }
 
-/** The header's word counts more than the name: a script on contracts may be called `0012-contract-table.sql`. */
+/** The header takes precedence over the name: a script about contracts may be called `0012-contract-table.sql`. */
 function phaseOf(name: string, header: string): Pick<Script, "phase" | "phaseFrom"> {
-  const [, said] = /^[ \t]*--[ \t]*phase:[ \t]*(\S+)[ \t]*$/m.exec(header) ?? [];
-  if (said !== undefined && said !== "expand" && said !== "contract") {
-    throw new InvalidInput(`${name}: phase ${quote(said)} is not known: expand or contract`);
+  const [, phase] = /^[ \t]*--[ \t]*phase:[ \t]*(\S+)[ \t]*$/m.exec(header) ?? [];
+  if (phase !== undefined && phase !== "expand" && phase !== "contract") {
+    throw new InvalidInput(`${name}: phase ${quote(phase)} is unknown: use expand or contract`);
   }
-  if (said !== undefined) return { phase: said, phaseFrom: "header" };
+  if (phase !== undefined) return { phase: phase, phaseFrom: "header" };
   const inName = PHASE_IN_NAME.exec(name);
   if (inName === null) return { phase: "expand", phaseFrom: "default" };
   return { phase: (inName[1] ?? inName[2]) as Phase, phaseFrom: "name" };
 }
 
-/** SQL Server's tools save UTF-16, Windows ends lines with CRLF: neither makes another script. */
+/** Normalizes UTF-16 (SQL Server's tools) and CRLF (Windows), so that they are the same script. */
 function normalized(name: string, content: Uint8Array): string {
   const mark = content.length < 2 ? 0 : content[0]! * 256 + content[1]!;
   const encoding = mark === 0xfffe ? "utf-16le" : mark === 0xfeff ? "utf-16be" : "utf-8";
@@ -129,8 +131,8 @@ function normalized(name: string, content: Uint8Array): string {
   try {
     text = new TextDecoder(encoding, { fatal: true }).decode(content);
   } catch {
-    throw new InvalidInput(`${name} is not UTF-8: save it as that`);
+    throw new InvalidInput(`${name} is not UTF-8: save it as UTF-8`);
   }
-  if (text.includes("\0")) throw new InvalidInput(`${name} has NUL characters: it is no text`);
+  if (text.includes("\0")) throw new InvalidInput(`${name} has NUL characters, so it is not text`);
   return text.replace(/\r\n?/g, "\n");
 }

@@ -1,7 +1,7 @@
 /**
- * T-SQL: what must begin a batch, and what must not be in one with the statement before it, gets a GO. A module (view,
- * procedure, function, trigger) must be the first in its batch. Rows can't be changed by a column's name in the batch
- * that adds it, as the server looks names up before it runs the first statement.
+ * T-SQL: adds a GO before statements that must begin a batch or be in another batch than the statement before. A module
+ * (view, procedure, function, trigger) must be first in its batch. Statements can't use a column in the batch that adds it,
+ * because the server resolves names before it runs the first statement.
  */
 import { InvalidInput } from "../failure";
 import { WORD } from "./lexer";
@@ -13,13 +13,13 @@ import { moduleBegunAt } from "./tsql/modules";
 import { beginsBlock, beginsStatement } from "./tsql/statement-end";
 
 const USES_ROWS = /^(?:UPDATE|INSERT|DELETE|MERGE|SELECT)$/;
-/** Behind these, such a word is about rights or an event, or within a statement: ON DELETE CASCADE. */
+/** After these, such a word is a permission, an event, or part of a statement: ON DELETE CASCADE. */
 const WITHIN = /^(?:GRANT|DENY|REVOKE|ON|\()$/;
 
 /**
  * @param sql one script.
- * @returns the same text where every batch is fit to be run.
- * @throws InvalidInput naming the line, where a GO would part a block, or a variable from its use.
+ * @returns the same text, in which every batch can run.
+ * @throws InvalidInput naming the line, if a GO would split a block, or separate a variable from its use.
  */
 export function inSeparateBatches(sql: string): string {
   const done: string[] = [];
@@ -35,7 +35,7 @@ export function inSeparateBatches(sql: string): string {
   return [...done, sql.slice(position)].join("");
 }
 
-/** What a comment says is about the batch after it: a GO between them goes. */
+/** A comment belongs to the batch after it: removes a GO between them. */
 function withItsComments(between: string): string {
   const all = [...tokens(between, "mssql")];
   const comment = all.findIndex(
@@ -48,7 +48,7 @@ function withItsComments(between: string): string {
   );
 }
 
-/** Where a batch is to be parted: positions of what begins the next one. */
+/** Where to split a batch: the positions at which the next one begins. */
 function cutsIn(text: string, firstLine: number): number[] {
   const all = [...tokens(text, "mssql")];
   const { table } = readCode(text);
@@ -62,7 +62,7 @@ function cutsIn(text: string, firstLine: number): number[] {
     const isModule = moduleBegunAt(cursor) !== null;
     const needsBatch = isModule ? cursor.position > begins : !inModule && usesAdded(cursor, added);
     if (needsBatch) {
-      const what = `line ${firstLine + table.line(cursor.position) - 1}: ${cursor.text().toUpperCase()} ${cursor.text(1).toUpperCase()} needs a batch of its own`;
+      const what = `line ${firstLine + table.line(cursor.position) - 1}: ${cursor.text().toUpperCase()} ${cursor.text(1).toUpperCase()} needs a separate batch`;
       // A module sees no variable of the batch before it.
       refuseParting(cursor, { from: isModule ? cursor.position : begins, depth, what });
       cuts.push(withCommentsBefore(all, table.start(cursor.position)));
@@ -76,11 +76,11 @@ function cutsIn(text: string, firstLine: number): number[] {
   return cuts;
 }
 
-/** Whether a statement begins there that reads or writes a column which this batch adds. */
+/** Whether a statement begins here that uses a column which this batch adds. */
 function usesAdded(cursor: Cursor, added: ReadonlySet<string>): boolean {
   if (added.size === 0 || !USES_ROWS.test(cursor.word()) || !beginsStatement(cursor)) return false;
   const before = cursor.word(-1);
-  // A SELECT may belong to what began before it.
+  // A SELECT may be part of the statement before it.
   if (WITHIN.test(before) || (cursor.is("SELECT") && before !== ";")) return false;
   const ahead = cursor.copy();
   for (ahead.next(); !ahead.done && !endsRows(ahead); ahead.next())
@@ -88,7 +88,7 @@ function usesAdded(cursor: Cursor, added: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** They begin a statement elsewhere: UPDATE ... SET, INSERT ... SELECT, CASE ... ELSE ... END, OFFSET ... FETCH. */
+/** Words that begin a statement in other places: UPDATE ... SET, INSERT ... SELECT, CASE ... ELSE ... END, OFFSET ... FETCH. */
 const PARTS_OF_ROWS = /^(?:SET|SELECT|ELSE|END|FETCH)$/;
 
 function endsRows(cursor: Cursor): boolean {
@@ -101,9 +101,7 @@ function refuseParting(
   { from, depth, what }: { readonly from: number; readonly depth: number; readonly what: string },
 ): void {
   if (depth > 0) {
-    throw new InvalidInput(
-      `${what}, and stands inside of a block or parentheses: write EXEC(N'...') around it`,
-    );
+    throw new InvalidInput(`${what}, but is inside a block or parentheses: wrap it in EXEC(N'...')`);
   }
   const { table, position } = cursor;
   const variables = new Set<string>();
@@ -113,7 +111,7 @@ function refuseParting(
     if (index < position) variables.add(text.toLowerCase());
     else if (variables.has(text.toLowerCase())) {
       throw new InvalidInput(
-        `${what}, and ${text} is used on both sides: write GO before it, and declare the variable anew`,
+        `${what}, but ${text} is used on both sides: write GO before it, and declare the variable again`,
       );
     }
   }
@@ -136,7 +134,7 @@ function depthChange(cursor: Cursor): number {
   }
 }
 
-/** What a comment says is about the statement after it. @param start of a token. @returns where the comments before it start. */
+/** A comment belongs to the statement after it. @param start of a token. @returns where the comments before it start. */
 function withCommentsBefore(all: readonly Token[], start: number): number {
   let index = all.findIndex((token) => token.start === start);
   while (index > 0 && all[index - 1]!.kind === "comment" && all[index - 1]!.line !== all[index - 2]?.line)

@@ -1,6 +1,6 @@
 /**
- * What SQL text is made of, as far as a migration needs it: where strings, comments and quoted names end, where a
- * batch of SQL Server (`GO`) or a statement of PostgreSQL (`;`) ends. It is no parser: the server is.
+ * The parts of SQL text that a migration needs: where strings, comments and quoted names end, and where SQL Server's batches
+ * (`GO`) or PostgreSQL's statements (`;`) end. It is not a SQL parser.
  */
 import { InvalidInput } from "../failure";
 import { inOneLine } from "../text";
@@ -25,20 +25,20 @@ export interface Batch {
   readonly repeat: number;
 }
 
-/** A batch or a statement as a part of the script's tokens: from the first one, up to the one behind the last. */
+/** A batch or statement as a range of tokens: from the first one to the one after the last. */
 export interface Part {
   readonly from: number;
   readonly to: number;
-  /** Where its text may begin and must have ended. */
+  /** The limits of its text. */
   readonly start: number;
   readonly end: number;
   readonly repeat: number;
 }
 
-/** As many times as SQL Server's own tools repeat a batch. */
+/** The limit of SQL Server's own tools. */
 const MOST_REPEATS = 2_147_483_647;
 
-/** Enough of a line to find it. */
+/** How much of a line a message shows. */
 const SHOWN = 60;
 
 /** @throws InvalidInput naming the line where a string, name or comment begins that never ends. */
@@ -69,7 +69,7 @@ export function statements(sql: string): Batch[] {
   return statementParts(table).map((part) => trimmed(table, part, "postgres"));
 }
 
-/** Batches that are nothing but comments and semicolons are left out. */
+/** Batches with only comments and semicolons are left out. */
 export function batchParts(table: TokenTable): Part[] {
   const found: Part[] = [];
   let from = 0;
@@ -85,7 +85,7 @@ export function batchParts(table: TokenTable): Part[] {
     const separator = readSeparator(table, index);
     if (separator === null) continue;
     close(index, table.start(index), separator.repeat);
-    // A comment behind it may go on for lines: what it says is never code.
+    // A comment after it may span lines, which are never code.
     index = separator.last;
     lastLine = lastLineOf(table, index);
     from = index + 1;
@@ -104,7 +104,7 @@ function isGo(table: TokenTable, index: number): boolean {
   );
 }
 
-/** @returns null where GO is a name: SQL Server's own tools send `GO,`, `GO=1` and the label `GO:` to the server. */
+/** @returns null if GO is a name: SQL Server's tools send `GO,`, `GO=1` and the label `GO:` to the server. */
 function readSeparator(table: TokenTable, index: number): { repeat: number; last: number } | null {
   const { sql } = table;
   const line = table.line(index);
@@ -113,10 +113,10 @@ function readSeparator(table: TokenTable, index: number): { repeat: number; last
     const end = sql.indexOf("\n", table.start(index));
     const shown = inOneLine(sql.slice(table.start(index), end === -1 ? sql.length : end)).trim();
     throw new InvalidInput(
-      `line ${line}: ${shown.length > SHOWN ? `${shown.slice(0, SHOWN)} ...` : shown}: GO ends a batch only alone on its line, or with a count or a -- comment behind it; put what else is there on a line of its own, or a name GO in brackets`,
+      `line ${line}: ${shown.length > SHOWN ? `${shown.slice(0, SHOWN)} ...` : shown}: GO ends a batch only alone on its line, or followed by a count or a -- comment; move the rest to a separate line, or put a name GO in brackets`,
     );
   };
-  // Blanks that only look like one: SQL Server's own tools take none of them for it.
+  // SQL Server's tools do not accept these as spaces.
   if (/[\f\v\u0080-\uffff]/.test(behind) || !/^[ \t\ufeff]*$/.test(beforeOnLine(sql, table.start(index))))
     return refuse();
   if (/[^\s;/-]/.test(behind)) return null;
@@ -125,7 +125,7 @@ function readSeparator(table: TokenTable, index: number): { repeat: number; last
   for (let next = index + 1; next < table.length && table.line(next) === line; next += 1) {
     const isComment = table.kind(next) === COMMENT;
     const isCount = table.kind(next) === NUMBER && repeat === null && /^\d{1,10}$/.test(table.text(next));
-    // Glued to it, only a comment to the line's end may be: `GO/*` is refused by SQL Server's own tools.
+    // Directly after GO, only a -- comment is allowed: SQL Server's tools refuse `GO/*`.
     if (next === index + 1 && table.start(next) === table.end(index) && !table.text(next).startsWith("--"))
       refuse();
     if (!isComment && !isCount) refuse();
@@ -140,7 +140,7 @@ function beforeOnLine(sql: string, position: number): string {
   return sql.slice(sql.lastIndexOf("\n", position - 1) + 1, position);
 }
 
-/** A statement of nothing but comments is none. */
+/** Statements with only comments are left out. */
 export function statementParts(table: TokenTable): Part[] {
   const found: Part[] = [];
   let from = 0;
@@ -153,7 +153,7 @@ export function statementParts(table: TokenTable): Part[] {
   for (let index = 0; index < table.length; index += 1) {
     const kind = table.kind(index);
     if (kind === COMMENT) continue;
-    // The body of a function in standard SQL has semicolons of its own: BEGIN ATOMIC ...; CASE ... END; END
+    // The body of a function in standard SQL contains semicolons: BEGIN ATOMIC ...; CASE ... END; END
     if (kind === WORD) {
       const word = shortWord(table, index);
       if (word === "ATOMIC" && before === "BEGIN") depth = 1;
@@ -172,7 +172,7 @@ export function statementParts(table: TokenTable): Part[] {
   return found;
 }
 
-/** Those that matter to where a statement ends; "" for longer ones. */
+/** Short words can matter for the end of a statement; "" for longer ones. */
 function shortWord(table: TokenTable, index: number): string {
   return table.end(index) - table.start(index) > 6 ? "" : table.text(index).toUpperCase();
 }

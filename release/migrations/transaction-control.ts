@@ -1,6 +1,6 @@
 /**
- * A script and its journal row are one transaction: a COMMIT of its own would part them. Found before anything runs, by
- * the command that reads the scripts and by the migrator that is given them.
+ * A script and its journal row are one transaction, which a COMMIT in the script would split. The command and the migrator
+ * both check this before anything runs.
  */
 import { InvalidInput } from "../failure";
 import type { Script } from "./scripts";
@@ -10,8 +10,8 @@ import type { Dialect, Token } from "./sql-text";
 const CONTROL = /^(BEGIN|START|COMMIT|ROLLBACK|END|ABORT)$/;
 
 /**
- * SQL Server counts transactions, and the migrator asks it how many are open: there, nothing is refused before.
- * @throws InvalidInput naming script, line and what to do, where a script of PostgreSQL begins or ends a transaction.
+ * For SQL Server nothing is refused here: it counts open transactions, and the migrator checks the count.
+ * @throws InvalidInput naming script, line and what to do, if a PostgreSQL script begins or ends a transaction.
  */
 export function refuseTransactionControl({ name, sql, transaction }: Script, dialect: Dialect): void {
   if (!transaction || dialect !== "postgres") return;
@@ -20,11 +20,11 @@ export function refuseTransactionControl({ name, sql, transaction }: Script, dia
     const control = controlOf(words);
     if (control === null) continue;
     const at = line + words[0]!.line - 1;
-    const refused = `${name}, line ${at}: ${control} can't be in a script, which runs in one transaction with its journal row`;
+    const refused = `${name}, line ${at}: ${control} is not allowed in a script, which runs in one transaction with its journal row`;
     throw new InvalidInput(
       isFromEf(sql)
-        ? `${refused}; dotnet ef migrations script leaves it out with --no-transactions, and bluegreen migrations from-ef makes a script of each migration so`
-        : `${refused}; leave it out, or say -- no-transaction in its first lines`,
+        ? `${refused}; dotnet ef migrations script leaves it out with --no-transactions, and bluegreen migrations from-ef generates such a script for each migration`
+        : `${refused}; leave it out, or add -- no-transaction to its first lines`,
     );
   }
 }
@@ -38,7 +38,7 @@ function controlOf([first, second, third]: readonly Token[]): string | null {
   return word === "ROLLBACK" && upper(after) === "TO" ? null : word;
 }
 
-/** Its row in EF's history table, under the name that EF gives it. */
+/** Whether it contains the default name of EF's history table. */
 function isFromEf(sql: string): boolean {
   return sql.includes("__EFMigrationsHistory");
 }

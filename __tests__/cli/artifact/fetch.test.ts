@@ -125,8 +125,8 @@ test.each<[string, string, RegExp]>([
   ["of a page", "/page", /\/page is neither a zip nor a \.tar\.gz: is it a web page/],
   ["of nothing", "/empty.zip", /neither a zip nor/],
   ["that nobody serves", "http://127.0.0.1:9/a.zip", /127\.0\.0\.1:9\/a\.zip: .*ECONNREFUSED/],
-  ["of plain http", "http://example.invalid/a.zip", /is no artifact address/],
-  ["of another protocol", "ftp://example.invalid/a.zip", /is no artifact address/],
+  ["of plain http", "http://example.invalid/a.zip", /is not an artifact address/],
+  ["of another protocol", "ftp://example.invalid/a.zip", /is not an artifact address/],
   ["with a password", "https://me:secret@example.invalid/a.zip", /no artifact address/],
   ["of a file that is not there", "file:///no/such.zip", /ENOENT.*\/no\/such\.zip/],
 ])("refuses an address %s", async (_, address, says) => {

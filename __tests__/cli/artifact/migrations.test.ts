@@ -123,7 +123,7 @@ test("scripts that ran are as they are: nothing is said of them any more", () =>
   writeRecord(place.project(AZURE), recordOf("0002-contract-table.sql", ["0002-contract-table.sql"], []));
   expect(look(scripts)).toEqual({
     contracts: ["0002-contract-table.sql"],
-    said: ["migrations: 0003-b.sql:1: EXEC dbo.q: runs dbo.q, which is not looked into"],
+    said: ["migrations: 0003-b.sql:1: EXEC dbo.q: runs dbo.q, which the linter does not check"],
   });
 });
 

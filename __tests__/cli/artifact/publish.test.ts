@@ -220,8 +220,8 @@ describe("what is refused, with nothing published", () => {
       /nothing to publish: run bluegreen publish <version> --artifact/,
     ],
     ["no artifact", ["1.4.0"], 2, /nothing to publish: run/],
-    ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is no version/],
-    ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is no version/],
+    ["a version with a slash", ["1.4/0", "--artifact", "app"], 2, /is not a valid version/],
+    ["a version that leaves its folder", ["..", "--artifact", "app"], 2, /is not a valid version/],
     [
       "a file that is not there",
       ["1.4.0", "--artifact", "no-such.zip"],

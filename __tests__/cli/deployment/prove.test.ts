@@ -128,13 +128,7 @@ test("stdin", () => {
 
 test.each<[string, unknown, string[], number, RegExp]>([
   ["the other slot is live", GOOD, ["--live", "green"], 3, /would touch the live slot/],
-  [
-    "a change of base",
-    [...GOOD, change("web-1", "update")],
-    ["--live", "blue"],
-    3,
-    /is no step of a release/,
-  ],
+  ["a change of base", [...GOOD, change("web-1", "update")], ["--live", "blue"], 3, /is not a release step/],
   ["no plan", "{", ["--live", "blue"], 2, /is not JSON/],
   ["no such slot", GOOD, ["--live", "red"], 2, /--live blue or --live green/],
   ["nobody to ask", GOOD, [], 2, /there is no environment file/],

@@ -276,7 +276,7 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
         sql.replace("CREATE VIEW named", "BEGIN;\n\nCREATE VIEW named"),
       ),
     );
-    expect(await refused()).toMatch(/^0003-Raw\.sql, line 3: BEGIN can't be in a script/);
+    expect(await refused()).toMatch(/^0003-Raw\.sql, line 3: BEGIN is not allowed in a script/);
   });
 
   it("a script that was changed since it was made; --keep-written lets it be", async () => {

@@ -191,7 +191,11 @@ describe("init", () => {
       ["--platform", "azure"],
       /needs --subscription, --tenant, --location, --ssh-key/,
     ],
-    ["a GUID that is none", [...AZURE, "--subscription", "x"], /platform\.subscriptionId: "x" is no GUID/],
+    [
+      "a GUID that is none",
+      [...AZURE, "--subscription", "x"],
+      /platform\.subscriptionId: "x" is not a valid GUID/,
+    ],
     ["the sample on Azure", [...AZURE, "--example"], /^--example needs --platform local/],
   ])("refuses %s, and makes nothing", async (_, options, says) => {
     await refuses(["new", ...options], 2, says);

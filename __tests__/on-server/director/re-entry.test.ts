@@ -92,7 +92,7 @@ async function goOn({ act }: Run, operator: Operator, { step, record, result }: 
       last = (await operator.retry()).result;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      // "still gets requests: `bluegreen abort` first"
+      // "still gets requests: run `bluegreen abort` first"
       await operator.abort();
       last = (await act(operator)).result;
     }

@@ -131,7 +131,7 @@ describe("contract migrations", () => {
     const early = await operator.apply({ ...contracting(record), sequence: record.sequence + 1 });
     expect(early.result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(early.result?.reason).toContain(
-      `${SCRIPT} takes away what 1.0.0-1 needs, and that can still get traffic`,
+      `${SCRIPT} removes what 1.0.0-1 needs, and that release can still get traffic`,
     );
     operator.record = record;
     const next = await operator.release(knowing("1.2.0"));
@@ -146,7 +146,7 @@ describe("contract migrations", () => {
     await operator.release(knowing("1.1.0"));
     const { record } = await operator.release(knowing("1.2.0"));
     await operator.apply({ ...contracting(record), sequence: 4 });
-    await expect(operator.release("1.0.0")).rejects.toThrow(`1.0.0 needs what ${SCRIPT} took away`);
+    await expect(operator.release("1.0.0")).rejects.toThrow(`1.0.0 needs what ${SCRIPT} removed`);
     // Somebody who edits the record past that is stopped by the director.
     const late = await operator.apply({
       ...operator.record,
@@ -155,7 +155,7 @@ describe("contract migrations", () => {
       slots: { ...operator.record.slots, green: { ...artifact("1.0.0"), run: 5 } },
     });
     expect(late.result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
-    expect(late.result?.reason).toContain(`1.0.0-5 needs what ${SCRIPT} took away`);
+    expect(late.result?.reason).toContain(`1.0.0-5 needs what ${SCRIPT} removed`);
   });
 });
 

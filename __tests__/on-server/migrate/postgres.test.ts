@@ -86,7 +86,7 @@ describe("refused, and nothing is changed:", () => {
       { ...OWNER, "0003-a.sql": "SELECT 1;\n/* a */ COMMIT;" },
       {},
       2,
-      /0003-a\.sql, line 2: COMMIT can't be in a script/,
+      /0003-a\.sql, line 2: COMMIT is not allowed in a script/,
     ],
     [
       "a string that never ends, without a transaction, too",

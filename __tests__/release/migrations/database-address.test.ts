@@ -67,7 +67,7 @@ describe("SQL Server", () => {
     "128.0.0.1",
   ])("may not elsewhere: %s", (host) => {
     expect(refusal(`mssql://sa:${PASSWORD}@${host}/scratch?trustServerCertificate=true`)).toMatch(
-      /trustServerCertificate=true, and its host is not this machine/,
+      /trustServerCertificate=true, but its host is not this machine/,
     );
   });
 
@@ -104,16 +104,24 @@ describe("refused with one line that shows what to write", () => {
     ["no protocol", `app:${PASSWORD}@h/goals`, /must begin with/],
     ["nothing", "", /must begin with/],
     ["a connection string", `Server=h;Password=${PASSWORD}`, /must begin with/],
-    ["a % in the password", `mssql://app:${PASSWORD}%@h/goals`, /"%" in it that escapes nothing/],
-    ["a % in PostgreSQL's password", `postgres://app:${PASSWORD}%zz@h/goals`, /"%" in it that escapes/],
-    ["bytes that are no UTF-8", `mssql://app:${PASSWORD}%ff@h/goals`, /"%" in the password that escapes/],
+    ["a % in the password", `mssql://app:${PASSWORD}%@h/goals`, /"%" in it that is not an escape/],
+    [
+      "a % in PostgreSQL's password",
+      `postgres://app:${PASSWORD}%zz@h/goals`,
+      /"%" in it that is not an escape/,
+    ],
+    [
+      "bytes that are no UTF-8",
+      `mssql://app:${PASSWORD}%ff@h/goals`,
+      /"%" in the password that is not an escape/,
+    ],
     ["a port out of range", `mssql://app:${PASSWORD}@h:65536/goals`, /a port is a number from 1 to 65535/],
     ["port 0", `mssql://app:${PASSWORD}@h:0/goals`, /port 0/],
     ["a port that is no number", `postgres://app:${PASSWORD}@h:x/goals`, /from 1 to 65535/],
     ["a # in the password", `mssql://app:a#${PASSWORD}@h/goals`, /%23 for #/],
     ["an @ and a # in the password", `mssql://app:a@b#${PASSWORD}@h/goals`, /has a # or a \//],
     ["an @ and a / in the password", `mssql://app:a@b/${PASSWORD}@h/goals`, /has a # or a \//],
-    ["an @ and a ? in the password", `mssql://app:a@b/c?${PASSWORD}@h/goals`, /parameter that is not known/],
+    ["an @ and a ? in the password", `mssql://app:a@b/c?${PASSWORD}@h/goals`, /an unknown parameter/],
     ["no host", `mssql:app:${PASSWORD}@h`, /names no (host|database)/],
     [
       "an instance by its name",
@@ -123,9 +131,13 @@ describe("refused with one line that shows what to write", () => {
     ["a host that is no name", `mssql://app:${PASSWORD}@h%20x/goals`, /neither a name nor an IP address/],
     ["no user", `mssql://h/goals`, /has no user/],
     ["no password", `mssql://app@h/goals`, /has no password/],
-    ["an unknown parameter", `mssql://app:${PASSWORD}@h/goals?Encrypt=true`, /parameter that is not known/],
-    ["encryption that is turned off", `mssql://app:${PASSWORD}@h/goals?encrypt=false`, /encrypt is true or/],
-    ["two answers", `mssql://a:${PASSWORD}@h/g?encrypt=true&encrypt=strict`, /encrypt is .*, once/],
+    ["an unknown parameter", `mssql://app:${PASSWORD}@h/goals?Encrypt=true`, /an unknown parameter/],
+    [
+      "encryption that is turned off",
+      `mssql://app:${PASSWORD}@h/goals?encrypt=false`,
+      /encrypt must be true or/,
+    ],
+    ["two answers", `mssql://a:${PASSWORD}@h/g?encrypt=true&encrypt=strict`, /encrypt must be .*, once/],
     [
       "strict encryption that verifies nothing",
       `mssql://a:${PASSWORD}@localhost/g?encrypt=strict&trustServerCertificate=true`,

@@ -1,6 +1,6 @@
 /** A script names its EF Core migration, and a database that has the migration is adopted. */
 import { readScripts } from "../../../release/migrations/scripts";
-import { efHistoryQueries, isTakenOver } from "../../../release/migrations/ef-history";
+import { efHistoryQueries, isAppliedByEf } from "../../../release/migrations/ef-history";
 import type { Script } from "../../../release/migrations/scripts";
 
 function script(header: string, name = "0001-Init.sql"): Script {
@@ -39,7 +39,7 @@ describe("a script's first lines", () => {
     ["-- ef-migration", /ef-migration "" must be the id/],
     ["-- ef-baseline", /ef-migration "" must be the id/],
     [`${INIT}\n${INIT}`, /ef-migration twice/],
-    [`${INIT}\n-- ef-basline`, /ef-basline is not known/],
+    [`${INIT}\n-- ef-basline`, /ef-basline is unknown/],
     [`${INIT}\n-- ef-history: [dbo].[x] ([y])`, /ef-history .* must be a table and its column/],
     [`-- ef-migration: ${"x".repeat(151)}`, /must be the id/],
   ])("refused where they mean nothing: %j", (header, message) => {
@@ -76,20 +76,20 @@ describe("a script that the journal does not know", () => {
   const has = (...ids: string[]): ReadonlySet<string> => new Set(ids);
 
   it("is applied already where EF's table has its migration", () => {
-    expect(isTakenOver(script(INIT), has("20261129172048_Init"))).toBe(true);
-    expect(isTakenOver(script(INIT), has("20261129172049_Other"))).toBe(false);
-    expect(isTakenOver(script(INIT), has())).toBe(false);
+    expect(isAppliedByEf(script(INIT), has("20261129172048_Init"))).toBe(true);
+    expect(isAppliedByEf(script(INIT), has("20261129172049_Other"))).toBe(false);
+    expect(isAppliedByEf(script(INIT), has())).toBe(false);
   });
 
   it("is run where it is no EF migration's", () => {
-    expect(isTakenOver(script("-- ours"), has("20261129172048_Init"))).toBe(false);
+    expect(isAppliedByEf(script("-- ours"), has("20261129172048_Init"))).toBe(false);
   });
 
   it("is refused where every database should have it, and one that EF migrated does not", () => {
     const baseline = script(`${INIT}\n-- ef-baseline`);
-    expect(isTakenOver(baseline, has())).toBe(false); // an empty database gets all of it
-    expect(() => isTakenOver(baseline, has("20250101000000_First"))).toThrow(
-      /0001-Init.sql says -- ef-baseline.*not 20261129172048_Init.*dotnet ef database update/,
+    expect(isAppliedByEf(baseline, has())).toBe(false); // an empty database gets all of it
+    expect(() => isAppliedByEf(baseline, has("20250101000000_First"))).toThrow(
+      /0001-Init.sql has -- ef-baseline.*not 20261129172048_Init.*dotnet ef database update/,
     );
   });
 });

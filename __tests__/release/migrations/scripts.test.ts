@@ -48,11 +48,11 @@ describe("the scripts of a bundle", () => {
 
   it.each([
     ["a gap", { "1-a.sql": "", "3-c.sql": "" }, /between 1-a\.sql and 3-c\.sql there is a gap/],
-    ["one number twice", { "1-a.sql": "", "01-b.sql": "" }, /have one number/],
-    ["a name without a number", { "a.sql": "" }, /"a\.sql" is no script's name/],
-    ["a name that a shell would read", { "1-$(reboot).sql": "" }, /is no script's name/],
-    ["a folder in between", { "migrations/../../1-a.sql": "" }, /is no script's name/],
-    ["an unknown phase", { "1-a.sql": "-- phase: contrakt" }, /phase "contrakt" is not known/],
+    ["one number twice", { "1-a.sql": "", "01-b.sql": "" }, /have the same number/],
+    ["a name without a number", { "a.sql": "" }, /"a\.sql" is not a valid script name/],
+    ["a name that a shell would read", { "1-$(reboot).sql": "" }, /is not a valid script name/],
+    ["a folder in between", { "migrations/../../1-a.sql": "" }, /is not a valid script name/],
+    ["an unknown phase", { "1-a.sql": "-- phase: contrakt" }, /phase "contrakt" is unknown/],
     [
       "a number as EF Core gives it",
       { "20261129172048_Init.sql": "" },

@@ -130,15 +130,15 @@ describe("refused, with the line, where a GO would part what belongs together:",
   it.each([
     [
       "PRINT 1\nIF 1 = 1 BEGIN\n  CREATE VIEW v AS SELECT 1\nEND",
-      /^line 3: CREATE VIEW .*inside of a block.*EXEC\(N'/,
+      /^line 3: CREATE VIEW .*inside a block.*EXEC\(N'/,
     ],
     [
       "IF 1 = 1\nBEGIN\nALTER TABLE t ADD b int\nUPDATE t SET b = 1\nEND",
-      /^line 4: UPDATE T .*inside of a block/,
+      /^line 4: UPDATE T .*inside a block/,
     ],
     [
       "PRINT 0\nGO\nDECLARE @v int = 1\nALTER TABLE t ADD b int\nUPDATE t SET b = @v",
-      /^line 5: UPDATE T .*@v is used on both sides: write GO before it, and declare the variable anew/,
+      /^line 5: UPDATE T .*@v is used on both sides: write GO before it, and declare the variable again/,
     ],
   ])("%j", (sql, message) => {
     expect(() => inSeparateBatches(sql)).toThrow(message);

@@ -16,10 +16,10 @@ it.each([
   ["ROLLBACK;", "ROLLBACK"],
   ["END;", "END"],
   ["ABORT;", "ABORT"],
-])("%j: %s can't be in a script", (sql, word) => {
+])("%j: %s is not allowed in a script", (sql, word) => {
   expect(() => check(sql)).toThrow(
     new RegExp(
-      `^0001-a\\.sql, line \\d: ${word} can't be in a script.*leave it out, or say -- no-transaction`,
+      `^0001-a\\.sql, line \\d: ${word} is not allowed in a script.*leave it out, or add -- no-transaction`,
     ),
   );
 });

@@ -147,13 +147,13 @@ describe("a contract script", () => {
     const { record, observed } = after(first, second, third, fourth);
     for (const old of [second, candidateOf("0.9")]) {
       expect(() => transitions.release(record, old, observed, blueGreen)).toThrow(
-        /needs what 0003-contract-author\.sql took away/,
+        /needs what 0003-contract-author\.sql removed/,
       );
     }
     const edited = { ...record, previous: { ...second, run: 2 } };
     edited.slots = { ...record.slots, [record.active === "blue" ? "green" : "blue"]: edited.previous };
     expect(() => transitions.rollback(edited, observed, blueGreen)).toThrow(
-      /needs what 0003-contract-author\.sql took away/,
+      /needs what 0003-contract-author\.sql removed/,
     );
     expect(transitions.rollback(record, observed, blueGreen).active).not.toBe(record.active);
   });

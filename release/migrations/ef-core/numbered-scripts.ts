@@ -1,6 +1,6 @@
 /**
- * From the migrations of an EF Core project to numbered scripts: what a folder has stays as it is, what the project has
- * more becomes the next numbers. A migration that is a script must not change, move or go: databases have it.
+ * Generates numbered scripts from the migrations of an EF Core project. Existing scripts stay, and new migrations get the
+ * next numbers. A migration that already has a script must not change, move or be removed, because databases have it.
  */
 import { InvalidInput } from "../../failure";
 import { inOneLine } from "../../text";
@@ -11,7 +11,7 @@ import { efHeader } from "../ef-history";
 import type { EfMigration } from "../ef-history";
 
 export interface EfProjectMigration extends EfMigration {
-  /** What EF writes for it without transactions, fit to be run batch by batch. */
+  /** EF's SQL for it without transactions, ready to run batch by batch. */
   readonly sql: string;
   readonly transaction: boolean;
 }
@@ -24,7 +24,7 @@ interface NewScript {
 
 export interface Numbered {
   readonly added: readonly NewScript[];
-  /** Of scripts that are there, and that EF would write differently today. */
+  /** Differences between existing scripts and what EF would write today. */
   readonly differing: readonly string[];
 }
 
@@ -33,9 +33,9 @@ const CONTRACT = /^contract_/i;
 const LONGEST_NAME = 80;
 
 /**
- * @param migrations of the project, in EF's order. @param written all scripts of the folder.
- * @param keepWritten whether scripts stay as they are where EF would write them differently today.
- * @throws InvalidInput where a migration that is a script was changed, removed or moved; names file and remedy.
+ * @param migrations of the project, in EF's order. @param written all scripts in the folder.
+ * @param keepWritten whether to keep scripts that EF would write differently today.
+ * @throws InvalidInput if a migration with a script was changed, removed or moved. Names the file and the fix.
  */
 export function numberedScripts(
   migrations: readonly EfProjectMigration[],
@@ -50,7 +50,7 @@ export function numberedScripts(
   });
   if (differing[0] !== undefined && !keepWritten) {
     throw new InvalidInput(
-      `${differing[0]}: put the migration back and write the change as the next one; if no database has it, remove the file; if only EF Core was upgraded, say --keep-written`,
+      `${differing[0]}: restore the migration and make the change in a new one; if no database has it, remove the file; if only EF Core was upgraded, use --keep-written`,
     );
   }
   const first = (written.at(-1)?.number ?? 0) + 1;
@@ -67,16 +67,16 @@ function refuseOtherOrder(migrations: readonly EfProjectMigration[], fromEf: rea
     if (here?.id === id) {
       if (!here.baseline || baseline) continue;
       throw new InvalidInput(
-        `${name} was written without -- ef-baseline: add the line to it, or if no release has it, remove the file`,
+        `${name} was written without -- ef-baseline: add that line, or remove the file if no release has it`,
       );
     }
     if (!migrations.some((migration) => migration.id === id)) {
       throw new InvalidInput(
-        `${name} was made from ${id}, which the project does not have: put the migration back; if no database has it, remove the file`,
+        `${name} was generated from ${id}, which is not in the project: restore the migration; if no database has it, remove the file`,
       );
     }
     throw new InvalidInput(
-      `${here!.id} comes before ${id} in the project, which is ${name} already: make it the last one (dotnet ef migrations remove, and add it again); if no database has ${name}, remove the file`,
+      `${here!.id} comes before ${id} in the project, but ${id} already is ${name}: make ${here!.id} the last one (dotnet ef migrations remove, and add it again); if no database has ${name}, remove the file`,
     );
   }
 }
@@ -85,7 +85,7 @@ function refuseOtherOrder(migrations: readonly EfProjectMigration[], fromEf: rea
 function differenceOf(script: Script, migration: EfProjectMigration, dialect: Dialect): string | null {
   const code = (sql: string): Token[] => {
     const all = [...tokens(sql, dialect)].filter(({ kind }) => kind !== "comment");
-    // The version of EF Core in the migration's row: each update of EF may write another one.
+    // The EF Core version in the migration's row, which changes with updates of EF.
     const version = all.findLastIndex(({ kind }) => kind === "string");
     return all.filter((_, index) => index !== version);
   };
@@ -95,10 +95,10 @@ function differenceOf(script: Script, migration: EfProjectMigration, dialect: Di
   if (at === -1 && there.length === today.length) return null;
   const index = at === -1 ? there.length : at;
   const line = there[index]?.line ?? there.at(-1)?.line ?? 1;
-  return `${script.name}, line ${line}: it has ${shown(there[index])}, and EF writes ${shown(today[index])} for ${migration.id} today`;
+  return `${script.name}, line ${line}: it has ${shown(there[index])}, but EF now writes ${shown(today[index])} for ${migration.id}`;
 }
 
-/** EF numbers its variables through a whole history (`@var2`): which number says nothing. */
+/** EF numbers variables across the whole history (`@var2`), so the number is ignored. */
 function spelled(token: Token | undefined, dialect: Dialect): string | null {
   if (token === undefined) return null;
   const isVariable = dialect === "mssql" && token.kind === "word" && token.text.startsWith("@");
@@ -114,14 +114,14 @@ function shown(token: Token | undefined): string {
 function newScript(migration: EfProjectMigration, number: number): NewScript {
   const { id, sql, transaction, baseline } = migration;
   const given = id.replace(/^\d{14}_/, "");
-  // No release needs what the baseline took away long ago: an empty database gets it in its order.
+  // A baseline is no contract script: no release needs what it removed long ago.
   const isContract = CONTRACT.test(given) && !baseline;
-  const words = (isContract ? given.replace(CONTRACT, "") : given)
+  const text = (isContract ? given.replace(CONTRACT, "") : given)
     .replace(/[^0-9A-Za-z_]+/g, "-")
     .replace(/^[-_]+|[-_]+$/g, "")
     .slice(0, LONGEST_NAME);
-  // In small letters they are the phase in a script's name: AddContract is about a contract, and is none.
-  const name = words.replace(/contract|expand/g, (word) => word[0]!.toUpperCase() + word.slice(1));
+  // In lower case, these words in a script's name are its phase. AddContract is about a contract, but not a contract script.
+  const name = text.replace(/contract|expand/g, (word) => word[0]!.toUpperCase() + word.slice(1));
   const header = [
     efHeader(migration),
     ...(isContract ? ["-- phase: contract"] : []),

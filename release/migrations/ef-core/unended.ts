@@ -1,6 +1,6 @@
 /**
- * EF Core writes what `migrationBuilder.Sql()` was given into a script as it is. Without a semicolon at its end,
- * PostgreSQL reads on into the next statement: `Database.Migrate()` never meets that, as it sends them one by one.
+ * EF Core copies the text of `migrationBuilder.Sql()` into a script unchanged. Without a semicolon at its end, PostgreSQL
+ * continues into the next statement. `Database.Migrate()` does not have this problem: it sends statements one by one.
  */
 import { InvalidInput } from "../../failure";
 import { tokens } from "../sql-text";
@@ -9,7 +9,7 @@ import type { Token } from "../sql-text";
 const OBJECTS =
   /^(AGGREGATE|COLLATION|DATABASE|DOMAIN|EXTENSION|FUNCTION|INDEX|MATERIALIZED|OR|POLICY|PROCEDURE|PUBLICATION|ROLE|RULE|SCHEMA|SEQUENCE|STATISTICS|TABLE|TEMP|TEMPORARY|TRIGGER|TYPE|UNIQUE|UNLOGGED|USER|VIEW)$/;
 
-/** @throws InvalidInput naming the migration, where a statement of PostgreSQL is not ended before the next one begins. */
+/** @throws InvalidInput naming the migration, if a PostgreSQL statement does not end before the next one begins. */
 export function refuseUnended(id: string, sql: string): void {
   const all = [...tokens(sql, "postgres")].filter(({ kind }) => kind !== "comment");
   let depth = 0;
@@ -29,7 +29,7 @@ export function refuseUnended(id: string, sql: string): void {
   }
 }
 
-/** Only where no statement of PostgreSQL goes on so. */
+/** Whether a statement begins here: only if no PostgreSQL statement can continue like this. */
 function begins(all: readonly Token[], index: number, opens: number): boolean {
   const [word, next, before, first, second] = [index, index + 1, index - 1, opens, opens + 1].map(
     (at) => all[at]?.text.toUpperCase() ?? "",

@@ -1,6 +1,6 @@
 /**
- * Parts what `dotnet ef migrations script` writes for a whole history into one text for each migration: the last thing
- * that EF writes for a migration is its row in EF's history table.
+ * Splits the output of `dotnet ef migrations script` for a whole history into one text per migration. The last statement of
+ * each migration inserts its row into EF's history table.
  */
 import { InvalidInput } from "../../failure";
 import { inOneLine } from "../../text";
@@ -11,7 +11,7 @@ import type { EfHistory } from "../ef-history";
 export interface EfPart {
   readonly id: string;
   readonly history: EfHistory;
-  /** As EF wrote it, with the row for the history table; the first one makes that table too. */
+  /** EF's text, with the row for the history table; the first one also creates that table. */
   readonly sql: string;
 }
 
@@ -25,7 +25,7 @@ interface HistoryRow {
 
 /**
  * @param text of `dotnet ef migrations script --no-transactions`. @param ids all migrations, in EF's order.
- * @throws InvalidInput where a migration has no row, or its last statement has no end.
+ * @throws InvalidInput if a migration has no row, or its last statement does not end.
  */
 export function partsOf(text: string, ids: readonly string[], dialect: Dialect): EfPart[] {
   const all = code(text, dialect);
@@ -37,7 +37,7 @@ export function partsOf(text: string, ids: readonly string[], dialect: Dialect):
     const before = all[first - 1];
     let sql = text.slice(start, until);
     if (dialect === "postgres" && before !== undefined && before.text !== ";" && endOf(before) > start) {
-      // EF does not end what Sql() was given: in a script, it would run on into the row.
+      // EF does not end the text of Sql(): in a script, it would continue into the row.
       sql = `${text.slice(start, endOf(before))};${text.slice(endOf(before), until)}`;
     }
     start = until;
@@ -46,8 +46,8 @@ export function partsOf(text: string, ids: readonly string[], dialect: Dialect):
 }
 
 /**
- * The migrations that have something to run outside of a transaction (`suppressTransaction`).
- * @param text the same without `--no-transactions`: EF ends its transaction before such a statement.
+ * The migrations with statements that must run outside a transaction (`suppressTransaction`).
+ * @param text the same output without `--no-transactions`: EF ends its transaction before such a statement.
  */
 export function outsideTransaction(text: string, ids: readonly string[], dialect: Dialect): Set<string> {
   const all = code(text, dialect);
@@ -58,7 +58,7 @@ export function outsideTransaction(text: string, ids: readonly string[], dialect
   for (let index = afterHistoryTable(all, rows[0]); index < all.length && row < rows.length; index += 1) {
     const { id, first, last } = rows[row]!;
     if (index === first) {
-      // Where EF's transaction ended before it, the row stands alone: that alone says nothing.
+      // If EF's transaction ended before, the row is alone, which proves nothing.
       index = last;
       row += 1;
     } else if (beginsTransaction(all, index)) {
@@ -74,14 +74,14 @@ export function outsideTransaction(text: string, ids: readonly string[], dialect
   return found;
 }
 
-/** Without comments. @throws InvalidInput where EF's text can't be read. */
+/** Without comments. @throws InvalidInput if EF's text can't be read. */
 function code(text: string, dialect: Dialect): Token[] {
   try {
     return [...tokens(text, dialect)].filter(({ kind }) => kind !== "comment");
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     throw new InvalidInput(
-      `what dotnet ef migrations script writes can't be read: ${inOneLine(error.message)}; mend the Sql() that it is from`,
+      `the output of dotnet ef migrations script can't be parsed: ${inOneLine(error.message)}; correct the Sql() that it comes from`,
     );
   }
 }
@@ -97,7 +97,7 @@ function rowsOf(all: readonly Token[], ids: readonly string[], dialect: Dialect)
   const missing = ids[found.length];
   if (missing !== undefined) {
     throw new InvalidInput(
-      `dotnet ef migrations script writes no row for ${missing} into EF's history table: is that its whole output, from migration 0?`,
+      `dotnet ef migrations script writes no row for ${missing} into EF's history table: is this its whole output, from migration 0?`,
     );
   }
   return found;
@@ -129,7 +129,7 @@ function rowAt(all: readonly Token[], at: number, id: string, dialect: Dialect):
   };
 }
 
-/** EF makes its history table before its first transaction: the token after that. */
+/** The first token after EF's creation of its history table, which comes before its first transaction. */
 function afterHistoryTable(all: readonly Token[], row: HistoryRow | undefined): number {
   if (row === undefined) return 0;
   const begins = all.findIndex((_, index) => index >= row.first || beginsTransaction(all, index));

@@ -1,4 +1,4 @@
-/** What `ALTER TABLE` takes from the running release, action by action. */
+/** What `ALTER TABLE` breaks for the running release, action by action. */
 import type { Cursor } from "./cursor";
 import { readElements, readType } from "./elements";
 import type { Column, Rule } from "./elements";
@@ -11,29 +11,29 @@ import { switchTriggers } from "./triggers";
 import { MAY_USE, UNKNOWN } from "./subject";
 import type { Subject } from "./subject";
 
-/** @param cursor behind `ALTER TABLE`. */
+/** @param cursor after `ALTER TABLE`. */
 export function alterTable(cursor: Cursor, subject: Subject): void {
   const { table, withCheck } = readSubject(cursor);
   if (table === null) return subject.report("unknown", UNKNOWN);
-  const isOwn = isTemporary(table) || subject.made.has("table", table);
+  const isNewHere = isTemporary(table) || subject.made.has("table", table);
   switch (cursor.word()) {
     case "ADD":
       cursor.next();
       return add(cursor, subject, table);
     case "DROP":
       cursor.next();
-      return drop(cursor, subject, table, isOwn);
+      return drop(cursor, subject, table, isNewHere);
     case "ALTER":
       cursor.next();
       return cursor.take("COLUMN")
-        ? alterColumn(cursor, subject, table, isOwn)
+        ? alterColumn(cursor, subject, table, isNewHere)
         : subject.report("unknown", UNKNOWN);
     case "SWITCH":
-      if (!isOwn) subject.report("breaks", "moves rows away from the running release");
+      if (!isNewHere) subject.report("breaks", "moves rows away from the running release");
       return;
     case "SET":
       cursor.next();
-      return set(cursor, subject, table, isOwn);
+      return set(cursor, subject, table, isNewHere);
     case "REBUILD":
     case "NOCHECK":
       return;
@@ -44,7 +44,7 @@ export function alterTable(cursor: Cursor, subject: Subject): void {
       const on = cursor.is("ENABLE");
       cursor.next();
       if (cursor.is("TRIGGER")) return switchTriggers(cursor, subject, { on, table });
-      if (!isOwn) subject.report("unknown", UNKNOWN); // CHANGE_TRACKING, FILETABLE_NAMESPACE
+      if (!isNewHere) subject.report("unknown", UNKNOWN); // CHANGE_TRACKING, FILETABLE_NAMESPACE
       return;
     }
     default:
@@ -52,7 +52,7 @@ export function alterTable(cursor: Cursor, subject: Subject): void {
   }
 }
 
-/** The table, and whether rows are checked that are there: what stands before the first action. */
+/** What comes before the first action: the table, and whether existing rows are checked. */
 function readSubject(cursor: Cursor): { readonly table: ObjectName | null; readonly withCheck: boolean } {
   const table = readName(cursor);
   return { table, withCheck: cursor.take("WITH", "CHECK") || cursor.take("WITH", "NOCHECK") };
@@ -71,7 +71,7 @@ export function columnsAddedAt(cursor: Cursor): string[] {
 function add(cursor: Cursor, subject: Subject, table: ObjectName): void {
   const elements = readElements(cursor);
   const columns = elements.filter((element) => element.is === "column");
-  // First all columns: a rule that stands before one may be about it.
+  // All columns first: a constraint may come before its column.
   for (const column of columns) {
     subject.schema.setColumn(table, column);
     subject.made.addColumn(table, column.name, column);
@@ -92,7 +92,7 @@ function addColumn(cursor: Cursor, subject: Subject, table: ObjectName, column: 
   if (checked !== null) subject.report(checked.level, checked.message, { kind: "rule" });
 }
 
-/** What the running release does not write needs a value of the database's, where it has to have one. */
+/** A NOT NULL column that the running release does not write needs a value from the database. */
 function requireFilled(
   subject: Subject,
   table: ObjectName,
@@ -107,7 +107,7 @@ function requireFilled(
   );
 }
 
-/** A column that the script itself has added is another one now. */
+/** Changes a column that the script itself added. */
 function change(
   subject: Subject,
   table: ObjectName,
@@ -141,20 +141,20 @@ function addRule(cursor: Cursor, subject: Subject, table: ObjectName, rule: Rule
   }
 }
 
-/** `DROP CONSTRAINT k, COLUMN b`: a word before a name holds for the names behind it, too. */
-function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean): void {
+/** `DROP CONSTRAINT k, COLUMN b`: a word before a name also applies to the names after it. */
+function drop(cursor: Cursor, subject: Subject, table: ObjectName, isNewHere: boolean): void {
   let what = "CONSTRAINT";
   do {
     if (/^(?:COLUMN|CONSTRAINT|INDEX)$/.test(cursor.word())) {
       what = cursor.word();
       cursor.next();
     } else if (cursor.is("PERIOD", "FOR")) {
-      if (!isOwn) subject.report("unknown", "the times of its rows are no longer kept");
+      if (!isNewHere) subject.report("unknown", "the times of its rows are no longer recorded");
       return;
     }
     cursor.take("IF", "EXISTS");
     const name = cursor.part();
-    if (what === "COLUMN" && name !== null) dropColumn(subject, table, name, isOwn);
+    if (what === "COLUMN" && name !== null) dropColumn(subject, table, name, isNewHere);
     if (what === "CONSTRAINT") {
       subject.defaults.drop(table);
       const column = name === null ? null : subject.defaults.columnOf(table, name);
@@ -164,17 +164,17 @@ function drop(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolea
   } while (cursor.take(","));
 }
 
-function dropColumn(subject: Subject, table: ObjectName, column: string, isOwn: boolean): void {
-  if (isOwn || subject.made.hasColumn(table, column)) return;
+function dropColumn(subject: Subject, table: ObjectName, column: string, isNewHere: boolean): void {
+  if (isNewHere || subject.made.hasColumn(table, column)) return;
   subject.report("breaks", `drops a column ${MAY_USE}`, { kind: "drop" });
   if (!subject.isContract) return;
   const advice = subject.defaults.advice(table, column, subject.schema.column(table, column));
   if (advice !== null) subject.report("advice", advice);
 }
 
-function alterColumn(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean): void {
+function alterColumn(cursor: Cursor, subject: Subject, table: ObjectName, isNewHere: boolean): void {
   const column = cursor.part();
-  const isNew = column === null || isOwn || subject.made.hasColumn(table, column);
+  const isNew = column === null || isNewHere || subject.made.hasColumn(table, column);
   if (cursor.is("ADD") || cursor.is("DROP")) {
     cursor.next();
     const option = cursor.word();
@@ -200,8 +200,8 @@ function alterColumn(cursor: Cursor, subject: Subject, table: ObjectName, isOwn:
   );
 }
 
-function set(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean): void {
-  if (isOwn) return;
+function set(cursor: Cursor, subject: Subject, table: ObjectName, isNewHere: boolean): void {
+  if (isNewHere) return;
   const options = cursor.copy();
   options.take("(");
   if (options.take("SYSTEM_VERSIONING", "=")) {
@@ -209,7 +209,7 @@ function set(cursor: Cursor, subject: Subject, table: ObjectName, isOwn: boolean
     else subject.replacements.drop("versioning", table, subject.here());
     return;
   }
-  // SQL Server's default; Management Studio writes it behind each table that it changes.
+  // SQL Server's default; Management Studio writes it after each table that it changes.
   if (!options.is("LOCK_ESCALATION", "=", "TABLE")) subject.report("unknown", UNKNOWN);
 }
 
@@ -217,9 +217,9 @@ function enable(cursor: Cursor, subject: Subject, table: ObjectName, isChecked: 
   cursor.next();
   cursor.take("CONSTRAINT");
   const name = cursor.part();
-  // Behind each WITH CHECK ADD CONSTRAINT, Management Studio writes one for the same.
-  const isOwn = name !== null && subject.made.has("constraint", { key: `${table.key}.${name}` });
-  if (isOwn || isNewTable({ made: subject.made, table })) return;
-  const words = isChecked ? ", and looks at each row that is there" : "";
-  subject.report("unknown", `enables a rule that what the running release writes may not keep${words}`);
+  // Management Studio writes this after each WITH CHECK ADD CONSTRAINT.
+  const isNewHere = name !== null && subject.made.has("constraint", { key: `${table.key}.${name}` });
+  if (isNewHere || isNewTable({ made: subject.made, table })) return;
+  const check = isChecked ? ", and checks each existing row" : "";
+  subject.report("unknown", `enables a constraint that the running release's writes may violate${check}`);
 }

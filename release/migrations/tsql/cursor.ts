@@ -1,4 +1,4 @@
-/** A place in the tokens of a T-SQL script, comments left out, and the small things that can be read from there. */
+/** A position in the tokens of a T-SQL script without comments, and helpers that read from there. */
 import { COMMENT, lex, NAME, NUMBER, STRING, SYMBOL, TokenTable, WORD } from "../lexer";
 import { Reviews } from "../reviews";
 import { batchParts } from "../sql-text";
@@ -6,7 +6,7 @@ import { batchParts } from "../sql-text";
 /** A script's tokens without its comments. */
 export interface Code {
   readonly table: TokenTable;
-  /** Each batch's first token, and the one behind its last. */
+  /** Each batch's first token, and the one after its last. */
   readonly batches: readonly (readonly [number, number])[];
   readonly reviews: Reviews;
 }
@@ -25,7 +25,7 @@ export function readCode(sql: string): Code {
     for (let index = from; index < to; index += 1) {
       if (all.kind(index) !== COMMENT) {
         table.add(all.kind(index), all.start(index), all.end(index), all.line(index));
-      } else reviews.look(all, index, { before: table.length - 1, after: table.length });
+      } else reviews.add(all, index, { before: table.length - 1, after: table.length });
     }
     reviews.endBatch(table.length);
     return [first, table.length];
@@ -75,7 +75,7 @@ export class Cursor {
     return words.every((word, ahead) => this.word(ahead) === word);
   }
 
-  /** Moves behind these words, where they come next. */
+  /** Moves past these words if they come next. */
   take(...words: readonly string[]): boolean {
     if (!this.is(...words)) return false;
     this.position += words.length;
@@ -87,7 +87,7 @@ export class Cursor {
     return kind === WORD || kind === NAME;
   }
 
-  /** A column's, a constraint's or an index' name in lower case; null where none comes next. */
+  /** A column's, a constraint's or an index' name in lower case; null if none comes next. */
   part(): string | null {
     if (!this.isNamePart()) return null;
     const text = unquoted(this.text());
@@ -95,7 +95,7 @@ export class Cursor {
     return text.toLowerCase();
   }
 
-  /** Behind the parenthesis that closes the one here; nothing where none opens. */
+  /** Moves past the closing parenthesis of the one here, if one opens here. */
   skipParentheses(): void {
     let depth = 0;
     for (; !this.done; this.position += 1) {
@@ -110,7 +110,7 @@ export class Cursor {
     }
   }
 
-  /** The names in a list in parentheses: each one's first part; `(a DESC, b)`. Moves behind it. */
+  /** The names in a list in parentheses: each one's first part; `(a DESC, b)`. Moves past it. */
   columns(): string[] {
     const found: string[] = [];
     if (!this.is("(")) return found;
@@ -124,7 +124,7 @@ export class Cursor {
     return found;
   }
 
-  /** A copy that moves on its own. */
+  /** An independent copy. */
   copy(): Cursor {
     return new Cursor(this.table, this.from, this.to, this.position);
   }
@@ -144,7 +144,7 @@ export function unquoted(text: string): string {
   return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text;
 }
 
-/** What a string literal says. */
+/** The content of a string literal. */
 export function literal(text: string): string {
   return text.slice(text.indexOf("'") + 1, -1).replaceAll("''", "'");
 }

@@ -1,4 +1,4 @@
-/** Statements about rows: which of them take some from the running release. */
+/** Statements that change rows, and whether they remove rows from the running release. */
 import type { Cursor } from "./cursor";
 import { unquoted } from "./cursor";
 import type { ObjectName } from "./object-name";
@@ -8,7 +8,7 @@ import type { Subject } from "./subject";
 
 const REMOVES = "removes rows that the running release may still use";
 
-/** @param cursor behind `DELETE`. */
+/** @param cursor after `DELETE`. */
 export function deleteRows(cursor: Cursor, subject: Subject): void {
   if (cursor.take("TOP")) {
     cursor.skipParentheses();
@@ -17,7 +17,7 @@ export function deleteRows(cursor: Cursor, subject: Subject): void {
   cursor.take("FROM");
   const named = readName(cursor);
   const table = named === null ? null : aliased(cursor, named);
-  if (table === null || !isOwn(subject, table)) subject.report("breaks", REMOVES);
+  if (table === null || !isNewHere(subject, table)) subject.report("breaks", REMOVES);
 }
 
 /** The table that `DELETE x FROM dbo.a AS x` means by x. */
@@ -35,14 +35,14 @@ function aliased(cursor: Cursor, named: ObjectName): ObjectName {
   return found;
 }
 
-/** @param cursor behind `TRUNCATE`. */
+/** @param cursor after `TRUNCATE`. */
 export function truncate(cursor: Cursor, subject: Subject): void {
   cursor.take("TABLE");
   const table = readName(cursor);
-  if (table === null || !isOwn(subject, table)) subject.report("breaks", REMOVES);
+  if (table === null || !isNewHere(subject, table)) subject.report("breaks", REMOVES);
 }
 
-/** @param cursor behind `MERGE`. What stands behind THEN begins no statement. */
+/** @param cursor after `MERGE`. Words after THEN do not begin a statement. */
 export function merge(cursor: Cursor, subject: Subject): void {
   if (cursor.take("TOP")) {
     cursor.skipParentheses();
@@ -58,16 +58,16 @@ export function merge(cursor: Cursor, subject: Subject): void {
     cursor.next();
     cursor.take("SET");
   });
-  if (removes && (table === null || !isOwn(subject, table))) subject.report("breaks", REMOVES);
+  if (removes && (table === null || !isNewHere(subject, table))) subject.report("breaks", REMOVES);
 }
 
-/** @param cursor behind `UPDATE`: its SET begins no statement. */
+/** @param cursor after `UPDATE`: its SET does not begin a statement. */
 export function update(cursor: Cursor): void {
   walk(cursor);
   cursor.take("SET");
 }
 
-/** @param cursor behind `SELECT`: with INTO it makes a table. */
+/** @param cursor after `SELECT`: with INTO it creates a table. */
 export function select(cursor: Cursor, subject: Subject): void {
   walk(cursor, (word) => {
     if (word !== "INTO") return;
@@ -77,6 +77,6 @@ export function select(cursor: Cursor, subject: Subject): void {
   });
 }
 
-function isOwn({ made }: Subject, table: ObjectName): boolean {
+function isNewHere({ made }: Subject, table: ObjectName): boolean {
   return isTemporary(table) || made.has("table", table);
 }

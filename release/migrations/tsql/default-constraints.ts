@@ -1,6 +1,6 @@
 /**
- * A column with a default can't be dropped before the default's constraint is, which has a name that SQL Server made up
- * where the script gave it none. The most common contract script fails on that.
+ * A column with a default can't be dropped before its default constraint, which has a generated name if the script gave it
+ * none. The most common contract script fails because of that.
  */
 import { STRING } from "../lexer";
 import type { TokenTable } from "../lexer";
@@ -8,13 +8,13 @@ import type { ObjectName } from "./object-name";
 import { nameInString } from "./object-name";
 import type { KnownColumn } from "./schema";
 
-/** Of a table with its schema and its database, in characters. */
+/** The longest table name with schema and database, in characters. */
 const LONGEST_NAME = 600;
 
 export class DefaultConstraints {
   private readonly dropped = new Set<string>();
   private dropsAny = false;
-  /** Of defaults that the script itself has made, by their tables and names: the columns. */
+  /** The columns of the script's default constraints, by table and constraint name. */
   private readonly columns = new Map<string, string>();
 
   /** A default gets a name. */
@@ -22,7 +22,7 @@ export class DefaultConstraints {
     this.columns.set(`${table.key}.${name}`, column);
   }
 
-  /** The column whose default this constraint is, as far as the script itself has made it. */
+  /** The column of a default constraint that the script created. */
   columnOf(table: ObjectName, name: string): string | null {
     return this.columns.get(`${table.key}.${name}`) ?? null;
   }
@@ -32,7 +32,7 @@ export class DefaultConstraints {
     this.dropped.add(table.key);
   }
 
-  /** Finds texts that a batch runs or puts together: `N'ALTER TABLE [Goals] DROP CONSTRAINT ' + @name`. */
+  /** Finds dynamic SQL that drops constraints: `N'ALTER TABLE [Goals] DROP CONSTRAINT ' + @name`. */
   look(tokens: TokenTable, from: number, to: number): void {
     for (let index = from; index < to; index += 1) {
       if (tokens.kind(index) !== STRING) continue;
@@ -46,7 +46,7 @@ export class DefaultConstraints {
     }
   }
 
-  /** How to drop the column; null where the script drops the constraint first, or the column is known to have none. */
+  /** How to drop the column; null if the script drops the constraint first, or the column has none. */
   advice(table: ObjectName, column: string, known: KnownColumn | null): string | null {
     if (this.dropsAny || this.dropped.has(table.key)) return null;
     if (known !== null && known.defaultName === undefined) return null;
@@ -57,7 +57,7 @@ export class DefaultConstraints {
     const how =
       typeof known?.defaultName === "string"
         ? `DROP CONSTRAINT ${known.defaultName}, COLUMN ${column}`
-        : "docs/migrations.md shows how, as its name is made up by SQL Server";
+        : "SQL Server generated its name, docs/migrations.md shows how to find it";
     return `${has} only after its default constraint: ${how}`;
   }
 }

@@ -1,4 +1,4 @@
-/** The list in `CREATE TABLE t (...)` and behind `ALTER TABLE t ADD`: columns, and rules on columns. */
+/** The list in `CREATE TABLE t (...)` and after `ALTER TABLE t ADD`: columns and constraints. */
 import type { Cursor } from "./cursor";
 import { walk } from "./statement-end";
 
@@ -11,28 +11,28 @@ export interface ColumnType {
 export interface Column {
   readonly is: "column";
   readonly name: string;
-  /** null of a computed one. */
+  /** null for a computed column. */
   readonly type: ColumnType | null;
   readonly notNull: boolean;
-  /** Whether the database has a value where a statement names none: DEFAULT, IDENTITY, a computed column and the like. */
+  /** Whether the database fills in a value if a statement gives none: DEFAULT, IDENTITY, a computed column and the like. */
   readonly filled: boolean;
-  /** The default constraint's name; null where it has none of its own, undefined where there is no DEFAULT. */
+  /** The default constraint's name; null if it has none of its own, undefined if there is no DEFAULT. */
   readonly defaultName: string | null | undefined;
-  /** Whether each row gets a value of its own. */
+  /** Whether each row gets a unique value. */
   readonly distinct: boolean;
   readonly unique: boolean;
   readonly check: Span | null;
 }
 
-/** Tokens: the first one, and the one behind the last. */
+/** A range of tokens: the first one, and the one after the last. */
 export type Span = readonly [number, number];
 
 export interface Rule {
   readonly is: "unique" | "foreign key" | "check" | "default" | "other";
   readonly name: string | null;
-  /** Of `default`: the one that it is for. */
+  /** For `default`: its column. */
   readonly columns: readonly string[];
-  /** Of `check` and of an index' WHERE. */
+  /** For `check`, and for an index's WHERE. */
   readonly condition: Span | null;
 }
 
@@ -97,7 +97,7 @@ function readUnique(cursor: Cursor, constraint: string | null): Rule {
   return { is: isUnique ? "unique" : "other", name, columns: columns ?? [], condition };
 }
 
-/** An index' filter, up to WITH, ON or where the statement ends. */
+/** An index's filter, up to WITH, ON or where the statement ends. */
 export function readWhere(cursor: Cursor): Span {
   const from = cursor.position;
   walk(cursor, (word) => /^(?:WITH|ON|,|\))$/.test(word));
@@ -186,7 +186,7 @@ export function readType(cursor: Cursor): ColumnType | null {
   return { name, sizes };
 }
 
-/** Moves to the comma or the parenthesis behind an element. */
+/** Moves to the comma or parenthesis after an element. */
 function finish(cursor: Cursor, visit: (word: string) => void = () => undefined): void {
   walk(cursor, (word) => {
     if (word === "," || word === ")") return true;

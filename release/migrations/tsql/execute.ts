@@ -1,4 +1,4 @@
-/** `EXEC`: procedures of SQL Server's own that are known, and texts that are looked into. */
+/** `EXEC`: known system procedures, and dynamic SQL that is linted too. */
 import { RENAMES } from "../finding";
 import type { Broken } from "../finding";
 import { NAME, STRING, WORD } from "../lexer";
@@ -9,7 +9,7 @@ import { nameInString, readName } from "./object-name";
 import { MAY_USE } from "./subject";
 import type { Subject } from "./subject";
 
-const TAKES_RIGHTS: Broken = { kind: "other", message: `takes rights ${MAY_USE}` };
+const TAKES_RIGHTS: Broken = { kind: "other", message: `revokes permissions ${MAY_USE}` };
 
 const BREAK: Readonly<Record<string, Broken>> = {
   sp_rename: RENAMES,
@@ -36,16 +36,17 @@ const HARMLESS: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Stands for what a text's variable holds. A letter, so that it is part of the name that it is put into. */
+/** Placeholder for a variable's value in dynamic SQL. A letter, so that it becomes part of a surrounding name. */
 const VARIABLE = "\uA7FF";
 
-/** @param cursor behind `EXEC`, or at a procedure's name where none is needed. */
+/** @param cursor after `EXEC`, or at a procedure's name where none is needed. */
 export function execute(cursor: Cursor, subject: Subject): void {
   if (cursor.is("(")) {
     cursor.next();
     return run(cursor, subject);
   }
-  if (cursor.is("AS")) return subject.report("unknown", "from here on it runs with another one's rights");
+  if (cursor.is("AS"))
+    return subject.report("unknown", "from here on it runs with another user's permissions");
   if (cursor.word().startsWith("@") && cursor.word(1) === "=") cursor.position += 2;
   const procedure = readName(cursor);
   const name = procedure?.object ?? "";
@@ -57,10 +58,11 @@ export function execute(cursor: Cursor, subject: Subject): void {
   if (name === "sp_rename" && !renames(cursor, subject)) return;
   const broken = Object.hasOwn(BREAK, name) ? BREAK[name] : undefined;
   if (broken !== undefined) subject.report("breaks", broken.message, broken);
-  else subject.report("unknown", `runs ${procedure?.shown ?? "a procedure"}, which is not looked into`);
+  else
+    subject.report("unknown", `runs ${procedure?.shown ?? "a procedure"}, which the linter does not check`);
 }
 
-/** Whether a release may know what sp_rename renames: none knows an index by its name, or what the script itself has made. */
+/** Whether a release may use what sp_rename renames. No release uses an index by name, or what the script itself created. */
 function renames(cursor: Cursor, { made }: Subject): boolean {
   const strings: string[] = [];
   const ahead = cursor.copy();
@@ -76,7 +78,7 @@ function renames(cursor: Cursor, { made }: Subject): boolean {
 /** `sp_rename @objname = 'a', @newname = 'b', @objtype = 'INDEX'`, in tokens. */
 const MOST_ARGUMENTS = 11;
 
-/** Looks into a text: literals, and variables between them. */
+/** Lints dynamic SQL: literals with variables between them. */
 function run(cursor: Cursor, subject: Subject): void {
   const line = cursor.table.line(cursor.position);
   let text = "";
@@ -93,10 +95,10 @@ function run(cursor: Cursor, subject: Subject): void {
     }
   } while (cursor.take("+"));
   if (isKnown) subject.look(text, line);
-  else subject.report("unknown", "runs a text that is not in the script: look what it does");
+  else subject.report("unknown", "runs SQL that is not in the script: check what it does");
 }
 
-/** Whether a variable stands where it may be anything, not only a name or a part of one, or of a string. */
+/** Whether a variable can be more than a name, a part of a name, or a part of a string. */
 export function hasOpenVariable(tokens: TokenTable): boolean {
   for (let index = 0; index < tokens.length; index += 1) {
     const kind = tokens.kind(index);

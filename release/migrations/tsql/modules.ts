@@ -15,7 +15,7 @@ const KINDS: Readonly<Record<string, string>> = {
   TRIGGER: "TRIGGER",
 };
 
-/** @returns null where the word is none of them. */
+/** @returns null if the word is none of them. */
 export function moduleKind(word: string): string | null {
   return KINDS[word] ?? null;
 }
@@ -49,7 +49,7 @@ export function notFirst(kind: string): string {
   return `a ${kind.toLowerCase()} has to be the first statement of its batch, or SQL Server refuses it: put GO on a line before it`;
 }
 
-/** What the module no longer takes from its callers; null where nothing is known against it. */
+/** What the module no longer takes from its callers; null if nothing is known against it. */
 function compare(kind: string, name: ObjectName, cursor: Cursor, { schema, made }: Subject): string | null {
   const before = schema.parametersOf(name);
   if (before === null || made.has(kind, name)) return null;
@@ -97,7 +97,7 @@ function readBody(cursor: Cursor, subject: Subject): void {
   }
 }
 
-/** @returns the kind of the module that is made or changed here: `CREATE OR ALTER VIEW`; null where none is. */
+/** @returns the kind of the module that is made or changed here: `CREATE OR ALTER VIEW`; null if none is. */
 export function moduleBegunAt(cursor: Cursor): string | null {
   if (cursor.kind() !== WORD) return null;
   const length = cursor.table.end(cursor.position) - cursor.table.start(cursor.position);

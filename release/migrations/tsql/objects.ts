@@ -29,7 +29,7 @@ const INDEXES: ReadonlySet<string> = new Set(
   "UNIQUE CLUSTERED NONCLUSTERED COLUMNSTORE INDEX PRIMARY SPATIAL JSON VECTOR".split(" "),
 );
 
-/** @param cursor behind `CREATE`. */
+/** @param cursor after `CREATE`. */
 export function create(cursor: Cursor, subject: Subject): void {
   const orAlter = cursor.take("OR", "ALTER");
   const word = cursor.word();
@@ -81,7 +81,7 @@ function securityPolicy(cursor: Cursor, subject: Subject): void {
   skipActions(cursor);
 }
 
-/** @param cursor behind `ALTER`. */
+/** @param cursor after `ALTER`. */
 export function alter(cursor: Cursor, subject: Subject): void {
   const word = cursor.word();
   if (moduleKind(word) !== null) return readModule(cursor, subject, "ALTER");
@@ -102,9 +102,9 @@ function verdictOnAlter(word: string, cursor: Cursor): Compatibility {
   const has = (...words: readonly string[]): boolean => hasWords(cursor, ...words);
   switch (word) {
     case "SCHEMA":
-      return ["breaks", "moves what the running release knows under its old name"];
+      return ["breaks", "moves something that the running release uses by its old name"];
     case "ROLE":
-      if (has("DROP", "MEMBER")) return ["breaks", `takes rights ${MAY_USE}`];
+      if (has("DROP", "MEMBER")) return ["breaks", `revokes permissions ${MAY_USE}`];
       return has("WITH", "NAME") ? RENAMED : FINE;
     case "USER":
     case "LOGIN":
@@ -135,7 +135,7 @@ function verdictOnAlter(word: string, cursor: Cursor): Compatibility {
   }
 }
 
-/** @param cursor behind `DROP`. */
+/** @param cursor after `DROP`. */
 export function drop(cursor: Cursor, subject: Subject): void {
   const word = cursor.word();
   cursor.next();
@@ -155,14 +155,14 @@ function dropEach(cursor: Cursor, subject: Subject, kind: string): void {
   do {
     const name = readName(cursor);
     if (name === null) return;
-    if (isOwn(subject, kind, name)) subject.made.remove(kind, name);
+    if (isNewHere(subject, kind, name)) subject.made.remove(kind, name);
     else if (kind === "table")
       subject.report("breaks", `drops what the running release may still use`, { kind: "drop" });
     else subject.replacements.drop(kind, name, subject.here());
   } while (cursor.take(","));
 }
 
-function isOwn({ made }: Subject, kind: string, name: ObjectName): boolean {
+function isNewHere({ made }: Subject, kind: string, name: ObjectName): boolean {
   return isTemporary(name) || made.has(kind, name);
 }
 

@@ -5,9 +5,9 @@ import { beginsStatement } from "./statement-end";
 import { MAY_USE } from "./subject";
 import type { Subject } from "./subject";
 
-/** @param cursor behind the verb. */
+/** @param cursor after the verb. */
 export function permission(cursor: Cursor, subject: Subject, verb: "GRANT" | "DENY" | "REVOKE"): void {
-  if (verb !== "GRANT") subject.report("breaks", `takes rights ${MAY_USE}`);
+  if (verb !== "GRANT") subject.report("breaks", `revokes permissions ${MAY_USE}`);
   for (; !cursor.done && !isListEnd(cursor); cursor.next()) {
     if (!cursor.is("ON") || verb !== "GRANT") continue;
     cursor.next();

@@ -10,7 +10,7 @@ import type { Made } from "../made";
 import type { ObjectName } from "./object-name";
 import { isTemporary } from "./object-name";
 
-const MAY_NOT_KEEP = "adds a rule that what the running release writes may not keep";
+const MAY_NOT_KEEP = "adds a constraint that the running release's writes may violate";
 
 interface Place {
   readonly made: Made;
@@ -22,7 +22,7 @@ export function isNewTable({ made, table }: Pick<Place, "made" | "table">): bool
   return isTemporary(table) || made.hasForRules(table);
 }
 
-/** @returns null where a unique index or a key refuses nothing. @param filter of an index: its WHERE. */
+/** @returns null if a unique index or a key refuses nothing. @param filter of an index: its WHERE. */
 export function uniqueBreaks(place: Place, columns: readonly string[], filter: Span | null): string | null {
   if (isNewTable(place)) return null;
   const { made, table } = place;
@@ -36,7 +36,7 @@ export function uniqueBreaks(place: Place, columns: readonly string[], filter: S
     : `refuses duplicates, and to SQL Server NULLs are some: of the running release's rows the second is refused; leave them out with WHERE ${columns[0]!} IS NOT NULL`;
 }
 
-/** @returns null where a foreign key refuses nothing: a NULL in one of its columns is enough. */
+/** @returns null if a foreign key refuses nothing: a NULL in one of its columns is enough. */
 export function foreignKeyBreaks(place: Place, columns: readonly string[]): string | null {
   if (isNewTable(place)) return null;
   const facts = columns.map((column) => place.made.column(place.table, column));
@@ -52,7 +52,7 @@ const NO_COLUMNS: ReadonlySet<string> = new Set(
 /** With one of these, NULL may be refused. */
 const LOOK_AT_NULL: ReadonlySet<string> = new Set(["ISNULL", "COALESCE", "CASE", "IIF", "NULLIF", "CONCAT"]);
 
-/** @returns null where a CHECK refuses nothing: what is neither true nor false, as a comparison with NULL, passes. */
+/** @returns null if a CHECK refuses nothing: what is neither true nor false, as a comparison with NULL, passes. */
 export function checkBreaks(
   place: Place,
   [from, to]: Span,
@@ -82,7 +82,7 @@ export function checkBreaks(
   return looksAtNull
     ? {
         level: "unknown",
-        message: "adds a rule that may refuse NULL, which the running release's rows have there",
+        message: "adds a constraint that may refuse NULL, which the running release's rows have there",
       }
     : null;
 }

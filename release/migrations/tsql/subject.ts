@@ -22,4 +22,4 @@ export interface Subject {
 }
 
 export const MAY_USE = "that the running release may still use";
-export const UNKNOWN = "this statement is not known: look whether the running release can do with it";
+export const UNKNOWN = "unknown statement: check that the running release works with it";

@@ -64,7 +64,7 @@ describe("begin", () => {
     const { result } = await operator.apply(stale);
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(result?.reason).toBe(
-      "record 3 does not fit what users get: recorded 1.2.0-3 in blue and 1.0.9-1 in green, blue to be live; " +
+      "record 3 does not match what users get: recorded 1.2.0-3 in blue and 1.0.9-1 in green, blue to be live; " +
         "observed 1.1.0-2 live in green. Is this checkout up to date?",
     );
     expect(world.state).toBe(state);
@@ -166,7 +166,9 @@ describe("the fence", () => {
     for (const step of ["begin", "switch", "share"] as const) {
       const { exitCode, reason, saves } = await world.run(step, record);
       expect({ exitCode, saves }).toEqual({ exitCode: EXIT.refused, saves: 0 });
-      expect(reason).toContain("record 1 is older than 2, which this proxy knows; use `bluegreen rollback`");
+      expect(reason).toContain(
+        "record 1 is older than 2, which this proxy already has; use `bluegreen rollback`",
+      );
     }
   });
 
@@ -174,21 +176,21 @@ describe("the fence", () => {
     const { world, operator } = await liveWorld();
     const { exitCode, reason } = await world.run("begin", operator.record);
     expect(exitCode).toBe(EXIT.refused);
-    expect(reason).toContain("the next change takes sequence 2");
+    expect(reason).toContain("the next change needs sequence 2");
   });
 
   test("refuses a known sequence with other content", async () => {
     const { world, operator } = await liveWorld();
     const { exitCode, reason } = await world.run("begin", { ...operator.record, goal: "staged" });
     expect(exitCode).toBe(EXIT.refused);
-    expect(reason).toContain("record 1 is already known with other content");
+    expect(reason).toContain("record 1 is already known with different content");
   });
 
   test("refuses a switch that was not begun", async () => {
     const { world, operator } = await liveWorld();
     const { exitCode, reason, saves } = await world.run("switch", { ...operator.record, sequence: 2 });
     expect({ exitCode, saves }).toEqual({ exitCode: EXIT.refused, saves: 0 });
-    expect(reason).toContain("record 2 was not begun on this proxy (1 was)");
+    expect(reason).toContain("record 2 has not begun on this proxy (it is at 1)");
   });
 
   test("refuses to run the switch of a failed sequence again", async () => {

@@ -102,7 +102,7 @@ describe("the whole history is parted", () => {
       /no row for 2027_Next/,
     );
     expect(() => partsOf("SELECT 'open", ["1"], "postgres")).toThrow(
-      /can't be read: line 1.*mend the Sql\(\)/,
+      /can't be parsed: line 1.*correct the Sql\(\)/,
     );
   });
 });
@@ -211,13 +211,13 @@ describe("what is written stays", () => {
 
   it("a migration that was changed since is refused, with file, line, both values and what to do", () => {
     expect(() => again(written, changed(1, '"Owner" text', '"Owner" varchar(9)'))).toThrow(
-      /^0002-Owner\.sql, line 3: it has text, and EF writes varchar for 20261129194636_Owner today: put the migration back.*remove the file.*--keep-written$/,
+      /^0002-Owner\.sql, line 3: it has text, but EF now writes varchar for 20261129194636_Owner: restore the migration.*remove the file.*--keep-written$/,
     );
   });
 
   it("a migration that became longer is refused too", () => {
     expect(() => again(written, changed(1, "'10.0.15');", "'10.0.15'); SELECT 1;"))).toThrow(
-      /0002-Owner\.sql, line 8: it has its end, and EF writes SELECT/,
+      /0002-Owner\.sql, line 8: it has its end, but EF now writes SELECT/,
     );
   });
 
@@ -234,14 +234,14 @@ describe("what is written stays", () => {
         all.filter((_, index) => index !== 2),
       ),
     ).toThrow(
-      /^0003-Raw\.sql was made from 20261201000000_Raw, which the project does not have: put the migration back/,
+      /^0003-Raw\.sql was generated from 20261201000000_Raw, which is not in the project: restore the migration/,
     );
   });
 
   it("a migration that another one came before is refused, by both names", () => {
     const late = { ...all[0]!, id: "20261130000000_OtherBranch" };
     expect(() => again(written, [...all.slice(0, 2), late, ...all.slice(2)])).toThrow(
-      /^20261130000000_OtherBranch comes before 20261201000000_Raw in the project, which is 0003-Raw\.sql already: make it the last one/,
+      /^20261130000000_OtherBranch comes before 20261201000000_Raw in the project, but 20261201000000_Raw already is 0003-Raw\.sql: make 20261130000000_OtherBranch the last one/,
     );
   });
 

@@ -276,7 +276,7 @@ describe("a review", () => {
 });
 
 describe("a contract script that drops a column gets advice", () => {
-  const MADE_UP = "docs/migrations.md shows how, as its name is made up by SQL Server";
+  const MADE_UP = "SQL Server generated its name, docs/migrations.md shows how to find it";
 
   it.each([
     [
