@@ -2,7 +2,7 @@
  * Projects that version 0.1.0 left behind, as they were on disk: one whose candidate was paused at a weight, and one that had
  * converged. Everything that they hold is read, and a plan over their state runs no step.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DirectorState, LastWords } from "../../release/director-status";
 import { parseFile } from "../../release/validation";
@@ -20,23 +20,21 @@ const PROJECTS = [
   { kind: "converged", sequence: 2, outcomes: ["promoted", "promoted"], weight: 50, stable: "1.1.0-2" },
 ] as const;
 
-const recorded = (kind: string, file: string): string => readFileSync(join(RECORDED, kind, file), "utf8");
+const recorded = (kind: string, file: string): string =>
+  readFileSync(join(RECORDED, kind, `${file}.recorded`), "utf8");
 
 describeEndToEnd("a project of 0.1.0", () => {
   describe.each(PROJECTS)("$kind", ({ kind, sequence, outcomes, weight, stable }) => {
     let world: World;
     beforeAll(async () => {
       world = await World.create();
-      world.write("environments/local.json", recorded(kind, "environment.json"));
-      world.write("release.json", recorded(kind, "release.json"));
+      world.write("environments/local.json", recorded(kind, "environment"));
+      world.write("release.json", recorded(kind, "release"));
       for (const stack of ["base", "web"]) {
-        world.write(
-          `.bluegreen/local/terraform.${stack}.tfstate`,
-          recorded(kind, `terraform.${stack}.tfstate`),
-        );
+        world.write(`.bluegreen/local/terraform.${stack}.tfstate`, recorded(kind, `terraform-${stack}`));
       }
-      for (const receipt of readdirSync(join(RECORDED, kind, "receipts"))) {
-        world.write(`.bluegreen/local/receipts/${receipt}`, recorded(kind, `receipts/${receipt}`));
+      for (let receipt = 1; receipt <= sequence; receipt += 1) {
+        world.write(`.bluegreen/local/receipts/${receipt}.json`, recorded(kind, `receipts/${receipt}`));
       }
     });
     afterAll(() => world.end());
@@ -64,13 +62,13 @@ describeEndToEnd("a project of 0.1.0", () => {
     });
 
     it("has a director's state, and a last line of its last step, of which nothing is lost", () => {
-      const state = parseFile(DirectorState, recorded(kind, "state.json"), "state.json");
+      const state = parseFile(DirectorState, recorded(kind, "state"), "state.json");
       expect(state).toMatchObject({
         sequence,
         stable: { releaseId: stable },
         traffic: { intended: { weight } },
       });
-      const last = parseFile(LastWords, recorded(kind, "last-words.json"), "the line");
+      const last = parseFile(LastWords, recorded(kind, "last-words"), "the line");
       expect(last).toMatchObject({ sequence, state: { stable: { releaseId: stable } } });
     });
   });
