@@ -27,10 +27,10 @@ export function addProve(program: Command): void {
         return agreed(await proxiesOf(project, terraform).statuses(readRecord(project)))?.live;
       };
       const verdict = await prove(file, options.live, live);
-      if (verdict.proved) return printResult(options, verdict, verdict.words);
+      if (verdict.proved) return printResult(options, verdict, verdict.reason);
       process.exitCode = EXIT.refused;
       // A run task passes the reason on; its stderr is not shown.
       if (options.json === true) console.log(JSON.stringify({ ...verdict, exitCode: EXIT.refused }, null, 2));
-      console.error(err.red(verdict.words));
+      console.error(err.red(verdict.reason));
     });
 }

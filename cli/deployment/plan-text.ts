@@ -15,7 +15,7 @@ export function planFacts({
   steps,
   warnings,
   permissions,
-  wayBack,
+  rollback,
   token,
 }: Planned) {
   return {
@@ -32,7 +32,7 @@ export function planFacts({
     ...steps,
     permittedStrategies: permissions.strategies,
     migrations: permissions.words,
-    wayBack,
+    rollback,
     warnings,
     token,
     // For an apply without this command, for example a Terraform Cloud run.
@@ -41,7 +41,7 @@ export function planFacts({
 }
 
 export function formatPlan(planned: Planned, colours: Colours): string {
-  const { before, next, observed, proof, notes, steps, warnings, permissions, wayBack, token, traffic } =
+  const { before, next, observed, proof, notes, steps, warnings, permissions, rollback, token, traffic } =
     planned;
   const goal = typeof next.goal === "number" ? `${next.goal} %` : next.goal;
   const candidate = idOrNull(target(next)) ?? "nothing";
@@ -54,7 +54,7 @@ export function formatPlan(planned: Planned, colours: Colours): string {
     ...formatSteps(steps),
     ...notes.map((note) => `note       ${note}`),
     `database   ${permissions.words}`,
-    `undo       ${wayBack}`,
+    `undo       ${rollback}`,
     ...warnings.map((warning) => colours.yellow(`warning    ${warning}`)),
     `token      ${token}`,
   ].join("\n");

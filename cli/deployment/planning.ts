@@ -60,7 +60,7 @@ export interface Planned {
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
   readonly permissions: Permissions;
-  readonly wayBack: string;
+  readonly rollback: string;
   readonly token: string;
 }
 
@@ -99,7 +99,7 @@ export async function planOperation(
     notes: [describeResolutions(next.resolve), migrationNote(next), replaced].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
-    wayBack: rollbackPath(next),
+    rollback: rollbackPath(next),
     token: planToken(before, observed, next),
   };
 }

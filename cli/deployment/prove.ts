@@ -23,13 +23,13 @@ export type ProofResult =
       readonly untouched: number;
       /** Addresses at which something changes. */
       readonly changes: readonly string[];
-      readonly words: string;
+      readonly reason: string;
     }
   | {
       readonly proved: false;
       readonly live: Slot | null;
       /** The change that is not permitted, and what to do. */
-      readonly words: string;
+      readonly reason: string;
     };
 
 /**
@@ -50,7 +50,7 @@ export async function prove(
     return resultOf(plan, live);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { proved: false, live, words: error.message };
+    return { proved: false, live, reason: error.message };
   }
 }
 
@@ -62,12 +62,12 @@ function resultOf(plan: Plan, live: Slot | null): ProofResult {
   const all = `all ${changes.length} changes are steps of a release`;
   if (live === null) {
     proveOnlySteps(plan);
-    const words = `${all}; no live slot was checked`;
-    return { proved: true, live, untouched: 0, changes, words };
+    const reason = `${all}; no live slot was checked`;
+    return { proved: true, live, untouched: 0, changes, reason };
   }
   const untouched = proveLiveSlotUntouched(plan, live);
-  const words = `${live} is not touched: its ${untouched} install steps are no-ops, and ${all}`;
-  return { proved: true, live, untouched, changes, words };
+  const reason = `${live} is not touched: its ${untouched} install steps are no-ops, and ${all}`;
+  return { proved: true, live, untouched, changes, reason };
 }
 
 async function liveSlot(

@@ -36,7 +36,7 @@ async function check(task) {
     const plan = await fetch(ofHcp(task.plan_json_api_url), { headers: authorized(task), signal: timeout() });
     if (!plan.ok) throw new Error(`the plan can't be fetched: status ${plan.status}`);
     const { exitCode, stdout, stderr } = await prove(await plan.text());
-    const message = stdout === "" ? stderr.trim() : JSON.parse(stdout).words;
+    const message = stdout === "" ? stderr.trim() : JSON.parse(stdout).reason;
     return { status: exitCode === 0 ? "passed" : "failed", message };
   } catch (error) {
     return { status: "failed", message: `not checked: ${error.message}` };

@@ -87,8 +87,8 @@ stage() {
   if ((EUID == 0)) && id haproxy >/dev/null 2>&1; then
     printf '# Written by setup-proxy.sh.\nglobal\n  user haproxy\n  group haproxy\n' >user.cfg
   fi
-  haproxy -c -f .staging/haproxy.cfg >.staging/said 2>&1 || {
-    grep -F ALERT .staging/said >&2 || true
+  haproxy -c -f .staging/haproxy.cfg >.staging/output 2>&1 || {
+    grep -F ALERT .staging/output >&2 || true
     fail 1 "HAProxy rejects the new configuration, $(if [[ -n $(serving_worker) ]]; then echo "the old one still serves"; else echo "nothing was started"; fi)"
   }
 }

@@ -53,14 +53,14 @@ export async function activateStable(director: Director): Promise<void> {
     else await activateSlot(director, stable.slot);
   } catch (error) {
     if (!(error instanceof NotificationFailed)) throw error;
-    director.logEvent("not-told", { problem: error.message });
+    director.logEvent("notification-failed", { problem: error.message });
     // Stable's instances must work, even if the others could not be deactivated.
     if (stable === null) return;
     try {
       await notify(director, "activate", director.spec.endpoints[stable.slot]);
       director.save({ active: stable.slot });
     } catch (again) {
-      director.logEvent("not-told", { problem: (again as Error).message });
+      director.logEvent("notification-failed", { problem: (again as Error).message });
     }
   }
 }

@@ -62,18 +62,18 @@ test("JSON with the reason where it is refused, beside the line for people", () 
     verdict: {
       proved: false,
       live: "green",
-      words: expect.stringMatching(/^the plan would touch the live slot: .*install-green-web-1/),
+      reason: expect.stringMatching(/^the plan would touch the live slot: .*install-green-web-1/),
       exitCode: 3,
     },
   });
-  expect(stderr.trim()).toBe((JSON.parse(stdout) as { words: string }).words);
+  expect(stderr.trim()).toBe((JSON.parse(stdout) as { reason: string }).reason);
 });
 
 test("a plan that ended with an error is refused as JSON, too", () => {
   const { exitCode, stdout } = prove('{"errored":true}', "--live", "blue", "--json");
   expect({ exitCode, verdict: JSON.parse(stdout) as unknown }).toMatchObject({
     exitCode: 3,
-    verdict: { proved: false, live: null, words: expect.stringMatching(/ended with an error/) },
+    verdict: { proved: false, live: null, reason: expect.stringMatching(/ended with an error/) },
   });
 });
 

@@ -82,7 +82,7 @@ async function deactivateBeforeStop(director: Director): Promise<void> {
     await deactivateAll(director);
   } catch (error) {
     if (!(error instanceof NotificationFailed)) throw error;
-    director.logEvent("not-told", { problem: error.message });
+    director.logEvent("notification-failed", { problem: error.message });
     director.save({ active: null });
   }
 }
