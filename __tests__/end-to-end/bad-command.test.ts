@@ -215,7 +215,7 @@ describeEndToEnd("bad input", () => {
       await refuses(
         ["release", "1.4.0", "--artifact", file],
         3,
-        /recorded 1\.0\.0-1 in blue and 1\.1\.9-2 in green.*observed 1\.1\.0-2 live in green/,
+        /it has 1\.0\.0-1 in blue and 1\.1\.9-2 in green.*the proxy has 1\.1\.0-2 live in green/,
       );
     });
   });

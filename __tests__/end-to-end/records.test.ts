@@ -140,7 +140,7 @@ describeEndToEnd("a record", () => {
       };
       refusedInside(
         await world.applyByHand(),
-        /recorded 1\.4\.5-\d+ in blue and 1\.3\.3-4 in green, blue to be live; observed 1\.4\.0-4 live in green/,
+        /it has 1\.4\.5-\d+ in blue and 1\.3\.3-4 in green, with blue active; the proxy has 1\.4\.0-4 live in green/,
       );
       world.record = good;
       await mend();

@@ -64,8 +64,8 @@ describe("begin", () => {
     const { result } = await operator.apply(stale);
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(result?.reason).toBe(
-      "record 3 does not match what users get: recorded 1.2.0-3 in blue and 1.0.9-1 in green, blue to be live; " +
-        "observed 1.1.0-2 live in green. Is this checkout up to date?",
+      "record 3 does not match what users get: it has 1.2.0-3 in blue and 1.0.9-1 in green, with blue active; " +
+        "the proxy has 1.1.0-2 live in green. Is this checkout up to date?",
     );
     expect(world.state).toBe(state);
   });
@@ -97,7 +97,7 @@ describe("begin", () => {
     const { record } = await operator.release("1.0.0", { goal: "staged" });
     const { exitCode, reason } = await world.run("begin", { ...record, sequence: 2, goal: 25 });
     expect(exitCode).toBe(EXIT.refused);
-    expect(reason).toContain("can't be held at 25 %");
+    expect(reason).toContain("can't be paused at 25 %");
   });
 
   test("refuses where the live slot answers as another release", async () => {
@@ -153,7 +153,7 @@ describe("begin", () => {
       slots: { ...record.slots, green: exchanged },
     });
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });
-    expect(result?.reason).toContain("another artifact takes a new run");
+    expect(result?.reason).toContain("a different artifact needs a new run");
     expect(world.traffic.weight).toBe(25);
   });
 });
