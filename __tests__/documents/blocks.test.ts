@@ -53,7 +53,7 @@ test("JSON is what the schemas take: environments, records, receipts, hooks, loa
 
 test.each([
   [`"topology": "sidebyside"`, `topology must be "split" or "sideBySide"`],
-  [`"schedule": { "strategy": "canary", "steps": [50, 25, 100] }`, `"steps" must grow`],
+  [`"schedule": { "strategy": "canary", "steps": [50, 25, 100] }`, `"steps" must increase`],
   [`"no such field": 1`, "unknown field"],
   [`{ "sequence": 3, "slots": { "blue": null, "green": null } }`, "formatVersion"],
   [`{ "when": "before lunch", "command": ["true"] }`, "must be"],

@@ -103,7 +103,7 @@ describeEndToEnd("bad input", () => {
     it.each([
       ["a goal of 100", ["--goal", "100"], /"100" is not a goal/],
       ["a goal that is a word", ["--goal", "soon"], /"soon" is not a goal/],
-      ["steps that shrink", ["--steps", "50,20,100"], /--steps must grow/],
+      ["steps that shrink", ["--steps", "50,20,100"], /--steps must increase/],
       ["steps that end early", ["--steps", "5,50"], /--steps must end with 100/],
       ["steps that are words", ["--steps", "a,b"], /steps/],
       ["an unknown strategy", ["--strategy", "bluegreen"], /strategy/],

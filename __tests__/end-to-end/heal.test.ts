@@ -103,7 +103,7 @@ describeEndToEnd("heal, side by side", () => {
     const ran = await world.run(["heal", "web-1", "web-2"]);
     expect(ran.exitCode).toBe(3);
     expect(oneLine(ran)).toBe(
-      "nothing else serves 1.1.1-6 than web-1, web-2, and well: there is nothing to heal",
+      "1.1.1-6 is only served by web-1, web-2 and is healthy there: there is nothing to heal",
     );
     expect(world.text("release.json")).toBe(record);
   });

@@ -58,7 +58,7 @@ describe("a heal", () => {
     const { step, result } = await operator.heal(["web-2", "web-4"]);
     expect({ step, ...result }).toMatchObject({ step: "begin", exitCode: EXIT.refused, saves: 0 });
     expect(result?.reason).toBe(
-      "nothing else serves 1.1.0-2 than web-2, web-4, and well: there is nothing to heal",
+      "1.1.0-2 is only served by web-2, web-4 and is healthy there: there is nothing to heal",
     );
     expect(world.excluded.green.size).toBe(0);
   });
