@@ -75,7 +75,7 @@ describeEndToEnd("an operator", () => {
       /made for a different version/,
     );
     await refuses([...asked, "--token", token.replace(/^\d+/, "1")], /the record was at 1 and is now at 2/);
-    await refuses([...asked, "--token", "yes"], /"yes" is no plan token/, 2);
+    await refuses([...asked, "--token", "yes"], /"yes" is not a plan token/, 2);
     expect(await world.deploy(...asked, "--token", token)).toMatchObject({ exitCode: 0, to: "1.1.1-3" });
     await refuses3([...asked, "--token", token], /the record was at 2 and is now at 3/);
     expect(await world.deploy("rollback")).toMatchObject({
@@ -141,7 +141,7 @@ describeEndToEnd("an operator", () => {
       /1\.4\.0 is banned: loses goals \(.*--lift 1\.4\.0/,
     );
     await refuses(["ban", "1.4.0", "--reason", "again"], /already banned/, 2);
-    await refuses(["ban", "../x", "--reason", "x"], /no version/, 2);
+    await refuses(["ban", "../x", "--reason", "x"], /is not a valid version/, 2);
     const lifted = await world.run(["ban", "1.4.0", "--lift", "--json"]);
     expect(JSON.parse(lifted.stdout)).toEqual({ banned: [], exitCode: 0 });
     await refuses(["ban", "1.4.0"], /--reason/, 2);
@@ -240,7 +240,7 @@ describeEndToEnd("an operator", () => {
     const stale = await inColleague("release", "1.4.0", "--artifact", file);
     expect({ exitCode: stale.exitCode, said: oneLine(stale) }).toEqual({
       exitCode: 3,
-      said: expect.stringMatching(/is this checkout up to date\?|pull, then try again/),
+      said: expect.stringMatching(/Is this checkout up to date\?|pull, then try again/),
     });
     expect(await world.serving()).toEqual([`1.1.3-${world.record.sequence}`]);
   });

@@ -127,7 +127,7 @@ test.each<[string, string, RegExp]>([
   ["that nobody serves", "http://127.0.0.1:9/a.zip", /127\.0\.0\.1:9\/a\.zip: .*ECONNREFUSED/],
   ["of plain http", "http://example.invalid/a.zip", /is not an artifact address/],
   ["of another protocol", "ftp://example.invalid/a.zip", /is not an artifact address/],
-  ["with a password", "https://me:secret@example.invalid/a.zip", /no artifact address/],
+  ["with a password", "https://me:secret@example.invalid/a.zip", /is not an artifact address/],
   ["of a file that is not there", "file:///no/such.zip", /ENOENT.*\/no\/such\.zip/],
 ])("refuses an address %s", async (_, address, says) => {
   await expect(from(address)).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(says) });

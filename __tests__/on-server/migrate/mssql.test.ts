@@ -324,7 +324,7 @@ describe("a database that Entity Framework Core migrated", () => {
     const ended = await database.run(OWN);
     expect(ended.exitCode).toBe(2);
     expect(reasonOf(ended)).toMatch(
-      /0001-init\.sql has -- ef-baseline, and this database has other EF migrations/,
+      /0001-init\.sql has -- ef-baseline, but this database has other EF migrations/,
     );
     expect(database.server.data.committed).toEqual([]);
   });

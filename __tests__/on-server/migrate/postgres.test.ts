@@ -184,7 +184,7 @@ it("a schema that gets before the journal's in the search_path is refused: all s
   const refused = await database.run(OWNER);
   expect(refused).toMatchObject({ exitCode: 3 });
   expect(refused.result["reason"]).toMatch(
-    /^the journal is in the schema public, and .* first schema is bluegreen now/,
+    /^the journal is in the schema public, but .* first schema is bluegreen now/,
   );
 });
 
@@ -197,7 +197,7 @@ it("a schema before the journal's is named as SQL quotes it; one with a journal 
   const refused = await database.run(OWNER);
   expect(refused).toMatchObject({ exitCode: 3 });
   expect(refused.result["reason"]).toContain(
-    'the journal is in the schema public, and the login\'s first schema is "My-App" now',
+    'the journal is in the schema public, but the login\'s first schema is "My-App" now',
   );
   await comesFirst('"My-App"');
   expect(await database.run(OWNER)).toMatchObject({ exitCode: 0, result: { outcome: "migrated" } });
@@ -361,8 +361,8 @@ describe("bad input", () => {
     [["run"], /no migration has run there yet/],
     [["run", "--spec", "e30="], /the spec: /],
     [["run", "--spec", "%%%"], /not base64 JSON/],
-    [["reset"], /run, plan, status or resolve is wanted/],
-    [["resolve", "../a.sql", "--as", "applied"], /wants a script's name/],
+    [["reset"], /the command must be run, plan, status or resolve/],
+    [["resolve", "../a.sql", "--as", "applied"], /needs a script's name/],
     [["resolve", "0001-a.sql", "--as", "done"], /--as applied or --as pending/],
     [["run", "--what"], /--what/],
   ])("%j exits with 2 and one line", async (args, message) => {
