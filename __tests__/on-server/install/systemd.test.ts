@@ -108,7 +108,7 @@ test("in place: a rejected release makes room for the old one", async () => {
   const outcome = await server().install(server().parameters(2, bad, systemd({ MODE: "inPlace" })));
   expect(outcome).toMatchObject({
     code: 4,
-    stderr: expect.stringContaining("is back"),
+    stderr: expect.stringContaining("is running again"),
     result: { outcome: "restored", releaseId: "1.0.0-1" },
   });
   expect((await server().get()).release).toBe("1.0.0-1");
