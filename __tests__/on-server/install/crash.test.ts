@@ -130,7 +130,7 @@ test("kill -9 during a release in place that fails: the next failure still bring
     expect({ point, ...outcome }).toMatchObject({
       point,
       code: 4,
-      stderr: expect.stringContaining("is back"),
+      stderr: expect.stringContaining("is running again"),
       result: { outcome: "restored", releaseId: "1.0.0-2" },
     });
     expect((await server().get()).release).toBe("1.0.0-2");
