@@ -132,7 +132,7 @@ describeEndToEnd("an artifact that must not be installed", () => {
     expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
       exitCode: 3,
       said: expect.stringMatching(
-        /8 failed applies left a record of .*: `bluegreen abort` cancels the candidate/,
+        /8 failed applies left deposed objects of .*: `bluegreen abort` cancels the candidate/,
       ),
     });
     expect(world.text("release.json")).toBe(record);
