@@ -131,7 +131,7 @@ describeEndToEnd("a lost record", () => {
     const ran = await world.run(["recover", "--yes"]);
     expect({ exitCode: ran.exitCode, said: ran.stderr }).toEqual({
       exitCode: 3,
-      said: expect.stringMatching(/is live in (blue|green), and nobody knows where its artifact is/),
+      said: expect.stringMatching(/is live in (blue|green), and its artifact is not found/),
     });
     expect(existsSync(world.path("release.json"))).toBe(false);
     world.write("release.json", good);

@@ -133,7 +133,7 @@ describeEndToEnd("a script without a transaction that did not come to its end", 
     const ran = await world.run(["migrations", "resolve", "../x", "--as", "applied"]);
     expect({ exitCode: ran.exitCode, said: oneLine(ran) }).toEqual({
       exitCode: 2,
-      said: expect.stringMatching(/"\.\.\/x" is not a valid script name/),
+      said: expect.stringMatching(/"\.\.\/x" is not a script's name/),
     });
     expect(world.text("release.json")).toBe(before);
   });

@@ -166,7 +166,7 @@ describeEndToEnd("status --watch", () => {
       proxies: [],
       problems: [
         expect.stringContaining("proxy-1 does not exist: nothing was released yet"),
-        expect.stringContaining("proxy-2 is not there"),
+        expect.stringContaining("proxy-2 does not exist"),
       ],
     });
     expect(await stranger.end()).toEqual([]);

@@ -154,7 +154,7 @@ test("a record that recreates is refused where a hook would leave its users wait
   const record = recordOf({ active: "blue", schedule: { strategy: "recreate" } });
   const environment = environmentWith({ hooks: [hook("before switch", { name: "smoke" })] });
   expect(() => synthesizeWeb(environment, record)).toThrow(
-    `hook "smoke" before switch can't stop a recreate, whose users would be waiting by then`,
+    `hook "smoke" before switch can't stop a recreate, because users already wait by then`,
   );
   expect(() => synthesizeWeb(environment, emptyRecord("socialgoal"))).not.toThrow();
   const strategies = ["blueGreen", "canary"];

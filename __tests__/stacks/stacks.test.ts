@@ -258,6 +258,6 @@ test("destroying base stops what it started", () => {
 
 test("a record of another application is refused", () => {
   expect(() => synthesize(sideBySide, { ...emptyRecord("shop"), sequence: 1 })).toThrow(
-    'the record is of application "shop", the environment of "socialgoal"',
+    'the record is for application "shop", the environment for "socialgoal"',
   );
 });
