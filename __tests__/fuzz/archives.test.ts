@@ -24,10 +24,18 @@ import { expectOneLine, hostileText, runs } from "./hostile";
 
 const MAX_BYTES = 4_000_000;
 
-/** The installer up to where it begins, with a smaller disk; then its unpacking, of one archive after another. */
-const unpackWith = (zipTool: ZipTool): string => `${readFileSync(SCRIPT, "utf8")
-  .split("\n# One command, read as a whole")[0]!
-  .replace(/MAX_ENTRIES=\d+ MAX_BYTES=\d+/, `MAX_ENTRIES=200 MAX_BYTES=${MAX_BYTES}`)}
+/** The installer's functions: all that is before the block that it runs. */
+function functionsOf(script: string): string {
+  const begins = script.lastIndexOf("\n{\n");
+  if (begins === -1) throw new Error("the installer has no block that it runs");
+  return script.slice(0, begins);
+}
+
+/** The installer's functions, with a smaller disk; then its unpacking, of one archive after another. */
+const unpackWith = (zipTool: ZipTool): string => `${functionsOf(readFileSync(SCRIPT, "utf8")).replace(
+  /MAX_ENTRIES=\d+ MAX_BYTES=\d+/,
+  `MAX_ENTRIES=200 MAX_BYTES=${MAX_BYTES}`,
+)}
 export LC_ALL=C
 unpack_zip() { unpack_with_${zipTool} "$@"; }
 while IFS= read -r folder; do
