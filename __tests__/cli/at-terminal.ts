@@ -4,6 +4,9 @@ import { spawn } from "node:child_process";
 /** With it `script` starts its command. Ctrl-C reaches it too, and a plain sh ends with 130 whatever the command ended with. */
 export const TERMINAL_SHELL = "/bin/bash";
 
+/** Long after the slowest question on a busy machine: one that does not come is a failure with the screen, not a hang. */
+const PATIENCE_MS = 120_000;
+
 export type Answers = readonly (readonly [question: string, answer: string])[];
 
 /** @returns all that was on the screen, and how the command ended. */
@@ -39,9 +42,11 @@ export function atTerminal(
     waiting.shift();
     child.stdin.write(next[1]);
   });
+  const impatient = setTimeout(() => child.kill(), PATIENCE_MS);
   return new Promise((done, reject) => {
     child.once("error", reject);
     child.once("close", (exitCode) => {
+      clearTimeout(impatient);
       if (waiting.length === 0) done({ screen, exitCode });
       else reject(new Error(`nobody asked "${waiting[0]![0]}": ${screen}`));
     });

@@ -143,7 +143,7 @@ test.each<[string, (stack: TerraformStack) => void, RegExp]>([
     "another application's record",
     (stack) =>
       new TrafficSwitch(stack, "x", { environment, record: recordOf({ application: "blog" }), proxies }),
-    /is of application "blog"/,
+    /is for application "blog"/,
   ],
   [
     "an edition that is no part of a name",

@@ -144,7 +144,7 @@ test.each([
 
 test.each([
   ["oracle", /--database oracle is not known: postgres or mssql/],
-  ["mssql", /MSSQL_URL does not name it: set it to an address/],
+  ["mssql", /MSSQL_URL is not set: set it to an address/],
 ])(
   "rehearse with a database that is not to be had, %s: one line, and nothing is made",
   async (database, says) => {

@@ -289,7 +289,7 @@ describe("refused with one clear line, exit code 2, and nothing is written:", ()
     const { exitCode, stderr } = await fromEf();
     expect(exitCode).toBe(2);
     expect(complaint(stderr)).toMatch(
-      /^0002-Owner\.sql, line 3: it has varchar, and EF writes text .*--keep-written$/,
+      /^0002-Owner\.sql, line 3: it has varchar, but EF now writes text .*--keep-written$/,
     );
     const kept = await fromEf("--keep-written");
     expect(kept).toMatchObject({ exitCode: 0, stdout: "✔ nothing new; 5 unchanged\n" });

@@ -104,7 +104,7 @@ describe("doctor", () => {
     );
 
     it("finds that nothing names it", async () => {
-      await fails("database", /MSSQL_URL does not name it: set it to .*mssql:/, /fix the variable/, {
+      await fails("database", /MSSQL_URL is not set: set it to .*mssql:/, /fix the variable/, {
         MSSQL_URL: undefined,
       });
     });
@@ -132,7 +132,7 @@ describe("doctor", () => {
       expect({ exitCode, stdout, said: stderr.trim() }).toEqual({
         exitCode: 2,
         stdout: "",
-        said: expect.stringMatching(/MSSQL_URL does not name it: set it to an address as in mssql:/),
+        said: expect.stringMatching(/MSSQL_URL is not set: set it to an address as in mssql:/),
       });
       expect(folder.has(".bluegreen/local/servers")).toBe(false);
       expect(folder.json("release.json")).toEqual(emptyRecord("socialgoal"));

@@ -175,7 +175,7 @@ describe("init", () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ["a name that is none", ["--name", "../evil"], /^nothing was written: name: .*no environment name/],
+    ["a name that is none", ["--name", "../evil"], /^nothing was written: name: .*is not a valid environment name/],
     ["an application that is none", ["--application", "My App"], /^nothing was written: application/],
     ["an unknown platform", ["--platform", "aws"], /^--platform must be local or azure, not "aws"/],
     ["an unknown topology", ["--topology", "ring"], /^--topology must be split or sideBySide/],
@@ -185,7 +185,7 @@ describe("init", () => {
     ["a port that is none", ["--port", "80"], /portBase must be at least 1024/],
     ["a start that is no list", ["--start", "[1]"], /^--start is not a list of strings/],
     ["no start", ["--start", " "], /start must have at least 1 entries/],
-    ["a path that is none", ["--health-path", "health"], /is no HTTP path/],
+    ["a path that is none", ["--health-path", "health"], /is not a valid HTTP path/],
     [
       "Azure without what it needs",
       ["--platform", "azure"],
@@ -214,7 +214,7 @@ describe("init", () => {
       ["Add the sample application", "n\r"],
       ["Where does it run", "\r"],
       ["Name of the environment", "\u0015Trial 1\r"],
-      ["no environment name", "\u0015trial\r"],
+      ["not a valid environment name", "\u0015trial\r"],
       ["Name of the application", "\u0015shop\r"],
       ["How many web servers", "\u00154\r"],
       ["Where are the two slots", "\u001b[A\r"],

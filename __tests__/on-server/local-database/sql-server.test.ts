@@ -136,7 +136,7 @@ it.each([
   [
     "no address",
     "",
-    /MSSQL_URL does not name it: set it to an address as in mssql:\/\/user:password@host:port/,
+    /MSSQL_URL is not set: set it to an address as in mssql:\/\/user:password@host:port/,
   ],
   ["another dialect's", "postgres://a:s3cret@127.0.0.1/x", /MSSQL_URL must be an address as in mssql:/],
   ["one whose password has a %", "mssql://sa:s3cret%@127.0.0.1", /MSSQL_URL has a "%" .* write %25/],
