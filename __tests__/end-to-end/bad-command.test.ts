@@ -91,7 +91,11 @@ describeEndToEnd("bad input", () => {
         ["https://example.invalid/a.zip", "--sha256", "abc"],
         /64 lower-case hex/,
       ],
-      ["from plain http", ["http://example.invalid/a.zip", "--sha256", GOOD_DIGEST], /is not an artifact address/],
+      [
+        "from plain http",
+        ["http://example.invalid/a.zip", "--sha256", GOOD_DIGEST],
+        /is not an artifact address/,
+      ],
     ] as const)("an artifact %s", async (_, [artifact, ...more], says) => {
       await refuses(
         ["release", "1.4.0", "--artifact", artifact === PACKED ? file : artifact, ...more],
@@ -117,7 +121,11 @@ describeEndToEnd("bad input", () => {
 
     it("a recreate that shall stop half way", async () => {
       const options = ["--strategy", "recreate", "--goal", "staged"];
-      await refuses(["release", "1.4.0", "--artifact", file, ...options], 3, /recreate goes live immediately/);
+      await refuses(
+        ["release", "1.4.0", "--artifact", file, ...options],
+        3,
+        /recreate goes live immediately/,
+      );
     });
 
     it("a promotion where nothing waits", async () => {

@@ -175,7 +175,11 @@ describe("init", () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ["a name that is none", ["--name", "../evil"], /^nothing was written: name: .*is not a valid environment name/],
+    [
+      "a name that is none",
+      ["--name", "../evil"],
+      /^nothing was written: name: .*is not a valid environment name/,
+    ],
     ["an application that is none", ["--application", "My App"], /^nothing was written: application/],
     ["an unknown platform", ["--platform", "aws"], /^--platform must be local or azure, not "aws"/],
     ["an unknown topology", ["--topology", "ring"], /^--topology must be split or sideBySide/],

@@ -133,11 +133,7 @@ describe("on a server", () => {
 });
 
 it.each([
-  [
-    "no address",
-    "",
-    /MSSQL_URL is not set: set it to an address as in mssql:\/\/user:password@host:port/,
-  ],
+  ["no address", "", /MSSQL_URL is not set: set it to an address as in mssql:\/\/user:password@host:port/],
   ["another dialect's", "postgres://a:s3cret@127.0.0.1/x", /MSSQL_URL must be an address as in mssql:/],
   ["one whose password has a %", "mssql://sa:s3cret%@127.0.0.1", /MSSQL_URL has a "%" .* write %25/],
   ["a port out of range", "mssql://sa:s3cret@127.0.0.1:70000", /a port is a number from 1 to 65535/],

@@ -223,7 +223,11 @@ describe("an address", () => {
       "mssql://sa:secret@127.0.0.1:PORT/shop?encrypt=strict&trustServerCertificate=true",
       /encrypt=strict/,
     ],
-    ["a an unknown parameter", "mssql://sa:secret@127.0.0.1:PORT/shop?encrypted=true", /only encrypt and trustServerCertificate are known/],
+    [
+      "a an unknown parameter",
+      "mssql://sa:secret@127.0.0.1:PORT/shop?encrypted=true",
+      /only encrypt and trustServerCertificate are known/,
+    ],
   ])("with %s is refused before anything is connected", async (_, address, words) => {
     database.reach(address.replace("PORT", String(database.server.port)));
     const { exitCode, reason } = await refusal(database, GOALS);
