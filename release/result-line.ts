@@ -21,13 +21,20 @@ export const InstallResult = z.object({
   seconds: z.number(),
 });
 
+/** @returns the lines that can be a result, the last one first. */
+export function jsonLines(output: string): string[] {
+  return output
+    .split("\n")
+    .reverse()
+    .filter((line) => line.startsWith("{"));
+}
+
 /**
  * @param schema of the line; other lines are skipped.
  * @returns the last line that matches; null if none does.
  */
 export function readResultLine<T extends z.ZodMiniType>(schema: T, output: string): z.infer<T> | null {
-  for (const line of output.split("\n").reverse()) {
-    if (!line.startsWith("{")) continue;
+  for (const line of jsonLines(output)) {
     try {
       const read = z.safeParse(schema, JSON.parse(line));
       if (read.success) return read.data;

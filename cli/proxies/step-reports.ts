@@ -3,6 +3,7 @@
  * reads it into Terraform's state. A refreshed state or a plan therefore shows what the proxies did.
  */
 import { LastWords } from "../../release/director-status";
+import { jsonLines } from "../../release/result-line";
 import { parseStep, stepId } from "../../release/steps";
 import { parseFile } from "../../release/validation";
 import type { StateResource } from "../terraform/stack";
@@ -35,10 +36,7 @@ function isStep(id: string): (resource: StateResource) => boolean {
 }
 
 function readReport({ output, address }: StateResource): LastWords[] {
-  const line = output
-    .split("\n")
-    .reverse()
-    .find((text) => text.startsWith('{"step":'));
+  const line = jsonLines(output).find((text) => text.startsWith('{"step":'));
   const isWhole = line?.endsWith("}") === true;
   return isWhole ? [parseFile(LastWords, line, `what ${address} reported`)] : [];
 }

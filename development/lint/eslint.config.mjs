@@ -1,4 +1,4 @@
-/** The usual rules, which folder may import which (docs/CONTRIBUTING.md, "Rooms"), and no index import of the provider. */
+/** The usual rules, which folder may import which (docs/CONTRIBUTING.md, "Folders"), and no index import of the provider. */
 import tseslint from "typescript-eslint";
 
 const PROVIDER = {
@@ -83,13 +83,13 @@ export default tseslint.config(
     "faults/ and soak/ import the test bed, not the other way round",
   ),
   {
-    files: ["cli/**/*.ts", "on-server/**/*.ts"],
+    files: ["cli/**/*.ts", "on-server/**/*.ts", "release/**/*.ts", "configuration/**/*.ts"],
     rules: {
       "no-restricted-syntax": [
         "error",
         {
           selector:
-            "NewExpression[callee.name=/^(OperatorError|StepFailure)$/] > :matches(Literal[raw=/^[0-9]$/], ConditionalExpression:has(> Literal[raw=/^[0-9]$/]))",
+            "NewExpression[callee.name=/^(Failure|Refusal)$/] > :matches(Literal[raw=/^[0-9]$/], ConditionalExpression:has(> Literal[raw=/^[0-9]$/]))",
           message: "exit codes have names: EXIT of release/exit-code",
         },
       ],

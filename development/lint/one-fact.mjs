@@ -7,18 +7,30 @@ const PRODUCT = /^(?!__tests__\/|examples\/|findings\/|development\/lint\/).*\.(
 
 const texts = trackedFiles()
   .filter((file) => PRODUCT.test(file))
-  .map((file) => ({ file, lines: readFileSync(file, "utf8").split("\n") }));
+  .map((file) => ({ file, text: readFileSync(file, "utf8") }));
 
-const problems = FACTS.flatMap(({ fact, home, pattern, also = [] }) => {
-  const places = texts.flatMap(({ file, lines }) =>
-    lines.flatMap((line, index) => (pattern.test(line) ? [{ file, at: `${file}:${index + 1}` }] : [])),
-  );
-  const lost = [home, ...also].filter((file) => !places.some((place) => place.file === file));
+const problems = FACTS.flatMap(({ fact, home, patterns, also = [] }) => {
+  const places = patterns.flatMap((pattern) => placesOf(pattern));
   const second = places.filter(({ file }) => file !== home && !also.includes(file));
+  const isIn = (file, pattern) => places.some((place) => place.file === file && place.pattern === pattern);
+  const lost = [
+    ...patterns.filter((pattern) => !isIn(home, pattern)).map((pattern) => `${home} (${pattern})`),
+    ...also.filter((file) => !patterns.some((pattern) => isIn(file, pattern))),
+  ];
   return [
-    ...second.map(({ at }) => `${at} repeats ${fact}: use ${home}`),
-    ...lost.map((file) => `${file} no longer contains ${fact}: update its home in facts.mjs`),
+    ...second.map(({ file, line }) => `${file}:${line} repeats ${fact}: use ${home}`),
+    ...lost.map((where) => `${where} no longer contains ${fact}: update facts.mjs`),
   ];
 });
 for (const problem of problems) console.error(`one fact: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;
+
+function placesOf(pattern) {
+  const everywhere = new RegExp(pattern, `${pattern.flags}g`);
+  return texts.flatMap(({ file, text }) =>
+    [...text.matchAll(everywhere)].map(({ index }) => ({
+      ...{ file, pattern },
+      line: text.slice(0, index).split("\n").length,
+    })),
+  );
+}
