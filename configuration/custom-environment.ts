@@ -3,15 +3,13 @@
  * and ports that `naming.ts` computes for an environment file.
  */
 import * as z from "zod/mini";
-import { EnvironmentName, Port } from "../release/patterns";
+import { EnvironmentName, Port, matches, Program, ApplicationName } from "../release/patterns";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import type { Environment } from "./environment";
 import { Hooks, refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { Activation } from "./http-exchange";
-import { matches, Program } from "../release/patterns";
 import { Preview } from "./preview";
 import { ServerName } from "../release/record";
-import { ApplicationName } from "../release/patterns";
 import { InvalidInput } from "../release/failure";
 import { quote } from "../release/text";
 import { resolveSchedule, ScheduleChoice } from "../release/schedule";

@@ -3,7 +3,7 @@
  * release.
  */
 import * as z from "zod/mini";
-import { EnvironmentName } from "../release/patterns";
+import { EnvironmentName, FOLDER, matches, Program, ApplicationName } from "../release/patterns";
 import { AzurePlatform } from "./azure/azure-platform";
 import { Backend } from "./backend";
 import { DRIVERS } from "./drivers";
@@ -12,9 +12,7 @@ import { Hooks } from "../release/hooks";
 import { Activation } from "./http-exchange";
 import { Measurement } from "./measurement";
 import { DIALECTS } from "../release/migrations/database-address";
-import { FOLDER, matches, Program } from "../release/patterns";
 import { Preview } from "./preview";
-import { ApplicationName } from "../release/patterns";
 import { ScheduleChoice, Topology } from "../release/schedule";
 import type { Schedule } from "../release/schedule";
 import { Verification, wholeSeconds } from "./verification";

@@ -1,6 +1,5 @@
 /** The three ways to upgrade: their defaults, and steps that make sense. */
-import { parseSchedule } from "../../release/schedule";
-import { resolveSchedule, Strategy } from "../../release/schedule";
+import { parseSchedule, resolveSchedule, Strategy } from "../../release/schedule";
 import { complaint } from "./examples";
 
 const COMMON = {

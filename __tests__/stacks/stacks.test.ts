@@ -1,8 +1,7 @@
-import { emptyRecord } from "../../release/record";
+import { emptyRecord, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Observed } from "../../release/transitions";
 import * as transitions from "../../release/transitions";
-import { target } from "../../release/record";
 import { releaseId } from "../../release/release";
 import { otherSlot } from "../../release/slot";
 import { environmentWith, synthesize } from "./synthesis";

@@ -8,7 +8,7 @@ import type { Planned } from "./planning";
 import type { ObservedRequests } from "../measure/observation";
 import { currentPerson } from "../project/person";
 import type { Project } from "../project/project";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 
 export interface CarriedOut {
   readonly operation: Operation;

@@ -2,7 +2,7 @@
 import type { ReleaseRecord } from "../../release/record";
 import type { Action } from "../../release/receipt";
 import type { Observed } from "../../release/transitions";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 
 /** @param observed null if the proxies disagree. */
 type Transition = (

@@ -22,7 +22,7 @@ import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import { agreed } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import { readReceipts } from "../receipts/receipt-store";
 import { deploy } from "./deploy";
 import type { Operation } from "./operation";

@@ -5,7 +5,7 @@ import type { Comparison } from "../../release/journal";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import type { ApplyResult } from "../terraform/stack";
 import { agreed } from "../proxies/proxies";
-import type { ProxyStatus, StepResult, Unfinished } from "../proxies/proxies";
+import type { ProxyStatus, StepResult, Unfinished } from "../../release/director-status";
 
 /** `from` and `to` are the proxies' stable releases before and after. */
 export interface Deployment {

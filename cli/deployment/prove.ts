@@ -6,7 +6,7 @@ import { InvalidInput, Refusal } from "../../release/failure";
 import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import { lastReport, proxiesIn } from "../proxies/step-reports";
 import { stateBefore } from "../terraform/stack";
 import type { PlannedState } from "../terraform/stack";

@@ -4,9 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import * as z from "zod/mini";
-import { quote } from "../../release/text";
+import { quote, inOneLine } from "../../release/text";
 import { parseJson } from "../../release/validation";
-import { inOneLine } from "../../release/text";
 import { runLimited } from "../../system/run-limited";
 
 export interface EfProject {

@@ -4,7 +4,7 @@ import { idOrNull, target } from "../../release/record";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import type { Colours } from "../terminal/colours";
 import { clockTime, gateOf, weightsAfter, timeLeft } from "./gate";
 import { fitted, flowed, wrapped } from "./lines";

@@ -2,7 +2,7 @@
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { otherSlot } from "../../release/slot";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import type { Snapshot } from "./snapshot";
 
 export interface Gate {

@@ -1,7 +1,7 @@
 /** Each slot's requests per second and error ratio, from the proxies' counters. */
 import { SLOTS } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import type { SlotCounts } from "../proxies/proxies";
+import type { SlotCounts } from "../../release/director-status";
 import type { Rate } from "./snapshot";
 
 /** Long enough for a steady rate, short enough to show a change. */

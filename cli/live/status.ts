@@ -7,7 +7,7 @@ import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
 import { weightOf } from "./summary";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 
 export interface StatusContext {
   /** The users' addresses, if known. */

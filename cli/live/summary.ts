@@ -1,7 +1,7 @@
 /** A proxy's state as text, for the screen and for logs. */
 import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
-import type { EndpointStatus, ProxyStatus } from "../proxies/proxies";
+import type { EndpointStatus, ProxyStatus } from "../../release/director-status";
 import { gateOf } from "./gate";
 import type { Snapshot, ProxySnapshot } from "./snapshot";
 

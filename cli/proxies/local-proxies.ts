@@ -11,7 +11,8 @@ import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
-import type { Proxies, PollResult, StepResult } from "./proxies";
+import type { Proxies, PollResult } from "./proxies";
+import type { StepResult } from "../../release/director-status";
 
 export class LocalProxies implements Proxies {
   readonly reachable = true;

@@ -3,14 +3,6 @@ import type { ProxyStatus, StepResult } from "../../release/director-status";
 import type { ReleaseRecord } from "../../release/record";
 import type { Observed } from "../../release/transitions";
 
-export type {
-  EndpointStatus,
-  ProxyStatus,
-  SlotCounts,
-  StepResult,
-  Unfinished,
-} from "../../release/director-status";
-
 /** One poll of one proxy: its status, or why there is none. */
 export type PollResult =
   | { readonly proxy: string; readonly status: ProxyStatus; readonly problem: null }

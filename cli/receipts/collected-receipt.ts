@@ -8,7 +8,7 @@ import type { ReleaseRecord } from "../../release/record";
 import type { Receipt } from "../../release/receipt";
 import type { Project } from "../project/project";
 import { agreed } from "../proxies/proxies";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import { hasReceipt, readReceipt, writeReceipt } from "./receipt-store";
 
 const UNKNOWN_PERSON = { user: "unknown", host: "unknown", ci: null };

@@ -22,7 +22,7 @@ import { archiveExtension, digestFile } from "../artifact/local-file";
 import { SCRATCH_FILE } from "../artifact/scratch";
 import { plannedRecordFile, synthesize, synthesizedFolder } from "../terraform/synth";
 import type { Project } from "../project/project";
-import type { ProxyStatus } from "../proxies/proxies";
+import type { ProxyStatus } from "../../release/director-status";
 import { proxiesOf } from "../proxies/proxies-of";
 import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";

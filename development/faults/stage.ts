@@ -17,8 +17,7 @@ import type { SmallDisk } from "./disks";
 import { KeptSafe } from "./kept-safe";
 import { SlowPost } from "./slow-post";
 import { commandsIn, readOr } from "./server-files";
-import type { ReleaseUnderWay } from "./release-under-way";
-import type { ReleaseWish, WorldKind } from "./release-under-way";
+import type { ReleaseUnderWay, ReleaseWish, WorldKind } from "./release-under-way";
 
 const RATE = 60;
 const PROXY = ".bluegreen/local/servers/proxy-1";

@@ -15,7 +15,8 @@ import type { Interruption } from "./interruption";
 import { appliedEntries, differs, extended } from "./journal";
 import type { NewEntry } from "./journal";
 import type { Probe, ProbeEndpoint, TryExchange } from "./probe";
-import type { PlacedRelease, State, StateStore } from "./state";
+import type { State, StateStore } from "./state";
+import type { PlacedRelease } from "../../release/director-status";
 
 export interface Clock {
   /** Milliseconds since 1970. */

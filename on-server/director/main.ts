@@ -24,7 +24,7 @@ import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
 import { reportLine } from "./report-line";
 import { StateFile } from "./state";
-import type { Outcome } from "./state";
+import type { Outcome } from "../../release/director-status";
 import { abort } from "./steps/abort";
 import { begin } from "./steps/begin";
 import { share } from "./steps/share";

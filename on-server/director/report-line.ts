@@ -2,11 +2,11 @@
  * The last line that a step prints: all that a remote reader gets of a proxy. Azure keeps only the last 4 KiB of a
  * command's output, so the line is shorter than that, and the journal gets the room that is left.
  */
-import type { LastWords } from "../../release/director-status";
+import type { LastWords, PlacedRelease } from "../../release/director-status";
 import type { Director } from "./director";
 import { servingSlots } from "./drivers/driver";
 import { thinned } from "./journal";
-import type { PlacedRelease, State } from "./state";
+import type { State } from "./state";
 
 /** run-command.head.sh shows 3,800 bytes; a line with the exit code follows. */
 const LONGEST_LINE = 3_300;

@@ -7,7 +7,8 @@ import { describeTraffic } from "./director";
 import type { Director } from "./director";
 import { CLOSED, sameTraffic } from "./drivers/driver";
 import { KEEP_FAILED_DIGESTS } from "./state";
-import type { PlacedRelease, State } from "./state";
+import type { State } from "./state";
+import type { PlacedRelease } from "../../release/director-status";
 import { admit } from "./verify";
 
 /**

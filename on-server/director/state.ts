@@ -12,7 +12,6 @@ import { CLOSED } from "./drivers/driver";
 
 const STATE_FILE = "state.json";
 
-export type { Outcome, PlacedRelease } from "../../release/director-status";
 export type State = DirectorState;
 
 export const NEVER_LIVE: State = {

@@ -1,6 +1,6 @@
 /** Moments of a release, for tests of how they look. */
 import type { Snapshot, ProxySnapshot } from "../../../cli/live/snapshot";
-import type { EndpointStatus, ProxyStatus } from "../../../cli/proxies/proxies";
+import type { EndpointStatus, ProxyStatus } from "../../../release/director-status";
 import type { JournalEntry } from "../../../release/journal";
 import type { ReleaseRecord } from "../../../release/record";
 import { Strategy } from "../../../release/schedule";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Project } from "../../../cli/project/project";
-import type { ProxyStatus } from "../../../cli/proxies/proxies";
+import type { ProxyStatus } from "../../../release/director-status";
 import { collectInterrupted, completeReceipt } from "../../../cli/receipts/collected-receipt";
 import { readReceipt } from "../../../cli/receipts/receipt-store";
 import type { JournalEntry } from "../../../release/journal";

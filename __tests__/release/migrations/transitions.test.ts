@@ -1,5 +1,5 @@
 /** When a release migrates the database, and which contract scripts may run with it. */
-import { parseRecord, recordDigest } from "../../../release/record";
+import { parseRecord, recordDigest, emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { stepName } from "../../../release/steps";
 import type { Candidate } from "../../../release/release";
@@ -7,7 +7,6 @@ import { Strategy } from "../../../release/schedule";
 import * as transitions from "../../../release/transitions";
 import type { Observed } from "../../../release/transitions";
 import { candidateOf, recordOf } from "../examples";
-import { emptyRecord } from "../../../release/record";
 
 const blueGreen = { environmentSchedule: Strategy.blueGreen() };
 const recreate = { environmentSchedule: Strategy.recreate() };

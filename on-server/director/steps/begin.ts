@@ -18,7 +18,7 @@ import { CLOSED, sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { clearAbortRequest } from "../interruption";
 import { appliedEntries } from "../journal";
-import type { PlacedRelease } from "../state";
+import type { PlacedRelease } from "../../../release/director-status";
 import { stableAnswers } from "../roll-back";
 import type { StepEnd } from "./step";
 

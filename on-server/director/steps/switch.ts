@@ -14,7 +14,7 @@ import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { Interrupted } from "../interruption";
-import type { PlacedRelease } from "../state";
+import type { PlacedRelease } from "../../../release/director-status";
 import { admit } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
