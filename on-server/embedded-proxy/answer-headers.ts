@@ -1,6 +1,11 @@
 /** How the proxy changes the headers of an instance's answer: connections are its business, and so are its cookies. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { BUCKET_COOKIE, bucketAttributes, isShareable, privateCacheControl } from "../../configuration/cookies";
+import {
+  BUCKET_COOKIE,
+  bucketAttributes,
+  isShareable,
+  privateCacheControl,
+} from "../../configuration/cookies";
 
 /** Changes the answer's headers in place, before the proxy library copies them. */
 export function prepareAnswer(

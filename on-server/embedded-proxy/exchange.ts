@@ -42,7 +42,9 @@ export class Exchange {
   /** Whether a silence is the client's: it does not send the rest of its request, or does not read the answer. */
   isClientsTurn(): boolean {
     const { request, socket } = this;
-    return this.isOver || (!request.complete && request.readableFlowing === true) || socket.writableLength > 0;
+    return (
+      this.isOver || (!request.complete && request.readableFlowing === true) || socket.writableLength > 0
+    );
   }
 
   /** Begins when the instance has accepted the connection. */
