@@ -5,7 +5,7 @@ import {
   dataFolder,
   proxyPlaces,
   serverFolder,
-  refuseUnknownServers,
+  refuseUnknownMachines,
   serverPlaces,
   slotEndpoints,
   stateFile,
@@ -200,8 +200,8 @@ test("a healed server's install has a separate name until the slot gets another 
 });
 
 test("a server that the environment does not have is named, with those that it has", () => {
-  expect(() => refuseUnknownServers(["web-1", "web-2"], environmentOf())).not.toThrow();
-  expect(complaint(() => refuseUnknownServers(["web-1", "web-3"], environmentOf()))).toBe(
+  expect(() => refuseUnknownMachines(["web-1", "web-2"], environmentOf())).not.toThrow();
+  expect(complaint(() => refuseUnknownMachines(["web-1", "web-3"], environmentOf()))).toBe(
     'there is no server "web-3" in local: web-1, web-2',
   );
 });
