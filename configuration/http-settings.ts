@@ -43,6 +43,7 @@ export const HttpSettings = z.strictObject({
    */
   hosts: z._default(z.array(HostName).check(z.maxLength(100)), []),
 });
+/** Limits of users' requests, balancers in front, and host names. */
 export interface HttpSettings extends z.infer<typeof HttpSettings> {}
 
 export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});
