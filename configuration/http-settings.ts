@@ -14,6 +14,7 @@ const AddressRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
   error: () => `must be an address or a range, as in "10.1.0.0/24"`,
 });
 
+/** @internal */
 export const HttpSettings = z.strictObject({
   /**
    * The longest silence of an instance: before its answer begins, and between two parts of it. Then the user gets 504 or
