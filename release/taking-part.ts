@@ -84,7 +84,8 @@ export function takingPart(
     );
   }
   // On Azure a proxy without a report is new.
-  const behind = current.length === 0 ? [] : proxies.filter((proxy) => !isOf(current, proxy) && !leftOut.includes(proxy));
+  const behind =
+    current.length === 0 ? [] : proxies.filter((proxy) => !isOf(current, proxy) && !leftOut.includes(proxy));
   return { current, behind, leftOut, follows };
 }
 

@@ -99,10 +99,7 @@ function withLeftOut({ leftOut = [] }: ReleaseRecord, conclusion: Conclusion): C
   };
 }
 
-function summarize(
-  applied: ApplyResult,
-  results: readonly StepResult[],
-): Conclusion {
+function summarize(applied: ApplyResult, results: readonly StepResult[]): Conclusion {
   const { exitCode } = applied;
   const failed = results.find((result) => result.exitCode !== 0);
   if (!applied.succeeded) {

@@ -104,9 +104,12 @@ export async function planOperation(
     steps: stepsOf(plan),
     traffic: trafficOf(next, environment),
     proof: prove(project, plan, next, observed),
-    notes: [describeResolutions(next.resolve), migrationNote(next), replaced, ...describeProxies(next)].filter(
-      (note) => note !== null,
-    ),
+    notes: [
+      describeResolutions(next.resolve),
+      migrationNote(next),
+      replaced,
+      ...describeProxies(next),
+    ].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
     rollback: rollbackPath(next),

@@ -76,14 +76,12 @@ export class LocalProxies implements Proxies {
       () => null,
       (error: Error) => ({ proxy, problem: error.message }),
     );
-    const ended = this.run(record, index, "abort", giveUp.signal).then(
-      ({ stdout, stderr, exitCode }) => {
-        const line = stdout.split("\n").at(-1) ?? "";
-        if (line.startsWith("{")) return readReport(LastWords, line, proxy);
-        const code = exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
-        throw new Failure(`${proxy} could not abort: ${stderr}`, code);
-      },
-    );
+    const ended = this.run(record, index, "abort", giveUp.signal).then(({ stdout, stderr, exitCode }) => {
+      const line = stdout.split("\n").at(-1) ?? "";
+      if (line.startsWith("{")) return readReport(LastWords, line, proxy);
+      const code = exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
+      throw new Failure(`${proxy} could not abort: ${stderr}`, code);
+    });
     // An abort that fails because the proxy does not answer says less than the query.
     ended.catch(() => undefined);
     const problem = await noAnswer;
