@@ -37,6 +37,7 @@ export class LocalProxies implements Proxies {
   }
 
   async survey(record: ReleaseRecord, without: readonly string[] = []): Promise<Survey> {
+    this.requireOne();
     const results = (await this.poll(record)).filter(({ proxy }) => !without.includes(proxy));
     return {
       statuses: results.flatMap(({ status }) => status ?? []),
@@ -45,7 +46,6 @@ export class LocalProxies implements Proxies {
   }
 
   poll(record: ReleaseRecord): Promise<PollResult[]> {
-    this.requireOne();
     return Promise.all(
       proxyPlaces(this.environment).map(async ({ name: proxy }, index): Promise<PollResult> => {
         try {
@@ -109,19 +109,13 @@ export class LocalProxies implements Proxies {
   /** @throws Failure if there is no proxy at all. */
   private requireOne(): void {
     const places = proxyPlaces(this.environment);
-    if (places.some(({ name }) => existsSync(this.director(name)))) return;
-    throw new Failure(
-      `${places[0]!.name} does not exist: nothing was released yet, or \`bluegreen down\` removed it; \`bluegreen release\` starts it`,
-      EXIT.refused,
-    );
+    if (!places.some(({ name }) => existsSync(this.director(name)))) throw missing(places[0]!.name);
   }
 
   /** Runs the director until it ends, or is killed by the signal. */
   private async run(record: ReleaseRecord, index: number, command: string, signal: AbortSignal) {
     const { name } = proxyPlaces(this.environment)[index]!;
-    if (!existsSync(this.director(name))) {
-      throw new Failure(`${name} can't be queried: its folder has no director, deploy base`, EXIT.refused);
-    }
+    if (!existsSync(this.director(name))) throw missing(name);
     const spec = encodeSpec(directorSpec(this.environment, record, index));
     const running = execa(
       process.execPath,
@@ -150,6 +144,13 @@ export class LocalProxies implements Proxies {
   private folder(proxy: string): string {
     return join(this.projectFolder, serverFolder(this.environment, proxy));
   }
+}
+
+function missing(proxy: string): Failure {
+  return new Failure(
+    `${proxy} does not exist: nothing was released yet, or \`bluegreen down\` removed it; \`bluegreen release\` starts it`,
+    EXIT.refused,
+  );
 }
 
 /** @throws Failure if the answer is not a director's, or has an unknown format version. */
