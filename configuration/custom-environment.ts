@@ -137,7 +137,7 @@ function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   refuseDuplicates("proxies", proxies);
   refuseSharedEndpoints(servers);
   refuseDriver(parts);
-  refuseHttp2WithoutDriver(http, driver, "driver");
+  refuseHttp2WithoutDriver({ driver, http }, "");
   const topology = topologyOf(servers);
   const schedule = resolveSchedule(choice);
   if (schedule.afterPromotion === "converge" && topology !== "split") {

@@ -37,7 +37,7 @@ export function parseEnvironment(text: string, file: string): Environment {
   refusePreviewWithoutDigest(data, file);
   const { platform, proxies } = data;
   within(file, () => {
-    refuseHttp2WithoutDriver(proxies.http, proxies.driver, "proxies.driver");
+    refuseHttp2WithoutDriver(proxies, "proxies.");
     refuseHooks(data);
     refuseHooksInRecreate(data, schedule);
   });

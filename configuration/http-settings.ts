@@ -64,14 +64,13 @@ export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});
  */
 export const CONNECT_MILLISECONDS = 500;
 
-/** @throws InvalidInput if the driver's proxy only speaks HTTP/1.1 to instances. @param field of the driver */
+/** @throws InvalidInput if the driver's proxy only speaks HTTP/1.1 to instances. @param within where the fields are */
 export function refuseHttp2WithoutDriver(
-  { instances }: HttpSettings,
-  driver: (typeof DRIVER_NAMES)[number],
-  field: string,
+  { driver, http }: { readonly driver: (typeof DRIVER_NAMES)[number]; readonly http: HttpSettings },
+  within: "" | "proxies.",
 ): void {
-  if (instances === "http1" || driver === "haproxy" || driver === "command") return;
+  if (http.instances === "http1" || driver === "haproxy" || driver === "command") return;
   throw new InvalidInput(
-    `${field} "${driver}" speaks only HTTP/1.1 to instances, but http.instances is "http2": use driver "haproxy"`,
+    `${within}http.instances is "http2", but ${within}driver "${driver}" speaks only HTTP/1.1 to instances: use driver "haproxy"`,
   );
 }

@@ -37,7 +37,8 @@ export type Counts = z.infer<typeof Counts>;
 /** @returns the folder with the built service. @throws Error with the tools' output where there is no SDK or no NuGet. */
 export function builtGrpcShop(): string {
   const digest = createHash("sha256");
-  for (const name of readdirSync(SOURCES).sort()) digest.update(name).update(readFileSync(join(SOURCES, name)));
+  for (const name of readdirSync(SOURCES).sort())
+    digest.update(name).update(readFileSync(join(SOURCES, name)));
   const built = join(BUILDS, digest.digest("hex").slice(0, 16));
   if (existsSync(built)) return built;
   const [major = ""] = dotnet("--version").split(".");

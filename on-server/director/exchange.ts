@@ -47,7 +47,7 @@ export async function ask(
   } catch (error) {
     if (signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`);
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(code ?? message);
+    throw new Error(code === "ERR_HTTP2_ERROR" ? "its answer is not HTTP/2" : (code ?? message));
   }
 }
 
@@ -104,7 +104,9 @@ function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSign
     // If the connection fails, Node cancels the stream and has the cause here.
     stream.on("error", (error: Error) => reject(error.cause ?? error));
     stream.on("close", () => {
-      if (answered === undefined || !stream.readableEnded) return reject(new Error("no complete answer"));
+      // If the connection ends in the middle, Node ends the stream without an error: only the code reports it.
+      if (answered === undefined || stream.rstCode !== constants.NGHTTP2_NO_ERROR)
+        return reject(new Error("no complete answer"));
       resolve({ ...answered, headers: { ...trailers, ...answered.headers }, body: text() });
     });
     stream.end(body);

@@ -108,7 +108,9 @@ export class HaproxyDriver implements Driver {
 
   private async countFailedCalls(): Promise<PerSlot<number>> {
     const of = async (slot: Slot): Promise<number> =>
-      this.instances === "http1" ? 0 : failedCalls(await this.socket.send(`show table ${FAILED_CALLS[slot]}`));
+      this.instances === "http1"
+        ? 0
+        : failedCalls(await this.socket.send(`show table ${FAILED_CALLS[slot]}`));
     const [blue, green] = await Promise.all([of("blue"), of("green")]);
     return { blue, green };
   }
