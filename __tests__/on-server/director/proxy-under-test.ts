@@ -14,8 +14,6 @@ import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { ProxyKind } from "./proxy-kinds";
 import type { DriverName } from "../../../configuration/drivers";
-import { DEFAULT_HTTP_SETTINGS } from "../../../configuration/http-settings";
-import type { HttpSettings } from "../../../configuration/http-settings";
 import type { Activation } from "../../../configuration/http-exchange";
 import { directorSpec } from "../../../configuration/director-spec";
 import type { DirectorSpec } from "../../../configuration/director-spec";
@@ -52,7 +50,7 @@ interface Question {
 interface Site {
   /** Servers with both slots. */
   readonly servers?: number;
-  readonly http?: Partial<HttpSettings>;
+  readonly http?: object;
   readonly activation?: Activation;
   /** Further endpoints of the live slot, which are not backends. */
   readonly elsewhere?: readonly { readonly server: string; readonly host: string; readonly port: number }[];
@@ -195,7 +193,7 @@ export class ProxyUnderTest {
   ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
-    const base = proxySpec({ driver: kind.name, topology: "sideBySide", servers, verification });
+    const base = proxySpec({ driver: kind.name, topology: "sideBySide", servers, verification, http });
     const listening = async () => {
       const endpoints = [];
       for (let server = 1; server <= servers; server += 1)
@@ -206,7 +204,7 @@ export class ProxyUnderTest {
       ...base,
       activation: activation ?? base.activation,
       endpoints: { blue: await listening(), green: await listening() },
-      proxy: { ...base.proxy, port: await freePort(), http: { ...DEFAULT_HTTP_SETTINGS, ...http } },
+      proxy: { ...base.proxy, port: await freePort() },
     };
     const under = new ProxyUnderTest(kind, folder, spec, elsewhere, backend);
     process.chdir(folder);
@@ -308,8 +306,9 @@ export function proxySpec(choice: {
   topology: "split" | "sideBySide";
   servers: number;
   verification?: object;
+  http?: object;
 }): DirectorSpec {
-  const { driver, topology, servers, verification = {} } = choice;
+  const { driver, topology, servers, verification = {}, http = {} } = choice;
   const digest = (algorithm: string) => createHash(algorithm).update(PREVIEW_SECRET).digest("hex");
   const environment = parseEnvironment(
     JSON.stringify({
@@ -320,7 +319,7 @@ export function proxySpec(choice: {
       platform: { kind: "local" },
       topology,
       servers: { count: servers },
-      proxies: { driver },
+      proxies: { driver, http },
       start: ["node", "server.js"],
       verification,
       preview: { sha256: digest("sha256"), md5: digest("md5") },
