@@ -8,8 +8,10 @@ import type { Verification } from "../../configuration/verification";
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Its beginning, up to BODY_LIMIT characters. */
+  /** Its beginning, about BODY_LIMIT bytes. */
   readonly body: string;
+  /** Whether the body goes on after BODY_LIMIT. */
+  readonly isCut: boolean;
   /** Until the answer began. */
   readonly milliseconds: number;
 }
@@ -20,7 +22,8 @@ type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns
 /** The same for all requests to an application's instances. */
 export type RequestOptions = Pick<Verification, "host" | "timeoutSeconds">;
 
-const BODY_LIMIT = 256 * 1024;
+/** The installers read as much. */
+const BODY_LIMIT = 1024 * 1024;
 
 /** @throws Error if there was no complete answer in time, with a short cause. */
 export function ask(endpoint: Endpoint, question: Question, options: RequestOptions): Promise<Answer> {
@@ -39,12 +42,17 @@ export function ask(endpoint: Endpoint, question: Question, options: RequestOpti
       (response) => {
         const milliseconds = performance.now() - started;
         let text = "";
+        let bytes = 0;
         response.setEncoding("utf8");
-        response.on("data", (chunk: string) => (text.length < BODY_LIMIT ? (text += chunk) : undefined));
+        response.on("data", (chunk: string) => {
+          if (bytes <= BODY_LIMIT) text += chunk;
+          bytes += Buffer.byteLength(chunk);
+        });
         response.on("error", failed);
-        response.on("end", () =>
-          resolve({ status: response.statusCode!, headers: response.headers, body: text, milliseconds }),
-        );
+        response.on("end", () => {
+          const { statusCode: status, headers } = response;
+          resolve({ status: status!, headers, body: text, isCut: bytes > BODY_LIMIT, milliseconds });
+        });
       },
     );
     asked.on("error", failed);
