@@ -24,6 +24,8 @@
 set -Eeuo pipefail
 umask 027
 
+#include "../chosen-environment.sh"
+
 readonly MAX_ENTRIES=20000 MAX_BYTES=2147483648 MAX_LISTING_BYTES=67108864 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
 
 #include "linux/parameters.sh"
@@ -47,6 +49,7 @@ main() {
   done
   clock && STARTED_AT=$NOW
 
+  keep_environment SIM_VM_ROOT
   read_parameters
   prepare
   fence
