@@ -8,6 +8,7 @@ import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import type { Environment } from "./environment";
 import { Hooks, refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { Activation } from "./http-exchange";
+import { DEFAULT_HTTP_SETTINGS, HttpSettings } from "./http-settings";
 import { Preview } from "./preview";
 import { ServerName } from "../release/record";
 import { InvalidInput } from "../release/failure";
@@ -61,6 +62,8 @@ const CustomEnvironmentFields = z.strictObject({
   driverCommand: z.optional(DriverCommand),
   /** The command that starts an instance, as a list of arguments, for our installers. @default - for custom installers */
   start: z.optional(Program),
+  /** Limits of users' requests, balancers in front, host names; not for driver "command". @default see each field */
+  http: z._default(HttpSettings, DEFAULT_HTTP_SETTINGS),
   verification: z._default(Verification, z.parse(Verification, {})),
   /** @default - instances are not notified which slot is live */
   activation: z.optional(Activation),
@@ -106,6 +109,7 @@ export interface CustomEnvironment extends Pick<
   readonly proxies: {
     readonly driver: CustomEnvironmentParts["driver"];
     readonly command: DriverCommand | undefined;
+    readonly http: HttpSettings;
   };
 }
 
@@ -128,7 +132,7 @@ export function customEnvironment(props: CustomEnvironmentProps): CustomEnvironm
 }
 
 function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
-  const { servers, proxies, driver, driverCommand, database, schedule: choice, ...rest } = parts;
+  const { servers, proxies, driver, driverCommand, http, database, schedule: choice, ...rest } = parts;
   refuseDuplicates("servers", servers);
   refuseDuplicates("proxies", proxies);
   refuseSharedEndpoints(servers);
@@ -143,7 +147,7 @@ function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   const platform = { kind: "custom" as const, servers, proxies, database: database || undefined } as const;
   refuseHooks({ ...rest, platform, topology });
   refuseHooksInRecreate(rest, schedule);
-  return { ...rest, topology, schedule, platform, proxies: { driver, command: driverCommand } };
+  return { ...rest, topology, schedule, platform, proxies: { driver, command: driverCommand, http } };
 }
 
 function topologyOf(servers: CustomEnvironmentParts["servers"]): Topology {

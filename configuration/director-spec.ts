@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { ApplicationName, EnvironmentName, Port } from "../release/patterns";
 import { Activation } from "./http-exchange";
+import { DEFAULT_HTTP_SETTINGS, HttpSettings } from "./http-settings";
 import { Preview } from "./preview";
 import { Verification } from "./verification";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
@@ -52,6 +53,8 @@ export const DirectorSpec = z.strictObject({
     index: z.int().check(z.minimum(0)),
     host: Address,
     port: Port,
+    /** Steps of version 0.1.0 have none. */
+    http: z._default(HttpSettings, DEFAULT_HTTP_SETTINGS),
     /** null: users use plain HTTP. Otherwise they use this port, and `port` redirects to it. */
     tls: z.nullable(
       z.strictObject({
@@ -91,6 +94,7 @@ export function directorSpec(
         : {}),
       index: proxyIndex,
       ...place,
+      http: environment.proxies.http,
     },
   };
 }

@@ -90,10 +90,17 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   for (const server of [...servers, OPERATIONS_SERVER]) virtualMachineName(environment, server);
   return {
     ...environment,
+    proxies: withHosts(proxies, domain),
     platform: windows ? { ...platform, iis: platform.iis ?? z.parse(Iis, {}) } : platform,
     // Verify with the same Host header that users send.
     verification: domain === undefined ? verification : { host: domain, ...verification },
   };
+}
+
+/** The domain is the site's name unless other names are given. */
+function withHosts(proxies: Environment["proxies"], domain: string | undefined): Environment["proxies"] {
+  if (domain === undefined || proxies.http.hosts.length > 0) return proxies;
+  return { ...proxies, http: { ...proxies.http, hosts: [domain.toLowerCase()] } };
 }
 
 function refusePreviewWithoutDigest(

@@ -10,6 +10,7 @@ import { DRIVERS } from "./drivers";
 import { FreezeWindow } from "../release/freeze-windows";
 import { Hooks } from "../release/hooks";
 import { Activation } from "./http-exchange";
+import { DEFAULT_HTTP_SETTINGS, HttpSettings } from "./http-settings";
 import { Measurement } from "./measurement";
 import { DIALECTS } from "../release/migrations/database-address";
 import { Preview } from "./preview";
@@ -25,6 +26,8 @@ const Proxies = z.strictObject({
   driver: z._default(z.enum(DRIVERS), "haproxy"),
   /** @default 1 */
   count: z._default(z.int().check(z.minimum(1), z.maximum(8)), 1),
+  /** Limits of users' requests, balancers in front, host names. @default see each field */
+  http: z._default(HttpSettings, DEFAULT_HTTP_SETTINGS),
 });
 
 /** Servers are folders and instances are processes, all on the loopback address. */

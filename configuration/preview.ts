@@ -3,9 +3,8 @@
  */
 import * as z from "zod/mini";
 
-/** The secret is the value of this header or cookie. Proxies remove the header before the application sees it. */
+/** The secret is the value of this header, or of the cookie in `cookies.ts`. The application sees neither. */
 export const PREVIEW_HEADER = "x-bluegreen-preview";
-export const PREVIEW_COOKIE = "bluegreen-preview";
 
 const hexadecimal = (digits: number) =>
   z.string().check(

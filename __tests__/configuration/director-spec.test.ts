@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import * as z from "zod/mini";
 import { directorSpec, DirectorSpec, encodeSpec, stepSpec } from "../../configuration/director-spec";
+import { DEFAULT_HTTP_SETTINGS } from "../../configuration/http-settings";
 import { formatRecord, parseRecord, recordDigest } from "../../release/record";
 import { Strategy } from "../../release/schedule";
 import { environments, records } from "../release/arbitraries";
@@ -79,8 +80,22 @@ test("the director gets the record's facts, resolved", () => {
       blue: [{ server: "web-1", host: "127.0.0.1", port: 18_180 }],
       green: [{ server: "web-2", host: "127.0.0.1", port: 18_190 }],
     },
-    proxy: { driver: "embedded", name: "proxy-2", index: 1, host: "127.0.0.1", port: 18_081, tls: null },
+    proxy: {
+      driver: "embedded",
+      name: "proxy-2",
+      index: 1,
+      host: "127.0.0.1",
+      port: 18_081,
+      tls: null,
+      http: environment.proxies.http,
+    },
   });
+});
+
+test("a step of version 0.1.0, without settings of HTTP, gets the defaults", () => {
+  const { proxy, ...spec } = directorSpec(environmentOf(), recordOf(), 0);
+  const { http: _, ...former } = proxy;
+  expect(decode(encodeSpec({ ...spec, proxy: former })).proxy.http).toEqual(DEFAULT_HTTP_SETTINGS);
 });
 
 test("a missing flag is false", () => {

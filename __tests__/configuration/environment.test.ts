@@ -1,5 +1,6 @@
 /** An environment file: what may be left out, and what never reaches a server. */
 import { parseEnvironment } from "../../configuration/environment-file";
+import { DEFAULT_HTTP_SETTINGS } from "../../configuration/http-settings";
 import { Strategy } from "../../release/schedule";
 import { complaint, environmentOf, LEAST } from "../release/examples";
 
@@ -22,7 +23,21 @@ test("eight fields are enough", () => {
     backend: { kind: "local" },
     topology: "sideBySide",
     servers: { count: 2 },
-    proxies: { driver: "haproxy", count: 1 },
+    proxies: {
+      driver: "haproxy",
+      count: 1,
+      http: {
+        answerSeconds: 120,
+        clientSeconds: 75,
+        headersSeconds: 30,
+        idleSeconds: 75,
+        tunnelSeconds: 3_600,
+        headerKilobytes: 32,
+        bodyMegabytes: 1_024,
+        trusted: [],
+        hosts: [],
+      },
+    },
     start: ["node", "server.js"],
     verification: {
       path: "/health",
@@ -54,7 +69,7 @@ test("a part that is begun gets the rest of its defaults", () => {
     platform: { kind: "local", portBase: 20_000 },
   });
   expect(verification).toMatchObject({ path: "/health", host: "www.example.org:8443", releaseHeader: null });
-  expect(proxies).toEqual({ driver: "haproxy", count: 2 });
+  expect(proxies).toEqual({ driver: "haproxy", count: 2, http: DEFAULT_HTTP_SETTINGS });
   expect(platform).toEqual({ kind: "local", folder: ".bluegreen/local", portBase: 20_000 });
 });
 

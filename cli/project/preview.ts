@@ -1,6 +1,7 @@
 /** Creates a secret for previews, and its entry in the environment file. */
 import { createHash, randomBytes } from "node:crypto";
-import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../configuration/preview";
+import { PREVIEW_COOKIE } from "../../configuration/cookies";
+import { PREVIEW_HEADER } from "../../configuration/preview";
 import type { Preview } from "../../configuration/preview";
 
 export interface NewPreview {

@@ -20,13 +20,14 @@ import {
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../director/drivers/pages";
 import type { Page } from "../director/drivers/pages";
+import { BUCKET_COOKIE } from "../../configuration/cookies";
 import { PREVIEW_HEADER } from "../../configuration/preview";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { Endpoints } from "./endpoints";
 import type { ProxiedEndpoint } from "./endpoints";
 import { HeldAgent } from "./held-agent";
-import { BUCKET_COOKIE, isPreview, route } from "./route";
+import { isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
 import { FailoverAgent } from "./failover-agent";
 

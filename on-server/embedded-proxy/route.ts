@@ -1,13 +1,12 @@
 /** Which slot a request goes to, by the same rules as the HAProxy configuration. Pure. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../configuration/preview";
+import { BUCKET_COOKIE, PREVIEW_COOKIE } from "../../configuration/cookies";
+import { PREVIEW_HEADER } from "../../configuration/preview";
 import type { Preview } from "../../configuration/preview";
 import type { Traffic } from "../director/drivers/driver";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-
-export const BUCKET_COOKIE = "bluegreen-bucket";
 
 export interface Route {
   readonly slot: Slot | null;

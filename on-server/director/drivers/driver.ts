@@ -9,7 +9,12 @@ export type { Traffic };
 
 export const CLOSED: Traffic = { live: null, weight: 0, offset: 0, mode: "serve", fallback: false };
 
-/** What the proxy counted for one slot since it started. */
+/**
+ * What the proxy counted for one slot since it started. `errors` means the same with every driver: answers of users with
+ * a status from 500 on, and requests that got no whole answer from the slot although their client was still there: the
+ * instance refused, broke off or was silent too long, or the other slot took over. A client that leaves, a request that
+ * the proxy itself refuses (4xx), and previews are no errors.
+ */
 export interface SlotCounts extends ReportedCounts {
   /**
    * How long answers took to begin: number of answers by milliseconds, in classes (see `latencyClass`). Possibly of a
@@ -17,7 +22,22 @@ export interface SlotCounts extends ReportedCounts {
    */
   readonly latency: Latencies;
   readonly endpoints: readonly EndpointHealth[];
+  /**
+   * The same counts by client, so that one client can't decide about a release. A client is `<address>|<bucket>`; the
+   * address is the last one that no trusted balancer added. Counted while a release is watched (`measureLatencies`),
+   * at most MOST_CLIENTS a slot, those with most errors first. Absent if the proxy can't tell clients apart.
+   */
+  readonly clients?: Readonly<Record<string, ClientCounts>> | undefined;
 }
+
+/** Counts of one client in one slot, cumulated. The latency is possibly of a sample only. */
+export interface ClientCounts {
+  readonly requests: number;
+  readonly errors: number;
+  readonly latency: Latencies;
+}
+
+export const MOST_CLIENTS = 1_000;
 
 /** Each client belongs to one of these buckets, 0 to 99. */
 export const BUCKETS = 100;

@@ -3,7 +3,8 @@
  * Needs HAProxy >= 2.4 (atomic map replacement); tested with 2.6.
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { PREVIEW_COOKIE, PREVIEW_HEADER } from "../../../../configuration/preview";
+import { PREVIEW_COOKIE } from "../../../../configuration/cookies";
+import { PREVIEW_HEADER } from "../../../../configuration/preview";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";

@@ -1,0 +1,56 @@
+/**
+ * How proxies treat users' requests: limits, balancers in front, and host names. The same settings mean the same with
+ * every driver whose configuration the director writes (docs/traffic.md, section 7).
+ */
+import * as z from "zod/mini";
+import { matches } from "../release/patterns";
+import { wholeSeconds } from "./verification";
+
+const HostName = matches(
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+  "host name: lower case, without scheme or port",
+);
+const AddressRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+  error: () => `must be an address or a range, as in "10.1.0.0/24"`,
+});
+
+/** @internal */
+export const HttpSettings = z.strictObject({
+  /**
+   * The longest silence of an instance: before its answer begins, and between two parts of it. Then the user gets 504 or
+   * the end of the connection, and nothing is sent again. @default 120
+   */
+  answerSeconds: z._default(wholeSeconds(1, 3_600), 120),
+  /** The longest silence of a client in the middle of its request, or while it should read an answer. @default 75 */
+  clientSeconds: z._default(wholeSeconds(1, 3_600), 75),
+  /** The time for the headers of a request. @default 30 */
+  headersSeconds: z._default(wholeSeconds(1, 300), 30),
+  /** How long a connection without a request stays open. @default 75 */
+  idleSeconds: z._default(wholeSeconds(1, 3_600), 75),
+  /** The longest silence in both directions of a WebSocket. @default 3600 */
+  tunnelSeconds: z._default(wholeSeconds(1, 86_400), 3_600),
+  /** The size of all headers of a request with its URL, and of an answer's headers, in KiB. Beyond it: 4xx, or 502. @default 32 */
+  headerKilobytes: z._default(z.int().check(z.minimum(4), z.maximum(64)), 32),
+  /** The declared length of a request's body, in MiB. Beyond it: 413. @default 1024 */
+  bodyMegabytes: z._default(z.int().check(z.minimum(1), z.maximum(1_000_000)), 1_024),
+  /**
+   * Balancers in front of the proxies, whose X-Forwarded-For, -Proto and -Host are kept. From any other address the
+   * proxies replace these headers. @default none
+   */
+  trusted: z._default(z.array(AddressRange).check(z.maxLength(100)), []),
+  /**
+   * The site's host names. If there are any, only requests for these are redirected to HTTPS.
+   * @default on Azure `platform.domain`, else any
+   */
+  hosts: z._default(z.array(HostName).check(z.maxLength(100)), []),
+});
+/** Limits of users' requests, balancers in front, and host names. */
+export interface HttpSettings extends z.infer<typeof HttpSettings> {}
+
+export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});
+
+/**
+ * The time limit of one connection attempt to an instance. Servers are near: a longer one only delays the attempt with
+ * another server when one does not answer at all.
+ */
+export const CONNECT_MILLISECONDS = 500;
