@@ -18,7 +18,7 @@ import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, printResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
-import { KINDS } from "./drivers/kinds";
+import { configure, KINDS } from "./drivers/kinds";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
@@ -56,7 +56,7 @@ async function main(): Promise<ExitCode> {
     // A running director and a reload must not overwrite each other's traffic.
     const lock = await directorLock("configure");
     try {
-      await KINDS[spec.proxy.driver].configure(spec);
+      await configure(spec, new StateFile());
     } finally {
       lock.release();
     }
