@@ -46,6 +46,7 @@ const STRICT: readonly string[] = [
   "DEADLINE_SECONDS",
   "STOP_SECONDS",
   "KEEP_RELEASES",
+  "MAX_ARTIFACT_FILES",
   "SERVICE_MANAGER",
   "SERVICE_USER",
   "MODE",
