@@ -1,12 +1,17 @@
-/** Sends one request to an endpoint, and checks the answer. */
+/** Sends one request to an endpoint, over HTTP/1.1 or HTTP/2, and checks the answer. */
 import { request } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
+import { connect, constants } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
+import { isIPv6 } from "node:net";
+import type { Readable } from "node:stream";
 import type { HttpExchange } from "../../configuration/http-exchange";
+import type { InstanceProtocol } from "../../configuration/http-settings";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
 
 export interface Answer {
   readonly status: number;
+  /** With the trailers: gRPC has its status there, or in the headers of an answer without a body. */
   readonly headers: IncomingHttpHeaders;
   /** Its beginning, about BODY_LIMIT bytes. */
   readonly body: string;
@@ -20,44 +25,108 @@ type Question = Pick<HttpExchange, "method" | "path" | "headers" | "body">;
 type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns">;
 
 /** The same for all requests to an application's instances. */
-export type RequestOptions = Pick<Verification, "host" | "timeoutSeconds">;
+export interface RequestOptions extends Pick<Verification, "host" | "timeoutSeconds"> {
+  readonly protocol: InstanceProtocol;
+}
 
 /** The installers read as much. */
 const BODY_LIMIT = 1024 * 1024;
 
 /** @throws Error if there was no complete answer in time, with a short cause. */
-export function ask(endpoint: Endpoint, question: Question, options: RequestOptions): Promise<Answer> {
-  const { method, path, body } = question;
-  const { host, timeoutSeconds } = options;
-  const headers = { ...(host === undefined ? {} : { host }), ...lengthOf(body), ...question.headers };
+export async function ask(
+  endpoint: Endpoint,
+  question: Question,
+  { host, timeoutSeconds, protocol }: RequestOptions,
+): Promise<Answer> {
+  const headers = {
+    ...(host === undefined ? {} : { host }),
+    ...lengthOf(question.body),
+    ...question.headers,
+  };
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  const send = protocol === "http2" ? sendOverHttp2 : sendOverHttp1;
+  try {
+    return await send(endpoint, { ...question, headers }, signal);
+  } catch (error) {
+    if (signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(code === "ERR_HTTP2_ERROR" ? "its answer is not HTTP/2" : (code ?? message));
+  }
+}
+
+function sendOverHttp1(endpoint: Endpoint, question: Question, signal: AbortSignal): Promise<Answer> {
+  const { method, path, headers, body } = question;
+  const { host, port } = endpoint;
   const started = performance.now();
   return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void =>
-      reject(
-        new Error(signal.aborted ? `no answer within ${timeoutSeconds} s` : (error.code ?? error.message)),
+    const asked = request({ host, port, method, path, headers, agent: false, signal }, (response) => {
+      const milliseconds = performance.now() - started;
+      const beginning = beginningOf(response);
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode!,
+          headers: { ...response.trailers, ...response.headers },
+          ...beginning(),
+          milliseconds,
+        }),
       );
-    const asked = request(
-      { host: endpoint.host, port: endpoint.port, method, path, headers, agent: false, signal },
-      (response) => {
-        const milliseconds = performance.now() - started;
-        let text = "";
-        let bytes = 0;
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => {
-          if (bytes <= BODY_LIMIT) text += chunk;
-          bytes += Buffer.byteLength(chunk);
-        });
-        response.on("error", failed);
-        response.on("end", () => {
-          const { statusCode: status, headers } = response;
-          resolve({ status: status!, headers, body: text, isCut: bytes > BODY_LIMIT, milliseconds });
-        });
-      },
-    );
-    asked.on("error", failed);
+    });
+    asked.on("error", reject);
     asked.end(body);
   });
+}
+
+/** With prior knowledge: without TLS there is no negotiation. */
+function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSignal): Promise<Answer> {
+  const { method, path, body } = question;
+  const { host, ...headers } = lowerCase(question.headers);
+  const address = isIPv6(endpoint.host) ? `[${endpoint.host}]` : endpoint.host;
+  const started = performance.now();
+  const session = connect(`http://${address}:${endpoint.port}`);
+  const asked = new Promise<Answer>((resolve, reject) => {
+    session.on("error", reject);
+    const authority = host === undefined ? {} : { [constants.HTTP2_HEADER_AUTHORITY]: host };
+    const stream = session.request(
+      {
+        [constants.HTTP2_HEADER_METHOD]: method,
+        [constants.HTTP2_HEADER_PATH]: path,
+        ...authority,
+        ...headers,
+      },
+      { signal },
+    );
+    let answered: Omit<Answer, "body" | "isCut"> | undefined;
+    let trailers: IncomingHttpHeaders = {};
+    const beginning = beginningOf(stream);
+    stream.on("response", (received) => {
+      const status = Number(received[constants.HTTP2_HEADER_STATUS]);
+      answered = { status, headers: received, milliseconds: performance.now() - started };
+    });
+    stream.on("trailers", (received) => (trailers = received));
+    // If the connection fails, Node cancels the stream and has the cause here.
+    stream.on("error", (error: Error) => reject(error.cause ?? error));
+    stream.on("close", () => {
+      // If the connection ends in the middle, Node ends the stream without an error: only the code reports it.
+      if (answered === undefined || stream.rstCode !== constants.NGHTTP2_NO_ERROR)
+        return reject(new Error("no complete answer"));
+      resolve({ ...answered, headers: { ...trailers, ...answered.headers }, ...beginning() });
+    });
+    stream.end(body);
+  });
+  return asked.finally(() => session.destroy());
+}
+
+/** Reads the stream to its end. @returns a function that returns what it began with. */
+function beginningOf(stream: Readable): () => Pick<Answer, "body" | "isCut"> {
+  let body = "";
+  let bytes = 0;
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => {
+    if (bytes <= BODY_LIMIT) body += chunk;
+    bytes += Buffer.byteLength(chunk);
+  });
+  return () => ({ body, isCut: bytes > BODY_LIMIT });
 }
 
 /** @returns how an answer differs from the expected one, as text; empty if it does not. */
@@ -75,4 +144,9 @@ export function mismatch({ status, headers, body }: Answer, expected: Expectatio
 
 function lengthOf(body: string | undefined): Record<string, string> {
   return body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+}
+
+/** As HTTP/2 requires it. */
+function lowerCase(headers: Question["headers"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

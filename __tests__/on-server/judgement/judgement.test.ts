@@ -81,7 +81,10 @@ test("the director", async () => {
   const verdicts: string[] = [];
   for (const [index, each] of answers.entries()) {
     const verification = z.parse(Verification, { path: `/${index}`, releaseHeader: headerOf(each) || null });
-    const { healthy } = await httpProbe(verification)({ server: "web-1", host: "127.0.0.1", port }, release);
+    const { healthy } = await httpProbe(verification, "http1")(
+      { server: "web-1", host: "127.0.0.1", port },
+      release,
+    );
     verdicts.push(String(healthy));
   }
   expect(described(verdicts)).toEqual(EXPECTED);
@@ -90,7 +93,7 @@ test("the director", async () => {
 test("the installer for Linux", async () => {
   const cases = answers.map((each, index) => `ask /${index} "${headerOf(each)}"`);
   const parts = ["small-parts", "health"].map((name) => `. on-server/install/linux/${name}.sh`);
-  const values = `WORK=${folder} CHILD= PROBE_HOST=127.0.0.1 PORT=${port} HEALTH_HOST= HEALTH_STATUS=200 TIMEOUT_MS=${PROMPT_MS}`;
+  const values = `WORK=${folder} CHILD= PROBE_HOST=127.0.0.1 PORT=${port} HEALTH_HOST= HEALTH_PROTOCOL=http1 HEALTH_STATUS=200 TIMEOUT_MS=${PROMPT_MS}`;
   const ask = `ask() { HEALTH_PATH=$1 RELEASE_HEADER=$2; if probe ${release} ${PROMPT_MS}; then echo true; else echo false; fi; }`;
   const script = [
     "set -Eeuo pipefail",
