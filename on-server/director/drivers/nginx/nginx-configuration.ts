@@ -15,7 +15,7 @@ import { COUNTED_FORMAT } from "./answers-log";
 import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
 import type { NginxProgram } from "./nginx-program";
-import { requestMaps } from "./request-maps";
+import { quoted, requestMaps } from "./request-maps";
 import { LIVE, MARKS } from "./traffic-folder";
 import { triedMap, upstreams } from "./upstreams";
 import { SPAN_MAP, WATCHED } from "./watch-marks";
@@ -218,7 +218,7 @@ ${this.preview()}`;
     const suffix = tls!.port === 443 ? "" : `:${tls!.port}`;
     const isOurs = `  map $host $is_ours {
     default '';
-${http.hosts.map((name) => `    ${name} ours;\n`).join("")}  }
+${http.hosts.map((name) => `    ${quoted(name)} ours;\n`).join("")}  }
 `;
     const others = `      if ($is_ours = '') {
         return 421;

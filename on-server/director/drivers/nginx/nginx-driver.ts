@@ -37,6 +37,7 @@ export class NginxDriver implements Driver {
 
   async setTraffic(traffic: Traffic): Promise<void> {
     await servingGeneration();
+    if (!traffic.fallback && this.counting) this.stopCounting();
     writeTraffic(traffic, this.counting);
     if (!sameTraffic(readTraffic(), traffic))
       throw new Error("another process changed nginx's traffic folder while the director set it");
@@ -47,7 +48,7 @@ export class NginxDriver implements Driver {
     await servingGeneration();
     this.counting = wanted;
     if (wanted) markWatched();
-    else unmarkWatched();
+    else this.stopCounting();
     writeTraffic(readTraffic(), wanted);
   }
 
@@ -84,6 +85,11 @@ export class NginxDriver implements Driver {
   /** NGINX can't end single connections. The instance is stopped next, which ends them. */
   async cut(): Promise<void> {
     return Promise.resolve();
+  }
+
+  private stopCounting(): void {
+    this.counting = false;
+    unmarkWatched();
   }
 
   private async rotate(slot: Slot, excluded: readonly string[], changed: readonly string[]): Promise<void> {

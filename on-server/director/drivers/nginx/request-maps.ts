@@ -174,7 +174,7 @@ function balancerMaps(trusted: readonly string[]): string {
 `;
   return `  geo $balancer {
     default '';
-${trusted.map((range) => `    ${range} trusted;\n`).join("")}  }
+${trusted.map((range) => `    ${quoted(range)} trusted;\n`).join("")}  }
   map $balancer $forwarded_for {
     default $proxy_add_x_forwarded_for;
     '' $remote_addr;

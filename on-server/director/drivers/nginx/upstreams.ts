@@ -40,12 +40,14 @@ function groupsOf(
   return [group("slot", own), group("shift", own + backup)];
 }
 
-/** `$but`, which completes a group's name, from the slot and the address that was tried. */
+/** What completes a group's name: from the slot and the address that was tried. Only failures need it. */
 export function triedMap({ endpoints }: DirectorSpec, slotVariable: string, name: string): string {
-  const entries = SLOTS.flatMap((slot) => {
-    const known = new Map(endpoints[slot].map(({ host, port }, index) => [`${host}:${port}`, index]));
-    return [...known].map(([address, index]) => `    "${slot} ${address}" _but_${index};\n`);
-  });
+  const entries = SLOTS.flatMap((slot) =>
+    endpoints[slot].map(({ host, port }, index) => {
+      const address = `${host}:${port}`.replaceAll(".", "[.]");
+      return `    "~^${slot} ${address}$" _but_${index};\n`;
+    }),
+  );
   return `  map "${slotVariable} $upstream_addr" ${name} {
     default '';
 ${entries.join("")}  }
