@@ -2,12 +2,14 @@
  * One sequence from the request to the receipt: plan, confirm, write the record, apply exactly that plan, and write the
  * receipt.
  */
+import { retireArtifacts } from "../artifact/retire";
 import { EXIT } from "../../release/exit-code";
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
 import { formatSteps } from "../../release/plan-steps";
 import { requireSamePlan } from "../../release/plan-token";
 import { hookFacts } from "../../configuration/hook-facts";
 import type { HookRun } from "../../release/hook-run";
+import type { ReleaseRecord } from "../../release/record";
 import type { Receipt } from "../../release/receipt";
 import { Failure, Refusal } from "../../release/failure";
 import { runHooks } from "../hooks/run-hooks";
@@ -18,6 +20,7 @@ import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import type { ProxyStatus } from "../../release/director-status";
+import { requireAll } from "../proxies/proxies";
 import { receiptOf } from "./deployment-receipt";
 import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
@@ -84,6 +87,7 @@ export async function deploy(
     if (hooksAfter.length > 0) {
       keepReceipt(project, { ...receipt, hooks: [...hooks, ...hooksAfter] }, progress);
     }
+    if (exitCode === EXIT.done) tidyUp(project, next, progress);
     const logs = exitCode === 0 ? [] : candidateLogs(project, next);
     return { ...ended, logs, requests: brief(users.requests), receipt: file };
   } finally {
@@ -165,12 +169,8 @@ async function statusesAfterwards(
   { next, proxies }: Planned,
   applied: ApplyResult,
 ): Promise<readonly ProxyStatus[]> {
-  try {
-    return await proxies.statuses(next);
-  } catch (error) {
-    if (applied.succeeded) throw error;
-    return [];
-  }
+  const survey = await proxies.survey(next, next.leftOut);
+  return applied.succeeded ? requireAll(survey) : survey.statuses;
 }
 
 function passFreezeWindows(
@@ -195,6 +195,15 @@ function keepReceipt(project: Project, receipt: Receipt, progress: Progress): st
   } catch (error) {
     progress.note(`the receipt can't be written: ${(error as Error).message}`);
     return null;
+  }
+}
+
+/** What can't be removed must not turn a finished release into a failure. */
+function tidyUp(project: Project, record: ReleaseRecord, progress: Progress): void {
+  try {
+    retireArtifacts(project, record);
+  } catch (error) {
+    progress.note(`old artifacts can't be removed: ${(error as Error).message}`);
   }
 }
 
