@@ -13,7 +13,7 @@ export interface ProxyKind {
   readonly holds: boolean;
   /** Whether a server leaves the rotation without a reload. */
   readonly rotatesWithoutReload: boolean;
-  /** Whether it counts latencies only while they are wanted. */
+  /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
   /** Whether trailers of an answer reach the client. */
   readonly passesTrailers: boolean;
@@ -44,7 +44,7 @@ export const nginx: ProxyKind = {
   cuts: false,
   holds: false,
   rotatesWithoutReload: false,
-  measuresOnRequest: false,
+  measuresOnRequest: true,
   passesTrailers: false,
   control: "live",
   start: (folder) => {
