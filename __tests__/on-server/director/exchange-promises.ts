@@ -62,7 +62,9 @@ export function promisesOfExchanges(kind: ProxyKind): void {
         statuses.push(answer.resume().statusCode!);
         asked.destroy();
       }
-      expect(statuses).toEqual(statuses.map(() => 401));
+      const allowed = kind.readsEarlyAnswers ? [401] : [401, 502];
+      expect(statuses.filter((status) => !allowed.includes(status))).toEqual([]);
+      expect(statuses).toContain(401);
     });
 
     test.each(["/unread", "/refused"])(
@@ -277,6 +279,7 @@ export function promisesOfExchanges(kind: ProxyKind): void {
 
   describe("an error of a slot", () => {
     const countedOf = async (what: () => Promise<unknown>) => {
+      await proxy.driver.measureLatencies?.(true);
       await sleep(250);
       const before = await proxy.driver.counts();
       await what();

@@ -15,7 +15,9 @@ export interface ProxyKind {
   readonly rotatesWithoutReload: boolean;
   /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
-  /** Whether trailers of an answer reach the client. */
+  /** Whether an answer is read although the instance no longer reads the request (docs/traffic.md, section 7). */
+  readonly readsEarlyAnswers: boolean;
+  /** Whether trailers of an answer reach the client (docs/traffic.md, section 7). */
   readonly passesTrailers: boolean;
   /** The file or folder by which it is told something. */
   readonly control: string;
@@ -34,6 +36,7 @@ export const haproxy: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: true,
+  readsEarlyAnswers: true,
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
@@ -45,6 +48,7 @@ export const nginx: ProxyKind = {
   holds: false,
   rotatesWithoutReload: false,
   measuresOnRequest: true,
+  readsEarlyAnswers: false,
   passesTrailers: false,
   control: "live",
   start: (folder) => {
@@ -60,6 +64,7 @@ export const embedded: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: false,
+  readsEarlyAnswers: true,
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => {
