@@ -46,6 +46,7 @@ export class Refusal extends Failure {
       | "already-there"
       | "unknown-release"
       | "proxies-disagree"
+      | "moved-by-hand"
       | "not-possible-here"
       | "not-in-the-plan"
       | "plan-moved"
