@@ -14,6 +14,7 @@ const AddressRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
   error: () => `must be an address or a range, as in "10.1.0.0/24"`,
 });
 
+/** @internal */
 export const HttpSettings = z.strictObject({
   /**
    * The longest silence of an instance: before its answer begins, and between two parts of it. Then the user gets 504 or
@@ -43,6 +44,7 @@ export const HttpSettings = z.strictObject({
    */
   hosts: z._default(z.array(HostName).check(z.maxLength(100)), []),
 });
+/** Limits of users' requests, balancers in front, and host names. */
 export interface HttpSettings extends z.infer<typeof HttpSettings> {}
 
 export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});

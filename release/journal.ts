@@ -23,6 +23,8 @@ export const Comparison = readsFormer(
     /** The candidate's part of the users' requests, in per cent. */
     weight: z.int(),
     seconds: z.number(),
+    /** The most failed answers of one client that the judgement left out; absent if it left out none. */
+    leftOut: z.optional(z.int()),
   }),
   { share: "weight" },
 );

@@ -19,6 +19,7 @@ export type {
 } from "../configuration/custom-environment";
 export { parseEnvironment } from "../configuration/environment-file";
 export type { AzureEnvironment, Environment, LocalEnvironment } from "../configuration/environment";
+export type { HttpSettings } from "../configuration/http-settings";
 export { emptyRecord, formatRecord, parseRecord } from "../release/record";
 export type { ReleaseRecord } from "../release/record";
 export type { Release } from "../release/release";

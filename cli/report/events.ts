@@ -61,11 +61,13 @@ function describe(entry: JournalEntry): Piece {
   switch (entry.event) {
     case "verified":
       return html`<span class="good">${describeEntry(entry)}</span>`;
-    case "judged":
+    case "judged": {
+      const { leftOut = 0, seconds: length } = entry.comparison;
       return html`<span
         ><span class="${entry.verdict === "pass" ? "good" : "bad"}">${describeVerdict(entry)}</span>, over
-        ${seconds(entry.comparison.seconds)}</span
+        ${seconds(length)}${leftOut > 0 && `, without ${plural(leftOut, "error")} of one client`}</span
       >`;
+    }
     default:
       return capital(describeEntry(entry));
   }

@@ -4,17 +4,35 @@
  */
 import type { Figures } from "../../release/journal";
 import type { Analysis } from "../../release/schedule";
-import type { Latencies, SlotCounts } from "./drivers/driver";
+import type { ClientCounts, Latencies, SlotCounts } from "./drivers/driver";
 
 /** Answers of one slot over some time. */
 export interface Sample {
   readonly requests: number;
   readonly errors: number;
   readonly latency: Latencies;
+  /** The same by client, if the driver distinguishes clients. */
+  readonly clients?: Readonly<Record<string, ClientCounts>>;
 }
 
-export type Judgement =
-  { readonly verdict: "pass" } | { readonly verdict: "fail" | "inconclusive"; readonly reason: string };
+export type Judgement = (Passed | Inconclusive | Failed) & {
+  /** Failed answers of one client that don't count (see `one-client.ts`). */
+  readonly leftOut?: number;
+};
+interface Passed {
+  readonly verdict: "pass";
+}
+interface Inconclusive {
+  readonly verdict: "inconclusive";
+  readonly reason: string;
+}
+export interface Failed {
+  readonly verdict: "fail";
+  readonly reason: string;
+  /** By how much the candidate is worse than allowed. */
+  readonly excess: number;
+  readonly leftOut?: number;
+}
 
 export const NOTHING: Sample = { requests: 0, errors: 0, latency: {} };
 
@@ -23,9 +41,19 @@ const MINIMUM_ERRORS = 3;
 
 /** What was counted between two snapshots. A lower count means that the proxy restarted and counts from 0. */
 export function between(before: SlotCounts, now: SlotCounts): Sample {
+  const answers = more(before, now);
+  if (now.clients === undefined) return answers;
+  const clients = Object.entries(now.clients).flatMap(([key, client]) => {
+    const each = more(before.clients?.[key] ?? NOTHING, client);
+    return each.requests > 0 ? [[key, each] as const] : [];
+  });
+  return { ...answers, clients: Object.fromEntries(clients) };
+}
+
+function more(before: ClientCounts, now: ClientCounts): ClientCounts {
   const latency = Object.entries(now.latency).flatMap(([milliseconds, count]) => {
-    const more = grown(before.latency[Number(milliseconds)] ?? 0, count);
-    return more > 0 ? [[milliseconds, more] as const] : [];
+    const increase = grown(before.latency[Number(milliseconds)] ?? 0, count);
+    return increase > 0 ? [[milliseconds, increase] as const] : [];
   });
   return {
     requests: grown(before.requests, now.requests),
@@ -36,15 +64,20 @@ export function between(before: SlotCounts, now: SlotCounts): Sample {
 
 export function together(...samples: readonly Sample[]): Sample {
   const latency: Record<number, number> = {};
+  const clients: Record<string, ClientCounts> = {};
   let [requests, errors] = [0, 0];
   for (const sample of samples) {
+    for (const [key, client] of Object.entries(sample.clients ?? {})) {
+      clients[key] = together(clients[key] ?? NOTHING, client);
+    }
     requests += sample.requests;
     errors += sample.errors;
     for (const [milliseconds, count] of Object.entries(sample.latency)) {
       latency[Number(milliseconds)] = (latency[Number(milliseconds)] ?? 0) + count;
     }
   }
-  return { requests, errors, latency };
+  const distinguished = samples.some((sample) => sample.clients !== undefined);
+  return { requests, errors, latency, ...(distinguished && { clients }) };
 }
 
 export function figures({ requests, errors, latency }: Sample): Figures {
@@ -58,6 +91,7 @@ export function judgeErrors(candidate: Sample, stable: Sample, { maxErrorRatio }
   const { errors, requests } = candidate;
   return {
     verdict: "fail",
+    excess: ratio - stableRatio - maxErrorRatio,
     reason: `${errors} of ${requests} answers failed (${percent(ratio)}), stable ${percent(stableRatio)}, allowed ${percent(maxErrorRatio)} more`,
   };
 }
@@ -77,6 +111,7 @@ export function judgeLatency(candidate: Sample, stable: Sample, analysis: Analys
   if (slow <= allowed) return { verdict: "pass" };
   return {
     verdict: "fail",
+    excess: slow - allowed,
     reason: `p95 latency ${slow} ms, stable ${usual} ms, allowed ${Math.floor(allowed)} ms`,
   };
 }

@@ -8,6 +8,7 @@ import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { between, figures, judgeAmount, judgeErrors, judgeLatency, NOTHING, together } from "./analysis";
 import type { Judgement, Sample } from "./analysis";
+import { judgeWithoutOneClient, sharedAddress } from "./one-client";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 import { latencyClass } from "./drivers/driver";
@@ -44,6 +45,8 @@ export class CandidateWatch {
   private judgedAt = 0;
   private slow: { readonly times: number; readonly reason: string } = { times: 0, reason: "" };
   private round = 0;
+  /** The most failed answers of one client that did not count in this step. */
+  private leftOut = 0;
 
   /** @param baseline stable's answers before the candidate got traffic. */
   constructor(
@@ -62,6 +65,7 @@ export class CandidateWatch {
     const extra = EXTRA_MS + EXTRA_INTERVALS * 1000 * intervalSeconds;
     const pause = Math.min(CHECK_MS, 250 * intervalSeconds);
     const first = await this.takeSnapshot();
+    this.leftOut = 0;
     for (;;) {
       interruption.check();
       const problem = await this.check(first, deadline);
@@ -100,10 +104,12 @@ export class CandidateWatch {
     const recent = this.compare(start, now);
     for (const compared of [recent, this.compare(first, now)]) {
       const { users, synthetic } = compared[this.slot];
-      for (const sample of [users, synthetic]) {
-        const judged = judgeErrors(sample, this.stable(compared), this.analysis);
-        if (judged.verdict === "fail") return `${this.releaseId}: ${judged.reason}`;
-      }
+      const stable = this.stable(compared);
+      const judged = [
+        this.judgeUsers(judgeErrors, users, stable),
+        judgeErrors(synthetic, stable, this.analysis),
+      ];
+      for (const each of judged) if (each.verdict === "fail") return `${this.releaseId}: ${each.reason}`;
     }
     const isDue = now.at - this.judgedAt >= 500 * this.analysis.intervalSeconds;
     // Even the shortest step is judged once.
@@ -115,7 +121,7 @@ export class CandidateWatch {
 
   private tooSlow(recent: Compared): string | null {
     const other = otherSlot(this.slot);
-    const users = judgeLatency(recent[this.slot].users, this.stable(recent), this.analysis);
+    const users = this.judgeUsers(judgeLatency, recent[this.slot].users, this.stable(recent));
     const judged: Judgement =
       users.verdict === "inconclusive"
         ? judgeLatency(recent[this.slot].synthetic, recent[other].synthetic, this.analysis)
@@ -126,6 +132,18 @@ export class CandidateWatch {
     if (judged.verdict === "pass") this.slow = { times: 0, reason: "" };
     if (judged.verdict === "fail") this.slow = { times: this.slow.times + 1, reason: judged.reason };
     return this.slow.times >= SLOW_WINDOWS ? `${this.releaseId}: ${this.slow.reason}` : null;
+  }
+
+  /** One client neither fails the candidate nor saves it. */
+  private judgeUsers(judge: typeof judgeErrors, candidate: Sample, stable: Sample): Judgement {
+    const { minimumRequests } = this.analysis;
+    const judged = judgeWithoutOneClient(
+      { candidate, stable },
+      (one, other) => judge(one, other, this.analysis),
+      { shared: sharedAddress(Object.values(this.last.counts), minimumRequests), minimumRequests },
+    );
+    this.leftOut = Math.max(this.leftOut, judged.leftOut ?? 0);
+    return judged;
   }
 
   /** An endpoint whose last round failed: the next rounds show whether it is down. */
@@ -227,6 +245,7 @@ export class CandidateWatch {
       stable: figures(this.stable(compared)),
       weight: this.director.state.weight,
       seconds: (last.at - from.at) / 1000,
+      ...(this.leftOut > 0 && { leftOut: this.leftOut }),
     };
     this.director.comparison = comparison;
     this.director.logEvent("analysis", { verdict, ...comparison });

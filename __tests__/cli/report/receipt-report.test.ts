@@ -55,6 +55,17 @@ test("gates and decisions are numbered in the order of time, with both sides' fi
   expect(text).toContain("10 1:31 proxy-1 Blue is drained");
 });
 
+test("failures of one client that did not count are in the verdict's row", () => {
+  const comparison = {
+    candidate: { requests: 40, errors: 12, p95Ms: 5 },
+    stable: { requests: 400, errors: 0, p95Ms: 5 },
+    ...{ weight: 10, seconds: 20, leftOut: 12 },
+  };
+  const judged = { at: BEGIN + 40_000, event: "judged", verdict: "pass", comparison } as const;
+  const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [judged] }] }));
+  expect(textOf(page)).toContain(", without 12 errors of one client");
+});
+
 test("a candidate that was judged bad is said to be, and its mark is another colour", () => {
   const comparison = {
     candidate: { requests: 40, errors: 12, p95Ms: null },

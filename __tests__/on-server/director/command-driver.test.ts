@@ -83,6 +83,27 @@ test("counts are read as every driver's; latencies may be missing", async () => 
   });
 });
 
+test("counts by client are optional; of many, those with most errors are read", async () => {
+  const counting = driver(`
+    const clients = Object.fromEntries(Array.from({ length: 1500 }, (_, n) =>
+      ["10.0." + (n >> 8) + "." + (n & 255) + "|7", { requests: 2000, errors: n, latency: { 5: 2 } }]));
+    const empty = { requests: 0, errors: 0, inFlight: 0, endpoints: [{ server: "app-01", healthy: true, inRotation: true }] };
+    return { counts: { blue: { ...empty, clients }, green: empty } };`);
+  const { blue, green } = await counting.counts();
+  expect(green.clients).toBeUndefined();
+  expect(Object.keys(blue.clients!)).toHaveLength(1000);
+  expect(blue.clients!["10.0.5.219|7"]).toEqual({ requests: 2000, errors: 1499, latency: { 5: 2 } });
+  expect(blue.clients!["10.0.0.0|7"]).toBeUndefined();
+});
+
+test("a client that is no address is an invalid answer", async () => {
+  const counting = driver(`
+    const empty = { requests: 0, errors: 0, inFlight: 0, endpoints: [] };
+    const clients = { "a b": { requests: 1, errors: 0 } };
+    return { counts: { blue: { ...empty, clients }, green: empty } };`);
+  await expect(counting.counts()).rejects.toThrow(/gave an invalid answer: counts\.blue\.clients/);
+});
+
 test("a program that serves something else than it was told is found out", async () => {
   const lying = driver(
     `return question.operation === "observe" ? { traffic: ${JSON.stringify(SERVED)} } : {};`,

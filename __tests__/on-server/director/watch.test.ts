@@ -28,6 +28,9 @@ class Site {
   /** As HAProxy's driver does it. */
   readonly sampling = new LatencySampling({ minimumRequests: 20, intervalSeconds: INTERVAL });
   readonly events: Readonly<Record<string, unknown>>[] = [];
+  /** Users who come from many addresses, and one who asks the candidate for a URL that fails in both releases. */
+  clients: { readonly addresses: number; badPerSecond: number } | null = null;
+  private bad = 0;
   private readonly counted = {
     blue: { requests: 0, errors: 0, latency: {} as Record<number, number> },
     green: { requests: 0, errors: 0, latency: {} as Record<number, number> },
@@ -66,9 +69,13 @@ class Site {
       const { requests, errors, latency } = this.counted[each];
       const floored = Object.entries(latency).map(([key, count]) => [key, Math.floor(count)]);
       const latencies = Object.fromEntries(floored) as Record<number, number>;
+      const bad = each === "green" ? Math.floor(this.bad) : 0;
+      const clients = this.clients && this.countedBy(this.clients.addresses, requests, errors);
+      if (bad > 0) Object.assign(clients!, { "127.9.9.9|7": { requests: bad, errors: bad, latency: {} } });
       return {
-        requests: Math.floor(requests),
-        errors: Math.floor(errors),
+        requests: Math.floor(requests) + bad,
+        errors: Math.floor(errors) + bad,
+        ...(clients && { clients }),
         latency: latencies,
         inFlight: 0,
         endpoints: [],
@@ -79,8 +86,22 @@ class Site {
     return counts;
   }
 
+  /** The slot's answers, one after the other to each address. */
+  private countedBy(addresses: number, requests: number, errors: number) {
+    const share = (all: number, index: number) => Math.floor((Math.floor(all) + index) / addresses);
+    const client = (index: number) => ({
+      requests: share(requests, index),
+      errors: share(errors, index),
+      latency: {},
+    });
+    return Object.fromEntries(
+      Array.from({ length: addresses }, (_, index) => [`127.0.1.${index}|${index % 100}`, client(index)]),
+    );
+  }
+
   private advance(milliseconds: number): void {
     this.now += milliseconds;
+    this.bad += ((this.clients?.badPerSecond ?? 0) * milliseconds) / 1000;
     if (this.turn !== null && this.now >= this.start + 1000 * this.turn.at) this.turn.what();
     for (const slot of ["blue", "green"] as const) {
       const more = (this.perSecond[slot] * milliseconds) / 1000;
@@ -111,6 +132,31 @@ test.each<[string, (site: Site) => void]>([
     expect(passed).toBe(false);
     expect(seconds).toBeGreaterThanOrEqual(at);
     expect(seconds).toBeLessThanOrEqual(at + 2 * INTERVAL);
+  }
+});
+
+test("one visitor's failing URL is no reason, and the report has the number of its failures", async () => {
+  const site = new Site();
+  site.clients = { addresses: 40, badPerSecond: 0 };
+  // Stable's users are known by then.
+  site.turn = { at: 1, what: () => (site.clients!.badPerSecond = 8) };
+  expect(await site.judge(20)).toEqual({ passed: true, seconds: 20 });
+  expect(site.events.at(-1)).toMatchObject({ event: "analysis", verdict: "pass" });
+  expect(site.events.at(-1)!["leftOut"]).toBeGreaterThan(100);
+  expect(JSON.stringify(site.events)).not.toContain("127.");
+});
+
+test("a bad candidate is rolled back as fast beside such a visitor", async () => {
+  for (const badPerSecond of [0, 8, 200]) {
+    const site = new Site();
+    site.clients = { addresses: 40, badPerSecond };
+    site.perSecond = { blue: 190, green: 10 };
+    site.turn = { at: 10, what: () => (site.badRatio.green = 0.5) };
+    const { passed, seconds, ...verdict } = await site.judge(60, { minimumRequests: 10 });
+    expect(passed).toBe(false);
+    expect(seconds).toBeGreaterThanOrEqual(10);
+    expect(seconds).toBeLessThanOrEqual(10 + 2 * INTERVAL);
+    expect(JSON.stringify([verdict, site.events])).not.toContain("127.");
   }
 });
 

@@ -27,7 +27,7 @@ export interface SlotCounts extends ReportedCounts {
    * address is the last one that no trusted balancer added. Counted while a release is watched (`measureLatencies`),
    * at most MOST_CLIENTS a slot, those with most errors first. Absent if the proxy can't tell clients apart.
    */
-  readonly clients?: Readonly<Record<string, ClientCounts>>;
+  readonly clients?: Readonly<Record<string, ClientCounts>> | undefined;
 }
 
 /** Counts of one client in one slot, cumulated. The latency is possibly of a sample only. */

@@ -4,6 +4,7 @@ import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import type { Director } from "../director";
 import { servingSlots } from "../drivers/driver";
+import type { SlotCounts } from "../drivers/driver";
 
 export async function status(director: Director): Promise<ProxyStatus> {
   const { driver, state, spec } = director;
@@ -23,7 +24,12 @@ export async function status(director: Director): Promise<ProxyStatus> {
     traffic,
     serving: servingSlots(traffic),
     state,
-    counts,
+    counts: { blue: withoutClients(counts.blue), green: withoutClients(counts.green) },
     endpoints: { blue: blue!, green: green! },
   };
+}
+
+/** Addresses are personal data: they stay in the proxy. */
+function withoutClients({ clients: _, ...counts }: SlotCounts): SlotCounts {
+  return counts;
 }

@@ -11,7 +11,7 @@ import type { DriverCommand } from "../../../../configuration/drivers";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { describeIssues } from "../../../../release/validation";
-import { sameTraffic } from "../driver";
+import { MOST_CLIENTS, sameTraffic } from "../driver";
 import type { Driver, SlotCounts, Traffic } from "../driver";
 import { CountsAnswer, Done, EXCHANGE_FORMAT, TrafficAnswer } from "./exchange";
 import type { Operation, Question } from "./exchange";
@@ -61,7 +61,7 @@ export class CommandDriver implements Driver {
           `answered without ${missing.server} in ${slot}: add this server to the proxy`,
         );
     }
-    return counts;
+    return { blue: bounded(counts.blue), green: bounded(counts.green) };
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
@@ -139,6 +139,14 @@ export class CommandDriver implements Driver {
   private failure(operation: Operation["operation"], what: string): Error {
     return new Error(`the driver ${this.command.program[0]}, asked to ${operation}, ${what}`);
   }
+}
+
+/** Of many clients those with most errors matter. */
+function bounded(counts: SlotCounts): SlotCounts {
+  const clients = Object.entries(counts.clients ?? {});
+  if (clients.length <= MOST_CLIENTS) return counts;
+  const worst = clients.sort(([, one], [, other]) => other.errors - one.errors).slice(0, MOST_CLIENTS);
+  return { ...counts, clients: Object.fromEntries(worst) };
 }
 
 function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {

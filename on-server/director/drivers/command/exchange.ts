@@ -24,11 +24,17 @@ export type Question = Operation & {
 
 const count = z.int().check(z.minimum(0));
 
+const latency = z._default(z.record(z.string().check(z.regex(/^\d{1,5}$/)), count), {});
+
+/** An address, and the client's bucket if the proxy has buckets. */
+const Client = z.string().check(z.regex(/^[0-9A-Za-z.:]{1,45}\|(\d{1,2})?$/));
+
 const Counts = z.object({
   requests: count,
   errors: count,
   inFlight: count,
-  latency: z._default(z.record(z.string().check(z.regex(/^\d{1,5}$/)), count), {}),
+  latency,
+  clients: z.optional(z.record(Client, z.object({ requests: count, errors: count, latency }))),
   endpoints: z.array(z.object({ server: z.string(), healthy: z.boolean(), inRotation: z.boolean() })),
 });
 
