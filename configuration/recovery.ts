@@ -8,15 +8,20 @@ import type { ProxyStatus } from "../release/director-status";
 import { emptyRecord, formatRecord, parseRecord, recordDigest } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/failure";
+import type { MovedByHand } from "./recovery-by-hand";
 import { releaseId } from "../release/release";
 import type { Artifact, Release } from "../release/release";
 import { otherSlot, SLOTS } from "../release/slot";
 
 /** What one proxy's director remembers. On Azure less is known, and the digest is in Terraform's state. */
 export type ProxyMemory = Pick<ProxyStatus, "proxy"> &
-  Pick<ProxyStatus["state"], "sequence" | "recordDigest" | "stable" | "recorded" | "contracted" | "shared">;
+  Pick<
+    ProxyStatus["state"],
+    "sequence" | "recordDigest" | "stable" | "recorded" | "contracted" | "shared" | "brokenGlass"
+  > &
+  Partial<Pick<ProxyStatus["state"], "journal">>;
 
-type LiveRelease = NonNullable<ProxyMemory["stable"]>;
+export type LiveRelease = NonNullable<ProxyMemory["stable"]>;
 type KnownRelease = Omit<LiveRelease, "slot">;
 
 /** A sequence that has begun, according to a step's name or an installer's fence. The digest may be truncated. */
@@ -37,6 +42,8 @@ export interface Findings {
   readonly present: ReleaseRecord | null;
   readonly proxies: readonly ProxyMemory[];
   readonly begun: readonly Begun[];
+  /** Proxies that did not answer, if any. */
+  readonly silent?: readonly string[];
   /** Whole records, the most trusted first: from receipts, the last plan, the proxies, the steps. */
   readonly records: readonly FoundRecord[];
   /** The specs that steps passed to directors. */
@@ -59,9 +66,11 @@ export type Recovery =
       readonly from: string;
       /** What is unknown and the consequence, one sentence each. */
       readonly unknown: readonly string[];
+      /** What the record takes over: users were moved by hand. */
+      readonly byHand?: MovedByHand;
     };
 
-/** @throws Refusal if the proxies disagree, or if the artifact of the live release is unknown. */
+/** If users were not moved by hand. @throws Refusal if the proxies disagree, or if the artifact of the live release is unknown. */
 export function recoverRecord(findings: Findings): Recovery {
   const { present, proxies, records } = findings;
   const known = highestKnown(findings);
@@ -91,7 +100,7 @@ export function recoverRecord(findings: Findings): Recovery {
   return reconstruct(findings, stable, Math.max(known.sequence, present?.sequence ?? 0) + 1);
 }
 
-function nothing(reason: string): Recovery {
+export function nothing(reason: string): Recovery {
   return { outcome: "nothing-to-recover", reason };
 }
 
@@ -161,7 +170,7 @@ function serves({ slots, previous }: ReleaseRecord, stable: LiveRelease): boolea
 
 // --- a record that matches what users get -------------------------------------------------------------------------------------
 
-function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: number): Recovery {
+export function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: number): Recovery {
   const unknown: string[] = [];
   const contracted = [
     ...new Set([

@@ -3,11 +3,12 @@
  * takes a sequence that no record has, so every earlier record is refused until `bluegreen recover` writes the next one.
  */
 import * as z from "zod/mini";
-import { Refusal } from "./failure";
+import { InvalidInput, Refusal } from "./failure";
 import { idOrNull, parseRecord, rollbackIsInstant } from "./record";
 import type { ReleaseRecord } from "./record";
 import { missingFrom } from "./release";
 import { otherSlot, SLOTS } from "./slot";
+import { inOneLine } from "./text";
 import type { DirectorState, PlacedRelease } from "./director-status";
 
 const Place = z.strictObject({ slot: z.enum(SLOTS), releaseId: z.string() });
@@ -29,8 +30,16 @@ export const BrokenGlass = z.strictObject({
 });
 export type BrokenGlass = z.infer<typeof BrokenGlass>;
 
-/** A reason is kept in states, journals and receipts, and Azure shows the last 4 KiB of an output. */
-export const LONGEST_REASON = 200;
+/** States, journals and receipts keep it, and Azure shows only the last 4 KiB of an output. */
+const LONGEST_REASON = 200;
+
+/** @throws InvalidInput if it is missing or too long. */
+export function requireReason(given: string): string {
+  const reason = inOneLine(given).trim();
+  if (reason === "") throw new InvalidInput('a rollback by hand needs a reason: add --reason "<why>"');
+  if (reason.length <= LONGEST_REASON) return reason;
+  throw new InvalidInput(`--reason has ${reason.length} characters, at most ${LONGEST_REASON} are kept`);
+}
 
 /** @throws Refusal for a record from before users were moved by hand: applying it would move them back. */
 export function requireTakenOver(sequence: number, broken: BrokenGlass | null | undefined): void {

@@ -1,5 +1,6 @@
 /** rollback: returns to the release that was live before. */
 import type { Request } from "../command-line/request";
+import { brokeGlass, withBreakGlass } from "../command-line/break-glass";
 import { scheduleFrom, withSchedule } from "../command-line/schedule-options";
 import type { ScheduleOptions } from "../command-line/schedule-options";
 import * as operations from "../deployment/operations";
@@ -10,4 +11,5 @@ export const rollback: Request = {
   declare: withSchedule,
   operation: (project, _tools, _args, options: ScheduleOptions) =>
     operations.rollback(project, scheduleFrom(project, options)),
+  withoutTerraform: { declare: withBreakGlass, carriedOut: brokeGlass },
 };

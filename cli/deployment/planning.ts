@@ -4,6 +4,7 @@
  */
 import { permittedStrategies, trafficOf, warningsOf, rollbackPath } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
+import { requireTakenOver } from "../../release/break-glass";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
 import { sequenceOf } from "../../release/sequence";
@@ -78,6 +79,7 @@ export async function planOperation(
   if (!proxies.reachable) progress.now("reading the proxies' last results");
   const statuses = hasBase ? await proxies.statuses(before) : [];
   const observed = agreed(statuses);
+  for (const { state } of statuses) requireTakenOver(before.sequence, state.brokenGlass);
   collectReceipt(project, before, statuses);
   completeReceipt(project, before, statuses);
   const next = transition(before, observed, statuses);

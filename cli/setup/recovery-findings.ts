@@ -48,7 +48,7 @@ export async function findTraces(
   const present = readPresent(project);
   const given = [...applied, ...synthesized];
   const specs = given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"]));
-  const statuses = await readProxies(project, terraform, kept[0]?.record);
+  const { statuses, silent } = await readProxies(project, terraform, kept[0]?.record);
   const records = [
     ...kept,
     ...statuses.flatMap(({ proxy, state }) => carried(`the state of ${proxy}`, state.record)),
@@ -58,6 +58,7 @@ export async function findTraces(
     application: environment.application,
     present,
     proxies: statuses.map(({ proxy, state }) => ({ proxy, ...state })),
+    silent,
     begun: [...applied.flatMap(begun), ...fences(project)],
     records,
     specs,
@@ -268,15 +269,27 @@ async function keptArtifacts(project: Project): Promise<Artifact[]> {
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
 
-/** @throws Failure if a proxy does not answer: recovery must know what users get. */
+/**
+ * After users were moved by hand, the proxies that answer suffice: the others follow the record.
+ * @throws Failure if a proxy does not answer: otherwise recovery must know what users get.
+ */
 async function readProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
-  record: ReleaseRecord | undefined,
-): Promise<ProxyStatus[]> {
+  known: ReleaseRecord | undefined,
+): Promise<{ readonly statuses: readonly ProxyStatus[]; readonly silent: readonly string[] }> {
   const proxies = proxiesOf(project, terraform);
-  if (!proxies.baseIsDeployed()) return [];
-  return proxies.statuses(record ?? emptyRecord(project.environment.application));
+  if (!proxies.baseIsDeployed()) return { statuses: [], silent: [] };
+  const record = known ?? emptyRecord(project.environment.application);
+  const polled = proxies.reachable ? await proxies.poll(record) : [];
+  const answered = polled.flatMap(({ status }) => status ?? []);
+  if (answered.every(({ state }) => (state.brokenGlass ?? null) === null)) {
+    return { statuses: await proxies.statuses(record), silent: [] };
+  }
+  return {
+    statuses: answered,
+    silent: polled.flatMap(({ proxy, status }) => (status === null ? [proxy] : [])),
+  };
 }
 
 /** @returns an empty object if the file is missing or is not a JSON object. */

@@ -1,13 +1,15 @@
 /** The proxy's lock for steps that win over a running one: it is asked to stop, and rolls back before it ends. */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DirectorSpec } from "../../configuration/director-spec";
 import { EXIT } from "../../release/exit-code";
 import { Failure } from "../../release/failure";
-import { lockHolder } from "../../system/process-lock";
+import { isLocked, lockHolder } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
 import { requestAbort, requestHaste, withdrawHaste } from "./interruption";
 import { LOCK_FILE, tryDirectorLock } from "./lock";
 import { StateFile } from "./state";
+import type { State } from "./state";
 
 const POLL_MS = 100;
 
@@ -24,21 +26,30 @@ export async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
   );
 }
 
+interface TakenLock {
+  readonly lock: ProcessLock;
+  /** The state before a running director was asked to stop; null if none ran. */
+  readonly interrupted: State | null;
+}
+
 /** For break glass: users wait, so the running step doesn't drain. @throws Failure (refused) if it does not end. */
-export async function lockAtOnce({ verification }: DirectorSpec): Promise<ProcessLock> {
+export async function lockAtOnce({ verification }: DirectorSpec): Promise<TakenLock> {
   const step = "rollback by hand";
-  const free = await tryDirectorLock(step);
-  if (free !== null) return free;
+  if (!existsSync(LOCK_FILE) || !(await isLocked(LOCK_FILE))) {
+    const lock = await tryDirectorLock(step);
+    if (lock !== null) return { lock, interrupted: null };
+  }
+  const interrupted = new StateFile().load();
   // It needs a probe to notice, and one to find stable healthy.
   const seconds = 2 * verification.timeoutSeconds + 5;
   console.error(
     `director rollback: another director runs (${lockHolder(LOCK_FILE)}): it is asked to stop, for at most ${seconds} s`,
   );
-  requestAbort(new StateFile().load().sequence);
+  requestAbort(interrupted.sequence);
   requestHaste();
   try {
     const lock = await lockWithin(step, seconds);
-    if (lock !== null) return lock;
+    if (lock !== null) return { lock, interrupted };
   } finally {
     withdrawHaste();
   }

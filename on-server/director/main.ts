@@ -23,7 +23,7 @@ import { Interrupted, SignalsAndFile } from "./interruption";
 import { directorLock } from "./lock";
 import { lockAfterAbort, lockAtOnce } from "./lock-after-abort";
 import { httpProbe, httpTry } from "./probe";
-import { requireReason } from "./reason";
+import { reasonOrAsk } from "./reason";
 import { reportLine } from "./report-line";
 import { chosenSpec, decodeSpec, storeSpec } from "./spec-file";
 import { StateFile } from "./state";
@@ -93,11 +93,11 @@ async function main(): Promise<ExitCode> {
     return run("abort", newDirector(), abort, lock);
   }
   if (command === "rollback") {
-    const why = await requireReason(reason);
-    const lock = await lockAtOnce(spec);
+    const why = await reasonOrAsk(reason);
+    const { lock, interrupted } = await lockAtOnce(spec);
     const { sequence, brokenGlass } = new StateFile().load();
     const director = newDirector(brokenGlass?.sequence ?? sequence + 1);
-    return run("rollback", director, (each) => breakGlass(each, why), lock);
+    return run("rollback", director, (each) => breakGlass(each, why, interrupted), lock);
   }
   const lock = await directorLock(`${command} ${spec.sequence}`);
   return run(command, newDirector(), STEPS[command]!, lock);

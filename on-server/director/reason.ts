@@ -1,15 +1,10 @@
-/** The operator's reason for breaking the glass: required, and asked for at a terminal. */
+/** The operator's reason for a rollback by hand, asked for at a terminal. */
 import { createInterface } from "node:readline/promises";
-import { LONGEST_REASON } from "../../release/break-glass";
-import { InvalidInput } from "../../release/failure";
-import { inOneLine } from "../../release/text";
+import { requireReason } from "../../release/break-glass";
 
-/** @throws InvalidInput without a reason, or if it is too long. */
-export async function requireReason(given: string | undefined): Promise<string> {
-  const reason = inOneLine(given ?? (await askAtTerminal())).trim();
-  if (reason === "") throw new InvalidInput('a rollback by hand needs a reason: rollback --reason "<why>"');
-  if (reason.length <= LONGEST_REASON) return reason;
-  throw new InvalidInput(`the reason has ${reason.length} characters, at most ${LONGEST_REASON} are kept`);
+/** @throws InvalidInput */
+export async function reasonOrAsk(given: string | undefined): Promise<string> {
+  return requireReason(given ?? (await askAtTerminal()));
 }
 
 async function askAtTerminal(): Promise<string> {

@@ -25,11 +25,18 @@ interface Way {
   readonly wasStable: boolean;
 }
 
-/** @throws Failure, Refusal; then nothing was changed. */
-export async function breakGlass(director: Director, reason: string): Promise<StepEnd> {
+/**
+ * @param interrupted the state before a running director was asked to stop; null if none ran.
+ * @throws Failure, Refusal; then nothing was changed.
+ */
+export async function breakGlass(
+  director: Director,
+  reason: string,
+  interrupted: State | null = null,
+): Promise<StepEnd> {
   const { state, clock } = director;
   const observed = await director.driver.observe();
-  const way = wayBack(director, observed);
+  const way = stopped(state, interrupted) ?? wayBack(director, observed);
   if (way === null) return already(director);
 
   const { to, from, sha256, wasStable } = way;
@@ -83,6 +90,15 @@ export async function breakGlass(director: Director, reason: string): Promise<St
     outcome: "rolledBack",
     reason: `all requests go to ${to.releaseId} in ${to.slot}, not to ${from.releaseId}${others}`,
   };
+}
+
+/** The running director has already moved users to stable, because it was asked to stop. Its sequence must not go on. */
+function stopped({ stable, sequence, brokenGlass, finished }: State, interrupted: State | null): Way | null {
+  if (interrupted === null || stable === null || brokenGlass !== null || !finished) return null;
+  const candidate = candidateOf(interrupted, stable);
+  const isSame = interrupted.sequence === sequence && interrupted.stable?.releaseId === stable.releaseId;
+  if (!isSame || candidate === null || candidate.slot === stable.slot) return null;
+  return { to: stable, from: placeOf(candidate), sha256: null, wasStable: false };
 }
 
 /** @returns null if it was done before. @throws Refusal if there is no way back. */
