@@ -18,7 +18,7 @@ import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, printResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
-import { KINDS } from "./drivers/kinds";
+import { configure, KINDS } from "./drivers/kinds";
 import { Interrupted, SignalsAndFile } from "./interruption";
 import { directorLock } from "./lock";
 import { lockAfterAbort, lockAtOnce } from "./lock-after-abort";
@@ -63,7 +63,7 @@ async function main(): Promise<ExitCode> {
     // A running director and a reload must not overwrite each other's traffic.
     const lock = await directorLock("configure");
     try {
-      await KINDS[spec.proxy.driver].configure(spec);
+      await configure(spec, new StateFile());
       storeSpec(spec);
     } finally {
       lock.release();
