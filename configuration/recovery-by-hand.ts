@@ -2,8 +2,9 @@
  * Recovers the record after users were moved by hand: the next one asks for what they get now, with the slots of the record
  * that was in force, so that applying it installs nothing. Pure.
  */
-import { describeBrokenGlass, takenOver, wasInForce } from "../release/break-glass";
-import type { BrokenGlass } from "../release/break-glass";
+import { takenOver, wasInForce } from "../release/break-glass";
+import { describeBrokenGlass } from "../release/moved-by-hand";
+import type { BrokenGlass } from "../release/moved-by-hand";
 import { Refusal } from "../release/failure";
 import { formatRecord, parseRecord } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
@@ -17,19 +18,26 @@ export interface MovedByHand extends BrokenGlass {
   readonly before: ReleaseRecord | null;
 }
 
+interface RecoveredByHand {
+  readonly recovery: Recovery;
+  readonly byHand: MovedByHand;
+}
+
 type Moved = ProxyMemory & { readonly brokenGlass: BrokenGlass };
 
 /** @returns null if no users were moved by hand. @throws Refusal if they were moved to different releases. */
-export function recoverByHand(findings: Findings): Recovery | null {
+export function recoverByHand(findings: Findings): RecoveredByHand | null {
   const { present, proxies, silent = [] } = findings;
   const moved = proxies.filter((proxy): proxy is Moved => (proxy.brokenGlass ?? null) !== null);
   const [first] = [...moved].sort(latestFirst);
   if (first === undefined) return null;
   const broken = combined(first.brokenGlass, moved);
+  const names = moved.map(({ proxy }) => proxy);
+  const before = recordInForce(findings, broken);
+  const byHand = { ...broken, proxies: names, before };
   if (present !== null && present.sequence > broken.sequence) {
-    return nothing(
-      `record ${present.sequence} takes over that ${describeBrokenGlass(broken)}: \`bluegreen retry\` applies it, or any other release`,
-    );
+    const taken = `record ${present.sequence} takes over that ${describeBrokenGlass(broken)}: the next command applies it`;
+    return { recovery: nothing(taken), byHand };
   }
   const begun = [...proxies, ...findings.begun].map(({ sequence }) => sequence);
   const sequence = Math.max(broken.sequence, present?.sequence ?? 0, ...begun) + 1;
@@ -38,10 +46,7 @@ export function recoverByHand(findings: Findings): Recovery | null {
     ...proxies.flatMap(({ proxy, stable }) =>
       stable?.releaseId === broken.to.releaseId ? [] : [`${proxy} serves ${stable?.releaseId ?? "nothing"}`],
     ),
-  ].map((problem) => `${problem}: the next sequence moves its users to ${broken.to.releaseId}, too`);
-  const names = moved.map(({ proxy }) => proxy);
-  const before = recordInForce(findings, broken);
-  const byHand = { ...broken, proxies: names, before };
+  ].map((problem) => `${problem}: move its users by hand, too, or with \`bluegreen retry\``);
   if (before === null) {
     const { contracts = [] } = first.stable ?? {};
     const recovery = reconstruct(
@@ -49,9 +54,9 @@ export function recoverByHand(findings: Findings): Recovery | null {
       { ...broken.to, ...first.stable, contracts },
       sequence,
     );
-    return recovery.outcome === "recovered"
-      ? { ...recovery, unknown: [...recovery.unknown, ...behind], byHand }
-      : recovery;
+    if (recovery.outcome === "recovered")
+      return { recovery: { ...recovery, unknown: [...recovery.unknown, ...behind] }, byHand };
+    return { recovery, byHand };
   }
   const record = takenOver(before, broken, sequence);
   const contracted = [...new Set([before, ...proxies].flatMap((each) => each.contracted ?? []))].sort();
@@ -61,14 +66,14 @@ export function recoverByHand(findings: Findings): Recovery | null {
     ...(contracted.length > 0 ? { contracted } : {}),
     ...(banned === undefined ? {} : { banned }),
   };
-  return {
+  const recovery: Recovery = {
     outcome: "recovered",
     record: parseRecord(formatRecord(whole), "the record that takes over"),
     proof: "reconstructed",
     from: `${names.join(" and ")}: ${describeBrokenGlass(broken)}`,
     unknown: behind,
-    byHand,
   };
+  return { recovery, byHand };
 }
 
 function latestFirst(one: Moved, other: Moved): number {

@@ -8,7 +8,6 @@ import type { ProxyStatus } from "../release/director-status";
 import { emptyRecord, formatRecord, parseRecord, recordDigest } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { Refusal } from "../release/failure";
-import type { MovedByHand } from "./recovery-by-hand";
 import { releaseId } from "../release/release";
 import type { Artifact, Release } from "../release/release";
 import { otherSlot, SLOTS } from "../release/slot";
@@ -66,8 +65,6 @@ export type Recovery =
       readonly from: string;
       /** What is unknown and the consequence, one sentence each. */
       readonly unknown: readonly string[];
-      /** What the record takes over: users were moved by hand. */
-      readonly byHand?: MovedByHand;
     };
 
 /** If users were not moved by hand. @throws Refusal if the proxies disagree, or if the artifact of the live release is unknown. */

@@ -3,7 +3,7 @@
  * director builds each with the type here; every reader validates it with the schema.
  */
 import * as z from "zod/mini";
-import { BrokenGlass } from "./break-glass";
+import { BrokenGlass } from "./moved-by-hand";
 import { readsFormer, readsFormerValues } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
 import { SLOTS } from "./slot";

@@ -3,7 +3,7 @@
  * remembers. Each rule and its message is here once: the director checks it before every step, the command and the
  * transitions before they write a record. Pure functions of observations and time that throw typed refusals.
  */
-import { requireTakenOver } from "./break-glass";
+import { requireTakenOver } from "./moved-by-hand";
 import type { DirectorState } from "./director-status";
 import { EXIT } from "./exit-code";
 import { describeGoal } from "./record";

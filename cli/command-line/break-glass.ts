@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { stateFile } from "../../configuration/naming";
-import { requireReason } from "../../release/break-glass";
+import { requireReason } from "../../release/moved-by-hand";
 import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/failure";
 import { lockHolder } from "../../system/process-lock";

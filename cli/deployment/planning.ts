@@ -4,7 +4,7 @@
  */
 import { permittedStrategies, trafficOf, warningsOf, rollbackPath } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
-import { requireTakenOver } from "../../release/break-glass";
+import { requireTakenOver } from "../../release/moved-by-hand";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
 import { sequenceOf } from "../../release/sequence";

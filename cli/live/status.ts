@@ -1,6 +1,6 @@
 /** The output of `bluegreen status`: what users get, by slot. */
 import { out } from "../terminal/colours";
-import { describeBrokenGlass } from "../../release/break-glass";
+import { describeBrokenGlass } from "../../release/moved-by-hand";
 import { target } from "../../release/record";
 import { inOneLine } from "../../release/text";
 import type { ReleaseRecord } from "../../release/record";

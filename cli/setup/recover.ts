@@ -46,18 +46,21 @@ export async function recover(
   try {
     progress.now("reading the proxies, Terraform's state and the work folder");
     const findings = await findTraces(project, () => tools.terraform());
-    const recovery = recoverByHand(findings) ?? recoverRecord(findings);
+    const { recovery, byHand } = recoverByHand(findings) ?? {
+      recovery: recoverRecord(findings),
+      byHand: null,
+    };
     progress.stop();
     if (recovery.outcome === "nothing-to-recover") {
       const { outcome, reason } = recovery;
       return { outcome, record: null, proof: null, reason, unknown: [], kept: null };
     }
-    const { record, proof, from, unknown, byHand } = recovery;
+    const { record, proof, from, unknown } = recovery;
     if (json !== true || canAsk()) show(recovery);
     if (yes !== true) await requireYes(project.environment.record);
     const kept = keepLost(project);
     writeRecord(project, record);
-    if (byHand !== undefined) writeReceipt(project, receiptByHand(project, record, byHand, findings));
+    if (byHand !== null) writeReceipt(project, receiptByHand(project, record, byHand, findings));
     return { outcome: "recovered", record, proof, reason: from, unknown, kept };
   } finally {
     progress.stop();

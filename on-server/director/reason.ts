@@ -1,6 +1,6 @@
 /** The operator's reason for a rollback by hand, asked for at a terminal. */
 import { createInterface } from "node:readline/promises";
-import { requireReason } from "../../release/break-glass";
+import { requireReason } from "../../release/moved-by-hand";
 
 /** @throws InvalidInput */
 export async function reasonOrAsk(given: string | undefined): Promise<string> {

@@ -3,7 +3,7 @@
  * stable if a candidate is on its way, otherwise to the release that is kept in the other slot. Each proxy for itself.
  */
 import { keptRelease } from "../../../release/break-glass";
-import type { BrokenGlass } from "../../../release/break-glass";
+import type { BrokenGlass } from "../../../release/moved-by-hand";
 import type { PlacedRelease, Traffic } from "../../../release/director-status";
 import { EXIT } from "../../../release/exit-code";
 import { Failure, Refusal } from "../../../release/failure";
