@@ -41,12 +41,15 @@ export function recoverByHand(findings: Findings): RecoveredByHand | null {
   }
   const begun = [...proxies, ...findings.begun].map(({ sequence }) => sequence);
   const sequence = Math.max(broken.sequence, present?.sequence ?? 0, ...begun) + 1;
-  const behind = [
+  const others = proxies.filter(({ stable }) => stable?.releaseId !== broken.to.releaseId);
+  const behind = [...silent, ...others.map(({ proxy }) => proxy)];
+  const problems = [
     ...silent.map((proxy) => `${proxy} did not answer`),
-    ...proxies.flatMap(({ proxy, stable }) =>
-      stable?.releaseId === broken.to.releaseId ? [] : [`${proxy} serves ${stable?.releaseId ?? "nothing"}`],
-    ),
-  ].map((problem) => `${problem}: move its users by hand, too, or with \`bluegreen retry\``);
+    ...others.map(({ proxy, stable }) => `${proxy} serves ${stable?.releaseId ?? "nothing"}`),
+  ].map(
+    (problem) =>
+      `${problem}: it is left out, and \`bluegreen retry\` moves its users to ${broken.to.releaseId}`,
+  );
   if (before === null) {
     const { contracts = [] } = first.stable ?? {};
     const recovery = reconstruct(
@@ -55,10 +58,10 @@ export function recoverByHand(findings: Findings): RecoveredByHand | null {
       sequence,
     );
     if (recovery.outcome === "recovered")
-      return { recovery: { ...recovery, unknown: [...recovery.unknown, ...behind] }, byHand };
+      return { recovery: { ...recovery, unknown: [...recovery.unknown, ...problems] }, byHand };
     return { recovery, byHand };
   }
-  const record = takenOver(before, broken, sequence);
+  const record = takenOver(before, broken, sequence, behind);
   const contracted = [...new Set([before, ...proxies].flatMap((each) => each.contracted ?? []))].sort();
   const banned = present?.banned ?? before.banned;
   const whole = {
@@ -71,7 +74,7 @@ export function recoverByHand(findings: Findings): RecoveredByHand | null {
     record: parseRecord(formatRecord(whole), "the record that takes over"),
     proof: "reconstructed",
     from: `${names.join(" and ")}: ${describeBrokenGlass(broken)}`,
-    unknown: behind,
+    unknown: problems,
   };
   return { recovery, byHand };
 }

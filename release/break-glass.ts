@@ -59,22 +59,24 @@ export function wasInForce({ active, slots }: ReleaseRecord, { from, to }: Broke
 
 /**
  * The record that asks for what was done by hand. Its slots are those of the record in force, so applying it installs
- * nothing; a proxy that was not moved follows at once, after verification.
- * @param sequence higher than every known one.
+ * nothing.
+ * @param sequence higher than every known one. @param behind proxies that were not moved: they catch up in the next one.
  */
 export function takenOver(
   inForce: ReleaseRecord,
-  { from, to, wasStable }: BrokenGlass,
+  { from, to, wasStable, sequence: follows }: BrokenGlass,
   sequence: number,
+  behind: readonly string[] = [],
 ): ReleaseRecord {
-  const { converge: _, migrate: __, resolve: ___, ...rest } = inForce;
+  const { converge: _, retry: __, schedule: ___, migrate: ____, resolve: _____, ...record } = inForce;
+  const { catchUp: ______, leftOut: _______, ...rest } = record;
   return {
     ...rest,
     sequence,
     active: to.slot,
     goal: "live",
     previous: wasStable ? inForce.slots[from.slot] : null,
-    retry: true,
-    schedule: { strategy: "blueGreen", steps: [100] },
+    ...(behind.length === 0 ? {} : { leftOut: [...behind].sort() }),
+    follows,
   };
 }

@@ -47,6 +47,8 @@ export class Refusal extends Failure {
       | "unknown-release"
       | "proxies-disagree"
       | "moved-by-hand"
+      | "proxy-silent"
+      | "proxy-behind"
       | "not-possible-here"
       | "not-in-the-plan"
       | "plan-moved"

@@ -23,6 +23,7 @@ import { SCRATCH_FILE } from "../artifact/scratch";
 import { plannedRecordFile, synthesize, synthesizedFolder } from "../terraform/synth";
 import type { Project } from "../project/project";
 import type { ProxyStatus } from "../../release/director-status";
+import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
@@ -276,20 +277,15 @@ async function keptArtifacts(project: Project): Promise<Artifact[]> {
 async function readProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
-  known: ReleaseRecord | undefined,
+  record: ReleaseRecord | undefined,
 ): Promise<{ readonly statuses: readonly ProxyStatus[]; readonly silent: readonly string[] }> {
   const proxies = proxiesOf(project, terraform);
-  if (!proxies.baseIsDeployed()) return { statuses: [], silent: [] };
-  const record = known ?? emptyRecord(project.environment.application);
-  const polled = proxies.reachable ? await proxies.poll(record) : [];
-  const answered = polled.flatMap(({ status }) => status ?? []);
-  if (answered.every(({ state }) => (state.brokenGlass ?? null) === null)) {
-    return { statuses: await proxies.statuses(record), silent: [] };
-  }
-  return {
-    statuses: answered,
-    silent: polled.flatMap(({ proxy, status }) => (status === null ? [proxy] : [])),
-  };
+  const known = record ?? emptyRecord(project.environment.application);
+  if (!proxies.baseIsDeployed(known)) return { statuses: [], silent: [] };
+  const survey = await proxies.survey(known);
+  const wasMoved = survey.statuses.some(({ state }) => (state.brokenGlass ?? null) !== null);
+  const statuses = wasMoved ? survey.statuses : requireAll(survey);
+  return { statuses, silent: survey.silent.map(({ proxy }) => proxy) };
 }
 
 /** @returns an empty object if the file is missing or is not a JSON object. */

@@ -71,6 +71,7 @@ async function main(): Promise<ExitCode> {
     await printResult({ step: command, outcome: "configured" });
     return EXIT.done;
   }
+  const { instances } = spec.proxy.http;
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
   const newDirector = (sequence = spec.sequence): Director =>
@@ -78,8 +79,8 @@ async function main(): Promise<ExitCode> {
       spec: { ...spec, sequence },
       driver,
       interruption,
-      probe: httpProbe(spec.verification),
-      attempt: httpTry(spec.verification),
+      probe: httpProbe(spec.verification, instances),
+      attempt: httpTry(spec.verification, instances),
       store: new StateFile(),
       clock: steadyClock(),
       logEvent: (event, facts = {}) => appendEvent({ event, sequence, ...facts }),

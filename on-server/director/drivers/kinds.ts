@@ -31,7 +31,7 @@ interface Kind {
 
 export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   haproxy: {
-    driver: ({ schedule }) => new HaproxyDriver(schedule.analysis),
+    driver: ({ schedule, proxy }) => new HaproxyDriver(schedule.analysis, proxy.http.instances),
     configure: async (spec) => {
       writeFiles(new HaproxyConfigurator(spec));
       const map = readFileSync(TRAFFIC_MAP, "utf8");

@@ -253,16 +253,21 @@ describe("afterwards", () => {
     expect(world.violations).toEqual([]);
   });
 
-  test("a proxy that was not moved follows the record that takes it over, at once", async () => {
+  test("a proxy that was not moved catches up with the record that takes it over", async () => {
     const [moved, away] = [await promoted(), await promoted()];
     await byHand(moved);
     const broken = moved.world.state.brokenGlass!;
-    const { result } = await away.operator.apply(takenOver(away.operator.record, broken, 4));
-    expect(result).toMatchObject({ exitCode: EXIT.done, outcome: "promoted" });
-    expect(away.world.history.map(({ live, weight }) => [live, weight])).toEqual([
-      ["green", 100],
-      ["blue", 0],
-    ]);
+    const record = takenOver(away.operator.record, broken, 4, ["proxy-1"]);
+    expect(record).toMatchObject({ leftOut: ["proxy-1"], follows: 3 });
+    const { leftOut: _, ...next } = record;
+    expect((await away.operator.apply(next)).result).toMatchObject({
+      ...REFUSED,
+      reason: expect.stringMatching(/old state/),
+    });
+    const catchUp = { proxies: ["proxy-1"], release: broken.to.releaseId };
+    const { result } = await away.operator.apply({ ...next, catchUp });
+    expect(result).toMatchObject({ exitCode: EXIT.done });
+    expect(away.world.history.map(({ live, weight }) => [live, weight])).toEqual([["blue", 0]]);
   });
 
   test("the release that users left is refused until a record has retry", async () => {
