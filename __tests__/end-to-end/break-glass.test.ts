@@ -11,8 +11,8 @@ import type { ProxyStatus } from "../../release/director-status";
 import type { Receipt } from "../../release/receipt";
 import { ask, changes, describeEndToEnd, follow, oneLine, until, World } from "./world";
 
-/** From the start of the command, which starts a director on each proxy. */
-const AT_ONCE_MS = 2_000;
+/** From the start of the director to its end, which is after users were moved. */
+const AT_ONCE_SECONDS = 2;
 const WHY = "checkout loses orders";
 const BY_HAND =
   /^users were moved by hand at .* from 1\.1\.0-2 to 1\.0\.0-1 \(checkout loses orders\): `bluegreen recover`/;
@@ -34,7 +34,12 @@ process.on("SIGTERM", () => server.close(() => process.exit(0)));
 interface Ended {
   readonly outcome: string;
   readonly exitCode: number;
-  readonly proxies: readonly { readonly proxy: string; readonly outcome: string; readonly reason: string }[];
+  readonly proxies: readonly {
+    readonly proxy: string;
+    readonly outcome: string;
+    readonly reason: string;
+    readonly seconds: number;
+  }[];
 }
 
 describeEndToEnd("break glass", () => {
@@ -108,15 +113,23 @@ describeEndToEnd("break glass", () => {
     const lock = world.path(".bluegreen/local/.terraform.web.tfstate.lock.info");
     await until(() => existsSync(lock), "the state is locked");
     dead.kill("SIGSTOP");
+    try {
+      await moveBesideIt();
+    } finally {
+      dead.kill("SIGKILL");
+      signal("SIGCONT", "proxy-2");
+    }
+    expect(await serving(1)).toEqual(["1.1.0-2"]);
+  });
+
+  async function moveBesideIt(): Promise<void> {
     expect((await world.run(["rollback"])).stderr).toMatch(/state.*lock|lock.*state/i);
     signal("SIGSTOP", "proxy-2");
 
-    const from = performance.now();
     const running = world.start(["rollback", "--break-glass", "--reason", WHY, "--json"], {
       env: { PATH: `${world.path("bin")}:/usr/bin:/bin` },
     });
     await until(async () => (await serving(0)).join() === "1.0.0-1", "users get the kept release");
-    const ms = performance.now() - from;
     const ran = await running.ended;
     const ended = JSON.parse(ran.stdout) as Ended;
     expect(ended).toMatchObject({
@@ -133,12 +146,8 @@ describeEndToEnd("break glass", () => {
     });
     expect(ran.exitCode).toBe(6);
     expect(ran.stderr).toContain("Terraform's state is locked: it is not needed");
-    expect(ms).toBeLessThan(AT_ONCE_MS);
-
-    dead.kill("SIGKILL");
-    signal("SIGCONT", "proxy-2");
-    expect(await serving(1)).toEqual(["1.1.0-2"]);
-  });
+    expect(ended.proxies[0]!.seconds).toBeLessThan(AT_ONCE_SECONDS);
+  }
 
   it("is shown by status, and no command fights it: each is refused in one line and changes nothing", async () => {
     const shown = await world.run(["status"]);
