@@ -106,7 +106,7 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
       return created.at(-1)!;
     };
     const http = { instances: "http2" };
-    proxy = await ProxyUnderTest.create(haproxy, { host: "shop.example:8080" }, instance, http);
+    proxy = await ProxyUnderTest.create(haproxy, { host: "shop.example:8080" }, instance, { http });
     const [blue, green] = created;
     instances = { blue: blue!, green: green! };
   });
