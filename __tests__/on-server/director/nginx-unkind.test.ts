@@ -15,7 +15,9 @@ import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
 import { masterPid } from "../../../on-server/director/drivers/nginx/nginx-process";
 import { describeWith, nginx } from "./proxy-kinds";
-import { Backend, children, Load, proxySpec, ProxyUnderTest } from "./proxy-under-test";
+import { children } from "./process-facts";
+import { Load } from "./proxy-load";
+import { Backend, proxySpec, ProxyUnderTest } from "./proxy-under-test";
 import { RawConnection } from "./raw-connection";
 
 const HOST = "Host: shop.example";
