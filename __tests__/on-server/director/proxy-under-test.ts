@@ -158,10 +158,12 @@ export class ProxyUnderTest {
     this.green = backend("green", spec.endpoints.green[0]!.port);
   }
 
+  /** @param changed what differs from the default spec. */
   static async create(
     kind: ProxyKind,
     verification: object = {},
     backend = (slot: Slot, listens: number) => new Backend(slot, listens),
+    changed = (spec: DirectorSpec) => spec,
   ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
@@ -170,7 +172,7 @@ export class ProxyUnderTest {
     const endpoint = (listens: number) => [{ server: "web-1", host: HOST, port: listens }];
     const proxy = { ...spec.proxy, port };
     const endpoints = { blue: endpoint(blue), green: endpoint(green) };
-    const under = new ProxyUnderTest(kind, folder, { ...spec, proxy, endpoints }, backend);
+    const under = new ProxyUnderTest(kind, folder, changed({ ...spec, proxy, endpoints }), backend);
     process.chdir(folder);
     await KINDS[kind.name].configure(under.spec);
     await Promise.all([under.blue.start(), under.green.start()]);
