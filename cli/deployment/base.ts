@@ -17,6 +17,8 @@ export interface BasePlan {
   readonly update: readonly string[];
   readonly replace: readonly string[];
   readonly destroy: readonly string[];
+  /** Local proxies that stop and start again: users can't connect meanwhile. */
+  readonly restarts: readonly string[];
 }
 
 /** Replacing one of these loses data, or a server that serves users. */
@@ -32,6 +34,9 @@ const PROTECTED_TYPES = new Set([
 ]);
 /** On the local platform a server is a folder that Terraform created. */
 const LOCAL_SERVER = /^terraform_data\.web-\d+(_[0-9A-F]{8})?$/;
+
+/** A running proxy of the local platform. */
+const LOCAL_PROXY = /^terraform_data\.(proxy-\d+)(?:_[0-9A-F]{8})?$/;
 
 /**
  * Plans base; applies nothing.
@@ -83,21 +88,26 @@ export function summarize(changes: readonly Change[]): BasePlan {
   const addresses = (wanted: (actions: readonly string[]) => boolean): string[] =>
     changes.filter(({ actions }) => wanted(actions)).map(({ address }) => address);
   const has = (actions: readonly string[], action: string) => actions.includes(action);
+  const replace = addresses((actions) => has(actions, "create") && has(actions, "delete"));
   return {
     create: addresses((actions) => has(actions, "create") && !has(actions, "delete")),
     update: addresses((actions) => has(actions, "update")),
-    replace: addresses((actions) => has(actions, "create") && has(actions, "delete")),
+    replace,
     destroy: addresses((actions) => has(actions, "delete") && !has(actions, "create")),
+    restarts: replace.flatMap((address) => LOCAL_PROXY.exec(address)?.[1] ?? []),
   };
 }
 
-export function formatBasePlan({ create, update, replace, destroy }: BasePlan): string {
-  const lines = Object.entries({ create, update, replace, destroy }).flatMap(([action, addresses]) =>
+export function formatBasePlan({ restarts, ...actions }: BasePlan): string {
+  const lines = Object.entries(actions).flatMap(([action, addresses]) =>
     addresses.map((address) => `${action.padEnd(8)} ${address}`),
   );
-  return lines.length === 0
-    ? "base: nothing to change"
-    : [...lines, "apply it with `npx cdktf deploy base`"].join("\n");
+  if (lines.length === 0) return "base: nothing to change";
+  const outage = restarts.map(
+    (proxy) =>
+      `warning: ${proxy} restarts: users can't connect for a few seconds, and running requests fail. It then serves the same releases`,
+  );
+  return [...lines, ...outage, "apply it with `npx cdktf deploy base`"].join("\n");
 }
 
 function isProtected(address: string): boolean {

@@ -23,6 +23,7 @@ import { SCRATCH_FILE } from "../artifact/scratch";
 import { plannedRecordFile, synthesize, synthesizedFolder } from "../terraform/synth";
 import type { Project } from "../project/project";
 import type { ProxyStatus } from "../../release/director-status";
+import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
@@ -273,10 +274,11 @@ async function readProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
   record: ReleaseRecord | undefined,
-): Promise<ProxyStatus[]> {
+): Promise<readonly ProxyStatus[]> {
   const proxies = proxiesOf(project, terraform);
-  if (!proxies.baseIsDeployed()) return [];
-  return proxies.statuses(record ?? emptyRecord(project.environment.application));
+  const known = record ?? emptyRecord(project.environment.application);
+  if (!proxies.baseIsDeployed(known)) return [];
+  return requireAll(await proxies.survey(known));
 }
 
 /** @returns an empty object if the file is missing or is not a JSON object. */

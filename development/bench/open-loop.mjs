@@ -8,7 +8,7 @@
  *   { finish: true }           -> waits for all requests, returns the figures by part, and resets them
  */
 import { Pool } from "undici";
-import histogram from "../lib/cli/load/histogram.js";
+import histogram from "../../lib/cli/load/histogram.js";
 
 const { LatencyHistogram } = histogram;
 const CONNECTIONS = 64;

@@ -22,13 +22,13 @@ const WARM_UP_SECONDS = 8;
 const RELOAD_MS = 2_000;
 
 /** Between releases, and during one. */
-const STATES = { "at rest": { live: "blue", weight: 0 }, divided: { live: "blue", weight: 50 } };
+export const STATES = { "at rest": { live: "blue", weight: 0 }, divided: { live: "blue", weight: 50 } };
 
 /**
  * @param both starts of the two sites, by "ours" and "plain"
  * @returns figures by state
  */
-export async function measureThroughput(both, { rounds, log }) {
+export async function measureThroughput(both, { rounds, log, states = STATES }) {
   const sites = {};
   const results = {};
   try {
@@ -39,7 +39,7 @@ export async function measureThroughput(both, { rounds, log }) {
       pin(processesIn(sites[name].pages), OTHER_PROCESSORS);
     }
     pin([process.pid], OTHER_PROCESSORS);
-    for (const [state, traffic] of Object.entries(STATES)) {
+    for (const [state, traffic] of Object.entries(states)) {
       for (const { change, origin } of Object.values(sites)) {
         await change(traffic);
         await sleep(RELOAD_MS);

@@ -64,9 +64,26 @@ test("a plan is told by what happens to whom", () => {
     change("d.d", "delete"),
     change("e.e", "no-op"),
   ]);
-  expect(plan).toEqual({ create: ["a.a"], update: ["b.b"], replace: ["c.c"], destroy: ["d.d"] });
+  expect(plan).toEqual({
+    create: ["a.a"],
+    update: ["b.b"],
+    replace: ["c.c"],
+    destroy: ["d.d"],
+    restarts: [],
+  });
   expect(formatBasePlan(plan)).toBe(
     "create   a.a\nupdate   b.b\nreplace  c.c\ndestroy  d.d\napply it with `npx cdktf deploy base`",
   );
   expect(formatBasePlan(summarize([]))).toBe("base: nothing to change");
+});
+
+test("a proxy that restarts is a warning: an exchanged driver, but not a new director or folder", () => {
+  const plan = summarize([
+    change("terraform_data.proxy-1_6F01E083", "delete", "create"),
+    change("terraform_data.proxy-2_director_5164FB14", "delete", "create"),
+    change("terraform_data.proxy-3_6F01E083", "create"),
+  ]);
+  expect(plan.restarts).toEqual(["proxy-1"]);
+  expect(formatBasePlan(plan)).toMatch(/\nwarning: proxy-1 restarts: users can't connect for a few seconds/);
+  expect(formatBasePlan(plan)).not.toMatch(/proxy-[23] restarts/);
 });

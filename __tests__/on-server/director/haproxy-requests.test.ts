@@ -68,11 +68,7 @@ class UnkindBackend extends Backend {
 
 function proxyWith(http: object, more: Partial<DirectorSpec> = {}): Promise<ProxyUnderTest> {
   const unkind = (slot: "blue" | "green", port: number) => new UnkindBackend(slot, port);
-  return ProxyUnderTest.create(haproxy, {}, unkind, (spec) => ({
-    ...spec,
-    ...more,
-    proxy: { ...spec.proxy, http: HttpSettings.parse(http) },
-  }));
+  return ProxyUnderTest.create(haproxy, {}, unkind, http, (spec) => ({ ...spec, ...more }));
 }
 
 describeWith(haproxy)("haproxy by its default settings", () => {

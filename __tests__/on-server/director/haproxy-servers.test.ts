@@ -11,7 +11,7 @@ describeWith(haproxy)("haproxy with a server that drops packets", () => {
   test("makes nobody wait over a second, and loses no request", async () => {
     const holes = [await freePort(), await freePort()];
     const hole = (server: string, port: number) => ({ server, host: HOST, port });
-    const proxy = await ProxyUnderTest.create(haproxy, {}, undefined, (spec) => ({
+    const proxy = await ProxyUnderTest.create(haproxy, {}, undefined, {}, (spec) => ({
       ...spec,
       endpoints: {
         blue: [...spec.endpoints.blue, hole("web-2", holes[0]!)],

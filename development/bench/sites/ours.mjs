@@ -18,8 +18,8 @@ const LOOK_MS = 250;
 export async function startOurs(driverName, instances = "node") {
   const lib = (file) => join(REPOSITORY, "lib", file);
   if (!existsSync(lib("on-server/director.js"))) throw new Error("lib/ is not built: npm run build");
-  const { parseEnvironment } = await import(lib("release/environment-file.js"));
-  const { directorSpec, encodeSpec } = await import(lib("release/director-spec.js"));
+  const { parseEnvironment } = await import(lib("configuration/environment-file.js"));
+  const { directorSpec, encodeSpec } = await import(lib("configuration/director-spec.js"));
   const { emptyRecord } = await import(lib("release/record.js"));
 
   const place = await openPlace(instances);

@@ -70,6 +70,12 @@ export function shownTimed(answer: string): number | null {
   return isWhole ? timed : null;
 }
 
+/** The traffic of a map in the current format, as in the file. */
+export function storedTraffic(map: string): Traffic {
+  const value = map.split("\n").find((line) => line.startsWith(VALUE)) ?? "";
+  return parseTraffic(valueEntries(value));
+}
+
 /** The map in the current format. In version 0.1 it was the value only, as lines like `live blue`. */
 export function renewedMap(map: string): string {
   const lines = map.split("\n");
@@ -92,11 +98,15 @@ function read(answer: string) {
     return entry === undefined ? [] : [withTodaysName(entry)];
   });
   const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
-  const entries = new Map(new URLSearchParams(value.replace(/^;| \d+$/g, "")));
+  const entries = valueEntries(value);
   const traffic = parseTraffic(entries);
   const timed = Number(entries.get(TIMED_BUCKETS) ?? 0);
   const isWhole = JSON.stringify(lines.sort()) === JSON.stringify(linesOf(traffic, timed).sort());
   return { traffic, timed, isWhole };
+}
+
+function valueEntries(line: string): ReadonlyMap<string, string> {
+  return new Map(new URLSearchParams(line.replace(/^;| \d+$/g, "")));
 }
 
 function linesOf(traffic: Traffic, timed: number): string[] {

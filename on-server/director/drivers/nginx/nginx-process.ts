@@ -22,7 +22,9 @@ export function servingGeneration(): Promise<string> {
         response.setEncoding("utf8");
         response.on("data", (chunk: string) => (text += chunk));
         response.on("error", unreachable);
-        response.on("end", () => resolve(text));
+        response.on("end", () =>
+          /^[0-9a-f]{64}$/.test(text) ? resolve(text) : unreachable(new Error("another program answers")),
+        );
       },
     );
     asked.on("timeout", () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
