@@ -14,10 +14,12 @@ import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../page
 import { bucketCookieRules } from "./bucket-cookie-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
 import { requestRules } from "./request-rules";
+import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
 import {
   ALL_USERS,
   backendNames,
   BACKENDS,
+  FAILOVER,
   numberOf,
   PREVIEW,
   TIMED,
@@ -27,8 +29,6 @@ import {
 
 /** Relative to the proxy's folder: the path of a Unix socket is at most 107 bytes long. */
 export const ADMIN_SOCKET = "admin.sock";
-/** Which servers are out of rotation, for a restart; in HAProxy's format. */
-export const SERVERS_STATE = "traffic.servers";
 const CONFIGURATION = "haproxy.cfg";
 
 /** How long a request waits at most while a site is recreated. */
@@ -56,7 +56,7 @@ export class HaproxyConfigurator implements ProxyConfigurator {
     return {
       [CONFIGURATION]: this.configuration(),
       [TRAFFIC_MAP]: trafficMap(CLOSED),
-      [SERVERS_STATE]: "1\n",
+      [SERVERS_STATE]: ALL_IN_ROTATION,
     };
   }
 
@@ -213,7 +213,7 @@ ${counted}${checked}${servers(`${watched} inter 500ms`)}
 # other slot's servers take over.
 backend ${names.shift}
 ${counted}${bucketCookieRules(tls !== null)}${checked}  option allbackups
-${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
+${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}
   http-after-response set-header X-Bluegreen-Slot ${slot}

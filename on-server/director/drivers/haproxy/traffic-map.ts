@@ -18,6 +18,9 @@ export const PREVIEW = ";preview";
 /** The value as a key, for reading it back: `;live=blue&weight=5&...`. */
 const VALUE = ";live=";
 
+/** Before the name of a server in the other slot's backend. */
+export const FAILOVER = "other-";
+
 /**
  * A slot's backends, one for each way to serve it. `shift` also has the other slot's servers for failover, as
  * `other-<server>`. They are not part of the slot.
