@@ -1,52 +1,47 @@
-/** An instance that stops answering like a machine that is cut off: packets of new connections are dropped, none is refused. */
+/** A listener that accepts nothing and whose queue is full: attempts to connect to it get no answer. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 
-const HOST = "127.0.0.1";
-/** The kernel queues one connection more than the backlog; then it drops packets. */
-const MORE_THAN_QUEUED = 4;
-const INSTANCE = `
-  const server = require("node:http").createServer((request, response) => {
-    request.resume();
-    response.setHeader("connection", "close").end("release");
+/** It listens and then never runs again. */
+const LISTENER = `
+  const server = require("node:net").createServer();
+  server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => {
+    require("node:fs").writeSync(1, String(server.address().port));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });
-  server.listen({ port: Number(process.argv[1]), host: "${HOST}", backlog: 1 }, () => console.log("listens"));
 `;
+const ANSWERED_WITHIN_MS = 200;
 
 export class BlackHole {
-  private readonly fillers: Socket[] = [];
-
   private constructor(
-    private readonly process: ChildProcess,
-    private readonly port: number,
+    readonly port: number,
+    private readonly listener: ChildProcess,
+    private readonly queued: readonly Socket[],
   ) {}
 
-  /** Until it is closed it answers, on a new connection each time. */
-  static async open(port: number): Promise<BlackHole> {
-    const instance = spawn(process.execPath, ["-e", INSTANCE, String(port)], {
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    await once(instance.stdout, "data");
-    return new BlackHole(instance, port);
+  static async open(): Promise<BlackHole> {
+    const listener = spawn(process.execPath, ["-e", LISTENER], { stdio: ["ignore", "pipe", "ignore"] });
+    const [port] = (await once(listener.stdout!, "data")) as [Buffer];
+    const queued: Socket[] = [];
+    for (let isFull = false; !isFull;) {
+      const socket = connect(Number(String(port)), "127.0.0.1");
+      socket.on("error", () => undefined);
+      queued.push(socket);
+      isFull = await new Promise((resolve) => {
+        socket.once("connect", () => resolve(false));
+        setTimeout(() => resolve(true), ANSWERED_WITHIN_MS);
+      });
+    }
+    return new BlackHole(Number(String(port)), listener, queued);
   }
 
   async close(): Promise<void> {
-    this.process.kill("SIGSTOP");
-    for (let count = 0; count < MORE_THAN_QUEUED; count += 1) {
-      const filler = connect(this.port, HOST);
-      filler.on("error", () => undefined);
-      this.fillers.push(filler);
-    }
-    await once(this.fillers[0]!, "connect");
-  }
-
-  async end(): Promise<void> {
-    for (const filler of this.fillers) filler.destroy();
-    const exited = once(this.process, "exit");
-    this.process.kill("SIGKILL");
+    for (const socket of this.queued) socket.destroy();
+    const exited = once(this.listener, "exit");
+    this.listener.kill("SIGKILL");
     await exited;
   }
 }

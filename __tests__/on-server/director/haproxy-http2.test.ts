@@ -1,8 +1,13 @@
 /** HAProxy in front of instances that speak HTTP/2 only, as gRPC services do. */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:http2";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { configure, KINDS } from "../../../on-server/director/drivers/kinds";
+import { NEVER_LIVE } from "../../../on-server/director/state";
 import { until } from "../../../development/testbed/processes";
 import { Backend, healthyIn, ProxyUnderTest } from "./proxy-under-test";
 import { describeWith, haproxy } from "./proxy-kinds";
@@ -14,11 +19,13 @@ const HOST = "127.0.0.1";
 class Http2Instance extends Backend {
   readonly asked: IncomingHttpHeaders[] = [];
   private listening: Http2Server | null = null;
+  connections = 0;
   private readonly sessions = new Set<ServerHttp2Session>();
 
   override async start(): Promise<void> {
     const server = createServer();
     server.on("session", (session) => {
+      this.connections += 1;
       this.sessions.add(session);
       session.on("close", () => this.sessions.delete(session));
       session.on("error", () => undefined);
@@ -93,7 +100,7 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
       return created.at(-1)!;
     };
     const http = { instances: "http2" };
-    proxy = await ProxyUnderTest.create(haproxy, { host: "shop.example:8080" }, instance, http);
+    proxy = await ProxyUnderTest.create(haproxy, { host: "shop.example:8080" }, instance, { http });
     const [blue, green] = created;
     instances = { blue: blue!, green: green! };
   });
@@ -146,6 +153,35 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     expect(await errors()).toEqual({ blue: before.blue + 6, green: before.green + 1 });
   });
 
+  describe("a change of the protocol in base", () => {
+    const configured = (protocol: "http1" | "http2") => {
+      const { proxy: place } = proxy.spec;
+      const http = { ...place.http, instances: protocol };
+      const intended = { ...CLOSED, live: "blue" as const };
+      const state = { ...NEVER_LIVE, traffic: { intended, before: CLOSED } };
+      const spec = { ...proxy.spec, proxy: { ...place, http } };
+      return configure(spec, { load: () => state, save: () => undefined });
+    };
+    const written = () => readFileSync(join(proxy.folder, "haproxy.cfg"), "utf8");
+
+    test("is refused while the live instances speak only the old one", async () => {
+      const before = written();
+      await expect(configured("http1")).rejects.toThrow(
+        `http.instances is "http1", but the live instance on web-1, port ${instances.blue.port}, speaks only HTTP/2: nothing was changed`,
+      );
+      expect(written()).toBe(before);
+    });
+
+    test("is accepted when they speak the new one, or none", async () => {
+      await configured("http2");
+      await instances.blue.stop();
+      await configured("http1");
+      expect(written()).not.toContain("proto h2");
+      await instances.blue.start();
+      await KINDS.haproxy.configure(proxy.spec);
+    });
+  });
+
   test("with nobody there, clients get 503, which gRPC takes for UNAVAILABLE; then the slot is served again", async () => {
     await instances.blue.stop();
     const down = async () => healthyIn((await proxy.driver.counts()).blue) === 0;
@@ -154,6 +190,20 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     await instances.blue.start();
     await until(async () => !(await down()), "the proxy finds blue up");
     expect(await call(port(), "/")).toMatchObject({ status: 200, body: "hello" });
+  });
+
+  test.each(["hold", "page"] as const)("a recreate with %s uses each connection once", async (mode) => {
+    await proxy.set({ live: "blue", weight: 0, mode });
+    const before = instances.blue.connections;
+    const session = connect(`http://${HOST}:${port()}`);
+    for (let count = 0; count < 20; count += 1) {
+      const stream = session.request({ ":path": "/", ":authority": "shop.example" });
+      stream.resume();
+      await once(stream, "close");
+    }
+    session.destroy();
+    expect(instances.blue.asked).toHaveLength(20);
+    expect(instances.blue.connections - before).toBeGreaterThanOrEqual(20);
   });
 
   test("a recreate holds calls until an instance listens, and finishes those that run", async () => {

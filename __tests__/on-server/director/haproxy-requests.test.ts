@@ -8,12 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HttpSettings } from "../../../configuration/http-settings";
 import { normalPath } from "../../../configuration/private-paths";
-import type { DirectorSpec } from "../../../configuration/director-spec";
 import { until } from "../../../development/testbed/processes";
 import { freePort } from "../../../development/testbed/ports";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { describeWith, haproxy } from "./proxy-kinds";
 import { Backend, PREVIEW_SECRET, proxySpec, ProxyUnderTest } from "./proxy-under-test";
+import type { Site } from "./proxy-under-test";
 import { RawConnection } from "./raw-connection";
 
 const HOST = "127.0.0.1";
@@ -66,9 +66,9 @@ class UnkindBackend extends Backend {
   }
 }
 
-function proxyWith(http: object, more: Partial<DirectorSpec> = {}): Promise<ProxyUnderTest> {
+function proxyWith(site: Site): Promise<ProxyUnderTest> {
   const unkind = (slot: "blue" | "green", port: number) => new UnkindBackend(slot, port);
-  return ProxyUnderTest.create(haproxy, {}, unkind, http, (spec) => ({ ...spec, ...more }));
+  return ProxyUnderTest.create(haproxy, {}, unkind, site);
 }
 
 describeWith(haproxy)("haproxy by its default settings", () => {
@@ -239,7 +239,7 @@ describeWith(haproxy)("haproxy by the settings of its environment", () => {
       headerKilobytes: 8,
       bodyMegabytes: 1,
     };
-    proxy = await proxyWith({ ...limits, trusted: ["127.0.0.2", "10.0.0.0/8"] }, { activation });
+    proxy = await proxyWith({ http: { ...limits, trusted: ["127.0.0.2", "10.0.0.0/8"] }, activation });
     blue = proxy.blue as UnkindBackend;
     await proxy.set({ live: "blue" });
   });

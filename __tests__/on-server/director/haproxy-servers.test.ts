@@ -7,7 +7,7 @@ import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runti
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { freePort } from "../../../development/testbed/ports";
 import { until } from "../../../development/testbed/processes";
-import { BlackHole } from "./black-hole";
+import { CutOffServer } from "./cut-off-server";
 import { describeWith, haproxy } from "./proxy-kinds";
 import { Backend, ProxyUnderTest } from "./proxy-under-test";
 
@@ -72,19 +72,13 @@ describeWith(haproxy)("haproxy whose slots get other ports while a server is out
 
 describeWith(haproxy)("haproxy with a server that drops packets", () => {
   test("makes nobody wait over a second, and loses no request", async () => {
-    const holes = [await freePort(), await freePort()];
-    const hole = (server: string, port: number) => ({ server, host: HOST, port });
-    const proxy = await ProxyUnderTest.create(haproxy, {}, undefined, {}, (spec) => ({
-      ...spec,
-      endpoints: {
-        blue: [...spec.endpoints.blue, hole("web-2", holes[0]!)],
-        green: [...spec.endpoints.green, hole("web-2", holes[1]!)],
-      },
-    }));
-    const open: BlackHole[] = [];
+    const port = await freePort();
+    const elsewhere = [{ server: "web-2", host: HOST, port }];
+    const proxy = await ProxyUnderTest.create(haproxy, {}, undefined, { elsewhere });
+    const open: CutOffServer[] = [];
     try {
       for (const traffic of [{ weight: 0 }, { weight: 50 }]) {
-        open.push(...(await Promise.all(holes.map((port) => BlackHole.open(port)))));
+        open.push(await CutOffServer.open(port));
         await proxy.set(traffic);
         await until(async () => {
           const counts = Object.values(await proxy.driver.counts());
