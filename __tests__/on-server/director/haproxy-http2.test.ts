@@ -1,4 +1,5 @@
 /** HAProxy in front of instances that speak HTTP/2 only, as gRPC services do. */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:http2";
@@ -8,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { configure, KINDS } from "../../../on-server/director/drivers/kinds";
 import { NEVER_LIVE } from "../../../on-server/director/state";
+import { freePort } from "../../../development/testbed/ports";
 import { until } from "../../../development/testbed/processes";
 import { Backend, healthyIn, ProxyUnderTest } from "./proxy-under-test";
 import { describeWith, haproxy } from "./proxy-kinds";
@@ -23,7 +25,7 @@ class Http2Instance extends Backend {
   private readonly sessions = new Set<ServerHttp2Session>();
 
   override async start(): Promise<void> {
-    const server = createServer();
+    const server = createServer({ settings: { enableConnectProtocol: true } });
     server.on("session", (session) => {
       this.connections += 1;
       this.sessions.add(session);
@@ -52,6 +54,10 @@ class Http2Instance extends Backend {
     if (path !== "/health") this.asked.push(headers);
     if (headers[":scheme"] !== "http") return stream.close(1);
     const common = { ":status": 200, "x-slot": this.slot, "x-release-id": this.releaseId };
+    if (headers[":method"] === "CONNECT") {
+      stream.respond(common);
+      return void stream.pipe(stream);
+    }
     const [, status] = /^\/call\/(\d+)$/.exec(path) ?? [];
     if (status !== undefined)
       return void stream.respond({ ...common, "grpc-status": status }, { endStream: true });
@@ -70,8 +76,8 @@ interface Answer {
 }
 
 /** A request as gRPC clients send it, with prior knowledge of HTTP/2. */
-async function call(port: number, path: string): Promise<Answer> {
-  const session = connect(`http://${HOST}:${port}`);
+async function call(port: number, path: string, scheme = "http"): Promise<Answer> {
+  const session = connect(`${scheme}://${HOST}:${port}`, { rejectUnauthorized: false });
   try {
     const stream = session.request({ ":method": "POST", ":path": path, ":authority": "shop.example" });
     let headers: IncomingHttpHeaders = {};
@@ -139,6 +145,14 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
       client.close();
     },
   );
+
+  test("a WebSocket reaches an instance that takes it over HTTP/2", async () => {
+    const socket = await proxy.webSocket("blue");
+    socket.write("hello");
+    expect(String((await once(socket, "data"))[0])).toBe("hello");
+    socket.destroy();
+    expect(instances.blue.asked).toMatchObject([{ ":protocol": "websocket", ":path": "/socket" }]);
+  });
 
   test("failing calls are errors; calls that the caller made wrong are none", async () => {
     const errors = async () => {
@@ -219,5 +233,24 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     expect([first, ...answers].map(({ status, body }) => `${status} ${body}`)).toEqual(
       Array(4).fill("200 hello"),
     );
+  });
+
+  test("a call over TLS has the same scheme for its instance", async () => {
+    const tls = { port: await freePort(), certificate: "site.pem" };
+    const files = ["-keyout", "site.pem", "-out", "site.pem"];
+    const made = spawnSync(
+      "openssl",
+      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=shop.example", ...files],
+      { cwd: proxy.folder, encoding: "utf8" },
+    );
+    expect(made).toMatchObject({ status: 0 });
+    await KINDS.haproxy.configure({ ...proxy.spec, proxy: { ...proxy.spec.proxy, tls } });
+    await proxy.stop();
+    await proxy.start();
+    expect(await call(tls.port, "/", "https")).toMatchObject({
+      status: 200,
+      trailers: { "grpc-status": "0" },
+    });
+    expect(instances.blue.asked).toMatchObject([{ ":scheme": "http", "x-forwarded-proto": "https" }]);
   });
 });
