@@ -12,6 +12,7 @@ import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import { bucketCookieRules } from "./bucket-cookie-rules";
+import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
 import { requestRules } from "./request-rules";
 import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
@@ -19,6 +20,7 @@ import {
   ALL_USERS,
   backendNames,
   BACKENDS,
+  COUNTED,
   FAILOVER,
   numberOf,
   PREVIEW,
@@ -48,6 +50,8 @@ const BUFFER_RESERVE = ADDED_HEADERS + 512;
 
 /** Set if the configuration supports buckets whose answers are timed. */
 export const TIMES_BUCKETS = "BLUEGREEN_TIMES_BUCKETS";
+/** Set if it can count clients. */
+export const COUNTS_CLIENTS = "BLUEGREEN_COUNTS_CLIENTS";
 
 export class HaproxyConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
@@ -74,6 +78,7 @@ global
   tune.bufsize ${1024 * http.headerKilobytes + BUFFER_RESERVE}
   tune.maxrewrite ${ADDED_HEADERS}
   setenv ${TIMES_BUCKETS} yes
+  setenv ${COUNTS_CLIENTS} yes
 
 defaults
   mode http
@@ -100,15 +105,15 @@ ${this.entrance()}
 ${this.preview()}
   # The first lookup that finds something decides, so no request sees half of a change. Usually all requests go to one
   # slot. While traffic is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes
-  # stale. New clients get a bucket. While a release is watched, some buckets (${TIMED} and more) and new clients are timed.
+  # stale. New clients get a bucket. While a release is watched, some buckets are timed (${TIMED} and more), and the clients of
+  # all are counted.
   http-request allow if { str(${ALL_USERS}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
   http-request allow if { req.cook(${BUCKET_COOKIE}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
-  http-request set-var(txn.begun) date(0,ms)
-  http-request allow if { var(txn.way) -m found }
-  http-request set-var(txn.bucket) rand(100)
-  http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
-
-${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} ${TIMED + numberOf(backend)} }\n`).join("")}  default_backend closed
+  http-request set-var(txn.bucket) rand(100) if !{ var(txn.way) -m found }
+  http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP}) if { var(txn.bucket) -m found }
+  http-request set-var(txn.begun) date(0,ms) if { var(txn.way) -m int lt ${COUNTED} }
+${countClients(http.trusted)}
+${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -209,12 +214,13 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     return `backend ${LATENCIES[slot]}
   stick-table type integer size 100k store http_req_cnt
 
+${clientTables(slot)}
 ${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
 ${counted}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
 # other slot's servers take over.
 backend ${names.shift}
-${counted}${bucketCookieRules(tls !== null)}${checked}  option allbackups
+${counted}${countAnswersOfClients(slot)}${bucketCookieRules(tls !== null)}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}

@@ -5,6 +5,8 @@ import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import { ClientsOfSlot } from "./client-counts";
+import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
 import { FAILED_CALLS, failedCalls } from "./failed-calls";
 import { ADMIN_SOCKET, LATENCIES } from "./haproxy-configuration";
 import { LatencySampling } from "./latency-sampling";
@@ -16,6 +18,10 @@ import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
   private readonly map = new LiveMap(this.socket);
+  private readonly clients: PerSlot<ClientsOfSlot> = {
+    blue: new ClientsOfSlot(),
+    green: new ClientsOfSlot(),
+  };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
 
@@ -38,8 +44,8 @@ export class HaproxyDriver implements Driver {
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    const counts = await this.count();
     const { sampling } = this;
+    const counts = await this.count();
     if (sampling?.follow(performance.now(), counts.blue.requests + counts.green.requests) === true) {
       this.sample(sampling);
       await this.map.renew();
@@ -100,7 +106,21 @@ export class HaproxyDriver implements Driver {
         }),
       };
     };
-    return { blue: count("blue"), green: count("green") };
+    const [blueClients, greenClients] = [await this.countClients("blue"), await this.countClients("green")];
+    return {
+      blue: { ...count("blue"), clients: blueClients },
+      green: { ...count("green"), clients: greenClients },
+    };
+  }
+
+  /** Only while a release is watched: at rest HAProxy counts none. */
+  private async countClients(slot: Slot): Promise<SlotCounts["clients"]> {
+    if (this.sampling === null || !(await this.map.countsClients())) return undefined;
+    const [clients, latencies] = await Promise.all([
+      this.socket.send(`show table ${CLIENTS[slot]}`),
+      this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
+    ]);
+    return this.clients[slot].follow(clients, latencies);
   }
 
   private async countFailedCalls(): Promise<PerSlot<number>> {
