@@ -15,9 +15,9 @@ export interface ProxyKind {
   readonly rotatesWithoutReload: boolean;
   /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
-  /** Whether an answer is read although the instance no longer reads the request (docs/traffic.md, section 7). */
-  readonly readsEarlyAnswers: boolean;
-  /** Whether trailers of an answer reach the client (docs/traffic.md, section 7). */
+  /** Whether an answer is passed on even if the instance then closes its connection while a body is being sent. */
+  readonly passesEveryEarlyAnswer: boolean;
+  /** Whether trailers of an answer reach the client. */
   readonly passesTrailers: boolean;
   /** The file or folder by which it is told something. */
   readonly control: string;
@@ -36,7 +36,7 @@ export const haproxy: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: true,
-  readsEarlyAnswers: true,
+  passesEveryEarlyAnswer: true,
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
@@ -48,7 +48,7 @@ export const nginx: ProxyKind = {
   holds: false,
   rotatesWithoutReload: false,
   measuresOnRequest: true,
-  readsEarlyAnswers: false,
+  passesEveryEarlyAnswer: false,
   passesTrailers: false,
   control: "live",
   start: (folder) => {
@@ -64,7 +64,7 @@ export const embedded: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: false,
-  readsEarlyAnswers: true,
+  passesEveryEarlyAnswer: true,
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => {
