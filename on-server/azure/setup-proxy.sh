@@ -183,6 +183,7 @@ write_unit() {
 Description=HAProxy of $SERVER_NAME
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -199,6 +200,21 @@ LimitNOFILE=262144
 NoNewPrivileges=yes
 ProtectHome=yes
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=full
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+SystemCallArchitectures=native
+LockPersonality=yes
+IPAddressDeny=169.254.169.254
 
 [Install]
 WantedBy=multi-user.target
