@@ -194,9 +194,9 @@ port_accepts() { # HOST PORT
 }
 
 wait_for_director() {
-  local end=$((SECONDS + 60))
+  local end=$(($(uptime_seconds) + 60))
   until node director.js status --spec "$DIRECTOR_SPEC" --folder . >/dev/null 2>.staging/status; do
-    ((SECONDS < end)) || fail 1 "the director cannot reach HAProxy: $(tail -n 1 .staging/status)"
+    (($(uptime_seconds) < end)) || fail 1 "the director cannot reach HAProxy: $(tail -n 1 .staging/status)"
     sleep 0.2
   done
 }
