@@ -1,6 +1,7 @@
 /** Sends one request to an endpoint, and checks the answer. */
-import { request } from "node:http";
+import { request as plainRequest } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
+import { request as tlsRequest } from "node:https";
 import type { HttpExchange } from "../../configuration/http-exchange";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
@@ -20,10 +21,16 @@ type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns
 /** The same for all requests to an application's instances. */
 export type RequestOptions = Pick<Verification, "host" | "timeoutSeconds">;
 
+/** Where to ask: an instance, or the proxy's port for users. */
+export interface Place extends Endpoint {
+  /** @default false */
+  readonly tls?: boolean;
+}
+
 const BODY_LIMIT = 256 * 1024;
 
 /** @throws Error if there was no complete answer in time, with a short cause. */
-export function ask(endpoint: Endpoint, question: Question, options: RequestOptions): Promise<Answer> {
+export function ask(place: Place, question: Question, options: RequestOptions): Promise<Answer> {
   const { method, path, body } = question;
   const { host, timeoutSeconds } = options;
   const headers = { ...(host === undefined ? {} : { host }), ...lengthOf(body), ...question.headers };
@@ -34,8 +41,15 @@ export function ask(endpoint: Endpoint, question: Question, options: RequestOpti
       reject(
         new Error(signal.aborted ? `no answer within ${timeoutSeconds} s` : (error.code ?? error.message)),
       );
-    const asked = request(
-      { host: endpoint.host, port: endpoint.port, method, path, headers, agent: false, signal },
+    const asked = (place.tls === true ? tlsRequest : plainRequest)(
+      {
+        ...{ host: place.host, port: place.port, method, path, headers, agent: false, signal },
+        // The proxy's certificate names the site, not this address; whether it is valid is another check's question.
+        ...(place.tls === true && {
+          rejectUnauthorized: false,
+          ...(host !== undefined && { servername: nameIn(host) }),
+        }),
+      },
       (response) => {
         const milliseconds = performance.now() - started;
         let text = "";
@@ -63,6 +77,11 @@ export function mismatch({ status, headers, body }: Answer, expected: Expectatio
     if (!new RegExp(pattern, "u").test(value)) return `answers with ${name} that does not match ${pattern}`;
   }
   return "";
+}
+
+/** A host without its port. */
+function nameIn(host: string): string {
+  return host.replace(/:\d+$/, "");
 }
 
 function lengthOf(body: string | undefined): Record<string, string> {

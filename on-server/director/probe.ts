@@ -3,7 +3,7 @@ import type { HttpExchange } from "../../configuration/http-exchange";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
 import { ask, mismatch } from "./exchange";
-import type { Answer } from "./exchange";
+import type { Answer, Place } from "./exchange";
 
 export interface Probe {
   readonly healthy: boolean;
@@ -15,7 +15,7 @@ export interface Probe {
   readonly milliseconds: number | null;
 }
 
-export type ProbeEndpoint = (endpoint: Endpoint, expected: string | null) => Promise<Probe>;
+export type ProbeEndpoint = (place: Place, expected: string | null) => Promise<Probe>;
 
 /** Sends a request that the environment defines. */
 export type TryExchange = (
@@ -26,10 +26,10 @@ export type TryExchange = (
 /** @param expected the release id that the answer must name; null: any. */
 export function httpProbe(verification: Verification): ProbeEndpoint {
   const { path, releaseHeader } = verification;
-  return async (endpoint, expected) => {
+  return async (place, expected) => {
     let answer: Answer;
     try {
-      answer = await ask(endpoint, { method: "GET", path, headers: {} }, verification);
+      answer = await ask(place, { method: "GET", path, headers: {} }, verification);
     } catch (error) {
       return { healthy: false, releaseId: null, problem: (error as Error).message, milliseconds: null };
     }

@@ -11,6 +11,7 @@ import { isLocked, lockHolder } from "../../../system/process-lock";
 import type { Project } from "../../project/project";
 import { lockFile, terraformLock } from "../../project/project-lock";
 import { agreed } from "../../proxies/proxies";
+import { contradiction } from "../../live/users";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
 import { firstErrorLines } from "../../terraform/error-messages";
@@ -56,6 +57,13 @@ export function proxiesCheck(project: Project): Check[] {
         const stable = agreed(statuses);
         if (stable === null) {
           return failed("the proxies serve different releases", "`bluegreen retry` or `bluegreen rollback`");
+        }
+        const wrong = statuses.flatMap((status) => contradiction(status) ?? []);
+        if (wrong.length > 0) {
+          return failed(
+            wrong.join("; "),
+            "`bluegreen abort` sets the recorded release again if its servers answer, `bluegreen heal` installs it again if they don't",
+          );
         }
         const down = statuses.flatMap(({ endpoints, serving }) =>
           serving.flatMap((slot) => endpoints[slot].filter(({ healthy }) => !healthy)),
