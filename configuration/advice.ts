@@ -7,7 +7,7 @@ import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
 import { rollbackIsInstant } from "../release/transitions";
 
-type Site = Pick<Environment, "schedule" | "verification" | "topology">;
+type Site = Pick<Environment, "schedule" | "verification" | "topology" | "proxies">;
 
 /** Risky settings, each in one line with its field. */
 export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
@@ -31,6 +31,11 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
   if (installs && smoke.length === 0) {
     warnings.push(
       "verification.smoke is empty: only the candidate's health is checked, no page that users need",
+    );
+  }
+  if (environment.proxies.http.instances === "http2") {
+    warnings.push(
+      "proxies.http.instances is http2: a gRPC call that fails after its first message is no error for the proxy, so such failures roll no candidate back",
     );
   }
   if (onFailure === "freeze") {

@@ -8,7 +8,7 @@ import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import type { Environment } from "./environment";
 import { Hooks, refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { Activation } from "./http-exchange";
-import { DEFAULT_HTTP_SETTINGS, HttpSettings } from "./http-settings";
+import { DEFAULT_HTTP_SETTINGS, HttpSettings, refuseHttp2WithoutDriver } from "./http-settings";
 import { Preview } from "./preview";
 import { ServerName } from "../release/record";
 import { InvalidInput } from "../release/failure";
@@ -137,6 +137,7 @@ function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   refuseDuplicates("proxies", proxies);
   refuseSharedEndpoints(servers);
   refuseDriver(parts);
+  refuseHttp2WithoutDriver({ driver, http }, "");
   const topology = topologyOf(servers);
   const schedule = resolveSchedule(choice);
   if (schedule.afterPromotion === "converge" && topology !== "split") {

@@ -49,7 +49,7 @@ export const DirectorSpec = z.strictObject({
     /** The program of the driver "command"; other drivers have none. */
     command: z.optional(DriverCommand),
     name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
-    /** Proxy 0 runs the schedule; the others verify and follow. */
+    /** Among those that are not left out. Proxy 0 runs the schedule; the others verify and follow. */
     index: z.int().check(z.minimum(0)),
     host: Address,
     port: Port,
@@ -74,7 +74,8 @@ export function directorSpec(
   record: ReleaseRecord,
   proxyIndex: number,
 ): DirectorSpec {
-  const place = proxyPlaces(environment)[proxyIndex];
+  const places = proxyPlaces(environment);
+  const place = places[proxyIndex];
   if (place === undefined) throw new RangeError(`there is no proxy ${proxyIndex}`);
   const endpoints = slotEndpoints(environment);
   return {
@@ -92,7 +93,7 @@ export function directorSpec(
       ...(isCustom(environment) && environment.proxies.command !== undefined
         ? { command: environment.proxies.command }
         : {}),
-      index: proxyIndex,
+      index: places.slice(0, proxyIndex).filter(({ name }) => record.leftOut?.includes(name) !== true).length,
       ...place,
       http: environment.proxies.http,
     },

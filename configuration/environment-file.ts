@@ -8,6 +8,7 @@ import { Iis } from "./azure/azure-platform";
 import { EnvironmentFile } from "./environment";
 import type { AzureEnvironment, Environment } from "./environment";
 import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
+import { refuseHttp2WithoutDriver } from "./http-settings";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { InvalidInput } from "../release/failure";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
@@ -34,8 +35,9 @@ export function parseEnvironment(text: string, file: string): Environment {
   const schedule = parseSchedule(data.schedule, `${file}: schedule`);
   refuseConvergeSideBySide(schedule, data.topology, file);
   refusePreviewWithoutDigest(data, file);
-  const { platform } = data;
+  const { platform, proxies } = data;
   within(file, () => {
+    refuseHttp2WithoutDriver(proxies, "proxies.");
     refuseHooks(data);
     refuseHooksInRecreate(data, schedule);
   });
@@ -76,6 +78,11 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   const windows = platform.webServers.os === "windows";
   if (windows && start !== undefined) {
     throw new InvalidInput("start does not apply to IIS, which starts the application itself: leave it out");
+  }
+  if (windows && proxies.http.instances === "http2") {
+    throw new InvalidInput(
+      `proxies.http.instances is "http2", but IIS takes HTTP/2 only with TLS, which instances do not have: leave it out, or use platform.webServers.os "linux"`,
+    );
   }
   if (!windows && start === undefined) throw new InvalidInput(START_IS_MISSING);
   if (!windows && platform.iis !== undefined) {

@@ -3,7 +3,9 @@
  * every driver whose configuration the director writes (docs/traffic.md, section 7).
  */
 import * as z from "zod/mini";
+import { InvalidInput } from "../release/failure";
 import { matches } from "../release/patterns";
+import type { DRIVER_NAMES } from "./drivers";
 import { wholeSeconds } from "./verification";
 
 const HostName = matches(
@@ -43,9 +45,16 @@ export const HttpSettings = z.strictObject({
    * @default on Azure `platform.domain`, else any
    */
   hosts: z._default(z.array(HostName).check(z.maxLength(100)), []),
+  /**
+   * The protocol of instances, without TLS. "http2", with prior knowledge, is for gRPC: driver "haproxy" or "command" only,
+   * and not IIS. Users' connections may have either. @default "http1"
+   */
+  instances: z._default(z.enum(["http1", "http2"]), "http1"),
 });
 /** Limits of users' requests, balancers in front, and host names. */
 export interface HttpSettings extends z.infer<typeof HttpSettings> {}
+
+export type InstanceProtocol = HttpSettings["instances"];
 
 export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});
 
@@ -54,3 +63,14 @@ export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});
  * another server when one does not answer at all.
  */
 export const CONNECT_MILLISECONDS = 500;
+
+/** @throws InvalidInput if the driver's proxy only speaks HTTP/1.1 to instances. @param within where the fields are */
+export function refuseHttp2WithoutDriver(
+  { driver, http }: { readonly driver: (typeof DRIVER_NAMES)[number]; readonly http: HttpSettings },
+  within: "" | "proxies.",
+): void {
+  if (http.instances === "http1" || driver === "haproxy" || driver === "command") return;
+  throw new InvalidInput(
+    `${within}http.instances is "http2", but ${within}driver "${driver}" speaks only HTTP/1.1 to instances: use driver "haproxy"`,
+  );
+}

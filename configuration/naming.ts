@@ -54,13 +54,14 @@ export function serverPlaces(
   return range(count).map((index) => ({ name: `web-${index + 1}`, slots: slotsOn(environment, index) }));
 }
 
-/** @throws InvalidInput listing the servers. */
-export function refuseUnknownServers(servers: readonly string[], environment: DeploymentEnvironment): void {
-  const names = serverPlaces(environment).map(({ name }) => name);
-  const unknown = servers.find((server) => !names.includes(server));
+/** Servers and proxies can be healed. @throws InvalidInput listing them. */
+export function refuseUnknownMachines(names: readonly string[], environment: DeploymentEnvironment): void {
+  const proxies = proxyPlaces(environment).map(({ name }) => name);
+  const known = [...serverPlaces(environment).map(({ name }) => name), ...proxies];
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new InvalidInput(
-      `there is no server ${quote(unknown)} in ${environment.name}: ${names.join(", ")}`,
+      `there is no server ${quote(unknown)} in ${environment.name}: ${known.join(", ")}`,
     );
   }
 }

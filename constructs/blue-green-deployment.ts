@@ -15,7 +15,7 @@ import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { hooksAt, refuseHooksInRecreate } from "../release/hooks";
 import type { StepKind, When } from "../release/hooks";
-import { proxyPlaces, refuseUnknownServers } from "../configuration/naming";
+import { proxyPlaces, refuseUnknownMachines } from "../configuration/naming";
 import type { DeploymentEnvironment } from "../configuration/custom-environment";
 import { healedServers, refuseOtherApplication, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
@@ -68,7 +68,10 @@ export class BlueGreenDeployment extends Construct {
     this.props = props;
     const { environment, record } = props;
     refuseOtherApplication(record, environment.application, "the record");
-    refuseUnknownServers(healedServers(record), environment);
+    refuseUnknownMachines(
+      [...healedServers(record), ...(record.leftOut ?? []), ...(record.catchUp?.proxies ?? [])],
+      environment,
+    );
     refuseOtherProxies(environment, props.proxies);
     if (record.sequence === 0) return;
 

@@ -46,6 +46,8 @@ export class Refusal extends Failure {
       | "already-there"
       | "unknown-release"
       | "proxies-disagree"
+      | "proxy-silent"
+      | "proxy-behind"
       | "not-possible-here"
       | "not-in-the-plan"
       | "plan-moved"

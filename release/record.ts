@@ -43,6 +43,16 @@ export const Ban = z.strictObject({
 });
 export type Ban = z.infer<typeof Ban>;
 
+/** Proxies that a sequence first brings to what the others serve, because they missed a sequence or came back with an old state. */
+export const CatchUp = z.strictObject({
+  proxies: z.array(ServerName).check(z.minLength(1)),
+  /** What the other proxies have live; null: nothing was ever live. */
+  release: z.nullable(z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,56}$/))),
+  /** Both slots serve that release (after `converge`). */
+  shared: z.optional(z.boolean()),
+});
+export type CatchUp = z.infer<typeof CatchUp>;
+
 /** @internal */
 export const ReleaseRecord = z.strictObject({
   formatVersion: z.literal(RECORD_FORMAT),
@@ -78,6 +88,19 @@ export const ReleaseRecord = z.strictObject({
    * journal is corrected before the migration is planned.
    */
   resolve: z.optional(Resolutions),
+  /**
+   * Proxies without steps in this sequence, because they did not answer an abort or a rollback. They are behind: the next
+   * sequence that includes them brings them to the record first.
+   * @default none
+   */
+  leftOut: z.optional(z.array(ServerName)),
+  /** For this sequence only. @default none */
+  catchUp: z.optional(CatchUp),
+  /**
+   * The last sequence that the proxies had when this record was written. A proxy with an older state is refused unless it
+   * catches up.
+   */
+  follows: z.optional(z.int().check(z.minimum(0))),
   /**
    * Versions that every transition refuses. A ban does not change what runs: it takes no sequence and plans nothing.
    * @default none
@@ -142,6 +165,7 @@ export function recordDigest(record: ReleaseRecord): string {
     ...(record.resolve === undefined
       ? []
       : [{ resolve: record.resolve.map(({ script, as }) => [script, as]) }]),
+    ...proxyFacets(record),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
@@ -201,6 +225,16 @@ export function idOrNull(release: Release | null): ReleaseId | null {
   return release === null ? null : releaseId(release);
 }
 
+function proxyFacets({ leftOut, catchUp, follows }: ReleaseRecord): unknown[] {
+  return [
+    ...(leftOut === undefined ? [] : [{ leftOut }]),
+    ...(catchUp === undefined
+      ? []
+      : [{ catchUp: [catchUp.proxies, catchUp.release, catchUp.shared ?? false] }]),
+    ...(follows === undefined ? [] : [{ follows }]),
+  ];
+}
+
 function facet(release: Release | null): unknown {
   if (release === null) return null;
   const { version, run, artifact, contracts, migrations } = release;
@@ -233,6 +267,11 @@ function findContradiction(record: ReleaseRecord): string | undefined {
   for (const [server, healed] of Object.entries(record.heals ?? {})) {
     if (healed > sequence) return `heals.${server} is ${healed} but "sequence" is ${sequence}`;
   }
+  const { leftOut = [], catchUp, follows = 0 } = record;
+  if (follows >= sequence && sequence > 0)
+    return `"follows" is ${follows} but "sequence" is ${sequence}: it names an earlier sequence`;
+  const both = catchUp?.proxies.find((proxy) => leftOut.includes(proxy));
+  if (both !== undefined) return `"leftOut" and "catchUp" both name ${both}: it can't catch up without steps`;
   const [healed] = healedServers(record);
   if (healed !== undefined) {
     const heals = `heals.${healed} is the sequence, ${sequence}`;

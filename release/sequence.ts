@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { Sha256 } from "./patterns";
-import { Goal, healedServers, recordDigest, ServerName, touchedSlots } from "./record";
+import { CatchUp, Goal, healedServers, recordDigest, ServerName, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId, ScriptName } from "./release";
 import type { Release } from "./release";
@@ -35,6 +35,9 @@ export const Sequence = z.strictObject({
   retry: z.boolean(),
   /** Contract migrations that have run, or run in this sequence. */
   contracted: z.array(ScriptName),
+  /** As in the record: absent in specs of versions without it. */
+  catchUp: z.optional(CatchUp),
+  follows: z.optional(z.int().check(z.minimum(0))),
 });
 export type Sequence = z.infer<typeof Sequence>;
 
@@ -53,6 +56,8 @@ export function sequenceOf(record: ReleaseRecord): Sequence {
     converge: record.converge === true && healing.length === 0,
     retry: record.retry === true,
     contracted: record.contracted ?? [],
+    ...(record.catchUp === undefined ? {} : { catchUp: record.catchUp }),
+    ...(record.follows === undefined ? {} : { follows: record.follows }),
   };
 }
 

@@ -70,6 +70,11 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
     /servers\.0\.host: .* is not a valid host/,
   ],
   ["a name in capitals", { servers: [{ ...BOTH[0], name: "APP" }] }, /servers\.0\.name/],
+  [
+    "HTTP/2 to instances with a driver that does not speak it",
+    { driver: "nginx", http: { instances: "http2" } },
+    /http\.instances is "http2", but driver "nginx" speaks only HTTP\/1\.1 to instances/,
+  ],
   ["a command without its program", { driver: "command" }, /needs a driverCommand/],
   ["a program without its driver", { driverCommand: { program: ["x"] } }, /is only for driver "command"/],
   [

@@ -5,7 +5,7 @@ import {
   dataFolder,
   proxyPlaces,
   serverFolder,
-  refuseUnknownServers,
+  refuseUnknownMachines,
   serverPlaces,
   slotEndpoints,
   stateFile,
@@ -199,9 +199,9 @@ test("a healed server's install has a separate name until the slot gets another 
   ]);
 });
 
-test("a server that the environment does not have is named, with those that it has", () => {
-  expect(() => refuseUnknownServers(["web-1", "web-2"], environmentOf())).not.toThrow();
-  expect(complaint(() => refuseUnknownServers(["web-1", "web-3"], environmentOf()))).toBe(
-    'there is no server "web-3" in local: web-1, web-2',
+test("a machine that the environment does not have is named, with those that it has", () => {
+  expect(() => refuseUnknownMachines(["web-1", "web-2", "proxy-1"], environmentOf())).not.toThrow();
+  expect(complaint(() => refuseUnknownMachines(["web-1", "web-3"], environmentOf()))).toBe(
+    'there is no server "web-3" in local: web-1, web-2, proxy-1',
   );
 });

@@ -111,7 +111,7 @@ describeEndToEnd("heal, side by side", () => {
   it("of a server that is not there names those that are", async () => {
     const ran = await world.run(["heal", "web-7"]);
     expect(ran.exitCode).toBe(2);
-    expect(oneLine(ran)).toBe('there is no server "web-7" in local: web-1, web-2');
+    expect(oneLine(ran)).toBe('there is no server "web-7" in local: web-1, web-2, proxy-1');
   });
 
   it("that fails leaves the server out of rotation until a retry", async () => {

@@ -147,6 +147,13 @@ describe("advice", () => {
     expect(warned({ strategy: "canary" }, { verification })).toEqual([]);
   });
 
+  test("name what the verdict does not see of gRPC calls", () => {
+    const verification = { path: "/health", smoke: [{ path: "/" }] };
+    expect(
+      warned({ strategy: "canary" }, { verification, proxies: { http: { instances: "http2" } } }),
+    ).toEqual(["proxies.http.instances"]);
+  });
+
   test("name what the migrations permit, and what can't be rolled back", () => {
     const migrations = {
       url: "https://example.org/m.zip",

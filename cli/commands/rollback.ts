@@ -2,12 +2,14 @@
 import type { Request } from "../command-line/request";
 import { scheduleFrom, withSchedule } from "../command-line/schedule-options";
 import type { ScheduleOptions } from "../command-line/schedule-options";
+import { WITHOUT, withoutFrom } from "../command-line/without-option";
+import type { WithoutOptions } from "../command-line/without-option";
 import * as operations from "../deployment/operations";
 
 export const rollback: Request = {
   name: "rollback",
   description: "return to the release that was live before, at once if it still runs",
-  declare: withSchedule,
-  operation: (project, _tools, _args, options: ScheduleOptions) =>
-    operations.rollback(project, scheduleFrom(project, options)),
+  declare: (command) => withSchedule(command).option(...WITHOUT),
+  operation: (project, _tools, _args, options: ScheduleOptions & WithoutOptions) =>
+    operations.rollback(project, scheduleFrom(project, options), withoutFrom(options)),
 };

@@ -1,4 +1,5 @@
 /** status: what users get now, or continuously with --watch. */
+import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import { proxyPlaces } from "../../configuration/naming";
@@ -7,7 +8,9 @@ import type { ReleaseRecord } from "../../release/record";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { hasReceipt, readReceipt } from "../receipts/receipt-store";
+import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
+import { contradiction } from "../live/users";
 import { watchStatus } from "../live/watch";
 import { SILENT } from "../terminal/progress";
 import { formatStatus } from "../live/status";
@@ -40,12 +43,16 @@ export function addStatus(program: Command): void {
         // Don't wait for the last poll: it takes seconds on Azure.
         process.exit(0);
       }
-      const statuses = await proxies.statuses(record);
+      const survey = await proxies.survey(record);
+      const { statuses, silent } = survey;
+      if (statuses.length === 0) requireAll(survey);
+      const unreachable = silent.length === 0 ? {} : { unreachable: silent };
       console.log(
         options.json
-          ? JSON.stringify({ record, proxies: statuses }, null, 2)
-          : formatStatus(record, statuses, contextOf(project, record)),
+          ? JSON.stringify({ record, proxies: statuses, ...unreachable }, null, 2)
+          : formatStatus(record, survey, contextOf(project, record)),
       );
+      if (statuses.some((status) => contradiction(status) !== null)) process.exitCode = EXIT.unexpected;
     });
 }
 

@@ -18,6 +18,7 @@ import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
 import type { ProxyStatus } from "../../release/director-status";
+import { requireAll } from "../proxies/proxies";
 import { receiptOf } from "./deployment-receipt";
 import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
@@ -165,12 +166,8 @@ async function statusesAfterwards(
   { next, proxies }: Planned,
   applied: ApplyResult,
 ): Promise<readonly ProxyStatus[]> {
-  try {
-    return await proxies.statuses(next);
-  } catch (error) {
-    if (applied.succeeded) throw error;
-    return [];
-  }
+  const survey = await proxies.survey(next, next.leftOut);
+  return applied.succeeded ? requireAll(survey) : survey.statuses;
 }
 
 function passFreezeWindows(

@@ -1,10 +1,11 @@
 /** A requested transition of the record, not yet planned. */
 import type { ReleaseRecord } from "../../release/record";
 import type { Action } from "../../release/receipt";
+import type { Demands } from "../../release/taking-part";
 import type { Observed } from "../../release/transitions";
 import type { ProxyStatus } from "../../release/director-status";
 
-/** @param observed null if the proxies disagree. */
+/** @param observed null if the proxies disagree. @param statuses of the proxies that are up to date. */
 type Transition = (
   record: ReleaseRecord,
   observed: Observed | null,
@@ -16,6 +17,8 @@ export interface Operation {
   /** What the lock's holder does, for messages. */
   readonly title: string;
   readonly transition: Transition;
+  /** What it does about proxies that don't answer or are behind. @default it needs all of them, up to date */
+  readonly proxies?: Partial<Demands>;
   /** Runs after the confirmation, before the apply. */
   readonly prepare?: () => void;
   /**

@@ -5,7 +5,7 @@ import * as z from "zod/mini";
 import { cannotSpare } from "../../release/gate";
 import { resolve as resolveScript } from "../../release/resolve";
 import { Resolution } from "../../release/resolution";
-import { refuseUnknownServers, serverFolder } from "../../configuration/naming";
+import { proxyPlaces, refuseUnknownMachines, serverFolder } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
 import { idOrNull, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
@@ -14,6 +14,7 @@ import { quote } from "../../release/text";
 import type { Candidate, ReleaseId } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";
+import { takingPart } from "../../release/taking-part";
 import * as transitions from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
 import { requireDatabase } from "../migrations/known-journal";
@@ -57,11 +58,17 @@ export function promote(to: Goal): Operation {
   };
 }
 
-export function rollback(project: Project, schedule?: ScheduleChoice): Operation {
+/** @param without proxies that it leaves out, besides those that don't answer. */
+export function rollback(
+  project: Project,
+  schedule?: ScheduleChoice,
+  without: readonly string[] = [],
+): Operation {
   const wanted = { ...intent(project), ...(schedule === undefined ? {} : { schedule }) };
   return {
     action: "rollback",
     title: "rollback",
+    proxies: { leavesOut: "silent", without: knownProxies(without, project) },
     transition: (record, observed) => {
       try {
         return observed === null
@@ -74,10 +81,12 @@ export function rollback(project: Project, schedule?: ScheduleChoice): Operation
   };
 }
 
-export function retry(): Operation {
+/** @param without proxies that it leaves out, besides those that were left out before and still don't answer. */
+export function retry(project: Project, without: readonly string[] = []): Operation {
   return {
     action: "retry",
     title: "retry",
+    proxies: { leavesOut: "leftOut", without: knownProxies(without, project) },
     transition: (record, observed, statuses) =>
       transitions.retry(record, observedOrServing(observed, statuses), candidateIsMissing(record, statuses)),
   };
@@ -103,12 +112,17 @@ export function resolve(project: Project, resolution: Resolution): Operation {
   };
 }
 
-/** Brings servers that base replaced or added to what the others serve; after verification they get traffic. */
+/**
+ * Brings servers that base replaced or added to what the others serve; after verification they get traffic. A proxy that
+ * is behind verifies what the others serve, and sends its users there.
+ */
 export function heal(project: Project, { progress }: Tools, servers: readonly string[]): Operation {
-  refuseUnknownServers(servers, project.environment);
+  refuseUnknownMachines(servers, project.environment);
+  const proxies = proxyPlaces(project.environment).map(({ name }) => name);
   return {
     action: "heal",
     title: `heal of ${servers.join(", ")}`,
+    proxies: { heals: servers.filter((server) => proxies.includes(server)) },
     transition: (record, observed, statuses) => {
       const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
       // An interrupted heal must be completed, even if all servers are healthy by now.
@@ -120,7 +134,12 @@ export function heal(project: Project, { progress }: Tools, servers: readonly st
       for (const status of statuses) cannotSpare(servers, live, serversServing(live, status), isAgain);
       return next;
     },
-    prepare: () => recreateLostFolders(project, progress, servers),
+    prepare: () =>
+      recreateLostFolders(
+        project,
+        progress,
+        servers.filter((server) => !proxies.includes(server)),
+      ),
   };
 }
 
@@ -128,12 +147,18 @@ export function heal(project: Project, { progress }: Tools, servers: readonly st
  * Rolls back at once, whatever runs; then cancels the candidate, so that record, Terraform and proxies agree again.
  * @returns null if there was nothing to abort.
  */
-export async function abort(project: Project, tools: Tools): Promise<Deployment | null> {
+export async function abort(
+  project: Project,
+  tools: Tools,
+  without: readonly string[] = [],
+): Promise<Deployment | null> {
   const { progress } = tools;
+  const demands = { leavesOut: "silent", without: knownProxies(without, project), heals: [] } as const;
   progress.now("rolling back to stable");
   const record = readRecord(project);
   const proxies = proxiesOf(project, () => Promise.resolve(tools.terraform));
-  const results = await proxies.abort(record);
+  const { results, silent } = await proxies.abort(record, without);
+  for (const { problem } of silent) progress.note(problem);
   const frozen = results.find(({ exitCode }) => exitCode !== 0);
   if (frozen !== undefined) {
     const unchanged = {
@@ -148,9 +173,14 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
     return { goal: record.goal, ...unchanged, ...frozen };
   }
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
-  const observed = agreed(await proxies.statuses(readRecord(project)));
+  const left = [...without, ...silent.map(({ proxy }) => proxy)];
+  const current = readRecord(project);
+  const { statuses } = await proxies.survey(current, left);
+  const names = proxyPlaces(project.environment).map(({ name }) => name);
+  const part = takingPart(current, names, { statuses, silent }, demands);
+  const observed = agreed(part.current);
   try {
-    if (observed !== null) transitions.cancel(readRecord(project), observed);
+    if (observed !== null) transitions.cancel(current, observed);
   } catch (error) {
     if (error instanceof Refusal && error.reason === "nothing-to-cancel") return null;
     throw error;
@@ -158,10 +188,23 @@ export async function abort(project: Project, tools: Tools): Promise<Deployment 
   return deploy(project, tools, {
     action: "abort",
     title: "abort",
-    transition: (current, observed, statuses) =>
-      transitions.cancel(current, requireAgreement(observed, statuses)),
+    proxies: demands,
+    transition: (before, users, all) => transitions.cancel(before, requireAgreement(users, all)),
     clearsUp: true,
   });
+}
+
+/** @throws InvalidInput naming the proxies. */
+function knownProxies(names: readonly string[], { environment }: Project): readonly string[] {
+  const known = proxyPlaces(environment).map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new InvalidInput(`there is no proxy ${quote(unknown)} in ${environment.name}: ${known.join(", ")}`);
+  }
+  if (known.every((name) => names.includes(name))) {
+    throw new InvalidInput(`${names.join(", ")} are all proxies of ${environment.name}: one must take part`);
+  }
+  return names;
 }
 
 /** @throws Refusal if the proxies disagree: only `retry` and `rollback` are possible then. */

@@ -40,6 +40,7 @@ const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   [EXIT.frozen]: "frozen",
 };
 
+/** @param statuses of the proxies that took part. */
 export function conclude(
   action: Action,
   record: ReleaseRecord,
@@ -50,10 +51,7 @@ export function conclude(
     result?.sequence === record.sequence ? [result] : [],
   );
   const unreported = statuses.filter(({ state: { result } }) => result?.sequence !== record.sequence);
-  const { outcome, exitCode, reason } =
-    applied.succeeded && (results.length === 0 || unreported.length > 0)
-      ? unknown(record, unreported)
-      : summarize(applied, results);
+  const { outcome, exitCode, reason } = withLeftOut(record, concluded(record, applied, results, unreported));
   return {
     sequence: record.sequence,
     goal: record.goal,
@@ -66,10 +64,42 @@ export function conclude(
   };
 }
 
-function summarize(
+interface Conclusion {
+  readonly outcome: string;
+  readonly exitCode: number;
+  readonly reason: string;
+}
+
+function concluded(
+  record: ReleaseRecord,
   applied: ApplyResult,
   results: readonly StepResult[],
-): { outcome: string; exitCode: number; reason: string } {
+  unreported: readonly ProxyStatus[],
+): Conclusion {
+  const everyoneReported = results.length > 0 && unreported.length === 0;
+  if (applied.succeeded) return everyoneReported ? summarize(applied, results) : unknown(record, unreported);
+  // All that failed is the removal of the steps of a proxy that is left out, which Azure refuses on a stopped machine.
+  const onlyRemovals = record.leftOut !== undefined && everyoneReported && results.every(isDone);
+  return summarize(onlyRemovals ? { ...applied, succeeded: true, exitCode: EXIT.done } : applied, results);
+}
+
+/** Its last step was the switch (or what follows it), and it succeeded. */
+function isDone({ exitCode, step }: StepResult): boolean {
+  return exitCode === EXIT.done && (step === "switch" || step === "share");
+}
+
+/** Users of a proxy that is left out may get another release: a person decides. */
+function withLeftOut({ leftOut = [] }: ReleaseRecord, conclusion: Conclusion): Conclusion {
+  if (leftOut.length === 0 || conclusion.exitCode !== EXIT.done) return conclusion;
+  const names = leftOut.join(", ");
+  return {
+    outcome: "frozen",
+    exitCode: EXIT.frozen,
+    reason: `${conclusion.reason}; ${names} did not answer and is behind: keep it away from users until it is back, then \`bluegreen retry\` brings it to this record`,
+  };
+}
+
+function summarize(applied: ApplyResult, results: readonly StepResult[]): Conclusion {
   const { exitCode } = applied;
   const failed = results.find((result) => result.exitCode !== 0);
   if (!applied.succeeded) {
@@ -92,7 +122,7 @@ function summarize(
 }
 
 /** Every sequence has a step on each proxy: without its result, Terraform's success does not prove what users get. */
-function unknown({ sequence }: ReleaseRecord, unreported: readonly ProxyStatus[]) {
+function unknown({ sequence }: ReleaseRecord, unreported: readonly ProxyStatus[]): Conclusion {
   const missing =
     unreported.length === 0
       ? "no proxy reported a result"

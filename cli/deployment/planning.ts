@@ -7,7 +7,7 @@ import type { Permissions } from "../../configuration/advice";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
 import { sequenceOf } from "../../release/sequence";
-import { serverPlaces } from "../../configuration/naming";
+import { proxyPlaces, serverPlaces } from "../../configuration/naming";
 import { stepId } from "../../release/steps";
 import {
   proveLiveSlotUntouched,
@@ -22,7 +22,11 @@ import type { PlanSteps } from "../../release/plan-steps";
 import { planToken } from "../../release/plan-token";
 import { healedServers, isHealed, scheduleOf } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
+import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
+import { describeProxies, NOBODY, takingPart, withoutBehind, withProxies } from "../../release/taking-part";
+import type { TakingPart } from "../../release/taking-part";
+import { isLive } from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
 import { migrationNote } from "../artifact/migrations";
 import { databaseServer } from "../project/database-server";
@@ -68,20 +72,24 @@ export interface Planned {
 export async function planOperation(
   project: Project,
   { progress, terraform }: Tools,
-  { transition, clearsUp = false }: Operation,
+  { transition, proxies: demands = {}, clearsUp = false }: Operation,
 ): Promise<Planned> {
   const { environment } = project;
   const before = readRecord(project);
   const proxies = proxiesOf(project, () => Promise.resolve(terraform));
-  const hasBase = proxies.baseIsDeployed();
+  const hasBase = proxies.baseIsDeployed(before);
   if (!hasBase) databaseServer(environment);
   if (!proxies.reachable) progress.now("reading the proxies' last results");
-  const statuses = hasBase ? await proxies.statuses(before) : [];
+  const { without = [], leavesOut = "none", heals = [] } = demands;
+  const survey = hasBase ? await proxies.survey(before, without) : NOBODY;
+  const names = proxyPlaces(environment).map(({ name }) => name);
+  const part = takingPart(before, names, survey, { without, leavesOut, heals });
+  const statuses = part.current;
   const observed = agreed(statuses);
   collectReceipt(project, before, statuses);
   completeReceipt(project, before, statuses);
-  const next = transition(before, observed, statuses);
-  for (const { proxy, state } of statuses) requireNewer(next.sequence, proxy, state.sequence);
+  const next = sharingOut(before, transition(before, observed, statuses), observed, part);
+  for (const { proxy, state } of survey.statuses) requireNewer(next.sequence, proxy, state.sequence);
   const replaced = statuses.length === 0 ? null : retention(sequenceOf(next), statuses[0]!.state, Date.now());
 
   progress.now(`planning record ${next.sequence}`);
@@ -89,19 +97,38 @@ export async function planOperation(
   const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
   // Terraform's lock was free: no apply of that record runs any more.
   if (hasBase && !hasReceipt(project, before.sequence))
-    collectInterrupted(project, before, await proxies.statuses(before));
+    collectInterrupted(project, before, (await proxies.survey(before, part.leftOut)).statuses);
   if (!clearsUp) refuseManyDeposed(plan);
   return {
     ...{ before, next, proxies, hasBase, observed, web, plan },
     steps: stepsOf(plan),
     traffic: trafficOf(next, environment),
     proof: prove(project, plan, next, observed),
-    notes: [describeResolutions(next.resolve), migrationNote(next), replaced].filter((note) => note !== null),
+    notes: [
+      describeResolutions(next.resolve),
+      migrationNote(next),
+      replaced,
+      ...describeProxies(next),
+    ].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
     rollback: rollbackPath(next),
     token: planToken(before, observed, next),
   };
+}
+
+/** The record with the proxies that are left out, and those that catch up with what the others have live. */
+function sharingOut(
+  before: ReleaseRecord,
+  next: ReleaseRecord,
+  observed: Observed | null,
+  part: TakingPart,
+): ReleaseRecord {
+  // If the others disagree, nothing shows what one that is behind should get.
+  if (observed === null) return withProxies(next, withoutBehind(part), { release: null });
+  const { releaseId: release, serving } = observed;
+  const shared = before.converge === true && isLive(before, observed) && serving.length === SLOTS.length;
+  return withProxies(next, part, { release, shared });
 }
 
 /** A plan that is only shown. */
@@ -126,7 +153,10 @@ function prove(project: Project, plan: Plan, next: ReleaseRecord, observed: Obse
       : "nothing is live yet; only steps of a release run";
   }
   if (healing.length > 0) {
-    return `only ${proveOnlyHealed(plan, live, healing).join(", ")} run; the other servers are not touched`;
+    const steps = proveOnlyHealed(plan, live, healing);
+    return steps.length === 0
+      ? `no install step runs; only ${healing.join(", ")} catches up`
+      : `only ${steps.join(", ")} run; the other servers are not touched`;
   }
   refuseUnhealed(plan, healSteps(project, next));
   const inPlace = scheduleOf(next, project.environment).strategy === "recreate" && live === next.active;

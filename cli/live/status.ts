@@ -5,8 +5,11 @@ import type { ReleaseRecord } from "../../release/record";
 import { releaseId } from "../../release/release";
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
+import { behindOf } from "../../release/taking-part";
+import type { Survey } from "../../release/taking-part";
 import { agreed } from "../proxies/proxies";
 import { weightOf } from "./summary";
+import { contradiction } from "./users";
 import type { ProxyStatus } from "../../release/director-status";
 
 export interface StatusContext {
@@ -18,19 +21,24 @@ export interface StatusContext {
 
 export function formatStatus(
   record: ReleaseRecord,
-  statuses: readonly ProxyStatus[],
+  { statuses, silent }: Survey,
   { addresses, failure }: StatusContext,
 ): string {
-  const users = agreed(statuses);
+  const behind = behindOf(record, statuses);
+  const current = statuses.filter(({ proxy }) => !behind.includes(proxy));
+  const users = agreed(current);
+  const isWhole = current.length === statuses.length && silent.length === 0;
+  const whose = isWhole ? "users" : `users of ${current.map(({ proxy }) => proxy).join(", ")}`;
   const summary =
     users === null
       ? "the proxies disagree about what users get"
-      : `users get ${users.releaseId === null ? "nothing yet" : `${users.releaseId} (${users.live})`}`;
+      : `${whose} get ${users.releaseId === null ? "nothing yet" : `${users.releaseId} (${users.live})`}`;
+  const wrong = statuses.flatMap((status) => contradiction(status) ?? []);
   const at = addresses.length === 0 ? "" : ` at ${addresses.join(", ")}`;
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   const lines = [
-    out.bold(`${summary}${at}`),
+    out.bold(wrong.length === 0 ? `${summary}${at}` : wrong.join("\n")),
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
     ...(failure === null ? [] : [`  ${failure}`]),
     ...newerThanHere(record, statuses),
@@ -42,11 +50,19 @@ export function formatStatus(
     const { result } = state;
     const last = result === null || result.step === "begin" ? "" : `; last: ${result.reason}`;
     lines.push("", `${out.bold(status.proxy)}  record ${state.sequence}, ${phaseOf(status)}${last}${age}`);
+    if (behind.includes(status.proxy)) {
+      const way = record.leftOut?.includes(status.proxy) === true ? "retry" : `heal ${status.proxy}`;
+      lines.push(`  behind: \`bluegreen ${way}\` brings it to what the other proxies serve`);
+    }
     if (state.stable !== null && (state.retainedUntil ?? 0) > Date.now()) {
       const until = new Date(state.retainedUntil!).toISOString();
       lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);
     }
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
+  }
+  for (const { proxy, problem } of silent) {
+    const text = problem.startsWith(`${proxy} `) ? problem.slice(proxy.length + 1) : problem;
+    lines.push("", `${out.bold(proxy)}  ${text}`);
   }
   return lines.join("\n");
 }

@@ -8,8 +8,9 @@ import type { AzureEnvironment } from "../../configuration/environment";
 import type { ReleaseRecord } from "../../release/record";
 import { InstallResult, readResultLine } from "../../release/result-line";
 import type { Slot } from "../../release/slot";
-import type { Proxies, PollResult } from "./proxies";
-import type { EndpointStatus, ProxyStatus, StepResult } from "../../release/director-status";
+import type { Aborted, Proxies, PollResult } from "./proxies";
+import type { EndpointStatus, ProxyStatus } from "../../release/director-status";
+import type { Survey } from "../../release/taking-part";
 import { lastReport } from "./step-reports";
 import type { Project } from "../project/project";
 import { synthesize } from "../terraform/synth";
@@ -32,12 +33,13 @@ export class AzureProxies implements Proxies {
     return true;
   }
 
-  async statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
+  /** A stopped proxy can't be noticed from here: its next step fails. */
+  async survey(record: ReleaseRecord, without: readonly string[] = []): Promise<Survey> {
     const web = new Stack(await synthesize(this.project, record), "web", await this.terraform());
     const resources = await web.refreshedState();
-    return proxyPlaces(this.environment).flatMap(
-      ({ name }) => this.readStatus(record, resources, name) ?? [],
-    );
+    const asked = proxyPlaces(this.environment).filter(({ name }) => !without.includes(name));
+    const statuses = asked.flatMap(({ name }) => this.readStatus(record, resources, name) ?? []);
+    return { statuses, silent: [] };
   }
 
   async poll(record: ReleaseRecord): Promise<PollResult[]> {
@@ -47,7 +49,9 @@ export class AzureProxies implements Proxies {
       try {
         const status = this.readStatus(record, resources, proxy);
         if (status !== null) return { proxy, status, problem: null };
-        return { proxy, status, problem: `${proxy} has run no step yet` };
+        const isOut = record.leftOut?.includes(proxy) === true;
+        const problem = isOut ? `is left out of record ${record.sequence}` : "has run no step yet";
+        return { proxy, status, problem: `${proxy} ${problem}` };
       } catch (error) {
         return { proxy, status: null, problem: (error as Error).message };
       }
@@ -71,8 +75,8 @@ export class AzureProxies implements Proxies {
   }
 
   /** A running director can't be reached from here; it ends by itself, with traffic on verified releases. */
-  abort(): Promise<StepResult[]> {
-    return Promise.resolve([]);
+  abort(): Promise<Aborted> {
+    return Promise.resolve({ results: [], silent: [] });
   }
 
   /** The installed releases by install step; only the proxies know what answers now. */

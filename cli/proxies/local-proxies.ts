@@ -1,6 +1,5 @@
 /** Proxies on this machine: runs the director in each proxy's folder. */
 import { Failure } from "../../release/failure";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
 import type * as z from "zod/mini";
@@ -11,8 +10,15 @@ import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
-import type { Proxies, PollResult } from "./proxies";
+import { exists } from "../project/files";
+import type { Aborted, Proxies, PollResult } from "./proxies";
 import type { StepResult } from "../../release/director-status";
+import type { Silent, Survey } from "../../release/taking-part";
+
+/** How long a proxy may take to answer a query, besides the time for a probe of its endpoints. */
+const QUERY_SECONDS = 6;
+/** For the abort of a proxy that did not answer. */
+const ABORT_GRACE_MS = 2_000;
 
 export class LocalProxies implements Proxies {
   readonly reachable = true;
@@ -22,15 +28,21 @@ export class LocalProxies implements Proxies {
     private readonly environment: LocalEnvironment,
   ) {}
 
-  /** A proxy whose port was in use did not start. */
-  baseIsDeployed(): boolean {
-    return proxyPlaces(this.environment).every(({ name }) =>
-      existsSync(join(this.folder(name), "admin.sock")),
+  /** A proxy whose port was in use did not start. Later a lost one does not hide the others. */
+  baseIsDeployed({ sequence }: Pick<ReleaseRecord, "sequence">): boolean {
+    const started = proxyPlaces(this.environment).map(({ name }) =>
+      exists(join(this.folder(name), "admin.sock")),
     );
+    return sequence === 0 ? started.every(Boolean) : started.some(Boolean);
   }
 
-  statuses(record: ReleaseRecord): Promise<ProxyStatus[]> {
-    return Promise.all(proxyPlaces(this.environment).map((_, index) => this.status(record, index)));
+  async survey(record: ReleaseRecord, without: readonly string[] = []): Promise<Survey> {
+    this.requireOne();
+    const results = (await this.poll(record)).filter(({ proxy }) => !without.includes(proxy));
+    return {
+      statuses: results.flatMap(({ status }) => status ?? []),
+      silent: results.flatMap(({ proxy, status, problem }) => (status === null ? [{ proxy, problem }] : [])),
+    };
   }
 
   poll(record: ReleaseRecord): Promise<PollResult[]> {
@@ -45,49 +57,100 @@ export class LocalProxies implements Proxies {
     );
   }
 
-  abort(record: ReleaseRecord): Promise<StepResult[]> {
-    return Promise.all(
-      proxyPlaces(this.environment).map(async ({ name }, index) => {
-        const { stdout, stderr, exitCode } = await this.direct(record, index, "abort");
-        const line = stdout.split("\n").at(-1) ?? "";
-        if (line.startsWith("{")) return readReport(LastWords, line, name);
-        throw new Failure(
-          `${name} could not abort: ${stderr}`,
-          exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected,
-        );
-      }),
+  async abort(record: ReleaseRecord, without: readonly string[] = []): Promise<Aborted> {
+    this.requireOne();
+    const asked = proxyPlaces(this.environment).flatMap(({ name }, index) =>
+      without.includes(name) ? [] : [this.abortOne(record, name, index)],
     );
+    const ended = await Promise.all(asked);
+    return {
+      results: ended.flatMap((each) => ("problem" in each ? [] : [each])),
+      silent: ended.flatMap((each) => ("problem" in each ? [each] : [])),
+    };
+  }
+
+  /** An abort may drain for minutes. A proxy that does not answer a query meanwhile is not waited for. */
+  private async abortOne(record: ReleaseRecord, proxy: string, index: number): Promise<StepResult | Silent> {
+    const giveUp = new AbortController();
+    const noAnswer = this.status(record, index).then(
+      () => null,
+      (error: Error) => ({ proxy, problem: error.message }),
+    );
+    const ended = this.run(record, index, "abort", giveUp.signal).then(({ stdout, stderr, exitCode }) => {
+      const line = stdout.split("\n").at(-1) ?? "";
+      if (line.startsWith("{")) return readReport(LastWords, line, proxy);
+      const code = exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
+      throw new Failure(`${proxy} could not abort: ${stderr}`, code);
+    });
+    // An abort that fails because the proxy does not answer says less than the query.
+    ended.catch(() => undefined);
+    const problem = await noAnswer;
+    if (problem === null) return ended;
+    const late = setTimeout(() => giveUp.abort(), ABORT_GRACE_MS);
+    const result = await ended.catch(() => null);
+    clearTimeout(late);
+    return result?.exitCode === EXIT.done ? result : problem;
   }
 
   private async status(record: ReleaseRecord, index: number): Promise<ProxyStatus> {
     const { name } = proxyPlaces(this.environment)[index]!;
-    const { stdout, stderr, exitCode } = await this.direct(record, index, "status");
-    if (exitCode !== 0)
-      throw new Failure(`${name} can't be queried: ${stderr || `exit code ${exitCode}`}`, EXIT.unexpected);
-    return readReport(ProxyStatus, stdout, name);
+    const seconds = this.environment.verification.timeoutSeconds + QUERY_SECONDS;
+    const { stdout, stderr, exitCode } = await this.run(
+      record,
+      index,
+      "status",
+      AbortSignal.timeout(1000 * seconds),
+    );
+    if (exitCode === 0) return readReport(ProxyStatus, stdout, name);
+    const ended = exitCode === undefined ? `no answer within ${seconds} s` : `exit code ${exitCode}`;
+    throw new Failure(`${name} can't be queried: ${stderr || ended}`, EXIT.unexpected);
   }
 
-  private async direct(record: ReleaseRecord, index: number, command: string) {
+  /** @throws Failure if there is no proxy at all. */
+  private requireOne(): void {
+    const places = proxyPlaces(this.environment);
+    if (!places.some(({ name }) => exists(this.director(name)))) throw missing(places[0]!.name);
+  }
+
+  /** Runs the director until it ends, or is killed by the signal. */
+  private async run(record: ReleaseRecord, index: number, command: string, signal: AbortSignal) {
     const { name } = proxyPlaces(this.environment)[index]!;
-    const director = join(this.folder(name), "director.js");
-    if (!existsSync(director)) {
-      throw new Failure(
-        `${name} does not exist: nothing was released yet, or \`bluegreen down\` removed it; \`bluegreen release\` starts it`,
-        EXIT.refused,
-      );
-    }
+    if (!exists(this.director(name))) throw missing(name);
     const spec = encodeSpec(directorSpec(this.environment, record, index));
-    return execa(process.execPath, [director, command, "--spec", spec, "--folder", this.folder(name)], {
-      reject: false,
-      // Ctrl-C must reach this command only, not a director that rolls back.
-      detached: true,
-      stdin: "ignore",
-    });
+    const running = execa(
+      process.execPath,
+      [this.director(name), command, "--spec", spec, "--folder", this.folder(name)],
+      {
+        reject: false,
+        // Ctrl-C must reach this command only, not a director that rolls back.
+        detached: true,
+        stdin: "ignore",
+      },
+    );
+    // A director that waits for its proxy does not react to a gentler signal in time.
+    const kill = (): void => void running.kill("SIGKILL");
+    signal.addEventListener("abort", kill);
+    try {
+      return await running;
+    } finally {
+      signal.removeEventListener("abort", kill);
+    }
+  }
+
+  private director(proxy: string): string {
+    return join(this.folder(proxy), "director.js");
   }
 
   private folder(proxy: string): string {
     return join(this.projectFolder, serverFolder(this.environment, proxy));
   }
+}
+
+function missing(proxy: string): Failure {
+  return new Failure(
+    `${proxy} does not exist: nothing was released yet, or \`bluegreen down\` removed it; \`bluegreen release\` starts it`,
+    EXIT.refused,
+  );
 }
 
 /** @throws Failure if the answer is not a director's, or has an unknown format version. */

@@ -1,5 +1,8 @@
 /** The command's interface to an environment's proxies: status and abort. */
 import type { ProxyStatus, StepResult } from "../../release/director-status";
+import type { Silent, Survey } from "../../release/taking-part";
+import { EXIT } from "../../release/exit-code";
+import { Failure } from "../../release/failure";
 import type { ReleaseRecord } from "../../release/record";
 import type { Observed } from "../../release/transitions";
 
@@ -11,13 +14,28 @@ export type PollResult =
 export interface Proxies {
   /** Whether this machine can reach a running director, to abort it. */
   readonly reachable: boolean;
-  baseIsDeployed(): boolean;
-  /** One status for each proxy that ever ran a step. */
-  statuses(record: ReleaseRecord): Promise<ProxyStatus[]>;
+  baseIsDeployed(record: Pick<ReleaseRecord, "sequence">): boolean;
+  /**
+   * What each proxy that ever ran a step answers, and which ones do not answer within a time limit.
+   * @param without proxies that are not asked.
+   */
+  survey(record: ReleaseRecord, without?: readonly string[]): Promise<Survey>;
   /** For repeated use: one result for each proxy, reachable or not, without effect on a running release. */
   poll(record: ReleaseRecord): Promise<PollResult[]>;
-  /** Rolls back to stable on every proxy, after a running step has ended. */
-  abort(record: ReleaseRecord): Promise<StepResult[]>;
+  /** Rolls back to stable on every proxy that answers, after a running step has ended there. */
+  abort(record: ReleaseRecord, without?: readonly string[]): Promise<Aborted>;
+}
+
+/** How each proxy's director aborted. */
+export interface Aborted {
+  readonly results: readonly StepResult[];
+  readonly silent: readonly Silent[];
+}
+
+/** For callers that must know what users of every proxy get. @throws Failure naming each proxy that does not answer. */
+export function requireAll({ statuses, silent }: Survey): readonly ProxyStatus[] {
+  if (silent.length === 0) return statuses;
+  throw new Failure(silent.map(({ problem }) => problem).join("; "), EXIT.unexpected);
 }
 
 /** What users get, if all proxies agree; otherwise null: one proxy serves what another rejected. */

@@ -23,11 +23,13 @@ import { SCRATCH_FILE } from "../artifact/scratch";
 import { plannedRecordFile, synthesize, synthesizedFolder } from "../terraform/synth";
 import type { Project } from "../project/project";
 import type { ProxyStatus } from "../../release/director-status";
+import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
 import type { StateEntry } from "../terraform/stack";
 import type { TerraformBinary } from "../terraform/binary";
+import { exists, textOrNull } from "../project/files";
 
 /** A step that ran or was planned: its name and its script's parameters. */
 interface Step {
@@ -109,7 +111,8 @@ function releasesOf({ slots, previous }: ReleaseRecord): Release[] {
 }
 
 function readIfRecord(path: string): ReleaseRecord | null {
-  return existsSync(path) ? asRecord(readFileSync(path, "utf8")) : null;
+  const text = textOrNull(path);
+  return text === null ? null : asRecord(text);
 }
 
 function asRecord(text: string): ReleaseRecord | null {
@@ -253,7 +256,7 @@ function decoded<T extends z.ZodMiniType>(schema: T, text: string | undefined): 
 /** Artifacts from `publish`, or that a person added under any name: the content decides, as for the installers. */
 async function keptArtifacts(project: Project): Promise<Artifact[]> {
   const folder = artifactsFolder(project);
-  if (!isLocal(project.environment) || !existsSync(folder)) return [];
+  if (!isLocal(project.environment) || !exists(folder)) return [];
   const found: Artifact[] = [];
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
@@ -273,10 +276,11 @@ async function readProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
   record: ReleaseRecord | undefined,
-): Promise<ProxyStatus[]> {
+): Promise<readonly ProxyStatus[]> {
   const proxies = proxiesOf(project, terraform);
-  if (!proxies.baseIsDeployed()) return [];
-  return proxies.statuses(record ?? emptyRecord(project.environment.application));
+  const known = record ?? emptyRecord(project.environment.application);
+  if (!proxies.baseIsDeployed(known)) return [];
+  return requireAll(await proxies.survey(known));
 }
 
 /** @returns an empty object if the file is missing or is not a JSON object. */

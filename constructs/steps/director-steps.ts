@@ -1,4 +1,8 @@
-/** The director's steps on the proxies: begin, switch, share. */
+/**
+ * The director's steps on the proxies: begin, switch, share. A proxy that the record leaves out keeps its addresses, with
+ * no step at them: so the dependencies of all others stay. Terraform removes its earlier steps last, after users moved:
+ * on Azure that fails while the machine is stopped, and is repeated by the next sequence.
+ */
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
 import { encodeSpec, stepSpec } from "../../configuration/director-spec";
@@ -50,7 +54,7 @@ function direct(
     },
     timeoutSeconds: timeoutSeconds(props),
     dependsOn,
-    needed: step !== "share" || convergesNow(record),
+    needed: record.leftOut?.includes(proxy.name) !== true && (step !== "share" || convergesNow(record)),
   });
 }
 

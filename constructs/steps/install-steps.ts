@@ -139,6 +139,7 @@ function installParameters(
     ...(environment.start === undefined
       ? {}
       : { START_COMMAND_BASE64: base64(environment.start.join("\n")) }),
+    ...(environment.proxies.http.instances === "http2" ? { HEALTH_PROTOCOL: "http2" } : {}),
     HEALTH_PATH: verification.path,
     HEALTH_STATUS: String(verification.status),
     HEALTH_HOST: verification.host ?? "",

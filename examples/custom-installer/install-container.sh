@@ -47,7 +47,7 @@ undo() {
 healthy() {
   local answer
   answer=$(curl --silent --noproxy '*' --max-time "$HEALTH_TIMEOUT_SECONDS" --dump-header - --output /dev/null \
-    ${HEALTH_HOST:+--header "Host: $HEALTH_HOST"} "http://$HOST:$PORT$HEALTH_PATH") || return 1
+    ${HEALTH_PROTOCOL:+--http2-prior-knowledge} ${HEALTH_HOST:+--header "Host: $HEALTH_HOST"} "http://$HOST:$PORT$HEALTH_PATH") || return 1
   [[ $answer =~ ^HTTP/[0-9.]+\ $HEALTH_STATUS ]] || return 1
   [[ -z $RELEASE_HEADER ]] || grep --quiet --ignore-case --fixed-strings "$RELEASE_HEADER: $RELEASE_ID" <<<"$answer"
 }

@@ -1,13 +1,18 @@
-/** Sends one request to an endpoint, and checks the answer. */
+/** Sends one request to an endpoint, over HTTP/1.1 or HTTP/2, and checks the answer. */
 import { request as plainRequest } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
+import { connect, constants } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import { request as tlsRequest } from "node:https";
+import { isIPv6 } from "node:net";
+import type { Readable } from "node:stream";
 import type { HttpExchange } from "../../configuration/http-exchange";
+import type { InstanceProtocol } from "../../configuration/http-settings";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
 
 export interface Answer {
   readonly status: number;
+  /** With the trailers: gRPC has its status there, or in the headers of an answer without a body. */
   readonly headers: IncomingHttpHeaders;
   /** Its beginning, up to BODY_LIMIT characters. */
   readonly body: string;
@@ -19,51 +24,113 @@ type Question = Pick<HttpExchange, "method" | "path" | "headers" | "body">;
 type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns">;
 
 /** The same for all requests to an application's instances. */
-export type RequestOptions = Pick<Verification, "host" | "timeoutSeconds">;
+export interface RequestOptions extends Pick<Verification, "host" | "timeoutSeconds"> {
+  readonly protocol: InstanceProtocol;
+}
 
-/** Where to ask: an instance, or the proxy's port for users. */
+/** Where to ask: an instance, or the proxy's port for users, which takes HTTP/1.1 whatever instances speak. */
 export interface Place extends Endpoint {
-  /** @default false */
-  readonly tls?: boolean;
+  readonly entrance?: "http" | "https";
 }
 
 const BODY_LIMIT = 256 * 1024;
 
 /** @throws Error if there was no complete answer in time, with a short cause. */
-export function ask(place: Place, question: Question, options: RequestOptions): Promise<Answer> {
-  const { method, path, body } = question;
-  const { host, timeoutSeconds } = options;
-  const headers = { ...(host === undefined ? {} : { host }), ...lengthOf(body), ...question.headers };
+export async function ask(
+  place: Place,
+  question: Question,
+  { host, timeoutSeconds, protocol }: RequestOptions,
+): Promise<Answer> {
+  const headers = {
+    ...(host === undefined ? {} : { host }),
+    ...lengthOf(question.body),
+    ...question.headers,
+  };
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  const send = protocol === "http2" && place.entrance === undefined ? sendOverHttp2 : sendOverHttp1;
+  try {
+    return await send(place, { ...question, headers }, signal);
+  } catch (error) {
+    if (signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(code === "ERR_HTTP2_ERROR" ? "its answer is not HTTP/2" : (code ?? message));
+  }
+}
+
+function sendOverHttp1(place: Place, question: Question, signal: AbortSignal): Promise<Answer> {
+  const { method, path, headers, body } = question;
+  const { host, port } = place;
   const started = performance.now();
   return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void =>
-      reject(
-        new Error(signal.aborted ? `no answer within ${timeoutSeconds} s` : (error.code ?? error.message)),
-      );
-    const asked = (place.tls === true ? tlsRequest : plainRequest)(
-      {
-        ...{ host: place.host, port: place.port, method, path, headers, agent: false, signal },
-        // The proxy's certificate names the site, not this address; whether it is valid is another check's question.
-        ...(place.tls === true && {
-          rejectUnauthorized: false,
-          ...(host !== undefined && { servername: nameIn(host) }),
+    const options = { host, port, method, path, headers, agent: false, signal };
+    const sent =
+      place.entrance === "https"
+        ? tlsRequest({ ...options, ...tlsOptions(headers["host"]) })
+        : plainRequest(options);
+    sent.on("response", (response) => {
+      const milliseconds = performance.now() - started;
+      const text = beginningOf(response);
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode!,
+          headers: { ...response.trailers, ...response.headers },
+          body: text(),
+          milliseconds,
         }),
-      },
-      (response) => {
-        const milliseconds = performance.now() - started;
-        let text = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => (text.length < BODY_LIMIT ? (text += chunk) : undefined));
-        response.on("error", failed);
-        response.on("end", () =>
-          resolve({ status: response.statusCode!, headers: response.headers, body: text, milliseconds }),
-        );
-      },
-    );
-    asked.on("error", failed);
-    asked.end(body);
+      );
+    });
+    sent.on("error", reject);
+    sent.end(body);
   });
+}
+
+/** With prior knowledge: without TLS there is no negotiation. */
+function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSignal): Promise<Answer> {
+  const { method, path, body } = question;
+  const { host, ...headers } = lowerCase(question.headers);
+  const address = isIPv6(endpoint.host) ? `[${endpoint.host}]` : endpoint.host;
+  const started = performance.now();
+  const session = connect(`http://${address}:${endpoint.port}`);
+  const asked = new Promise<Answer>((resolve, reject) => {
+    session.on("error", reject);
+    const authority = host === undefined ? {} : { [constants.HTTP2_HEADER_AUTHORITY]: host };
+    const stream = session.request(
+      {
+        [constants.HTTP2_HEADER_METHOD]: method,
+        [constants.HTTP2_HEADER_PATH]: path,
+        ...authority,
+        ...headers,
+      },
+      { signal },
+    );
+    let answered: Omit<Answer, "body"> | undefined;
+    let trailers: IncomingHttpHeaders = {};
+    const text = beginningOf(stream);
+    stream.on("response", (received) => {
+      const status = Number(received[constants.HTTP2_HEADER_STATUS]);
+      answered = { status, headers: received, milliseconds: performance.now() - started };
+    });
+    stream.on("trailers", (received) => (trailers = received));
+    // If the connection fails, Node cancels the stream and has the cause here.
+    stream.on("error", (error: Error) => reject(error.cause ?? error));
+    stream.on("close", () => {
+      // If the connection ends in the middle, Node ends the stream without an error: only the code reports it.
+      if (answered === undefined || stream.rstCode !== constants.NGHTTP2_NO_ERROR)
+        return reject(new Error("no complete answer"));
+      resolve({ ...answered, headers: { ...trailers, ...answered.headers }, body: text() });
+    });
+    stream.end(body);
+  });
+  return asked.finally(() => session.destroy());
+}
+
+/** Reads the stream to its end. @returns a function that returns the text so far, up to BODY_LIMIT. */
+function beginningOf(stream: Readable): () => string {
+  let text = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => (text.length < BODY_LIMIT ? (text += chunk) : undefined));
+  return () => text;
 }
 
 /** @returns how an answer differs from the expected one, as text; empty if it does not. */
@@ -79,11 +146,16 @@ export function mismatch({ status, headers, body }: Answer, expected: Expectatio
   return "";
 }
 
-/** A host without its port. */
-function nameIn(host: string): string {
-  return host.replace(/:\d+$/, "");
+/** The proxy's certificate names the site, not this address. Whether it is valid is another check's question. */
+function tlsOptions(host: string | undefined) {
+  return { rejectUnauthorized: false, ...(host !== undefined && { servername: host.replace(/:\d+$/, "") }) };
 }
 
 function lengthOf(body: string | undefined): Record<string, string> {
   return body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+}
+
+/** As HTTP/2 requires it. */
+function lowerCase(headers: Question["headers"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -18,7 +18,8 @@ import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, printResult } from "../result";
 import { Director } from "./director";
 import type { Clock } from "./director";
-import { configure, KINDS } from "./drivers/kinds";
+import { configure } from "./configure";
+import { KINDS } from "./drivers/kinds";
 import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
 import { directorLock, tryDirectorLock } from "./lock";
 import { httpProbe, httpTry } from "./probe";
@@ -63,6 +64,7 @@ async function main(): Promise<ExitCode> {
     await printResult({ step: command, outcome: "configured" });
     return EXIT.done;
   }
+  const { instances } = spec.proxy.http;
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
   const newDirector = (): Director =>
@@ -70,8 +72,8 @@ async function main(): Promise<ExitCode> {
       spec,
       driver,
       interruption,
-      probe: httpProbe(spec.verification),
-      attempt: httpTry(spec.verification),
+      probe: httpProbe(spec.verification, instances),
+      attempt: httpTry(spec.verification, instances),
       store: new StateFile(),
       clock: steadyClock(),
       logEvent: (event, facts = {}) => appendEvent({ event, sequence: spec.sequence, ...facts }),

@@ -1,5 +1,6 @@
 /** Probes an endpoint: is it a healthy instance of exactly this release? */
 import type { HttpExchange } from "../../configuration/http-exchange";
+import type { InstanceProtocol } from "../../configuration/http-settings";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
 import { ask, mismatch } from "./exchange";
@@ -24,12 +25,12 @@ export type TryExchange = (
 ) => Promise<Pick<Probe, "problem" | "milliseconds">>;
 
 /** @param expected the release id that the answer must name; null: any. */
-export function httpProbe(verification: Verification): ProbeEndpoint {
+export function httpProbe(verification: Verification, protocol: InstanceProtocol): ProbeEndpoint {
   const { path, releaseHeader } = verification;
   return async (place, expected) => {
     let answer: Answer;
     try {
-      answer = await ask(place, { method: "GET", path, headers: {} }, verification);
+      answer = await ask(place, { method: "GET", path, headers: {} }, { ...verification, protocol });
     } catch (error) {
       return { healthy: false, releaseId: null, problem: (error as Error).message, milliseconds: null };
     }
@@ -42,11 +43,11 @@ export function httpProbe(verification: Verification): ProbeEndpoint {
   };
 }
 
-export function httpTry(verification: Verification): TryExchange {
+export function httpTry(verification: Verification, protocol: InstanceProtocol): TryExchange {
   return async (endpoint, exchange) => {
     const what = `${exchange.method} ${exchange.path}`;
     try {
-      const answer = await ask(endpoint, exchange, verification);
+      const answer = await ask(endpoint, exchange, { ...verification, protocol });
       const problem = mismatch(answer, exchange);
       return { problem: problem && `${what}: ${problem}`, milliseconds: answer.milliseconds };
     } catch (error) {

@@ -86,7 +86,7 @@ test("words that are no director's are a problem of that proxy, with the field t
     },
     { proxy: "proxy-2", problem: null },
   ]);
-  await expect(proxies.statuses(emptyRecord("socialgoal"))).rejects.toThrow(
+  await expect(proxies.survey(emptyRecord("socialgoal"))).rejects.toThrow(
     /^what \S+\.begin-proxy-1 reported: /,
   );
 });

@@ -76,6 +76,11 @@ test.each<[object, object, string]>([
     {},
     "is not a valid name of a Debian package",
   ],
+  [
+    { webServers: { os: "windows" } },
+    { start: undefined, proxies: { http: { instances: "http2" } } },
+    'proxies.http.instances is "http2", but IIS takes HTTP/2 only with TLS',
+  ],
   [{}, { proxies: { driver: "embedded" } }, 'proxies.driver "embedded" is only for servers on one machine'],
   [{ patching: { days: ["Monday", "Monday"] } }, {}, "platform.patching.days: two different days"],
   [{ database: { administrators: { group: "g" } } }, {}, "platform.database.administrators.objectId must be"],

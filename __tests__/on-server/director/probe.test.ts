@@ -29,7 +29,7 @@ afterAll(() => {
 });
 
 const probe = (verification: object, expected: string | null = "1.0.0-1") =>
-  httpProbe(z.parse(Verification, { timeoutSeconds: 0.3, ...verification }))(endpoint(), expected);
+  httpProbe(z.parse(Verification, { timeoutSeconds: 0.3, ...verification }), "http1")(endpoint(), expected);
 
 type Reply = { status?: number; headers?: Record<string, string>; body?: string };
 const replies = ({ status = 200, headers = {}, body = "" }: Reply) => {
@@ -100,7 +100,7 @@ test.each(["headers", "body"])("no whole answer in time: the %s never end", asyn
 test("nobody listens", async () => {
   const verification = z.parse(Verification, {});
   const nowhere = { server: "web-1", host: "127.0.0.1", port: 1 };
-  expect(await httpProbe(verification)(nowhere, null)).toEqual({
+  expect(await httpProbe(verification, "http1")(nowhere, null)).toEqual({
     healthy: false,
     releaseId: null,
     problem: "ECONNREFUSED",
@@ -118,7 +118,7 @@ test("a smoke request is sent as it is written, and its answer compared", async 
       response.writeHead(201).end("created 17");
     });
   };
-  const attempt = httpTry(z.parse(Verification, { host: "shop.example" }));
+  const attempt = httpTry(z.parse(Verification, { host: "shop.example" }), "http1");
   const exchange = (changes: object) =>
     z.parse(HttpExchange, {
       ...{ method: "POST", path: "/goals?draft=1", headers: { "x-test": "1" }, body: "título" },
@@ -141,10 +141,10 @@ test("the proxy's port may have TLS, with a certificate for the site's name", as
   }).listen(0, "127.0.0.1");
   await once(secure, "listening");
   const { port } = secure.address() as AddressInfo;
-  const seen = await httpProbe(z.parse(Verification, { host: "shop.example:8443", bodyPattern: "^shop" }))(
-    { server: "proxy-1", host: "127.0.0.1", port, tls: true },
-    null,
-  );
+  const seen = await httpProbe(
+    z.parse(Verification, { host: "shop.example:8443", bodyPattern: "^shop" }),
+    "http1",
+  )({ server: "proxy-1", host: "127.0.0.1", port, entrance: "https" }, null);
   secure.closeAllConnections();
   secure.close();
   expect(seen).toMatchObject({ healthy: true, releaseId: "1.0.0-1" });

@@ -162,11 +162,12 @@ export class ProxyUnderTest {
     kind: ProxyKind,
     verification: object = {},
     backend = (slot: Slot, listens: number) => new Backend(slot, listens),
+    http: object = {},
   ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
     const [port, blue, green] = [await freePort(), await freePort(), await freePort()];
-    const spec = proxySpec({ driver: kind.name, topology: "sideBySide", servers: 1, verification });
+    const spec = proxySpec({ driver: kind.name, topology: "sideBySide", servers: 1, verification, http });
     const endpoint = (listens: number) => [{ server: "web-1", host: HOST, port: listens }];
     const proxy = { ...spec.proxy, port };
     const endpoints = { blue: endpoint(blue), green: endpoint(green) };
@@ -268,8 +269,9 @@ export function proxySpec(choice: {
   topology: "split" | "sideBySide";
   servers: number;
   verification?: object;
+  http?: object;
 }): DirectorSpec {
-  const { driver, topology, servers, verification = {} } = choice;
+  const { driver, topology, servers, verification = {}, http = {} } = choice;
   const digest = (algorithm: string) => createHash(algorithm).update(PREVIEW_SECRET).digest("hex");
   const environment = parseEnvironment(
     JSON.stringify({
@@ -280,7 +282,7 @@ export function proxySpec(choice: {
       platform: { kind: "local" },
       topology,
       servers: { count: servers },
-      proxies: { driver },
+      proxies: { driver, http },
       start: ["node", "server.js"],
       verification,
       preview: { sha256: digest("sha256"), md5: digest("md5") },

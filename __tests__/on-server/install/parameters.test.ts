@@ -36,6 +36,7 @@ const STRICT: readonly string[] = [
   "START_COMMAND_BASE64",
   "HOST",
   "PORT",
+  "HEALTH_PROTOCOL",
   "HEALTH_PATH",
   "HEALTH_STATUS",
   "HEALTH_HOST",

@@ -49,6 +49,8 @@ export interface Behaviour {
   readonly hangs?: boolean;
   readonly endless?: boolean;
   readonly leavesWorker?: boolean;
+  /** It speaks HTTP/2 only. */
+  readonly http2?: boolean;
 }
 
 const APPLICATION = `
@@ -59,7 +61,7 @@ process.on("SIGTERM", () => { if (!b.ignoresSigterm) process.exit(0); });
 if (b.leavesWorker) require("child_process").spawn("sleep", ["1000"], { stdio: "ignore" });
 if (b.silent) setInterval(() => {}, 1000);
 let asked = 0;
-if (!b.silent) http.createServer((request, response) => {
+if (!b.silent) (b.http2 ? require("http2") : http).createServer((request, response) => {
   if (b.hangs) return console.log("asked");
   if (request.url === "/environment") return response.end(JSON.stringify({ env, cwd: process.cwd(), pid: process.pid }));
   if (request.url === "/headers") return response.end(JSON.stringify(request.headers));

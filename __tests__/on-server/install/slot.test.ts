@@ -87,6 +87,31 @@ describe("a first install", () => {
   });
 });
 
+describe("an instance that speaks HTTP/2 only", () => {
+  const HTTP2 = { HEALTH_PROTOCOL: "http2" };
+
+  test.each([
+    ["the release in a header", {}, {}],
+    ["the release in the body, and a public Host", { RELEASE_HEADER: "", HEALTH_HOST: "shop.example" }, {}],
+    ["another status", { HEALTH_STATUS: "204" }, { status: 204 }],
+  ])("is healthy: %s", (_, overrides, behaviour) =>
+    installed(1, { ...HTTP2, ...overrides }, { http2: true, ...behaviour }),
+  );
+
+  test.each([
+    ["another release", HTTP2, { http2: true, says: "0.9.0-1" }, /\/health reports release "0\.9\.0-1"/],
+    ["HTTP/1.1 instead", HTTP2, {}, /no answer on http:/],
+    ["not asked over HTTP/2", {}, { http2: true }, /no answer on http:/],
+  ])("is rejected: %s", async (_, overrides, behaviour, reason) => {
+    const artifact = server().application(behaviour);
+    const outcome = await server().install(
+      server().parameters(1, artifact, { ...overrides, DEADLINE_SECONDS: "2" }),
+    );
+    expectFailure(outcome, 4);
+    expect(outcome.stderr).toMatch(reason);
+  });
+});
+
 test("a release in a slot is replaced by the next one, gracefully", async () => {
   await installed(1);
   const before = server().instances();

@@ -199,7 +199,7 @@ export function portsCheck(project: Project): Check[] {
         const taken = await takenPorts(environment);
         if (taken.length === 0) return ok(`${portBase} and the ports above it are free`);
         const noTerraform = () => Promise.reject(new Error("local proxies need no Terraform"));
-        if (proxiesOf(project, noTerraform).baseIsDeployed())
+        if (proxiesOf(project, noTerraform).baseIsDeployed({ sequence: 1 }))
           return ok(`${portBase}: in use by this environment`);
         return failed(
           `${taken.join(", ")} ${taken.length === 1 ? "is" : "are"} in use by another program`,

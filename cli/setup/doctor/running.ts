@@ -10,8 +10,8 @@ import type { ReleaseRecord } from "../../../release/record";
 import { isLocked, lockHolder } from "../../../system/process-lock";
 import type { Project } from "../../project/project";
 import { lockFile, terraformLock } from "../../project/project-lock";
-import { agreed } from "../../proxies/proxies";
 import { contradiction } from "../../live/users";
+import { agreed, requireAll } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
 import { firstErrorLines } from "../../terraform/error-messages";
@@ -37,10 +37,13 @@ export function proxiesCheck(project: Project): Check[] {
         const proxies = proxiesOf(project, () =>
           Promise.reject(new Error("local proxies need no Terraform")),
         );
-        if (!proxies.baseIsDeployed()) return ok("not started yet: the first release starts them");
         const record = recordOrNull(project);
         const expected = record ?? emptyRecord(project.environment.application);
-        const statuses = await proxies.statuses(expected).catch((error: Error) => error);
+        if (!proxies.baseIsDeployed(expected)) return ok("not started yet: the first release starts them");
+        const statuses = await proxies
+          .survey(expected)
+          .then(requireAll)
+          .catch((error: Error) => error);
         if (statuses instanceof Error) {
           return failed(
             firstLine(statuses.message),

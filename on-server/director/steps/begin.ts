@@ -12,6 +12,7 @@ import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from 
 import type { Case } from "../../../release/gate";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
+import { catchUp } from "../catch-up";
 import { describeTraffic, placed } from "../director";
 import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
@@ -23,8 +24,10 @@ import { stableAnswers } from "../roll-back";
 import type { StepEnd } from "./step";
 
 export async function begin(director: Director): Promise<StepEnd> {
-  const { spec, state } = director;
-  requireUnfinished(spec, state);
+  const { spec } = director;
+  requireUnfinished(spec, director.state);
+  const caughtUp = await catchUp(director);
+  const { state } = director;
   const observed = await director.driver.observe();
   requireUnchangedTraffic(director, observed);
   const { found, replaces } = mayBegin(spec, state, director.clock.now());
@@ -72,7 +75,8 @@ export async function begin(director: Director): Promise<StepEnd> {
   if (idle !== null && wanted.weight === 0 && (losesWeight || replaced))
     await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
-  const facts = [found, describeTraffic(wanted), replaces].filter(Boolean);
+  const caught = caughtUp === null ? null : `caught up with ${caughtUp}`;
+  const facts = [caught, found, describeTraffic(wanted), replaces].filter(Boolean);
   return { outcome: "begun", reason: facts.join(", ") };
 }
 

@@ -50,7 +50,8 @@ async function seenAt({ probe }: Director, place: Place, expected: readonly stri
 /** One request to the proxy's port, as a user sends it. */
 async function seenByUsers(director: Director): Promise<NonNullable<ProxyStatus["users"]>> {
   const { name, host, port, tls } = director.spec.proxy;
-  const place = { server: name, host, ...(tls === null ? { port } : { port: tls.port, tls: true }) };
+  const address = { server: name, host, ...(tls === null ? { port } : { port: tls.port }) };
+  const place: Place = { ...address, entrance: tls === null ? "http" : "https" };
   const expected = SLOTS.flatMap((slot) => expectedIn(director, slot));
   const { healthy, releaseId, problem } = await seenAt(director, place, [...new Set(expected)]);
   return { healthy, releaseId, problem };

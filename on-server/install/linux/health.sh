@@ -105,12 +105,13 @@ probe() { # RELEASE MILLISECONDS -> 0, or 1 and REASON, NOT_LISTENING, CUT_SHORT
 }
 
 request() { # MILLISECONDS
-  local host=() limit
-  if [[ -n $HEALTH_HOST ]]; then host=(-H "Host: $HEALTH_HOST"); fi
+  local options=() limit
+  if [[ -n $HEALTH_HOST ]]; then options=(-H "Host: $HEALTH_HOST"); fi
+  if [[ $HEALTH_PROTOCOL == http2 ]]; then options+=(--http2-prior-knowledge); fi
   printf -v limit '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
   trap '' XFSZ
   ulimit -f "$MAX_ANSWER_KIB"
-  exec curl -q -g -sS --noproxy '*' --proto '=http' --path-as-is --max-time "$limit" -A bluegreen-install "${host[@]}" \
+  exec curl -q -g -sS --noproxy '*' --proto '=http' --path-as-is --max-time "$limit" -A bluegreen-install "${options[@]}" \
     -D "$WORK/headers" -o "$WORK/body" "http://$PROBE_HOST:$PORT$HEALTH_PATH"
 }
 

@@ -38,6 +38,7 @@ read_parameters() {
   parameter HOST "" 100 '^[0-9A-Za-z:][0-9A-Za-z.:-]*$' "an address or a host name"
   parameter PORT "" 5 '^[1-9][0-9]*$' "a port from 1 to 65535"
   ((PORT <= 65535)) || fail 2 "PORT ${PORT} is above 65535"
+  parameter HEALTH_PROTOCOL http1 5 '^http[12]$' "http1 or http2"
   parameter HEALTH_PATH /health 2000 '^/[]!#-&(-;=?-Z[_a-z~]*$' "a path that starts with /"
   parameter HEALTH_STATUS 200 3 '^[1-5][0-9]{2}$' "a status code"
   parameter HEALTH_HOST "" 260 '^([0-9A-Za-z][0-9A-Za-z.-]*(:[0-9]+)?)?$' "a host name"

@@ -10,6 +10,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
+import { countFailedCalls, failedCallsTable } from "./failed-calls";
 import {
   ALL_USERS,
   backendNames,
@@ -110,7 +111,7 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
   bind ${bind}
   monitor-uri /proxy-healthz
   http-request set-header X-Forwarded-Proto ${scheme}
-`;
+${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
     const suffix = tls.port === 443 ? "" : `:${tls.port}`;
     return `frontend plain
@@ -121,6 +122,21 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
   http-request redirect code 308 location https://%[var(txn.host)]${suffix}%[pathq]
 
 ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min-ver TLSv1.2`, "https")}`;
+  }
+
+  private get speaksHttp2(): boolean {
+    return this.spec.proxy.http.instances === "http2";
+  }
+
+  /**
+   * The scheme of a request over HTTP/2 to an instance must be that of the connection, without TLS: ASP.NET Core refuses
+   * any other one. HAProxy passes on the user's scheme, and takes HTTP/1.1 for "https".
+   */
+  private uriOfInstances(): string {
+    if (!this.speaksHttp2) return "";
+    return `  http-request deny deny_status 400 if !{ req.fhdr(host,-1) -m reg ^[][0-9A-Za-z._:-]+$ }
+  http-request set-uri http://%[req.fhdr(host,-1)]%[pathq] if { path_beg / }
+`;
   }
 
   /** Requests with the secret get the slot that is not live. The configuration has only the secret's digest. */
@@ -149,13 +165,15 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
       endpoints[of]
         .map(
           ({ server, host: address, port }) =>
-            `  server ${prefix}${server} ${address}:${port}${options(server)}\n`,
+            `  server ${prefix}${server} ${address}:${port}${this.speaksHttp2 ? " proto h2" : ""}${options(server)}\n`,
         )
         .join("");
     const servers = (options = "") => list(slot, "", () => options);
     const other = backendNames(otherSlot(slot)).serve;
+    const checkedHost = verification.host ?? "localhost";
+    const checkedUri = `${this.speaksHttp2 ? `http://${checkedHost}` : ""}${verification.path}`;
     const checked = `  option httpchk
-  http-check send meth GET uri ${verification.path} ver HTTP/1.1 hdr Host ${verification.host ?? "localhost"}
+  http-check send meth GET uri ${checkedUri} ver HTTP/1.1 hdr Host ${checkedHost}
   http-check expect status ${verification.status}
   # A refused connection is retried at once with another server: nothing was sent yet, so this is safe for a POST too.
   option redispatch 1
@@ -163,16 +181,17 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
 `;
     // For answers to users, not to previews. The reader groups them into classes.
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
+    const counted = timed + (this.speaksHttp2 ? countFailedCalls(slot) : "");
     const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
     return `backend ${LATENCIES[slot]}
   stick-table type integer size 100k store http_req_cnt
 
-backend ${names.serve}
-${timed}${checked}${servers(`${watched} inter 500ms`)}
+${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
+${counted}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
 # other slot's servers take over.
 backend ${names.shift}
-${timed}${KEPT_BUCKET}${checked}  option allbackups
+${counted}${KEPT_BUCKET}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}
@@ -182,7 +201,7 @@ ${servers()}
 # Recreate: requests wait here until an instance listens again. No health check and no redispatch: with them
 # HAProxy answers 503 at once instead of retrying each second.
 backend ${names.hold}
-${timed}  timeout connect 1s
+${counted}  timeout connect 1s
   timeout queue ${HOLD_SECONDS}s
   retries ${HOLD_SECONDS}
   # A stopping instance closes connections whose request it has not read yet: reads are retried.
@@ -194,7 +213,7 @@ ${timed}  timeout connect 1s
 ${servers()}
 # Recreate with a page: requests that can't be served get the page at once.
 backend ${names.page}
-${timed}  retries 0
+${counted}  retries 0
   option http-server-close
 ${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
   }

@@ -1,9 +1,11 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
+import type { InstanceProtocol } from "../../../../configuration/http-settings";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import { FAILED_CALLS, failedCalls } from "./failed-calls";
 import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE } from "./haproxy-configuration";
 import { LatencySampling } from "./latency-sampling";
 import type { SampleSize } from "./latency-sampling";
@@ -17,7 +19,10 @@ export class HaproxyDriver implements Driver {
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
 
-  constructor(private readonly sampleSize: SampleSize) {}
+  constructor(
+    private readonly sampleSize: SampleSize,
+    private readonly instances: InstanceProtocol,
+  ) {}
 
   observe(): Promise<Traffic> {
     return this.map.observe();
@@ -51,11 +56,12 @@ export class HaproxyDriver implements Driver {
   }
 
   private async count(): Promise<PerSlot<SlotCounts>> {
-    const [stat, state, blue, green] = await Promise.all([
+    const [stat, state, blue, green, failed] = await Promise.all([
       this.socket.send("show stat -1 6 -1"),
       this.socket.send("show servers state"),
       this.socket.send(`show table ${LATENCIES.blue}`),
       this.socket.send(`show table ${LATENCIES.green}`),
+      this.countFailedCalls(),
     ]);
     const answers = { blue, green };
     const rows = table(stat, ",");
@@ -87,7 +93,7 @@ export class HaproxyDriver implements Driver {
       return {
         requests: sum(users, "req_tot"),
         // A request that the other slot took over counts as this slot's error.
-        errors: sum(users, "hrsp_5xx") + sum(takenOver, "stot"),
+        errors: sum(users, "hrsp_5xx") + sum(takenOver, "stot") + failed[slot],
         inFlight: sum([...users, ...preview, ...takenFromOther], "scur") - sum(takenOver, "scur"),
         latency: latenciesOf(answers[slot]),
         endpoints: servers.map((row) => {
@@ -98,6 +104,15 @@ export class HaproxyDriver implements Driver {
       };
     };
     return { blue: count("blue"), green: count("green") };
+  }
+
+  private async countFailedCalls(): Promise<PerSlot<number>> {
+    const of = async (slot: Slot): Promise<number> =>
+      this.instances === "http1"
+        ? 0
+        : failedCalls(await this.socket.send(`show table ${FAILED_CALLS[slot]}`));
+    const [blue, green] = await Promise.all([of("blue"), of("green")]);
+    return { blue, green };
   }
 
   /**

@@ -95,6 +95,7 @@ export class NginxDriver implements Driver {
   private async isHealthy(endpoint: Endpoint): Promise<boolean> {
     const { path, status, host, timeoutSeconds } = this.spec.verification;
     const options = {
+      protocol: "http1" as const,
       host: host ?? "localhost",
       timeoutSeconds: Math.min(timeoutSeconds, HEALTH_TIMEOUT_SECONDS),
     };
