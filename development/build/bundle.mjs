@@ -13,7 +13,7 @@ const OUT = "lib/on-server";
 const LIMITS_KIB = {
   "on-server/director": 64,
   "on-server/migrate": 410,
-  "on-server/embedded-proxy": 20,
+  "on-server/embedded-proxy": 24,
   "on-server/local-database": 40,
   "main.bundle": 340,
   "cli/main.bundle": 480,
@@ -74,7 +74,7 @@ function assembled(file) {
 }
 
 // For existing proxies: one script that contains the director.
-const setUp = (part) => readFileSync(`on-server/director/set-up-director.${part}.sh`, "utf8");
+const setUp = (part) => assembled(`on-server/director/set-up-director.${part}.sh`);
 const packed = gzipSync(readFileSync(`${OUT}/director.js`), { level: 9 }).toString("base64");
 writeFileSync(
   `${OUT}/director/set-up-director.sh`,

@@ -4,14 +4,18 @@
  * more than the restart.
  */
 import type { DirectorSpec } from "../../configuration/director-spec";
-import { sameTraffic } from "./drivers/driver";
+import { sameTraffic, servingSlots } from "./drivers/driver";
 import type { Driver } from "./drivers/driver";
 import { KINDS } from "./drivers/kinds";
 import type { TrafficAtStart } from "./drivers/kinds";
+import { refuseUnreachableInstances } from "./protocol-change";
 import type { State, StateStore } from "./state";
 
+/** @throws Failure (refused), before anything is written, if the proxy could not reach the live instances any more. */
 export async function configure(spec: DirectorSpec, state: StateStore): Promise<void> {
   const kind = KINDS[spec.proxy.driver];
+  const known = stateOrNull(state, true);
+  if (known !== null) await refuseUnreachableInstances(spec, servingSlots(known.traffic.intended));
   if (kind.atStart !== undefined && !(await runs(kind.driver(spec)))) takeOver(kind.atStart, state);
   await kind.configure(spec);
 }

@@ -11,13 +11,14 @@ import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
 import { embedded } from "./proxy-kinds";
-import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
+import { children } from "./process-facts";
+import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
 import { follow, until } from "../../../development/testbed/processes";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
 const DIRECTOR = join(PROGRAMS, "director.js");
-const SCRIPT = resolve(__dirname, "../../../on-server/director/run-director.sh");
+const SCRIPT = resolve(__dirname, "../../../lib/on-server/director/run-director.sh");
 
 const started: ChildProcess[] = [];
 type Running = ReturnType<typeof run>;

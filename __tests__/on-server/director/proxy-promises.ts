@@ -9,7 +9,9 @@ import type { SlotCounts, Traffic } from "../../../on-server/director/drivers/dr
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
-import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
+import { listeningPorts } from "./process-facts";
+import { Load } from "./proxy-load";
+import { healthyIn, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 
@@ -245,6 +247,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("counts requests, failed answers and what still runs, for each slot", async () => {
     await proxy.set({ weight: 50 });
+    await proxy.driver.measureLatencies?.(true);
     const before = await settledCounts(proxy);
     const slow = proxy.ask({ bucket: 0, path: "/slow" });
     await until(async () => (await proxy.driver.counts()).green.inFlight === 1, "it runs");
@@ -366,7 +369,8 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       expect(bucket).toBeUndefined();
       await proxy.ask({ path: "/broken", headers: header });
       const { green } = await proxy.driver.counts();
-      expect(between(before.green, green)).toEqual({ requests: 0, errors: 0, latency: {} });
+      const { requests, errors, latency } = between(before.green, green);
+      expect({ requests, errors, latency }).toEqual({ requests: 0, errors: 0, latency: {} });
     });
 
     test("of a slot where nothing runs is the page", async () => {

@@ -71,7 +71,7 @@ export interface Driver {
   counts(): Promise<PerSlot<SlotCounts>>;
   /**
    * Starts or stops the counting of latencies, which is too expensive to do always; a sample large enough for the
-   * analysis suffices. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
+   * analysis suffices. NGINX counts requests and errors only meanwhile, too. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
    * driver always counts all latencies.
    */
   measureLatencies?(wanted: boolean): Promise<void>;
