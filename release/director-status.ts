@@ -3,6 +3,7 @@
  * director builds each with the type here; every reader validates it with the schema.
  */
 import * as z from "zod/mini";
+import { BrokenGlass } from "./moved-by-hand";
 import { readsFormer, readsFormerValues } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
 import { SLOTS } from "./slot";
@@ -129,6 +130,8 @@ export const DirectorState = z.strictObject({
   unfinished: z._default(z.array(Unfinished), []),
   /** The journal of this sequence, for its receipt. */
   journal: z._default(z.array(JournalEntry), []),
+  /** Users were moved by hand, and no record has taken that over yet. */
+  brokenGlass: z._default(z.nullable(BrokenGlass), null),
   /** How the last step ended. */
   result: z.nullable(StepResult),
 });
