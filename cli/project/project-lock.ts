@@ -1,6 +1,5 @@
 /** Allows one release at a time in a project's environment: its files must not change during synth and apply. */
 import { Failure } from "../../release/failure";
-import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../../release/exit-code";
@@ -11,6 +10,7 @@ import type { Progress } from "../terminal/progress";
 import { formatPerson, currentPerson } from "./person";
 import { platformFile } from "./project";
 import type { Project } from "./project";
+import { exists } from "./files";
 
 const LOCK = "release.lock";
 const POLL_MS = 200;
@@ -25,9 +25,9 @@ export interface LockOptions {
 /** Whether this command or Terraform alone is running in the project. Takes no lock. */
 export async function isReleaseRunning(project: Project): Promise<boolean> {
   const { folder, environment } = project;
-  if (existsSync(terraformLock(folder, stateFile(environment, "web")))) return true;
+  if (exists(terraformLock(folder, stateFile(environment, "web")))) return true;
   const file = join(folder, lockFile(project));
-  return existsSync(file) && (await isLocked(file));
+  return exists(file) && (await isLocked(file));
 }
 
 /** As Terraform's local backend names it. @param state relative to the folder. */
@@ -47,7 +47,7 @@ export async function lockProject(
   { waitSeconds = 0, progress }: LockOptions = {},
 ): Promise<ProcessLock> {
   const file = platformFile(project, LOCK);
-  const deadline = Date.now() + waitSeconds * 1000;
+  const deadline = performance.now() + waitSeconds * 1000;
   const holder = `${what} by ${formatPerson(currentPerson())}, process ${process.pid}, since ${new Date().toISOString()}`;
   for (;;) {
     const lock = await tryLock(file, holder);
@@ -57,7 +57,7 @@ export async function lockProject(
       }
       return lock;
     }
-    if (Date.now() >= deadline) {
+    if (performance.now() >= deadline) {
       throw new Failure(
         `another release is running here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
         EXIT.refused,
