@@ -129,6 +129,8 @@ export const DirectorState = z.strictObject({
   unfinished: z._default(z.array(Unfinished), []),
   /** The journal of this sequence, for its receipt. */
   journal: z._default(z.array(JournalEntry), []),
+  /** The last sequence that ended here, which the other proxies compare with theirs. Absent with a single proxy. */
+  announced: z.optional(z.int()),
   /** How the last step ended. */
   result: z.nullable(StepResult),
 });
@@ -190,10 +192,20 @@ const Reported = z.object({
   state: ReportedState,
 });
 
+/** What a proxy found when it was started: whether its state is as new as the other proxies'. */
+export const Arrival = z.strictObject({
+  at: z.string(),
+  found: z.enum(["current", "unverified", "behind"]),
+  reason: z.string(),
+});
+export type Arrival = z.infer<typeof Arrival>;
+
 /** The output of `director status`. */
 export const ProxyStatus = z.object({
   ...Reported.shape,
   endpoints: perSlot(z.array(EndpointStatus)),
+  /** Set from a start of the proxy until its state is known to be as new as the others'. */
+  arrival: z.optional(Arrival),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */
   counts: z.optional(perSlot(SlotCounts)),
   /** Set if the proxy reported this at that time (ISO 8601), not now. */

@@ -27,7 +27,7 @@ export class ProxyMachine {
 
   async losePower(): Promise<void> {
     this.signal("SIGKILL");
-    await until(() => this.pids().length === 0, `${this.name} is off`);
+    await until(() => this.pidsOf(/./).length === 0, `${this.name} is off`);
   }
 
   /** Starts the proxy as base does, with what is on its disk. */
@@ -67,11 +67,12 @@ export class ProxyMachine {
     });
   }
 
-  private pids(): number[] {
-    return processesIn(this.folder).map(({ pid }) => pid);
+  /** Its processes with a matching command line. */
+  pidsOf(command: RegExp): number[] {
+    return processesIn(this.folder).flatMap((each) => (command.test(each.command) ? [each.pid] : []));
   }
 
   private signal(signal: NodeJS.Signals): void {
-    for (const pid of this.pids()) process.kill(pid, signal);
+    for (const pid of this.pidsOf(/./)) process.kill(pid, signal);
   }
 }

@@ -1,5 +1,6 @@
 /**
  * director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder <proxy's folder>]
+ * director arrive [--folder <proxy's folder>]
  *
  * A Terraform step runs it on a proxy; it is not a daemon. It prints its result as one line of JSON on stdout, ends
  * with an exit code for Terraform, and logs every decision with its figures to events.jsonl.
@@ -16,6 +17,8 @@ import { describeIssues } from "../../release/validation";
 import { inOneLine } from "../../release/text";
 import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, printResult } from "../result";
+import { announceEnd } from "./announce";
+import { arrive, ownSpec, rememberSpec } from "./arrive";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { configure, KINDS } from "./drivers/kinds";
@@ -57,12 +60,14 @@ async function main(): Promise<ExitCode> {
     const lock = await directorLock("configure");
     try {
       await configure(spec, new StateFile());
+      rememberSpec(spec);
     } finally {
       lock.release();
     }
     await printResult({ step: command, outcome: "configured" });
     return EXIT.done;
   }
+  if (command === "arrive") return arriveHere(spec);
   const { instances } = spec.proxy.http;
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
@@ -89,6 +94,15 @@ async function main(): Promise<ExitCode> {
   return run(command, newDirector(), STEPS[command]!, lock);
 }
 
+/** Succeeds if nothing is left to compare: what started the proxy repeats it until then. */
+async function arriveHere(spec: DirectorSpec): Promise<ExitCode> {
+  const arrival = await arrive(spec, KINDS[spec.proxy.driver].driver(spec), new StateFile().load());
+  const { found: outcome, reason } = arrival;
+  if (outcome !== "current") appendEvent({ event: "arrived", outcome, reason });
+  await printResult({ step: "arrive", outcome, reason });
+  return outcome === "current" ? EXIT.done : EXIT.frozen;
+}
+
 /**
  * The time of day at the start, then the monotonic clock: a change of the system time doesn't shorten or extend a bake.
  */
@@ -111,6 +125,7 @@ async function run(
     const result = { step, sequence, exitCode, outcome, reason, comparison };
     // A refused step leaves no trace in the state.
     if (exitCode !== EXIT.refused) director.save({ result });
+    await announceEnd(director, result);
     appendEvent({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
     await printResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
@@ -167,7 +182,7 @@ async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
 
 function readArguments(): { command: string; spec: DirectorSpec } {
   const usage =
-    "usage: director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder FOLDER]";
+    "usage: director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder FOLDER], or director arrive [--folder FOLDER]";
   const options = {
     spec: { type: "string" },
     folder: { type: "string", default: "." },
@@ -184,18 +199,19 @@ function readArguments(): { command: string; spec: DirectorSpec } {
     process.exit(0);
   }
   const [command, ...rest] = parsed.positionals;
-  const known = [...Object.keys(STEPS), "abort", "status", "configure"];
+  const known = [...Object.keys(STEPS), "abort", "status", "configure", "arrive"];
+  const isGiven = parsed.values.spec !== undefined;
   if (
     command === undefined ||
     !known.includes(command) ||
     rest.length > 0 ||
-    parsed.values.spec === undefined
+    isGiven !== (command !== "arrive")
   ) {
     throw new InvalidInput(usage);
   }
-  const spec = decodeSpec(parsed.values.spec);
+  const given = parsed.values.spec === undefined ? null : decodeSpec(parsed.values.spec);
   enter(parsed.values.folder);
-  return { command, spec };
+  return { command, spec: given ?? ownSpec() };
 }
 
 function enter(folder: string): void {

@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
 import type { ProxyServerOptions } from "httpxy";
 import { writeAtomically } from "../../system/atomic-file";
-import { CLOSED, parseTraffic, trafficEntries } from "../director/drivers/driver";
+import { announced, CLOSED, parseTraffic, SEQUENCE_PATH, trafficEntries } from "../director/drivers/driver";
 import type { SlotCounts, Traffic } from "../director/drivers/driver";
 import {
   ADMIN_SOCKET,
@@ -67,7 +67,11 @@ proxy.on("error", (error, _request, response) => {
 });
 
 const users = createServer((request, response) => {
-  if (request.url === "/proxy-healthz") return void response.end("OK\n");
+  if (request.url === "/proxy-healthz") {
+    const { ready } = announced();
+    return void response.writeHead(ready ? 200 : 503).end(ready ? "OK\n" : "behind the other proxies\n");
+  }
+  if (request.url === SEQUENCE_PATH) return void response.end(`${announced().sequence}\n`);
   const chosen = chooseSlot(request);
   if (chosen === null) {
     return sendPage(response, traffic.live === null ? NOTHING_DEPLOYED : UPDATING);

@@ -2,6 +2,7 @@
 import type { EndpointStatus, ProxyStatus } from "../../../release/director-status";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
+import { lastArrival } from "../arrive";
 import type { Director } from "../director";
 import { servingSlots } from "../drivers/driver";
 import type { SlotCounts } from "../drivers/driver";
@@ -19,6 +20,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
       }),
     );
   const [blue, green] = await Promise.all(SLOTS.map(endpoints));
+  const arrival = lastArrival();
   return {
     proxy: spec.proxy.name,
     traffic,
@@ -26,6 +28,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     state,
     counts: { blue: withoutClients(counts.blue), green: withoutClients(counts.green) },
     endpoints: { blue: blue!, green: green! },
+    ...(arrival === null ? {} : { arrival }),
   };
 }
 

@@ -7,10 +7,11 @@ import { PREVIEW_COOKIE } from "../../../../configuration/cookies";
 import { PREVIEW_HEADER } from "../../../../configuration/preview";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { CLOSED } from "../driver";
+import { announced, CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
+import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
 import {
   ALL_USERS,
   backendNames,
@@ -51,6 +52,7 @@ export class HaproxyConfigurator implements ProxyConfigurator {
     return {
       [CONFIGURATION]: this.configuration(),
       [TRAFFIC_MAP]: trafficMap(CLOSED),
+      [HEALTH_MAP]: healthMap(announced()),
       [SERVERS_STATE]: "1\n",
     };
   }
@@ -109,15 +111,13 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
     const { host, port, tls } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
   bind ${bind}
-  monitor-uri /proxy-healthz
-  http-request set-header X-Forwarded-Proto ${scheme}
+${HEALTH_ENDPOINT}  http-request set-header X-Forwarded-Proto ${scheme}
 ${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
     const suffix = tls.port === 443 ? "" : `:${tls.port}`;
     return `frontend plain
   bind ${host}:${port}
-  monitor-uri /proxy-healthz
-  http-request deny deny_status 400 if !{ req.hdr(host) -m found }
+${HEALTH_ENDPOINT}  http-request deny deny_status 400 if !{ req.hdr(host) -m found }
   http-request set-var(txn.host) req.hdr(host),regsub(:[0-9]*$,)
   http-request redirect code 308 location https://%[var(txn.host)]${suffix}%[pathq]
 

@@ -4,9 +4,10 @@ import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
-import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
 import { FAILED_CALLS, failedCalls } from "./failed-calls";
 import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE } from "./haproxy-configuration";
+import { announceByMap } from "./health-map";
 import { LatencySampling } from "./latency-sampling";
 import type { SampleSize } from "./latency-sampling";
 import { LiveMap } from "./live-map";
@@ -33,6 +34,10 @@ export class HaproxyDriver implements Driver {
     await this.map.replace(traffic);
     // For a restart: HAProxy starts with the same traffic.
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
+  }
+
+  announce(announcement: Announcement): Promise<void> {
+    return announceByMap(this.socket, announcement);
   }
 
   async measureLatencies(wanted: boolean): Promise<void> {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
+import { NOT_READY_FILE, SEQUENCE_FILE, SEQUENCE_PATH } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import type { Page } from "../pages";
 import { LIVE, MARKS } from "./traffic-folder";
@@ -153,11 +154,7 @@ ${this.knowsSecret()}    # The usual case ends here, without further checks. Pre
       set $closed closed;
     }
 ${this.preview()}
-    location = /proxy-healthz {
-      default_type text/plain;
-      return 200 "OK\\n";
-    }
-    location / {
+${healthEndpoint()}    location / {
       error_page 419 = @closed;
       error_page 420 = @socket;
       ${pageInsteadOfNothing()}
@@ -259,11 +256,7 @@ ${servers(slot, " max_fails=0")}${kept}  }
     const suffix = tls!.port === 443 ? "" : `:${tls!.port}`;
     return `  server {
     listen ${host}:${port};
-    location = /proxy-healthz {
-      default_type text/plain;
-      return 200 "OK\\n";
-    }
-    location / {
+${healthEndpoint()}    location / {
       if ($http_host = '') {
         return 400;
       }
@@ -272,6 +265,22 @@ ${servers(slot, " max_fails=0")}${kept}  }
   }
 `;
   }
+}
+
+/** 503 while the proxy is behind the others; and the last sequence that ended here, for them. */
+function healthEndpoint(): string {
+  return `    location = /proxy-healthz {
+      default_type text/plain;
+      if (-f ${NOT_READY_FILE}) {
+        return 503;
+      }
+      return 200 "OK\\n";
+    }
+    location = ${SEQUENCE_PATH} {
+      default_type text/plain;
+      alias ${SEQUENCE_FILE};
+    }
+`;
 }
 
 /** NGINX's answer if no instance answers. The application's errors pass unchanged. */
