@@ -1,6 +1,6 @@
 /**
- * Reads some entries of a zip without reading the rest: an artifact may be large, its migrations are small. No zip64 (an
- * artifact has at most 2 GiB) and no encryption; checks sizes and CRC-32. Format: PKWARE APPNOTE.TXT 6.3, sections 4.3.7
+ * Reads some entries of a zip without reading the rest: an artifact may be large, its migrations are small. Of zip64
+ * only the number of entries (an artifact has at most 2 GiB), and no encryption; checks sizes and CRC-32. Format: PKWARE APPNOTE.TXT 6.3, sections 4.3.7
  * to 4.3.16.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
@@ -10,9 +10,13 @@ import { quote } from "../release/text";
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const LOCAL_ENTRY = 0x04034b50;
-/** The end record and the longest comment after it. */
-const LONGEST_END = 22 + 0xffff;
-const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+const ZIP64_LOCATOR = 0x07064b50;
+const ZIP64_LOCATOR_BYTES = 20;
+const ZIP64_END = 0x06064b50;
+const ZIP64_END_BYTES = 56;
+/** The locator of zip64, the end record and the longest comment after it. */
+const LONGEST_END = ZIP64_LOCATOR_BYTES + 22 + 0xffff;
+const MAX_DIRECTORY_BYTES = 256 * 1024 * 1024;
 /** All unpacked bytes are in memory at once, and many entries may point to the same bytes. */
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
 
@@ -85,11 +89,7 @@ interface Entry {
 
 function* entriesOf(readAt: ReadAt, size: number): Generator<Entry> {
   const tail = readAt(Math.max(0, size - LONGEST_END), Math.min(size, LONGEST_END));
-  const end = findEnd(tail);
-  const count = tail.readUInt16LE(end + 10);
-  const length = tail.readUInt32LE(end + 12);
-  const start = tail.readUInt32LE(end + 16);
-  if (start === 0xffffffff || count === 0xffff) throw new Error("it is a zip64");
+  const { count, length, start } = directoryOf(readAt, tail);
   if (length > MAX_DIRECTORY_BYTES) throw damaged();
   const directory = readAt(start, length);
   for (let at = 0, left = count; left > 0; left--) {
@@ -106,6 +106,20 @@ function* entriesOf(readAt: ReadAt, size: number): Generator<Entry> {
     };
     at += 46 + nameLength + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
   }
+}
+
+function directoryOf(readAt: ReadAt, tail: Buffer): { count: number; length: number; start: number } {
+  const end = findEnd(tail);
+  const count = tail.readUInt16LE(end + 10);
+  const length = tail.readUInt32LE(end + 12);
+  const start = tail.readUInt32LE(end + 16);
+  if (start !== 0xffffffff && count !== 0xffff) return { count, length, start };
+  const locator = end - ZIP64_LOCATOR_BYTES;
+  if (locator < 0 || tail.readUInt32LE(locator) !== ZIP64_LOCATOR) throw damaged();
+  const zip64 = readAt(Number(tail.readBigUInt64LE(locator + 8)), ZIP64_END_BYTES);
+  if (zip64.readUInt32LE(0) !== ZIP64_END) throw damaged();
+  const number = (at: number): number => Number(zip64.readBigUInt64LE(at));
+  return { count: number(32), length: number(40), start: number(48) };
 }
 
 function findEnd(tail: Buffer): number {

@@ -3,6 +3,7 @@
  * and ports that `naming.ts` computes for an environment file.
  */
 import * as z from "zod/mini";
+import { MaxArtifactFiles } from "./artifact-limits";
 import { EnvironmentName, Port, matches, Program, ApplicationName } from "../release/patterns";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import type { Environment } from "./environment";
@@ -75,6 +76,8 @@ const CustomEnvironmentFields = z.strictObject({
   schedule: z._default(ScheduleChoice, { strategy: "blueGreen" }),
   /** Whether there is a migrator. Without it, releases with migrations are refused. @default false */
   database: z._default(z.boolean(), false),
+  /** How many files an artifact may have; our installers refuse more. @default 200000 */
+  maxArtifactFiles: z.optional(MaxArtifactFiles),
   /** Releases that our installer keeps on disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped, in seconds. @default 30 */
@@ -97,6 +100,7 @@ export interface CustomEnvironment extends Pick<
   | "preview"
   | "hooks"
   | "schedule"
+  | "maxArtifactFiles"
   | "keepReleases"
   | "stopSeconds"
 > {

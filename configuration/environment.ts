@@ -3,6 +3,7 @@
  * release.
  */
 import * as z from "zod/mini";
+import { MaxArtifactFiles } from "./artifact-limits";
 import { EnvironmentName, FOLDER, matches, Program, ApplicationName } from "../release/patterns";
 import { AzurePlatform } from "./azure/azure-platform";
 import { Backend } from "./backend";
@@ -75,6 +76,8 @@ export const EnvironmentFile = z.strictObject({
   freezeWindows: z._default(z.array(FreezeWindow).check(z.maxLength(50)), []),
   /** The folder for receipts, relative to the project. To share them, use a folder in git. @default "receipts" in the environment's folder */
   receipts: z.optional(matches(FOLDER, "folder below the project")),
+  /** How many files an artifact may have. Packing and the servers refuse more. @default 200000 */
+  maxArtifactFiles: z.optional(MaxArtifactFiles),
   /** Releases kept on disk besides those in use. @default 5 */
   keepReleases: z._default(z.int().check(z.minimum(2), z.maximum(50)), 5),
   /** How long an instance may take to finish its requests when it is stopped. @default 30 */

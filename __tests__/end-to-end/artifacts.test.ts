@@ -69,6 +69,19 @@ describeEndToEnd("an artifact", () => {
     expect((await world.deploy("rollback")).to).toBe("1.0.0-1");
   });
 
+  it("of an old release goes after keepReleases newer ones; a rollback still finds its own", async () => {
+    world.changeEnvironment({ keepReleases: 2 });
+    for (const version of ["2.0.0", "2.1.0", "2.2.0", "2.3.0"]) {
+      expect(await world.release(version, "1.0.0")).toMatchObject({ exitCode: 0 });
+    }
+    const names = kept().filter((name) => name.startsWith("socialgoal-"));
+    expect(names).toEqual([/-2\.2\.0-/, /-2\.3\.0-/].map((name) => expect.stringMatching(name)));
+    expect(await world.deploy("rollback")).toMatchObject({
+      exitCode: 0,
+      to: expect.stringMatching(/^2\.2\.0-/),
+    });
+  });
+
   async function pruned(): Promise<{ removed: string[] }> {
     const { stdout } = await world.run(["publish", "--prune", "--keep-days", "0", "--yes", "--json"]);
     return JSON.parse(stdout) as { removed: string[] };

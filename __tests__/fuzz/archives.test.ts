@@ -33,8 +33,8 @@ function functionsOf(script: string): string {
 
 /** The installer's functions, with a smaller disk; then its unpacking, of one archive after another. */
 const unpackWith = (zipTool: ZipTool): string => `${functionsOf(readFileSync(SCRIPT, "utf8")).replace(
-  /MAX_ENTRIES=\d+ MAX_BYTES=\d+/,
-  `MAX_ENTRIES=200 MAX_BYTES=${MAX_BYTES}`,
+  /MAX_BYTES=\d+/,
+  `MAX_ARTIFACT_FILES=200 MAX_BYTES=${MAX_BYTES}`,
 )}
 export LC_ALL=C
 unpack_zip() { unpack_with_${zipTool} "$@"; }
@@ -306,7 +306,7 @@ describe("the disk is not filled", () => {
     const { said } = await unpack(tarGz([{ name: "a", data: "x".repeat(5_000_000) }]), "unzip");
     expect(said).toMatch(/more than 4000000 bytes/);
     const many = tarGz(Array.from({ length: 201 }, (_, index) => ({ name: `f${index}` })));
-    expect((await unpack(many, "unzip")).said).toMatch(/more than 200 entries/);
+    expect((await unpack(many, "unzip")).said).toMatch(/more than 200 files and folders/);
   });
 });
 

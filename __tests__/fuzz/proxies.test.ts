@@ -34,7 +34,7 @@ function haproxySkeleton(spec: DirectorSpec): Skeleton {
   });
 }
 
-/** Of NGINX: the names of directives and where blocks open and close, as NGINX reads quotes and comments. */
+/** Of NGINX: the names of directives and where blocks open and close, as NGINX reads quotes and comments. Quoted names are values. */
 function nginxSkeleton(spec: DirectorSpec): Skeleton {
   const text = new NginxConfigurator(spec).configuration();
   const found: string[] = [];
@@ -46,7 +46,7 @@ function nginxSkeleton(spec: DirectorSpec): Skeleton {
       words.push(lexeme);
       continue;
     }
-    found.push(`${words[0] ?? ""} ${words.length} ${lexeme}`);
+    found.push(`${/^["']/.test(words[0] ?? "") ? "value" : (words[0] ?? "")} ${words.length} ${lexeme}`);
     words = [];
   }
   return found;
@@ -87,7 +87,12 @@ test("no text of a spec adds a line, a directive or a word", () => {
   const tls = { port: 8443, certificate: "tls/site.pem" };
   const preview = { sha256: SHA256, md5: "b".repeat(32) };
   const verification = { ...spec!.verification, path: "/health", host: "shop.example.org" };
-  const full = { ...spec!, preview, verification, proxy: { ...spec!.proxy, tls } };
+  const http = { ...spec!.proxy.http, trusted: ["10.1.0.0/24"], hosts: ["shop.example.org"] };
+  const activation = {
+    activate: { method: "POST", path: "/internal/start-jobs" },
+    deactivate: { method: "POST", path: "/internal/stop-jobs" },
+  };
+  const full = { ...spec!, preview, verification, activation, proxy: { ...spec!.proxy, tls, http } };
   expectNothingAdded(full);
   for (const changed of everyTextChanged(full)) expectNothingAdded(changed);
 });

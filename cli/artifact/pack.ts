@@ -13,9 +13,9 @@ import { Zip, ZipDeflate, ZipPassThrough } from "fflate";
 import { EXIT } from "../../release/exit-code";
 import { quote } from "../../release/text";
 import { readPiece } from "./local-file";
+import { END_BYTES, endRecord } from "./zip64";
 
-/** The limits of install-release.sh: a folder that servers would refuse is refused here. */
-const MAX_ENTRIES = 20_000;
+/** As install-release.sh: a folder that servers would refuse is refused here. */
 const MAX_BYTES = 2 ** 31;
 const MAX_NAME_BYTES = 1_000;
 /** Backslashes and control characters; the last part is how `unzip` lists a control character. */
@@ -26,6 +26,8 @@ const PACKED_AT = new Date(1980, 0, 1);
 const LEFT_OUT = ".git";
 
 export interface PackOptions {
+  /** The environment's `maxArtifactFiles`. */
+  readonly maxFiles: number;
   readonly signal: AbortSignal;
   readonly onBytes: (done: number, total: number) => void;
 }
@@ -48,7 +50,7 @@ interface Entry {
 
 /** @throws Failure (bad input) naming the entry that can't be packed. @param to the new zip file. */
 export async function packFolder(folder: string, to: string, options: PackOptions): Promise<Packed> {
-  const { entries, leftOut } = await listFolder(folder);
+  const { entries, leftOut } = await listFolder(folder, options.maxFiles);
   const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   const file = await open(to, "wx", 0o600);
   try {
@@ -68,8 +70,11 @@ export async function packFolder(folder: string, to: string, options: PackOption
 
 // ---------------------------------------------------------------------------------------------- the entries
 
-async function listFolder(folder: string): Promise<{ entries: Entry[]; leftOut: string[] }> {
-  const listing = new Listing(await realpath(folder));
+async function listFolder(
+  folder: string,
+  maxFiles: number,
+): Promise<{ entries: Entry[]; leftOut: string[] }> {
+  const listing = new Listing(await realpath(folder), maxFiles);
   await listing.visit("", [listing.root]);
   if (listing.entries.every(({ name }) => name.endsWith("/"))) {
     throw new InvalidInput(`${folder} has no files to pack`);
@@ -85,7 +90,10 @@ class Listing {
   readonly leftOut: string[] = [];
   private bytes = 0;
 
-  constructor(readonly root: string) {}
+  constructor(
+    readonly root: string,
+    private readonly maxFiles: number,
+  ) {}
 
   /** @param prefix the folder's name in the zip. @param above the real path's folders, down to the folder itself. */
   async visit(prefix: string, above: readonly string[]): Promise<void> {
@@ -123,8 +131,11 @@ class Listing {
     const bytes = Number(found?.size ?? 0);
     this.bytes += bytes;
     this.entries.push({ name, place, bytes, isExecutable: ((found?.mode ?? 0n) & 0o111n) !== 0n });
-    if (this.entries.length > MAX_ENTRIES) {
-      refuse(name, `exceeds the ${MAX_ENTRIES} files that servers unpack`);
+    if (this.entries.length > this.maxFiles) {
+      refuse(
+        name,
+        `exceeds the ${this.maxFiles} files that servers unpack: raise "maxArtifactFiles" in the environment file`,
+      );
     }
     if (this.bytes > MAX_BYTES) refuse(name, `exceeds the ${MAX_BYTES} bytes that servers unpack`);
   }
@@ -147,6 +158,7 @@ function refuseOddName(name: string): void {
 class ZipWriter {
   private readonly hash = createHash("sha256");
   private bytes = 0;
+  private entries = 0;
   private waiting: Uint8Array[] = [];
   private readonly zip = new Zip((error, piece) => {
     if (error !== null) throw error;
@@ -161,6 +173,7 @@ class ZipWriter {
     const attributes = { mtime: PACKED_AT, os: 3, attrs: mode * 0x10000 + (isFolder ? 0x10 : 0) };
     const entry = Object.assign(isFolder ? new ZipPassThrough(name) : new ZipDeflate(name), attributes);
     this.zip.add(entry);
+    this.entries += 1;
     if (isFolder) entry.push(new Uint8Array(0), true);
     else
       await this.read(name, place, bytes, (piece, isLast) => {
@@ -173,6 +186,9 @@ class ZipWriter {
 
   async end(): Promise<{ sha256: string; bytes: number }> {
     this.zip.end();
+    // fflate writes the directory and its end in one piece, and counts to 65,535 there.
+    const directory = this.waiting.pop()!;
+    this.waiting.push(directory.subarray(0, -END_BYTES), endRecord(directory, this.entries, this.bytes));
     await this.write();
     return { sha256: this.hash.digest("hex"), bytes: this.bytes };
   }

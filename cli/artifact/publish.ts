@@ -9,6 +9,7 @@ import type { Stats } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { artifactUrl, migratorUrl } from "../../configuration/azure/azure-names";
+import { DEFAULT_MAX_ARTIFACT_FILES } from "../../configuration/artifact-limits";
 import type { AzureEnvironment } from "../../configuration/environment";
 import { workFolder } from "../../configuration/naming";
 import { isLocal, requireAzure } from "../../configuration/platform";
@@ -130,7 +131,7 @@ function refuseStateFolder(project: Project, folder: string): void {
 
 /** @param copy whether to copy the file rather than use it; a folder is packed in any case. */
 async function prepare(
-  { progress, signal }: Tools,
+  { project: { environment }, progress, signal }: Tools,
   artifact: string,
   found: Stats,
   copy: boolean,
@@ -144,7 +145,10 @@ async function prepare(
       return { file: copy ? scratch : artifact, ...(await digestFile(artifact, options)) };
     }
     const onBytes = byteProgress(progress, `packing ${artifact}`);
-    const { leftOut, ...packed } = await packFolder(artifact, scratch, { signal, onBytes });
+    const { leftOut, ...packed } = await packFolder(artifact, scratch, {
+      ...{ signal, onBytes },
+      maxFiles: environment.maxArtifactFiles ?? DEFAULT_MAX_ARTIFACT_FILES,
+    });
     if (leftOut.length > 0) progress.note(`${artifact}: left out ${leftOut.join(", ")}`);
     return { file: scratch, ...packed };
   } catch (error) {

@@ -47,7 +47,8 @@ export function referencesOf(project: Project, since: Date): References {
   };
 }
 
-function artifactsOf({ slots, previous }: ReleaseRecord): { url: string; sha256: string }[] {
+/** Of all releases that a record names. */
+export function artifactsOf({ slots, previous }: ReleaseRecord): { url: string; sha256: string }[] {
   return [slots.blue, slots.green, previous]
     .filter((release) => release !== null)
     .flatMap(({ artifact, migrations }) => (migrations === undefined ? [artifact] : [artifact, migrations]));

@@ -2,12 +2,14 @@
  * One sequence from the request to the receipt: plan, confirm, write the record, apply exactly that plan, and write the
  * receipt.
  */
+import { retireArtifacts } from "../artifact/retire";
 import { EXIT } from "../../release/exit-code";
 import { describeWindow, frozenBy } from "../../release/freeze-windows";
 import { formatSteps } from "../../release/plan-steps";
 import { requireSamePlan } from "../../release/plan-token";
 import { hookFacts } from "../../configuration/hook-facts";
 import type { HookRun } from "../../release/hook-run";
+import type { ReleaseRecord } from "../../release/record";
 import type { Receipt } from "../../release/receipt";
 import { Failure, Refusal } from "../../release/failure";
 import { runHooks } from "../hooks/run-hooks";
@@ -85,6 +87,7 @@ export async function deploy(
     if (hooksAfter.length > 0) {
       keepReceipt(project, { ...receipt, hooks: [...hooks, ...hooksAfter] }, progress);
     }
+    if (exitCode === EXIT.done) tidyUp(project, next, progress);
     const logs = exitCode === 0 ? [] : candidateLogs(project, next);
     return { ...ended, logs, requests: brief(users.requests), receipt: file };
   } finally {
@@ -192,6 +195,15 @@ function keepReceipt(project: Project, receipt: Receipt, progress: Progress): st
   } catch (error) {
     progress.note(`the receipt can't be written: ${(error as Error).message}`);
     return null;
+  }
+}
+
+/** What can't be removed must not turn a finished release into a failure. */
+function tidyUp(project: Project, record: ReleaseRecord, progress: Progress): void {
+  try {
+    retireArtifacts(project, record);
+  } catch (error) {
+    progress.note(`old artifacts can't be removed: ${(error as Error).message}`);
   }
 }
 

@@ -56,6 +56,11 @@ export function readReceipts(project: Project, unreadable: (problem: string) => 
   });
 }
 
+/** Newest first, read one after another. @throws InvalidInput at one that is damaged. */
+export function* receiptsFromNewest(project: Project): Generator<Receipt> {
+  for (const sequence of sequences(project).reverse()) yield readReceipt(project, sequence);
+}
+
 /** The receipts' files, oldest first, valid or not; relative to the project. */
 export function receiptFiles(project: Project): string[] {
   return sequences(project).map((sequence) => receiptFile(project, sequence));

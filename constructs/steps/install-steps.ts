@@ -150,6 +150,9 @@ function installParameters(
     DEADLINE_SECONDS: String(verification.deadlineSeconds),
     STOP_SECONDS: String(environment.stopSeconds),
     KEEP_RELEASES: String(environment.keepReleases),
+    ...(environment.maxArtifactFiles === undefined
+      ? {}
+      : { MAX_ARTIFACT_FILES: String(environment.maxArtifactFiles) }),
     PROTECTED_RELEASES: [...new Set(inUse.filter((id) => id !== null))].join(" "),
     MODE: inPlace ? "inPlace" : "slot",
     ...installer.parameters,

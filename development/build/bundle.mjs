@@ -74,7 +74,7 @@ function assembled(file) {
 }
 
 // For existing proxies: one script that contains the director.
-const setUp = (part) => readFileSync(`on-server/director/set-up-director.${part}.sh`, "utf8");
+const setUp = (part) => assembled(`on-server/director/set-up-director.${part}.sh`);
 const packed = gzipSync(readFileSync(`${OUT}/director.js`), { level: 9 }).toString("base64");
 writeFileSync(
   `${OUT}/director/set-up-director.sh`,

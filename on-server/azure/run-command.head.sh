@@ -26,6 +26,9 @@ set -Eeuo pipefail
 ended=""
 trap 'ended=$?; ((ended)) || { echo "run-command: the step did not arrive whole, and nothing was done: bluegreen retry" >&2; ended=1; }; exit "$ended"' EXIT
 umask 027
+
+#include "../chosen-environment.sh"
+drop_habits
 export LC_ALL=C PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="${HOME:-/root}"
 
 readonly KEEP_COMMANDS=50 OUTPUT_BYTES=3800

@@ -13,7 +13,7 @@ import { Arrival } from "../../release/director-status";
 import { EXIT } from "../../release/exit-code";
 import { Failure } from "../../release/failure";
 import { writeAtomically } from "../../system/atomic-file";
-import { SEQUENCE_FILE, SEQUENCE_PATH } from "./drivers/driver";
+import { SEQUENCE_FILE, SEQUENCE_PATH, writeSequence } from "./drivers/driver";
 import type { Announcement, Driver } from "./drivers/driver";
 import type { State } from "./state";
 
@@ -32,7 +32,7 @@ export function rememberSpec(spec: DirectorSpec): void {
   if ((spec.proxy.peers ?? []).length === 0) return rmSync(OWN_SPEC_FILE, { force: true });
   const { record: _, ...rest } = spec;
   writeAtomically(OWN_SPEC_FILE, JSON.stringify(rest));
-  if (!existsSync(SEQUENCE_FILE)) writeAtomically(SEQUENCE_FILE, "0\n");
+  if (!existsSync(SEQUENCE_FILE)) writeSequence(0);
 }
 
 /** @throws Failure if this proxy has no peers, or the file is damaged. */

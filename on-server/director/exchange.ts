@@ -13,8 +13,10 @@ export interface Answer {
   readonly status: number;
   /** With the trailers: gRPC has its status there, or in the headers of an answer without a body. */
   readonly headers: IncomingHttpHeaders;
-  /** Its beginning, up to BODY_LIMIT characters. */
+  /** Its beginning, about BODY_LIMIT bytes. */
   readonly body: string;
+  /** Whether the body goes on after BODY_LIMIT. */
+  readonly isCut: boolean;
   /** Until the answer began. */
   readonly milliseconds: number;
 }
@@ -27,7 +29,8 @@ export interface RequestOptions extends Pick<Verification, "host" | "timeoutSeco
   readonly protocol: InstanceProtocol;
 }
 
-const BODY_LIMIT = 256 * 1024;
+/** The installers read as much. */
+const BODY_LIMIT = 1024 * 1024;
 
 /** @throws Error if there was no complete answer in time, with a short cause. */
 export async function ask(
@@ -58,13 +61,13 @@ function sendOverHttp1(endpoint: Endpoint, question: Question, signal: AbortSign
   return new Promise((resolve, reject) => {
     const asked = request({ host, port, method, path, headers, agent: false, signal }, (response) => {
       const milliseconds = performance.now() - started;
-      const text = beginningOf(response);
+      const beginning = beginningOf(response);
       response.on("error", reject);
       response.on("end", () =>
         resolve({
           status: response.statusCode!,
           headers: { ...response.trailers, ...response.headers },
-          body: text(),
+          ...beginning(),
           milliseconds,
         }),
       );
@@ -93,9 +96,9 @@ function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSign
       },
       { signal },
     );
-    let answered: Omit<Answer, "body"> | undefined;
+    let answered: Omit<Answer, "body" | "isCut"> | undefined;
     let trailers: IncomingHttpHeaders = {};
-    const text = beginningOf(stream);
+    const beginning = beginningOf(stream);
     stream.on("response", (received) => {
       const status = Number(received[constants.HTTP2_HEADER_STATUS]);
       answered = { status, headers: received, milliseconds: performance.now() - started };
@@ -107,19 +110,23 @@ function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSign
       // If the connection ends in the middle, Node ends the stream without an error: only the code reports it.
       if (answered === undefined || stream.rstCode !== constants.NGHTTP2_NO_ERROR)
         return reject(new Error("no complete answer"));
-      resolve({ ...answered, headers: { ...trailers, ...answered.headers }, body: text() });
+      resolve({ ...answered, headers: { ...trailers, ...answered.headers }, ...beginning() });
     });
     stream.end(body);
   });
   return asked.finally(() => session.destroy());
 }
 
-/** Reads the stream to its end. @returns a function that returns the text so far, up to BODY_LIMIT. */
-function beginningOf(stream: Readable): () => string {
-  let text = "";
+/** Reads the stream to its end. @returns a function that returns what it began with. */
+function beginningOf(stream: Readable): () => Pick<Answer, "body" | "isCut"> {
+  let body = "";
+  let bytes = 0;
   stream.setEncoding("utf8");
-  stream.on("data", (chunk: string) => (text.length < BODY_LIMIT ? (text += chunk) : undefined));
-  return () => text;
+  stream.on("data", (chunk: string) => {
+    if (bytes <= BODY_LIMIT) body += chunk;
+    bytes += Buffer.byteLength(chunk);
+  });
+  return () => ({ body, isCut: bytes > BODY_LIMIT });
 }
 
 /** @returns how an answer differs from the expected one, as text; empty if it does not. */

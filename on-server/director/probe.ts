@@ -38,6 +38,7 @@ export function httpProbe(verification: Verification, protocol: InstanceProtocol
     const other = expected !== null && releaseId !== expected;
     const problem =
       mismatch(answer, verification) ||
+      (answer.isCut ? "answers with more than 1 MiB" : "") ||
       (other ? `answers as ${releaseId ?? "no release"}, not ${expected}` : "");
     return { healthy: problem === "", releaseId, problem, milliseconds: answer.milliseconds };
   };
@@ -66,5 +67,11 @@ function namedRelease(
     return typeof value === "string" ? value : null;
   }
   if (expected === null) return /[0-9A-Za-z][0-9A-Za-z.-]*-[0-9]+/.exec(body)?.[0] ?? null;
-  return body.split(/[^0-9A-Za-z.-]+/).includes(expected) ? expected : null;
+  return names(body, expected) ? expected : null;
+}
+
+/** The same rule as the installers': __tests__/on-server/judgement/answers.json. A dot may end a sentence. */
+function names(body: string, releaseId: string): boolean {
+  const id = releaseId.replaceAll(".", "\\.");
+  return new RegExp(`(^|[^0-9A-Za-z._-])${id}($|[^0-9A-Za-z._-]|\\.($|[^0-9A-Za-z]))`).test(body);
 }

@@ -4,6 +4,9 @@
 set -Eeuo pipefail
 umask 027
 
+#include "../chosen-environment.sh"
+drop_habits
+
 : "${SERVER_FOLDER:?}" "${DIRECTOR_COMMAND:?}" "${DIRECTOR_SPEC:?}"
 director="$SERVER_FOLDER/director.js"
 if [[ ! -f "$director" ]]; then

@@ -5,6 +5,9 @@
 # here.
 set -Eeuo pipefail
 umask 027
+
+#include "../chosen-environment.sh"
+drop_habits
 export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 : "${SERVER_FOLDER:?}" "${DIRECTOR_SPEC:?}"

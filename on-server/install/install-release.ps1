@@ -27,7 +27,6 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 [Net.ServicePointManager]::SecurityProtocol = [Net.SecurityProtocolType]::Tls12
 
-$MaxEntries = 20000
 $MaxBytes = [long] 2147483648
 $MaxAnswerBytes = [long] 1048576
 $PatienceSeconds = 300 # a new role assignment takes minutes to apply

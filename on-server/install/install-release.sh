@@ -12,7 +12,8 @@
 # 4 candidate rejected, traffic untouched; 5 stopped by a signal, rolled back.
 #
 # Below $SERVER_FOLDER:  install.lock  sequence ("<highest sequence seen> <record digest>")
-#   releases/<id>/  the unpacked artifact; .release (id, sha256) and .start (its argv, one argument a line) are added here
+#   releases/<id>/  the unpacked artifact; .release (id, sha256), .start (its argv, one argument a line) and .tree (the
+#                   digest of all files) are added here
 #   slots/<slot>    -> ../releases/<id>
 #   run/<slot>.pid  run/<slot>.healthy (the release that last became healthy there)  run/<slot>.env (systemd only)
 #   logs/<slot>.log   data/ (shared by all releases)   downloads/
@@ -24,7 +25,9 @@
 set -Eeuo pipefail
 umask 027
 
-readonly MAX_ENTRIES=20000 MAX_BYTES=2147483648 MAX_LISTING_BYTES=67108864 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
+#include "../chosen-environment.sh"
+
+readonly MAX_BYTES=2147483648 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
 
 #include "linux/parameters.sh"
 
@@ -47,6 +50,7 @@ main() {
   done
   clock && STARTED_AT=$NOW
 
+  keep_environment SIM_VM_ROOT
   read_parameters
   prepare
   fence
@@ -91,7 +95,7 @@ prepare() {
   PHASE="preparing"
   ((BASH_VERSINFO[0] >= 5)) || fail 1 "bash ${BASH_VERSION} is too old: install bash 5"
   local tool
-  for tool in awk base64 chmod cp curl du env find flock grep readlink setsid sha256sum sleep sort stat sync tail timeout touch tr; do
+  for tool in awk base64 chmod cp curl du env find flock grep readlink setsid sha256sum sleep sort stat sync tail timeout touch tr xargs; do
     command -v "$tool" >/dev/null || fail 1 "$tool is not on PATH: install it on this server"
   done
   mkdir -p -- "$SERVER_FOLDER"/{releases,slots,run,logs,downloads} "$DATA_FOLDER" ||

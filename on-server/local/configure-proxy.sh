@@ -4,6 +4,9 @@
 set -Eeuo pipefail
 umask 027
 
+#include "../chosen-environment.sh"
+drop_habits
+
 cd "${PROJECT_FOLDER:?}/${SERVER_FOLDER:?}"
 # Debian has proxies in /usr/sbin, which is not on every user's PATH.
 PATH="$PATH:/usr/sbin:/usr/local/sbin" node director.js configure --spec "${DIRECTOR_SPEC:?}"

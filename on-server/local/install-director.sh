@@ -3,6 +3,10 @@
 # proxy. Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, and DIRECTOR_BUNDLE.
 set -Eeuo pipefail
 umask 027
+
+#include "../chosen-environment.sh"
+drop_habits
+
 DIRECTOR_BUNDLE=$(realpath "${DIRECTOR_BUNDLE:?}")
 cd "${PROJECT_FOLDER:?}"
 mkdir --parents "${SERVER_FOLDER:?}"

@@ -6,7 +6,9 @@
 set -Eeuo pipefail
 umask 027
 
+#include "../chosen-environment.sh"
 #include "../result-line.sh"
+drop_habits
 
 name=$1
 : "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${COMMAND_SCRIPT:?}" "${COMMAND_TIMEOUT_SECONDS:?}"

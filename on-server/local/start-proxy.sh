@@ -6,6 +6,9 @@
 set -Eeuo pipefail
 umask 027
 
+#include "../chosen-environment.sh"
+drop_habits
+
 : "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${DIRECTOR_SPEC:?}" "${PROXY_DRIVER:?}" "${PROXY_ADDRESS:?}" "${PROXY_BUNDLE:?}"
 PROXY_BUNDLE=$(realpath "$PROXY_BUNDLE")
 cd "$PROJECT_FOLDER/$SERVER_FOLDER"

@@ -6,6 +6,9 @@
 set -Eeuo pipefail
 umask 027
 
+#include "../chosen-environment.sh"
+keep_environment IMDS_ENDPOINT NODE_TLS_REJECT_UNAUTHORIZED NODE_EXTRA_CA_CERTS
+
 : "${SERVER_FOLDER:?}" "${MIGRATE_SPEC:?}" "${MIGRATOR_URL:?}" "${MIGRATOR_SHA256:?}"
 IMDS_ENDPOINT=${IMDS_ENDPOINT:-http://169.254.169.254}
 migrator="$SERVER_FOLDER/migrate.js"

@@ -7,6 +7,7 @@ import type { ReleaseRecord } from "../../../release/record";
 import type { Receipt } from "../../../release/receipt";
 import type { Release } from "../../../release/release";
 import { resolveSchedule } from "../../../release/schedule";
+import { retireArtifacts } from "../../../cli/artifact/retire";
 import { Azurite } from "./azurite";
 import { AZURE, Workplace } from "./workplace";
 import type { Ran } from "../../../development/testbed/processes";
@@ -315,5 +316,47 @@ describe("on Azure", () => {
       stderr: expect.stringMatching(/the running releases are unknown/),
     });
     expect(await azurite.names()).toHaveLength(1);
+  });
+});
+
+describe("after a release", () => {
+  /** Ten releases, each with its receipt and its artifact, one a day. */
+  function tenReleases(): ReleaseRecord {
+    const releases = Array.from({ length: 10 }, (_, index) => release(`1.${index}.0`, index + 1));
+    const records = releases.map((each, index) =>
+      record(index + 1, releases[index - 1] ?? null, each, releases[index - 1] ?? null),
+    );
+    for (const [index, after] of records.entries()) {
+      keep(`1.${index}.0`, 10 - index);
+      putReceipt(index + 1, 10 - index - 0.5, after);
+    }
+    put("release.json", records[9]!);
+    return records[9]!;
+  }
+  const versions = (): string[] => place.kept().map((name) => /-(\d\.\d\.\d)-/.exec(name)?.[1] ?? name);
+
+  test("the artifacts of the newest releases stay, and what the record names", () => {
+    const last = tenReleases();
+    const old = release("1.1.0", 2);
+    retireArtifacts(place.project(), { ...last, previous: old });
+    expect(versions()).toEqual(["1.1.0", "1.5.0", "1.6.0", "1.7.0", "1.8.0", "1.9.0"]);
+    retireArtifacts(place.project(), last);
+    expect(versions()).toEqual(["1.5.0", "1.6.0", "1.7.0", "1.8.0", "1.9.0"]);
+  });
+
+  test("what was published and not released stays, and what no receipt knows", () => {
+    const last = tenReleases();
+    keep("2.0.0", 400);
+    keep("mine", 400, "backup.zip");
+    keep("1.0.0", 0); // published again, for the next release
+    retireArtifacts(place.project(), last);
+    expect(versions()).toEqual(["backup.zip", "1.0.0", "1.5.0", "1.6.0", "1.7.0", "1.8.0", "1.9.0", "2.0.0"]);
+  });
+
+  test("a damaged receipt keeps everything", () => {
+    const last = tenReleases();
+    put(".bluegreen/local/receipts/10.json", {});
+    expect(() => retireArtifacts(place.project(), last)).toThrow(/10\.json/);
+    expect(versions()).toHaveLength(10);
   });
 });

@@ -17,7 +17,7 @@ import { artifact, simulatedEnvironment } from "./simulated-world";
 
 const PROGRAMS = resolve(__dirname, "../../../lib/on-server");
 const DIRECTOR = join(PROGRAMS, "director.js");
-const SCRIPT = resolve(__dirname, "../../../on-server/director/run-director.sh");
+const SCRIPT = resolve(__dirname, "../../../lib/on-server/director/run-director.sh");
 
 const started: ChildProcess[] = [];
 type Running = ReturnType<typeof run>;

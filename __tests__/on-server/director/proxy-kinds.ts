@@ -13,7 +13,7 @@ export interface ProxyKind {
   readonly holds: boolean;
   /** Whether a server leaves the rotation without a reload. */
   readonly rotatesWithoutReload: boolean;
-  /** Whether it counts latencies only while they are wanted. */
+  /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
   /** The file or folder by which it is told something. */
   readonly control: string;
@@ -41,7 +41,7 @@ export const nginx: ProxyKind = {
   cuts: false,
   holds: false,
   rotatesWithoutReload: false,
-  measuresOnRequest: false,
+  measuresOnRequest: true,
   control: "live",
   start: (folder) => {
     rmSync(join(folder, "admin.sock"), { force: true });

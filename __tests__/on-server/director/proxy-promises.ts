@@ -245,6 +245,7 @@ export function promisesOfAProxy(kind: ProxyKind): void {
 
   test("counts requests, failed answers and what still runs, for each slot", async () => {
     await proxy.set({ weight: 50 });
+    await proxy.driver.measureLatencies?.(true);
     const before = await settledCounts(proxy);
     const slow = proxy.ask({ bucket: 0, path: "/slow" });
     await until(async () => (await proxy.driver.counts()).green.inFlight === 1, "it runs");
@@ -366,7 +367,8 @@ export function promisesOfAProxy(kind: ProxyKind): void {
       expect(bucket).toBeUndefined();
       await proxy.ask({ path: "/broken", headers: header });
       const { green } = await proxy.driver.counts();
-      expect(between(before.green, green)).toEqual({ requests: 0, errors: 0, latency: {} });
+      const { requests, errors, latency } = between(before.green, green);
+      expect({ requests, errors, latency }).toEqual({ requests: 0, errors: 0, latency: {} });
     });
 
     test("of a slot where nothing runs is the page", async () => {

@@ -39,7 +39,7 @@ function pathWithout(...missing: string[]): string {
 }
 const TOOLS =
   "awk base64 bash cat chmod cp curl du env find flock grep gzip ln mkdir mv node python3 readlink rm setsid sha256sum " +
-  "sleep sort stat sync tail tar timeout touch tr unzip";
+  "sleep sort stat sync tail tar timeout touch tr unzip xargs";
 
 const ESCAPES: readonly (readonly [string, Entry, RegExp])[] = [
   ["an absolute name", { name: "/etc/evil" }, /absolute name/],
@@ -153,9 +153,24 @@ test("unpacks a .tar.gz, whatever its name says", async () => {
   expect(server().read("releases/1.0.0-1/a b/ünï.txt")).toBe("text");
 });
 
-test("refuses more than 20,000 entries", async () => {
-  const many = Array.from({ length: 20_001 }, (_, number) => ({ name: `file-${number}` }));
-  await rejected(server().application({}, many), /more than 20000 entries/);
+test("refuses more files than the environment allows", async () => {
+  const many = Array.from({ length: 99 }, (_, number) => ({ name: `file-${number}` }));
+  const limit = { MAX_ARTIFACT_FILES: "100" };
+  await rejected(
+    server().application({}, many),
+    /it has more than 100 files and folders \(maxArtifactFiles/,
+    limit,
+  );
+  await rejected(server().applicationAsTar(many), /it has more than 100 files and folders/, limit);
+});
+
+test("unpacks 60,000 files, as an application with all its dependencies has them", async () => {
+  const many = Array.from({ length: 60_000 }, (_, number) => ({
+    name: `node_modules/${number % 300}/${number}.js`,
+  }));
+  const outcome = await server().install(server().parameters(1, server().application({}, many)));
+  expect(outcome).toMatchObject({ code: 0, stderr: "" });
+  expect(server().list("releases/1.0.0-1/node_modules/299")).toHaveLength(200);
 });
 
 test("refuses what is no archive, an empty one and a broken one", async () => {
@@ -306,5 +321,84 @@ test("a release folder without .release is not believed", async () => {
   expect(await server().install(server().parameters(1, server().application()))).toMatchObject({
     code: 0,
     stderr: "",
+  });
+});
+
+describe("an artifact that is on the server already", () => {
+  /** Counts the downloads. */
+  async function published(artifact: Artifact): Promise<{ url: string; downloads: () => number }> {
+    let downloads = 0;
+    const address = await server().serve((_request, response) => {
+      downloads += 1;
+      response.end(fs.readFileSync(artifact.file));
+    });
+    return { url: `${address}/x.zip`, downloads: () => downloads };
+  }
+
+  test("is not downloaded again: the rollback of a recreate, and a retry under a new run", async () => {
+    const old = server().application({}, [{ name: "bin/run.sh", data: "#!/bin/sh\n", mode: 0o100755 }]);
+    const { url, downloads } = await published(old);
+    const overrides = { ARTIFACT_URL_BASE64: base64(url), MODE: "inPlace" };
+    expect(await server().install(server().parameters(1, old, overrides))).toMatchObject({ code: 0 });
+    const other = server().application({}, [{ name: "new.txt", data: "new" }]);
+    expect(await server().install(server().parameters(2, other, { MODE: "inPlace" }))).toMatchObject({
+      code: 0,
+    });
+    const outcome = await server().install(server().parameters(3, old, overrides));
+    expect(outcome).toMatchObject({
+      code: 0,
+      stderr: "",
+      result: { outcome: "installed", releaseId: "1.0.0-3" },
+    });
+    expect(downloads()).toBe(1);
+    expect((await server().get()).release).toBe("1.0.0-3");
+    const tree = (id: string): string =>
+      execFileSync("find", [server().path("releases", id), "-printf", "%P %y %m %s %t\n"], {
+        encoding: "utf8",
+      });
+    const withoutTimes = (text: string): string[] =>
+      text
+        .split("\n")
+        .filter((line) => !/^(\.release|\.start| d)/.test(line))
+        .sort();
+    expect(withoutTimes(tree("1.0.0-3"))).toEqual(withoutTimes(tree("1.0.0-1")));
+    expect(server().read("releases/1.0.0-3/.release")).toBe(`1.0.0-3 ${old.sha256}`);
+  });
+
+  test.each<[string, () => void]>([
+    ["changed", () => fs.appendFileSync(server().path("releases/1.0.0-1/server.js"), " ")],
+    ["added", () => fs.writeFileSync(server().path("releases/1.0.0-1/upload"), "")],
+    ["removed", () => fs.rmSync(server().path("releases/1.0.0-1/more.txt"))],
+    ["made executable", () => fs.chmodSync(server().path("releases/1.0.0-1/more.txt"), 0o750)],
+  ])("is downloaded if a file was %s there", async (_, change) => {
+    const artifact = server().application({}, [{ name: "more.txt", data: "more" }]);
+    const { url, downloads } = await published(artifact);
+    const overrides = { ARTIFACT_URL_BASE64: base64(url) };
+    await server().install(server().parameters(1, artifact, overrides));
+    change();
+    expect(await server().install(server().parameters(2, artifact, overrides))).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    expect(downloads()).toBe(2);
+    expect(server().list("releases/1.0.0-2")).toEqual([
+      ".release",
+      ".start",
+      ".tree",
+      "behaviour.json",
+      "more.txt",
+      "server.js",
+    ]);
+  });
+
+  test("in a folder of this machine takes no second copy of the archive", async () => {
+    const artifact = server().application();
+    const before = fs.statSync(artifact.file);
+    expect(await server().install(server().parameters(1, artifact))).toMatchObject({ code: 0 });
+    expect(fs.statSync(artifact.file)).toMatchObject({
+      nlink: 1,
+      mtimeMs: before.mtimeMs,
+      size: before.size,
+    });
   });
 });

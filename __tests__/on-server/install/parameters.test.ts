@@ -47,6 +47,7 @@ const STRICT: readonly string[] = [
   "DEADLINE_SECONDS",
   "STOP_SECONDS",
   "KEEP_RELEASES",
+  "MAX_ARTIFACT_FILES",
   "SERVICE_MANAGER",
   "SERVICE_USER",
   "MODE",

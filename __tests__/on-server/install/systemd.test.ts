@@ -15,7 +15,7 @@ function systemd(overrides: Parameters = {}): Parameters {
   fs.writeFileSync(
     folder("bin/systemctl"),
     `#!/bin/bash
-root=${server().root}
+root=${server().root} SERVER_FOLDER=${server().folder}
 printf '%s\\n' "$*" >>"$root/calls"
 slot=\${!#}; slot=\${slot#*@}; slot=\${slot%.service}
 case $1 in

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const SCRIPT = resolve("on-server/migrate/run-migrate.sh");
+const SCRIPT = resolve("lib/on-server/migrate/run-migrate.sh");
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-run-migrate-"))));
 afterEach(() => rmSync(folder, { recursive: true }));

@@ -2,7 +2,7 @@
  * A driver controls one kind of proxy. It knows nothing about releases or schedules: it sets the value that decides
  * where requests go, reads it back, and counts.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../../system/atomic-file";
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
 import type { PerSlot, Slot } from "../../../release/slot";
@@ -91,7 +91,7 @@ export interface Driver {
   counts(): Promise<PerSlot<SlotCounts>>;
   /**
    * Starts or stops the counting of latencies, which is too expensive to do always; a sample large enough for the
-   * analysis suffices. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
+   * analysis suffices. NGINX counts requests and errors only meanwhile, too. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
    * driver always counts all latencies.
    */
   measureLatencies?(wanted: boolean): Promise<void>;
@@ -120,8 +120,14 @@ export function announced(): Announcement {
   return { sequence: Number(/^\d{1,15}/.exec(text)?.[0] ?? 0), ready: !existsSync(NOT_READY_FILE) };
 }
 
+/** NGINX's workers read it, perhaps as another user. */
+export function writeSequence(sequence: number): void {
+  writeAtomically(SEQUENCE_FILE, `${sequence}\n`);
+  chmodSync(SEQUENCE_FILE, 0o644);
+}
+
 export function writeAnnouncement({ sequence, ready }: Announcement): void {
-  writeAtomically(SEQUENCE_FILE, `${sequence}\n`, 0o644);
+  writeSequence(sequence);
   if (ready) rmSync(NOT_READY_FILE, { force: true });
   else writeAtomically(NOT_READY_FILE, "");
 }

@@ -13,7 +13,34 @@ obtain_release() {
     rm -rf -- "releases/$RELEASE_ID" # no .release: copied there by hand
   fi
 
+  copy_release || download_release
+  mv -T -- "$STAGING" "releases/$RELEASE_ID"
+  STAGING="" UNPACKED=1
+}
+
+# A rollback of a recreate, or the same artifact under a new run: it is here, and nothing needs to be downloaded. An
+# application may have changed its files, so their digest decides. Returns 1 if no release here has the artifact.
+copy_release() {
+  local file sha="" id=""
+  for file in releases/*/.release; do
+    [[ -e ${file%/*}/.tree ]] || continue
+    read -r id sha <"$file" || true
+    if [[ $sha == "$ARTIFACT_SHA256" ]]; then break; fi
+  done
+  [[ $sha == "$ARTIFACT_SHA256" ]] || return 1
+  PHASE="copying $id to $RELEASE_ID"
+  new_staging
+  if attend cp -a --reflink=auto -- "releases/$id/." "$STAGING" 2>/dev/null && [[ $(tree_digest "$STAGING") == $(<"$STAGING/.tree") ]]; then
+    mark_release
+    return 0
+  fi
+  rm -rf -- "$STAGING"
+  return 1
+}
+
+download_release() {
   local partial=downloads/$ARTIFACT_SHA256.partial
+  PHASE="fetching $RELEASE_ID"
   rm -f -- "$partial"
   if [[ $ARTIFACT_URL == file:* ]]; then
     fetch_file "$partial"
@@ -28,27 +55,50 @@ obtain_release() {
     fail 4 "the artifact's sha256 is ${actual:0:12}..., the record says ${ARTIFACT_SHA256:0:12}...: publish it again, or correct the record"
 
   PHASE="unpacking $RELEASE_ID"
-  STAGING=releases/.staging-$RELEASE_ID-$RANDOM$RANDOM
-  mkdir -- "$STAGING"
+  new_staging
   unpack "$partial" "$STAGING"
-  rm -rf -- "$STAGING/.release" "$STAGING/.start"
-  printf '%s %s\n' "$RELEASE_ID" "$ARTIFACT_SHA256" >"$STAGING/.release"
-  printf '%s\n' "$START_COMMAND" >"$STAGING/.start"
+  rm -rf -- "$STAGING/.release" "$STAGING/.start" "$STAGING/.tree"
   # Sets all modes: those of the build machine must not decide what is readable here.
   chmod -R u+rwX,g=rX,o= -- "$STAGING"
   date_files "$STAGING" "$partial"
   if [[ $SERVICE_MANAGER == systemd ]]; then chgrp -R -- "$SERVICE_GROUP" "$STAGING"; fi
-  mv -T -- "$STAGING" "releases/$RELEASE_ID"
-  STAGING="" UNPACKED=1
+  tree_digest "$STAGING" >"$WORK/tree"
+  mv -fT -- "$WORK/tree" "$STAGING/.tree"
+  mark_release
   rm -f -- "$partial"
+}
+
+new_staging() {
+  STAGING=releases/.staging-$RELEASE_ID-$RANDOM$RANDOM
+  mkdir -- "$STAGING"
+}
+
+mark_release() {
+  printf '%s %s\n' "$RELEASE_ID" "$ARTIFACT_SHA256" >"$STAGING/.release"
+  printf '%s\n' "$START_COMMAND" >"$STAGING/.start"
+  if [[ $SERVICE_MANAGER == systemd ]]; then chgrp -- "$SERVICE_GROUP" "$STAGING/.release" "$STAGING/.start" "$STAGING/.tree"; fi
+}
+
+# One digest of all names, kinds, modes and contents; without the installer's files.
+tree_digest() { # FOLDER
+  local digest ours=(-path ./.release -o -path ./.start -o -path ./.tree)
+  digest=$(
+    exec 7>&- 8>&- 9>&-
+    cd -- "$1"
+    {
+      find . -mindepth 1 \( "${ours[@]}" \) -o -printf '%y %m %P\0' | sort -z
+      find . -type f ! \( "${ours[@]}" \) -print0 | sort -z | xargs -0 -r sha256sum --
+    } | sha256sum
+  )
+  printf '%s\n' "${digest%% *}"
 }
 
 # Sets the time of all files to the artifact's publication, the same on each server. Web servers build an ETag from time
 # and size. A reproducible build gives all files one time, and browsers would keep the last release's files.
 date_files() { # FOLDER ARTIFACT
   : >"$WORK/now"
-  if [[ $2 -nt $WORK/now ]]; then touch -- "$2"; fi # no time in the future
-  find "$1" -type f -exec touch -r "$2" -- {} +
+  if [[ $WORK/now -nt $2 ]]; then touch -r "$2" -- "$WORK/now"; fi # no time in the future
+  find "$1" -type f -exec touch -r "$WORK/now" -- {} +
 }
 
 fetch_file() { # TARGET
@@ -57,6 +107,9 @@ fetch_file() { # TARGET
   [[ $path != *%* || $path =~ ^([^%]|%[0-9A-Fa-f]{2})*$ ]] || fail 2 "the artifact's address has a % without two hexadecimal digits after it"
   printf -v path %b "${path//%/\\x}"
   [[ $path != *[[:cntrl:]]* && -f $path && -r $path ]] || fail 4 "download failed: there is no file ${path:0:200}: publish the artifact, then retry"
+  (($(stat -L -c %s -- "$path") <= MAX_BYTES)) || fail 4 "download failed: ${path:0:200} is larger than $MAX_BYTES bytes: build it from less"
+  # A link takes neither time nor space. The digest is computed afterwards.
+  if ln -L -- "$path" "$1" 2>/dev/null; then return 0; fi
   attend limited cp --preserve=timestamps -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(first_line "$WORK/error")"
 }
 
@@ -170,9 +223,9 @@ limited() {
   exec "$@"
 }
 
-# The limit for a listing, which a small archive can make endless.
+# The limit for a listing, which a small archive can make endless: 64 MiB, and half a KiB a file.
 listed() {
   trap '' XFSZ
-  ulimit -f $((MAX_LISTING_BYTES / 1024))
+  ulimit -f $((65536 + MAX_ARTIFACT_FILES / 2))
   exec "$@"
 }

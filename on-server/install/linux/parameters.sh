@@ -35,6 +35,7 @@ read_parameters() {
   parameter ARTIFACT_SHA256 "" 64 '^[0-9a-f]{64}$' "64 lower-case hexadecimal digits"
   parameter ARTIFACT_URL_BASE64 "" 4000 "$BASE64" "base64"
   parameter START_COMMAND_BASE64 "" 40000 "$BASE64" "base64"
+  parameter MAX_ARTIFACT_FILES 200000 7 '^[1-9][0-9]*$' "a number from 1 to 9999999"
   parameter HOST "" 100 '^[0-9A-Za-z:][0-9A-Za-z.:-]*$' "an address or a host name"
   parameter PORT "" 5 '^[1-9][0-9]*$' "a port from 1 to 65535"
   ((PORT <= 65535)) || fail 2 "PORT ${PORT} is above 65535"

@@ -19,7 +19,7 @@ unpack() { # ARCHIVE FOLDER
 is_huge() { # FOLDER
   local size
   size=$(du -sb -- "$1" 2>/dev/null) || return 1
-  ((${size%%[!0-9]*} > MAX_BYTES + MAX_ENTRIES * 4096))
+  ((${size%%[!0-9]*} > MAX_BYTES + MAX_ARTIFACT_FILES * 4096))
 }
 
 refuse_huge() { # FOLDER
@@ -43,7 +43,7 @@ keep_small() { # FOLDER PID
   trap - EXIT ERR TERM INT HUP
   while kill -0 "$2"; do
     if is_huge "$1"; then kill -KILL "$2"; fi
-    sleep 0.2
+    sleep 0.5
   done
 }
 
@@ -99,7 +99,7 @@ reject_archive() { # FILE...: the tool's output
 
 check_entries() { # zip | tar | plain: the format of $WORK/listing
   local problem
-  problem=$(awk -v format="$1" -v max_entries="$MAX_ENTRIES" -v max_bytes="$MAX_BYTES" "$ENTRY_RULES" "$WORK/listing") ||
+  problem=$(awk -v format="$1" -v max_entries="$MAX_ARTIFACT_FILES" -v max_bytes="$MAX_BYTES" "$ENTRY_RULES" "$WORK/listing") ||
     fail 4 "the archive is refused: ${problem:-its listing cannot be read}: build it from plain files and folders"
 }
 
@@ -114,7 +114,7 @@ readonly ENTRY_RULES='
     exit 1
   }
   function entry(kind, size, name,    plain) {
-    if (++count > max_entries) return refuse("it has more than " max_entries " entries", "")
+    if (++count > max_entries) return refuse("it has more than " max_entries " files and folders (maxArtifactFiles in the environment file)", "")
     if (kind == "encrypted") return refuse("an encrypted entry", name)
     if (kind !~ /^[-d?]$/) return refuse("it has an entry that is neither file nor folder (" kind ")", name)
     if (size !~ /^[0-9]+$/) return refuse("its listing cannot be read", name)

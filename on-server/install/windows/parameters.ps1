@@ -47,6 +47,8 @@ function Read-ReleaseParameters {
   }
   $digest = '^[0-9a-f]{64}$'
   $script:ArtifactSha256 = Read-Parameter 'ARTIFACT_SHA256' '' 64 $digest '64 lower-case hexadecimal digits'
+  $whole = '^[1-9][0-9]*$'
+  $script:MaxEntries = [int] (Read-Parameter 'MAX_ARTIFACT_FILES' '200000' 7 $whole 'a number from 1 to 9999999')
   $script:ArtifactUrl = Read-Decoded 'ARTIFACT_URL_BASE64'
   $address = '^https://[0-9A-Za-z.-]+(:[0-9]+)?([/?][\]!#-&(-;=?-Z\[_a-z~]*)?$'
   if ($ArtifactUrl.Length -gt 2000 -or $ArtifactUrl -cmatch '[^!-~]' -or $ArtifactUrl -cnotmatch $address) {

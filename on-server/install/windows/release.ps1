@@ -137,7 +137,8 @@ function Confirm-Entries($Archive) {
   $longest = 247 - [Math]::Max($Staging.Length, (Get-Below ('releases\' + $ReleaseId)).Length)
   $total = [long] 0
   if ($Archive.Entries.Count -eq 0 -or $Archive.Entries.Count -gt $MaxEntries) {
-    Stop-Step 4 ('the archive is refused: it has {0} entries, not 1 to {1}' -f $Archive.Entries.Count, $MaxEntries)
+    Stop-Step 4 ('the archive is refused: it has {0} files and folders, not 1 to {1} (maxArtifactFiles)' -f
+      $Archive.Entries.Count, $MaxEntries)
   }
   foreach ($entry in $Archive.Entries) {
     $plain = $entry.FullName.Replace('\', '/') -replace '/\z', ''

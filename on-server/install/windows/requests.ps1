@@ -58,7 +58,10 @@ function Get-Answer([string] $Address, [hashtable] $Headers, [int] $Milliseconds
   if ($null -eq $response) { return $answer }
   $memory = [IO.MemoryStream]::new()
   try {
-    [void] (Copy-Stream ($response.GetResponseStream()) $memory $MaxAnswerBytes $Milliseconds)
+    if ((Copy-Stream ($response.GetResponseStream()) $memory $MaxAnswerBytes $Milliseconds) -gt $MaxAnswerBytes) {
+      $script:Reason = 'more than {0} bytes' -f $MaxAnswerBytes
+      return $answer
+    }
     $answer.Text = [Text.Encoding]::UTF8.GetString($memory.ToArray())
     $answer.Headers = $response.Headers
     $answer.Status = [int] $response.StatusCode

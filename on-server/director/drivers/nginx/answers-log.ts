@@ -1,24 +1,26 @@
 /**
- * Counts NGINX's answers from the log that it writes for the director: one line per answer with slot, status, the tried
- * addresses and their times. The log is read as it grows, and replaced when it is large.
+ * Counts NGINX's answers from the log that it writes while a director counts: one line per answer. The log is read as it
+ * grows, and replaced when it is large.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, statSync } from "node:fs";
-import type { Endpoint } from "../../../../configuration/naming";
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import { BlockList, isIP } from "node:net";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { latencyClass } from "../driver";
-import type { Latencies } from "../driver";
-import { ANSWERS_LOG } from "./nginx-configuration";
+import { SlotTally } from "./slot-tally";
+
+export const ANSWERS_LOG = "answers.log";
+/** The last field is what balancers in front forwarded, if some are trusted. */
+export const COUNTED_FORMAT =
+  "$slot|$status|$request_completion|$upstream_addr|$upstream_header_time|$bucket|$remote_addr|";
+/** Up to 100 ms late: without a buffer each line costs a system call. */
+export const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
 const LIMIT = 64 * 1024 * 1024;
 const OLDER = `${ANSWERS_LOG}.older`;
 /** By then all workers write to the new file. */
 const HANDOVER_MS = 10_000;
-
-interface Counted {
-  requests: number;
-  errors: number;
-  readonly latency: Record<number, number>;
-}
+const CLIENT_LEFT = 499;
 
 interface OpenFile {
   readonly descriptor: number;
@@ -30,35 +32,37 @@ interface OpenFile {
 }
 
 export class AnswersLog {
-  private readonly counted: Record<Slot, Counted> = {
-    blue: { requests: 0, errors: 0, latency: {} },
-    green: { requests: 0, errors: 0, latency: {} },
-  };
+  private readonly tallies: PerSlot<SlotTally> = { blue: new SlotTally(), green: new SlotTally() };
+  private readonly addresses: PerSlot<ReadonlySet<string>>;
+  private readonly trusted: BlockList;
   private files: OpenFile[] = [];
 
   /** @param reopen makes NGINX open a new file. */
   constructor(
-    private readonly endpoints: PerSlot<readonly Endpoint[]>,
+    { endpoints, proxy }: DirectorSpec,
     private readonly reopen: () => void,
   ) {
+    const addresses = (slot: Slot) => new Set(endpoints[slot].map(({ host, port }) => `${host}:${port}`));
+    this.addresses = { blue: addresses("blue"), green: addresses("green") };
+    this.trusted = blockListOf(proxy.http.trusted);
     // Earlier answers don't matter: only differences count.
     this.follow(true);
+    this.replaceWhenLarge();
   }
 
-  read(): PerSlot<{ requests: number; errors: number; latency: Latencies }> {
+  read(): PerSlot<ReturnType<SlotTally["counts"]>> {
     this.follow(false);
     for (const file of this.files) this.readMore(file);
     this.files = this.files.filter((file) => {
       const ended = file.closesAt !== null && Date.now() >= file.closesAt;
-      if (ended) closeSync(file.descriptor);
+      if (ended) {
+        closeSync(file.descriptor);
+        rmSync(OLDER, { force: true });
+      }
       return !ended;
     });
     this.replaceWhenLarge();
-    const { blue, green } = this.counted;
-    return {
-      blue: { ...blue, latency: { ...blue.latency } },
-      green: { ...green, latency: { ...green.latency } },
-    };
+    return { blue: this.tallies.blue.counts(), green: this.tallies.green.counts() };
   }
 
   private follow(fromItsEnd: boolean): void {
@@ -84,27 +88,53 @@ export class AnswersLog {
   }
 
   private count(line: string): void {
-    const [slot, status, addresses = "", times = ""] = line.split("|");
-    if (slot !== "blue" && slot !== "green") return;
-    const counted = this.counted[slot];
-    counted.requests += 1;
-    const last = addresses.split(/[,:] /).at(-1)!;
-    const bySlot = this.endpoints[slot].some(({ host, port }) => `${host}:${port}` === last);
+    const [slot = "", status, , addresses = "", times = "", bucket, peer = "", forwarded = ""] =
+      line.split("|");
+    // Without an upstream it is NGINX's answer to a bad request.
+    if (!isSlot(slot) || addresses === "" || addresses === "-") return;
+    const last = addresses.split(/[,:] /).at(-1)!.trim();
     // A request that the other slot took over counts as this slot's error.
-    if (Number(status) >= 500 || !bySlot) counted.errors += 1;
+    const failed = Number(status) >= 500 || !this.addresses[slot].has(last);
     const seconds = times
       .split(/[,:] /)
-      .filter((each) => each !== "-" && each !== "")
-      .map(Number);
-    if (seconds.length === 0) return;
-    const key = latencyClass(1000 * seconds.reduce((sum, each) => sum + each, 0));
-    counted.latency[key] = (counted.latency[key] ?? 0) + 1;
+      .map((each) => Number.parseFloat(each))
+      .filter((each) => !Number.isNaN(each));
+    this.tallies[slot].add({
+      client: `${this.clientOf(peer, forwarded)}|${bucket}`,
+      failed: failed && Number(status) !== CLIENT_LEFT,
+      milliseconds: seconds.length === 0 ? null : 1000 * seconds.reduce((sum, each) => sum + each, 0),
+    });
+  }
+
+  /** The last address that no trusted balancer added. */
+  private clientOf(peer: string, forwarded: string): string {
+    const hops = [...forwarded.split(",").map((each) => each.trim()), peer].filter(
+      (each) => isIP(each) !== 0,
+    );
+    const isTrusted = (address: string) => this.trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+    return hops.findLast((address) => !isTrusted(address)) ?? peer;
   }
 
   private replaceWhenLarge(): void {
     const current = this.files.find(({ closesAt }) => closesAt === null);
-    if (current === undefined || current.position < LIMIT) return;
+    // After the renaming, NGINX takes a moment to make the new file.
+    if (current === undefined || current.position < LIMIT || !existsSync(ANSWERS_LOG)) return;
     renameSync(ANSWERS_LOG, OLDER);
     this.reopen();
   }
+}
+
+function isSlot(text: string): text is Slot {
+  return (SLOTS as readonly string[]).includes(text);
+}
+
+function blockListOf(ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = "", prefix] = range.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
 }

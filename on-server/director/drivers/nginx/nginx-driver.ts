@@ -14,26 +14,31 @@ import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
 import { AnswersLog } from "./answers-log";
 import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
-import { masterPid, reload, servingGeneration } from "./nginx-process";
+import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
+import { installedNginx } from "./nginx-program";
 import { provideTraffic, readTraffic, writeTraffic } from "./traffic-folder";
+import { markWatched, unmarkWatched } from "./watch-marks";
 
 const HEALTH_MS = 500;
 const HEALTH_TIMEOUT_SECONDS = 2;
 
 export class NginxDriver implements Driver {
   private log: AnswersLog | null = null;
+  private counting = false;
   private health: { readonly at: number; readonly healthy: ReadonlySet<Endpoint> } | null = null;
 
   constructor(private readonly spec: DirectorSpec) {}
 
   async observe(): Promise<Traffic> {
     await servingGeneration();
+    limitErrorLog();
     return readTraffic();
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
     await servingGeneration();
-    writeTraffic(traffic);
+    if (!traffic.fallback && this.counting) this.stopCounting();
+    writeTraffic(traffic, this.counting);
     if (!sameTraffic(readTraffic(), traffic))
       throw new Error("another process changed nginx's traffic folder while the director set it");
   }
@@ -44,9 +49,19 @@ export class NginxDriver implements Driver {
     return Promise.resolve();
   }
 
-  async counts(): Promise<PerSlot<SlotCounts>> {
-    this.log ??= new AnswersLog(this.spec.endpoints, () => process.kill(masterPid(), "SIGUSR1"));
+  /** NGINX logs answers only meanwhile. */
+  async measureLatencies(wanted: boolean): Promise<void> {
     await servingGeneration();
+    this.counting = wanted;
+    if (wanted) markWatched();
+    else this.stopCounting();
+    writeTraffic(readTraffic(), wanted);
+  }
+
+  async counts(): Promise<PerSlot<SlotCounts>> {
+    this.log ??= new AnswersLog(this.spec, () => reopenLogs());
+    await servingGeneration();
+    if (this.counting) markWatched();
     const answers = this.log.read();
     const healthy = await this.healthyEndpoints();
     const excluded = readExcluded();
@@ -78,6 +93,11 @@ export class NginxDriver implements Driver {
     return Promise.resolve();
   }
 
+  private stopCounting(): void {
+    this.counting = false;
+    unmarkWatched();
+  }
+
   private async rotate(slot: Slot, excluded: readonly string[], changed: readonly string[]): Promise<void> {
     const unknown = changed.find(
       (server) => !this.spec.endpoints[slot].some((each) => each.server === server),
@@ -86,7 +106,7 @@ export class NginxDriver implements Driver {
     const wanted = { ...readExcluded(), [slot]: excluded };
     // The file first: base's next configuration must have the same servers out of rotation.
     writeAtomically(EXCLUDED_FILE, JSON.stringify(wanted));
-    await reload(new NginxConfigurator(this.spec, wanted).configuration());
+    await reload(new NginxConfigurator(this.spec, wanted, installedNginx()).configuration());
   }
 
   /** NGINX has no active health checks: the driver probes the endpoints. */
@@ -116,7 +136,7 @@ export class NginxDriver implements Driver {
 /** If NGINX runs, it reloads the configuration, and keeps the old one if it rejects the new one. */
 export async function configureNginx(spec: DirectorSpec): Promise<void> {
   provideTraffic();
-  const configuration = new NginxConfigurator(spec, readExcluded()).configuration();
+  const configuration = new NginxConfigurator(spec, readExcluded(), installedNginx()).configuration();
   if (await isServing()) await reload(configuration);
   else writeAtomically(CONFIGURATION, configuration);
 }

@@ -1,13 +1,15 @@
 /** NGINX as a process: which configuration it serves with, and how it loads another one. */
 import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeAtomically } from "../../../../system/atomic-file";
-import { ADMIN_SOCKET, CONFIGURATION, PID_FILE } from "./nginx-configuration";
+import { ADMIN_SOCKET, CONFIGURATION, ERROR_LOG, PID_FILE } from "./nginx-configuration";
+import { nginxEnvironment } from "./nginx-program";
 
 const TIMEOUT_MS = 5_000;
 const RELOAD_MS = 15_000;
+const ERROR_LOG_LIMIT = 8 * 1024 * 1024;
 const PREVIOUS = `${CONFIGURATION}.previous`;
 
 /** The digest of the configuration that serves. @throws Error if NGINX does not answer. */
@@ -35,6 +37,18 @@ export function servingGeneration(): Promise<string> {
 
 export function masterPid(): number {
   return Number(readFileSync(PID_FILE, "utf8"));
+}
+
+/** Makes NGINX open its logs again, by their names. */
+export function reopenLogs(): void {
+  process.kill(masterPid(), "SIGUSR1");
+}
+
+/** NGINX itself replaces no log. */
+export function limitErrorLog(): void {
+  if (!existsSync(ERROR_LOG) || statSync(ERROR_LOG).size < ERROR_LOG_LIMIT) return;
+  renameSync(ERROR_LOG, `${ERROR_LOG}.older`);
+  reopenLogs();
 }
 
 /**
@@ -69,12 +83,11 @@ async function serves(generation: string): Promise<boolean> {
 }
 
 function check(file: string): Promise<void> {
-  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
   return new Promise((resolve, reject) => {
     execFile(
       "nginx",
       ["-t", "-q", "-p", `${process.cwd()}/`, "-c", file],
-      { env: { ...process.env, PATH: path } },
+      { env: nginxEnvironment() },
       (error, _stdout, stderr) => {
         if (error === null) return resolve();
         const [problem] = /\[emerg\].*/.exec(stderr) ?? [error.message];

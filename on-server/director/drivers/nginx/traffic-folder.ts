@@ -3,6 +3,7 @@
  * file for each bucket that goes to green, and marks. The value itself is in another file.
  */
 import {
+  chmodSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -26,7 +27,10 @@ export const LIVE = "live";
  * addition to the marks that a configuration of an earlier version knows.
  */
 export const MARKS = {
-  /** Open, and nothing else. */
+  /** All requests go to this slot, nothing fails over, and nobody counts. */
+  restBlue: "rest-blue",
+  restGreen: "rest-green",
+  /** The same, for a configuration that checks the buckets first. */
   atRest: "at-rest",
   /** Open, divided, and each slot fails over to the other. */
   shifting: "shifting",
@@ -36,6 +40,8 @@ export const MARKS = {
   page: "page",
   liveBlue: "live-blue",
 } as const;
+/** Marks in addition to those that say the same, in the order of NGINX's checks: the first match decides. */
+const SHORT: readonly string[] = [MARKS.restBlue, MARKS.restGreen, MARKS.atRest, MARKS.shifting];
 
 const VALUE = "value.json";
 const FOLDER = /^traffic-(\d+)$/;
@@ -47,12 +53,15 @@ const FOLDER = /^traffic-(\d+)$/;
 export function readTraffic(): Traffic {
   const found = readdirSync(LIVE).filter((name) => name !== VALUE);
   const value = readValue();
-  // An earlier version had no marks for the usual cases.
-  if (isSame(filesOf(value), found) || isSame(singleFilesOf(value), found)) return value;
-  const toGreen = found.filter((name) => /^[0-9]{1,2}$/.test(name)).length;
+  const short = SHORT.filter((mark) => found.includes(mark));
+  const single = found.filter((name) => !SHORT.includes(name));
+  // Earlier versions had fewer marks, and while a director counts there is none for rest.
+  const expected = filesOf(value, true);
+  if (isSame(singleFilesOf(value), single) && short.every((mark) => expected.includes(mark))) return value;
   const has = (mark: string) => found.includes(mark);
-  // In the order of NGINX's checks: the first match decides.
-  const first = [MARKS.atRest, MARKS.shifting].find(has);
+  const [first] = short;
+  const buckets = found.filter((name) => /^[0-9]{1,2}$/.test(name)).length;
+  const toGreen = first === MARKS.restBlue ? 0 : first === MARKS.restGreen ? 100 : buckets;
   const isOpen = first !== undefined || has(MARKS.open);
   const live = !isOpen ? null : has(MARKS.liveBlue) ? "blue" : "green";
   return {
@@ -74,15 +83,17 @@ function readValue(): Traffic {
   }
 }
 
-/** Replaces the whole value at once. */
-export function writeTraffic(traffic: Traffic): void {
+/** Replaces the whole value at once. @param isCounted whether a director counts answers, which NGINX never does at rest. */
+export function writeTraffic(traffic: Traffic, isCounted = false): void {
   const value = JSON.stringify(trafficEntries(traffic));
   const numbers = readdirSync(".").flatMap((name) => Number(FOLDER.exec(name)?.[1] ?? []));
   const folder = `traffic-${Math.max(0, ...numbers) + 1}`;
-  mkdirSync(folder, { mode: 0o755 });
+  mkdirSync(folder);
+  // NGINX's workers may have another user.
+  chmodSync(folder, 0o755);
   writeFileSync(`${folder}/${VALUE}`, value);
   // Only the existence of the names counts. A hard link takes a fifth of the time of a new file.
-  for (const name of filesOf(traffic)) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
+  for (const name of filesOf(traffic, !isCounted)) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
   flush(folder);
   rmSync(`${LIVE}.new`, { force: true });
   symlinkSync(folder, `${LIVE}.new`);
@@ -103,12 +114,14 @@ function isSame(files: string[], found: string[]): boolean {
   return JSON.stringify(files.sort()) === JSON.stringify(found.sort());
 }
 
-function filesOf(traffic: Traffic): string[] {
+function filesOf(traffic: Traffic, withRest: boolean): string[] {
   const { live, weight, mode, fallback } = traffic;
   const files = singleFilesOf(traffic);
   if (live === null || mode !== "serve") return files;
   if (isDivided(weight)) return fallback ? [...files, MARKS.shifting] : files;
-  return fallback ? files : [...files, MARKS.atRest];
+  if (fallback) return files;
+  const rest = (live === "green") === (weight === 0) ? MARKS.restGreen : MARKS.restBlue;
+  return withRest ? [...files, rest, MARKS.atRest] : files;
 }
 
 function isDivided(weight: number): boolean {
