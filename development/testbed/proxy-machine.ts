@@ -43,11 +43,16 @@ export class ProxyMachine {
   /** @returns what restores the disk to this moment. */
   backUp(): () => void {
     const backup = this.world.path(`backups/${this.name}`);
+    rmSync(backup, { recursive: true, force: true });
     // A socket can't be copied, and a restored machine has none.
-    cpSync(this.folder, backup, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+    cpSync(this.folder, backup, {
+      recursive: true,
+      filter: (path) => !path.endsWith(".sock"),
+      verbatimSymlinks: true,
+    });
     return () => {
       rmSync(this.folder, { recursive: true });
-      cpSync(backup, this.folder, { recursive: true });
+      cpSync(backup, this.folder, { recursive: true, verbatimSymlinks: true });
     };
   }
 
