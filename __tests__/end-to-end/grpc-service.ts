@@ -8,15 +8,39 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync }
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { follow, REPOSITORY, until } from "./world";
-import type { Running, World } from "./world";
+import type { Deployment } from "../../cli/deployment/outcome";
+import { describeEndToEnd, follow, REPOSITORY, until, World } from "./world";
+import type { Running } from "./world";
 
 const SOURCES = join(__dirname, "grpc-shop");
 const BUILDS = join(REPOSITORY, "node_modules/.cache/bluegreen-grpc-shop");
 const SDK = 10;
+const LONG_STREAMS = 4;
 const ENV = {
   ...{ DOTNET_NOLOGO: "1", DOTNET_CLI_TELEMETRY_OPTOUT: "1" },
   ...{ MSBUILDDISABLENODEREUSE: "1", UseSharedCompilation: "false" },
+};
+
+/** The service answers a plain request over HTTP/2, and gRPC's own health protocol: an empty question, SERVING. */
+const VERIFICATION = {
+  ...{ path: "/health", intervalSeconds: 0.1, deadlineSeconds: 30, bodyPattern: "^healthy$" },
+  smoke: [
+    {
+      ...{ method: "POST", path: "/grpc.health.v1.Health/Check", body: "\u0000\u0000\u0000\u0000\u0000" },
+      headers: { "content-type": "application/grpc", te: "trailers" },
+      ...{ bodyPattern: "\u0008\u0001$", headerPatterns: { "grpc-status": "^0$" } },
+    },
+  ],
+};
+const ENVIRONMENT = {
+  start: ["dotnet", "Shop.dll"],
+  proxies: { driver: "haproxy", http: { instances: "http2" } },
+  verification: VERIFICATION,
+  schedule: {
+    ...{ strategy: "canary", steps: [20, 100], stepSeconds: 2, bakeSeconds: 2, drainSeconds: 10 },
+    analysis: { intervalSeconds: 1, minimumRequests: 10, maxErrorRatio: 0.05 },
+  },
+  measurement: { rate: 10 },
 };
 
 const Counts = z.object({
@@ -32,10 +56,10 @@ const Counts = z.object({
   lost: z._default(z.array(z.string()), []),
   losses: z._default(z.number(), 0),
 });
-export type Counts = z.infer<typeof Counts>;
+type Counts = z.infer<typeof Counts>;
 
 /** @returns the folder with the built service. @throws Error with the tools' output where there is no SDK or no NuGet. */
-export function builtGrpcShop(): string {
+function builtGrpcShop(): string {
   const digest = createHash("sha256");
   for (const name of readdirSync(SOURCES).sort())
     digest.update(name).update(readFileSync(join(SOURCES, name)));
@@ -65,12 +89,35 @@ function dotnet(...args: string[]): string {
   throw new Error(`dotnet ${args[0]}: ${error?.message ?? output}`);
 }
 
-/** A release of the service. @param failing how many of a hundred unary calls fail. */
-export function packGrpcShop(world: World, version: string, failing = 1): string {
-  const folder = world.path(`packages/${version}`);
-  cpSync(builtGrpcShop(), folder, { recursive: true });
-  writeFileSync(join(folder, "FAILURES.txt"), String(failing));
-  return folder;
+/** Where the service can be built; elsewhere it is skipped, with a line that reports it. */
+export function describeGrpc(title: string, tests: () => void): void {
+  try {
+    builtGrpcShop();
+  } catch (error) {
+    console.warn(`skipped, ${(error as Error).message}: ${title}`);
+    describe.skip(title, tests);
+    return;
+  }
+  describeEndToEnd(title, tests);
+}
+
+/** A project whose release 1.0.0 of the service is live. */
+export class GrpcShop {
+  private constructor(readonly world: World) {}
+
+  static async released(): Promise<GrpcShop> {
+    const shop = new GrpcShop(await World.create({ environment: ENVIRONMENT }));
+    expect(await shop.release("1.0.0")).toMatchObject({ outcome: "installed" });
+    return shop;
+  }
+
+  /** @param failing how many of a hundred unary calls fail. */
+  release(version: string, failing = 1, ...options: string[]): Promise<Deployment> {
+    const folder = this.world.path(`packages/${version}`);
+    cpSync(builtGrpcShop(), folder, { recursive: true });
+    writeFileSync(join(folder, "FAILURES.txt"), String(failing));
+    return this.world.deploy("release", version, "--artifact", folder, ...options);
+  }
 }
 
 /** 23 clients on as many connections, which repeat nothing: unary calls, short streams, and streams of three seconds. */
@@ -80,16 +127,21 @@ export class GrpcClients {
     private readonly ask: (last: boolean) => void,
   ) {}
 
-  static start(address: string): GrpcClients {
+  /** @returns once streams are open. */
+  static async start(address: string): Promise<GrpcClients> {
     const child = spawn("dotnet", [join(builtGrpcShop(), "Shop.dll"), address], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...ENV },
     });
-    return new GrpcClients(follow(child), (last) => (last ? child.stdin.end() : child.stdin.write("\n")));
+    const clients = new GrpcClients(follow(child), (last) =>
+      last ? child.stdin.end() : child.stdin.write("\n"),
+    );
+    await until(async () => (await clients.counts()).open >= LONG_STREAMS, "streams are open");
+    return clients;
   }
 
   /** What they got so far. */
-  async counts(): Promise<Counts> {
+  private async counts(): Promise<Counts> {
     const before = this.lines().length;
     this.ask(false);
     await until(() => this.lines().length > before, "the clients report", { running: this.running });

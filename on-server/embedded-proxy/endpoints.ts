@@ -62,7 +62,7 @@ export class Endpoints {
     return { blue: excluded("blue"), green: excluded("green") };
   }
 
-  /** An endpoint that refused a connection is down until it passes a check again. */
+  /** An endpoint that refused a connection, or did not accept it in time, is down until it passes a check again. */
   refused(slot: Slot, { host, port }: ProxiedEndpoint): void {
     const endpoint = this.watched[slot].find((each) => each.host === host && each.port === port);
     if (endpoint !== undefined) endpoint.failures = FALL;
@@ -80,7 +80,11 @@ export class Endpoints {
 
   private check(endpoint: Watched): void {
     const { path, host, status } = this.settings.check;
+    const limit = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+    let settled = false;
     const settle = (passed: boolean): void => {
+      if (settled) return;
+      settled = true;
       endpoint.failures = passed ? 0 : Math.min(FALL, endpoint.failures + 1);
       setTimeout(() => this.check(endpoint), CHECK_INTERVAL_MS).unref();
     };
@@ -91,14 +95,14 @@ export class Endpoints {
         path,
         headers: { host },
         agent: false,
-        timeout: CHECK_TIMEOUT_MS,
+        // Of the whole answer: an endless one is not read for ever.
+        signal: limit,
       },
       (response) => {
-        response.resume();
+        response.on("error", () => undefined).resume();
         settle(response.statusCode === status);
       },
     );
-    request.on("timeout", () => request.destroy(new Error("timed out")));
     request.on("error", () => settle(false));
   }
 }

@@ -1,46 +1,38 @@
 /**
- * An agent whose connections fail over to another endpoint if one is refused. A request is written only after the
- * connection is made, so nothing is sent twice, and failover is safe for a POST too.
+ * An agent whose connections fail over to another endpoint if one refuses or does not accept. Nothing is sent twice, so
+ * failover is safe for a POST too.
  */
-import { Agent } from "node:http";
-import type { ClientRequestArgs } from "node:http";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ProxiedEndpoint } from "./endpoints";
+import { InstanceAgent } from "./instance-agent";
+import type { AgentOptions, Connected } from "./instance-agent";
+import { connectTo } from "./instance-connection";
 
-/** @returns the endpoint that takes over from one that refused; undefined if none is left. */
-export type Failover = (refused: ProxiedEndpoint) => ProxiedEndpoint | undefined;
+/** @returns the endpoint that takes over from one that can't be reached; undefined if none is left. */
+export type Failover = (unreachable: ProxiedEndpoint) => ProxiedEndpoint | undefined;
 
-export class FailoverAgent extends Agent {
+export class FailoverAgent extends InstanceAgent {
   /** Connections to another endpoint than the one they are pooled for: used once. */
   private readonly failedOver = new WeakSet<Duplex>();
 
-  constructor(private readonly failover: Failover) {
-    super({ keepAlive: true });
+  /** @param begin returns the failover of the request that is being sent. */
+  constructor(
+    options: AgentOptions,
+    private readonly begin: () => Failover,
+  ) {
+    super(options);
   }
 
-  override createConnection(
-    options: ClientRequestArgs,
-    connected?: (error: Error | null, socket: Duplex) => void,
-  ): undefined {
-    const first = { host: options.host ?? "127.0.0.1", port: Number(options.port) };
-    const attempt = (endpoint: ProxiedEndpoint): void => {
-      const socket: Socket = connect(endpoint);
-      const refused = (error: Error): void => {
-        const next = this.failover(endpoint);
-        if (next === undefined) connected?.(error, socket);
-        else attempt(next);
-      };
-      socket.once("error", refused);
-      socket.once("connect", () => {
-        socket.off("error", refused);
-        if (endpoint !== first) this.failedOver.add(socket);
-        connected?.(null, socket);
+  protected override connect(first: ProxiedEndpoint, connected: Connected): void {
+    const failover = this.begin();
+    const attempt = (endpoint: ProxiedEndpoint): void =>
+      connectTo(endpoint, (error, socket) => {
+        const next = error && failover(endpoint);
+        if (next) return attempt(next);
+        if (error === null && endpoint !== first) this.failedOver.add(socket);
+        return connected(error, socket);
       });
-    };
     attempt(first);
-    return undefined;
   }
 
   override keepSocketAlive(socket: Duplex): boolean {

@@ -1,39 +1,31 @@
-/**
- * Holds requests while a site is recreated: an agent whose connections wait until an instance listens. A request is
- * written only after the connection is made, so nothing is sent twice.
- */
-import { Agent } from "node:http";
-import type { ClientRequestArgs } from "node:http";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
+/** Holds requests while a site is recreated: an agent whose connections wait until an instance listens. */
+import type { ProxiedEndpoint } from "./endpoints";
+import { InstanceAgent } from "./instance-agent";
+import type { AgentOptions, Connected } from "./instance-agent";
+import { connectTo } from "./instance-connection";
 
 const RETRY_MS = 100;
 const HOLD_LIMIT_MS = 120_000;
 
-export class HeldAgent extends Agent {
-  constructor() {
-    super({ keepAlive: false });
+export class HeldAgent extends InstanceAgent {
+  /** @param begin returns whether the request that is being sent still has its client. */
+  constructor(
+    options: Omit<AgentOptions, "keepAlive">,
+    private readonly begin: () => () => boolean,
+  ) {
+    // A stopping instance may be closing idle connections.
+    super({ ...options, keepAlive: false });
   }
 
-  override createConnection(
-    options: ClientRequestArgs,
-    connected?: (error: Error | null, socket: Duplex) => void,
-  ): undefined {
-    const deadline = Date.now() + HOLD_LIMIT_MS;
-    const attempt = (): void => {
-      const socket: Socket = connect({ host: options.host ?? "127.0.0.1", port: Number(options.port) });
-      const refused = (error: Error): void => {
-        if (Date.now() > deadline) connected?.(error, socket);
-        else setTimeout(attempt, RETRY_MS);
-      };
-      socket.once("error", refused);
-      socket.once("connect", () => {
-        socket.off("error", refused);
-        connected?.(null, socket);
+  protected override connect(endpoint: ProxiedEndpoint, connected: Connected): void {
+    const deadline = performance.now() + HOLD_LIMIT_MS;
+    const isWanted = this.begin();
+    const attempt = (): void =>
+      connectTo(endpoint, (error, socket) => {
+        const retries = error !== null && isWanted() && performance.now() < deadline;
+        if (retries) setTimeout(attempt, RETRY_MS);
+        else connected(error, socket);
       });
-    };
     attempt();
-    return undefined;
   }
 }

@@ -2,34 +2,40 @@
  * The embedded proxy, for a machine without HAProxy. One process beside the servers' folders; the director controls it
  * over a Unix socket, as it does HAProxy.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { Agent, createServer } from "node:http";
+import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
-import type { ProxyServerOptions } from "httpxy";
 import { writeAtomically } from "../../system/atomic-file";
 import { announced, CLOSED, parseTraffic, SEQUENCE_PATH, trafficEntries } from "../director/drivers/driver";
 import type { SlotCounts, Traffic } from "../director/drivers/driver";
 import {
   ADMIN_SOCKET,
   EXCLUDED_FILE,
+  parseSettings,
   SETTINGS_FILE,
   TRAFFIC_FILE,
 } from "../director/drivers/embedded/embedded-settings";
-import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
-import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../director/drivers/pages";
-import type { Page } from "../director/drivers/pages";
-import { BUCKET_COOKIE } from "../../configuration/cookies";
-import { PREVIEW_HEADER } from "../../configuration/preview";
+import type { Rotation } from "../director/drivers/embedded/embedded-settings";
+import { NOTHING_DEPLOYED, UPDATING } from "../director/drivers/pages";
+import { normalPath } from "../../configuration/private-paths";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
+import { adminServer } from "./admin";
+import { passTrailers, prepareAnswer } from "./answer-headers";
 import { Endpoints } from "./endpoints";
 import type { ProxiedEndpoint } from "./endpoints";
+import { Exchange, responseTo } from "./exchange";
+import { FailoverAgent } from "./failover-agent";
+import type { Failover } from "./failover-agent";
 import { HeldAgent } from "./held-agent";
+import { refuse, sendPage } from "./refusal";
+import { dropUpgrade, prepareHeaders, TrustedBalancers } from "./request-headers";
 import { isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
-import { FailoverAgent } from "./failover-agent";
+import { originForm, UserRequest } from "./user-request";
 
 // It serves until it is stopped. If the event loop runs empty, it failed.
 process.exitCode = 1;
@@ -37,74 +43,112 @@ process.exitCode = 1;
 // Only this user may use the admin socket.
 process.umask(0o177);
 
-const settings = JSON.parse(readFileSync(SETTINGS_FILE, "utf8")) as EmbeddedProxySettings;
+/** A request that a slot gets. */
+interface Chosen {
+  readonly slot: Slot;
+  readonly endpoint: ProxiedEndpoint | undefined;
+  readonly drawnBucket: number | null;
+  readonly isPreview: boolean;
+  readonly client: string;
+}
+
+const MILLISECONDS = 1_000;
+/** How often Node looks for requests whose headers take too long. */
+const HEADERS_CHECK_MS = 1_000;
+
+const settings = parseSettings(readFileSync(SETTINGS_FILE, "utf8"));
+const { http } = settings;
+const headerBytes = http.headerKilobytes * 1_024;
+const trusted = new TrustedBalancers(http.trusted);
 const endpoints = new Endpoints(settings, readExcluded());
-const agents = {
-  serve: {
-    blue: new FailoverAgent((refused) => failoverOf("blue", refused)),
-    green: new FailoverAgent((refused) => failoverOf("green", refused)),
-  },
-  hold: new HeldAgent(),
-  page: new Agent({ keepAlive: false }),
-};
 const counted = { blue: new SlotCounter(), green: new SlotCounter() };
-const counters = new WeakMap<ServerResponse, { readonly slot: Slot; readonly at: number }>();
 let traffic = readTraffic();
 
-const proxy = createProxyServer({ xfwd: true });
-// The proxy library replaces headers that are set already: add the bucket to the application's cookies.
-proxy.on("proxyRes", (answer, _request, response) => {
-  const begun = counters.get(response as ServerResponse);
-  if (begun !== undefined) counted[begun.slot].answered(performance.now() - begun.at);
-  const bucket = response.getHeader("set-cookie");
-  const cookies = answer.headers["set-cookie"];
-  if (bucket !== undefined && cookies !== undefined) cookies.push(...[bucket].flat().map(String));
-});
-proxy.on("error", (error, _request, response) => {
-  if (response === undefined || !("setHeader" in response)) response?.destroy();
-  else if (response.headersSent) response.destroy(error);
-  else sendPage(response as ServerResponse, UPDATING);
-});
+/** The request that the proxy library is sending, for the agents. */
+const sending = new AsyncLocalStorage<Exchange>();
+const exchanges = new WeakMap<IncomingMessage, { readonly exchange: Exchange; readonly chosen: Chosen }>();
+/** The last request on a user's connection. */
+const latest = new WeakMap<Socket, Exchange>();
 
-const users = createServer((request, response) => {
-  if (request.url === "/proxy-healthz") {
-    const { ready } = announced();
-    return void response.writeHead(ready ? 200 : 503).end(ready ? "OK\n" : "behind the other proxies\n");
-  }
-  if (request.url === SEQUENCE_PATH) return void response.end(`${announced().sequence}\n`);
-  const chosen = chooseSlot(request);
-  if (chosen === null) {
-    return sendPage(response, traffic.live === null ? NOTHING_DEPLOYED : UPDATING);
-  }
-  const { slot, target, drawnBucket } = chosen;
-  if (chosen.preview) response.setHeader("x-bluegreen-slot", slot);
-  if (drawnBucket !== null) {
-    response.appendHeader(
-      "set-cookie",
-      `${BUCKET_COOKIE}=${drawnBucket}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax`,
-    );
-  }
-  if (chosen.preview) counted[slot].runs(response);
-  else count(slot, request.socket, response);
-  void proxy.web(request, response, target);
+const failoverAgent = (slot: Slot, keepAlive: boolean, mayLeaveSlot: boolean) =>
+  new FailoverAgent({ keepAlive, headerBytes }, () => failoverOf(slot, mayLeaveSlot));
+/** A stopping instance may be closing idle connections; a preview gets its slot or nothing. */
+const careful = { blue: failoverAgent("blue", false, false), green: failoverAgent("green", false, false) };
+const held = new HeldAgent({ headerBytes }, () => {
+  const exchange = sending.getStore();
+  return () => exchange?.hasClient === true;
+});
+const agents = {
+  serve: { blue: failoverAgent("blue", true, true), green: failoverAgent("green", true, true) },
+  hold: { blue: held, green: held },
+  page: careful,
+};
+
+const proxy = createProxyServer({});
+const limitSilence = (sent: Parameters<Exchange["limitSilence"]>[0], request: IncomingMessage) =>
+  exchanges.get(request)?.exchange.limitSilence(sent, http.answerSeconds * MILLISECONDS);
+proxy.on("proxyReq", (sent, request) => {
+  limitSilence(sent, request);
+  // The instance may refuse before there is a body.
+  if (!request.complete) sent.flushHeaders();
+});
+proxy.on("proxyReqWs", (sent, request) => {
+  limitSilence(sent, request);
+  exchanges.get(request)?.exchange.followUpgrade(sent);
+});
+proxy.on("proxyRes", (answer, request, response) => {
+  const { exchange, chosen } = exchanges.get(request)!;
+  exchange.follow(answer);
+  prepareAnswer(answer, chosen);
+  passTrailers(answer, response as ServerResponse);
+});
+proxy.on("open", (instance) => {
+  instance.setTimeout(http.tunnelSeconds * MILLISECONDS, () => instance.destroy());
+});
+proxy.on("error", (error, request) => exchanges.get(request!)?.exchange.fail(error));
+
+const users = createServer(
+  {
+    IncomingMessage: UserRequest,
+    maxHeaderSize: headerBytes,
+    headersTimeout: http.headersSeconds * MILLISECONDS,
+    keepAliveTimeout: http.idleSeconds * MILLISECONDS,
+    connectionsCheckingInterval: HEADERS_CHECK_MS,
+    // Only silence is limited.
+    requestTimeout: 0,
+  },
+  (request, response) => serve(request, response),
+);
+// None is dropped silently.
+users.maxHeadersCount = 0;
+users.setTimeout(http.clientSeconds * MILLISECONDS, (socket: Socket) => {
+  if (latest.get(socket)?.isClientsTurn() ?? true) socket.destroy();
+  else socket.setTimeout(http.clientSeconds * MILLISECONDS);
+});
+users.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+  if (isTooLarge(request)) return void refuse(request, response.setHeader("connection", "close"), 413);
+  response.writeContinue();
+  serve(request, response);
 });
 users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-  const chosen = chooseSlot(request);
-  if (chosen === null) return socket.destroy();
-  counted[chosen.slot].runs(socket);
-  void proxy.ws(request, socket, chosen.target, head);
-  return undefined;
+  const chosen = admit(request, () => responseTo(request));
+  if (chosen === null) return;
+  const { slot } = chosen;
+  counted[slot].runs(socket);
+  const exchange = begin(request, null, chosen);
+  const target = targetOf(chosen);
+  if (target === null) return void sendPage(request, responseTo(request), UPDATING);
+  sending.run(exchange, () => void proxy.ws(request, socket, target, head));
 });
-users.keepAliveTimeout = 75_000;
+users.on("connect", (request: IncomingMessage) => refuse(request, responseTo(request), 405));
 
-const admin = createServer((request, response) => {
-  if (request.method === "PUT") {
-    const changes: Record<string, (asked: unknown) => unknown> = { "/rotation": rotate, "/cut": cut };
-    return void change(request, response, changes[request.url ?? ""] ?? changeTraffic);
-  }
-  if (request.url === "/counts")
-    return void response.end(JSON.stringify({ blue: slotCounts("blue"), green: slotCounts("green") }));
-  return void response.end(JSON.stringify(trafficEntries(traffic)));
+const admin = adminServer({
+  "GET /traffic": () => trafficEntries(traffic),
+  "PUT /traffic": changeTraffic,
+  "GET /counts": () => ({ blue: slotCounts("blue"), green: slotCounts("green") }),
+  "PUT /watch": (wanted) => watch(wanted === true),
+  "PUT /rotation": rotate,
+  "PUT /cut": cut,
 });
 
 process.on("SIGTERM", () => {
@@ -124,75 +168,106 @@ users.listen(settings.port, settings.host, () => {
   endpoints.startChecks();
 });
 
-function chooseSlot(request: IncomingMessage): {
-  slot: Slot;
-  target: ProxyServerOptions;
-  drawnBucket: number | null;
-  preview: boolean;
-} | null {
+function serve(request: IncomingMessage, response: ServerResponse): void {
+  if (request.url === "/proxy-healthz") {
+    const { ready } = announced();
+    return void response.writeHead(ready ? 200 : 503).end(ready ? "OK\n" : "behind the other proxies\n");
+  }
+  if (request.url === SEQUENCE_PATH) return void response.end(`${announced().sequence}\n`);
+  if (isTooLarge(request)) return refuse(request, response, 413);
+  const chosen = admit(request, () => response);
+  if (chosen === null) return;
+  dropUpgrade(request);
+  const { slot } = chosen;
+  if (chosen.isPreview) response.setHeader("x-bluegreen-slot", slot).setHeader("cache-control", "no-store");
+  counted[slot].runs(response);
+  const exchange = begin(request, response, chosen);
+  const target = targetOf(chosen);
+  if (target === null) return sendPage(request, response, UPDATING);
+  sending.run(exchange, () => void proxy.web(request, response, target));
+}
+
+/** Decides where a request goes. @returns null if the proxy has answered it. */
+function admit(request: IncomingMessage, response: () => ServerResponse): Chosen | null {
+  request.url = originForm(request.url ?? "/");
+  if (settings.privatePaths.length > 0 && settings.privatePaths.includes(normalPath(request.url))) {
+    refuse(request, response(), 404);
+    return null;
+  }
   const healthy = { blue: endpoints.isUp("blue"), green: endpoints.isUp("green") };
   const preview = isPreview(request, settings.preview);
-  delete request.headers[PREVIEW_HEADER];
   const draw = () => Math.floor(Math.random() * 100);
-  const { slot, drawnBucket } = route(traffic, request.headers.cookie, healthy, draw, preview);
-  const endpoint = slot === null ? undefined : endpoints.next(slot);
-  if (slot === null || endpoint === undefined) return null;
-  const usual = traffic.mode === "serve" ? agents.serve[slot] : agents[traffic.mode];
-  const target = { target: { ...endpoint, protocol: "http:" }, agent: preview ? agents.page : usual };
-  return { slot, target, drawnBucket, preview };
+  const { slot, bucket, drawnBucket } = route(traffic, request.headers.cookie, healthy, draw, preview);
+  if (slot === null) {
+    sendPage(request, response(), NOTHING_DEPLOYED);
+    return null;
+  }
+  const client = `${trusted.clientOf(request)}|${bucket ?? ""}`;
+  prepareHeaders(request, trusted);
+  return { slot, endpoint: endpoints.next(slot), drawnBucket, isPreview: preview, client };
+}
+
+function begin(request: IncomingMessage, response: ServerResponse | null, chosen: Chosen): Exchange {
+  const count = chosen.isPreview ? null : counted[chosen.slot].begin(chosen.client);
+  const exchange = new Exchange(request, response, count);
+  exchanges.set(request, { exchange, chosen });
+  latest.set(request.socket, exchange);
+  return exchange;
+}
+
+/** Where the proxy library sends a request; null if all servers are out of rotation. */
+function targetOf({ slot, endpoint, isPreview: preview }: Chosen) {
+  if (endpoint === undefined) return null;
+  const agent = (preview ? careful : agents[traffic.mode])[slot];
+  return { target: { ...endpoint, protocol: "http:" }, agent };
 }
 
 /**
- * Another server of the slot. While both slots are verified, also one of the other slot: that counts as this slot's
- * error.
+ * The failover of one request: to each other server of the slot. While both slots are verified, also to those of the other
+ * slot: that counts as this slot's error.
  */
-function failoverOf(slot: Slot, refused: ProxiedEndpoint): ProxiedEndpoint | undefined {
-  const other = otherSlot(slot);
-  for (const each of [slot, other]) endpoints.refused(each, refused);
-  if (endpoints.isUp(slot)) return endpoints.next(slot);
-  if (!traffic.fallback || !endpoints.isUp(other)) return undefined;
-  counted[slot].errors += 1;
-  return endpoints.next(other);
+function failoverOf(slot: Slot, mayLeaveSlot: boolean): Failover {
+  const exchange = sending.getStore();
+  const tried = new Set<string>();
+  const untried = (of: Slot): ProxiedEndpoint | undefined => {
+    const next = endpoints.isUp(of) ? endpoints.next(of) : undefined;
+    return next && !tried.has(`${next.host} ${next.port}`) ? next : undefined;
+  };
+  return (unreachable) => {
+    const other = otherSlot(slot);
+    tried.add(`${unreachable.host} ${unreachable.port}`);
+    if (mayLeaveSlot) for (const each of [slot, other]) endpoints.refused(each, unreachable);
+    if (exchange?.hasClient === false) return undefined;
+    const next = untried(slot);
+    if (next !== undefined || !mayLeaveSlot || !traffic.fallback) return next;
+    exchange?.count?.failed();
+    return untried(other);
+  };
 }
 
-function count(slot: Slot, socket: Socket, response: ServerResponse): void {
-  const counter = counted[slot];
-  counter.requests += 1;
-  counter.runs(response);
-  counters.set(response, { slot, at: performance.now() });
-  response.once("close", () => {
-    if (response.statusCode >= 500 || (!response.writableFinished && !socket.destroyed)) counter.errors += 1;
-  });
-}
-
-function cut(asked: unknown): unknown {
-  counted[asked as Slot].cut();
-  return asked;
+function isTooLarge({ headers }: IncomingMessage): boolean {
+  return Number(headers["content-length"] ?? 0) > http.bodyMegabytes * 1_024 * 1_024;
 }
 
 function slotCounts(slot: Slot): SlotCounts {
   return { ...counted[slot].counts(), endpoints: endpoints.health(slot) };
 }
 
-/** Makes a change that the director asks for, and answers with the new state. */
-async function change(
-  request: IncomingMessage,
-  response: ServerResponse,
-  perform: (asked: unknown) => unknown,
-): Promise<void> {
-  try {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    response.end(JSON.stringify(perform(JSON.parse(Buffer.concat(chunks).toString()))));
-  } catch (error) {
-    response.writeHead(400).end((error as Error).message);
-  }
+function watch(wanted: boolean): boolean {
+  for (const counter of Object.values(counted)) counter.watch(wanted);
+  return wanted;
+}
+
+function cut(slot: unknown): unknown {
+  counted[slot as Slot].cut();
+  return slot;
 }
 
 function changeTraffic(asked: unknown): unknown {
   const wanted = parseTraffic(new Map(asked as [string, string][]));
   writeAtomically(TRAFFIC_FILE, JSON.stringify(trafficEntries(wanted)));
   traffic = wanted;
+  if (!wanted.fallback) watch(false);
   return trafficEntries(traffic);
 }
 
@@ -210,10 +285,4 @@ function readExcluded(): PerSlot<readonly string[]> {
 function readTraffic(): Traffic {
   if (!existsSync(TRAFFIC_FILE)) return CLOSED;
   return parseTraffic(new Map(JSON.parse(readFileSync(TRAFFIC_FILE, "utf8")) as [string, string][]));
-}
-
-function sendPage(response: ServerResponse, page: Page): void {
-  response
-    .writeHead(503, { "content-type": "text/html; charset=utf-8", "retry-after": RETRY_AFTER_SECONDS })
-    .end(htmlOf(page));
 }

@@ -1,8 +1,15 @@
 /** HAProxy in front of instances that speak HTTP/2 only, as gRPC services do. */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:http2";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { configure, KINDS } from "../../../on-server/director/drivers/kinds";
+import { NEVER_LIVE } from "../../../on-server/director/state";
+import { freePort } from "../../../development/testbed/ports";
 import { until } from "../../../development/testbed/processes";
 import { Backend, healthyIn, ProxyUnderTest } from "./proxy-under-test";
 import { describeWith, haproxy } from "./proxy-kinds";
@@ -14,11 +21,13 @@ const HOST = "127.0.0.1";
 class Http2Instance extends Backend {
   readonly asked: IncomingHttpHeaders[] = [];
   private listening: Http2Server | null = null;
+  connections = 0;
   private readonly sessions = new Set<ServerHttp2Session>();
 
   override async start(): Promise<void> {
-    const server = createServer();
+    const server = createServer({ settings: { enableConnectProtocol: true } });
     server.on("session", (session) => {
+      this.connections += 1;
       this.sessions.add(session);
       session.on("close", () => this.sessions.delete(session));
       session.on("error", () => undefined);
@@ -45,6 +54,10 @@ class Http2Instance extends Backend {
     if (path !== "/health") this.asked.push(headers);
     if (headers[":scheme"] !== "http") return stream.close(1);
     const common = { ":status": 200, "x-slot": this.slot, "x-release-id": this.releaseId };
+    if (headers[":method"] === "CONNECT") {
+      stream.respond(common);
+      return void stream.pipe(stream);
+    }
     const [, status] = /^\/call\/(\d+)$/.exec(path) ?? [];
     if (status !== undefined)
       return void stream.respond({ ...common, "grpc-status": status }, { endStream: true });
@@ -63,8 +76,8 @@ interface Answer {
 }
 
 /** A request as gRPC clients send it, with prior knowledge of HTTP/2. */
-async function call(port: number, path: string): Promise<Answer> {
-  const session = connect(`http://${HOST}:${port}`);
+async function call(port: number, path: string, scheme = "http"): Promise<Answer> {
+  const session = connect(`${scheme}://${HOST}:${port}`, { rejectUnauthorized: false });
   try {
     const stream = session.request({ ":method": "POST", ":path": path, ":authority": "shop.example" });
     let headers: IncomingHttpHeaders = {};
@@ -93,7 +106,7 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
       return created.at(-1)!;
     };
     const http = { instances: "http2" };
-    proxy = await ProxyUnderTest.create(haproxy, { host: "shop.example:8080" }, instance, http);
+    proxy = await ProxyUnderTest.create(haproxy, { host: "shop.example:8080" }, instance, { http });
     const [blue, green] = created;
     instances = { blue: blue!, green: green! };
   });
@@ -133,6 +146,14 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     },
   );
 
+  test("a WebSocket reaches an instance that takes it over HTTP/2", async () => {
+    const socket = await proxy.webSocket("blue");
+    socket.write("hello");
+    expect(String((await once(socket, "data"))[0])).toBe("hello");
+    socket.destroy();
+    expect(instances.blue.asked).toMatchObject([{ ":protocol": "websocket", ":path": "/socket" }]);
+  });
+
   test("failing calls are errors; calls that the caller made wrong are none", async () => {
     const errors = async () => {
       const { blue, green } = await proxy.driver.counts();
@@ -146,6 +167,35 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     expect(await errors()).toEqual({ blue: before.blue + 6, green: before.green + 1 });
   });
 
+  describe("a change of the protocol in base", () => {
+    const configured = (protocol: "http1" | "http2") => {
+      const { proxy: place } = proxy.spec;
+      const http = { ...place.http, instances: protocol };
+      const intended = { ...CLOSED, live: "blue" as const };
+      const state = { ...NEVER_LIVE, traffic: { intended, before: CLOSED } };
+      const spec = { ...proxy.spec, proxy: { ...place, http } };
+      return configure(spec, { load: () => state, save: () => undefined });
+    };
+    const written = () => readFileSync(join(proxy.folder, "haproxy.cfg"), "utf8");
+
+    test("is refused while the live instances speak only the old one", async () => {
+      const before = written();
+      await expect(configured("http1")).rejects.toThrow(
+        `http.instances is "http1", but the live instance on web-1, port ${instances.blue.port}, speaks only HTTP/2: nothing was changed`,
+      );
+      expect(written()).toBe(before);
+    });
+
+    test("is accepted when they speak the new one, or none", async () => {
+      await configured("http2");
+      await instances.blue.stop();
+      await configured("http1");
+      expect(written()).not.toContain("proto h2");
+      await instances.blue.start();
+      await KINDS.haproxy.configure(proxy.spec);
+    });
+  });
+
   test("with nobody there, clients get 503, which gRPC takes for UNAVAILABLE; then the slot is served again", async () => {
     await instances.blue.stop();
     const down = async () => healthyIn((await proxy.driver.counts()).blue) === 0;
@@ -154,6 +204,20 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     await instances.blue.start();
     await until(async () => !(await down()), "the proxy finds blue up");
     expect(await call(port(), "/")).toMatchObject({ status: 200, body: "hello" });
+  });
+
+  test.each(["hold", "page"] as const)("a recreate with %s uses each connection once", async (mode) => {
+    await proxy.set({ live: "blue", weight: 0, mode });
+    const before = instances.blue.connections;
+    const session = connect(`http://${HOST}:${port()}`);
+    for (let count = 0; count < 20; count += 1) {
+      const stream = session.request({ ":path": "/", ":authority": "shop.example" });
+      stream.resume();
+      await once(stream, "close");
+    }
+    session.destroy();
+    expect(instances.blue.asked).toHaveLength(20);
+    expect(instances.blue.connections - before).toBeGreaterThanOrEqual(20);
   });
 
   test("a recreate holds calls until an instance listens, and finishes those that run", async () => {
@@ -169,5 +233,24 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     expect([first, ...answers].map(({ status, body }) => `${status} ${body}`)).toEqual(
       Array(4).fill("200 hello"),
     );
+  });
+
+  test("a call over TLS has the same scheme for its instance", async () => {
+    const tls = { port: await freePort(), certificate: "site.pem" };
+    const files = ["-keyout", "site.pem", "-out", "site.pem"];
+    const made = spawnSync(
+      "openssl",
+      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=shop.example", ...files],
+      { cwd: proxy.folder, encoding: "utf8" },
+    );
+    expect(made).toMatchObject({ status: 0 });
+    await KINDS.haproxy.configure({ ...proxy.spec, proxy: { ...proxy.spec.proxy, tls } });
+    await proxy.stop();
+    await proxy.start();
+    expect(await call(tls.port, "/", "https")).toMatchObject({
+      status: 200,
+      trailers: { "grpc-status": "0" },
+    });
+    expect(instances.blue.asked).toMatchObject([{ ":scheme": "http", "x-forwarded-proto": "https" }]);
   });
 });

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DirectorProcesses } from "./director-process";
 import { describeWith, haproxy, nginx } from "./proxy-kinds";
 import type { ProxyKind } from "./proxy-kinds";
-import { Load, ProxyUnderTest } from "./proxy-under-test";
+import { Load } from "./proxy-load";
+import { ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
 
 const STEPS = [20, 60, 100];

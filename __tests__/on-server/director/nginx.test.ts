@@ -7,7 +7,8 @@ import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
 import { describeWith, nginx } from "./proxy-kinds";
-import { children, ProxyUnderTest } from "./proxy-under-test";
+import { children } from "./process-facts";
+import { ProxyUnderTest } from "./proxy-under-test";
 import { acceptsEveryTopology } from "./proxy-configuration";
 
 describeWith(nginx)("nginx", () => {

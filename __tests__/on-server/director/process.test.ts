@@ -11,7 +11,8 @@ import { emptyRecord } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { release } from "../../../release/transitions";
 import { embedded } from "./proxy-kinds";
-import { children, proxySpec, ProxyUnderTest } from "./proxy-under-test";
+import { children } from "./process-facts";
+import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
 import { follow, until } from "../../../development/testbed/processes";
 import { artifact, simulatedEnvironment } from "./simulated-world";
 

@@ -15,6 +15,8 @@ export interface ProxyKind {
   readonly rotatesWithoutReload: boolean;
   /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
+  /** Whether trailers of an answer reach the client. */
+  readonly passesTrailers: boolean;
   /** The file or folder by which it is told something. */
   readonly control: string;
   /** Starts the proxy in its folder, which holds its files. */
@@ -32,6 +34,7 @@ export const haproxy: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: true,
+  passesTrailers: true,
   control: "admin.sock",
   start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
 };
@@ -42,6 +45,7 @@ export const nginx: ProxyKind = {
   holds: false,
   rotatesWithoutReload: false,
   measuresOnRequest: true,
+  passesTrailers: false,
   control: "live",
   start: (folder) => {
     rmSync(join(folder, "admin.sock"), { force: true });
@@ -56,6 +60,7 @@ export const embedded: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: false,
+  passesTrailers: true,
   control: "admin.sock",
   start: (folder) => {
     const program = join(PROGRAMS, "embedded-proxy.js");

@@ -9,7 +9,9 @@ import type { SlotCounts, Traffic } from "../../../on-server/director/drivers/dr
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot } from "../../../release/slot";
-import { healthyIn, listeningPorts, Load, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
+import { listeningPorts } from "./process-facts";
+import { Load } from "./proxy-load";
+import { healthyIn, PREVIEW_SECRET, ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
 import type { ProxyKind } from "./proxy-kinds";
 

@@ -1,7 +1,7 @@
 /** A real proxy in a folder, real backends behind it, and users who ask them. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -14,6 +14,7 @@ import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { ProxyKind } from "./proxy-kinds";
 import type { DriverName } from "../../../configuration/drivers";
+import type { Activation } from "../../../configuration/http-exchange";
 import { directorSpec } from "../../../configuration/director-spec";
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import { parseEnvironment } from "../../../configuration/environment-file";
@@ -21,6 +22,7 @@ import { emptyRecord } from "../../../release/record";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { until } from "../../../development/testbed/processes";
+import { children } from "./process-facts";
 import { freePort } from "../../../development/testbed/ports";
 
 export interface Answer {
@@ -40,12 +42,26 @@ interface Question {
   readonly agent?: Agent;
   readonly body?: string;
   readonly headers?: Record<string, string>;
+  /** The client's address, one of 127.0.0.0/8. */
+  readonly from?: string;
+}
+
+/** What a site is like, beyond one server that has both slots. */
+interface Site {
+  /** Servers with both slots. */
+  readonly servers?: number;
+  readonly http?: object;
+  readonly activation?: Activation;
+  /** Further endpoints of the live slot, which are not backends. */
+  readonly elsewhere?: readonly { readonly server: string; readonly host: string; readonly port: number }[];
 }
 
 /** What a preview's secret is here. */
 export const PREVIEW_SECRET = "open sesame";
 
 const HOST = "127.0.0.1";
+/** More than any proxy's limit. */
+const MOST_HEADER_BYTES = 256 * 1_024;
 
 export function healthyIn({ endpoints }: SlotCounts): number {
   return endpoints.filter(({ healthy }) => healthy).length;
@@ -68,7 +84,11 @@ export class Backend {
   ) {}
 
   async start(): Promise<void> {
-    const server = createServer((asked, response) => void this.answer(asked, response));
+    const server = createServer({ maxHeaderSize: MOST_HEADER_BYTES }, (asked, response) => {
+      this.answer(asked, response).catch((error: Error) => {
+        if (!asked.destroyed) throw error;
+      });
+    });
     server.on("upgrade", (asked, socket) => this.upgrade(asked, socket));
     server.keepAliveTimeout = 60_000;
     server.listen(this.port, HOST);
@@ -141,40 +161,55 @@ export class Backend {
 
 /** A proxy in a folder of its own, with one backend for each slot. The process works in that folder meanwhile. */
 export class ProxyUnderTest {
+  readonly spec: DirectorSpec;
   readonly driver: Driver;
   readonly blue: Backend;
   readonly green: Backend;
+  /** All instances, of every server. */
+  readonly backends: readonly Backend[];
   process: ChildProcess | null = null;
   private readonly home = process.cwd();
 
   private constructor(
     private readonly kind: ProxyKind,
     readonly folder: string,
-    readonly spec: DirectorSpec,
+    { endpoints, ...spec }: DirectorSpec,
+    elsewhere: NonNullable<Site["elsewhere"]>,
     backend: (slot: Slot, port: number) => Backend,
   ) {
-    this.driver = KINDS[kind.name].driver(spec);
-    this.blue = backend("blue", spec.endpoints.blue[0]!.port);
-    this.green = backend("green", spec.endpoints.green[0]!.port);
+    this.spec = { ...spec, endpoints: { ...endpoints, blue: [...endpoints.blue, ...elsewhere] } };
+    this.driver = KINDS[kind.name].driver(this.spec);
+    this.backends = SLOTS.flatMap((slot) => endpoints[slot].map(({ port }) => backend(slot, port)));
+    const first = (wanted: Slot) => this.backends.find(({ slot }) => slot === wanted)!;
+    this.blue = first("blue");
+    this.green = first("green");
   }
 
   static async create(
     kind: ProxyKind,
     verification: object = {},
     backend = (slot: Slot, listens: number) => new Backend(slot, listens),
-    http: object = {},
+    { servers = 1, http = {}, activation, elsewhere = [] }: Site = {},
   ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
-    const [port, blue, green] = [await freePort(), await freePort(), await freePort()];
-    const spec = proxySpec({ driver: kind.name, topology: "sideBySide", servers: 1, verification, http });
-    const endpoint = (listens: number) => [{ server: "web-1", host: HOST, port: listens }];
-    const proxy = { ...spec.proxy, port };
-    const endpoints = { blue: endpoint(blue), green: endpoint(green) };
-    const under = new ProxyUnderTest(kind, folder, { ...spec, proxy, endpoints }, backend);
+    const base = proxySpec({ driver: kind.name, topology: "sideBySide", servers, verification, http });
+    const listening = async () => {
+      const endpoints = [];
+      for (let server = 1; server <= servers; server += 1)
+        endpoints.push({ server: `web-${server}`, host: HOST, port: await freePort() });
+      return endpoints;
+    };
+    const spec = {
+      ...base,
+      activation: activation ?? base.activation,
+      endpoints: { blue: await listening(), green: await listening() },
+      proxy: { ...base.proxy, port: await freePort() },
+    };
+    const under = new ProxyUnderTest(kind, folder, spec, elsewhere, backend);
     process.chdir(folder);
     await KINDS[kind.name].configure(under.spec);
-    await Promise.all([under.blue.start(), under.green.start()]);
+    await Promise.all(under.backends.map((each) => each.start()));
     await under.start();
     return under;
   }
@@ -191,7 +226,9 @@ export class ProxyUnderTest {
     }, "the proxy answers its director and its users");
     const healthy = async () => {
       const counts = await this.driver.counts();
-      return SLOTS.every((slot) => healthyIn(counts[slot]) === 1);
+      return SLOTS.every(
+        (wanted) => healthyIn(counts[wanted]) === this.backends.filter(({ slot }) => slot === wanted).length,
+      );
     };
     await until(healthy, "the proxy finds both slots healthy");
   }
@@ -217,7 +254,7 @@ export class ProxyUnderTest {
 
   async close(): Promise<void> {
     await this.stop();
-    await Promise.all([this.blue.stop(), this.green.stop()]);
+    await Promise.all(this.backends.map((each) => each.stop()));
     process.chdir(this.home);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -292,14 +329,16 @@ export function proxySpec(choice: {
   return directorSpec(environment, emptyRecord("demo"), 0);
 }
 
-function ask(
+export function ask(
   port: number,
-  { method = "GET", path = "/", bucket, agent, body, headers: more = {} }: Question,
+  { method = "GET", path = "/", bucket, agent, body, headers: more = {}, from }: Question,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const cookie = bucket === undefined ? {} : { cookie: `a=b; bluegreen-bucket=${bucket}` };
     const headers = { host: "shop.example", ...cookie, ...more };
-    const asked = request({ host: HOST, port, method, path, headers, agent: agent ?? false }, (response) => {
+    const maxHeaderSize = MOST_HEADER_BYTES;
+    const place = { host: HOST, port, maxHeaderSize, ...(from === undefined ? {} : { localAddress: from }) };
+    const asked = request({ ...place, method, path, headers, agent: agent ?? false }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (text += chunk));
@@ -319,91 +358,5 @@ function ask(
     });
     asked.on("error", reject);
     asked.end(body);
-  });
-}
-
-/** Users on keep-alive connections, who ask and post one after another; none of them tries anything twice. */
-export class Load {
-  answered = 0;
-  readonly lost: string[] = [];
-  private gate: Promise<void> = Promise.resolve();
-  private open: () => void = () => undefined;
-  private running = 0;
-  private stopped = false;
-  private readonly users: Promise<void>[];
-
-  constructor(private readonly port: number) {
-    this.users = Array.from({ length: 6 }, (_, user) => this.use(user));
-  }
-
-  /** Lets what runs end, and nothing new begin. */
-  async pause(): Promise<void> {
-    this.gate = new Promise((resolve) => (this.open = resolve));
-    await until(() => this.running === 0, "no request runs");
-  }
-
-  resume(): void {
-    this.open();
-  }
-
-  /** Waits for so many more answers. */
-  async more(answers: number): Promise<void> {
-    const enough = this.answered + answers;
-    await until(() => this.answered >= enough || this.lost.length > 0, `${answers} more answers came`);
-  }
-
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.open();
-    await Promise.all(this.users);
-  }
-
-  private async use(user: number): Promise<void> {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    for (let turn = 0; !this.stopped; turn += 1) {
-      await this.gate;
-      const body = `user ${user}, turn ${turn}`;
-      this.running += 1;
-      try {
-        const post = turn % 2 === 1;
-        const answer = await ask(this.port, post ? { agent, method: "POST", body } : { agent });
-        const right =
-          answer.status === 200 && (post ? answer.body === body : answer.body.startsWith("release"));
-        if (right) this.answered += 1;
-        else this.lost.push(`${answer.status} ${answer.body.slice(0, 60)}`);
-      } catch (error) {
-        this.lost.push((error as Error).message);
-      }
-      this.running -= 1;
-      // A rate that leaves the machine to others.
-      await sleep(2);
-    }
-    agent.destroy();
-  }
-}
-
-export function children(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ").filter(Boolean).map(Number) : [];
-}
-
-/** Ports that a process accepts connections on. */
-export function listeningPorts(pid: number): number[] {
-  const folder = `/proc/${pid}/fd`;
-  const inodes = new Set(
-    readdirSync(folder).flatMap((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(readlinkSync(join(folder, fd)))?.[1] ?? [];
-      } catch {
-        return [];
-      }
-    }),
-  );
-  const tables = ["/proc/net/tcp", "/proc/net/tcp6"].filter((table) => existsSync(table));
-  const rows = tables.flatMap((table) => readFileSync(table, "utf8").trim().split("\n").slice(1));
-  return rows.flatMap((row) => {
-    const cells = row.trim().split(/\s+/);
-    const listens = cells[3] === "0A" && inodes.has(cells[9]!);
-    return listens ? [Number.parseInt(cells[1]!.split(":").at(-1)!, 16)] : [];
   });
 }

@@ -19,8 +19,9 @@ export class RawConnection {
     for (const event of ["readable", "end", "close"]) socket.on(event, () => this.wake());
   }
 
-  static async open(port: number): Promise<RawConnection> {
-    const socket = connect(port, "127.0.0.1");
+  /** @param from the client's address, one of 127.0.0.0/8. */
+  static async open(port: number, from = "127.0.0.1"): Promise<RawConnection> {
+    const socket = connect({ port, host: "127.0.0.1", localAddress: from });
     socket.on("error", () => socket.destroy());
     await once(socket, "connect");
     return new RawConnection(socket);
@@ -55,6 +56,11 @@ export class RawConnection {
   async ended(): Promise<boolean> {
     while (!this.socket.readableEnded && !this.socket.destroyed) await this.more();
     return this.received.length === 0;
+  }
+
+  /** Waits until the other side has ended the connection, whatever it sent. */
+  async closed(): Promise<void> {
+    while (!this.socket.readableEnded && !this.socket.destroyed) await this.more();
   }
 
   close(): void {

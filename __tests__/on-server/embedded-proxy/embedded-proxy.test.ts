@@ -1,5 +1,7 @@
 /** The embedded proxy keeps the promises of the one it stands in for. */
 import { promisesUnderLoad } from "../director/load-promises";
+import { promisesOfExchanges } from "../director/exchange-promises";
+import { promisesOfLimits } from "../director/limit-promises";
 import { promisesAcrossProtocols } from "../director/protocol-promises";
 import { embedded } from "../director/proxy-kinds";
 import { promisesOfAProxy } from "../director/proxy-promises";
@@ -7,5 +9,7 @@ import { promisesOfAProxy } from "../director/proxy-promises";
 describe("the embedded proxy", () => {
   promisesOfAProxy(embedded);
   describe("across protocols", () => promisesAcrossProtocols(embedded));
+  describe("in each exchange", () => promisesOfExchanges(embedded));
+  describe("with limits", () => promisesOfLimits(embedded));
   describe("under load", () => promisesUnderLoad(embedded));
 });

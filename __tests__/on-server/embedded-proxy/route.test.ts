@@ -40,6 +40,7 @@ test("nobody is sent to a slot without a healthy endpoint while the other has on
 test("nothing live means no slot and no cookie, whatever the client brings", () => {
   expect(route(serving(null, 50, 0), "bluegreen-bucket=1", UP, () => 7)).toEqual({
     slot: null,
+    bucket: null,
     drawnBucket: null,
   });
 });

@@ -4,7 +4,7 @@ import type { DirectorSpec } from "../../../configuration/director-spec";
 import type { DRIVER_NAMES } from "../../../configuration/drivers";
 import { writeAtomically } from "../../../system/atomic-file";
 import { CommandDriver } from "./command/command-driver";
-import { parseTraffic, sameTraffic, trafficEntries } from "./driver";
+import { parseTraffic, sameTraffic, servingSlots, trafficEntries } from "./driver";
 import type { Driver, ProxyConfigurator, Traffic } from "./driver";
 import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator, TRAFFIC_FILE } from "./embedded/embedded-settings";
@@ -13,6 +13,7 @@ import { HaproxyDriver } from "./haproxy/haproxy-driver";
 import { renewedMap, storedTraffic, TRAFFIC_MAP, trafficMap } from "./haproxy/traffic-map";
 import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 import { LIVE, readTraffic, writeTraffic } from "./nginx/traffic-folder";
+import { refuseUnreachableInstances } from "../protocol-change";
 import type { State, StateStore } from "../state";
 
 interface TrafficAtStart {
@@ -66,9 +67,12 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
  * Writes a proxy's configuration. A proxy that does not run starts with the traffic that the director last set, whatever
  * an earlier proxy of the same kind left here: base may exchange one kind for another, and users notice no more than the
  * restart.
+ * @throws Failure (refused), before anything is written, if the proxy could not reach the live instances any more.
  */
 export async function configure(spec: DirectorSpec, state: StateStore): Promise<void> {
   const kind = KINDS[spec.proxy.driver];
+  const known = stateOrNull(state, true);
+  if (known !== null) await refuseUnreachableInstances(spec, servingSlots(known.traffic.intended));
   if (kind.atStart !== undefined && !(await runs(kind.driver(spec)))) takeOver(kind.atStart, state);
   await kind.configure(spec);
 }

@@ -9,11 +9,15 @@ import type { Rotation } from "./embedded-settings";
 const TIMEOUT_MS = 5_000;
 
 export class EmbeddedDriver implements Driver {
+  /** While a release is watched. */
+  private isWatching = false;
+
   async observe(): Promise<Traffic> {
     return parseTraffic(new Map((await ask("GET", "/traffic")) as [string, string][]));
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
+    if (!traffic.fallback) this.isWatching = false;
     await ask("PUT", "/traffic", JSON.stringify(trafficEntries(traffic)));
     const observed = await this.observe();
     if (!sameTraffic(observed, traffic)) {
@@ -24,7 +28,16 @@ export class EmbeddedDriver implements Driver {
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    return (await ask("GET", "/counts")) as PerSlot<SlotCounts>;
+    const counts = (await ask("GET", "/counts")) as PerSlot<SlotCounts>;
+    // A proxy that was restarted does not watch any more.
+    if (this.isWatching && counts.blue.clients === undefined) await this.measureLatencies(true);
+    return counts;
+  }
+
+  /** Latencies are always counted. Only the counts by client need the switch. */
+  async measureLatencies(wanted: boolean): Promise<void> {
+    this.isWatching = wanted;
+    await ask("PUT", "/watch", JSON.stringify(wanted));
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {

@@ -1,7 +1,10 @@
 /** The settings with which base starts the embedded proxy. Paths are relative to the proxy's folder. */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { DEFAULT_HTTP_SETTINGS } from "../../../../configuration/http-settings";
+import type { HttpSettings } from "../../../../configuration/http-settings";
 import type { Endpoint } from "../../../../configuration/naming";
 import type { Preview } from "../../../../configuration/preview";
+import { privatePaths } from "../../../../configuration/private-paths";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED, trafficEntries } from "../driver";
 import type { ProxyConfigurator } from "../driver";
@@ -19,6 +22,15 @@ export interface EmbeddedProxySettings {
   /** The digest of the secret for previews. */
   readonly preview: Pick<Preview, "sha256"> | null;
   readonly check: { readonly path: string; readonly host: string; readonly status: number };
+  readonly http: HttpSettings;
+  /** Users' requests for them get 404. */
+  readonly privatePaths: readonly string[];
+}
+
+/** Base of an earlier version wrote no settings of HTTP. */
+export function parseSettings(text: string): EmbeddedProxySettings {
+  const former = { http: DEFAULT_HTTP_SETTINGS, privatePaths: [] };
+  return { ...former, ...(JSON.parse(text) as EmbeddedProxySettings) };
 }
 
 /** A request to move servers of a slot into or out of rotation. */
@@ -39,6 +51,8 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
       endpoints,
       preview,
       check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
+      http: proxy.http,
+      privatePaths: privatePaths(this.spec),
     };
     return {
       [SETTINGS_FILE]: JSON.stringify(settings, null, 2),

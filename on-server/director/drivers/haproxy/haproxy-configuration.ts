@@ -182,6 +182,8 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     // For answers to users, not to previews. The reader groups them into classes.
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
     const counted = timed + (this.speaksHttp2 ? countFailedCalls(slot) : "");
+    // What http-server-close does for HTTP/1.1.
+    const usedOnce = this.speaksHttp2 ? " max-reuse 0" : "";
     const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
     return `backend ${LATENCIES[slot]}
   stick-table type integer size 100k store http_req_cnt
@@ -210,11 +212,11 @@ ${counted}  timeout connect 1s
   no option redispatch
   # No reused connections: a stopping instance may be closing them.
   option http-server-close
-${servers()}
+${servers(usedOnce)}
 # Recreate with a page: requests that can't be served get the page at once.
 backend ${names.page}
 ${counted}  retries 0
   option http-server-close
-${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers()}`;
+${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers(usedOnce)}`;
   }
 }
