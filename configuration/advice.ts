@@ -1,11 +1,10 @@
 /** What to know before approving a plan: risky settings, and what the release's migrations permit. */
 import type { Environment } from "./environment";
-import { idOrNull, scheduleOf, target } from "../release/record";
+import { idOrNull, rollbackIsInstant, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { missingFrom } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
-import { rollbackIsInstant } from "../release/transitions";
 
 type Site = Pick<Environment, "schedule" | "verification" | "topology" | "proxies">;
 

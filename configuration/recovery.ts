@@ -14,9 +14,13 @@ import { otherSlot, SLOTS } from "../release/slot";
 
 /** What one proxy's director remembers. On Azure less is known, and the digest is in Terraform's state. */
 export type ProxyMemory = Pick<ProxyStatus, "proxy"> &
-  Pick<ProxyStatus["state"], "sequence" | "recordDigest" | "stable" | "recorded" | "contracted" | "shared">;
+  Pick<
+    ProxyStatus["state"],
+    "sequence" | "recordDigest" | "stable" | "recorded" | "contracted" | "shared" | "brokenGlass"
+  > &
+  Partial<Pick<ProxyStatus["state"], "journal">>;
 
-type LiveRelease = NonNullable<ProxyMemory["stable"]>;
+export type LiveRelease = NonNullable<ProxyMemory["stable"]>;
 type KnownRelease = Omit<LiveRelease, "slot">;
 
 /** A sequence that has begun, according to a step's name or an installer's fence. The digest may be truncated. */
@@ -37,6 +41,8 @@ export interface Findings {
   readonly present: ReleaseRecord | null;
   readonly proxies: readonly ProxyMemory[];
   readonly begun: readonly Begun[];
+  /** Proxies that did not answer, if any. */
+  readonly silent?: readonly string[];
   /** Whole records, the most trusted first: from receipts, the last plan, the proxies, the steps. */
   readonly records: readonly FoundRecord[];
   /** The specs that steps passed to directors. */
@@ -61,7 +67,7 @@ export type Recovery =
       readonly unknown: readonly string[];
     };
 
-/** @throws Refusal if the proxies disagree, or if the artifact of the live release is unknown. */
+/** If users were not moved by hand. @throws Refusal if the proxies disagree, or if the artifact of the live release is unknown. */
 export function recoverRecord(findings: Findings): Recovery {
   const { present, proxies, records } = findings;
   const known = highestKnown(findings);
@@ -91,7 +97,7 @@ export function recoverRecord(findings: Findings): Recovery {
   return reconstruct(findings, stable, Math.max(known.sequence, present?.sequence ?? 0) + 1);
 }
 
-function nothing(reason: string): Recovery {
+export function nothing(reason: string): Recovery {
   return { outcome: "nothing-to-recover", reason };
 }
 
@@ -161,7 +167,7 @@ function serves({ slots, previous }: ReleaseRecord, stable: LiveRelease): boolea
 
 // --- a record that matches what users get -------------------------------------------------------------------------------------
 
-function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: number): Recovery {
+export function reconstruct(findings: Findings, stable: LiveRelease | null, sequence: number): Recovery {
   const unknown: string[] = [];
   const contracted = [
     ...new Set([

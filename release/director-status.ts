@@ -3,6 +3,7 @@
  * director builds each with the type here; every reader validates it with the schema.
  */
 import * as z from "zod/mini";
+import { BrokenGlass } from "./moved-by-hand";
 import { readsFormer, readsFormerValues } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
 import { SLOTS } from "./slot";
@@ -131,6 +132,8 @@ export const DirectorState = z.strictObject({
   journal: z._default(z.array(JournalEntry), []),
   /** The last sequence that ended here, which the other proxies compare with theirs. Absent with a single proxy. */
   announced: z.optional(z.int()),
+  /** Users were moved by hand, and no record has taken that over yet. */
+  brokenGlass: z._default(z.nullable(BrokenGlass), null),
   /** How the last step ended. */
   result: z.nullable(StepResult),
 });

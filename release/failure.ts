@@ -46,6 +46,7 @@ export class Refusal extends Failure {
       | "already-there"
       | "unknown-release"
       | "proxies-disagree"
+      | "moved-by-hand"
       | "proxy-silent"
       | "proxy-behind"
       | "not-possible-here"

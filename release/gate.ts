@@ -3,6 +3,7 @@
  * remembers. Each rule and its message is here once: the director checks it before every step, the command and the
  * transitions before they write a record. Pure functions of observations and time that throw typed refusals.
  */
+import { requireTakenOver } from "./moved-by-hand";
 import type { DirectorState } from "./director-status";
 import { EXIT } from "./exit-code";
 import { describeGoal } from "./record";
@@ -41,7 +42,8 @@ export type Remembered = Pick<
   | "retainedUntil"
   | "contracted"
   | "failedDigests"
-> & { readonly result: { readonly outcome: string } | null };
+> &
+  Partial<Pick<DirectorState, "brokenGlass">> & { readonly result: { readonly outcome: string } | null };
 
 /** The four cases that begin accepts; see {@link caseOf}. */
 export type Case = "otherIsLive" | "targetIsLive" | "neverLive" | "recreate";
@@ -126,6 +128,7 @@ function requireBegun(asked: Asked, known: Remembered): void {
 // --- the fence --------------------------------------------------------------------------------------------------------
 
 function requireCurrent({ sequence, recordDigest }: Asked, known: Remembered): void {
+  requireTakenOver(sequence, known.brokenGlass);
   if (sequence < known.sequence) {
     throw new Refusal(
       "stale",

@@ -14,6 +14,8 @@ export function describeEntry(entry: JournalEntry): string {
       const { candidate, stable } = entry.comparison;
       return `${describeVerdict(entry)}: candidate ${figures(candidate)}; stable ${figures(stable)}`;
     }
+    case "byHand":
+      return `an operator moved users from ${entry.from} to ${entry.releaseId} in ${entry.slot}: ${entry.reason}`;
     case "drained":
       if (entry.running === 0) return `${entry.slot} is drained`;
       return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;

@@ -68,6 +68,15 @@ export const JournalEntry = readsFormer(
       running: z.int(),
       cut: z.boolean(),
     }),
+    /** An operator on the proxy moved all its users to this slot, for this reason. */
+    z.strictObject({
+      at,
+      event: z.literal("byHand"),
+      slot: z.enum(SLOTS),
+      from: z.string(),
+      releaseId: z.string(),
+      reason: z.string(),
+    }),
   ]),
   { share: "weight" },
 );

@@ -221,6 +221,17 @@ export function installedRelease(record: ReleaseRecord, slot: Slot, server: stri
   return isHealed(record, slot, server) ? expectedRelease(record, slot) : record.slots[slot];
 }
 
+/** Whether a rollback only moves traffic, because the previous release is still running in the idle slot. */
+export function rollbackIsInstant(record: ReleaseRecord): boolean {
+  const idle = record.slots[otherSlot(record.active)];
+  return (
+    record.converge !== true &&
+    idle !== null &&
+    record.previous !== null &&
+    idOrNull(idle) === idOrNull(record.previous)
+  );
+}
+
 export function idOrNull(release: Release | null): ReleaseId | null {
   return release === null ? null : releaseId(release);
 }

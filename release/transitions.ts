@@ -13,7 +13,7 @@ import {
 } from "./gate";
 import type { Stable } from "./gate";
 import { bringsMigrations, withMigration } from "./needed-schema";
-import { describeGoal, healedServers, idOrNull, touchedSlots, target } from "./record";
+import { describeGoal, healedServers, idOrNull, rollbackIsInstant, touchedSlots, target } from "./record";
 import type { Goal, ReleaseRecord } from "./record";
 import { Refusal } from "./failure";
 import { releaseId } from "./release";
@@ -165,17 +165,6 @@ export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): R
   // All proxies switch before the converge steps, so the idle slot has not changed.
   const { converge: _, ...unshared } = record;
   return back(unshared, { live, releaseId: idOrNull(target(record)), serving: SLOTS }, live, intent);
-}
-
-/** Whether {@link rollback} only moves traffic, because the previous release is still running. */
-export function rollbackIsInstant(record: ReleaseRecord): boolean {
-  const idle = record.slots[otherSlot(record.active)];
-  return (
-    record.converge !== true &&
-    idle !== null &&
-    record.previous !== null &&
-    idOrNull(idle) === idOrNull(record.previous)
-  );
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Messages and difficult cases; the rest is in transitions.property.test.ts. */
-import { emptyRecord } from "../../release/record";
+import { emptyRecord, rollbackIsInstant } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { Refusal } from "../../release/failure";
 import { Strategy } from "../../release/schedule";
@@ -133,7 +133,7 @@ test("a rollback moves traffic only, at once, where the old release still runs",
 
 test("a rollback after a convergence is a release of what was there before", () => {
   const record = recordOf({ converge: true });
-  expect(transitions.rollbackIsInstant(record)).toBe(false);
+  expect(rollbackIsInstant(record)).toBe(false);
   expect(transitions.rollback(record, { ...GREEN, serving: ["blue", "green"] }, converging)).toMatchObject({
     active: "blue",
     slots: { blue: releaseOf("1.0.0", 3), green: releaseOf("2.0.0", 2) },

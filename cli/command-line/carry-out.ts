@@ -19,17 +19,17 @@ interface ConsentOptions extends CommonOptions {
 
 /** Adds the command that runs a request. @param parent its options apply too. */
 export function addRequest(parent: Command, request: Request): void {
-  withConsent(request.declare(common(parent.command(request.name))))
-    .description(request.description)
-    .action(async (...parameters: unknown[]) => {
-      const command = parameters.at(-1) as Command;
-      const options = optionsOf<ConsentOptions>(command);
-      const project = open(options);
-      const tools = await findTools(progressFor(options));
-      const args = command.processedArgs as unknown[];
-      const operation = await request.operation(project, tools, args, options as never);
-      printOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
-    });
+  const command = withConsent(request.declare(common(parent.command(request.name))));
+  const { withoutTerraform } = request;
+  (withoutTerraform?.declare(command) ?? command).description(request.description).action(async () => {
+    const options = optionsOf<ConsentOptions>(command);
+    if ((await withoutTerraform?.carriedOut(options)) === true) return;
+    const project = open(options);
+    const tools = await findTools(progressFor(options));
+    const args = command.processedArgs as unknown[];
+    const operation = await request.operation(project, tools, args, options as never);
+    printOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
+  });
 }
 
 function withConsent(command: Command): Command {

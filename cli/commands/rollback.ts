@@ -1,5 +1,6 @@
 /** rollback: returns to the release that was live before. */
 import type { Request } from "../command-line/request";
+import { brokeGlass, withBreakGlass } from "../command-line/break-glass";
 import { scheduleFrom, withSchedule } from "../command-line/schedule-options";
 import type { ScheduleOptions } from "../command-line/schedule-options";
 import { WITHOUT, withoutFrom } from "../command-line/without-option";
@@ -12,4 +13,5 @@ export const rollback: Request = {
   declare: (command) => withSchedule(command).option(...WITHOUT),
   operation: (project, _tools, _args, options: ScheduleOptions & WithoutOptions) =>
     operations.rollback(project, scheduleFrom(project, options), withoutFrom(options)),
+  withoutTerraform: { declare: withBreakGlass, carriedOut: brokeGlass },
 };

@@ -4,6 +4,7 @@
  */
 import { permittedStrategies, trafficOf, warningsOf, rollbackPath } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
+import { requireTakenOver } from "../../release/moved-by-hand";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
 import { sequenceOf } from "../../release/sequence";
@@ -82,6 +83,7 @@ export async function planOperation(
   if (!proxies.reachable) progress.now("reading the proxies' last results");
   const { without = [], leavesOut = "none", heals = [] } = demands;
   const survey = hasBase ? await proxies.survey(before, without) : NOBODY;
+  for (const { state } of survey.statuses) requireTakenOver(before.sequence, state.brokenGlass);
   const names = proxyPlaces(environment).map(({ name }) => name);
   const part = takingPart(before, names, survey, { without, leavesOut, heals });
   const statuses = part.current;

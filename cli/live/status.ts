@@ -1,6 +1,8 @@
 /** The output of `bluegreen status`: what users get, by slot. */
 import { out } from "../terminal/colours";
+import { describeBrokenGlass } from "../../release/moved-by-hand";
 import { target } from "../../release/record";
+import { inOneLine } from "../../release/text";
 import type { ReleaseRecord } from "../../release/record";
 import { releaseId } from "../../release/release";
 import { otherSlot, SLOTS } from "../../release/slot";
@@ -59,6 +61,7 @@ export function formatStatus(
       const until = new Date(state.retainedUntil!).toISOString();
       lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);
     }
+    lines.push(...byHand(record, status));
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }
   for (const { proxy, problem } of silent) {
@@ -73,8 +76,19 @@ function phaseOf({ state, traffic }: ProxyStatus): string {
   return state.finished && state.candidate !== null && traffic.weight > 0 ? "paused" : state.phase;
 }
 
+function byHand({ sequence }: ReleaseRecord, { state: { brokenGlass } }: ProxyStatus): string[] {
+  if (brokenGlass === undefined || brokenGlass === null) return [];
+  const next =
+    sequence > brokenGlass.sequence
+      ? `record ${sequence} takes it over; the next sequence applies it`
+      : "`bluegreen recover` takes it over into the record";
+  return [inOneLine(`  ${describeBrokenGlass(brokenGlass)}: ${next}`)];
+}
+
+/** A sequence that was taken by hand has no record. */
 function newerThanHere({ sequence }: ReleaseRecord, statuses: readonly ProxyStatus[]): string[] {
-  const newest = Math.max(0, ...statuses.map(({ state }) => state.sequence));
+  const applied = statuses.filter(({ state }) => state.sequence !== state.brokenGlass?.sequence);
+  const newest = Math.max(0, ...applied.map(({ state }) => state.sequence));
   if (newest <= sequence) return [];
   return [`  but record ${newest} was applied: pull it, or run \`bluegreen recover\` if it is lost`];
 }

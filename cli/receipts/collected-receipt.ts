@@ -11,7 +11,7 @@ import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../../release/director-status";
 import { hasReceipt, readReceipt, writeReceipt } from "./receipt-store";
 
-const UNKNOWN_PERSON = { user: "unknown", host: "unknown", ci: null };
+export const UNKNOWN_PERSON = { user: "unknown", host: "unknown", ci: null };
 
 /**
  * Adds journal entries that are newer than the receipt: a director may outlive a killed command or Terraform, and the

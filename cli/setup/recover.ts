@@ -6,6 +6,7 @@ import { EXIT } from "../../release/exit-code";
 import { formatRecord, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { recoverRecord } from "../../configuration/recovery";
+import { recoverByHand } from "../../configuration/recovery-by-hand";
 import { releaseId } from "../../release/release";
 import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
@@ -13,6 +14,8 @@ import { lockProject } from "../project/project-lock";
 import { ask, canAsk, DRAWN } from "../terminal/questions";
 import type { Progress } from "../terminal/progress";
 import type { TerraformBinary } from "../terraform/binary";
+import { receiptByHand } from "../receipts/receipt-by-hand";
+import { writeReceipt } from "../receipts/receipt-store";
 import { findTraces } from "./recovery-findings";
 
 export interface RecoverOptions {
@@ -42,7 +45,11 @@ export async function recover(
   const lock = await lockProject(project, "recover", { progress });
   try {
     progress.now("reading the proxies, Terraform's state and the work folder");
-    const recovery = recoverRecord(await findTraces(project, () => tools.terraform()));
+    const findings = await findTraces(project, () => tools.terraform());
+    const { recovery, byHand } = recoverByHand(findings) ?? {
+      recovery: recoverRecord(findings),
+      byHand: null,
+    };
     progress.stop();
     if (recovery.outcome === "nothing-to-recover") {
       const { outcome, reason } = recovery;
@@ -53,6 +60,7 @@ export async function recover(
     if (yes !== true) await requireYes(project.environment.record);
     const kept = keepLost(project);
     writeRecord(project, record);
+    if (byHand !== null) writeReceipt(project, receiptByHand(project, record, byHand, findings));
     return { outcome: "recovered", record, proof, reason: from, unknown, kept };
   } finally {
     progress.stop();

@@ -49,7 +49,7 @@ export async function findTraces(
   const present = readPresent(project);
   const given = [...applied, ...synthesized];
   const specs = given.flatMap(({ parameters }) => decoded(DirectorSpec, parameters["DIRECTOR_SPEC"]));
-  const statuses = await readProxies(project, terraform, kept[0]?.record);
+  const { statuses, silent } = await readProxies(project, terraform, kept[0]?.record);
   const records = [
     ...kept,
     ...statuses.flatMap(({ proxy, state }) => carried(`the state of ${proxy}`, state.record)),
@@ -59,6 +59,7 @@ export async function findTraces(
     application: environment.application,
     present,
     proxies: statuses.map(({ proxy, state }) => ({ proxy, ...state })),
+    silent,
     begun: [...applied.flatMap(begun), ...fences(project)],
     records,
     specs,
@@ -269,16 +270,22 @@ async function keptArtifacts(project: Project): Promise<Artifact[]> {
 
 // --- proxies ----------------------------------------------------------------------------------------------------------
 
-/** @throws Failure if a proxy does not answer: recovery must know what users get. */
+/**
+ * After users were moved by hand, the proxies that answer suffice: the others follow the record.
+ * @throws Failure if a proxy does not answer: otherwise recovery must know what users get.
+ */
 async function readProxies(
   project: Project,
   terraform: () => Promise<TerraformBinary>,
   record: ReleaseRecord | undefined,
-): Promise<readonly ProxyStatus[]> {
+): Promise<{ readonly statuses: readonly ProxyStatus[]; readonly silent: readonly string[] }> {
   const proxies = proxiesOf(project, terraform);
   const known = record ?? emptyRecord(project.environment.application);
-  if (!proxies.baseIsDeployed(known)) return [];
-  return requireAll(await proxies.survey(known));
+  if (!proxies.baseIsDeployed(known)) return { statuses: [], silent: [] };
+  const survey = await proxies.survey(known);
+  const wasMoved = survey.statuses.some(({ state }) => (state.brokenGlass ?? null) !== null);
+  const statuses = wasMoved ? survey.statuses : requireAll(survey);
+  return { statuses, silent: survey.silent.map(({ proxy }) => proxy) };
 }
 
 /** @returns an empty object if the file is missing or is not a JSON object. */

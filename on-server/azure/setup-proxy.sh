@@ -6,7 +6,7 @@
 # Delivered with director.js, install-packages.sh, proxy-process.sh and fetch-certificate.sh.
 # Parameters (environment): SERVER_FOLDER, SERVER_NAME, DIRECTOR_SPEC (base64 JSON), PACKAGES, LOCK_SECONDS (60),
 # CERTIFICATE_RETRY_SECONDS (60); TLS_CERTIFICATE, KEY_VAULT_HOST, IDENTITY, IMDS_ENDPOINT as in fetch-certificate.sh;
-# SERVICE_MANAGER and SYSTEMD_FOLDER as in proxy-process.sh.
+# SERVICE_MANAGER and SYSTEMD_FOLDER as in proxy-process.sh; COMMAND_FOLDER (/usr/local/bin).
 # Exit codes: 0 done; 1 failed; 2 bad input; 3 refused (too old, port taken, a release is running).
 set -Eeuo pipefail
 umask 027
@@ -35,6 +35,8 @@ main() {
   stage
   bring_up
   install_file director.js
+  mv -fT -- .staging/spec.json spec.json
+  install_command
   wait_for_director
   if [[ -n $CERTIFICATE_FILE ]]; then start_timer; fi
   printf '%s is a proxy on %s: %s\n' "$SERVER_NAME" "${PLACES[*]}" "$DONE"
@@ -50,6 +52,32 @@ at_least() { # COMMAND MAJOR MINOR VERSION_OUTPUT
 install_file() { # NAME: whole or not at all
   cp -- "files/$1" ".$1.new"
   mv -fT -- ".$1.new" "$1"
+}
+
+# For an operator on this machine, who may have nothing else (docs/break-glass.md). The director reads the key and the
+# socket, so it runs as root.
+install_command() {
+  local folder=${COMMAND_FOLDER:-${SIM_VM_ROOT:-}/usr/local/bin}
+  mkdir -p -- "$folder"
+  {
+    printf '#!/usr/bin/env bash\n'
+    printf '# Written by setup-proxy.sh: the director of %s, without the parameters that Terraform gives it.\n' "$SERVER_NAME"
+    printf 'FOLDER=%q OWNER=%q\n' "$PWD" "$EUID"
+    cat <<'TEXT'
+export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+case "${1:-}" in
+rollback | status) ;;
+*)
+  printf 'usage: bluegreen-director rollback --reason "<why>", or bluegreen-director status\n' >&2
+  exit 2
+  ;;
+esac
+if ((EUID != OWNER)); then exec sudo -- "$0" "$@"; fi
+exec node "$FOLDER/director.js" "$@" --folder "$FOLDER"
+TEXT
+  } >"$folder/.bluegreen-director.new"
+  chmod 755 "$folder/.bluegreen-director.new"
+  mv -fT -- "$folder/.bluegreen-director.new" "$folder/bluegreen-director"
 }
 
 # -> PLACES (host:port for users), CERTIFICATE_FILE (empty without TLS)

@@ -4,7 +4,7 @@
  */
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
-import { forgetArrival, rememberSpec } from "./arrive";
+import { forgetArrival, prepareAnnouncements } from "./arrive";
 import type { Director } from "./director";
 
 export async function announceEnd(
@@ -13,9 +13,15 @@ export async function announceEnd(
 ): Promise<void> {
   const { spec, driver, logEvent } = director;
   const hasPeers = (spec.proxy.peers ?? []).length > 0;
-  // A begin that was refused shows nothing about this proxy's state.
-  if (!hasPeers || exitCode === EXIT.refused || (step === "begin" && exitCode !== EXIT.done)) return;
-  rememberSpec(spec);
+  // A begin that was refused shows nothing about this proxy's state, and what was done by hand is in no record.
+  if (
+    !hasPeers ||
+    exitCode === EXIT.refused ||
+    step === "rollback" ||
+    (step === "begin" && exitCode !== EXIT.done)
+  )
+    return;
+  prepareAnnouncements(spec);
   const { finished, sequence } = director.state;
   if (step !== "begin" && finished) director.save({ announced: sequence });
   try {

@@ -7,18 +7,13 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
-import { DirectorSpec } from "../../configuration/director-spec";
-import type { Peer } from "../../configuration/director-spec";
+import type { DirectorSpec, Peer } from "../../configuration/director-spec";
 import { Arrival } from "../../release/director-status";
-import { EXIT } from "../../release/exit-code";
-import { Failure } from "../../release/failure";
 import { writeAtomically } from "../../system/atomic-file";
 import { SEQUENCE_FILE, SEQUENCE_PATH, writeSequence } from "./drivers/driver";
 import type { Announcement, Driver } from "./drivers/driver";
 import type { State } from "./state";
 
-/** The last spec of this proxy: how to reach it, and the others. Only with several proxies. */
-const OWN_SPEC_FILE = "own-spec.json";
 const ARRIVAL_FILE = "arrival.json";
 
 /** A started proxy is back within a second, even if another machine is off. */
@@ -27,19 +22,10 @@ const PEER_MS = 600;
 const START_MS = 5_000;
 const START_POLL_MS = 25;
 
-/** Remembered by `configure` and by every step. */
-export function rememberSpec(spec: DirectorSpec): void {
-  if ((spec.proxy.peers ?? []).length === 0) return rmSync(OWN_SPEC_FILE, { force: true });
-  const { record: _, ...rest } = spec;
-  writeAtomically(OWN_SPEC_FILE, JSON.stringify(rest));
-  if (!existsSync(SEQUENCE_FILE)) writeSequence(0);
-}
-
-/** @throws Failure if this proxy has no peers, or the file is damaged. */
-export function ownSpec(): DirectorSpec {
-  const parsed = z.safeParse(DirectorSpec, jsonIn(OWN_SPEC_FILE));
-  if (parsed.success) return parsed.data;
-  throw new Failure(`${OWN_SPEC_FILE} is missing or damaged: deploy base, which writes it`, EXIT.refused);
+/** The file shows to what starts the proxy that there are others to ask. */
+export function prepareAnnouncements({ proxy: { peers = [] } }: DirectorSpec): void {
+  if (peers.length === 0) rmSync(SEQUENCE_FILE, { force: true });
+  else if (!existsSync(SEQUENCE_FILE)) writeSequence(0);
 }
 
 export async function arrive(

@@ -138,13 +138,15 @@ export class Director {
 
   /**
    * Waits until a slot has no running request, at most `drainSeconds`. Requests that run longer are cut if the slot's
-   * instances are replaced next (`cut`). Otherwise they finish in the old slot.
+   * instances are replaced next (`cut`). Otherwise they finish in the old slot, and if users wait for the director's end,
+   * it does not wait for them.
    */
   async drain(slot: Slot, { cut }: { readonly cut: boolean }): Promise<void> {
     const deadline = this.clock.now() + this.spec.schedule.drainSeconds * 1000;
     for (;;) {
       const { inFlight } = (await this.driver.counts())[slot];
-      const isOver = this.clock.now() >= deadline;
+      const isUrgent = !cut && this.interruption.isUrgent?.() === true;
+      const isOver = isUrgent || this.clock.now() >= deadline;
       if (inFlight > 0 && !isOver) {
         await this.clock.sleep(DRAIN_POLL_MS);
         continue;

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../system/atomic-file";
 
 const ABORT_FILE = "abort-requested";
+/** Exists while an operator waits to break the glass. */
+const HASTE_FILE = "haste-requested";
 
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
@@ -11,6 +13,8 @@ export class Interrupted extends Error {
 export interface Interruption {
   /** @throws Interrupted after a signal or a request to abort. */
   check(): void;
+  /** Whether users wait for this director's end: it skips what only delays that. Absent: never. */
+  isUrgent?(): boolean;
 }
 
 export class SignalsAndFile implements Interruption {
@@ -25,6 +29,10 @@ export class SignalsAndFile implements Interruption {
     if (this.signal !== undefined) throw new Interrupted(`aborted by ${this.signal}`);
     if (abortRequest() === this.sequence) throw new Interrupted("aborted by an operator");
   }
+
+  isUrgent(): boolean {
+    return existsSync(HASTE_FILE);
+  }
 }
 
 /** The sequence to abort, if any. */
@@ -38,4 +46,12 @@ export function requestAbort(sequence: number): void {
 
 export function clearAbortRequest(): void {
   rmSync(ABORT_FILE, { force: true });
+}
+
+export function requestHaste(): void {
+  writeAtomically(HASTE_FILE, "");
+}
+
+export function withdrawHaste(): void {
+  rmSync(HASTE_FILE, { force: true });
 }

@@ -5,7 +5,7 @@ import { EXIT } from "../../release/exit-code";
 import { lockHolder, tryLock } from "../../system/process-lock";
 import type { ProcessLock } from "../../system/process-lock";
 
-const LOCK_FILE = "director.lock";
+export const LOCK_FILE = "director.lock";
 
 /** @returns null if another director is running. */
 export async function tryDirectorLock(step: string): Promise<ProcessLock | null> {

@@ -1,35 +1,39 @@
 /**
  * director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder <proxy's folder>]
  * director arrive [--folder <proxy's folder>]
+ * director rollback --reason <why> [--folder <proxy's folder>]
  *
- * A Terraform step runs it on a proxy; it is not a daemon. It prints its result as one line of JSON on stdout, ends
+ * A Terraform step runs it on a proxy; it is not a daemon. `rollback` is for an operator on the proxy, and like `status` it
+ * works with the spec that the proxy has stored. It prints its result as one line of JSON on stdout, ends
  * with an exit code for Terraform, and logs every decision with its figures to events.jsonl.
  */
-import { Failure, failureCodeOf, InvalidInput } from "../../release/failure";
+import { failureCodeOf, InvalidInput } from "../../release/failure";
 import { appendFileSync, renameSync, statSync, truncateSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import * as z from "zod/mini";
-import { DirectorSpec } from "../../configuration/director-spec";
+import type { DirectorSpec } from "../../configuration/director-spec";
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
-import { describeIssues } from "../../release/validation";
 import { inOneLine } from "../../release/text";
 import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, printResult } from "../result";
 import { announceEnd } from "./announce";
-import { arrive, ownSpec, rememberSpec } from "./arrive";
+import { arrive, prepareAnnouncements } from "./arrive";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { configure, KINDS } from "./drivers/kinds";
-import { Interrupted, requestAbort, SignalsAndFile } from "./interruption";
-import { directorLock, tryDirectorLock } from "./lock";
+import { Interrupted, SignalsAndFile } from "./interruption";
+import { directorLock } from "./lock";
+import { lockAfterAbort, lockAtOnce } from "./lock-after-abort";
 import { httpProbe, httpTry } from "./probe";
+import { reasonOrAsk } from "./reason";
 import { reportLine } from "./report-line";
+import { chosenSpec, decodeSpec, storeSpec } from "./spec-file";
 import { StateFile } from "./state";
 import type { Outcome } from "../../release/director-status";
 import { abort } from "./steps/abort";
 import { begin } from "./steps/begin";
+import { breakGlass } from "./steps/break-glass";
 import { share } from "./steps/share";
 import { status } from "./steps/status";
 import type { StepEnd } from "./steps/step";
@@ -43,6 +47,9 @@ const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> 
   share,
 };
 
+/** They work without a given spec. */
+const STORED: readonly string[] = ["rollback", "status", "arrive"];
+
 const FAILED_AS: Record<ExitCode, Outcome> = {
   [EXIT.done]: "unchanged",
   [EXIT.unexpected]: "frozen",
@@ -54,13 +61,14 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 };
 
 async function main(): Promise<ExitCode> {
-  const { command, spec } = readArguments();
+  const { command, spec, reason } = readArguments();
   if (command === "configure") {
     // A running director and a reload must not overwrite each other's traffic.
     const lock = await directorLock("configure");
     try {
       await configure(spec, new StateFile());
-      rememberSpec(spec);
+      storeSpec(spec);
+      prepareAnnouncements(spec);
     } finally {
       lock.release();
     }
@@ -71,16 +79,16 @@ async function main(): Promise<ExitCode> {
   const { instances } = spec.proxy.http;
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
-  const newDirector = (): Director =>
+  const newDirector = (sequence = spec.sequence): Director =>
     new Director({
-      spec,
+      spec: { ...spec, sequence },
       driver,
       interruption,
       probe: httpProbe(spec.verification, instances),
       attempt: httpTry(spec.verification, instances),
       store: new StateFile(),
       clock: steadyClock(),
-      logEvent: (event, facts = {}) => appendEvent({ event, sequence: spec.sequence, ...facts }),
+      logEvent: (event, facts = {}) => appendEvent({ event, sequence, ...facts }),
     });
   if (command === "status") {
     await printResult(await status(newDirector()));
@@ -89,6 +97,13 @@ async function main(): Promise<ExitCode> {
   if (command === "abort") {
     const lock = await lockAfterAbort(spec);
     return run("abort", newDirector(), abort, lock);
+  }
+  if (command === "rollback") {
+    const why = await reasonOrAsk(reason);
+    const { lock, interrupted } = await lockAtOnce(spec);
+    const { sequence, brokenGlass } = new StateFile().load();
+    const director = newDirector(brokenGlass?.sequence ?? sequence + 1);
+    return run("rollback", director, (each) => breakGlass(each, why, interrupted), lock);
   }
   const lock = await directorLock(`${command} ${spec.sequence}`);
   return run(command, newDirector(), STEPS[command]!, lock);
@@ -123,13 +138,17 @@ async function run(
     const { sequence } = director.spec;
     const { comparison } = director;
     const result = { step, sequence, exitCode, outcome, reason, comparison };
-    // A refused step leaves no trace in the state.
-    if (exitCode !== EXIT.refused) director.save({ result });
+    // A refused step leaves no trace.
+    if (exitCode !== EXIT.refused) {
+      director.save({ result });
+      if (step === "begin") storeSpec(director.spec);
+    }
     await announceEnd(director, result);
     appendEvent({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
     await printResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
-    if (exitCode !== EXIT.done) console.error(`director ${step}: ${inOneLine(reason)}`);
+    if (exitCode !== EXIT.done || step === "rollback")
+      console.error(`director ${step}: ${inOneLine(reason)}`);
     return exitCode;
   } finally {
     lock.release();
@@ -161,30 +180,18 @@ async function resultOf(
   }
 }
 
-/** Asks the running director to stop and waits until it has rolled back. */
-async function lockAfterAbort(spec: DirectorSpec): Promise<ProcessLock> {
-  const { drainSeconds } = spec.schedule;
-  const seconds = drainSeconds + spec.verification.timeoutSeconds + 30;
-  const deadline = Date.now() + seconds * 1000;
-  requestAbort(Math.max(spec.sequence, new StateFile().load().sequence));
-  for (;;) {
-    const lock = await tryDirectorLock(`abort ${spec.sequence}`);
-    if (lock !== null) return lock;
-    if (Date.now() >= deadline) {
-      throw new Failure(
-        `the running director did not stop within ${seconds} s; the request to abort stays in place. Check events.jsonl on this proxy, then run \`bluegreen abort\` again`,
-        EXIT.refused,
-      );
-    }
-    await sleep(100);
-  }
+interface Arguments {
+  readonly command: string;
+  readonly spec: DirectorSpec;
+  readonly reason: string | undefined;
 }
 
-function readArguments(): { command: string; spec: DirectorSpec } {
+function readArguments(): Arguments {
   const usage =
-    "usage: director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder FOLDER], or director arrive [--folder FOLDER]";
+    "usage: director begin|switch|share|abort|configure --spec <base64 JSON> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--folder FOLDER]";
   const options = {
     spec: { type: "string" },
+    reason: { type: "string" },
     folder: { type: "string", default: "." },
     help: { type: "boolean" },
   } as const;
@@ -199,19 +206,22 @@ function readArguments(): { command: string; spec: DirectorSpec } {
     process.exit(0);
   }
   const [command, ...rest] = parsed.positionals;
-  const known = [...Object.keys(STEPS), "abort", "status", "configure", "arrive"];
-  const isGiven = parsed.values.spec !== undefined;
+  const known = [...Object.keys(STEPS), "abort", "configure", ...STORED];
+  const { spec: given, reason, folder } = parsed.values;
+  const isStored = command !== undefined && STORED.includes(command);
   if (
     command === undefined ||
     !known.includes(command) ||
     rest.length > 0 ||
-    isGiven !== (command !== "arrive")
+    (given === undefined && !isStored) ||
+    (reason !== undefined && command !== "rollback")
   ) {
     throw new InvalidInput(usage);
   }
-  const given = parsed.values.spec === undefined ? null : decodeSpec(parsed.values.spec);
-  enter(parsed.values.folder);
-  return { command, spec: given ?? ownSpec() };
+  const decoded = given === undefined ? null : decodeSpec(given);
+  enter(folder);
+  const spec = decoded !== null && command !== "rollback" ? decoded : chosenSpec(decoded);
+  return { command, spec, reason };
 }
 
 function enter(folder: string): void {
@@ -222,22 +232,6 @@ function enter(folder: string): void {
       `--folder: ${(error as Error).message}; deploy the base stack first, it creates the folder`,
     );
   }
-}
-
-function decodeSpec(text: string): DirectorSpec {
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
-  } catch {
-    throw new InvalidInput("--spec is not base64 JSON");
-  }
-  const parsed = z.safeParse(DirectorSpec, json);
-  if (!parsed.success) {
-    throw new InvalidInput(
-      `--spec: ${describeIssues(parsed.error)}; if the director on this proxy is older than the web stack, deploy the base stack first`,
-    );
-  }
-  return parsed.data;
 }
 
 /** At most two files of this size, so that the disk doesn't fill up. */

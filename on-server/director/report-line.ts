@@ -47,6 +47,7 @@ function reportOf(
     serving: servingSlots(intended),
     state: {
       ...{ sequence, phase, finished, weight, deadline, retainedUntil },
+      ...(state.brokenGlass === null ? {} : { brokenGlass: state.brokenGlass }),
       stable: named(stable),
       candidate: named(candidate),
       unfinished: state.unfinished.slice(-KEEP_UNFINISHED),

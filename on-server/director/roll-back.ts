@@ -35,7 +35,12 @@ export async function rollBack(director: Director, reason: string): Promise<void
       EXIT.frozen,
     );
   }
-  director.save({ phase: "aborting", failedDigests: failedAfter(director.state, reason, carried) });
+  const { candidate, failedDigests } = director.state;
+  director.save({
+    phase: "aborting",
+    failedDigests:
+      candidate === null || !carried ? failedDigests : failedAfter(failedDigests, candidate, reason),
+  });
   await director.setTraffic({ ...traffic, live: stable.slot, weight: 0, mode: "serve", fallback: false });
   await activateStable(director);
   if (carried) await director.drain(otherSlot(stable.slot), { cut: false });
@@ -59,14 +64,12 @@ export async function stableAnswers(
   return director.answers(slot, releaseId);
 }
 
-function failedAfter(
-  { candidate, failedDigests }: State,
+/** The failed artifacts, with this one: it is refused until a record has `retry`. */
+export function failedAfter(
+  failedDigests: State["failedDigests"],
+  { sha256, releaseId }: Pick<PlacedRelease, "sha256" | "releaseId">,
   reason: string,
-  carried: boolean,
 ): State["failedDigests"] {
-  if (candidate === null || !carried) return failedDigests;
-  const others = failedDigests.filter(({ sha256 }) => sha256 !== candidate.sha256);
-  return [...others, { sha256: candidate.sha256, releaseId: candidate.releaseId, reason }].slice(
-    -KEEP_FAILED_DIGESTS,
-  );
+  const others = failedDigests.filter((failed) => failed.sha256 !== sha256);
+  return [...others, { sha256, releaseId, reason }].slice(-KEEP_FAILED_DIGESTS);
 }

@@ -34,6 +34,7 @@ export const NEVER_LIVE: State = {
   failedDigests: [],
   unfinished: [],
   journal: [],
+  brokenGlass: null,
   result: null,
 };
 

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { Agent, request } from "node:http";
 import * as net from "node:net";
+import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
@@ -278,6 +279,64 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     for (const pid of machine().processes("sleep")) process.kill(pid, "SIGKILL");
     await holder.done;
     expect((await machine().setUpProxy(changed)).code).toBe(0);
+  });
+
+  describe("the command for an operator on the machine", () => {
+    const command = (): string => path.join(machine().root, "usr/local/bin/bluegreen-director");
+    const run = (...args: string[]) =>
+      spawnSync(command(), args, { encoding: "utf8", env: { PATH }, cwd: "/" });
+
+    test("needs nothing but the machine, and a second set-up leaves it as it is", async () => {
+      const spec = await specOf(await backend("blue"), await backend("green"));
+      await machine().setUpProxy(spec);
+      const [text, { mode }] = [fs.readFileSync(command(), "utf8"), fs.statSync(command())];
+      expect(mode & 0o777).toBe(0o755);
+      await machine().setUpProxy(spec);
+      expect(fs.readFileSync(command(), "utf8")).toBe(text);
+
+      expect(JSON.parse(run("status").stdout)).toMatchObject({ proxy: "proxy-1", traffic: { live: null } });
+      const { status, stderr } = run("rollback", "--reason", "it's $(false) bad");
+      expect({ status, stderr }).toEqual({
+        status: 3,
+        stderr: "director rollback: nothing is live on this proxy: there is nothing to roll back\n",
+      });
+      expect(run("rollback")).toMatchObject({ status: 2, stderr: expect.stringMatching(/needs a reason/) });
+      for (const args of [[], ["begin"], ["configure"]]) {
+        expect(run(...args)).toMatchObject({
+          status: 2,
+          stderr: expect.stringMatching(/^usage: bluegreen-director/),
+        });
+      }
+    });
+
+    test("works with the configuration that was deployed last, not with a rejected one", async () => {
+      const spec = await specOf(await backend("blue"), await backend("green"));
+      await machine().setUpProxy(spec);
+      const stored = (): unknown => (JSON.parse(machine().read("spec.json")) as DirectorSpec).endpoints;
+      const other = await backend("blue", "1.0.0-9");
+      const endpoints = { ...spec.endpoints, blue: [{ server: "web-1", host: HOST, port: other.port }] };
+      await machine().setUpProxy({ ...spec, endpoints, proxy: { ...spec.proxy, host: "nowhere.invalid" } });
+      expect(stored()).toEqual(spec.endpoints);
+      await machine().setUpProxy({ ...spec, endpoints });
+      expect(stored()).toEqual(endpoints);
+    });
+
+    const mayBeOthers = process.getuid?.() === 0 && spawnSync("setpriv", ["--version"]).status === 0;
+    (mayBeOthers ? test : test.skip)(
+      "of another user asks for the rights of the set-up's, with the same words",
+      async () => {
+        await machine().setUpProxy(await specOf(await backend("blue"), await backend("green")));
+        const bin = fs.mkdtempSync(path.join(os.tmpdir(), "operator-"));
+        fs.chmodSync(bin, 0o755);
+        const copy = path.join(bin, "bluegreen-director");
+        fs.copyFileSync(command(), copy);
+        fs.writeFileSync(path.join(bin, "sudo"), `#!/bin/sh\nprintf '<%s>' "$@"\n`, { mode: 0o755 });
+        const args = ["--reuid=65534", "--clear-groups", copy, "rollback", "--reason", "a 'b'\n$c"];
+        const { stdout } = spawnSync("setpriv", args, { encoding: "utf8", env: { PATH: `${bin}:${PATH}` } });
+        expect(stdout).toBe(`<--><${copy}><rollback><--reason><a 'b'\n$c>`);
+        fs.rmSync(bin, { recursive: true });
+      },
+    );
   });
 
   const asRoot = process.getuid?.() === 0 && spawnSync("id", ["haproxy"]).status === 0;

@@ -37,6 +37,8 @@ function told({ state }: SimulatedWorld): string[] {
         return `${entry.live} ${entry.weight} ${entry.mode}`;
       case "judged":
         return `${entry.verdict} at ${entry.comparison.weight}`;
+      case "byHand":
+        return `by hand to ${entry.releaseId}`;
       case "drained":
         return `drained ${entry.slot}${entry.cut ? " cut" : ""}`;
     }

@@ -13,6 +13,7 @@ import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
 import { abort } from "../../../on-server/director/steps/abort";
 import { begin } from "../../../on-server/director/steps/begin";
+import { breakGlass } from "../../../on-server/director/steps/break-glass";
 import { share } from "../../../on-server/director/steps/share";
 import { switchTraffic } from "../../../on-server/director/steps/switch";
 import { directorSpec, stepSpec } from "../../../configuration/director-spec";
@@ -62,7 +63,7 @@ export type CrashPoint = { readonly when: "before" | "after" } & (
 /** How often a director was killed, by `phase point when`; of all worlds. */
 export const KILLED = new Map<string, number>();
 
-export type Step = "begin" | "switch" | "share" | "abort";
+export type Step = "begin" | "switch" | "share" | "abort" | "rollback";
 
 export interface StepResult {
   readonly exitCode: number | "crashed";
@@ -86,7 +87,8 @@ interface Instance {
 
 class Crash extends Error {}
 
-const STEPS = { begin, switch: switchTraffic, share, abort };
+const rollback = (director: Director) => breakGlass(director, "it loses orders");
+const STEPS = { begin, switch: switchTraffic, share, abort, rollback };
 const REQUEST_MS = 150;
 const LONG_REQUEST_MS = 5_000;
 const DIES_AFTER_MS = 400;
@@ -189,6 +191,9 @@ export class SimulatedWorld {
   private saves = 0;
   private dead = false;
   private crashed = false;
+  /** What an operator on the proxy may bring back without a bake: releases that had theirs. */
+  private readonly everStable = new Set<string>();
+  private isByHand = false;
 
   constructor(
     readonly environment: Environment,
@@ -242,6 +247,7 @@ export class SimulatedWorld {
 
   private async runLocked(step: Step, spec: DirectorSpec): Promise<StepResult> {
     this.spec = spec;
+    this.isByHand = step === "rollback";
     this.probed = new Set();
     this.dead = false;
     this.crashed = false;
@@ -371,6 +377,10 @@ export class SimulatedWorld {
   /** Somebody puts another release there, past the director. */
   replaceByHand(slot: Slot, release: string): void {
     this.instances[slot] = [this.instance(release, "0".repeat(64)), this.instance(release, "0".repeat(64))];
+  }
+
+  replaceOn(slot: Slot, server: string, release: string): void {
+    this.instances[slot][this.indexOf(slot, server)] = this.instance(release, "0".repeat(64));
   }
 
   violationsOf(invariant: Invariant): string[] {
@@ -557,13 +567,22 @@ export class SimulatedWorld {
     const before = this.state.stable;
     const after = state.stable;
     if (JSON.stringify(before) !== JSON.stringify(after)) {
-      if (before !== null) this.stableChanges(before, after);
+      if (this.isByHand) this.stableByHand(after);
+      else if (before !== null) this.stableChanges(before, after);
+      if (after !== null) this.everStable.add(after.releaseId);
       const late = this.abortAt === null ? 0 : this.now - this.abortAt;
       if (late > ABORT_NOTICED_MS)
         this.note("I6", `${after?.releaseId} is promoted ${late} ms after an abort`);
     }
     this.saves += 1;
     this.state = state;
+  }
+
+  private stableByHand(after: State["stable"]): void {
+    this.retained = null;
+    if (after !== null && this.everStable.has(after.releaseId) && this.answers(after.slot, after.releaseId))
+      return;
+    this.note("I4", `${after?.releaseId} is stable by hand, and never was before or does not answer`);
   }
 
   private stableChanges(before: NonNullable<State["stable"]>, after: State["stable"]): void {

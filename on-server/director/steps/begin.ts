@@ -36,7 +36,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, state.stable!) : null;
 
   const wanted = wantedTraffic(director, found, observed);
-  const losesWeight = observed.weight > 0 && wanted.weight === 0 && state.stable !== null;
+  const losesWeight = state.stable !== null && returns(observed, wanted);
   if (losesWeight && found !== "neverLive") await requireStableAnswers(director, state.stable!);
 
   director.logEvent("begin", {
@@ -53,6 +53,7 @@ export async function begin(director: Director): Promise<StepEnd> {
     record: spec.record,
     finished: false,
     aborted: false,
+    brokenGlass: null,
     deadline: null,
     unfinished: [],
     journal: spec.sequence === state.sequence ? appliedEntries(director.state, observed) : [],
@@ -78,6 +79,12 @@ export async function begin(director: Director): Promise<StepEnd> {
   const caught = caughtUp === null ? null : `caught up with ${caughtUp}`;
   const facts = [caught, found, describeTraffic(wanted), replaces].filter(Boolean);
   return { outcome: "begun", reason: facts.join(", ") };
+}
+
+/** Whether users leave a slot: a candidate's, or the one that they were moved from by a director that was killed. */
+function returns(observed: Traffic, wanted: Traffic): boolean {
+  if (observed.weight > 0) return wanted.weight === 0;
+  return observed.live !== null && observed.live !== wanted.live;
 }
 
 /** A failed notification is ignored: the instance is stopped next. */

@@ -9,7 +9,7 @@ import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { SlotTally } from "./slot-tally";
 
-export const ANSWERS_LOG = "answers.log";
+const ANSWERS_LOG = "answers.log";
 /** The last field is what balancers in front forwarded, if some are trusted. */
 export const COUNTED_FORMAT =
   "$slot|$status|$request_completion|$upstream_addr|$upstream_header_time|$bucket|$remote_addr|";
