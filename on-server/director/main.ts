@@ -170,7 +170,8 @@ async function resultOf(
     const { message: reason } = error as Error;
     if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
     const failure = failureCodeOf(error);
-    if (failure === null) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
+    if (failure === null)
+      return { exitCode: EXIT.unexpected, outcome: "frozen", reason: withProxy(director, reason) };
     // The first proxy already serves the release that this one rejects. Both releases are verified: the operator
     // decides.
     const { healing, proxy } = director.spec;
@@ -178,6 +179,12 @@ async function resultOf(
     const exitCode = later && (failure === EXIT.rejected || failure === EXIT.aborted) ? EXIT.frozen : failure;
     return { exitCode, outcome: FAILED_AS[exitCode], reason };
   }
+}
+
+/** With several proxies, a failure names the one that failed, and the others are not stuck with it. */
+function withProxy({ spec: { proxy } }: Director, reason: string): string {
+  if ((proxy.peers ?? []).length === 0) return reason;
+  return `${proxy.name}: ${reason}. Next: start it again, then \`bluegreen retry\`; \`bluegreen abort\` and \`rollback\` go on without it`;
 }
 
 interface Arguments {
