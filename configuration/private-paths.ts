@@ -22,7 +22,7 @@ export function normalPath(path: string): string {
   const [raw = ""] = path.split(/[?#]/, 1);
   const segments: string[] = [];
   for (const segment of decoded(raw)
-    .toLowerCase()
+    .replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
     .split(/[/\\]+/)) {
     const [name = ""] = segment.split(";", 1);
     if (name === "..") segments.pop();

@@ -5,7 +5,11 @@
 import * as fc from "fast-check";
 import * as z from "zod/mini";
 import { HaproxyConfigurator } from "../../on-server/director/drivers/haproxy/haproxy-configuration";
-import { shownTimed, shownTraffic, trafficMap } from "../../on-server/director/drivers/haproxy/traffic-map";
+import {
+  shownMeasured,
+  shownTraffic,
+  trafficMap,
+} from "../../on-server/director/drivers/haproxy/traffic-map";
 import { NginxConfigurator } from "../../on-server/director/drivers/nginx/nginx-configuration";
 import { EmbeddedConfigurator } from "../../on-server/director/drivers/embedded/embedded-settings";
 import { parseTraffic, trafficEntries } from "../../on-server/director/drivers/driver";
@@ -122,20 +126,20 @@ const traffics: fc.Arbitrary<Traffic> = fc.record({
   fallback: fc.boolean(),
 });
 
-/** How many of each side are timed. */
-const buckets = fc.integer({ min: 0, max: 50 });
+/** How many of each side are timed, and whether clients are counted. */
+const measures = fc.record({ timed: fc.integer({ min: 0, max: 50 }), clients: fc.boolean() });
 
 /** HAProxy's answer to `show map`. */
 const shown = (lines: readonly string[]) => lines.map((line) => `0x55d0c0ffee00 ${line}\n`).join("");
 
 test("what HAProxy is told of its traffic is read as it was written, a line each, in whatever order", () => {
   fc.assert(
-    fc.property(traffics, buckets, (traffic, timed) => {
-      const lines = trafficMap(traffic, timed).split("\n");
+    fc.property(traffics, measures, (traffic, measured) => {
+      const lines = trafficMap(traffic, measured).split("\n");
       expect(lines.pop()).toBe("");
       for (const line of lines) expect(line).toMatch(/^(;?[a-z]+|[0-9]{1,2}|;[a-z]+=[a-z0-9=&]+) \d+$/);
       const answer = shown(lines.reverse());
-      expect([shownTraffic(answer), shownTimed(answer)]).toEqual([traffic, timed]);
+      expect([shownTraffic(answer), shownMeasured(answer)]).toEqual([traffic, measured]);
     }),
     runs(),
   );
@@ -144,12 +148,12 @@ test("what HAProxy is told of its traffic is read as it was written, a line each
 test("a traffic map in which one line was changed is not what was written", () => {
   const place = fc.record({ line: fc.nat(), number: fc.integer({ min: 11, max: 99 }) });
   fc.assert(
-    fc.property(traffics, buckets, place, (traffic, timed, { line, number }) => {
-      const lines = trafficMap(traffic, timed).trim().split("\n");
+    fc.property(traffics, measures, place, (traffic, measured, { line, number }) => {
+      const lines = trafficMap(traffic, measured).trim().split("\n");
       const at = line % lines.length;
       lines[at] = lines[at]!.replace(/\d+$/, String(number));
       expect(shownTraffic(shown(lines))).not.toEqual(traffic);
-      expect(shownTimed(shown(lines))).toBeNull();
+      expect(shownMeasured(shown(lines))).toBeNull();
     }),
     runs(),
   );

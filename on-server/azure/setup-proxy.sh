@@ -105,10 +105,13 @@ provide_certificate() {
 
 # The director writes the new configuration beside the running one, and HAProxy checks it there.
 stage() {
+  local file
   mkdir -p -- .staging
-  rm -f -- .staging/haproxy.cfg .staging/traffic.map
-  if [[ -e traffic.map ]]; then cp -- traffic.map .staging/traffic.map; fi
-  node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging >/dev/null || exit "$?"
+  rm -f -- .staging/haproxy.cfg .staging/traffic.map .staging/traffic.servers
+  for file in traffic.map traffic.servers; do
+    if [[ -e $file ]]; then cp -- "$file" .staging/; fi
+  done
+  configure_staged
   [[ -e .staging/haproxy.cfg ]] || fail 2 "DIRECTOR_SPEC is not for HAProxy"
   # Only the first map, or one of version 0.1, is written here. After that only the director writes it.
   grep -qs '^;live=' traffic.map || cp -- .staging/traffic.map traffic.map
@@ -119,6 +122,19 @@ stage() {
     grep -F ALERT .staging/output >&2 || true
     fail 1 "HAProxy rejects the new configuration, $(if [[ -n $(serving_worker) ]]; then echo "the old one still serves"; else echo "nothing was started"; fi)"
   }
+}
+
+configure_staged() {
+  node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging >/dev/null || exit "$?"
+}
+
+# The new configuration may have other ports for the servers that are out of rotation.
+renew_servers() {
+  if [[ ! -e traffic.servers ]]; then return 0; fi
+  cp -- traffic.servers previous.servers
+  cp -- traffic.servers .staging/
+  configure_staged
+  mv -fT -- .staging/traffic.servers traffic.servers
 }
 
 # loaded.cfg is what the running HAProxy has loaded: it stays old if a run ends between installing and reloading.
@@ -135,6 +151,7 @@ bring_up() {
   flock -w "$LOCK_SECONDS" 8 ||
     fail 3 "a release is running on this proxy ($(cat director.lock.holder 2>/dev/null || true)): deploy base again after it ends"
   if [[ -e haproxy.cfg ]]; then cp -- haproxy.cfg previous.cfg; fi
+  renew_servers
   mv -fT -- .staging/haproxy.cfg haproxy.cfg
   if [[ -n $running ]]; then change_running; else start_stopped; fi
   cp -- haproxy.cfg .loaded.cfg.new
@@ -170,6 +187,7 @@ change_running() {
   proxy_alerts >&2
   [[ -e previous.cfg ]] || fail 1 "HAProxy did not load the new configuration, the old process still serves"
   mv -fT -- previous.cfg haproxy.cfg
+  if [[ -e previous.servers ]]; then mv -fT -- previous.servers traffic.servers; fi
   reload_proxy || true # the master does not retry by itself after a failure
   fail 1 "HAProxy did not load the new configuration, the old one still serves"
 }

@@ -89,7 +89,7 @@ describeWith(haproxy)("haproxy's health checks", () => {
     writeFileSync(file, earlier);
     await proxy.stop();
     await proxy.start();
-    const driver = new HaproxyDriver(proxy.spec.schedule.analysis, "http1");
+    const driver = new HaproxyDriver(proxy.spec);
     await driver.setTraffic({ ...CLOSED, live: "green" });
     await driver.measureLatencies(true);
     expect(await proxy.ask()).toMatchObject({ status: 200, slot: "green" });

@@ -47,7 +47,7 @@ interface Question {
 }
 
 /** What a site is like, beyond one server that has both slots. */
-interface Site {
+export interface Site {
   /** Servers with both slots. */
   readonly servers?: number;
   readonly http?: object;

@@ -10,6 +10,7 @@ import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator, TRAFFIC_FILE } from "./embedded/embedded-settings";
 import { HaproxyConfigurator } from "./haproxy/haproxy-configuration";
 import { HaproxyDriver } from "./haproxy/haproxy-driver";
+import { renewedServers, SERVERS_STATE } from "./haproxy/servers-state";
 import { renewedMap, storedTraffic, TRAFFIC_MAP, trafficMap } from "./haproxy/traffic-map";
 import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 import { LIVE, readTraffic, writeTraffic } from "./nginx/traffic-folder";
@@ -32,11 +33,13 @@ interface Kind {
 
 export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   haproxy: {
-    driver: ({ schedule, proxy }) => new HaproxyDriver(schedule.analysis, proxy.http.instances),
+    driver: (spec) => new HaproxyDriver(spec),
     configure: async (spec) => {
       writeFiles(new HaproxyConfigurator(spec));
       const map = readFileSync(TRAFFIC_MAP, "utf8");
       if (renewedMap(map) !== map) writeAtomically(TRAFFIC_MAP, renewedMap(map));
+      const servers = readFileSync(SERVERS_STATE, "utf8");
+      writeAtomically(SERVERS_STATE, renewedServers(servers, spec.endpoints));
     },
     atStart: {
       read: () =>

@@ -3,19 +3,26 @@
  * Needs HAProxy >= 2.4 (atomic map replacement); tested with 2.6.
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { PREVIEW_COOKIE } from "../../../../configuration/cookies";
+import { BUCKET_COOKIE, PREVIEW_COOKIE } from "../../../../configuration/cookies";
+import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
 import { PREVIEW_HEADER } from "../../../../configuration/preview";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { announced, CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
+import { bucketCookieRules } from "./bucket-cookie-rules";
+import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
 import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
+import { requestRules } from "./request-rules";
+import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
 import {
   ALL_USERS,
   backendNames,
   BACKENDS,
+  COUNTED,
+  FAILOVER,
   numberOf,
   PREVIEW,
   TIMED,
@@ -25,8 +32,6 @@ import {
 
 /** Relative to the proxy's folder: the path of a Unix socket is at most 107 bytes long. */
 export const ADMIN_SOCKET = "admin.sock";
-/** Which servers are out of rotation, for a restart; in HAProxy's format. */
-export const SERVERS_STATE = "traffic.servers";
 const CONFIGURATION = "haproxy.cfg";
 
 /** How long a request waits at most while a site is recreated. */
@@ -37,13 +42,17 @@ const HOLD_SECONDS = 120;
  * most expensive already, because its cookie is read.
  */
 const BACKEND_ORDER = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
-/** Set while either slot may serve. Otherwise a bucket is drawn only to time an answer. */
-const KEPT_BUCKET = `  http-response add-header Set-Cookie "bluegreen-bucket=%[var(txn.bucket)]; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" if { var(txn.bucket) -m found }\n`;
-
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
+/** Bytes of a buffer for headers that the proxy adds. */
+const ADDED_HEADERS = 2_048;
+/** HAProxy's representation of a header is a few bytes longer than the header. */
+const BUFFER_RESERVE = ADDED_HEADERS + 512;
+
 /** Set if the configuration supports buckets whose answers are timed. */
 export const TIMES_BUCKETS = "BLUEGREEN_TIMES_BUCKETS";
+/** Set if it can count clients. */
+export const COUNTS_CLIENTS = "BLUEGREEN_COUNTS_CLIENTS";
 
 export class HaproxyConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
@@ -53,12 +62,13 @@ export class HaproxyConfigurator implements ProxyConfigurator {
       [CONFIGURATION]: this.configuration(),
       [TRAFFIC_MAP]: trafficMap(CLOSED),
       [HEALTH_MAP]: healthMap(announced()),
-      [SERVERS_STATE]: "1\n",
+      [SERVERS_STATE]: ALL_IN_ROTATION,
     };
   }
 
   private configuration(): string {
     const { application, environment } = this.spec;
+    const { http } = this.spec.proxy;
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${TRAFFIC_MAP} only.
 global
   stats socket unix@${ADMIN_SOCKET} mode 600 level admin
@@ -66,20 +76,27 @@ global
   server-state-file ./${SERVERS_STATE}
   # A map's keys are in a tree already: the pattern cache would only add a second lookup for a missing key.
   tune.pattern.cache-size 0
+  # One buffer has all headers of a message, and some that are added.
+  tune.bufsize ${1024 * http.headerKilobytes + BUFFER_RESERVE}
+  tune.maxrewrite ${ADDED_HEADERS}
   setenv ${TIMES_BUCKETS} yes
+  setenv ${COUNTS_CLIENTS} yes
 
 defaults
   mode http
   load-server-state-from-file global
-  timeout connect 5s
-  timeout client 75s
-  timeout server 75s
-  timeout http-request 30s
-  timeout http-keep-alive 75s
+  timeout connect ${CONNECT_MILLISECONDS}ms
+  timeout client ${http.clientSeconds}s
+  timeout server ${http.answerSeconds}s
+  timeout http-request ${http.headersSeconds}s
+  timeout http-keep-alive ${http.idleSeconds}s
   timeout queue 30s
   timeout check 5s
-  timeout tunnel 1h
-  option forwardfor
+  timeout tunnel ${http.tunnelSeconds}s
+  # A request whose client has left ends. A client that only closes its side of the connection counts as one that left.
+  option abortonclose
+  # Parts of an answer are passed on at once. HAProxy would delay them by 200 ms to fill packets.
+  option http-no-delay
   # When base reloads HAProxy, an idle connection is closed after its next answer, not during its next request.
   option idle-close-on-response
   retries 2
@@ -90,15 +107,15 @@ ${this.entrance()}
 ${this.preview()}
   # The first lookup that finds something decides, so no request sees half of a change. Usually all requests go to one
   # slot. While traffic is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes
-  # stale. New clients get a bucket. While a release is watched, some buckets (${TIMED} and more) and new clients are timed.
+  # stale. New clients get a bucket. While a release is watched, some buckets are timed (${TIMED} and more), and the clients of
+  # all are counted.
   http-request allow if { str(${ALL_USERS}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
-  http-request allow if { req.cook(bluegreen-bucket),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
-  http-request set-var(txn.begun) date(0,ms)
-  http-request allow if { var(txn.way) -m found }
-  http-request set-var(txn.bucket) rand(100)
-  http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP})
-
-${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} ${TIMED + numberOf(backend)} }\n`).join("")}  default_backend closed
+  http-request allow if { req.cook(${BUCKET_COOKIE}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
+  http-request set-var(txn.bucket) rand(100) if !{ var(txn.way) -m found }
+  http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP}) if { var(txn.bucket) -m found }
+  http-request set-var(txn.begun) date(0,ms) if { var(txn.way) -m int lt ${COUNTED} }
+${countClients(http.trusted)}
+${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -108,18 +125,21 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
 
   /** The frontends, up to the routing of requests. */
   private entrance(): string {
-    const { host, port, tls } = this.spec.proxy;
+    const { host, port, tls, http } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
   bind ${bind}
-${HEALTH_ENDPOINT}  http-request set-header X-Forwarded-Proto ${scheme}
-${this.uriOfInstances()}`;
+${HEALTH_ENDPOINT}${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
+    const known =
+      http.hosts.length === 0
+        ? ""
+        : `  http-request return status 421 content-type text/plain string "Misdirected Request" if !{ var(txn.host) -m str -i ${http.hosts.join(" ")} }\n`;
     const suffix = tls.port === 443 ? "" : `:${tls.port}`;
     return `frontend plain
   bind ${host}:${port}
 ${HEALTH_ENDPOINT}  http-request deny deny_status 400 if !{ req.hdr(host) -m found }
   http-request set-var(txn.host) req.hdr(host),regsub(:[0-9]*$,)
-  http-request redirect code 308 location https://%[var(txn.host)]${suffix}%[pathq]
+${known}  http-request redirect code 308 location https://%[var(txn.host)]${suffix}%[pathq]
 
 ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min-ver TLSv1.2`, "https")}`;
   }
@@ -146,9 +166,14 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     const secret = (sample: string) => `{ ${sample},sha2(256),hex -m str -i ${preview.sha256} }`;
     return `
   # A preview: the slot that is not live; before the first release the one that is up.
+  http-request set-var(txn.secret) req.cook(${PREVIEW_COOKIE})
   http-request set-var(txn.preview) bool(true) if ${secret(`req.hdr(${PREVIEW_HEADER})`)}
-  http-request set-var(txn.preview) bool(true) if ${secret(`req.cook(${PREVIEW_COOKIE})`)}
+  http-request set-var(txn.preview) bool(true) if ${secret("var(txn.secret)")}
   http-request del-header ${PREVIEW_HEADER}
+  # The application gets its other cookies; none if the preview's remains, because it is there twice.
+  acl has_secret var(txn.secret) -m found
+  http-request replace-header Cookie '^(.*;)?\\s*${PREVIEW_COOKIE}=[^;]*;?\\s*(.*)$' '\\1 \\2' if has_secret
+  http-request del-header Cookie if has_secret { req.cook(${PREVIEW_COOKIE}) -m found } or has_secret { req.fhdr(cookie) -m reg '^[;\\s]*$' }
   acl preview var(txn.preview) -m found
   acl blue_up nbsrv(${backendNames("blue").serve}) gt 0
   http-request set-var(txn.way) int(${numberOf(backendNames("green").preview)}) if preview
@@ -160,6 +185,7 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
 
   private backends(slot: Slot): string {
     const { verification, endpoints } = this.spec;
+    const { tls } = this.spec.proxy;
     const names = backendNames(slot);
     const list = (of: Slot, prefix: string, options: (server: string) => string) =>
       endpoints[of]
@@ -188,16 +214,18 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     return `backend ${LATENCIES[slot]}
   stick-table type integer size 100k store http_req_cnt
 
+${clientTables(slot)}
 ${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
 ${counted}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
 # other slot's servers take over.
 backend ${names.shift}
-${counted}${KEPT_BUCKET}${checked}  option allbackups
-${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), "other-", (server) => ` backup track ${other}/${server}`)}
+${counted}${countAnswersOfClients(slot)}${bucketCookieRules(tls !== null)}${checked}  option allbackups
+${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}
   http-after-response set-header X-Bluegreen-Slot ${slot}
+  http-after-response set-header Cache-Control no-store
   retries 0
 ${servers()}
 # Recreate: requests wait here until an instance listens again. No health check and no redispatch: with them
@@ -217,6 +245,6 @@ ${servers(usedOnce)}
 backend ${names.page}
 ${counted}  retries 0
   option http-server-close
-${[502, 504].map((status) => `  http-error status ${status} content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"\n`).join("")}${servers(usedOnce)}`;
+${servers(usedOnce)}`;
   }
 }

@@ -1,29 +1,32 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
-import type { InstanceProtocol } from "../../../../configuration/http-settings";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import { ClientsOfSlot } from "./client-counts";
+import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
 import { FAILED_CALLS, failedCalls } from "./failed-calls";
-import { ADMIN_SOCKET, LATENCIES, SERVERS_STATE } from "./haproxy-configuration";
+import { ADMIN_SOCKET, LATENCIES } from "./haproxy-configuration";
 import { announceByMap } from "./health-map";
 import { LatencySampling } from "./latency-sampling";
-import type { SampleSize } from "./latency-sampling";
 import { LiveMap } from "./live-map";
 import { RuntimeSocket } from "./runtime-socket";
-import { backendNames, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { outOfRotation, SERVERS_STATE } from "./servers-state";
+import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
   private readonly map = new LiveMap(this.socket);
+  private readonly clients: PerSlot<ClientsOfSlot> = {
+    blue: new ClientsOfSlot(),
+    green: new ClientsOfSlot(),
+  };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
 
-  constructor(
-    private readonly sampleSize: SampleSize,
-    private readonly instances: InstanceProtocol,
-  ) {}
+  constructor(private readonly spec: Pick<DirectorSpec, "schedule" | "endpoints" | "proxy">) {}
 
   observe(): Promise<Traffic> {
     return this.map.observe();
@@ -41,13 +44,13 @@ export class HaproxyDriver implements Driver {
   }
 
   async measureLatencies(wanted: boolean): Promise<void> {
-    this.sample(wanted ? (this.sampling ?? new LatencySampling(this.sampleSize)) : null);
+    this.sample(wanted ? (this.sampling ?? new LatencySampling(this.spec.schedule.analysis)) : null);
     await this.map.renew();
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    const counts = await this.count();
     const { sampling } = this;
+    const counts = await this.count();
     if (sampling?.follow(performance.now(), counts.blue.requests + counts.green.requests) === true) {
       this.sample(sampling);
       await this.map.renew();
@@ -77,13 +80,13 @@ export class HaproxyDriver implements Driver {
       const names = backendNames(slot);
       const of = (backends: readonly string[]) =>
         rows.filter((row) => row.get("svname") === "BACKEND" && backends.includes(row.get("pxname")!));
-      const isReady = (server: string): boolean =>
-        states.some(
-          (row) =>
-            row.get("be_name") === names.serve &&
-            row.get("srv_name") === server &&
-            row.get("srv_admin_state") === "0",
-        );
+      const stateOf = (server: string) =>
+        states.find((row) => row.get("be_name") === names.serve && row.get("srv_name") === server);
+      // Requests go where the configuration of the last base says, which need not be where the director looks.
+      const goesTo = (server: string): boolean => {
+        const endpoint = this.spec.endpoints[slot].find((each) => each.server === server);
+        return endpoint === undefined || stateOf(server)?.get("srv_port") === String(endpoint.port);
+      };
       const sum = (counted: readonly ReadonlyMap<string, string>[], column: string) =>
         counted.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
       const servers = rows.filter(
@@ -103,17 +106,31 @@ export class HaproxyDriver implements Driver {
         latency: latenciesOf(answers[slot]),
         endpoints: servers.map((row) => {
           const server = row.get("svname")!;
-          const healthy = /^(UP|DRAIN)/.test(row.get("status")!);
-          return { server, healthy, inRotation: isReady(server) };
+          const healthy = /^(UP|DRAIN)/.test(row.get("status")!) && goesTo(server);
+          return { server, healthy, inRotation: stateOf(server)?.get("srv_admin_state") === "0" };
         }),
       };
     };
-    return { blue: count("blue"), green: count("green") };
+    const [blueClients, greenClients] = [await this.countClients("blue"), await this.countClients("green")];
+    return {
+      blue: { ...count("blue"), clients: blueClients },
+      green: { ...count("green"), clients: greenClients },
+    };
+  }
+
+  /** Only while a release is watched: at rest HAProxy counts none. */
+  private async countClients(slot: Slot): Promise<SlotCounts["clients"]> {
+    if (this.sampling === null || !(await this.map.countsClients())) return undefined;
+    const [clients, latencies] = await Promise.all([
+      this.socket.send(`show table ${CLIENTS[slot]}`),
+      this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
+    ]);
+    return this.clients[slot].follow(clients, latencies);
   }
 
   private async countFailedCalls(): Promise<PerSlot<number>> {
     const of = async (slot: Slot): Promise<number> =>
-      this.instances === "http1"
+      this.spec.proxy.http.instances === "http1"
         ? 0
         : failedCalls(await this.socket.send(`show table ${FAILED_CALLS[slot]}`));
     const [blue, green] = await Promise.all([of("blue"), of("green")]);
@@ -135,7 +152,7 @@ export class HaproxyDriver implements Driver {
   async cut(slot: Slot): Promise<void> {
     const { endpoints } = (await this.counts())[slot];
     for (const { server } of endpoints) {
-      const failover = `${backendNames(otherSlot(slot)).shift}/other-${server}`;
+      const failover = `${backendNames(otherSlot(slot)).shift}/${FAILOVER}${server}`;
       for (const place of [failover, ...slotPlaces(slot, server)])
         await this.socket.sendSilent(`shutdown sessions server ${place}`);
     }
@@ -149,12 +166,9 @@ export class HaproxyDriver implements Driver {
     await this.saveExcluded();
   }
 
-  /** For a restart, like the map. Servers in rotation are omitted: HAProxy starts them with their defaults. */
+  /** For a restart, like the map. */
   private async saveExcluded(): Promise<void> {
-    const [version, header, ...rows] = (await this.socket.send("show servers state")).split("\n");
-    const column = header!.replace(/^# /, "").split(" ").indexOf("srv_admin_state");
-    const excluded = rows.filter((row) => row.split(" ")[column] !== "0");
-    writeAtomically(SERVERS_STATE, [version, header, ...excluded, ""].join("\n"));
+    writeAtomically(SERVERS_STATE, outOfRotation(await this.socket.send("show servers state")));
   }
 }
 
@@ -167,7 +181,7 @@ function slotPlaces(slot: Slot, server: string): string[] {
 }
 
 function failoverCounts(rows: readonly ReadonlyMap<string, string>[], backend: string) {
-  return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith("other-"));
+  return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith(FAILOVER));
 }
 
 /** Lines as `0x55...: key=192 ... http_req_cnt=1`. */

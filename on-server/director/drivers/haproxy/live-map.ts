@@ -4,16 +4,17 @@
  */
 import { sameTraffic } from "../driver";
 import type { Traffic } from "../driver";
-import { TIMES_BUCKETS } from "./haproxy-configuration";
+import { COUNTS_CLIENTS, TIMES_BUCKETS } from "./haproxy-configuration";
 import type { RuntimeSocket } from "./runtime-socket";
-import { shownTimed, shownTraffic, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { shownMeasured, shownTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
+import type { Measured } from "./traffic-map";
 
 const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
 
 export class LiveMap {
   /** For how many buckets of each side to measure latencies, 0 to 50. Set by the next `replace` or `renew`. */
   measured = 0;
-  private knowsTimed = false;
+  private known: Readonly<Record<string, boolean>> = {};
   private lastChange: Promise<void> = Promise.resolve();
 
   constructor(private readonly socket: RuntimeSocket) {}
@@ -24,19 +25,19 @@ export class LiveMap {
 
   replace(traffic: Traffic): Promise<void> {
     return this.oneAtATime(async () => {
-      const measures = this.measured > 0 && (await this.timesBuckets());
-      await this.write(traffic, measures ? this.measured : 0);
+      await this.write(traffic, await this.supported());
     });
   }
 
   /** Applies `measured`, without a change of the traffic. */
   renew(): Promise<void> {
     return this.oneAtATime(async () => {
-      if (!(await this.timesBuckets())) return;
-      const shown = await this.socket.send(SHOW_MAP);
-      const timed = shownTimed(shown);
+      if (!(await this.supports(TIMES_BUCKETS))) return;
+      const [shown, wanted] = [await this.socket.send(SHOW_MAP), await this.supported()];
+      const measured = shownMeasured(shown);
       // Keep a change by hand: the director must find it.
-      if (timed !== null && timed !== this.measured) await this.write(shownTraffic(shown), this.measured);
+      if (measured !== null && JSON.stringify(measured) !== JSON.stringify(wanted))
+        await this.write(shownTraffic(shown), wanted);
     });
   }
 
@@ -46,28 +47,41 @@ export class LiveMap {
     return this.lastChange;
   }
 
-  /** With a configuration of an earlier base, HAProxy times all answers and does not support timed buckets. */
-  private async timesBuckets(): Promise<boolean> {
-    this.knowsTimed ||= (await this.socket.send(`show env ${TIMES_BUCKETS}`)).startsWith(`${TIMES_BUCKETS}=`);
-    return this.knowsTimed;
+  /** With a configuration of an earlier base, HAProxy times all answers, and does not count clients. */
+  private async supported(): Promise<Measured> {
+    if (this.measured === 0 || !(await this.supports(TIMES_BUCKETS))) return UNMEASURED;
+    return { timed: this.measured, clients: await this.countsClients() };
   }
 
-  private async write(traffic: Traffic, timed: number): Promise<void> {
+  /** Whether the configuration has tables of clients. */
+  countsClients(): Promise<boolean> {
+    return this.supports(COUNTS_CLIENTS);
+  }
+
+  private async supports(name: string): Promise<boolean> {
+    if (this.known[name] !== true) {
+      const shown = await this.socket.send(`show env ${name}`);
+      this.known = { ...this.known, [name]: shown.startsWith(`${name}=`) };
+    }
+    return this.known[name]!;
+  }
+
+  private async write(traffic: Traffic, measured: Measured): Promise<void> {
     const { interruptions } = this.socket;
     try {
-      await this.writeOnce(traffic, timed);
+      await this.writeOnce(traffic, measured);
     } catch (error) {
       // HAProxy was killed and restarted in between: what was prepared is lost.
       if (this.socket.interruptions === interruptions) throw error;
-      await this.writeOnce(traffic, timed);
+      await this.writeOnce(traffic, measured);
     }
   }
 
-  private async writeOnce(traffic: Traffic, timed: number): Promise<void> {
+  private async writeOnce(traffic: Traffic, measured: Measured): Promise<void> {
     const prepared = await this.socket.send(`prepare map ${TRAFFIC_MAP}`);
     const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
     if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
-    const map = trafficMap(traffic, timed);
+    const map = trafficMap(traffic, measured);
     await this.socket.sendSilent(`add map @${version} ${TRAFFIC_MAP} <<\n${map}`);
     await this.socket.sendSilent(`commit map @${version} ${TRAFFIC_MAP}`);
     const observed = await this.observe();

@@ -18,6 +18,9 @@ export const PREVIEW = ";preview";
 /** The value as a key, for reading it back: `;live=blue&weight=5&...`. */
 const VALUE = ";live=";
 
+/** Before the name of a server in the other slot's backend. */
+export const FAILOVER = "other-";
+
 /**
  * A slot's backends, one for each way to serve it. `shift` also has the other slot's servers for failover, as
  * `other-<server>`. They are not part of the slot.
@@ -37,19 +40,32 @@ export function backendNames(slot: Slot) {
 export const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap(
   (way) => SLOTS.map((slot) => backendNames(slot)[way]),
 );
-/** Added to the number of a bucket whose answers are timed. */
+/** Added to the number of a bucket whose answers are timed. Its clients are counted, too. */
 export const TIMED = 100;
+/** Added to the number of a bucket whose clients are counted while others are timed. */
+export const COUNTED = 200;
 /** The number of timed buckets of each side, in the line of the value if there are any. */
 const TIMED_BUCKETS = "timed";
+/** In the same line if clients are counted. */
+const COUNTS_CLIENTS = "clients";
+
+/** What is measured while a release is watched. */
+export interface Measured {
+  /** How many buckets of each side are timed, 0 to 50. */
+  readonly timed: number;
+  /** Whether the requests of all buckets are counted by client, if any are timed. */
+  readonly clients: boolean;
+}
+export const UNMEASURED: Measured = { timed: 0, clients: false };
 /** The number of no backend: nothing is deployed yet. */
 const NOWHERE = BACKENDS.length;
 
 /**
  * Lines as in the file: a key, a space, a number.
- * @param timed how many buckets of each side are timed, 0 to 50. Never in the file: a restart ends it.
+ * @param measured never in the file: a restart ends it.
  */
-export function trafficMap(traffic: Traffic, timed = 0): string {
-  return linesOf(traffic, timed)
+export function trafficMap(traffic: Traffic, measured = UNMEASURED): string {
+  return linesOf(traffic, measured)
     .map((line) => `${line}\n`)
     .join("");
 }
@@ -64,10 +80,10 @@ export function shownTraffic(answer: string): Traffic {
   return isWhole ? traffic : { ...traffic, offset: (traffic.offset + 1) % BUCKETS };
 }
 
-/** How many buckets of each side are timed, from the same answer; null if another process changed the map. */
-export function shownTimed(answer: string): number | null {
-  const { timed, isWhole } = read(answer);
-  return isWhole ? timed : null;
+/** What is measured, from the same answer; null if another process changed the map. */
+export function shownMeasured(answer: string): Measured | null {
+  const { measured, isWhole } = read(answer);
+  return isWhole ? measured : null;
 }
 
 /** The traffic of a map in the current format, as in the file. */
@@ -100,19 +116,20 @@ function read(answer: string) {
   const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
   const entries = valueEntries(value);
   const traffic = parseTraffic(entries);
-  const timed = Number(entries.get(TIMED_BUCKETS) ?? 0);
-  const isWhole = JSON.stringify(lines.sort()) === JSON.stringify(linesOf(traffic, timed).sort());
-  return { traffic, timed, isWhole };
+  const measured = { timed: Number(entries.get(TIMED_BUCKETS) ?? 0), clients: entries.has(COUNTS_CLIENTS) };
+  const isWhole = JSON.stringify(lines.sort()) === JSON.stringify(linesOf(traffic, measured).sort());
+  return { traffic, measured, isWhole };
 }
 
 function valueEntries(line: string): ReadonlyMap<string, string> {
   return new Map(new URLSearchParams(line.replace(/^;| \d+$/g, "")));
 }
 
-function linesOf(traffic: Traffic, timed: number): string[] {
+function linesOf(traffic: Traffic, { timed, clients }: Measured): string[] {
   const { live, weight, offset } = traffic;
   const entries = new URLSearchParams(trafficEntries(traffic));
   if (timed > 0) entries.append(TIMED_BUCKETS, String(timed));
+  if (clients) entries.append(COUNTS_CLIENTS, "all");
   const value = `;${entries.toString()} 0`;
   const divided = live !== null && weight > 0 && weight < 100;
   return [
@@ -121,7 +138,7 @@ function linesOf(traffic: Traffic, timed: number): string[] {
     ...Array.from({ length: BUCKETS }, (_, bucket) => {
       const place = (bucket + offset) % BUCKETS;
       const isTimed = place < timed || place >= BUCKETS - timed;
-      return `${bucket} ${numberFor(traffic, place < weight) + (isTimed ? TIMED : 0)}`;
+      return `${bucket} ${numberFor(traffic, place < weight) + (isTimed ? TIMED : clients ? COUNTED : 0)}`;
     }),
     ...(divided || timed > 0 ? [] : [`${ALL_USERS} ${numberFor(traffic, weight === 100)}`]),
     ...(live === null ? [] : [`${PREVIEW} ${numberOf(backendNames(otherSlot(live)).preview)}`]),

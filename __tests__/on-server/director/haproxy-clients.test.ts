@@ -1,0 +1,121 @@
+/** Which client got what, while a release is watched: users with addresses of 127.0.0.0/8, a real HAProxy. */
+import { between } from "../../../on-server/director/analysis";
+import { SLOTS } from "../../../release/slot";
+import { DifficultBackend } from "./difficult-backend";
+import { describeWith, haproxy } from "./proxy-kinds";
+import { ProxyUnderTest } from "./proxy-under-test";
+
+describeWith(haproxy)("haproxy counts clients", () => {
+  let proxy: ProxyUnderTest;
+  beforeAll(async () => {
+    proxy = await ProxyUnderTest.create(haproxy, {}, (slot, port) => new DifficultBackend(slot, port), {
+      http: { trusted: ["127.0.0.64/30"] },
+    });
+  });
+  afterAll(() => proxy?.close());
+
+  async function countedOf(ask: () => Promise<unknown>) {
+    const before = await proxy.driver.counts();
+    await ask();
+    const now = await proxy.driver.counts();
+    return Object.fromEntries(
+      SLOTS.map((slot) => {
+        const clients = Object.entries(between(before[slot], now[slot]).clients ?? {});
+        return [
+          slot,
+          Object.fromEntries(clients.map(([key, { requests, errors }]) => [key, [requests, errors]])),
+        ];
+      }),
+    );
+  }
+  const watched = async (traffic: object) => {
+    await proxy.set(traffic);
+    await proxy.driver.measureLatencies!(true);
+    await proxy.set(traffic);
+  };
+
+  test("none at rest, nor while a divided site is not watched", async () => {
+    for (const weight of [0, 50]) {
+      await proxy.set({ weight });
+      await proxy.driver.measureLatencies!(false);
+      await proxy.ask({ bucket: 1, from: "127.0.0.5" });
+      const { blue, green } = await proxy.driver.counts();
+      expect([blue.clients, green.clients]).toEqual([undefined, undefined]);
+    }
+  });
+
+  test.each([0, 50, 100])("by address and bucket, with their failures, at a weight of %i", async (weight) => {
+    await watched({ weight, fallback: true });
+    const counted = await countedOf(async () => {
+      for (const from of ["127.0.0.5", "127.0.0.6"]) {
+        await proxy.ask({ bucket: 1, from });
+        await proxy.ask({ bucket: 99, from });
+      }
+      for (const path of ["/headers?status=500", "/headers?status=501", "/headers?status=404", "/close"])
+        await proxy.ask({ bucket: 1, from: "127.0.0.6", path });
+    });
+    const [one, other] = [
+      { "127.0.0.5|1": [1, 0], "127.0.0.6|1": [5, 3] },
+      { "127.0.0.5|99": [1, 0], "127.0.0.6|99": [1, 0] },
+    ];
+    const all = { ...one, ...other };
+    expect(counted).toEqual(
+      { 0: { blue: all, green: {} }, 50: { blue: other, green: one }, 100: { blue: {}, green: all } }[weight],
+    );
+  });
+
+  test("who keeps no cookie by the bucket that was drawn", async () => {
+    await watched({ weight: 50 });
+    const buckets: number[] = [];
+    const { blue, green } = await countedOf(async () => {
+      for (let turn = 0; turn < 10; turn += 1) buckets.push((await proxy.ask({ from: "127.0.0.7" })).bucket!);
+    });
+    expect(new Set(Object.keys({ ...blue, ...green }))).toEqual(
+      new Set(buckets.map((each) => `127.0.0.7|${each}`)),
+    );
+  });
+
+  test("behind balancers by the address that the last trusted one reports", async () => {
+    await watched({ weight: 50 });
+    const { green } = await countedOf(async () => {
+      for (const [from, reported] of [
+        ["127.0.0.5", "1.1.1.1"],
+        ["127.0.0.65", "1.1.1.1, 2.2.2.2"],
+        ["127.0.0.65", "1.1.1.1, 2001:db8::7, 127.0.0.66"],
+        ["127.0.0.65", "no address"],
+      ] as const)
+        await proxy.ask({ bucket: 1, from, headers: { "x-forwarded-for": reported } });
+    });
+    expect(new Set(Object.keys(green!))).toEqual(
+      new Set(["127.0.0.5|1", "2.2.2.2|1", "2001:db8::7|1", "127.0.0.65|1"]),
+    );
+  });
+
+  test("with their latencies, so that a slow one is found", async () => {
+    await watched({ weight: 50 });
+    const before = await proxy.driver.counts();
+    await Promise.all([
+      proxy.ask({ bucket: 1, from: "127.0.0.8", path: "/after/300" }),
+      ...Array.from({ length: 5 }, () => proxy.ask({ bucket: 1, from: "127.0.0.9" })),
+    ]);
+    const { clients = {}, latency } = between(before.green, (await proxy.driver.counts()).green);
+    const slow = Object.keys(clients["127.0.0.8|1"]!.latency).map(Number);
+    expect(slow).toHaveLength(1);
+    expect(slow[0]).toBeGreaterThanOrEqual(288);
+    const sum = (counts: object) =>
+      Object.values(counts as Record<string, number>).reduce((one, other) => one + other, 0);
+    expect([sum(clients["127.0.0.9|1"]!.latency), sum(latency)]).toEqual([5, 6]);
+  });
+
+  test("after a restart, too", async () => {
+    await watched({ weight: 50 });
+    await proxy.ask({ bucket: 1, from: "127.0.0.5" });
+    await proxy.driver.counts();
+    await proxy.stop();
+    await proxy.start();
+    await proxy.driver.measureLatencies!(true);
+    await proxy.set({ weight: 50 });
+    const { green } = await countedOf(() => proxy.ask({ bucket: 1, from: "127.0.0.5" }));
+    expect(green).toEqual({ "127.0.0.5|1": [1, 0] });
+  });
+});
