@@ -11,6 +11,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
+import { LOG_ABNORMAL, RING_SECTION } from "./broken-answers";
 import { bucketCookieRules } from "./bucket-cookie-rules";
 import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
@@ -32,6 +33,8 @@ import {
 /** Relative to the proxy's folder: the path of a Unix socket is at most 107 bytes long. */
 export const ADMIN_SOCKET = "admin.sock";
 const CONFIGURATION = "haproxy.cfg";
+
+const LEFT_SECONDS = 5;
 
 /** How long a request waits at most while a site is recreated. */
 const HOLD_SECONDS = 120;
@@ -80,6 +83,7 @@ global
   setenv ${TIMES_BUCKETS} yes
   setenv ${COUNTS_CLIENTS} yes
 
+${RING_SECTION}
 defaults
   mode http
   load-server-state-from-file global
@@ -91,6 +95,8 @@ defaults
   timeout queue 30s
   timeout check 5s
   timeout tunnel ${http.tunnelSeconds}s
+  # A WebSocket whose client has left ends, even if the instance does not notice.
+  timeout server-fin ${LEFT_SECONDS}s
   # A request whose client has left ends. A client that only closes its side of the connection counts as one that left.
   option abortonclose
   # Parts of an answer are passed on at once. HAProxy would delay them by 200 ms to fill packets.
@@ -126,7 +132,7 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
     const { host, port, tls, http } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
   bind ${bind}
-  monitor-uri /proxy-healthz
+${LOG_ABNORMAL}  monitor-uri /proxy-healthz
 ${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
     const known =
