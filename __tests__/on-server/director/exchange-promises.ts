@@ -62,7 +62,10 @@ export function promisesOfExchanges(kind: ProxyKind): void {
         statuses.push(answer.resume().statusCode!);
         asked.destroy();
       }
-      expect(statuses).toEqual(statuses.map(() => 401));
+      const others = statuses.filter((status) => status !== 401);
+      // Otherwise some are the instance's error; still none is the page.
+      expect(others).toEqual(kind.passesEveryEarlyAnswer ? [] : others.map(() => 502));
+      expect(others.length).toBeLessThan(UPLOADS);
     });
 
     test.each(["/unread", "/refused"])(
@@ -277,6 +280,7 @@ export function promisesOfExchanges(kind: ProxyKind): void {
 
   describe("an error of a slot", () => {
     const countedOf = async (what: () => Promise<unknown>) => {
+      await proxy.driver.measureLatencies?.(true);
       await sleep(250);
       const before = await proxy.driver.counts();
       await what();

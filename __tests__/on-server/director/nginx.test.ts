@@ -3,6 +3,8 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { masterPid, servingGeneration } from "../../../on-server/director/drivers/nginx/nginx-process";
 import type { DirectorSpec } from "../../../configuration/director-spec";
+import { promisesOfExchanges } from "./exchange-promises";
+import { promisesOfLimits } from "./limit-promises";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
@@ -14,6 +16,8 @@ import { acceptsEveryTopology } from "./proxy-configuration";
 describeWith(nginx)("nginx", () => {
   promisesOfAProxy(nginx);
   describe("across protocols", () => promisesAcrossProtocols(nginx));
+  describe("in each exchange", () => promisesOfExchanges(nginx));
+  describe("with limits", () => promisesOfLimits(nginx));
   describe("under load", () => promisesUnderLoad(nginx));
 
   acceptsEveryTopology("nginx");

@@ -15,6 +15,8 @@ export interface ProxyKind {
   readonly rotatesWithoutReload: boolean;
   /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
+  /** Whether an answer is passed on even if the instance then closes its connection while a body is being sent. */
+  readonly passesEveryEarlyAnswer: boolean;
   /** Whether trailers of an answer reach the client. */
   readonly passesTrailers: boolean;
   /** The file or folder by which it is told something. */
@@ -34,6 +36,7 @@ export const haproxy: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: true,
+  passesEveryEarlyAnswer: true,
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
@@ -45,6 +48,7 @@ export const nginx: ProxyKind = {
   holds: false,
   rotatesWithoutReload: false,
   measuresOnRequest: true,
+  passesEveryEarlyAnswer: false,
   passesTrailers: false,
   control: "live",
   start: (folder) => {
@@ -60,6 +64,7 @@ export const embedded: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: false,
+  passesEveryEarlyAnswer: true,
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => {

@@ -11,8 +11,18 @@ import { SlotTally } from "./slot-tally";
 
 const ANSWERS_LOG = "answers.log";
 /** The last field is what balancers in front forwarded, if some are trusted. */
-export const COUNTED_FORMAT =
-  "$slot|$status|$request_completion|$upstream_addr|$upstream_header_time|$bucket|$remote_addr|";
+export const COUNTED_FORMAT = [
+  ...[
+    "$slot",
+    "$status",
+    "$request_completion",
+    "$upstream_addr",
+    "$upstream_header_time",
+    "$bucket",
+    "$remote_addr",
+  ],
+  ...["$request_method", "$upstream_response_length", "$upstream_http_content_length", ""],
+].join("|");
 /** Up to 100 ms late: without a buffer each line costs a system call. */
 export const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
@@ -20,7 +30,8 @@ const LIMIT = 64 * 1024 * 1024;
 const OLDER = `${ANSWERS_LOG}.older`;
 /** By then all workers write to the new file. */
 const HANDOVER_MS = 10_000;
-const CLIENT_LEFT = 499;
+/** Between the values of a request's attempts. */
+const ATTEMPTS = /, | : /;
 
 interface OpenFile {
   readonly descriptor: number;
@@ -88,20 +99,22 @@ export class AnswersLog {
   }
 
   private count(line: string): void {
-    const [slot = "", status, , addresses = "", times = "", bucket, peer = "", forwarded = ""] =
+    const [slot = "", status, completion, addresses = "", times = "", bucket, peer = "", ...rest] =
       line.split("|");
+    const [method, received = "", announced = "", forwarded = ""] = rest;
     // Without an upstream it is NGINX's answer to a bad request.
     if (!isSlot(slot) || addresses === "" || addresses === "-") return;
-    const last = addresses.split(/[,:] /).at(-1)!.trim();
-    // A request that the other slot took over counts as this slot's error.
-    const failed = Number(status) >= 500 || !this.addresses[slot].has(last);
+    // A client that left is nobody's error. A request that the other slot took over counts as this slot's error.
+    const ended = completion === "OK";
+    const tookOver = !this.addresses[slot].has(lastOf(addresses));
+    const isWhole = method === "HEAD" || status === "304" || !(Number(lastOf(received)) < Number(announced));
     const seconds = times
-      .split(/[,:] /)
+      .split(ATTEMPTS)
       .map((each) => Number.parseFloat(each))
       .filter((each) => !Number.isNaN(each));
     this.tallies[slot].add({
       client: `${this.clientOf(peer, forwarded)}|${bucket}`,
-      failed: failed && Number(status) !== CLIENT_LEFT,
+      failed: Number(status) >= 500 || (ended && (tookOver || !isWhole)),
       milliseconds: seconds.length === 0 ? null : 1000 * seconds.reduce((sum, each) => sum + each, 0),
     });
   }
@@ -122,6 +135,10 @@ export class AnswersLog {
     renameSync(ANSWERS_LOG, OLDER);
     this.reopen();
   }
+}
+
+function lastOf(attempts: string): string {
+  return attempts.split(ATTEMPTS).at(-1)!;
 }
 
 function isSlot(text: string): text is Slot {

@@ -214,7 +214,7 @@ function privateMap(spec: DirectorSpec): string {
   const entries = privatePaths(spec).flatMap((path) => {
     const segments = path.split("/").filter(Boolean).map(segment);
     const whole = `^${segments.map((each) => `${nothing}${each}`).join("")}${nothing}$`;
-    const climbing = `[/\\\\]\\.\\.(?:;[^/\\\\]*)?[/\\\\].*${segments.at(-1) ?? ""}${nothing}$`;
+    const climbing = `[/\\\\]\\.\\.(?:;[^/\\\\]*)?(?=[/\\\\]).*${segments.at(-1) ?? ""}${nothing}$`;
     return [whole, climbing].map((expression) => `    ${pattern(expression)} private;\n`);
   });
   return `  map $uri $private {
