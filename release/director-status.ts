@@ -193,9 +193,20 @@ const Reported = z.object({
   state: ReportedState,
 });
 
+/** What the proxy's port for users answered to one request, as a user sends it. */
+const UsersAnswer = z.object({
+  /** As the verification expects it, of whatever release. */
+  healthy: z.boolean(),
+  releaseId: z.nullable(z.string()),
+  /** Empty if healthy. */
+  problem: z.string(),
+});
+
 /** The output of `director status`. */
 export const ProxyStatus = z.object({
   ...Reported.shape,
+  /** Absent from directors of version 0.1.0, from a last line, and while requests are held. */
+  users: z.optional(UsersAnswer),
   endpoints: perSlot(z.array(EndpointStatus)),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */
   counts: z.optional(perSlot(SlotCounts)),

@@ -6,6 +6,8 @@ import { compose } from "./azure/machine";
 
 const CHECKS =
   "add-default-case,avoid-nullary-conditions,deprecate-which,quote-safe-variables,require-double-brackets";
+/** Functions that a trap or another function calls by name. Before 0.10 this is a part of SC2317, which scripts disable. */
+const CALLED_BY_NAME = "SC2329";
 const AZURE = readdirSync("on-server/azure").filter((name) => name.endsWith(".sh"));
 const COMPLETE = [
   "on-server/hooks/run-hook.sh",
@@ -14,7 +16,10 @@ const COMPLETE = [
 ];
 
 const check = (options: string[], input?: string): void =>
-  void execFileSync("shellcheck", options, { stdio: "pipe", ...(input === undefined ? {} : { input }) });
+  void execFileSync("shellcheck", ["-e", CALLED_BY_NAME, ...options], {
+    stdio: "pipe",
+    ...(input === undefined ? {} : { input }),
+  });
 
 const isHere = spawnSync("shellcheck", ["--version"]).status === 0;
 if (!isHere) console.warn("SKIPPED: shellcheck is missing");

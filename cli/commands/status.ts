@@ -1,4 +1,5 @@
 /** status: what users get now, or continuously with --watch. */
+import { EXIT } from "../../release/exit-code";
 import { InvalidInput } from "../../release/failure";
 import type { Command } from "commander";
 import { proxyPlaces } from "../../configuration/naming";
@@ -9,6 +10,7 @@ import type { Project } from "../project/project";
 import { hasReceipt, readReceipt } from "../receipts/receipt-store";
 import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
+import { contradiction } from "../live/users";
 import { watchStatus } from "../live/watch";
 import { SILENT } from "../terminal/progress";
 import { formatStatus } from "../live/status";
@@ -50,6 +52,7 @@ export function addStatus(program: Command): void {
           ? JSON.stringify({ record, proxies: statuses, ...unreachable }, null, 2)
           : formatStatus(record, survey, contextOf(project, record)),
       );
+      if (statuses.some((status) => contradiction(status) !== null)) process.exitCode = EXIT.unexpected;
     });
 }
 

@@ -4,6 +4,7 @@ import type { ReleaseRecord } from "../../release/record";
 import { otherSlot } from "../../release/slot";
 import type { ProxyStatus } from "../../release/director-status";
 import type { Snapshot } from "./snapshot";
+import { contradiction } from "./users";
 
 export interface Gate {
   readonly what: string;
@@ -42,6 +43,8 @@ export function gateOf(status: ProxyStatus, record: ReleaseRecord, atWork = true
         return working(beforeTraffic(status, record, wanted));
     }
   }
+  const wrong = contradiction(status);
+  if (wrong !== null) return { what: wrong, endsAt: null, mood: "frozen" };
   if (phase === "staged" && candidate !== null) {
     return idle(`${candidate.releaseId} is staged in ${candidate.slot}: promote or abort it`);
   }

@@ -11,6 +11,7 @@ import { behindOf } from "../../release/taking-part";
 import type { Survey } from "../../release/taking-part";
 import { agreed } from "../proxies/proxies";
 import { weightOf } from "./summary";
+import { contradiction } from "./users";
 import type { ProxyStatus } from "../../release/director-status";
 
 export interface StatusContext {
@@ -34,11 +35,12 @@ export function formatStatus(
     users === null
       ? "the proxies disagree about what users get"
       : `${whose} get ${users.releaseId === null ? "nothing yet" : `${users.releaseId} (${users.live})`}`;
+  const wrong = statuses.flatMap((status) => contradiction(status) ?? []);
   const at = addresses.length === 0 ? "" : ` at ${addresses.join(", ")}`;
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   const lines = [
-    out.bold(`${summary}${at}`),
+    out.bold(wrong.length === 0 ? `${summary}${at}` : wrong.join("\n")),
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
     ...(failure === null ? [] : [`  ${failure}`]),
     ...newerThanHere(record, statuses),

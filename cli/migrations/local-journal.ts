@@ -1,6 +1,5 @@
 /** The journal of a database on the local platform, read by the migrator in the operations server's folder. */
 import { Failure } from "../../release/failure";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
 import type { LocalEnvironment } from "../../configuration/environment";
@@ -9,6 +8,7 @@ import { MigratorResult, MigratorStatus } from "../../release/migrations/migrato
 import { OPERATIONS_SERVER, serverFolder } from "../../configuration/naming";
 import { readResultLine } from "../../release/result-line";
 import type { KnownJournal } from "./journal";
+import { exists } from "../project/files";
 
 const LONGEST_MS = 120_000;
 
@@ -20,7 +20,7 @@ export async function journalOfDatabase(
   const folder = join(projectFolder, serverFolder(environment, OPERATIONS_SERVER));
   const migrator = join(folder, "migrate.js");
   // The first migrate step installs it.
-  if (!existsSync(migrator)) return { source: "database", step: null, scripts: [], ahead: [] };
+  if (!exists(migrator)) return { source: "database", step: null, scripts: [], ahead: [] };
   const { stdout, stderr, exitCode } = await execa(
     process.execPath,
     [migrator, "status", "--folder", folder],

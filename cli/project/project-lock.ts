@@ -1,6 +1,5 @@
 /** Allows one release at a time in a project's environment: its files must not change during synth and apply. */
 import { Failure } from "../../release/failure";
-import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../../release/exit-code";
@@ -11,6 +10,7 @@ import type { Progress } from "../terminal/progress";
 import { formatPerson, currentPerson } from "./person";
 import { platformFile } from "./project";
 import type { Project } from "./project";
+import { exists } from "./files";
 
 const LOCK = "release.lock";
 const POLL_MS = 200;
@@ -25,9 +25,9 @@ export interface LockOptions {
 /** Whether this command or Terraform alone is running in the project. Takes no lock. */
 export async function isReleaseRunning(project: Project): Promise<boolean> {
   const { folder, environment } = project;
-  if (existsSync(terraformLock(folder, stateFile(environment, "web")))) return true;
+  if (exists(terraformLock(folder, stateFile(environment, "web")))) return true;
   const file = join(folder, lockFile(project));
-  return existsSync(file) && (await isLocked(file));
+  return exists(file) && (await isLocked(file));
 }
 
 /** As Terraform's local backend names it. @param state relative to the folder. */

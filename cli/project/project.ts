@@ -8,6 +8,7 @@ import { workFolder } from "../../configuration/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
+import { textOrNull } from "./files";
 
 /** cdktf-cli's synth reads the same variable. */
 export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT_FILE;
@@ -25,20 +26,21 @@ export interface Project {
 
 export function openProject(folder: string, environmentFile: string, synth?: SynthCommand): Project {
   const path = join(folder, environmentFile);
-  if (!existsSync(path)) {
+  const text = textOrNull(path);
+  if (text === null) {
     throw new InvalidInput(
       `there is no environment file ${environmentFile}: name one with --environment, or create a project with \`bluegreen init\``,
     );
   }
-  const environment = parseEnvironment(readFileSync(path, "utf8"), environmentFile);
+  const environment = parseEnvironment(text, environmentFile);
   return { folder, environmentFile, environment, synth: synth ?? appCommand(folder) };
 }
 
 export function readRecord(project: Project): ReleaseRecord {
   const { record, application } = project.environment;
-  const path = join(project.folder, record);
-  if (!existsSync(path)) return emptyRecord(application);
-  const found = parseRecord(readFileSync(path, "utf8"), record);
+  const text = textOrNull(join(project.folder, record));
+  if (text === null) return emptyRecord(application);
+  const found = parseRecord(text, record);
   refuseOtherApplication(found, application, record);
   return found;
 }

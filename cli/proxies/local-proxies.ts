@@ -1,6 +1,5 @@
 /** Proxies on this machine: runs the director in each proxy's folder. */
 import { Failure } from "../../release/failure";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
 import type * as z from "zod/mini";
@@ -11,6 +10,7 @@ import { EXIT } from "../../release/exit-code";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
+import { exists } from "../project/files";
 import type { Aborted, Proxies, PollResult } from "./proxies";
 import type { StepResult } from "../../release/director-status";
 import type { Silent, Survey } from "../../release/taking-part";
@@ -31,7 +31,7 @@ export class LocalProxies implements Proxies {
   /** A proxy whose port was in use did not start. Later a lost one does not hide the others. */
   baseIsDeployed({ sequence }: Pick<ReleaseRecord, "sequence">): boolean {
     const started = proxyPlaces(this.environment).map(({ name }) =>
-      existsSync(join(this.folder(name), "admin.sock")),
+      exists(join(this.folder(name), "admin.sock")),
     );
     return sequence === 0 ? started.every(Boolean) : started.some(Boolean);
   }
@@ -109,13 +109,13 @@ export class LocalProxies implements Proxies {
   /** @throws Failure if there is no proxy at all. */
   private requireOne(): void {
     const places = proxyPlaces(this.environment);
-    if (!places.some(({ name }) => existsSync(this.director(name)))) throw missing(places[0]!.name);
+    if (!places.some(({ name }) => exists(this.director(name)))) throw missing(places[0]!.name);
   }
 
   /** Runs the director until it ends, or is killed by the signal. */
   private async run(record: ReleaseRecord, index: number, command: string, signal: AbortSignal) {
     const { name } = proxyPlaces(this.environment)[index]!;
-    if (!existsSync(this.director(name))) throw missing(name);
+    if (!exists(this.director(name))) throw missing(name);
     const spec = encodeSpec(directorSpec(this.environment, record, index));
     const running = execa(
       process.execPath,

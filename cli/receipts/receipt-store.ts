@@ -1,12 +1,13 @@
 /** Writes and reads an environment's receipts, one file per sequence. */
 import { InvalidInput } from "../../release/failure";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { workFolder } from "../../configuration/naming";
 import { formatReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
 import type { Project } from "../project/project";
+import { exists, namesIn } from "../project/files";
 
 const NAME = /^(\d+)\.json$/;
 
@@ -20,7 +21,7 @@ export function writeReceipt(project: Project, receipt: Receipt): string {
 }
 
 export function hasReceipt(project: Project, sequence: number): boolean {
-  return existsSync(join(project.folder, receiptFile(project, sequence)));
+  return exists(join(project.folder, receiptFile(project, sequence)));
 }
 
 /** @throws InvalidInput if this sequence has none, or it is damaged. */
@@ -67,9 +68,7 @@ export function receiptFiles(project: Project): string[] {
 }
 
 function sequences(project: Project): number[] {
-  const folder = join(project.folder, folderOf(project));
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  return namesIn(join(project.folder, folderOf(project)))
     .flatMap((name) => NAME.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((one, other) => one - other);

@@ -29,6 +29,7 @@ import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
 import type { StateEntry } from "../terraform/stack";
 import type { TerraformBinary } from "../terraform/binary";
+import { exists, textOrNull } from "../project/files";
 
 /** A step that ran or was planned: its name and its script's parameters. */
 interface Step {
@@ -111,7 +112,8 @@ function releasesOf({ slots, previous }: ReleaseRecord): Release[] {
 }
 
 function readIfRecord(path: string): ReleaseRecord | null {
-  return existsSync(path) ? asRecord(readFileSync(path, "utf8")) : null;
+  const text = textOrNull(path);
+  return text === null ? null : asRecord(text);
 }
 
 function asRecord(text: string): ReleaseRecord | null {
@@ -255,7 +257,7 @@ function decoded<T extends z.ZodMiniType>(schema: T, text: string | undefined): 
 /** Artifacts from `publish`, or that a person added under any name: the content decides, as for the installers. */
 async function keptArtifacts(project: Project): Promise<Artifact[]> {
   const folder = artifactsFolder(project);
-  if (!isLocal(project.environment) || !existsSync(folder)) return [];
+  if (!isLocal(project.environment) || !exists(folder)) return [];
   const found: Artifact[] = [];
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);

@@ -1,7 +1,8 @@
 /** Sends one request to an endpoint, over HTTP/1.1 or HTTP/2, and checks the answer. */
-import { request } from "node:http";
+import { request as plainRequest } from "node:http";
 import { connect, constants } from "node:http2";
 import type { IncomingHttpHeaders } from "node:http2";
+import { request as tlsRequest } from "node:https";
 import { isIPv6 } from "node:net";
 import type { Readable } from "node:stream";
 import type { HttpExchange } from "../../configuration/http-exchange";
@@ -29,12 +30,17 @@ export interface RequestOptions extends Pick<Verification, "host" | "timeoutSeco
   readonly protocol: InstanceProtocol;
 }
 
+/** Where to ask: an instance, or the proxy's port for users, which takes HTTP/1.1 whatever instances speak. */
+export interface Place extends Endpoint {
+  readonly entrance?: "http" | "https";
+}
+
 /** The installers read as much. */
 const BODY_LIMIT = 1024 * 1024;
 
 /** @throws Error if there was no complete answer in time, with a short cause. */
 export async function ask(
-  endpoint: Endpoint,
+  place: Place,
   question: Question,
   { host, timeoutSeconds, protocol }: RequestOptions,
 ): Promise<Answer> {
@@ -44,9 +50,9 @@ export async function ask(
     ...question.headers,
   };
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-  const send = protocol === "http2" ? sendOverHttp2 : sendOverHttp1;
+  const send = protocol === "http2" && place.entrance === undefined ? sendOverHttp2 : sendOverHttp1;
   try {
-    return await send(endpoint, { ...question, headers }, signal);
+    return await send(place, { ...question, headers }, signal);
   } catch (error) {
     if (signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`);
     const { code, message } = error as NodeJS.ErrnoException;
@@ -54,12 +60,17 @@ export async function ask(
   }
 }
 
-function sendOverHttp1(endpoint: Endpoint, question: Question, signal: AbortSignal): Promise<Answer> {
+function sendOverHttp1(place: Place, question: Question, signal: AbortSignal): Promise<Answer> {
   const { method, path, headers, body } = question;
-  const { host, port } = endpoint;
+  const { host, port } = place;
   const started = performance.now();
   return new Promise((resolve, reject) => {
-    const asked = request({ host, port, method, path, headers, agent: false, signal }, (response) => {
+    const options = { host, port, method, path, headers, agent: false, signal };
+    const sent =
+      place.entrance === "https"
+        ? tlsRequest({ ...options, ...tlsOptions(headers["host"]) })
+        : plainRequest(options);
+    sent.on("response", (response) => {
       const milliseconds = performance.now() - started;
       const beginning = beginningOf(response);
       response.on("error", reject);
@@ -72,8 +83,8 @@ function sendOverHttp1(endpoint: Endpoint, question: Question, signal: AbortSign
         }),
       );
     });
-    asked.on("error", reject);
-    asked.end(body);
+    sent.on("error", reject);
+    sent.end(body);
   });
 }
 
@@ -140,6 +151,11 @@ export function mismatch({ status, headers, body }: Answer, expected: Expectatio
     if (!new RegExp(pattern, "u").test(value)) return `answers with ${name} that does not match ${pattern}`;
   }
   return "";
+}
+
+/** The proxy's certificate names the site, not this address. Whether it is valid is another check's question. */
+function tlsOptions(host: string | undefined) {
+  return { rejectUnauthorized: false, ...(host !== undefined && { servername: host.replace(/:\d+$/, "") }) };
 }
 
 function lengthOf(body: string | undefined): Record<string, string> {

@@ -4,7 +4,7 @@ import type { InstanceProtocol } from "../../configuration/http-settings";
 import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
 import { ask, mismatch } from "./exchange";
-import type { Answer } from "./exchange";
+import type { Answer, Place } from "./exchange";
 
 export interface Probe {
   readonly healthy: boolean;
@@ -16,7 +16,7 @@ export interface Probe {
   readonly milliseconds: number | null;
 }
 
-export type ProbeEndpoint = (endpoint: Endpoint, expected: string | null) => Promise<Probe>;
+export type ProbeEndpoint = (place: Place, expected: string | null) => Promise<Probe>;
 
 /** Sends a request that the environment defines. */
 export type TryExchange = (
@@ -27,10 +27,10 @@ export type TryExchange = (
 /** @param expected the release id that the answer must name; null: any. */
 export function httpProbe(verification: Verification, protocol: InstanceProtocol): ProbeEndpoint {
   const { path, releaseHeader } = verification;
-  return async (endpoint, expected) => {
+  return async (place, expected) => {
     let answer: Answer;
     try {
-      answer = await ask(endpoint, { method: "GET", path, headers: {} }, { ...verification, protocol });
+      answer = await ask(place, { method: "GET", path, headers: {} }, { ...verification, protocol });
     } catch (error) {
       return { healthy: false, releaseId: null, problem: (error as Error).message, milliseconds: null };
     }

@@ -3,7 +3,7 @@
  * and *stable*. Where requests go now is read from the proxy, not from this file.
  */
 import { Failure } from "../../release/failure";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as z from "zod/mini";
 import { DirectorState } from "../../release/director-status";
 import { EXIT } from "../../release/exit-code";
@@ -47,9 +47,16 @@ export interface StateStore {
 
 export class StateFile implements StateStore {
   load(): State {
-    if (!existsSync(STATE_FILE)) return NEVER_LIVE;
+    let text: string;
     try {
-      return z.parse(DirectorState, JSON.parse(readFileSync(STATE_FILE, "utf8")));
+      text = readFileSync(STATE_FILE, "utf8");
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return NEVER_LIVE;
+      throw new Failure(`${STATE_FILE} of this proxy can't be read (${code})`, EXIT.unexpected);
+    }
+    try {
+      return z.parse(DirectorState, JSON.parse(text));
     } catch {
       throw new Failure(
         `${STATE_FILE} of this proxy is damaged; nothing was changed. Restore the file from a backup. Without one, take the proxy out of the load balancer and remove the file: the proxy then starts as a new one and serves nothing until the next release`,

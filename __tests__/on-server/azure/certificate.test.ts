@@ -303,7 +303,8 @@ const workers = (): number[] => machine().processes("haproxy").sort();
       expect(await timer()).toMatchObject({
         code: 0,
         stderr: "",
-        stdout: expect.stringContaining(`without a reload: subject=CN = ${name}`),
+        // OpenSSL 3.2 omits the spaces.
+        stdout: expect.stringMatching(new RegExp(`without a reload: subject=CN ?= ?${name}\\b`)),
       });
       expect(await served()).toBe(name);
       const { answered } = load;

@@ -7,7 +7,8 @@ import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2S
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
-import { configure, KINDS } from "../../../on-server/director/drivers/kinds";
+import { configure } from "../../../on-server/director/configure";
+import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import { freePort } from "../../../development/testbed/ports";
 import { until } from "../../../development/testbed/processes";

@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import * as z from "zod/mini";
+import { createServer as createTlsServer } from "node:https";
+import { selfSignedCertificate } from "../../../development/testbed/tds-server/certificate";
 import { httpProbe, httpTry } from "../../../on-server/director/probe";
 import { HttpExchange } from "../../../configuration/http-exchange";
 import { Verification } from "../../../configuration/verification";
@@ -127,4 +130,23 @@ test("a smoke request is sent as it is written, and its answer compared", async 
   expect(await attempt(endpoint(), exchange({ status: 200 }))).toMatchObject({
     problem: "POST /goals?draft=1: answers 201, not 200",
   });
+});
+
+test("the proxy's port may have TLS, with a certificate for the site's name", async () => {
+  const { certificate: cert, key } = selfSignedCertificate();
+  let name: unknown;
+  const secure = createTlsServer({ cert, key }, (request, response) => {
+    name = (request.socket as TLSSocket).servername;
+    response.writeHead(200, { "x-release-id": "1.0.0-1" }).end(request.headers.host);
+  }).listen(0, "127.0.0.1");
+  await once(secure, "listening");
+  const { port } = secure.address() as AddressInfo;
+  const seen = await httpProbe(
+    z.parse(Verification, { host: "shop.example:8443", bodyPattern: "^shop" }),
+    "http1",
+  )({ server: "proxy-1", host: "127.0.0.1", port, entrance: "https" }, null);
+  secure.closeAllConnections();
+  secure.close();
+  expect(seen).toMatchObject({ healthy: true, releaseId: "1.0.0-1" });
+  expect(name).toBe("shop.example");
 });

@@ -22,6 +22,9 @@ import type { Traffic } from "../../../on-server/director/drivers/driver";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
+import { ProxyStatus } from "../../../release/director-status";
+import type { PlacedRelease } from "../../../release/director-status";
+import { parseFile } from "../../../release/validation";
 import { env } from "../director/proxy-kinds";
 import { Backend, proxySpec } from "../director/proxy-under-test";
 
@@ -83,6 +86,13 @@ async function start(driver: KindName): Promise<void> {
     PROXY_ADDRESS: `${HOST}:${port}`,
     PROXY_BUNDLE: join(PROGRAMS, "embedded-proxy.js"),
   });
+}
+
+async function statusOf(driver: KindName): Promise<ProxyStatus> {
+  const args = ["director.js", "status", "--spec", encodeSpec(specOf(driver))];
+  const child = spawn(process.execPath, args, { cwd: join(project, FOLDER), env });
+  const { stdout } = await succeed(follow(child).ended);
+  return parseFile(ProxyStatus, stdout, "the status");
 }
 
 const stop = (keepFolder: string) => run("stop-server.sh", { KEEP_FOLDER: keepFolder });
@@ -205,6 +215,30 @@ describeIfInstalled("an exchange of the driver", () => {
     expect(existsSync(stateFile())).toBe(false);
     expect(await served(driver)).toEqual(CLOSED);
   });
+
+  test.each(KIND_NAMES)(
+    "%s: the status has what its users get, whatever the director recorded",
+    async (driver) => {
+      const recorded: PlacedRelease = {
+        ...{ slot: "green", releaseId: "1.1.0-2" },
+        ...{ sha256: "a".repeat(64), contracts: [] },
+      };
+      await start(driver);
+      remember(TO_GREEN, { stable: recorded });
+      expect(await statusOf(driver)).toMatchObject({
+        users: { healthy: false, releaseId: null, problem: "answers 503, not 200" },
+      });
+      await move(driver, TO_GREEN);
+      remember(TO_GREEN, { stable: recorded });
+      expect(await statusOf(driver)).toMatchObject({
+        users: { healthy: true, releaseId: "1.1.0-2", problem: "" },
+      });
+      green.releaseId = "0.9.0-9";
+      const { users, endpoints } = await statusOf(driver);
+      expect(users).toEqual({ healthy: true, releaseId: "0.9.0-9", problem: "" });
+      expect(endpoints.green[0]).toMatchObject({ releaseId: "0.9.0-9" });
+    },
+  );
 
   test("a damaged state does not change what a proxy starts with", async () => {
     remember(TO_GREEN);

@@ -13,6 +13,7 @@ import { out } from "../../terminal/colours";
 import type { Progress } from "../../terminal/progress";
 import { findTerraform } from "../../terraform/binary";
 import type { TerraformBinary } from "../../terraform/binary";
+import { activationCheck } from "./activation";
 import { azureChecks } from "./azure";
 import { failed, firstLine, runChecks } from "./check";
 import type { Check, CheckResult } from "./check";
@@ -107,6 +108,7 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
     },
     ...portsCheck(project),
     ...proxiesCheck(project),
+    ...activationCheck(environment),
     lockCheck(project),
     ...(isLocal(environment) ? [] : azureChecks(requireAzure(environment))),
   ];

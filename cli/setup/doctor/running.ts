@@ -10,6 +10,7 @@ import type { ReleaseRecord } from "../../../release/record";
 import { isLocked, lockHolder } from "../../../system/process-lock";
 import type { Project } from "../../project/project";
 import { lockFile, terraformLock } from "../../project/project-lock";
+import { contradiction } from "../../live/users";
 import { agreed, requireAll } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
@@ -59,6 +60,13 @@ export function proxiesCheck(project: Project): Check[] {
         const stable = agreed(statuses);
         if (stable === null) {
           return failed("the proxies serve different releases", "`bluegreen retry` or `bluegreen rollback`");
+        }
+        const wrong = statuses.flatMap((status) => contradiction(status) ?? []);
+        if (wrong.length > 0) {
+          return failed(
+            wrong.join("; "),
+            "`bluegreen abort` sets the recorded release again if its servers answer, `bluegreen heal` installs it again if they don't",
+          );
         }
         const down = statuses.flatMap(({ endpoints, serving }) =>
           serving.flatMap((slot) => endpoints[slot].filter(({ healthy }) => !healthy)),
