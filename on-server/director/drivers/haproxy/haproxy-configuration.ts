@@ -39,11 +39,6 @@ const LEFT_SECONDS = 5;
 /** How long a request waits at most while a site is recreated. */
 const HOLD_SECONDS = 120;
 
-/**
- * HAProxy tests a request for one backend after another. Those of divided traffic come first: such a request is the
- * most expensive already, because its cookie is read.
- */
-const BACKEND_ORDER = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
 /** Bytes of a buffer for headers that the proxy adds. */
@@ -119,7 +114,8 @@ ${this.preview()}
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP}) if { var(txn.bucket) -m found }
   http-request set-var(txn.begun) date(0,ms) if { var(txn.way) -m int lt ${COUNTED} }
 ${countClients(http.trusted)}
-${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
+  # One after another: that of a site at rest comes first.
+${BACKENDS.map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
