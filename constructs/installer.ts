@@ -28,6 +28,11 @@ export interface LinuxInstallerProps {
   readonly dataFolder?: string;
   /** The user that instances run as under systemd. It must exist. @default "www-data" */
   readonly serviceUser?: string;
+  /**
+   * Whether instances may reach the metadata address of the machine (169.254.169.254), and so act as its managed
+   * identity. Under systemd they can't otherwise. @default false
+   */
+  readonly allowMetadata?: boolean;
   /** The host from which artifacts are fetched with `identity`, as in "shop.blob.core.windows.net". @default - none */
   readonly artifactHost?: string;
   /** The resource id of the servers' user-assigned identity that may read there. @default - none */
@@ -48,6 +53,7 @@ export function linuxInstaller(props: LinuxInstallerProps = {}): Installer {
       SERVICE_MANAGER: serviceManager,
       ...(dataFolder === undefined ? {} : { DATA_FOLDER: dataFolder }),
       ...(serviceUser === undefined ? {} : { SERVICE_USER: serviceUser }),
+      ...(props.allowMetadata === true ? { ALLOW_METADATA: "yes" } : {}),
     },
   };
 }

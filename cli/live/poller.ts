@@ -55,11 +55,11 @@ export class Poller {
     const { local, azure } = INTERVAL_SECONDS;
     const seconds = this.props.intervalSeconds ?? (this.proxies.reachable ? local : azure);
     while (!signal.aborted) {
-      const due = Date.now() + 1000 * seconds;
+      const due = performance.now() + 1000 * seconds;
       await this.poll();
       if (signal.aborted) return;
       onPoll(this.moment);
-      await sleep(Math.max(0, due - Date.now()), undefined, { signal }).catch(() => undefined);
+      await sleep(Math.max(0, due - performance.now()), undefined, { signal }).catch(() => undefined);
     }
   }
 

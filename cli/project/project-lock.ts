@@ -47,7 +47,7 @@ export async function lockProject(
   { waitSeconds = 0, progress }: LockOptions = {},
 ): Promise<ProcessLock> {
   const file = platformFile(project, LOCK);
-  const deadline = Date.now() + waitSeconds * 1000;
+  const deadline = performance.now() + waitSeconds * 1000;
   const holder = `${what} by ${formatPerson(currentPerson())}, process ${process.pid}, since ${new Date().toISOString()}`;
   for (;;) {
     const lock = await tryLock(file, holder);
@@ -57,7 +57,7 @@ export async function lockProject(
       }
       return lock;
     }
-    if (Date.now() >= deadline) {
+    if (performance.now() >= deadline) {
       throw new Failure(
         `another release is running here (${lockHolder(file)}): wait for it, or \`bluegreen abort\``,
         EXIT.refused,

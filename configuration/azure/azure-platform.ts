@@ -42,6 +42,11 @@ const WebServers = z.strictObject({
   image: z.optional(Image),
   /** The blue slot's port; side by side, the green slot has the next one. @default 8080 */
   port: z._default(z.int().check(z.minimum(1024), z.maximum(65_534)), 8080),
+  /**
+   * Linux: whether instances may reach the metadata address (169.254.169.254), and so act as the servers' managed identity:
+   * for an application that gets tokens or secrets with it. @default false
+   */
+  allowMetadata: z._default(z.boolean(), false),
   /** Linux: Debian packages that the application needs, such as its runtime. @default [] */
   packages: z._default(
     z.array(matches(/^[a-z0-9][a-z0-9.+-]{1,60}$/, "name of a Debian package")).check(z.maxLength(50)),

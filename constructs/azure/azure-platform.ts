@@ -88,7 +88,8 @@ export class AzurePlatform implements Platform {
     const artifactHost = blobHost(environment);
     const identity = identityId(environment, "web");
     if (!usesIis(environment)) {
-      return linuxInstaller({ artifactHost, identity, patienceSeconds: PATIENCE_SECONDS });
+      const { allowMetadata } = environment.platform.webServers;
+      return linuxInstaller({ artifactHost, identity, allowMetadata, patienceSeconds: PATIENCE_SECONDS });
     }
     const { iis } = environment.platform;
     return {

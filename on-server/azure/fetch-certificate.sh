@@ -49,7 +49,7 @@ main() {
 
   WORK=$(mktemp -d "$FOLDER/.new-XXXXXX")
   trap 'rm -rf -- "$WORK"' EXIT
-  RETRY_END=$((SECONDS + RETRY_SECONDS))
+  RETRY_END=$(($(uptime_seconds) + RETRY_SECONDS))
   if [[ -z $TLS_CERTIFICATE ]]; then
     [[ -e $CERTIFICATE_FILE ]] || keep_current "there is no certificate in $SERVER_FOLDER/$CERTIFICATE_FILE yet"
   elif fetch && accept; then
@@ -105,7 +105,7 @@ patiently() { # COMMAND ARGUMENT...
   while true; do
     code=0
     "$@" || code=$?
-    ((code == 2 && SECONDS + pause <= RETRY_END)) || return "$code"
+    ((code == 2 && $(uptime_seconds) + pause <= RETRY_END)) || return "$code"
     sleep "$pause"
     pause=$((pause < 8 ? pause * 2 : 15))
   done

@@ -14,6 +14,13 @@ readonly PROXY_UNIT=bluegreen-proxy.service
 # HAProxy soon allocates again what it frees at the end of its heap, at a page fault each: so it keeps 64 MiB.
 readonly KEPT_HEAP=MALLOC_TRIM_THRESHOLD_=67108864
 
+# Of the monotonic clock; bash's SECONDS follow the wall clock.
+uptime_seconds() {
+  local up
+  read -r up _ </proc/uptime
+  printf %s "${up%%.*}"
+}
+
 # One command on stdin -> HAProxy's answer, or 1.
 ask_haproxy() {
   node -e '

@@ -212,9 +212,9 @@ port_accepts() { # HOST PORT
 }
 
 wait_for_director() {
-  local end=$((SECONDS + 60))
+  local end=$(($(uptime_seconds) + 60))
   until node director.js status --spec "$DIRECTOR_SPEC" --folder . >/dev/null 2>.staging/status; do
-    ((SECONDS < end)) || fail 1 "the director cannot reach HAProxy: $(tail -n 1 .staging/status)"
+    (($(uptime_seconds) < end)) || fail 1 "the director cannot reach HAProxy: $(tail -n 1 .staging/status)"
     sleep 0.2
   done
 }
@@ -229,6 +229,7 @@ write_unit() {
 Description=HAProxy of $SERVER_NAME
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -245,6 +246,21 @@ LimitNOFILE=262144
 NoNewPrivileges=yes
 ProtectHome=yes
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=full
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+SystemCallArchitectures=native
+LockPersonality=yes
+IPAddressDeny=169.254.169.254
 
 [Install]
 WantedBy=multi-user.target

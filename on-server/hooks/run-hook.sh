@@ -21,7 +21,13 @@ readonly OUTPUT_BYTES=16384 GRACE_SECONDS=5
 readonly NOT_ACCEPTED=22
 
 hook="hook '$HOOK_NAME' $HOOK_WHEN"
-started=$(date +%s%3N)
+# In milliseconds of the monotonic clock.
+clock() {
+  local up
+  read -r up _ </proc/uptime
+  echo "$((10#${up/./} * 10))"
+}
+started=$(clock)
 stopped="" reported="" running=""
 main=$BASHPID
 
@@ -59,7 +65,7 @@ plain() {
 }
 
 elapsed() {
-  echo $(($(date +%s%3N) - started))
+  echo $(($(clock) - started))
 }
 
 finish() { # finish EXIT_CODE LAST_LINE

@@ -16,7 +16,7 @@
 #                   digest of all files) are added here
 #   slots/<slot>    -> ../releases/<id>
 #   run/<slot>.pid  run/<slot>.healthy (the release that last became healthy there)  run/<slot>.env (systemd only)
-#   logs/<slot>.log   data/ (shared by all releases)   downloads/
+#   logs/<slot>.log (about MAX_LOG_BYTES of the newest lines)   data/ (shared by all releases)   downloads/
 
 # shellcheck disable=SC2317,SC2153 # called by traps and by attend; SLOT, HOST, PORT are parameters
 
@@ -245,6 +245,7 @@ remember_previous() {
 #include "linux/health.sh"
 #include "linux/port.sh"
 #include "linux/systemd.sh"
+#include "../bounded-logs.sh"
 #include "linux/clean-up.sh"
 #include "linux/small-parts.sh"
 

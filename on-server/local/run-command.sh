@@ -10,6 +10,7 @@ umask 027
 #include "../result-line.sh"
 drop_habits
 
+readonly KEEP_COMMANDS=50
 name=$1
 : "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${COMMAND_SCRIPT:?}" "${COMMAND_TIMEOUT_SECONDS:?}"
 
@@ -34,6 +35,10 @@ if ! { mkdir --parents "$SERVER_FOLDER/commands" && mkdir "$command_folder"; } 2
   echo "$name was run on ${SERVER_FOLDER##*/} before, and a step runs once: \`bluegreen retry\` (or raise the record's sequence)" >&2
   exit 3
 fi
+
+# A name stays, because it is never used again; of the older commands nothing else is kept.
+find "$SERVER_FOLDER/commands" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort --reverse --numeric-sort |
+  tail --lines="+$((KEEP_COMMANDS + 1))" | while read -r _ old; do rm --force -- "$old"/*; done || true
 
 # A separate session: Ctrl-C in the terminal goes to Terraform, and the script gets one SIGTERM from below.
 setsid --wait timeout --kill-after=30 "$COMMAND_TIMEOUT_SECONDS" bash "$COMMAND_SCRIPT" \

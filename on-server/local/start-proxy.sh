@@ -8,7 +8,9 @@ umask 027
 
 #include "../chosen-environment.sh"
 drop_habits
+#include "../bounded-logs.sh"
 
+readonly MAX_LOG_BYTES=10485760
 : "${PROJECT_FOLDER:?}" "${SERVER_FOLDER:?}" "${DIRECTOR_SPEC:?}" "${PROXY_DRIVER:?}" "${PROXY_ADDRESS:?}" "${PROXY_BUNDLE:?}"
 PROXY_BUNDLE=$(realpath "$PROXY_BUNDLE")
 cd "$PROJECT_FOLDER/$SERVER_FOLDER"
@@ -46,13 +48,16 @@ start() { # PROGRAM ARGUMENT...
   started=$!
 }
 
+# NGINX's own log of answers is not here: the director reads and empties it.
+start_log_guard "$PWD" "$MAX_LOG_BYTES" proxy.log status.log nginx-error.log
+
 # A proxy that was killed leaves its socket behind.
 rm --force admin.sock
 node director.js configure --spec "$DIRECTOR_SPEC"
 case "$PROXY_DRIVER" in
   haproxy)
-    haproxy -c -f haproxy.cfg >proxy.log 2>&1 || {
-      grep --fixed-strings ALERT proxy.log >&2
+    haproxy -c -f haproxy.cfg >check.log 2>&1 || {
+      grep --fixed-strings ALERT check.log >&2
       exit 1
     }
     # As on a server: HAProxy soon allocates again what it frees at the end of its heap.
@@ -60,8 +65,8 @@ case "$PROXY_DRIVER" in
     start haproxy -db -f haproxy.cfg
     ;;
   nginx)
-    nginx -t -q -p "$PWD/" -c nginx.conf 2>proxy.log || {
-      grep --fixed-strings '[emerg]' proxy.log >&2
+    nginx -t -q -p "$PWD/" -c nginx.conf 2>check.log || {
+      grep --fixed-strings '[emerg]' check.log >&2
       exit 1
     }
     # NGINX finds its files relative to the folder, as the director does.

@@ -66,10 +66,14 @@ signal_all() {
 }
 
 signal_all TERM
-for ((i = 0; i < 100; i++)); do
-  [[ -n "$(server_processes)" ]] || break
-  sleep 0.05
-done
+# Five seconds, by the monotonic clock.
+hundredths() {
+  local up
+  read -r up _ </proc/uptime
+  printf %s "$((10#${up/./}))"
+}
+end=$(($(hundredths) + 500))
+while [[ -n "$(server_processes)" ]] && (($(hundredths) < end)); do sleep 0.05; done
 signal_all KILL
 [[ -z "${KEEP_FOLDER:-}" ]] || exit 0
 rm --recursive --force "$SERVER_FOLDER"

@@ -21,7 +21,13 @@ test("five facts about Azure are enough, and the rest has its defaults", () => {
   expect(platform).toMatchObject({
     addressSpace: "10.20.0.0/16",
     administrator: "bluegreen",
-    webServers: { size: "Standard_D2as_v5", zones: ["1", "2"], port: 8080, packages: [] },
+    webServers: {
+      size: "Standard_D2as_v5",
+      zones: ["1", "2"],
+      port: 8080,
+      allowMetadata: false,
+      packages: [],
+    },
     proxyServers: { size: "Standard_B2s", zones: ["1", "2"], allowedSources: ["0.0.0.0/0"] },
     bastion: "Basic",
     patching: { days: ["Tuesday", "Thursday"], start: "02:00", timeZone: "UTC" },

@@ -7,7 +7,12 @@ import { until } from "../../../development/testbed/processes";
 
 const server = eachTestHasAServer();
 const folder = (name: string): string => path.join(server().root, name);
-const calls = (): string[] => fs.readFileSync(folder("calls"), "utf8").trim().split("\n");
+const calls = (): string[] =>
+  fs
+    .readFileSync(folder("calls"), "utf8")
+    .trim()
+    .split("\n")
+    .filter((call) => call !== "--version");
 
 /** A systemctl that starts what the unit's environment file and the slot's link say, and notes how it was called. */
 function systemd(overrides: Parameters = {}): Parameters {
@@ -49,6 +54,7 @@ test("writes a unit, an environment and a command, and restarts the slot", async
     "enable --quiet demo@blue.service",
     "restart demo@blue.service",
   ]);
+  expect(calls()).toContain("restart demo-logs.service");
 
   const unit = fs.readFileSync(folder("units/demo@.service"), "utf8").split("\n");
   for (const line of [
@@ -57,7 +63,11 @@ test("writes a unit, an environment and a command, and restarts the slot", async
     `EnvironmentFile=${server().folder}/run/%i.env`,
     "KillMode=mixed",
     "TimeoutStopSec=7",
-    "Restart=on-failure",
+    "Restart=always",
+    "StartLimitIntervalSec=0",
+    "IPAddressDeny=169.254.169.254",
+    "ProtectHome=yes",
+    ...(os.userInfo().username === "root" ? [] : ["CapabilityBoundingSet="]),
   ])
     expect(unit).toContain(line);
   expect(fs.readFileSync(folder("units/demo@blue.service.d/start.conf"), "utf8")).toBe(
@@ -87,10 +97,31 @@ const verify = spawnSync("systemd-analyze", ["--version"]).status === 0;
       encoding: "utf8",
       env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder("units")}:` },
     });
+    const logs = spawnSync("systemd-analyze", ["verify", "demo-logs.service"], {
+      encoding: "utf8",
+      env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder("units")}:` },
+    });
+    expect(logs).toMatchObject({ status: 0, stderr: expect.not.stringContaining("demo-logs") });
     const ours = (stdout + stderr).split("\n").filter((line) => line.includes("demo@"));
     expect({ status, ours }).toEqual({ status: 0, ours: [] });
   },
 );
+
+(verify ? test : test.skip)("systemd rates the unit's sandbox as good", async () => {
+  const SERVICE_USER = os.userInfo().username === "root" ? "www-data" : os.userInfo().username;
+  await server().install(server().parameters(1, server().application(), systemd({ SERVICE_USER })));
+  const args = ["security", "--offline=yes", "--no-pager", folder("units/demo@.service")];
+  const { stdout } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
+  const exposure = Number(/Overall exposure level for demo@i\.service: ([\d.]+)/.exec(stdout)?.[1]);
+  expect(exposure).toBeGreaterThan(0);
+  expect(exposure).toBeLessThan(4.5); // 9.2 without a sandbox
+});
+
+test("an application that uses the machine's identity may reach the metadata address", async () => {
+  const parameters = systemd({ ALLOW_METADATA: "yes" });
+  await server().install(server().parameters(1, server().application(), parameters));
+  expect(fs.readFileSync(folder("units/demo@.service"), "utf8")).not.toContain("IPAddressDeny");
+});
 
 test("a rejected release is stopped and does not come up at the next boot", async () => {
   await server().install(server().parameters(1, server().application(), systemd()));

@@ -4,8 +4,8 @@
 start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   local command=() log=logs/$SLOT.log size
   mapfile -t command <"releases/$1/.start"
+  shorten_logs "$MAX_LOG_BYTES" "$log"
   size=$(stat -c %s -- "$log" 2>/dev/null) || size=0
-  if ((size > MAX_LOG_BYTES)); then mv -fT -- "$log" "$log.1" && size=0; fi
   LOG_START=$size DIED=0
   if [[ $SERVICE_MANAGER == systemd ]]; then
     start_service "$1" "${command[@]}" || return 1 # no bare "return": in a trap it returns the status from before the trap
@@ -15,6 +15,7 @@ start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   INSTANCE=$!
   disown "$INSTANCE" # bash must neither wait for it nor report its end
   put "run/$SLOT.pid" "$INSTANCE"
+  start_log_guard "$SERVER_FOLDER" "$MAX_LOG_BYTES" logs/blue.log logs/green.log
 }
 
 # Runs in a subshell, which becomes the instance: separate session, known environment, no inherited descriptors. An
@@ -116,7 +117,9 @@ request() { # MILLISECONDS
 }
 
 show_log() { # the last lines since this start
-  local text
+  local text size
+  size=$(stat -c %s -- "logs/$SLOT.log" 2>/dev/null) || size=0
+  if ((size < LOG_START)); then LOG_START=0; fi # shortened since: all of it is new
   text=$(tail -c "+$((LOG_START + 1))" -- "logs/$SLOT.log" 2>/dev/null | tail -n 5 | tail -c 1000 | tr -d '\000-\011\013-\037\177-\377') || true
   [[ -n $text ]] || return 0
   printf 'log: %s\n' "${text//$'\n'/$'\n'log: }" >&2

@@ -15,6 +15,7 @@ read_parameters() {
   parameter SERVICE_MANAGER process 7 '^(process|systemd|auto)$' "process, systemd or auto"
   parameter SYSTEMD_FOLDER /etc/systemd/system 200 "$FOLDER" "an absolute folder"
   parameter SERVICE_USER www-data 32 '^[a-z_][a-z0-9_-]*$' "the name of a user"
+  parameter ALLOW_METADATA no 3 '^(yes|no)$' "yes or no"
   parameter MODE slot 7 '^(slot|inPlace)$' "slot or inPlace"
   parameter DEADLINE_SECONDS 60 4 '^[1-9][0-9]*$' "whole seconds from 1 to 9999"
   parameter STOP_SECONDS 30 4 '^[1-9][0-9]*$' "whole seconds from 1 to 9999"

@@ -28,8 +28,9 @@ start_service() { # RELEASE COMMAND...
   mkdir -p -- "$folder"
   put "run/$SLOT.env" "$(environment_file "$release")"
   put "$folder/start.conf" "[Service]"$'\n'"ExecStart="$'\n'"ExecStart=/usr/bin/env$words"
-  put "$(unit_file)" "$(unit_text)"
-  REASON=$({ systemctl daemon-reload && systemctl enable --quiet "$unit" && systemctl restart "$unit"; } 2>&1 7>&- 8>&- 9>&-) && return 0
+  put "$(unit_file)" "$(unit_text "$@")"
+  write_log_guard
+  REASON=$({ systemctl daemon-reload && systemctl enable --quiet "$unit" && systemctl restart "$unit" && start_log_unit; } 2>&1 7>&- 8>&- 9>&-) && return 0
   REASON=${REASON:-systemctl failed}
   REASON=${REASON//$'\n'/; }
   return 1
@@ -49,13 +50,63 @@ BLUEGREEN_SERVER_FOLDER="$SERVER_FOLDER"
 TEXT
 }
 
-unit_text() {
+log_unit() { printf '%s-logs.service' "$APPLICATION"; }
+
+# The guard of both slots' logs (bounded-logs.sh), as a unit of its own.
+write_log_guard() {
+  put run/guard-logs.sh "$(guard_script "$SERVER_FOLDER" "$MAX_LOG_BYTES" logs/blue.log logs/green.log)"
+  put "$SYSTEMD_FOLDER/$(log_unit)" "# Written by bluegreen's install-release.sh; the next install writes it again.
+[Unit]
+Description=$APPLICATION, bounded logs
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/bin/env bash \"${SERVER_FOLDER}/run/guard-logs.sh\"
+Restart=always
+RestartSec=5
+ProtectSystem=full
+PrivateTmp=yes
+PrivateNetwork=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER
+
+[Install]
+WantedBy=multi-user.target"
+}
+
+# Restarted, because its script may be a new one.
+start_log_unit() {
+  systemctl enable --quiet "$(log_unit)" && systemctl restart "$(log_unit)"
+}
+
+# The directives that need a newer systemd than Debian 12's.
+restart_pause() {
+  local version
+  version=$(systemctl --version 2>/dev/null 7>&- 8>&- 9>&-) || true
+  if [[ $version =~ ^systemd\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= 254)); then
+    printf 'RestartSec=1\nRestartSteps=5\nRestartMaxDelaySec=30\n'
+  else
+    printf 'RestartSec=5\n'
+  fi
+}
+
+# Without /home, unless the application is there; without the metadata address, unless it uses the identity.
+unit_exceptions() { # PROGRAM...
+  if [[ ! "$SERVER_FOLDER $DATA_FOLDER $1" =~ (^|\ )/(home|root|run/user)/ ]]; then printf 'ProtectHome=yes\n'; fi
+  if [[ $ALLOW_METADATA == no ]]; then printf 'IPAddressDeny=169.254.169.254\n'; fi
+  if [[ $SERVICE_USER != root ]]; then printf 'CapabilityBoundingSet=\n'; fi
+}
+
+# StartLimitIntervalSec=0: an application whose database is away is started for ever, not given up after five times. No
+# MemoryDenyWriteExecute and no RestrictNamespaces: compilers at run time (.NET, Node.js, Java) and browsers need these.
+unit_text() { # PROGRAM...
   cat <<TEXT
 # Written by bluegreen's install-release.sh; the next install writes it again.
 [Unit]
 Description=$APPLICATION, slot %i
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
@@ -69,10 +120,24 @@ StandardOutput=append:${SERVER_FOLDER}/logs/%i.log
 StandardError=inherit
 KillMode=mixed
 TimeoutStopSec=$STOP_SECONDS
-Restart=on-failure
-RestartSec=1
+Restart=always
+$(restart_pause)
 NoNewPrivileges=yes
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=full
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+SystemCallArchitectures=native
+LockPersonality=yes
+$(unit_exceptions "$@")
 
 [Install]
 WantedBy=multi-user.target

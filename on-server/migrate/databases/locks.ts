@@ -34,9 +34,9 @@ export class Locks<Session extends LockingSession> {
   /** Does nothing if this migrator has the locks. @returns whether they were acquired in time. */
   async lock(waitSeconds: number, onWait: () => void): Promise<boolean> {
     if (this.isLocked) return true;
-    const until = Date.now() + waitSeconds * 1000;
+    const until = performance.now() + waitSeconds * 1000;
     if (!(await poll(() => this.control.tryLock(MIGRATION), waitSeconds, onWait))) return false;
-    const left = Math.max(0, (until - Date.now()) / 1000);
+    const left = Math.max(0, (until - performance.now()) / 1000);
     this.isLocked = await poll(async () => !(await this.scriptRuns()), left, onWait);
     return this.isLocked;
   }

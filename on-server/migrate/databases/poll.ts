@@ -13,11 +13,11 @@ export async function poll(
   waitSeconds: number,
   onWait: () => void = () => undefined,
 ): Promise<boolean> {
-  const until = Date.now() + waitSeconds * 1000;
+  const until = performance.now() + waitSeconds * 1000;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
     if (await attempt()) return true;
     if (pause === FIRST_PAUSE_MS) onWait();
-    const left = until - Date.now();
+    const left = until - performance.now();
     if (left <= 0) return false;
     await sleep(Math.min(pause, left));
   }

@@ -73,9 +73,9 @@ export async function reload(configuration: string): Promise<void> {
 
 /** Several answers in a row: workers of the old configuration may still accept for a moment. */
 async function serves(generation: string): Promise<boolean> {
-  const end = Date.now() + RELOAD_MS;
+  const end = performance.now() + RELOAD_MS;
   let inARow = 0;
-  while (inARow < 5 && Date.now() < end) {
+  while (inARow < 5 && performance.now() < end) {
     inARow = (await servingGeneration()) === generation ? inARow + 1 : 0;
     await sleep(20);
   }
