@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
 import type { PerSlot } from "../../../../release/slot";
+import { NOT_READY_FILE, SEQUENCE_FILE, SEQUENCE_PATH } from "../driver";
 import { COUNTED_FORMAT } from "./answers-log";
 import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
@@ -34,9 +35,17 @@ const BODY_KILOBYTES = 100;
 /** A reload leaves connections alone that were used so recently (NGINX >= 1.27.4). */
 const RECENTLY_SECONDS = 10;
 
+/** 503 while the proxy is behind the others; and the last sequence that ended here, for them. */
 const HEALTH = `    location = /proxy-healthz {
       default_type text/plain;
+      if (-f ${NOT_READY_FILE}) {
+        return 503;
+      }
       return 200 "OK\\n";
+    }
+    location = ${SEQUENCE_PATH} {
+      default_type text/plain;
+      alias ${SEQUENCE_FILE};
     }
 `;
 
