@@ -4,8 +4,9 @@
  *
  * Why files: this NGINX has no other value that can change at run time for all workers at once and survives a restart. A
  * reload cuts idle connections. Cached checks (`open_file_cache`) are free, but another value would reach workers up to a
- * second later, or after any time if the clock was set back. A check costs about a microsecond of 22 for a request, so at
- * rest there is one (two while green is live), and no log; figures are in docs/reliability.md.
+ * second later, or after any time if the clock was set back. A check costs about a microsecond of the 25 that a plain
+ * configuration needs for a request, so at rest there is one (two while green is live), and no log. Measured at rest, medians
+ * of ten pairs or more: 1.15 of the throughput of version 0.1.0, and 0.95 of a plain configuration's (0.93 with green live).
  */
 import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
