@@ -25,6 +25,8 @@ export class DifficultBackend extends Backend {
       case "/reset":
         return void asked.socket.resetAndDestroy();
       case "/close":
+        // Read, or the end of its client is never seen.
+        asked.resume();
         return void asked.socket.end();
       case "/half":
         response.setHeader("content-length", 1_000).write("half of it");
