@@ -10,6 +10,7 @@ import { Preview } from "./preview";
 import { Verification } from "./verification";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import { proxyPlaces, slotEndpoints } from "./naming";
+import type { ProxyPlace } from "./naming";
 import type { DeploymentEnvironment } from "./custom-environment";
 import { isCustom } from "./platform";
 import { scheduleOf, ServerName } from "../release/record";
@@ -21,6 +22,14 @@ const SPEC_FORMAT = 1;
 
 /** One word in a proxy's configuration: spaces or line ends could inject more. */
 const Address = z.string().check(z.regex(/^[0-9A-Za-z:][0-9A-Za-z.:-]{0,99}$/));
+
+/** Another proxy of the environment, as it is asked for its sequence. */
+const Peer = z.strictObject({
+  name: z.string().check(z.regex(/^[a-z0-9-]{1,40}$/)),
+  host: Address,
+  port: Port,
+});
+export type Peer = z.infer<typeof Peer>;
 
 const EndpointSpec = z.strictObject({
   server: ServerName,
@@ -53,6 +62,8 @@ export const DirectorSpec = z.strictObject({
     index: z.int().check(z.minimum(0)),
     host: Address,
     port: Port,
+    /** The other proxies. @default - none */
+    peers: z.optional(z.array(Peer)),
     /** Steps of version 0.1.0 have none. */
     http: z._default(HttpSettings, DEFAULT_HTTP_SETTINGS),
     /** null: users use plain HTTP. Otherwise they use this port, and `port` redirects to it. */
@@ -95,9 +106,15 @@ export function directorSpec(
         : {}),
       index: places.slice(0, proxyIndex).filter(({ name }) => record.leftOut?.includes(name) !== true).length,
       ...place,
+      ...(places.length === 1 ? {} : { peers: places.filter((each) => each !== place).map(peerAt) }),
       http: environment.proxies.http,
     },
   };
+}
+
+/** By plain HTTP: where TLS users are redirected, the health endpoint answers, too. */
+function peerAt({ name, host, port }: ProxyPlace): Peer {
+  return { name, host, port };
 }
 
 /** The input of a step that applies the record. It includes the record without its bans, which do not affect what runs. */

@@ -130,6 +130,8 @@ export const DirectorState = z.strictObject({
   unfinished: z._default(z.array(Unfinished), []),
   /** The journal of this sequence, for its receipt. */
   journal: z._default(z.array(JournalEntry), []),
+  /** The last sequence that ended here, which the other proxies compare with theirs. Absent with a single proxy. */
+  announced: z.optional(z.int()),
   /** Users were moved by hand, and no record has taken that over yet. */
   brokenGlass: z._default(z.nullable(BrokenGlass), null),
   /** How the last step ended. */
@@ -193,6 +195,14 @@ const Reported = z.object({
   state: ReportedState,
 });
 
+/** What a proxy found when it was started: whether its state is as new as the other proxies'. */
+export const Arrival = z.strictObject({
+  at: z.string(),
+  found: z.enum(["current", "unverified", "behind"]),
+  reason: z.string(),
+});
+export type Arrival = z.infer<typeof Arrival>;
+
 /** What the proxy's port for users answered to one request, as a user sends it. */
 const UsersAnswer = z.object({
   /** As the verification expects it, of whatever release. */
@@ -208,6 +218,8 @@ export const ProxyStatus = z.object({
   /** Absent from directors of version 0.1.0, from a last line, and while requests are held. */
   users: z.optional(UsersAnswer),
   endpoints: perSlot(z.array(EndpointStatus)),
+  /** Set from a start of the proxy until its state is known to be as new as the others'. */
+  arrival: z.optional(Arrival),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */
   counts: z.optional(perSlot(SlotCounts)),
   /** Set if the proxy reported this at that time (ISO 8601), not now. */

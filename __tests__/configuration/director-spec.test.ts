@@ -83,6 +83,7 @@ test("the director gets the record's facts, resolved", () => {
     proxy: {
       driver: "embedded",
       name: "proxy-2",
+      peers: [{ name: "proxy-1", host: "127.0.0.1", port: 18_080 }],
       index: 1,
       host: "127.0.0.1",
       port: 18_081,

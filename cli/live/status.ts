@@ -56,6 +56,9 @@ export function formatStatus(
       const way = record.leftOut?.includes(status.proxy) === true ? "retry" : `heal ${status.proxy}`;
       lines.push(`  behind: \`bluegreen ${way}\` brings it to what the other proxies serve`);
     }
+    if (status.arrival?.found === "unverified") {
+      lines.push(`  unverified: it was started while ${status.arrival.reason}`);
+    }
     if (state.stable !== null && (state.retainedUntil ?? 0) > Date.now()) {
       const until = new Date(state.retainedUntil!).toISOString();
       lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);

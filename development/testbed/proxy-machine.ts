@@ -27,7 +27,7 @@ export class ProxyMachine {
 
   async losePower(): Promise<void> {
     this.signal("SIGKILL");
-    await until(() => this.pids().length === 0, `${this.name} is off`);
+    await until(() => this.pidsOf(/./).length === 0, `${this.name} is off`);
   }
 
   /** Starts the proxy as base does, with what is on its disk. */
@@ -43,11 +43,16 @@ export class ProxyMachine {
   /** @returns what restores the disk to this moment. */
   backUp(): () => void {
     const backup = this.world.path(`backups/${this.name}`);
+    rmSync(backup, { recursive: true, force: true });
     // A socket can't be copied, and a restored machine has none.
-    cpSync(this.folder, backup, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+    cpSync(this.folder, backup, {
+      recursive: true,
+      filter: (path) => !path.endsWith(".sock"),
+      verbatimSymlinks: true,
+    });
     return () => {
       rmSync(this.folder, { recursive: true });
-      cpSync(backup, this.folder, { recursive: true });
+      cpSync(backup, this.folder, { recursive: true, verbatimSymlinks: true });
     };
   }
 
@@ -67,11 +72,12 @@ export class ProxyMachine {
     });
   }
 
-  private pids(): number[] {
-    return processesIn(this.folder).map(({ pid }) => pid);
+  /** Its processes with a matching command line. */
+  pidsOf(command: RegExp): number[] {
+    return processesIn(this.folder).flatMap((each) => (command.test(each.command) ? [each.pid] : []));
   }
 
   private signal(signal: NodeJS.Signals): void {
-    for (const pid of this.pids()) process.kill(pid, signal);
+    for (const pid of this.pidsOf(/./)) process.kill(pid, signal);
   }
 }

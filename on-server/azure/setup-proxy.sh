@@ -115,6 +115,8 @@ stage() {
   [[ -e .staging/haproxy.cfg ]] || fail 2 "DIRECTOR_SPEC is not for HAProxy"
   # Only the first map, or one of version 0.1, is written here. After that only the director writes it.
   grep -qs '^;live=' traffic.map || cp -- .staging/traffic.map traffic.map
+  # HAProxy does not load a configuration whose map is missing. Only the director changes it.
+  [[ -e health.map ]] || cp -- .staging/health.map health.map
   if ((EUID == 0)) && id haproxy >/dev/null 2>&1; then
     printf '# Written by setup-proxy.sh.\nglobal\n  user haproxy\n  group haproxy\n' >user.cfg
   fi

@@ -1,5 +1,6 @@
 /**
  * director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder <proxy's folder>]
+ * director arrive [--folder <proxy's folder>]
  * director rollback --reason <why> [--folder <proxy's folder>]
  *
  * A Terraform step runs it on a proxy; it is not a daemon. `rollback` is for an operator on the proxy, and like `status` it
@@ -16,6 +17,8 @@ import type { ExitCode } from "../../release/exit-code";
 import { inOneLine } from "../../release/text";
 import type { ProcessLock } from "../../system/process-lock";
 import { runProgram, printResult } from "../result";
+import { announceEnd } from "./announce";
+import { arrive, prepareAnnouncements } from "./arrive";
 import { Director } from "./director";
 import type { Clock } from "./director";
 import { configure } from "./configure";
@@ -46,7 +49,7 @@ const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> 
 };
 
 /** They work without a given spec. */
-const STORED: readonly string[] = ["rollback", "status"];
+const STORED: readonly string[] = ["rollback", "status", "arrive"];
 
 const FAILED_AS: Record<ExitCode, Outcome> = {
   [EXIT.done]: "unchanged",
@@ -66,12 +69,14 @@ async function main(): Promise<ExitCode> {
     try {
       await configure(spec, new StateFile());
       storeSpec(spec);
+      prepareAnnouncements(spec);
     } finally {
       lock.release();
     }
     await printResult({ step: command, outcome: "configured" });
     return EXIT.done;
   }
+  if (command === "arrive") return arriveHere(spec);
   const { instances } = spec.proxy.http;
   const driver = KINDS[spec.proxy.driver].driver(spec);
   const interruption = new SignalsAndFile(spec.sequence);
@@ -105,6 +110,15 @@ async function main(): Promise<ExitCode> {
   return run(command, newDirector(), STEPS[command]!, lock);
 }
 
+/** Succeeds if nothing is left to compare: what started the proxy repeats it until then. */
+async function arriveHere(spec: DirectorSpec): Promise<ExitCode> {
+  const arrival = await arrive(spec, KINDS[spec.proxy.driver].driver(spec), new StateFile().load());
+  const { found: outcome, reason } = arrival;
+  if (outcome !== "current") appendEvent({ event: "arrived", outcome, reason });
+  await printResult({ step: "arrive", outcome, reason });
+  return outcome === "current" ? EXIT.done : EXIT.frozen;
+}
+
 /**
  * The time of day at the start, then the monotonic clock: a change of the system time doesn't shorten or extend a bake.
  */
@@ -130,6 +144,7 @@ async function run(
       director.save({ result });
       if (step === "begin") storeSpec(director.spec);
     }
+    await announceEnd(director, result);
     appendEvent({ event: "end", ...result });
     const seconds = (Date.now() - startedAt) / 1000;
     await printResult(reportLine(director, { result, seconds, at: new Date().toISOString() }));
@@ -156,7 +171,8 @@ async function resultOf(
     const { message: reason } = error as Error;
     if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
     const failure = failureCodeOf(error);
-    if (failure === null) return { exitCode: EXIT.unexpected, outcome: "frozen", reason };
+    if (failure === null)
+      return { exitCode: EXIT.unexpected, outcome: "frozen", reason: withProxy(director, reason) };
     // The first proxy already serves the release that this one rejects. Both releases are verified: the operator
     // decides.
     const { healing, proxy } = director.spec;
@@ -164,6 +180,12 @@ async function resultOf(
     const exitCode = later && (failure === EXIT.rejected || failure === EXIT.aborted) ? EXIT.frozen : failure;
     return { exitCode, outcome: FAILED_AS[exitCode], reason };
   }
+}
+
+/** With several proxies, a failure names the one that failed, and the others are not stuck with it. */
+function withProxy({ spec: { proxy } }: Director, reason: string): string {
+  if ((proxy.peers ?? []).length === 0) return reason;
+  return `${proxy.name}: ${reason}. Next: start it again, then \`bluegreen retry\`; \`bluegreen abort\` and \`rollback\` go on without it`;
 }
 
 interface Arguments {
@@ -174,7 +196,7 @@ interface Arguments {
 
 function readArguments(): Arguments {
   const usage =
-    "usage: director begin|switch|share|abort|configure --spec <base64 JSON> [--folder FOLDER], or director rollback|status [--reason WHY] [--folder FOLDER]";
+    "usage: director begin|switch|share|abort|configure --spec <base64 JSON> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--folder FOLDER]";
   const options = {
     spec: { type: "string" },
     reason: { type: "string" },

@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
 import { writeAtomically } from "../../system/atomic-file";
-import { CLOSED, parseTraffic, trafficEntries } from "../director/drivers/driver";
+import { announced, CLOSED, parseTraffic, SEQUENCE_PATH, trafficEntries } from "../director/drivers/driver";
 import type { SlotCounts, Traffic } from "../director/drivers/driver";
 import {
   ADMIN_SOCKET,
@@ -169,7 +169,11 @@ users.listen(settings.port, settings.host, () => {
 });
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
-  if (request.url === "/proxy-healthz") return void response.end("OK\n");
+  if (request.url === "/proxy-healthz") {
+    const { ready } = announced();
+    return void response.writeHead(ready ? 200 : 503).end(ready ? "OK\n" : "behind the other proxies\n");
+  }
+  if (request.url === SEQUENCE_PATH) return void response.end(`${announced().sequence}\n`);
   if (isTooLarge(request)) return refuse(request, response, 413);
   const chosen = admit(request, () => response);
   if (chosen === null) return;

@@ -27,16 +27,22 @@ if (exec 3<>"/dev/tcp/${PROXY_ADDRESS%:*}/${PROXY_ADDRESS##*:}") 2>/dev/null; th
   exit 3
 fi
 
+#include "../arrival.sh"
+
 # shellcheck disable=SC2317 # another shell runs it: see start
 # keep_running PROGRAM ARGUMENT...: restarts it until it succeeds or this shell gets a signal.
 keep_running() {
-  local running="" exit_code
-  trap 'kill -TERM "$running" 2>/dev/null; exit 0' TERM INT HUP
+  local running="" arriving="" exit_code
+  trap 'kill -TERM "$running" "$arriving" 2>/dev/null; exit 0' TERM INT HUP
   while true; do
+    not_ready
     "$@" &
     running=$!
+    arrive &
+    arriving=$!
     exit_code=0
     wait "$running" || exit_code=$?
+    kill -TERM "$arriving" 2>/dev/null || true
     if ((exit_code == 0 || exit_code == 143)); then return 0; fi
     echo "the proxy ended with exit code $exit_code, starting it again"
     sleep 0.2
@@ -44,7 +50,7 @@ keep_running() {
 }
 
 start() { # PROGRAM ARGUMENT...
-  setsid bash -c "$(declare -f keep_running); keep_running \"\$@\"" bash "$@" >>proxy.log 2>&1 </dev/null &
+  setsid bash -c "$(declare -f keep_running not_ready arrive); keep_running \"\$@\"" bash "$@" >>proxy.log 2>&1 </dev/null &
   started=$!
 }
 
@@ -70,10 +76,12 @@ case "$PROXY_DRIVER" in
       exit 1
     }
     # NGINX finds its files relative to the folder, as the director does.
+    not_ready
     setsid nginx -p "$PWD/" -c nginx.conf >>proxy.log 2>&1 </dev/null || {
       tail -n 3 proxy.log >&2
       exit 1
     }
+    setsid bash -c "$(declare -f arrive); arrive" bash >>proxy.log 2>&1 </dev/null &
     ;;
   *)
     cp "$PROXY_BUNDLE" embedded-proxy.js

@@ -5,6 +5,7 @@ import { masterPid, servingGeneration } from "../../../on-server/director/driver
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import { promisesOfExchanges } from "./exchange-promises";
 import { promisesOfLimits } from "./limit-promises";
+import { promisesToNeighbours } from "./neighbour-promises";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { promisesOfAProxy } from "./proxy-promises";
@@ -18,6 +19,7 @@ describeWith(nginx)("nginx", () => {
   describe("across protocols", () => promisesAcrossProtocols(nginx));
   describe("in each exchange", () => promisesOfExchanges(nginx));
   describe("with limits", () => promisesOfLimits(nginx));
+  describe("to everyone else", () => promisesToNeighbours(nginx));
   describe("under load", () => promisesUnderLoad(nginx));
 
   acceptsEveryTopology("nginx");

@@ -2,6 +2,7 @@
 import { promisesUnderLoad } from "../director/load-promises";
 import { promisesOfExchanges } from "../director/exchange-promises";
 import { promisesOfLimits } from "../director/limit-promises";
+import { promisesToNeighbours } from "../director/neighbour-promises";
 import { promisesAcrossProtocols } from "../director/protocol-promises";
 import { embedded } from "../director/proxy-kinds";
 import { promisesOfAProxy } from "../director/proxy-promises";
@@ -10,6 +11,7 @@ describe("the embedded proxy", () => {
   promisesOfAProxy(embedded);
   describe("across protocols", () => promisesAcrossProtocols(embedded));
   describe("in each exchange", () => promisesOfExchanges(embedded));
+  describe("to everyone else", () => promisesToNeighbours(embedded));
   describe("with limits", () => promisesOfLimits(embedded));
   describe("under load", () => promisesUnderLoad(embedded));
 });

@@ -2,6 +2,8 @@
  * A driver controls one kind of proxy. It knows nothing about releases or schedules: it sets the value that decides
  * where requests go, reads it back, and counts.
  */
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { writeAtomically } from "../../../system/atomic-file";
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
 import type { PerSlot, Slot } from "../../../release/slot";
 
@@ -63,6 +65,24 @@ export interface EndpointHealth {
   readonly inRotation: boolean;
 }
 
+/** What a proxy shows to load balancers, at /proxy-healthz, and to the other proxies, at {@link SEQUENCE_PATH}. */
+export interface Announcement {
+  /** The last sequence that has ended here. */
+  readonly sequence: number;
+  /** Whether its health endpoint answers 200; otherwise 503. */
+  readonly ready: boolean;
+}
+
+/** The path with the announced sequence, as text. */
+export const SEQUENCE_PATH = "/proxy-healthz/record";
+/**
+ * While this file is there, the proxy is not ready when it starts. What starts the proxy writes it; the first
+ * announcement removes it.
+ */
+export const NOT_READY_FILE = "not-ready";
+/** The announced sequence, for a restart. */
+export const SEQUENCE_FILE = "announced-sequence";
+
 export interface Driver {
   /** The traffic that the proxy serves now, read from the proxy. */
   observe(): Promise<Traffic>;
@@ -87,6 +107,29 @@ export interface Driver {
   cut(slot: Slot): Promise<void>;
   /** Returns servers to the rotation. Idempotent. */
   include(slot: Slot, servers: readonly string[]): Promise<void>;
+  /**
+   * Idempotent. It outlives a restart, but a proxy that starts with {@link NOT_READY_FILE} is not ready. Absent if the
+   * proxy's health endpoint is not the driver's.
+   */
+  announce?(announcement: Announcement): Promise<void>;
+}
+
+/** What a driver announced before, from the files. */
+export function announced(): Announcement {
+  const text = existsSync(SEQUENCE_FILE) ? readFileSync(SEQUENCE_FILE, "utf8") : "";
+  return { sequence: Number(/^\d{1,15}/.exec(text)?.[0] ?? 0), ready: !existsSync(NOT_READY_FILE) };
+}
+
+/** NGINX's workers read it, perhaps as another user. */
+export function writeSequence(sequence: number): void {
+  writeAtomically(SEQUENCE_FILE, `${sequence}\n`);
+  chmodSync(SEQUENCE_FILE, 0o644);
+}
+
+export function writeAnnouncement({ sequence, ready }: Announcement): void {
+  writeSequence(sequence);
+  if (ready) rmSync(NOT_READY_FILE, { force: true });
+  else writeAtomically(NOT_READY_FILE, "");
 }
 
 /** Writes the proxy's configuration; base runs it before the proxy starts. */

@@ -2,6 +2,7 @@
 import type { EndpointStatus, ProxyStatus } from "../../../release/director-status";
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
+import { lastArrival } from "../arrive";
 import type { Director } from "../director";
 import type { Place } from "../exchange";
 import type { Probe } from "../probe";
@@ -25,6 +26,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     traffic.mode === "hold" ? null : seenByUsers(director),
     ...SLOTS.map(endpoints),
   ]);
+  const arrival = lastArrival();
   return {
     proxy: spec.proxy.name,
     traffic,
@@ -33,6 +35,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     state,
     counts: { blue: withoutClients(counts.blue), green: withoutClients(counts.green) },
     endpoints: { blue: blue!, green: green! },
+    ...(arrival === null ? {} : { arrival }),
   };
 }
 

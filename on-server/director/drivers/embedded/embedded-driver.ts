@@ -1,8 +1,8 @@
 /** Drives the embedded proxy over its Unix socket. */
 import { request } from "node:http";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { parseTraffic, sameTraffic, trafficEntries } from "../driver";
-import type { Driver, SlotCounts, Traffic } from "../driver";
+import { parseTraffic, sameTraffic, trafficEntries, writeAnnouncement } from "../driver";
+import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
 import { ADMIN_SOCKET } from "./embedded-settings";
 import type { Rotation } from "./embedded-settings";
 
@@ -46,6 +46,12 @@ export class EmbeddedDriver implements Driver {
 
   async include(slot: Slot, servers: readonly string[]): Promise<void> {
     await this.rotate({ slot, servers, inRotation: true });
+  }
+
+  /** The proxy looks at the files when it is asked for its health. */
+  announce(announcement: Announcement): Promise<void> {
+    writeAnnouncement(announcement);
+    return Promise.resolve();
   }
 
   async cut(slot: Slot): Promise<void> {

@@ -8,12 +8,13 @@ import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
 import { PREVIEW_HEADER } from "../../../../configuration/preview";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { CLOSED } from "../driver";
+import { announced, CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import { bucketCookieRules } from "./bucket-cookie-rules";
 import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
+import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
 import { requestRules } from "./request-rules";
 import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
 import {
@@ -60,6 +61,7 @@ export class HaproxyConfigurator implements ProxyConfigurator {
     return {
       [CONFIGURATION]: this.configuration(),
       [TRAFFIC_MAP]: trafficMap(CLOSED),
+      [HEALTH_MAP]: healthMap(announced()),
       [SERVERS_STATE]: ALL_IN_ROTATION,
     };
   }
@@ -126,8 +128,7 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
     const { host, port, tls, http } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
   bind ${bind}
-  monitor-uri /proxy-healthz
-${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
+${HEALTH_ENDPOINT}${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
     const known =
       http.hosts.length === 0
@@ -136,8 +137,7 @@ ${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
     const suffix = tls.port === 443 ? "" : `:${tls.port}`;
     return `frontend plain
   bind ${host}:${port}
-  monitor-uri /proxy-healthz
-  http-request deny deny_status 400 if !{ req.hdr(host) -m found }
+${HEALTH_ENDPOINT}  http-request deny deny_status 400 if !{ req.hdr(host) -m found }
   http-request set-var(txn.host) req.hdr(host),regsub(:[0-9]*$,)
 ${known}  http-request redirect code 308 location https://%[var(txn.host)]${suffix}%[pathq]
 

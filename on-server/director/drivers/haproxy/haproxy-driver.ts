@@ -4,11 +4,12 @@ import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
-import type { Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
 import { FAILED_CALLS, failedCalls } from "./failed-calls";
 import { ADMIN_SOCKET, LATENCIES } from "./haproxy-configuration";
+import { announceByMap } from "./health-map";
 import { LatencySampling } from "./latency-sampling";
 import { LiveMap } from "./live-map";
 import { RuntimeSocket } from "./runtime-socket";
@@ -36,6 +37,10 @@ export class HaproxyDriver implements Driver {
     await this.map.replace(traffic);
     // For a restart: HAProxy starts with the same traffic.
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
+  }
+
+  announce(announcement: Announcement): Promise<void> {
+    return announceByMap(this.socket, announcement);
   }
 
   async measureLatencies(wanted: boolean): Promise<void> {

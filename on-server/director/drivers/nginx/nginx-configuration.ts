@@ -4,13 +4,15 @@
  *
  * Why files: this NGINX has no other value that can change at run time for all workers at once and survives a restart. A
  * reload cuts idle connections. Cached checks (`open_file_cache`) are free, but another value would reach workers up to a
- * second later, or after any time if the clock was set back. A check costs about a microsecond of 22 for a request, so at
- * rest there is one (two while green is live), and no log; figures are in docs/reliability.md.
+ * second later, or after any time if the clock was set back. A check costs about a microsecond of the 25 that a plain
+ * configuration needs for a request, so at rest there is one (two while green is live), and no log. Measured at rest, medians
+ * of ten pairs or more: 1.15 of the throughput of version 0.1.0, and 0.95 of a plain configuration's (0.93 with green live).
  */
 import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
 import type { PerSlot } from "../../../../release/slot";
+import { NOT_READY_FILE, SEQUENCE_FILE, SEQUENCE_PATH } from "../driver";
 import { COUNTED_FORMAT } from "./answers-log";
 import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
@@ -34,9 +36,17 @@ const BODY_KILOBYTES = 100;
 /** A reload leaves connections alone that were used so recently (NGINX >= 1.27.4). */
 const RECENTLY_SECONDS = 10;
 
+/** 503 while the proxy is behind the others; and the last sequence that ended here, for them. */
 const HEALTH = `    location = /proxy-healthz {
       default_type text/plain;
+      if (-f ${NOT_READY_FILE}) {
+        return 503;
+      }
       return 200 "OK\\n";
+    }
+    location = ${SEQUENCE_PATH} {
+      default_type text/plain;
+      alias ${SEQUENCE_FILE};
     }
 `;
 

@@ -9,8 +9,8 @@ import type { Endpoint } from "../../../../configuration/naming";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";
-import { sameTraffic } from "../driver";
-import type { Driver, SlotCounts, Traffic } from "../driver";
+import { sameTraffic, writeAnnouncement } from "../driver";
+import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
 import { AnswersLog } from "./answers-log";
 import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
@@ -41,6 +41,12 @@ export class NginxDriver implements Driver {
     writeTraffic(traffic, this.counting);
     if (!sameTraffic(readTraffic(), traffic))
       throw new Error("another process changed nginx's traffic folder while the director set it");
+  }
+
+  /** NGINX looks at the files with every request. */
+  announce(announcement: Announcement): Promise<void> {
+    writeAnnouncement(announcement);
+    return Promise.resolve();
   }
 
   /** NGINX logs answers only meanwhile. */

@@ -1,0 +1,95 @@
+/** What one client does, whatever it does, is no other user's business, nor a release's. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../../../development/testbed/processes";
+import { DifficultBackend } from "./difficult-backend";
+import { DirectorProcesses } from "./director-process";
+import type { ProxyKind } from "./proxy-kinds";
+import { ask, ProxyUnderTest } from "./proxy-under-test";
+import { Users, WorstClient } from "./worst-client";
+
+const LIMITS = { answerSeconds: 2, clientSeconds: 2, headersSeconds: 2, idleSeconds: 5 };
+/** The bucket 0 is the candidate's while the offset is 0. */
+const CANDIDATE = 0;
+const WATCHED_MS = 1_500;
+const ANALYSIS = { intervalSeconds: 1, minimumRequests: 20, maxErrorRatio: 0.02, latencySlackMs: 5_000 };
+const SCHEDULE = {
+  ...{ strategy: "canary" as const, steps: [30, 100], stepSeconds: 2, bakeSeconds: 1, drainSeconds: 0 },
+  analysis: ANALYSIS,
+};
+/** Two intervals, and what a director needs to get the traffic back. */
+const TAKEN_BACK_MS = 2 * 1_000 * ANALYSIS.intervalSeconds + 2_500;
+
+export function promisesToNeighbours(kind: ProxyKind): void {
+  let proxy: ProxyUnderTest;
+  beforeAll(async () => {
+    const site = { servers: 2, http: LIMITS };
+    proxy = await ProxyUnderTest.create(kind, {}, (slot, port) => new DifficultBackend(slot, port), site);
+  });
+  afterAll(() => proxy?.close());
+
+  test.each<[string, readonly number[]]>([
+    ["at rest", [0]],
+    ["at 50 per cent", [50]],
+    ["while traffic shifts", [5, 20, 40, 60, 80, 100]],
+  ])("a client that does its worst costs others nothing %s", async (_, weights) => {
+    await proxy.set({ live: "blue", weight: weights[0]! });
+    const { port } = proxy.spec.proxy;
+    const users = new Users(port);
+    await users.more(20);
+    const worst = new WorstClient(port, CANDIDATE);
+    for (const weight of weights) {
+      await proxy.set({ live: "blue", weight });
+      await sleep(WATCHED_MS / weights.length);
+    }
+    await users.more(50);
+    await worst.stop();
+    await users.stop();
+    expect(users.failures).toEqual([]);
+  });
+
+  describe("a release", () => {
+    let director: DirectorProcesses;
+    let users: Users;
+    beforeEach(async () => {
+      director = new DirectorProcesses(proxy, SCHEDULE);
+      await director.begin();
+      users = new Users(proxy.spec.proxy.port);
+    });
+    afterEach(async () => {
+      await users.stop();
+      for (const each of proxy.backends) each.trouble = {};
+    });
+
+    /** The candidate gets traffic. @returns one of its buckets. */
+    async function candidateServes(): Promise<number> {
+      await until(async () => (await proxy.driver.observe()).weight === 30, "the candidate serves");
+      const buckets = await proxy.candidateBuckets();
+      return buckets[0]!;
+    }
+
+    test("is promoted although one client of the candidate asks for what fails in both releases", async () => {
+      const { ended } = director.start("switch", director.second);
+      const bucket = await candidateServes();
+      let isOver = false;
+      void ended.then(() => (isOver = true));
+      while (!isOver) {
+        const path = "/headers?status=500";
+        await ask(proxy.spec.proxy.port, { path, bucket, from: "127.9.9.9" }).catch(() => undefined);
+        await sleep(20);
+      }
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(await proxy.driver.observe()).toMatchObject({ live: "green", weight: 0 });
+      expect(users.failures).toEqual([]);
+    });
+
+    test("that is bad for all its users is rolled back within two intervals", async () => {
+      const { ended } = director.start("switch", director.second);
+      await candidateServes();
+      const begun = performance.now();
+      for (const each of proxy.backends) if (each.slot === "green") each.trouble = { status: 500 };
+      expect((await ended).exitCode).toBe(5);
+      expect(performance.now() - begun).toBeLessThan(TAKEN_BACK_MS);
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0 });
+    });
+  });
+}
