@@ -53,9 +53,11 @@ describeWith(haproxy)("haproxy counts clients", () => {
       }
       for (const path of ["/headers?status=500", "/headers?status=501", "/headers?status=404", "/close"])
         await proxy.ask({ bucket: 1, from: "127.0.0.6", path });
+      // An answer that breaks off.
+      await expect(proxy.ask({ bucket: 1, from: "127.0.0.6", path: "/half" })).rejects.toThrow();
     });
     const [one, other] = [
-      { "127.0.0.5|1": [1, 0], "127.0.0.6|1": [5, 3] },
+      { "127.0.0.5|1": [1, 0], "127.0.0.6|1": [6, 4] },
       { "127.0.0.5|99": [1, 0], "127.0.0.6|99": [1, 0] },
     ];
     const all = { ...one, ...other };

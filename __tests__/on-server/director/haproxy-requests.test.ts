@@ -6,6 +6,7 @@ import { request } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { HttpSettings } from "../../../configuration/http-settings";
 import { normalPath } from "../../../configuration/private-paths";
 import { until } from "../../../development/testbed/processes";
@@ -61,6 +62,12 @@ class UnkindBackend extends Backend {
     }
   }
 
+  /** It does not notice that a client leaves. */
+  protected override upgrade(asked: IncomingMessage, socket: Duplex): void {
+    this.acceptUpgrade(asked, socket);
+    socket.resume();
+  }
+
   asked(path: string): number {
     return this.requests.filter(({ url }) => url === path).length;
   }
@@ -110,6 +117,16 @@ describeWith(haproxy)("haproxy by its default settings", () => {
     await until(async () => (await running()) === 5, "they run");
     for (const asked of leaving) asked.destroy();
     await until(async () => (await running()) === 0, "they have ended");
+  });
+
+  test("a WebSocket whose client has left ends, though the instance does not notice, and is no error", async () => {
+    const { errors } = (await proxy.driver.counts()).blue;
+    const running = async () => (await proxy.driver.counts()).blue.inFlight;
+    const socket = await proxy.webSocket("blue");
+    await until(async () => (await running()) === 1, "it runs");
+    socket.destroy();
+    await until(async () => (await running()) === 0, "it has ended");
+    expect((await proxy.driver.counts()).blue.errors).toBe(errors);
   });
 
   test("an instance that refuses an upload without reading it is heard", async () => {

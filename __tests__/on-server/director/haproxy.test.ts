@@ -11,7 +11,6 @@ import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/hapro
 import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
 import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
 import { promisesOfLimits } from "./limit-promises";
-import { promisesToNeighbours } from "./neighbour-promises";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
 import { latenciesOf, promisesOfAProxy } from "./proxy-promises";
@@ -26,7 +25,6 @@ describeWith(haproxy)("haproxy", () => {
   promisesOfAProxy(haproxy);
   describe("across protocols", () => promisesAcrossProtocols(haproxy));
   describe("with limits", () => promisesOfLimits(haproxy));
-  describe("to everyone else", () => promisesToNeighbours(haproxy));
   describe("under load", () => promisesUnderLoad(haproxy));
 
   acceptsEveryTopology("haproxy");

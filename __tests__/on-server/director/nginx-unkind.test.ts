@@ -1,5 +1,13 @@
 /** NGINX before instances and clients that break off, and what it writes on its machine. */
-import { existsSync, readdirSync, readFileSync, renameSync, statSync, truncateSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent, request } from "node:http";
@@ -14,6 +22,7 @@ import type { PerSlot } from "../../../release/slot";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { NginxConfigurator } from "../../../on-server/director/drivers/nginx/nginx-configuration";
 import { masterPid } from "../../../on-server/director/drivers/nginx/nginx-process";
+import { installedNginx } from "../../../on-server/director/drivers/nginx/nginx-program";
 import { describeWith, nginx } from "./proxy-kinds";
 import { children } from "./process-facts";
 import { Load } from "./proxy-load";
@@ -271,6 +280,11 @@ describeWith(nginx)("nginx", () => {
       expect(uid).not.toBe("0");
     }
     expect(readFileSync(`/proc/${workers[0]}/limits`, "utf8")).toMatch(/Max open files +16384/);
+    // Workers who could not see the traffic's files would serve nobody.
+    chmodSync(proxy.folder, 0o700);
+    expect(installedNginx().user).toBe("root");
+    chmodSync(proxy.folder, 0o755);
+    expect(installedNginx().user).not.toBe("root");
   });
 
   test("refuses activation paths in every spelling that an instance may resolve", async () => {

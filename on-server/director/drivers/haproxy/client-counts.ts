@@ -22,6 +22,10 @@ class Cumulated {
     this.last = now;
   }
 
+  add(key: string): void {
+    this.total.set(key, (this.total.get(key) ?? 0) + 1);
+  }
+
   forget(key: string): void {
     this.total.delete(key);
   }
@@ -60,8 +64,15 @@ export class ClientsOfSlot {
     );
   }
 
+  /** One that HAProxy's table does not have. */
+  addError(client: string): void {
+    this.errors.add(client);
+  }
+
   /** Keeps those with most errors, then those with most requests. */
   private forgetHarmless(): void {
+    for (const client of this.errors.total.keys())
+      if (!this.requests.total.has(client)) this.errors.forget(client);
     const errors = (client: string) => this.errors.total.get(client) ?? 0;
     if (this.requests.total.size <= MOST_CLIENTS) return;
     const harmless = [...this.requests.total]

@@ -11,6 +11,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { announced, CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
+import { LOG_ABNORMAL, RING_SECTION } from "./broken-answers";
 import { bucketCookieRules } from "./bucket-cookie-rules";
 import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
@@ -34,14 +35,11 @@ import {
 export const ADMIN_SOCKET = "admin.sock";
 const CONFIGURATION = "haproxy.cfg";
 
+const LEFT_SECONDS = 5;
+
 /** How long a request waits at most while a site is recreated. */
 const HOLD_SECONDS = 120;
 
-/**
- * HAProxy tests a request for one backend after another. Those of divided traffic come first: such a request is the
- * most expensive already, because its cookie is read.
- */
-const BACKEND_ORDER = new Set([...SLOTS.map((slot) => backendNames(slot).shift), ...BACKENDS]);
 /** Tables that count a slot's answers by the milliseconds until they began. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
 /** Bytes of a buffer for headers that the proxy adds. */
@@ -82,6 +80,7 @@ global
   setenv ${TIMES_BUCKETS} yes
   setenv ${COUNTS_CLIENTS} yes
 
+${RING_SECTION}
 defaults
   mode http
   load-server-state-from-file global
@@ -93,6 +92,8 @@ defaults
   timeout queue 30s
   timeout check 5s
   timeout tunnel ${http.tunnelSeconds}s
+  # A WebSocket whose client has left ends, even if the instance does not notice.
+  timeout server-fin ${LEFT_SECONDS}s
   # A request whose client has left ends. A client that only closes its side of the connection counts as one that left.
   option abortonclose
   # Parts of an answer are passed on at once. HAProxy would delay them by 200 ms to fill packets.
@@ -115,7 +116,8 @@ ${this.preview()}
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP}) if { var(txn.bucket) -m found }
   http-request set-var(txn.begun) date(0,ms) if { var(txn.way) -m int lt ${COUNTED} }
 ${countClients(http.trusted)}
-${[...BACKEND_ORDER].map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
+  # One after another: that of a site at rest comes first.
+${BACKENDS.map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
 
 backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
@@ -128,7 +130,7 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
     const { host, port, tls, http } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
   bind ${bind}
-${HEALTH_ENDPOINT}${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
+${LOG_ABNORMAL}${HEALTH_ENDPOINT}${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
     const known =
       http.hosts.length === 0

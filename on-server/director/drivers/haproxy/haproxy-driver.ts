@@ -5,6 +5,7 @@ import { otherSlot } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import { BrokenAnswers, SHOW_RING } from "./broken-answers";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
 import { FAILED_CALLS, failedCalls } from "./failed-calls";
@@ -23,6 +24,8 @@ export class HaproxyDriver implements Driver {
     blue: new ClientsOfSlot(),
     green: new ClientsOfSlot(),
   };
+  private readonly broken = new BrokenAnswers();
+  private readonly brokenIn: Record<Slot, number> = { blue: 0, green: 0 };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
 
@@ -64,13 +67,18 @@ export class HaproxyDriver implements Driver {
   }
 
   private async count(): Promise<PerSlot<SlotCounts>> {
-    const [stat, state, blue, green, failed] = await Promise.all([
+    const [stat, state, blue, green, failed, events] = await Promise.all([
       this.socket.send("show stat -1 6 -1"),
       this.socket.send("show servers state"),
       this.socket.send(`show table ${LATENCIES.blue}`),
       this.socket.send(`show table ${LATENCIES.green}`),
       this.countFailedCalls(),
+      this.socket.send(SHOW_RING),
     ]);
+    for (const { slot, client } of this.broken.follow(events)) {
+      this.brokenIn[slot] += 1;
+      this.clients[slot].addError(client);
+    }
     const answers = { blue, green };
     const rows = table(stat, ",");
     // The statistics show a server that is down and out of rotation only as "DOWN". Its rotation is in the state.
@@ -101,7 +109,7 @@ export class HaproxyDriver implements Driver {
       return {
         requests: sum(users, "req_tot"),
         // A request that the other slot took over counts as this slot's error.
-        errors: sum(users, "hrsp_5xx") + sum(takenOver, "stot") + failed[slot],
+        errors: sum(users, "hrsp_5xx") + sum(takenOver, "stot") + failed[slot] + this.brokenIn[slot],
         inFlight: sum([...users, ...preview, ...takenFromOther], "scur") - sum(takenOver, "scur"),
         latency: latenciesOf(answers[slot]),
         endpoints: servers.map((row) => {

@@ -1,6 +1,7 @@
 /** The installed NGINX: its version, and the user of its workers. The configuration depends on both. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { LIVE } from "./traffic-folder";
 
 export interface NginxProgram {
   /** As "1.22.1". */
@@ -36,8 +37,8 @@ export function isAtLeast({ version }: NginxProgram, wanted: string): boolean {
 }
 
 /**
- * A user without rights, if it can reach the proxy's folder: workers look for files there. Else root: a folder that only root
- * may enter was meant for root.
+ * A user without rights, if it can reach the traffic's files, which workers look for. Else root: a folder that only root may
+ * enter was meant for root.
  */
 function workerUser(): string {
   const accounts = readFileSync("/etc/passwd", "utf8").split("\n");
@@ -45,7 +46,7 @@ function workerUser(): string {
     const fields = accounts.find((line) => line.startsWith(`${name}:`))?.split(":");
     if (fields === undefined) continue;
     const [uid, gid] = [Number(fields[2]), Number(fields[3])];
-    const { status } = spawnSync("/bin/ls", ["-d", `${process.cwd()}/.`], {
+    const { status } = spawnSync("/bin/ls", ["-d", `${process.cwd()}/${LIVE}/.`], {
       uid,
       gid,
       cwd: "/",
