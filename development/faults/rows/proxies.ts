@@ -121,7 +121,7 @@ export const PROXIES: readonly Row[] = [
       shift: rebooted,
       bake: rebooted,
       rollback: lostStep,
-      abort: { ...rebooted, serves: "old", endsOn: "old" },
+      abort: { ...rebooted, exit: [0, 6], serves: "old", endsOn: "old", goesOn: [CATCHES_UP] },
     },
     release,
     ...afterwards(async (stage) => {
@@ -161,7 +161,8 @@ export const PROXIES: readonly Row[] = [
         whileAway: [step(6, "retry", "--without", "proxy-2")],
         goesOn: [CATCHES_UP],
       },
-      abort: { exit: [0], serves: "old", endsOn: "old", goesOn: [] },
+      // 6 if it went down while it aborted, 0 if it was back before the abort went on.
+      abort: { exit: [0, 6], serves: "old", endsOn: "old", goesOn: [CATCHES_UP] },
     },
     release,
     ...afterwards(async (stage) => {
