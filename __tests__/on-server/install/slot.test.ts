@@ -521,13 +521,15 @@ describe("cleaning up", () => {
     expect(server().instances("green")).toHaveLength(1);
   });
 
-  test("a log above 10 MB is set aside", async () => {
+  test("a log that is too long loses its older half", async () => {
     fs.mkdirSync(server().path("logs"), { recursive: true });
-    fs.writeFileSync(server().path("logs/blue.log"), "");
-    fs.truncateSync(server().path("logs/blue.log"), 11 * 1024 * 1024);
+    const log = server().path("logs/blue.log");
+    fs.writeFileSync(log, `the beginning\n${"x".repeat(11 * 1024 * 1024)}\nthe end of the former instance\n`);
     await installed(1);
-    expect(server().list("logs")).toEqual(["blue.log", "blue.log.1"]);
-    expect(fs.statSync(server().path("logs/blue.log")).size).toBeLessThan(1000);
+    const text = fs.readFileSync(log, "utf8");
+    expect(text.length).toBeLessThan(6 * 1024 * 1024);
+    expect(text).toContain("\nthe end of the former instance\n");
+    expect(text).not.toContain("the beginning");
   });
 });
 
