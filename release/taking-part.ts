@@ -69,7 +69,9 @@ export function takingPart(
     (proxy) => without.includes(proxy) || missing.some((each) => each.proxy === proxy),
   );
   const took = answering.filter(({ proxy }) => !isKnownBehind(before, proxy, answering));
-  const follows = Math.max(before.follows ?? 0, lastCommon(took));
+  // After `bluegreen down` all proxies start anew: there is no state that one of them could have missed.
+  const anew = missing.length === 0 && answering.every(({ state }) => state.sequence === 0);
+  const follows = anew ? 0 : Math.max(before.follows ?? 0, lastCommon(took));
   const old = took.filter(({ state }) => state.sequence < follows);
   // A new proxy, with sequence 0, has nothing to lose.
   const lost = old.filter(

@@ -41,6 +41,14 @@ test("all take part when all answer with the same state, and the record remember
   });
 });
 
+test("after `down` all start anew, and nothing can be older", () => {
+  const fresh = NAMES.map((proxy) => at(proxy, 0));
+  for (const statuses of [[], fresh]) {
+    const part = takingPart({ ...RECORD, follows: 7 }, NAMES, { statuses, silent: [] }, ALL);
+    expect(part).toEqual({ current: statuses, behind: [], leftOut: [], follows: 0 });
+  }
+});
+
 test("a release is refused while one does not answer; a rollback leaves it out", () => {
   const survey = { statuses: [EVERYONE[0]!, EVERYONE[2]!], silent: [NO_ANSWER] };
   expect(complaint(() => takingPart(RECORD, NAMES, survey, ALL))).toBe(

@@ -1,10 +1,14 @@
-/** Applies a saved plan. After Ctrl-C the directors first roll back, then Terraform stops. */
+/**
+ * Applies a saved plan. After Ctrl-C the directors first roll back, then Terraform stops. It stops also if a step hangs on
+ * a proxy that no longer answers.
+ */
 import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/steps";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";
 import type { ApplyResult, Stack } from "../terraform/stack";
+import { ProxySteps } from "./proxy-steps";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -34,11 +38,19 @@ export async function applyInterruptibly(
       },
     );
   };
+  const steps = new ProxySteps(proxies, record);
+  const ended = new AbortController();
+  void steps.hanging(ended.signal).then((step) => {
+    if (step === null || interrupted) return;
+    progress.note(`${step.id} hangs: stopping Terraform`);
+    interruptTerraform();
+  });
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
     const result = await web.apply(
       {
         onStep: (address, event) => {
+          steps.onStep(address, event);
           if (event === "started") progress.now(`${shortAddress(address)} (record ${record.sequence})`);
         },
         onStarted: (stop) => (interruptTerraform = stop),
@@ -46,8 +58,9 @@ export async function applyInterruptibly(
       },
       clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
     );
-    return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : result;
+    return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : steps.explained(result);
   } finally {
+    ended.abort();
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }
 }

@@ -1,6 +1,7 @@
 /** Proxies on this machine: runs the director in each proxy's folder. */
 import { Failure } from "../../release/failure";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import execa from "execa";
 import type * as z from "zod/mini";
 import { directorSpec, encodeSpec } from "../../configuration/director-spec";
@@ -19,6 +20,7 @@ import type { Silent, Survey } from "../../release/taking-part";
 const QUERY_SECONDS = 6;
 /** For the abort of a proxy that did not answer. */
 const ABORT_GRACE_MS = 2_000;
+const ABORT_POLL_MS = 3_000;
 
 export class LocalProxies implements Proxies {
   readonly reachable = true;
@@ -72,24 +74,34 @@ export class LocalProxies implements Proxies {
   /** An abort may drain for minutes. A proxy that does not answer a query meanwhile is not waited for. */
   private async abortOne(record: ReleaseRecord, proxy: string, index: number): Promise<StepResult | Silent> {
     const giveUp = new AbortController();
-    const noAnswer = this.status(record, index).then(
-      () => null,
-      (error: Error) => ({ proxy, problem: error.message }),
+    const noAnswer = (): Promise<Silent | null> =>
+      this.status(record, index).then(
+        () => null,
+        (error: Error) => ({ proxy, problem: error.message }),
+      );
+    const ended = this.run(record, index, "abort", giveUp.signal).then(
+      ({ stdout, stderr, exitCode, signal }) => {
+        // Its machine went down meanwhile.
+        if (signal !== undefined) return { proxy, problem: `${proxy} could not abort: ended by ${signal}` };
+        const line = stdout.split("\n").at(-1) ?? "";
+        if (line.startsWith("{")) return readReport(LastWords, line, proxy);
+        const code = exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
+        throw new Failure(`${proxy} could not abort: ${stderr}`, code);
+      },
     );
-    const ended = this.run(record, index, "abort", giveUp.signal).then(({ stdout, stderr, exitCode }) => {
-      const line = stdout.split("\n").at(-1) ?? "";
-      if (line.startsWith("{")) return readReport(LastWords, line, proxy);
-      const code = exitCode === EXIT.refused ? EXIT.refused : EXIT.unexpected;
-      throw new Failure(`${proxy} could not abort: ${stderr}`, code);
-    });
     // An abort that fails because the proxy does not answer says less than the query.
     ended.catch(() => undefined);
-    const problem = await noAnswer;
-    if (problem === null) return ended;
+    // It may answer first, and stall then.
+    let problem = await noAnswer();
+    while (problem === null) {
+      const result = await Promise.race([ended, pause(ABORT_POLL_MS, null)]);
+      if (result !== null) return result;
+      problem = await noAnswer();
+    }
     const late = setTimeout(() => giveUp.abort(), ABORT_GRACE_MS);
     const result = await ended.catch(() => null);
     clearTimeout(late);
-    return result?.exitCode === EXIT.done ? result : problem;
+    return result !== null && "exitCode" in result && result.exitCode === EXIT.done ? result : problem;
   }
 
   private async status(record: ReleaseRecord, index: number): Promise<ProxyStatus> {

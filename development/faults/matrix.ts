@@ -11,6 +11,7 @@ import { CLOCKS } from "./rows/clocks";
 import { DATABASES } from "./rows/databases";
 import { OPERATORS } from "./rows/operators";
 import { NETWORKS } from "./rows/networks";
+import { PROXIES } from "./rows/proxies";
 
 export const MATRIX: readonly Row[] = [
   ...KILLS,
@@ -22,6 +23,7 @@ export const MATRIX: readonly Row[] = [
   ...DATABASES,
   ...OPERATORS,
   ...NETWORKS,
+  ...PROXIES,
 ];
 
 /** @param only names of rows, or `row@phase`, with commas. @returns the rows, or an error message. */

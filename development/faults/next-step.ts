@@ -2,7 +2,7 @@
 import type { Ran } from "../testbed/processes";
 import type { Outcome } from "./results";
 import type { ReleaseUnderWay } from "./release-under-way";
-import type { NextStep } from "./row";
+import type { NextStep, ProxyStep } from "./row";
 import { messageOf } from "./output";
 import type { Stage } from "./stage";
 
@@ -14,6 +14,7 @@ interface Carried {
 }
 
 export async function carryOut(stage: Stage, next: NextStep, underWay: ReleaseUnderWay): Promise<Carried> {
+  if (typeof next === "object") return ofTwoProxies(stage, next);
   switch (next) {
     case "retry":
       return promoted(stage, "retry", await stage.run("retry"), underWay.version);
@@ -50,6 +51,19 @@ export async function carryOut(stage: Stage, next: NextStep, underWay: ReleaseUn
     case "recover":
       return carried("recover --yes", await stage.run("recover", "--yes"));
   }
+}
+
+async function ofTwoProxies(stage: Stage, { command, exit }: ProxyStep): Promise<Carried> {
+  const ran = await stage.run(...command);
+  const { steps } = carried(command.join(" "), ran);
+  const is = ran.exitCode ?? 1;
+  return {
+    steps,
+    broken:
+      is === exit
+        ? []
+        : [`\`${command.join(" ")}\` ended with exit code ${is}, not ${exit}: ${messageOf(ran)}`],
+  };
 }
 
 /** Exactly the scripts that are applied: a bundle that lacks one is refused. */

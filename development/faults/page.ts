@@ -1,14 +1,19 @@
 /**
- * The section of docs/reliability.md about faults, from the results that a run wrote with `--json`:
+ * The section of docs/reliability.md about faults, from the results that a run wrote with `--json` (rows with two proxies:
+ * proxies-page.ts):
  *
  *   npx tsx development/faults/page.ts FILE | node development/build/section.mjs faults docs/reliability.md
  */
 import { readFileSync } from "node:fs";
 import { MATRIX, phasesOf } from "./matrix";
 import type { Outcome, PlayedRow, FaultResults } from "./results";
+import { PROXIES } from "./rows/proxies";
 import { serves } from "./table";
 
-export function page({ rows, command, machine, note, startedAt, endedAt }: FaultResults): string {
+const OF_PROXIES = new Set(PROXIES.map(({ name }) => name));
+
+export function page({ rows: played, command, machine, note, startedAt, endedAt }: FaultResults): string {
+  const rows = played.filter(({ name }) => !OF_PROXIES.has(name));
   const all = rows.flatMap(({ outcomes }) => outcomes);
   const count = (status: Outcome["status"]) => all.filter((each) => each.status === status).length;
   const sent = sum(all, ({ users }) => users?.sent ?? 0);
@@ -26,7 +31,7 @@ export function page({ rows, command, machine, note, startedAt, endedAt }: Fault
   const deviating = rows.flatMap((row) =>
     row.outcomes.flatMap((outcome) => (outcome.status === "failed" ? [{ row, outcome }] : [])),
   );
-  const unplayed = MATRIX.flatMap((row) =>
+  const unplayed = MATRIX.filter(({ name }) => !OF_PROXIES.has(name)).flatMap((row) =>
     phasesOf(row).flatMap((phase) => {
       const played = rows.find(({ name }) => name === row.name)?.outcomes ?? [];
       return played.some((outcome) => outcome.phase === phase) ? [] : [`${row.name}@${phase}`];
@@ -93,12 +98,12 @@ function grouped(
   return groups;
 }
 
-function sum(outcomes: readonly Outcome[], of: (outcome: Outcome) => number): number {
+export function sum(outcomes: readonly Outcome[], of: (outcome: Outcome) => number): number {
   return outcomes.reduce((total, outcome) => total + of(outcome), 0);
 }
 
 /** For a cell of a table, without the name of the temporary folder. */
-function escaped(message: string): string {
+export function escaped(message: string): string {
   return message
     .replace(/\/[^\s:,']*bluegreen-e2e-[^/\s:,']+/g, "...")
     .replaceAll("|", "\\|")
@@ -106,7 +111,7 @@ function escaped(message: string): string {
     .slice(0, 300);
 }
 
-function day(time: string): string {
+export function day(time: string): string {
   return `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`;
 }
 

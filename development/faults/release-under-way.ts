@@ -2,7 +2,7 @@
 import type { Running } from "../testbed/processes";
 
 /** The environments of the rows. Each begins with one live release. */
-export type WorldKind = "plain" | "split" | "database" | "smallDisks";
+export type WorldKind = "plain" | "split" | "database" | "smallDisks" | "twoProxies";
 
 export interface ReleaseWish {
   readonly args?: readonly string[];
@@ -16,4 +16,8 @@ export interface ReleaseUnderWay {
   readonly running: Running;
   readonly sequence: number;
   readonly version: string;
+  /** What users get if it succeeds. */
+  readonly releaseId: string;
+  /** The release that an abort ends. */
+  readonly aborted?: Running;
 }

@@ -63,5 +63,7 @@ export interface Outcome {
     readonly phase: string;
     readonly weight: number;
   } | null;
+  /** With two proxies: when the users of the living one got the right release only. */
+  readonly rightAfterMs?: number;
   readonly wayOn: readonly { readonly command: string; readonly exit: number; readonly outcome: string }[];
 }

@@ -17,7 +17,14 @@ export type NextStep =
   | "heal"
   | "rollback"
   | "recover"
-  | "down";
+  | "down"
+  | ProxyStep;
+
+/** A command after which all users get the row's `endsOn`. */
+export interface ProxyStep {
+  readonly command: readonly string[];
+  readonly exit: number;
+}
 
 /** Failed requests that a row may cost, and the longest time without any good answer. */
 interface Cost {
@@ -37,6 +44,13 @@ export interface EndState {
   readonly message?: RegExp;
   /** @default no failed request */
   readonly costs?: Cost;
+  /** With two proxies: what the operator does before the other proxy is repaired. @default nothing */
+  readonly whileAway?: readonly ProxyStep[];
+  /**
+   * With two proxies: the release that users of the living one must get within 30 s: of the first command in `whileAway`,
+   * else of the fault.
+   */
+  readonly endsOn?: "old" | "new";
   readonly goesOn: readonly NextStep[];
   /** How it ended at first, and what was changed in the product. */
   readonly mended?: string;

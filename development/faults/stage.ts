@@ -5,10 +5,12 @@ import { Load } from "../../cli/load/load";
 import type { LoadTotals } from "../../cli/load/messages";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
 import { DirectorState } from "../../release/director-status";
+import type { ReleaseRecord } from "../../release/record";
 import type { Slot } from "../../release/slot";
 import { parseSlotStepName } from "../../release/steps";
 import { otherSlot } from "../../release/slot";
 import { parseFile } from "../../release/validation";
+import { ProxyMachine } from "../testbed/proxy-machine";
 import type { Ran } from "../testbed/processes";
 import { REPOSITORY, World } from "../testbed/world";
 import { Database } from "./database";
@@ -21,6 +23,9 @@ import type { ReleaseUnderWay, ReleaseWish, WorldKind } from "./release-under-wa
 
 const RATE = 60;
 const PROXY = ".bluegreen/local/servers/proxy-1";
+/** Users reach the application through the first proxy; the second one has the fault. */
+const SECOND = 1;
+const UNKIND = join(REPOSITORY, "development/faults/unkind.cjs");
 const SETTINGS = ".bluegreen/local/data/reminders/settings.json";
 
 export interface Instance {
@@ -36,6 +41,9 @@ export class Stage {
   private slowPost: SlowPost | undefined;
   private openDatabase: Database | undefined;
   private patch = 0;
+  private oldDisk: (() => void) | undefined;
+  /** The machine of the second proxy. */
+  readonly second: ProxyMachine;
   /** Undone at the end of a row, newest first, however it ends. */
   private readonly leftovers: (() => void | Promise<void>)[] = [];
 
@@ -43,14 +51,18 @@ export class Stage {
     readonly world: World,
     readonly kind: WorldKind,
     private readonly smallDisks: readonly SmallDisk[],
-  ) {}
+  ) {
+    this.second = new ProxyMachine(world, SECOND);
+  }
 
   static async open(kind: WorldKind): Promise<Stage> {
     const world = await World.create({
       topology: kind === "split" ? "split" : "sideBySide",
+      proxies: kind === "twoProxies" ? 2 : 1,
       environment: {
         verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 8 },
         schedule: { strategy: "blueGreen", bakeSeconds: 0.3, drainSeconds: 3 },
+        ...(kind === "twoProxies" ? { start: ["node", "--require", UNKIND, "server.js"] } : {}),
       },
     });
     if (kind === "database") {
@@ -62,6 +74,10 @@ export class Stage {
     const stage = new Stage(world, kind, disks);
     const first = await world.release("1.0.0", undefined, ...(kind === "split" ? ["--converge"] : []));
     if (first.exitCode !== 0) throw new Error(`the first release failed: ${first.reason}`);
+    if (kind === "twoProxies") {
+      stage.oldDisk = stage.second.backUp();
+      await stage.releaseQuickly();
+    }
     return stage;
   }
 
@@ -116,7 +132,36 @@ export class Stage {
       this.kind === "database" ? ["--migrations", this.database.slowMigrations(sequence)] : [];
     const args = ["release", version, ...artifact, ...migrations, "--json", ...(wish.args ?? [])];
     const running = this.world.start(args, wish.env === undefined ? {} : { env: wish.env });
-    return { running, sequence, version };
+    return { running, sequence, version, releaseId: `${version}-${sequence}` };
+  }
+
+  /** After an abort the idle slot is empty. */
+  async prepareRollback(): Promise<void> {
+    if (this.idle() === null) await this.releaseQuickly();
+  }
+
+  private idle(): ReleaseRecord["slots"][Slot] {
+    const { slots, active } = this.world.record;
+    return slots[otherSlot(active)];
+  }
+
+  /** To the release in the idle slot. */
+  startRollback(): ReleaseUnderWay {
+    const { version, run } = this.idle()!;
+    const sequence = this.world.record.sequence + 1;
+    const running = this.world.start(["rollback", "--json"]);
+    return { running, sequence, version, releaseId: `${version}-${run}` };
+  }
+
+  /** @throws Error if it is not live in the end. */
+  async releaseQuickly(): Promise<void> {
+    const { exitCode, reason } = await this.world.release(this.nextVersion(), "1.1.0");
+    if (exitCode !== 0) throw new Error(`a release without a fault failed: ${reason}`);
+  }
+
+  /** The disk of the second proxy as it was after the first release. */
+  restoreOldDisk(): void {
+    this.oldDisk!();
   }
 
   nextVersion(): string {
@@ -169,9 +214,10 @@ export class Stage {
     return readOr(this.world.path(`${PROXY}/traffic.map`), "");
   }
 
-  /** The holder of the director's lock: "switch 7, process 1234 on ...", or empty. */
+  /** The holder of the director's lock on the proxy that has the fault: "switch 7, process 1234 on ...", or empty. */
   directorLock(): string {
-    return readOr(this.world.path(`${PROXY}/director.lock.holder`), "");
+    const proxy = this.kind === "twoProxies" ? PROXY.replace(/1$/, "2") : PROXY;
+    return readOr(this.world.path(`${proxy}/director.lock.holder`), "");
   }
 
   directorPid(): number {

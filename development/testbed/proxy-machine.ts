@@ -1,5 +1,5 @@
 /** The machine of one of a world's proxies, as its operator sees it: it stalls, loses power, is restored from a backup. */
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { processesIn, succeed, until } from "./processes";
 import type { World } from "./world";
@@ -26,6 +26,7 @@ export class ProxyMachine {
   }
 
   async losePower(): Promise<void> {
+    for (const pid of this.steps()) kill(pid);
     this.signal("SIGKILL");
     await until(() => this.pidsOf(/./).length === 0, `${this.name} is off`);
   }
@@ -77,7 +78,30 @@ export class ProxyMachine {
     return processesIn(this.folder).flatMap((each) => (command.test(each.command) ? [each.pid] : []));
   }
 
+  /** Scripts of release steps that run on it. Their working folder is the project's. */
+  private steps(): number[] {
+    return processesIn(this.world.path(".")).flatMap(({ pid }) =>
+      environmentOf(pid).includes(`SERVER_FOLDER=${this.folder}`) ? [pid] : [],
+    );
+  }
+
   private signal(signal: NodeJS.Signals): void {
     for (const pid of this.pidsOf(/./)) process.kill(pid, signal);
+  }
+}
+
+function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+  } catch {
+    return []; // It ended meanwhile.
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

@@ -171,21 +171,25 @@ async function resultOf(
     const { message: reason } = error as Error;
     if (error instanceof Interrupted) return { exitCode: EXIT.aborted, outcome: "rolledBack", reason };
     const failure = failureCodeOf(error);
-    if (failure === null)
-      return { exitCode: EXIT.unexpected, outcome: "frozen", reason: withProxy(director, reason) };
-    // The first proxy already serves the release that this one rejects. Both releases are verified: the operator
+    // The first proxy already serves the release with which this one fails. Both releases are verified: the operator
     // decides.
     const { healing, proxy } = director.spec;
     const later = proxy.index > 0 && step !== "begin" && healing.length === 0;
+    if (failure === null) {
+      const exitCode = later && (step === "switch" || step === "share") ? EXIT.frozen : EXIT.unexpected;
+      return { exitCode, outcome: "frozen", reason: withProxy(director, step, reason) };
+    }
     const exitCode = later && (failure === EXIT.rejected || failure === EXIT.aborted) ? EXIT.frozen : failure;
     return { exitCode, outcome: FAILED_AS[exitCode], reason };
   }
 }
 
 /** With several proxies, a failure names the one that failed, and the others are not stuck with it. */
-function withProxy({ spec: { proxy } }: Director, reason: string): string {
+function withProxy({ spec: { proxy } }: Director, step: string, reason: string): string {
   if ((proxy.peers ?? []).length === 0) return reason;
-  return `${proxy.name}: ${reason}. Next: start it again, then \`bluegreen retry\`; \`bluegreen abort\` and \`rollback\` go on without it`;
+  // Before the first switch there is nothing to roll back yet, but a candidate to cancel.
+  const back = step === "begin" || proxy.index === 0 ? "abort" : "rollback";
+  return `${proxy.name}: ${reason}. Next: \`bluegreen retry\` once ${proxy.name} is back; without it \`bluegreen retry --without ${proxy.name}\` goes on, and \`bluegreen ${back}\` goes back`;
 }
 
 interface Arguments {
