@@ -92,6 +92,11 @@ describe("the network", () => {
     }
   });
 
+  everywhere("a proxy asks the others for their records, by the port of users: %s", (_, environment) => {
+    const [source, { port }] = [subnetRange(environment, "proxy"), proxyPlaces(environment)[0]!];
+    expect(openings(environment)).toContainEqual({ group: "proxy", source, port: String(port) });
+  });
+
   everywhere("the proxies do not reach the database, not even its port: %s", (_, environment) => {
     const proxies = subnetRange(environment, "proxy");
     const open = openings(environment).filter(

@@ -11,6 +11,8 @@ export interface Diagnostic {
   readonly severity: string;
   readonly summary: string;
   readonly detail?: string;
+  /** The resource, as in `azurerm_virtual_machine_run_command.switch-proxy-2`. */
+  readonly address?: string;
 }
 
 export interface StepError {
@@ -18,6 +20,8 @@ export interface StepError {
   readonly reason: string;
 }
 
+/** 124: timeout(1). From 128 on: a signal. */
+const LEAST_CODE_OF_KILLED = 124;
 const LOCKED = "Error acquiring the state lock";
 const REFUSED_AT_ONCE = ["Saved plan is stale", LOCKED];
 /** Programs of this package: each begins its lines on stderr with its name. */
@@ -39,15 +43,16 @@ export function isPostcondition({ summary }: Diagnostic): boolean {
 }
 
 /** Why a step failed: its program's message, otherwise the closest one. */
-export function stepErrorOf({ summary, detail = "" }: Diagnostic): StepError {
+export function stepErrorOf({ summary, detail = "", address }: Diagnostic): StepError {
   // azurerm up to 4.74: "running the command: ..."; later ones name the resource.
   if (/running the command|runCommands\/|Virtual Machine Run Command/i.test(summary)) {
-    return failureOnAzure(summary, detail);
+    return failureOnAzure(summary, detail, address);
   }
   // From Terraform, for a provisioner "local-exec": the last 8 KiB of stdout and stderr.
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
   if (code === undefined || output === undefined) {
-    return { exitCode: EXIT.unexpected, reason: `${summary}: ${detail.split("\n")[0] ?? ""}` };
+    const reason = `${summary}: ${detail.split("\n")[0] ?? ""}`;
+    return detail.includes(": signal: ") ? cutOff(address, reason) : { exitCode: EXIT.unexpected, reason };
   }
   const result = readResultLine(ResultLine, output);
   const reason = result?.exitCode === EXIT.done ? null : result?.reason;
@@ -58,12 +63,29 @@ export function stepErrorOf({ summary, detail = "" }: Diagnostic): StepError {
 }
 
 /** azurerm: `Message: "Run command failed with exit code 4: <stderr, as one line with \n>"`, then Azure's response. */
-function failureOnAzure(summary: string, detail: string): StepError {
+function failureOnAzure(summary: string, detail: string, address: string | undefined): StepError {
   const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
-  const code = /exit code(?: of)?:? '?(\d+)/.exec(text)?.[1] ?? "1";
+  const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1]);
+  const exitCode = failureCode(code);
   const line = [...text.matchAll(LINE_WITHIN_AZURES)].at(-1)?.[1];
-  const reason = line === undefined ? summary.split("\n")[0]!.slice(0, 500) : withoutProgram(line.trim());
-  return { exitCode: failureCode(Number(code)), reason };
+  if (line !== undefined) return { exitCode, reason: withoutProgram(line.trim()) };
+  const [, message] = /^Message: "(.*?)"?$/m.exec(text) ?? [];
+  const azures = inOneLine(message ?? summary.split("\n")[0]!).slice(0, 300);
+  const wasRunning = text.includes("polling") && !summary.startsWith("deleting ");
+  const endedByItself = code < LEAST_CODE_OF_KILLED;
+  return wasRunning && !endedByItself ? cutOff(address, azures) : { exitCode, reason: azures };
+}
+
+/**
+ * The step's program could neither choose its exit code nor print its last line, so what it did is unknown. Azure's text
+ * for a machine that restarts in the middle of a command is not known; it is passed on.
+ */
+function cutOff(address: string | undefined, cause: string): StepError {
+  const step = address?.split(".").at(-1) ?? "a step";
+  return {
+    exitCode: EXIT.unexpected,
+    reason: `${step} was cut off, as by a restart of its machine (${cause}). Next: when the machine runs, \`bluegreen retry\`; if it does not come back, \`bluegreen abort --without <proxy>\` or \`bluegreen rollback --without <proxy>\` goes on without that proxy`,
+  };
 }
 
 function withoutProgram(line: string): string {

@@ -116,6 +116,8 @@ export class Network extends Construct implements INetwork {
         { name: "users", from: allowedSources, ports: publicPorts.map(String) },
         { name: "load-balancer-probe", from: "AzureLoadBalancer", ports: publicPorts.map(String) },
         ...fromBastion,
+        // Each compares its record with the others'.
+        { name: "proxies", from: ranges.proxy, ports: publicPorts.map(String) },
       ],
       operations: fromBastion,
       endpoints: [

@@ -10,16 +10,11 @@ if [[ $SERVICE_MANAGER == auto ]]; then
   SERVICE_MANAGER=process
   if [[ -d /run/systemd/system && -z ${SIM_VM_ROOT:-} ]]; then SERVICE_MANAGER=systemd; fi
 fi
-readonly PROXY_UNIT=bluegreen-proxy.service
+readonly PROXY_UNIT=bluegreen-proxy.service ARRIVAL_UNIT=bluegreen-arrival.service
 # HAProxy soon allocates again what it frees at the end of its heap, at a page fault each: so it keeps 64 MiB.
 readonly KEPT_HEAP=MALLOC_TRIM_THRESHOLD_=67108864
 
-# Of the monotonic clock; bash's SECONDS follow the wall clock.
-uptime_seconds() {
-  local up
-  read -r up _ </proc/uptime
-  printf %s "${up%%.*}"
-}
+#include "../uptime.sh"
 
 # One command on stdin -> HAProxy's answer, or 1.
 ask_haproxy() {
@@ -52,6 +47,7 @@ start_proxy() {
     systemctl restart "$PROXY_UNIT" || return 1
   else
     haproxy_arguments
+    bash proxy-arrival.sh not-ready || true
     setsid env "$KEPT_HEAP" haproxy "${ARGUMENTS[@]}" >proxy.log 2>&1 </dev/null 8>&- 9>&- &
     disown
   fi
@@ -61,6 +57,16 @@ start_proxy() {
     sleep 0.1
   done
   return 1
+}
+
+# The unit does it after each start; without systemd, setup-proxy.sh does. It ends by itself.
+start_arrival() {
+  if [[ $SERVICE_MANAGER == systemd ]]; then
+    systemctl restart "$ARRIVAL_UNIT"
+  else
+    setsid bash proxy-arrival.sh arrive >>proxy.log 2>&1 </dev/null 8>&- 9>&- &
+    disown
+  fi
 }
 
 # The new worker takes over the listening sockets, the old one finishes its requests. Returns 1 if no new one started:

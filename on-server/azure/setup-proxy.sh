@@ -3,7 +3,7 @@
 # director writes, the certificate. Can be run again at any time: if the configuration changed, HAProxy reloads without
 # losing a request; if HAProxy rejects it, it keeps the old one. It never changes the traffic, which belongs to releases.
 #
-# Delivered with director.js, install-packages.sh, proxy-process.sh and fetch-certificate.sh.
+# Delivered with director.js, install-packages.sh, proxy-process.sh, proxy-arrival.sh and fetch-certificate.sh.
 # Parameters (environment): SERVER_FOLDER, SERVER_NAME, DIRECTOR_SPEC (base64 JSON), PACKAGES, LOCK_SECONDS (60),
 # CERTIFICATE_RETRY_SECONDS (60); TLS_CERTIFICATE, KEY_VAULT_HOST, IDENTITY, IMDS_ENDPOINT as in fetch-certificate.sh;
 # SERVICE_MANAGER and SYSTEMD_FOLDER as in proxy-process.sh; COMMAND_FOLDER (/usr/local/bin).
@@ -27,17 +27,21 @@ main() {
   at_least node 18 0 "$(node --version)"
 
   install_file proxy-process.sh
+  install_file proxy-arrival.sh
   install_file fetch-certificate.sh
   # shellcheck source=on-server/azure/proxy-process.sh
   . files/proxy-process.sh
   read_spec
   provide_certificate
   stage
+  mark_arrival
   bring_up
   install_file director.js
   mv -fT -- .staging/spec.json spec.json
   install_command
   wait_for_director
+  # When HAProxy was started, the director was not there yet.
+  if [[ $DONE == started || -e not-ready ]]; then start_arrival; fi
   if [[ -n $CERTIFICATE_FILE ]]; then start_timer; fi
   printf '%s is a proxy on %s: %s\n' "$SERVER_NAME" "${PLACES[*]}" "$DONE"
   printf '{"step":"setup-proxy","outcome":"ready"}\n'
@@ -107,7 +111,7 @@ provide_certificate() {
 stage() {
   local file
   mkdir -p -- .staging
-  rm -f -- .staging/haproxy.cfg .staging/traffic.map .staging/traffic.servers
+  rm -f -- .staging/announced-sequence .staging/haproxy.cfg .staging/traffic.map .staging/traffic.servers
   for file in traffic.map traffic.servers; do
     if [[ -e $file ]]; then cp -- "$file" .staging/; fi
   done
@@ -124,6 +128,15 @@ stage() {
     grep -F ALERT .staging/output >&2 || true
     fail 1 "HAProxy rejects the new configuration, $(if [[ -n $(serving_worker) ]]; then echo "the old one still serves"; else echo "nothing was started"; fi)"
   }
+}
+
+# The director's mark that there are other proxies to compare with. It changes the number in it.
+mark_arrival() {
+  if [[ ! -e .staging/announced-sequence ]]; then
+    rm -f -- announced-sequence
+  elif [[ ! -e announced-sequence ]]; then
+    cp -- .staging/announced-sequence announced-sequence
+  fi
 }
 
 configure_staged() {
@@ -224,7 +237,9 @@ wait_for_director() {
 # -------------------------------------------------------------------------------------------------------- systemd
 
 write_unit() {
+  local bash
   [[ $SERVICE_MANAGER == systemd ]] || return 0
+  bash=$(command -v bash)
   haproxy_arguments
   unit_file "$PROXY_UNIT" <<TEXT
 [Unit]
@@ -237,14 +252,41 @@ StartLimitIntervalSec=0
 Type=notify
 WorkingDirectory=$PWD
 Environment=$KEPT_HEAP
+ExecStartPre=-$bash $PWD/proxy-arrival.sh not-ready
 ExecStart=$(command -v haproxy) ${ARGUMENTS[*]}
+ExecStartPost=-+$(command -v systemctl) restart --no-block $ARRIVAL_UNIT
 ExecReload=$(command -v haproxy) -c -q -f haproxy.cfg
 ExecReload=/bin/kill -USR2 \$MAINPID
 KillMode=mixed
 SuccessExitStatus=143
 Restart=always
-RestartSec=1
+RestartSec=200ms
 LimitNOFILE=262144
+$(sandbox)
+
+[Install]
+WantedBy=multi-user.target
+TEXT
+  # It runs until the proxy is as new as the others, and ends with the proxy.
+  unit_file "$ARRIVAL_UNIT" <<TEXT
+[Unit]
+Description=Comparison of $SERVER_NAME with the other proxies
+After=$PROXY_UNIT
+PartOf=$PROXY_UNIT
+StartLimitIntervalSec=0
+
+[Service]
+WorkingDirectory=$PWD
+ExecStart=$bash $PWD/proxy-arrival.sh arrive
+Restart=on-failure
+RestartSec=1
+$(sandbox)
+TEXT
+  systemctl daemon-reload
+}
+
+sandbox() {
+  cat <<TEXT
 NoNewPrivileges=yes
 ProtectHome=yes
 PrivateTmp=yes
@@ -263,11 +305,7 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
 LockPersonality=yes
 IPAddressDeny=169.254.169.254
-
-[Install]
-WantedBy=multi-user.target
 TEXT
-  systemctl daemon-reload
 }
 
 # Every five minutes. Once the script has a certificate from the vault, it asks only once a day.

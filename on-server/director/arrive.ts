@@ -49,9 +49,14 @@ export async function arrive(
       : known.length > 0
         ? arrival("current", `record ${sequence} is as new as that of ${names(known)}`)
         : arrival("unverified", `no other proxy answered (${names(peers)})`);
-  await announceOnceStarted(driver, { sequence: announced, ready: result.found !== "behind" });
   if (result.found === "current") forgetArrival();
   else writeAtomically(ARRIVAL_FILE, JSON.stringify(result));
+  try {
+    await announceOnceStarted(driver, { sequence: announced, ready: result.found !== "behind" });
+  } catch (error) {
+    // One that is behind is not ready since before its start.
+    if (result.found !== "behind") throw error;
+  }
   return result;
 }
 

@@ -27,6 +27,7 @@ if (exec 3<>"/dev/tcp/${PROXY_ADDRESS%:*}/${PROXY_ADDRESS##*:}") 2>/dev/null; th
   exit 3
 fi
 
+#include "../uptime.sh"
 #include "../arrival.sh"
 
 # shellcheck disable=SC2317 # another shell runs it: see start
@@ -49,8 +50,10 @@ keep_running() {
   done
 }
 
+readonly ARRIVAL=(not_ready arrive serve_uncompared announce_ready uptime_seconds)
+
 start() { # PROGRAM ARGUMENT...
-  setsid bash -c "$(declare -f keep_running not_ready arrive); keep_running \"\$@\"" bash "$@" >>proxy.log 2>&1 </dev/null &
+  setsid bash -c "$(declare -f keep_running "${ARRIVAL[@]}"); keep_running \"\$@\"" bash "$@" >>proxy.log 2>&1 </dev/null &
   started=$!
 }
 
@@ -81,7 +84,7 @@ case "$PROXY_DRIVER" in
       tail -n 3 proxy.log >&2
       exit 1
     }
-    setsid bash -c "$(declare -f arrive); arrive" bash >>proxy.log 2>&1 </dev/null &
+    setsid bash -c "$(declare -f "${ARRIVAL[@]}"); arrive" bash >>proxy.log 2>&1 </dev/null &
     ;;
   *)
     cp "$PROXY_BUNDLE" embedded-proxy.js

@@ -28,9 +28,9 @@ test("an exit code that is none of a step's is unexpected", () => {
     reason: "bash: nothing there",
   });
   const killed = error("local-exec provisioner error", "Error running command 'x': signal: killed. Output: ");
-  expect(stepErrorOf(killed)).toMatchObject({
+  expect(stepErrorOf({ ...killed, address: "terraform_data.switch-proxy-2" })).toMatchObject({
     exitCode: 1,
-    reason: expect.stringContaining("signal: killed"),
+    reason: expect.stringMatching(/^switch-proxy-2 was cut off.*signal: killed.*`bluegreen retry`/),
   });
 });
 
@@ -61,6 +61,34 @@ test.each([
     exitCode: 4,
     reason: "1.0.0-2 was not healthy within 60 s",
   });
+});
+
+// Nothing was recorded from an Azure machine that restarts. These have the recorded form, and no line of our programs.
+test.each([
+  ["a program ended by the restart", "Run command failed with exit code 143: "],
+  ["an agent that lost the command", "The command was lost.\\nThe agent of the machine did not report"],
+])("a step that was cut off has advice: %s", (_, message) => {
+  const text = AZURE.replace(/Message: ".*"/, `Message: "${message}"`);
+  const address = "azurerm_virtual_machine_run_command.switch-proxy-2";
+  const { exitCode, reason } = stepErrorOf({ ...error(`running the command: ${text}`, ""), address });
+  expect(exitCode).toBe(1);
+  expect(reason).toMatch(/^switch-proxy-2 was cut off, as by a restart of its machine \((Run|The) command/);
+  expect(reason).toMatch(/`bluegreen retry`.*`bluegreen abort --without <proxy>`/);
+  expect(reason).not.toContain("\n");
+});
+
+test("a command that Azure did not accept was not cut off", () => {
+  const refused = `creating Virtual Machine Run Command (Run Command Name: "begin-2"): unexpected status 409 (409 Conflict) with error: Conflict: The maximum number of run commands (25) on this virtual machine has been reached.`;
+  expect(stepErrorOf(error(refused, ""))).toEqual({ exitCode: 1, reason: refused });
+});
+
+test("a command that failed by itself, or that could not be removed, was not cut off", () => {
+  const message = "Run command failed with exit code 1: bash: nothing there";
+  const text = AZURE.replace(/Message: ".*"/, `Message: "${message}"`);
+  expect(stepErrorOf(error(`running the command: ${text}`, ""))).toEqual({ exitCode: 1, reason: message });
+  const kept =
+    'deleting Virtual Machine Run Command (Run Command Name: "begin-2"): polling after Delete: no answer';
+  expect(stepErrorOf(error(kept, ""))).toEqual({ exitCode: 1, reason: kept });
 });
 
 test("a state that another holds is named with what unlocks it", () => {

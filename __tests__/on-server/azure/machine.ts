@@ -139,7 +139,7 @@ export class Machine {
 }
 
 export function setUpProxyText(): string {
-  const names = ["install-packages.sh", "proxy-process.sh", "fetch-certificate.sh"];
+  const names = ["install-packages.sh", "proxy-process.sh", "proxy-arrival.sh", "fetch-certificate.sh"];
   return compose(script("setup-proxy.sh"), {
     "director.js": fs.readFileSync(DIRECTOR),
     ...Object.fromEntries(names.map((name) => [name, script(name)])),

@@ -418,12 +418,13 @@ esac
       "stop bluegreen-proxy.service",
       "enable --quiet bluegreen-proxy.service",
       "restart bluegreen-proxy.service",
+      "restart bluegreen-arrival.service",
     ]);
     expect((await machine().setUpProxy(spec, parameters)).stdout).toContain(": nothing changed\n");
-    expect(calls().slice(5)).toEqual(["daemon-reload"]);
+    expect(calls().slice(6)).toEqual(["daemon-reload"]);
     const changed = { ...spec, verification: { ...spec.verification, path: "/other" } };
     expect((await machine().setUpProxy(changed, parameters)).stdout).toContain(": reloaded");
-    expect(calls().slice(6)).toEqual(["daemon-reload", "reload bluegreen-proxy.service"]);
+    expect(calls().slice(7)).toEqual(["daemon-reload", "reload bluegreen-proxy.service"]);
 
     const unit = fs.readFileSync(`${root}/units/bluegreen-proxy.service`, "utf8").split("\n");
     for (const line of [
