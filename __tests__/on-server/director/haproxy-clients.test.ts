@@ -1,15 +1,18 @@
 /** Which client got what, while a release is watched: users with addresses of 127.0.0.0/8, a real HAProxy. */
+import { Agent, request } from "node:http";
 import { between } from "../../../on-server/director/analysis";
+import { until } from "../../../development/testbed/processes";
 import { SLOTS } from "../../../release/slot";
 import { DifficultBackend } from "./difficult-backend";
 import { describeWith, haproxy } from "./proxy-kinds";
-import { ProxyUnderTest } from "./proxy-under-test";
+import { healthyIn, ProxyUnderTest } from "./proxy-under-test";
+import { RawConnection } from "./raw-connection";
 
 describeWith(haproxy)("haproxy counts clients", () => {
   let proxy: ProxyUnderTest;
   beforeAll(async () => {
     proxy = await ProxyUnderTest.create(haproxy, {}, (slot, port) => new DifficultBackend(slot, port), {
-      http: { trusted: ["127.0.0.64/30"] },
+      http: { trusted: ["127.0.0.64/30"], answerSeconds: 2, clientSeconds: 1 },
     });
   });
   afterAll(() => proxy?.close());
@@ -64,6 +67,81 @@ describeWith(haproxy)("haproxy counts clients", () => {
     expect(counted).toEqual(
       { 0: { blue: all, green: {} }, 50: { blue: other, green: one }, 100: { blue: {}, green: all } }[weight],
     );
+  });
+
+  describe("with failures that HAProxy answers itself, or not at all", () => {
+    const client = "127.0.0.10|1";
+    /** What a client has of one request for this path. */
+    const countedFor = async (path: string, question: object = {}) => {
+      const asked = { bucket: 1, from: "127.0.0.10", ...question };
+      await proxy.ask({ ...asked, path: "/" });
+      const counted = await countedOf(() => proxy.ask({ ...asked, path }).catch(() => undefined));
+      return counted["green"]![client];
+    };
+    beforeEach(() => watched({ weight: 50, fallback: true }));
+
+    test.each(["/reset", "/close", "/large?kilobytes=40"])("%s", async (path) => {
+      expect(await countedFor(path)).toEqual([1, 1]);
+    });
+
+    test.each(["/reset", "/close"])("%s on a connection that has served before", async (path) => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      expect(await countedFor(path, { agent })).toEqual([1, 1]);
+      agent.destroy();
+    });
+
+    test("not with requests that they left, whatever else fails at the same time", async () => {
+      const leaves = async (path: string, end: boolean) => {
+        const asked = request({
+          ...{
+            host: "127.0.0.1",
+            port: proxy.spec.proxy.port,
+            path,
+            localAddress: "127.0.0.11",
+            agent: false,
+          },
+          ...{ method: "POST", headers: { cookie: "bluegreen-bucket=1", "content-length": 4 } },
+        }).on("error", () => undefined);
+        if (end) asked.end("1234");
+        else asked.write("12");
+        await until(async () => (await proxy.driver.counts()).green.inFlight > 0, "it runs");
+        asked.destroy();
+        await until(async () => (await proxy.driver.counts()).green.inFlight === 0, "it has ended");
+      };
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const { green } = await countedOf(async () => {
+        for (const path of ["/silent", "/endless"]) for (const end of [true, false]) await leaves(path, end);
+        await proxy.ask({ bucket: 1, from: "127.0.0.10", agent });
+        await proxy.ask({ bucket: 1, from: "127.0.0.10", agent, path: "/reset" }).catch(() => undefined);
+      });
+      agent.destroy();
+      expect(green).toEqual({ "127.0.0.10|1": [2, 1], "127.0.0.11|1": [4, 0] });
+    });
+
+    test("an upload whose client falls silent", async () => {
+      const before = await proxy.driver.counts();
+      const client = await RawConnection.open(proxy.spec.proxy.port, "127.0.0.12");
+      client.ask("POST /upload HTTP/1.1", "Host: a", "Cookie: bluegreen-bucket=1", "Content-Length: 10");
+      client.send("half");
+      await client.closed();
+      const { errors, clients } = between(before.green, (await proxy.driver.counts()).green);
+      // HAProxy 2.6 takes it for the instance's silence.
+      expect(errors).toBeLessThanOrEqual(1);
+      expect(clients).toMatchObject({ "127.0.0.12|1": { requests: 1, errors } });
+    });
+
+    test("refused connections, where the other slot takes over and where nobody does", async () => {
+      await proxy.green.stop();
+      expect(await countedFor("/")).toEqual([1, 1]);
+      await proxy.blue.stop();
+      await until(async () => (await proxy.ask({ bucket: 1 })).status === 503, "nobody serves");
+      expect((await countedFor("/"))![1]).toBeGreaterThanOrEqual(1);
+      for (const each of [proxy.green, proxy.blue]) await each.start();
+      await until(async () => {
+        const { blue, green } = await proxy.driver.counts();
+        return healthyIn(blue) + healthyIn(green) === 2;
+      }, "both slots are healthy");
+    });
   });
 
   test("who keeps no cookie by the bucket that was drawn", async () => {

@@ -6,6 +6,7 @@ import { connect, createServer } from "node:http2";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { between } from "../../../on-server/director/analysis";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import { configure } from "../../../on-server/director/configure";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
@@ -166,6 +167,19 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     await proxy.set({ live: "blue", weight: 100 });
     await call(port(), "/call/14");
     expect(await errors()).toEqual({ blue: before.blue + 6, green: before.green + 1 });
+  });
+
+  test("failing calls are their client's while a release is watched", async () => {
+    const traffic = { live: "blue", weight: 50 } as const;
+    await proxy.set(traffic);
+    await proxy.driver.measureLatencies!(true);
+    const before = await proxy.driver.counts();
+    for (let status = 0; status <= 16; status += 1) await proxy.ask({ path: `/call/${status}`, bucket: 99 });
+    const now = await proxy.driver.counts();
+    await proxy.driver.measureLatencies!(false);
+    const { requests, errors, clients } = between(before.blue, now.blue);
+    expect({ requests, errors }).toEqual({ requests: 17, errors: 6 });
+    expect(clients).toMatchObject({ "127.0.0.1|99": { requests: 17, errors: 6 } });
   });
 
   describe("a change of the protocol in base", () => {

@@ -10,6 +10,7 @@ import {
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
 import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
+import { promisesOfExchanges } from "./exchange-promises";
 import { promisesOfLimits } from "./limit-promises";
 import { promisesToNeighbours } from "./neighbour-promises";
 import { promisesUnderLoad } from "./load-promises";
@@ -25,6 +26,7 @@ const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
 describeWith(haproxy)("haproxy", () => {
   promisesOfAProxy(haproxy);
   describe("across protocols", () => promisesAcrossProtocols(haproxy));
+  describe("in each exchange", () => promisesOfExchanges(haproxy));
   describe("with limits", () => promisesOfLimits(haproxy));
   describe("to everyone else", () => promisesToNeighbours(haproxy));
   describe("under load", () => promisesUnderLoad(haproxy));

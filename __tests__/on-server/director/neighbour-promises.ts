@@ -1,4 +1,5 @@
 /** What one client does, whatever it does, is no other user's business, nor a release's. */
+import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../../../development/testbed/processes";
 import { DifficultBackend } from "./difficult-backend";
@@ -80,6 +81,38 @@ export function promisesToNeighbours(kind: ProxyKind): void {
       expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
       expect(await proxy.driver.observe()).toMatchObject({ live: "green", weight: 0 });
       expect(users.failures).toEqual([]);
+    });
+
+    /** Two requests on one connection, until a release is over. */
+    async function pairs(over: Promise<unknown>, path: string, from: string, buckets: readonly number[]) {
+      let isOver = false;
+      void over.then(() => (isOver = true));
+      for (let turn = 0; !isOver; turn += 1) {
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        const bucket = buckets[turn % buckets.length]!;
+        for (const each of ["/", path])
+          await ask(proxy.spec.proxy.port, { path: each, bucket, from, agent }).catch(() => undefined);
+        agent.destroy();
+        await sleep(20);
+      }
+    }
+
+    test("is promoted although instances of both releases break off all later requests of one client's connections", async () => {
+      const { ended } = director.start("switch", director.second);
+      await pairs(ended, "/reset", "127.9.9.9", [await candidateServes()]);
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(users.failures).toEqual([]);
+    });
+
+    test("whose instances break off every second request of its users' connections is rolled back", async () => {
+      const { ended } = director.start("switch", director.second);
+      await candidateServes();
+      const buckets = await proxy.candidateBuckets();
+      for (const each of proxy.backends) if (each.slot === "green") each.trouble = { breaksOff: "/second" };
+      const clients = Array.from({ length: 8 }, (_, client) => `127.0.2.${client + 1}`);
+      await Promise.all(clients.map((from) => pairs(ended, "/second", from, buckets)));
+      expect((await ended).exitCode).toBe(5);
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0 });
     });
 
     test("that is bad for all its users is rolled back within two intervals", async () => {

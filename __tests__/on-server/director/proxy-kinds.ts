@@ -15,8 +15,11 @@ export interface ProxyKind {
   readonly rotatesWithoutReload: boolean;
   /** Whether it counts latencies (NGINX: anything) only while they are wanted. */
   readonly measuresOnRequest: boolean;
-  /** Whether an answer is passed on even if the instance then closes its connection while a body is being sent. */
-  readonly passesEveryEarlyAnswer: boolean;
+  /**
+   * The status that a client may get instead of an answer if the instance closes its connection after it, while a body is
+   * being sent. 0: the end of the client's connection.
+   */
+  readonly insteadOfEarlyAnswers: readonly number[];
   /** Whether trailers of an answer reach the client. */
   readonly passesTrailers: boolean;
   /** The file or folder by which it is told something. */
@@ -36,7 +39,7 @@ export const haproxy: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: true,
-  passesEveryEarlyAnswer: true,
+  insteadOfEarlyAnswers: [0],
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: folder, env, stdio: "ignore" }),
@@ -48,7 +51,7 @@ export const nginx: ProxyKind = {
   holds: false,
   rotatesWithoutReload: false,
   measuresOnRequest: true,
-  passesEveryEarlyAnswer: false,
+  insteadOfEarlyAnswers: [502],
   passesTrailers: false,
   control: "live",
   start: (folder) => {
@@ -64,7 +67,7 @@ export const embedded: ProxyKind = {
   holds: true,
   rotatesWithoutReload: true,
   measuresOnRequest: false,
-  passesEveryEarlyAnswer: true,
+  insteadOfEarlyAnswers: [],
   passesTrailers: true,
   control: "admin.sock",
   start: (folder) => {

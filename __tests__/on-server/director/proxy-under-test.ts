@@ -71,7 +71,7 @@ export function healthyIn({ endpoints }: SlotCounts): number {
 export class Backend {
   readonly seen: { readonly method: string; readonly url: string; readonly host: string }[] = [];
   /** What users get from a release that is bad, though its health says otherwise. */
-  trouble: { readonly status?: number; readonly delayMs?: number } = {};
+  trouble: { readonly status?: number; readonly delayMs?: number; readonly breaksOff?: string } = {};
   /** Requests for /slow wait until this is called. */
   private release: () => void = () => undefined;
   private server: Server | null = null;
@@ -146,6 +146,7 @@ export class Backend {
     if (url === "/session") response.setHeader("set-cookie", ["session=1", "theme=dark"]);
     if (url === "/broken") response.statusCode = 500;
     if (url.startsWith("/after/")) await sleep(Number(url.slice("/after/".length)));
+    if (url === this.trouble.breaksOff) return void asked.socket.resetAndDestroy();
     if (url !== "/health") {
       if (this.trouble.delayMs !== undefined) await sleep(this.trouble.delayMs);
       if (this.trouble.status !== undefined) response.statusCode = this.trouble.status;

@@ -4,6 +4,8 @@
  */
 import type { ClientCounts } from "../driver";
 import { latencyClass, MOST_CLIENTS } from "../driver";
+import type { AbnormalRequest } from "./abnormal-requests";
+import { UnansweredClients } from "./unanswered-clients";
 
 /** Counts of one row, by its key. */
 type Counts = ReadonlyMap<string, number>;
@@ -37,14 +39,17 @@ export class ClientsOfSlot {
   private readonly errors = new Cumulated();
   /** By `<milliseconds>|<client>`. */
   private readonly latencies = new Cumulated();
+  private readonly unanswered = new UnansweredClients();
 
   /**
    * @param clients HAProxy's answer to `show table`, with lines as
-   *   `0x55...: key=10.0.0.1|7 use=0 exp=9 gpc0=0 http_req_cnt=3 http_fail_cnt=1`
+   *   `0x55...: key=10.0.0.1|7 use=0 exp=9 gpc0=0 gpc1=2 http_req_cnt=3 http_fail_cnt=1`
    * @param latencies the same, with lines as `0x55...: key=12|10.0.0.1|7 ... http_req_cnt=3`
+   * @param unanswered requests of the slot that got no answer at all, and that HAProxy counts for no client
    */
-  follow(clients: string, latencies: string): Readonly<Record<string, ClientCounts>> {
+  follow(clients: string, latencies: string, unanswered: number): Readonly<Record<string, ClientCounts>> {
     const rows = rowsOf(clients);
+    for (const client of this.unanswered.follow(rows, unanswered)) this.errors.add(client);
     this.requests.follow(column(rows, ["http_req_cnt"]));
     this.errors.follow(column(rows, ["http_fail_cnt", "gpc0"]));
     this.latencies.follow(column(rowsOf(latencies), ["http_req_cnt"]));
@@ -64,9 +69,10 @@ export class ClientsOfSlot {
     );
   }
 
-  /** One that HAProxy's table does not have. */
-  addError(client: string): void {
-    this.errors.add(client);
+  add({ client, answered, failure }: AbnormalRequest): void {
+    // HAProxy's table does not have it.
+    if (failure !== null) this.errors.add(client);
+    if (!answered) this.unanswered.explain(client);
   }
 
   /** Keeps those with most errors, then those with most requests. */

@@ -6,7 +6,7 @@ import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { BUCKET_COOKIE } from "../../../../configuration/cookies";
 import { MOST_CLIENTS } from "../driver";
-import { TIMED } from "./traffic-map";
+import { FAILOVER, TIMED } from "./traffic-map";
 
 /** Tables by `<address>|<bucket>`. */
 export const CLIENTS: PerSlot<string> = { blue: "clients-blue", green: "clients-green" };
@@ -26,7 +26,7 @@ const MOST_BALANCERS = 4;
 /** The tables, as backends of their own. */
 export function clientTables(slot: Slot): string {
   return `backend ${CLIENTS[slot]}
-  stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS} expire 10m store http_req_cnt,http_fail_cnt,gpc0
+  stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS} expire 10m store http_req_cnt,http_fail_cnt,gpc0,gpc1
 
 backend ${CLIENT_LATENCIES[slot]}
   stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS * LATENCIES_OF_A_CLIENT} expire 10s store http_req_cnt
@@ -52,9 +52,15 @@ ${SLOTS.map((slot) => `  http-request track-sc1 var(txn.client) table ${CLIENTS[
 `;
 }
 
-/** For a backend that serves while either slot may: latencies, and failures that HAProxy's own count does not have. */
+/** For responses: whether their client is counted, and a failure that HAProxy's own count of its failures does not have. */
+export const IS_COUNTED = "{ var(txn.client) -m found }";
+export const COUNT_FAILURE_OF_CLIENT = "sc-inc-gpc0(1)";
+
+/** For a backend that serves while either slot may: latencies, failures, and in `gpc1` how many requests were answered. */
 export function countAnswersOfClients(slot: Slot): string {
-  return `  http-response track-sc2 date(0,ms),sub(txn.begun),concat(|,txn.client) table ${CLIENT_LATENCIES[slot]} if { var(txn.begun) -m found } { var(txn.client) -m found }
-  http-response sc-inc-gpc0(1) if { status 501 505 } { var(txn.client) -m found }
+  return `  http-response track-sc2 date(0,ms),sub(txn.begun),concat(|,txn.client) table ${CLIENT_LATENCIES[slot]} if { var(txn.begun) -m found } ${IS_COUNTED}
+  http-response sc-inc-gpc1(1) if ${IS_COUNTED}
+  http-response ${COUNT_FAILURE_OF_CLIENT} if ${IS_COUNTED} { status 501 505 }
+  http-response ${COUNT_FAILURE_OF_CLIENT} if ${IS_COUNTED} { srv_name -m beg ${FAILOVER} }
 `;
 }

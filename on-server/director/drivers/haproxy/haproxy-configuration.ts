@@ -11,10 +11,10 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { announced, CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
-import { LOG_ABNORMAL, RING_SECTION } from "./broken-answers";
+import { LOG_ABNORMAL, RING_SECTION } from "./abnormal-requests";
 import { bucketCookieRules } from "./bucket-cookie-rules";
 import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
-import { countFailedCalls, failedCallsTable } from "./failed-calls";
+import { countFailedCalls, countFailedCallsOfClients, failedCallsTable } from "./failed-calls";
 import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
 import { requestRules } from "./request-rules";
 import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
@@ -222,7 +222,7 @@ ${counted}${checked}${servers(`${watched} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
 # other slot's servers take over.
 backend ${names.shift}
-${counted}${countAnswersOfClients(slot)}${bucketCookieRules(tls !== null)}${checked}  option allbackups
+${counted}${countAnswersOfClients(slot)}${this.speaksHttp2 ? countFailedCallsOfClients() : ""}${bucketCookieRules(tls !== null)}${checked}  option allbackups
 ${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}

@@ -1,11 +1,11 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { writeAtomically } from "../../../../system/atomic-file";
-import { otherSlot } from "../../../../release/slot";
+import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import { BrokenAnswers, SHOW_RING } from "./broken-answers";
+import { AbnormalRequests, SHOW_RING } from "./abnormal-requests";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
 import { FAILED_CALLS, failedCalls } from "./failed-calls";
@@ -16,6 +16,10 @@ import { LiveMap } from "./live-map";
 import { RuntimeSocket } from "./runtime-socket";
 import { outOfRotation, SERVERS_STATE } from "./servers-state";
 import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { UnansweredRequests } from "./unanswered-requests";
+import type { Progress } from "./unanswered-requests";
+
+const SHOW_STATISTICS = "show stat -1 6 -1";
 
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
@@ -24,8 +28,12 @@ export class HaproxyDriver implements Driver {
     blue: new ClientsOfSlot(),
     green: new ClientsOfSlot(),
   };
-  private readonly broken = new BrokenAnswers();
+  private readonly abnormal = new AbnormalRequests();
   private readonly brokenIn: Record<Slot, number> = { blue: 0, green: 0 };
+  private readonly unanswered: PerSlot<UnansweredRequests> = {
+    blue: new UnansweredRequests(),
+    green: new UnansweredRequests(),
+  };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
 
@@ -68,26 +76,26 @@ export class HaproxyDriver implements Driver {
 
   private async count(): Promise<PerSlot<SlotCounts>> {
     const [stat, state, blue, green, failed, events] = await Promise.all([
-      this.socket.send("show stat -1 6 -1"),
+      this.socket.send(SHOW_STATISTICS),
       this.socket.send("show servers state"),
       this.socket.send(`show table ${LATENCIES.blue}`),
       this.socket.send(`show table ${LATENCIES.green}`),
       this.countFailedCalls(),
       this.socket.send(SHOW_RING),
     ]);
-    for (const { slot, client } of this.broken.follow(events)) {
-      this.brokenIn[slot] += 1;
-      this.clients[slot].addError(client);
+    for (const request of this.abnormal.follow(events)) {
+      if (request.failure === "broken") this.brokenIn[request.slot] += 1;
+      this.clients[request.slot].add(request);
     }
     const answers = { blue, green };
     const rows = table(stat, ",");
+    await this.countUnanswered(rows);
     // The statistics show a server that is down and out of rotation only as "DOWN". Its rotation is in the state.
     const [, stateRows = ""] = state.split(/^1\n/);
     const states = table(stateRows, " ");
     const count = (slot: Slot): SlotCounts => {
       const names = backendNames(slot);
-      const of = (backends: readonly string[]) =>
-        rows.filter((row) => row.get("svname") === "BACKEND" && backends.includes(row.get("pxname")!));
+      const of = (backends: readonly string[]) => backendRows(rows, backends);
       const stateOf = (server: string) =>
         states.find((row) => row.get("be_name") === names.serve && row.get("srv_name") === server);
       // Requests go where the configuration of the last base says, which need not be where the director looks.
@@ -95,21 +103,21 @@ export class HaproxyDriver implements Driver {
         const endpoint = this.spec.endpoints[slot].find((each) => each.server === server);
         return endpoint === undefined || stateOf(server)?.get("srv_port") === String(endpoint.port);
       };
-      const sum = (counted: readonly ReadonlyMap<string, string>[], column: string) =>
-        counted.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
       const servers = rows.filter(
         (row) => row.get("pxname") === names.serve && row.get("svname") !== "BACKEND",
       );
-      const users = of([names.serve, names.shift, names.hold, names.page]);
+      const users = of(usersBackends(slot));
+      const { count: unanswered } = this.unanswered[slot];
       // Requests that the other slot's servers took over are not this slot's ...
       const takenOver = failoverCounts(rows, names.shift);
       // ... but requests that this slot's servers took over are.
       const takenFromOther = failoverCounts(rows, backendNames(otherSlot(slot)).shift);
       const preview = of([names.preview]);
       return {
-        requests: sum(users, "req_tot"),
+        requests: sum(users, "req_tot") + unanswered,
         // A request that the other slot took over counts as this slot's error.
-        errors: sum(users, "hrsp_5xx") + sum(takenOver, "stot") + failed[slot] + this.brokenIn[slot],
+        errors:
+          sum(users, "hrsp_5xx") + sum(takenOver, "stot") + failed[slot] + this.brokenIn[slot] + unanswered,
         inFlight: sum([...users, ...preview, ...takenFromOther], "scur") - sum(takenOver, "scur"),
         latency: latenciesOf(answers[slot]),
         endpoints: servers.map((row) => {
@@ -126,6 +134,16 @@ export class HaproxyDriver implements Driver {
     };
   }
 
+  private async countUnanswered(statistics: readonly Row[]): Promise<void> {
+    const progress = (slot: Slot, rows: readonly Row[]): Progress => {
+      const users = backendRows(rows, usersBackends(slot));
+      return { begun: sum(users, "stot"), running: sum(users, "scur"), ended: sum(users, "req_tot") };
+    };
+    const isBehind = SLOTS.some((slot) => this.unanswered[slot].isBehind(progress(slot, statistics)));
+    const again = isBehind ? table(await this.socket.send(SHOW_STATISTICS), ",") : statistics;
+    for (const slot of SLOTS) this.unanswered[slot].follow(progress(slot, statistics), progress(slot, again));
+  }
+
   /** Only while a release is watched: at rest HAProxy counts none. */
   private async countClients(slot: Slot): Promise<SlotCounts["clients"]> {
     if (this.sampling === null || !(await this.map.countsClients())) return undefined;
@@ -133,7 +151,7 @@ export class HaproxyDriver implements Driver {
       this.socket.send(`show table ${CLIENTS[slot]}`),
       this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
     ]);
-    return this.clients[slot].follow(clients, latencies);
+    return this.clients[slot].follow(clients, latencies, this.unanswered[slot].count);
   }
 
   private async countFailedCalls(): Promise<PerSlot<number>> {
@@ -188,7 +206,23 @@ function slotPlaces(slot: Slot, server: string): string[] {
   return [hold, page, preview, shift, serve].map((backend) => `${backend}/${server}`);
 }
 
-function failoverCounts(rows: readonly ReadonlyMap<string, string>[], backend: string) {
+/** A line of HAProxy's output, by its columns. */
+type Row = ReadonlyMap<string, string>;
+
+function usersBackends(slot: Slot): string[] {
+  const { serve, shift, hold, page } = backendNames(slot);
+  return [serve, shift, hold, page];
+}
+
+function backendRows(rows: readonly Row[], backends: readonly string[]): Row[] {
+  return rows.filter((row) => row.get("svname") === "BACKEND" && backends.includes(row.get("pxname")!));
+}
+
+function sum(counted: readonly Row[], column: string): number {
+  return counted.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
+}
+
+function failoverCounts(rows: readonly Row[], backend: string) {
   return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith(FAILOVER));
 }
 
@@ -203,7 +237,7 @@ function latenciesOf(text: string): Latencies {
 }
 
 /** HAProxy's output as rows, by the column names in its first line. */
-function table(text: string, separator: string): ReadonlyMap<string, string>[] {
+function table(text: string, separator: string): Row[] {
   const [header = "", ...rows] = text.split("\n");
   const columns = header.replace(/^# /, "").split(separator);
   return rows.map((row) => {

@@ -11,12 +11,27 @@ export function requestRules(spec: DirectorSpec, scheme: "http" | "https"): stri
   return [
     ...privatePathRules(spec),
     `http-request deny deny_status 413 if { req.body_size gt ${bodyMegabytes * 1024 * 1024} }`,
+    ...UPLOADS,
     ...UPGRADES,
     ...forwarded(scheme, trusted),
   ]
     .map((rule) => `  ${rule}\n`)
     .join("");
 }
+
+/** How much of a body has not come yet when its request begins; at least 1 if that is unknown. */
+const BODY_LEFT = "txn.left";
+
+/**
+ * An instance that answers an upload early has not read all of it: the client's connection may end then. HAProxy does not
+ * pass on `Connection: close`, nor says it.
+ */
+const UPLOADS = [
+  `http-request set-var(${BODY_LEFT}) req.body_len if !{ method GET HEAD }`,
+  `http-request set-var(${BODY_LEFT}) req.body_size,sub(${BODY_LEFT}) if { var(${BODY_LEFT}) -m found }`,
+  `http-request set-var(${BODY_LEFT}) int(1) if { var(${BODY_LEFT}) -m found } { req.fhdr(transfer-encoding) -m found }`,
+  `http-response set-header Connection close if { var(${BODY_LEFT}) -m int gt 0 } { status ge 300 }`,
+];
 
 /** HTTP/2 without TLS is between the client and this proxy, which does not offer it; WebSockets are passed on. */
 const UPGRADES = [
