@@ -39,5 +39,6 @@ test.each([
 
 test("docs/reliability.md has a part for each program that writes there", () => {
   const page = readPages().find(({ file }) => file === "docs/reliability.md")!.text;
-  for (const name of ["faults", "proxy-faults", "soak", "bench"]) expect(put(name, "new", page).exitCode).toBe(0);
+  for (const name of ["faults", "proxy-faults", "soak", "bench"])
+    expect(put(name, "new", page).exitCode).toBe(0);
 });
