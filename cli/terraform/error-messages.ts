@@ -5,13 +5,14 @@
 import { EXIT, failureCode } from "../../release/exit-code";
 import type { FailureCode } from "../../release/exit-code";
 import { readResultLine, ResultLine } from "../../release/result-line";
+import { parseStep } from "../../release/steps";
 import { inOneLine } from "../../release/text";
 
 export interface Diagnostic {
   readonly severity: string;
   readonly summary: string;
   readonly detail?: string;
-  /** The resource, as in `azurerm_virtual_machine_run_command.switch-proxy-2`. */
+  /** The resource, as in `azurerm_virtual_machine_run_command.web_switch-proxy-2_0123ABCD`. */
   readonly address?: string;
 }
 
@@ -81,10 +82,12 @@ function failureOnAzure(summary: string, detail: string, address: string | undef
  * for a machine that restarts in the middle of a command is not known; it is passed on.
  */
 function cutOff(address: string | undefined, cause: string): StepError {
-  const step = address?.split(".").at(-1) ?? "a step";
+  const step = address === undefined ? null : parseStep(address);
+  // A proxy is named with the ways on, see proxy-steps.ts.
+  const name = step === null || "proxy" in step ? "the step" : step.id;
   return {
     exitCode: EXIT.unexpected,
-    reason: `${step} was cut off, as by a restart of its machine (${cause}). Next: when the machine runs, \`bluegreen retry\`; if it does not come back, \`bluegreen abort --without <proxy>\` or \`bluegreen rollback --without <proxy>\` goes on without that proxy`,
+    reason: `${name} was cut off, as by a restart of its machine (${cause}): \`bluegreen retry\` when it runs again`,
   };
 }
 

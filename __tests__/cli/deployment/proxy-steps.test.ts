@@ -1,4 +1,5 @@
 /** A proxy's step that fails in the middle: the message names the proxy and the ways on. */
+import { stepErrorOf } from "../../../cli/terraform/error-messages";
 import { ProxySteps } from "../../../cli/deployment/proxy-steps";
 import type { ReleaseRecord } from "../../../release/record";
 
@@ -40,6 +41,21 @@ test("after another proxy switched, even a refusal is exit code 6, and rollback 
   );
   expect(exitCode).toBe(6);
   expect(reasons.join()).toMatch(/^proxy-2: record 3 has not begun .*`bluegreen rollback` goes back$/);
+});
+
+test("a switch that was cut off by the restart of the second proxy is exit code 6, with the ways on", () => {
+  const text = 'running the command: polling failed: x\nMessage: "Run command failed with exit code 143: "';
+  const address = "azurerm_virtual_machine_run_command.web_switch-proxy-2_0123ABCD";
+  const { exitCode: code, reason } = stepErrorOf({ severity: "error", summary: text, address });
+  const { exitCode, reasons } = steps(
+    ...BOTH_BEGUN,
+    ["switch-proxy-1", "done"],
+    ["switch-proxy-2", "failed"],
+  ).explained(failed(code, reason));
+  expect(exitCode).toBe(6);
+  expect(reasons.join()).toMatch(
+    /^proxy-2: the step was cut off, .*143.*`bluegreen retry --without proxy-2`/,
+  );
 });
 
 test.each([
