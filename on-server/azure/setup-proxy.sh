@@ -285,27 +285,11 @@ TEXT
   systemctl daemon-reload
 }
 
+#include "../sandbox.sh"
+
 sandbox() {
-  cat <<TEXT
-NoNewPrivileges=yes
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectSystem=full
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-SystemCallArchitectures=native
-LockPersonality=yes
-IPAddressDeny=169.254.169.254
-TEXT
+  sandbox_directives
+  printf '%s\n' ProtectHome=yes RestrictNamespaces=yes IPAddressDeny=169.254.169.254
 }
 
 # Every five minutes. Once the script has a certificate from the vault, it asks only once a day.

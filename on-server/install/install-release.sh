@@ -244,6 +244,7 @@ remember_previous() {
 #include "linux/instances.sh"
 #include "linux/health.sh"
 #include "linux/port.sh"
+#include "../sandbox.sh"
 #include "linux/systemd.sh"
 #include "../bounded-logs.sh"
 #include "linux/clean-up.sh"

@@ -122,21 +122,7 @@ KillMode=mixed
 TimeoutStopSec=$STOP_SECONDS
 Restart=always
 $(restart_pause)
-NoNewPrivileges=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectSystem=full
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-SystemCallArchitectures=native
-LockPersonality=yes
+$(sandbox_directives)
 $(unit_exceptions "$@")
 
 [Install]
