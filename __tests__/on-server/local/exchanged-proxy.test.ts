@@ -1,17 +1,6 @@
 /** Base exchanges one kind of proxy for another: users get the stable release again as soon as the new one runs. */
 import { spawn, spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeSpec } from "../../../configuration/director-spec";
 import type { DirectorSpec } from "../../../configuration/director-spec";
@@ -27,10 +16,8 @@ import type { PlacedRelease } from "../../../release/director-status";
 import { parseFile } from "../../../release/validation";
 import { env } from "../director/proxy-kinds";
 import { Backend, proxySpec } from "../director/proxy-under-test";
+import { HOST, LocalProxy } from "./local-proxy";
 
-const PROGRAMS = resolve("lib/on-server");
-const FOLDER = "proxy-1";
-const HOST = "127.0.0.1";
 const KIND_NAMES = ["haproxy", "nginx", "embedded"] as const;
 type KindName = (typeof KIND_NAMES)[number];
 
@@ -45,61 +32,47 @@ if (missing.length > 0)
   console.warn(`${missing.join(" and ")} not installed: NO EXCHANGE OF PROXIES is tested here`);
 const describeIfInstalled = missing.length === 0 ? describe : describe.skip;
 
-let project: string;
-let port: number;
+let proxy: LocalProxy;
 let blue: Backend;
 let green: Backend;
 const home = process.cwd();
 
 beforeEach(async () => {
-  project = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-exchanged-"));
-  mkdirSync(join(project, FOLDER));
-  copyFileSync(join(PROGRAMS, "director.js"), join(project, FOLDER, "director.js"));
-  port = await freePort();
+  proxy = await LocalProxy.create();
   blue = new Backend("blue", await freePort());
   green = new Backend("green", await freePort());
   await Promise.all([blue.start(), green.start()]);
 });
 afterEach(async () => {
-  await stop("");
+  await proxy.end();
   await Promise.all([blue.stop(), green.stop()]);
-  rmSync(project, { recursive: true });
 });
 
 function specOf(driver: KindName): DirectorSpec {
   const spec = proxySpec({ driver, topology: "sideBySide", servers: 1 });
   const endpoint = (listens: number) => [{ server: "web-1", host: HOST, port: listens }];
   const endpoints = { blue: endpoint(blue.port), green: endpoint(green.port) };
-  return { ...spec, proxy: { ...spec.proxy, port }, endpoints };
+  return { ...spec, proxy: { ...spec.proxy, port: proxy.port }, endpoints };
 }
 
 /** As Terraform does it when base has another driver. */
 async function exchange(driver: KindName): Promise<void> {
-  await stop("yes");
+  await proxy.stop();
   await start(driver);
 }
 
-async function start(driver: KindName): Promise<void> {
-  await run("start-proxy.sh", {
-    DIRECTOR_SPEC: encodeSpec(specOf(driver)),
-    PROXY_DRIVER: driver,
-    PROXY_ADDRESS: `${HOST}:${port}`,
-    PROXY_BUNDLE: join(PROGRAMS, "embedded-proxy.js"),
-  });
-}
+const start = (driver: KindName): Promise<void> => proxy.start(specOf(driver));
 
 async function statusOf(driver: KindName): Promise<ProxyStatus> {
   const args = ["director.js", "status", "--spec", encodeSpec(specOf(driver))];
-  const child = spawn(process.execPath, args, { cwd: join(project, FOLDER), env });
+  const child = spawn(process.execPath, args, { cwd: proxy.folder, env });
   const { stdout } = await succeed(follow(child).ended);
   return parseFile(ProxyStatus, stdout, "the status");
 }
 
-const stop = (keepFolder: string) => run("stop-server.sh", { KEEP_FOLDER: keepFolder });
-
 /** stop-server.sh ends every process that works in the folder: this one may be there only meanwhile. */
 async function inFolder<Result>(work: () => Promise<Result>): Promise<Result> {
-  process.chdir(join(project, FOLDER));
+  process.chdir(proxy.folder);
   try {
     return await work();
   } finally {
@@ -110,16 +83,7 @@ async function inFolder<Result>(work: () => Promise<Result>): Promise<Result> {
 const served = (driver: KindName): Promise<Traffic> =>
   inFolder(() => KINDS[driver].driver(specOf(driver)).observe());
 
-async function run(script: string, parameters: Record<string, string>): Promise<void> {
-  const variables = { PROJECT_FOLDER: project, SERVER_FOLDER: FOLDER, ...parameters };
-  const child = spawn("bash", [join(PROGRAMS, "local", script)], {
-    env: { ...env, ...variables },
-    cwd: home,
-  });
-  await succeed(follow(child).ended);
-}
-
-const stateFile = (): string => join(project, FOLDER, "state.json");
+const stateFile = (): string => proxy.file("state.json");
 
 /** What the director would have written; without a traffic file of any proxy. */
 function remember(intended: Traffic, more: Partial<State> = {}): void {
@@ -144,7 +108,7 @@ class Users {
   private async use(): Promise<void> {
     while (!this.stopped) {
       try {
-        const answer = await fetch(`http://${HOST}:${port}/`);
+        const answer = await fetch(`http://${HOST}:${proxy.port}/`);
         const text = await answer.text();
         const slot = answer.headers.get("x-slot");
         if (answer.status === 200 && slot !== null) this.slots.push(slot);
@@ -203,7 +167,7 @@ describeIfInstalled("an exchange of the driver", () => {
     async (driver) => {
       remember(TO_GREEN);
       await start(driver);
-      await stop("yes");
+      await proxy.stop();
       remember(PAUSED, { finished: false, traffic: { intended: PAUSED, before: TO_GREEN } });
       await start(driver);
       expect(await served(driver)).toEqual(TO_GREEN);
@@ -243,12 +207,12 @@ describeIfInstalled("an exchange of the driver", () => {
   test("a damaged state does not change what a proxy starts with", async () => {
     remember(TO_GREEN);
     await start("haproxy");
-    await stop("yes");
+    await proxy.stop();
     writeFileSync(stateFile(), "{");
-    const map = join(project, FOLDER, "traffic.map");
+    const map = proxy.file("traffic.map");
     const before = readFileSync(map, "utf8");
     const configure = ["director.js", "configure", "--spec", encodeSpec(specOf("haproxy"))];
-    const { status } = spawnSync(process.execPath, configure, { cwd: join(project, FOLDER), env });
+    const { status } = spawnSync(process.execPath, configure, { cwd: proxy.folder, env });
     expect({ status, map: readFileSync(map, "utf8") }).toEqual({ status: 0, map: before });
   });
 });
