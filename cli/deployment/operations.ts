@@ -202,7 +202,9 @@ function knownProxies(names: readonly string[], { environment }: Project): reado
     throw new InvalidInput(`there is no proxy ${quote(unknown)} in ${environment.name}: ${known.join(", ")}`);
   }
   if (known.every((name) => names.includes(name))) {
-    throw new InvalidInput(`${names.join(", ")} are all proxies of ${environment.name}: one must take part`);
+    throw new InvalidInput(
+      `--without names every proxy of ${environment.name} (${names.join(", ")}): one must take part`,
+    );
   }
   return names;
 }
