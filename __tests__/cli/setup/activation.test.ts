@@ -74,6 +74,19 @@ test.each([
   });
 });
 
+test("a warning: the site breaks off the first request for each path", async () => {
+  const broken = new Set<string>();
+  await site((request, response) => {
+    if (broken.has(request.url!)) return answers(200, "")(request, response);
+    broken.add(request.url!);
+    response.destroy();
+  });
+  expect(await run()).toMatchObject({
+    status: "warning",
+    found: "users can reach /internal/start-jobs and /internal/stop-jobs through the site",
+  });
+});
+
 test("a warning: the 404 is the application's, so the proxy passed the request on", async () => {
   await site(answers(404, "no such page in this shop"));
   await instance(answers(404, "no such page in this shop"));

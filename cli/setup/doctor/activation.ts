@@ -75,7 +75,12 @@ function instanceUrls(environment: Environment): string[] {
   return SLOTS.flatMap((slot) => endpoints[slot]).map(({ host, port }) => `http://${host}:${port}`);
 }
 
+/** Asks once more if there was no answer: a site closes idle connections, and one broken request says nothing. */
 async function ask(method: string, url: string): Promise<Answer | null> {
+  return (await askOnce(method, url)) ?? askOnce(method, url);
+}
+
+async function askOnce(method: string, url: string): Promise<Answer | null> {
   try {
     const signal = AbortSignal.timeout(REQUEST_MS);
     const answer = await fetch(url, { method, redirect: "manual", signal });
