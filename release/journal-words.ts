@@ -16,6 +16,10 @@ export function describeEntry(entry: JournalEntry): string {
     }
     case "byHand":
       return `an operator moved users from ${entry.from} to ${entry.releaseId} in ${entry.slot}: ${entry.reason}`;
+    case "users": {
+      const before = entry.before === null ? "" : `, before ${share(entry.before)}`;
+      return `users got ${count(entry.answers, "answer")} in ${entry.seconds.toFixed(0)} s: ${entry.failed} failed (${share(entry)}${before})`;
+    }
     case "drained":
       if (entry.running === 0) return `${entry.slot} is drained`;
       return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;
@@ -37,6 +41,10 @@ function describeTraffic({ live, weight, mode }: Entry<"traffic">): string {
 function figures({ requests, errors, p95Ms }: Figures): string {
   const slow = p95Ms === null ? "" : `, p95 ${p95Ms} ms`;
   return `${errors} of ${requests} failed${slow}`;
+}
+
+function share({ answers, failed }: { readonly answers: number; readonly failed: number }): string {
+  return `${((100 * failed) / Math.max(1, answers)).toFixed(2)} %`;
 }
 
 function count(number: number, what: string): string {

@@ -15,6 +15,10 @@ export const Figures = z.strictObject({
 });
 export type Figures = z.infer<typeof Figures>;
 
+/** A difference of two ratios, candidate minus stable: the estimate, and where it is with 95 % confidence, however often one looks. */
+export const Difference = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number() });
+export type Difference = z.infer<typeof Difference>;
+
 /** The basis of a judgement: answers of the candidate and of stable over the last seconds. */
 export const Comparison = readsFormer(
   z.strictObject({
@@ -25,6 +29,14 @@ export const Comparison = readsFormer(
     seconds: z.number(),
     /** The most failed answers of one client that the judgement left out; absent if it left out none. */
     leftOut: z.optional(z.int()),
+    /** How much more of the candidate's answers failed. Absent from directors of version 0.1.0. */
+    failed: z.optional(Difference),
+    /** How sure it is that the candidate is worse in what is judged: 0 to 1. Absent from directors of version 0.1.0. */
+    confidence: z.optional(z.number()),
+    /** Where the candidate's failed answers gather, as in "29 of 31 came from web-2". */
+    gathered: z.optional(z.string()),
+    /** Why a step that passed proves little: too few answers. */
+    notJudged: z.optional(z.string()),
   }),
   { share: "weight" },
 );
@@ -59,6 +71,28 @@ export const JournalEntry = readsFormer(
       event: z.literal("judged"),
       verdict: z.enum(["pass", "fail"]),
       comparison: Comparison,
+    }),
+    /**
+     * What all users got from this proxy while the sequence ran, and before it. `before` is null if nothing was counted.
+     * Written when the sequence ends.
+     */
+    z.strictObject({
+      at,
+      event: z.literal("users"),
+      answers: z.int(),
+      failed: z.int(),
+      seconds: z.number(),
+      before: z.nullable(
+        z.strictObject({
+          answers: z.int(),
+          failed: z.int(),
+          seconds: z.number(),
+          /** How old the figures are, in seconds, when the sequence began: 0 if they were counted right before it. */
+          age: z.number(),
+        }),
+      ),
+      /** Whether users' failed answers rose, by the same test as a candidate's. */
+      worse: z.boolean(),
     }),
     /** A slot was drained: what still ran there when the drain time was over. */
     z.strictObject({

@@ -34,14 +34,38 @@ export const Analysis = z.strictObject({
    * ends on a quiet site, and never without data. @default 20
    */
   minimumRequests: z.int().check(z.minimum(1), z.maximum(100_000)),
-  /** The candidate's ratio of failed requests (5xx or no answer) may exceed stable's by this. From 0 to 1. @default 0.02 */
+  /**
+   * The candidate's ratio of failed requests (5xx or no answer) may exceed stable's by this. From 0 to 1. It can be small:
+   * what protects an equal release from chance is `falseRollbackRate`. @default 0.002
+   */
   maxErrorRatio: z.number().check(z.minimum(0), z.maximum(1)),
   /** The candidate's 95th percentile of latency may be this many times stable's. @default 2 */
   maxLatencyRatio: z.number().check(z.minimum(1), z.maximum(1_000)),
   /** A latency that exceeds stable's by this many milliseconds or less is never a failure. @default 100 */
   latencySlackMs: z.number().check(z.minimum(0), z.maximum(60_000)),
+  /**
+   * The chance that a release which is as good as stable is rolled back, over its whole way, however often it is looked
+   * at. A smaller one needs more failed answers. @default 0.01
+   */
+  falseRollbackRate: z.optional(z.number().check(z.minimum(0.000001), z.maximum(0.5))),
+  /**
+   * The share of answers with a status of 3xx, and the one of 4xx, may exceed stable's by this. From 0 to 1. @default 0.05
+   */
+  maxStatusShift: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
+  /** For so long after its first request of a user a candidate may be slow: its caches are cold. @default 5 */
+  latencyGraceSeconds: z.optional(z.number().check(z.minimum(0), z.maximum(3_600))),
+  /**
+   * What happens after a step with too few answers to judge: go on if verification and the director's requests passed
+   * ("not judged" in the receipt), or roll back. @default "continue"
+   */
+  whenInconclusive: z.optional(z.enum(["continue", "rollback"])),
+  /** The release means to answer with other statuses (redirects, removed pages): they are reported, not judged. @default false */
+  expectChange: z.optional(z.boolean()),
 });
+/** As written in files. What is absent has its default: see {@link analysisSettings}. */
 export type Analysis = z.infer<typeof Analysis>;
+/** All settings of the analysis. */
+export type AnalysisSettings = Required<Analysis>;
 
 /** @internal */
 export const Schedule = z.strictObject({
@@ -99,10 +123,25 @@ const DEFAULTS = {
 const DEFAULT_ANALYSIS: Analysis = {
   intervalSeconds: 5,
   minimumRequests: 20,
-  maxErrorRatio: 0.02,
+  maxErrorRatio: 0.002,
   maxLatencyRatio: 2,
   latencySlackMs: 100,
 };
+
+/** Defaults that records don't carry, so that directors and records of version 0.1.0 stay valid. */
+const LATER_DEFAULTS = {
+  falseRollbackRate: 0.01,
+  maxStatusShift: 0.05,
+  latencyGraceSeconds: 5,
+  whenInconclusive: "continue",
+  expectChange: false,
+} as const;
+
+/** The analysis of a schedule with all defaults filled in. */
+export function analysisSettings(analysis: Analysis): AnalysisSettings {
+  const given = Object.fromEntries(Object.entries(analysis).filter(([, value]) => value !== undefined));
+  return { ...LATER_DEFAULTS, ...(given as Analysis) } as AnalysisSettings;
+}
 
 /** The three strategies, as schedules. Every field has a default; see {@link Schedule} for meaning and units. */
 export const Strategy = {

@@ -13,7 +13,7 @@ const COMMON = {
   analysis: {
     intervalSeconds: 5,
     minimumRequests: 20,
-    maxErrorRatio: 0.02,
+    maxErrorRatio: 0.002,
     maxLatencyRatio: 2,
     latencySlackMs: 100,
   },

@@ -39,6 +39,8 @@ function told({ state }: SimulatedWorld): string[] {
         return `${entry.verdict} at ${entry.comparison.weight}`;
       case "byHand":
         return `by hand to ${entry.releaseId}`;
+      case "users":
+        return `users: ${entry.failed} of ${entry.answers} failed`;
       case "drained":
         return `drained ${entry.slot}${entry.cut ? " cut" : ""}`;
     }

@@ -30,16 +30,27 @@ export interface SlotCounts extends ReportedCounts {
    * at most MOST_CLIENTS a slot, those with most errors first. Absent if the proxy can't tell clients apart.
    */
   readonly clients?: Readonly<Record<string, ClientCounts>> | undefined;
+  /** All answers by class. Absent if the proxy can't tell, or does not count now. */
+  readonly classes?: Classes | undefined;
 }
+
+/** `none`: no whole answer from the slot, which is an error, as is 5xx. A protocol change (101) counts as 2xx. */
+export const ANSWER_CLASSES = ["2xx", "3xx", "4xx", "5xx", "none"] as const;
+export type AnswerClass = (typeof ANSWER_CLASSES)[number];
+/** Numbers of answers by class; absent is 0. */
+export type Classes = Readonly<Partial<Record<AnswerClass, number>>>;
 
 /** Counts of one client in one slot, cumulated. The latency is possibly of a sample only. */
 export interface ClientCounts {
   readonly requests: number;
   readonly errors: number;
   readonly latency: Latencies;
+  /** Absent if the proxy can't tell by client. */
+  readonly classes?: Classes | undefined;
 }
 
 export const MOST_CLIENTS = 1_000;
+export const MOST_PAGES = 20;
 
 /** Each client belongs to one of these buckets, 0 to 99. */
 export const BUCKETS = 100;
@@ -63,6 +74,9 @@ export interface EndpointHealth {
   readonly healthy: boolean;
   /** Whether the endpoint gets requests of the slot while it is healthy. */
   readonly inRotation: boolean;
+  /** Requests and errors of this endpoint, counted as the slot's. Absent if the proxy can't tell. */
+  readonly requests?: number | undefined;
+  readonly errors?: number | undefined;
 }
 
 /** What a proxy shows to load balancers, at /proxy-healthz, and to the other proxies, at {@link SEQUENCE_PATH}. */
@@ -89,6 +103,12 @@ export interface Driver {
   /** Replaces the traffic atomically, without losing a request, and reads it back. */
   setTraffic(traffic: Traffic): Promise<void>;
   counts(): Promise<PerSlot<SlotCounts>>;
+  /**
+   * The paths that users asked for most with GET lately and got an answer below 400 for, without query strings, most
+   * asked first, at most {@link MOST_PAGES}. Collected while answers are counted (`measureLatencies`). Absent if the
+   * proxy can't tell.
+   */
+  popularPages?(): Promise<readonly string[]>;
   /**
    * Starts or stops the counting of latencies, which is too expensive to do always; a sample large enough for the
    * analysis suffices. NGINX counts requests and errors only meanwhile, too. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
