@@ -7,7 +7,13 @@ import type { Endpoint } from "../../configuration/naming";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 
-export type Verdict = { readonly passed: true } | { readonly passed: false; readonly reason: string };
+export type Verdict =
+  | { readonly passed: true }
+  | {
+      readonly passed: false;
+      readonly reason: string;
+      /** Whether it can't be chance. Absent: it can't. */ readonly sure?: boolean;
+    };
 
 const PASSED: Verdict = { passed: true };
 
