@@ -105,9 +105,15 @@ function specs(schedule: ScheduleChoice): readonly DirectorSpec[] {
     },
   });
   const never = { live: null, releaseId: null, serving: [] };
-  const first: ReleaseRecord = release(emptyRecord("demo"), artifact("1.0.0"), never, { goal: "live", environmentSchedule: environment.schedule });
+  const first: ReleaseRecord = release(emptyRecord("demo"), artifact("1.0.0"), never, {
+    goal: "live",
+    environmentSchedule: environment.schedule,
+  });
   const observed = { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] } as const;
-  const second = release(first, artifact("1.1.0"), observed, { goal: "live", environmentSchedule: environment.schedule });
+  const second = release(first, artifact("1.1.0"), observed, {
+    goal: "live",
+    environmentSchedule: environment.schedule,
+  });
   const made = [stepSpec(environment, first, 0), stepSpec(environment, second, 0)];
   records.set(key, made);
   return made;

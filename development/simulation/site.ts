@@ -50,6 +50,7 @@ export class SimulatedSite {
   /** Failed answers of users in the candidate's slot. */
   failed = 0;
   readonly candidateSlot: Slot = "green";
+  private names: Record<Slot, string[]> = { blue: [], green: [] };
   private counted: Record<Slot, Counted> = { blue: nothing(), green: nothing() };
   /** Requests that clients will repeat, by second. */
   private repeats: { readonly at: number; readonly slot: Slot; readonly client: string; left: number }[] = [];
@@ -99,6 +100,7 @@ export class SimulatedSite {
     if (this.now >= this.restartAt) {
       this.restartAt = Infinity;
       this.counted = { blue: nothing(), green: nothing() };
+      this.names = { blue: [], green: [] };
     }
     const { live, weight } = this.traffic;
     if (live === null) return;
@@ -126,8 +128,9 @@ export class SimulatedSite {
       if (runs > 1 && !this.isOut()) this.repeats.push({ at: this.now + 1000, slot, client, left: runs - 1 });
     }
     const counted = this.counted[slot];
-    counted.requests += requests - errors;
     const good = requests - errors;
+    counted.requests += good;
+    this.countGood(slot, good, pool);
     const redirects = random.binomial(good, behaviour.redirects ?? 0);
     const refusals = random.binomial(good - redirects, behaviour.refusals ?? 0);
     add(counted.classes, "3xx", redirects);
@@ -150,12 +153,25 @@ export class SimulatedSite {
     }
   }
 
+  /** Good answers of clients that failed before; the others need not be distinguished. */
+  private countGood(slot: Slot, good: number, pool: number): void {
+    const { clients } = this.counted[slot];
+    const names = this.names[slot];
+    const part = Math.min(1, names.length / pool);
+    for (let left = this.random.binomial(good, part); left > 0; left--) {
+      const client = names[this.random.below(names.length)]!;
+      const known = clients.get(client)!;
+      clients.set(client, { requests: known.requests + 1, errors: known.errors });
+    }
+  }
+
   private count(slot: Slot, client: string): void {
     const counted = this.counted[slot];
     counted.requests += 1;
     counted.errors += 1;
     add(counted.classes, "5xx", 1);
     if (slot === this.candidateSlot) this.failed += 1;
+    if (!counted.clients.has(client)) this.names[slot].push(client);
     const known = counted.clients.get(client) ?? { requests: 0, errors: 0 };
     counted.clients.set(client, { requests: known.requests + 1, errors: known.errors + 1 });
   }

@@ -17,13 +17,20 @@ export const NOTHING: Sample = { requests: 0, errors: 0, latency: {} };
 
 /** What was counted between two snapshots. A lower count means that the proxy restarted and counts from 0. */
 export function between(before: SlotCounts, now: SlotCounts): Sample {
-  const answers = more(before, now);
-  if (now.clients === undefined) return answers;
-  const clients = Object.entries(now.clients).flatMap(([key, client]) => {
-    const each = more(before.clients?.[key] ?? NOTHING, client);
-    return each.requests > 0 ? [[key, each] as const] : [];
-  });
-  return { ...answers, clients: Object.fromEntries(clients) };
+  return more(before, now);
+}
+
+/** The same, also by client. */
+export function betweenByClient(before: SlotCounts, now: SlotCounts): Sample {
+  if (now.clients === undefined) return between(before, now);
+  const clients: Record<string, ClientCounts> = {};
+  for (const [key, client] of Object.entries(now.clients)) {
+    const known = before.clients?.[key];
+    if (known?.requests === client.requests) continue;
+    const each = more(known ?? NOTHING, client);
+    if (each.requests > 0) clients[key] = each;
+  }
+  return { ...between(before, now), clients };
 }
 
 function more(before: ClientCounts, now: ClientCounts): ClientCounts {

@@ -7,7 +7,7 @@ import type { Comparison } from "../../release/journal";
 import { analysisSettings } from "../../release/schedule";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import { between, figures, NOTHING, together } from "./analysis";
+import { between, betweenByClient, figures, NOTHING, together } from "./analysis";
 import type { Sample } from "./analysis";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
@@ -137,9 +137,12 @@ export class CandidateWatch {
 
   private add(from: Snapshot, to: Snapshot, weight: number): void {
     const { [this.slot]: candidate, [otherSlot(this.slot)]: stable } = this.compare(from, to);
-    this.users.add({ at: to.at, weight, candidate: candidate.users, stable: stable.users });
+    const [ours, theirs] = [this.slot, otherSlot(this.slot)].map((slot) =>
+      betweenByClient(from.counts[slot], to.counts[slot]),
+    ) as [Sample, Sample];
+    this.users.add({ at: to.at, weight, candidate: ours, stable: theirs });
     this.ownRequests.add({ at: to.at, weight: OWN_WEIGHT, candidate: candidate.own, stable: stable.own });
-    this.site.add({ at: to.at, weight, candidate: candidate.users, stable: stable.users });
+    this.site.add({ at: to.at, weight, candidate: ours, stable: theirs });
   }
 
   /** What keeps a step from ending after its time. */
@@ -199,7 +202,7 @@ export class CandidateWatch {
 
   private downEndpoint(): string | null {
     for (const [index, rounds] of this.rounds[this.slot]) {
-      if (!isDown(rounds)) continue;
+      if (!isDown(rounds, this.users.usual)) continue;
       // What both slots suffer from is no fault of the candidate; it is waited for.
       if (!this.isStableHealthy()) return null;
       const endpoint = this.director.spec.endpoints[this.slot][index]!;

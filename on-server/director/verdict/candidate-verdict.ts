@@ -93,6 +93,11 @@ export class CandidateVerdict {
     return this.failed.standing.leftOut;
   }
 
+  /** The part of stable's answers that fails. */
+  get usual(): number {
+    return ratio(this.failed.reference);
+  }
+
   /** The answers from which a comparison fires. */
   private get limit(): number {
     return COMPARISONS / this.analysis.falseRollbackRate;
