@@ -7,7 +7,14 @@ import type { Endpoint } from "../../configuration/naming";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 
-export type Verdict = { readonly passed: true } | { readonly passed: false; readonly reason: string };
+export type Verdict =
+  | { readonly passed: true }
+  | {
+      readonly passed: false;
+      readonly reason: string;
+      /** false: statistics of users' answers decided, and may be wrong. The artifact may be released again. @default true */
+      readonly sure?: boolean | undefined;
+    };
 
 const PASSED: Verdict = { passed: true };
 
