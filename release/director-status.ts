@@ -124,7 +124,7 @@ export const DirectorState = z.strictObject({
   traffic: z.strictObject({ intended: Traffic, before: Traffic }),
   /** When the current phase ends, in milliseconds since 1970. Absolute, so that a restart does not prolong it. */
   deadline: z.nullable(z.number()),
-  /** Artifacts that were aborted or rolled back: refused until a record has `retry`. */
+  /** Artifacts that were aborted, or failed for certain under traffic: refused until a record has `retry`. */
   failedDigests: z.array(z.strictObject({ sha256: z.string(), releaseId: z.string(), reason: z.string() })),
   /** Requests that still ran after this sequence's drains. */
   unfinished: z._default(z.array(Unfinished), []),

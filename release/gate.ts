@@ -237,7 +237,7 @@ function refuseExchanged(
   );
 }
 
-/** An artifact that was aborted or rolled back is not retried by accident. */
+/** An artifact that was aborted, or failed for certain, is not retried by accident. Statistics alone refuse none. */
 function refuseFailedBefore({ slots, target }: Asked, { failedDigests }: Remembered): void {
   const failed = failedDigests.find(({ sha256 }) => sha256 === slots[target]?.sha256);
   if (failed === undefined) return;

@@ -13,9 +13,15 @@ import { admit } from "./verify";
 
 /**
  * Returns all requests to stable once a probe shows that it is healthy.
- * @throws Failure (frozen) if it is not: traffic stays as it is.
+ * @param sure whether the candidate failed for certain, or a person decided: its artifact is then refused until a record
+ * has `retry`. A verdict by statistics can be wrong, and refuses nothing.
+ * @throws Failure (frozen) if stable is not healthy: traffic stays as it is.
  */
-export async function rollBack(director: Director, reason: string): Promise<void> {
+export async function rollBack(
+  director: Director,
+  reason: string,
+  { sure }: { readonly sure: boolean },
+): Promise<void> {
   const { stable } = director.state;
   const traffic = await director.driver.observe();
   if (stable === null) {
@@ -39,7 +45,7 @@ export async function rollBack(director: Director, reason: string): Promise<void
   director.save({
     phase: "aborting",
     failedDigests:
-      candidate === null || !carried ? failedDigests : failedAfter(failedDigests, candidate, reason),
+      candidate === null || !carried || !sure ? failedDigests : failedAfter(failedDigests, candidate, reason),
   });
   await director.setTraffic({ ...traffic, live: stable.slot, weight: 0, mode: "serve", fallback: false });
   await activateStable(director);

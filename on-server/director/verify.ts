@@ -12,7 +12,8 @@ export type Verdict =
   | {
       readonly passed: false;
       readonly reason: string;
-      /** Whether it can't be chance. Absent: it can't. */ readonly sure?: boolean;
+      /** false: statistics of users' answers decided, and may be wrong. The artifact may be released again. @default true */
+      readonly sure?: boolean | undefined;
     };
 
 const PASSED: Verdict = { passed: true };

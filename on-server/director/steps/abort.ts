@@ -32,7 +32,7 @@ export async function abort(director: Director): Promise<StepEnd> {
       reason: `heal of ${spec.healing.join(", ")} aborted; the other servers keep serving`,
     };
   }
-  await rollBack(director, "aborted by an operator");
+  await rollBack(director, "aborted by an operator", { sure: true });
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
   const { stable } = director.state;
   return {

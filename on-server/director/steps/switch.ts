@@ -148,7 +148,7 @@ async function recreated(director: Director, candidate: PlacedRelease): Promise<
     verdict = await admit(director, candidate.slot, candidate.releaseId);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    await rollBack(director, error.message);
+    await rollBack(director, error.message, { sure: true });
     throw abortedTo(director, error.message);
   }
   if (!verdict.passed)
@@ -181,14 +181,14 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
       await setWeight(director, candidate, weight, traffic.weight);
       if (weight === 100) await activateSlot(director, candidate.slot);
       const verdict = await watch.until(director.state.deadline!);
-      if (!verdict.passed) return await failed(director, verdict.reason);
+      if (!verdict.passed) return await failed(director, verdict.reason, verdict.sure);
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
     const reason =
       error instanceof Interrupted ? error.message : `${candidate.releaseId}: ${(error as Error).message}`;
     if (error instanceof NotificationFailed) return await failed(director, reason);
-    await rollBack(director, reason);
+    await rollBack(director, reason, { sure: true });
     throw abortedTo(director, reason);
   }
   if (spec.goal !== "live") {
@@ -241,10 +241,10 @@ async function setWeight(
   await director.setTraffic({ live, weight, offset, mode: "serve", fallback: true });
 }
 
-async function failed(director: Director, reason: string): Promise<never> {
+async function failed(director: Director, reason: string, sure = true): Promise<never> {
   if (director.spec.schedule.onFailure === "freeze") throw frozen(director, reason);
-  await rollBack(director, reason);
-  throw abortedTo(director, reason);
+  await rollBack(director, reason, { sure });
+  throw abortedTo(director, reason, sure ? "" : ". The same artifact may be released again");
 }
 
 /** Only this changes stable. It is saved before the proxy is set: users get the same from both values by now. */
@@ -321,11 +321,11 @@ async function notifyOrFreeze(director: Director, notify: () => Promise<void>): 
   }
 }
 
-function abortedTo(director: Director, reason: string): Failure {
+function abortedTo(director: Director, reason: string, next = ""): Failure {
   director.save({ finished: true });
   const { stable } = director.state;
   const live = stable === null ? "no release is live" : `traffic is back on ${stable.releaseId}`;
-  return new Failure(`${reason}; ${live}`, EXIT.aborted);
+  return new Failure(`${reason}; ${live}${next}`, EXIT.aborted);
 }
 
 function frozen(

@@ -2,6 +2,7 @@
 import { directorSpec } from "../../../../configuration/director-spec";
 import { EXIT } from "../../../../release/exit-code";
 import type { ScheduleChoice } from "../../../../release/schedule";
+import { CandidateWatch } from "../../../../on-server/director/watch";
 import { Operator } from "../operator";
 import { simulatedEnvironment, SimulatedWorld } from "../simulated-world";
 import { CANARY, liveWorld, weights } from "./worlds";
@@ -111,6 +112,32 @@ describe("a candidate", () => {
     world.behaviours.set("1.1.0", "good");
     await operator.cancel();
     expect((await operator.release("1.1.0", { retry: true })).result).toMatchObject({ outcome: "promoted" });
+  });
+
+  test("that only statistics found worse may be released again without retry", async () => {
+    const { world, operator } = await liveWorld(CANARY);
+    const watched = jest.spyOn(CandidateWatch.prototype, "until");
+    watched.mockResolvedValueOnce({ passed: false, reason: "1.1.0-2: 12 of 900 answers failed", sure: false });
+    const { result } = await operator.release("1.1.0");
+    expect(result).toMatchObject({ exitCode: EXIT.aborted });
+    expect(result?.reason).toBe(
+      "1.1.0-2: 12 of 900 answers failed; traffic is back on 1.0.0-1. The same artifact may be released again",
+    );
+    expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
+    expect(world.state.failedDigests).toEqual([]);
+    watched.mockRestore();
+    expect((await operator.release("1.1.0")).result).toMatchObject({ outcome: "promoted" });
+  });
+
+  test("that failed for certain before stays refused after a retry that statistics ended", async () => {
+    const { world, operator } = await liveWorld(CANARY);
+    world.behaviours.set("1.1.0", "diesUnderTraffic");
+    await operator.release("1.1.0");
+    const watched = jest.spyOn(CandidateWatch.prototype, "until");
+    watched.mockResolvedValueOnce({ passed: false, reason: "12 of 900 answers failed", sure: false });
+    await operator.release("1.1.0", { retry: true });
+    watched.mockRestore();
+    expect((await operator.release("1.1.0")).result?.reason).toContain("this artifact failed before");
   });
 
   test("that failed once and then proved itself needs no retry any more", async () => {
