@@ -5,6 +5,7 @@
  */
 import type { Comparison } from "../../release/journal";
 import { analysisSettings } from "../../release/schedule";
+import type { AnalysisSettings } from "../../release/schedule";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { between, betweenByClient, figures, NOTHING, together } from "./analysis";
@@ -25,6 +26,8 @@ import type { Verdict } from "./verify";
 const CHECK_MS = 250;
 /** Between two rounds of requests if only their number is too low. */
 const FAST_CHECK_MS = 10;
+/** A candidate is slow if it is in each part of an interval. */
+const PARTS = 3;
 /** How many intervals a step may take longer until there are enough answers. */
 const EXTRA_INTERVALS = 3;
 const EXTRA_MS = 10_000;
@@ -47,6 +50,7 @@ export class CandidateWatch {
   private reportedAt = 0;
   private round = 0;
   private shared: string | null = null;
+  private readonly analysis: AnalysisSettings;
   private readonly users: CandidateVerdict;
   private readonly ownRequests: CandidateVerdict;
   private readonly site: SiteVerdict;
@@ -61,6 +65,7 @@ export class CandidateWatch {
     private readonly baseline: Sample,
   ) {
     const now = director.clock.now();
+    this.analysis = analysisSettings(director.spec.schedule.analysis);
     const nameOf = (key: string) => clientName(key, this.shared, director.state.weight);
     this.users = new CandidateVerdict(this.analysis, nameOf);
     this.users.addBefore(now, baseline);
@@ -75,6 +80,7 @@ export class CandidateWatch {
     const extra = EXTRA_MS + EXTRA_INTERVALS * 1000 * intervalSeconds;
     const pause = Math.min(CHECK_MS, 250 * intervalSeconds);
     const first = await this.takeSnapshot();
+    this.shared = sharedAddress(Object.values(first.counts), this.analysis.minimumRequests);
     for (;;) {
       interruption.check();
       const problem = await this.check();
@@ -91,10 +97,6 @@ export class CandidateWatch {
     }
   }
 
-  private get analysis() {
-    return analysisSettings(this.director.spec.schedule.analysis);
-  }
-
   /** @returns the problem; null if none is known. */
   private async check(): Promise<{ readonly reason: string; readonly sure: boolean } | null> {
     this.round += 1;
@@ -108,14 +110,21 @@ export class CandidateWatch {
     this.weigh(before, now);
     const down = this.downEndpoint();
     if (down !== null) return { reason: down, sure: true };
-    const recent = this.compare(this.startOfWindow(now), now)[this.slot];
+    const recent = this.partsOfWindow(now);
     const found =
-      this.users.finding(now.at, recent.users) ??
-      this.ownRequests.finding(now.at, recent.own) ??
+      this.users.finding(
+        now.at,
+        recent.map(({ users }) => users),
+      ) ??
+      this.ownRequests.finding(
+        now.at,
+        recent.map(({ own }) => own),
+      ) ??
       this.site.finding();
     if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
     if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {
       this.reportedAt = now.at;
+      this.shared = sharedAddress(Object.values(now.counts), this.analysis.minimumRequests);
       this.report(this.startOfWindow(now), "going on");
     }
     return null;
@@ -123,7 +132,6 @@ export class CandidateWatch {
 
   private weigh(from: Snapshot, to: Snapshot): void {
     const { weight } = this.director.state;
-    this.shared = sharedAddress(Object.values(to.counts), this.analysis.minimumRequests);
     if (weight < 100) {
       this.held = null;
       this.add(from, to, weight);
@@ -228,10 +236,24 @@ export class CandidateWatch {
     return this.snapshots.at(-1)!;
   }
 
-  /** The newest snapshot that is at least an interval old, or else the oldest. */
   private startOfWindow(now: Snapshot): Snapshot {
-    const begin = now.at - 1000 * this.analysis.intervalSeconds;
-    return this.snapshots.findLast(({ at }) => at <= begin) ?? this.snapshots[0]!;
+    return this.snapshotBefore(now.at - 1000 * this.analysis.intervalSeconds);
+  }
+
+  /** The newest snapshot until that moment, or else the oldest. */
+  private snapshotBefore(moment: number): Snapshot {
+    return this.snapshots.findLast(({ at }) => at <= moment) ?? this.snapshots[0]!;
+  }
+
+  /** The candidate's answers of the last interval, in parts. */
+  private partsOfWindow(now: Snapshot): Compared[Slot][] {
+    const step = (1000 * this.analysis.intervalSeconds) / PARTS;
+    return Array.from({ length: PARTS }, (_, part) => {
+      const [from, to] = [PARTS - part, PARTS - part - 1].map((steps) =>
+        this.snapshotBefore(now.at - steps * step),
+      );
+      return this.compare(from!, to!)[this.slot];
+    });
   }
 
   private compare(from: Snapshot, to: Snapshot): Compared {

@@ -5,7 +5,7 @@
  */
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
-import { percentile } from "../analysis";
+import { percentile, together } from "../analysis";
 import type { Sample } from "../analysis";
 import { Contest } from "./contest";
 import type { Look, Standing } from "./contest";
@@ -21,6 +21,8 @@ const COMPARISONS = 6;
 const LIMIT_ANSWERS = 60;
 /** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */
 const SLOW_PART = 0.05;
+/** With so many answers in a part of an interval, it has to be slow in each. */
+const PART_ANSWERS = 5;
 /** It is certain, not only likely, that such a candidate is worse. */
 const CERTAIN_RATIO = 1_000_000;
 const CERTAIN_EXCESS = 0.5;
@@ -73,8 +75,8 @@ export class CandidateVerdict {
     if (this.slow === null && look.weight < 100) this.learnLatency(look.stable);
   }
 
-  /** @param recent the candidate's answers of the last interval. */
-  finding(now: number, recent: Sample): Finding | null {
+  /** @param recent the candidate's answers of the last interval, in equal parts of its time, the oldest first. */
+  finding(now: number, recent: readonly Sample[]): Finding | null {
     return this.gross() ?? this.tooManyFail() ?? this.tooSlow(now, recent) ?? this.otherStatus();
   }
 
@@ -88,9 +90,10 @@ export class CandidateVerdict {
     return confidence(this.failed.standing);
   }
 
-  /** The most failed answers of one client that did not count. */
+  /** Failed answers that did not count: those that a client repeated, and all of the client that failed most often. */
   get leftOut(): number {
-    return this.failed.standing.leftOut;
+    const { candidate, leftOut } = this.failed.standing;
+    return this.answers.events - candidate.events + leftOut;
   }
 
   /** The part of stable's answers that fails. */
@@ -125,18 +128,21 @@ export class CandidateVerdict {
     };
   }
 
-  private tooSlow(now: number, recent: Sample): Finding | null {
+  private tooSlow(now: number, recent: readonly Sample[]): Finding | null {
     const { slow } = this;
     const { latencyGraceSeconds } = this.analysis;
     if (slow === null || this.firstAt === null || now - this.firstAt < 1000 * latencyGraceSeconds)
       return null;
     const { limit, usual } = slow;
     const isSlow = slowerThan(limit);
-    // Caches that were cold are warm by now.
-    if (ratio(isSlow(recent)) < SLOW_PART) return null;
+    // Caches that were cold are warm by now; and one pause is over by now, whatever waited for it.
+    const all = isSlow(together(...recent));
+    if (ratio(all) < SLOW_PART) return null;
+    if (recent.map(isSlow).some((part) => part.trials >= PART_ANSWERS && ratio(part) < SLOW_PART))
+      return null;
     const standing = this.fired(slow.contest, 0);
     if (standing === null || ratio(standing.candidate) < SLOW_PART) return null;
-    const p95 = percentile(recent.latency, 0.95);
+    const p95 = percentile(together(...recent).latency, 0.95);
     return {
       reason: `${percent(ratio(standing.candidate))} of its answers take longer than ${limit} ms, ${percent(ratio(slow.contest.reference))} of stable's; p95 is ${p95} ms, stable's was ${usual} ms; ${certainty(standing)}`,
       sure: false,

@@ -9,6 +9,8 @@ import type { Side } from "./evidence";
 
 /** For how long a client's answers don't count after an event. */
 export const SILENT_MS = 30_000;
+/** One client counts as so many answers a look at most: its good answers don't hide that the others' fail. */
+const MOST_TRIALS = 50;
 /** More clients with events are not remembered for longer than they have to be. */
 const MOST_REMEMBERED = 5_000;
 
@@ -68,9 +70,11 @@ export class Trials {
       listedTrials += each.trials;
       listedEvents += each.events;
       if (at - (this.last.get(name) ?? -Infinity) < SILENT_MS) continue;
+      const part = Math.min(1, MOST_TRIALS / Math.max(1, each.trials));
+      const events = part * each.events;
       // As many answers as come before the first event, on average.
-      trials += each.events === 0 ? each.trials : (each.trials + 1) / (each.events + 1);
-      if (each.events === 0) continue;
+      trials += part * (events < 0.5 ? each.trials : (each.trials + 1) / (events / part + 1));
+      if (events < 0.5) continue;
       clients.push(name);
       this.last.set(name, at);
     }
