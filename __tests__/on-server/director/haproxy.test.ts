@@ -10,6 +10,7 @@ import {
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
 import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
+import { promisesOfAnswers } from "./answer-promises";
 import { promisesOfExchanges } from "./exchange-promises";
 import { promisesOfLimits } from "./limit-promises";
 import { promisesToNeighbours } from "./neighbour-promises";
@@ -25,6 +26,7 @@ const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
 
 describeWith(haproxy)("haproxy", () => {
   promisesOfAProxy(haproxy);
+  describe("in its counts of answers", () => promisesOfAnswers(haproxy));
   describe("across protocols", () => promisesAcrossProtocols(haproxy));
   describe("in each exchange", () => promisesOfExchanges(haproxy));
   describe("with limits", () => promisesOfLimits(haproxy));
