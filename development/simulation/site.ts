@@ -46,6 +46,7 @@ const LOOK_MS = 250;
 
 export class SimulatedSite {
   now = 1_700_000_000_000;
+  private readonly beganAt = this.now;
   traffic: Traffic = CLOSED;
   /** Failed answers of users in the candidate's slot. */
   failed = 0;
@@ -165,6 +166,12 @@ export class SimulatedSite {
     }
   }
 
+  /** A client's good answers before its first failed one. Only the sum before the candidate needs them. */
+  private earlier(): number {
+    if (this.startedAt !== null) return 0;
+    return this.random.poisson((this.now - this.beganAt) / 1000 / (this.conditions.secondsBetween ?? 10));
+  }
+
   private count(slot: Slot, client: string): void {
     const counted = this.counted[slot];
     counted.requests += 1;
@@ -172,7 +179,7 @@ export class SimulatedSite {
     add(counted.classes, "5xx", 1);
     if (slot === this.candidateSlot) this.failed += 1;
     if (!counted.clients.has(client)) this.names[slot].push(client);
-    const known = counted.clients.get(client) ?? { requests: 0, errors: 0 };
+    const known = counted.clients.get(client) ?? { requests: this.earlier(), errors: 0 };
     counted.clients.set(client, { requests: known.requests + 1, errors: known.errors + 1 });
   }
 

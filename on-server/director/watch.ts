@@ -16,6 +16,7 @@ import { latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
 import { CandidateVerdict } from "./verdict/candidate-verdict";
+import type { Finding } from "./verdict/candidate-verdict";
 import { clientName, sharedAddress } from "./verdict/clients";
 import { errorsGatherAt } from "./verdict/gathered";
 import { isDown } from "./verdict/rounds";
@@ -98,7 +99,7 @@ export class CandidateWatch {
   }
 
   /** @returns the problem; null if none is known. */
-  private async check(): Promise<{ readonly reason: string; readonly sure: boolean } | null> {
+  private async check(): Promise<Finding | null> {
     this.round += 1;
     const asksStable = this.isQuiet() || this.director.state.weight === 100;
     await Promise.all([
@@ -120,7 +121,7 @@ export class CandidateWatch {
         now.at,
         recent.map(({ own }) => own),
       ) ??
-      this.site.finding();
+      (await this.harm());
     if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
     if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {
       this.reportedAt = now.at;
@@ -128,6 +129,14 @@ export class CandidateWatch {
       this.report(this.startOfWindow(now), "going on");
     }
     return null;
+  }
+
+  /** That stable fails by the candidate's requests. One that is down by itself needs the candidate all the more. */
+  private async harm(): Promise<Finding | null> {
+    const found = this.site.finding();
+    if (found === null) return null;
+    await this.askEndpoints(otherSlot(this.slot));
+    return this.isStableHealthy() ? found : null;
   }
 
   private weigh(from: Snapshot, to: Snapshot): void {

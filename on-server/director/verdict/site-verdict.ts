@@ -24,7 +24,8 @@ export class SiteVerdict {
   private readonly trials: Trials;
   private firstAt: number | null = null;
   private atOnce: Side = NO_TRIALS;
-  private recent: { readonly at: number; readonly all: Side }[] = [];
+  /** The candidate's answers. */
+  private recent: { readonly at: number; readonly side: Side }[] = [];
 
   /** @param nameOf see `Trials` */
   constructor(
@@ -41,8 +42,7 @@ export class SiteVerdict {
     const theirs = this.trials.count(at, stable);
     if (this.firstAt !== null && at - this.firstAt <= AT_ONCE_MS) this.atOnce = sum(this.atOnce, theirs);
     const oldest = at - 1000 * this.analysis.intervalSeconds;
-    const all = sum(failed(candidate), failed(stable));
-    this.recent = [...this.recent.filter((each) => each.at >= oldest), { at, all }];
+    this.recent = [...this.recent.filter((each) => each.at >= oldest), { at, side: failed(candidate) }];
   }
 
   /** Stable fails more than before since the candidate's first requests. */
@@ -55,14 +55,14 @@ export class SiteVerdict {
     };
   }
 
-  /** Why the next step has to wait: the site as a whole fails more than before. */
+  /** Why the next step has to wait: the candidate fails more than stable did before, though perhaps no more than it does now. */
   doubt(now: number): string | null {
     const oldest = now - 1000 * this.analysis.intervalSeconds;
     const all = this.recent
       .filter(({ at }) => at >= oldest)
-      .reduce((sums, each) => sum(sums, each.all), NO_TRIALS);
+      .reduce((sums, each) => sum(sums, each.side), NO_TRIALS);
     if (!isWorse(all, this.before, this.analysis)) return null;
-    return `users get more failed answers than before, from both releases: ${figures(all)}, ${figures(this.before)} before`;
+    return `users get more failed answers than before the release: ${figures(all)}, ${figures(this.before)} before`;
   }
 }
 
