@@ -15,7 +15,9 @@ import { sameTraffic } from "../drivers/driver";
 import type { Traffic } from "../drivers/driver";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../../../release/director-status";
+import { answersLikeStable } from "../same-pages";
 import { admit } from "../verify";
+import type { FurtherCheck } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
 import type { StepEnd } from "./step";
@@ -170,7 +172,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
-  if (!resumes) await requireVerified(director, candidate);
+  if (!resumes) await requireVerified(director, candidate, () => answersLikeStable(director, candidate));
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
@@ -281,11 +283,15 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
   };
 }
 
-async function requireVerified(director: Director, candidate: PlacedRelease): Promise<void> {
+async function requireVerified(
+  director: Director,
+  candidate: PlacedRelease,
+  further?: FurtherCheck,
+): Promise<void> {
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await admit(director, candidate.slot, candidate.releaseId);
+    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, further);
     if (verdict.passed) return director.save({ phase: "verified", candidate });
     reason = verdict.reason;
   } catch (error) {
