@@ -1,6 +1,8 @@
 /** Describes journal entries of a director: the same text on screen, in logs, receipts and reports. */
+import { describeKnown } from "./comparison-words";
 import type { Figures, JournalEntry } from "./journal";
 import { otherSlot } from "./slot";
+import { describeUsersAnswers, usersAnswers } from "./users-answers";
 
 type Entry<Event extends JournalEntry["event"]> = Extract<JournalEntry, { event: Event }>;
 
@@ -12,14 +14,14 @@ export function describeEntry(entry: JournalEntry): string {
       return describeTraffic(entry);
     case "judged": {
       const { candidate, stable } = entry.comparison;
-      return `${describeVerdict(entry)}: candidate ${figures(candidate)}; stable ${figures(stable)}`;
+      const counted = `candidate ${figures(candidate)}; stable ${figures(stable)}`;
+      const known = describeKnown(entry.comparison, counted).join("; ");
+      return `${describeVerdict(entry)}${entry.comparison.notJudged === undefined ? ":" : ";"} ${known}`;
     }
     case "byHand":
       return `an operator moved users from ${entry.from} to ${entry.releaseId} in ${entry.slot}: ${entry.reason}`;
-    case "users": {
-      const before = entry.before === null ? "" : `, before ${share(entry.before)}`;
-      return `users got ${count(entry.answers, "answer")} in ${entry.seconds.toFixed(0)} s: ${entry.failed} failed (${share(entry)}${before})`;
-    }
+    case "users":
+      return describeUsersAnswers(usersAnswers([{ proxy: "", journal: [entry] }]));
     case "drained":
       if (entry.running === 0) return `${entry.slot} is drained`;
       return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;
@@ -28,7 +30,9 @@ export function describeEntry(entry: JournalEntry): string {
 
 /** A judgement without its figures. */
 export function describeVerdict({ verdict, comparison }: Entry<"judged">): string {
-  return `${comparison.weight} % went ${verdict === "pass" ? "well" : "badly"}`;
+  const { weight, notJudged } = comparison;
+  if (notJudged === undefined) return `${weight} % went ${verdict === "pass" ? "well" : "badly"}`;
+  return `${weight} % ${verdict === "pass" ? "was not judged" : "ended, as it can't be judged"}: ${notJudged}`;
 }
 
 function describeTraffic({ live, weight, mode }: Entry<"traffic">): string {
@@ -41,10 +45,6 @@ function describeTraffic({ live, weight, mode }: Entry<"traffic">): string {
 function figures({ requests, errors, p95Ms }: Figures): string {
   const slow = p95Ms === null ? "" : `, p95 ${p95Ms} ms`;
   return `${errors} of ${requests} failed${slow}`;
-}
-
-function share({ answers, failed }: { readonly answers: number; readonly failed: number }): string {
-  return `${((100 * failed) / Math.max(1, answers)).toFixed(2)} %`;
 }
 
 function count(number: number, what: string): string {

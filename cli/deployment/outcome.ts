@@ -1,8 +1,10 @@
 /** A sequence's outcome, from Terraform's exit code and the directors' results. */
 import { EXIT } from "../../release/exit-code";
 import type { Action } from "../../release/receipt";
-import type { Comparison } from "../../release/journal";
+import type { Comparison, JournalEntry } from "../../release/journal";
 import type { Goal, ReleaseRecord } from "../../release/record";
+import { usersAnswers } from "../../release/users-answers";
+import type { UsersAnswers } from "../../release/users-answers";
 import type { ApplyResult } from "../terraform/stack";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus, StepResult, Unfinished } from "../../release/director-status";
@@ -25,6 +27,10 @@ export interface Deployment {
   readonly logs: readonly string[];
   /** The results of the command's synthetic requests; null if nothing was measured. */
   readonly requests: { readonly sent: number; readonly failed: number; readonly longestGapMs: number } | null;
+  /** What all users got meanwhile, as the proxies counted; null if none did. Absent before version 0.2.0. */
+  readonly users?: UsersAnswers | null;
+  /** Steps with too few answers to judge, as in "5 %: only 12 answers". Absent before version 0.2.0. */
+  readonly notJudged?: readonly string[];
   /** The receipt's file; null if this was not a new sequence, or it can't be written. */
   readonly receipt: string | null;
 }
@@ -52,6 +58,10 @@ export function conclude(
   );
   const unreported = statuses.filter(({ state: { result } }) => result?.sequence !== record.sequence);
   const { outcome, exitCode, reason } = withLeftOut(record, concluded(record, applied, results, unreported));
+  const journals = statuses.map(({ proxy, state: { sequence, journal } }) => ({
+    proxy,
+    journal: sequence === record.sequence ? journal : [],
+  }));
   return {
     sequence: record.sequence,
     goal: record.goal,
@@ -61,7 +71,14 @@ export function conclude(
     reason,
     comparison: results.find(({ comparison }) => comparison)?.comparison ?? null,
     unfinished: statuses.flatMap(({ state }) => (state.sequence === record.sequence ? state.unfinished : [])),
+    users: usersAnswers(journals),
+    notJudged: journals.flatMap(({ journal }) => journal.flatMap(notJudged)),
   };
+}
+
+function notJudged(entry: JournalEntry): string[] {
+  if (entry.event !== "judged" || entry.comparison.notJudged === undefined) return [];
+  return [`${entry.comparison.weight} %: ${entry.comparison.notJudged}`];
 }
 
 interface Conclusion {

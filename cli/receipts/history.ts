@@ -3,6 +3,7 @@ import { formatPerson } from "../project/person";
 import { describeEntry } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
 import { inOneLine } from "../../release/text";
+import { describeUsersAnswers, usersAnswers } from "../../release/users-answers";
 import type { Colours } from "../terminal/colours";
 
 /** Newest first. */
@@ -15,7 +16,7 @@ export function formatHistory(receipts: readonly Receipt[], colours: Colours): s
 }
 
 function formatLine(
-  { sequence, startedAt, action, outcome, from, to, exitCode, seconds, requests, who }: Receipt,
+  { sequence, startedAt, action, outcome, from, to, exitCode, seconds, requests, who, proxies }: Receipt,
   colours: Colours,
 ): string {
   const mark = exitCode === 0 ? colours.green("✔") : colours.red("✖");
@@ -23,12 +24,14 @@ function formatLine(
   const measured =
     requests === null
       ? "not measured"
-      : `${requests.failed} of ${requests.sent} requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`;
+      : `${requests.failed} of ${requests.sent} measured requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`;
+  const users = usersAnswers(proxies);
+  const got = users === null ? measured : `${describeUsersAnswers(users)}; ${measured}`;
   const columns = [
     startedAt.slice(0, 19).replace("T", " "),
     `${action} ${outcome}`.padEnd(20),
     move,
-    `(${seconds.toFixed(1)} s, ${measured}, ${who.user})`,
+    `(${seconds.toFixed(1)} s, ${got}, ${who.user})`,
   ].map(inOneLine);
   return [`${mark} ${String(sequence ?? "").padStart(4)}`, ...columns].join("  ");
 }
@@ -36,6 +39,7 @@ function formatLine(
 export function formatReceiptInFull(receipt: Receipt, colours: Colours): string {
   const { action, outcome, reason, plan, proxies, hooks, warnings, freezeOverride, requests } = receipt;
   const rows: [string, string][] = [
+    ["users", describeUsersAnswers(usersAnswers(proxies))],
     ["who", formatPerson(receipt.who)],
     ["when", `${receipt.startedAt} to ${receipt.endedAt} (${receipt.seconds.toFixed(1)} s)`],
     ["stable", `${receipt.from ?? "nothing"} -> ${receipt.to ?? "nothing"}`],

@@ -1,4 +1,5 @@
 /** What the directors did, in order of time: verified, moved traffic, judged, drained. */
+import { describeKnown } from "../../release/comparison-words";
 import type { Comparison, Figures, JournalEntry } from "../../release/journal";
 import { describeEntry, describeVerdict } from "../../release/journal-words";
 import type { Receipt } from "../../release/receipt";
@@ -29,7 +30,8 @@ export function marksOf(events: readonly NumberedEvent[], begin: number, end: nu
     .map(({ number, entry }) => ({
       number,
       at: (entry.at - begin) / 1000,
-      isBad: entry.event === "judged" && entry.verdict === "fail",
+      isBad:
+        (entry.event === "judged" && entry.verdict === "fail") || (entry.event === "users" && entry.worse),
     }));
 }
 
@@ -62,12 +64,18 @@ function describe(entry: JournalEntry): Piece {
     case "verified":
       return html`<span class="good">${describeEntry(entry)}</span>`;
     case "judged": {
-      const { leftOut = 0, seconds: length } = entry.comparison;
+      const { leftOut = 0, seconds: length, notJudged } = entry.comparison;
+      const known = describeKnown(entry.comparison).join("; ");
+      const tone = entry.verdict === "fail" ? "bad" : notJudged === undefined ? "good" : "warn";
       return html`<span
-        ><span class="${entry.verdict === "pass" ? "good" : "bad"}">${describeVerdict(entry)}</span>, over
-        ${seconds(length)}${leftOut > 0 && `, without ${plural(leftOut, "error")} of one client`}</span
+        ><span class="${tone}">${describeVerdict(entry)}</span>, over
+        ${seconds(length)}${leftOut > 0 && `, without ${plural(leftOut, "error")} of one client`}${known !== "" && html`<br /><small>${known}</small>`}</span
       >`;
     }
+    case "users":
+      return entry.worse
+        ? html`<span class="bad">${capital(describeEntry(entry))}</span>`
+        : capital(describeEntry(entry));
     default:
       return capital(describeEntry(entry));
   }

@@ -2,7 +2,7 @@
 import type { MeasureReceipt } from "../../release/receipt";
 import { html } from "./html";
 import type { Piece } from "./html";
-import { headline, keyFigures, measuredSection, notMeasured, person } from "./measured";
+import { headlineOfLoad, keyFigures, measuredSection, notMeasured, person } from "./measured";
 import { facts, figures, renderPage, section } from "./page";
 import { axisOf } from "./traffic-chart";
 import { dateAndTime, plural, seconds } from "./format";
@@ -13,7 +13,7 @@ export function renderMeasureReport(receipt: MeasureReceipt): string {
   return renderPage({
     kind: `${where === "" ? "" : `${where}: `}a command, measured`,
     title: `${command[0]}: ${outcome}`,
-    headline: headline(requests),
+    headline: headlineOfLoad(requests),
     opening: html`<p class="lead">
         <strong class="${exitCode === 0 ? "good" : "bad"}">${outcome}</strong>:
         <code>${command.join(" ")}</code> took ${seconds(receipt.seconds)}. ${reason}

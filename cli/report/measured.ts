@@ -1,5 +1,7 @@
 /** The part of a report about measured requests: whether users noticed anything, and the figures. */
 import type { MeasuredRequests, Person } from "../../release/receipt";
+import { describeUsersAnswers, didNotRise } from "../../release/users-answers";
+import type { UsersAnswers } from "../../release/users-answers";
 import { html } from "./html";
 import type { Piece } from "./html";
 import { facts, section } from "./page";
@@ -11,10 +13,39 @@ import { count, milliseconds, percentage, plural } from "./format";
 /** Users notice an answer that takes this much longer. */
 const NOTICEABLE_MS = 1_000;
 
-export function headline(requests: MeasuredRequests | null): string {
+/**
+ * What users noticed, by the answers that all of them got. The command's requests alone can show that something failed,
+ * but never that nothing did.
+ */
+export function headline(requests: MeasuredRequests | null, users: UsersAnswers | null): string {
+  if (users?.worse === true) return sentence(describeUsersAnswers(users));
+  const problem = requests === null ? null : problemOf(requests);
+  if (problem !== null) return problem;
+  const measured = requests === null || requests.sent === 0 ? null : requests;
+  if (measured === null) {
+    if (users !== null) return `${sentence(describeUsersAnswers(users))} Nothing else was measured.`;
+    return requests === null
+      ? "Not measured: unknown whether users noticed anything."
+      : "No request was sent: nothing is known.";
+  }
+  return didNotRise(users)
+    ? "Users noticed nothing."
+    : `${noneFailed(measured)}; ${describeUsersAnswers(users)}.`;
+}
+
+/** Of a command that was measured without proxies, so that nothing counted all users' answers. */
+export function headlineOfLoad(requests: MeasuredRequests | null): string {
   if (requests === null) return "Not measured: unknown whether users noticed anything.";
-  const { sent, failed, acknowledged, found, longestGapMs } = requests;
-  if (sent === 0) return "No request was sent: nothing is known.";
+  if (requests.sent === 0) return "No request was sent: nothing is known.";
+  return problemOf(requests) ?? `${noneFailed(requests)}.`;
+}
+
+function noneFailed({ sent }: MeasuredRequests): string {
+  return `None of ${plural(sent, "measured request")} failed`;
+}
+
+/** @returns null if no measured request failed or waited. */
+function problemOf({ sent, failed, acknowledged, found, longestGapMs }: MeasuredRequests): string | null {
   const lost = acknowledged - found;
   if (failed > 0 && lost > 0)
     return `${count(failed)} of ${plural(sent, "request")} failed, and ${plural(lost, "row")} ${was(lost)} lost.`;
@@ -22,7 +53,11 @@ export function headline(requests: MeasuredRequests | null): string {
   if (lost > 0) return `No request failed, but ${plural(lost, "row")} ${was(lost)} lost.`;
   if (longestGapMs >= NOTICEABLE_MS)
     return `No request failed, but there was no answer for ${milliseconds(longestGapMs)}.`;
-  return "Users noticed nothing.";
+  return null;
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
 function was(number: number): string {

@@ -2,6 +2,7 @@
 import type { Receipt } from "../../release/receipt";
 import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
+import { describeUsersAnswers, usersAnswers } from "../../release/users-answers";
 import { slotsIn } from "./colours";
 import { eventsOf, eventTable, marksOf } from "./events";
 import { html } from "./html";
@@ -24,7 +25,7 @@ export function renderReceiptReport(receipt: Receipt): string {
   return renderPage({
     kind: `${application}, ${environment}: ${action}, sequence ${sequence}`,
     title: `${application} ${environment} ${sequence}: ${receipt.outcome}`,
-    headline: `${ENDED[receipt.outcome] ?? ""}${headline(receipt.requests)}`,
+    headline: `${ENDED[receipt.outcome] ?? ""}${headline(receipt.requests, usersAnswers(receipt.proxies))}`,
     opening: html`${lead(receipt)} ${receipt.requests !== null && figures(keyFigures(receipt.requests))}`,
     sections: [
       section("Who, when and how", whoWhenHow(receipt)),
@@ -40,11 +41,13 @@ export function renderReceiptReport(receipt: Receipt): string {
 
 function lead(receipt: Receipt): Html {
   const { outcome, exitCode, from, to, reason, requests } = receipt;
+  const users = usersAnswers(receipt.proxies);
   const tone = exitCode === 0 ? "good" : "bad";
   return html`<p class="lead">
       <strong class="${tone}">${outcome}</strong>: ${move(from, to)}, in ${seconds(receipt.seconds)}.
       ${reason}
     </p>
+    ${users !== null && html`<p class="lead ${users.worse && "bad"}">All users: ${describeUsersAnswers(users)}.</p>`}
     ${requests === null && html`<p class="lead muted">Not measured: ${receipt.notMeasured ?? "the receipt gives no reason"}.</p>`}`;
 }
 

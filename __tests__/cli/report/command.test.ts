@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LEAST } from "../../release/examples";
-import { receiptOf } from "./examples";
+import { receiptOf, usersEntry } from "./examples";
 
 const COMMAND = join(__dirname, "../../../lib/cli/main.js");
 
@@ -30,7 +30,9 @@ const read = (name: string): string => readFileSync(join(folder, name), "utf8");
 
 test("it writes the report beside the receipt, charts and all, and says where", () => {
   expect(report(["2.json"])).toEqual({ status: 0, stdout: "2.html\n", stderr: "" });
-  expect(read("2.html")).toContain("<h1>Users noticed nothing.</h1>");
+  expect(read("2.html")).toContain(
+    "<h1>None of 13,800 measured requests failed; users&#39; answers were not counted.</h1>",
+  );
   expect(read("2.html")).toContain("<svg");
 });
 
@@ -82,6 +84,8 @@ test("what `bluegreen measure` wrote has a report of its own", () => {
 });
 
 test("--output says where else", () => {
+  const proxies = [{ proxy: "proxy-1", journal: [usersEntry()] }];
+  writeFileSync(join(folder, "2.json"), JSON.stringify(receiptOf({ proxies })));
   expect(report(["2.json", "--output", "other.html"])).toMatchObject({ status: 0, stdout: "other.html\n" });
   expect(read("other.html")).toContain("<h1>Users noticed nothing.</h1>");
 });

@@ -61,6 +61,17 @@ export const JOURNAL: readonly JournalEntry[] = [
   { at: BEGIN + 90_600, event: "drained", slot: "blue", running: 0, cut: false },
 ];
 
+/** What all users got from a proxy: 31 failed answers, as many as before. */
+export function usersEntry(
+  changes: Partial<Extract<JournalEntry, { event: "users" }>> = {},
+): Extract<JournalEntry, { event: "users" }> {
+  return {
+    ...{ at: BEGIN + 91_000, event: "users", answers: 10_342, failed: 31, seconds: 92, worse: false },
+    before: { answers: 10_100, failed: 31, seconds: 90, age: 0 },
+    ...changes,
+  };
+}
+
 export function requestsOf(changes: Partial<MeasuredRequests> = {}): MeasuredRequests {
   return {
     origin: "http://127.0.0.1:18080",

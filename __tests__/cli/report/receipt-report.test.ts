@@ -1,13 +1,19 @@
 /** What the report of a release says, and that nothing in a receipt can change what it is. */
 import * as fc from "fast-check";
 import { renderReceiptReport } from "../../../cli/report/receipt-report";
+import type { JournalEntry } from "../../../release/journal";
 import { Receipt } from "../../../release/receipt";
 import { parseFile } from "../../../release/validation";
-import { BEGIN, JOURNAL, receiptOf, requestsOf, timelineOf } from "./examples";
+import { BEGIN, JOURNAL, receiptOf, requestsOf, timelineOf, usersEntry } from "./examples";
 
-const headlineOf = (page: string): string => /<h1>(.*?)<\/h1>/.exec(page)![1]!;
+const headlineOf = (page: string): string =>
+  /<h1>(.*?)<\/h1>/.exec(page)![1]!.replaceAll("&#39;", "'").replaceAll("&lt;", "<");
 const tagsOf = (page: string): string[] => page.match(/<[^>]*>/g)!;
-const textOf = (page: string): string => page.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+const textOf = (page: string): string =>
+  page
+    .replace(/<[^>]*>/g, " ")
+    .replaceAll("&#39;", "'")
+    .replace(/\s+/g, " ");
 
 const HOSTILE = `</title><script>alert("1")</script><img src=x onerror='alert(2)'>&amp;\u202e`;
 
@@ -17,7 +23,7 @@ test("the example is a receipt", () => {
 
 describe("the headline answers whether users noticed", () => {
   test.each([
-    ["Users noticed nothing.", {}],
+    ["None of 13,800 measured requests failed; users' answers were not counted.", {}],
     ["3 of 13,800 requests failed.", { failed: 3 }],
     ["No request failed, but 2 rows were lost.", { found: 2_758 }],
     ["1 of 13,800 requests failed, and 1 row was lost.", { failed: 1, found: 2_759 }],
@@ -25,6 +31,49 @@ describe("the headline answers whether users noticed", () => {
     ["No request was sent: nothing is known.", { sent: 0, timeline: [] }],
   ])("%s", (headline, changes) => {
     expect(headlineOf(renderReceiptReport(receiptOf({ requests: requestsOf(changes) })))).toBe(headline);
+  });
+
+  const proxies = (...entries: readonly (JournalEntry | null)[]) =>
+    entries.map((entry, index) => ({
+      proxy: `proxy-${index + 1}`,
+      journal: [...JOURNAL, ...(entry === null ? [] : [entry])],
+    }));
+  const rose = usersEntry({ answers: 2_076, failed: 1_222, worse: true });
+
+  test.each<[string, Partial<Receipt>]>([
+    ["Users noticed nothing.", { proxies: proxies(usersEntry()) }],
+    ["Users noticed nothing.", { proxies: proxies(usersEntry(), usersEntry()) }],
+    [
+      "Users' failed answers rose: 1,222 of 2,076 in 92 s (58.9 %), before 0.31 %.",
+      { proxies: proxies(rose) },
+    ],
+    [
+      "Users' failed answers rose: 1,253 of 12,418 in 92 s (10.1 %), before 0.31 %.",
+      { proxies: proxies(usersEntry(), rose), requests: requestsOf({ failed: 3 }) },
+    ],
+    [
+      "None of 13,800 measured requests failed; 31 of 10,342 answers to users failed in 92 s (0.3 %), before 0.31 %; not counted on proxy-2.",
+      { proxies: proxies(usersEntry(), null) },
+    ],
+    [
+      "None of 13,800 measured requests failed; 31 of 10,342 answers to users failed in 92 s (0.3 %); how many failed before is not known.",
+      { proxies: proxies(usersEntry({ before: null })) },
+    ],
+    ["3 of 13,800 requests failed.", { proxies: proxies(usersEntry()), requests: requestsOf({ failed: 3 }) }],
+    [
+      "31 of 10,342 answers to users failed in 92 s (0.3 %), before 0.31 %. Nothing else was measured.",
+      { proxies: proxies(usersEntry()), requests: null },
+    ],
+  ])("by all users' answers: %s", (headline, changes) => {
+    expect(headlineOf(renderReceiptReport(receiptOf(changes)))).toBe(headline);
+  });
+
+  test("the lines below it have all users' figures, and a rise is a mark in the chart", () => {
+    expect(textOf(renderReceiptReport(receiptOf({ proxies: proxies(usersEntry()) })))).toContain(
+      "All users: 31 of 10,342 answers to users failed in 92 s (0.3 %), before 0.31 %.",
+    );
+    const page = renderReceiptReport(receiptOf({ proxies: proxies(rose) }));
+    expect(page).toMatch(/<path[^>]*stroke="var\(--bad\)"/);
   });
 
   test("where nothing was measured it says so, and why", () => {
@@ -64,6 +113,31 @@ test("failures of one client that did not count are in the verdict's row", () =>
   const judged = { at: BEGIN + 40_000, event: "judged", verdict: "pass", comparison } as const;
   const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [judged] }] }));
   expect(textOf(page)).toContain(", without 12 errors of one client");
+});
+
+test("a verdict's row has the estimate, how sure it is, and where failed answers gather", () => {
+  const comparison = {
+    candidate: { requests: 900, errors: 31, p95Ms: 12 },
+    stable: { requests: 2_700, errors: 9, p95Ms: 11 },
+    ...{ weight: 25, seconds: 60, failed: { estimate: 0.031, low: 0.018, high: 0.049 } },
+    ...{ confidence: 0.9987, gathered: "29 of 31 came from <web-2>" },
+  };
+  const bad = { at: BEGIN + 40_000, event: "judged", verdict: "fail", comparison } as const;
+  const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [bad] }] }));
+  expect(textOf(page)).toContain(
+    "3.1 % more failed answers than stable (1.8 % to 4.9 %); 99.8 % sure that it is worse; failed answers: 29 of 31 came from &lt;web-2&gt;",
+  );
+});
+
+test("a step that was not judged is shown so, and not as a success", () => {
+  const comparison = {
+    candidate: { requests: 12, errors: 0, p95Ms: 12 },
+    stable: { requests: 230, errors: 0, p95Ms: 11 },
+    ...{ weight: 5, seconds: 60, notJudged: "only 12 answers" },
+  };
+  const passed = { at: BEGIN + 40_000, event: "judged", verdict: "pass", comparison } as const;
+  const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [passed] }] }));
+  expect(page).toContain('<span class="warn">5 % was not judged: only 12 answers</span>');
 });
 
 test("a candidate that was judged bad is said to be, and its mark is another colour", () => {

@@ -117,7 +117,11 @@ describe("a candidate", () => {
   test("that only statistics found worse may be released again without retry", async () => {
     const { world, operator } = await liveWorld(CANARY);
     const watched = jest.spyOn(CandidateWatch.prototype, "until");
-    watched.mockResolvedValueOnce({ passed: false, reason: "1.1.0-2: 12 of 900 answers failed", sure: false });
+    watched.mockResolvedValueOnce({
+      passed: false,
+      reason: "1.1.0-2: 12 of 900 answers failed",
+      sure: false,
+    });
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
     expect(result?.reason).toBe(
