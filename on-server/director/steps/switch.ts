@@ -5,14 +5,15 @@
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { maySwitch } from "../../../release/gate";
+import type { Case } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
-import type { Slot } from "../../../release/slot";
+import type { PerSlot, Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
 import { between } from "../analysis";
 import { bucketOffset, describeTraffic } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
-import type { Traffic } from "../drivers/driver";
+import type { SlotCounts, Traffic } from "../drivers/driver";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../../../release/director-status";
 import { answersLikeStable } from "../same-pages";
@@ -20,6 +21,7 @@ import { admit } from "../verify";
 import type { FurtherCheck } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
+import { endWatch, stopCounting } from "../users";
 import type { StepEnd } from "./step";
 
 export async function switchTraffic(director: Director): Promise<StepEnd> {
@@ -28,28 +30,39 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
   const { candidate } = director;
   if (candidate === null) {
     director.save({ finished: true });
+    await endWatch(director);
     return { outcome: "unchanged", reason: "the record has no release" };
   }
+  return withUsers(director, () => perform(director, found, candidate));
+}
+
+async function perform(director: Director, found: Case, candidate: PlacedRelease): Promise<StepEnd> {
   switch (found) {
     case "targetIsLive":
-      return spec.healing.length > 0 ? healed(director, candidate) : alreadyLive(director, candidate);
+      return director.spec.healing.length > 0
+        ? healed(director, candidate)
+        : alreadyLive(director, candidate);
     case "neverLive":
       return firstDeployment(director, candidate);
     case "recreate":
       return recreated(director, candidate);
     case "otherIsLive":
-      return withLatencies(director, () => shift(director, candidate));
+      return shift(director, candidate);
   }
 }
 
-/** Only this step compares latencies, so the proxy measures them only meanwhile. */
-async function withLatencies<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
+/** begin turned the counting on; it ends with the sequence. */
+async function withUsers(director: Director, work: () => Promise<StepEnd>): Promise<StepEnd> {
+  const { driver } = director;
   await driver.measureLatencies?.(true);
+  let first: PerSlot<SlotCounts> | null = null;
   try {
+    first = await driver.counts();
     return await work();
   } finally {
-    // A failure here must not hide the result of the step. An unreachable proxy stops measuring when it restarts.
-    await driver.measureLatencies?.(false).catch(() => undefined);
+    const { finished, phase } = director.state;
+    if (finished || phase === "converging") await endWatch(director, first);
+    else await stopCounting(director);
   }
 }
 
