@@ -57,7 +57,7 @@ describe("a candidate", () => {
     world.behaviours.set("1.1.0", "slowUnderTraffic");
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
-    expect(result?.reason).toContain("p95 latency 992 ms, stable 5 ms");
+    expect(result?.reason).toContain("p95 is 992 ms, stable's was 5 ms");
     expect(weights(world)).toEqual(expected);
   });
 
