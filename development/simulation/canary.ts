@@ -54,7 +54,7 @@ export async function simulate(conditions: Conditions, seed: number, schedule = 
         return { healthy: problem === "", releaseId, problem, milliseconds: 3 };
       },
       attempt: async () => ({ problem: "", milliseconds: 3 }),
-      look: async () => PAGE,
+      look: async () => ({ status: 200, kind: "text/html", isEmpty: false, problem: "" }),
       store: { load: () => state, save: (next) => void (state = next) },
       clock: { now: () => site.now, sleep: async (milliseconds) => site.advance(milliseconds) },
       interruption: { check: () => undefined },

@@ -11,7 +11,12 @@ import { ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
 
 const INTERVAL = 2;
-const analysis = { intervalSeconds: INTERVAL, minimumRequests: 5, latencySlackMs: 50, latencyGraceSeconds: 1 };
+const analysis = {
+  intervalSeconds: INTERVAL,
+  minimumRequests: 5,
+  latencySlackMs: 50,
+  latencyGraceSeconds: 1,
+};
 const times = { stepSeconds: 60, bakeSeconds: 0, drainSeconds: 1 };
 
 interface Result {
