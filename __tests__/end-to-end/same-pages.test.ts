@@ -33,7 +33,7 @@ process.on("SIGTERM", () => server.close(() => process.exit(0)));
 const PAGES = Array.from({ length: 10 }, (_, index) => `/page/${index}`);
 const BETWEEN_REQUESTS_MS = 10;
 
-describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) => {
+describe.each<DriverName>(["haproxy"])("with %s", (driver) => {
   describeEndToEnd("a release that users would not recognize", () => {
     let world: World;
 
