@@ -5,7 +5,7 @@
 import { CLOSED, latencyClass } from "../../on-server/director/drivers/driver";
 import type { ClientCounts, Driver, SlotCounts, Traffic } from "../../on-server/director/drivers/driver";
 import type { PerSlot, Slot } from "../../release/slot";
-import { Random } from "./random";
+import type { Random } from "./random";
 
 export interface Behaviour {
   /** The part of answers that fail by chance. */
