@@ -2,9 +2,20 @@
  * Counts NGINX's answers from the log that it writes while a director counts: one line per answer. The log is read as it
  * grows, and replaced when it is large.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { BlockList, isIP } from "node:net";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { writeAtomically } from "../../../../system/atomic-file";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { SlotTally } from "./slot-tally";
@@ -27,6 +38,8 @@ export const COUNTED_FORMAT = [
 export const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
 const LIMIT = 64 * 1024 * 1024;
+/** Where the log was when the counting began, for the step that goes on counting in another process. */
+const BEGAN = "answers-began.json";
 const OLDER = `${ANSWERS_LOG}.older`;
 /** By then all workers write to the new file. */
 const HANDOVER_MS = 10_000;
@@ -48,21 +61,24 @@ export class AnswersLog {
   private readonly trusted: BlockList;
   private files: OpenFile[] = [];
 
-  /** @param reopen makes NGINX open a new file. */
+  /**
+   * @param reopen makes NGINX open a new file.
+   * @param begun whether to count from where the counting began; otherwise from now on: only differences count.
+   */
   constructor(
     { endpoints, proxy }: DirectorSpec,
     private readonly reopen: () => void,
+    begun: boolean,
   ) {
     const addresses = (slot: Slot) => new Set(endpoints[slot].map(({ host, port }) => `${host}:${port}`));
     this.addresses = { blue: addresses("blue"), green: addresses("green") };
     this.trusted = blockListOf(proxy.http.trusted);
-    // Earlier answers don't matter: only differences count.
-    this.follow(true);
+    this.follow(begun ? beginning() : "end");
     this.replaceWhenLarge();
   }
 
   read(): PerSlot<ReturnType<SlotTally["counts"]>> {
-    this.follow(false);
+    this.follow(0);
     for (const file of this.files) this.readMore(file);
     this.files = this.files.filter((file) => {
       const ended = file.closesAt !== null && Date.now() >= file.closesAt;
@@ -76,14 +92,16 @@ export class AnswersLog {
     return { blue: this.tallies.blue.counts(), green: this.tallies.green.counts() };
   }
 
-  private follow(fromItsEnd: boolean): void {
+  /** @param from where to start in a file that is new to it, of this inode or of any. */
+  private follow(from: Beginning | "end" | 0): void {
     if (!existsSync(ANSWERS_LOG)) return;
     const { ino, size } = statSync(ANSWERS_LOG);
     if (this.files.some(({ inode, closesAt }) => inode === ino && closesAt === null)) return;
     for (const file of this.files) file.closesAt ??= Date.now() + HANDOVER_MS;
     const descriptor = openSync(ANSWERS_LOG, "r");
     const { ino: inode } = fstatSync(descriptor);
-    this.files.push({ descriptor, inode, position: fromItsEnd ? size : 0, rest: "", closesAt: null });
+    const position = from === "end" ? size : from !== 0 && from.inode === inode ? from.position : 0;
+    this.files.push({ descriptor, inode, position, rest: "", closesAt: null });
   }
 
   private readMore(file: OpenFile): void {
@@ -135,6 +153,28 @@ export class AnswersLog {
     renameSync(ANSWERS_LOG, OLDER);
     this.reopen();
   }
+}
+
+interface Beginning {
+  readonly inode: number;
+  readonly position: number;
+}
+
+/** Where the log is now. A second beginning changes nothing. @returns whether it is the first. */
+export function markBeginning(): boolean {
+  if (existsSync(BEGAN)) return false;
+  const { ino, size } = existsSync(ANSWERS_LOG) ? statSync(ANSWERS_LOG) : { ino: 0, size: 0 };
+  const beginning: Beginning = { inode: ino, position: size };
+  writeAtomically(BEGAN, JSON.stringify(beginning));
+  return true;
+}
+
+export function unmarkBeginning(): void {
+  rmSync(BEGAN, { force: true });
+}
+
+function beginning(): Beginning | "end" {
+  return existsSync(BEGAN) ? (JSON.parse(readFileSync(BEGAN, "utf8")) as Beginning) : "end";
 }
 
 function lastOf(attempts: string): string {

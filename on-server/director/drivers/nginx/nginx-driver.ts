@@ -11,7 +11,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";
 import { sameTraffic, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
-import { AnswersLog } from "./answers-log";
+import { AnswersLog, markBeginning, unmarkBeginning } from "./answers-log";
 import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
 import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
@@ -53,13 +53,16 @@ export class NginxDriver implements Driver {
   async measureLatencies(wanted: boolean): Promise<void> {
     await servingGeneration();
     this.counting = wanted;
-    if (wanted) markWatched();
-    else this.stopCounting();
+    if (wanted) {
+      // What was counted before belongs to no sequence.
+      if (markBeginning()) this.log = null;
+      markWatched();
+    } else this.stopCounting();
     writeTraffic(readTraffic(), wanted);
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    this.log ??= new AnswersLog(this.spec, () => reopenLogs());
+    this.log ??= new AnswersLog(this.spec, () => reopenLogs(), this.counting);
     await servingGeneration();
     if (this.counting) markWatched();
     const answers = this.log.read();
@@ -96,6 +99,7 @@ export class NginxDriver implements Driver {
   private stopCounting(): void {
     this.counting = false;
     unmarkWatched();
+    unmarkBeginning();
   }
 
   private async rotate(slot: Slot, excluded: readonly string[], changed: readonly string[]): Promise<void> {
