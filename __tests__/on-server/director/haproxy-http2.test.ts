@@ -21,7 +21,7 @@ import { RawConnection } from "./raw-connection";
 const HOST = "127.0.0.1";
 /**
  * Late releases answer 502 where an instance of HTTP/2 refuses the connection, and try neither again nor another server
- * (docs/traffic.md): https://github.com/haproxy/haproxy/commit/5ba0a2d52. Debian's 3.0.11 is from before, and 3.2.26 from after.
+ * (docs/traffic.md): 3.2.26 and 3.4.7 do, 3.0.11 does not.
  */
 const TAKES_REFUSALS_FOR_ANSWERS = haproxyVersion() >= 3.2;
 

@@ -97,7 +97,7 @@ defaults
   timeout check 5s
   timeout tunnel ${http.tunnelSeconds}s
   # A WebSocket whose client has left ends, even if the instance does not notice. HAProxy 2.8 and later leaves that to the
-  # instance, and to the end of the drain.
+  # instance.
   timeout server-fin ${LEFT_SECONDS}s
   # A request whose client has left ends. A client that only closes its side of the connection counts as one that left.
   option abortonclose
