@@ -4,6 +4,7 @@
  */
 import { CLOSED, latencyClass } from "../../on-server/director/drivers/driver";
 import type { ClientCounts, Driver, SlotCounts, Traffic } from "../../on-server/director/drivers/driver";
+import { SLOTS } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import type { Random } from "./random";
 
@@ -108,7 +109,7 @@ export class SimulatedSite {
     const other = live === "blue" ? "green" : "blue";
     const parts = { [live]: 100 - weight, [other]: weight } as Record<Slot, number>;
     if (parts[this.candidateSlot] > 0) this.startedAt ??= this.now;
-    for (const slot of ["blue", "green"] as const) this.serve(slot, parts[slot] / 100, milliseconds);
+    for (const slot of SLOTS) this.serve(slot, parts[slot] / 100, milliseconds);
     this.repeat();
   }
 
