@@ -16,7 +16,7 @@ import { latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
 import { CandidateVerdict } from "./verdict/candidate-verdict";
-import type { Finding } from "./verdict/candidate-verdict";
+import type { Finding, Recent } from "./verdict/candidate-verdict";
 import { clientName, sharedAddress } from "./verdict/clients";
 import { errorsGatherAt } from "./verdict/gathered";
 import { isDown } from "./verdict/rounds";
@@ -27,8 +27,6 @@ import type { Verdict } from "./verify";
 const CHECK_MS = 250;
 /** Between two rounds of requests if only their number is too low. */
 const FAST_CHECK_MS = 10;
-/** A candidate is slow if it is in each part of an interval. */
-const PARTS = 3;
 /** How many intervals a step may take longer until there are enough answers. */
 const EXTRA_INTERVALS = 3;
 const EXTRA_MS = 10_000;
@@ -111,16 +109,10 @@ export class CandidateWatch {
     this.weigh(before, now);
     const down = this.downEndpoint();
     if (down !== null) return { reason: down, sure: true };
-    const recent = this.partsOfWindow(now);
+    const recent = this.recent(now);
     const found =
-      this.users.finding(
-        now.at,
-        recent.map(({ users }) => users),
-      ) ??
-      this.ownRequests.finding(
-        now.at,
-        recent.map(({ own }) => own),
-      ) ??
+      this.users.finding(now.at, recent("users")) ??
+      this.ownRequests.finding(now.at, recent("own")) ??
       (await this.harm());
     if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
     if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {
@@ -254,14 +246,16 @@ export class CandidateWatch {
     return this.snapshots.findLast(({ at }) => at <= moment) ?? this.snapshots[0]!;
   }
 
-  /** The candidate's answers of the last interval, in parts. */
-  private partsOfWindow(now: Snapshot): Compared[Slot][] {
-    const step = (1000 * this.analysis.intervalSeconds) / PARTS;
-    return Array.from({ length: PARTS }, (_, part) => {
-      const [from, to] = [PARTS - part, PARTS - part - 1].map((steps) =>
-        this.snapshotBefore(now.at - steps * step),
-      );
-      return this.compare(from!, to!)[this.slot];
+  private recent(now: Snapshot): (whose: "users" | "own") => Recent {
+    const interval = 1000 * this.analysis.intervalSeconds;
+    const third = (2 * interval) / 3;
+    const ago = (from: number, to: number) =>
+      this.compare(this.snapshotBefore(now.at - from), this.snapshotBefore(now.at - to))[this.slot];
+    const parts = { interval: ago(interval, 0), oldest: ago(3 * third, 2 * third), newest: ago(third, 0) };
+    return (whose) => ({
+      interval: parts.interval[whose],
+      oldest: parts.oldest[whose],
+      newest: parts.newest[whose],
     });
   }
 

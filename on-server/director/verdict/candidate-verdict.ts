@@ -5,7 +5,7 @@
  */
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
-import { percentile, together } from "../analysis";
+import { percentile } from "../analysis";
 import type { Sample } from "../analysis";
 import { Contest } from "./contest";
 import type { Look, Standing } from "./contest";
@@ -21,8 +21,8 @@ const COMPARISONS = 6;
 const LIMIT_ANSWERS = 60;
 /** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */
 const SLOW_PART = 0.05;
-/** With so many answers in a part of an interval, it has to be slow in each. */
-const PART_ANSWERS = 5;
+/** With so many answers lately, it has to have been slow for longer than a pause. */
+const MANY_ANSWERS = 15;
 /** It is certain, not only likely, that such a candidate is worse. */
 const CERTAIN_RATIO = 1_000_000;
 const CERTAIN_EXCESS = 0.5;
@@ -34,6 +34,13 @@ export interface Finding {
   readonly reason: string;
   /** Whether it can't be chance: then the artifact is refused from now on. */
   readonly sure: boolean;
+}
+
+/** The candidate's answers of the last interval; and of the first and the last third of the last two. */
+export interface Recent {
+  readonly interval: Sample;
+  readonly oldest: Sample;
+  readonly newest: Sample;
 }
 
 export class CandidateVerdict {
@@ -75,8 +82,7 @@ export class CandidateVerdict {
     if (this.slow === null && look.weight < 100) this.learnLatency(look.stable);
   }
 
-  /** @param recent the candidate's answers of the last interval, in equal parts of its time, the oldest first. */
-  finding(now: number, recent: readonly Sample[]): Finding | null {
+  finding(now: number, recent: Recent): Finding | null {
     return this.gross() ?? this.tooManyFail() ?? this.tooSlow(now, recent) ?? this.otherStatus();
   }
 
@@ -128,21 +134,21 @@ export class CandidateVerdict {
     };
   }
 
-  private tooSlow(now: number, recent: readonly Sample[]): Finding | null {
+  private tooSlow(now: number, recent: Recent): Finding | null {
     const { slow } = this;
     const { latencyGraceSeconds } = this.analysis;
     if (slow === null || this.firstAt === null || now - this.firstAt < 1000 * latencyGraceSeconds)
       return null;
     const { limit, usual } = slow;
     const isSlow = slowerThan(limit);
-    // Caches that were cold are warm by now; and one pause is over by now, whatever waited for it.
-    const all = isSlow(together(...recent));
-    if (ratio(all) < SLOW_PART) return null;
-    if (recent.map(isSlow).some((part) => part.trials >= PART_ANSWERS && ratio(part) < SLOW_PART))
+    // Caches that were cold are warm by now; and a pause, for which many answers waited, is over.
+    if (ratio(isSlow(recent.interval)) < SLOW_PART) return null;
+    const [oldest, newest] = [isSlow(recent.oldest), isSlow(recent.newest)];
+    if (newest.trials >= MANY_ANSWERS && [oldest, newest].some((each) => ratio(each) < SLOW_PART))
       return null;
     const standing = this.fired(slow.contest, 0);
     if (standing === null || ratio(standing.candidate) < SLOW_PART) return null;
-    const p95 = percentile(together(...recent).latency, 0.95);
+    const p95 = percentile(recent.interval.latency, 0.95);
     return {
       reason: `${percent(ratio(standing.candidate))} of its answers take longer than ${limit} ms, ${percent(ratio(slow.contest.reference))} of stable's; p95 is ${p95} ms, stable's was ${usual} ms; ${certainty(standing)}`,
       sure: false,
