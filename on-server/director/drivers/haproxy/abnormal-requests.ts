@@ -31,7 +31,7 @@ const BEFORE_ANSWERS = ["Q", "C", "H"];
 
 /**
  * `broken`: the instance did not finish its answer, which no counter has. `unreached`: HAProxy answered because it could
- * not reach an instance, which no counter of clients has in any version.
+ * not reach an instance, which no counter of clients has.
  */
 type Failure = "broken" | "unreached";
 

@@ -23,12 +23,15 @@ export class ClassesOfClients {
     "5xx": new Cumulated(),
   };
   private readonly reported = new Map<string, Required<Classes>>();
-
-  /** @param areCounted HAProxy 2.4 and the configuration of an earlier base count none. */
-  constructor(private readonly areCounted: () => boolean) {}
+  /** HAProxy 2.4 and the configuration of an earlier base count none. */
+  private areCounted = false;
 
   follow(rows: readonly TableRow[]): void {
-    for (const each of COUNTED) this.answers[each].follow(column(rows, `gpc${COUNTER[each]}`));
+    for (const each of COUNTED) {
+      const name = `gpc${COUNTER[each]}`;
+      this.areCounted ||= rows.some((row) => row.has(name));
+      this.answers[each].follow(column(rows, name));
+    }
   }
 
   /** The answer is none, and no answer of this status. */
@@ -38,7 +41,7 @@ export class ClassesOfClients {
 
   /** None of the counts falls from one call to the next. @param errors of the client */
   of(client: string, errors: number): Classes | undefined {
-    if (!this.areCounted()) return undefined;
+    if (!this.areCounted) return undefined;
     const before = this.reported.get(client);
     const whole = (each: Counted) =>
       Math.max(before?.[each] ?? 0, this.answers[each].of(client) - this.broken[each].of(client));

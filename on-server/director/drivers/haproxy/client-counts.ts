@@ -6,23 +6,17 @@ import type { ClientCounts, Latencies } from "../driver";
 import { latencyClass, MOST_CLIENTS } from "../driver";
 import type { AbnormalRequest } from "./abnormal-requests";
 import { ClassesOfClients } from "./client-classes";
-import { COUNTER } from "./client-rules";
 import { column, Cumulated, Increases, rowsOf } from "./cumulated";
 import { UnansweredClients } from "./unanswered-clients";
-
-const SERVER_ERRORS = `gpc${COUNTER["5xx"]}`;
 
 /** The clients of one slot. */
 export class ClientsOfSlot {
   private readonly requests = new Cumulated();
   private readonly errors = new Cumulated();
-  /** Failures that HAProxy answered because the instance did not. HAProxy 2.4 has them in its `http_fail_cnt`. */
-  private readonly silent = new Cumulated();
   private readonly latencies = new Increases();
   private readonly latencyOfClient = new Map<string, Record<number, number>>();
   private readonly unanswered = new UnansweredClients();
-  private hasClasses = false;
-  private readonly classes = new ClassesOfClients(() => this.hasClasses);
+  private readonly classes = new ClassesOfClients();
   private readonly latencyOfSlot: Record<number, number> = {};
 
   /** Of all clients, also of forgotten ones; empty if HAProxy counts these latencies elsewhere, too. */
@@ -46,8 +40,7 @@ export class ClientsOfSlot {
     const rows = rowsOf(clients);
     for (const client of this.unanswered.follow(rows, unanswered)) this.errors.add(client);
     this.requests.follow(column(rows, "http_req_cnt"));
-    this.hasClasses ||= rows.some((row) => row.has(SERVER_ERRORS));
-    this.errors.follow(column(rows, "gpc0", this.hasClasses ? SERVER_ERRORS : "http_fail_cnt"));
+    this.errors.follow(column(rows, "http_fail_cnt", "gpc0"));
     for (const [key, more] of this.latencies.follow(column(rowsOf(latencies), "http_req_cnt"))) {
       const { milliseconds, client } = latencyKey(key);
       if (isOnlyPlace) increase(this.latencyOfSlot, milliseconds, more);
@@ -59,7 +52,7 @@ export class ClientsOfSlot {
     this.forgetHarmless();
     return Object.fromEntries(
       [...this.requests.total].map(([client, requests]) => {
-        const errors = this.errorsOf(client);
+        const errors = this.errors.of(client);
         const latency = { ...this.latencyOfClient.get(client) };
         return [client, { requests, errors, latency, classes: this.classes.of(client, errors) }];
       }),
@@ -67,20 +60,15 @@ export class ClientsOfSlot {
   }
 
   add({ client, status, answered, failure }: AbnormalRequest): void {
-    // HAProxy's table does not have these.
+    // HAProxy's table does not have it.
     if (failure !== null) this.errors.add(client);
-    else if (!answered && status >= 500) this.silent.add(client);
     if (failure === "broken") this.classes.breakOff(client, status);
     if (!answered) this.unanswered.explain(client);
   }
 
-  private errorsOf(client: string): number {
-    return this.errors.of(client) + (this.hasClasses ? this.silent.of(client) : 0);
-  }
-
   /** Keeps those with most errors, then those with most requests. */
   private forgetHarmless(): void {
-    const errors = (client: string) => this.errorsOf(client);
+    const errors = (client: string) => this.errors.of(client);
     const harmless =
       this.requests.total.size <= MOST_CLIENTS
         ? []
@@ -91,13 +79,11 @@ export class ClientsOfSlot {
     const known = this.requests.total;
     for (const client of [
       ...this.errors.total.keys(),
-      ...this.silent.total.keys(),
       ...this.latencyOfClient.keys(),
       ...this.classes.clients(),
     ]) {
       if (known.has(client)) continue;
       this.errors.forget(client);
-      this.silent.forget(client);
       this.latencyOfClient.delete(client);
       this.classes.forget(client);
     }

@@ -28,9 +28,8 @@ const MOST_BALANCERS = 4;
 /** HAProxy 2.4 has no arrays of counters: it counts no classes by client. */
 const HAS_ARRAYS = ".if version_atleast(2.5)";
 /**
- * The counters of a client: answers of the other slot, which are failures of this one; requests that were answered; and
- * classes of the slot's own answers. HAProxy 2.4 has the first two only, and its first one has all failures that its
- * `http_fail_cnt` does not have. (What that counts differs between versions: 3.0 has requests that their clients left.)
+ * The counters of a client: failures that `http_fail_cnt` does not have, requests that were answered, and classes of the
+ * slot's own answers. HAProxy 2.4 has the first two only.
  */
 export const COUNTER = { failures: 0, answered: 1, "2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5 } as const;
 
@@ -77,31 +76,27 @@ export const IS_COUNTED = "{ var(txn.client) -m found }";
  * @param hasCalls whether users call with gRPC
  */
 export function countAnswersOfClients(slot: Slot, { standsIn = false, hasCalls = false }): string {
-  const rule = (action: string, condition = "") =>
-    `  http-response ${action} if ${IS_COUNTED}${condition && ` ${condition}`}\n`;
-  const count = (counter: keyof typeof COUNTER, condition?: string) =>
-    rule(`sc-inc-gpc(${COUNTER[counter]},1)`, condition);
-  const failure = (condition: string) => rule("sc-inc-gpc0(1)", condition);
+  const count = (counter: keyof typeof COUNTER, condition: string) =>
+    `  http-response sc-inc-gpc(${COUNTER[counter]},1) if ${IS_COUNTED} ${condition}\n`;
+  // These two are named as in HAProxy 2.4.
+  const failure = (condition: string) => `  http-response sc-inc-gpc0(1) if ${IS_COUNTED} ${condition}\n`;
+  const answered = `  http-response sc-inc-gpc1(1) if ${IS_COUNTED}\n`;
   const isOther = `{ srv_name -m beg ${FAILOVER} }`;
   const isOwn = standsIn ? ` !${isOther}` : "";
+  const latency = `  http-response track-sc2 date(0,ms),sub(txn.begun),concat(|,txn.client) table ${CLIENT_LATENCIES[slot]} if { var(txn.begun) -m found } ${IS_COUNTED}\n`;
   return [
-    rule(
-      `track-sc2 date(0,ms),sub(txn.begun),concat(|,txn.client) table ${CLIENT_LATENCIES[slot]}`,
-      "{ var(txn.begun) -m found }",
-    ),
+    latency,
+    answered,
+    // HAProxy counts other statuses from 500 on itself.
+    failure("{ status 501 505 }"),
+    ...(standsIn ? [failure(`{ status lt 500 } ${isOther}`)] : []),
+    ...(hasCalls ? [failure(HAS_FAILED)] : []),
     `${HAS_ARRAYS}\n`,
-    count("answered"),
-    ...(standsIn ? [count("failures", isOther)] : []),
     count("2xx", `{ status lt 300 }${isOwn}${hasCalls ? ` !${HAS_FAILED}` : ""}`),
     count("3xx", `{ status 300:399 }${isOwn}`),
     count("4xx", `{ status 400:499 }${isOwn}`),
     count("5xx", `{ status ge 500 }${isOwn}`),
-    ...(hasCalls ? [count("5xx", `${HAS_FAILED}${isOwn}`)] : []),
-    ".else\n",
-    rule("sc-inc-gpc1(1)"),
-    failure("{ status 501 505 }"),
-    ...(standsIn ? [failure(`{ status lt 500 } ${isOther}`)] : []),
-    ...(hasCalls ? [failure(HAS_FAILED)] : []),
+    ...(hasCalls ? [count("5xx", HAS_FAILED)] : []),
     ".endif\n",
   ].join("");
 }
