@@ -19,6 +19,7 @@ import type { PlacedRelease } from "../../../release/director-status";
 import { admit } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
+import { StableWatch, UsersHarmed } from "../stable-watch";
 import { endWatch, stopCounting } from "../users";
 import type { StepEnd } from "./step";
 
@@ -183,7 +184,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
-  if (!resumes) await requireVerified(director, candidate);
+  if (!resumes) await requireVerified(director, candidate, await StableWatch.start(director));
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
@@ -294,19 +295,39 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
   };
 }
 
-async function requireVerified(director: Director, candidate: PlacedRelease): Promise<void> {
+/** @param stable watched meanwhile; null if there is none, or nothing to compare with. */
+async function requireVerified(
+  director: Director,
+  candidate: PlacedRelease,
+  stable: StableWatch | null = null,
+): Promise<void> {
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await admit(director, candidate.slot, candidate.releaseId);
-    if (verdict.passed) return director.save({ phase: "verified", candidate });
+    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, () =>
+      stable?.look(),
+    );
+    if (verdict.passed) {
+      await stable?.settle();
+      return director.save({ phase: "verified", candidate });
+    }
     reason = verdict.reason;
   } catch (error) {
+    if (error instanceof UsersHarmed) throw stillRuns(director, candidate, error.message);
     if (!(error instanceof Interrupted)) throw error;
     reason = error.message;
     exitCode = EXIT.aborted;
   }
   throw gotNoRequests(director, candidate, exitCode, reason);
+}
+
+/** Its instances run on, and may do harm until they are stopped: by Terraform, so by the next sequence. */
+function stillRuns(director: Director, candidate: PlacedRelease, reason: string): Failure {
+  director.save({ phase: "stable", candidate: null, finished: true });
+  return new Failure(
+    `${candidate.releaseId} got no requests: ${reason}; ${director.state.stable?.releaseId} keeps all requests. ${candidate.releaseId} still runs in ${candidate.slot} and may still do harm. Next: \`bluegreen abort\`, which stops it`,
+    EXIT.rejected,
+  );
 }
 
 function gotNoRequests(
