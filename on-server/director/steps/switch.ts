@@ -16,7 +16,9 @@ import { sameTraffic } from "../drivers/driver";
 import type { SlotCounts, Traffic } from "../drivers/driver";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../../../release/director-status";
+import { answersLikeStable } from "../same-pages";
 import { admit } from "../verify";
+import type { Besides } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
 import { StableWatch, UsersHarmed } from "../stable-watch";
@@ -184,7 +186,15 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
-  if (!resumes) await requireVerified(director, candidate, await StableWatch.start(director));
+  if (!resumes) {
+    const stable = await StableWatch.start(director);
+    const further = async () => {
+      const pages = await answersLikeStable(director, candidate);
+      await stable?.settle();
+      return pages;
+    };
+    await requireVerified(director, candidate, { further, look: () => stable?.look() });
+  }
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
@@ -295,22 +305,16 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
   };
 }
 
-/** @param stable watched meanwhile; null if there is none, or nothing to compare with. */
 async function requireVerified(
   director: Director,
   candidate: PlacedRelease,
-  stable: StableWatch | null = null,
+  besides: Besides = {},
 ): Promise<void> {
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, () =>
-      stable?.look(),
-    );
-    if (verdict.passed) {
-      await stable?.settle();
-      return director.save({ phase: "verified", candidate });
-    }
+    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, besides);
+    if (verdict.passed) return director.save({ phase: "verified", candidate });
     reason = verdict.reason;
   } catch (error) {
     if (error instanceof UsersHarmed) throw stillRuns(director, candidate, error.message);
