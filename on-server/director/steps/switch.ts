@@ -9,7 +9,7 @@ import type { Case } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
-import { between } from "../analysis";
+import { betweenByClient } from "../analysis";
 import { bucketOffset, describeTraffic } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
@@ -199,7 +199,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
 
   director.save({ candidate });
   try {
-    const baseline = between(before, (await director.driver.counts())[other]);
+    const baseline = betweenByClient(before, (await director.driver.counts())[other]);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const weight of remainingWeights(director, traffic.weight)) {
       await setWeight(director, candidate, weight, traffic.weight);
