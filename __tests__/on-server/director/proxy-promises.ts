@@ -196,7 +196,10 @@ export function promisesOfAProxy(kind: ProxyKind): void {
   });
 
   test("a server out of rotation gets no request, is still checked, and does not count as up", async () => {
-    const green = async () => (await proxy.driver.counts()).green.endpoints;
+    const green = async () =>
+      (await proxy.driver.counts()).green.endpoints.map(({ server, healthy, inRotation }) => ({
+        ...{ server, healthy, inRotation },
+      }));
     await proxy.set({ weight: 50, fallback: true });
     expect(await green()).toEqual([{ server: "web-1", healthy: true, inRotation: true }]);
     for (const _ of ["once", "twice"]) await proxy.driver.exclude("green", ["web-1"]);

@@ -51,6 +51,8 @@ export interface ClientCounts {
 
 export const MOST_CLIENTS = 1_000;
 export const MOST_PAGES = 20;
+/** The longest path of a page that is counted; others are left out. */
+export const LONGEST_PAGE = 120;
 
 /** Each client belongs to one of these buckets, 0 to 99. */
 export const BUCKETS = 100;
@@ -105,8 +107,8 @@ export interface Driver {
   counts(): Promise<PerSlot<SlotCounts>>;
   /**
    * The paths that users asked for most with GET lately and got an answer below 400 for, without query strings, most
-   * asked first, at most {@link MOST_PAGES}. Collected while answers are counted (`measureLatencies`). Absent if the
-   * proxy can't tell.
+   * asked first, at most {@link MOST_PAGES}, none longer than {@link LONGEST_PAGE}. Health and private paths are left out.
+   * Collected while answers are counted (`measureLatencies`). Absent if the proxy can't tell.
    */
   popularPages?(): Promise<readonly string[]>;
   /**

@@ -53,29 +53,36 @@ export class NginxDriver implements Driver {
   async measureLatencies(wanted: boolean): Promise<void> {
     await servingGeneration();
     this.counting = wanted;
+    // What users ask before the first look counts, too.
+    this.answers();
     if (wanted) markWatched();
     else this.stopCounting();
     writeTraffic(readTraffic(), wanted);
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    this.log ??= new AnswersLog(this.spec, () => reopenLogs());
     await servingGeneration();
     if (this.counting) markWatched();
-    const answers = this.log.read();
+    const answers = this.answers().read();
     const healthy = await this.healthyEndpoints();
     const excluded = readExcluded();
     const workers = family(masterPid());
     const count = (slot: Slot): SlotCounts => ({
-      ...answers[slot],
+      ...answers[slot].counts(),
       inFlight: connectionsTo(this.spec.endpoints[slot], workers),
       endpoints: this.spec.endpoints[slot].map((endpoint) => ({
         server: endpoint.server,
         healthy: healthy.has(endpoint),
         inRotation: !excluded[slot].includes(endpoint.server),
+        ...answers[slot].ofServer(endpoint.server),
       })),
     });
     return { blue: count("blue"), green: count("green") };
+  }
+
+  async popularPages(): Promise<readonly string[]> {
+    await servingGeneration();
+    return this.answers().popularPages();
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
@@ -91,6 +98,10 @@ export class NginxDriver implements Driver {
   /** NGINX can't end single connections. The instance is stopped next, which ends them. */
   async cut(): Promise<void> {
     return Promise.resolve();
+  }
+
+  private answers(): AnswersLog {
+    return (this.log ??= new AnswersLog(this.spec, () => reopenLogs()));
   }
 
   private stopCounting(): void {
