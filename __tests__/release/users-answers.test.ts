@@ -13,7 +13,9 @@ function counted(changes: Partial<Users> = {}): Users {
   };
 }
 
-function of(...journals: readonly (readonly JournalEntry[])[]) {
+type Journals = readonly (readonly JournalEntry[])[];
+
+function of(...journals: Journals) {
   return usersAnswers(journals.map((journal, index) => ({ proxy: `proxy-${index + 1}`, journal })));
 }
 
@@ -37,7 +39,7 @@ test("nothing is known without an entry: directors of version 0.1.0 write none",
 });
 
 describe("that nothing rose is known", () => {
-  test.each<[boolean, string, Parameters<typeof of>]>([
+  test.each<[boolean, string, Journals]>([
     [true, "each proxy counted, before as well", [[counted()], [counted()]]],
     [
       true,
@@ -54,7 +56,7 @@ describe("that nothing rose is known", () => {
   });
 });
 
-test.each<[string, Parameters<typeof of>]>([
+test.each<[string, Journals]>([
   ["6 of 2,000 answers to users failed in 95 s (0.3 %), before 0.31 %", [[counted()]]],
   [
     "users' failed answers rose: 1,222 of 2,076 in 95 s (58.9 %), before 0.31 %",

@@ -25,7 +25,7 @@ function printed(changes: Partial<Deployment>): string[] {
   const lines: string[] = [];
   const { exitCode } = process;
   const streams = (["log", "error"] as const).map((stream) =>
-    jest.spyOn(console, stream).mockImplementation((text: string) => void lines.push(text)),
+    jest.spyOn(console, stream).mockImplementation((...texts: unknown[]) => void lines.push(texts.join(" "))),
   );
   printOutcome({} as Parameters<typeof printOutcome>[0], { ...DEPLOYMENT, ...changes });
   process.exitCode = exitCode;

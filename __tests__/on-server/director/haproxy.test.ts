@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { ClientsOfSlot } from "../../../on-server/director/drivers/haproxy/client-counts";
+import { CLIENT_LATENCIES, CLIENTS } from "../../../on-server/director/drivers/haproxy/client-rules";
 import {
   ADMIN_SOCKET,
   HaproxyConfigurator,
@@ -10,12 +12,14 @@ import {
 import { HaproxyDriver } from "../../../on-server/director/drivers/haproxy/haproxy-driver";
 import { LiveMap } from "../../../on-server/director/drivers/haproxy/live-map";
 import { RuntimeSocket } from "../../../on-server/director/drivers/haproxy/runtime-socket";
+import { SLOTS } from "../../../release/slot";
+import { promisesOfAnswers } from "./answer-promises";
 import { promisesOfExchanges } from "./exchange-promises";
 import { promisesOfLimits } from "./limit-promises";
 import { promisesToNeighbours } from "./neighbour-promises";
 import { promisesUnderLoad } from "./load-promises";
 import { promisesAcrossProtocols } from "./protocol-promises";
-import { latenciesOf, promisesOfAProxy } from "./proxy-promises";
+import { promisesOfAProxy } from "./proxy-promises";
 import { describeWith, haproxy } from "./proxy-kinds";
 import { proxySpec, ProxyUnderTest } from "./proxy-under-test";
 import { until } from "../../../development/testbed/processes";
@@ -25,6 +29,7 @@ const HOSTILE_PATH = "/a~b!&()*+,;=:@%20/?-_.%5B0%5D&q=%25";
 
 describeWith(haproxy)("haproxy", () => {
   promisesOfAProxy(haproxy);
+  describe("in its counts of answers", () => promisesOfAnswers(haproxy));
   describe("across protocols", () => promisesAcrossProtocols(haproxy));
   describe("in each exchange", () => promisesOfExchanges(haproxy));
   describe("with limits", () => promisesOfLimits(haproxy));
@@ -121,7 +126,23 @@ describeWith(haproxy)("haproxy's traffic map", () => {
     map.measured = buckets;
     await map.renew();
   };
-  const measured = (buckets: readonly number[]) => latenciesOf(proxy, buckets);
+  const clients = SLOTS.map((slot) => ({ slot, counts: new ClientsOfSlot() }));
+  const total = async (): Promise<number> => {
+    const socket = new RuntimeSocket(ADMIN_SOCKET);
+    let sum = 0;
+    for (const { slot, counts } of clients) {
+      const shown = (name: string) => socket.send(`show table ${name}`);
+      counts.follow(await shown(CLIENTS[slot]), await shown(CLIENT_LATENCIES[slot]), 0, true);
+      for (const count of Object.values(counts.latency)) sum += count;
+    }
+    return sum;
+  };
+  /** The driver of this proxy does not know that latencies are measured. */
+  const measured = async (buckets: readonly number[]): Promise<number> => {
+    const before = await total();
+    for (const bucket of buckets) await proxy.ask({ bucket });
+    return (await total()) - before;
+  };
 
   test("has the latencies of so many buckets of each side measured, also where traffic is whole", async () => {
     for (const weight of [0, 50]) {

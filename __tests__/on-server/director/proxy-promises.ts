@@ -458,7 +458,7 @@ async function settledCounts(proxy: ProxyUnderTest): Promise<PerSlot<SlotCounts>
 }
 
 /** How many answers of these buckets are among the latencies. */
-export async function latenciesOf(proxy: ProxyUnderTest, buckets: readonly number[]): Promise<number> {
+async function latenciesOf(proxy: ProxyUnderTest, buckets: readonly number[]): Promise<number> {
   const before = await settledCounts(proxy);
   for (const bucket of buckets) await proxy.ask({ bucket });
   const now = await settledCounts(proxy);

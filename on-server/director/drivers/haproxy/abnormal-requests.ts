@@ -24,6 +24,8 @@ export const LOG_ABNORMAL = `  log ring@${RING} format raw local0
 const WEBSOCKET = "101";
 /** The status of a request whose client left before there was an answer. */
 const NONE = "-1";
+/** `S`: the server broke off or refused; `s`: it was silent too long. */
+const SERVER_CAUSES = ["S", "s"];
 /** What HAProxy waited for at the end: its queue, a connection, or the headers of the answer. */
 const BEFORE_ANSWERS = ["Q", "C", "H"];
 
@@ -35,12 +37,18 @@ type Failure = "broken" | "unreached";
 
 export interface AbnormalRequest {
   readonly slot: Slot;
+  /** As in the slot's backend; `<NOSRV>` if there was none. */
+  readonly server: string;
+  /** What the client got; -1 if that is nothing. */
+  readonly status: number;
   /** "-" for one that was not counted by client. */
   readonly client: string;
   /** Whether the instance began an answer. */
   readonly answered: boolean;
   /** null if the client left, or if counters have the failure. */
   readonly failure: Failure | null;
+  /** Whether the instance ended the connection, or was silent too long, after it had begun its answer. */
+  readonly brokenOff: boolean;
 }
 
 export class AbnormalRequests {
@@ -60,14 +68,15 @@ export class AbnormalRequests {
       const slot = SLOTS.find((each) => countedBackends(each).includes(backend));
       if (slot === undefined) return [];
       const answered = status !== NONE && !BEFORE_ANSWERS.includes(phase);
-      return [{ slot, client, answered, failure: failureOf(server, status, cause, phase) }];
+      const brokenOff = phase === "D" && SERVER_CAUSES.includes(cause);
+      const failure = failureOf(server, status, cause, phase);
+      return [{ slot, server, status: Number(status), client, answered, failure, brokenOff }];
     });
   }
 }
 
-/** @param cause `S`: the server broke off or refused; `s`: it was silent too long. */
 function failureOf(server: string, status: string, cause: string, phase: string): Failure | null {
-  if (!["S", "s"].includes(cause)) return null;
+  if (!SERVER_CAUSES.includes(cause)) return null;
   if (phase === "Q" || phase === "C") return "unreached";
   // An answer from 500 on is an error already, and so is one of the other slot that stood in.
   const isCounted = status === WEBSOCKET || Number(status) >= 500 || server.startsWith(FAILOVER);

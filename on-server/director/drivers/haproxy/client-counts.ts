@@ -2,36 +2,12 @@
  * What HAProxy counted by client, cumulated over its tables, which forget clients when others come. Pure: a table's rows
  * go in.
  */
-import type { ClientCounts } from "../driver";
+import type { ClientCounts, Latencies } from "../driver";
 import { latencyClass, MOST_CLIENTS } from "../driver";
 import type { AbnormalRequest } from "./abnormal-requests";
+import { ClassesOfClients } from "./client-classes";
+import { column, Cumulated, rowsOf } from "./cumulated";
 import { UnansweredClients } from "./unanswered-clients";
-
-/** Counts of one row, by its key. */
-type Counts = ReadonlyMap<string, number>;
-
-/** Cumulates a count that begins again with 0 whenever its row was forgotten. */
-class Cumulated {
-  private last: Counts = new Map();
-  readonly total = new Map<string, number>();
-
-  follow(now: Counts): void {
-    for (const [key, count] of now) {
-      const before = this.last.get(key) ?? 0;
-      const more = count >= before ? count - before : count;
-      if (more > 0) this.total.set(key, (this.total.get(key) ?? 0) + more);
-    }
-    this.last = now;
-  }
-
-  add(key: string): void {
-    this.total.set(key, (this.total.get(key) ?? 0) + 1);
-  }
-
-  forget(key: string): void {
-    this.total.delete(key);
-  }
-}
 
 /** The clients of one slot. */
 export class ClientsOfSlot {
@@ -40,19 +16,37 @@ export class ClientsOfSlot {
   /** By `<milliseconds>|<client>`. */
   private readonly latencies = new Cumulated();
   private readonly unanswered = new UnansweredClients();
+  private readonly classes = new ClassesOfClients();
+  private readonly latencyOfSlot: Record<number, number> = {};
+
+  /** Of all clients, also of forgotten ones; empty if HAProxy counts these latencies elsewhere, too. */
+  get latency(): Latencies {
+    return this.latencyOfSlot;
+  }
 
   /**
    * @param clients HAProxy's answer to `show table`, with lines as
-   *   `0x55...: key=10.0.0.1|7 use=0 exp=9 gpc0=0 gpc1=2 http_req_cnt=3 http_fail_cnt=1`
+   *   `0x55...: key=10.0.0.1|7 use=0 exp=9 http_req_cnt=3 http_fail_cnt=1 gpc0=0 gpc1=2 gpc2=1 ...`
    * @param latencies the same, with lines as `0x55...: key=12|10.0.0.1|7 ... http_req_cnt=3`
    * @param unanswered requests of the slot that got no answer at all, and that HAProxy counts for no client
+   * @param isOnlyPlace whether HAProxy counts these latencies only here
    */
-  follow(clients: string, latencies: string, unanswered: number): Readonly<Record<string, ClientCounts>> {
+  follow(
+    clients: string,
+    latencies: string,
+    unanswered: number,
+    isOnlyPlace: boolean,
+  ): Readonly<Record<string, ClientCounts>> {
     const rows = rowsOf(clients);
     for (const client of this.unanswered.follow(rows, unanswered)) this.errors.add(client);
-    this.requests.follow(column(rows, ["http_req_cnt"]));
-    this.errors.follow(column(rows, ["http_fail_cnt", "gpc0"]));
-    this.latencies.follow(column(rowsOf(latencies), ["http_req_cnt"]));
+    this.requests.follow(column(rows, "http_req_cnt"));
+    this.errors.follow(column(rows, "http_fail_cnt", "gpc0"));
+    this.latencies.follow(column(rowsOf(latencies), "http_req_cnt"), (key, more) => {
+      if (!isOnlyPlace) return;
+      const { milliseconds } = latencyKey(key);
+      this.latencyOfSlot[milliseconds] = (this.latencyOfSlot[milliseconds] ?? 0) + more;
+    });
+    this.classes.follow(rows);
     this.forgetHarmless();
     const byClient = new Map<string, Record<number, number>>();
     for (const [key, count] of this.latencies.total) {
@@ -62,16 +56,18 @@ export class ClientsOfSlot {
       byClient.set(client, latency);
     }
     return Object.fromEntries(
-      [...this.requests.total].map(([client, requests]) => [
-        client,
-        { requests, errors: this.errors.total.get(client) ?? 0, latency: byClient.get(client) ?? {} },
-      ]),
+      [...this.requests.total].map(([client, requests]) => {
+        const errors = this.errors.of(client);
+        const latency = byClient.get(client) ?? {};
+        return [client, { requests, errors, latency, classes: this.classes.of(client, errors) }];
+      }),
     );
   }
 
-  add({ client, answered, failure }: AbnormalRequest): void {
+  add({ client, status, answered, failure }: AbnormalRequest): void {
     // HAProxy's table does not have it.
     if (failure !== null) this.errors.add(client);
+    if (failure === "broken") this.classes.breakOff(client, status);
     if (!answered) this.unanswered.explain(client);
   }
 
@@ -79,7 +75,7 @@ export class ClientsOfSlot {
   private forgetHarmless(): void {
     for (const client of this.errors.total.keys())
       if (!this.requests.total.has(client)) this.errors.forget(client);
-    const errors = (client: string) => this.errors.total.get(client) ?? 0;
+    const errors = (client: string) => this.errors.of(client);
     if (this.requests.total.size <= MOST_CLIENTS) return;
     const harmless = [...this.requests.total]
       .sort(([one, some], [other, more]) => errors(other) - errors(one) || more - some)
@@ -87,6 +83,7 @@ export class ClientsOfSlot {
     for (const [client] of harmless) {
       this.requests.forget(client);
       this.errors.forget(client);
+      this.classes.forget(client);
     }
     for (const key of this.latencies.total.keys())
       if (!this.requests.total.has(latencyKey(key).client)) this.latencies.forget(key);
@@ -96,16 +93,4 @@ export class ClientsOfSlot {
 function latencyKey(key: string) {
   const [milliseconds = ""] = key.split("|", 1);
   return { milliseconds: latencyClass(Number(milliseconds)), client: key.slice(milliseconds.length + 1) };
-}
-
-function rowsOf(table: string): ReadonlyMap<string, string>[] {
-  return [...table.matchAll(/^0x[^:]+: (key=.*)$/gm)].map(
-    ([, fields]) => new Map(fields!.split(" ").map((field) => field.split("=", 2) as [string, string])),
-  );
-}
-
-function column(rows: readonly ReadonlyMap<string, string>[], names: readonly string[]): Counts {
-  return new Map(
-    rows.map((row) => [row.get("key")!, names.reduce((sum, name) => sum + Number(row.get(name) ?? 0), 0)]),
-  );
 }

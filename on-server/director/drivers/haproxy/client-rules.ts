@@ -6,6 +6,8 @@ import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { BUCKET_COOKIE } from "../../../../configuration/cookies";
 import { MOST_CLIENTS } from "../driver";
+import { HAS_FAILED } from "./failed-calls";
+import { rememberPage } from "./page-rules";
 import { FAILOVER, TIMED } from "./traffic-map";
 
 /** Tables by `<address>|<bucket>`. */
@@ -17,16 +19,29 @@ export const CLIENT_LATENCIES: PerSlot<string> = {
 };
 
 /** So many numbers of latencies of each client, in a table that forgets them soon. */
-const LATENCIES_OF_A_CLIENT = 4;
+const LATENCIES_OF_A_CLIENT = 8;
 /** An IPv6 address, a bucket, milliseconds, and what separates them. */
 const LONGEST_KEY = 60;
 /** A chain of so many trusted balancers is looked through. */
 const MOST_BALANCERS = 4;
 
+/** HAProxy 2.4 has no arrays of counters: it counts no classes by client. */
+const HAS_ARRAYS = ".if version_atleast(2.5)";
+/**
+ * The counters of a client: failures that `http_fail_cnt` does not have, requests that were answered, and classes of the
+ * slot's own answers. HAProxy 2.4 has the first two only.
+ */
+export const COUNTER = { failures: 0, answered: 1, "2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5 } as const;
+
 /** The tables, as backends of their own. */
 export function clientTables(slot: Slot): string {
+  const clients = (counters: string) =>
+    `  stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS} expire 10m store http_req_cnt,http_fail_cnt,${counters}
+`;
   return `backend ${CLIENTS[slot]}
-  stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS} expire 10m store http_req_cnt,http_fail_cnt,gpc0,gpc1
+${HAS_ARRAYS}
+${clients(`gpc(${Object.keys(COUNTER).length})`)}.else
+${clients("gpc0,gpc1")}.endif
 
 backend ${CLIENT_LATENCIES[slot]}
   stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS * LATENCIES_OF_A_CLIENT} expire 10s store http_req_cnt
@@ -48,19 +63,40 @@ ${Array.from({ length: trusted.length > 0 ? MOST_BALANCERS : 0 }, (_, index) => 
   ${address}  http-request set-var(txn.client) req.cook(${BUCKET_COOKIE}) if watched !{ var(txn.bucket) -m found }
   http-request set-var(txn.client) var(txn.bucket) if watched { var(txn.bucket) -m found }
   http-request set-var(txn.client) var(txn.address),concat(|,txn.client) if watched
-${SLOTS.map((slot) => `  http-request track-sc1 var(txn.client) table ${CLIENTS[slot]} if watched { var(txn.way),${parity[slot]} }\n`).join("")}  http-request set-var(txn.way) var(txn.way),mod(${TIMED}) if watched
+${SLOTS.map((slot) => `  http-request track-sc1 var(txn.client) table ${CLIENTS[slot]} if watched { var(txn.way),${parity[slot]} }\n`).join("")}${rememberPage("watched")}  http-request set-var(txn.way) var(txn.way),mod(${TIMED}) if watched
 `;
 }
 
-/** For responses: whether their client is counted, and a failure that HAProxy's own count of its failures does not have. */
+/** For responses: whether their client is counted. */
 export const IS_COUNTED = "{ var(txn.client) -m found }";
-export const COUNT_FAILURE_OF_CLIENT = "sc-inc-gpc0(1)";
 
-/** For a backend that serves while either slot may: latencies, failures, and in `gpc1` how many requests were answered. */
-export function countAnswersOfClients(slot: Slot): string {
-  return `  http-response track-sc2 date(0,ms),sub(txn.begun),concat(|,txn.client) table ${CLIENT_LATENCIES[slot]} if { var(txn.begun) -m found } ${IS_COUNTED}
-  http-response sc-inc-gpc1(1) if ${IS_COUNTED}
-  http-response ${COUNT_FAILURE_OF_CLIENT} if ${IS_COUNTED} { status 501 505 }
-  http-response ${COUNT_FAILURE_OF_CLIENT} if ${IS_COUNTED} { srv_name -m beg ${FAILOVER} }
-`;
+/**
+ * For a backend that serves users: latencies, failures and classes of answers.
+ * @param standsIn whether the backend has the other slot's servers, too
+ * @param hasCalls whether users call with gRPC
+ */
+export function countAnswersOfClients(slot: Slot, { standsIn = false, hasCalls = false }): string {
+  const count = (counter: keyof typeof COUNTER, condition: string) =>
+    `  http-response sc-inc-gpc(${COUNTER[counter]},1) if ${IS_COUNTED} ${condition}\n`;
+  // These two are named as in HAProxy 2.4.
+  const failure = (condition: string) => `  http-response sc-inc-gpc0(1) if ${IS_COUNTED} ${condition}\n`;
+  const answered = `  http-response sc-inc-gpc1(1) if ${IS_COUNTED}\n`;
+  const isOther = `{ srv_name -m beg ${FAILOVER} }`;
+  const isOwn = standsIn ? ` !${isOther}` : "";
+  const latency = `  http-response track-sc2 date(0,ms),sub(txn.begun),concat(|,txn.client) table ${CLIENT_LATENCIES[slot]} if { var(txn.begun) -m found } ${IS_COUNTED}\n`;
+  return [
+    latency,
+    answered,
+    // HAProxy counts other statuses from 500 on itself.
+    failure("{ status 501 505 }"),
+    ...(standsIn ? [failure(`{ status lt 500 } ${isOther}`)] : []),
+    ...(hasCalls ? [failure(HAS_FAILED)] : []),
+    `${HAS_ARRAYS}\n`,
+    count("2xx", `{ status lt 300 }${isOwn}${hasCalls ? ` !${HAS_FAILED}` : ""}`),
+    count("3xx", `{ status 300:399 }${isOwn}`),
+    count("4xx", `{ status 400:499 }${isOwn}`),
+    count("5xx", `{ status ge 500 }${isOwn}`),
+    ...(hasCalls ? [count("5xx", HAS_FAILED)] : []),
+    ".endif\n",
+  ].join("");
 }

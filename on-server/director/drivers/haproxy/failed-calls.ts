@@ -3,7 +3,6 @@
  * message, where it is a header. After a message it is a trailer, which HAProxy passes on unread.
  */
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { COUNT_FAILURE_OF_CLIENT, IS_COUNTED } from "./client-rules";
 
 /** Tables with one entry, whose number of requests is that of the slot's failed calls. */
 export const FAILED_CALLS: PerSlot<string> = { blue: "failed-calls-blue", green: "failed-calls-green" };
@@ -20,16 +19,12 @@ export function failedCallsTable(slot: Slot): string {
 `;
 }
 
-const HAS_FAILED = `{ res.hdr(grpc-status) -m int ${FAILURES.join(" ")} }`;
+/** A condition for answers. */
+export const HAS_FAILED = `{ res.hdr(grpc-status) -m int ${FAILURES.join(" ")} }`;
 
 /** For each backend that answers users. */
 export function countFailedCalls(slot: Slot): string {
-  return `  http-response track-sc2 int(1) table ${FAILED_CALLS[slot]} if ${HAS_FAILED}\n`;
-}
-
-/** For those of them whose answers are counted by client. */
-export function countFailedCallsOfClients(): string {
-  return `  http-response ${COUNT_FAILURE_OF_CLIENT} if ${IS_COUNTED} ${HAS_FAILED}\n`;
+  return `  http-response track-sc0 int(1) table ${FAILED_CALLS[slot]} if ${HAS_FAILED}\n`;
 }
 
 /** @param table HAProxy's answer to `show table`, with a line as `0x55...: key=1 ... http_req_cnt=7`, or none. */

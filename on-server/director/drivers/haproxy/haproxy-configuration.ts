@@ -13,9 +13,10 @@ import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import { LOG_ABNORMAL, RING_SECTION } from "./abnormal-requests";
 import { bucketCookieRules } from "./bucket-cookie-rules";
-import { clientTables, countAnswersOfClients, countClients } from "./client-rules";
-import { countFailedCalls, countFailedCallsOfClients, failedCallsTable } from "./failed-calls";
+import { clientTables, countAnswersOfClients, countClients, IS_COUNTED } from "./client-rules";
+import { countFailedCalls, failedCallsTable } from "./failed-calls";
 import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
+import { countPages, pagesTable } from "./page-rules";
 import { requestRules } from "./request-rules";
 import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
 import {
@@ -40,7 +41,7 @@ const LEFT_SECONDS = 5;
 /** How long a request waits at most while a site is recreated. */
 const HOLD_SECONDS = 120;
 
-/** Tables that count a slot's answers by the milliseconds until they began. */
+/** Tables that count a slot's answers by the milliseconds until they began, where they are not counted by client. */
 export const LATENCIES: PerSlot<string> = { blue: "latencies-blue", green: "latencies-green" };
 /** Bytes of a buffer for headers that the proxy adds. */
 const ADDED_HEADERS = 2_048;
@@ -51,6 +52,8 @@ const BUFFER_RESERVE = ADDED_HEADERS + 512;
 export const TIMES_BUCKETS = "BLUEGREEN_TIMES_BUCKETS";
 /** Set if it can count clients. */
 export const COUNTS_CLIENTS = "BLUEGREEN_COUNTS_CLIENTS";
+/** Set if it counts pages. Then answers that are counted by client are not in the tables of latencies. */
+export const COUNTS_PAGES = "BLUEGREEN_COUNTS_PAGES";
 
 export class HaproxyConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
@@ -79,6 +82,7 @@ global
   tune.maxrewrite ${ADDED_HEADERS}
   setenv ${TIMES_BUCKETS} yes
   setenv ${COUNTS_CLIENTS} yes
+  setenv ${COUNTS_PAGES} yes
 
 ${RING_SECTION}
 defaults
@@ -208,22 +212,29 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
   retries 3
 `;
     // For answers to users, not to previews. The reader groups them into classes.
+    const hasCalls = this.speaksHttp2;
+    const failedCalls = hasCalls ? countFailedCalls(slot) : "";
+    const watched = (standsIn: boolean) =>
+      countPages(slot) + countAnswersOfClients(slot, { standsIn, hasCalls });
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
-    const counted = timed + (this.speaksHttp2 ? countFailedCalls(slot) : "");
+    const counted = failedCalls + timed;
     // What http-server-close does for HTTP/1.1.
     const usedOnce = this.speaksHttp2 ? " max-reuse 0" : "";
-    const watched = " check fastinter 200ms downinter 200ms rise 1 fall 3";
+    const checks = " check fastinter 200ms downinter 200ms rise 1 fall 3";
     return `backend ${LATENCIES[slot]}
   stick-table type integer size 100k store http_req_cnt
 
 ${clientTables(slot)}
+${pagesTable(slot)}
 ${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
-${counted}${checked}${servers(`${watched} inter 500ms`)}
+${failedCalls}  # At rest nothing is counted.
+  http-response allow if !${IS_COUNTED}
+${watched(false)}${checked}${servers(`${checks} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
 # other slot's servers take over.
 backend ${names.shift}
-${counted}${countAnswersOfClients(slot)}${this.speaksHttp2 ? countFailedCallsOfClients() : ""}${bucketCookieRules(tls !== null)}${checked}  option allbackups
-${servers(`${watched} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
+${failedCalls}${watched(true)}${bucketCookieRules(tls !== null)}${checked}  option allbackups
+${servers(`${checks} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}
   http-after-response set-header X-Bluegreen-Slot ${slot}

@@ -13,8 +13,12 @@ import { ADMIN_SOCKET, LATENCIES } from "./haproxy-configuration";
 import { announceByMap } from "./health-map";
 import { LatencySampling } from "./latency-sampling";
 import { LiveMap } from "./live-map";
+import { PAGES, popularPages } from "./page-rules";
 import { RuntimeSocket } from "./runtime-socket";
 import { outOfRotation, SERVERS_STATE } from "./servers-state";
+import { AnswersOfSlot } from "./slot-answers";
+import { backendRows, failoverRows, sum, table, usersBackends } from "./statistics";
+import type { Row } from "./statistics";
 import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap } from "./traffic-map";
 import { UnansweredRequests } from "./unanswered-requests";
 import type { Progress } from "./unanswered-requests";
@@ -29,7 +33,10 @@ export class HaproxyDriver implements Driver {
     green: new ClientsOfSlot(),
   };
   private readonly abnormal = new AbnormalRequests();
-  private readonly brokenIn: Record<Slot, number> = { blue: 0, green: 0 };
+  private readonly answers: PerSlot<AnswersOfSlot> = {
+    blue: new AnswersOfSlot("blue"),
+    green: new AnswersOfSlot("green"),
+  };
   private readonly unanswered: PerSlot<UnansweredRequests> = {
     blue: new UnansweredRequests(),
     green: new UnansweredRequests(),
@@ -37,7 +44,12 @@ export class HaproxyDriver implements Driver {
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
 
-  constructor(private readonly spec: Pick<DirectorSpec, "schedule" | "endpoints" | "proxy">) {}
+  constructor(
+    private readonly spec: Pick<
+      DirectorSpec,
+      "schedule" | "endpoints" | "proxy" | "activation" | "verification"
+    >,
+  ) {}
 
   observe(): Promise<Traffic> {
     return this.map.observe();
@@ -69,6 +81,13 @@ export class HaproxyDriver implements Driver {
     return counts;
   }
 
+  async popularPages(): Promise<readonly string[]> {
+    const { live } = await this.observe();
+    if (live === null) return [];
+    // A configuration of an earlier base has no such table: then HAProxy answers with a sentence.
+    return popularPages(await this.socket.send(`show table ${PAGES[live]}`), this.spec);
+  }
+
   private sample(sampling: LatencySampling | null): void {
     this.sampling = sampling;
     this.map.measured = sampling?.buckets ?? 0;
@@ -83,13 +102,12 @@ export class HaproxyDriver implements Driver {
       this.countFailedCalls(),
       this.socket.send(SHOW_RING),
     ]);
-    for (const request of this.abnormal.follow(events)) {
-      if (request.failure === "broken") this.brokenIn[request.slot] += 1;
-      this.clients[request.slot].add(request);
-    }
-    const answers = { blue, green };
     const rows = table(stat, ",");
     await this.countUnanswered(rows);
+    const abnormal = this.abnormal.follow(events);
+    for (const request of abnormal) this.clients[request.slot].add(request);
+    const [blueClients, greenClients] = [await this.countClients("blue"), await this.countClients("green")];
+    const latencies = { blue, green };
     // The statistics show a server that is down and out of rotation only as "DOWN". Its rotation is in the state.
     const [, stateRows = ""] = state.split(/^1\n/);
     const states = table(stateRows, " ");
@@ -108,26 +126,32 @@ export class HaproxyDriver implements Driver {
       );
       const users = of(usersBackends(slot));
       const { count: unanswered } = this.unanswered[slot];
-      // Requests that the other slot's servers took over are not this slot's ...
-      const takenOver = failoverCounts(rows, names.shift);
-      // ... but requests that this slot's servers took over are.
-      const takenFromOther = failoverCounts(rows, backendNames(otherSlot(slot)).shift);
+      // Requests that the other slot's servers took over don't run in this slot ...
+      const takenOver = failoverRows(rows, slot);
+      // ... but requests that this slot's servers took over do.
+      const takenFromOther = failoverRows(rows, otherSlot(slot));
       const preview = of([names.preview]);
+      const answers = this.answers[slot];
+      const { errors, classes } = answers.follow(
+        rows,
+        abnormal.filter((request) => request.slot === slot),
+        unanswered,
+        failed[slot],
+      );
       return {
         requests: sum(users, "req_tot") + unanswered,
-        // A request that the other slot took over counts as this slot's error.
-        errors:
-          sum(users, "hrsp_5xx") + sum(takenOver, "stot") + failed[slot] + this.brokenIn[slot] + unanswered,
+        errors,
+        classes,
         inFlight: sum([...users, ...preview, ...takenFromOther], "scur") - sum(takenOver, "scur"),
-        latency: latenciesOf(answers[slot]),
+        latency: added(latenciesOf(latencies[slot]), this.clients[slot].latency),
         endpoints: servers.map((row) => {
           const server = row.get("svname")!;
           const healthy = /^(UP|DRAIN)/.test(row.get("status")!) && goesTo(server);
-          return { server, healthy, inRotation: stateOf(server)?.get("srv_admin_state") === "0" };
+          const inRotation = stateOf(server)?.get("srv_admin_state") === "0";
+          return { server, healthy, inRotation, ...answers.answersOf(rows, server) };
         }),
       };
     };
-    const [blueClients, greenClients] = [await this.countClients("blue"), await this.countClients("green")];
     return {
       blue: { ...count("blue"), clients: blueClients },
       green: { ...count("green"), clients: greenClients },
@@ -151,7 +175,8 @@ export class HaproxyDriver implements Driver {
       this.socket.send(`show table ${CLIENTS[slot]}`),
       this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
     ]);
-    return this.clients[slot].follow(clients, latencies, this.unanswered[slot].count);
+    const { count } = this.unanswered[slot];
+    return this.clients[slot].follow(clients, latencies, count, await this.map.countsPages());
   }
 
   private async countFailedCalls(): Promise<PerSlot<number>> {
@@ -206,26 +231,6 @@ function slotPlaces(slot: Slot, server: string): string[] {
   return [hold, page, preview, shift, serve].map((backend) => `${backend}/${server}`);
 }
 
-/** A line of HAProxy's output, by its columns. */
-type Row = ReadonlyMap<string, string>;
-
-function usersBackends(slot: Slot): string[] {
-  const { serve, shift, hold, page } = backendNames(slot);
-  return [serve, shift, hold, page];
-}
-
-function backendRows(rows: readonly Row[], backends: readonly string[]): Row[] {
-  return rows.filter((row) => row.get("svname") === "BACKEND" && backends.includes(row.get("pxname")!));
-}
-
-function sum(counted: readonly Row[], column: string): number {
-  return counted.reduce((total, row) => total + Number(row.get(column) ?? 0), 0);
-}
-
-function failoverCounts(rows: readonly Row[], backend: string) {
-  return rows.filter((row) => row.get("pxname") === backend && row.get("svname")!.startsWith(FAILOVER));
-}
-
 /** Lines as `0x55...: key=192 ... http_req_cnt=1`. */
 function latenciesOf(text: string): Latencies {
   const latencies: Record<number, number> = {};
@@ -236,12 +241,8 @@ function latenciesOf(text: string): Latencies {
   return latencies;
 }
 
-/** HAProxy's output as rows, by the column names in its first line. */
-function table(text: string, separator: string): Row[] {
-  const [header = "", ...rows] = text.split("\n");
-  const columns = header.replace(/^# /, "").split(separator);
-  return rows.map((row) => {
-    const cells = row.split(separator);
-    return new Map(columns.map((column, index) => [column, cells[index] ?? ""]));
-  });
+function added(one: Latencies, other: Latencies): Latencies {
+  const sums: Record<number, number> = { ...one };
+  for (const [key, count] of Object.entries(other)) sums[Number(key)] = (sums[Number(key)] ?? 0) + count;
+  return sums;
 }

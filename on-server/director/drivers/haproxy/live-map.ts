@@ -4,7 +4,7 @@
  */
 import { sameTraffic } from "../driver";
 import type { Traffic } from "../driver";
-import { COUNTS_CLIENTS, TIMES_BUCKETS } from "./haproxy-configuration";
+import { COUNTS_CLIENTS, COUNTS_PAGES, TIMES_BUCKETS } from "./haproxy-configuration";
 import type { RuntimeSocket } from "./runtime-socket";
 import { shownMeasured, shownTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
 import type { Measured } from "./traffic-map";
@@ -56,6 +56,10 @@ export class LiveMap {
   /** Whether the configuration has tables of clients. */
   countsClients(): Promise<boolean> {
     return this.supports(COUNTS_CLIENTS);
+  }
+
+  countsPages(): Promise<boolean> {
+    return this.supports(COUNTS_PAGES);
   }
 
   private async supports(name: string): Promise<boolean> {
