@@ -92,6 +92,40 @@ const StepResult = z.strictObject({
 });
 export type StepResult = z.infer<typeof StepResult>;
 
+/** Answers to users, and how many of them failed (5xx, or no whole answer). Cumulated by slot, where a slot is named. */
+const Answers = z.strictObject({ answers: z.number(), failed: z.number() });
+
+/** What users got before a sequence, as its journal has it. */
+const Before = z.strictObject({
+  ...Answers.shape,
+  seconds: z.number(),
+  /** How old the figures were when the sequence began, in seconds. */
+  age: z.number(),
+});
+export type Before = z.infer<typeof Before>;
+
+/** What users got while a sequence ran, at its end: it stands in where nothing was counted before the next one. */
+const Usual = z.strictObject({
+  /** Milliseconds since 1970. */
+  at: z.number(),
+  /** Of the release that is stable since then; no answers if the sequence made them worse, or interrupted them. */
+  ...Answers.shape,
+  seconds: z.number(),
+  /** Number of answers by milliseconds, possibly of a sample. */
+  latency: z.record(z.string(), z.number()),
+  /** All that the proxy had counted when the last sequence ended: some proxies count at rest, too. */
+  counted: z.object({ at: z.number(), blue: Answers, green: Answers }),
+});
+
+/** What the proxy had counted when a sequence had begun, and what users got before. */
+const Watched = z.strictObject({
+  sequence: z.int(),
+  /** Milliseconds since 1970. */
+  at: z.number(),
+  counted: perSlot(Answers),
+  before: z.nullable(Before),
+});
+
 /** What the director remembers between two steps, in a file beside the proxy. */
 export const DirectorState = z.strictObject({
   formatVersion: z.literal(1),
@@ -132,6 +166,10 @@ export const DirectorState = z.strictObject({
   journal: z._default(z.array(JournalEntry), []),
   /** The last sequence that ended here, which the other proxies compare with theirs. Absent with a single proxy. */
   announced: z.optional(z.int()),
+  /** What users usually get. Absent before the first sequence of this version. */
+  usual: z.optional(Usual),
+  /** Users' answers are watched since this sequence has begun. Absent at rest. */
+  watched: z.optional(Watched),
   /** Users were moved by hand, and no record has taken that over yet. */
   brokenGlass: z._default(z.nullable(BrokenGlass), null),
   /** How the last step ended. */

@@ -9,7 +9,7 @@ type Entry<Event extends JournalEntry["event"]> = Extract<JournalEntry, { event:
 export function describeEntry(entry: JournalEntry): string {
   switch (entry.event) {
     case "verified":
-      return `${entry.releaseId} verified in ${entry.slot}: ${count(entry.endpoints, "endpoint")} in ${entry.seconds.toFixed(1)} s`;
+      return `${entry.releaseId} verified in ${entry.slot}: ${count(entry.endpoints, "endpoint")} in ${entry.seconds.toFixed(1)} s${comparedPages(entry)}`;
     case "traffic":
       return describeTraffic(entry);
     case "judged": {
@@ -26,6 +26,11 @@ export function describeEntry(entry: JournalEntry): string {
       if (entry.running === 0) return `${entry.slot} is drained`;
       return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;
   }
+}
+
+function comparedPages({ pages, changed = [] }: Entry<"verified">): string {
+  const same = pages === undefined ? "" : `, ${count(pages, "page")} as in stable`;
+  return changed.length === 0 ? same : `${same}; changed as expected: ${changed.join("; ")}`;
 }
 
 /** A judgement without its figures. */

@@ -55,6 +55,10 @@ export const JournalEntry = readsFormer(
       releaseId: z.string(),
       endpoints: z.int(),
       seconds: z.number(),
+      /** How many pages of users were compared with stable's, and agreed. Absent if none was to be compared. */
+      pages: z.optional(z.int()),
+      /** What answers otherwise than stable, as expected: each with its pages. Absent if nothing does. */
+      changed: z.optional(z.array(z.string())),
     }),
     /** How requests were routed from then on. */
     z.strictObject({

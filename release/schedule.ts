@@ -65,7 +65,7 @@ export const Analysis = z.strictObject({
 /** As written in files. What is absent has its default: see {@link analysisSettings}. */
 export type Analysis = z.infer<typeof Analysis>;
 /** All settings of the analysis. */
-export type AnalysisSettings = Required<Analysis>;
+export type AnalysisSettings = { readonly [Key in keyof Analysis]-?: Exclude<Analysis[Key], undefined> };
 
 /** @internal */
 export const Schedule = z.strictObject({

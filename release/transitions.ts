@@ -311,10 +311,13 @@ function requireAllowed(record: ReleaseRecord, candidate: Candidate): void {
   requireSchema(candidate.version, candidate, record.contracted ?? []);
 }
 
-/** A rollback moves all requests at once, because the current release may be faulty. */
+/**
+ * A rollback moves all requests at once, because the current release may be faulty. That pages answer otherwise than in
+ * the release that it replaces must not stop it.
+ */
 function atOnce(schedule: Schedule): ScheduleChoice {
   const { bakeSeconds, drainSeconds, onFailure, analysis } = schedule;
-  return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, analysis };
+  return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, analysis: { ...analysis, expectChange: true } };
 }
 
 function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {

@@ -45,17 +45,17 @@ const WITHOUT = {
   "pg-native": "./development/build/not-bundled.cjs",
 };
 
+const forServers = { alias: WITHOUT, outdir: OUT, target: "node18" };
+// The names of its functions would be a twelfth of it, and only database drivers look at names.
+await bundle({ ...forServers, entryPoints: { director: "on-server/director/main.ts" } });
 await bundle({
+  ...forServers,
   entryPoints: {
-    director: "on-server/director/main.ts",
     "embedded-proxy": "on-server/embedded-proxy/main.ts",
     "local-database": "on-server/local-database/main.ts",
     migrate: "on-server/migrate/main.ts",
   },
-  alias: WITHOUT,
-  outdir: OUT,
   keepNames: true,
-  target: "node18",
 });
 
 for (const folder of ["install", "local", "director", "azure", "migrate", "hooks"]) {

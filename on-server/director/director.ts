@@ -14,6 +14,7 @@ import type { Driver, Traffic } from "./drivers/driver";
 import type { Interruption } from "./interruption";
 import { appliedEntries, differs, extended } from "./journal";
 import type { NewEntry } from "./journal";
+import type { LookAt } from "./look";
 import type { Probe, ProbeEndpoint, TryExchange } from "./probe";
 import type { State, StateStore } from "./state";
 import type { PlacedRelease } from "../../release/director-status";
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly probe: ProbeEndpoint;
   /** Sends a request that the environment defines: a smoke request, or a notification of an instance. */
   readonly attempt: TryExchange;
+  /** Asks for a page as users do. */
+  readonly look: LookAt;
   readonly store: StateStore;
   readonly clock: Clock;
   readonly interruption: Interruption;
@@ -46,6 +49,7 @@ export class Director {
   readonly driver: Driver;
   readonly probe: ProbeEndpoint;
   readonly attempt: TryExchange;
+  readonly look: LookAt;
   readonly clock: Clock;
   readonly interruption: Interruption;
   readonly logEvent: LogEvent;
@@ -60,6 +64,7 @@ export class Director {
       driver: this.driver,
       probe: this.probe,
       attempt: this.attempt,
+      look: this.look,
       clock: this.clock,
       interruption: this.interruption,
       logEvent: this.logEvent,

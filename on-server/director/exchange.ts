@@ -28,6 +28,11 @@ type Expectation = Pick<HttpExchange, "status" | "bodyPattern" | "headerPatterns
 /** The same for all requests to an application's instances. */
 export interface RequestOptions extends Pick<Verification, "host" | "timeoutSeconds"> {
   readonly protocol: InstanceProtocol;
+  /**
+   * Whether a body that goes on after BODY_LIMIT, or after the time limit, need not be read: a download, or a stream of
+   * events. @default false
+   */
+  readonly beginningSuffices?: boolean;
 }
 
 /** Where to ask: an instance, or the proxy's port for users, which takes HTTP/1.1 whatever instances speak. */
@@ -42,7 +47,7 @@ const BODY_LIMIT = 1024 * 1024;
 export async function ask(
   place: Place,
   question: Question,
-  { host, timeoutSeconds, protocol }: RequestOptions,
+  { host, timeoutSeconds, protocol, beginningSuffices = false }: RequestOptions,
 ): Promise<Answer> {
   const headers = {
     ...(host === undefined ? {} : { host }),
@@ -52,7 +57,7 @@ export async function ask(
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   const send = protocol === "http2" && place.entrance === undefined ? sendOverHttp2 : sendOverHttp1;
   try {
-    return await send(place, { ...question, headers }, signal);
+    return await send(place, { ...question, headers }, { signal, beginningSuffices });
   } catch (error) {
     if (signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`);
     const { code, message } = error as NodeJS.ErrnoException;
@@ -60,7 +65,13 @@ export async function ask(
   }
 }
 
-function sendOverHttp1(place: Place, question: Question, signal: AbortSignal): Promise<Answer> {
+interface Limits {
+  readonly signal: AbortSignal;
+  readonly beginningSuffices: boolean;
+}
+
+function sendOverHttp1(place: Place, question: Question, limits: Limits): Promise<Answer> {
+  const { signal } = limits;
   const { method, path, headers, body } = question;
   const { host, port } = place;
   const started = performance.now();
@@ -72,16 +83,19 @@ function sendOverHttp1(place: Place, question: Question, signal: AbortSignal): P
         : plainRequest(options);
     sent.on("response", (response) => {
       const milliseconds = performance.now() - started;
-      const beginning = beginningOf(response);
-      response.on("error", reject);
-      response.on("end", () =>
+      const answered = () =>
         resolve({
           status: response.statusCode!,
           headers: { ...response.trailers, ...response.headers },
           ...beginning(),
           milliseconds,
-        }),
-      );
+        });
+      const beginning = beginningOf(response, limits, () => {
+        answered();
+        sent.destroy();
+      });
+      response.on("error", reject);
+      response.on("end", answered);
     });
     sent.on("error", reject);
     sent.end(body);
@@ -89,7 +103,8 @@ function sendOverHttp1(place: Place, question: Question, signal: AbortSignal): P
 }
 
 /** With prior knowledge: without TLS there is no negotiation. */
-function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSignal): Promise<Answer> {
+function sendOverHttp2(endpoint: Endpoint, question: Question, limits: Limits): Promise<Answer> {
+  const { signal } = limits;
   const { method, path, body } = question;
   const { host, ...headers } = lowerCase(question.headers);
   const address = isIPv6(endpoint.host) ? `[${endpoint.host}]` : endpoint.host;
@@ -109,7 +124,9 @@ function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSign
     );
     let answered: Omit<Answer, "body" | "isCut"> | undefined;
     let trailers: IncomingHttpHeaders = {};
-    const beginning = beginningOf(stream);
+    const beginning = beginningOf(stream, limits, () => {
+      if (answered !== undefined) resolve({ ...answered, ...beginning() });
+    });
     stream.on("response", (received) => {
       const status = Number(received[constants.HTTP2_HEADER_STATUS]);
       answered = { status, headers: received, milliseconds: performance.now() - started };
@@ -128,14 +145,24 @@ function sendOverHttp2(endpoint: Endpoint, question: Question, signal: AbortSign
   return asked.finally(() => session.destroy());
 }
 
-/** Reads the stream to its end. @returns a function that returns what it began with. */
-function beginningOf(stream: Readable): () => Pick<Answer, "body" | "isCut"> {
+/**
+ * Reads the stream to its end.
+ * @param enough is called once the rest need not be read.
+ * @returns a function that returns what it began with.
+ */
+function beginningOf(
+  stream: Readable,
+  { signal, beginningSuffices }: Limits,
+  enough: () => void,
+): () => Pick<Answer, "body" | "isCut"> {
   let body = "";
   let bytes = 0;
+  if (beginningSuffices) signal.addEventListener("abort", enough);
   stream.setEncoding("utf8");
   stream.on("data", (chunk: string) => {
     if (bytes <= BODY_LIMIT) body += chunk;
     bytes += Buffer.byteLength(chunk);
+    if (beginningSuffices && bytes > BODY_LIMIT) enough();
   });
   return () => ({ body, isCut: bytes > BODY_LIMIT });
 }

@@ -26,6 +26,7 @@ import { KINDS } from "./drivers/kinds";
 import { Interrupted, SignalsAndFile } from "./interruption";
 import { directorLock } from "./lock";
 import { lockAfterAbort, lockAtOnce } from "./lock-after-abort";
+import { httpLook } from "./look";
 import { httpProbe, httpTry } from "./probe";
 import { reasonOrAsk } from "./reason";
 import { reportLine } from "./report-line";
@@ -87,6 +88,7 @@ async function main(): Promise<ExitCode> {
       interruption,
       probe: httpProbe(spec.verification, instances),
       attempt: httpTry(spec.verification, instances),
+      look: httpLook(spec, instances),
       store: new StateFile(),
       clock: steadyClock(),
       logEvent: (event, facts = {}) => appendEvent({ event, sequence, ...facts }),

@@ -2,6 +2,7 @@
  * The gate before any traffic: every endpoint of a slot passes N probes in a row and the smoke requests, and the proxy
  * finds it healthy too.
  */
+import type { JournalEntry } from "../../release/journal";
 import type { Slot } from "../../release/slot";
 import type { Endpoint } from "../../configuration/naming";
 import { describeEndpoint } from "./director";
@@ -16,7 +17,14 @@ export type Verdict =
       readonly sure?: boolean | undefined;
     };
 
-const PASSED: Verdict = { passed: true };
+export const PASSED: Verdict = { passed: true };
+
+/** What is still to be verified once all endpoints are healthy, and what the journal keeps of it. */
+export type FurtherCheck = () => Promise<{
+  readonly verdict: Verdict;
+  readonly facts: Pick<Extract<JournalEntry, { event: "verified" }>, "pages" | "changed">;
+}>;
+const NOTHING_FURTHER: FurtherCheck = () => Promise.resolve({ verdict: PASSED, facts: {} });
 
 /**
  * Verifies all of a slot's endpoints, or those on some servers, then puts them into rotation: also one that an
@@ -28,6 +36,7 @@ export async function admit(
   slot: Slot,
   releaseId: string,
   servers: readonly string[] = director.spec.endpoints[slot].map(({ server }) => server),
+  further: FurtherCheck = NOTHING_FURTHER,
 ): Promise<Verdict> {
   const { spec, clock } = director;
   const startedAt = clock.now();
@@ -37,14 +46,15 @@ export async function admit(
     endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)),
   );
   const failed = verdicts.find((verdict) => !verdict.passed);
-  const verdict = failed ?? (await verifyByProxy(director, slot, servers, deadline));
+  const answers = failed ?? (await verifyByProxy(director, slot, servers, deadline));
+  const { verdict, facts } = answers.passed ? await further() : { verdict: answers, facts: {} };
   director.logEvent("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
   if (!verdict.passed) return verdict;
   const seconds = (clock.now() - startedAt) / 1000;
   director.save({
     journal: director.journalWith({
       event: "verified",
-      ...{ slot, releaseId, endpoints: endpoints.length, seconds },
+      ...{ slot, releaseId, endpoints: endpoints.length, seconds, ...facts },
     }),
   });
   await director.putIntoRotation(slot, servers);

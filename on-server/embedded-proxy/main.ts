@@ -64,7 +64,8 @@ const headerBytes = http.headerKilobytes * 1_024;
 const trusted = new TrustedBalancers(http.trusted);
 const endpoints = new Endpoints(settings, readExcluded());
 const counted = { blue: new SlotCounter(), green: new SlotCounter() };
-const pages = new PopularPages([normalPath(settings.check.path), ...settings.privatePaths]);
+const notPages = [normalPath(settings.check.path), ...settings.privatePaths];
+const pages = { blue: new PopularPages(notPages), green: new PopularPages(notPages) };
 /** While a director counts answers. */
 let isWatched = false;
 let traffic = readTraffic();
@@ -151,7 +152,7 @@ const admin = adminServer({
   "GET /traffic": () => trafficEntries(traffic),
   "PUT /traffic": changeTraffic,
   "GET /counts": () => ({ blue: slotCounts("blue"), green: slotCounts("green") }),
-  "GET /pages": () => pages.most(),
+  "GET /pages": () => (traffic.live === null ? [] : pages[traffic.live].most()),
   "PUT /watch": (wanted) => watch(wanted === true),
   "PUT /rotation": rotate,
   "PUT /cut": cut,
@@ -221,7 +222,7 @@ function begin(request: IncomingMessage, response: ServerResponse | null, chosen
   if (insteadOf !== null) count?.failed();
   const { method, url = "" } = request;
   const exchange = new Exchange(request, response, count, (status) => {
-    if (isWatched && !preview && method === "GET" && status < 400) pages.add(url);
+    if (isWatched && !preview && method === "GET" && status < 400) pages[slot].add(url);
   });
   exchanges.set(request, { exchange, chosen });
   latest.set(request.socket, exchange);

@@ -214,12 +214,20 @@ export function promisesOfAnswers(kind: ProxyKind): void {
     test("are those that users get with GET and an answer below 400, and no health, private or long path", async () => {
       const long = `/${"l".repeat(LONGEST_PAGE)}`;
       for (const method of ["POST", "HEAD", "PUT"]) await get("blue", "/method", { method });
-      await all("blue", ["/headers?status=404", "/headers?status=500", "/half", "/health", PRIVATE, long]);
-      const unwanted = ["/method", "/headers", "/health", PRIVATE];
+      await all("blue", ["/status/404", "/status/500", "/half", "/health", PRIVATE, long]);
+      const unwanted = ["/method", "/status/404", "/status/500", "/half", "/health", PRIVATE];
       const found = await pages();
       expect(found.filter((path) => unwanted.includes(path) || path.startsWith("/ll"))).toEqual([]);
-      await get("blue", `/headers?status=302`);
-      expect(await pages()).toContain("/headers");
+      await get("blue", "/status/302");
+      expect(await pages()).toContain("/status/302");
+    });
+
+    test("are those of the slot that is live", async () => {
+      await all("green", Array<string>(9).fill("/of-the-candidate"));
+      expect(await pages()).not.toContain("/of-the-candidate");
+      await watch({ live: "green", weight: 50 });
+      await get("green", "/of-the-candidate", { bucket: BUCKET.blue });
+      expect(await pages()).toContain("/of-the-candidate");
     });
 
     test("may have any characters", async () => {
@@ -229,7 +237,7 @@ export function promisesOfAnswers(kind: ProxyKind): void {
           "/key=1/use=0",
           "/a%20b",
           "/%C3%BC",
-          "/%00%0a%0d",
+          "/%01%0a%0d",
           "/x|y;z=1",
           "/q'`",
           "/a,b:c@d!$&()*+~",

@@ -40,7 +40,7 @@ function told({ state }: SimulatedWorld): string[] {
       case "byHand":
         return `by hand to ${entry.releaseId}`;
       case "users":
-        return `users: ${entry.failed} of ${entry.answers} failed`;
+        return `users: ${entry.failed} failed${entry.worse ? ", more than before" : ""}`;
       case "drained":
         return `drained ${entry.slot}${entry.cut ? " cut" : ""}`;
     }
@@ -56,6 +56,7 @@ const PROMOTED = [
   "pass at 100",
   "green 0 serve",
   "drained blue",
+  "users: 0 failed",
 ];
 
 describe("the journal of a sequence", () => {
@@ -79,6 +80,7 @@ describe("the journal of a sequence", () => {
     expect(told(world)).toEqual([
       ...["drained green", "verified 1.1.0-2 in green"],
       ...["blue 25 serve", "fail at 25", "blue 0 serve", "drained green"],
+      "users: 12 failed",
     ]);
   });
 
@@ -87,13 +89,14 @@ describe("the journal of a sequence", () => {
     await operator.release("1.1.0");
     expect(told(world)).toEqual([
       ...["blue 0 hold", "drained green", "verified 1.1.0-2 in blue", "blue 0 serve"],
+      "users: 0 failed",
     ]);
   });
 
   it("begins anew with the next sequence, also where that is aborted before it began", async () => {
     const { world, operator } = await liveWorld();
     await operator.release("1.1.0", { goal: "staged" });
-    expect(told(world)).toEqual(["drained green", "verified 1.1.0-2 in green"]);
+    expect(told(world)).toEqual(["drained green", "verified 1.1.0-2 in green", "users: 0 failed"]);
     await world.run("abort", { ...operator.record, sequence: operator.record.sequence + 1 });
     expect(told(world)).toEqual([]);
   });
@@ -125,7 +128,7 @@ describe("the journal of a sequence", () => {
     expect(told(world)).toEqual([...before, "blue 25 serve"]);
     world.crash = null;
     await world.run("abort", record);
-    expect(told(world)).toEqual(before);
+    expect(told(world)).toEqual([...before, "users: 0 failed"]);
   });
 
   it("ends with what the proxy does, in any life of an application", async () => {

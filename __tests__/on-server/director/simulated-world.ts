@@ -8,6 +8,7 @@ import type { Surroundings } from "../../../on-server/director/director";
 import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { failureCodeOf } from "../../../release/failure";
+import type { Look } from "../../../on-server/director/look";
 import { Interrupted } from "../../../on-server/director/interruption";
 import { NEVER_LIVE } from "../../../on-server/director/state";
 import type { State } from "../../../on-server/director/state";
@@ -85,6 +86,15 @@ interface Instance {
   verified: boolean;
 }
 
+/** A page that the director asks of an instance. */
+export interface AskedPage {
+  readonly version: string;
+  readonly server: string;
+  readonly path: string;
+}
+
+export const HTML: Look = { status: 200, kind: "text/html", isEmpty: false, problem: "" };
+
 class Crash extends Error {}
 
 const rollback = (director: Director) => breakGlass(director, "it loses orders");
@@ -147,6 +157,14 @@ export class SimulatedWorld {
   /** The environment's own requests that instances got, in order; and which of them they answer badly. */
   readonly asked: string[] = [];
   complains: (server: string, path: string) => boolean = () => false;
+  /** What users ask most, as the proxy reports it; null: it can't tell. */
+  popularPages: readonly string[] | null = null;
+  /** What a page answers; by default every page of every release is HTML. */
+  look: (page: AskedPage) => Look = () => HTML;
+  /** Pages that instances were asked for, as `version path`. */
+  readonly looked: string[] = [];
+  /** How long a page takes. */
+  lookMs = 0;
   /** How much users ask; 0 is a quiet site. */
   requestsPerMs = 0.4;
   /** Some requests take longer than any drain. */
@@ -436,6 +454,15 @@ export class SimulatedWorld {
           : "";
         return { problem, milliseconds: 5 };
       },
+      look: async (endpoint, path) => {
+        this.requireAlive();
+        this.now += this.lookMs;
+        const found = this.releaseAt(endpoint);
+        if (found === null) return { status: null, kind: "", isEmpty: true, problem: "ECONNREFUSED" };
+        const version = found.replace(/-\d+$/, "");
+        this.looked.push(`${version} ${path}`);
+        return this.look({ version, server: endpoint.server, path });
+      },
       store: {
         load: () => this.state,
         save: (state) => this.effect("save", () => this.saved(state)),
@@ -489,6 +516,7 @@ export class SimulatedWorld {
       });
       return { blue: count("blue"), green: count("green") } satisfies PerSlot<SlotCounts>;
     },
+    popularPages: async () => this.popularPages ?? [],
     exclude: async (slot, servers) => {
       for (const server of servers) this.effect("exclude", () => void this.excluded[slot].add(server));
     },
@@ -504,6 +532,18 @@ export class SimulatedWorld {
     if (weightOf(this.traffic, slot) > 0 && !(instance?.verified === true && isHealthy(instance))) {
       this.note("I3", `${server} gets requests of ${slot} before it was verified`);
     }
+  }
+
+  /** What runs there, if it is up. */
+  private releaseAt({ server, port }: Endpoint): string | null {
+    for (const slot of SLOTS) {
+      const index = this.spec.endpoints[slot].findIndex(
+        (each) => each.server === server && each.port === port,
+      );
+      const instance = index < 0 ? null : (this.instances[slot][index] ?? null);
+      if (instance?.up === true) return instance.releaseId;
+    }
+    return null;
   }
 
   private indexOf(slot: Slot, server: string): number {

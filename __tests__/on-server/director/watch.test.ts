@@ -50,6 +50,7 @@ class Site {
       driver: { counts: async () => this.counts() } as unknown as Driver,
       probe: async ({ server }) => own(server === "web-1" ? "blue" : "green"),
       attempt: async () => this.own,
+      look: async () => ({ status: 200, kind: "text/html", isEmpty: false, problem: "" }),
       store: { load: () => NEVER_LIVE, save: () => undefined },
       clock: { now: () => this.now, sleep: async (milliseconds) => this.advance(milliseconds) },
       interruption: { check: () => undefined },

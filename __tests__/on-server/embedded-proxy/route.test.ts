@@ -33,7 +33,12 @@ test("nobody is sent to a slot without a healthy endpoint while the other has on
       const healthy = { ...UP, [down]: false };
       const chosen = route(serving(live, weight, offset, true), `bluegreen-bucket=${own}`, healthy, () => 0);
       expect(chosen.slot).toBe(otherSlot(down));
-      const { insteadOf } = route(serving(live, weight, offset, true), `bluegreen-bucket=${own}`, UP, () => 0);
+      const { insteadOf } = route(
+        serving(live, weight, offset, true),
+        `bluegreen-bucket=${own}`,
+        UP,
+        () => 0,
+      );
       expect(insteadOf).toBeNull();
       const wanted = route(serving(live, weight, offset), `bluegreen-bucket=${own}`, UP, () => 0).slot;
       expect(chosen.insteadOf).toBe(wanted === down ? down : null);

@@ -5,6 +5,7 @@
 import { abortOf } from "../../../release/gate";
 import type { Director } from "../director";
 import { rollBack } from "../roll-back";
+import { endWatch } from "../users";
 import type { StepEnd } from "./step";
 
 export async function abort(director: Director): Promise<StepEnd> {
@@ -26,12 +27,14 @@ export async function abort(director: Director): Promise<StepEnd> {
   }
   if (due === "endHeal") {
     // The servers stay out of rotation until the next heal.
+    await endWatch(director);
     director.save({ aborted: true, finished: true });
     return {
       outcome: "rolledBack",
       reason: `heal of ${spec.healing.join(", ")} aborted; the other servers keep serving`,
     };
   }
+  await endWatch(director);
   await rollBack(director, "aborted by an operator", { sure: true });
   director.save({ aborted: true, finished: true, candidate: null, shared: false });
   const { stable } = director.state;

@@ -21,6 +21,7 @@ import { clearAbortRequest } from "../interruption";
 import { appliedEntries } from "../journal";
 import type { PlacedRelease } from "../../../release/director-status";
 import { stableAnswers } from "../roll-back";
+import { countBefore, stopCounting, watchUsers } from "../users";
 import type { StepEnd } from "./step";
 
 export async function begin(director: Director): Promise<StepEnd> {
@@ -39,6 +40,43 @@ export async function begin(director: Director): Promise<StepEnd> {
   const losesWeight = state.stable !== null && returns(observed, wanted);
   if (losesWeight && found !== "neverLive") await requireStableAnswers(director, state.stable!);
 
+  const accepted = { found, observed, wanted, losesWeight, replaces, kept };
+  if (state.stable === null) await effects(director, accepted);
+  else await watched(director, () => effects(director, accepted));
+  const caught = caughtUp === null ? null : `caught up with ${caughtUp}`;
+  const facts = [caught, found, describeTraffic(wanted), replaces].filter(Boolean);
+  return { outcome: "begun", reason: facts.join(", ") };
+}
+
+interface Accepted {
+  readonly found: Case;
+  readonly observed: Traffic;
+  readonly wanted: Traffic;
+  /** Whether users leave a slot. */
+  readonly losesWeight: boolean;
+  /** A description of what this sequence replaces; null if nothing. */
+  readonly replaces: string | null;
+  /** The release whose healthy endpoints stay in rotation; null if none has to. */
+  readonly kept: string | null;
+}
+
+/** A begin that fails leaves nothing that counts. */
+async function watched(director: Director, perform: () => Promise<void>): Promise<void> {
+  try {
+    const before = await countBefore(director);
+    await perform();
+    await watchUsers(director, before);
+  } catch (error) {
+    await stopCounting(director);
+    throw error;
+  }
+}
+
+async function effects(
+  director: Director,
+  { found, observed, wanted, losesWeight, replaces, kept }: Accepted,
+): Promise<void> {
+  const { spec, state } = director;
   director.logEvent("begin", {
     sequence: spec.sequence,
     case: found,
@@ -76,9 +114,6 @@ export async function begin(director: Director): Promise<StepEnd> {
   if (idle !== null && wanted.weight === 0 && (losesWeight || replaced))
     await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
-  const caught = caughtUp === null ? null : `caught up with ${caughtUp}`;
-  const facts = [caught, found, describeTraffic(wanted), replaces].filter(Boolean);
-  return { outcome: "begun", reason: facts.join(", ") };
 }
 
 /** Whether users leave a slot: a candidate's, or the one that they were moved from by a director that was killed. */

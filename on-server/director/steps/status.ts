@@ -6,6 +6,7 @@ import { lastArrival } from "../arrive";
 import type { Director } from "../director";
 import type { Place } from "../exchange";
 import type { Probe } from "../probe";
+import type { State } from "../state";
 import { servingSlots } from "../drivers/driver";
 import type { SlotCounts } from "../drivers/driver";
 
@@ -32,7 +33,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     traffic,
     serving: servingSlots(traffic),
     ...(users !== null && { users }),
-    state,
+    state: withoutAnswers(state),
     counts: { blue: withoutClients(counts.blue), green: withoutClients(counts.green) },
     endpoints: { blue: blue!, green: green! },
     ...(arrival === null ? {} : { arrival }),
@@ -69,6 +70,11 @@ function expectedIn({ state, spec }: Director, slot: Slot): string[] {
     ...[spec.slots[slot] ?? []].flat(),
   ];
   return [...new Set(known.map(({ releaseId }) => releaseId))];
+}
+
+/** What the director compares users' answers with is of no use elsewhere, and long. */
+function withoutAnswers({ usual: _usual, watched: _watched, ...state }: State): State {
+  return state;
 }
 
 /** Addresses are personal data: they stay in the proxy. */

@@ -5,19 +5,23 @@
 import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { maySwitch } from "../../../release/gate";
+import type { Case } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
-import type { Slot } from "../../../release/slot";
+import type { PerSlot, Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
 import { between } from "../analysis";
 import { bucketOffset, describeTraffic } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
-import type { Traffic } from "../drivers/driver";
+import type { SlotCounts, Traffic } from "../drivers/driver";
 import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../../../release/director-status";
+import { answersLikeStable } from "../same-pages";
 import { admit } from "../verify";
+import type { FurtherCheck } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
+import { endWatch, stopCounting } from "../users";
 import type { StepEnd } from "./step";
 
 export async function switchTraffic(director: Director): Promise<StepEnd> {
@@ -26,28 +30,39 @@ export async function switchTraffic(director: Director): Promise<StepEnd> {
   const { candidate } = director;
   if (candidate === null) {
     director.save({ finished: true });
+    await endWatch(director);
     return { outcome: "unchanged", reason: "the record has no release" };
   }
+  return withUsers(director, () => perform(director, found, candidate));
+}
+
+async function perform(director: Director, found: Case, candidate: PlacedRelease): Promise<StepEnd> {
   switch (found) {
     case "targetIsLive":
-      return spec.healing.length > 0 ? healed(director, candidate) : alreadyLive(director, candidate);
+      return director.spec.healing.length > 0
+        ? healed(director, candidate)
+        : alreadyLive(director, candidate);
     case "neverLive":
       return firstDeployment(director, candidate);
     case "recreate":
       return recreated(director, candidate);
     case "otherIsLive":
-      return withLatencies(director, () => shift(director, candidate));
+      return shift(director, candidate);
   }
 }
 
-/** Only this step compares latencies, so the proxy measures them only meanwhile. */
-async function withLatencies<Result>({ driver }: Director, work: () => Promise<Result>): Promise<Result> {
+/** begin turned the counting on; it ends with the sequence. */
+async function withUsers(director: Director, work: () => Promise<StepEnd>): Promise<StepEnd> {
+  const { driver } = director;
   await driver.measureLatencies?.(true);
+  let first: PerSlot<SlotCounts> | null = null;
   try {
+    first = await driver.counts();
     return await work();
   } finally {
-    // A failure here must not hide the result of the step. An unreachable proxy stops measuring when it restarts.
-    await driver.measureLatencies?.(false).catch(() => undefined);
+    const { finished, phase } = director.state;
+    if (finished || phase === "converging") await endWatch(director, first);
+    else await stopCounting(director);
   }
 }
 
@@ -170,7 +185,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
-  if (!resumes) await requireVerified(director, candidate);
+  if (!resumes) await requireVerified(director, candidate, () => answersLikeStable(director, candidate));
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
@@ -281,11 +296,15 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
   };
 }
 
-async function requireVerified(director: Director, candidate: PlacedRelease): Promise<void> {
+async function requireVerified(
+  director: Director,
+  candidate: PlacedRelease,
+  further?: FurtherCheck,
+): Promise<void> {
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await admit(director, candidate.slot, candidate.releaseId);
+    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, further);
     if (verdict.passed) return director.save({ phase: "verified", candidate });
     reason = verdict.reason;
   } catch (error) {

@@ -227,8 +227,8 @@ describe("after a crash", () => {
 
   test("a half-finished recreate is retried, although its slot already answers as the new release", async () => {
     const { world, operator } = await liveWorld({ strategy: "recreate", drainSeconds: 1 });
-    // begin's four effects, then the switch dies before its first.
-    world.crash = { effect: 5, when: "before" };
+    // begin's eight effects, then the switch dies before its first.
+    world.crash = { effect: 9, when: "before" };
     expect(await operator.release("1.1.0")).toMatchObject({
       step: "switch",
       result: { exitCode: "crashed" },

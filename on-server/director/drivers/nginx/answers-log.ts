@@ -2,9 +2,20 @@
  * Counts NGINX's answers from the log that it writes while a director counts: one line per answer. The log is read as it
  * grows, and replaced when it is large.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { BlockList, isIP } from "node:net";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { writeAtomically } from "../../../../system/atomic-file";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { classOf } from "../answer-class";
@@ -33,6 +44,8 @@ export const COUNTED_FORMAT = [
 export const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
 
 const LIMIT = 64 * 1024 * 1024;
+/** Where the log was when the counting began, for the step that goes on counting in another process. */
+const BEGAN = "answers-began.json";
 const OLDER = `${ANSWERS_LOG}.older`;
 /** By then all workers write to the new file. */
 const HANDOVER_MS = 10_000;
@@ -51,24 +64,29 @@ interface OpenFile {
 
 export class AnswersLog {
   private readonly tallies: PerSlot<SlotTally> = { blue: new SlotTally(), green: new SlotTally() };
-  private readonly pages: PopularPages;
+  /** By the slot that answered: of stable, after a release, too. */
+  private readonly pages: PerSlot<PopularPages>;
   /** Servers by their addresses. */
   private readonly servers: PerSlot<ReadonlyMap<string, string>>;
   private readonly trusted: BlockList;
   private files: OpenFile[] = [];
 
-  /** @param reopen makes NGINX open a new file. */
+  /**
+   * @param reopen makes NGINX open a new file.
+   * @param begun whether to count from where the counting began; otherwise from now on: only differences count.
+   */
   constructor(
     spec: DirectorSpec,
     private readonly reopen: () => void,
+    begun: boolean,
   ) {
     const servers = (slot: Slot) =>
       new Map(spec.endpoints[slot].map(({ server, host, port }) => [`${host}:${port}`, server]));
     this.servers = { blue: servers("blue"), green: servers("green") };
     this.trusted = blockListOf(spec.proxy.http.trusted);
-    this.pages = new PopularPages(notPages(spec));
-    // Earlier answers don't matter: only differences count.
-    this.follow(true);
+    const leftOut = notPages(spec);
+    this.pages = { blue: new PopularPages(leftOut), green: new PopularPages(leftOut) };
+    this.follow(begun ? beginning() : "end");
     this.replaceWhenLarge();
   }
 
@@ -77,13 +95,13 @@ export class AnswersLog {
     return this.tallies;
   }
 
-  popularPages(): readonly string[] {
+  popularPages(slot: Slot): readonly string[] {
     this.readAll();
-    return this.pages.most();
+    return this.pages[slot].most();
   }
 
   private readAll(): void {
-    this.follow(false);
+    this.follow(0);
     for (const file of this.files) this.readMore(file);
     this.files = this.files.filter((file) => {
       const ended = file.closesAt !== null && Date.now() >= file.closesAt;
@@ -96,14 +114,16 @@ export class AnswersLog {
     this.replaceWhenLarge();
   }
 
-  private follow(fromItsEnd: boolean): void {
+  /** @param from where to start in a file that is new to it, of this inode or of any. */
+  private follow(from: Beginning | "end" | 0): void {
     if (!existsSync(ANSWERS_LOG)) return;
     const { ino, size } = statSync(ANSWERS_LOG);
     if (this.files.some(({ inode, closesAt }) => inode === ino && closesAt === null)) return;
     for (const file of this.files) file.closesAt ??= Date.now() + HANDOVER_MS;
     const descriptor = openSync(ANSWERS_LOG, "r");
     const { ino: inode } = fstatSync(descriptor);
-    this.files.push({ descriptor, inode, position: fromItsEnd ? size : 0, rest: "", closesAt: null });
+    const position = from === "end" ? size : from !== 0 && from.inode === inode ? from.position : 0;
+    this.files.push({ descriptor, inode, position, rest: "", closesAt: null });
   }
 
   private readMore(file: OpenFile): void {
@@ -143,7 +163,7 @@ export class AnswersLog {
       milliseconds: seconds.length === 0 ? null : 1000 * seconds.reduce((sum, each) => sum + each, 0),
     });
     const isPage = ended && status !== "101" && (answerClass === "2xx" || answerClass === "3xx");
-    if (isPage && page !== undefined) this.pages.add(page);
+    if (isPage && page !== undefined) this.pages[slot].add(page);
   }
 
   /** The last address that no trusted balancer added. */
@@ -172,6 +192,28 @@ function classOfAnswer(
   if (isLost) return "none";
   if (hasBegun) return classOf(status);
   return status >= 500 ? "none" : null;
+}
+
+interface Beginning {
+  readonly inode: number;
+  readonly position: number;
+}
+
+/** Where the log is now. A second beginning changes nothing. @returns whether it is the first. */
+export function markBeginning(): boolean {
+  if (existsSync(BEGAN)) return false;
+  const { ino, size } = existsSync(ANSWERS_LOG) ? statSync(ANSWERS_LOG) : { ino: 0, size: 0 };
+  const beginning: Beginning = { inode: ino, position: size };
+  writeAtomically(BEGAN, JSON.stringify(beginning));
+  return true;
+}
+
+export function unmarkBeginning(): void {
+  rmSync(BEGAN, { force: true });
+}
+
+function beginning(): Beginning | "end" {
+  return existsSync(BEGAN) ? (JSON.parse(readFileSync(BEGAN, "utf8")) as Beginning) : "end";
 }
 
 function lastOf(attempts: string): string {

@@ -11,7 +11,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";
 import { sameTraffic, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
-import { AnswersLog } from "./answers-log";
+import { AnswersLog, markBeginning, unmarkBeginning } from "./answers-log";
 import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
 import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
@@ -53,10 +53,11 @@ export class NginxDriver implements Driver {
   async measureLatencies(wanted: boolean): Promise<void> {
     await servingGeneration();
     this.counting = wanted;
-    // What users ask before the first look counts, too.
-    this.answers();
-    if (wanted) markWatched();
-    else this.stopCounting();
+    if (wanted) {
+      // What was counted before belongs to no sequence.
+      if (markBeginning()) this.log = null;
+      markWatched();
+    } else this.stopCounting();
     writeTraffic(readTraffic(), wanted);
   }
 
@@ -82,7 +83,8 @@ export class NginxDriver implements Driver {
 
   async popularPages(): Promise<readonly string[]> {
     await servingGeneration();
-    return this.answers().popularPages();
+    const { live } = readTraffic();
+    return live === null ? [] : this.answers().popularPages(live);
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
@@ -101,12 +103,13 @@ export class NginxDriver implements Driver {
   }
 
   private answers(): AnswersLog {
-    return (this.log ??= new AnswersLog(this.spec, () => reopenLogs()));
+    return (this.log ??= new AnswersLog(this.spec, () => reopenLogs(), this.counting));
   }
 
   private stopCounting(): void {
     this.counting = false;
     unmarkWatched();
+    unmarkBeginning();
   }
 
   private async rotate(slot: Slot, excluded: readonly string[], changed: readonly string[]): Promise<void> {
