@@ -17,7 +17,7 @@ export function describeKnown(comparison: Comparison, ...counted: readonly strin
     ...(failed === undefined ? [] : [describeDifference(failed)]),
     ...counted,
     ...(confidence < WORTH_MENTIONING ? [] : [`${certainty(confidence)} sure that it is worse`]),
-    ...(gathered === undefined || candidate.errors === 0 ? [] : [`failed answers: ${gathered}`]),
+    ...(gathered === undefined || candidate.errors === 0 ? [] : [gathered]),
   ];
 }
 

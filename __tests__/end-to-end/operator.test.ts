@@ -64,6 +64,9 @@ describeEndToEnd("an operator", () => {
     expect(world.text("release.json")).toBe(record);
     const { stdout } = await world.run(["plan", "rollback"]);
     expect(stdout).toMatch(/record 2 -> 3: 1\.0\.0-1 in blue/);
+    expect(stdout).toMatch(
+      /detects {4}(at [\d.]+ requests\/s.* and |not known: no receipt has the site's traffic yet)/,
+    );
     expect(stdout).toMatch(/undo {7}rollback to 1\.1\.0-2 is instant/);
   });
 

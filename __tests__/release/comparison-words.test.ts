@@ -32,8 +32,8 @@ test.each([
 
 test.each<[JournalEntry, string]>([
   [
-    judged("fail", { ...ESTIMATED, gathered: "29 of 31 came from web-2" }),
-    "25 % went badly: 3.1 % more failed answers than stable (1.8 % to 4.9 %); candidate 31 of 900 failed, p95 12 ms; stable 9 of 2700 failed, p95 11 ms; more than 99.9 % sure that it is worse; failed answers: 29 of 31 came from web-2",
+    judged("fail", { ...ESTIMATED, gathered: "29 of 31 failed answers came from web-2" }),
+    "25 % went badly: 3.1 % more failed answers than stable (1.8 % to 4.9 %); candidate 31 of 900 failed, p95 12 ms; stable 9 of 2700 failed, p95 11 ms; more than 99.9 % sure that it is worse; 29 of 31 failed answers came from web-2",
   ],
   [
     judged("pass", { ...COUNTED, failed: { estimate: 0.004, low: -0.003, high: 0.011 }, confidence: 0.4 }),

@@ -4,12 +4,15 @@ import { idOrNull, target } from "../../release/record";
 import type { Colours } from "../terminal/colours";
 import type { Planned } from "./planning";
 
+const UNKNOWN = "not known: no receipt has the site's traffic yet";
+
 /** Format 1 of `bluegreen plan --json`. */
 export function planFacts({
   before,
   next,
   observed,
   traffic,
+  detects,
   proof,
   notes,
   steps,
@@ -27,6 +30,8 @@ export function planFacts({
     slot: next.active,
     goal: next.goal,
     traffic,
+    // null if the site's traffic is not known.
+    detects: detects === "unknown" ? null : detects,
     proof,
     notes,
     ...steps,
@@ -41,8 +46,20 @@ export function planFacts({
 }
 
 export function formatPlan(planned: Planned, colours: Colours): string {
-  const { before, next, observed, proof, notes, steps, warnings, permissions, rollback, token, traffic } =
-    planned;
+  const {
+    before,
+    next,
+    observed,
+    proof,
+    notes,
+    steps,
+    warnings,
+    permissions,
+    rollback,
+    token,
+    traffic,
+    detects,
+  } = planned;
   const goal = typeof next.goal === "number" ? `${next.goal} %` : next.goal;
   const candidate = idOrNull(target(next)) ?? "nothing";
   return [
@@ -50,6 +67,7 @@ export function formatPlan(planned: Planned, colours: Colours): string {
       `record ${before.sequence} -> ${next.sequence}: ${candidate} in ${next.active}, goal ${goal}; users have ${observed?.releaseId ?? "nothing"}`,
     ),
     `traffic    ${traffic}`,
+    ...(detects === null ? [] : [`detects    ${detects === "unknown" ? UNKNOWN : detects.words}`]),
     `proof      ${proof}`,
     ...formatSteps(steps),
     ...notes.map((note) => `note       ${note}`),

@@ -40,6 +40,8 @@ import type { Proxies } from "../proxies/proxies";
 import { hasReceipt } from "../receipts/receipt-store";
 import { collectInterrupted, collectReceipt, completeReceipt } from "../receipts/collected-receipt";
 import { Stack } from "../terraform/stack";
+import { detectsOf } from "./detects";
+import type { Detects } from "./detects";
 import type { Operation } from "./operation";
 import { synthesize } from "../terraform/synth";
 import type { Tools } from "./tools";
@@ -59,6 +61,8 @@ export interface Planned {
   readonly steps: PlanSteps;
   /** How traffic moves to the candidate, as text. */
   readonly traffic: string;
+  /** What the schedule can detect; null if no candidate gets users beside stable. */
+  readonly detects: Detects | "unknown" | null;
   /** What is proved untouched, in one line. */
   readonly proof: string;
   /** Further lines about the plan: the database, a slot that is no longer retained. */
@@ -105,6 +109,7 @@ export async function planOperation(
     ...{ before, next, proxies, hasBase, observed, web, plan },
     steps: stepsOf(plan),
     traffic: trafficOf(next, environment),
+    detects: detectsOf(project, next, observed),
     proof: prove(project, plan, next, observed),
     notes: [
       describeResolutions(next.resolve),

@@ -120,12 +120,12 @@ test("a verdict's row has the estimate, how sure it is, and where failed answers
     candidate: { requests: 900, errors: 31, p95Ms: 12 },
     stable: { requests: 2_700, errors: 9, p95Ms: 11 },
     ...{ weight: 25, seconds: 60, failed: { estimate: 0.031, low: 0.018, high: 0.049 } },
-    ...{ confidence: 0.9987, gathered: "29 of 31 came from <web-2>" },
+    ...{ confidence: 0.9987, gathered: "29 of 31 failed answers came from <web-2>" },
   };
   const bad = { at: BEGIN + 40_000, event: "judged", verdict: "fail", comparison } as const;
   const page = renderReceiptReport(receiptOf({ proxies: [{ proxy: "proxy-1", journal: [bad] }] }));
   expect(textOf(page)).toContain(
-    "3.1 % more failed answers than stable (1.8 % to 4.9 %); 99.8 % sure that it is worse; failed answers: 29 of 31 came from &lt;web-2&gt;",
+    "3.1 % more failed answers than stable (1.8 % to 4.9 %); 99.8 % sure that it is worse; 29 of 31 failed answers came from &lt;web-2&gt;",
   );
 });
 

@@ -7,7 +7,8 @@ import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2S
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { between } from "../../../on-server/director/analysis";
-import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { ANSWER_CLASSES, CLOSED } from "../../../on-server/director/drivers/driver";
+import type { Classes } from "../../../on-server/director/drivers/driver";
 import { configure } from "../../../on-server/director/configure";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { NEVER_LIVE } from "../../../on-server/director/state";
@@ -180,6 +181,11 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     const { requests, errors, clients } = between(before.blue, now.blue);
     expect({ requests, errors }).toEqual({ requests: 17, errors: 6 });
     expect(clients).toMatchObject({ "127.0.0.1|99": { requests: 17, errors: 6 } });
+    const classesOf = ({ classes = {} }: { classes?: Classes | undefined }) =>
+      ANSWER_CLASSES.map((each) => classes[each]);
+    expect(classesOf(now.blue.clients!["127.0.0.1|99"]!)).toEqual([11, 0, 0, 6, 0]);
+    const [some, more] = [classesOf(before.blue), classesOf(now.blue)];
+    expect(more.map((count, index) => count! - some[index]!)).toEqual([11, 0, 0, 6, 0]);
   });
 
   describe("a change of the protocol in base", () => {

@@ -3,9 +3,10 @@
  * paths that were asked for last. At rest requests do not reach these rules, as those of `client-rules.ts`.
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { privatePaths, normalPath } from "../../../../configuration/private-paths";
+import { normalPath } from "../../../../configuration/private-paths";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { LONGEST_PAGE, MOST_PAGES } from "../driver";
+import { notPages, pageOf } from "../popular-pages";
 
 export const PAGES: PerSlot<string> = { blue: "pages-blue", green: "pages-green" };
 /** So many paths have a count. */
@@ -33,10 +34,10 @@ export function popularPages(
   shown: string,
   spec: Pick<DirectorSpec, "activation" | "verification">,
 ): readonly string[] {
-  const leftOut = [...privatePaths(spec), normalPath(spec.verification.path)];
+  const leftOut = notPages(spec);
   return [...shown.matchAll(/^0x[^:]+: key=((?:[^\\ ]|\\.)*) .*\bhttp_req_cnt=(\d+)/gm)]
     .map(([, key = "", count]) => ({ path: unescaped(key), count: Number(count) }))
-    .filter(({ path }) => /^\/[!-~]*$/.test(path) && !leftOut.includes(normalPath(path)))
+    .filter(({ path }) => pageOf(path) === path && !leftOut.includes(normalPath(path)))
     .sort((one, other) => other.count - one.count || (one.path < other.path ? -1 : 1))
     .slice(0, MOST_PAGES)
     .map(({ path }) => path);
