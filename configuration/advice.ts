@@ -28,9 +28,11 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
     warnings.push("drainSeconds is 0: running requests on the old slot get no time to finish");
   }
   if (installs && smoke.length === 0) {
-    warnings.push(
-      "verification.smoke is empty: only the candidate's health is checked, no page that users need",
-    );
+    const checked =
+      strategy === "recreate" || next.previous === null
+        ? "only the candidate's health is checked, no page that users need"
+        : "besides the candidate's health, only status and kind of the pages that users ask for are compared, not what they show";
+    warnings.push(`verification.smoke is empty: ${checked}`);
   }
   if (environment.proxies.http.instances === "http2") {
     warnings.push(

@@ -317,7 +317,14 @@ function requireAllowed(record: ReleaseRecord, candidate: Candidate): void {
  */
 function atOnce(schedule: Schedule): ScheduleChoice {
   const { bakeSeconds, drainSeconds, onFailure, analysis } = schedule;
-  return { strategy: "blueGreen", steps: [100], bakeSeconds, drainSeconds, onFailure, analysis: { ...analysis, expectChange: true } };
+  return {
+    strategy: "blueGreen",
+    steps: [100],
+    bakeSeconds,
+    drainSeconds,
+    onFailure,
+    analysis: { ...analysis, expectChange: true },
+  };
 }
 
 function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<ReleaseRecord>): ReleaseRecord {

@@ -24,6 +24,7 @@ export interface ScheduleOptions {
   readonly onFailure?: string;
   readonly whileDown?: string;
   readonly converge?: boolean;
+  readonly expectChange?: boolean;
 }
 
 export function withSchedule(command: Command): Command {
@@ -48,6 +49,10 @@ export function withSchedule(command: Command): Command {
     .option(
       "--converge",
       "after the promotion install the release on the old slot's servers too (topology split)",
+    )
+    .option(
+      "--expect-change",
+      "pages may answer with another status or kind of content than now: reported, not judged",
     );
 }
 
@@ -59,16 +64,17 @@ export function parseGoal(text: string): Goal {
 
 /** @returns undefined if no option is given: the environment's schedule applies. */
 export function scheduleFrom(project: Project, options: ScheduleOptions): ScheduleChoice | undefined {
-  const { strategy, steps, onFailure, whileDown } = options;
+  const { strategy, steps, onFailure, whileDown, expectChange } = options;
+  const { schedule } = project.environment;
   const given = {
     ...(steps === undefined ? {} : { steps: steps.split(",").map(Number) }),
     ...numbers(options, SECONDS),
     ...(onFailure === undefined ? {} : { onFailure }),
     ...(whileDown === undefined ? {} : { whileDown }),
     ...(options.converge === undefined ? {} : { afterPromotion: options.converge ? "converge" : "retain" }),
+    ...(expectChange === undefined ? {} : { analysis: { ...schedule.analysis, expectChange } }),
   };
   if (strategy === undefined && Object.keys(given).length === 0) return undefined;
-  const { schedule } = project.environment;
   // An option changes the environment's schedule; another strategy starts from its own defaults.
   const basis =
     strategy === undefined || strategy === schedule.strategy ? schedule : { strategy, ...pick(schedule) };

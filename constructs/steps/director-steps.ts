@@ -62,6 +62,9 @@ function direct(
 function timeoutSeconds({ environment, record }: Deployed): number {
   const { steps, stepSeconds, bakeSeconds, drainSeconds } = scheduleOf(record, environment);
   const waiting =
-    steps.length * stepSeconds + bakeSeconds + 2 * drainSeconds + 2 * environment.verification.deadlineSeconds;
+    steps.length * stepSeconds +
+    bakeSeconds +
+    2 * drainSeconds +
+    2 * environment.verification.deadlineSeconds;
   return Math.ceil(waiting) + MARGIN_SECONDS;
 }

@@ -15,10 +15,15 @@ import { NEVER_LIVE } from "../../../on-server/director/state";
 import { freePort } from "../../../development/testbed/ports";
 import { until } from "../../../development/testbed/processes";
 import { Backend, healthyIn, ProxyUnderTest } from "./proxy-under-test";
-import { describeWith, haproxy } from "./proxy-kinds";
+import { describeWith, haproxy, haproxyVersion } from "./proxy-kinds";
 import { RawConnection } from "./raw-connection";
 
 const HOST = "127.0.0.1";
+/**
+ * Late releases answer 502 where an instance of HTTP/2 refuses the connection, and try neither again nor another server
+ * (docs/traffic.md): 3.2.26 and 3.4.7 do, 3.0.11 does not.
+ */
+const TAKES_REFUSALS_FOR_ANSWERS = haproxyVersion() >= 3.2;
 
 /** Refuses what ASP.NET Core refuses: a scheme that is not the connection's. */
 class Http2Instance extends Backend {
@@ -250,10 +255,10 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     const held = [call(port(), "/held"), call(port(), "/held")];
     await sleep(300);
     await instances.blue.start();
-    const answers = await Promise.all([running, ...held]);
-    expect([first, ...answers].map(({ status, body }) => `${status} ${body}`)).toEqual(
-      Array(4).fill("200 hello"),
-    );
+    const answered = (answers: Answer[]) => answers.map(({ status, body }) => `${status} ${body}`);
+    expect(answered([first, await running])).toEqual(Array(2).fill("200 hello"));
+    const statuses = (await Promise.all(held)).map(({ status }) => status);
+    expect(statuses).toEqual(Array(2).fill(TAKES_REFUSALS_FOR_ANSWERS ? 502 : 200));
   });
 
   test("a call over TLS has the same scheme for its instance", async () => {

@@ -83,3 +83,9 @@ export function describeWith({ name }: ProxyKind): jest.Describe {
   console.warn(`${name} is not installed: NOTHING of its driver is tested here`);
   return describe.skip;
 }
+
+/** As 2.6 for 2.6.12; 0 if it is not installed. */
+export function haproxyVersion(): number {
+  const { stdout } = spawnSync("haproxy", ["-v"], { env, encoding: "utf8" });
+  return Number(/version (\d+\.\d+)/.exec(stdout ?? "")?.[1] ?? 0);
+}

@@ -25,23 +25,30 @@ const LONGEST_KEY = 60;
 /** A chain of so many trusted balancers is looked through. */
 const MOST_BALANCERS = 4;
 
-/** HAProxy 2.4 has no arrays of counters: it counts no classes by client. */
-const HAS_ARRAYS = ".if version_atleast(2.5)";
 /**
- * The counters of a client: failures that `http_fail_cnt` does not have, requests that were answered, and classes of the
+ * `http_fail_cnt` of HAProxy 2.8 and later also has answers that broke off, some of them twice, and those whose client left:
+ * there the rules count failures.
+ */
+const RULES_COUNT_FAILURES = "version_atleast(2.8)";
+/** HAProxy 2.4 has no arrays of counters: it counts no classes by client. */
+const HAS_ARRAYS = "version_atleast(2.5)";
+/**
+ * The counters of a client: failures that `http_fail_cnt` does not have (all where it is not used), requests that were answered, and classes of the
  * slot's own answers. HAProxy 2.4 has the first two only.
  */
 export const COUNTER = { failures: 0, answered: 1, "2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5 } as const;
 
 /** The tables, as backends of their own. */
 export function clientTables(slot: Slot): string {
-  const clients = (counters: string) =>
-    `  stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS} expire 10m store http_req_cnt,http_fail_cnt,${counters}
+  const clients = (...counters: string[]) =>
+    `  stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS} expire 10m store http_req_cnt,${counters.join()}
 `;
+  const array = `gpc(${Object.keys(COUNTER).length})`;
   return `backend ${CLIENTS[slot]}
-${HAS_ARRAYS}
-${clients(`gpc(${Object.keys(COUNTER).length})`)}.else
-${clients("gpc0,gpc1")}.endif
+.if ${RULES_COUNT_FAILURES}
+${clients(array)}.elif ${HAS_ARRAYS}
+${clients("http_fail_cnt", array)}.else
+${clients("http_fail_cnt", "gpc0", "gpc1")}.endif
 
 backend ${CLIENT_LATENCIES[slot]}
   stick-table type string len ${LONGEST_KEY} size ${MOST_CLIENTS * LATENCIES_OF_A_CLIENT} expire 10s store http_req_cnt
@@ -79,7 +86,8 @@ export function countAnswersOfClients(slot: Slot, { standsIn = false, hasCalls =
   const count = (counter: keyof typeof COUNTER, condition: string) =>
     `  http-response sc-inc-gpc(${COUNTER[counter]},1) if ${IS_COUNTED} ${condition}\n`;
   // These two are named as in HAProxy 2.4.
-  const failure = (condition: string) => `  http-response sc-inc-gpc0(1) if ${IS_COUNTED} ${condition}\n`;
+  const failure = (condition: string, answers = "http-response") =>
+    `  ${answers} sc-inc-gpc0(1) if ${IS_COUNTED} ${condition}\n`;
   const answered = `  http-response sc-inc-gpc1(1) if ${IS_COUNTED}\n`;
   const isOther = `{ srv_name -m beg ${FAILOVER} }`;
   const isOwn = standsIn ? ` !${isOther}` : "";
@@ -87,11 +95,18 @@ export function countAnswersOfClients(slot: Slot, { standsIn = false, hasCalls =
   return [
     latency,
     answered,
+    `.if ${RULES_COUNT_FAILURES}\n`,
+    failure("{ status ge 500 }"),
+    `  http-response set-var(txn.answered) bool(true) if ${IS_COUNTED}\n`,
+    // HAProxy's answers, except 503: the log has requests that reached no instance.
+    failure("{ status 500 502 504 } !{ var(txn.answered) -m found }", "http-after-response"),
+    ".else\n",
     // HAProxy counts other statuses from 500 on itself.
     failure("{ status 501 505 }"),
+    ".endif\n",
     ...(standsIn ? [failure(`{ status lt 500 } ${isOther}`)] : []),
     ...(hasCalls ? [failure(HAS_FAILED)] : []),
-    `${HAS_ARRAYS}\n`,
+    `.if ${HAS_ARRAYS}\n`,
     count("2xx", `{ status lt 300 }${isOwn}${hasCalls ? ` !${HAS_FAILED}` : ""}`),
     count("3xx", `{ status 300:399 }${isOwn}`),
     count("4xx", `{ status 400:499 }${isOwn}`),

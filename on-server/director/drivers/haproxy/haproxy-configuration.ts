@@ -96,7 +96,8 @@ defaults
   timeout queue 30s
   timeout check 5s
   timeout tunnel ${http.tunnelSeconds}s
-  # A WebSocket whose client has left ends, even if the instance does not notice.
+  # A WebSocket whose client has left ends, even if the instance does not notice. HAProxy 2.8 and later leaves that to the
+  # instance.
   timeout server-fin ${LEFT_SECONDS}s
   # A request whose client has left ends. A client that only closes its side of the connection counts as one that left.
   option abortonclose
