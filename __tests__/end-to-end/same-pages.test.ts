@@ -33,13 +33,7 @@ process.on("SIGTERM", () => server.close(() => process.exit(0)));
 const PAGES = Array.from({ length: 10 }, (_, index) => `/page/${index}`);
 const BETWEEN_REQUESTS_MS = 10;
 
-describe.each<[DriverName, readonly string[]]>([
-  ["haproxy", PAGES],
-  // These do not report the pages that users ask for, so the first page stands for all.
-  ["nginx", ["/"]],
-  ["embedded", ["/"]],
-])("with %s", (driver, asked) => {
-  const one = asked.at(-1)!;
+describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) => {
   describeEndToEnd("a release that users would not recognize", () => {
     let world: World;
 
@@ -91,7 +85,7 @@ describe.each<[DriverName, readonly string[]]>([
       ["1.1.0", "are missing", { pages: "missing", at: "*" }, "404"],
       ["1.1.1", "redirect to the login", { pages: "login", at: "*" }, "302"],
       ["1.1.2", "are empty", { pages: "empty", at: "*" }, "200 empty"],
-      ["1.1.3", "are well but one", { pages: "missing", at: one }, "404"],
+      ["1.1.3", "are well but one of ten", { pages: "missing", at: "/page/7" }, "404"],
     ])("gets no user: %s, whose pages %s", async (version, _, mode, answer) => {
       const [deployment, releases] = await whileUsersAsk(() => release(version, mode));
       expect(deployment).toMatchObject({ outcome: "rejected", exitCode: 4, from: "1.0.0-1", to: "1.0.0-1" });
@@ -100,18 +94,18 @@ describe.each<[DriverName, readonly string[]]>([
       );
       expect(deployment.reason).toContain(`${answer}, not 200 text/html: `);
       const different = /200 text\/html: ([^)]*)\)/.exec(deployment.reason ?? "")![1]!.split(" ");
-      expect(different.sort()).toEqual(mode.at === "*" ? asked : [mode.at]);
+      expect(different.sort()).toEqual(mode.at === "*" ? PAGES : [mode.at]);
       expect(releases).toEqual(["1.0.0-1"]);
     });
 
     it("goes live if it means to change, and the receipt has what changed", async () => {
-      const mode = { pages: "login", at: one };
+      const mode = { pages: "login", at: "/page/3" };
       const [deployment] = await whileUsersAsk(() => release("1.2.0", mode, "--expect-change"));
       expect(deployment).toMatchObject({ outcome: "promoted", exitCode: 0, to: "1.2.0-6" });
       const receipt = world.read<Receipt>(".bluegreen/local/receipts/6.json");
       expect(receipt.schedule?.analysis.expectChange).toBe(true);
       expect(receipt.proxies[0]!.journal).toContainEqual(
-        expect.objectContaining({ event: "verified", changed: [`302, not 200 text/html: ${one}`] }),
+        expect.objectContaining({ event: "verified", changed: ["302, not 200 text/html: /page/3"] }),
       );
     });
 
@@ -121,7 +115,7 @@ describe.each<[DriverName, readonly string[]]>([
       expect(deployment).toMatchObject({ outcome: "promoted", exitCode: 0 });
       const [proxy] = world.read<Receipt>(".bluegreen/local/receipts/8.json").proxies;
       expect(proxy!.journal).toContainEqual(
-        expect.objectContaining({ event: "verified", pages: asked.length }),
+        expect.objectContaining({ event: "verified", pages: PAGES.length }),
       );
     });
   });
