@@ -7,9 +7,11 @@ import type { Receipt } from "./receipt";
 const RECEIPTS = 3;
 
 interface Counted {
+  /** All answers while the release ran, which took so long. */
   readonly answers: number;
-  readonly failed: number;
   readonly seconds: number;
+  /** Of stable alone. */
+  readonly stable: { readonly answers: number; readonly failed: number };
 }
 
 /**
@@ -21,26 +23,32 @@ export function measuredTraffic(
   receipts: Iterable<Pick<Receipt, "proxies">>,
   proxy: string,
 ): SiteTraffic | null {
-  let [answers, failed, seconds, found] = [0, 0, 0, 0];
+  const all: Counted[] = [];
   for (const { proxies } of receipts) {
-    const counted = countedIn(proxies.find((each) => each.proxy === proxy)?.journal ?? []);
-    if (counted === null) continue;
-    answers += counted.answers;
-    failed += counted.failed;
-    seconds += counted.seconds;
-    found += 1;
-    if (found === RECEIPTS) break;
+    const journal = proxies.find((each) => each.proxy === proxy)?.journal ?? [];
+    all.push(...journal.flatMap(countedIn).slice(-1));
+    if (all.length === RECEIPTS) break;
   }
-  return found === 0 ? null : { requestsPerSecond: answers / seconds, errorRatio: failed / answers };
+  if (all.length === 0) return null;
+  const sum = (of: (each: Counted) => number): number => all.reduce((total, each) => total + of(each), 0);
+  return {
+    requestsPerSecond: sum(({ answers }) => answers) / sum(({ seconds }) => seconds),
+    errorRatio: sum(({ stable }) => stable.failed) / sum(({ stable }) => stable.answers),
+  };
 }
 
-/** Before the release, when only stable served users; else what stable served beside a candidate. */
-function countedIn(journal: readonly JournalEntry[]): Counted | null {
-  const before = journal.flatMap((entry) => (entry.event === "users" ? (entry.before ?? []) : []));
-  const beside = journal.flatMap((entry): Counted[] => {
-    if (entry.event !== "judged" || entry.comparison.weight === 100) return [];
-    const { stable, seconds, weight } = entry.comparison;
-    return [{ answers: stable.requests, failed: stable.errors, seconds: (seconds * (100 - weight)) / 100 }];
-  });
-  return [...before, ...beside].find(({ answers, seconds }) => answers > 0 && seconds > 0) ?? null;
+/** Nothing if too little was counted. */
+function countedIn(entry: JournalEntry): Counted[] {
+  return [fromEntry(entry)].filter(
+    (each) => each !== null && each.seconds > 0 && each.answers > 0 && each.stable.answers > 0,
+  ) as Counted[];
+}
+
+function fromEntry(entry: JournalEntry): Counted | null {
+  if (entry.event === "users" && entry.before !== null) return { ...entry, stable: entry.before };
+  // Receipts of version 0.1.0 have what stable answered beside a candidate.
+  if (entry.event !== "judged" || entry.comparison.weight === 100) return null;
+  const { stable, seconds, weight } = entry.comparison;
+  const answers = (100 * stable.requests) / (100 - weight);
+  return { answers, seconds, stable: { answers: stable.requests, failed: stable.errors } };
 }

@@ -54,25 +54,29 @@ export function usersAnswers(proxies: readonly ProxyJournal[]): UsersAnswers | n
   };
 }
 
-/** Whether it is known that users' failed answers did not rise, on any proxy. */
+/** Whether it is known that users' failed answers did not rise, on any proxy. Where none failed, they did not. */
 export function didNotRise(users: UsersAnswers | null): boolean {
-  return users !== null && !users.worse && users.before !== null && users.uncounted.length === 0;
+  if (users === null || users.worse || users.answers === 0 || users.uncounted.length > 0) return false;
+  return users.failed === 0 || users.before !== null;
 }
 
 /** In one sentence without a full stop, for a headline, a receipt or a closing line. */
 export function describeUsersAnswers(users: UsersAnswers | null): string {
   if (users === null) return "users' answers were not counted";
-  const { answers, failed, seconds, before, worse, uncounted } = users;
+  const { answers, failed, seconds, worse, uncounted } = users;
   const rest = uncounted.length === 0 ? "" : `; not counted on ${uncounted.join(", ")}`;
-  const ratio = ` in ${seconds.toFixed(0)} s${answers === 0 ? "" : ` (${percent(failed / answers)})`}`;
+  const time = `in ${seconds.toFixed(0)} s`;
+  if (answers === 0) return `no answers to users were counted ${time}${rest}`;
   const figures = `${thousands(failed)} of ${thousands(answers)}`;
-  const compared =
-    before === null
-      ? "; how many failed before is not known"
-      : `, before ${percent(before.failed / before.answers)}${ageOf(before.age)}`;
+  const ratio = `${time} (${percent(failed / answers)})${comparedWith(users)}${rest}`;
   return worse
-    ? `users' failed answers rose: ${figures}${ratio}${compared}${rest}`
-    : `${figures} answers to users failed${ratio}${compared}${rest}`;
+    ? `users' failed answers rose: ${figures} ${ratio}`
+    : `${figures} answers to users failed ${ratio}`;
+}
+
+function comparedWith({ failed, before }: UsersAnswers): string {
+  if (before !== null) return `, before ${percent(before.failed / before.answers)}${ageOf(before.age)}`;
+  return failed === 0 ? "" : "; how many failed before is not known";
 }
 
 /** Figures of an earlier release stand in where nothing was counted right before this one. */

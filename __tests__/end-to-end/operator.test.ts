@@ -70,6 +70,15 @@ describeEndToEnd("an operator", () => {
     expect(stdout).toMatch(/undo {7}rollback to 1\.1\.0-2 is instant/);
   });
 
+  it("finds what all users got at the top of the receipt and of its report", async () => {
+    const { stdout } = await world.run(["history", "2"]);
+    expect(stdout.split("\n")[1]).toMatch(
+      /^ {2}users {5}0 of [\d,]+ answers to users failed in \d+ s \(0 %\)/,
+    );
+    const report = await world.run(["report", "2", "--output", "-"]);
+    expect(report.stdout).toContain("<h1>Users noticed nothing.</h1>");
+  });
+
   it("is refused with a token of another plan, or of a record that moved; with its own, exactly that is applied", async () => {
     const asked = ["release", "1.1.1", "--artifact", good];
     const { token } = await plan(...asked);

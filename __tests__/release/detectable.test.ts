@@ -165,8 +165,8 @@ describe("a plan's words", () => {
 
 describe("the site's traffic", () => {
   const users = (answers: number, failed: number): JournalEntry => ({
-    ...{ at: 1, event: "users", answers: 1, failed: 1, seconds: 1, worse: true },
-    before: { answers, failed, seconds: 100, age: 0 },
+    ...{ at: 1, event: "users", answers, failed: answers, seconds: 100, worse: true },
+    before: { answers: 1_000, failed, seconds: 0.3, age: 0 },
   });
   const judged = (weight: number): JournalEntry => ({
     ...{ at: 1, event: "judged", verdict: "pass" },
@@ -178,7 +178,7 @@ describe("the site's traffic", () => {
   });
   const receipt = (...journal: JournalEntry[]) => ({ proxies: [{ proxy: "proxy-1", journal }] });
 
-  test("is what stable got before the last three releases that counted", () => {
+  test("is what users asked during the last three releases that counted, and what failed before", () => {
     const receipts = [
       receipt(users(3_000, 30)),
       receipt(),
@@ -187,7 +187,7 @@ describe("the site's traffic", () => {
     ];
     expect(measuredTraffic([...receipts, receipt(users(90_000, 9))], "proxy-1")).toEqual({
       requestsPerSecond: 20,
-      errorRatio: 0.005,
+      errorRatio: 0.01,
     });
   });
 

@@ -46,10 +46,12 @@ describe("that nothing rose is known", () => {
       "a proxy without users had nothing to count",
       [[counted()], [counted({ answers: 0, failed: 0, before: null })]],
     ],
+    [true, "none failed", [[counted({ failed: 0, before: null })]]],
     [false, "failed answers rose", [[counted({ worse: true })]]],
     [false, "a proxy did not count", [[counted()], []]],
     [false, "a proxy has no figures from before", [[counted()], [counted({ before: null })]]],
     [false, "nothing was answered before", [[counted({ before: { ...BEFORE, answers: 0, failed: 0 } })]]],
+    [false, "all counted, and had no answers", [[counted({ answers: 0, failed: 0 })]]],
     [false, "nobody counted", [[]]],
   ])("%s: %s", (known, _, journals) => {
     expect(didNotRise(of(...journals))).toBe(known);
@@ -74,10 +76,7 @@ test.each<[string, Journals]>([
     "6 of 2,000 answers to users failed in 95 s (0.3 %), before 0.31 %, 3 h earlier",
     [[counted({ before: { ...BEFORE, age: 10_800 } })]],
   ],
-  [
-    "0 of 0 answers to users failed in 95 s; how many failed before is not known",
-    [[counted({ answers: 0, failed: 0 })]],
-  ],
+  ["no answers to users were counted in 95 s", [[counted({ answers: 0, failed: 0 })]]],
   ["users' answers were not counted", [[]]],
 ])("%s", (words, journals) => {
   expect(describeUsersAnswers(of(...journals))).toBe(words);

@@ -24,8 +24,9 @@ const OBSERVED = { live: "blue", releaseId: "1.0.0-1", serving: ["blue"] } as co
 const NEXT = recordOf({ sequence: 3, active: "green" });
 
 function released(sequence: number): void {
-  const before = { answers: 2_000, failed: 20, seconds: 100, age: 0 };
-  const proxies = [{ proxy: "proxy-1", journal: [usersEntry({ before })] }];
+  const before = { answers: 2_000, failed: 20, seconds: 10, age: 0 };
+  const entry = usersEntry({ answers: 2_000, seconds: 100, before });
+  const proxies = [{ proxy: "proxy-1", journal: [entry] }];
   writeReceipt(project, receiptOf({ sequence, proxies }));
 }
 
