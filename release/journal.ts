@@ -27,7 +27,7 @@ export const Comparison = readsFormer(
     /** The candidate's part of the users' requests, in per cent. */
     weight: z.int(),
     seconds: z.number(),
-    /** The most failed answers of one client that the judgement left out; absent if it left out none. */
+    /** Failed answers that the judgement left out: what one client repeated, or only one client got. Absent if none. */
     leftOut: z.optional(z.int()),
     /** How much more of the candidate's answers failed. Absent from directors of version 0.1.0. */
     failed: z.optional(Difference),

@@ -78,6 +78,11 @@ export default tseslint.config(
     "development/ uses the product as an operator does: the built command, and cli/ and release/ for their types",
   ),
   mayNotImport(
+    "development/simulation",
+    /^(\.\.\/)+(constructs|stacks|cli|system|__tests__)(\/|$)/.source,
+    "the simulation drives the director's code; it needs nothing else of the product than the director's spec",
+  ),
+  mayNotImport(
     "development/testbed",
     /^(\.\.\/)+(constructs|stacks|on-server|system|__tests__|faults|soak|bench)(\/|$)/.source,
     "faults/ and soak/ import the test bed, not the other way round",

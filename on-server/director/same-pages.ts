@@ -12,6 +12,7 @@
  *   2 * (q * (1 - q))^ROUNDS <= 2 * 4^-10, for 20 pages and two endpoints 8e-5.
  * Both are below the 0.1 % that equal releases may be rejected with. Equal pages are asked once.
  */
+import { normalPath } from "../../configuration/private-paths";
 import type { Endpoint } from "../../configuration/naming";
 import type { PlacedRelease } from "../../release/director-status";
 import { analysisSettings } from "../../release/schedule";
@@ -19,9 +20,9 @@ import type { Slot } from "../../release/slot";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 import { MOST_PAGES } from "./drivers/driver";
+import { notPages, pageOf } from "./drivers/popular-pages";
 import { agree, describeLook, isFailure } from "./look";
 import type { Look } from "./look";
-import { mayBePage } from "./page-paths";
 import { PASSED } from "./verify";
 import type { FurtherCheck } from "./verify";
 
@@ -118,9 +119,9 @@ async function comparePages(director: Director, slot: Slot, stable: Slot): Promi
 /** @returns `/` if nothing is known. */
 async function pagesToAsk({ driver, spec }: Director): Promise<string[]> {
   const popular = (await driver.popularPages?.()) ?? [];
-  // They are no pages, and are asked already.
-  const known = [spec.verification.path, spec.activation?.activate.path, spec.activation?.deactivate.path];
-  const pages = popular.filter((path) => mayBePage(path) && !known.includes(path));
+  // Whatever a custom driver reports.
+  const leftOut = notPages(spec);
+  const pages = popular.filter((path) => pageOf(path) === path && !leftOut.includes(normalPath(path)));
   return pages.length === 0 ? ["/"] : [...new Set(pages)].slice(0, MOST_PAGES);
 }
 

@@ -1,61 +1,77 @@
 /**
- * Watches a candidate while it has traffic: compares the answers that users get from it and from stable. Synthetic
- * requests to every endpoint let it judge a quiet site too. A failure ends the wait at once; success takes enough
- * answers, not only time.
+ * Watches a candidate while it has traffic: compares the answers that users get from it with stable's, all the time, and
+ * asks its endpoints. A failure ends the wait at once. Users' answers and the director's are never mixed: if users sent too
+ * few requests to judge, the director's must pass, and the step counts as not judged.
  */
 import type { Comparison } from "../../release/journal";
+import { analysisSettings } from "../../release/schedule";
+import type { AnalysisSettings } from "../../release/schedule";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import { between, figures, judgeAmount, judgeErrors, judgeLatency, NOTHING, together } from "./analysis";
-import type { Judgement, Sample } from "./analysis";
-import { judgeWithoutOneClient, sharedAddress } from "./one-client";
+import { between, betweenByClient, figures, NOTHING, together } from "./analysis";
+import type { Sample } from "./analysis";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
 import { latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
+import { CandidateVerdict } from "./verdict/candidate-verdict";
+import type { Finding } from "./verdict/candidate-verdict";
+import { clientName, sharedAddress } from "./verdict/clients";
+import { errorsGatherAt } from "./verdict/gathered";
+import { isDown } from "./verdict/rounds";
+import type { Rounds } from "./verdict/rounds";
+import { SiteVerdict } from "./verdict/site-verdict";
 import type { Verdict } from "./verify";
 
 const CHECK_MS = 250;
 /** Between two rounds of requests if only their number is too low. */
 const FAST_CHECK_MS = 10;
-/** After so many failed rounds in a row an endpoint is down, not busy. */
-const FAILED_PROBES = 3;
-/** The candidate is slow after so many slow windows in a row, half an interval apart. */
-const SLOW_WINDOWS = 2;
+/** A candidate is slow if it is in each part of an interval. */
+const PARTS = 3;
 /** How many intervals a step may take longer until there are enough answers. */
 const EXTRA_INTERVALS = 3;
 const EXTRA_MS = 10_000;
+/** The director asks both slots in the same rounds, which its comparison takes for half of the requests each. */
+const OWN_WEIGHT = 50;
 
 /** All counts at one moment. */
 interface Snapshot {
   readonly at: number;
   readonly counts: PerSlot<SlotCounts>;
-  readonly synthetic: PerSlot<Sample>;
+  readonly own: PerSlot<Sample>;
 }
 
-type Compared = PerSlot<{ readonly users: Sample; readonly synthetic: Sample }>;
+type Compared = PerSlot<{ readonly users: Sample; readonly own: Sample }>;
 
 export class CandidateWatch {
-  private readonly failedProbes = new Map<number, number>();
-  /** Stable's answers when there were last enough to compare with. */
-  private reference: Sample;
-  private synthetic: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
+  private readonly rounds: Record<Slot, Map<number, Rounds>> = { blue: new Map(), green: new Map() };
+  private own: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
   private snapshots: Snapshot[] = [];
-  private judgedAt = 0;
-  private slow: { readonly times: number; readonly reason: string } = { times: 0, reason: "" };
+  private reportedAt = 0;
   private round = 0;
-  /** The most failed answers of one client that did not count in this step. */
-  private leftOut = 0;
+  private shared: string | null = null;
+  private readonly analysis: AnalysisSettings;
+  private readonly users: CandidateVerdict;
+  private readonly ownRequests: CandidateVerdict;
+  private readonly site: SiteVerdict;
+  /** At 100 % an interval counts only if stable answered the director before and after it. */
+  private held: { readonly from: Snapshot; readonly to: Snapshot } | null = null;
 
   /** @param baseline stable's answers before the candidate got traffic. */
   constructor(
     private readonly director: Director,
     private readonly slot: Slot,
     private readonly releaseId: string,
-    baseline: Sample,
+    private readonly baseline: Sample,
   ) {
-    this.reference = baseline;
+    const now = director.clock.now();
+    this.analysis = analysisSettings(director.spec.schedule.analysis);
+    const nameOf = (key: string) => clientName(key, this.shared, director.state.weight);
+    this.users = new CandidateVerdict(this.analysis, nameOf);
+    this.users.addBefore(now, baseline);
+    this.ownRequests = new CandidateVerdict(this.analysis);
+    this.site = new SiteVerdict(this.analysis, baseline, nameOf);
   }
 
   /** Waits until `deadline` (milliseconds since 1970), or the first failure. @throws Interrupted */
@@ -65,136 +81,161 @@ export class CandidateWatch {
     const extra = EXTRA_MS + EXTRA_INTERVALS * 1000 * intervalSeconds;
     const pause = Math.min(CHECK_MS, 250 * intervalSeconds);
     const first = await this.takeSnapshot();
-    this.leftOut = 0;
+    this.shared = sharedAddress(Object.values(first.counts), this.analysis.minimumRequests);
     for (;;) {
       interruption.check();
-      const problem = await this.check(first, deadline);
-      if (problem !== null) return this.failed(problem);
+      const problem = await this.check();
+      if (problem !== null) return this.failed(problem.reason, problem.sure);
       const left = deadline - clock.now();
       if (left > 0) {
         await clock.sleep(Math.max(1, Math.min(pause, left)));
         continue;
       }
-      const amount = judgeAmount(all(this.compare(first, this.last)[this.slot]), this.analysis);
-      const unstable = this.unstableEndpoint();
-      if (amount.verdict === "pass" && this.slow.times === 0 && unstable === undefined) {
-        this.conclude(first, "pass");
-        return { passed: true };
-      }
-      if (left <= -extra) {
-        const doubt = this.slow.times > 0 ? this.slow.reason : `${unstable} fails intermittently`;
-        return this.failed(`${this.releaseId}: ${amount.verdict === "pass" ? doubt : amount.reason}`);
-      }
-      await clock.sleep(amount.verdict === "pass" ? pause : FAST_CHECK_MS);
+      const doubt = this.doubt(first);
+      if (doubt === null) return this.passed(first);
+      if (left <= -extra) return this.failed(`${this.releaseId}: ${doubt.reason}`, false);
+      await clock.sleep(doubt.tooFew ? FAST_CHECK_MS : pause);
     }
-  }
-
-  private get analysis() {
-    return this.director.spec.schedule.analysis;
   }
 
   /** @returns the problem; null if none is known. */
-  private async check(first: Snapshot, deadline: number): Promise<string | null> {
+  private async check(): Promise<Finding | null> {
     this.round += 1;
-    const down = await this.probeEndpoints(this.slot);
-    if (this.isQuiet()) await this.probeEndpoints(otherSlot(this.slot));
+    const asksStable = this.isQuiet() || this.director.state.weight === 100;
+    await Promise.all([
+      this.askEndpoints(this.slot),
+      ...(asksStable ? [this.askEndpoints(otherSlot(this.slot))] : []),
+    ]);
+    const before = this.last;
     const now = await this.takeSnapshot();
-    if (down !== null) return down;
-    const start = this.startOfWindow(now);
-    const recent = this.compare(start, now);
-    for (const compared of [recent, this.compare(first, now)]) {
-      const { users, synthetic } = compared[this.slot];
-      const stable = this.stable(compared);
-      const judged = [
-        this.judgeUsers(judgeErrors, users, stable),
-        judgeErrors(synthetic, stable, this.analysis),
-      ];
-      for (const each of judged) if (each.verdict === "fail") return `${this.releaseId}: ${each.reason}`;
+    this.weigh(before, now);
+    const down = this.downEndpoint();
+    if (down !== null) return { reason: down, sure: true };
+    const recent = this.partsOfWindow(now);
+    const found =
+      this.users.finding(
+        now.at,
+        recent.map(({ users }) => users),
+      ) ??
+      this.ownRequests.finding(
+        now.at,
+        recent.map(({ own }) => own),
+      ) ??
+      (await this.harm());
+    if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
+    if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {
+      this.reportedAt = now.at;
+      this.shared = sharedAddress(Object.values(now.counts), this.analysis.minimumRequests);
+      this.report(this.startOfWindow(now), "going on");
     }
-    const isDue = now.at - this.judgedAt >= 500 * this.analysis.intervalSeconds;
-    // Even the shortest step is judged once.
-    if (!isDue && !(now.at >= deadline && this.judgedAt < first.at)) return null;
-    this.judgedAt = now.at;
-    this.report(start, "going on");
-    return this.tooSlow(recent);
+    return null;
   }
 
-  private tooSlow(recent: Compared): string | null {
-    const other = otherSlot(this.slot);
-    const users = this.judgeUsers(judgeLatency, recent[this.slot].users, this.stable(recent));
-    const judged: Judgement =
-      users.verdict === "inconclusive"
-        ? judgeLatency(recent[this.slot].synthetic, recent[other].synthetic, this.analysis)
-        : users;
-    const enough = recent[other].users.requests >= this.analysis.minimumRequests;
-    if (enough) this.reference = recent[other].users;
-    // An inconclusive judgement changes nothing.
-    if (judged.verdict === "pass") this.slow = { times: 0, reason: "" };
-    if (judged.verdict === "fail") this.slow = { times: this.slow.times + 1, reason: judged.reason };
-    return this.slow.times >= SLOW_WINDOWS ? `${this.releaseId}: ${this.slow.reason}` : null;
+  /** That stable fails by the candidate's requests. One that is down by itself needs the candidate all the more. */
+  private async harm(): Promise<Finding | null> {
+    const found = this.site.finding();
+    if (found === null) return null;
+    await this.askEndpoints(otherSlot(this.slot));
+    return this.isStableHealthy() ? found : null;
   }
 
-  /** One client neither fails the candidate nor saves it. */
-  private judgeUsers(judge: typeof judgeErrors, candidate: Sample, stable: Sample): Judgement {
-    const { minimumRequests } = this.analysis;
-    const judged = judgeWithoutOneClient(
-      { candidate, stable },
-      (one, other) => judge(one, other, this.analysis),
-      { shared: sharedAddress(Object.values(this.last.counts), minimumRequests), minimumRequests },
-    );
-    this.leftOut = Math.max(this.leftOut, judged.leftOut ?? 0);
-    return judged;
+  private weigh(from: Snapshot, to: Snapshot): void {
+    const { weight } = this.director.state;
+    if (weight < 100) {
+      this.held = null;
+      this.add(from, to, weight);
+    } else {
+      const { held } = this;
+      const isHealthy = this.isStableHealthy();
+      if (held !== null && isHealthy) this.add(held.from, held.to, weight);
+      this.held = isHealthy ? { from, to } : null;
+    }
+  }
+
+  private add(from: Snapshot, to: Snapshot, weight: number): void {
+    const { [this.slot]: candidate, [otherSlot(this.slot)]: stable } = this.compare(from, to);
+    const [ours, theirs] = [this.slot, otherSlot(this.slot)].map((slot) =>
+      betweenByClient(from.counts[slot], to.counts[slot]),
+    ) as [Sample, Sample];
+    this.users.add({ at: to.at, weight, candidate: ours, stable: theirs });
+    this.ownRequests.add({ at: to.at, weight: OWN_WEIGHT, candidate: candidate.own, stable: stable.own });
+    this.site.add({ at: to.at, weight, candidate: ours, stable: theirs });
+  }
+
+  /** What keeps a step from ending after its time. */
+  private doubt(first: Snapshot): { readonly reason: string; readonly tooFew: boolean } | null {
+    const unstable = this.unstableEndpoint();
+    if (unstable !== undefined) return { reason: `${unstable} fails intermittently`, tooFew: false };
+    const site = this.site.doubt(this.last.at);
+    if (site !== null) return { reason: site, tooFew: false };
+    const { minimumRequests, whenInconclusive } = this.analysis;
+    const { users, own } = this.compare(first, this.last)[this.slot];
+    if (users.requests >= minimumRequests) return null;
+    if (whenInconclusive === "rollback") {
+      return { reason: `${tooFew(users, minimumRequests)} of users`, tooFew: true };
+    }
+    return own.requests >= minimumRequests ? null : { reason: tooFew(own, minimumRequests), tooFew: true };
   }
 
   /** An endpoint whose last round failed: the next rounds show whether it is down. */
   private unstableEndpoint(): string | undefined {
     const endpoints = this.director.spec.endpoints[this.slot];
-    const found = endpoints.find((_, index) => (this.failedProbes.get(index) ?? 0) > 0);
+    const found = endpoints.find((_, index) => (this.rounds[this.slot].get(index)?.failedInARow ?? 0) > 0);
     return found && describeEndpoint(found);
   }
 
-  /** Whether users send too few requests to judge: then stable gets synthetic requests too, to compare with. */
+  /** Whether users send too few requests to judge: then stable gets the director's requests too, to compare with. */
   private isQuiet(): boolean {
     const { last } = this;
     const recent = this.compare(this.startOfWindow(last), last);
     return recent[this.slot].users.requests < this.analysis.minimumRequests;
   }
 
-  /** @returns the problem of a candidate's endpoint that is down; null if none is. */
-  private async probeEndpoints(slot: Slot): Promise<string | null> {
+  private async askEndpoints(slot: Slot): Promise<void> {
     const { spec, probe, attempt } = this.director;
     const isCandidate = slot === this.slot;
     const readOnly = spec.verification.smoke.filter(({ method }) => method === "GET" || method === "HEAD");
     const turn = this.round % (readOnly.length + 1);
-    const smoke = this.isQuiet() ? readOnly[turn - 1] : undefined;
+    const smoke = this.isQuiet() || !isCandidate ? readOnly[turn - 1] : undefined;
     const all = await Promise.all(
-      spec.endpoints[slot].map(async (endpoint) => ({
-        endpoint,
-        answers: [
-          await probe(endpoint, isCandidate ? this.releaseId : null),
-          ...(smoke === undefined ? [] : [await attempt(endpoint, smoke)]),
-        ],
-      })),
+      spec.endpoints[slot].map(async (endpoint) => [
+        await probe(endpoint, isCandidate ? this.releaseId : null),
+        ...(smoke === undefined ? [] : [await attempt(endpoint, smoke)]),
+      ]),
     );
-    this.synthetic = {
-      ...this.synthetic,
-      [slot]: together(this.synthetic[slot], ...all.flatMap(({ answers }) => answers.map(sampled))),
-    };
-    if (!isCandidate) return null;
-    for (const [index, { endpoint, answers }] of all.entries()) {
-      const failure = answers.find(({ problem }) => problem !== "");
-      const failures = failure === undefined ? 0 : (this.failedProbes.get(index) ?? 0) + 1;
-      this.failedProbes.set(index, failures);
-      if (failures >= FAILED_PROBES) {
-        return `${this.releaseId} on ${describeEndpoint(endpoint)}: ${failure!.problem}`;
-      }
+    this.own = { ...this.own, [slot]: together(this.own[slot], ...all.flat().map(sampled)) };
+    for (const [index, answers] of all.entries()) {
+      const problem = answers.find((each) => each.problem !== "")?.problem ?? "";
+      const known = this.rounds[slot].get(index) ?? { asked: 0, failed: 0, failedInARow: 0, problem };
+      this.rounds[slot].set(index, {
+        asked: known.asked + 1,
+        // A run of failures that goes on is no sign that an endpoint fails by chance.
+        failed: known.failed + (problem === "" ? known.failedInARow : 0),
+        failedInARow: problem === "" ? 0 : known.failedInARow + 1,
+        problem,
+      });
+    }
+  }
+
+  private downEndpoint(): string | null {
+    for (const [index, rounds] of this.rounds[this.slot]) {
+      if (!isDown(rounds, this.users.usual)) continue;
+      // What both slots suffer from is no fault of the candidate; it is waited for.
+      if (!this.isStableHealthy()) return null;
+      const endpoint = this.director.spec.endpoints[this.slot][index]!;
+      return `${this.releaseId} on ${describeEndpoint(endpoint)}: ${rounds.problem}`;
     }
     return null;
   }
 
+  /** Whether stable's endpoints answered the director when they were last asked. */
+  private isStableHealthy(): boolean {
+    return [...this.rounds[otherSlot(this.slot)].values()].every(({ failedInARow }) => failedInARow === 0);
+  }
+
   private async takeSnapshot(): Promise<Snapshot> {
     const counts = await this.director.driver.counts();
-    const snapshot = { at: this.director.clock.now(), counts, synthetic: this.synthetic };
+    const snapshot = { at: this.director.clock.now(), counts, own: this.own };
     const horizon = snapshot.at - 2000 * this.analysis.intervalSeconds;
     this.snapshots = [...this.snapshots.filter(({ at }) => at >= horizon), snapshot];
     return snapshot;
@@ -204,48 +245,68 @@ export class CandidateWatch {
     return this.snapshots.at(-1)!;
   }
 
-  /** The newest snapshot that is at least an interval old, or else the oldest. */
   private startOfWindow(now: Snapshot): Snapshot {
-    const begin = now.at - 1000 * this.analysis.intervalSeconds;
-    return this.snapshots.findLast(({ at }) => at <= begin) ?? this.snapshots[0]!;
+    return this.snapshotBefore(now.at - 1000 * this.analysis.intervalSeconds);
+  }
+
+  /** The newest snapshot until that moment, or else the oldest. */
+  private snapshotBefore(moment: number): Snapshot {
+    return this.snapshots.findLast(({ at }) => at <= moment) ?? this.snapshots[0]!;
+  }
+
+  /** The candidate's answers of the last interval, in parts. */
+  private partsOfWindow(now: Snapshot): Compared[Slot][] {
+    const step = (1000 * this.analysis.intervalSeconds) / PARTS;
+    return Array.from({ length: PARTS }, (_, part) => {
+      const [from, to] = [PARTS - part, PARTS - part - 1].map((steps) =>
+        this.snapshotBefore(now.at - steps * step),
+      );
+      return this.compare(from!, to!)[this.slot];
+    });
   }
 
   private compare(from: Snapshot, to: Snapshot): Compared {
     const slot = (each: Slot) => ({
       users: between(from.counts[each], to.counts[each]),
-      synthetic: less(to.synthetic[each], from.synthetic[each]),
+      own: less(to.own[each], from.own[each]),
     });
     return { blue: slot("blue"), green: slot("green") };
   }
 
-  private stable(compared: Compared): Sample {
-    const { users, synthetic } = compared[otherSlot(this.slot)];
-    if (users.requests >= this.analysis.minimumRequests) return users;
-    return this.reference.requests >= this.analysis.minimumRequests
-      ? this.reference
-      : together(users, synthetic);
+  private passed(first: Snapshot): Verdict {
+    const { minimumRequests } = this.analysis;
+    const { users } = this.compare(first, this.last)[this.slot];
+    const notJudged = users.requests < minimumRequests ? tooFew(users, minimumRequests) : null;
+    this.conclude(first, "pass", notJudged);
+    return { passed: true };
   }
 
-  private failed(reason: string): Verdict {
-    this.conclude(this.startOfWindow(this.last), "fail");
-    return { passed: false, reason };
+  private failed(reason: string, sure: boolean): Verdict {
+    this.conclude(this.startOfWindow(this.last), "fail", null);
+    return { passed: false, reason, sure };
   }
 
-  private conclude(from: Snapshot, verdict: "pass" | "fail"): void {
-    const comparison = this.report(from, verdict);
+  private conclude(from: Snapshot, verdict: "pass" | "fail", notJudged: string | null): void {
+    const comparison = this.report(from, verdict, notJudged);
     const { director } = this;
     director.save({ journal: director.journalWith({ event: "judged", verdict, comparison }) });
   }
 
-  private report(from: Snapshot, verdict: string): Comparison {
-    const { last } = this;
+  private report(from: Snapshot, verdict: string, notJudged: string | null = null): Comparison {
+    const { last, users } = this;
     const compared = this.compare(from, last);
+    const stable = compared[otherSlot(this.slot)].users;
+    const gathered = errorsGatherAt(from.counts[this.slot].endpoints, last.counts[this.slot].endpoints);
     const comparison = {
-      candidate: figures(all(compared[this.slot])),
-      stable: figures(this.stable(compared)),
+      candidate: figures(compared[this.slot].users),
+      stable: figures(stable.requests > 0 ? stable : this.baseline),
       weight: this.director.state.weight,
       seconds: (last.at - from.at) / 1000,
-      ...(this.leftOut > 0 && { leftOut: this.leftOut }),
+      failed: users.failedMore,
+      confidence: users.confidence,
+      ...(users.leftOut > 0 && { leftOut: users.leftOut }),
+      ...(gathered !== null && { gathered }),
+      ...(notJudged !== null && { notJudged }),
     };
     this.director.comparison = comparison;
     this.director.logEvent("analysis", { verdict, ...comparison });
@@ -253,9 +314,8 @@ export class CandidateWatch {
   }
 }
 
-/** The answers to users and to synthetic requests. */
-function all({ users, synthetic }: { users: Sample; synthetic: Sample }): Sample {
-  return together(users, synthetic);
+function tooFew({ requests }: Sample, minimumRequests: number): string {
+  return `only ${requests} answers, minimumRequests is ${minimumRequests}`;
 }
 
 function less(now: Sample, before: Sample): Sample {

@@ -3,7 +3,7 @@ import { EXIT } from "../../../release/exit-code";
 import { analysisSettings } from "../../../release/schedule";
 import { agree, kindOf } from "../../../on-server/director/look";
 import type { Look } from "../../../on-server/director/look";
-import { mayBePage } from "../../../on-server/director/page-paths";
+import { pageOf } from "../../../on-server/director/drivers/popular-pages";
 import { judgePage } from "../../../on-server/director/same-pages";
 import { HTML } from "./simulated-world";
 import type { AskedPage, SimulatedWorld } from "./simulated-world";
@@ -219,7 +219,7 @@ describe("the rule", () => {
     ["image/png", "image/webp", true],
     ["text/html", "application/json", false],
     ["text/html", undefined, false],
-    ["\u001b[31m/x", "", true],
+    ["no type", "", true],
   ])("%s and %s: %s", (one, other, same) => {
     expect(agree({ ...HTML, kind: kindOf(one) }, { ...HTML, kind: kindOf(other) })).toBe(same);
   });
@@ -232,13 +232,15 @@ describe("the rule", () => {
     ["/events/20261130", true],
     ["/main.js", false],
     ["/assets/index-BxK3d9aQ", false],
+    ["/_next/data/x7Gk29aPq1/index.json", false],
     ["/logo.PNG", false],
-    ["/?q=1", false],
+    ["/%D0%BF%D1%80%D0%B8", true],
+    ["/q'|`", true],
     ["/a b", false],
-    ["/\u001b[2J", false],
+    ["/a\tb", false],
     ["no-path", false],
   ])("a page of users: %s is %s", (path, expected) => {
-    expect(mayBePage(path)).toBe(expected);
+    expect(pageOf(path)).toBe(expected ? path : null);
   });
 });
 

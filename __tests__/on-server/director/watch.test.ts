@@ -43,7 +43,8 @@ class Site {
     };
     const own = (slot: Slot) => {
       this.ownRequests[slot] += 1;
-      return { ...this.own, healthy: this.own.problem === "", releaseId: "1.1.0-2" };
+      const answer = slot === "green" ? this.own : { ...this.own, problem: "" };
+      return { ...answer, healthy: answer.problem === "", releaseId: "1.1.0-2" };
     };
     const director = new Director({
       spec,
@@ -166,7 +167,7 @@ test("the reason and the figures say why", async () => {
   site.badRatio.green = 1;
   const verdict = await site.judge(60);
   expect(verdict).toMatchObject({
-    reason: expect.stringMatching(/^1\.1\.0-2: 3 of \d answers failed \(\d+\.0 %\), stable 0\.0 %/) as string,
+    reason: "1.1.0-2: all of its 3 answers failed",
   });
   expect(site.events.at(-1)).toMatchObject({
     event: "analysis",
@@ -183,9 +184,9 @@ test("a candidate that is no worse than a bad stable passes", async () => {
   expect(await site.judge(20)).toMatchObject({ passed: true });
 });
 
-test("one slow moment is not enough, two windows in a row are", async () => {
+test("one slow moment is not enough", async () => {
   const site = new Site();
-  site.turn = { at: 5, what: () => (site.milliseconds.green = site.now < site.start + 5_900 ? 500 : 20) };
+  site.turn = { at: 5, what: () => (site.milliseconds.green = site.now < site.start + 5_500 ? 500 : 20) };
   expect(await site.judge(20, { minimumRequests: 50 })).toMatchObject({ passed: true });
 });
 
@@ -239,7 +240,7 @@ test("at 100 per cent the candidate is compared with what stable was like before
   site.milliseconds.green = 400;
   expect(await watch.until(site.start + 60_000)).toMatchObject({
     passed: false,
-    reason: expect.stringContaining("stable 20 ms") as string,
+    reason: expect.stringContaining("stable's was 20 ms") as string,
   });
 });
 

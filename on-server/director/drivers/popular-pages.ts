@@ -4,6 +4,7 @@
  */
 import { normalPath, privatePaths } from "../../../configuration/private-paths";
 import type { Activation } from "../../../configuration/http-exchange";
+import { isOfBuild } from "../page-paths";
 import { LONGEST_PAGE, MOST_PAGES } from "./driver";
 
 /** Paths that have a count. */
@@ -19,11 +20,15 @@ export function notPages(settings: {
   return [normalPath(settings.verification.path), ...privatePaths(settings)];
 }
 
-/** A request's target without its query; null if it is too long, or has characters that no browser sends. */
+/**
+ * A request's target without its query; null if it is too long, has characters that no browser sends, or is a file of a
+ * build, which the next release need not have.
+ */
 export function pageOf(target: string): string | null {
   const [path = ""] = target.split("?", 1);
   // A path that starts with two slashes looks like another host's address.
-  return path.length <= LONGEST_PAGE && /^\/(?!\/)[!$-[\]-~]*$/.test(path) ? path : null;
+  const isPath = path.length <= LONGEST_PAGE && /^\/(?!\/)[!$-[\]-~]*$/.test(path);
+  return isPath && !isOfBuild(path) ? path : null;
 }
 
 export class PopularPages {

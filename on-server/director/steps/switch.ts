@@ -9,7 +9,7 @@ import type { Case } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
-import { between } from "../analysis";
+import { betweenByClient } from "../analysis";
 import { bucketOffset, describeTraffic } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
@@ -18,9 +18,10 @@ import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../../../release/director-status";
 import { answersLikeStable } from "../same-pages";
 import { admit } from "../verify";
-import type { FurtherCheck } from "../verify";
+import type { Besides } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
+import { StableWatch, UsersHarmed } from "../stable-watch";
 import { endWatch, stopCounting } from "../users";
 import type { StepEnd } from "./step";
 
@@ -185,12 +186,20 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
-  if (!resumes) await requireVerified(director, candidate, () => answersLikeStable(director, candidate));
+  if (!resumes) {
+    const stable = await StableWatch.start(director);
+    const further = async () => {
+      const pages = await answersLikeStable(director, candidate);
+      await stable?.settle();
+      return pages;
+    };
+    await requireVerified(director, candidate, { further, look: () => stable?.look() });
+  }
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
   try {
-    const baseline = between(before, (await director.driver.counts())[other]);
+    const baseline = betweenByClient(before, (await director.driver.counts())[other]);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const weight of remainingWeights(director, traffic.weight)) {
       await setWeight(director, candidate, weight, traffic.weight);
@@ -299,20 +308,30 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
 async function requireVerified(
   director: Director,
   candidate: PlacedRelease,
-  further?: FurtherCheck,
+  besides: Besides = {},
 ): Promise<void> {
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, further);
+    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, besides);
     if (verdict.passed) return director.save({ phase: "verified", candidate });
     reason = verdict.reason;
   } catch (error) {
+    if (error instanceof UsersHarmed) throw stillRuns(director, candidate, error.message);
     if (!(error instanceof Interrupted)) throw error;
     reason = error.message;
     exitCode = EXIT.aborted;
   }
   throw gotNoRequests(director, candidate, exitCode, reason);
+}
+
+/** Its instances run on, and may do harm until they are stopped: by Terraform, so by the next sequence. */
+function stillRuns(director: Director, candidate: PlacedRelease, reason: string): Failure {
+  director.save({ phase: "stable", candidate: null, finished: true });
+  return new Failure(
+    `${candidate.releaseId} got no requests: ${reason}; ${director.state.stable?.releaseId} keeps all requests. ${candidate.releaseId} still runs in ${candidate.slot} and may still do harm. Next: \`bluegreen abort\`, which stops it`,
+    EXIT.rejected,
+  );
 }
 
 function gotNoRequests(

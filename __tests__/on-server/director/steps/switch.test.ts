@@ -57,7 +57,7 @@ describe("a candidate", () => {
     world.behaviours.set("1.1.0", "slowUnderTraffic");
     const { result } = await operator.release("1.1.0");
     expect(result).toMatchObject({ exitCode: EXIT.aborted });
-    expect(result?.reason).toContain("p95 latency 992 ms, stable 5 ms");
+    expect(result?.reason).toContain("p95 is 992 ms, stable's was 5 ms");
     expect(weights(world)).toEqual(expected);
   });
 
@@ -104,7 +104,7 @@ describe("a candidate", () => {
 
   test("that was taken back is refused until a record says retry", async () => {
     const { world, operator } = await liveWorld(CANARY);
-    world.behaviours.set("1.1.0", "failsUnderTraffic");
+    world.behaviours.set("1.1.0", "diesUnderTraffic");
     await operator.release("1.1.0");
     const refused = await operator.release("1.1.0");
     expect(refused.result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0 });

@@ -1,0 +1,168 @@
+/**
+ * One comparison of a candidate with stable, from the candidate's first request on: of failed answers, of slow ones, of
+ * redirects. Answers of the same few seconds are compared with each other, and what was counted before is only added up, so a
+ * look costs the same at any time. At 100 % stable gets no requests: its answers so far stand for it.
+ */
+import type { Sample } from "../analysis";
+import { dispersion, NO_DISPERSION, observed } from "./dispersion";
+import { added, evidence, likelihoodRatio, NO_EVIDENCE, NO_TRIALS, perEvent } from "./evidence";
+import type { Evidence, Side } from "./evidence";
+import { ratio } from "./interval";
+import { Trials } from "./trials";
+import type { Counted, Kind, NameOf } from "./trials";
+
+/** Answers of so long a time are compared, if the candidate gave so many of them. */
+const BLOCK_MS = 10_000;
+const BLOCK_TRIALS = 20;
+
+/** What was counted since the last look. */
+export interface Look {
+  readonly at: number;
+  /** The candidate's part of the requests, in per cent. */
+  readonly weight: number;
+  readonly candidate: Sample;
+  readonly stable: Sample;
+}
+
+export interface Standing {
+  /** How many times likelier the counts are if the candidate is worse. */
+  readonly likelihoodRatio: number;
+  /** By how much the candidate's ratio of events exceeds stable's, without the client that has most of them. */
+  readonly excess: number;
+  readonly candidate: Side;
+  /** What stable shows, as if it had got the candidate's answers at the same times. */
+  readonly expected: number;
+  /** Different clients with an event in the candidate; events without a client count as one each. */
+  readonly clients: number;
+  /** Events of the client that was left out. */
+  readonly leftOut: number;
+}
+
+interface Block {
+  readonly since: number;
+  readonly weight: number;
+  candidate: Side;
+  stable: Side;
+  readonly clients: Map<string, number>;
+}
+
+interface Client {
+  events: number;
+  evidence: Evidence;
+}
+
+export class Contest {
+  /** Stable's answers, before the candidate got any and since. */
+  reference: Side = NO_TRIALS;
+  private readonly trials: { readonly candidate: Trials; readonly stable: Trials };
+  private block: Block | null = null;
+  private closed: Evidence = NO_EVIDENCE;
+  private readonly clients = new Map<string, Client>();
+  private total: Side = NO_TRIALS;
+  private expected = 0;
+  private spread = NO_DISPERSION;
+  private anonymous = 0;
+
+  constructor(kind: Kind, nameOf: NameOf) {
+    this.trials = { candidate: new Trials(kind, nameOf), stable: new Trials(kind, nameOf) };
+  }
+
+  /** Stable's answers before the candidate got any. */
+  addBefore(at: number, stable: Sample): void {
+    this.reference = sum(this.reference, this.trials.stable.count(at, stable));
+  }
+
+  add({ at, weight, candidate, stable }: Look): void {
+    const block = this.blockAt(at, weight);
+    const ours = this.trials.candidate.count(at, candidate);
+    block.candidate = sum(block.candidate, ours);
+    this.total = sum(this.total, ours);
+    this.anonymous += ours.anonymous;
+    for (const name of ours.clients) block.clients.set(name, (block.clients.get(name) ?? 0) + 1);
+    if (weight === 100) return;
+    const theirs: Counted = this.trials.stable.count(at, stable);
+    block.stable = sum(block.stable, theirs);
+    this.reference = sum(this.reference, theirs);
+    this.spread = observed(this.spread, at, theirs);
+  }
+
+  get standing(): Standing {
+    const { block } = this;
+    const current = block === null ? NO_EVIDENCE : this.evidenceOf(block);
+    const worst = this.worstClient();
+    const weight = this.anonymous > 0 ? 1 / dispersion(this.spread) : 1;
+    const all = added(added(this.closed, current), worst.evidence, -1);
+    const expected = this.expected + (block === null ? 0 : this.expectedIn(block));
+    const { trials, events } = this.total;
+    return {
+      likelihoodRatio: likelihoodRatio(all.map((each) => weight * each)),
+      excess: (events - worst.events - expected) / Math.max(1, trials),
+      candidate: this.total,
+      expected,
+      clients: this.names().size + this.anonymous,
+      leftOut: worst.events,
+    };
+  }
+
+  private blockAt(at: number, weight: number): Block {
+    const { block } = this;
+    const isOver =
+      block !== null &&
+      (block.weight !== weight ||
+        (weight < 100 && at - block.since >= BLOCK_MS && block.candidate.trials >= BLOCK_TRIALS));
+    if (block !== null && !isOver) return block;
+    if (block !== null) this.close(block);
+    this.block = { since: at, weight, candidate: NO_TRIALS, stable: NO_TRIALS, clients: new Map() };
+    return this.block;
+  }
+
+  private close(block: Block): void {
+    this.closed = added(this.closed, this.evidenceOf(block));
+    this.expected += this.expectedIn(block);
+    const each = perEvent(block.candidate.trials, this.stableIn(block).trials).candidate;
+    for (const [name, events] of block.clients) {
+      const client = this.clients.get(name) ?? { events: 0, evidence: NO_EVIDENCE };
+      this.clients.set(name, {
+        events: client.events + events,
+        evidence: added(client.evidence, each, events),
+      });
+    }
+  }
+
+  private stableIn(block: Block): Side {
+    return block.weight === 100 ? this.reference : block.stable;
+  }
+
+  private evidenceOf(block: Block): Evidence {
+    return evidence(block.candidate, this.stableIn(block));
+  }
+
+  private expectedIn(block: Block): number {
+    const stable = this.stableIn(block);
+    return block.candidate.trials * ratio(stable.trials > 0 ? stable : this.reference);
+  }
+
+  /** One client never decides: the one with most events is left out. */
+  private worstClient(): Client {
+    let worst: Client = { events: 0, evidence: NO_EVIDENCE };
+    const { block } = this;
+    const each =
+      block === null ? NO_EVIDENCE : perEvent(block.candidate.trials, this.stableIn(block).trials).candidate;
+    for (const name of this.names()) {
+      const before = this.clients.get(name);
+      const now = block?.clients.get(name) ?? 0;
+      const events = now + (before?.events ?? 0);
+      if (events <= worst.events) continue;
+      worst = { events, evidence: added(before?.evidence ?? NO_EVIDENCE, each, now) };
+    }
+    return worst;
+  }
+
+  private names(): Set<string> {
+    return new Set([...this.clients.keys(), ...(this.block?.clients.keys() ?? [])]);
+  }
+}
+
+function sum(one: Side, other: Side): Side {
+  return { trials: one.trials + other.trials, events: one.events + other.events };
+}
