@@ -8,8 +8,8 @@ import type { DirectorState } from "../../release/director-status";
 import { percent, thousands } from "../../release/percent";
 import type { Director } from "./director";
 import type { SlotCounts } from "./drivers/driver";
-import { sharedAddress } from "./one-client";
 import { answersOf, chance, since, total } from "./users";
+import { clientName, sharedAddress } from "./verdict/clients";
 import { isWorse, ratio } from "./worse";
 import type { Answers } from "./worse";
 
@@ -114,10 +114,8 @@ export class StableWatch {
     const failing = [blue, green]
       .flatMap((each) => Object.entries(each))
       .filter(([, { errors }]) => errors > 0);
-    const names = failing.map(([key]) => {
-      const [address = ""] = key.split("|");
-      return address === shared ? key : address;
-    });
+    // Not divided by weight: the candidate has none.
+    const names = failing.map(([key]) => clientName(key, shared, 0));
     const known = failing.reduce((all, [, { errors }]) => all + errors, 0);
     return new Set(names).size + Math.max(0, this.installing.failed + this.sinceFirst.failed - known);
   }
