@@ -35,7 +35,7 @@ export function usersAnswers(proxies: readonly ProxyJournal[]): UsersAnswers | n
   const last = each.flatMap(({ entries }) => entries.at(-1) ?? []);
   if (last.length === 0) return null;
   const busy = last.filter(({ answers }) => answers > 0);
-  const before = busy.flatMap(({ before: one }) => (one === null || one.answers === 0 ? [] : [one]));
+  const before = busy.flatMap(({ before: one }) => (one === null || one.answers <= 0 ? [] : [one]));
   return {
     answers: sum(last, "answers"),
     failed: sum(last, "failed"),
@@ -56,7 +56,7 @@ export function usersAnswers(proxies: readonly ProxyJournal[]): UsersAnswers | n
 
 /** Whether it is known that users' failed answers did not rise, on any proxy. Where none failed, they did not. */
 export function didNotRise(users: UsersAnswers | null): boolean {
-  if (users === null || users.worse || users.answers === 0 || users.uncounted.length > 0) return false;
+  if (users === null || users.worse || users.answers <= 0 || users.uncounted.length > 0) return false;
   return users.failed === 0 || users.before !== null;
 }
 
@@ -66,7 +66,7 @@ export function describeUsersAnswers(users: UsersAnswers | null): string {
   const { answers, failed, seconds, worse, uncounted } = users;
   const rest = uncounted.length === 0 ? "" : `; not counted on ${uncounted.join(", ")}`;
   const time = `in ${seconds.toFixed(0)} s`;
-  if (answers === 0) return `no answers to users were counted ${time}${rest}`;
+  if (answers <= 0) return `no answers to users were counted ${time}${rest}`;
   const figures = `${thousands(failed)} of ${thousands(answers)}`;
   const ratio = `${time} (${percent(failed / answers)})${comparedWith(users)}${rest}`;
   return worse

@@ -4,12 +4,25 @@ import { formatHistory, formatReceiptInFull } from "../../cli/receipts/history";
 import { renderReceiptReport } from "../../cli/report/receipt-report";
 import { renderMeasureReport } from "../../cli/report/measure-report";
 import { out } from "../../cli/terminal/colours";
+import type { JournalEntry } from "../../release/journal";
 import { MeasureReceipt, Receipt } from "../../release/receipt";
 import { parseFile } from "../../release/validation";
-import { receiptOf, requestsOf, timelineOf } from "../cli/report/examples";
+import { BEGIN, JOURNAL, receiptOf, requestsOf, timelineOf, usersEntry } from "../cli/report/examples";
 import { everyTextChanged, mutated, readOrRefused, runs } from "./hostile";
 
-const SHORT = receiptOf({ requests: requestsOf({ timeline: timelineOf().slice(20, 30) }) });
+const JUDGED: JournalEntry = {
+  ...{ at: BEGIN + 60_000, event: "judged", verdict: "pass" },
+  comparison: {
+    candidate: { requests: 900, errors: 31, p95Ms: 12 },
+    stable: { requests: 2_700, errors: 9, p95Ms: 11 },
+    ...{ weight: 25, seconds: 60, failed: { estimate: 0.031, low: 0.018, high: 0.049 }, confidence: 0.9 },
+    ...{ gathered: "29 of 31 failed answers came from web-2", notJudged: "only 12 answers" },
+  },
+};
+const SHORT = receiptOf({
+  requests: requestsOf({ timeline: timelineOf().slice(20, 30) }),
+  proxies: [{ proxy: "proxy-1", journal: [...JOURNAL.slice(0, 3), JUDGED, usersEntry()] }],
+});
 const MEASURED: MeasureReceipt = {
   formatVersion: 1,
   action: "measure",

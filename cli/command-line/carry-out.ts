@@ -6,6 +6,7 @@ import { inOneLine } from "../../release/text";
 import { describeUsersAnswers } from "../../release/users-answers";
 import { deploy } from "../deployment/deploy";
 import type { Consent } from "../deployment/deploy";
+import { stopHarmful } from "../deployment/operations";
 import type { Deployment } from "../deployment/outcome";
 import { formatPlan } from "../deployment/plan-text";
 import { err, out } from "../terminal/colours";
@@ -31,7 +32,8 @@ export function addRequest(parent: Command, request: Request): void {
     const tools = await findTools(progressFor(options));
     const args = command.processedArgs as unknown[];
     const operation = await request.operation(project, tools, args, options as never);
-    printOutcome(options, await deploy(project, tools, operation, consentOf(options, request.name)));
+    const deployment = await deploy(project, tools, operation, consentOf(options, request.name));
+    printOutcome(options, await stopHarmful(project, tools, deployment));
   });
 }
 

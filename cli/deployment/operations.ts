@@ -2,6 +2,7 @@
 import { mkdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { EXIT } from "../../release/exit-code";
 import { cannotSpare } from "../../release/gate";
 import { resolve as resolveScript } from "../../release/resolve";
 import { Resolution } from "../../release/resolution";
@@ -192,6 +193,35 @@ export async function abort(
     transition: (before, users, all) => transitions.cancel(before, requireAgreement(users, all)),
     clearsUp: true,
   });
+}
+
+/**
+ * A candidate that was rejected because stable's users got more failed answers still runs, and may still do harm: cancels
+ * it, which stops it.
+ * @returns the deployment; its reason also has what became of the candidate.
+ */
+export async function stopHarmful(
+  project: Project,
+  tools: Tools,
+  deployment: Deployment,
+): Promise<Deployment> {
+  if (deployment.exitCode !== EXIT.rejected || deployment.users?.worse !== true) return deployment;
+  tools.progress.note("users' failed answers rose since the candidate was installed: it is stopped");
+  const stopped = await stoppedBy(() => abort(project, tools));
+  return { ...deployment, reason: `${deployment.reason}. ${stopped}` };
+}
+
+async function stoppedBy(cancel: () => Promise<Deployment | null>): Promise<string> {
+  try {
+    const cancelled = await cancel();
+    if (cancelled === null) return "There was nothing to stop";
+    const { sequence, exitCode, reason } = cancelled;
+    return exitCode === EXIT.done
+      ? `This command did so: record ${sequence}`
+      : `This command tried so, in vain: ${reason}`;
+  } catch (error) {
+    return `This command tried so, in vain: ${(error as Error).message}`;
+  }
 }
 
 /** @throws InvalidInput naming the proxies. */

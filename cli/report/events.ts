@@ -67,10 +67,9 @@ function describe(entry: JournalEntry): Piece {
       const { leftOut = 0, seconds: length, notJudged } = entry.comparison;
       const known = describeKnown(entry.comparison).join("; ");
       const tone = entry.verdict === "fail" ? "bad" : notJudged === undefined ? "good" : "warn";
-      return html`<span
-        ><span class="${tone}">${describeVerdict(entry)}</span>, over
-        ${seconds(length)}${leftOut > 0 && `, without ${plural(leftOut, "error")} of one client`}${known !== "" && html`<br /><small>${known}</small>`}</span
-      >`;
+      return html`<span class="${tone}">${describeVerdict(entry)}</span>, over
+        ${seconds(length)}${leftOut > 0 && `, without ${plural(leftOut, "error")} of one client`}
+        ${known !== "" && html`<div><small>${known}</small></div>`}`;
     }
     case "users":
       return entry.worse

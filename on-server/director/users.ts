@@ -125,7 +125,7 @@ function usualAnswers({ usual }: State, atRest: PerSlot<Answers>, now: number): 
   return counted.answers > 0 ? { ...counted, seconds, age: 0 } : null;
 }
 
-function chance({ schedule }: Director["spec"]): AnalysisSettings {
+export function chance({ schedule }: Director["spec"]): AnalysisSettings {
   const settings = analysisSettings(schedule.analysis);
   return { ...settings, falseRollbackRate: settings.falseRollbackRate / PART };
 }

@@ -26,24 +26,36 @@ export type FurtherCheck = () => Promise<{
 }>;
 const NOTHING_FURTHER: FurtherCheck = () => Promise.resolve({ verdict: PASSED, facts: {} });
 
+/** Looks at something else between the probes, and throws if the verification must not go on. */
+export type Look = () => Promise<void> | undefined;
+
+const NO_LOOK: Look = () => undefined;
+
+export interface Besides {
+  /** @default nothing more */
+  readonly further?: FurtherCheck;
+  /** @default no look */
+  readonly look?: Look;
+}
+
 /**
  * Verifies all of a slot's endpoints, or those on some servers, then puts them into rotation: also one that an
  * interrupted heal took out.
- * @throws Interrupted
+ * @throws Interrupted, and what `look` throws
  */
 export async function admit(
   director: Director,
   slot: Slot,
   releaseId: string,
   servers: readonly string[] = director.spec.endpoints[slot].map(({ server }) => server),
-  further: FurtherCheck = NOTHING_FURTHER,
+  { further = NOTHING_FURTHER, look = NO_LOOK }: Besides = {},
 ): Promise<Verdict> {
   const { spec, clock } = director;
   const startedAt = clock.now();
   const deadline = startedAt + spec.verification.deadlineSeconds * 1000;
   const endpoints = spec.endpoints[slot].filter(({ server }) => servers.includes(server));
   const verdicts = await Promise.all(
-    endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, deadline)),
+    endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, { deadline, look })),
   );
   const failed = verdicts.find((verdict) => !verdict.passed);
   const answers = failed ?? (await verifyByProxy(director, slot, servers, deadline));
@@ -65,12 +77,13 @@ async function verifyEndpoint(
   director: Director,
   endpoint: Endpoint,
   releaseId: string,
-  deadline: number,
+  { deadline, look }: { readonly deadline: number; readonly look: Look },
 ): Promise<Verdict> {
   const { successes, intervalSeconds, deadlineSeconds } = director.spec.verification;
   let inARow = 0;
   for (;;) {
     director.interruption.check();
+    await look();
     const probe = await director.probe(endpoint, releaseId);
     inARow = probe.healthy ? inARow + 1 : 0;
     const smoke = inARow >= successes ? await smokeProblem(director, endpoint) : null;

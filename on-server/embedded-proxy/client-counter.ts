@@ -1,11 +1,13 @@
 /** Counts by client, for one slot, while a release is watched. */
+import { isError } from "../director/drivers/answer-class";
 import { latencyClass, MOST_CLIENTS } from "../director/drivers/driver";
-import type { ClientCounts } from "../director/drivers/driver";
+import type { AnswerClass, ClientCounts } from "../director/drivers/driver";
 
 interface Counted {
   requests: number;
   errors: number;
   readonly latency: Record<number, number>;
+  readonly classes: Partial<Record<AnswerClass, number>>;
 }
 
 export class ClientCounter {
@@ -22,7 +24,7 @@ export class ClientCounter {
     const counted = this.clients.get(client);
     if (counted !== undefined) counted.requests += 1;
     else if (this.clients.size < MOST_CLIENTS) {
-      this.clients.set(client, { requests: 1, errors: 0, latency: {} });
+      this.clients.set(client, { requests: 1, errors: 0, latency: {}, classes: {} });
       this.quiet.add(client);
     }
   }
@@ -34,19 +36,24 @@ export class ClientCounter {
     latency[key] = (latency[key] ?? 0) + 1;
   }
 
-  failed(client: string): void {
-    const counted = this.clients.get(client);
-    if (counted !== undefined) {
-      counted.errors += 1;
-      this.quiet.delete(client);
-    } else if (this.makeRoom()) this.clients.set(client, { requests: 1, errors: 1, latency: {} });
+  ended(client: string, answerClass: AnswerClass): void {
+    const counted = this.clients.get(client) ?? (isError(answerClass) ? this.makeRoomFor(client) : undefined);
+    if (counted === undefined) return;
+    counted.classes[answerClass] = (counted.classes[answerClass] ?? 0) + 1;
+    if (!isError(answerClass)) return;
+    counted.errors += 1;
+    this.quiet.delete(client);
   }
 
-  private makeRoom(): boolean {
-    if (this.clients.size < MOST_CLIENTS) return true;
-    const [quiet] = this.quiet;
-    if (quiet === undefined) return false;
-    this.quiet.delete(quiet);
-    return this.clients.delete(quiet);
+  private makeRoomFor(client: string): Counted | undefined {
+    if (this.clients.size >= MOST_CLIENTS) {
+      const [quiet] = this.quiet;
+      if (quiet === undefined) return undefined;
+      this.quiet.delete(quiet);
+      this.clients.delete(quiet);
+    }
+    const counted = { requests: 1, errors: 0, latency: {}, classes: {} };
+    this.clients.set(client, counted);
+    return counted;
   }
 }

@@ -63,9 +63,13 @@ export class Endpoints {
   }
 
   /** An endpoint that refused a connection, or did not accept it in time, is down until it passes a check again. */
-  refused(slot: Slot, { host, port }: ProxiedEndpoint): void {
-    const endpoint = this.watched[slot].find((each) => each.host === host && each.port === port);
+  refused(slot: Slot, unreachable: ProxiedEndpoint): void {
+    const endpoint = this.find(slot, unreachable);
     if (endpoint !== undefined) endpoint.failures = FALL;
+  }
+
+  serverOf(slot: Slot, endpoint: ProxiedEndpoint): string | undefined {
+    return this.find(slot, endpoint)?.server;
   }
 
   /** The next endpoint of a slot, a healthy one if there is any; undefined if all are out of rotation. */
@@ -76,6 +80,10 @@ export class Endpoints {
     this.turn = (this.turn + 1) % 1_000_000;
     const next = candidates[this.turn % candidates.length];
     return next && { host: next.host, port: next.port };
+  }
+
+  private find(slot: Slot, { host, port }: ProxiedEndpoint): Watched | undefined {
+    return this.watched[slot].find((each) => each.host === host && each.port === port);
   }
 
   private check(endpoint: Watched): void {

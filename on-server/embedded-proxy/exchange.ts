@@ -14,19 +14,28 @@ export class Exchange {
   private readonly socket: Socket;
   /** Of a WebSocket: the connection is no longer HTTP, or is about to end. */
   private isHandedOver = false;
+  /** Whether an instance has begun an answer. */
+  private isAnswered = false;
 
   /**
    * @param response null for a WebSocket.
    * @param count null for a preview.
+   * @param answered is called with the status of a whole answer of an instance.
    */
   constructor(
     private readonly request: IncomingMessage,
     private readonly response: ServerResponse | null,
     readonly count: RequestCount | null,
+    answered: (status: number) => void = () => undefined,
   ) {
     this.socket = request.socket;
     response?.once("close", () => {
-      if (response.headersSent && response.statusCode >= 500) count?.failed();
+      if (!response.headersSent) return;
+      if (this.isAnswered) count?.ended(response.statusCode);
+      else if (response.statusCode >= 500) count?.failed();
+    });
+    response?.once("finish", () => {
+      if (this.isAnswered) answered(response.statusCode);
     });
   }
 
@@ -59,6 +68,7 @@ export class Exchange {
 
   /** The answer has begun. */
   follow(answer: IncomingMessage): void {
+    this.isAnswered = true;
     this.count?.answered();
     answer.once("error", () => {
       if (this.hasClient) this.count?.failed();
@@ -67,14 +77,15 @@ export class Exchange {
 
   /** For a WebSocket: until the instance accepts or answers otherwise. */
   followUpgrade(sent: ClientRequest): void {
-    sent.once("upgrade", (_, instance: Socket) => {
+    sent.once("upgrade", ({ statusCode = 101 }, instance: Socket) => {
       this.isHandedOver = true;
+      this.count?.ended(statusCode);
       this.socket.once("close", () => instance.destroy());
       instance.once("close", () => this.socket.destroySoon());
     });
     sent.once("response", ({ statusCode = 0 }) => {
       this.isHandedOver = true;
-      if (statusCode >= 500) this.count?.failed();
+      this.count?.ended(statusCode);
     });
   }
 

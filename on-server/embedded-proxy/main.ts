@@ -20,6 +20,7 @@ import {
 } from "../director/drivers/embedded/embedded-settings";
 import type { Rotation } from "../director/drivers/embedded/embedded-settings";
 import { NOTHING_DEPLOYED, UPDATING } from "../director/drivers/pages";
+import { PopularPages } from "../director/drivers/popular-pages";
 import { normalPath } from "../../configuration/private-paths";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -46,6 +47,7 @@ process.umask(0o177);
 /** A request that a slot gets. */
 interface Chosen {
   readonly slot: Slot;
+  readonly insteadOf: Slot | null;
   readonly endpoint: ProxiedEndpoint | undefined;
   readonly drawnBucket: number | null;
   readonly isPreview: boolean;
@@ -62,6 +64,10 @@ const headerBytes = http.headerKilobytes * 1_024;
 const trusted = new TrustedBalancers(http.trusted);
 const endpoints = new Endpoints(settings, readExcluded());
 const counted = { blue: new SlotCounter(), green: new SlotCounter() };
+const notPages = [normalPath(settings.check.path), ...settings.privatePaths];
+const pages = { blue: new PopularPages(notPages), green: new PopularPages(notPages) };
+/** While a director counts answers. */
+let isWatched = false;
 let traffic = readTraffic();
 
 /** The request that the proxy library is sending, for the agents. */
@@ -146,6 +152,7 @@ const admin = adminServer({
   "GET /traffic": () => trafficEntries(traffic),
   "PUT /traffic": changeTraffic,
   "GET /counts": () => ({ blue: slotCounts("blue"), green: slotCounts("green") }),
+  "GET /pages": () => (traffic.live === null ? [] : pages[traffic.live].most()),
   "PUT /watch": (wanted) => watch(wanted === true),
   "PUT /rotation": rotate,
   "PUT /cut": cut,
@@ -197,19 +204,26 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
   const healthy = { blue: endpoints.isUp("blue"), green: endpoints.isUp("green") };
   const preview = isPreview(request, settings.preview);
   const draw = () => Math.floor(Math.random() * 100);
-  const { slot, bucket, drawnBucket } = route(traffic, request.headers.cookie, healthy, draw, preview);
+  const way = route(traffic, request.headers.cookie, healthy, draw, preview);
+  const { slot, insteadOf, bucket, drawnBucket } = way;
   if (slot === null) {
     sendPage(request, response(), NOTHING_DEPLOYED);
     return null;
   }
   const client = `${trusted.clientOf(request)}|${bucket ?? ""}`;
   prepareHeaders(request, trusted);
-  return { slot, endpoint: endpoints.next(slot), drawnBucket, isPreview: preview, client };
+  return { slot, insteadOf, endpoint: endpoints.next(slot), drawnBucket, isPreview: preview, client };
 }
 
 function begin(request: IncomingMessage, response: ServerResponse | null, chosen: Chosen): Exchange {
-  const count = chosen.isPreview ? null : counted[chosen.slot].begin(chosen.client);
-  const exchange = new Exchange(request, response, count);
+  const { slot, insteadOf, endpoint, client, isPreview: preview } = chosen;
+  const server = endpoint && endpoints.serverOf(insteadOf ?? slot, endpoint);
+  const count = preview ? null : counted[insteadOf ?? slot].begin(client, server);
+  if (insteadOf !== null) count?.failed();
+  const { method, url = "" } = request;
+  const exchange = new Exchange(request, response, count, (status) => {
+    if (isWatched && !preview && method === "GET" && status < 400) pages[slot].add(url);
+  });
   exchanges.set(request, { exchange, chosen });
   latest.set(request.socket, exchange);
   return exchange;
@@ -239,6 +253,8 @@ function failoverOf(slot: Slot, mayLeaveSlot: boolean): Failover {
     if (mayLeaveSlot) for (const each of [slot, other]) endpoints.refused(each, unreachable);
     if (exchange?.hasClient === false) return undefined;
     const next = untried(slot);
+    const server = next && endpoints.serverOf(slot, next);
+    if (server !== undefined) exchange?.count?.movesTo(server);
     if (next !== undefined || !mayLeaveSlot || !traffic.fallback) return next;
     exchange?.count?.failed();
     return untried(other);
@@ -250,10 +266,13 @@ function isTooLarge({ headers }: IncomingMessage): boolean {
 }
 
 function slotCounts(slot: Slot): SlotCounts {
-  return { ...counted[slot].counts(), endpoints: endpoints.health(slot) };
+  const counter = counted[slot];
+  const health = endpoints.health(slot).map((each) => ({ ...each, ...counter.ofServer(each.server) }));
+  return { ...counter.counts(), endpoints: health };
 }
 
 function watch(wanted: boolean): boolean {
+  isWatched = wanted;
   for (const counter of Object.values(counted)) counter.watch(wanted);
   return wanted;
 }

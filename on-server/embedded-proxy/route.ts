@@ -10,6 +10,8 @@ import type { PerSlot, Slot } from "../../release/slot";
 
 export interface Route {
   readonly slot: Slot | null;
+  /** The slot that should have it, but has no healthy endpoint: the request counts as its error. */
+  readonly insteadOf: Slot | null;
   /** The client's bucket, if it has one or gets one. */
   readonly bucket: number | null;
   /** Set if traffic is divided and the client has no bucket yet: the answer sets it as a cookie. */
@@ -26,17 +28,18 @@ export function route(
   const { live, weight, offset } = traffic;
   if (isPreview) {
     const waiting = live === null ? (healthy.blue ? "blue" : "green") : otherSlot(live);
-    return { slot: waiting, bucket: null, drawnBucket: null };
+    return { slot: waiting, insteadOf: null, bucket: null, drawnBucket: null };
   }
-  if (live === null) return { slot: null, bucket: null, drawnBucket: null };
+  if (live === null) return { slot: null, insteadOf: null, bucket: null, drawnBucket: null };
   const divided = weight > 0 && weight < 100;
   const known = bucketOf(cookies);
   const drawnBucket = divided && known === null ? drawBucket() : null;
   const bucket = known ?? drawnBucket;
   const chosen = ((bucket ?? 0) + offset) % 100 < weight ? otherSlot(live) : live;
   const other = otherSlot(chosen);
-  const slot = traffic.fallback && !healthy[chosen] && healthy[other] ? other : chosen;
-  return { slot, bucket, drawnBucket };
+  if (traffic.fallback && !healthy[chosen] && healthy[other])
+    return { slot: other, insteadOf: chosen, bucket, drawnBucket };
+  return { slot: chosen, insteadOf: null, bucket, drawnBucket };
 }
 
 /** Whether the request has the secret of this digest. */

@@ -1,29 +1,46 @@
 /** What the embedded proxy counts for one slot. */
 import type { Writable } from "node:stream";
+import { classOf, isError } from "../director/drivers/answer-class";
 import { latencyClass } from "../director/drivers/driver";
-import type { SlotCounts } from "../director/drivers/driver";
+import type { AnswerClass, SlotCounts } from "../director/drivers/driver";
 import { ClientCounter } from "./client-counter";
 
-/** One request of a user. */
+/** One request of a user. The first end counts; further calls change nothing. */
 export interface RequestCount {
+  /** Another server of the slot takes over. */
+  movesTo(server: string): void;
   /** The answer has begun. */
   answered(): void;
-  /** The request is an error of the slot; further calls change nothing. */
+  /** The slot's answer has ended, or its client has left within it. */
+  ended(status: number): void;
+  /** There is no whole answer from the slot. */
   failed(): void;
+}
+
+interface ServerCounts {
+  requests: number;
+  errors: number;
 }
 
 export class SlotCounter {
   private requests = 0;
   private errors = 0;
   private readonly latency: Record<number, number> = {};
+  private readonly classes: Partial<Record<AnswerClass, number>> = {};
+  private readonly servers = new Map<string, ServerCounts>();
   /** Running requests, WebSockets and downloads. */
   private readonly running = new Set<Writable>();
   private clients: ClientCounter | null = null;
 
   counts(): Omit<SlotCounts, "endpoints"> {
-    const { requests, errors, latency, running, clients } = this;
+    const { requests, errors, latency, classes, running, clients } = this;
     const byClient = clients && { clients: clients.counts() };
-    return { requests, errors, latency, inFlight: running.size, ...byClient };
+    return { requests, errors, latency, classes, inFlight: running.size, ...byClient };
+  }
+
+  /** Requests that have ended, without those that their clients left before there was an answer. */
+  ofServer(server: string): Readonly<ServerCounts> {
+    return this.servers.get(server) ?? { requests: 0, errors: 0 };
   }
 
   /** Starts or stops the counts by client. */
@@ -31,25 +48,31 @@ export class SlotCounter {
     this.clients = wanted ? (this.clients ?? new ClientCounter()) : null;
   }
 
-  begin(client: string): RequestCount {
+  /** @param server undefined if all are out of rotation */
+  begin(client: string, server: string | undefined): RequestCount {
     const { clients } = this;
     const begun = performance.now();
-    let hasFailed = false;
+    let [last, hasEnded] = [server, false];
     this.requests += 1;
     clients?.begun(client);
+    const end = (answerClass: AnswerClass): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      this.classes[answerClass] = (this.classes[answerClass] ?? 0) + 1;
+      if (isError(answerClass)) this.errors += 1;
+      if (last !== undefined) this.countFor(last, answerClass);
+      clients?.ended(client, answerClass);
+    };
     return {
+      movesTo: (next) => (last = next),
       answered: () => {
         const milliseconds = performance.now() - begun;
         const key = latencyClass(milliseconds);
         this.latency[key] = (this.latency[key] ?? 0) + 1;
         clients?.answered(client, milliseconds);
       },
-      failed: () => {
-        if (hasFailed) return;
-        hasFailed = true;
-        this.errors += 1;
-        clients?.failed(client);
-      },
+      ended: (status) => end(classOf(status)),
+      failed: () => end("none"),
     };
   }
 
@@ -61,5 +84,12 @@ export class SlotCounter {
   /** Ends all that runs. */
   cut(): void {
     for (const stream of this.running) stream.destroy();
+  }
+
+  private countFor(server: string, answerClass: AnswerClass): void {
+    const counts = this.servers.get(server) ?? { requests: 0, errors: 0 };
+    counts.requests += 1;
+    if (isError(answerClass)) counts.errors += 1;
+    this.servers.set(server, counts);
   }
 }

@@ -13,12 +13,14 @@ import type { PerSlot, Slot } from "../../../release/slot";
 import { DifficultBackend } from "./difficult-backend";
 import type { ProxyKind } from "./proxy-kinds";
 import { healthyIn, ProxyUnderTest } from "./proxy-under-test";
+import { RawConnection } from "./raw-connection";
 
 /** NGINX reports its answers in batches. */
 const REPORTED_WITHIN_MS = 250;
 /** The candidate's bucket, and stable's. */
 const BUCKET: PerSlot<number> = { green: 0, blue: 99 };
 const SERVERS = 2;
+const BALANCER = "127.0.0.7";
 const PRIVATE = "/private/activate";
 const notification = (path: string) => ({
   ...{ method: "POST" as const, path, status: 200 },
@@ -41,7 +43,7 @@ export function promisesOfAnswers(kind: ProxyKind): void {
       (slot: Slot, port: number) => new DifficultBackend(slot, port),
       {
         servers: SERVERS,
-        http: { answerSeconds: 2, clientSeconds: 2 },
+        http: { answerSeconds: 2, clientSeconds: 2, trusted: [`${BALANCER}/32`] },
         activation: { activate: notification(PRIVATE), deactivate: notification("/private/deactivate") },
       },
     );
@@ -177,6 +179,51 @@ export function promisesOfAnswers(kind: ProxyKind): void {
     });
   });
 
+  test("no target or header breaks a count or makes a page", async () => {
+    const targets = [
+      ...[
+        '/q"uote',
+        "/back\\slash",
+        "/del\x7f",
+        "/\u00fc",
+        "/bell\x07",
+        "/a|200|OK|b",
+        "/x'|blue|500|OK|",
+        "//host/",
+      ],
+      ...["/%22%0a%7c", "/a#b", '/"|green|500|OK|127.0.0.1:1|0.001|0|1|GET|1|1|/x'],
+    ];
+    // Of the proxy, or of an instance.
+    let [answered, refused] = [0, 0];
+    const { blue, green } = await counted(async () => {
+      for (const target of targets) {
+        const client = await RawConnection.open(proxy.spec.proxy.port);
+        const lines = ["Host: shop.example", `Cookie: bluegreen-bucket=${BUCKET.green}`];
+        client.ask(`GET ${target} HTTP/1.1`, ...lines);
+        if ((await client.answer()).status === 200) answered += 1;
+        else refused += 1;
+        client.close();
+      }
+    });
+    expect(answered).toBeGreaterThan(0);
+    expect(green).toMatchObject({ errors: 0, classes: { "2xx": answered } });
+    expect(green.classes?.["4xx"] ?? 0).toBeLessThanOrEqual(refused);
+    expect(green.requests - answered).toBeLessThanOrEqual(refused);
+    expect(failed(green)).toBe(0);
+    expect(blue).toEqual({ requests: 0, errors: 0, classes: {} });
+    const forged = "/forged x|1, 203.0.113.9";
+    const more = await counted(() =>
+      get("blue", "/by-balancer", { from: BALANCER, headers: { "x-forwarded-for": forged } }),
+    );
+    const one = { requests: 1, errors: 0, classes: { "2xx": 1 } };
+    expect(more.blue).toEqual(one);
+    expect(more.clientsOf("blue", "203.0.113.9") ?? one).toEqual(one);
+    const pages = await proxy.driver.popularPages!();
+    expect(pages.filter((path) => !/^\/(?!\/)[^"\\#?]*$/.test(path) || path.startsWith("/forged"))).toEqual(
+      [],
+    );
+  });
+
   test("counts requests and errors of each endpoint", async () => {
     const [first] = proxy.backends.filter(({ slot }) => slot === "green");
     const { endpointsOf, green } = await counted(async () => {
@@ -214,12 +261,20 @@ export function promisesOfAnswers(kind: ProxyKind): void {
     test("are those that users get with GET and an answer below 400, and no health, private or long path", async () => {
       const long = `/${"l".repeat(LONGEST_PAGE)}`;
       for (const method of ["POST", "HEAD", "PUT"]) await get("blue", "/method", { method });
-      await all("blue", ["/headers?status=404", "/headers?status=500", "/half", "/health", PRIVATE, long]);
-      const unwanted = ["/method", "/headers", "/health", PRIVATE];
+      await all("blue", ["/status/404", "/status/500", "/half", "/health", PRIVATE, long]);
+      const unwanted = ["/method", "/status/404", "/status/500", "/health", PRIVATE];
       const found = await pages();
       expect(found.filter((path) => unwanted.includes(path) || path.startsWith("/ll"))).toEqual([]);
-      await get("blue", `/headers?status=302`);
-      expect(await pages()).toContain("/headers");
+      await get("blue", "/status/302");
+      expect(await pages()).toContain("/status/302");
+    });
+
+    test("are those of the slot that is live", async () => {
+      await all("green", Array<string>(9).fill("/of-the-candidate"));
+      expect(await pages()).not.toContain("/of-the-candidate");
+      await watch({ live: "green", weight: 50 });
+      await get("green", "/of-the-candidate", { bucket: BUCKET.blue });
+      expect(await pages()).toContain("/of-the-candidate");
     });
 
     test("may have any characters", async () => {
@@ -229,7 +284,7 @@ export function promisesOfAnswers(kind: ProxyKind): void {
           "/key=1/use=0",
           "/a%20b",
           "/%C3%BC",
-          "/%00%0a%0d",
+          "/%01%0a%0d",
           "/x|y;z=1",
           "/q'`",
           "/a,b:c@d!$&()*+~",

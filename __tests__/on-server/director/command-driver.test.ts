@@ -96,6 +96,57 @@ test("counts by client are optional; of many, those with most errors are read", 
   expect(blue.clients!["10.0.0.0|7"]).toBeUndefined();
 });
 
+test("answers by class, by client and by endpoint are optional, and so are pages", async () => {
+  const counts = {
+    ...{
+      requests: 9,
+      errors: 3,
+      inFlight: 0,
+      latency: {},
+      classes: { "2xx": 5, "4xx": 1, "5xx": 2, none: 1 },
+    },
+    clients: { "10.0.0.1|7": { requests: 4, errors: 1, latency: {}, classes: { "2xx": 3, none: 1 } } },
+    endpoints: [{ server: "app-01", healthy: true, inRotation: true, requests: 9, errors: 3 }],
+  };
+  const pages = [
+    "/",
+    "/a?b=1",
+    "//elsewhere.example/",
+    "http://elsewhere.example/",
+    "/health",
+    '/"',
+    "/\u0000",
+    "/b",
+  ];
+  const many = [...pages, ...Array.from({ length: 50 }, (_, number) => `/page/${number}`)];
+  const counting = driver(
+    `return ${JSON.stringify({ counts: { blue: counts, green: { ...counts, classes: undefined } }, pages: many })};`,
+  );
+  const { blue, green } = await counting.counts();
+  expect(blue).toEqual(counts);
+  expect(green.classes).toBeUndefined();
+  const found = await counting.popularPages();
+  expect(found.slice(0, 4)).toEqual(["/", "/a", "/b", "/page/0"]);
+  expect(found).toHaveLength(20);
+  const { pages: _, ...without } = { pages, counts: { blue: counts, green: counts } };
+  expect(await driver(`return ${JSON.stringify(without)};`).popularPages()).toEqual([]);
+});
+
+test.each([
+  [
+    "another sum of failures",
+    { "2xx": 2, "5xx": 1 },
+    /counts\.blue\.classes.*5xx and none must be the errors/,
+  ],
+  ["a class that there is not", { "6xx": 2, none: 3 }, /counts\.blue\.classes/],
+  ["less than nothing", { "2xx": -1, none: 3 }, /counts\.blue\.classes/],
+])("classes with %s are an invalid answer", async (_, classes, words) => {
+  const empty = { requests: 5, errors: 3, inFlight: 0, endpoints: [] };
+  const counting = driver(`return { counts: { blue: ${JSON.stringify({ ...empty, classes })},
+    green: ${JSON.stringify(empty)} } };`);
+  await expect(counting.counts()).rejects.toThrow(words);
+});
+
 test("a client that is no address is an invalid answer", async () => {
   const counting = driver(`
     const empty = { requests: 0, errors: 0, inFlight: 0, endpoints: [] };

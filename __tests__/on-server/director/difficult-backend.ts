@@ -10,7 +10,8 @@ export const TICK_MS = 100;
  * Paths: `/reset` and `/close` end the connection without an answer, `/half` within one, `/silent` never answers, `/stalls`
  * stops within an answer, `/endless` never ends, `/refused` (401, `Connection: close`) and `/unread` (413, keep-alive) answer
  * before the body was read, `/ticks` sends a chunk every {@link TICK_MS}, `/trailers` ends with one, `/seen` shows the
- * request's headers, `/large` has headers of `?kilobytes`, and `/headers` has those of its query.
+ * request's headers, `/large` has headers of `?kilobytes`, `/headers` has those of its query, and
+ * `/status/404` has that status.
  */
 export class DifficultBackend extends Backend {
   /** Requests by URL. */
@@ -59,6 +60,9 @@ export class DifficultBackend extends Backend {
       case "/headers":
         response.statusCode = Number(searchParams.get("status") ?? 200);
         for (const [name, value] of searchParams) if (name !== "status") response.setHeader(name, value);
+        return void response.end();
+      case `/status/${Number(pathname.slice("/status/".length))}`:
+        response.statusCode = Number(pathname.slice("/status/".length));
         return void response.end();
       default:
         return super.answer(asked, response);

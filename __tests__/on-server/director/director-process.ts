@@ -1,7 +1,7 @@
 /** The director as servers get it, on a real proxy: one process a step. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { encodeSpec, stepSpec } from "../../../configuration/director-spec";
 import { DirectorState } from "../../../release/director-status";
@@ -57,6 +57,16 @@ export class DirectorProcesses {
     await this.proxy.set({ live: null });
     for (const step of ["begin", "switch"])
       expect(await this.run(step, this.first)).toEqual({ code: 0, said: "" });
+    expect(await this.run("begin", this.second)).toEqual({ code: 0, said: "" });
+  }
+
+  /** The second release begins anew, with these figures of users from an hour ago. */
+  async beginAgain(figures: Omit<NonNullable<DirectorState["usual"]>, "at" | "counted">): Promise<void> {
+    const { watched: _, ...state } = this.state;
+    const never = { answers: 1e12, failed: 0 };
+    const at = Date.now() - 3_600_000;
+    const usual = { ...figures, at, counted: { at, blue: never, green: never } };
+    writeFileSync(join(this.proxy.folder, "state.json"), JSON.stringify({ ...state, usual }));
     expect(await this.run("begin", this.second)).toEqual({ code: 0, said: "" });
   }
 

@@ -1,6 +1,6 @@
 /** Which client got what, while a release is watched: users with addresses of 127.0.0.0/8, a real HAProxy. */
 import { Agent, request } from "node:http";
-import { between } from "../../../on-server/director/analysis";
+import { betweenByClient } from "../../../on-server/director/analysis";
 import { until } from "../../../development/testbed/processes";
 import { SLOTS } from "../../../release/slot";
 import { DifficultBackend } from "./difficult-backend";
@@ -23,7 +23,7 @@ describeWith(haproxy)("haproxy counts clients", () => {
     const now = await proxy.driver.counts();
     return Object.fromEntries(
       SLOTS.map((slot) => {
-        const clients = Object.entries(between(before[slot], now[slot]).clients ?? {});
+        const clients = Object.entries(betweenByClient(before[slot], now[slot]).clients ?? {});
         return [
           slot,
           Object.fromEntries(clients.map(([key, { requests, errors }]) => [key, [requests, errors]])),
@@ -124,7 +124,7 @@ describeWith(haproxy)("haproxy counts clients", () => {
       client.ask("POST /upload HTTP/1.1", "Host: a", "Cookie: bluegreen-bucket=1", "Content-Length: 10");
       client.send("half");
       await client.closed();
-      const { errors, clients } = between(before.green, (await proxy.driver.counts()).green);
+      const { errors, clients } = betweenByClient(before.green, (await proxy.driver.counts()).green);
       // HAProxy 2.6 takes it for the instance's silence.
       expect(errors).toBeLessThanOrEqual(1);
       expect(clients).toMatchObject({ "127.0.0.12|1": { requests: 1, errors } });
@@ -178,7 +178,7 @@ describeWith(haproxy)("haproxy counts clients", () => {
       proxy.ask({ bucket: 1, from: "127.0.0.8", path: "/after/300" }),
       ...Array.from({ length: 5 }, () => proxy.ask({ bucket: 1, from: "127.0.0.9" })),
     ]);
-    const { clients = {}, latency } = between(before.green, (await proxy.driver.counts()).green);
+    const { clients = {}, latency } = betweenByClient(before.green, (await proxy.driver.counts()).green);
     const slow = Object.keys(clients["127.0.0.8|1"]!.latency).map(Number);
     expect(slow).toHaveLength(1);
     expect(slow[0]).toBeGreaterThanOrEqual(288);

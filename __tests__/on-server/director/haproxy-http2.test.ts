@@ -6,7 +6,7 @@ import { connect, createServer } from "node:http2";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { between } from "../../../on-server/director/analysis";
+import { betweenByClient } from "../../../on-server/director/analysis";
 import { ANSWER_CLASSES, CLOSED } from "../../../on-server/director/drivers/driver";
 import type { Classes } from "../../../on-server/director/drivers/driver";
 import { configure } from "../../../on-server/director/configure";
@@ -183,7 +183,7 @@ describeWith(haproxy)("haproxy, with instances that speak HTTP/2", () => {
     for (let status = 0; status <= 16; status += 1) await proxy.ask({ path: `/call/${status}`, bucket: 99 });
     const now = await proxy.driver.counts();
     await proxy.driver.measureLatencies!(false);
-    const { requests, errors, clients } = between(before.blue, now.blue);
+    const { requests, errors, clients } = betweenByClient(before.blue, now.blue);
     expect({ requests, errors }).toEqual({ requests: 17, errors: 6 });
     expect(clients).toMatchObject({ "127.0.0.1|99": { requests: 17, errors: 6 } });
     const classesOf = ({ classes = {} }: { classes?: Classes | undefined }) =>

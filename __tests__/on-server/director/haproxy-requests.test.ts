@@ -116,7 +116,7 @@ describeWith(haproxy)("haproxy by its default settings", () => {
     await once(response, "end");
     expect(delays.length).toBeGreaterThan(5);
     delays.sort((one, other) => one - other);
-    expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(100);
+    expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(50);
   });
 
   test("a request whose client has left ends at the instance, too", async () => {

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { masterPid, servingGeneration } from "../../../on-server/director/drivers/nginx/nginx-process";
 import type { DirectorSpec } from "../../../configuration/director-spec";
+import { promisesOfAnswers } from "./answer-promises";
 import { promisesOfExchanges } from "./exchange-promises";
 import { promisesOfLimits } from "./limit-promises";
 import { promisesToNeighbours } from "./neighbour-promises";
@@ -16,6 +17,7 @@ import { acceptsEveryTopology } from "./proxy-configuration";
 
 describeWith(nginx)("nginx", () => {
   promisesOfAProxy(nginx);
+  describe("in its counts of answers", () => promisesOfAnswers(nginx));
   describe("across protocols", () => promisesAcrossProtocols(nginx));
   describe("in each exchange", () => promisesOfExchanges(nginx));
   describe("with limits", () => promisesOfLimits(nginx));

@@ -15,6 +15,9 @@ const schedule: ScheduleChoice = {
   analysis: { intervalSeconds: 1, minimumRequests: 5 },
 };
 
+/** What the last release left, an hour ago, of a site that fails by chance. The proxy has restarted since. */
+const USUAL = { answers: 5_000, failed: 100, seconds: 250, latency: {} };
+
 /** Some 20 requests a second of many users. */
 function startUsers(proxy: ProxyUnderTest): () => Promise<void> {
   let ended = false;
@@ -88,6 +91,43 @@ describe.each([embedded, haproxy, nginx])("$name", (kind: ProxyKind) => {
       expect(after).toBeUndefined();
       expect(usual!.answers).toBeGreaterThan(20);
       expect(Object.keys(usual!.latency)).not.toEqual([]);
+    });
+
+    test.each([
+      ["is installed", 1_000, /got more failed answers from when it was installed, between .*/],
+      ["is verified", 600, /got more failed answers from when it was (installed|verified), .*/],
+    ])("keep stable alone where it fails since the candidate %s", async (_, milliseconds, reason) => {
+      await director.beginAgain(USUAL);
+      expect(director.state.watched!.before!.age).toBeGreaterThan(3_000);
+      await sleep(1_000);
+      HarmedBackend.harmed = true;
+      const since = Date.now();
+      await sleep(milliseconds);
+      const { code, said } = await director.run("switch", director.second);
+      expect(Date.now() - since).toBeLessThan(6_500);
+      expect(said).toMatch(reason);
+      expect(said).toMatch(
+        /: \d+ of \d+ \(\d+(\.\d+)? %, before \d+(\.\d+)? %\); 1\.0\.0-1 keeps all requests/,
+      );
+      expect(said).toContain("1.1.0-2 still runs in green and may still do harm. Next: `bluegreen abort`");
+      expect(code).toBe(4);
+      expect(await proxy.driver.observe()).toMatchObject({ live: "blue", weight: 0 });
+      expect(director.state.journal.filter(({ event }) => event === "traffic")).toEqual([]);
+      expect(users()).toMatchObject([{ worse: true }]);
+      // What a harmful candidate did is not what users usually get; and its artifact may be released again.
+      expect(director.state).toMatchObject({ usual: { answers: 0 }, failedDigests: [] });
+    });
+
+    test("don't stop a release where they fail already when it begins", async () => {
+      HarmedBackend.harmed = true;
+      await sleep(500);
+      await director.beginAgain(USUAL);
+      const { before } = director.state.watched!;
+      expect(before!.failed / before!.answers).toBeGreaterThan(0.1);
+      await sleep(1_000);
+      const { code } = await director.run("switch", director.second);
+      expect(code).not.toBe(4);
+      expect(director.state.journal.map(({ event }) => event)).toContain("verified");
     });
 
     test("are counted once, also where begin runs again", async () => {

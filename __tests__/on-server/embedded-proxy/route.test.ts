@@ -33,6 +33,15 @@ test("nobody is sent to a slot without a healthy endpoint while the other has on
       const healthy = { ...UP, [down]: false };
       const chosen = route(serving(live, weight, offset, true), `bluegreen-bucket=${own}`, healthy, () => 0);
       expect(chosen.slot).toBe(otherSlot(down));
+      const { insteadOf } = route(
+        serving(live, weight, offset, true),
+        `bluegreen-bucket=${own}`,
+        UP,
+        () => 0,
+      );
+      expect(insteadOf).toBeNull();
+      const wanted = route(serving(live, weight, offset), `bluegreen-bucket=${own}`, UP, () => 0).slot;
+      expect(chosen.insteadOf).toBe(wanted === down ? down : null);
     }),
   );
 });
@@ -40,6 +49,7 @@ test("nobody is sent to a slot without a healthy endpoint while the other has on
 test("nothing live means no slot and no cookie, whatever the client brings", () => {
   expect(route(serving(null, 50, 0), "bluegreen-bucket=1", UP, () => 7)).toEqual({
     slot: null,
+    insteadOf: null,
     bucket: null,
     drawnBucket: null,
   });

@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { processesIn, until } from "../../../development/testbed/processes";
 import { HABITS, startFile } from "../habits";
 
@@ -45,6 +46,8 @@ test("a program of somebody else in the folder goes on", async () => {
   const ofAnother = start(tmpdir(), { BLUEGREEN_SERVER_FOLDER: `${folder}-2` });
   const ofAnotherProject = start(tmpdir(), { SERVER_FOLDER: RELATIVE });
   expect(stop()).toEqual({ status: 0, stderr: "" });
+  // Before this test waits, it does not know of any end.
+  await sleep(200);
   expect([unrelated, ofAnother, ofAnotherProject].map(lives)).toEqual([true, true, true]);
   expect(existsSync(folder)).toBe(false);
 });

@@ -18,9 +18,10 @@ import { Interrupted } from "../interruption";
 import type { PlacedRelease } from "../../../release/director-status";
 import { answersLikeStable } from "../same-pages";
 import { admit } from "../verify";
-import type { FurtherCheck } from "../verify";
+import type { Besides } from "../verify";
 import { CandidateWatch } from "../watch";
 import { rollBack } from "../roll-back";
+import { StableWatch, UsersHarmed } from "../stable-watch";
 import { endWatch, stopCounting } from "../users";
 import type { StepEnd } from "./step";
 
@@ -185,7 +186,15 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
   const before = (await director.driver.counts())[other];
-  if (!resumes) await requireVerified(director, candidate, () => answersLikeStable(director, candidate));
+  if (!resumes) {
+    const stable = await StableWatch.start(director);
+    const further = async () => {
+      const pages = await answersLikeStable(director, candidate);
+      await stable?.settle();
+      return pages;
+    };
+    await requireVerified(director, candidate, { further, look: () => stable?.look() });
+  }
   if (spec.goal === "staged") return staged(director, candidate);
 
   director.save({ candidate });
@@ -299,20 +308,30 @@ function staged(director: Director, candidate: PlacedRelease): StepEnd {
 async function requireVerified(
   director: Director,
   candidate: PlacedRelease,
-  further?: FurtherCheck,
+  besides: Besides = {},
 ): Promise<void> {
   let reason: string;
   let exitCode: typeof EXIT.rejected | typeof EXIT.aborted = EXIT.rejected;
   try {
-    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, further);
+    const verdict = await admit(director, candidate.slot, candidate.releaseId, undefined, besides);
     if (verdict.passed) return director.save({ phase: "verified", candidate });
     reason = verdict.reason;
   } catch (error) {
+    if (error instanceof UsersHarmed) throw stillRuns(director, candidate, error.message);
     if (!(error instanceof Interrupted)) throw error;
     reason = error.message;
     exitCode = EXIT.aborted;
   }
   throw gotNoRequests(director, candidate, exitCode, reason);
+}
+
+/** Its instances run on, and may do harm until they are stopped: by Terraform, so by the next sequence. */
+function stillRuns(director: Director, candidate: PlacedRelease, reason: string): Failure {
+  director.save({ phase: "stable", candidate: null, finished: true });
+  return new Failure(
+    `${candidate.releaseId} got no requests: ${reason}; ${director.state.stable?.releaseId} keeps all requests. ${candidate.releaseId} still runs in ${candidate.slot} and may still do harm. Next: \`bluegreen abort\`, which stops it`,
+    EXIT.rejected,
+  );
 }
 
 function gotNoRequests(

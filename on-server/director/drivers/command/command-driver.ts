@@ -8,11 +8,13 @@ import type { ChildProcess } from "node:child_process";
 import * as z from "zod/mini";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import type { DriverCommand } from "../../../../configuration/drivers";
+import { normalPath } from "../../../../configuration/private-paths";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { describeIssues } from "../../../../release/validation";
-import { MOST_CLIENTS, sameTraffic } from "../driver";
+import { MOST_CLIENTS, MOST_PAGES, sameTraffic } from "../driver";
 import type { Driver, SlotCounts, Traffic } from "../driver";
+import { notPages, pageOf } from "../popular-pages";
 import { CountsAnswer, Done, EXCHANGE_FORMAT, TrafficAnswer } from "./exchange";
 import type { Operation, Question } from "./exchange";
 
@@ -62,6 +64,14 @@ export class CommandDriver implements Driver {
         );
     }
     return { blue: bounded(counts.blue), green: bounded(counts.green) };
+  }
+
+  /** They are in the answer to `counts`: a program that knows no pages is not asked for them. */
+  async popularPages(): Promise<readonly string[]> {
+    const { pages = [] } = await this.ask({ operation: "counts" }, CountsAnswer);
+    const leftOut = notPages(this.spec);
+    const paths = pages.flatMap((target) => pageOf(target) ?? []);
+    return paths.filter((path) => !leftOut.includes(normalPath(path))).slice(0, MOST_PAGES);
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {

@@ -6,7 +6,9 @@ import * as z from "zod/mini";
 import type { Endpoint } from "../../../../configuration/naming";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import type { Traffic } from "../driver";
+import { isError } from "../answer-class";
+import { ANSWER_CLASSES } from "../driver";
+import type { Classes, Traffic } from "../driver";
 
 export const EXCHANGE_FORMAT = 1;
 
@@ -29,14 +31,35 @@ const latency = z._default(z.record(z.string().check(z.regex(/^\d{1,5}$/)), coun
 /** An address, and the client's bucket if the proxy has buckets. */
 const Client = z.string().check(z.regex(/^[0-9A-Za-z.:]{1,45}\|(\d{1,2})?$/));
 
-const Counts = z.object({
-  requests: count,
-  errors: count,
-  inFlight: count,
-  latency,
-  clients: z.optional(z.record(Client, z.object({ requests: count, errors: count, latency }))),
-  endpoints: z.array(z.object({ server: z.string(), healthy: z.boolean(), inRotation: z.boolean() })),
-});
+const classes = z.optional(z.partialRecord(z.enum(ANSWER_CLASSES), count));
+
+/** What failed is counted once as an error, and once by its class. */
+const failuresHaveClasses = z.refine<{ readonly errors: number; readonly classes?: Classes | undefined }>(
+  ({ errors, classes: counted = { none: errors } }) =>
+    ANSWER_CLASSES.filter(isError).reduce((sum, each) => sum + (counted[each] ?? 0), 0) === errors,
+  { path: ["classes"], error: "5xx and none must be the errors" },
+);
+
+const ClientCounts = z
+  .object({ requests: count, errors: count, latency, classes })
+  .check(failuresHaveClasses);
+
+const Counts = z
+  .object({
+    requests: count,
+    errors: count,
+    inFlight: count,
+    latency,
+    classes,
+    clients: z.optional(z.record(Client, ClientCounts)),
+    endpoints: z.array(
+      z.object({
+        ...{ server: z.string(), healthy: z.boolean(), inRotation: z.boolean() },
+        ...{ requests: z.optional(count), errors: z.optional(count) },
+      }),
+    ),
+  })
+  .check(failuresHaveClasses);
 
 /** Other fields of an answer are ignored. */
 export const TrafficAnswer = z.object({
@@ -48,5 +71,9 @@ export const TrafficAnswer = z.object({
     fallback: z.boolean(),
   }),
 });
-export const CountsAnswer = z.object({ counts: z.object({ blue: Counts, green: Counts }) });
+export const CountsAnswer = z.object({
+  counts: z.object({ blue: Counts, green: Counts }),
+  /** Paths that users ask for most, of the slot that is live. */
+  pages: z.optional(z.array(z.string())),
+});
 export const Done = z.object({});

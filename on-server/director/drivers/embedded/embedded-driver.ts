@@ -8,6 +8,9 @@ import type { Rotation } from "./embedded-settings";
 
 const TIMEOUT_MS = 5_000;
 
+/** The proxy does not know the request, or does not accept it. */
+class Refused extends Error {}
+
 export class EmbeddedDriver implements Driver {
   /** While a release is watched. */
   private isWatching = false;
@@ -34,7 +37,17 @@ export class EmbeddedDriver implements Driver {
     return counts;
   }
 
-  /** Latencies are always counted. Only the counts by client need the switch. */
+  async popularPages(): Promise<readonly string[]> {
+    try {
+      return (await ask("GET", "/pages")) as string[];
+    } catch (error) {
+      // A proxy of version 0.1.0 counts no pages.
+      if (error instanceof Refused) return [];
+      throw error;
+    }
+  }
+
+  /** Latencies are always counted. Only the counts by client and by page need the switch. */
   async measureLatencies(wanted: boolean): Promise<void> {
     this.isWatching = wanted;
     await ask("PUT", "/watch", JSON.stringify(wanted));
@@ -78,7 +91,7 @@ async function ask(method: string, path: string, body = ""): Promise<unknown> {
         response.on("error", unreachable);
         response.on("end", () => {
           if (response.statusCode === 200) resolve(JSON.parse(text));
-          else reject(new Error(`the embedded proxy refused ${method} ${path}: ${text}`));
+          else reject(new Refused(`the embedded proxy refused ${method} ${path}: ${text}`));
         });
       },
     );

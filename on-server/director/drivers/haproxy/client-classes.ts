@@ -54,6 +54,10 @@ export class ClassesOfClients {
     return classes;
   }
 
+  clients(): string[] {
+    return COUNTED.flatMap((each) => [...this.answers[each].total.keys(), ...this.broken[each].total.keys()]);
+  }
+
   forget(client: string): void {
     for (const each of COUNTED) {
       this.answers[each].forget(client);

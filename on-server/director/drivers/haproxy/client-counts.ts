@@ -6,15 +6,15 @@ import type { ClientCounts, Latencies } from "../driver";
 import { latencyClass, MOST_CLIENTS } from "../driver";
 import type { AbnormalRequest } from "./abnormal-requests";
 import { ClassesOfClients } from "./client-classes";
-import { column, Cumulated, rowsOf } from "./cumulated";
+import { column, Cumulated, Increases, rowsOf } from "./cumulated";
 import { UnansweredClients } from "./unanswered-clients";
 
 /** The clients of one slot. */
 export class ClientsOfSlot {
   private readonly requests = new Cumulated();
   private readonly errors = new Cumulated();
-  /** By `<milliseconds>|<client>`. */
-  private readonly latencies = new Cumulated();
+  private readonly latencies = new Increases();
+  private readonly latencyOfClient = new Map<string, Record<number, number>>();
   private readonly unanswered = new UnansweredClients();
   private readonly classes = new ClassesOfClients();
   private readonly latencyOfSlot: Record<number, number> = {};
@@ -41,24 +41,19 @@ export class ClientsOfSlot {
     for (const client of this.unanswered.follow(rows, unanswered)) this.errors.add(client);
     this.requests.follow(column(rows, "http_req_cnt"));
     this.errors.follow(column(rows, "http_fail_cnt", "gpc0"));
-    this.latencies.follow(column(rowsOf(latencies), "http_req_cnt"), (key, more) => {
-      if (!isOnlyPlace) return;
-      const { milliseconds } = latencyKey(key);
-      this.latencyOfSlot[milliseconds] = (this.latencyOfSlot[milliseconds] ?? 0) + more;
-    });
+    for (const [key, more] of this.latencies.follow(column(rowsOf(latencies), "http_req_cnt"))) {
+      const { milliseconds, client } = latencyKey(key);
+      if (isOnlyPlace) increase(this.latencyOfSlot, milliseconds, more);
+      const latency = this.latencyOfClient.get(client) ?? {};
+      increase(latency, milliseconds, more);
+      this.latencyOfClient.set(client, latency);
+    }
     this.classes.follow(rows);
     this.forgetHarmless();
-    const byClient = new Map<string, Record<number, number>>();
-    for (const [key, count] of this.latencies.total) {
-      const { milliseconds, client } = latencyKey(key);
-      const latency = byClient.get(client) ?? {};
-      latency[milliseconds] = (latency[milliseconds] ?? 0) + count;
-      byClient.set(client, latency);
-    }
     return Object.fromEntries(
       [...this.requests.total].map(([client, requests]) => {
         const errors = this.errors.of(client);
-        const latency = byClient.get(client) ?? {};
+        const latency = { ...this.latencyOfClient.get(client) };
         return [client, { requests, errors, latency, classes: this.classes.of(client, errors) }];
       }),
     );
@@ -73,24 +68,33 @@ export class ClientsOfSlot {
 
   /** Keeps those with most errors, then those with most requests. */
   private forgetHarmless(): void {
-    for (const client of this.errors.total.keys())
-      if (!this.requests.total.has(client)) this.errors.forget(client);
     const errors = (client: string) => this.errors.of(client);
-    if (this.requests.total.size <= MOST_CLIENTS) return;
-    const harmless = [...this.requests.total]
-      .sort(([one, some], [other, more]) => errors(other) - errors(one) || more - some)
-      .slice(MOST_CLIENTS);
-    for (const [client] of harmless) {
-      this.requests.forget(client);
+    const harmless =
+      this.requests.total.size <= MOST_CLIENTS
+        ? []
+        : [...this.requests.total]
+            .sort(([one, some], [other, more]) => errors(other) - errors(one) || more - some)
+            .slice(MOST_CLIENTS);
+    for (const [client] of harmless) this.requests.forget(client);
+    const known = this.requests.total;
+    for (const client of [
+      ...this.errors.total.keys(),
+      ...this.latencyOfClient.keys(),
+      ...this.classes.clients(),
+    ]) {
+      if (known.has(client)) continue;
       this.errors.forget(client);
+      this.latencyOfClient.delete(client);
       this.classes.forget(client);
     }
-    for (const key of this.latencies.total.keys())
-      if (!this.requests.total.has(latencyKey(key).client)) this.latencies.forget(key);
   }
 }
 
 function latencyKey(key: string) {
   const [milliseconds = ""] = key.split("|", 1);
   return { milliseconds: latencyClass(Number(milliseconds)), client: key.slice(milliseconds.length + 1) };
+}
+
+function increase(counts: Record<number, number>, key: number, more: number): void {
+  counts[key] = (counts[key] ?? 0) + more;
 }

@@ -3,21 +3,29 @@
 /** Counts of one column, by the rows' keys. */
 export type Counts = ReadonlyMap<string, number>;
 
-/** Cumulates a count that begins again with 0 whenever its row was forgotten. */
-export class Cumulated {
+/** Finds what was counted between two looks at a column. */
+export class Increases {
   private last: Counts = new Map();
-  readonly total = new Map<string, number>();
 
-  /** @param added is called with what came since the last call */
-  follow(now: Counts, added: (key: string, more: number) => void = () => undefined): void {
-    for (const [key, count] of now) {
+  /** @returns what came since the last call; all of it if the row was forgotten meanwhile. */
+  follow(now: Counts): [key: string, more: number][] {
+    const found = [...now].flatMap(([key, count]): [string, number][] => {
       const before = this.last.get(key) ?? 0;
       const more = count >= before ? count - before : count;
-      if (more === 0) continue;
-      this.add(key, more);
-      added(key, more);
-    }
+      return more === 0 ? [] : [[key, more]];
+    });
     this.last = now;
+    return found;
+  }
+}
+
+/** Cumulates a count that begins again with 0 whenever its row was forgotten. */
+export class Cumulated {
+  private readonly increases = new Increases();
+  readonly total = new Map<string, number>();
+
+  follow(now: Counts): void {
+    for (const [key, more] of this.increases.follow(now)) this.add(key, more);
   }
 
   add(key: string, more = 1): void {

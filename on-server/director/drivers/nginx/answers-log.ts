@@ -18,10 +18,16 @@ import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
+import { classOf } from "../answer-class";
+import type { AnswerClass } from "../driver";
+import { notPages, PopularPages } from "../popular-pages";
 import { SlotTally } from "./slot-tally";
 
 const ANSWERS_LOG = "answers.log";
-/** The last field is what balancers in front forwarded, if some are trusted. */
+/**
+ * The last field is the page, which has no spaces (`pageMap`), a space, and what balancers in front forwarded, if some are
+ * trusted. A configuration of an earlier version has the latter only.
+ */
 export const COUNTED_FORMAT = [
   ...[
     "$slot",
@@ -32,7 +38,7 @@ export const COUNTED_FORMAT = [
     "$bucket",
     "$remote_addr",
   ],
-  ...["$request_method", "$upstream_response_length", "$upstream_http_content_length", ""],
+  ...["$request_method", "$upstream_response_length", "$upstream_http_content_length", "$page "],
 ].join("|");
 /** Up to 100 ms late: without a buffer each line costs a system call. */
 export const COUNTED = `access_log ${ANSWERS_LOG} answers buffer=16k flush=100ms if=$counted;`;
@@ -45,6 +51,7 @@ const OLDER = `${ANSWERS_LOG}.older`;
 const HANDOVER_MS = 10_000;
 /** Between the values of a request's attempts. */
 const ATTEMPTS = /, | : /;
+const LAST_FIELD = /^(\/[!-~]*)? (.*)$/;
 
 interface OpenFile {
   readonly descriptor: number;
@@ -57,7 +64,10 @@ interface OpenFile {
 
 export class AnswersLog {
   private readonly tallies: PerSlot<SlotTally> = { blue: new SlotTally(), green: new SlotTally() };
-  private readonly addresses: PerSlot<ReadonlySet<string>>;
+  /** By the slot that answered: of stable, after a release, too. */
+  private readonly pages: PerSlot<PopularPages>;
+  /** Servers by their addresses. */
+  private readonly servers: PerSlot<ReadonlyMap<string, string>>;
   private readonly trusted: BlockList;
   private files: OpenFile[] = [];
 
@@ -66,18 +76,31 @@ export class AnswersLog {
    * @param begun whether to count from where the counting began; otherwise from now on: only differences count.
    */
   constructor(
-    { endpoints, proxy }: DirectorSpec,
+    spec: DirectorSpec,
     private readonly reopen: () => void,
     begun: boolean,
   ) {
-    const addresses = (slot: Slot) => new Set(endpoints[slot].map(({ host, port }) => `${host}:${port}`));
-    this.addresses = { blue: addresses("blue"), green: addresses("green") };
-    this.trusted = blockListOf(proxy.http.trusted);
+    const servers = (slot: Slot) =>
+      new Map(spec.endpoints[slot].map(({ server, host, port }) => [`${host}:${port}`, server]));
+    this.servers = { blue: servers("blue"), green: servers("green") };
+    this.trusted = blockListOf(spec.proxy.http.trusted);
+    const leftOut = notPages(spec);
+    this.pages = { blue: new PopularPages(leftOut), green: new PopularPages(leftOut) };
     this.follow(begun ? beginning() : "end");
     this.replaceWhenLarge();
   }
 
-  read(): PerSlot<ReturnType<SlotTally["counts"]>> {
+  read(): PerSlot<SlotTally> {
+    this.readAll();
+    return this.tallies;
+  }
+
+  popularPages(slot: Slot): readonly string[] {
+    this.readAll();
+    return this.pages[slot].most();
+  }
+
+  private readAll(): void {
     this.follow(0);
     for (const file of this.files) this.readMore(file);
     this.files = this.files.filter((file) => {
@@ -89,7 +112,6 @@ export class AnswersLog {
       return !ended;
     });
     this.replaceWhenLarge();
-    return { blue: this.tallies.blue.counts(), green: this.tallies.green.counts() };
   }
 
   /** @param from where to start in a file that is new to it, of this inode or of any. */
@@ -119,22 +141,29 @@ export class AnswersLog {
   private count(line: string): void {
     const [slot = "", status, completion, addresses = "", times = "", bucket, peer = "", ...rest] =
       line.split("|");
-    const [method, received = "", announced = "", forwarded = ""] = rest;
+    const [method, received = "", announced = "", ...last] = rest;
     // Without an upstream it is NGINX's answer to a bad request.
     if (!isSlot(slot) || addresses === "" || addresses === "-") return;
+    const [, page, forwarded = ""] = LAST_FIELD.exec(last.join("|")) ?? [null, undefined, last.join("|")];
     // A client that left is nobody's error. A request that the other slot took over counts as this slot's error.
     const ended = completion === "OK";
-    const tookOver = !this.addresses[slot].has(lastOf(addresses));
+    const attempts = addresses.split(ATTEMPTS).map((address) => this.servers[slot].get(address) ?? null);
+    const tookOver = attempts.at(-1) === null;
     const isWhole = method === "HEAD" || status === "304" || !(Number(lastOf(received)) < Number(announced));
+    const hasBegun = !tookOver && !Number.isNaN(Number.parseFloat(lastOf(times)));
+    const answerClass = classOfAnswer(Number(status), { hasBegun, isLost: ended && (tookOver || !isWhole) });
     const seconds = times
       .split(ATTEMPTS)
       .map((each) => Number.parseFloat(each))
       .filter((each) => !Number.isNaN(each));
     this.tallies[slot].add({
       client: `${this.clientOf(peer, forwarded)}|${bucket}`,
-      failed: Number(status) >= 500 || (ended && (tookOver || !isWhole)),
+      server: attempts.findLast((server) => server !== null) ?? null,
+      answerClass,
       milliseconds: seconds.length === 0 ? null : 1000 * seconds.reduce((sum, each) => sum + each, 0),
     });
+    const isPage = ended && status !== "101" && (answerClass === "2xx" || answerClass === "3xx");
+    if (isPage && page !== undefined) this.pages[slot].add(page);
   }
 
   /** The last address that no trusted balancer added. */
@@ -153,6 +182,16 @@ export class AnswersLog {
     renameSync(ANSWERS_LOG, OLDER);
     this.reopen();
   }
+}
+
+/** Null if the client left before there was an answer. NGINX's answer instead of the slot's is none. */
+function classOfAnswer(
+  status: number,
+  { hasBegun, isLost }: { readonly hasBegun: boolean; readonly isLost: boolean },
+): AnswerClass | null {
+  if (isLost) return "none";
+  if (hasBegun) return classOf(status);
+  return status >= 500 ? "none" : null;
 }
 
 interface Beginning {

@@ -62,23 +62,29 @@ export class NginxDriver implements Driver {
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
-    this.log ??= new AnswersLog(this.spec, () => reopenLogs(), this.counting);
     await servingGeneration();
     if (this.counting) markWatched();
-    const answers = this.log.read();
+    const answers = this.answers().read();
     const healthy = await this.healthyEndpoints();
     const excluded = readExcluded();
     const workers = family(masterPid());
     const count = (slot: Slot): SlotCounts => ({
-      ...answers[slot],
+      ...answers[slot].counts(),
       inFlight: connectionsTo(this.spec.endpoints[slot], workers),
       endpoints: this.spec.endpoints[slot].map((endpoint) => ({
         server: endpoint.server,
         healthy: healthy.has(endpoint),
         inRotation: !excluded[slot].includes(endpoint.server),
+        ...answers[slot].ofServer(endpoint.server),
       })),
     });
     return { blue: count("blue"), green: count("green") };
+  }
+
+  async popularPages(): Promise<readonly string[]> {
+    await servingGeneration();
+    const { live } = readTraffic();
+    return live === null ? [] : this.answers().popularPages(live);
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
@@ -94,6 +100,10 @@ export class NginxDriver implements Driver {
   /** NGINX can't end single connections. The instance is stopped next, which ends them. */
   async cut(): Promise<void> {
     return Promise.resolve();
+  }
+
+  private answers(): AnswersLog {
+    return (this.log ??= new AnswersLog(this.spec, () => reopenLogs(), this.counting));
   }
 
   private stopCounting(): void {

@@ -14,7 +14,7 @@ import {
 } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { privatePaths } from "../../../../configuration/private-paths";
-import { BUCKETS } from "../driver";
+import { BUCKETS, LONGEST_PAGE } from "../driver";
 
 /** A word in NGINX's configuration, whatever it contains. */
 export function quoted(text: string): string {
@@ -32,6 +32,7 @@ export function requestMaps(spec: DirectorSpec): string {
     bucketMaps(),
     cookieMaps(spec),
     bodyMaps(),
+    pageMap(),
     ...(spec.preview === null ? [] : [previewMaps()]),
     ...(spec.proxy.http.trusted.length === 0 ? [] : [balancerMaps(spec.proxy.http.trusted)]),
     ...(hasPrivatePaths(spec) ? [privateMap(spec)] : []),
@@ -133,6 +134,19 @@ function bodyMaps(): string {
     default '';
     "~^sent .*504$" late;
     "~^sent" broke;
+  }
+`;
+}
+
+/**
+ * The path of a GET for the log of answers, in printable ASCII without spaces and without what NGINX escapes there; empty for
+ * others. Evaluated only for what is logged.
+ */
+function pageMap(): string {
+  const character = "[\\x21\\x24-\\x3e\\x40-\\x5b\\x5d-\\x7e]";
+  return `  map "$request_method $request_uri" $page {
+    default '';
+    ${quoted(`~^GET (?<page_path>/${character}{0,${LONGEST_PAGE - 1}})(?:[?]|$)`)} $page_path;
   }
 `;
 }
