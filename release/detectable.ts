@@ -2,6 +2,7 @@
  * What a schedule can detect at a site's traffic: which ratio of failed answers is caught by the end of each step with 99 %.
  * A computation of the director's rule (docs/traffic.md) for failed answers that come by chance, from many clients. Pure.
  */
+import { COMPARISONS, RATIOS } from "./sequential-test";
 import { analysisSettings } from "./schedule";
 import type { Schedule } from "./schedule";
 
@@ -25,8 +26,6 @@ const SURE = 0.99;
 const SECONDS_BEFORE = 30;
 
 // The director's rule: how many times worse a candidate may be, and how many comparisons share `falseRollbackRate`.
-const RATIOS = [1.5, 2, 3, 5, 10, 30, 100];
-const COMPARISONS = 6;
 /** After a failed answer the client does not count for a while, in which it asks about so often. */
 const UNCOUNTED = 3;
 /** So many answers suffice if all of them fail. */

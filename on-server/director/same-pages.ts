@@ -38,7 +38,7 @@ const AT_ONCE = 4;
 const POLL_MS = 100;
 const LONGEST_SHOWN = 60;
 
-export interface PageDifference {
+interface PageDifference {
   readonly path: string;
   readonly stable: string;
   readonly candidate: string;
@@ -46,7 +46,7 @@ export interface PageDifference {
   readonly only: string | null;
 }
 
-export interface PageComparison {
+interface PageComparison {
   /** How many pages agreed. */
   readonly agreed: number;
   readonly different: readonly PageDifference[];
@@ -214,7 +214,7 @@ function mostOften(looks: readonly Look[]): string {
 }
 
 /** One line an answer, as in `404, not 200 text/html: / /login`. The most asked pages come first. */
-export function describeDifferences(different: readonly PageDifference[]): string[] {
+function describeDifferences(different: readonly PageDifference[]): string[] {
   const paths = new Map<string, string[]>();
   for (const { path, stable, candidate, only } of different) {
     const what = `${candidate}, not ${stable}${only === null ? "" : `, on ${only}`}`;

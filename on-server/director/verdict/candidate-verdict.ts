@@ -3,6 +3,7 @@
  * often one looks. It judges failed answers, slow ones, redirects and 4xx, and the director's requests, each by a
  * comparison that fires with a sixth of `falseRollbackRate` if both releases are alike. See docs/traffic.md.
  */
+import { COMPARISONS } from "../../../release/sequential-test";
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
 import { percentile } from "../analysis";
@@ -15,8 +16,6 @@ import { difference, ratio } from "./interval";
 import { failed, ofClass, slowerThan } from "./trials";
 import type { Kind, NameOf } from "./trials";
 
-/** Failed, slow, 3xx and 4xx answers of users; failed and slow ones of the director's requests. */
-const COMPARISONS = 6;
 /** A 95th percentile of fewer answers is chance. */
 const LIMIT_ANSWERS = 60;
 /** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */

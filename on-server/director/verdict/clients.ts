@@ -30,7 +30,7 @@ export function clientName(key: string, shared: string | null, weight: number): 
 }
 
 /** The address of `<address>|<bucket>`; of an IPv6 address its first four groups. A client's name has no bucket. */
-export function addressOf(key: string): string {
+function addressOf(key: string): string {
   const [address = ""] = key.split("|");
   if (!address.includes(":") || address.includes(".")) return address.replace(/^::ffff:/i, "");
   const [head = "", tail] = address.split("::");

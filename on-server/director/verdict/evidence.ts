@@ -6,9 +6,7 @@
  * and others, "Rapid Regression Detection in Software Deployments through Sequential Testing", KDD 2022). What fails both
  * at the same time cancels. Pure.
  */
-
-/** How many times worse the candidate may be. */
-const RATIOS = [1.5, 2, 3, 5, 10, 30, 100] as const;
+import { RATIOS } from "../../../release/sequential-test";
 
 /** Answers that count (see `trials.ts`), and how many of them failed, or were slow: whatever is judged. */
 export interface Side {

@@ -23,7 +23,7 @@ export function ratio({ trials, events }: Side): number {
 }
 
 /** All ratios whose likelihood is not too small beside the mixture's. */
-export function bounds({ trials, events }: Side): { readonly low: number; readonly high: number } {
+function bounds({ trials, events }: Side): { readonly low: number; readonly high: number } {
   if (trials === 0) return { low: 0, high: 1 };
   const misses = trials - events;
   const mixture = logGamma(events + 1) + logGamma(misses + 1) - logGamma(trials + 2);

@@ -8,7 +8,7 @@ import type { Sample } from "../analysis";
 import type { Side } from "./evidence";
 
 /** For how long a client's answers don't count after an event. */
-export const SILENT_MS = 30_000;
+const SILENT_MS = 30_000;
 /** One client counts as so many answers a look at most: its good answers don't hide that the others' fail. */
 const MOST_TRIALS = 50;
 /** More clients with events are not remembered for longer than they have to be. */
