@@ -6,7 +6,8 @@ import type { Behaviour, Conditions } from "./site";
 
 export interface Cell {
   readonly name: string;
-  readonly kind: "equal" | "worse";
+  /** `limit`: equal, but beyond what the verdict promises (docs/traffic.md). */
+  readonly kind: "equal" | "worse" | "limit";
   readonly conditions: Conditions;
   readonly schedule: ScheduleChoice;
 }
@@ -66,7 +67,10 @@ export const CELLS: readonly Cell[] = [
       ...[5, 10].map((runs) =>
         equal(`errors in runs of ${runs}`, { errors: 0.005 }, { requestsPerSecond, runs }),
       ),
-      equal("errors in runs of 5, clients unknown", one, { requestsPerSecond, runs: 5, clients: false }),
+      {
+        ...equal("errors in runs of 5, clients unknown", one, { requestsPerSecond, runs: 5, clients: false }),
+        kind: "limit" as const,
+      },
       equal("an outage of 20 s", one, { requestsPerSecond, outageSeconds: 20 }),
       equal("the proxy restarts", one, { requestsPerSecond, restarts: true }),
       equal("blue/green", one, { requestsPerSecond }, BLUE_GREEN),

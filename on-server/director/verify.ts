@@ -27,7 +27,7 @@ export type FurtherCheck = () => Promise<{
 const NOTHING_FURTHER: FurtherCheck = () => Promise.resolve({ verdict: PASSED, facts: {} });
 
 /** Looks at something else between the probes, and throws if the verification must not go on. */
-export type Look = () => Promise<void> | undefined;
+type Look = () => Promise<void> | undefined;
 
 const NO_LOOK: Look = () => undefined;
 

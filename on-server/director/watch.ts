@@ -107,7 +107,7 @@ export class CandidateWatch {
     const before = this.last;
     const now = await this.takeSnapshot();
     this.weigh(before, now);
-    const down = this.downEndpoint();
+    const down = await this.downEndpoint();
     if (down !== null) return { reason: down, sure: true };
     const recent = this.recent(now);
     const found =
@@ -209,11 +209,15 @@ export class CandidateWatch {
     }
   }
 
-  private downEndpoint(): string | null {
+  private async downEndpoint(): Promise<string | null> {
     for (const [index, rounds] of this.rounds[this.slot]) {
       if (!isDown(rounds, this.users.usual)) continue;
       // What both slots suffer from is no fault of the candidate; it is waited for.
-      if (!this.isStableHealthy()) return null;
+      await this.askEndpoints(otherSlot(this.slot));
+      if (!this.isStableHealthy()) {
+        this.rounds[this.slot].set(index, { ...rounds, failedInARow: 1 });
+        continue;
+      }
       const endpoint = this.director.spec.endpoints[this.slot][index]!;
       return `${this.releaseId} on ${describeEndpoint(endpoint)}: ${rounds.problem}`;
     }

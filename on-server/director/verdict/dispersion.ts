@@ -44,12 +44,11 @@ export function observed(known: Dispersion, at: number, { trials, events }: Side
   };
 }
 
-/** At least 1; if it is more than chance, with one and a half of its standard error, since it is an estimate. */
+/** At least 1; with one and a half of its standard error, since it is an estimate. */
 export function dispersion({ seconds, trials, events, squares }: Dispersion): number {
   if (seconds < 2 || events === 0 || events === trials) return 1;
   const ratio = events / trials;
   const chi = (squares - ratio * events) / (ratio * (1 - ratio));
   const each = chi / (seconds - 1);
-  const error = Math.sqrt(2 / (seconds - 1));
-  return each > 1 + error ? each * (1 + 1.5 * error) : Math.max(1, each);
+  return Math.max(1, each * (1 + 1.5 * Math.sqrt(2 / (seconds - 1))));
 }
