@@ -115,8 +115,19 @@ describeEndToEnd("the command's words", () => {
       comparison: {
         weight: 100,
         seconds: expect.any(Number),
-        stable: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },
-        candidate: { requests: expect.any(Number), errors: 0, p95Ms: expect.any(Number) },
+        stable: { requests: 0, errors: 0, p95Ms: null },
+        candidate: { requests: 0, errors: 0, p95Ms: null },
+        notJudged: "only 0 answers, minimumRequests is 20",
+      },
+      // The site has no users.
+      notJudged: ["100 %: only 0 answers, minimumRequests is 20"],
+      users: {
+        answers: 0,
+        failed: 0,
+        before: null,
+        worse: false,
+        uncounted: [],
+        seconds: expect.any(Number),
       },
       unfinished: [],
       logs: [],

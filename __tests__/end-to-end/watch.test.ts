@@ -89,7 +89,7 @@ describeEndToEnd("status --watch", () => {
     const log = world.start(["status", "--watch", "--interval", "0.3"]);
     expect(await world.release("1.1.0", undefined, ...CANARY)).toMatchObject({ outcome: "promoted" });
     const isLive = ({ state, traffic }: ProxyStatus): boolean =>
-      state.finished && traffic.live === "green" && state.journal.at(-1)?.event === "drained";
+      state.finished && traffic.live === "green" && state.journal.at(-1)?.event === "users";
     const looks = await end(watching, (stdout) => parse(stdout).some(({ proxies }) => proxies.some(isLive)));
 
     const all = parse(looks);
@@ -108,7 +108,7 @@ describeEndToEnd("status --watch", () => {
     expect(counts?.blue.requests).toEqual(expect.any(Number));
     expect(state.journal.map(({ event }) => event)).toEqual([
       ...["drained", "verified", "traffic", "judged", "traffic", "judged", "traffic", "judged", "traffic"],
-      "drained",
+      ...["drained", "users"],
     ]);
 
     const lines = (await end(log, (stdout) => stdout.includes("1.1.0-2 is live in green; ")))

@@ -300,8 +300,10 @@ export class CandidateWatch {
       stable: figures(stable.requests > 0 ? stable : this.baseline),
       weight: this.director.state.weight,
       seconds: (last.at - from.at) / 1000,
-      failed: users.failedMore,
-      confidence: users.confidence,
+      ...(compared[this.slot].users.requests > 0 && {
+        failed: users.failedMore,
+        confidence: users.confidence,
+      }),
       ...(users.leftOut > 0 && { leftOut: users.leftOut }),
       ...(gathered !== null && { gathered }),
       ...(notJudged !== null && { notJudged }),

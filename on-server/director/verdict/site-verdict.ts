@@ -21,7 +21,7 @@ const FEWEST_EVENTS = 3;
 
 export class SiteVerdict {
   private readonly before: Side;
-  private readonly trials: Trials;
+  private readonly trials: { readonly candidate: Trials; readonly stable: Trials };
   private firstAt: number | null = null;
   private atOnce: Side = NO_TRIALS;
   /** The candidate's answers. */
@@ -34,15 +34,18 @@ export class SiteVerdict {
     nameOf: NameOf,
   ) {
     this.before = failed(before);
-    this.trials = new Trials(failed, nameOf);
+    this.trials = { candidate: new Trials(failed, nameOf), stable: new Trials(failed, nameOf) };
   }
 
   add({ at, candidate, stable }: Look): void {
     if (candidate.requests > 0) this.firstAt ??= at;
-    const theirs = this.trials.count(at, stable);
+    const theirs = this.trials.stable.count(at, stable);
     if (this.firstAt !== null && at - this.firstAt <= AT_ONCE_MS) this.atOnce = sum(this.atOnce, theirs);
     const oldest = at - 1000 * this.analysis.intervalSeconds;
-    this.recent = [...this.recent.filter((each) => each.at >= oldest), { at, side: failed(candidate) }];
+    this.recent = [
+      ...this.recent.filter((each) => each.at >= oldest),
+      { at, side: this.trials.candidate.count(at, candidate) },
+    ];
   }
 
   /** Stable fails more than before since the candidate's first requests. */
@@ -61,7 +64,7 @@ export class SiteVerdict {
     const all = this.recent
       .filter(({ at }) => at >= oldest)
       .reduce((sums, each) => sum(sums, each.side), NO_TRIALS);
-    if (!isWorse(all, this.before, this.analysis)) return null;
+    if (all.events < FEWEST_EVENTS || !isWorse(all, this.before, this.analysis)) return null;
     return `users get more failed answers than before the release: ${figures(all)}, ${figures(this.before)} before`;
   }
 }
