@@ -15,7 +15,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { normalPath } from "../../../configuration/private-paths";
 import { until } from "../../../development/testbed/processes";
-import { between } from "../../../on-server/director/analysis";
+import { betweenByClient } from "../../../on-server/director/analysis";
 import type { Sample } from "../../../on-server/director/analysis";
 import type { SlotCounts } from "../../../on-server/director/drivers/driver";
 import type { PerSlot } from "../../../release/slot";
@@ -196,8 +196,8 @@ describeWith(nginx)("nginx", () => {
     wrong.ask("GET / HTTP/1.1", "Ho st: a");
     expect((await wrong.answer()).status).toBe(400);
     const afterClients = await counted();
-    expect(between(before.green, afterClients.green).errors).toBe(0);
-    expect(between(before.blue, afterClients.blue)).toMatchObject({ requests: 0, errors: 0 });
+    expect(betweenByClient(before.green, afterClients.green).errors).toBe(0);
+    expect(betweenByClient(before.blue, afterClients.blue)).toMatchObject({ requests: 0, errors: 0 });
     await proxy.ask({ path: "/reset", bucket: 0 });
     await expect(proxy.ask({ path: "/half", bucket: 0 })).rejects.toThrow();
     await proxy.ask({ path: "/broken", bucket: 0 });
@@ -362,5 +362,5 @@ test("directives are those of the installed version", () => {
 });
 
 function increase(before: PerSlot<SlotCounts>, now: PerSlot<SlotCounts>): PerSlot<Sample> {
-  return { blue: between(before.blue, now.blue), green: between(before.green, now.green) };
+  return { blue: betweenByClient(before.blue, now.blue), green: betweenByClient(before.green, now.green) };
 }

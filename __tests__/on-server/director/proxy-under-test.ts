@@ -73,7 +73,7 @@ export class Backend {
   /** What users get from a release that is bad, though its health says otherwise. */
   trouble: { readonly status?: number; readonly delayMs?: number; readonly breaksOff?: string } = {};
   /** Requests for /slow wait until this is called. */
-  private release: () => void = () => undefined;
+  private releases: (() => void)[] = [];
   private server: Server | null = null;
   private readonly upgraded = new Set<Duplex>();
 
@@ -105,12 +105,12 @@ export class Backend {
     server.close();
     server.closeIdleConnections();
     for (const socket of this.upgraded) socket.destroy();
-    this.release();
+    this.finishSlowRequests();
     await closed;
   }
 
   finishSlowRequests(): void {
-    this.release();
+    for (const release of this.releases.splice(0)) release();
   }
 
   /** Whatever comes is sent back, as it is. */
@@ -141,7 +141,7 @@ export class Backend {
     if (url === "/slow") {
       // Headers first: then a test knows that the request is running.
       response.flushHeaders();
-      await new Promise<void>((resolve) => (this.release = resolve));
+      await new Promise<void>((resolve) => this.releases.push(resolve));
     }
     if (url === "/session") response.setHeader("set-cookie", ["session=1", "theme=dark"]);
     if (url === "/broken") response.statusCode = 500;
