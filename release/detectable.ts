@@ -2,7 +2,8 @@
  * What a schedule can detect at a site's traffic: which ratio of failed answers is caught by the end of each step with 99 %.
  * A computation of the director's rule (docs/traffic.md) for failed answers that come by chance, from many clients. Pure.
  */
-import { COMPARISONS, RATIOS } from "./sequential-test";
+import { logGamma } from "./log-gamma";
+import { COMPARISONS, isWorse } from "./sequential-test";
 import { analysisSettings } from "./schedule";
 import type { Schedule } from "./schedule";
 
@@ -25,7 +26,6 @@ const SURE = 0.99;
 /** Stable's answers before the candidate's first one count, too: those of about so long. */
 const SECONDS_BEFORE = 30;
 
-// The director's rule: how many times worse a candidate may be, and how many comparisons share `falseRollbackRate`.
 /** After a failed answer the client does not count for a while, in which it asks about so often. */
 const UNCOUNTED = 3;
 /** So many answers suffice if all of them fail. */
@@ -95,13 +95,11 @@ function chance(candidate: Counted, stable: Counted, limits: Limits): number {
 
 /** One client never decides: one failed answer of the candidate is left out. */
 function fires(failed: number, stableFailed: number, ours: number, theirs: number, limits: Limits): boolean {
-  const counts = failed - 1;
-  if (counts / ours - stableFailed / theirs <= limits.excess) return false;
-  const ratios = RATIOS.map((times) => {
-    const equal = Math.log((ours + theirs) / (times * ours + theirs));
-    return Math.exp(Math.min(500, counts * (Math.log(times) + equal) + stableFailed * equal));
-  });
-  return ratios.reduce((sum, each) => sum + each, 0) / RATIOS.length >= limits.likelihoodRatio;
+  const [candidate, stable] = [
+    { trials: ours, events: failed - 1 },
+    { trials: theirs, events: stableFailed },
+  ];
+  return isWorse(candidate, stable, limits.excess, limits.likelihoodRatio);
 }
 
 /** Where nearly all of a Poisson distribution is. */
@@ -119,11 +117,5 @@ function below(limit: number, mean: number): number {
 
 function probability(number: number, mean: number): number {
   if (mean === 0) return number === 0 ? 1 : 0;
-  return Math.exp(number * Math.log(mean) - mean - logFactorial(number));
-}
-
-function logFactorial(number: number): number {
-  if (number < 10) return Math.log([1, 1, 2, 6, 24, 120, 720, 5_040, 40_320, 362_880][number]!);
-  const [one, cube] = [1 / number, 1 / number ** 3];
-  return number * Math.log(number) - number + Math.log(2 * Math.PI * number) / 2 + one / 12 - cube / 360;
+  return Math.exp(number * Math.log(mean) - mean - logGamma(number + 1));
 }

@@ -10,7 +10,7 @@ import type { Director } from "./director";
 import type { SlotCounts } from "./drivers/driver";
 import { answersOf, chance, since, total } from "./users";
 import { clientName, sharedAddress } from "./verdict/clients";
-import { isWorse, ratio } from "./worse";
+import { isWorse, ratio, sum } from "./worse";
 import type { Answers } from "./worse";
 
 const LOOK_MS = 250;
@@ -138,10 +138,6 @@ function hasMigrations({ spec }: Director): boolean {
   const slots = spec.record?.["slots"] as
     Readonly<Record<string, { readonly migrations?: unknown } | null>> | undefined;
   return (slots?.[spec.target]?.migrations ?? null) !== null;
-}
-
-function sum(one: Answers, other: Answers): Answers {
-  return { answers: one.answers + other.answers, failed: one.failed + other.failed };
 }
 
 function time(at: number): string {

@@ -13,7 +13,7 @@ import { between } from "./analysis";
 import type { Director } from "./director";
 import type { SlotCounts } from "./drivers/driver";
 import type { State } from "./state";
-import { isWorse } from "./worse";
+import { isWorse, sum } from "./worse";
 import type { Answers } from "./worse";
 
 /** Right before a sequence, users' answers are looked at for so long: is something wrong already? */
@@ -150,5 +150,5 @@ export function since(then: PerSlot<Answers>, now: PerSlot<Answers>): PerSlot<An
 }
 
 export function total({ blue, green }: PerSlot<Answers>): Answers {
-  return { answers: blue.answers + green.answers, failed: blue.failed + green.failed };
+  return sum(blue, green);
 }

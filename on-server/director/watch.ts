@@ -145,13 +145,16 @@ export class CandidateWatch {
   }
 
   private add(from: Snapshot, to: Snapshot, weight: number): void {
-    const { [this.slot]: candidate, [otherSlot(this.slot)]: stable } = this.compare(from, to);
-    const [ours, theirs] = [this.slot, otherSlot(this.slot)].map((slot) =>
-      betweenByClient(from.counts[slot], to.counts[slot]),
-    ) as [Sample, Sample];
-    this.users.add({ at: to.at, weight, candidate: ours, stable: theirs });
-    this.ownRequests.add({ at: to.at, weight: OWN_WEIGHT, candidate: candidate.own, stable: stable.own });
-    this.site.add({ at: to.at, weight, candidate: ours, stable: theirs });
+    const [candidate, stable] = [this.slot, otherSlot(this.slot)];
+    const users = (slot: Slot) => betweenByClient(from.counts[slot], to.counts[slot]);
+    const own = (slot: Slot) => less(to.own[slot], from.own[slot]);
+    const look = { at: to.at, weight, candidate: users(candidate), stable: users(stable) };
+    this.users.add(look);
+    this.site.add(look);
+    this.ownRequests.add({
+      ...{ at: to.at, weight: OWN_WEIGHT },
+      ...{ candidate: own(candidate), stable: own(stable) },
+    });
   }
 
   /** What keeps a step from ending after its time. */

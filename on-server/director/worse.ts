@@ -1,7 +1,6 @@
-/** Whether users get more failed answers than before, by the same test as a candidate's: see `verdict/evidence.ts`. Pure. */
+/** Whether users get more failed answers than before, by the same test as a candidate's. Pure. */
 import type { AnalysisSettings } from "../../release/schedule";
-import { evidence, likelihoodRatio } from "./verdict/evidence";
-import type { Side } from "./verdict/evidence";
+import * as test from "../../release/sequential-test";
 
 export interface Answers {
   readonly answers: number;
@@ -21,16 +20,17 @@ export function isWorse(
   { falseRollbackRate, maxErrorRatio }: Pick<AnalysisSettings, "falseRollbackRate" | "maxErrorRatio">,
 ): boolean {
   if (now.clients !== undefined && now.clients < FEWEST_CLIENTS) return false;
-  return (
-    ratio(now) - ratio(before) > maxErrorRatio &&
-    likelihoodRatio(evidence(sideOf(now), sideOf(before))) >= 1 / falseRollbackRate
-  );
+  return test.isWorse(sideOf(now), sideOf(before), maxErrorRatio, 1 / falseRollbackRate);
 }
 
-export function ratio({ answers, failed }: Answers): number {
-  return failed / Math.max(1, answers);
+export function ratio(answers: Answers): number {
+  return test.ratio(sideOf(answers));
 }
 
-function sideOf({ answers, failed }: Answers): Side {
+export function sum(one: Answers, other: Answers): Answers {
+  return { answers: one.answers + other.answers, failed: one.failed + other.failed };
+}
+
+function sideOf({ answers, failed }: Answers): test.Side {
   return { trials: answers, events: failed };
 }

@@ -3,16 +3,15 @@
  * often one looks. It judges failed answers, slow ones, redirects and 4xx, and the director's requests, each by a
  * comparison that fires with a sixth of `falseRollbackRate` if both releases are alike. See docs/traffic.md.
  */
-import { COMPARISONS } from "../../../release/sequential-test";
+import { COMPARISONS, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
+import type { Side } from "../../../release/sequential-test";
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
-import { percentile } from "../analysis";
+import { NOTHING, percentile, together } from "../analysis";
 import type { Sample } from "../analysis";
 import { Contest } from "./contest";
 import type { Look, Standing } from "./contest";
-import { evidence, likelihoodRatio } from "./evidence";
-import type { Side } from "./evidence";
-import { difference, ratio } from "./interval";
+import { difference } from "./interval";
 import { failed, ofClass, slowerThan } from "./trials";
 import type { Kind, NameOf } from "./trials";
 
@@ -48,8 +47,9 @@ export class CandidateVerdict {
   private readonly refusals: Contest;
   private slow: { readonly contest: Contest; readonly limit: number; readonly usual: number } | null = null;
   private firstAt: number | null = null;
-  private answers: Side = { trials: 0, events: 0 };
-  private latencies: Record<number, number> = {};
+  private answers: Side = NO_TRIALS;
+  /** Stable's answers until the limit is known. */
+  private seen: Sample = NOTHING;
 
   constructor(
     private readonly analysis: AnalysisSettings,
@@ -70,10 +70,7 @@ export class CandidateVerdict {
   add(look: Look): void {
     const { candidate, at } = look;
     if (candidate.requests > 0) this.firstAt ??= at;
-    this.answers = {
-      trials: this.answers.trials + candidate.requests,
-      events: this.answers.events + candidate.errors,
-    };
+    this.answers = sum(this.answers, failed(candidate));
     this.failed.add(look);
     this.redirects.add(look);
     this.refusals.add(look);
@@ -178,25 +175,17 @@ export class CandidateVerdict {
 
   /** The limit is fixed once stable gave enough answers; only later ones are compared by it. */
   private learnLatency(stable: Sample): void {
-    for (const [milliseconds, count] of Object.entries(stable.latency)) {
-      this.latencies[Number(milliseconds)] = (this.latencies[Number(milliseconds)] ?? 0) + count;
-    }
-    const all = Object.values(this.latencies).reduce((sum, each) => sum + each, 0);
-    const usual = percentile(this.latencies, 0.95);
+    const { requests, errors, latency } = stable;
+    this.seen = together(this.seen, { requests, errors, latency });
+    const all = Object.values(this.seen.latency).reduce((total, each) => total + each, 0);
+    const usual = percentile(this.seen.latency, 0.95);
     if (usual === null || all < Math.max(LIMIT_ANSWERS, this.analysis.minimumRequests)) return;
     const { maxLatencyRatio, latencySlackMs } = this.analysis;
     const limit = Math.floor(Math.max(usual * maxLatencyRatio, usual + latencySlackMs));
     const kind: Kind = slowerThan(limit);
     this.slow = { contest: new Contest(kind, this.nameOf), limit, usual };
-    this.latencies = {};
+    this.seen = NOTHING;
   }
-}
-
-/** Whether answers are worse than before, by the same test. */
-export function isWorse(now: Side, before: Side, analysis: AnalysisSettings): boolean {
-  const excess = ratio(now) - ratio(before);
-  const limit = COMPARISONS / analysis.falseRollbackRate;
-  return excess > analysis.maxErrorRatio && likelihoodRatio(evidence(now, before)) >= limit;
 }
 
 function confidence(standing: Standing): number {

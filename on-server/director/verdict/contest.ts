@@ -3,11 +3,19 @@
  * redirects. Answers of the same few seconds are compared with each other, and what was counted before is only added up, so a
  * look costs the same at any time. At 100 % stable gets no requests: its answers so far stand for it.
  */
+import {
+  added,
+  evidence,
+  likelihoodRatio,
+  NO_EVIDENCE,
+  NO_TRIALS,
+  perEvent,
+  ratio,
+  sum,
+} from "../../../release/sequential-test";
+import type { Evidence, Side } from "../../../release/sequential-test";
 import type { Sample } from "../analysis";
 import { dispersion, NO_DISPERSION, observed } from "./dispersion";
-import { added, evidence, likelihoodRatio, NO_EVIDENCE, NO_TRIALS, perEvent } from "./evidence";
-import type { Evidence, Side } from "./evidence";
-import { ratio } from "./interval";
 import { Trials } from "./trials";
 import type { Counted, Kind, NameOf } from "./trials";
 
@@ -161,8 +169,4 @@ export class Contest {
   private names(): Set<string> {
     return new Set([...this.clients.keys(), ...(this.block?.clients.keys() ?? [])]);
   }
-}
-
-function sum(one: Side, other: Side): Side {
-  return { trials: one.trials + other.trials, events: one.events + other.events };
 }

@@ -2,7 +2,7 @@
  * How much less failed answers say because they come in runs, where clients can't be told apart: the variance of stable's
  * failed answers a second, divided by the variance of independent ones. Sums only, so it costs the same at any time. Pure.
  */
-import type { Side } from "./evidence";
+import type { Side } from "../../../release/sequential-test";
 
 const SECOND = 1000;
 

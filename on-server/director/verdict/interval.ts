@@ -3,7 +3,9 @@
  * sequence for each ratio, a mixture of binomial likelihoods over all ratios (Robbins 1970). Pure.
  */
 import type { Difference } from "../../../release/journal";
-import type { Side } from "./evidence";
+import { logGamma } from "../../../release/log-gamma";
+import { ratio } from "../../../release/sequential-test";
+import type { Side } from "../../../release/sequential-test";
 
 /** Each of the two sequences misses with half of 5 %. */
 const LOG_LIMIT = Math.log(2 / 0.05);
@@ -16,10 +18,6 @@ export function difference(candidate: Side, stable: Side): Difference {
     low: rounded(ours.low - theirs.high),
     high: rounded(ours.high - theirs.low),
   };
-}
-
-export function ratio({ trials, events }: Side): number {
-  return trials === 0 ? 0 : events / trials;
 }
 
 /** All ratios whose likelihood is not too small beside the mixture's. */
@@ -46,18 +44,6 @@ function border(inside: number, outside: number, isIn: (each: number) => boolean
     else far = middle;
   }
   return near;
-}
-
-/** Stirling's series, after a shift to where it is exact to ten digits. */
-function logGamma(number: number): number {
-  let [shifted, sum] = [number, 0];
-  while (shifted < 10) {
-    sum -= Math.log(shifted);
-    shifted += 1;
-  }
-  const square = shifted * shifted;
-  const series = 1 / (12 * shifted) - 1 / (360 * shifted * square) + 1 / (1260 * shifted * square * square);
-  return sum + (shifted - 0.5) * Math.log(shifted) - shifted + Math.log(2 * Math.PI) / 2 + series;
 }
 
 function rounded(number: number): number {

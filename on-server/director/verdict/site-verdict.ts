@@ -4,13 +4,11 @@
  * next step waits until it is over.
  */
 import type { AnalysisSettings } from "../../../release/schedule";
+import { COMPARISONS, isWorse, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
+import type { Side } from "../../../release/sequential-test";
 import type { Sample } from "../analysis";
-import { isWorse } from "./candidate-verdict";
 import type { Finding } from "./candidate-verdict";
 import type { Look } from "./contest";
-import { NO_TRIALS } from "./evidence";
-import type { Side } from "./evidence";
-import { ratio } from "./interval";
 import { failed, Trials } from "./trials";
 import type { NameOf } from "./trials";
 
@@ -51,7 +49,7 @@ export class SiteVerdict {
   /** Stable fails more than before since the candidate's first requests. */
   finding(): Finding | null {
     const { atOnce, before } = this;
-    if (atOnce.events < FEWEST_EVENTS || !isWorse(atOnce, before, this.analysis)) return null;
+    if (atOnce.events < FEWEST_EVENTS || !this.isWorse(atOnce)) return null;
     return {
       reason: `stable fails since the candidate got its first requests: ${figures(atOnce)}, ${figures(before)} before`,
       sure: false,
@@ -64,15 +62,16 @@ export class SiteVerdict {
     const all = this.recent
       .filter(({ at }) => at >= oldest)
       .reduce((sums, each) => sum(sums, each.side), NO_TRIALS);
-    if (all.events < FEWEST_EVENTS || !isWorse(all, this.before, this.analysis)) return null;
+    if (all.events < FEWEST_EVENTS || !this.isWorse(all)) return null;
     return `users get more failed answers than before the release: ${figures(all)}, ${figures(this.before)} before`;
+  }
+
+  private isWorse(now: Side): boolean {
+    const { maxErrorRatio, falseRollbackRate } = this.analysis;
+    return isWorse(now, this.before, maxErrorRatio, COMPARISONS / falseRollbackRate);
   }
 }
 
 function figures(side: Side): string {
   return `${side.events} of ${Math.round(side.trials)} failed (${(100 * ratio(side)).toFixed(1)} %)`;
-}
-
-function sum(one: Side, other: Side): Side {
-  return { trials: one.trials + other.trials, events: one.events + other.events };
 }

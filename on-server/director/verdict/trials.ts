@@ -3,9 +3,9 @@
  * and again: after an event all of its answers are left out for a while, failed and good ones alike, so that both
  * releases are counted the same way. Pure but for what it remembers of the clients.
  */
+import type { Side } from "../../../release/sequential-test";
 import type { Classes, ClientCounts } from "../drivers/driver";
 import type { Sample } from "../analysis";
-import type { Side } from "./evidence";
 
 /** For how long a client's answers don't count after an event. */
 const SILENT_MS = 30_000;
