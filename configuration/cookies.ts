@@ -5,6 +5,8 @@
 
 /** A client's bucket, 0 to 99, in decimal digits. It names no release, so it never goes stale. */
 export const BUCKET_COOKIE = "bluegreen-bucket";
+/** The server that the client stays on: a token (see sessions.ts). It ends with the browser's session. */
+export const SERVER_COOKIE = "bluegreen-server";
 /** The secret of a preview. The application gets neither it nor the header. */
 export const PREVIEW_COOKIE = "bluegreen-preview";
 
@@ -13,6 +15,14 @@ const BUCKET_SECONDS = 30 * 24 * 60 * 60;
 /** What follows a bucket cookie's value. @param secure whether users use TLS. */
 export function bucketAttributes(secure: boolean): string {
   return `; Path=/; Max-Age=${BUCKET_SECONDS}; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}`;
+}
+
+/**
+ * What follows a server cookie's value. A login that returns with a cross-site POST must find its server, which browsers
+ * allow only with TLS. @param secure whether users use TLS.
+ */
+export function serverAttributes(secure: boolean): string {
+  return `; Path=/; HttpOnly; ${secure ? "SameSite=None; Secure" : "SameSite=Lax"}`;
 }
 
 /**

@@ -18,6 +18,7 @@ import { resolveSchedule, ScheduleChoice } from "../release/schedule";
 import type { Topology } from "../release/schedule";
 import { describeIssues } from "../release/validation";
 import { SLOTS } from "../release/slot";
+import { refuseAffinityWithoutDriver, Sessions } from "./sessions";
 import { Verification, wholeSeconds } from "./verification";
 
 /** An address or a name, without a port. */
@@ -70,6 +71,8 @@ const CustomEnvironmentFields = z.strictObject({
   activation: z.optional(Activation),
   /** @default - no preview */
   preview: z.optional(Preview),
+  /** Whether clients stay on a server; not for driver "command". @default - each request may go to another server */
+  sessions: z.optional(Sessions),
   /** @default - none */
   hooks: z.optional(Hooks),
   /** How releases get their traffic unless the record says otherwise. @default blue/green, all at once */
@@ -98,6 +101,7 @@ export interface CustomEnvironment extends Pick<
   | "verification"
   | "activation"
   | "preview"
+  | "sessions"
   | "hooks"
   | "schedule"
   | "maxArtifactFiles"
@@ -142,6 +146,7 @@ function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   refuseSharedEndpoints(servers);
   refuseDriver(parts);
   refuseHttp2WithoutDriver({ driver, http }, "");
+  if (parts.sessions !== undefined) refuseAffinityWithoutDriver(driver, parts.sessions, "driver");
   const topology = topologyOf(servers);
   const schedule = resolveSchedule(choice);
   if (schedule.afterPromotion === "converge" && topology !== "split") {

@@ -7,6 +7,7 @@ import { ApplicationName, EnvironmentName, Port } from "../release/patterns";
 import { Activation } from "./http-exchange";
 import { DEFAULT_HTTP_SETTINGS, HttpSettings } from "./http-settings";
 import { Preview } from "./preview";
+import { Sessions } from "./sessions";
 import { Verification } from "./verification";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import { proxyPlaces, slotEndpoints } from "./naming";
@@ -52,6 +53,8 @@ export const DirectorSpec = z.strictObject({
   verification: Verification,
   activation: z.nullable(Activation),
   preview: z.nullable(Preview),
+  /** Absent without affinity. */
+  sessions: z.optional(Sessions),
   endpoints: z.strictObject({ blue: z.array(EndpointSpec), green: z.array(EndpointSpec) }),
   proxy: z.strictObject({
     driver: z.enum(DRIVER_NAMES),
@@ -98,6 +101,7 @@ export function directorSpec(
     verification: environment.verification,
     activation: environment.activation ?? null,
     preview: environment.preview ?? null,
+    ...(environment.sessions?.affinity === "server" ? { sessions: environment.sessions } : {}),
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
     proxy: {
       driver: environment.proxies.driver,

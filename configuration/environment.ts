@@ -17,6 +17,7 @@ import { DIALECTS } from "../release/migrations/database-address";
 import { Preview } from "./preview";
 import { ScheduleChoice, Topology } from "../release/schedule";
 import type { Schedule } from "../release/schedule";
+import { Sessions } from "./sessions";
 import { Verification, wholeSeconds } from "./verification";
 
 /** All addresses are in one subnet. */
@@ -66,6 +67,8 @@ export const EnvironmentFile = z.strictObject({
   activation: z.optional(Activation),
   /** @default no preview */
   preview: z.optional(Preview),
+  /** Whether clients stay on a server. @default "none": each request may go to another server */
+  sessions: z.optional(Sessions),
   /** Synthetic requests while a sequence runs. @default verification's request, 10 times a second */
   measurement: z._default(Measurement, z.parse(Measurement, {})),
   /** Commands and webhooks before and after the phases of a release, in the order in which they run. @default none */

@@ -58,6 +58,11 @@ export const Traffic = readsFormer(
      * director divides traffic; then a client without a bucket gets one.
      */
     fallback: z.boolean(),
+    /**
+     * With affinity: the release ids whose clients stay on their servers, by slot. A client without such a server goes where
+     * weight says. Absent without affinity.
+     */
+    sessions: z.optional(perSlot(z.nullable(z.string()))),
   }),
   { share: "weight" },
 );

@@ -9,7 +9,7 @@ import type { Comparison } from "../../release/journal";
 import type { RecordedRelease } from "../../release/sequence";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
-import { sameTraffic } from "./drivers/driver";
+import { sameTraffic, servingSlots } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import type { Interruption } from "./interruption";
 import { appliedEntries, differs, extended } from "./journal";
@@ -83,7 +83,8 @@ export class Director {
     this.store.save(this.state);
   }
 
-  async setTraffic(traffic: Traffic): Promise<void> {
+  async setTraffic(wanted: Traffic): Promise<void> {
+    const traffic = this.withSessions(wanted);
     this.logEvent("traffic", { ...traffic });
     const before = await this.driver.observe();
     const { live, weight, mode } = traffic;
@@ -93,6 +94,18 @@ export class Director {
       : known;
     this.save({ traffic: { intended: traffic, before }, journal });
     await this.driver.setTraffic(traffic);
+  }
+
+  /** With affinity, clients stay on servers of the releases that users get. */
+  private withSessions({ sessions: _, ...traffic }: Traffic): Traffic {
+    const { sessions, slots } = this.spec;
+    if (sessions?.affinity !== "server") return traffic;
+    const serving = servingSlots(traffic);
+    const { stable } = this.state;
+    const released = (slot: Slot) =>
+      slots[slot]?.releaseId ?? (stable?.slot === slot ? stable.releaseId : null);
+    const kept = (slot: Slot) => (serving.includes(slot) ? released(slot) : null);
+    return { ...traffic, sessions: { blue: kept("blue"), green: kept("green") } };
   }
 
   /** The journal with a new entry. Save it together with the effect of the entry. */

@@ -5,9 +5,14 @@
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../../system/atomic-file";
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
+import { SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 
 export type { Traffic };
+
+/** In a traffic value's text: before the slot whose release keeps its clients, and instead of a release. */
+const KEPT = "sessions-";
+const NO_RELEASE = "none";
 
 export const CLOSED: Traffic = { live: null, weight: 0, offset: 0, mode: "serve", fallback: false };
 
@@ -171,6 +176,9 @@ export function trafficEntries(traffic: Traffic): [key: string, value: string][]
     ["offset", String(traffic.offset)],
     ["mode", traffic.mode],
     ["fallback", traffic.fallback ? "on" : "off"],
+    ...(traffic.sessions === undefined
+      ? []
+      : SLOTS.map((slot): [string, string] => [`${KEPT}${slot}`, traffic.sessions![slot] ?? NO_RELEASE])),
   ];
   parseTraffic(new Map(entries));
   return entries;
@@ -197,14 +205,32 @@ export function parseTraffic(entries: ReadonlyMap<string, string>): Traffic {
     (mode === "serve" || mode === "hold" || mode === "page") &&
     (fallback === "on" || fallback === "off")
   ) {
-    return { live: live === "none" ? null : live, weight, offset, mode, fallback: fallback === "on" };
+    const sessions = keptReleases(entries);
+    return {
+      ...{ live: live === "none" ? null : live, weight, offset, mode, fallback: fallback === "on" },
+      ...(sessions !== undefined && { sessions }),
+    };
   }
   throw new Error(
     `the proxy's traffic entries are invalid, another process changed them: ${JSON.stringify([...entries])}`,
   );
 }
 
+/** Absent in a value that was set without affinity. */
+function keptReleases(entries: ReadonlyMap<string, string>): Traffic["sessions"] {
+  const [blue, green] = SLOTS.map((slot) => entries.get(`${KEPT}${slot}`));
+  if (blue === undefined || green === undefined) return undefined;
+  return { blue: blue === NO_RELEASE ? null : blue, green: green === NO_RELEASE ? null : green };
+}
+
+/** Whether new clients get the same. */
 export function sameTraffic(one: Traffic, other: Traffic): boolean {
+  const text = ({ sessions: _, ...traffic }: Traffic) => JSON.stringify(trafficEntries(traffic));
+  return text(one) === text(other);
+}
+
+/** Whether those that stay on their servers do as well. */
+export function sameSessions(one: Traffic, other: Traffic): boolean {
   return JSON.stringify(trafficEntries(one)) === JSON.stringify(trafficEntries(other));
 }
 

@@ -1,0 +1,95 @@
+/**
+ * How users' sessions are treated by the proxies (docs/traffic.md, section 8). With affinity, a client stays on the server
+ * that it met first, because applications keep sessions in memory. The proxies recognize it by a cookie with a token.
+ *
+ * A token names a server of a slot and the release there. It is a digest, so every proxy knows it without asking another,
+ * and it is no secret: it chooses among the servers that users get anyway. A token of another environment, or of an earlier
+ * release in the slot, is unknown, and counts as none.
+ */
+import { createHash } from "node:crypto";
+import * as z from "zod/mini";
+import { InvalidInput } from "../release/failure";
+import { HTTP_PATH, matches } from "../release/patterns";
+import type { PerSlot, Slot } from "../release/slot";
+import { SLOTS } from "../release/slot";
+import type { DRIVER_NAMES } from "./drivers";
+
+/** @internal */
+export const Sessions = z.strictObject({
+  /**
+   * "server": a client stays on the server that it met first, at rest and while traffic is divided. Not for driver "command".
+   * @default "none"
+   */
+  affinity: z._default(z.enum(["none", "server"]), "none"),
+  /**
+   * Answers to paths that begin so get no cookie: assets, calls of programs. A client with a cookie keeps its server there,
+   * too. @default none
+   */
+  withoutCookie: z._default(z.array(matches(HTTP_PATH, "path")).check(z.maxLength(50)), []),
+});
+/** How users' sessions are treated. */
+export interface Sessions extends z.infer<typeof Sessions> {}
+
+export const DEFAULT_SESSIONS: Sessions = z.parse(Sessions, {});
+
+/** The release ids whose clients stay on their servers, by slot; null: those of no release in this slot. */
+export type KeptReleases = PerSlot<string | null>;
+
+const DIGEST_LENGTH = 22;
+/** What a token looks like, for proxies that use it as a file's name: `b1.` and a digest. */
+export const TOKEN_PATTERN = `[bg][0-9]{1,3}[.][A-Za-z0-9_-]{${DIGEST_LENGTH}}`;
+
+/** What a slot's tokens have after the dot. */
+export function slotDigest(
+  { application, environment }: { readonly application: string; readonly environment: string },
+  slot: Slot,
+  releaseId: string,
+): string {
+  const named = JSON.stringify([application, environment, slot, releaseId]);
+  return createHash("sha256").update(named).digest("base64url").slice(0, DIGEST_LENGTH);
+}
+
+/** @param number the server's place among the slot's endpoints, from 1 */
+export function tokenOf(slot: Slot, number: number, digest: string): string {
+  return `${slot.slice(0, 1)}${number}.${digest}`;
+}
+
+export interface ServerToken {
+  readonly token: string;
+  readonly slot: Slot;
+  readonly server: string;
+  /** From 1. */
+  readonly number: number;
+}
+
+/** All tokens that are valid now. */
+export function serverTokens(
+  spec: {
+    readonly application: string;
+    readonly environment: string;
+    readonly endpoints: PerSlot<readonly { readonly server: string }[]>;
+  },
+  kept: KeptReleases,
+): ServerToken[] {
+  return SLOTS.flatMap((slot) => {
+    const releaseId = kept[slot];
+    if (releaseId === null) return [];
+    const digest = slotDigest(spec, slot, releaseId);
+    return spec.endpoints[slot].map(({ server }, index) => {
+      const number = index + 1;
+      return { token: tokenOf(slot, number, digest), slot, server, number };
+    });
+  });
+}
+
+/** @throws InvalidInput if the director does not write the proxy's configuration. */
+export function refuseAffinityWithoutDriver(
+  driver: (typeof DRIVER_NAMES)[number],
+  sessions: Sessions,
+  field: "driver" | "proxies.driver",
+): void {
+  if (sessions.affinity === "none" || driver !== "command") return;
+  throw new InvalidInput(
+    `sessions.affinity is "server", but with ${field} "command" the proxy's configuration is yours: configure it there, and leave out "sessions"`,
+  );
+}
