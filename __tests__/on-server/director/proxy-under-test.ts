@@ -15,6 +15,7 @@ import { CLOSED } from "../../../on-server/director/drivers/driver";
 import type { ProxyKind } from "./proxy-kinds";
 import type { DriverName } from "../../../configuration/drivers";
 import type { Activation } from "../../../configuration/http-exchange";
+import type { Sessions } from "../../../configuration/sessions";
 import { directorSpec } from "../../../configuration/director-spec";
 import type { DirectorSpec } from "../../../configuration/director-spec";
 import { parseEnvironment } from "../../../configuration/environment-file";
@@ -52,6 +53,7 @@ export interface Site {
   readonly servers?: number;
   readonly http?: object;
   readonly activation?: Activation;
+  readonly sessions?: Sessions;
   /** Further endpoints of the live slot, which are not backends. */
   readonly elsewhere?: readonly { readonly server: string; readonly host: string; readonly port: number }[];
 }
@@ -190,7 +192,7 @@ export class ProxyUnderTest {
     kind: ProxyKind,
     verification: object = {},
     backend = (slot: Slot, listens: number) => new Backend(slot, listens),
-    { servers = 1, http = {}, activation, elsewhere = [] }: Site = {},
+    { servers = 1, http = {}, activation, sessions, elsewhere = [] }: Site = {},
   ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
@@ -204,6 +206,7 @@ export class ProxyUnderTest {
     const spec = {
       ...base,
       activation: activation ?? base.activation,
+      ...(sessions !== undefined && { sessions }),
       endpoints: { blue: await listening(), green: await listening() },
       proxy: { ...base.proxy, port: await freePort() },
     };
