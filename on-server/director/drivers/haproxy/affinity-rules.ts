@@ -16,7 +16,7 @@ import { serverTokens } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import type { Slot } from "../../../../release/slot";
 import type { Traffic } from "../driver";
-import { ALL_USERS, backendNames, FAILOVER, SERVER_FACTOR, TRAFFIC_MAP } from "./traffic-map";
+import { backendNames, FAILOVER, SERVER_FACTOR, TIMED, TRAFFIC_MAP } from "./traffic-map";
 
 /** By `<backend>/<server>`. Its name begins like the map's: a new configuration keeps it. */
 export const TOKENS_MAP = "traffic.tokens";
@@ -24,7 +24,6 @@ export const TOKENS_MAP = "traffic.tokens";
 export const KEEPS_CLIENTS = "BLUEGREEN_KEEPS_CLIENTS";
 
 const IS_KEPT = "{ var(txn.kept) -m found }";
-const LEAVE_WAY = `mod(${SERVER_FACTOR})`;
 
 export function keepsClients({ sessions }: Pick<DirectorSpec, "sessions">): boolean {
   return sessions?.affinity === "server";
@@ -42,8 +41,8 @@ export function findServer({ sessions }: DirectorSpec): string {
 `;
 }
 
-/** Whether nothing is divided or measured, and the client has a server. It chooses the way there. */
-export const KEPT_AT_REST = `{ str(${ALL_USERS}),map_str_int(${TRAFFIC_MAP}) -m found } { var(txn.kept),${LEAVE_WAY},set-var(txn.way) -m found }`;
+/** Whether the client has a server, while nothing is divided or measured. It chooses the way there. */
+export const KEPT_AT_REST = `{ var(txn.kept),mod(${SERVER_FACTOR}),set-var(txn.way) -m int lt ${TIMED} }`;
 
 /** Where the bucket decides: not for a client that has a server ... */
 export const IS_NEW = `!${IS_KEPT}`;
@@ -51,7 +50,7 @@ export const IS_NEW = `!${IS_KEPT}`;
 export const CLASS_OF_KEPT = (bucket: string): string =>
   `  http-request set-var(txn.way) ${bucket} if ${IS_KEPT}\n`;
 export const WAY_OF_KEPT = `  http-request set-var(txn.way) var(txn.way),div(100),mul(100) if ${IS_KEPT}
-  http-request set-var(txn.way) var(txn.kept),${LEAVE_WAY},add(txn.way) if ${IS_KEPT}
+  http-request set-var(txn.way) var(txn.kept),mod(100),add(txn.way) if ${IS_KEPT}
 `;
 
 /** For a backend: its servers by their numbers, and a new client's by its address. */
@@ -66,12 +65,13 @@ export function serverRules({ endpoints, proxy }: DirectorSpec, slot: Slot): str
 /**
  * For a backend's answers, before all other rules: the cookie, unless the client is on the server that its token names.
  * Servers of the own slot come first, so their ids are their numbers.
+ * @param allowed a condition under which no rule follows for clients that have their server
  */
-export function serverCookieRules(secure: boolean): string {
+export function serverCookieRules(secure: boolean, { allowed = "" } = {}): string {
   const given = "{ var(txn.given) -m found }";
   const gives = "{ var(txn.gives) -m found }";
   return `  acl on_own_server srv_id,sub(txn.server) -m int 0
-  acl only_for_user res.fhdr(cache-control) -m reg -i '${NOT_SHARED}'
+${allowed === "" ? "" : `  http-response allow if on_own_server ${allowed}\n`}  acl only_for_user res.fhdr(cache-control) -m reg -i '${NOT_SHARED}'
   acl shared res.fhdr(cache-control) -m reg -i '${SHARED}'
   acl shared res.fhdr(expires) -m reg '${EXPIRES_AHEAD}'
   http-response set-var(txn.place) be_name if !on_own_server !{ var(txn.no_cookie) -m found } !{ status ${NOT_MODIFIED} }

@@ -257,7 +257,7 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
 ${clientTables(slot)}
 ${pagesTable(slot)}
 ${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
-${kept}${failedCalls}  # At rest nothing is counted.
+${this.keeps ? serverCookieRules(tls !== null, { allowed: hasCalls ? "" : `!${IS_COUNTED}` }) : ""}${failedCalls}  # At rest nothing is counted.
   http-response allow if !${IS_COUNTED}
 ${watched(false)}${checked}${chosen}${servers(`${checks} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
