@@ -1,11 +1,12 @@
 /** HAProxy keeps clients on their servers. */
+import type { Sessions } from "../../../configuration/sessions";
 import { HaproxyConfigurator } from "../../../on-server/director/drivers/haproxy/haproxy-configuration";
 import { promisesOfAffinity } from "./affinity-promises";
 import { complaintOf } from "./proxy-configuration";
 import { describeWith, haproxy } from "./proxy-kinds";
 import { proxySpec } from "./proxy-under-test";
 
-const SESSIONS = { affinity: "server", withoutCookie: [] } as const;
+const SESSIONS: Sessions = { affinity: "server", withoutCookie: [] };
 
 describeWith(haproxy)("haproxy with affinity", () => promisesOfAffinity(haproxy));
 

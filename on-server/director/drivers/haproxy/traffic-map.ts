@@ -75,10 +75,14 @@ export function trafficMap(
   measured = UNMEASURED,
   tokens: readonly ServerToken[] = [],
 ): string {
+  const lines = linesOf(traffic, measured);
+  // Otherwise the bucket says which of them are counted and timed.
+  const isAtRest = lines.some((line) => line.startsWith(`${ALL_USERS} `));
   const kept = tokens.map(({ token, slot, number }) => {
-    return `${token} ${SERVER_FACTOR * number + numberFor(traffic, slot !== traffic.live)}`;
+    const way = numberFor(traffic, slot !== traffic.live) + (isAtRest ? 0 : TIMED);
+    return `${token} ${SERVER_FACTOR * number + way}`;
   });
-  return [...linesOf(traffic, measured), ...kept].map((line) => `${line}\n`).join("");
+  return [...lines, ...kept].map((line) => `${line}\n`).join("");
 }
 
 /**
