@@ -32,6 +32,10 @@ export interface Sessions extends z.infer<typeof Sessions> {}
 
 export const DEFAULT_SESSIONS: Sessions = z.parse(Sessions, {});
 
+export function hasAffinity({ sessions }: { readonly sessions?: Sessions | undefined }): boolean {
+  return sessions?.affinity === "server";
+}
+
 /** The release ids whose clients stay on their servers, by slot; null: those of no release in this slot. */
 export type KeptReleases = PerSlot<string | null>;
 
@@ -49,9 +53,14 @@ export function slotDigest(
   return createHash("sha256").update(named).digest("base64url").slice(0, DIGEST_LENGTH);
 }
 
-/** @param number the server's place among the slot's endpoints, from 1 */
+/** What a slot's token has before the dot. @param number the server's place among the slot's endpoints, from 1 */
+export function placeOf(slot: Slot, number: number): string {
+  return `${slot.slice(0, 1)}${number}`;
+}
+
+/** @param number see {@link placeOf} */
 export function tokenOf(slot: Slot, number: number, digest: string): string {
-  return `${slot.slice(0, 1)}${number}.${digest}`;
+  return `${placeOf(slot, number)}.${digest}`;
 }
 
 export interface ServerToken {
