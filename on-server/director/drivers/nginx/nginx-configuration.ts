@@ -79,7 +79,7 @@ ${this.program.user === null ? "" : `user ${this.program.user};\n`}worker_proces
 worker_rlimit_nofile ${2 * CONNECTIONS};
 pid ${PID_FILE};
 error_log ${ERROR_LOG} warn;
-events {
+${this.keeps ? "# Each request's cookies are looked through.\npcre_jit on;\n" : ""}events {
   worker_connections ${CONNECTIONS};
 }
 http {
