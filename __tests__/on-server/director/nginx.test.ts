@@ -3,7 +3,6 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { masterPid, servingGeneration } from "../../../on-server/director/drivers/nginx/nginx-process";
 import type { DirectorSpec } from "../../../configuration/director-spec";
-import { promisesOfAffinity } from "./affinity-promises";
 import { promisesOfAnswers } from "./answer-promises";
 import { promisesOfExchanges } from "./exchange-promises";
 import { promisesOfLimits } from "./limit-promises";
@@ -20,7 +19,6 @@ describeWith(nginx)("nginx", () => {
   promisesOfAProxy(nginx);
   describe("in its counts of answers", () => promisesOfAnswers(nginx));
   describe("across protocols", () => promisesAcrossProtocols(nginx));
-  describe("with affinity", () => promisesOfAffinity(nginx));
   describe("in each exchange", () => promisesOfExchanges(nginx));
   describe("with limits", () => promisesOfLimits(nginx));
   describe("to everyone else", () => promisesToNeighbours(nginx));
