@@ -56,6 +56,16 @@ describeWith(nginx)("nginx with affinity", () => {
         ports.add(portIn(answers[0]!));
       }
       expect(ports.size).toBe(3);
+      // What is before a text that is no address is not believed: the balancer is the client then.
+      const unknown = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          proxy.ask({
+            from: BALANCER,
+            headers: { "x-forwarded-for": `192.0.2.1, unknown, 10.1.0.${index}` },
+          }),
+        ),
+      );
+      expect(new Set(unknown.map(portIn)).size).toBe(3);
       // What a client itself adds does not choose its server.
       const pretended = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>

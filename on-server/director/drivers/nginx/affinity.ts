@@ -66,8 +66,8 @@ ${known.flatMap((place) => (place.slot === "green" ? `    ${place.name} green;\n
 }
 
 /**
- * `$client`: the last address that no trusted balancer added. Balancers of some clouds add a port, which is another with each
- * connection.
+ * `$client`: the last address that no trusted balancer added, as `TrustedBalancers.clientOf`. Balancers of some clouds add a
+ * port, which is another with each connection.
  */
 function clientMaps(trusted: readonly string[]): string {
   if (trusted.length === 0) return "";
@@ -95,7 +95,7 @@ ${hops
 ${trusted.map((range) => `    ${quoted(range)} trusted;\n`).join("")}  }
   map "$hop_${hop} $hop_${hop}_trusted" $client_${hop} {
     default $hop_${hop};
-    "~^ " $remote_addr;
+    "~^ " ${hop === 1 ? "$remote_addr" : `$hop_${hop - 1}`};
     "~ trusted$" ${before};
   }
 `;
