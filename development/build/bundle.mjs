@@ -13,7 +13,7 @@ const OUT = "lib/on-server";
 const LIMITS_KIB = {
   "on-server/director": 72,
   "on-server/migrate": 410,
-  "on-server/embedded-proxy": 24,
+  "on-server/embedded-proxy": 26,
   "on-server/local-database": 40,
   "main.bundle": 340,
   "cli/main.bundle": 480,

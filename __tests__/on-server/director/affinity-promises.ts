@@ -287,8 +287,8 @@ export function promisesOfAffinity(kind: ProxyKind): void {
           cookie: `bluegreen-server=${token}`,
         },
       }).end();
-      const [, socket] = (await once(asked, "upgrade")) as [IncomingMessage, Duplex];
-      let text = "";
+      const [, socket, head] = (await once(asked, "upgrade")) as [IncomingMessage, Duplex, Buffer];
+      let text = String(head);
       socket.on("error", () => undefined).on("data", (chunk) => (text += String(chunk)));
       await once(socket, "end");
       socket.destroy();
