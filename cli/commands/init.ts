@@ -18,6 +18,10 @@ export function addInit(program: Command): void {
     )
     .option("--servers <number>", "the number of web servers")
     .option("--driver <driver>", "haproxy, nginx or embedded; default: haproxy if it is installed")
+    .option(
+      "--affinity <affinity>",
+      "server: clients stay on one server, for sessions in an application's memory; default: none",
+    )
     .option("--start <command>", `starts an instance, as in "node server.js" or '["node", "server.js"]'`)
     .option("--health-path <path>", "the path of the health check")
     .option("--port <port>", "the users' port on this machine; slots use ports above it")

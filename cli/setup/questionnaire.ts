@@ -10,6 +10,7 @@ import { EXIT } from "../../release/exit-code";
 import { DIALECTS, SERVER_VARIABLE } from "../../release/migrations/database-address";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { isLocal } from "../../configuration/platform";
+import { AFFINITIES } from "../../configuration/sessions";
 import { TOPOLOGIES } from "../../release/schedule";
 import { findProgram } from "../../system/executable";
 import { findPrograms } from "../../system/postgres-programs";
@@ -33,6 +34,7 @@ export interface InitOptions {
   readonly topology?: string;
   readonly servers?: string;
   readonly driver?: string;
+  readonly affinity?: string;
   readonly database?: string;
   readonly start?: string;
   readonly healthPath?: string;
@@ -93,6 +95,7 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
     servers: wholeNumber("--servers", options.servers ?? "2"),
     start: options.start === undefined ? ["node", "server.js"] : parseStart(options.start),
     healthPath: options.healthPath ?? (options.os === "windows" ? "/_release.txt" : "/health"),
+    affinity: oneOf("--affinity", options.affinity ?? "none", AFFINITIES),
     driver: chooseDriver(options.driver, local, notes),
     portBase: wholeNumber("--port", options.port ?? String(FIRST_PORT)),
     database: databaseFrom(options.database, { local, example }, notes),
@@ -155,6 +158,10 @@ async function askFor(given: Answers, options: InitOptions, example: boolean): P
       take({ driver: await choice("Which proxy?", answers.driver, DRIVERS.filter(isInstalled)) });
     }
   } else await askForAzure(answers, options, { take, text, choice });
+  if (options.affinity === undefined && !example) {
+    const message = "Does a client stay on one server (for sessions in memory)?";
+    take({ affinity: await choice(message, answers.affinity, AFFINITIES) });
+  }
   if (options.start === undefined && !example && answers.os !== "windows") {
     await text("What command starts an instance?", answers.start.join(" "), (start) => ({
       start: parseStart(start),
