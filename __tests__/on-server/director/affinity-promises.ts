@@ -143,6 +143,32 @@ export function promisesOfAffinity(kind: ProxyKind): void {
     }
   });
 
+  test("while a release is watched, those that stay are counted as all others", async () => {
+    await set({ weight: 50 });
+    await proxy.driver.measureLatencies?.(true);
+    const before = await proxy.driver.counts();
+    const all = tokens();
+    for (const [index, { token }] of all.entries())
+      for (let turn = 0; turn < 5; turn += 1)
+        await ask(token, { from: address(100 + index), path: turn === 0 ? "/status/500" : "/" });
+    await until(async () => {
+      const { blue, green } = await proxy.driver.counts();
+      return [blue, green].every((now, index) => {
+        const then = [before.blue, before.green][index]!;
+        return now.requests - then.requests >= 10 && now.errors - then.errors >= 2;
+      });
+    }, "all answers are counted, and those that failed");
+    const { blue, green } = await proxy.driver.counts();
+    const clients = [blue, green].map((each) =>
+      Object.entries(each.clients ?? {}).filter(([client]) => /^127[.]0[.]1[.]10[1-4][|]/.test(client)),
+    );
+    for (const each of clients) {
+      const sum = (of: "requests" | "errors") => each.reduce((total, [, count]) => total + count[of], 0);
+      expect({ requests: sum("requests"), errors: sum("errors") }).toEqual({ requests: 10, errors: 2 });
+    }
+    await proxy.driver.measureLatencies?.(false);
+  });
+
   test("the token of a release that users do not get counts as none", async () => {
     const green = tokenFor("green", "web-1");
     await set({ weight: 0 }, { blue: "1.0.0-1", green: null });

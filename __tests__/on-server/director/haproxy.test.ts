@@ -119,7 +119,7 @@ describeWith(haproxy)("haproxy's traffic map", () => {
   let map: LiveMap;
   beforeAll(async () => {
     proxy = await ProxyUnderTest.create(haproxy);
-    map = new LiveMap(new RuntimeSocket(ADMIN_SOCKET));
+    map = new LiveMap(new RuntimeSocket(ADMIN_SOCKET), () => Promise.resolve([]));
   });
   afterAll(() => proxy?.close());
   const measure = async (buckets: number) => {

@@ -12,6 +12,18 @@ import { announced, CLOSED } from "../driver";
 import type { ProxyConfigurator } from "../driver";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import { LOG_ABNORMAL, RING_SECTION } from "./abnormal-requests";
+import {
+  CLASS_OF_KEPT,
+  findServer,
+  IS_NEW,
+  KEEPS_CLIENTS,
+  keepsClients,
+  KEPT_AT_REST,
+  serverCookieRules,
+  serverRules,
+  TOKENS_MAP,
+  WAY_OF_KEPT,
+} from "./affinity-rules";
 import { bucketCookieRules } from "./bucket-cookie-rules";
 import { clientTables, countAnswersOfClients, countClients, IS_COUNTED } from "./client-rules";
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
@@ -67,12 +79,14 @@ export class HaproxyConfigurator implements ProxyConfigurator {
       [TRAFFIC_MAP]: trafficMap(CLOSED),
       [HEALTH_MAP]: healthMap(announced()),
       [SERVERS_STATE]: ALL_IN_ROTATION,
+      ...(this.keeps && { [TOKENS_MAP]: "" }),
     };
   }
 
   private configuration(): string {
     const { application, environment, preview } = this.spec;
     const { http } = this.spec.proxy;
+    const bucket = `req.cook(${BUCKET_COOKIE}),map_str_int(${TRAFFIC_MAP})`;
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${TRAFFIC_MAP} only.
 global
   stats socket unix@${ADMIN_SOCKET} mode 600 level admin
@@ -86,7 +100,7 @@ global
   setenv ${TIMES_BUCKETS} yes
   setenv ${COUNTS_CLIENTS} yes
   setenv ${COUNTS_PAGES} yes
-
+${this.keeps ? `  setenv ${KEEPS_CLIENTS} yes\n` : ""}
 ${RING_SECTION}
 defaults
   mode http
@@ -113,24 +127,16 @@ defaults
   retry-on conn-failure
   http-error status 503 content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
-${this.entrance()}${
-      preview === null
-        ? `
-  # Most requests of a site at rest are decided here.
-  http-request allow if { method GET HEAD } ${IS_WHOLE}
-`
-        : ""
-    }
+${this.entrance()}${this.keeps ? findServer(this.spec) : ""}${preview === null ? this.atRest("{ method GET HEAD } ", "\n  # Most requests of a site at rest are decided here.\n") : ""}
 ${bodyRules(this.spec)}${this.preview()}
   # The first lookup that finds something decides, so no request sees half of a change. Usually all requests go to one
   # slot. While traffic is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes
   # stale. New clients get a bucket. While a release is watched, some buckets are timed (${TIMED} and more), and the clients of
   # all are counted.
-  http-request allow if ${IS_WHOLE}
-  http-request allow if { req.cook(${BUCKET_COOKIE}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
-  http-request set-var(txn.bucket) rand(100) if !{ var(txn.way) -m found }
+${this.atRest()}  http-request allow if ${this.keeps ? `${IS_NEW} ` : ""}{ ${bucket},set-var(txn.way) -m int lt ${TIMED} }
+${this.keeps ? CLASS_OF_KEPT(bucket) : ""}  http-request set-var(txn.bucket) rand(100) if !{ var(txn.way) -m found }
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP}) if { var(txn.bucket) -m found }
-  http-request set-var(txn.begun) date(0,ms) if { var(txn.way) -m int lt ${COUNTED} }
+${this.keeps ? WAY_OF_KEPT : ""}  http-request set-var(txn.begun) date(0,ms) if { var(txn.way) -m int lt ${COUNTED} }
 ${countClients(http.trusted)}
   # One after another: that of a site at rest comes first.
 ${BACKENDS.map((backend) => `  use_backend ${backend} if { var(txn.way) -m int ${numberOf(backend)} }\n`).join("")}  default_backend closed
@@ -139,6 +145,16 @@ backend closed
   http-request return status 503 content-type "text/html; charset=utf-8" string "${htmlOf(NOTHING_DEPLOYED)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
 ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
+  }
+
+  private get keeps(): boolean {
+    return keepsClients(this.spec);
+  }
+
+  /** Sends requests on while all users get one slot. */
+  private atRest(condition = "", comment = ""): string {
+    const kept = this.keeps ? `  http-request allow if ${condition}${KEPT_AT_REST}\n` : "";
+    return `${comment}${kept}  http-request allow if ${condition}${IS_WHOLE}\n`;
   }
 
   /** The frontends, up to the routing of requests. */
@@ -229,7 +245,9 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     const watched = (standsIn: boolean) =>
       countPages(slot) + countAnswersOfClients(slot, { standsIn, hasCalls });
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
-    const counted = failedCalls + timed;
+    const kept = this.keeps ? serverCookieRules(tls !== null) : "";
+    const chosen = this.keeps ? serverRules(this.spec, slot) : "";
+    const counted = kept + failedCalls + timed;
     // What http-server-close does for HTTP/1.1.
     const usedOnce = this.speaksHttp2 ? " max-reuse 0" : "";
     const checks = " check fastinter 200ms downinter 200ms rise 1 fall 3";
@@ -239,14 +257,14 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
 ${clientTables(slot)}
 ${pagesTable(slot)}
 ${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
-${failedCalls}  # At rest nothing is counted.
+${this.keeps ? serverCookieRules(tls !== null, { allowed: hasCalls ? "" : `!${IS_COUNTED}` }) : ""}${failedCalls}  # At rest nothing is counted.
   http-response allow if !${IS_COUNTED}
-${watched(false)}${checked}${servers(`${checks} inter 500ms`)}
+${watched(false)}${checked}${chosen}${servers(`${checks} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the
 # other slot's servers take over.
 backend ${names.shift}
-${failedCalls}${watched(true)}${bucketCookieRules(tls !== null)}${checked}  option allbackups
-${servers(`${checks} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
+${kept}${failedCalls}${watched(true)}${bucketCookieRules(tls !== null)}${checked}  option allbackups
+${chosen}${servers(`${checks} inter 2s observe layer4 error-limit 1 on-error mark-down`)}${list(otherSlot(slot), FAILOVER, (server) => ` backup track ${other}/${server}`)}
 # A preview gets this slot or nothing, and is not counted.
 backend ${names.preview}
   http-after-response set-header X-Bluegreen-Slot ${slot}
@@ -265,11 +283,11 @@ ${counted}  timeout connect 1s
   no option redispatch
   # No reused connections: a stopping instance may be closing them.
   option http-server-close
-${servers(usedOnce)}
+${chosen}${servers(usedOnce)}
 # Recreate with a page: requests that can't be served get the page at once.
 backend ${names.page}
 ${counted}  retries 0
   option http-server-close
-${servers(usedOnce)}`;
+${chosen}${servers(usedOnce)}`;
   }
 }

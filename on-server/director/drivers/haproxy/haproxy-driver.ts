@@ -1,10 +1,12 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import type { ServerToken } from "../../../../configuration/sessions";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
+import { keepsClients, TOKENS_MAP, tokensMap, validTokens } from "./affinity-rules";
 import { AbnormalRequests, SHOW_RING } from "./abnormal-requests";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
@@ -15,11 +17,11 @@ import { LatencySampling } from "./latency-sampling";
 import { LiveMap } from "./live-map";
 import { PAGES, popularPages } from "./page-rules";
 import { RuntimeSocket } from "./runtime-socket";
-import { outOfRotation, SERVERS_STATE } from "./servers-state";
+import { outOfRotation, SERVERS_STATE, serversOut } from "./servers-state";
 import { AnswersOfSlot } from "./slot-answers";
 import { backendRows, failoverRows, sum, table, usersBackends } from "./statistics";
 import type { Row } from "./statistics";
-import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap } from "./traffic-map";
+import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
 import { UnansweredRequests } from "./unanswered-requests";
 import type { Progress } from "./unanswered-requests";
 
@@ -27,7 +29,7 @@ const SHOW_STATISTICS = "show stat -1 6 -1";
 
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
-  private readonly map = new LiveMap(this.socket);
+  private readonly map = new LiveMap(this.socket, (traffic) => this.tokens(traffic));
   private readonly clients: PerSlot<ClientsOfSlot> = {
     blue: new ClientsOfSlot(),
     green: new ClientsOfSlot(),
@@ -47,7 +49,14 @@ export class HaproxyDriver implements Driver {
   constructor(
     private readonly spec: Pick<
       DirectorSpec,
-      "schedule" | "endpoints" | "proxy" | "activation" | "verification"
+      | "application"
+      | "environment"
+      | "schedule"
+      | "endpoints"
+      | "proxy"
+      | "activation"
+      | "verification"
+      | "sessions"
     >,
   ) {}
 
@@ -58,8 +67,20 @@ export class HaproxyDriver implements Driver {
   async setTraffic(traffic: Traffic): Promise<void> {
     if (!traffic.fallback) this.sample(null);
     await this.map.replace(traffic);
-    // For a restart: HAProxy starts with the same traffic.
-    writeAtomically(TRAFFIC_MAP, trafficMap(traffic));
+    await this.saveTraffic(traffic);
+  }
+
+  /** For a restart: HAProxy starts with the same traffic. */
+  private async saveTraffic(traffic: Traffic): Promise<void> {
+    const tokens = await this.tokens(traffic);
+    writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
+    if (keepsClients(this.spec)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
+  }
+
+  private async tokens(traffic: Traffic): Promise<readonly ServerToken[]> {
+    if (!keepsClients(this.spec) || traffic.sessions === undefined) return [];
+    const out = serversOut(await this.socket.send("show servers state"));
+    return validTokens(this.spec, traffic, (slot, server) => out.has(`${slot} ${server}`));
   }
 
   announce(announcement: Announcement): Promise<void> {
@@ -215,6 +236,9 @@ export class HaproxyDriver implements Driver {
         await this.socket.sendSilent(`set server ${place} state ${state}`);
     }
     await this.saveExcluded();
+    if (!keepsClients(this.spec)) return;
+    await this.map.renewTokens();
+    await this.saveTraffic(await this.observe());
   }
 
   /** For a restart, like the map. */

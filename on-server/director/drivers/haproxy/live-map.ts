@@ -2,8 +2,10 @@
  * The traffic map of a running HAProxy. It is replaced as a whole over the stats socket (`prepare map`, `add map`,
  * `commit map`; HAProxy >= 2.4), so no request sees half of a change.
  */
-import { sameTraffic } from "../driver";
+import type { ServerToken } from "../../../../configuration/sessions";
+import { sameSessions } from "../driver";
 import type { Traffic } from "../driver";
+import { KEEPS_CLIENTS, TOKENS_MAP, tokensMap } from "./affinity-rules";
 import { COUNTS_CLIENTS, COUNTS_PAGES, TIMES_BUCKETS } from "./haproxy-configuration";
 import type { RuntimeSocket } from "./runtime-socket";
 import { shownMeasured, shownTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
@@ -17,7 +19,11 @@ export class LiveMap {
   private known: Readonly<Record<string, boolean>> = {};
   private lastChange: Promise<void> = Promise.resolve();
 
-  constructor(private readonly socket: RuntimeSocket) {}
+  /** @param tokensOf the tokens of clients that stay on their servers */
+  constructor(
+    private readonly socket: RuntimeSocket,
+    private readonly tokensOf: (traffic: Traffic) => Promise<readonly ServerToken[]>,
+  ) {}
 
   async observe(): Promise<Traffic> {
     return shownTraffic(await this.socket.send(SHOW_MAP));
@@ -39,6 +45,21 @@ export class LiveMap {
       if (measured !== null && JSON.stringify(measured) !== JSON.stringify(wanted))
         await this.write(shownTraffic(shown), wanted);
     });
+  }
+
+  /** Applies a change of the servers that are in rotation. */
+  renewTokens(): Promise<void> {
+    return this.oneAtATime(async () => {
+      const shown = await this.socket.send(SHOW_MAP);
+      const [traffic, measured] = [shownTraffic(shown), shownMeasured(shown)];
+      // A change by hand stays.
+      if (measured !== null) await this.write(traffic, measured);
+    });
+  }
+
+  /** Whether the configuration keeps clients on their servers. */
+  keepsClients(): Promise<boolean> {
+    return this.supports(KEEPS_CLIENTS);
   }
 
   /** Runs changes one at a time: each reads and writes the map. */
@@ -82,17 +103,24 @@ export class LiveMap {
   }
 
   private async writeOnce(traffic: Traffic, measured: Measured): Promise<void> {
-    const prepared = await this.socket.send(`prepare map ${TRAFFIC_MAP}`);
-    const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
-    if (version === undefined) throw new Error(`haproxy refused to prepare the traffic map: ${prepared}`);
-    const map = trafficMap(traffic, measured);
-    await this.socket.sendSilent(`add map @${version} ${TRAFFIC_MAP} <<\n${map}`);
-    await this.socket.sendSilent(`commit map @${version} ${TRAFFIC_MAP}`);
+    const tokens = await this.tokensOf(traffic);
+    await this.replaceMap(TRAFFIC_MAP, trafficMap(traffic, measured, tokens));
+    // Given to clients once they are valid.
+    if (traffic.sessions !== undefined && (await this.keepsClients()))
+      await this.replaceMap(TOKENS_MAP, tokensMap(tokens));
     const observed = await this.observe();
-    if (!sameTraffic(observed, traffic)) {
+    if (!sameSessions(observed, traffic)) {
       throw new Error(
         `haproxy serves ${JSON.stringify(observed)}, but the director set ${JSON.stringify(traffic)}`,
       );
     }
+  }
+
+  private async replaceMap(name: string, map: string): Promise<void> {
+    const prepared = await this.socket.send(`prepare map ${name}`);
+    const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
+    if (version === undefined) throw new Error(`haproxy refused to prepare ${name}: ${prepared}`);
+    if (map !== "") await this.socket.sendSilent(`add map @${version} ${name} <<\n${map}`);
+    await this.socket.sendSilent(`commit map @${version} ${name}`);
   }
 }

@@ -25,6 +25,14 @@ export function outOfRotation(shown: string): string {
   return written(header, excluded);
 }
 
+/** @returns the servers out of rotation, as `<slot> <server>`. @param shown as for {@link outOfRotation} */
+export function serversOut(shown: string): ReadonlySet<string> {
+  const places = read(shown)
+    .rows.filter((row) => row["srv_admin_state"] !== "0")
+    .map(placeOf);
+  return new Set(places.flatMap((place) => (place === null ? [] : [`${place.slot} ${place.server}`])));
+}
+
 /** The file for these endpoints: the same servers are out of rotation, wherever they are now. */
 export function renewedServers(file: string, endpoints: DirectorSpec["endpoints"]): string {
   const { header, rows } = read(file);

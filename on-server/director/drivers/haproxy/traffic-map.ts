@@ -4,6 +4,8 @@
  */
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
+import { TOKEN_PATTERN } from "../../../../configuration/sessions";
+import type { ServerToken } from "../../../../configuration/sessions";
 import { BUCKETS, parseTraffic, trafficEntries } from "../driver";
 import type { Traffic } from "../driver";
 
@@ -40,6 +42,9 @@ export function backendNames(slot: Slot) {
 export const BACKENDS: readonly string[] = (["serve", "shift", "hold", "page", "preview"] as const).flatMap(
   (way) => SLOTS.map((slot) => backendNames(slot)[way]),
 );
+/** The number of a server that a token names, times this, is added to the number of its backend. */
+export const SERVER_FACTOR = 1_000;
+const TOKEN_LINE = new RegExp(`^${TOKEN_PATTERN} `);
 /** Added to the number of a bucket whose answers are timed. Its clients are counted, too. */
 export const TIMED = 100;
 /** Added to the number of a bucket whose clients are counted while others are timed. */
@@ -63,11 +68,21 @@ const NOWHERE = BACKENDS.length;
 /**
  * Lines as in the file: a key, a space, a number.
  * @param measured never in the file: a restart ends it.
+ * @param tokens of clients that stay on their servers
  */
-export function trafficMap(traffic: Traffic, measured = UNMEASURED): string {
-  return linesOf(traffic, measured)
-    .map((line) => `${line}\n`)
-    .join("");
+export function trafficMap(
+  traffic: Traffic,
+  measured = UNMEASURED,
+  tokens: readonly ServerToken[] = [],
+): string {
+  const lines = linesOf(traffic, measured);
+  // Otherwise the bucket says which of them are counted and timed.
+  const isAtRest = lines.some((line) => line.startsWith(`${ALL_USERS} `));
+  const kept = tokens.map(({ token, slot, number }) => {
+    const way = numberFor(traffic, slot !== traffic.live) + (isAtRest ? 0 : TIMED);
+    return `${token} ${SERVER_FACTOR * number + way}`;
+  });
+  return [...lines, ...kept].map((line) => `${line}\n`).join("");
 }
 
 /**
@@ -111,7 +126,8 @@ function withTodaysName(line: string): string {
 function read(answer: string) {
   const lines = answer.split("\n").flatMap((line) => {
     const [, entry] = /^0x[0-9a-f]+ (\S+ \d+)$/.exec(line.trim()) ?? [];
-    return entry === undefined ? [] : [withTodaysName(entry)];
+    // The value names the releases whose tokens these are.
+    return entry === undefined || TOKEN_LINE.test(entry) ? [] : [withTodaysName(entry)];
   });
   const value = lines.find((line) => line.startsWith(VALUE)) ?? "";
   const entries = valueEntries(value);

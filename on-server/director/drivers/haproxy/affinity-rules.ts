@@ -1,0 +1,106 @@
+/**
+ * Affinity in HAProxy's language: a client with a valid token stays on its server. The traffic map has the tokens, so they
+ * change together with the traffic; another map has the token of each server, for the cookie. Without the setting there
+ * are no such rules.
+ */
+import {
+  EXPIRES_AHEAD,
+  NOT_MODIFIED,
+  NOT_SHARED,
+  SERVER_COOKIE,
+  serverAttributes,
+  SHARED,
+} from "../../../../configuration/cookies";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { serverTokens } from "../../../../configuration/sessions";
+import type { ServerToken } from "../../../../configuration/sessions";
+import type { Slot } from "../../../../release/slot";
+import type { Traffic } from "../driver";
+import { backendNames, FAILOVER, SERVER_FACTOR, TIMED, TRAFFIC_MAP } from "./traffic-map";
+
+/** By `<backend>/<server>`. Its name begins like the map's: a new configuration keeps it. */
+export const TOKENS_MAP = "traffic.tokens";
+/** Set if the configuration has these rules. */
+export const KEEPS_CLIENTS = "BLUEGREEN_KEEPS_CLIENTS";
+
+const IS_KEPT = "{ var(txn.kept) -m found }";
+
+export function keepsClients({ sessions }: Pick<DirectorSpec, "sessions">): boolean {
+  return sessions?.affinity === "server";
+}
+
+/** For the frontend, before any other choice: the server that a client's token names. */
+export function findServer({ sessions }: DirectorSpec): string {
+  const without = sessions?.withoutCookie ?? [];
+  const noCookie =
+    without.length === 0
+      ? ""
+      : `  http-request set-var(txn.no_cookie) bool(true) if { path_beg ${without.join(" ")} }\n`;
+  return `${noCookie}  http-request set-var(txn.kept) req.cook(${SERVER_COOKIE}),map_str_int(${TRAFFIC_MAP})
+  http-request set-var(txn.server) var(txn.kept),div(${SERVER_FACTOR}) if ${IS_KEPT}
+`;
+}
+
+/** Whether the client has a server, while nothing is divided or measured. It chooses the way there. */
+export const KEPT_AT_REST = `{ var(txn.kept),mod(${SERVER_FACTOR}),set-var(txn.way) -m int lt ${TIMED} }`;
+
+/** Where the bucket decides: not for a client that has a server ... */
+export const IS_NEW = `!${IS_KEPT}`;
+/** ... of which the bucket only says whether it is counted and timed. */
+export const CLASS_OF_KEPT = (bucket: string): string =>
+  `  http-request set-var(txn.way) ${bucket} if ${IS_KEPT}\n`;
+export const WAY_OF_KEPT = `  http-request set-var(txn.way) var(txn.way),div(100),mul(100) if ${IS_KEPT}
+  http-request set-var(txn.way) var(txn.kept),mod(100),add(txn.way) if ${IS_KEPT}
+`;
+
+/** For a backend: its servers by their numbers, and a new client's by its address. */
+export function serverRules({ endpoints, proxy }: DirectorSpec, slot: Slot): string {
+  const address = proxy.http.trusted.length === 0 ? "source" : "hdr(x-forwarded-for)";
+  const rules = endpoints[slot].map(
+    ({ server }, index) => `  use-server ${server} if { var(txn.server) -m int ${index + 1} }\n`,
+  );
+  return `  balance ${address}\n  hash-type consistent\n${rules.join("")}`;
+}
+
+/**
+ * For a backend's answers, before all other rules: the cookie, unless the client is on the server that its token names.
+ * Servers of the own slot come first, so their ids are their numbers.
+ * @param allowed a condition under which no rule follows for clients that have their server
+ */
+export function serverCookieRules(secure: boolean, { allowed = "" } = {}): string {
+  const given = "{ var(txn.given) -m found }";
+  const gives = "{ var(txn.gives) -m found }";
+  return `  acl on_own_server srv_id,sub(txn.server) -m int 0
+${allowed === "" ? "" : `  http-response allow if on_own_server ${allowed}\n`}  acl only_for_user res.fhdr(cache-control) -m reg -i '${NOT_SHARED}'
+  acl shared res.fhdr(cache-control) -m reg -i '${SHARED}'
+  acl shared res.fhdr(expires) -m reg '${EXPIRES_AHEAD}'
+  http-response set-var(txn.place) be_name if !on_own_server !{ var(txn.no_cookie) -m found } !{ status ${NOT_MODIFIED} }
+  http-response set-var(txn.answerer) srv_name if { var(txn.place) -m found }
+  http-response set-var(txn.given) var(txn.place),concat(/,txn.answerer),map(${TOKENS_MAP}) if { var(txn.place) -m found }
+  http-response set-var(txn.gives) bool(true) if ${given} only_for_user or ${given} !shared
+  http-response add-header Cache-Control private if ${gives} !only_for_user
+  http-response add-header Set-Cookie "${SERVER_COOKIE}=%[var(txn.given)]${serverAttributes(secure)}" if ${gives}
+`;
+}
+
+/** The valid tokens, without those of servers that are out of rotation. */
+export function validTokens(
+  spec: Pick<DirectorSpec, "application" | "environment" | "endpoints" | "sessions">,
+  { sessions }: Traffic,
+  isOut: (slot: Slot, server: string) => boolean,
+): ServerToken[] {
+  if (!keepsClients(spec) || sessions === undefined) return [];
+  return serverTokens(spec, sessions).filter(({ slot, server }) => !isOut(slot, server));
+}
+
+/** The text of {@link TOKENS_MAP}. */
+export function tokensMap(tokens: readonly ServerToken[]): string {
+  return tokens
+    .flatMap(({ token, slot, server }) => {
+      const own = backendNames(slot);
+      const places = [own.serve, own.shift, own.hold, own.page].map((backend) => `${backend}/${server}`);
+      const other = backendNames(slot === "blue" ? "green" : "blue");
+      return [...places, `${other.shift}/${FAILOVER}${server}`].map((place) => `${place} ${token}\n`);
+    })
+    .join("");
+}
