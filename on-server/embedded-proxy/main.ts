@@ -21,6 +21,7 @@ import {
 import type { Rotation } from "../director/drivers/embedded/embedded-settings";
 import { NOTHING_DEPLOYED, UPDATING } from "../director/drivers/pages";
 import { PopularPages } from "../director/drivers/popular-pages";
+import { TrustedBalancers } from "../director/drivers/trusted-balancers";
 import { normalPath } from "../../configuration/private-paths";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -34,7 +35,7 @@ import { FailoverAgent } from "./failover-agent";
 import type { Failover } from "./failover-agent";
 import { HeldAgent } from "./held-agent";
 import { refuse, sendPage } from "./refusal";
-import { dropUpgrade, prepareHeaders, TrustedBalancers } from "./request-headers";
+import { addressOf, dropUpgrade, prepareHeaders } from "./request-headers";
 import { isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
 import { originForm, UserRequest } from "./user-request";
@@ -225,7 +226,7 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
     sendPage(request, response(), NOTHING_DEPLOYED);
     return null;
   }
-  const address = trusted.clientOf(request);
+  const address = trusted.clientOf(addressOf(request), String(request.headers["x-forwarded-for"] ?? ""));
   prepareHeaders(request, trusted);
   const server = kept?.slot === slot ? kept.server : null;
   const stays = affinity === undefined ? null : { address, server };
