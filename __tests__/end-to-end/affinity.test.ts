@@ -182,6 +182,11 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       const releasing = release(world, "1.1.0", "--goal", "20").finally(() => (isOver = true));
       while (!isOver) await Promise.all([clicking(users, 1), pause(ROUND_MS)]);
       expect(await releasing).toMatchObject({ outcome: "paused", exitCode: 0 });
+      for (const { state } of await world.status()) {
+        expect(state.journal).toContainEqual(
+          expect.objectContaining({ event: "traffic", weight: 20, ofNewClients: true }),
+        );
+      }
       const newcomers = await loggedIn(world, 100, 3, (index) => index % 2);
       await clicking([...users, ...newcomers], 6);
       expect(lostBy(users)).toEqual(NONE);

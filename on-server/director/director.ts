@@ -88,9 +88,10 @@ export class Director {
     this.logEvent("traffic", { ...traffic });
     const before = await this.driver.observe();
     const { live, weight, mode } = traffic;
+    const ofNewClients = traffic.sessions === undefined ? {} : { ofNewClients: true as const };
     const known = appliedEntries(this.state, before);
     const journal = differs(traffic, before)
-      ? this.journalWith({ event: "traffic", live, weight, mode }, known)
+      ? this.journalWith({ event: "traffic", live, weight, mode, ...ofNewClients }, known)
       : known;
     this.save({ traffic: { intended: traffic, before }, journal });
     await this.driver.setTraffic(traffic);
