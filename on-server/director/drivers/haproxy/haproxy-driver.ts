@@ -1,12 +1,13 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { hasAffinity } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import { keepsClients, TOKENS_MAP, tokensMap, validTokens } from "./affinity-rules";
+import { TOKENS_MAP, tokensMap, validTokens } from "./affinity-rules";
 import { AbnormalRequests, SHOW_RING } from "./abnormal-requests";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
@@ -74,11 +75,11 @@ export class HaproxyDriver implements Driver {
   private async saveTraffic(traffic: Traffic): Promise<void> {
     const tokens = await this.tokens(traffic);
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
-    if (keepsClients(this.spec)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
+    if (hasAffinity(this.spec)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
   }
 
   private async tokens(traffic: Traffic): Promise<readonly ServerToken[]> {
-    if (!keepsClients(this.spec) || traffic.sessions === undefined) return [];
+    if (!hasAffinity(this.spec) || traffic.sessions === undefined) return [];
     const out = serversOut(await this.socket.send("show servers state"));
     return validTokens(this.spec, traffic, (slot, server) => out.has(`${slot} ${server}`));
   }
@@ -236,7 +237,7 @@ export class HaproxyDriver implements Driver {
         await this.socket.sendSilent(`set server ${place} state ${state}`);
     }
     await this.saveExcluded();
-    if (!keepsClients(this.spec)) return;
+    if (!hasAffinity(this.spec)) return;
     await this.map.renewTokens();
     await this.saveTraffic(await this.observe());
   }
