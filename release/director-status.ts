@@ -124,6 +124,13 @@ const Watched = z.strictObject({
   at: z.number(),
   counted: perSlot(Answers),
   before: z.nullable(Before),
+  /** What the proxy had counted of stable then besides: numbers of answers by milliseconds and by class. */
+  stable: z.optional(
+    z.strictObject({
+      latency: z.record(z.string(), z.number()),
+      classes: z.optional(z.record(z.string(), z.number())),
+    }),
+  ),
 });
 
 /** What the director remembers between two steps, in a file beside the proxy. */

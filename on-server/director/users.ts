@@ -65,8 +65,11 @@ export async function watchUsers(director: Director, before: Before | null): Pro
   // Setting the traffic stopped the counting.
   await driver.measureLatencies?.(true);
   if (isAgain) return;
-  const counted = answersOf(await driver.counts());
-  director.save({ watched: { sequence: spec.sequence, at: clock.now(), counted, before } });
+  const counts = await driver.counts();
+  const counted = answersOf(counts);
+  const slot = state.stable?.slot;
+  const stable = slot && { latency: counts[slot].latency, classes: counts[slot].classes };
+  director.save({ watched: { sequence: spec.sequence, at: clock.now(), counted, before, stable } });
 }
 
 /** The end of a sequence in this step: notes what users got, and stops the counting. It hides no result of the step. */
