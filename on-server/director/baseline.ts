@@ -15,7 +15,7 @@ import { enoughLatencies } from "./verdict/candidate-verdict";
  * @param first stable's counts when the verification began: a begin of version 0.1.0 counted nothing.
  */
 export async function stableBefore(director: Director, first: SlotCounts): Promise<Sample> {
-  const { driver, state, spec } = director;
+  const { clock, driver, state, spec } = director;
   const counts = await driver.counts();
   const stable = otherSlot(spec.target);
   const now = counts[stable];
@@ -32,7 +32,8 @@ export async function stableBefore(director: Director, first: SlotCounts): Promi
     // By client, all drivers count from begin on.
     ...(now.clients !== undefined && { clients: now.clients }),
   };
-  return together(counted, usualLatencies(director, counted));
+  const seconds = (clock.now() - watched.at) / 1000;
+  return { ...together(counted, usualLatencies(director, counted)), seconds };
 }
 
 /** Of the last sequence, if that is more than what is known since begin. */
