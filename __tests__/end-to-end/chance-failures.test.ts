@@ -7,10 +7,10 @@ import type { DriverName } from "../../configuration/drivers";
 import { Visitors } from "./visitors";
 import { describeEndToEnd, World } from "./world";
 
-/** Its latencies are log-normal: their median is 20 ms, the longest of a thousand half a second. */
+/** Its latencies are log-normal: with a median of 20 ms the longest of a thousand is half a second. */
 const BY_CHANCE = `
 const { createServer } = require("node:http");
-const { failing } = require("./failing.json");
+const { failing, median } = require("./behaviour.json");
 const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 const server = createServer((request, response) => {
   response.setHeader("x-release-id", process.env.BLUEGREEN_RELEASE_ID);
@@ -20,7 +20,7 @@ const server = createServer((request, response) => {
   else response.setHeader("x-session", session);
   if (Math.random() < failing) response.statusCode = 500;
   response.setHeader("content-type", "text/html; charset=utf-8");
-  setTimeout(() => response.end("<h1>a page</h1>"), 20 * Math.exp(normal()));
+  setTimeout(() => response.end("<h1>a page</h1>"), median * Math.exp(normal()));
 });
 server.keepAliveTimeout = 65000;
 server.listen(Number(process.env.PORT), process.env.HOST || "127.0.0.1");
@@ -47,7 +47,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
           },
         },
       });
-      expect(await release("1.0.0", 0.02)).toMatchObject({ outcome: "installed", exitCode: 0 });
+      expect(await release("1.0.0", { failing: 0.02, median: 20 })).toMatchObject({ outcome: "installed", exitCode: 0 });
       visitors = new Visitors(world.origin(), RATE);
       await visitors.more(1000);
     });
@@ -56,10 +56,14 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       expect(await world.end()).toEqual([]);
     });
 
-    function release(version: string, failing: number): Promise<Deployment> {
+    function release(
+      version: string,
+      behaviour: { failing: number; median: number },
+      ...options: string[]
+    ): Promise<Deployment> {
       world.write(`${version}/server.js`, BY_CHANCE);
-      world.write(`${version}/failing.json`, { failing });
-      return world.deploy("release", version, "--artifact", version);
+      world.write(`${version}/behaviour.json`, behaviour);
+      return world.deploy("release", version, "--artifact", version, ...options);
     }
 
     /** @returns the outcomes, besides what this run shows to a person. */
@@ -67,7 +71,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       const ended: Deployment[] = [];
       for (let each = 0; each < count; each++) {
         const { failed } = visitors;
-        const deployment = await release(version, failing);
+        const deployment = await release(version, { failing, median: 20 });
         ended.push(deployment);
         const { outcome, exitCode, seconds, reason } = deployment;
         const lost = `users' failed answers: ${visitors.failed - failed}, lost sessions: ${visitors.lostSessions}`;
@@ -101,5 +105,12 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       },
       MINUTES * 60_000,
     );
+
+    it("is rolled back if it is five times slower, also with blue/green", async () => {
+      const slow = { failing: 0.02, median: 100 };
+      const ended = await release("1.2.0", slow, "--strategy", "blueGreen", "--bake-seconds", "20");
+      expect(ended).toMatchObject({ outcome: "rolledBack", exitCode: 5 });
+      expect(ended.reason).toMatch(/of its answers take longer than \d+ ms, .*stable's was \d+ ms/);
+    });
   });
 });
