@@ -265,6 +265,8 @@ export const ProxyStatus = z.object({
   endpoints: perSlot(z.array(EndpointStatus)),
   /** Set from a start of the proxy until its state is known to be as new as the others'. */
   arrival: z.optional(Arrival),
+  /** How users' failed answers rose since the sequence began, if they did, before its candidate is verified. */
+  harm: z.optional(z.string()),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */
   counts: z.optional(perSlot(SlotCounts)),
   /** Set if the proxy reported this at that time (ISO 8601), not now. */

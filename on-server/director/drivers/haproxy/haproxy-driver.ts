@@ -40,6 +40,8 @@ export class HaproxyDriver implements Driver {
   };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
+  /** Another process does, and this one reads. */
+  private reads = false;
 
   constructor(
     private readonly spec: Pick<
@@ -67,6 +69,10 @@ export class HaproxyDriver implements Driver {
     this.sample(wanted ? (this.sampling ?? new LatencySampling(this.spec.schedule.analysis)) : null);
     await this.map.renew();
     if (!wanted) await this.forgetClients();
+  }
+
+  readBegun(): void {
+    this.reads = true;
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
@@ -168,7 +174,7 @@ export class HaproxyDriver implements Driver {
 
   /** Only while a release is watched: at rest HAProxy counts none. */
   private async countClients(slot: Slot): Promise<SlotCounts["clients"]> {
-    if (this.sampling === null || !(await this.map.countsClients())) return undefined;
+    if ((this.sampling === null && !this.reads) || !(await this.map.countsClients())) return undefined;
     const [clients, latencies] = await Promise.all([
       this.socket.send(`show table ${CLIENTS[slot]}`),
       this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
