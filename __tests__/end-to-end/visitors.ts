@@ -13,6 +13,8 @@ export class Visitors {
   answered = 0;
   /** Answers other than 200, and requests without an answer. */
   failed = 0;
+  /** When they failed, in milliseconds since 1970. */
+  readonly failures: number[] = [];
   /** Answers for another session than the request's. */
   lostSessions = 0;
   /** Answers by release. */
@@ -58,7 +60,9 @@ export class Visitors {
       if (isOver) return;
       isOver = true;
       this.answered += 1;
-      if (!isGood) this.failed += 1;
+      if (isGood) return;
+      this.failed += 1;
+      this.failures.push(Date.now());
     };
     get(`${this.origin}/`, options, (response) => {
       const { statusCode, headers } = response;

@@ -28,7 +28,7 @@ export class HarmWatch {
     else this.running.delete(step.id);
   }
 
-  /** @returns how users are harmed; null once the signal is given, or where proxies can't be asked. */
+  /** @returns how users are harmed, and during which steps; null once the signal is given, or where proxies can't be asked. */
   async harm(signal: AbortSignal): Promise<string | null> {
     if (!this.proxies.reachable) return null;
     for (;;) {
@@ -36,7 +36,8 @@ export class HarmWatch {
       if (signal.aborted) return null;
       if (!this.isInstalling) continue;
       const found = (await this.proxies.poll(this.record)).find(({ status }) => status?.harm !== undefined);
-      if (found !== undefined && this.isInstalling && !signal.aborted) return found.status!.harm!;
+      if (found === undefined || !this.isInstalling || signal.aborted) continue;
+      return `${found.status!.harm}; ${[...this.running].join(", ")} ran`;
     }
   }
 

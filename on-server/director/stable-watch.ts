@@ -151,8 +151,8 @@ export class StableWatch {
   }
 }
 
-function hasMigrations({ spec }: Director): boolean {
-  const slots = spec.record?.["slots"] as
+function hasMigrations({ spec, state }: Director): boolean {
+  const slots = (spec.record ?? state.record)?.["slots"] as
     Readonly<Record<string, { readonly migrations?: unknown } | null>> | undefined;
   return (slots?.[spec.target]?.migrations ?? null) !== null;
 }
