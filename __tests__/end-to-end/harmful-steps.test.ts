@@ -37,7 +37,7 @@ server.listen(Number(process.env.PORT), process.env.HOST || "127.0.0.1");
 process.on("SIGTERM", () => { if (warmsUp) rmSync(warming, { force: true }); server.close(() => process.exit(0)); });
 `;
 const RATE = 20;
-const LOCKING = "ALTER TABLE goals ADD COLUMN note text; SELECT pg_sleep(40);";
+const LOCKING = "ALTER TABLE goals ADD COLUMN note text; SELECT pg_sleep(60);";
 
 describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) => {
   describeEndToEnd("a release that harms stable before it has users", () => {
@@ -90,6 +90,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
         users: { worse: true },
       });
       expect(ended.reason).toMatch(step);
+      expect(ended.reason).toMatch(/^1\.\d\.0-\d got no requests: users of 1\.0\.0-1 got .*This command did so: record \d$/);
       const receipt = world.read<Receipt>(`.bluegreen/local/receipts/${sequence}.json`);
       expect(JSON.stringify(receipt.proxies)).not.toMatch(/"weight":(?!0\b)/);
       const { stdout } = await world.run(["history", String(sequence)]);

@@ -5,6 +5,7 @@
 import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/steps";
 import type { Action } from "../../release/receipt";
+import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";
@@ -77,7 +78,7 @@ export async function applyInterruptibly(
       clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
     );
     if (harm !== null && !result.succeeded) {
-      return { ...result, exitCode: EXIT.rejected, reasons: [`the candidate got no requests: ${harm}`] };
+      return { ...result, exitCode: EXIT.rejected, reasons: [`${idOrNull(target(record))} got no requests: ${harm}`] };
     }
     return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : steps.explained(result);
   } finally {

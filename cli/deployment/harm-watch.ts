@@ -8,7 +8,7 @@ import type { ReleaseRecord } from "../../release/record";
 import { parseStep } from "../../release/steps";
 import type { Proxies } from "../proxies/proxies";
 
-const POLL_MS = 1_000;
+const POLL_MS = 500;
 
 export class HarmWatch {
   private readonly running = new Set<string>();
