@@ -49,6 +49,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
         environment: {
           servers: { count: 1 },
           proxies: { driver, count: 1 },
+          verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 60 },
           schedule: { strategy: "canary", steps: [5, 100], stepSeconds: 5, bakeSeconds: 5, drainSeconds: 2 },
         },
       });

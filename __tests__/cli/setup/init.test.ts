@@ -103,6 +103,8 @@ describe("init", () => {
       start,
       "--health-path",
       "/up",
+      "--page",
+      "/goals",
       "--port",
       "31000",
       "--servers",
@@ -112,7 +114,7 @@ describe("init", () => {
     expect(environment).toMatchObject({
       ...{ name: "trial", application: "new-folder", record: "environments/trial.release.json" },
       ...{ start: JSON.parse(start) as string[], servers: { count: 3 }, platform: { portBase: 31000 } },
-      verification: { path: "/up" },
+      verification: { path: "/up", smoke: [{ method: "GET", path: "/goals", status: 200 }] },
     });
     expect(folder.has("new folder/environments/trial.release.json")).toBe(true);
   });
