@@ -47,7 +47,10 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
           },
         },
       });
-      expect(await release("1.0.0", { failing: 0.02, median: 20 })).toMatchObject({ outcome: "installed", exitCode: 0 });
+      expect(await release("1.0.0", { failing: 0.02, median: 20 })).toMatchObject({
+        outcome: "installed",
+        exitCode: 0,
+      });
       visitors = new Visitors(world.origin(), RATE);
       await visitors.more(1000);
     });

@@ -85,13 +85,17 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       const startedAt = Date.now();
       const ended = await ending;
       const seconds = harmedSeconds(startedAt);
-      process.stderr.write(`${driver}: ${ended.outcome}, users were harmed for ${seconds} s: ${ended.reason}\n`);
+      process.stderr.write(
+        `${driver}: ${ended.outcome}, users were harmed for ${seconds} s: ${ended.reason}\n`,
+      );
       expect(ended).toMatchObject({
         ...{ exitCode: 4, outcome: "rejected", from: "1.0.0-1", to: "1.0.0-1", sequence },
         users: { worse: true },
       });
       expect(ended.reason).toMatch(step);
-      expect(ended.reason).toMatch(/^1\.\d\.0-\d got no requests: users of 1\.0\.0-1 got .*This command did so: record \d$/);
+      expect(ended.reason).toMatch(
+        /^1\.\d\.0-\d got no requests: users of 1\.0\.0-1 got .*This command did so: record \d$/,
+      );
       const receipt = world.read<Receipt>(`.bluegreen/local/receipts/${sequence}.json`);
       expect(JSON.stringify(receipt.proxies)).not.toMatch(/"weight":(?!0\b)/);
       const { stdout } = await world.run(["history", String(sequence)]);

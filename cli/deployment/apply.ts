@@ -78,7 +78,11 @@ export async function applyInterruptibly(
       clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
     );
     if (harm !== null && !result.succeeded) {
-      return { ...result, exitCode: EXIT.rejected, reasons: [`${idOrNull(target(record))} got no requests: ${harm}`] };
+      return {
+        ...result,
+        exitCode: EXIT.rejected,
+        reasons: [`${idOrNull(target(record))} got no requests: ${harm}`],
+      };
     }
     return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : steps.explained(result);
   } finally {

@@ -100,11 +100,7 @@ export function rollback(
 }
 
 /** @param without proxies that it leaves out, besides those that were left out before and still don't answer. */
-export function retry(
-  project: Project,
-  without: readonly string[] = [],
-  expectChange = false,
-): Operation {
+export function retry(project: Project, without: readonly string[] = [], expectChange = false): Operation {
   return {
     action: "retry",
     title: "retry",

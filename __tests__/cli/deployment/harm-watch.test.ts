@@ -5,7 +5,11 @@ import { emptyRecord } from "../../../release/record";
 
 const HARM = "users of 1.0.0-1 got more failed answers";
 const status = (harm?: string) =>
-  ({ proxy: "proxy-1", status: { ...(harm !== undefined && { harm }) }, problem: null }) as unknown as PollResult;
+  ({
+    proxy: "proxy-1",
+    status: { ...(harm !== undefined && { harm }) },
+    problem: null,
+  }) as unknown as PollResult;
 const INSTALL = "terraform_data.install-green-web-1";
 const SWITCH = "terraform_data.switch-proxy-1";
 
@@ -37,8 +41,20 @@ test("a proxy that does not answer is no reason", async () => {
 
 test.each<[string, readonly [string, "started" | "done"][]]>([
   ["before the first install", []],
-  ["after the last one", [[INSTALL, "started"], [INSTALL, "done"]]],
-  ["once the director watches", [[INSTALL, "started"], [SWITCH, "started"]]],
+  [
+    "after the last one",
+    [
+      [INSTALL, "started"],
+      [INSTALL, "done"],
+    ],
+  ],
+  [
+    "once the director watches",
+    [
+      [INSTALL, "started"],
+      [SWITCH, "started"],
+    ],
+  ],
 ])("proxies are not asked %s", async (_, steps) => {
   const { watch, found, asked, over } = watchOf([[status(HARM)]]);
   for (const [address, event] of steps) watch.onStep(address, event);

@@ -5,7 +5,9 @@ import { ratio } from "../../../../release/sequential-test";
 /** Ten users, each with so many requests, of which one in a hundred failed. */
 function sample(requests: number) {
   const client = { requests, errors: requests / 100, latency: {} };
-  const clients = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`127.0.1.${index}|1`, client]));
+  const clients = Object.fromEntries(
+    Array.from({ length: 10 }, (_, index) => [`127.0.1.${index}|1`, client]),
+  );
   return { requests: 10 * requests, errors: client.errors * 10, latency: {}, clients };
 }
 

@@ -82,7 +82,7 @@ export class NginxDriver implements Driver {
   }
 
   readBegun(): void {
-    this.log ??= new AnswersLog(this.spec, () => reopenLogs(), true);
+    this.log = new AnswersLog(this.spec, () => reopenLogs(), true);
   }
 
   async popularPages(): Promise<readonly string[]> {
