@@ -227,12 +227,15 @@ describe("init", () => {
       ["Which proxy", "\r"],
       ["What command starts an instance", "\u0015node app.js\r"],
       ["Which path", "\r"],
+      ["Which page", "\u0015goals\r"],
+      ["not a valid HTTP path", "\u0015/goals\r"],
     ] as const;
     const said = await folder.terminal(`${process.execPath} ${COMMAND} init .`, answers);
     expect(said).toMatch(/created {2}environments\/trial\.json/);
     expect(folder.json("environments/trial.json")).toMatchObject({
       ...{ name: "trial", application: "shop", servers: { count: 4 }, topology: "split" },
       start: ["node", "app.js"],
+      verification: { smoke: [{ path: "/goals" }] },
     });
   });
 
