@@ -1,5 +1,6 @@
 /** What to know before approving a plan: risky settings, and what the release's migrations permit. */
 import type { Environment } from "./environment";
+import { hasAffinity } from "./sessions";
 import { idOrNull, rollbackIsInstant, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { missingFrom } from "../release/release";
@@ -46,14 +47,18 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
 }
 
 /** How the schedule moves the requests to the candidate. */
-export function trafficOf(next: ReleaseRecord, environment: Pick<Environment, "schedule">): string {
+export function trafficOf(
+  next: ReleaseRecord,
+  environment: Pick<Environment, "schedule" | "sessions">,
+): string {
   const { strategy, steps, stepSeconds, bakeSeconds, onFailure } = scheduleOf(next, environment);
   if (next.goal === "staged") return "none until it is promoted";
   if (strategy === "recreate") return "the site stops and starts with it, all requests at once";
   const until = next.goal === "live" ? 100 : next.goal;
   const weights = [...steps.filter((weight) => weight < until), until];
+  const share = hasAffinity(environment) ? "% of new clients" : "%";
   const each = weights.map((weight) =>
-    weight === 100 ? `100 %, watched for ${bakeSeconds} s` : `${weight} % for ${stepSeconds} s`,
+    weight === 100 ? `100 %, watched for ${bakeSeconds} s` : `${weight} ${share} for ${stepSeconds} s`,
   );
   const pause = until === 100 ? "" : ", and stays there";
   const back = onFailure === "rollback" ? "rolled back" : "frozen";

@@ -14,13 +14,15 @@ import type { PerSlot, Slot } from "../release/slot";
 import { SLOTS } from "../release/slot";
 import type { DRIVER_NAMES } from "./drivers";
 
+export const AFFINITIES = ["none", "server"] as const;
+
 /** @internal */
 export const Sessions = z.strictObject({
   /**
    * "server": a client stays on the server that it met first, at rest and while traffic is divided. Not for driver "command".
    * @default "none"
    */
-  affinity: z._default(z.enum(["none", "server"]), "none"),
+  affinity: z._default(z.enum(AFFINITIES), "none"),
   /**
    * Answers to paths that begin so get no cookie: assets, calls of programs. A client with a cookie keeps its server there,
    * too. @default none
@@ -32,6 +34,7 @@ export interface Sessions extends z.infer<typeof Sessions> {}
 
 export const DEFAULT_SESSIONS: Sessions = z.parse(Sessions, {});
 
+/** Whether clients stay on their servers. */
 export function hasAffinity({ sessions }: { readonly sessions?: Sessions | undefined }): boolean {
   return sessions?.affinity === "server";
 }

@@ -2,10 +2,18 @@
 import type { DetectableStep, SiteTraffic } from "./detectable";
 import { percent } from "./percent";
 
-/** As in "at 20 requests/s and 5 % for 60 s: a release that fails every 10th answer is caught with 99 %; ...". */
+/** Added with affinity, where the candidate may get fewer requests than its weight. */
+const NEW_CLIENTS =
+  "weights are of new clients: those that stay on stable's servers ask nothing of the candidate, so it may detect less";
+
+/**
+ * As in "at 20 requests/s and 5 % for 60 s: a release that fails every 10th answer is caught with 99 %; ...".
+ * @param hasAffinity whether clients stay on their servers
+ */
 export function describeDetectable(
   { requestsPerSecond, errorRatio }: SiteTraffic,
   steps: readonly DetectableStep[],
+  hasAffinity = false,
 ): string {
   const [first, ...later] = steps;
   if (first === undefined) return "nothing: the candidate gets no users";
@@ -23,7 +31,7 @@ export function describeDetectable(
       ? "users' answers are too few to catch even a release that always fails"
       : `a release that ${fails(first.caught, more)} is caught with 99 %`;
   const end = least === Infinity ? [] : ["one that fails less often may pass"];
-  return `${intro}: ${[begin, ...waits, ...end].join("; ")}`;
+  return `${intro}: ${[begin, ...waits, ...end, ...(hasAffinity ? [NEW_CLIENTS] : [])].join("; ")}`;
 }
 
 function fails(ratio: number, more: string): string {

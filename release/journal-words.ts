@@ -40,11 +40,12 @@ export function describeVerdict({ verdict, comparison }: Entry<"judged">): strin
   return `${weight} % ${verdict === "pass" ? "was not judged" : "ended, as it can't be judged"}: ${notJudged}`;
 }
 
-function describeTraffic({ live, weight, mode }: Entry<"traffic">): string {
+function describeTraffic({ live, weight, mode, ofNewClients }: Entry<"traffic">): string {
   if (live === null) return "nothing is live: users get a 503 page";
   if (mode !== "serve") return mode === "hold" ? `requests of ${live} wait` : `${live}: users get a 503 page`;
   if (weight === 0) return `all requests go to ${live}`;
-  return `${weight} % of the requests go to ${otherSlot(live)}`;
+  const share = ofNewClients && weight < 100 ? "new clients" : "the requests";
+  return `${weight} % of ${share} go to ${otherSlot(live)}`;
 }
 
 function figures({ requests, errors, p95Ms }: Figures): string {

@@ -68,6 +68,8 @@ export const JournalEntry = readsFormer(
       /** Of the other slot, in per cent. */
       weight: z.int(),
       mode: z.enum(["serve", "hold", "page"]),
+      /** With affinity the weight is of new clients, otherwise of the requests. */
+      ofNewClients: z.optional(z.literal(true)),
     }),
     /** A weight (100: the bake) ended, with this verdict. */
     z.strictObject({

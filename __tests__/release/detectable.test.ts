@@ -161,6 +161,13 @@ describe("a plan's words", () => {
   ])("%s", (words, traffic, all) => {
     expect(describeDetectable(traffic, all)).toBe(words);
   });
+
+  test("with affinity, a weight is no share of the requests", () => {
+    const traffic = { requestsPerSecond: 20, errorRatio: 0 };
+    expect(describeDetectable(traffic, steps, true)).toBe(
+      `${describeDetectable(traffic, steps)}; weights are of new clients: those that stay on stable's servers ask nothing of the candidate, so it may detect less`,
+    );
+  });
 });
 
 describe("the site's traffic", () => {

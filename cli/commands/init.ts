@@ -18,8 +18,16 @@ export function addInit(program: Command): void {
     )
     .option("--servers <number>", "the number of web servers")
     .option("--driver <driver>", "haproxy, nginx or embedded; default: haproxy if it is installed")
+    .option(
+      "--affinity <affinity>",
+      "server: clients stay on one server, for sessions in an application's memory; default: none",
+    )
     .option("--start <command>", `starts an instance, as in "node server.js" or '["node", "server.js"]'`)
     .option("--health-path <path>", "the path of the health check")
+    .option(
+      "--page <path>",
+      "a page that each release must answer with 200 before it gets users; default: none",
+    )
     .option("--port <port>", "the users' port on this machine; slots use ports above it")
     .option(
       "--database <database>",

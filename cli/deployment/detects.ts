@@ -1,5 +1,6 @@
 /** What the schedule of a planned sequence can detect, at the traffic that the last releases measured. */
 import { proxyPlaces } from "../../configuration/naming";
+import { hasAffinity } from "../../configuration/sessions";
 import { detectable } from "../../release/detectable";
 import type { DetectableStep, SiteTraffic } from "../../release/detectable";
 import { describeDetectable } from "../../release/detectable-words";
@@ -25,11 +26,12 @@ export function detectsOf(
   next: ReleaseRecord,
   observed: Observed | null,
 ): Detects | "unknown" | null {
-  const schedule = scheduleOf(next, project.environment);
+  const { environment } = project;
+  const schedule = scheduleOf(next, environment);
   const { goal } = next;
   if (observed === null || observed.live === null || observed.live === next.active) return null;
   if (goal === "staged" || schedule.strategy === "recreate" || healedServers(next).length > 0) return null;
-  const [first] = proxyPlaces(project.environment);
+  const [first] = proxyPlaces(environment);
   const traffic = measuredTraffic(newest(project), first!.name);
   if (traffic === null) return "unknown";
   const until = goal === "live" ? 100 : goal;
@@ -37,7 +39,7 @@ export function detectsOf(
     { ...schedule, steps: [...schedule.steps.filter((weight) => weight < until), until] },
     traffic,
   );
-  return { ...traffic, steps, words: describeDetectable(traffic, steps) };
+  return { ...traffic, steps, words: describeDetectable(traffic, steps, hasAffinity(environment)) };
 }
 
 /** A damaged receipt must not prevent a plan. */

@@ -10,6 +10,7 @@ import { EXIT } from "../../release/exit-code";
 import { DIALECTS, SERVER_VARIABLE } from "../../release/migrations/database-address";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { isLocal } from "../../configuration/platform";
+import { AFFINITIES } from "../../configuration/sessions";
 import { TOPOLOGIES } from "../../release/schedule";
 import { findProgram } from "../../system/executable";
 import { findPrograms } from "../../system/postgres-programs";
@@ -33,9 +34,11 @@ export interface InitOptions {
   readonly topology?: string;
   readonly servers?: string;
   readonly driver?: string;
+  readonly affinity?: string;
   readonly database?: string;
   readonly start?: string;
   readonly healthPath?: string;
+  readonly page?: string;
   readonly port?: string;
   readonly example?: boolean;
   readonly subscription?: string;
@@ -51,6 +54,7 @@ export interface Questioned {
   readonly notes: readonly string[];
 }
 
+const NO_PAGE = "none";
 const FIRST_PORT = 18_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
@@ -93,6 +97,8 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
     servers: wholeNumber("--servers", options.servers ?? "2"),
     start: options.start === undefined ? ["node", "server.js"] : parseStart(options.start),
     healthPath: options.healthPath ?? (options.os === "windows" ? "/_release.txt" : "/health"),
+    affinity: oneOf("--affinity", options.affinity ?? "none", AFFINITIES),
+    page: options.page === undefined ? (example ? "/" : "") : pageFrom(options.page),
     driver: chooseDriver(options.driver, local, notes),
     portBase: wholeNumber("--port", options.port ?? String(FIRST_PORT)),
     database: databaseFrom(options.database, { local, example }, notes),
@@ -155,6 +161,10 @@ async function askFor(given: Answers, options: InitOptions, example: boolean): P
       take({ driver: await choice("Which proxy?", answers.driver, DRIVERS.filter(isInstalled)) });
     }
   } else await askForAzure(answers, options, { take, text, choice });
+  if (options.affinity === undefined && !example) {
+    const message = "Does a client stay on one server (for sessions in memory)?";
+    take({ affinity: await choice(message, answers.affinity, AFFINITIES) });
+  }
   if (options.start === undefined && !example && answers.os !== "windows") {
     await text("What command starts an instance?", answers.start.join(" "), (start) => ({
       start: parseStart(start),
@@ -163,7 +173,16 @@ async function askFor(given: Answers, options: InitOptions, example: boolean): P
   if (options.healthPath === undefined && !example) {
     await text("Which path answers the health check?", answers.healthPath, (healthPath) => ({ healthPath }));
   }
+  if (options.page === undefined && !example) {
+    await text(`Which page must a release answer before it gets users, or ${NO_PAGE}?`, "/", (page) => ({
+      page: pageFrom(page),
+    }));
+  }
   return answers;
+}
+
+function pageFrom(answer: string): string {
+  return answer === NO_PAGE ? "" : answer;
 }
 
 interface Asking {

@@ -4,6 +4,7 @@
  * understands the state.
  */
 import type { DirectorSpec } from "../../configuration/director-spec";
+import { hasAffinity } from "../../configuration/sessions";
 import type { Endpoint } from "../../configuration/naming";
 import type { Comparison } from "../../release/journal";
 import type { RecordedRelease } from "../../release/sequence";
@@ -88,9 +89,10 @@ export class Director {
     this.logEvent("traffic", { ...traffic });
     const before = await this.driver.observe();
     const { live, weight, mode } = traffic;
+    const ofNewClients = traffic.sessions === undefined ? {} : { ofNewClients: true as const };
     const known = appliedEntries(this.state, before);
     const journal = differs(traffic, before)
-      ? this.journalWith({ event: "traffic", live, weight, mode }, known)
+      ? this.journalWith({ event: "traffic", live, weight, mode, ...ofNewClients }, known)
       : known;
     this.save({ traffic: { intended: traffic, before }, journal });
     await this.driver.setTraffic(traffic);
@@ -98,8 +100,8 @@ export class Director {
 
   /** With affinity, clients stay on servers of the releases that users get. */
   private withSessions({ sessions: _, ...traffic }: Traffic): Traffic {
-    const { sessions, slots } = this.spec;
-    if (sessions?.affinity !== "server") return traffic;
+    const { slots } = this.spec;
+    if (!hasAffinity(this.spec)) return traffic;
     const serving = servingSlots(traffic);
     const { stable } = this.state;
     const released = (slot: Slot) =>

@@ -7,21 +7,28 @@ import {
   privateCacheControl,
 } from "../../configuration/cookies";
 
-/** Changes the answer's headers in place, before the proxy library copies them. */
+/**
+ * Changes the answer's headers in place, before the proxy library copies them.
+ * @param serverCookie with affinity, for a client that has no token of this server
+ */
 export function prepareAnswer(
   answer: IncomingMessage,
   { drawnBucket, isPreview }: { readonly drawnBucket: number | null; readonly isPreview: boolean },
+  serverCookie: string | null,
 ): void {
   const { headers, statusCode: status = 0 } = answer;
   // They describe the connection to the instance, not the user's.
   delete headers.connection;
   delete headers["keep-alive"];
   if (isPreview) headers["cache-control"] = "no-store";
-  if (drawnBucket === null) return;
+  const cookies = [
+    ...(drawnBucket === null ? [] : [`${BUCKET_COOKIE}=${drawnBucket}${bucketAttributes(false)}`]),
+    ...(serverCookie === null ? [] : [serverCookie]),
+  ];
+  if (cookies.length === 0) return;
   const cacheControl = headers["cache-control"];
   if (isShareable({ status, cacheControl, expires: headers.expires })) return;
-  const bucket = `${BUCKET_COOKIE}=${drawnBucket}${bucketAttributes(false)}`;
-  headers["set-cookie"] = [...(headers["set-cookie"] ?? []), bucket];
+  headers["set-cookie"] = [...(headers["set-cookie"] ?? []), ...cookies];
   headers["cache-control"] = privateCacheControl(cacheControl);
 }
 

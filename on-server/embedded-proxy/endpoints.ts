@@ -1,4 +1,5 @@
-/** The slots' endpoints in the embedded proxy: health checks and round robin. */
+/** The slots' endpoints in the embedded proxy: health checks, and which one a request gets. */
+import { createHash } from "node:crypto";
 import { get } from "node:http";
 import type { EndpointHealth } from "../director/drivers/driver";
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
@@ -12,6 +13,13 @@ const FALL = 3;
 export interface ProxiedEndpoint {
   readonly host: string;
   readonly port: number;
+}
+
+/** With affinity: where a client's requests go. */
+export interface Client {
+  readonly address: string;
+  /** The server that it stays on, if that one can take a request. */
+  readonly server: string | null;
 }
 
 interface Watched extends ProxiedEndpoint {
@@ -45,6 +53,10 @@ export class Endpoints {
     });
   }
 
+  isInRotation(slot: Slot, server: string): boolean {
+    return this.watched[slot].some((each) => each.server === server && each.inRotation);
+  }
+
   /** Whether a slot has an endpoint that can take a request. */
   isUp(slot: Slot): boolean {
     return this.health(slot).some(({ healthy, inRotation }) => healthy && inRotation);
@@ -72,14 +84,27 @@ export class Endpoints {
     return this.find(slot, endpoint)?.server;
   }
 
-  /** The next endpoint of a slot, a healthy one if there is any; undefined if all are out of rotation. */
-  next(slot: Slot): ProxiedEndpoint | undefined {
-    const all = this.watched[slot].filter(({ inRotation }) => inRotation);
+  /**
+   * The next endpoint of a slot, a healthy one if there is any; undefined if all are out of rotation, or tried.
+   * @param client null without affinity: each request gets another endpoint.
+   */
+  next(
+    slot: Slot,
+    client: Client | null,
+    tried: readonly ProxiedEndpoint[] = [],
+  ): ProxiedEndpoint | undefined {
+    const all = this.watched[slot].filter(
+      (each) => each.inRotation && !tried.some(({ host, port }) => each.host === host && each.port === port),
+    );
     const healthy = all.filter((endpoint) => endpoint.failures < FALL);
     const candidates = healthy.length > 0 ? healthy : all;
-    this.turn = (this.turn + 1) % 1_000_000;
-    const next = candidates[this.turn % candidates.length];
+    const next = client === null ? this.inTurn(candidates) : endpointOf(client, candidates);
     return next && { host: next.host, port: next.port };
+  }
+
+  private inTurn(candidates: readonly Watched[]): Watched | undefined {
+    this.turn = (this.turn + 1) % 1_000_000;
+    return candidates[this.turn % candidates.length];
   }
 
   private find(slot: Slot, { host, port }: ProxiedEndpoint): Watched | undefined {
@@ -113,4 +138,17 @@ export class Endpoints {
     );
     request.on("error", () => settle(false));
   }
+}
+
+/**
+ * The client's server; for a client without one, that of the highest digest with its address. So a client's first requests
+ * meet one server, also if they are parallel, and a server that fails moves no other's clients.
+ */
+function endpointOf({ address, server }: Client, candidates: readonly Watched[]): Watched | undefined {
+  const kept = candidates.find((each) => each.server === server);
+  if (kept !== undefined || candidates.length < 2) return kept ?? candidates[0];
+  const rank = (each: Watched) => createHash("sha256").update(`${each.server} ${address}`).digest("hex");
+  return candidates
+    .map((endpoint) => ({ endpoint, rank: rank(endpoint) }))
+    .reduce((one, other) => (other.rank > one.rank ? other : one)).endpoint;
 }

@@ -26,9 +26,10 @@ import { normalPath } from "../../configuration/private-paths";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { adminServer } from "./admin";
+import { Affinity } from "./affinity";
 import { passTrailers, prepareAnswer } from "./answer-headers";
 import { Endpoints } from "./endpoints";
-import type { ProxiedEndpoint } from "./endpoints";
+import type { Client, ProxiedEndpoint } from "./endpoints";
 import { Exchange, responseTo } from "./exchange";
 import { FailoverAgent } from "./failover-agent";
 import type { Failover } from "./failover-agent";
@@ -50,9 +51,18 @@ interface Chosen {
   readonly slot: Slot;
   readonly insteadOf: Slot | null;
   readonly endpoint: ProxiedEndpoint | undefined;
+  /** Null without affinity. */
+  readonly stays: Client | null;
   readonly drawnBucket: number | null;
   readonly isPreview: boolean;
   readonly client: string;
+}
+
+interface Sent {
+  readonly exchange: Exchange;
+  readonly chosen: Chosen;
+  /** Where it is, after any failover. */
+  at: { readonly slot: Slot; readonly endpoint: ProxiedEndpoint | undefined };
 }
 
 const MILLISECONDS = 1_000;
@@ -67,13 +77,15 @@ const endpoints = new Endpoints(settings, readExcluded());
 const counted = { blue: new SlotCounter(), green: new SlotCounter() };
 const notPages = [normalPath(settings.check.path), ...settings.privatePaths];
 const pages = { blue: new PopularPages(notPages), green: new PopularPages(notPages) };
+const affinity = settings.sessions && new Affinity(settings.sessions, settings.endpoints);
 /** While a director counts answers. */
 let isWatched = false;
 let traffic = readTraffic();
+affinity?.follow(traffic);
 
 /** The request that the proxy library is sending, for the agents. */
-const sending = new AsyncLocalStorage<Exchange>();
-const exchanges = new WeakMap<IncomingMessage, { readonly exchange: Exchange; readonly chosen: Chosen }>();
+const sending = new AsyncLocalStorage<Sent>();
+const exchanges = new WeakMap<IncomingMessage, Sent>();
 /** The last request on a user's connection. */
 const latest = new WeakMap<Socket, Exchange>();
 
@@ -82,8 +94,8 @@ const failoverAgent = (slot: Slot, keepAlive: boolean, mayLeaveSlot: boolean) =>
 /** A stopping instance may be closing idle connections; a preview gets its slot or nothing. */
 const careful = { blue: failoverAgent("blue", false, false), green: failoverAgent("green", false, false) };
 const held = new HeldAgent({ headerBytes }, () => {
-  const exchange = sending.getStore();
-  return () => exchange?.hasClient === true;
+  const sent = sending.getStore();
+  return () => sent?.exchange.hasClient === true;
 });
 const agents = {
   serve: { blue: failoverAgent("blue", true, true), green: failoverAgent("green", true, true) },
@@ -104,9 +116,9 @@ proxy.on("proxyReqWs", (sent, request) => {
   exchanges.get(request)?.exchange.followUpgrade(sent);
 });
 proxy.on("proxyRes", (answer, request, response) => {
-  const { exchange, chosen } = exchanges.get(request)!;
-  exchange.follow(answer);
-  prepareAnswer(answer, chosen);
+  const sent = exchanges.get(request)!;
+  sent.exchange.follow(answer);
+  prepareAnswer(answer, sent.chosen, serverCookie(request, sent));
   passTrailers(answer, response as ServerResponse);
 });
 proxy.on("open", (instance) => {
@@ -142,10 +154,10 @@ users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => 
   if (chosen === null) return;
   const { slot } = chosen;
   counted[slot].runs(socket);
-  const exchange = begin(request, null, chosen);
+  const sent = begin(request, null, chosen);
   const target = targetOf(chosen);
   if (target === null) return void sendPage(request, responseTo(request), UPDATING);
-  sending.run(exchange, () => void proxy.ws(request, socket, target, head));
+  sending.run(sent, () => void proxy.ws(request, socket, target, head));
 });
 users.on("connect", (request: IncomingMessage) => refuse(request, responseTo(request), 405));
 
@@ -189,10 +201,10 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   const { slot } = chosen;
   if (chosen.isPreview) response.setHeader("x-bluegreen-slot", slot).setHeader("cache-control", "no-store");
   counted[slot].runs(response);
-  const exchange = begin(request, response, chosen);
+  const sent = begin(request, response, chosen);
   const target = targetOf(chosen);
   if (target === null) return sendPage(request, response, UPDATING);
-  sending.run(exchange, () => void proxy.web(request, response, target));
+  sending.run(sent, () => void proxy.web(request, response, target));
 }
 
 /** Decides where a request goes. @returns null if the proxy has answered it. */
@@ -205,19 +217,26 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
   const healthy = { blue: endpoints.isUp("blue"), green: endpoints.isUp("green") };
   const preview = isPreview(request, settings.preview);
   const draw = () => Math.floor(Math.random() * 100);
-  const way = route(traffic, request.headers.cookie, healthy, draw, preview);
+  const { cookie } = request.headers;
+  const known = preview ? null : (affinity?.serverOf(cookie) ?? null);
+  const kept = known !== null && endpoints.isInRotation(known.slot, known.server) ? known : null;
+  const way = route(traffic, cookie, healthy, draw, preview, kept?.slot);
   const { slot, insteadOf, bucket, drawnBucket } = way;
   if (slot === null) {
     sendPage(request, response(), NOTHING_DEPLOYED);
     return null;
   }
-  const sender = trusted.clientOf(addressOf(request), String(request.headers["x-forwarded-for"] ?? ""));
-  const client = `${sender}|${bucket ?? ""}`;
+  const address = trusted.clientOf(addressOf(request), String(request.headers["x-forwarded-for"] ?? ""));
   prepareHeaders(request, trusted);
-  return { slot, insteadOf, endpoint: endpoints.next(slot), drawnBucket, isPreview: preview, client };
+  const server = kept?.slot === slot ? kept.server : null;
+  const stays = affinity === undefined ? null : { address, server };
+  return {
+    ...{ slot, insteadOf, endpoint: endpoints.next(slot, stays), stays, drawnBucket },
+    ...{ isPreview: preview, client: `${address}|${bucket ?? ""}` },
+  };
 }
 
-function begin(request: IncomingMessage, response: ServerResponse | null, chosen: Chosen): Exchange {
+function begin(request: IncomingMessage, response: ServerResponse | null, chosen: Chosen): Sent {
   const { slot, insteadOf, endpoint, client, isPreview: preview } = chosen;
   const server = endpoint && endpoints.serverOf(insteadOf ?? slot, endpoint);
   const count = preview ? null : counted[insteadOf ?? slot].begin(client, server);
@@ -226,9 +245,17 @@ function begin(request: IncomingMessage, response: ServerResponse | null, chosen
   const exchange = new Exchange(request, response, count, (status) => {
     if (isWatched && !preview && method === "GET" && status < 400) pages[slot].add(url);
   });
-  exchanges.set(request, { exchange, chosen });
+  const sent = { exchange, chosen, at: { slot, endpoint } };
+  exchanges.set(request, sent);
   latest.set(request.socket, exchange);
-  return exchange;
+  return sent;
+}
+
+/** With affinity: the cookie for a client that has no token of the server that answered. */
+function serverCookie({ headers, url = "" }: IncomingMessage, { at, chosen }: Sent): string | null {
+  const server = at.endpoint && endpoints.serverOf(at.slot, at.endpoint);
+  if (affinity === undefined || server === undefined || chosen.isPreview) return null;
+  return affinity.cookieFor(at.slot, server, headers.cookie, url);
 }
 
 /** Where the proxy library sends a request; null if all servers are out of rotation. */
@@ -243,15 +270,17 @@ function targetOf({ slot, endpoint, isPreview: preview }: Chosen) {
  * slot: that counts as this slot's error.
  */
 function failoverOf(slot: Slot, mayLeaveSlot: boolean): Failover {
-  const exchange = sending.getStore();
-  const tried = new Set<string>();
+  const sent = sending.getStore();
+  const exchange = sent?.exchange;
+  const tried: ProxiedEndpoint[] = [];
   const untried = (of: Slot): ProxiedEndpoint | undefined => {
-    const next = endpoints.isUp(of) ? endpoints.next(of) : undefined;
-    return next && !tried.has(`${next.host} ${next.port}`) ? next : undefined;
+    const next = endpoints.isUp(of) ? endpoints.next(of, sent?.chosen.stays ?? null, tried) : undefined;
+    if (next !== undefined && sent !== undefined) sent.at = { slot: of, endpoint: next };
+    return next;
   };
   return (unreachable) => {
     const other = otherSlot(slot);
-    tried.add(`${unreachable.host} ${unreachable.port}`);
+    tried.push(unreachable);
     if (mayLeaveSlot) for (const each of [slot, other]) endpoints.refused(each, unreachable);
     if (exchange?.hasClient === false) return undefined;
     const next = untried(slot);
@@ -288,6 +317,7 @@ function changeTraffic(asked: unknown): unknown {
   const wanted = parseTraffic(new Map(asked as [string, string][]));
   writeAtomically(TRAFFIC_FILE, JSON.stringify(trafficEntries(wanted)));
   traffic = wanted;
+  affinity?.follow(wanted);
   if (!wanted.fallback) watch(false);
   return trafficEntries(traffic);
 }

@@ -18,12 +18,14 @@ export interface Route {
   readonly drawnBucket: number | null;
 }
 
+/** @param keptIn with affinity, the slot of the server that the client stays on, whatever the weight */
 export function route(
   traffic: Traffic,
   cookies: string | undefined,
   healthy: PerSlot<boolean>,
   drawBucket: () => number,
   isPreview = false,
+  keptIn: Slot | null = null,
 ): Route {
   const { live, weight, offset } = traffic;
   if (isPreview) {
@@ -35,7 +37,7 @@ export function route(
   const known = bucketOf(cookies);
   const drawnBucket = divided && known === null ? drawBucket() : null;
   const bucket = known ?? drawnBucket;
-  const chosen = ((bucket ?? 0) + offset) % 100 < weight ? otherSlot(live) : live;
+  const chosen = keptIn ?? (((bucket ?? 0) + offset) % 100 < weight ? otherSlot(live) : live);
   const other = otherSlot(chosen);
   if (traffic.fallback && !healthy[chosen] && healthy[other])
     return { slot: other, insteadOf: chosen, bucket, drawnBucket };

@@ -6,6 +6,8 @@ import { detectsOf } from "../../../cli/deployment/detects";
 import { formatPlan, planFacts } from "../../../cli/deployment/plan-text";
 import type { Planned } from "../../../cli/deployment/planning";
 import type { Project } from "../../../cli/project/project";
+import { trafficOf } from "../../../configuration/advice";
+import type { Sessions } from "../../../configuration/sessions";
 import { writeReceipt } from "../../../cli/receipts/receipt-store";
 import { out } from "../../../cli/terminal/colours";
 import { resolveSchedule } from "../../../release/schedule";
@@ -42,6 +44,19 @@ test("it comes from the last releases' receipts", () => {
   expect(detectsOf(project, { ...NEXT, goal: 10 }, OBSERVED)).toMatchObject({
     steps: [{ weight: 5 }, { weight: 10, seconds: 60 }],
   });
+});
+
+test("with affinity, plan shows that its weights are of new clients", () => {
+  released(2);
+  const sessions: Sessions = { affinity: "server", withoutCookie: [] };
+  const environment = { ...project.environment, sessions } as Project["environment"];
+  expect(detectsOf({ ...project, environment }, NEXT, OBSERVED)).toMatchObject({
+    words: expect.stringMatching(/; weights are of new clients: /),
+  });
+  expect(trafficOf({ ...NEXT, goal: 10 }, environment)).toMatch(
+    /^5 % of new clients for 60 s, then 10 % of /,
+  );
+  expect(trafficOf({ ...NEXT, goal: 10 }, project.environment)).toMatch(/^5 % for 60 s, then 10 % for 60 s/);
 });
 
 test("a damaged receipt does not prevent a plan: newer ones count", () => {

@@ -41,6 +41,16 @@ it("has a line for each event, once, even if a poll fails", async () => {
   ]);
 });
 
+it("calls a weight what it is with affinity: the share of new clients, until all move", async () => {
+  const lines = await logOf(() =>
+    answer({ ...TRAFFIC, ofNewClients: true }, { ...TRAFFIC, weight: 100, ofNewClients: true }),
+  );
+  expect(lines.slice(-2)).toEqual([
+    "proxy-1: 50 % of new clients go to green",
+    "proxy-1: 100 % of the requests go to green",
+  ]);
+});
+
 it("ignores records other than the applied one", async () => {
   expect(await logOf(() => Promise.resolve([seen(status({ ...SHIFTING, sequence: 16 }))]))).toEqual([]);
 });

@@ -103,6 +103,8 @@ describe("init", () => {
       start,
       "--health-path",
       "/up",
+      "--page",
+      "/goals",
       "--port",
       "31000",
       "--servers",
@@ -112,9 +114,16 @@ describe("init", () => {
     expect(environment).toMatchObject({
       ...{ name: "trial", application: "new-folder", record: "environments/trial.release.json" },
       ...{ start: JSON.parse(start) as string[], servers: { count: 3 }, platform: { portBase: 31000 } },
-      verification: { path: "/up" },
+      verification: { path: "/up", smoke: [{ method: "GET", path: "/goals", status: 200 }] },
     });
+    expect(environment.sessions).toBeUndefined();
     expect(folder.has("new folder/environments/trial.release.json")).toBe(true);
+  });
+
+  it("keeps clients on their servers if it is asked to", async () => {
+    await init("--affinity", "server", "--driver", "embedded");
+    const environment = parseEnvironment(folder.text("environments/local.json"), "it");
+    expect(environment.sessions).toEqual({ affinity: "server", withoutCookie: [] });
   });
 
   it("splits a start command at blanks", async () => {
@@ -184,6 +193,7 @@ describe("init", () => {
     ["an unknown platform", ["--platform", "aws"], /^--platform must be local or azure, not "aws"/],
     ["an unknown topology", ["--topology", "ring"], /^--topology must be split or sideBySide/],
     ["an unknown driver", ["--driver", "envoy"], /^--driver must be haproxy or nginx or embedded/],
+    ["an unknown affinity", ["--affinity", "slot"], /^--affinity must be none or server, not "slot"/],
     ["no number of servers", ["--servers", "two"], /^--servers must be a whole number, not "two"/],
     ["one server to split", ["--servers", "1", "--topology", "split"], /needs 2 servers or more/],
     ["a port that is none", ["--port", "80"], /portBase must be at least 1024/],
@@ -223,14 +233,19 @@ describe("init", () => {
       ["How many web servers", "\u00154\r"],
       ["Where are the two slots", "\u001b[A\r"],
       ["Which proxy", "\r"],
+      ["Does a client stay on one server", "\u001b[B\r"],
       ["What command starts an instance", "\u0015node app.js\r"],
       ["Which path", "\r"],
+      ["Which page", "\u0015goals\r"],
+      ["not a valid HTTP path", "\u0015/goals\r"],
     ] as const;
     const said = await folder.terminal(`${process.execPath} ${COMMAND} init .`, answers);
     expect(said).toMatch(/created {2}environments\/trial\.json/);
     expect(folder.json("environments/trial.json")).toMatchObject({
       ...{ name: "trial", application: "shop", servers: { count: 4 }, topology: "split" },
+      ...{ start: ["node", "app.js"], sessions: { affinity: "server" } },
       start: ["node", "app.js"],
+      verification: { smoke: [{ path: "/goals" }] },
     });
   });
 

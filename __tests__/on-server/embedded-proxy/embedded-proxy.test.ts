@@ -1,4 +1,5 @@
 /** The embedded proxy keeps the promises of the one it stands in for. */
+import { promisesOfAffinity } from "../director/affinity-promises";
 import { promisesOfAnswers } from "../director/answer-promises";
 import { promisesUnderLoad } from "../director/load-promises";
 import { promisesOfExchanges } from "../director/exchange-promises";
@@ -11,6 +12,7 @@ import { promisesOfAProxy } from "../director/proxy-promises";
 describe("the embedded proxy", () => {
   promisesOfAProxy(embedded);
   describe("in its counts of answers", () => promisesOfAnswers(embedded));
+  describe("with affinity to a server", () => promisesOfAffinity(embedded));
   describe("across protocols", () => promisesAcrossProtocols(embedded));
   describe("in each exchange", () => promisesOfExchanges(embedded));
   describe("to everyone else", () => promisesToNeighbours(embedded));

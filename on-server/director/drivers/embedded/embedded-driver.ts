@@ -1,7 +1,7 @@
 /** Drives the embedded proxy over its Unix socket. */
 import { request } from "node:http";
 import type { PerSlot, Slot } from "../../../../release/slot";
-import { parseTraffic, sameTraffic, trafficEntries, writeAnnouncement } from "../driver";
+import { parseTraffic, sameSessions, trafficEntries, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
 import { ADMIN_SOCKET } from "./embedded-settings";
 import type { Rotation } from "./embedded-settings";
@@ -23,7 +23,7 @@ export class EmbeddedDriver implements Driver {
     if (!traffic.fallback) this.isWatching = false;
     await ask("PUT", "/traffic", JSON.stringify(trafficEntries(traffic)));
     const observed = await this.observe();
-    if (!sameTraffic(observed, traffic)) {
+    if (!sameSessions(observed, traffic)) {
       throw new Error(
         `the embedded proxy serves ${JSON.stringify(observed)}, but the director set ${JSON.stringify(traffic)}`,
       );

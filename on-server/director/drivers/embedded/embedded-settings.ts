@@ -23,6 +23,12 @@ export interface EmbeddedProxySettings {
   readonly preview: Pick<Preview, "sha256"> | null;
   readonly check: { readonly path: string; readonly host: string; readonly status: number };
   readonly http: HttpSettings;
+  /** Absent without affinity: which site the tokens are of, and the paths whose answers carry no cookie. */
+  readonly sessions?: {
+    readonly application: string;
+    readonly environment: string;
+    readonly withoutCookie: readonly string[];
+  };
   /** Users' requests for them get 404. */
   readonly privatePaths: readonly string[];
 }
@@ -44,7 +50,7 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
   constructor(private readonly spec: DirectorSpec) {}
 
   files(): Record<string, string> {
-    const { proxy, endpoints, verification, preview } = this.spec;
+    const { application, environment, proxy, endpoints, verification, preview, sessions } = this.spec;
     const settings: EmbeddedProxySettings = {
       host: proxy.host,
       port: proxy.port,
@@ -52,6 +58,9 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
       preview,
       check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
       http: proxy.http,
+      ...(sessions?.affinity === "server"
+        ? { sessions: { application, environment, withoutCookie: sessions.withoutCookie } }
+        : {}),
       privatePaths: privatePaths(this.spec),
     };
     return {
