@@ -7,7 +7,7 @@ import { ApplicationName, EnvironmentName, Port } from "../release/patterns";
 import { Activation } from "./http-exchange";
 import { DEFAULT_HTTP_SETTINGS, HttpSettings } from "./http-settings";
 import { Preview } from "./preview";
-import { Sessions } from "./sessions";
+import { hasAffinity, Sessions } from "./sessions";
 import { Verification } from "./verification";
 import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import { proxyPlaces, slotEndpoints } from "./naming";
@@ -101,7 +101,7 @@ export function directorSpec(
     verification: environment.verification,
     activation: environment.activation ?? null,
     preview: environment.preview ?? null,
-    ...(environment.sessions?.affinity === "server" ? { sessions: environment.sessions } : {}),
+    ...(hasAffinity(environment) ? { sessions: environment.sessions } : {}),
     endpoints: { blue: [...endpoints.blue], green: [...endpoints.green] },
     proxy: {
       driver: environment.proxies.driver,

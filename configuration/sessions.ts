@@ -56,9 +56,14 @@ export function slotDigest(
   return createHash("sha256").update(named).digest("base64url").slice(0, DIGEST_LENGTH);
 }
 
-/** @param number the server's place among the slot's endpoints, from 1 */
+/** What a slot's token has before the dot. @param number the server's place among the slot's endpoints, from 1 */
+export function placeOf(slot: Slot, number: number): string {
+  return `${slot.slice(0, 1)}${number}`;
+}
+
+/** @param number see {@link placeOf} */
 export function tokenOf(slot: Slot, number: number, digest: string): string {
-  return `${slot.slice(0, 1)}${number}.${digest}`;
+  return `${placeOf(slot, number)}.${digest}`;
 }
 
 export interface ServerToken {

@@ -38,6 +38,7 @@ export interface InitOptions {
   readonly database?: string;
   readonly start?: string;
   readonly healthPath?: string;
+  readonly page?: string;
   readonly port?: string;
   readonly example?: boolean;
   readonly subscription?: string;
@@ -53,6 +54,7 @@ export interface Questioned {
   readonly notes: readonly string[];
 }
 
+const NO_PAGE = "none";
 const FIRST_PORT = 18_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
@@ -96,6 +98,7 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
     start: options.start === undefined ? ["node", "server.js"] : parseStart(options.start),
     healthPath: options.healthPath ?? (options.os === "windows" ? "/_release.txt" : "/health"),
     affinity: oneOf("--affinity", options.affinity ?? "none", AFFINITIES),
+    page: options.page === undefined ? (example ? "/" : "") : pageFrom(options.page),
     driver: chooseDriver(options.driver, local, notes),
     portBase: wholeNumber("--port", options.port ?? String(FIRST_PORT)),
     database: databaseFrom(options.database, { local, example }, notes),
@@ -170,7 +173,16 @@ async function askFor(given: Answers, options: InitOptions, example: boolean): P
   if (options.healthPath === undefined && !example) {
     await text("Which path answers the health check?", answers.healthPath, (healthPath) => ({ healthPath }));
   }
+  if (options.page === undefined && !example) {
+    await text(`Which page must a release answer before it gets users, or ${NO_PAGE}?`, "/", (page) => ({
+      page: pageFrom(page),
+    }));
+  }
   return answers;
+}
+
+function pageFrom(answer: string): string {
+  return answer === NO_PAGE ? "" : answer;
 }
 
 interface Asking {

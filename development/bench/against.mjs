@@ -2,9 +2,10 @@
  * The throughput at rest of a proxy with the configuration of this checkout, against that of another checkout of this project:
  *
  *   git worktree add ../before COMMIT && (cd ../before && npm ci && npm run build)
- *   node development/bench/against.mjs ../before haproxy [rounds]
+ *   node development/bench/against.mjs ../before haproxy [rounds] [users|new-users]
  *
- * As in `throughput.mjs`, where the other site is a plain configuration.
+ * As in `throughput.mjs`, where the other site is a plain configuration. The last argument gives this checkout affinity, with
+ * users who have the cookie of a server, or none; the other checkout may be this one.
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -14,11 +15,12 @@ import { measureThroughput, STATES } from "./throughput.mjs";
 /** The newest place first. */
 const PLACES = ["development/bench/sites/ours.mjs", "bench/sites/ours.mjs"];
 
-const [other, driver = "haproxy", rounds = "10"] = process.argv.slice(2);
-if (other === undefined) throw new Error("usage: against.mjs <checkout> [haproxy|nginx] [rounds]");
+const [other, driver = "haproxy", rounds = "10", clients = "none"] = process.argv.slice(2);
+if (other === undefined)
+  throw new Error("usage: against.mjs <checkout> [haproxy|nginx] [rounds] [users|new-users]");
 
 const results = await measureThroughput(
-  { ours: () => site(join(import.meta.dirname, "../..")), plain: () => site(resolve(other)) },
+  { ours: () => site(join(import.meta.dirname, "../.."), clients), plain: () => site(resolve(other)) },
   {
     rounds: Number(rounds),
     // While traffic is divided, a driver keeps reading its proxy's counters, in the only working directory of this process.
@@ -29,11 +31,13 @@ const results = await measureThroughput(
 console.log(JSON.stringify(results, null, 2));
 
 /** A driver finds its proxy in the working directory, so each site gets its own whenever its traffic changes. */
-async function site(checkout) {
+async function site(checkout, users = "none") {
   const file = PLACES.map((place) => join(checkout, place)).find(existsSync);
   const { startOurs } = await import(pathToFileURL(file).href);
   const home = process.cwd();
-  const started = await startOurs(driver, "nginx");
+  const started = await startOurs(driver, "nginx", users === "none" ? "none" : "server");
+  // wrk inherits it.
+  if (users === "users") process.env.SERVER_TOKEN = started.token;
   const folder = process.cwd();
   process.chdir(home);
   const change = async (traffic) => {

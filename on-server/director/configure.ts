@@ -16,12 +16,12 @@ export async function configure(spec: DirectorSpec, state: StateStore): Promise<
   const kind = KINDS[spec.proxy.driver];
   const known = stateOrNull(state, true);
   if (known !== null) await refuseUnreachableInstances(spec, servingSlots(known.traffic.intended));
-  if (kind.atStart !== undefined && !(await runs(kind.driver(spec)))) takeOver(kind.atStart, state);
+  if (kind.atStart !== undefined && !(await runs(kind.driver(spec)))) takeOver(kind.atStart, spec, state);
   await kind.configure(spec);
 }
 
-function takeOver({ read, write }: TrafficAtStart, state: StateStore): void {
-  const found = read();
+function takeOver({ read, write }: TrafficAtStart, spec: DirectorSpec, state: StateStore): void {
+  const found = read(spec);
   const known = stateOrNull(state, found !== null);
   // No director has moved traffic here yet.
   if (known === null || known.traffic.intended.live === null) return;
@@ -29,7 +29,7 @@ function takeOver({ read, write }: TrafficAtStart, state: StateStore): void {
   // A director that was killed may not have set what it intended.
   const isCurrent =
     found !== null && (sameTraffic(found, intended) || (!known.finished && sameTraffic(found, before)));
-  if (!isCurrent) write(intended);
+  if (!isCurrent) write(intended, spec);
 }
 
 /** A damaged state stops no proxy that knows its traffic from starting. The next step reports it. */

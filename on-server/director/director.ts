@@ -4,6 +4,7 @@
  * understands the state.
  */
 import type { DirectorSpec } from "../../configuration/director-spec";
+import { hasAffinity } from "../../configuration/sessions";
 import type { Endpoint } from "../../configuration/naming";
 import type { Comparison } from "../../release/journal";
 import type { RecordedRelease } from "../../release/sequence";
@@ -99,8 +100,8 @@ export class Director {
 
   /** With affinity, clients stay on servers of the releases that users get. */
   private withSessions({ sessions: _, ...traffic }: Traffic): Traffic {
-    const { sessions, slots } = this.spec;
-    if (sessions?.affinity !== "server") return traffic;
+    const { slots } = this.spec;
+    if (!hasAffinity(this.spec)) return traffic;
     const serving = servingSlots(traffic);
     const { stable } = this.state;
     const released = (slot: Slot) =>

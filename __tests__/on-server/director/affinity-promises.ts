@@ -19,7 +19,7 @@ const BALANCER = "127.0.0.7";
 /** Other clients have their own addresses. */
 const address = (index: number) => `127.0.${1 + Math.floor(index / 200)}.${1 + (index % 200)}`;
 
-class NumberedBackend extends DifficultBackend {
+export class NumberedBackend extends DifficultBackend {
   protected override async answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader("x-port", this.port);
     return super.answer(asked, response);

@@ -11,19 +11,23 @@ import { HOST, openPlace, REPOSITORY, run, until } from "./place.mjs";
 /** The interval at which a director reads the counters, so that HAProxy's driver adapts to the traffic. */
 const LOOK_MS = 250;
 
+/** With affinity: whose clients stay. */
+const KEPT = { blue: "1.0.0-1", green: "1.1.0-2" };
+
 /**
  * Its folder becomes the working directory, where the driver finds its proxy.
  * @returns the site's address, the driver, how to change the traffic, the director's files, and how to end it all.
  */
-export async function startOurs(driverName, instances = "node") {
+export async function startOurs(driverName, instances = "node", affinity = "none") {
   const lib = (file) => join(REPOSITORY, "lib", file);
   if (!existsSync(lib("on-server/director.js"))) throw new Error("lib/ is not built: npm run build");
   const { parseEnvironment } = await import(lib("configuration/environment-file.js"));
   const { directorSpec, encodeSpec } = await import(lib("configuration/director-spec.js"));
+  const { serverTokens } = await import(lib("configuration/sessions.js"));
   const { emptyRecord } = await import(lib("release/record.js"));
 
   const place = await openPlace(instances);
-  const environment = parseEnvironment(JSON.stringify(environmentFile(driverName)), "bench");
+  const environment = parseEnvironment(JSON.stringify(environmentFile(driverName, affinity)), "bench");
   const placed = directorSpec(environment, emptyRecord("bench"), 0);
   const endpoint = (port) => [{ server: "web-1", host: HOST, port }];
   const spec = {
@@ -64,18 +68,20 @@ export async function startOurs(driverName, instances = "node") {
     place.atEnd(stopLooking);
     const change = async ({ live, weight, offset = 0 }) => {
       if (weight > 0) await driver.measureLatencies?.(true);
-      await driver.setTraffic({ live, weight, offset, mode: "serve", fallback: weight > 0 });
+      const sessions = affinity === "none" ? {} : { sessions: KEPT };
+      await driver.setTraffic({ live, weight, offset, mode: "serve", fallback: weight > 0, ...sessions });
       stopLooking();
       if (weight > 0) looks = setInterval(() => driver.counts().catch(() => undefined), LOOK_MS);
     };
-    return { ...place, driver, change, spec: encodeSpec(spec) };
+    const [{ token }] = affinity === "none" ? [{}] : serverTokens(spec, KEPT);
+    return { ...place, driver, change, token, spec: encodeSpec(spec) };
   } catch (error) {
     await place.close();
     throw error;
   }
 }
 
-function environmentFile(driverName) {
+function environmentFile(driverName, affinity) {
   return {
     formatVersion: 1,
     application: "bench",
@@ -87,6 +93,7 @@ function environmentFile(driverName) {
     proxies: { driver: driverName },
     start: ["node", "server.js"],
     verification: { path: "/" },
+    ...(affinity === "none" ? {} : { sessions: { affinity } }),
   };
 }
 

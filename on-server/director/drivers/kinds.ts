@@ -17,8 +17,8 @@ import { LIVE, readTraffic, writeTraffic } from "./nginx/traffic-folder";
 
 export interface TrafficAtStart {
   /** null if the proxy was never configured here. */
-  read(): Traffic | null;
-  write(traffic: Traffic): void;
+  read(spec: DirectorSpec): Traffic | null;
+  write(traffic: Traffic, spec: DirectorSpec): void;
 }
 
 interface Kind {
@@ -48,7 +48,10 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   nginx: {
     driver: (spec) => new NginxDriver(spec),
     configure: configureNginx,
-    atStart: { read: () => (existsSync(LIVE) ? readTraffic() : null), write: writeTraffic },
+    atStart: {
+      read: (spec) => (existsSync(LIVE) ? readTraffic(spec) : null),
+      write: (traffic, spec) => writeTraffic(spec, traffic),
+    },
   },
   embedded: {
     driver: () => new EmbeddedDriver(),

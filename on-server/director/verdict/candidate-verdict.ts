@@ -16,7 +16,9 @@ import { failed, ofClass, slowerThan } from "./trials";
 import type { Kind, NameOf } from "./trials";
 
 /** A 95th percentile of fewer answers is chance. */
-const LIMIT_ANSWERS = 60;
+export function enoughLatencies({ minimumRequests }: Pick<AnalysisSettings, "minimumRequests">): number {
+  return Math.max(60, minimumRequests);
+}
 /** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */
 const SLOW_PART = 0.05;
 /** With so many answers lately, it has to have been slow for longer than a pause. */
@@ -179,7 +181,7 @@ export class CandidateVerdict {
     this.seen = together(this.seen, { requests, errors, latency });
     const all = Object.values(this.seen.latency).reduce((total, each) => total + each, 0);
     const usual = percentile(this.seen.latency, 0.95);
-    if (usual === null || all < Math.max(LIMIT_ANSWERS, this.analysis.minimumRequests)) return;
+    if (usual === null || all < enoughLatencies(this.analysis)) return;
     const { maxLatencyRatio, latencySlackMs } = this.analysis;
     const limit = Math.floor(Math.max(usual * maxLatencyRatio, usual + latencySlackMs));
     const kind: Kind = slowerThan(limit);

@@ -12,7 +12,7 @@ import {
   SHARED,
 } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { serverTokens } from "../../../../configuration/sessions";
+import { hasAffinity, serverTokens } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import type { Slot } from "../../../../release/slot";
 import type { Traffic } from "../driver";
@@ -24,10 +24,6 @@ export const TOKENS_MAP = "traffic.tokens";
 export const KEEPS_CLIENTS = "BLUEGREEN_KEEPS_CLIENTS";
 
 const IS_KEPT = "{ var(txn.kept) -m found }";
-
-export function keepsClients({ sessions }: Pick<DirectorSpec, "sessions">): boolean {
-  return sessions?.affinity === "server";
-}
 
 /** For the frontend, before any other choice: the server that a client's token names. */
 export function findServer({ sessions }: DirectorSpec): string {
@@ -89,7 +85,7 @@ export function validTokens(
   { sessions }: Traffic,
   isOut: (slot: Slot, server: string) => boolean,
 ): ServerToken[] {
-  if (!keepsClients(spec) || sessions === undefined) return [];
+  if (!hasAffinity(spec) || sessions === undefined) return [];
   return serverTokens(spec, sessions).filter(({ slot, server }) => !isOut(slot, server));
 }
 

@@ -3,6 +3,7 @@
  * Needs HAProxy >= 2.4 (atomic map replacement); tested with 2.6.
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { hasAffinity } from "../../../../configuration/sessions";
 import { BUCKET_COOKIE, PREVIEW_COOKIE } from "../../../../configuration/cookies";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
 import { PREVIEW_HEADER } from "../../../../configuration/preview";
@@ -17,7 +18,6 @@ import {
   findServer,
   IS_NEW,
   KEEPS_CLIENTS,
-  keepsClients,
   KEPT_AT_REST,
   serverCookieRules,
   serverRules,
@@ -148,7 +148,7 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
   }
 
   private get keeps(): boolean {
-    return keepsClients(this.spec);
+    return hasAffinity(this.spec);
   }
 
   /** Sends requests on while all users get one slot. */

@@ -1,12 +1,13 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { hasAffinity } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import { keepsClients, TOKENS_MAP, tokensMap, validTokens } from "./affinity-rules";
+import { TOKENS_MAP, tokensMap, validTokens } from "./affinity-rules";
 import { AbnormalRequests, SHOW_RING } from "./abnormal-requests";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
@@ -30,10 +31,7 @@ const SHOW_STATISTICS = "show stat -1 6 -1";
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
   private readonly map = new LiveMap(this.socket, (traffic) => this.tokens(traffic));
-  private readonly clients: PerSlot<ClientsOfSlot> = {
-    blue: new ClientsOfSlot(),
-    green: new ClientsOfSlot(),
-  };
+  private clients: PerSlot<ClientsOfSlot> = { blue: new ClientsOfSlot(), green: new ClientsOfSlot() };
   private readonly abnormal = new AbnormalRequests();
   private readonly answers: PerSlot<AnswersOfSlot> = {
     blue: new AnswersOfSlot("blue"),
@@ -45,6 +43,8 @@ export class HaproxyDriver implements Driver {
   };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
+  /** Another process does, and this one reads. */
+  private reads = false;
 
   constructor(
     private readonly spec: Pick<
@@ -74,11 +74,11 @@ export class HaproxyDriver implements Driver {
   private async saveTraffic(traffic: Traffic): Promise<void> {
     const tokens = await this.tokens(traffic);
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
-    if (keepsClients(this.spec)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
+    if (hasAffinity(this.spec)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
   }
 
   private async tokens(traffic: Traffic): Promise<readonly ServerToken[]> {
-    if (!keepsClients(this.spec) || traffic.sessions === undefined) return [];
+    if (!hasAffinity(this.spec) || traffic.sessions === undefined) return [];
     const out = serversOut(await this.socket.send("show servers state"));
     return validTokens(this.spec, traffic, (slot, server) => out.has(`${slot} ${server}`));
   }
@@ -90,6 +90,11 @@ export class HaproxyDriver implements Driver {
   async measureLatencies(wanted: boolean): Promise<void> {
     this.sample(wanted ? (this.sampling ?? new LatencySampling(this.spec.schedule.analysis)) : null);
     await this.map.renew();
+    if (!wanted) await this.forgetClients();
+  }
+
+  readBegun(): void {
+    this.reads = true;
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
@@ -191,13 +196,22 @@ export class HaproxyDriver implements Driver {
 
   /** Only while a release is watched: at rest HAProxy counts none. */
   private async countClients(slot: Slot): Promise<SlotCounts["clients"]> {
-    if (this.sampling === null || !(await this.map.countsClients())) return undefined;
+    if ((this.sampling === null && !this.reads) || !(await this.map.countsClients())) return undefined;
     const [clients, latencies] = await Promise.all([
       this.socket.send(`show table ${CLIENTS[slot]}`),
       this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
     ]);
     const { count } = this.unanswered[slot];
     return this.clients[slot].follow(clients, latencies, count, await this.map.countsPages());
+  }
+
+  /** So that the next watch counts by client from its beginning on, in whatever process. */
+  private async forgetClients(): Promise<void> {
+    // A configuration of an earlier base has no such tables: then HAProxy answers with a sentence.
+    for (const name of [...Object.values(CLIENTS), ...Object.values(CLIENT_LATENCIES)]) {
+      await this.socket.send(`clear table ${name}`);
+    }
+    this.clients = { blue: new ClientsOfSlot(), green: new ClientsOfSlot() };
   }
 
   private async countFailedCalls(): Promise<PerSlot<number>> {
@@ -236,7 +250,7 @@ export class HaproxyDriver implements Driver {
         await this.socket.sendSilent(`set server ${place} state ${state}`);
     }
     await this.saveExcluded();
-    if (!keepsClients(this.spec)) return;
+    if (!hasAffinity(this.spec)) return;
     await this.map.renewTokens();
     await this.saveTraffic(await this.observe());
   }

@@ -7,6 +7,7 @@
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
+import { hasAffinity } from "../../../../configuration/sessions";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import type { Page } from "../pages";
 import { COUNTED } from "./answers-log";
@@ -43,6 +44,8 @@ const RETRIES = `proxy_next_upstream error timeout;
 export function locations(spec: DirectorSpec): string {
   const { http } = spec.proxy;
   const previews = spec.preview !== null;
+  const there = hasAffinity(spec) ? "there" : "slot";
+  const whereTrafficGoes = WHERE_TRAFFIC_GOES + (hasAffinity(spec) ? STAYS : "");
   return `    location / {
       error_page ${INTERNAL.closed} = @closed;
       error_page ${INTERNAL.private} = @private;
@@ -51,12 +54,12 @@ export function locations(spec: DirectorSpec): string {
       error_page ${INTERNAL.streamed} = @streamed;
       error_page 502 504 = @again;
 ${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if ($closed)", "closed")}${previews ? refuse("if ($previewed)", "preview") : ""}${refuse(WEBSOCKET, "socket")}${refuse("if ($streamed)", "streamed")}      ${COUNTED}
-      proxy_pass http://slot_$slot;
+      proxy_pass http://slot_$${there};
     }
     location @again {
       ${AFTER_FAILURE}
       ${GIVE_UP}
-      ${WHERE_TRAFFIC_GOES}
+      ${whereTrafficGoes}
       ${COUNTED}
       ${RETRIES}
       proxy_pass http://\${way}_$now$but_now;
@@ -68,18 +71,18 @@ ${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if (
       keepalive_timeout 0;
       proxy_request_buffering off;
       ${RETRIES}
-      proxy_pass http://\${way}_$slot;
+      proxy_pass http://\${way}_$${there};
     }
     location @socket {
       error_page 502 504 = @socket_again;
       ${COUNTED}
       ${tunnel(spec)}
-      proxy_pass http://slot_$slot;
+      proxy_pass http://slot_$${there};
     }
     location @socket_again {
       ${AFTER_FAILURE}
       ${GIVE_UP}
-      ${WHERE_TRAFFIC_GOES}
+      ${whereTrafficGoes}
       ${COUNTED}
       ${tunnel(spec)}
       ${RETRIES}
@@ -115,6 +118,10 @@ const WHERE_TRAFFIC_GOES = `set $now blue;
       set $way slot;
       if (-f ${LIVE}/${MARKS.fallback}) {
         set $way shift;
+      }`;
+const STAYS = `
+      if (-f $token_file) {
+        set $now $asked_slot;
       }`;
 
 /** The headers that instances get, at the level of the server and where one of them differs. */

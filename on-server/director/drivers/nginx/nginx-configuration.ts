@@ -11,14 +11,16 @@
 import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
+import { hasAffinity } from "../../../../configuration/sessions";
 import type { PerSlot } from "../../../../release/slot";
 import { NOT_READY_FILE, SEQUENCE_FILE, SEQUENCE_PATH } from "../driver";
+import { affinityGroups, affinityMaps, GIVEN_TOKEN } from "./affinity";
 import { COUNTED_FORMAT } from "./answers-log";
 import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
 import type { NginxProgram } from "./nginx-program";
 import { quoted, requestMaps } from "./request-maps";
-import { LIVE, MARKS } from "./traffic-folder";
+import { LIVE, MARKS, RESTING } from "./traffic-folder";
 import { triedMap, upstreams } from "./upstreams";
 import { SPAN_MAP, WATCHED } from "./watch-marks";
 
@@ -57,6 +59,10 @@ export class NginxConfigurator {
     private readonly program: NginxProgram = OLDEST,
   ) {}
 
+  private get keeps(): boolean {
+    return hasAffinity(this.spec);
+  }
+
   /** Contains its own digest, which shows whether a reload took effect. */
   configuration(): string {
     const text = (generation: string) => this.text(generation);
@@ -65,13 +71,15 @@ export class NginxConfigurator {
 
   private text(generation: string): string {
     const { application, environment, proxy } = this.spec;
+    const maps = this.keeps ? affinityMaps(this.spec, this.excluded) : "";
+    const groups = this.keeps ? affinityGroups(this.spec, this.excluded) : "";
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${LIVE} only.
 ${this.program.user === null ? "" : `user ${this.program.user};\n`}worker_processes auto;
 # Each connection of a client may need one to an instance.
 worker_rlimit_nofile ${2 * CONNECTIONS};
 pid ${PID_FILE};
 error_log ${ERROR_LOG} warn;
-events {
+${this.keeps ? "# Each request's cookies are looked through.\npcre_jit on;\n" : ""}events {
   worker_connections ${CONNECTIONS};
 }
 http {
@@ -95,11 +103,11 @@ ${this.limits()}
   # An event reaches its client at once, however its answer ends.
   proxy_buffering off;
 ${isAtLeast(this.program, "1.27.2") ? "  proxy_pass_trailers on;\n" : ""}
-${requestMaps(this.spec)}${SPAN_MAP}${triedMap(this.spec, "$now", "$but_now")}  map $previewed $preview_storage {
+${this.keeps ? "  # For the tables of servers.\n  map_hash_bucket_size 256;\n" : ""}${requestMaps(this.spec)}${SPAN_MAP}${triedMap(this.spec, "$now", "$but_now")}${maps}  map $previewed $preview_storage {
     default no-store;
     '' '';
   }
-${upstreams(this.spec, this.excluded)}
+${groups}${upstreams(this.spec, this.excluded)}
   server {
     listen unix:${ADMIN_SOCKET};
     location = /generation {
@@ -113,7 +121,13 @@ ${proxy.tls === null ? "" : this.redirect()}
   server {
 ${this.listen()}    ${requestHeaders(this.spec)}
     add_header Set-Cookie $bucket_cookie always;
-    add_header Cache-Control $bucket_privacy always;
+${
+  this.keeps
+    ? `    add_header Set-Cookie $server_cookie always;
+    add_header Cache-Control $cookie_privacy always;
+    root ${GIVEN_TOKEN};`
+    : "    add_header Cache-Control $bucket_privacy always;"
+}
 
 ${this.route()}
 ${HEALTH}${locations(this.spec)}  }
@@ -163,7 +177,7 @@ ${keeps}  keepalive_requests 1000000;
     set $closed '';
     set $counted '';
     set $previewed '';
-${this.knowsSecret()}    # Between releases: all requests go to one slot. Previews continue.
+${this.keeps ? "    set $stays '';\n" : ""}${this.knowsSecret()}${this.stays(`.${RESTING}${previews}`, true)}    # Between releases: all requests go to one slot. Previews continue.
     if (-f ${LIVE}/${MARKS.restBlue}${previews}) {
       break;
     }
@@ -178,7 +192,7 @@ ${this.knowsSecret()}    # Between releases: all requests go to one slot. Previe
     if (-f ${LIVE}/$bucket) {
       set $slot green;
     }
-    if (-f ${LIVE}/${MARKS.shifting}${previews}) {
+${this.stays("")}    if (-f ${LIVE}/${MARKS.shifting}${previews}) {
       set $way shift;
       set $offered offered;
       break;
@@ -193,6 +207,16 @@ ${this.knowsSecret()}    # Between releases: all requests go to one slot. Previe
       set $closed closed;
     }
 ${this.preview()}`;
+  }
+
+  /** A client with a valid token gets its server, whatever the traffic is. */
+  private stays(suffix: string, isLast = false): string {
+    if (!this.keeps) return "";
+    return `    if (-f $token_file${suffix}) {
+      set $slot $asked_slot;
+      set $stays $asked_place;
+${isLast ? "      break;\n" : ""}    }
+`;
   }
 
   /** With the right secret `$secure_link` is 1, otherwise empty. The configuration has only the secret's digest. */
@@ -214,7 +238,7 @@ ${this.preview()}`;
     }
     if ($knows_secret = 1) {
       set $slot $waiting;
-      set $offered '';
+${this.keeps ? "      set $stays '';\n" : ""}      set $offered '';
       set $closed '';
       set $counted '';
       set $previewed $waiting;

@@ -9,7 +9,7 @@ import type { Endpoint } from "../../../../configuration/naming";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";
-import { sameTraffic, writeAnnouncement } from "../driver";
+import { sameSessions, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
 import { AnswersLog, markBeginning, unmarkBeginning } from "./answers-log";
 import { connectionsTo, family } from "./connections";
@@ -32,14 +32,14 @@ export class NginxDriver implements Driver {
   async observe(): Promise<Traffic> {
     await servingGeneration();
     limitErrorLog();
-    return readTraffic();
+    return readTraffic(this.spec);
   }
 
   async setTraffic(traffic: Traffic): Promise<void> {
     await servingGeneration();
     if (!traffic.fallback && this.counting) this.stopCounting();
-    writeTraffic(traffic, this.counting);
-    if (!sameTraffic(readTraffic(), traffic))
+    writeTraffic(this.spec, traffic, this.counting);
+    if (!sameSessions(readTraffic(this.spec), traffic))
       throw new Error("another process changed nginx's traffic folder while the director set it");
   }
 
@@ -58,7 +58,7 @@ export class NginxDriver implements Driver {
       if (markBeginning()) this.log = null;
       markWatched();
     } else this.stopCounting();
-    writeTraffic(readTraffic(), wanted);
+    writeTraffic(this.spec, readTraffic(this.spec), wanted);
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
@@ -81,9 +81,13 @@ export class NginxDriver implements Driver {
     return { blue: count("blue"), green: count("green") };
   }
 
+  readBegun(): void {
+    this.log = new AnswersLog(this.spec, () => reopenLogs(), true);
+  }
+
   async popularPages(): Promise<readonly string[]> {
     await servingGeneration();
-    const { live } = readTraffic();
+    const { live } = readTraffic(this.spec);
     return live === null ? [] : this.answers().popularPages(live);
   }
 
@@ -149,7 +153,7 @@ export class NginxDriver implements Driver {
 
 /** If NGINX runs, it reloads the configuration, and keeps the old one if it rejects the new one. */
 export async function configureNginx(spec: DirectorSpec): Promise<void> {
-  provideTraffic();
+  provideTraffic(spec);
   const configuration = new NginxConfigurator(spec, readExcluded(), installedNginx()).configuration();
   if (await isServing()) await reload(configuration);
   else writeAtomically(CONFIGURATION, configuration);

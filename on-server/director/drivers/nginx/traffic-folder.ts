@@ -1,6 +1,7 @@
 /**
  * The traffic value as NGINX reads it: a folder of files behind a symlink, which is replaced by a rename. There is a
- * file for each bucket that goes to green, and marks. The value itself is in another file.
+ * file for each bucket that goes to green, marks, and with affinity the valid tokens (see affinity.ts). The value itself is
+ * in another file.
  */
 import {
   chmodSync,
@@ -18,6 +19,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import type { DirectorSpec } from "../../../../configuration/director-spec";
+import { hasAffinity, placeOf, serverTokens } from "../../../../configuration/sessions";
+import type { KeptReleases, ServerToken } from "../../../../configuration/sessions";
+import { SLOTS } from "../../../../release/slot";
+import type { Slot } from "../../../../release/slot";
 import { CLOSED, parseTraffic, trafficEntries } from "../driver";
 import type { Traffic } from "../driver";
 
@@ -43,6 +49,13 @@ export const MARKS = {
 /** Marks in addition to those that say the same, in the order of NGINX's checks: the first match decides. */
 const SHORT: readonly string[] = [MARKS.restBlue, MARKS.restGreen, MARKS.atRest, MARKS.shifting];
 
+/** Follows a dot: a token's file, while all other clients go to one slot. */
+export const RESTING = "rest";
+/** Before a server's place: a link to its token. */
+export const GIVEN = "given-";
+const OF_TOKENS = /[.]|^given-/;
+const UNKNOWN = "unknown";
+
 const VALUE = "value.json";
 const FOLDER = /^traffic-(\d+)$/;
 
@@ -50,9 +63,18 @@ const FOLDER = /^traffic-(\d+)$/;
  * The traffic that NGINX serves, from the files that it checks. They match the value unless another process changed
  * them.
  */
-export function readTraffic(): Traffic {
-  const found = readdirSync(LIVE).filter((name) => name !== VALUE);
-  const value = readValue();
+export function readTraffic(spec: DirectorSpec): Traffic {
+  const all = readdirSync(LIVE).filter((name) => name !== VALUE);
+  const { sessions, ...value } = readValue();
+  const kept = keptReleases(spec, sessions, all.filter(isOfTokens));
+  const traffic = servedTraffic(
+    value,
+    all.filter((name) => !isOfTokens(name)),
+  );
+  return kept === undefined ? traffic : { ...traffic, sessions: kept };
+}
+
+function servedTraffic(value: Traffic, found: readonly string[]): Traffic {
   const short = SHORT.filter((mark) => found.includes(mark));
   const single = found.filter((name) => !SHORT.includes(name));
   // Earlier versions had fewer marks, and while a director counts there is none for rest.
@@ -74,6 +96,28 @@ export function readTraffic(): Traffic {
   };
 }
 
+/** Absent without affinity, and before the first value that was set with it. */
+function keptReleases(
+  spec: DirectorSpec,
+  sessions: KeptReleases | undefined,
+  found: readonly string[],
+): KeptReleases | undefined {
+  if (sessions === undefined || !hasAffinity(spec)) return undefined;
+  const tokens = tokensOf(spec, sessions);
+  const wanted = [...tokenFiles(tokens, false), ...tokens.map(linkTo)];
+  const single = found.filter((name) => !name.endsWith(`.${RESTING}`));
+  const kept = (slot: Slot) => {
+    const ofSlot = (name: string) => name.replace(GIVEN, "").startsWith(slot.slice(0, 1));
+    if (isSame(wanted.filter(ofSlot), single.filter(ofSlot))) return sessions[slot];
+    return single.some(ofSlot) ? UNKNOWN : null;
+  };
+  return { blue: kept("blue"), green: kept("green") };
+}
+
+function isOfTokens(name: string): boolean {
+  return OF_TOKENS.test(name);
+}
+
 function readValue(): Traffic {
   try {
     const text = readFileSync(`${LIVE}/${VALUE}`, "utf8");
@@ -84,7 +128,7 @@ function readValue(): Traffic {
 }
 
 /** Replaces the whole value at once. @param isCounted whether a director counts answers, which NGINX never does at rest. */
-export function writeTraffic(traffic: Traffic, isCounted = false): void {
+export function writeTraffic(spec: DirectorSpec, traffic: Traffic, isCounted = false): void {
   const value = JSON.stringify(trafficEntries(traffic));
   const numbers = readdirSync(".").flatMap((name) => Number(FOLDER.exec(name)?.[1] ?? []));
   const folder = `traffic-${Math.max(0, ...numbers) + 1}`;
@@ -93,7 +137,11 @@ export function writeTraffic(traffic: Traffic, isCounted = false): void {
   chmodSync(folder, 0o755);
   writeFileSync(`${folder}/${VALUE}`, value);
   // Only the existence of the names counts. A hard link takes a fifth of the time of a new file.
-  for (const name of filesOf(traffic, !isCounted)) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
+  const files = filesOf(traffic, !isCounted);
+  const tokens = tokensOf(spec, traffic.sessions);
+  const all = [...files, ...tokenFiles(tokens, files.includes(MARKS.atRest))];
+  for (const name of all) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
+  for (const token of tokens) symlinkSync(token.token, `${folder}/${linkTo(token)}`);
   flush(folder);
   rmSync(`${LIVE}.new`, { force: true });
   symlinkSync(folder, `${LIVE}.new`);
@@ -105,9 +153,26 @@ export function writeTraffic(traffic: Traffic, isCounted = false): void {
   for (const name of old) rmSync(name, { recursive: true, force: true });
 }
 
-/** The traffic of a new proxy. */
-export function provideTraffic(): void {
-  if (!existsSync(LIVE)) writeTraffic(CLOSED);
+/** The traffic of a new proxy; and the tokens of servers that are new here. */
+export function provideTraffic(spec: DirectorSpec): void {
+  if (!existsSync(LIVE)) return writeTraffic(spec, CLOSED);
+  const { sessions } = readValue();
+  const traffic = readTraffic(spec);
+  if (sessions === undefined || traffic.sessions === undefined) return;
+  if (SLOTS.every((slot) => traffic.sessions![slot] === sessions[slot])) return;
+  writeTraffic(spec, { ...traffic, sessions }, !existsSync(`${LIVE}/${MARKS.atRest}`));
+}
+
+function tokensOf(spec: DirectorSpec, sessions: KeptReleases | undefined): ServerToken[] {
+  return sessions !== undefined && hasAffinity(spec) ? serverTokens(spec, sessions) : [];
+}
+
+function tokenFiles(tokens: readonly ServerToken[], isResting: boolean): string[] {
+  return tokens.flatMap(({ token }) => [token, ...(isResting ? [`${token}.${RESTING}`] : [])]);
+}
+
+function linkTo({ slot, number }: ServerToken): string {
+  return `${GIVEN}${placeOf(slot, number)}`;
 }
 
 function isSame(files: string[], found: string[]): boolean {

@@ -11,7 +11,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 
 // NGINX closes idle connections before the application does, so no request meets a closed one. Soon after the last
 // request, every remaining connection is in use.
-const KEPT = "    keepalive 128;\n    keepalive_timeout 500ms;\n";
+export const KEPT = "    keepalive 128;\n    keepalive_timeout 500ms;\n";
 
 export function upstreams(spec: DirectorSpec, excluded: PerSlot<readonly string[]>): string {
   const groups = (without?: number) => SLOTS.flatMap((slot) => groupsOf(spec, excluded, slot, without));
