@@ -135,9 +135,9 @@ function create(driver: DriverName): Promise<World> {
       proxies: { driver, count: 2 },
       sessions: SESSIONS,
       schedule: {
-        ...{ strategy: "canary", steps: [20, 100], stepSeconds: 1, bakeSeconds: 0.3, drainSeconds: 2 },
+        ...{ strategy: "canary", steps: [20, 100], stepSeconds: 0.5, bakeSeconds: 0.3, drainSeconds: 2 },
         // What its chance failures are compared by is another test's matter.
-        analysis: { maxErrorRatio: 0.5 },
+        analysis: { maxErrorRatio: 0.5, intervalSeconds: 0.2 },
       },
     },
   });

@@ -76,7 +76,7 @@ export const FACTS = [
   {
     fact: "the text of a director's journal",
     home: "release/journal-words.ts",
-    patterns: [/% of the requests go to/, /`\$\{[\w.]+\} is drained`/],
+    patterns: [/% of (the requests|new clients|\$\{share\}) go to/, /`\$\{[\w.]+\} is drained`/],
   },
   {
     fact: "a director's phases",
