@@ -8,7 +8,7 @@ import { analysisSettings } from "../../release/schedule";
 import type { AnalysisSettings } from "../../release/schedule";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import { between, betweenByClient, figures, NOTHING, together } from "./analysis";
+import { between, betweenByClient, figures, NOTHING, requestsBetween, together } from "./analysis";
 import type { Sample } from "./analysis";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
@@ -45,7 +45,7 @@ type Compared = PerSlot<{ readonly users: Sample; readonly own: Sample }>;
 export class CandidateWatch {
   private readonly rounds: Record<Slot, Map<number, Rounds>> = { blue: new Map(), green: new Map() };
   private own: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
-  private snapshots: Snapshot[] = [];
+  private readonly snapshots: Snapshot[] = [];
   private reportedAt = 0;
   private round = 0;
   private shared: string | null = null;
@@ -109,10 +109,9 @@ export class CandidateWatch {
     this.weigh(before, now);
     const down = await this.downEndpoint();
     if (down !== null) return { reason: down, sure: true };
-    const recent = this.recent(now);
     const found =
-      this.users.finding(now.at, recent("users")) ??
-      this.ownRequests.finding(now.at, recent("own")) ??
+      this.users.finding(now.at, () => this.recent(now, "users")) ??
+      this.ownRequests.finding(now.at, () => this.recent(now, "own")) ??
       (await this.harm());
     if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
     if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {
@@ -181,9 +180,9 @@ export class CandidateWatch {
 
   /** Whether users send too few requests to judge: then stable gets the director's requests too, to compare with. */
   private isQuiet(): boolean {
-    const { last } = this;
-    const recent = this.compare(this.startOfWindow(last), last);
-    return recent[this.slot].users.requests < this.analysis.minimumRequests;
+    const { last, slot } = this;
+    const recent = requestsBetween(this.startOfWindow(last).counts[slot], last.counts[slot]);
+    return recent < this.analysis.minimumRequests;
   }
 
   private async askEndpoints(slot: Slot): Promise<void> {
@@ -236,7 +235,8 @@ export class CandidateWatch {
     const counts = await this.director.driver.counts();
     const snapshot = { at: this.director.clock.now(), counts, own: this.own };
     const horizon = snapshot.at - 2000 * this.analysis.intervalSeconds;
-    this.snapshots = [...this.snapshots.filter(({ at }) => at >= horizon), snapshot];
+    while (this.snapshots.length > 0 && this.snapshots[0]!.at < horizon) this.snapshots.shift();
+    this.snapshots.push(snapshot);
     return snapshot;
   }
 
@@ -253,17 +253,14 @@ export class CandidateWatch {
     return this.snapshots.findLast(({ at }) => at <= moment) ?? this.snapshots[0]!;
   }
 
-  private recent(now: Snapshot): (whose: "users" | "own") => Recent {
+  private recent(now: Snapshot, whose: "users" | "own"): Recent {
     const interval = 1000 * this.analysis.intervalSeconds;
     const third = (2 * interval) / 3;
-    const ago = (from: number, to: number) =>
-      this.compare(this.snapshotBefore(now.at - from), this.snapshotBefore(now.at - to))[this.slot];
-    const parts = { interval: ago(interval, 0), oldest: ago(3 * third, 2 * third), newest: ago(third, 0) };
-    return (whose) => ({
-      interval: parts.interval[whose],
-      oldest: parts.oldest[whose],
-      newest: parts.newest[whose],
-    });
+    const ago = (from: number, to: number) => {
+      const [start, end] = [this.snapshotBefore(now.at - from), this.snapshotBefore(now.at - to)];
+      return this.compare(start, end)[this.slot][whose];
+    };
+    return { interval: ago(interval, 0), oldest: ago(3 * third, 2 * third), newest: ago(third, 0) };
   }
 
   private compare(from: Snapshot, to: Snapshot): Compared {
@@ -322,14 +319,13 @@ function tooFew({ requests }: Sample, minimumRequests: number): string {
 }
 
 function less(now: Sample, before: Sample): Sample {
-  const latency = Object.entries(now.latency).map(
-    ([milliseconds, count]) => [milliseconds, count - (before.latency[Number(milliseconds)] ?? 0)] as const,
-  );
-  return {
-    requests: now.requests - before.requests,
-    errors: now.errors - before.errors,
-    latency: Object.fromEntries(latency.filter(([, count]) => count > 0)),
-  };
+  if (now === before) return NOTHING;
+  const latency: Record<number, number> = {};
+  for (const milliseconds in now.latency) {
+    const more = now.latency[milliseconds]! - (before.latency[milliseconds] ?? 0);
+    if (more > 0) latency[milliseconds] = more;
+  }
+  return { requests: now.requests - before.requests, errors: now.errors - before.errors, latency };
 }
 
 function sampled({ problem, milliseconds }: Pick<Probe, "problem" | "milliseconds">): Sample {

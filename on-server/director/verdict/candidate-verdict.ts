@@ -78,7 +78,8 @@ export class CandidateVerdict {
     if (this.slow === null && look.weight < 100) this.learnLatency(look.stable);
   }
 
-  finding(now: number, recent: Recent): Finding | null {
+  /** @param recent asked for only if the candidate seems to be slow. */
+  finding(now: number, recent: () => Recent): Finding | null {
     return this.gross() ?? this.tooManyFail() ?? this.tooSlow(now, recent) ?? this.otherStatus();
   }
 
@@ -130,20 +131,21 @@ export class CandidateVerdict {
     };
   }
 
-  private tooSlow(now: number, recent: Recent): Finding | null {
+  private tooSlow(now: number, lately: () => Recent): Finding | null {
     const { slow } = this;
     const { latencyGraceSeconds } = this.analysis;
     if (slow === null || this.firstAt === null || now - this.firstAt < 1000 * latencyGraceSeconds)
       return null;
+    const standing = this.fired(slow.contest, 0);
+    if (standing === null || ratio(standing.candidate) < SLOW_PART) return null;
     const { limit, usual } = slow;
     const isSlow = slowerThan(limit);
+    const recent = lately();
     // Caches that were cold are warm by now; and a pause, for which many answers waited, is over.
     if (ratio(isSlow(recent.interval)) < SLOW_PART) return null;
     const [oldest, newest] = [isSlow(recent.oldest), isSlow(recent.newest)];
     if (newest.trials >= MANY_ANSWERS && [oldest, newest].some((each) => ratio(each) < SLOW_PART))
       return null;
-    const standing = this.fired(slow.contest, 0);
-    if (standing === null || ratio(standing.candidate) < SLOW_PART) return null;
     const p95 = percentile(recent.interval.latency, 0.95);
     return {
       reason: `${percent(ratio(standing.candidate))} of its answers take longer than ${limit} ms, ${percent(ratio(slow.contest.reference))} of stable's; p95 is ${p95} ms, stable's was ${usual} ms; ${certainty(standing)}`,
@@ -169,8 +171,9 @@ export class CandidateVerdict {
   }
 
   private fired(contest: Contest, allowed: number): Standing | null {
+    if (contest.excess <= allowed) return null;
     const { standing } = contest;
-    return standing.likelihoodRatio >= this.limit && standing.excess > allowed ? standing : null;
+    return standing.likelihoodRatio >= this.limit ? standing : null;
   }
 
   /** The limit is fixed once stable gave enough answers; only later ones are compared by it. */

@@ -23,7 +23,7 @@ export class SiteVerdict {
   private firstAt: number | null = null;
   private atOnce: Side = NO_TRIALS;
   /** The candidate's answers. */
-  private recent: { readonly at: number; readonly side: Side }[] = [];
+  private readonly recent: { readonly at: number; readonly side: Side }[] = [];
 
   /** @param nameOf see `Trials` */
   constructor(
@@ -40,10 +40,8 @@ export class SiteVerdict {
     const theirs = this.trials.stable.count(at, stable);
     if (this.firstAt !== null && at - this.firstAt <= AT_ONCE_MS) this.atOnce = sum(this.atOnce, theirs);
     const oldest = at - 1000 * this.analysis.intervalSeconds;
-    this.recent = [
-      ...this.recent.filter((each) => each.at >= oldest),
-      { at, side: this.trials.candidate.count(at, candidate) },
-    ];
+    while (this.recent.length > 0 && this.recent[0]!.at < oldest) this.recent.shift();
+    this.recent.push({ at, side: this.trials.candidate.count(at, candidate) });
   }
 
   /** Stable fails more than before since the candidate's first requests. */
