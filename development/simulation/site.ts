@@ -231,7 +231,9 @@ export class SimulatedSite {
       return {
         ...{ requests, errors, latency: latency.read(), classes: { ...classes }, inFlight: 0 },
         endpoints: [{ server: each === "blue" ? "web-1" : "web-2", healthy: true, inRotation: true }],
-        ...(this.conditions.clients === false ? {} : { clients: clients.read() as unknown as SlotCounts["clients"] }),
+        ...(this.conditions.clients === false
+          ? {}
+          : { clients: clients.read() as unknown as SlotCounts["clients"] }),
       };
     };
     return { blue: slot("blue"), green: slot("green") };

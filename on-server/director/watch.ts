@@ -16,7 +16,8 @@ import { latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
 import { CandidateVerdict } from "./verdict/candidate-verdict";
-import type { Finding, Recent } from "./verdict/candidate-verdict";
+import type { Finding } from "./verdict/candidate-verdict";
+import type { Recent } from "./verdict/slowness";
 import { clientName, sharedAddress } from "./verdict/clients";
 import { errorsGatherAt } from "./verdict/gathered";
 import { isDown } from "./verdict/rounds";
@@ -110,8 +111,8 @@ export class CandidateWatch {
     const down = await this.downEndpoint();
     if (down !== null) return { reason: down, sure: true };
     const found =
-      this.users.finding(now.at, () => this.recent(now, "users")) ??
-      this.ownRequests.finding(now.at, () => this.recent(now, "own")) ??
+      this.users.finding(() => this.recent(now, "users")) ??
+      this.ownRequests.finding(() => this.recent(now, "own")) ??
       (await this.harm());
     if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
     if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {

@@ -7,20 +7,16 @@ import { COMPARISONS, NO_TRIALS, ratio, sum } from "../../../release/sequential-
 import type { Side } from "../../../release/sequential-test";
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
-import { NOTHING, percentile, together } from "../analysis";
+import { percent } from "../../../release/percent";
 import type { Sample } from "../analysis";
 import { Contest } from "./contest";
 import type { Look, Standing } from "./contest";
 import { difference } from "./interval";
-import { failed, ofClass, slowerThan } from "./trials";
-import type { Kind, NameOf } from "./trials";
+import { Slowness } from "./slowness";
+import type { Recent } from "./slowness";
+import { failed, ofClass } from "./trials";
+import type { NameOf } from "./trials";
 
-/** A 95th percentile of fewer answers is chance. */
-const LIMIT_ANSWERS = 60;
-/** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */
-const SLOW_PART = 0.05;
-/** With so many answers lately, it has to have been slow for longer than a pause. */
-const MANY_ANSWERS = 15;
 /** It is certain, not only likely, that such a candidate is worse. */
 const CERTAIN_RATIO = 1_000_000;
 const CERTAIN_EXCESS = 0.5;
@@ -34,53 +30,40 @@ export interface Finding {
   readonly sure: boolean;
 }
 
-/** The candidate's answers of the last interval; and of the first and the last third of the last two. */
-export interface Recent {
-  readonly interval: Sample;
-  readonly oldest: Sample;
-  readonly newest: Sample;
-}
-
 export class CandidateVerdict {
   private readonly failed: Contest;
   private readonly redirects: Contest;
   private readonly refusals: Contest;
-  private slow: { readonly contest: Contest; readonly limit: number; readonly usual: number } | null = null;
-  private firstAt: number | null = null;
+  private readonly slowness: Slowness;
   private answers: Side = NO_TRIALS;
-  /** Stable's answers until the limit is known. */
-  private seen: Sample = NOTHING;
 
   constructor(
     private readonly analysis: AnalysisSettings,
-    private readonly nameOf: NameOf = (client) => client,
+    nameOf: NameOf = (client) => client,
   ) {
     this.failed = new Contest(failed, nameOf);
     this.redirects = new Contest(ofClass("3xx"), nameOf);
     this.refusals = new Contest(ofClass("4xx"), nameOf);
+    this.slowness = new Slowness(analysis, nameOf);
   }
 
   /** Stable's answers before the candidate got any. */
   addBefore(at: number, stable: Sample): void {
     for (const contest of [this.failed, this.redirects, this.refusals]) contest.addBefore(at, stable);
-    this.learnLatency(stable);
-    this.slow?.contest.addBefore(at, stable);
+    this.slowness.addBefore(at, stable);
   }
 
   add(look: Look): void {
-    const { candidate, at } = look;
-    if (candidate.requests > 0) this.firstAt ??= at;
-    this.answers = sum(this.answers, failed(candidate));
+    this.answers = sum(this.answers, failed(look.candidate));
     this.failed.add(look);
     this.redirects.add(look);
     this.refusals.add(look);
-    this.slow?.contest.add(look);
-    if (this.slow === null && look.weight < 100) this.learnLatency(look.stable);
+    this.slowness.add(look);
   }
 
-  /** @param recent asked for only if the candidate seems to be slow. */
-  finding(now: number, recent: () => Recent): Finding | null {
-    return this.gross() ?? this.tooManyFail() ?? this.tooSlow(now, recent) ?? this.otherStatus();
+  /** @param lately asked for only if the candidate seems to be slow. */
+  finding(lately: () => Recent): Finding | null {
+    return this.gross() ?? this.tooManyFail() ?? this.tooSlow(lately) ?? this.otherStatus();
   }
 
   /** How much more of the candidate's answers fail than of stable's. */
@@ -131,24 +114,12 @@ export class CandidateVerdict {
     };
   }
 
-  private tooSlow(now: number, lately: () => Recent): Finding | null {
-    const { slow } = this;
-    const { latencyGraceSeconds } = this.analysis;
-    if (slow === null || this.firstAt === null || now - this.firstAt < 1000 * latencyGraceSeconds)
-      return null;
-    const standing = this.fired(slow.contest, 0);
-    if (standing === null || ratio(standing.candidate) < SLOW_PART) return null;
-    const { limit, usual } = slow;
-    const isSlow = slowerThan(limit);
-    const recent = lately();
-    // Caches that were cold are warm by now; and a pause, for which many answers waited, is over.
-    if (ratio(isSlow(recent.interval)) < SLOW_PART) return null;
-    const [oldest, newest] = [isSlow(recent.oldest), isSlow(recent.newest)];
-    if (newest.trials >= MANY_ANSWERS && [oldest, newest].some((each) => ratio(each) < SLOW_PART))
-      return null;
-    const p95 = percentile(recent.interval.latency, 0.95);
+  private tooSlow(lately: () => Recent): Finding | null {
+    const slow = this.slowness.found(this.limit, lately);
+    if (slow === null) return null;
+    const { candidate, stable, limitMs, p95Ms, usualMs } = slow;
     return {
-      reason: `${percent(ratio(standing.candidate))} of its answers take longer than ${limit} ms, ${percent(ratio(slow.contest.reference))} of stable's; p95 is ${p95} ms, stable's was ${usual} ms; ${certainty(standing)}`,
+      reason: `${percent(candidate)} of its answers take longer than ${limitMs} ms, ${percent(stable)} of stable's; p95 is ${p95Ms} ms, stable's was ${usualMs} ms; ${certainty(slow)}`,
       sure: false,
     };
   }
@@ -175,32 +146,13 @@ export class CandidateVerdict {
     const { standing } = contest;
     return standing.likelihoodRatio >= this.limit ? standing : null;
   }
-
-  /** The limit is fixed once stable gave enough answers; only later ones are compared by it. */
-  private learnLatency(stable: Sample): void {
-    const { requests, errors, latency } = stable;
-    this.seen = together(this.seen, { requests, errors, latency });
-    const all = Object.values(this.seen.latency).reduce((total, each) => total + each, 0);
-    const usual = percentile(this.seen.latency, 0.95);
-    if (usual === null || all < Math.max(LIMIT_ANSWERS, this.analysis.minimumRequests)) return;
-    const { maxLatencyRatio, latencySlackMs } = this.analysis;
-    const limit = Math.floor(Math.max(usual * maxLatencyRatio, usual + latencySlackMs));
-    const kind: Kind = slowerThan(limit);
-    this.slow = { contest: new Contest(kind, this.nameOf), limit, usual };
-    this.seen = NOTHING;
-  }
 }
 
-function confidence(standing: Standing): number {
+function confidence(standing: Pick<Standing, "likelihoodRatio">): number {
   return Math.round(1e4 * Math.max(0, 1 - 1 / standing.likelihoodRatio)) / 1e4;
 }
 
-function certainty(standing: Standing): string {
+function certainty(standing: Pick<Standing, "likelihoodRatio">): string {
   const odds = Math.min(standing.likelihoodRatio, 1e6);
   return `by chance 1 in ${Math.floor(odds).toLocaleString("en-US")}${odds === 1e6 ? " or less" : ""}`;
-}
-
-function percent(part: number): string {
-  const value = 100 * part;
-  return `${value < 1 ? value.toFixed(2) : value.toFixed(1)} %`;
 }

@@ -109,6 +109,11 @@ export class Contest {
     return (events - (this.worst?.events ?? 0) - this.expectedSoFar) / Math.max(1, trials);
   }
 
+  /** The candidate's answers. */
+  get counted(): Side {
+    return this.total;
+  }
+
   get standing(): Standing {
     const { block, excess } = this;
     const current = block === null ? NO_EVIDENCE : this.evidenceOf(block);
