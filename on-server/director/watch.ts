@@ -6,6 +6,7 @@
 import type { Comparison } from "../../release/journal";
 import { analysisSettings } from "../../release/schedule";
 import type { AnalysisSettings } from "../../release/schedule";
+import { OF_OWN_REQUESTS, OF_USERS } from "../../release/sequential-test";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
 import { between, betweenByClient, figures, NOTHING, requestsBetween, together } from "./analysis";
@@ -67,9 +68,9 @@ export class CandidateWatch {
     const now = director.clock.now();
     this.analysis = analysisSettings(director.spec.schedule.analysis);
     const nameOf = (key: string) => clientName(key, this.shared, director.state.weight);
-    this.users = new CandidateVerdict(this.analysis, nameOf);
+    this.users = new CandidateVerdict(this.analysis, OF_USERS, nameOf);
     this.users.addBefore(now, baseline);
-    this.ownRequests = new CandidateVerdict(this.analysis);
+    this.ownRequests = new CandidateVerdict(this.analysis, OF_OWN_REQUESTS);
     this.site = new SiteVerdict(this.analysis, baseline, nameOf);
   }
 

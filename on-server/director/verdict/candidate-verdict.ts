@@ -1,9 +1,9 @@
 /**
  * The verdict on a candidate under traffic: whether its answers are worse than stable's, with stated error rates however
  * often one looks. It judges failed answers, slow ones, redirects and 4xx, and the director's requests, each by a
- * comparison that fires with a sixth of `falseRollbackRate` if both releases are alike. See docs/traffic.md.
+ * comparison that fires with a part of `falseRollbackRate` if both releases are alike. See docs/traffic.md.
  */
-import { COMPARISONS, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
+import { NO_TRIALS, OF_USERS, ratio, sum } from "../../../release/sequential-test";
 import type { Side } from "../../../release/sequential-test";
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
@@ -39,6 +39,7 @@ export class CandidateVerdict {
 
   constructor(
     private readonly analysis: AnalysisSettings,
+    private readonly parts: Readonly<Record<keyof typeof OF_USERS, number>> = OF_USERS,
     nameOf: NameOf = (client) => client,
   ) {
     this.failed = new Contest(failed, nameOf);
@@ -87,9 +88,9 @@ export class CandidateVerdict {
     return ratio(this.failed.reference);
   }
 
-  /** The answers from which a comparison fires. */
-  private get limit(): number {
-    return COMPARISONS / this.analysis.falseRollbackRate;
+  /** The likelihood ratio from which a comparison fires. */
+  private leastRatio(what: keyof typeof OF_USERS): number {
+    return 1 / (this.parts[what] * this.analysis.falseRollbackRate);
   }
 
   /** A candidate that never gave a good answer needs no statistics. */
@@ -98,12 +99,12 @@ export class CandidateVerdict {
     if (events < GROSS_ANSWERS || events < trials) return null;
     const { clients } = this.failed.standing;
     const chance = Math.max(LEAST_RATIO, ratio(this.failed.reference)) ** clients;
-    if (clients < 2 || chance > 1 / this.limit) return null;
+    if (clients < 2 || chance > 1 / this.leastRatio("failed")) return null;
     return { reason: `all of its ${trials} answers failed`, sure: true };
   }
 
   private tooManyFail(): Finding | null {
-    const standing = this.fired(this.failed, this.analysis.maxErrorRatio);
+    const standing = this.fired("failed", this.analysis.maxErrorRatio);
     if (standing === null) return null;
     const { trials, events } = this.answers;
     const sure = standing.likelihoodRatio >= CERTAIN_RATIO && standing.excess >= CERTAIN_EXCESS;
@@ -115,7 +116,7 @@ export class CandidateVerdict {
   }
 
   private tooSlow(lately: () => Recent): Finding | null {
-    const slow = this.slowness.found(this.limit, lately);
+    const slow = this.slowness.found(this.leastRatio("slow"), lately);
     if (slow === null) return null;
     const { candidate, stable, limitMs, p95Ms, usualMs } = slow;
     return {
@@ -126,25 +127,26 @@ export class CandidateVerdict {
 
   private otherStatus(): Finding | null {
     if (this.analysis.expectChange) return null;
-    for (const [contest, what] of [
-      [this.redirects, "redirects (3xx)"],
-      [this.refusals, "refusals (4xx)"],
+    for (const [kind, what] of [
+      ["redirects", "redirects (3xx)"],
+      ["refusals", "refusals (4xx)"],
     ] as const) {
-      const standing = this.fired(contest, this.analysis.maxStatusShift);
+      const standing = this.fired(kind, this.analysis.maxStatusShift);
       if (standing === null) continue;
       const { candidate } = standing;
       return {
-        reason: `${percent(ratio(candidate))} of its answers are ${what}, ${percent(ratio(contest.reference))} of stable's, allowed ${percent(this.analysis.maxStatusShift)} more; ${certainty(standing)}. If the release means to answer so: --expect-change`,
+        reason: `${percent(ratio(candidate))} of its answers are ${what}, ${percent(ratio(this[kind].reference))} of stable's, allowed ${percent(this.analysis.maxStatusShift)} more; ${certainty(standing)}. If the release means to answer so: --expect-change`,
         sure: false,
       };
     }
     return null;
   }
 
-  private fired(contest: Contest, allowed: number): Standing | null {
+  private fired(kind: "failed" | "redirects" | "refusals", allowed: number): Standing | null {
+    const contest = this[kind];
     if (contest.excess <= allowed) return null;
     const { standing } = contest;
-    return standing.likelihoodRatio >= this.limit ? standing : null;
+    return standing.likelihoodRatio >= this.leastRatio(kind) ? standing : null;
   }
 }
 

@@ -79,6 +79,8 @@ export class Contest {
   constructor(
     private readonly kind: Kind,
     nameOf: NameOf,
+    /** See `evidence`. */
+    private readonly usual = 0,
   ) {
     this.trials = { candidate: new Trials(kind, nameOf), stable: new Trials(kind, nameOf) };
   }
@@ -156,7 +158,7 @@ export class Contest {
   private close(block: Block): void {
     this.closed = added(this.closed, this.evidenceOf(block));
     this.expected += this.expectedIn(block);
-    const each = perEvent(block.candidate.trials, this.stableIn(block).trials).candidate;
+    const each = this.perEventIn(block);
     for (const [name, events] of block.clients) {
       const client = this.clients.get(name)!;
       client.evidence = added(client.evidence, each, events);
@@ -168,7 +170,16 @@ export class Contest {
   }
 
   private evidenceOf(block: Block): Evidence {
-    return evidence(block.candidate, this.stableIn(block));
+    return evidence(block.candidate, this.stableIn(block), this.usualIn(block));
+  }
+
+  private perEventIn(block: Block): Evidence {
+    return perEvent(block.candidate.trials, this.stableIn(block).trials, this.usualIn(block)).candidate;
+  }
+
+  /** Where all of stable's answers so far are compared, they must not be what was known beforehand. */
+  private usualIn({ weight }: Block): number {
+    return weight === 100 ? 0 : this.usual;
   }
 
   private expectedIn(block: Block): number {
@@ -181,7 +192,7 @@ export class Contest {
     if (worst === null) return NO_EVIDENCE;
     const now = block?.clients.get(worst.name) ?? 0;
     if (block === null || now === 0) return worst.evidence;
-    const each = perEvent(block.candidate.trials, this.stableIn(block).trials).candidate;
+    const each = this.perEventIn(block);
     return added(worst.evidence, each, now);
   }
 }

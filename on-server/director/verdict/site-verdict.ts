@@ -4,7 +4,7 @@
  * next step waits until it is over.
  */
 import type { AnalysisSettings } from "../../../release/schedule";
-import { COMPARISONS, isWorse, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
+import { isWorse, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
 import type { Side } from "../../../release/sequential-test";
 import type { Sample } from "../analysis";
 import type { Finding } from "./candidate-verdict";
@@ -14,6 +14,8 @@ import type { NameOf } from "./trials";
 
 /** What begins within so long a time after the candidate's first request is its effect. */
 const AT_ONCE_MS = 3_000;
+/** Of `falseRollbackRate`. */
+const PART = 1 / 6;
 /** Not one visitor. */
 const FEWEST_EVENTS = 3;
 
@@ -66,7 +68,7 @@ export class SiteVerdict {
 
   private isWorse(now: Side): boolean {
     const { maxErrorRatio, falseRollbackRate } = this.analysis;
-    return isWorse(now, this.before, maxErrorRatio, COMPARISONS / falseRollbackRate);
+    return isWorse(now, this.before, maxErrorRatio, 1 / (PART * falseRollbackRate));
   }
 }
 

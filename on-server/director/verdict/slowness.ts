@@ -1,6 +1,6 @@
 /**
  * Whether a candidate is slow: by its answers after the grace, with two comparisons of which the mean of the likelihood
- * ratios counts (the mean of two such ratios is one). The first counts answers beyond stable's 90th percentile, where a
+ * ratios counts (the mean of two such ratios is one). The first counts answers beyond stable's 85th percentile, where a
  * candidate that is slower altogether shows soonest; the second those beyond the limit that the settings allow. Whether
  * that matters to users is decided by the limit alone.
  */
@@ -16,7 +16,9 @@ import type { Kind, NameOf } from "./trials";
 
 /** A 95th percentile of fewer answers is chance. */
 const LIMIT_ANSWERS = 60;
-const OFTEN = 0.9;
+const OFTEN = 0.85;
+/** How much the first comparison counts. */
+const OFTEN_PART = 2 / 3;
 /** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */
 const SLOW_PART = 0.05;
 /** Fewer answers beyond the limit show nothing. */
@@ -46,11 +48,15 @@ interface Comparison {
   readonly contest: Contest;
 }
 
+/** Of answers beyond stable's usual times, and beyond the limit. */
+type Comparisons = readonly [Comparison, Comparison];
+
 /** Answers by milliseconds, cumulated. */
 type Cumulated = Record<number, number>;
 
 export class Slowness {
-  private comparisons: { readonly slower: Comparison; readonly beyond: Comparison } | null = null;
+  /** With all answers, and without those of the candidate's grace. */
+  private comparisons: { readonly all: Comparisons; readonly later: Comparisons } | null = null;
   private readonly candidate: Cumulated = {};
   /** Before the candidate, and while both get requests. */
   private readonly stable: Cumulated = {};
@@ -64,30 +70,27 @@ export class Slowness {
   /** Stable's answers before the candidate got any. */
   addBefore(at: number, stable: Sample): void {
     this.learn(stable);
-    this.comparisons?.slower.contest.addBefore(at, stable);
-    this.comparisons?.beyond.contest.addBefore(at, stable);
+    for (const { contest } of this.compared) contest.addBefore(at, stable);
   }
 
   add(look: Look): void {
     const { candidate, stable, at, weight } = look;
     if (candidate.requests > 0) this.firstAt ??= at;
-    const counts = this.firstAt !== null && at - this.firstAt >= 1000 * this.analysis.latencyGraceSeconds;
-    const seen = counts ? look : { ...look, candidate: NOTHING };
-    cumulate(this.candidate, seen.candidate);
-    this.comparisons?.slower.contest.add(seen);
-    this.comparisons?.beyond.contest.add(seen);
+    const isOver = this.firstAt !== null && at - this.firstAt >= 1000 * this.analysis.latencyGraceSeconds;
+    const later = isOver ? look : { ...look, candidate: NOTHING };
+    cumulate(this.candidate, later.candidate);
+    for (const { contest } of this.comparisons?.all ?? []) contest.add(look);
+    for (const { contest } of this.comparisons?.later ?? []) contest.add(later);
     if (weight < 100) this.learn(stable);
   }
 
   /** @returns null if it may be chance, or is allowed, or is over. */
   found(leastRatio: number, lately: () => Recent): Slow | null {
     if (this.comparisons === null) return null;
-    const { slower, beyond } = this.comparisons;
-    const ratios = [slower, beyond].map(({ contest }) =>
-      contest.excess > 0 ? contest.standing.likelihoodRatio : 0,
-    );
-    const likelihoodRatio = (ratios[0]! + ratios[1]!) / 2;
-    if (likelihoodRatio < leastRatio) return null;
+    const { all, later } = this.comparisons;
+    const likelihoodRatio = meanOf(all);
+    // A grace that was slow proves nothing, but it adds to what the answers after it prove by themselves.
+    if (likelihoodRatio < leastRatio || meanOf(later) < 1 / this.analysis.falseRollbackRate) return null;
     const usualMs = percentile(this.stable, 0.95)!;
     const limitMs = this.limit(usualMs);
     const [candidate, stable] = [this.candidate, this.stable].map((latency) =>
@@ -95,7 +98,7 @@ export class Slowness {
     );
     if (candidate!.events < FEWEST_SLOW || middle(candidate!) < SLOW_PART) return null;
     const recent = lately();
-    if (!isStillSlow(ratios[0]! >= ratios[1]! ? slower : beyond, recent)) return null;
+    if (!later.some((each) => isStillSlow(each, recent))) return null;
     const p95Ms = percentile(recent.interval.latency, 0.95);
     return { likelihoodRatio, candidate: ratio(candidate!), stable: ratio(stable!), limitMs, p95Ms, usualMs };
   }
@@ -107,12 +110,17 @@ export class Slowness {
     const all = Object.values(this.stable).reduce((total, each) => total + each, 0);
     const usualMs = percentile(this.stable, 0.95);
     if (usualMs === null || all < Math.max(LIMIT_ANSWERS, this.analysis.minimumRequests)) return;
-    const compared = (milliseconds: number): Comparison => {
+    const oftenMs = percentile(this.stable, OFTEN)!;
+    const compared = (milliseconds: number, usual: number): Comparison => {
       const isSlow = slowerThan(milliseconds);
-      return { isSlow, contest: new Contest(isSlow, this.nameOf) };
+      return { isSlow, contest: new Contest(isSlow, this.nameOf, usual) };
     };
-    const slower = compared(percentile(this.stable, OFTEN)!);
-    this.comparisons = { slower, beyond: compared(this.limit(usualMs)) };
+    const both = (): Comparisons => [compared(oftenMs, 1 - OFTEN), compared(this.limit(usualMs), 0)];
+    this.comparisons = { all: both(), later: both() };
+  }
+
+  private get compared(): readonly Comparison[] {
+    return this.comparisons === null ? [] : [...this.comparisons.all, ...this.comparisons.later];
   }
 
   private limit(usualMs: number): number {
@@ -123,6 +131,13 @@ export class Slowness {
 
 function cumulate(all: Cumulated, { latency }: Sample): void {
   for (const milliseconds in latency) all[milliseconds] = (all[milliseconds] ?? 0) + latency[milliseconds]!;
+}
+
+function meanOf(comparisons: Comparisons): number {
+  const ratios = comparisons.map(({ contest }) =>
+    contest.excess > 0 ? contest.standing.likelihoodRatio : 0,
+  );
+  return OFTEN_PART * ratios[0]! + (1 - OFTEN_PART) * ratios[1]!;
 }
 
 /** Caches that were cold are warm by now; and a pause, for which many answers waited, is over. */

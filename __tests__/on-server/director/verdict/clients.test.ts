@@ -6,6 +6,7 @@ import type { ClientCounts, SlotCounts } from "../../../../on-server/director/dr
 import { CandidateVerdict } from "../../../../on-server/director/verdict/candidate-verdict";
 import { clientName, sharedAddress } from "../../../../on-server/director/verdict/clients";
 import { analysisSettings, Strategy } from "../../../../release/schedule";
+import { OF_USERS } from "../../../../release/sequential-test";
 
 const analysis = analysisSettings(Strategy.canary().analysis);
 
@@ -26,7 +27,7 @@ const countsOf = (clients: Clients): SlotCounts => ({ ...sampleOf(clients), inFl
 /** The verdict on one look. */
 function verdictOn({ candidate, stable }: Site, weight = 5): CandidateVerdict {
   const shared = sharedAddress([countsOf(candidate), countsOf(stable)], analysis.minimumRequests);
-  const verdict = new CandidateVerdict(analysis, (key) => clientName(key, shared, weight));
+  const verdict = new CandidateVerdict(analysis, OF_USERS, (key) => clientName(key, shared, weight));
   verdict.add({ at: 0, weight, candidate: sampleOf(candidate), stable: sampleOf(stable) });
   return verdict;
 }
