@@ -42,7 +42,10 @@ export function detectable(
   { requestsPerSecond, errorRatio }: SiteTraffic,
 ): DetectableStep[] {
   const { falseRollbackRate, maxErrorRatio } = analysisSettings(analysis);
-  const limits: Limits = { likelihoodRatio: 1 / (OF_USERS.failed * falseRollbackRate), excess: maxErrorRatio };
+  const limits: Limits = {
+    likelihoodRatio: 1 / (OF_USERS.failed * falseRollbackRate),
+    excess: maxErrorRatio,
+  };
   let [candidate, stable] = [0, requestsPerSecond * SECONDS_BEFORE];
   return steps.map((weight) => {
     const seconds = weight === 100 ? bakeSeconds : stepSeconds;

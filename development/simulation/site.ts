@@ -11,8 +11,8 @@ import type { Random } from "./random";
 export interface Behaviour {
   /** The part of answers that fail by chance. */
   readonly errors: number;
-  /** In milliseconds, of a random number generator. */
-  readonly latency?: (random: Random, secondsOld: number) => number;
+  /** In milliseconds, of a random number generator; `secondsOld` is the candidate's age, `client` a number. */
+  readonly latency?: (random: Random, secondsOld: number, client: number) => number;
   readonly redirects?: number;
   readonly refusals?: number;
 }
@@ -84,6 +84,8 @@ export class SimulatedSite {
   /** Requests that clients will repeat, by second. */
   private repeats: { readonly at: number; readonly slot: Slot; readonly client: number; left: number }[] = [];
   private startedAt: number | null = null;
+  /** For what is always the same for a client. */
+  private readonly seed: number;
   private readonly outageAt: number;
   private restartAt: number;
 
@@ -92,6 +94,7 @@ export class SimulatedSite {
     readonly random: Random,
     canarySeconds: number,
   ) {
+    this.seed = random.below(1e6);
     this.outageAt = this.now + 1000 * (60 + random.next() * canarySeconds);
     this.restartAt =
       conditions.restarts === true ? this.now + 1000 * (60 + random.next() * canarySeconds) : Infinity;
@@ -176,9 +179,10 @@ export class SimulatedSite {
     const latencies = counted.latency.change();
     const clients = counted.clients.change();
     for (let left = random.binomial(answers, measured / pool); left > 0; left--) {
-      const each = latencyClass(coarse(this.behaviour(slot).latency!(random, old)));
+      const client = random.below(measured);
+      const each = latencyClass(coarse(this.behaviour(slot).latency!(random, old, this.seed + client)));
       latencies[each] = (latencies[each] ?? 0) + 1;
-      const number = numberOf(random.below(measured), counted);
+      const number = numberOf(client, counted);
       const known = clients[number] ?? NEVER_CAME;
       const latency = { ...known.latency, [each]: (known.latency[each] ?? 0) + 1 };
       clients[number] = { ...known, requests: known.requests + 1, latency };
@@ -256,9 +260,9 @@ function numberOf(client: number, { numbers }: Counted): number {
   return number;
 }
 
-/** Fewer classes than a driver has are simulated faster: six for each doubling. */
+/** Fewer classes than a driver has are simulated faster: eight for each doubling. */
 function coarse(milliseconds: number): number {
-  return 2 ** (Math.round(6 * Math.log2(Math.max(1, milliseconds))) / 6);
+  return 2 ** (Math.floor(8 * Math.log2(Math.max(1, milliseconds))) / 8);
 }
 
 function add(counts: Record<string, number>, key: string, more: number): void {

@@ -9,6 +9,7 @@ import { ratio } from "../../../release/sequential-test";
 import type { Side } from "../../../release/sequential-test";
 import { NOTHING, percentile } from "../analysis";
 import type { Sample } from "../analysis";
+import { nearestLatencyClass } from "../drivers/driver";
 import { Contest } from "./contest";
 import type { Look } from "./contest";
 import { slowerThan } from "./trials";
@@ -125,7 +126,9 @@ export class Slowness {
 
   private limit(usualMs: number): number {
     const { maxLatencyRatio, latencySlackMs } = this.analysis;
-    return Math.floor(Math.max(usualMs * maxLatencyRatio, usualMs + latencySlackMs));
+    const allowed = Math.max(usualMs * maxLatencyRatio, usualMs + latencySlackMs);
+    // Answers of a class can't be told apart: the limit is where one begins.
+    return nearestLatencyClass(allowed) - 1;
   }
 }
 
