@@ -1,8 +1,9 @@
 /**
  * Runs the rehearsal alone, because it measures what users notice. Then all other tests in three parallel groups of the same
  * length: those under load, whole releases without load, and the rest, which mostly waits or computes. The checks (types,
- * lint, format, unused code) run in parallel. The counts come last. With --long it runs the suites that take minutes, which
- * are left out otherwise; with other arguments it runs jest with these.
+ * lint, format, unused code) run in parallel. The counts come last. Suites that fail are run once more, each alone: what
+ * passes then depends on the load, and is listed as unstable with its first failure; what fails again has failed. With
+ * --long it runs the suites that take minutes, which are left out otherwise; with other arguments it runs jest with these.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -53,6 +54,8 @@ const NAMED_SLOW_SECONDS = 30;
 /** Three times what a group takes. A group that hangs is killed, and its processes are listed. */
 const GROUP_MINUTES = 45;
 const REPEATED_CHARACTERS = 1500;
+/** If more suites fail, it is not the load. */
+const MOST_REPEATED_SUITES = 4;
 
 const given = process.argv.slice(2);
 const VISIBLE = { stdio: "inherit" };
@@ -80,18 +83,24 @@ async function runAll() {
     console.log(
       `lines: ${[...tests, "checks"].map((name, index) => `${name} ${ended[index].seconds} s`).join(", ")}`,
     );
-    const counts = tests.map((name, index) => readCounts(report(name), ended[index].exitCode));
-    console.log(slowest(counts.flatMap(({ suites }) => suites)));
-    const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
+    const first = tests.flatMap((name, index) => readSuites(report(name), ended[index].exitCode));
+    console.log(slowest(first));
+    const failing = first.filter(({ failed }) => failed > 0);
+    const again = await repeat(failing, (index) => report(`again-${index}`));
+    const suites = first.map((suite) => again.get(suite) ?? suite);
+    const sum = (key) => suites.reduce((total, suite) => total + suite[key], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
     const { exitCode: wrong } = await checked;
+    const failed = sum("failed") + (wrong === 0 ? 0 : 1);
     console.log(
       wrong === 0 ? "types, lint, format, unused code: checked" : "FAIL types, lint, format or unused code",
     );
     console.log("not run here: the suites of `npm run test:long`");
-    for (const failure of counts.flatMap(({ failures }) => failures)) console.log(failure);
-    console.log(`${sum("passed")} passed, ${sum("failed") + (wrong === 0 ? 0 : 1)} failed${skipped}`);
-    return Math.max(...ended.map(({ exitCode }) => exitCode));
+    const unstable = failing.filter((suite) => again.get(suite)?.failed === 0);
+    for (const failure of unstable.flatMap(({ failures }) => failures)) console.log(`UNSTABLE ${failure}`);
+    for (const failure of suites.flatMap(({ failures }) => failures)) console.log(`FAIL ${failure}`);
+    console.log(`${sum("passed")} passed, ${failed} failed${skipped}`);
+    return failed === 0 ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -129,25 +138,48 @@ function runningNow() {
   return spawnSync("ps", ["-e", "--forest", "-o", "pid,etimes,args"], { encoding: "utf8" }).stdout ?? "";
 }
 
-function readCounts(file, exitCode) {
-  const result = readReport(file);
-  if (result === null) {
-    const failures = [`FAIL ${file}: jest wrote no counts`];
-    return { passed: 0, failed: 1, skipped: 0, suites: [], failures };
+/** @returns the second results of the suites, by the first ones. */
+async function repeat(failing, report) {
+  const again = new Map();
+  if (failing.length > MOST_REPEATED_SUITES) return again;
+  for (const [index, suite] of failing.entries()) {
+    if (suite.name === null) continue;
+    const file = report(index);
+    const args = ["--runInBand", "--runTestsByPath", suite.name, "--json", `--outputFile=${file}`];
+    console.log(`once more, alone: ${suite.name}`);
+    const { exitCode } = await jest(args, {
+      stdio: ["inherit", "ignore", "inherit"],
+      minutes: GROUP_MINUTES,
+    });
+    const [result, ...others] = readSuites(file, exitCode);
+    if (result !== undefined && others.length === 0) again.set(suite, result);
   }
-  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  const hung =
-    failed === 0 && exitCode !== 0 ? [`FAIL ${file}: the tests passed, but jest failed or did not end`] : [];
-  return {
-    passed: result.numPassedTests,
-    failed: failed + hung.length,
-    skipped: result.numPendingTests,
-    suites: result.testResults.map(({ name, startTime, endTime }) => ({
-      name: relative(".", name),
-      seconds: Math.round((endTime - startTime) / 1000),
-    })),
-    failures: [...result.testResults.flatMap(failuresOf), ...hung],
-  };
+  return again;
+}
+
+/** @returns an entry without a name for what is no suite's failure. */
+function readSuites(file, exitCode) {
+  const result = readReport(file);
+  const nameless = (failure) => ({
+    ...{ name: null, seconds: 0, passed: 0, failed: 1, skipped: 0 },
+    failures: [`${file}: ${failure}`],
+  });
+  if (result === null) return [nameless("jest wrote no counts")];
+  const suites = result.testResults.map((suite) => {
+    const count = (...states) =>
+      suite.assertionResults.filter(({ status }) => states.includes(status)).length;
+    const failures = failuresOf(suite);
+    return {
+      name: relative(".", suite.name),
+      seconds: Math.round((suite.endTime - suite.startTime) / 1000),
+      passed: count("passed"),
+      failed: failures.length,
+      skipped: count("pending", "todo"),
+      failures,
+    };
+  });
+  const hung = exitCode !== 0 && suites.every(({ failed }) => failed === 0);
+  return hung ? [...suites, nameless("the tests passed, but jest failed or did not end")] : suites;
 }
 
 function readReport(file) {
@@ -158,7 +190,7 @@ function readReport(file) {
   }
 }
 
-/** Repeated at the end of a long output. A suite that did not run has no failed test, so it is listed itself. */
+/** Repeated at the end of a long output. A suite that did not run, or whose end failed, has no failed test, so it is listed itself. */
 function failuresOf({ name, status, message, assertionResults }) {
   const failed = assertionResults
     .filter((test) => test.status === "failed")
@@ -166,7 +198,7 @@ function failuresOf({ name, status, message, assertionResults }) {
   if (status === "failed" && failed.length === 0) failed.push({ test: "the suite itself", why: message });
   return failed.map(({ test, why }) => {
     const message = stripVTControlCharacters(why).slice(0, REPEATED_CHARACTERS);
-    return `FAIL ${relative(".", name)}: ${test}\n${message.replace(/^/gm, "    ")}`;
+    return `${relative(".", name)}: ${test}\n${message.replace(/^/gm, "    ")}`;
   });
 }
 

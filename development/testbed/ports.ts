@@ -1,8 +1,7 @@
 /** Free ports for a project: base numbers its proxies and slots from one port. */
-import { once } from "node:events";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 
+const FIRST_SINGLE = 10_000;
 const FIRST_PORT = 24_000;
 const LAST_PORT = 32_000;
 
@@ -11,25 +10,27 @@ export async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const base = FIRST_PORT + 200 * Math.floor((Math.random() * (LAST_PORT - FIRST_PORT)) / 200);
     const ports = [0, 1, 2, 100, 101, 110, 111].map((offset) => base + offset);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
+    if ((await Promise.all(ports.map((port) => isFree(port)))).every(Boolean)) return base;
   }
   throw new Error(`no free ports between ${FIRST_PORT} and ${LAST_PORT}`);
 }
 
-function isFree(port: number): Promise<boolean> {
+/**
+ * A port on which no process listens now. It is none of those that the system gives to outgoing connections: a test that stops a
+ * server, to start it again later, could lose such a port to one.
+ */
+export async function freePort(host = "127.0.0.1"): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = FIRST_SINGLE + Math.floor(Math.random() * (FIRST_PORT - FIRST_SINGLE));
+    if (await isFree(port, host)) return port;
+  }
+  throw new Error(`no free port between ${FIRST_SINGLE} and ${FIRST_PORT}`);
+}
+
+function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    server.listen(port, host, () => server.close(() => resolve(true)));
   });
-}
-
-/** A port on which no process listens now. */
-export async function freePort(host = "127.0.0.1"): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -36,11 +36,7 @@ export function httpLook(
   const { host } = verification;
   // Many applications redirect what does not seem to come by HTTPS. A trusted balancer usually ends it.
   const scheme = proxy.tls !== null || proxy.http.trusted.length > 0 ? "https" : "http";
-  const headers = {
-    accept: BROWSERS_ACCEPT,
-    "x-forwarded-proto": scheme,
-    ...(host === undefined ? {} : { "x-forwarded-host": host }),
-  };
+  const headers = { accept: BROWSERS_ACCEPT, "x-forwarded-proto": scheme };
   return async (endpoint, path, timeoutSeconds) => {
     try {
       const question = { method: "GET", path, headers } as const;

@@ -37,11 +37,11 @@ export function prepareHeaders(request: IncomingMessage, trusted: TrustedBalance
   const { headers } = request;
   const address = addressOf(request);
   const kept = trusted.include(address);
-  const before = kept ? headers["x-forwarded-for"] : undefined;
+  const forwarded = Object.keys(headers).filter((name) => name.includes("forwarded"));
+  if (!kept) for (const name of forwarded) delete headers[name];
+  const before = headers["x-forwarded-for"];
   headers["x-forwarded-for"] = before === undefined ? address : `${String(before)}, ${address}`;
-  if (!kept || headers["x-forwarded-proto"] === undefined) headers["x-forwarded-proto"] = "http";
-  if (!kept || headers["x-forwarded-host"] === undefined) headers["x-forwarded-host"] = headers.host ?? "";
-  if (!kept) delete headers["forwarded"];
+  headers["x-forwarded-proto"] ??= "http";
   delete headers[PREVIEW_HEADER];
   // The proxy has answered it.
   delete headers.expect;

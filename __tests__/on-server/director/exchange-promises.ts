@@ -192,6 +192,7 @@ export function promisesOfExchanges(kind: ProxyKind): void {
       "x-forwarded-for": "203.0.113.9",
       "x-forwarded-proto": "https",
       "x-forwarded-host": "claimed.example",
+      "x-forwarded-prefix": "/claimed",
       forwarded: "for=203.0.113.9;proto=https",
     };
     const of = (headers: Record<string, string>) => {
@@ -199,25 +200,32 @@ export function promisesOfExchanges(kind: ProxyKind): void {
         "x-forwarded-for": address,
         "x-forwarded-proto": scheme,
         "x-forwarded-host": host,
+        "x-forwarded-prefix": prefix,
         forwarded,
       } = headers;
-      return { address: address?.replaceAll(" ", ""), scheme, host, forwarded };
+      return { address: address?.replaceAll(" ", ""), scheme, host, prefix, forwarded };
     };
 
     test("name what the proxy sees, not what a client claims", async () => {
-      const expected = { address: "127.0.0.3", scheme: "http", host: "shop.example", forwarded: undefined };
+      // The host is in Host.
+      const expected = { address: "127.0.0.3", scheme: "http" };
       expect(of(await seen({}, "127.0.0.3"))).toEqual(expected);
       expect(of(await seen(claimed, "127.0.0.3"))).toEqual(expected);
     });
 
     test("of a trusted balancer stay, and it is added", async () => {
       const { forwarded: _, ...kept } = of(await seen(claimed, BALANCER));
-      expect(kept).toEqual({ address: `203.0.113.9,${BALANCER}`, scheme: "https", host: "claimed.example" });
+      expect(kept).toEqual({
+        address: `203.0.113.9,${BALANCER}`,
+        scheme: "https",
+        host: "claimed.example",
+        prefix: "/claimed",
+      });
     });
 
     test("that a trusted balancer does not send are the proxy's", async () => {
       expect(of(await seen({}, BALANCER))).toEqual({
-        ...{ address: BALANCER, scheme: "http", host: "shop.example", forwarded: undefined },
+        ...{ address: BALANCER, scheme: "http" },
       });
     });
   });

@@ -176,8 +176,9 @@ describeWith(haproxy)("haproxy by its default settings", () => {
     expect(response.trailers).toEqual({ "x-sum": "42" });
   });
 
-  test("the instance gets the client's address, scheme and host as the proxy sees them", async () => {
+  test("the instance gets the client's address and scheme as the proxy sees them, and nothing else of the kind", async () => {
     const lies = {
+      "X-Forwarded-Prefix": "/admin",
       "x-forwarded-for": "1.2.3.4",
       "x-forwarded-proto": "https",
       "x-forwarded-host": "evil.example",
@@ -187,9 +188,10 @@ describeWith(haproxy)("haproxy by its default settings", () => {
     expect(seen).toMatchObject({
       "x-forwarded-for": HOST,
       "x-forwarded-proto": "http",
-      "x-forwarded-host": "shop.example",
+      host: "shop.example",
     });
-    expect(seen).not.toHaveProperty("forwarded");
+    for (const name of ["forwarded", "x-forwarded-host", "x-forwarded-prefix"])
+      expect(seen).not.toHaveProperty(name);
   });
 
   test("an upgrade to HTTP/2 without TLS reaches no instance", async () => {
@@ -201,7 +203,6 @@ describeWith(haproxy)("haproxy by its default settings", () => {
       });
       // Newer ones remove this protocol themselves, and leave others.
       expect(seen["upgrade"] ?? "foo").toBe("foo");
-      expect(seen).not.toHaveProperty("http2-settings");
     }
     (await proxy.webSocket("blue")).destroy();
   });
@@ -347,7 +348,6 @@ describeWith(haproxy)("haproxy by the settings of its environment", () => {
     expect(await seenFrom("127.0.0.2", {})).toMatchObject({
       "x-forwarded-for": "127.0.0.2",
       "x-forwarded-proto": "http",
-      "x-forwarded-host": "shop.example",
     });
     const fromClient = await seenFrom("127.0.0.3", theirs);
     expect(fromClient).toMatchObject({ "x-forwarded-for": "127.0.0.3", "x-forwarded-proto": "http" });

@@ -45,7 +45,7 @@ describeWith(haproxy)("haproxy", () => {
     expect(configuration).toContain(
       "  bind 127.0.0.1:8443 ssl crt tls/site.pem alpn h2,http/1.1 ssl-min-ver TLSv1.2\n",
     );
-    expect(configuration).toContain("  http-request set-header X-Forwarded-Proto https\n");
+    expect(configuration).toContain("  http-request add-header X-Forwarded-Proto https\n");
     expect(configuration).toContain("location https://%[var(txn.host)]:8443%[pathq]\n");
   });
 

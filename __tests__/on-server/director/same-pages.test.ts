@@ -213,6 +213,12 @@ describe("the rule", () => {
     expect(judgePage(answers, 10)).toEqual(verdict);
   });
 
+  test("where a change is expected, two failures of stable in three rounds hide nothing", () => {
+    const after = (rounds: number) =>
+      judgePage(page([FAILS, FAILS, ...times(rounds - 2, HTML)], times(rounds, NOT_FOUND)), 3);
+    expect([3, 4, 5].map(after)).toEqual(["open", "open", "different"]);
+  });
+
   test.each([
     ["text/html; charset=utf-8", "TEXT/HTML", true],
     ["application/javascript", "text/javascript", true],

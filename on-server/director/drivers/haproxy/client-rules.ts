@@ -62,8 +62,8 @@ export function countClients(trusted: readonly string[]): string {
   const address = `
   http-request set-var(txn.address) src if watched
 ${Array.from({ length: trusted.length > 0 ? MOST_BALANCERS : 0 }, (_, index) => {
-  // The last one is the sender itself.
-  const reported = `req.hdr_ip(x-forwarded-for,-${index + 2})`;
+  // HAProxy adds the sender itself after these rules.
+  const reported = `req.hdr_ip(x-forwarded-for,-${index + 1})`;
   return `  http-request set-var(txn.address) ${reported} if watched { var(txn.address) -m ip ${trusted.join(" ")} } { ${reported} -m found }\n`;
 }).join("")}`.trimStart();
   return `  acl watched var(txn.way) -m int ge ${TIMED}

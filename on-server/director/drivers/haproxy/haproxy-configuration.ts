@@ -17,7 +17,7 @@ import { clientTables, countAnswersOfClients, countClients, IS_COUNTED } from ".
 import { countFailedCalls, failedCallsTable } from "./failed-calls";
 import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
 import { countPages, pagesTable } from "./page-rules";
-import { requestRules } from "./request-rules";
+import { bodyRules, requestRules } from "./request-rules";
 import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
 import {
   ALL_USERS,
@@ -48,6 +48,9 @@ const ADDED_HEADERS = 2_048;
 /** HAProxy's representation of a header is a few bytes longer than the header. */
 const BUFFER_RESERVE = ADDED_HEADERS + 512;
 
+/** Whether all users get one slot. It chooses that. */
+const IS_WHOLE = `{ str(${ALL_USERS}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }`;
+
 /** Set if the configuration supports buckets whose answers are timed. */
 export const TIMES_BUCKETS = "BLUEGREEN_TIMES_BUCKETS";
 /** Set if it can count clients. */
@@ -68,7 +71,7 @@ export class HaproxyConfigurator implements ProxyConfigurator {
   }
 
   private configuration(): string {
-    const { application, environment } = this.spec;
+    const { application, environment, preview } = this.spec;
     const { http } = this.spec.proxy;
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${TRAFFIC_MAP} only.
 global
@@ -103,19 +106,27 @@ defaults
   option abortonclose
   # Parts of an answer are passed on at once. HAProxy would delay them by 200 ms to fill packets.
   option http-no-delay
+  option forwardfor
   # When base reloads HAProxy, an idle connection is closed after its next answer, not during its next request.
   option idle-close-on-response
   retries 2
   retry-on conn-failure
   http-error status 503 content-type "text/html; charset=utf-8" string "${htmlOf(UPDATING)}" hdr Retry-After "${RETRY_AFTER_SECONDS}"
 
-${this.entrance()}
-${this.preview()}
+${this.entrance()}${
+      preview === null
+        ? `
+  # Most requests of a site at rest are decided here.
+  http-request allow if { method GET HEAD } ${IS_WHOLE}
+`
+        : ""
+    }
+${bodyRules(this.spec)}${this.preview()}
   # The first lookup that finds something decides, so no request sees half of a change. Usually all requests go to one
   # slot. While traffic is divided, a client's bucket (0 to 99) keeps it on its side; it names no release, so it never goes
   # stale. New clients get a bucket. While a release is watched, some buckets are timed (${TIMED} and more), and the clients of
   # all are counted.
-  http-request allow if { str(${ALL_USERS}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m found }
+  http-request allow if ${IS_WHOLE}
   http-request allow if { req.cook(${BUCKET_COOKIE}),map_str_int(${TRAFFIC_MAP}),set-var(txn.way) -m int lt ${TIMED} }
   http-request set-var(txn.bucket) rand(100) if !{ var(txn.way) -m found }
   http-request set-var(txn.way) var(txn.bucket),map_str_int(${TRAFFIC_MAP}) if { var(txn.bucket) -m found }

@@ -19,7 +19,7 @@ export function healthMap({ sequence, ready }: Announcement): string {
 /** For each frontend with users. */
 export const HEALTH_ENDPOINT = `  monitor-uri /proxy-healthz
   monitor fail if { str(${READY}),map(${HEALTH_MAP}) -m str no }
-  http-request return status 200 content-type text/plain lf-string "%[str(${SEQUENCE}),map(${HEALTH_MAP},0)]" if { path ${SEQUENCE_PATH} }
+  http-request return status 200 content-type text/plain lf-string "%[str(${SEQUENCE}),map(${HEALTH_MAP},0)]" if { url ${SEQUENCE_PATH} }
 `;
 
 /** A HAProxy that runs with the configuration of an earlier base has no such map: it is always ready. */

@@ -175,15 +175,17 @@ function previewMaps(): string {
 `;
 }
 
+/**
+ * Other headers by which balancers name what they got, and frameworks go by, if they are trusted: NGINX can't drop headers
+ * by their beginning. The host needs none: instances get the user's `Host`.
+ */
+const ONLY_BALANCERS = ["Host", "Port", "Prefix", "Server", "Scheme", "Ssl"];
+
 /** What a trusted balancer forwarded stays; from others these headers are dropped. */
 function balancerMaps(trusted: readonly string[]): string {
-  const kept = (name: string, else_: string) => `  map $balancer $forwarded_${name} {
-    default $balancers_${name};
-    '' ${else_};
-  }
-  map $http_x_forwarded_${name} $balancers_${name} {
+  const dropped = (name: string) => `  map $balancer $forwarded_${name} {
     default $http_x_forwarded_${name};
-    '' ${else_};
+    '' '';
   }
 `;
   return `  geo $balancer {
@@ -197,23 +199,29 @@ ${trusted.map((range) => `    ${quoted(range)} trusted;\n`).join("")}  }
     default $http_forwarded;
     '' '';
   }
-${kept("proto", "$scheme")}${kept("host", "$asked_host")}`;
+  map $balancer $forwarded_proto {
+    default $balancers_proto;
+    '' $scheme;
+  }
+  map $http_x_forwarded_proto $balancers_proto {
+    default $http_x_forwarded_proto;
+    '' $scheme;
+  }
+${ONLY_BALANCERS.map((name) => dropped(name.toLowerCase())).join("")}`;
 }
 
 /** The headers that name the client. */
 export function forwardedHeaders({ proxy }: DirectorSpec): Readonly<Record<string, string>> {
-  if (proxy.http.trusted.length === 0)
-    return {
-      "X-Forwarded-For": "$remote_addr",
-      "X-Forwarded-Proto": "$scheme",
-      "X-Forwarded-Host": "$asked_host",
-      Forwarded: "''",
-    };
+  const isTrusting = proxy.http.trusted.length > 0;
+  const others = ONLY_BALANCERS.map((name) => [
+    `X-Forwarded-${name}`,
+    isTrusting ? `$forwarded_${name.toLowerCase()}` : "''",
+  ]);
   return {
-    "X-Forwarded-For": "$forwarded_for",
-    "X-Forwarded-Proto": "$forwarded_proto",
-    "X-Forwarded-Host": "$forwarded_host",
-    Forwarded: "$forwarded",
+    "X-Forwarded-For": isTrusting ? "$forwarded_for" : "$remote_addr",
+    "X-Forwarded-Proto": isTrusting ? "$forwarded_proto" : "$scheme",
+    Forwarded: isTrusting ? "$forwarded" : "''",
+    ...(Object.fromEntries(others) as Record<string, string>),
   };
 }
 
