@@ -16,7 +16,10 @@ import { slowerThan } from "./trials";
 import type { Kind, NameOf } from "./trials";
 
 /** A 95th percentile of fewer answers is chance. */
-const LIMIT_ANSWERS = 60;
+export function enoughLatencies({ minimumRequests }: Pick<AnalysisSettings, "minimumRequests">): number {
+  return Math.max(60, minimumRequests);
+}
+
 const OFTEN = 0.85;
 /** How much the first comparison counts. */
 const OFTEN_PART = 2 / 3;
@@ -110,7 +113,7 @@ export class Slowness {
     if (this.comparisons !== null) return;
     const all = Object.values(this.stable).reduce((total, each) => total + each, 0);
     const usualMs = percentile(this.stable, 0.95);
-    if (usualMs === null || all < Math.max(LIMIT_ANSWERS, this.analysis.minimumRequests)) return;
+    if (usualMs === null || all < enoughLatencies(this.analysis)) return;
     const oftenMs = percentile(this.stable, OFTEN)!;
     const compared = (milliseconds: number, usual: number): Comparison => {
       const isSlow = slowerThan(milliseconds);
