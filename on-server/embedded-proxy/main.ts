@@ -21,6 +21,7 @@ import {
 import type { Rotation } from "../director/drivers/embedded/embedded-settings";
 import { NOTHING_DEPLOYED, UPDATING } from "../director/drivers/pages";
 import { PopularPages } from "../director/drivers/popular-pages";
+import { TrustedBalancers } from "../director/drivers/trusted-balancers";
 import { normalPath } from "../../configuration/private-paths";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -33,7 +34,7 @@ import { FailoverAgent } from "./failover-agent";
 import type { Failover } from "./failover-agent";
 import { HeldAgent } from "./held-agent";
 import { refuse, sendPage } from "./refusal";
-import { dropUpgrade, prepareHeaders, TrustedBalancers } from "./request-headers";
+import { addressOf, dropUpgrade, prepareHeaders } from "./request-headers";
 import { isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
 import { originForm, UserRequest } from "./user-request";
@@ -210,7 +211,8 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
     sendPage(request, response(), NOTHING_DEPLOYED);
     return null;
   }
-  const client = `${trusted.clientOf(request)}|${bucket ?? ""}`;
+  const sender = trusted.clientOf(addressOf(request), String(request.headers["x-forwarded-for"] ?? ""));
+  const client = `${sender}|${bucket ?? ""}`;
   prepareHeaders(request, trusted);
   return { slot, insteadOf, endpoint: endpoints.next(slot), drawnBucket, isPreview: preview, client };
 }

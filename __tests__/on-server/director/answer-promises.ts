@@ -224,6 +224,32 @@ export function promisesOfAnswers(kind: ProxyKind): void {
     );
   });
 
+  // A client that chooses what it is counted as could be many, and so decide about a release.
+  test.each([
+    { reported: "1.1.1.1, 2.2.2.2", client: "2.2.2.2" },
+    { reported: "1.1.1.1, 2.2.2.2:4711", client: "2.2.2.2" },
+    { reported: "1.1.1.1, 2001:db8::7", client: "2001:db8::7" },
+    { reported: "1.1.1.1, [2001:db8::7]:4711", client: "2001:db8::7", orBalancer: true },
+    { reported: "1.1.1.1, unknown", client: BALANCER },
+    { reported: "1.1.1.1, ", client: BALANCER },
+    { reported: '1.1.1.1, "x, 2.2.2.2', client: "2.2.2.2", orBalancer: true },
+    { reported: '1.1.1.1:"x, 2.2.2.2', client: "2.2.2.2", orBalancer: true },
+    { reported: '1.1.1.1"x, 2.2.2.2', client: "2.2.2.2", orBalancer: true },
+    { reported: '1.1.1.1, "x, 2.2.2.2"', client: BALANCER },
+  ])("a client behind a balancer that reports $reported is $client", async (row) => {
+    const { reported, client, orBalancer = false } = row;
+    const before = await settled();
+    await get("blue", "/", { from: BALANCER, headers: { "x-forwarded-for": reported } });
+    const { blue } = await settled();
+    const found = Object.entries(blue.clients ?? {}).flatMap(([key, { requests }]) =>
+      requests > (before.blue.clients?.[key]?.requests ?? 0) ? [key.split("|")[0]] : [],
+    );
+    expect(found).toHaveLength(1);
+    // HAProxy does not read all of these.
+    const isCoarse = kind.name === "haproxy" && orBalancer;
+    expect(isCoarse ? [client, BALANCER] : [client]).toContain(found[0]);
+  });
+
   test("counts requests and errors of each endpoint", async () => {
     const [first] = proxy.backends.filter(({ slot }) => slot === "green");
     const { endpointsOf, green } = await counted(async () => {

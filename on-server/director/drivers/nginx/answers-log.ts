@@ -13,7 +13,6 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { BlockList, isIP } from "node:net";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { writeAtomically } from "../../../../system/atomic-file";
 import { SLOTS } from "../../../../release/slot";
@@ -21,6 +20,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { classOf } from "../answer-class";
 import type { AnswerClass } from "../driver";
 import { notPages, PopularPages } from "../popular-pages";
+import { TrustedBalancers } from "../trusted-balancers";
 import { SlotTally } from "./slot-tally";
 
 const ANSWERS_LOG = "answers.log";
@@ -68,7 +68,7 @@ export class AnswersLog {
   private readonly pages: PerSlot<PopularPages>;
   /** Servers by their addresses. */
   private readonly servers: PerSlot<ReadonlyMap<string, string>>;
-  private readonly trusted: BlockList;
+  private readonly trusted: TrustedBalancers;
   private files: OpenFile[] = [];
 
   /**
@@ -83,7 +83,7 @@ export class AnswersLog {
     const servers = (slot: Slot) =>
       new Map(spec.endpoints[slot].map(({ server, host, port }) => [`${host}:${port}`, server]));
     this.servers = { blue: servers("blue"), green: servers("green") };
-    this.trusted = blockListOf(spec.proxy.http.trusted);
+    this.trusted = new TrustedBalancers(spec.proxy.http.trusted);
     const leftOut = notPages(spec);
     this.pages = { blue: new PopularPages(leftOut), green: new PopularPages(leftOut) };
     this.follow(begun ? beginning() : "end");
@@ -157,22 +157,13 @@ export class AnswersLog {
       .map((each) => Number.parseFloat(each))
       .filter((each) => !Number.isNaN(each));
     this.tallies[slot].add({
-      client: `${this.clientOf(peer, forwarded)}|${bucket}`,
+      client: `${this.trusted.clientOf(peer, forwarded)}|${bucket}`,
       server: attempts.findLast((server) => server !== null) ?? null,
       answerClass,
       milliseconds: seconds.length === 0 ? null : 1000 * seconds.reduce((sum, each) => sum + each, 0),
     });
     const isPage = ended && status !== "101" && (answerClass === "2xx" || answerClass === "3xx");
     if (isPage && page !== undefined) this.pages[slot].add(page);
-  }
-
-  /** The last address that no trusted balancer added. */
-  private clientOf(peer: string, forwarded: string): string {
-    const hops = [...forwarded.split(",").map((each) => each.trim()), peer].filter(
-      (each) => isIP(each) !== 0,
-    );
-    const isTrusted = (address: string) => this.trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
-    return hops.findLast((address) => !isTrusted(address)) ?? peer;
   }
 
   private replaceWhenLarge(): void {
@@ -222,15 +213,4 @@ function lastOf(attempts: string): string {
 
 function isSlot(text: string): text is Slot {
   return (SLOTS as readonly string[]).includes(text);
-}
-
-function blockListOf(ranges: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = "", prefix] = range.split("/");
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return list;
 }
