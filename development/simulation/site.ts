@@ -201,11 +201,11 @@ export class SimulatedSite {
 
   /** Good answers of clients that failed before; the others need not be distinguished. */
   private countGood(slot: Slot, good: number, pool: number): void {
-    const { random } = this;
-    const { clients } = this.counted[slot];
-    const named = clients.value.length;
-    for (let left = random.binomial(good, Math.min(1, named / pool)); left > 0; left--) {
-      const number = random.below(named);
+    const { clients, numbers } = this.counted[slot];
+    if (numbers.size === 0) return;
+    for (let left = good; left > 0; left--) {
+      const number = numbers.get(this.random.below(pool));
+      if (number === undefined) continue;
       const known = clients.value[number]!;
       clients.change()[number] = { ...known, requests: known.requests + 1 };
     }
