@@ -134,6 +134,8 @@ export class CandidateWatch {
 
   private weigh(from: Snapshot, to: Snapshot): void {
     const { weight } = this.director.state;
+    // Both slots are asked in the same rounds. Without those that stable fails, it would seem to be better.
+    this.addOwn(from, to);
     if (weight < 100) {
       this.held = null;
       this.add(from, to, weight);
@@ -148,14 +150,15 @@ export class CandidateWatch {
   private add(from: Snapshot, to: Snapshot, weight: number): void {
     const [candidate, stable] = [this.slot, otherSlot(this.slot)];
     const users = (slot: Slot) => betweenByClient(from.counts[slot], to.counts[slot]);
-    const own = (slot: Slot) => less(to.own[slot], from.own[slot]);
     const look = { at: to.at, weight, candidate: users(candidate), stable: users(stable) };
     this.users.add(look);
     this.site.add(look);
-    this.ownRequests.add({
-      ...{ at: to.at, weight: OWN_WEIGHT },
-      ...{ candidate: own(candidate), stable: own(stable) },
-    });
+  }
+
+  private addOwn(from: Snapshot, to: Snapshot): void {
+    const own = (slot: Slot) => less(to.own[slot], from.own[slot]);
+    const [candidate, stable] = [own(this.slot), own(otherSlot(this.slot))];
+    this.ownRequests.add({ at: to.at, weight: OWN_WEIGHT, candidate, stable });
   }
 
   /** What keeps a step from ending after its time. */
