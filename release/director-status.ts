@@ -124,6 +124,13 @@ const Watched = z.strictObject({
   at: z.number(),
   counted: perSlot(Answers),
   before: z.nullable(Before),
+  /** What the proxy had counted of stable then besides: numbers of answers by milliseconds and by class. */
+  stable: z.optional(
+    z.strictObject({
+      latency: z.record(z.string(), z.number()),
+      classes: z.optional(z.record(z.string(), z.number())),
+    }),
+  ),
 });
 
 /** What the director remembers between two steps, in a file beside the proxy. */
@@ -258,6 +265,8 @@ export const ProxyStatus = z.object({
   endpoints: perSlot(z.array(EndpointStatus)),
   /** Set from a start of the proxy until its state is known to be as new as the others'. */
   arrival: z.optional(Arrival),
+  /** How users' failed answers rose since the sequence began, if they did, before its candidate is verified. */
+  harm: z.optional(z.string()),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */
   counts: z.optional(perSlot(SlotCounts)),
   /** Set if the proxy reported this at that time (ISO 8601), not now. */

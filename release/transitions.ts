@@ -118,7 +118,12 @@ export function stage(
 }
 
 /** Takes a staged or paused candidate further: to a larger weight, or live. */
-export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "live"): ReleaseRecord {
+export function promote(
+  record: ReleaseRecord,
+  observed: Observed,
+  to: Goal = "live",
+  schedule?: ScheduleChoice,
+): ReleaseRecord {
   const candidate = target(record);
   if (record.goal === "live" || candidate === null) {
     throw new Refusal(
@@ -135,7 +140,7 @@ export function promote(record: ReleaseRecord, observed: Observed, to: Goal = "l
   if (observed.live === record.active) throw disagree(record, observed);
   requireNotBanned(record, candidate.version);
   if (observed.live === null) requireFirstGoal(to);
-  return following(record, { goal: to });
+  return following(record, { goal: to, ...(schedule !== undefined && { schedule }) });
 }
 
 /**
@@ -171,7 +176,12 @@ export function rollbackOnDisagreement(record: ReleaseRecord, intent: Intent): R
  * Retries this record under a new sequence. With `reinstall` (the candidate's install failed), the candidate gets a new
  * run, so its install steps get unused names. A heal is retried as a heal.
  */
-export function retry(record: ReleaseRecord, observed: Observed, reinstall: boolean): ReleaseRecord {
+export function retry(
+  record: ReleaseRecord,
+  observed: Observed,
+  reinstall: boolean,
+  schedule?: ScheduleChoice,
+): ReleaseRecord {
   const healed = healedServers(record);
   if (healed.length > 0 && observed.live !== null) return heal(record, observed, healed);
   const candidate = target(record);
@@ -195,7 +205,7 @@ export function retry(record: ReleaseRecord, observed: Observed, reinstall: bool
     : record.slots;
   // The migration may have failed. If it did not, running it again changes nothing.
   const migrate = candidate.migrations !== undefined && bringsMigrations(record) ? { migrate: true } : {};
-  return following(record, { slots, retry: true, ...migrate });
+  return following(record, { slots, retry: true, ...migrate, ...(schedule !== undefined && { schedule }) });
 }
 
 /**

@@ -16,6 +16,8 @@ export interface UsersAnswers {
   readonly before: NonNullable<UsersEntry["before"]> | null;
   /** Whether failed answers rose on any proxy. */
   readonly worse: boolean;
+  /** Whether a candidate was found worse on any proxy: users that got it noticed, however few they are of all. */
+  readonly foundWorse: boolean;
   /** Proxies that did not count, so that their users may have got anything. */
   readonly uncounted: readonly string[];
 }
@@ -50,13 +52,17 @@ export function usersAnswers(proxies: readonly ProxyJournal[]): UsersAnswers | n
             age: Math.max(...before.map(({ age }) => age)),
           },
     worse: each.some(({ entries }) => entries.some(({ worse }) => worse)),
+    foundWorse: proxies.some(({ journal }) =>
+      journal.some((entry) => entry.event === "judged" && entry.verdict === "fail"),
+    ),
     uncounted: each.filter(({ entries }) => entries.length === 0).map(({ proxy }) => proxy),
   };
 }
 
 /** Whether it is known that users' failed answers did not rise, on any proxy. Where none failed, they did not. */
 export function didNotRise(users: UsersAnswers | null): boolean {
-  if (users === null || users.worse || users.answers <= 0 || users.uncounted.length > 0) return false;
+  if (users === null || users.worse || users.foundWorse) return false;
+  if (users.answers <= 0 || users.uncounted.length > 0) return false;
   return users.failed === 0 || users.before !== null;
 }
 

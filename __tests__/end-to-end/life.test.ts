@@ -126,6 +126,7 @@ describeEndToEnd("the command's words", () => {
         failed: 0,
         before: null,
         worse: false,
+        foundWorse: false,
         uncounted: [],
         seconds: expect.any(Number),
       },

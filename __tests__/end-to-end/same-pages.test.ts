@@ -118,5 +118,16 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
         expect.objectContaining({ event: "verified", pages: PAGES.length }),
       );
     });
+
+    it("that was rejected goes live by a retry that expects the change", async () => {
+      const mode = { pages: "login", at: "/page/3" };
+      const [rejected] = await whileUsersAsk(() => release("1.4.0", mode));
+      expect(rejected).toMatchObject({ outcome: "rejected", exitCode: 4 });
+      expect(rejected.reason).toContain("--expect-change");
+      const [retried] = await whileUsersAsk(() => world.deploy("retry", "--expect-change"));
+      expect(retried).toMatchObject({ outcome: "promoted", exitCode: 0, to: "1.4.0-9" });
+      const receipt = world.read<Receipt>(".bluegreen/local/receipts/10.json");
+      expect(receipt.schedule?.analysis.expectChange).toBe(true);
+    });
   });
 });

@@ -202,6 +202,13 @@ test("a retry keeps the run, unless the install failed", () => {
   expect(transitions.retry(recordOf(), BLUE, true)).toEqual(recordOf({ sequence: 3, slots, retry: true }));
 });
 
+test("a retry and a promotion may have another schedule", () => {
+  const schedule = Strategy.canary({ analysis: { expectChange: true } });
+  expect(transitions.retry(recordOf(), BLUE, false, schedule)).toMatchObject({ sequence: 3, schedule });
+  const promoted = transitions.promote(recordOf({ goal: "staged" }), BLUE, "live", schedule);
+  expect(promoted).toMatchObject({ sequence: 3, goal: "live", schedule });
+});
+
 test("nothing is installed again under users", () => {
   expect(refusal(() => transitions.retry(recordOf(), BOTH, true))).toEqual({
     reason: "not-possible-here",

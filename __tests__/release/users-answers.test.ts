@@ -13,6 +13,16 @@ function counted(changes: Partial<Users> = {}): Users {
   };
 }
 
+/** Users of a candidate that was rolled back, at 5 % of the requests. */
+const FOUND_WORSE: JournalEntry = {
+  ...{ at: 1, event: "judged", verdict: "fail" },
+  comparison: {
+    candidate: { requests: 50, errors: 10, p95Ms: 20 },
+    stable: { requests: 950, errors: 19, p95Ms: 20 },
+    ...{ weight: 5, seconds: 5 },
+  },
+};
+
 type Journals = readonly (readonly JournalEntry[])[];
 
 function of(...journals: Journals) {
@@ -21,7 +31,7 @@ function of(...journals: Journals) {
 
 test("all proxies' answers are one sum", () => {
   expect(of([counted()], [counted({ answers: 500, failed: 4, seconds: 90 })])).toEqual({
-    ...{ answers: 2_500, failed: 10, seconds: 95.4, worse: false, uncounted: [] },
+    ...{ answers: 2_500, failed: 10, seconds: 95.4, worse: false, foundWorse: false, uncounted: [] },
     before: { ...BEFORE, answers: 20_000, failed: 62 },
   });
 });
@@ -48,6 +58,7 @@ describe("that nothing rose is known", () => {
     ],
     [true, "none failed", [[counted({ failed: 0, before: null })]]],
     [false, "failed answers rose", [[counted({ worse: true })]]],
+    [false, "a candidate was rolled back", [[counted(), FOUND_WORSE]]],
     [false, "a proxy did not count", [[counted()], []]],
     [false, "a proxy has no figures from before", [[counted()], [counted({ before: null })]]],
     [false, "nothing was answered before", [[counted({ before: { ...BEFORE, answers: 0, failed: 0 } })]]],

@@ -27,6 +27,11 @@ export interface ScheduleOptions {
   readonly expectChange?: boolean;
 }
 
+export const EXPECT_CHANGE = [
+  "--expect-change",
+  "pages may answer with another status or kind of content than now: reported, not judged",
+] as const;
+
 export function withSchedule(command: Command): Command {
   return command
     .option("--strategy <strategy>", "blueGreen, canary or recreate; default: the environment's")
@@ -50,10 +55,7 @@ export function withSchedule(command: Command): Command {
       "--converge",
       "after the promotion install the release on the old slot's servers too (topology split)",
     )
-    .option(
-      "--expect-change",
-      "pages may answer with another status or kind of content than now: reported, not judged",
-    );
+    .option(...EXPECT_CHANGE);
 }
 
 export function parseGoal(text: string): Goal {

@@ -20,6 +20,10 @@ export function addInit(program: Command): void {
     .option("--driver <driver>", "haproxy, nginx or embedded; default: haproxy if it is installed")
     .option("--start <command>", `starts an instance, as in "node server.js" or '["node", "server.js"]'`)
     .option("--health-path <path>", "the path of the health check")
+    .option(
+      "--page <path>",
+      "a page that each release must answer with 200 before it gets users; default: none",
+    )
     .option("--port <port>", "the users' port on this machine; slots use ports above it")
     .option(
       "--database <database>",

@@ -1,27 +1,43 @@
 /**
  * Applies a saved plan. After Ctrl-C the directors first roll back, then Terraform stops. It stops also if a step hangs on
- * a proxy that no longer answers.
+ * a proxy that no longer answers, or harms users.
  */
 import { EXIT } from "../../release/exit-code";
 import { shortAddress } from "../../release/steps";
+import type { Action } from "../../release/receipt";
+import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";
 import type { ApplyResult, Stack } from "../terraform/stack";
+import { HarmWatch } from "./harm-watch";
+import type { Operation } from "./operation";
 import { ProxySteps } from "./proxy-steps";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** @param clearsUp no hook runs: none may delay a recovery. */
+/** What may be ended because it harms users. A rollback must not be, and others install nothing new. */
+const ENDED_BY_HARM: readonly Action[] = ["release", "stage", "retry"];
+
+/** @param operation if it clears up, no hook runs: none may delay a recovery. */
 export async function applyInterruptibly(
   proxies: Proxies,
   progress: Progress,
   web: Stack,
   record: ReleaseRecord,
-  clearsUp: boolean,
+  { action, clearsUp = false }: Pick<Operation, "action" | "clearsUp">,
 ): Promise<ApplyResult> {
   let interruptTerraform: () => void = () => undefined;
   let interrupted = false;
+  let harm: string | null = null;
+  const end = (): void =>
+    void proxies.abort(record).then(
+      () => interruptTerraform(),
+      (error: Error) => {
+        progress.note(error.message);
+        interruptTerraform();
+      },
+    );
   const interrupt = (): void => {
     if (interrupted) return interruptTerraform();
     interrupted = true;
@@ -30,13 +46,7 @@ export async function applyInterruptibly(
         ? "aborting: rolling back to stable (press Ctrl-C again to stop Terraform at once)"
         : "stopping: a running director ends by itself, with traffic on verified releases; run `bluegreen abort` afterwards",
     );
-    proxies.abort(record).then(
-      () => interruptTerraform(),
-      (error: Error) => {
-        progress.note(error.message);
-        interruptTerraform();
-      },
-    );
+    end();
   };
   const steps = new ProxySteps(proxies, record);
   const ended = new AbortController();
@@ -45,12 +55,21 @@ export async function applyInterruptibly(
     progress.note(`${step.id} hangs: stopping Terraform`);
     interruptTerraform();
   });
+  const watch = new HarmWatch(proxies, record);
+  const mayEnd = ENDED_BY_HARM.includes(action);
+  void (mayEnd ? watch.harm(ended.signal) : Promise.resolve(null)).then((found) => {
+    if (found === null || interrupted) return;
+    harm = found;
+    progress.note(`${found}: the release is stopped`);
+    end();
+  });
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
     const result = await web.apply(
       {
         onStep: (address, event) => {
           steps.onStep(address, event);
+          watch.onStep(address, event);
           if (event === "started") progress.now(`${shortAddress(address)} (record ${record.sequence})`);
         },
         onStarted: (stop) => (interruptTerraform = stop),
@@ -58,6 +77,13 @@ export async function applyInterruptibly(
       },
       clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
     );
+    if (harm !== null && !result.succeeded) {
+      return {
+        ...result,
+        exitCode: EXIT.rejected,
+        reasons: [`${idOrNull(target(record))} got no requests: ${harm}`],
+      };
+    }
     return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : steps.explained(result);
   } finally {
     ended.abort();

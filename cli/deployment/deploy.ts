@@ -122,7 +122,7 @@ async function requireConfirmation(
 async function applyObserved(
   project: Project,
   { progress }: Tools,
-  { clearsUp = false }: Operation,
+  operation: Operation,
   { before, next, observed, proxies, web }: Planned,
 ): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
   // Don't wait for its start: the first steps take longer, and don't affect users.
@@ -138,7 +138,7 @@ async function applyObserved(
   try {
     await live.start();
     writeRecord(project, next);
-    applied = await applyInterruptibly(proxies, progress, web, next, clearsUp);
+    applied = await applyInterruptibly(proxies, progress, web, next, operation);
   } finally {
     live.stop();
     if (applied?.nothingWasApplied !== false) await (await starting).kill();

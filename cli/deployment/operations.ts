@@ -8,7 +8,7 @@ import { resolve as resolveScript } from "../../release/resolve";
 import { Resolution } from "../../release/resolution";
 import { proxyPlaces, refuseUnknownMachines, serverFolder } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
-import { idOrNull, target } from "../../release/record";
+import { idOrNull, scheduleOf, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { InvalidInput, Refusal } from "../../release/failure";
 import { quote } from "../../release/text";
@@ -50,13 +50,30 @@ export function release(project: Project, candidate: Candidate, options: Release
   };
 }
 
-export function promote(to: Goal): Operation {
+/** @param expectChange whether the candidate may answer otherwise than stable. Else the record decides, as before. */
+export function promote(project: Project, to: Goal, expectChange = false): Operation {
   return {
     action: "promote",
     title: "promote",
     transition: (record, observed, statuses) =>
-      transitions.promote(record, requireAgreement(observed, statuses), to),
+      transitions.promote(
+        record,
+        requireAgreement(observed, statuses),
+        to,
+        ...scheduleThatExpects(project, record, expectChange),
+      ),
   };
+}
+
+/** The record's schedule, or the environment's, with `expectChange`. Empty if that is not asked for. */
+function scheduleThatExpects(
+  { environment }: Project,
+  record: ReleaseRecord,
+  expectChange: boolean,
+): [] | [ScheduleChoice] {
+  if (!expectChange) return [];
+  const schedule = scheduleOf(record, environment);
+  return [{ ...schedule, analysis: { ...schedule.analysis, expectChange } }];
 }
 
 /** @param without proxies that it leaves out, besides those that don't answer. */
@@ -83,13 +100,18 @@ export function rollback(
 }
 
 /** @param without proxies that it leaves out, besides those that were left out before and still don't answer. */
-export function retry(project: Project, without: readonly string[] = []): Operation {
+export function retry(project: Project, without: readonly string[] = [], expectChange = false): Operation {
   return {
     action: "retry",
     title: "retry",
     proxies: { leavesOut: "leftOut", without: knownProxies(without, project) },
     transition: (record, observed, statuses) =>
-      transitions.retry(record, observedOrServing(observed, statuses), candidateIsMissing(record, statuses)),
+      transitions.retry(
+        record,
+        observedOrServing(observed, statuses),
+        candidateIsMissing(record, statuses),
+        ...scheduleThatExpects(project, record, expectChange),
+      ),
   };
 }
 

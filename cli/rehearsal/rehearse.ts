@@ -217,7 +217,7 @@ class ScenarioPlayer {
 
   private async carryOut(step: ScenarioStep): Promise<Deployment> {
     const { venue, tools } = this;
-    if (step.action === "promote") return deploy(venue, tools, operations.promote("live"));
+    if (step.action === "promote") return deploy(venue, tools, operations.promote(venue, "live"));
     if (step.action === "rollback") return deploy(venue, tools, operations.rollback(venue, step.schedule));
     const { version = "", from = version } = step;
     const packed = await packRelease({

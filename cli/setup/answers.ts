@@ -18,6 +18,8 @@ export interface Answers {
   /** The start command of an instance, as a list of arguments; unused on Windows. */
   readonly start: readonly string[];
   readonly healthPath: string;
+  /** A page that each release has to answer with 200 before it gets users; empty for none. */
+  readonly page: string;
   /** local only */
   readonly driver: DriverName;
   readonly portBase: number;
@@ -56,9 +58,9 @@ export function environmentFileOf(name: string): string {
   return `environments/${name}.json`;
 }
 
-/** The environment file's content, as JSON. @param example adds a smoke request for the sample application */
-export function environmentText(answers: Answers, example = false): string {
-  const { name, application, topology, servers, start, healthPath, driver } = answers;
+/** The environment file's content, as JSON. */
+export function environmentText(answers: Answers): string {
+  const { name, application, topology, servers, start, healthPath, page, driver } = answers;
   const local = answers.platform === "local";
   const windows = !local && answers.os === "windows";
   const file = {
@@ -76,7 +78,7 @@ export function environmentText(answers: Answers, example = false): string {
       // IIS does not send the header: the release id is in a file of the release.
       ...(windows ? { releaseHeader: null, deadlineSeconds: 180 } : {}),
       ...(local ? { intervalSeconds: 0.2, deadlineSeconds: 20 } : {}),
-      ...(example ? { smoke: [{ path: "/" }] } : {}),
+      ...(page === "" ? {} : { smoke: [{ path: page }] }),
     },
     schedule: local
       ? { strategy: "blueGreen", bakeSeconds: 2, drainSeconds: 10 }

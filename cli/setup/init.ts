@@ -52,7 +52,7 @@ export async function init(
   }
   const synth = synthCommandIn(folder);
   const wanted = [
-    [environment, environmentText(answers, example)],
+    [environment, environmentText(answers)],
     [recordFileOf(answers.name), formatRecord(emptyRecord(answers.application))],
     ["cdktf.json", cdktfSettings(answers.application, synth.command)],
   ] as const;

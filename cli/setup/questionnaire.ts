@@ -36,6 +36,7 @@ export interface InitOptions {
   readonly database?: string;
   readonly start?: string;
   readonly healthPath?: string;
+  readonly page?: string;
   readonly port?: string;
   readonly example?: boolean;
   readonly subscription?: string;
@@ -51,6 +52,7 @@ export interface Questioned {
   readonly notes: readonly string[];
 }
 
+const NO_PAGE = "none";
 const FIRST_PORT = 18_080;
 const PORTS_APART = 400;
 const LAST_PORT = 40_000;
@@ -93,6 +95,7 @@ function givenAnswers(options: InitOptions, folder: string, example: boolean, no
     servers: wholeNumber("--servers", options.servers ?? "2"),
     start: options.start === undefined ? ["node", "server.js"] : parseStart(options.start),
     healthPath: options.healthPath ?? (options.os === "windows" ? "/_release.txt" : "/health"),
+    page: options.page === undefined ? (example ? "/" : "") : pageFrom(options.page),
     driver: chooseDriver(options.driver, local, notes),
     portBase: wholeNumber("--port", options.port ?? String(FIRST_PORT)),
     database: databaseFrom(options.database, { local, example }, notes),
@@ -163,7 +166,16 @@ async function askFor(given: Answers, options: InitOptions, example: boolean): P
   if (options.healthPath === undefined && !example) {
     await text("Which path answers the health check?", answers.healthPath, (healthPath) => ({ healthPath }));
   }
+  if (options.page === undefined && !example) {
+    await text(`Which page must a release answer before it gets users, or ${NO_PAGE}?`, "/", (page) => ({
+      page: pageFrom(page),
+    }));
+  }
   return answers;
+}
+
+function pageFrom(answer: string): string {
+  return answer === NO_PAGE ? "" : answer;
 }
 
 interface Asking {

@@ -11,6 +11,8 @@ export interface Sample {
   readonly classes?: Classes | undefined;
   /** The same by client, if the driver distinguishes clients. */
   readonly clients?: Readonly<Record<string, ClientCounts>>;
+  /** For how long they were counted, if that is longer than from one look to the next. */
+  readonly seconds?: number;
 }
 
 export const NOTHING: Sample = { requests: 0, errors: 0, latency: {} };

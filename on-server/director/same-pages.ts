@@ -84,7 +84,7 @@ export async function answersLikeStable(
     return { verdict: PASSED, facts: { pages: agreed, ...(changed.length > 0 && { changed }) } };
   }
   const pages = different.length === 1 ? "a page" : `${different.length} pages`;
-  const reason = `${pages} that users ask for answered otherwise than in ${stable.releaseId} (${changed.join("; ")}); if it should, release it with --expect-change`;
+  const reason = `${pages} that users ask for answered otherwise than in ${stable.releaseId} (${changed.join("; ")}); if it should, retry it with --expect-change`;
   return { verdict: { passed: false, reason }, facts: {} };
 }
 

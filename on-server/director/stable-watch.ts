@@ -52,6 +52,19 @@ export class StableWatch {
     return new StableWatch(director, state.watched, clock.now(), await driver.counts());
   }
 
+  /**
+   * Whether users got more failed answers since begin: between the steps no director runs, and the command asks for it.
+   * @returns the reason; null if nothing is known, or the candidate is being verified or later already.
+   */
+  static async harm(director: Director): Promise<string | null> {
+    const { state, spec } = director;
+    // A recreate interrupts users by design, and a heal takes servers away that served badly.
+    if (spec.schedule.strategy === "recreate" || spec.healing.length > 0) return null;
+    if (state.phase !== "stable" || state.finished) return null;
+    director.driver.readBegun?.();
+    return (await StableWatch.start(director))?.harm() ?? null;
+  }
+
   /** @throws UsersHarmed */
   async look(): Promise<void> {
     const { clock, driver, logEvent } = this.director;
@@ -61,10 +74,8 @@ export class StableWatch {
     this.now = SLOTS.map((slot) => counts[slot]);
     this.sinceFirst = total(since(this.first, answersOf(counts)));
     if (this.sinceFirst.failed > 0) this.failingSince ??= clock.now();
-    // Two comparisons, each with half of the chance.
-    const { falseRollbackRate } = chance(this.director.spec);
-    if (!this.isWorse(falseRollbackRate / 2, this.failingClients())) return;
-    const reason = this.reason();
+    const reason = this.harm();
+    if (reason === null) return;
     logEvent("users-harmed", {
       reason,
       ...this.sinceFirst,
@@ -86,6 +97,12 @@ export class StableWatch {
       interruption.check();
       await clock.sleep(LOOK_MS);
     }
+  }
+
+  private harm(): string | null {
+    // Two comparisons, each with half of the chance.
+    const { falseRollbackRate } = chance(this.director.spec);
+    return this.isWorse(falseRollbackRate / 2, this.failingClients()) ? this.reason() : null;
   }
 
   /** Since begin, or only since the verification began: a long install of good answers hides what begins then. */
@@ -134,8 +151,8 @@ export class StableWatch {
   }
 }
 
-function hasMigrations({ spec }: Director): boolean {
-  const slots = spec.record?.["slots"] as
+function hasMigrations({ spec, state }: Director): boolean {
+  const slots = (spec.record ?? state.record)?.["slots"] as
     Readonly<Record<string, { readonly migrations?: unknown } | null>> | undefined;
   return (slots?.[spec.target]?.migrations ?? null) !== null;
 }

@@ -19,6 +19,8 @@ import type { Answers } from "./worse";
 /** Right before a sequence, users' answers are looked at for so long: is something wrong already? */
 const LOOK_MS = 50;
 const SHORTEST_LOOK_MS = 300;
+/** NGINX counts from now on, and writes late: that there were no answers is not known at once. */
+const SILENT_LOOK_MS = 1_000;
 /** If something is, or nothing else is known of them. */
 const LONGEST_LOOK_MS = 3_000;
 const ENOUGH_ANSWERS = 60;
@@ -48,7 +50,8 @@ export async function countBefore(director: Director): Promise<Before | null> {
     const milliseconds = clock.now() - startedAt;
     const now = total(since(first, answersOf(await driver.counts())));
     const wrong = usual !== null && isWorse(now, usual, already);
-    const isKnown = usual !== null || now.answers === 0 || now.answers >= ENOUGH_ANSWERS;
+    const isSilent = now.answers === 0 && (total(atRest).answers > 0 || milliseconds >= SILENT_LOOK_MS);
+    const isKnown = usual !== null || isSilent || now.answers >= ENOUGH_ANSWERS;
     const isClear = isKnown && now.failed === 0;
     if (milliseconds < SHORTEST_LOOK_MS || (!isClear && milliseconds < LONGEST_LOOK_MS)) continue;
     if (usual !== null && !wrong) return usual;
@@ -65,8 +68,11 @@ export async function watchUsers(director: Director, before: Before | null): Pro
   // Setting the traffic stopped the counting.
   await driver.measureLatencies?.(true);
   if (isAgain) return;
-  const counted = answersOf(await driver.counts());
-  director.save({ watched: { sequence: spec.sequence, at: clock.now(), counted, before } });
+  const counts = await driver.counts();
+  const counted = answersOf(counts);
+  const slot = state.stable?.slot;
+  const stable = slot && { latency: counts[slot].latency, classes: counts[slot].classes };
+  director.save({ watched: { sequence: spec.sequence, at: clock.now(), counted, before, stable } });
 }
 
 /** The end of a sequence in this step: notes what users got, and stops the counting. It hides no result of the step. */

@@ -103,6 +103,8 @@ describe("init", () => {
       start,
       "--health-path",
       "/up",
+      "--page",
+      "/goals",
       "--port",
       "31000",
       "--servers",
@@ -112,7 +114,7 @@ describe("init", () => {
     expect(environment).toMatchObject({
       ...{ name: "trial", application: "new-folder", record: "environments/trial.release.json" },
       ...{ start: JSON.parse(start) as string[], servers: { count: 3 }, platform: { portBase: 31000 } },
-      verification: { path: "/up" },
+      verification: { path: "/up", smoke: [{ method: "GET", path: "/goals", status: 200 }] },
     });
     expect(folder.has("new folder/environments/trial.release.json")).toBe(true);
   });
@@ -225,12 +227,15 @@ describe("init", () => {
       ["Which proxy", "\r"],
       ["What command starts an instance", "\u0015node app.js\r"],
       ["Which path", "\r"],
+      ["Which page", "\u0015goals\r"],
+      ["not a valid HTTP path", "\u0015/goals\r"],
     ] as const;
     const said = await folder.terminal(`${process.execPath} ${COMMAND} init .`, answers);
     expect(said).toMatch(/created {2}environments\/trial\.json/);
     expect(folder.json("environments/trial.json")).toMatchObject({
       ...{ name: "trial", application: "shop", servers: { count: 4 }, topology: "split" },
       start: ["node", "app.js"],
+      verification: { smoke: [{ path: "/goals" }] },
     });
   });
 

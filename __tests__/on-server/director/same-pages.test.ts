@@ -44,7 +44,7 @@ describe("a release", () => {
       outcome: "failed",
       reason:
         `1.1.0-2 got no requests: a page that users ask for answered otherwise than in 1.0.0-1 (${answers}); if it ` +
-        "should, release it with --expect-change; 1.0.0-1 keeps all requests. Next: a fixed release, or `bluegreen retry`",
+        "should, retry it with --expect-change; 1.0.0-1 keeps all requests. Next: a fixed release, or `bluegreen retry`",
       trafficChanges: 0,
       saves: expect.any(Number) as number,
     });

@@ -126,6 +126,11 @@ export interface Driver {
    */
   measureLatencies?(wanted: boolean): Promise<void>;
   /**
+   * Makes `counts` have what is counted because another process turned the counting on (`measureLatencies`), and changes
+   * nothing. Absent if it has that anyway.
+   */
+  readBegun?(): void;
+  /**
    * Takes servers out of a slot's rotation: they get no new requests and don't count as healthy endpoints. Running
    * requests continue. Idempotent.
    */

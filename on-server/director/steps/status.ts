@@ -6,6 +6,7 @@ import { lastArrival } from "../arrive";
 import type { Director } from "../director";
 import type { Place } from "../exchange";
 import type { Probe } from "../probe";
+import { StableWatch } from "../stable-watch";
 import type { State } from "../state";
 import { servingSlots } from "../drivers/driver";
 import type { SlotCounts } from "../drivers/driver";
@@ -28,6 +29,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     ...SLOTS.map(endpoints),
   ]);
   const arrival = lastArrival();
+  const harm = await StableWatch.harm(director);
   return {
     proxy: spec.proxy.name,
     traffic,
@@ -37,6 +39,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     counts: { blue: withoutClients(counts.blue), green: withoutClients(counts.green) },
     endpoints: { blue: blue!, green: green! },
     ...(arrival === null ? {} : { arrival }),
+    ...(harm === null ? {} : { harm }),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Case } from "../../../release/gate";
 import { otherSlot } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
-import { betweenByClient } from "../analysis";
+import { stableBefore } from "../baseline";
 import { bucketOffset, describeTraffic } from "../director";
 import type { Director } from "../director";
 import { sameTraffic } from "../drivers/driver";
@@ -185,7 +185,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
   const traffic = await director.driver.observe();
   const resumes = traffic.weight > 0;
   const other = otherSlot(candidate.slot);
-  const before = (await director.driver.counts())[other];
+  const first = (await director.driver.counts())[other];
   if (!resumes) {
     const stable = await StableWatch.start(director);
     const further = async () => {
@@ -199,7 +199,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
 
   director.save({ candidate });
   try {
-    const baseline = betweenByClient(before, (await director.driver.counts())[other]);
+    const baseline = await stableBefore(director, first);
     const watch = new CandidateWatch(director, candidate.slot, candidate.releaseId, baseline);
     for (const weight of remainingWeights(director, traffic.weight)) {
       await setWeight(director, candidate, weight, traffic.weight);

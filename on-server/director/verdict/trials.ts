@@ -12,6 +12,7 @@ import type { Sample } from "../analysis";
 const SILENT_MS = 30_000;
 /** One client counts as so many answers a look at most: its good answers don't hide that the others' fail. */
 const MOST_TRIALS = 50;
+const LOOKS_A_SECOND = 4;
 /** More clients with events are not remembered for longer than they have to be. */
 const MOST_REMEMBERED = 5_000;
 
@@ -64,6 +65,7 @@ export class Trials {
   count(at: number, sample: Sample): Counted {
     if (this.last.size > MOST_REMEMBERED) this.forget(at - SILENT_MS);
     const all = this.kind(sample);
+    const most = MOST_TRIALS * Math.max(1, LOOKS_A_SECOND * (sample.seconds ?? 0));
     let [listedTrials, listedEvents, trials] = [0, 0, 0];
     const clients: string[] = [];
     const { clients: listed = {} } = sample;
@@ -75,7 +77,7 @@ export class Trials {
       listedTrials += each.trials;
       listedEvents += each.events;
       if (at - (this.last.get(name) ?? -Infinity) < SILENT_MS) continue;
-      const part = Math.min(1, MOST_TRIALS / Math.max(1, each.trials));
+      const part = Math.min(1, most / Math.max(1, each.trials));
       const events = part * each.events;
       // As many answers as come before the first event, on average.
       trials += part * (events < 0.5 ? each.trials : (each.trials + 1) / (events / part + 1));

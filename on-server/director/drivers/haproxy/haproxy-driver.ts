@@ -28,10 +28,7 @@ const SHOW_STATISTICS = "show stat -1 6 -1";
 export class HaproxyDriver implements Driver {
   private readonly socket = new RuntimeSocket(ADMIN_SOCKET);
   private readonly map = new LiveMap(this.socket);
-  private readonly clients: PerSlot<ClientsOfSlot> = {
-    blue: new ClientsOfSlot(),
-    green: new ClientsOfSlot(),
-  };
+  private clients: PerSlot<ClientsOfSlot> = { blue: new ClientsOfSlot(), green: new ClientsOfSlot() };
   private readonly abnormal = new AbnormalRequests();
   private readonly answers: PerSlot<AnswersOfSlot> = {
     blue: new AnswersOfSlot("blue"),
@@ -43,6 +40,8 @@ export class HaproxyDriver implements Driver {
   };
   /** While a release is watched. */
   private sampling: LatencySampling | null = null;
+  /** Another process does, and this one reads. */
+  private reads = false;
 
   constructor(
     private readonly spec: Pick<
@@ -69,6 +68,11 @@ export class HaproxyDriver implements Driver {
   async measureLatencies(wanted: boolean): Promise<void> {
     this.sample(wanted ? (this.sampling ?? new LatencySampling(this.spec.schedule.analysis)) : null);
     await this.map.renew();
+    if (!wanted) await this.forgetClients();
+  }
+
+  readBegun(): void {
+    this.reads = true;
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {
@@ -170,13 +174,22 @@ export class HaproxyDriver implements Driver {
 
   /** Only while a release is watched: at rest HAProxy counts none. */
   private async countClients(slot: Slot): Promise<SlotCounts["clients"]> {
-    if (this.sampling === null || !(await this.map.countsClients())) return undefined;
+    if ((this.sampling === null && !this.reads) || !(await this.map.countsClients())) return undefined;
     const [clients, latencies] = await Promise.all([
       this.socket.send(`show table ${CLIENTS[slot]}`),
       this.socket.send(`show table ${CLIENT_LATENCIES[slot]}`),
     ]);
     const { count } = this.unanswered[slot];
     return this.clients[slot].follow(clients, latencies, count, await this.map.countsPages());
+  }
+
+  /** So that the next watch counts by client from its beginning on, in whatever process. */
+  private async forgetClients(): Promise<void> {
+    // A configuration of an earlier base has no such tables: then HAProxy answers with a sentence.
+    for (const name of [...Object.values(CLIENTS), ...Object.values(CLIENT_LATENCIES)]) {
+      await this.socket.send(`clear table ${name}`);
+    }
+    this.clients = { blue: new ClientsOfSlot(), green: new ClientsOfSlot() };
   }
 
   private async countFailedCalls(): Promise<PerSlot<number>> {

@@ -81,6 +81,10 @@ export class NginxDriver implements Driver {
     return { blue: count("blue"), green: count("green") };
   }
 
+  readBegun(): void {
+    this.log = new AnswersLog(this.spec, () => reopenLogs(), true);
+  }
+
   async popularPages(): Promise<readonly string[]> {
     await servingGeneration();
     const { live } = readTraffic();
