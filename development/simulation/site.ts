@@ -47,6 +47,8 @@ interface Counted {
 /** Latencies of at most so many answers a second and slot are measured: all of some clients, as HAProxy's driver does. */
 const MEASURED_PER_SECOND = 20;
 const LOOK_MS = 250;
+/** The candidate gets its first request after a minute. What begins at that moment is its effect. */
+const OUTAGE_AFTER_SECONDS = 70;
 
 /** Counts of which the director keeps earlier states: copied only if they change after a look. */
 class Latest<Value extends object> {
@@ -95,7 +97,7 @@ export class SimulatedSite {
     canarySeconds: number,
   ) {
     this.seed = random.below(1e6);
-    this.outageAt = this.now + 1000 * (60 + random.next() * canarySeconds);
+    this.outageAt = this.now + 1000 * (OUTAGE_AFTER_SECONDS + random.next() * (canarySeconds - 10));
     this.restartAt =
       conditions.restarts === true ? this.now + 1000 * (60 + random.next() * canarySeconds) : Infinity;
   }
