@@ -3,7 +3,7 @@
  * A computation of the director's rule (docs/traffic.md) for failed answers that come by chance, from many clients. Pure.
  */
 import { logGamma } from "./log-gamma";
-import { COMPARISONS, isWorse } from "./sequential-test";
+import { isWorse, OF_USERS } from "./sequential-test";
 import { analysisSettings } from "./schedule";
 import type { Schedule } from "./schedule";
 
@@ -42,7 +42,10 @@ export function detectable(
   { requestsPerSecond, errorRatio }: SiteTraffic,
 ): DetectableStep[] {
   const { falseRollbackRate, maxErrorRatio } = analysisSettings(analysis);
-  const limits: Limits = { likelihoodRatio: COMPARISONS / falseRollbackRate, excess: maxErrorRatio };
+  const limits: Limits = {
+    likelihoodRatio: 1 / (OF_USERS.failed * falseRollbackRate),
+    excess: maxErrorRatio,
+  };
   let [candidate, stable] = [0, requestsPerSecond * SECONDS_BEFORE];
   return steps.map((weight) => {
     const seconds = weight === 100 ? bakeSeconds : stepSeconds;

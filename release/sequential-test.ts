@@ -9,8 +9,9 @@
 
 /** How many times worse the candidate may be. */
 const RATIOS = [1.5, 2, 3, 5, 10, 30, 100] as const;
-/** Failed, slow, 3xx and 4xx answers of users; failed and slow ones of the director's requests. */
-export const COMPARISONS = 6;
+/** Which part of `falseRollbackRate` each comparison has: most where small differences matter. All add up to 1. */
+export const OF_USERS = { failed: 0.35, slow: 0.35, redirects: 0.1, refusals: 0.1 } as const;
+export const OF_OWN_REQUESTS = { failed: 0.05, slow: 0.05, redirects: 0, refusals: 0 } as const;
 
 /** Answers that count, and how many of them failed, or were slow: whatever is judged. */
 export interface Side {
@@ -33,23 +34,50 @@ export type Evidence = readonly number[];
 
 export const NO_EVIDENCE: Evidence = RATIOS.map(() => 0);
 
-export function evidence(candidate: Side, stable: Side): Evidence {
-  const { candidate: ours, stable: theirs } = perEvent(candidate.trials, stable.trials);
-  return ours.map((each, index) => candidate.events * each + stable.events * theirs[index]!);
+/**
+ * @param usual the part of stable's answers that are events, if that is known beforehand and not small: then answers
+ * without an event count, too (Turner, Ly, Grünwald, "Generic E-variables for exact sequential k-sample tests", 2024; a
+ * wrong one costs power only). For rare events it is the same.
+ */
+export function evidence(candidate: Side, stable: Side, usual = 0): Evidence {
+  const { candidate: ours, stable: theirs } = perEvent(candidate.trials, stable.trials, usual);
+  const misses = usual === 0 ? null : perMiss(candidate.trials, stable.trials, usual);
+  const [ourMisses, theirMisses] = [candidate, stable].map(({ trials, events }) =>
+    Math.max(0, trials - events),
+  );
+  return ours.map(
+    (each, index) =>
+      candidate.events * each +
+      stable.events * theirs[index]! +
+      (misses === null ? 0 : ourMisses! * misses.candidate[index]! + theirMisses! * misses.stable[index]!),
+  );
 }
 
+interface PerAnswer {
+  readonly candidate: Evidence;
+  readonly stable: Evidence;
+}
+
+/** With answers of one side only, an event says nothing. */
+const SAYS_NOTHING: PerAnswer = { candidate: NO_EVIDENCE, stable: NO_EVIDENCE };
+
 /** What one event of either side adds, while both have so many trials. */
-export function perEvent(
-  candidate: number,
-  stable: number,
-): { readonly candidate: Evidence; readonly stable: Evidence } {
-  // With answers of one side only, an event says nothing.
-  if (candidate <= 0 || stable <= 0) return { candidate: NO_EVIDENCE, stable: NO_EVIDENCE };
+export function perEvent(candidate: number, stable: number, usual = 0): PerAnswer {
+  if (candidate <= 0 || stable <= 0) return SAYS_NOTHING;
   const equal = Math.log(candidate + stable);
-  const unequal = RATIOS.map((ratio) => equal - Math.log(ratio * candidate + stable));
+  const worse = RATIOS.map((ratio) => ratio / (1 + (ratio - 1) * usual));
+  const unequal = worse.map((ratio) => equal - Math.log(ratio * candidate + stable));
+  return { candidate: unequal.map((each, index) => each + Math.log(worse[index]!)), stable: unequal };
+}
+
+/** The same for an answer without an event. */
+function perMiss(candidate: number, stable: number, usual: number): PerAnswer {
+  if (candidate <= 0 || stable <= 0) return SAYS_NOTHING;
+  const worse = RATIOS.map((ratio) => (usual * ratio) / (1 + (ratio - 1) * usual));
+  const equal = worse.map((ours) => Math.log(1 - (candidate * ours + stable * usual) / (candidate + stable)));
   return {
-    candidate: unequal.map((each, index) => each + Math.log(RATIOS[index]!)),
-    stable: unequal,
+    candidate: equal.map((each, index) => Math.log(1 - worse[index]!) - each),
+    stable: equal.map((each) => Math.log(1 - usual) - each),
   };
 }
 

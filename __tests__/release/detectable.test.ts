@@ -71,7 +71,7 @@ function isWorse(ours: Side, theirs: Side, { analysis }: Schedule): boolean {
     const worse = (times * ours.answers) / (times * ours.answers + theirs.answers);
     return Math.exp(failed * Math.log(worse / usual) + theirs.failed * Math.log((1 - worse) / (1 - usual)));
   });
-  return ratios.reduce((sum, each) => sum + each) / ratios.length >= 600;
+  return ratios.reduce((sum, each) => sum + each) / ratios.length >= 1 / (0.35 * 0.01);
 }
 
 function part(schedule: Schedule, traffic: SiteTraffic, more: number, step: number): number {

@@ -1,7 +1,7 @@
 /** The cells of the simulation: equal releases, which should pass, and worse ones, which should not. */
 import type { ScheduleChoice } from "../../release/schedule";
 import { BLUE_GREEN, CANARY } from "./canary";
-import type { Random } from "./random";
+import { Random } from "./random";
 import type { Behaviour, Conditions } from "./site";
 
 export interface Cell {
@@ -20,6 +20,10 @@ const twoHumps = (random: Random) =>
 /** Three times slower, then less each second. */
 const coldCache = (random: Random, secondsOld: number) =>
   logNormal(100, 0.8)(random) * (secondsOld < 4 ? 3 : 1);
+
+/** Some users' answers always take longer, as those of large accounts do. */
+const byClient = (random: Random, _: number, client: number) =>
+  logNormal(100, 0.5)(random) * Math.exp(0.8 * new Random(client).normal());
 
 const equal = (
   name: string,
@@ -59,6 +63,7 @@ export const CELLS: readonly Cell[] = [
       ),
     ),
     equal("two-humped latency", { errors: 0, latency: twoHumps }, { requestsPerSecond }),
+    equal("slow answers of some users", { errors: 0, latency: byClient }, { requestsPerSecond }),
     equal("a cold cache", { errors: 0, latency: coldCache }, { requestsPerSecond }),
   ]),
   ...[20, 100].flatMap((requestsPerSecond) => {

@@ -11,8 +11,8 @@ import type { Random } from "./random";
 export interface Behaviour {
   /** The part of answers that fail by chance. */
   readonly errors: number;
-  /** In milliseconds, of a random number generator. */
-  readonly latency?: (random: Random, secondsOld: number) => number;
+  /** In milliseconds, of a random number generator; `secondsOld` is the candidate's age, `client` a number. */
+  readonly latency?: (random: Random, secondsOld: number, client: number) => number;
   readonly redirects?: number;
   readonly refusals?: number;
 }
@@ -36,14 +36,44 @@ export interface Conditions {
 interface Counted {
   requests: number;
   errors: number;
-  readonly latency: Record<number, number>;
   readonly classes: Record<string, number>;
-  readonly clients: Map<string, { requests: number; errors: number }>;
+  readonly latency: Latest<Record<number, number>>;
+  /** Named by numbers. */
+  readonly clients: Latest<ClientCounts[]>;
+  /** The number of each client that was counted, by its place among all. */
+  readonly numbers: Map<number, number>;
 }
 
-/** Latencies of at most so many answers a slot and look are measured, as HAProxy's driver measures a sample. */
-const MEASURED = 40;
+/** Latencies of at most so many answers a second and slot are measured: all of some clients, as HAProxy's driver does. */
+const MEASURED_PER_SECOND = 20;
 const LOOK_MS = 250;
+/** The candidate gets its first request after a minute. What begins at that moment is its effect. */
+const OUTAGE_AFTER_SECONDS = 70;
+
+/** Counts of which the director keeps earlier states: copied only if they change after a look. */
+class Latest<Value extends object> {
+  private wasRead = false;
+
+  constructor(
+    private current: Value,
+    private readonly copy: (value: Value) => Value,
+  ) {}
+
+  get value(): Readonly<Value> {
+    return this.current;
+  }
+
+  change(): Value {
+    if (this.wasRead) this.current = this.copy(this.current);
+    this.wasRead = false;
+    return this.current;
+  }
+
+  read(): Readonly<Value> {
+    this.wasRead = true;
+    return this.current;
+  }
+}
 
 export class SimulatedSite {
   now = 1_700_000_000_000;
@@ -52,11 +82,12 @@ export class SimulatedSite {
   /** Failed answers of users in the candidate's slot. */
   failed = 0;
   readonly candidateSlot: Slot = "green";
-  private names: Record<Slot, string[]> = { blue: [], green: [] };
   private counted: Record<Slot, Counted> = { blue: nothing(), green: nothing() };
   /** Requests that clients will repeat, by second. */
-  private repeats: { readonly at: number; readonly slot: Slot; readonly client: string; left: number }[] = [];
+  private repeats: { readonly at: number; readonly slot: Slot; readonly client: number; left: number }[] = [];
   private startedAt: number | null = null;
+  /** For what is always the same for a client. */
+  private readonly seed: number;
   private readonly outageAt: number;
   private restartAt: number;
 
@@ -65,7 +96,8 @@ export class SimulatedSite {
     readonly random: Random,
     canarySeconds: number,
   ) {
-    this.outageAt = this.now + 1000 * (60 + random.next() * canarySeconds);
+    this.seed = random.below(1e6);
+    this.outageAt = this.now + 1000 * (OUTAGE_AFTER_SECONDS + random.next() * (canarySeconds - 10));
     this.restartAt =
       conditions.restarts === true ? this.now + 1000 * (60 + random.next() * canarySeconds) : Infinity;
   }
@@ -102,7 +134,6 @@ export class SimulatedSite {
     if (this.now >= this.restartAt) {
       this.restartAt = Infinity;
       this.counted = { blue: nothing(), green: nothing() };
-      this.names = { blue: [], green: [] };
     }
     const { live, weight } = this.traffic;
     if (live === null) return;
@@ -125,23 +156,38 @@ export class SimulatedSite {
     const errors = random.binomial(requests, chance);
     const pool = Math.max(1, Math.round(requestsPerSecond * secondsBetween * part));
     for (let error = 0; error < errors; error++) {
-      const client = `client-${slot}-${random.below(pool)}`;
+      const client = random.below(pool);
       this.count(slot, client);
       if (runs > 1 && !this.isOut()) this.repeats.push({ at: this.now + 1000, slot, client, left: runs - 1 });
     }
     const counted = this.counted[slot];
     const good = requests - errors;
     counted.requests += good;
-    this.countGood(slot, good, pool);
     const redirects = random.binomial(good, behaviour.redirects ?? 0);
     const refusals = random.binomial(good - redirects, behaviour.refusals ?? 0);
     add(counted.classes, "3xx", redirects);
     add(counted.classes, "4xx", refusals);
     add(counted.classes, "2xx", good - redirects - refusals);
-    if (behaviour.latency === undefined) return;
+    if (behaviour.latency === undefined) this.countGood(slot, good, pool);
+    else this.measure(slot, good, pool);
+  }
+
+  /** Each of these answers is its client's. */
+  private measure(slot: Slot, answers: number, pool: number): void {
+    const { random } = this;
+    const counted = this.counted[slot];
     const old = slot === this.candidateSlot ? (this.now - (this.startedAt ?? this.now)) / 1000 : 1e6;
-    for (let measured = 0; measured < Math.min(requests, MEASURED); measured++) {
-      add(counted.latency, latencyClass(behaviour.latency(random, old)), 1);
+    const measured = Math.min(pool, MEASURED_PER_SECOND * (this.conditions.secondsBetween ?? 10));
+    const latencies = counted.latency.change();
+    const clients = counted.clients.change();
+    for (let left = random.binomial(answers, measured / pool); left > 0; left--) {
+      const client = random.below(measured);
+      const each = latencyClass(coarse(this.behaviour(slot).latency!(random, old, this.seed + client)));
+      latencies[each] = (latencies[each] ?? 0) + 1;
+      const number = numberOf(client, counted);
+      const known = clients[number] ?? NEVER_CAME;
+      const latency = { ...known.latency, [each]: (known.latency[each] ?? 0) + 1 };
+      clients[number] = { ...known, requests: known.requests + 1, latency };
     }
   }
 
@@ -157,13 +203,13 @@ export class SimulatedSite {
 
   /** Good answers of clients that failed before; the others need not be distinguished. */
   private countGood(slot: Slot, good: number, pool: number): void {
-    const { clients } = this.counted[slot];
-    const names = this.names[slot];
-    const part = Math.min(1, names.length / pool);
-    for (let left = this.random.binomial(good, part); left > 0; left--) {
-      const client = names[this.random.below(names.length)]!;
-      const known = clients.get(client)!;
-      clients.set(client, { requests: known.requests + 1, errors: known.errors });
+    const { clients, numbers } = this.counted[slot];
+    if (numbers.size === 0) return;
+    for (let left = good; left > 0; left--) {
+      const number = numbers.get(this.random.below(pool));
+      if (number === undefined) continue;
+      const known = clients.value[number]!;
+      clients.change()[number] = { ...known, requests: known.requests + 1 };
     }
   }
 
@@ -173,36 +219,54 @@ export class SimulatedSite {
     return this.random.poisson((this.now - this.beganAt) / 1000 / (this.conditions.secondsBetween ?? 10));
   }
 
-  private count(slot: Slot, client: string): void {
+  private count(slot: Slot, client: number): void {
     const counted = this.counted[slot];
     counted.requests += 1;
     counted.errors += 1;
     add(counted.classes, "5xx", 1);
     if (slot === this.candidateSlot) this.failed += 1;
-    if (!counted.clients.has(client)) this.names[slot].push(client);
-    const known = counted.clients.get(client) ?? { requests: this.earlier(), errors: 0 };
-    counted.clients.set(client, { requests: known.requests + 1, errors: known.errors + 1 });
+    const number = numberOf(client, counted);
+    const known = counted.clients.value[number] ?? { ...NEVER_CAME, requests: this.earlier() };
+    const more = { requests: known.requests + 1, errors: known.errors + 1 };
+    counted.clients.change()[number] = { ...known, ...more };
   }
 
   private counts(): PerSlot<SlotCounts> {
     const slot = (each: Slot): SlotCounts => {
       const { requests, errors, latency, classes, clients } = this.counted[each];
-      const named = (): Record<string, ClientCounts> =>
-        Object.fromEntries([...clients].map(([key, counts]) => [key, { ...counts, latency: {} }]));
       return {
-        ...{ requests, errors, latency: { ...latency }, classes: { ...classes }, inFlight: 0 },
+        ...{ requests, errors, latency: latency.read(), classes: { ...classes }, inFlight: 0 },
         endpoints: [{ server: each === "blue" ? "web-1" : "web-2", healthy: true, inRotation: true }],
-        ...(this.conditions.clients === false ? {} : { clients: named() }),
+        ...(this.conditions.clients === false
+          ? {}
+          : { clients: clients.read() as unknown as SlotCounts["clients"] }),
       };
     };
     return { blue: slot("blue"), green: slot("green") };
   }
 }
 
+const NEVER_CAME: ClientCounts = { requests: 0, errors: 0, latency: {} };
+
 function nothing(): Counted {
-  return { requests: 0, errors: 0, latency: {}, classes: {}, clients: new Map() };
+  return {
+    ...{ requests: 0, errors: 0, classes: {}, numbers: new Map() },
+    latency: new Latest<Record<number, number>>({}, (latency) => ({ ...latency })),
+    clients: new Latest<ClientCounts[]>([], (clients) => clients.slice()),
+  };
 }
 
-function add(counts: Record<string | number, number>, key: string | number, more: number): void {
+function numberOf(client: number, { numbers }: Counted): number {
+  const number = numbers.get(client) ?? numbers.size;
+  numbers.set(client, number);
+  return number;
+}
+
+/** Fewer classes than a driver has are simulated faster: eight for each doubling. */
+function coarse(milliseconds: number): number {
+  return 2 ** (Math.floor(8 * Math.log2(Math.max(1, milliseconds))) / 8);
+}
+
+function add(counts: Record<string, number>, key: string, more: number): void {
   counts[key] = (counts[key] ?? 0) + more;
 }

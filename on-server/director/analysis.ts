@@ -1,7 +1,7 @@
 /** Answers that were counted over some time, of one slot: differences, sums and figures. Pure. */
 import type { Figures } from "../../release/journal";
 import { ANSWER_CLASSES } from "./drivers/driver";
-import type { Classes, ClientCounts, Latencies, SlotCounts } from "./drivers/driver";
+import type { AnswerClass, Classes, ClientCounts, Latencies, SlotCounts } from "./drivers/driver";
 
 /** Answers of one slot over some time. */
 export interface Sample {
@@ -26,38 +26,50 @@ export function between(before: SlotCounts, now: SlotCounts): Sample {
 export function betweenByClient(before: SlotCounts, now: SlotCounts): Sample {
   if (now.clients === undefined) return between(before, now);
   const clients: Record<string, ClientCounts> = {};
-  for (const [key, client] of Object.entries(now.clients)) {
+  for (const key in now.clients) {
+    const client = now.clients[key]!;
     const known = before.clients?.[key];
-    if (known?.requests === client.requests) continue;
+    if (known === client || known?.requests === client.requests) continue;
     const each = more(known ?? NOTHING, client);
     if (each.requests > 0) clients[key] = each;
   }
   return { ...between(before, now), clients };
 }
 
+/** The answers alone, where nothing else is asked for at each look. */
+export function requestsBetween(before: SlotCounts, now: SlotCounts): number {
+  return grown(before.requests, now.requests);
+}
+
 function more(before: ClientCounts, now: ClientCounts): ClientCounts {
-  const latency = Object.entries(now.latency).flatMap(([milliseconds, count]) => {
-    const increase = grown(before.latency[Number(milliseconds)] ?? 0, count);
-    return increase > 0 ? [[milliseconds, increase] as const] : [];
-  });
-  return {
-    requests: grown(before.requests, now.requests),
-    errors: grown(before.errors, now.errors),
-    latency: Object.fromEntries(latency),
-    ...(now.classes !== undefined && { classes: moreOfClasses(before.classes ?? {}, now.classes) }),
-  };
+  const requests = grown(before.requests, now.requests);
+  const errors = grown(before.errors, now.errors);
+  const latency = moreLatency(before.latency, now.latency);
+  if (now.classes === undefined) return { requests, errors, latency };
+  return { requests, errors, latency, classes: moreOfClasses(before.classes ?? {}, now.classes) };
+}
+
+/** Looked at often, so without lists in between. */
+function moreLatency(before: Latencies, now: Latencies): Latencies {
+  const increases: Record<number, number> = {};
+  if (before === now) return increases;
+  for (const milliseconds in now) {
+    const increase = grown(before[milliseconds] ?? 0, now[milliseconds]!);
+    if (increase > 0) increases[milliseconds] = increase;
+  }
+  return increases;
 }
 
 function moreOfClasses(before: Classes, now: Classes): Classes {
-  return Object.fromEntries(
-    ANSWER_CLASSES.map((each) => [each, grown(before[each] ?? 0, now[each] ?? 0)] as const),
-  );
+  const classes: Partial<Record<AnswerClass, number>> = {};
+  for (const each of ANSWER_CLASSES) classes[each] = grown(before[each] ?? 0, now[each] ?? 0);
+  return classes;
 }
 
 function sumOfClasses(one: Classes, other: Classes): Classes {
-  return Object.fromEntries(
-    ANSWER_CLASSES.map((each) => [each, (one[each] ?? 0) + (other[each] ?? 0)] as const),
-  );
+  const classes: Partial<Record<AnswerClass, number>> = {};
+  for (const each of ANSWER_CLASSES) classes[each] = (one[each] ?? 0) + (other[each] ?? 0);
+  return classes;
 }
 
 export function together(...samples: readonly Sample[]): Sample {

@@ -8,7 +8,7 @@ import type { Sample } from "./analysis";
 import type { Director } from "./director";
 import type { Latencies, SlotCounts } from "./drivers/driver";
 import { answersOf, since } from "./users";
-import { enoughLatencies } from "./verdict/candidate-verdict";
+import { enoughLatencies } from "./verdict/slowness";
 
 /**
  * Stable's answers since begin.

@@ -6,9 +6,10 @@
 import type { Comparison } from "../../release/journal";
 import { analysisSettings } from "../../release/schedule";
 import type { AnalysisSettings } from "../../release/schedule";
+import { OF_OWN_REQUESTS, OF_USERS } from "../../release/sequential-test";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
-import { between, betweenByClient, figures, NOTHING, together } from "./analysis";
+import { between, betweenByClient, figures, NOTHING, requestsBetween, together } from "./analysis";
 import type { Sample } from "./analysis";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
@@ -16,7 +17,8 @@ import { latencyClass } from "./drivers/driver";
 import type { SlotCounts } from "./drivers/driver";
 import type { Probe } from "./probe";
 import { CandidateVerdict } from "./verdict/candidate-verdict";
-import type { Finding, Recent } from "./verdict/candidate-verdict";
+import type { Finding } from "./verdict/candidate-verdict";
+import type { Recent } from "./verdict/slowness";
 import { clientName, sharedAddress } from "./verdict/clients";
 import { errorsGatherAt } from "./verdict/gathered";
 import { isDown } from "./verdict/rounds";
@@ -45,7 +47,7 @@ type Compared = PerSlot<{ readonly users: Sample; readonly own: Sample }>;
 export class CandidateWatch {
   private readonly rounds: Record<Slot, Map<number, Rounds>> = { blue: new Map(), green: new Map() };
   private own: Record<Slot, Sample> = { blue: NOTHING, green: NOTHING };
-  private snapshots: Snapshot[] = [];
+  private readonly snapshots: Snapshot[] = [];
   private reportedAt = 0;
   private round = 0;
   private shared: string | null = null;
@@ -66,9 +68,9 @@ export class CandidateWatch {
     const now = director.clock.now();
     this.analysis = analysisSettings(director.spec.schedule.analysis);
     const nameOf = (key: string) => clientName(key, this.shared, director.state.weight);
-    this.users = new CandidateVerdict(this.analysis, nameOf);
+    this.users = new CandidateVerdict(this.analysis, OF_USERS, nameOf);
     this.users.addBefore(now, baseline);
-    this.ownRequests = new CandidateVerdict(this.analysis);
+    this.ownRequests = new CandidateVerdict(this.analysis, OF_OWN_REQUESTS);
     this.site = new SiteVerdict(this.analysis, baseline, nameOf);
   }
 
@@ -109,10 +111,9 @@ export class CandidateWatch {
     this.weigh(before, now);
     const down = await this.downEndpoint();
     if (down !== null) return { reason: down, sure: true };
-    const recent = this.recent(now);
     const found =
-      this.users.finding(now.at, recent("users")) ??
-      this.ownRequests.finding(now.at, recent("own")) ??
+      this.users.finding(() => this.recent(now, "users")) ??
+      this.ownRequests.finding(() => this.recent(now, "own")) ??
       (await this.harm());
     if (found !== null) return { ...found, reason: `${this.releaseId}: ${found.reason}` };
     if (now.at - this.reportedAt >= 500 * this.analysis.intervalSeconds) {
@@ -133,6 +134,8 @@ export class CandidateWatch {
 
   private weigh(from: Snapshot, to: Snapshot): void {
     const { weight } = this.director.state;
+    // Both slots are asked in the same rounds. Without those that stable fails, it would seem to be better.
+    this.addOwn(from, to);
     if (weight < 100) {
       this.held = null;
       this.add(from, to, weight);
@@ -147,14 +150,15 @@ export class CandidateWatch {
   private add(from: Snapshot, to: Snapshot, weight: number): void {
     const [candidate, stable] = [this.slot, otherSlot(this.slot)];
     const users = (slot: Slot) => betweenByClient(from.counts[slot], to.counts[slot]);
-    const own = (slot: Slot) => less(to.own[slot], from.own[slot]);
     const look = { at: to.at, weight, candidate: users(candidate), stable: users(stable) };
     this.users.add(look);
     this.site.add(look);
-    this.ownRequests.add({
-      ...{ at: to.at, weight: OWN_WEIGHT },
-      ...{ candidate: own(candidate), stable: own(stable) },
-    });
+  }
+
+  private addOwn(from: Snapshot, to: Snapshot): void {
+    const own = (slot: Slot) => less(to.own[slot], from.own[slot]);
+    const [candidate, stable] = [own(this.slot), own(otherSlot(this.slot))];
+    this.ownRequests.add({ at: to.at, weight: OWN_WEIGHT, candidate, stable });
   }
 
   /** What keeps a step from ending after its time. */
@@ -181,9 +185,9 @@ export class CandidateWatch {
 
   /** Whether users send too few requests to judge: then stable gets the director's requests too, to compare with. */
   private isQuiet(): boolean {
-    const { last } = this;
-    const recent = this.compare(this.startOfWindow(last), last);
-    return recent[this.slot].users.requests < this.analysis.minimumRequests;
+    const { last, slot } = this;
+    const recent = requestsBetween(this.startOfWindow(last).counts[slot], last.counts[slot]);
+    return recent < this.analysis.minimumRequests;
   }
 
   private async askEndpoints(slot: Slot): Promise<void> {
@@ -236,7 +240,8 @@ export class CandidateWatch {
     const counts = await this.director.driver.counts();
     const snapshot = { at: this.director.clock.now(), counts, own: this.own };
     const horizon = snapshot.at - 2000 * this.analysis.intervalSeconds;
-    this.snapshots = [...this.snapshots.filter(({ at }) => at >= horizon), snapshot];
+    while (this.snapshots.length > 0 && this.snapshots[0]!.at < horizon) this.snapshots.shift();
+    this.snapshots.push(snapshot);
     return snapshot;
   }
 
@@ -253,17 +258,14 @@ export class CandidateWatch {
     return this.snapshots.findLast(({ at }) => at <= moment) ?? this.snapshots[0]!;
   }
 
-  private recent(now: Snapshot): (whose: "users" | "own") => Recent {
+  private recent(now: Snapshot, whose: "users" | "own"): Recent {
     const interval = 1000 * this.analysis.intervalSeconds;
     const third = (2 * interval) / 3;
-    const ago = (from: number, to: number) =>
-      this.compare(this.snapshotBefore(now.at - from), this.snapshotBefore(now.at - to))[this.slot];
-    const parts = { interval: ago(interval, 0), oldest: ago(3 * third, 2 * third), newest: ago(third, 0) };
-    return (whose) => ({
-      interval: parts.interval[whose],
-      oldest: parts.oldest[whose],
-      newest: parts.newest[whose],
-    });
+    const ago = (from: number, to: number) => {
+      const [start, end] = [this.snapshotBefore(now.at - from), this.snapshotBefore(now.at - to)];
+      return this.compare(start, end)[this.slot][whose];
+    };
+    return { interval: ago(interval, 0), oldest: ago(3 * third, 2 * third), newest: ago(third, 0) };
   }
 
   private compare(from: Snapshot, to: Snapshot): Compared {
@@ -322,14 +324,13 @@ function tooFew({ requests }: Sample, minimumRequests: number): string {
 }
 
 function less(now: Sample, before: Sample): Sample {
-  const latency = Object.entries(now.latency).map(
-    ([milliseconds, count]) => [milliseconds, count - (before.latency[Number(milliseconds)] ?? 0)] as const,
-  );
-  return {
-    requests: now.requests - before.requests,
-    errors: now.errors - before.errors,
-    latency: Object.fromEntries(latency.filter(([, count]) => count > 0)),
-  };
+  if (now === before) return NOTHING;
+  const latency: Record<number, number> = {};
+  for (const milliseconds in now.latency) {
+    const more = now.latency[milliseconds]! - (before.latency[milliseconds] ?? 0);
+    if (more > 0) latency[milliseconds] = more;
+  }
+  return { requests: now.requests - before.requests, errors: now.errors - before.errors, latency };
 }
 
 function sampled({ problem, milliseconds }: Pick<Probe, "problem" | "milliseconds">): Sample {

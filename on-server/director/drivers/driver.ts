@@ -70,8 +70,16 @@ export type Latencies = Readonly<Record<number, number>>;
  */
 export function latencyClass(milliseconds: number): number {
   const whole = Math.min(60_000, Math.max(0, Math.floor(milliseconds)));
-  const step = whole < 64 ? 1 : whole < 1024 ? 16 : 256;
-  return whole - (whole % step);
+  return whole - (whole % widthOfClass(whole));
+}
+
+/** Where the class begins that begins nearest to this time. */
+export function nearestLatencyClass(milliseconds: number): number {
+  return latencyClass(milliseconds + widthOfClass(milliseconds) / 2);
+}
+
+function widthOfClass(milliseconds: number): number {
+  return milliseconds < 64 ? 1 : milliseconds < 1024 ? 16 : 256;
 }
 
 /** How the proxy sees one endpoint of a slot. */

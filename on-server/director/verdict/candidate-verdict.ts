@@ -1,28 +1,22 @@
 /**
  * The verdict on a candidate under traffic: whether its answers are worse than stable's, with stated error rates however
  * often one looks. It judges failed answers, slow ones, redirects and 4xx, and the director's requests, each by a
- * comparison that fires with a sixth of `falseRollbackRate` if both releases are alike. See docs/traffic.md.
+ * comparison that fires with a part of `falseRollbackRate` if both releases are alike. See docs/traffic.md.
  */
-import { COMPARISONS, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
+import { NO_TRIALS, OF_USERS, ratio, sum } from "../../../release/sequential-test";
 import type { Side } from "../../../release/sequential-test";
 import type { AnalysisSettings } from "../../../release/schedule";
 import type { Difference } from "../../../release/journal";
-import { NOTHING, percentile, together } from "../analysis";
+import { percent } from "../../../release/percent";
 import type { Sample } from "../analysis";
 import { Contest } from "./contest";
 import type { Look, Standing } from "./contest";
 import { difference } from "./interval";
-import { failed, ofClass, slowerThan } from "./trials";
-import type { Kind, NameOf } from "./trials";
+import { Slowness } from "./slowness";
+import type { Recent } from "./slowness";
+import { failed, ofClass } from "./trials";
+import type { NameOf } from "./trials";
 
-/** A 95th percentile of fewer answers is chance. */
-export function enoughLatencies({ minimumRequests }: Pick<AnalysisSettings, "minimumRequests">): number {
-  return Math.max(60, minimumRequests);
-}
-/** A candidate is slow if so large a part of its answers is beyond the limit: its 95th percentile is. */
-const SLOW_PART = 0.05;
-/** With so many answers lately, it has to have been slow for longer than a pause. */
-const MANY_ANSWERS = 15;
 /** It is certain, not only likely, that such a candidate is worse. */
 const CERTAIN_RATIO = 1_000_000;
 const CERTAIN_EXCESS = 0.5;
@@ -36,52 +30,41 @@ export interface Finding {
   readonly sure: boolean;
 }
 
-/** The candidate's answers of the last interval; and of the first and the last third of the last two. */
-export interface Recent {
-  readonly interval: Sample;
-  readonly oldest: Sample;
-  readonly newest: Sample;
-}
-
 export class CandidateVerdict {
   private readonly failed: Contest;
   private readonly redirects: Contest;
   private readonly refusals: Contest;
-  private slow: { readonly contest: Contest; readonly limit: number; readonly usual: number } | null = null;
-  private firstAt: number | null = null;
+  private readonly slowness: Slowness;
   private answers: Side = NO_TRIALS;
-  /** Stable's answers until the limit is known. */
-  private seen: Sample = NOTHING;
 
   constructor(
     private readonly analysis: AnalysisSettings,
-    private readonly nameOf: NameOf = (client) => client,
+    private readonly parts: Readonly<Record<keyof typeof OF_USERS, number>> = OF_USERS,
+    nameOf: NameOf = (client) => client,
   ) {
     this.failed = new Contest(failed, nameOf);
     this.redirects = new Contest(ofClass("3xx"), nameOf);
     this.refusals = new Contest(ofClass("4xx"), nameOf);
+    this.slowness = new Slowness(analysis, nameOf);
   }
 
   /** Stable's answers before the candidate got any. */
   addBefore(at: number, stable: Sample): void {
     for (const contest of [this.failed, this.redirects, this.refusals]) contest.addBefore(at, stable);
-    this.learnLatency(stable);
-    this.slow?.contest.addBefore(at, stable);
+    this.slowness.addBefore(at, stable);
   }
 
   add(look: Look): void {
-    const { candidate, at } = look;
-    if (candidate.requests > 0) this.firstAt ??= at;
-    this.answers = sum(this.answers, failed(candidate));
+    this.answers = sum(this.answers, failed(look.candidate));
     this.failed.add(look);
     this.redirects.add(look);
     this.refusals.add(look);
-    this.slow?.contest.add(look);
-    if (this.slow === null && look.weight < 100) this.learnLatency(look.stable);
+    this.slowness.add(look);
   }
 
-  finding(now: number, recent: Recent): Finding | null {
-    return this.gross() ?? this.tooManyFail() ?? this.tooSlow(now, recent) ?? this.otherStatus();
+  /** @param lately asked for only if the candidate seems to be slow. */
+  finding(lately: () => Recent): Finding | null {
+    return this.gross() ?? this.tooManyFail() ?? this.tooSlow(lately) ?? this.otherStatus();
   }
 
   /** How much more of the candidate's answers fail than of stable's. */
@@ -105,9 +88,9 @@ export class CandidateVerdict {
     return ratio(this.failed.reference);
   }
 
-  /** The answers from which a comparison fires. */
-  private get limit(): number {
-    return COMPARISONS / this.analysis.falseRollbackRate;
+  /** The likelihood ratio from which a comparison fires. */
+  private leastRatio(what: keyof typeof OF_USERS): number {
+    return 1 / (this.parts[what] * this.analysis.falseRollbackRate);
   }
 
   /** A candidate that never gave a good answer needs no statistics. */
@@ -116,12 +99,12 @@ export class CandidateVerdict {
     if (events < GROSS_ANSWERS || events < trials) return null;
     const { clients } = this.failed.standing;
     const chance = Math.max(LEAST_RATIO, ratio(this.failed.reference)) ** clients;
-    if (clients < 2 || chance > 1 / this.limit) return null;
+    if (clients < 2 || chance > 1 / this.leastRatio("failed")) return null;
     return { reason: `all of its ${trials} answers failed`, sure: true };
   }
 
   private tooManyFail(): Finding | null {
-    const standing = this.fired(this.failed, this.analysis.maxErrorRatio);
+    const standing = this.fired("failed", this.analysis.maxErrorRatio);
     if (standing === null) return null;
     const { trials, events } = this.answers;
     const sure = standing.likelihoodRatio >= CERTAIN_RATIO && standing.excess >= CERTAIN_EXCESS;
@@ -132,74 +115,46 @@ export class CandidateVerdict {
     };
   }
 
-  private tooSlow(now: number, recent: Recent): Finding | null {
-    const { slow } = this;
-    const { latencyGraceSeconds } = this.analysis;
-    if (slow === null || this.firstAt === null || now - this.firstAt < 1000 * latencyGraceSeconds)
-      return null;
-    const { limit, usual } = slow;
-    const isSlow = slowerThan(limit);
-    // Caches that were cold are warm by now; and a pause, for which many answers waited, is over.
-    if (ratio(isSlow(recent.interval)) < SLOW_PART) return null;
-    const [oldest, newest] = [isSlow(recent.oldest), isSlow(recent.newest)];
-    if (newest.trials >= MANY_ANSWERS && [oldest, newest].some((each) => ratio(each) < SLOW_PART))
-      return null;
-    const standing = this.fired(slow.contest, 0);
-    if (standing === null || ratio(standing.candidate) < SLOW_PART) return null;
-    const p95 = percentile(recent.interval.latency, 0.95);
+  private tooSlow(lately: () => Recent): Finding | null {
+    const slow = this.slowness.found(this.leastRatio("slow"), lately);
+    if (slow === null) return null;
+    const { candidate, stable, limitMs, p95Ms, usualMs } = slow;
     return {
-      reason: `${percent(ratio(standing.candidate))} of its answers take longer than ${limit} ms, ${percent(ratio(slow.contest.reference))} of stable's; p95 is ${p95} ms, stable's was ${usual} ms; ${certainty(standing)}`,
+      reason: `${percent(candidate)} of its answers take longer than ${limitMs} ms, ${percent(stable)} of stable's; p95 is ${p95Ms} ms, stable's was ${usualMs} ms; ${certainty(slow)}`,
       sure: false,
     };
   }
 
   private otherStatus(): Finding | null {
     if (this.analysis.expectChange) return null;
-    for (const [contest, what] of [
-      [this.redirects, "redirects (3xx)"],
-      [this.refusals, "refusals (4xx)"],
+    for (const [kind, what] of [
+      ["redirects", "redirects (3xx)"],
+      ["refusals", "refusals (4xx)"],
     ] as const) {
-      const standing = this.fired(contest, this.analysis.maxStatusShift);
+      const standing = this.fired(kind, this.analysis.maxStatusShift);
       if (standing === null) continue;
       const { candidate } = standing;
       return {
-        reason: `${percent(ratio(candidate))} of its answers are ${what}, ${percent(ratio(contest.reference))} of stable's, allowed ${percent(this.analysis.maxStatusShift)} more; ${certainty(standing)}. If the release means to answer so: --expect-change`,
+        reason: `${percent(ratio(candidate))} of its answers are ${what}, ${percent(ratio(this[kind].reference))} of stable's, allowed ${percent(this.analysis.maxStatusShift)} more; ${certainty(standing)}. If the release means to answer so: --expect-change`,
         sure: false,
       };
     }
     return null;
   }
 
-  private fired(contest: Contest, allowed: number): Standing | null {
+  private fired(kind: "failed" | "redirects" | "refusals", allowed: number): Standing | null {
+    const contest = this[kind];
+    if (contest.excess <= allowed) return null;
     const { standing } = contest;
-    return standing.likelihoodRatio >= this.limit && standing.excess > allowed ? standing : null;
-  }
-
-  /** The limit is fixed once stable gave enough answers; only later ones are compared by it. */
-  private learnLatency(stable: Sample): void {
-    const { requests, errors, latency } = stable;
-    this.seen = together(this.seen, { requests, errors, latency });
-    const all = Object.values(this.seen.latency).reduce((total, each) => total + each, 0);
-    const usual = percentile(this.seen.latency, 0.95);
-    if (usual === null || all < enoughLatencies(this.analysis)) return;
-    const { maxLatencyRatio, latencySlackMs } = this.analysis;
-    const limit = Math.floor(Math.max(usual * maxLatencyRatio, usual + latencySlackMs));
-    const kind: Kind = slowerThan(limit);
-    this.slow = { contest: new Contest(kind, this.nameOf), limit, usual };
-    this.seen = NOTHING;
+    return standing.likelihoodRatio >= this.leastRatio(kind) ? standing : null;
   }
 }
 
-function confidence(standing: Standing): number {
+function confidence(standing: Pick<Standing, "likelihoodRatio">): number {
   return Math.round(1e4 * Math.max(0, 1 - 1 / standing.likelihoodRatio)) / 1e4;
 }
 
-function certainty(standing: Standing): string {
+function certainty(standing: Pick<Standing, "likelihoodRatio">): string {
   const odds = Math.min(standing.likelihoodRatio, 1e6);
   return `by chance 1 in ${Math.floor(odds).toLocaleString("en-US")}${odds === 1e6 ? " or less" : ""}`;
-}
-
-function percent(part: number): string {
-  const value = 100 * part;
-  return `${value < 1 ? value.toFixed(2) : value.toFixed(1)} %`;
 }

@@ -51,10 +51,13 @@ interface Block {
   readonly weight: number;
   candidate: Side;
   stable: Side;
+  /** Events by client. */
   readonly clients: Map<string, number>;
 }
 
+/** What one client's events are, in all, and what they add to the evidence of the blocks that are over. */
 interface Client {
+  readonly name: string;
   events: number;
   evidence: Evidence;
 }
@@ -66,12 +69,19 @@ export class Contest {
   private block: Block | null = null;
   private closed: Evidence = NO_EVIDENCE;
   private readonly clients = new Map<string, Client>();
+  /** One client never decides: the one with most events is left out. */
+  private worst: Client | null = null;
   private total: Side = NO_TRIALS;
   private expected = 0;
   private spread = NO_DISPERSION;
   private anonymous = 0;
 
-  constructor(kind: Kind, nameOf: NameOf) {
+  constructor(
+    private readonly kind: Kind,
+    nameOf: NameOf,
+    /** See `evidence`. */
+    private readonly usual = 0,
+  ) {
     this.trials = { candidate: new Trials(kind, nameOf), stable: new Trials(kind, nameOf) };
   }
 
@@ -81,12 +91,13 @@ export class Contest {
   }
 
   add({ at, weight, candidate, stable }: Look): void {
+    if (this.kind(candidate).trials === 0 && this.kind(stable).trials === 0) return;
     const block = this.blockAt(at, weight);
     const ours = this.trials.candidate.count(at, candidate);
     block.candidate = sum(block.candidate, ours);
     this.total = sum(this.total, ours);
     this.anonymous += ours.anonymous;
-    for (const name of ours.clients) block.clients.set(name, (block.clients.get(name) ?? 0) + 1);
+    for (const name of ours.clients) this.count(name, block);
     if (weight === 100) return;
     const theirs: Counted = this.trials.stable.count(at, stable);
     block.stable = sum(block.stable, theirs);
@@ -94,22 +105,42 @@ export class Contest {
     this.spread = observed(this.spread, at, theirs);
   }
 
-  get standing(): Standing {
-    const { block } = this;
-    const current = block === null ? NO_EVIDENCE : this.evidenceOf(block);
-    const worst = this.worstClient();
-    const weight = this.anonymous > 0 ? 1 / dispersion(this.spread) : 1;
-    const all = added(added(this.closed, current), worst.evidence, -1);
-    const expected = this.expected + (block === null ? 0 : this.expectedIn(block));
+  /** By how much the candidate's ratio of events exceeds stable's, without the client that has most of them. */
+  get excess(): number {
     const { trials, events } = this.total;
+    return (events - (this.worst?.events ?? 0) - this.expectedSoFar) / Math.max(1, trials);
+  }
+
+  /** The candidate's answers. */
+  get counted(): Side {
+    return this.total;
+  }
+
+  get standing(): Standing {
+    const { block, excess } = this;
+    const current = block === null ? NO_EVIDENCE : this.evidenceOf(block);
+    const weight = this.anonymous > 0 ? 1 / dispersion(this.spread) : 1;
+    const all = added(added(this.closed, current), this.worstEvidence(), -1);
     return {
       likelihoodRatio: likelihoodRatio(all.map((each) => weight * each)),
-      excess: (events - worst.events - expected) / Math.max(1, trials),
+      excess,
       candidate: this.total,
-      expected,
-      clients: this.names().size + this.anonymous,
-      leftOut: worst.events,
+      expected: this.expectedSoFar,
+      clients: this.clients.size + this.anonymous,
+      leftOut: this.worst?.events ?? 0,
     };
+  }
+
+  private get expectedSoFar(): number {
+    return this.expected + (this.block === null ? 0 : this.expectedIn(this.block));
+  }
+
+  private count(name: string, block: Block): void {
+    const client = this.clients.get(name) ?? { name, events: 0, evidence: NO_EVIDENCE };
+    client.events += 1;
+    this.clients.set(name, client);
+    block.clients.set(name, (block.clients.get(name) ?? 0) + 1);
+    if (client.events > (this.worst?.events ?? 0)) this.worst = client;
   }
 
   private blockAt(at: number, weight: number): Block {
@@ -127,13 +158,10 @@ export class Contest {
   private close(block: Block): void {
     this.closed = added(this.closed, this.evidenceOf(block));
     this.expected += this.expectedIn(block);
-    const each = perEvent(block.candidate.trials, this.stableIn(block).trials).candidate;
+    const each = this.perEventIn(block);
     for (const [name, events] of block.clients) {
-      const client = this.clients.get(name) ?? { events: 0, evidence: NO_EVIDENCE };
-      this.clients.set(name, {
-        events: client.events + events,
-        evidence: added(client.evidence, each, events),
-      });
+      const client = this.clients.get(name)!;
+      client.evidence = added(client.evidence, each, events);
     }
   }
 
@@ -142,7 +170,16 @@ export class Contest {
   }
 
   private evidenceOf(block: Block): Evidence {
-    return evidence(block.candidate, this.stableIn(block));
+    return evidence(block.candidate, this.stableIn(block), this.usualIn(block));
+  }
+
+  private perEventIn(block: Block): Evidence {
+    return perEvent(block.candidate.trials, this.stableIn(block).trials, this.usualIn(block)).candidate;
+  }
+
+  /** Where all of stable's answers so far are compared, they must not be what was known beforehand. */
+  private usualIn({ weight }: Block): number {
+    return weight === 100 ? 0 : this.usual;
   }
 
   private expectedIn(block: Block): number {
@@ -150,23 +187,12 @@ export class Contest {
     return block.candidate.trials * ratio(stable.trials > 0 ? stable : this.reference);
   }
 
-  /** One client never decides: the one with most events is left out. */
-  private worstClient(): Client {
-    let worst: Client = { events: 0, evidence: NO_EVIDENCE };
-    const { block } = this;
-    const each =
-      block === null ? NO_EVIDENCE : perEvent(block.candidate.trials, this.stableIn(block).trials).candidate;
-    for (const name of this.names()) {
-      const before = this.clients.get(name);
-      const now = block?.clients.get(name) ?? 0;
-      const events = now + (before?.events ?? 0);
-      if (events <= worst.events) continue;
-      worst = { events, evidence: added(before?.evidence ?? NO_EVIDENCE, each, now) };
-    }
-    return worst;
-  }
-
-  private names(): Set<string> {
-    return new Set([...this.clients.keys(), ...(this.block?.clients.keys() ?? [])]);
+  private worstEvidence(): Evidence {
+    const { block, worst } = this;
+    if (worst === null) return NO_EVIDENCE;
+    const now = block?.clients.get(worst.name) ?? 0;
+    if (block === null || now === 0) return worst.evidence;
+    const each = this.perEventIn(block);
+    return added(worst.evidence, each, now);
   }
 }

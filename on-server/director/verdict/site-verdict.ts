@@ -4,7 +4,7 @@
  * next step waits until it is over.
  */
 import type { AnalysisSettings } from "../../../release/schedule";
-import { COMPARISONS, isWorse, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
+import { isWorse, NO_TRIALS, ratio, sum } from "../../../release/sequential-test";
 import type { Side } from "../../../release/sequential-test";
 import type { Sample } from "../analysis";
 import type { Finding } from "./candidate-verdict";
@@ -14,6 +14,8 @@ import type { NameOf } from "./trials";
 
 /** What begins within so long a time after the candidate's first request is its effect. */
 const AT_ONCE_MS = 3_000;
+/** Of `falseRollbackRate`. */
+const PART = 1 / 6;
 /** Not one visitor. */
 const FEWEST_EVENTS = 3;
 
@@ -23,7 +25,7 @@ export class SiteVerdict {
   private firstAt: number | null = null;
   private atOnce: Side = NO_TRIALS;
   /** The candidate's answers. */
-  private recent: { readonly at: number; readonly side: Side }[] = [];
+  private readonly recent: { readonly at: number; readonly side: Side }[] = [];
 
   /** @param nameOf see `Trials` */
   constructor(
@@ -40,10 +42,8 @@ export class SiteVerdict {
     const theirs = this.trials.stable.count(at, stable);
     if (this.firstAt !== null && at - this.firstAt <= AT_ONCE_MS) this.atOnce = sum(this.atOnce, theirs);
     const oldest = at - 1000 * this.analysis.intervalSeconds;
-    this.recent = [
-      ...this.recent.filter((each) => each.at >= oldest),
-      { at, side: this.trials.candidate.count(at, candidate) },
-    ];
+    while (this.recent.length > 0 && this.recent[0]!.at < oldest) this.recent.shift();
+    this.recent.push({ at, side: this.trials.candidate.count(at, candidate) });
   }
 
   /** Stable fails more than before since the candidate's first requests. */
@@ -68,7 +68,7 @@ export class SiteVerdict {
 
   private isWorse(now: Side): boolean {
     const { maxErrorRatio, falseRollbackRate } = this.analysis;
-    return isWorse(now, this.before, maxErrorRatio, COMPARISONS / falseRollbackRate);
+    return isWorse(now, this.before, maxErrorRatio, 1 / (PART * falseRollbackRate));
   }
 }
 

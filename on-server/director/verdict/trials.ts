@@ -4,6 +4,7 @@
  * releases are counted the same way. Pure but for what it remembers of the clients.
  */
 import type { Side } from "../../../release/sequential-test";
+import { ANSWER_CLASSES } from "../drivers/driver";
 import type { Classes, ClientCounts } from "../drivers/driver";
 import type { Sample } from "../analysis";
 
@@ -25,7 +26,8 @@ export const slowerThan =
   (limit: number): Kind =>
   ({ latency }) => {
     let [trials, events] = [0, 0];
-    for (const [milliseconds, count] of Object.entries(latency)) {
+    for (const milliseconds in latency) {
+      const count = latency[milliseconds]!;
       trials += count;
       if (Number(milliseconds) > limit) events += count;
     }
@@ -34,10 +36,11 @@ export const slowerThan =
 
 export const ofClass =
   (wanted: keyof Classes): Kind =>
-  ({ classes = {} }) => ({
-    trials: Object.values(classes).reduce((sum, each) => sum + each, 0),
-    events: classes[wanted] ?? 0,
-  });
+  ({ classes = {} }) => {
+    let trials = 0;
+    for (const each of ANSWER_CLASSES) trials += classes[each] ?? 0;
+    return { trials, events: classes[wanted] ?? 0 };
+  };
 
 export interface Counted extends Side {
   /** The clients with an event. */
@@ -65,7 +68,9 @@ export class Trials {
     const most = MOST_TRIALS * Math.max(1, LOOKS_A_SECOND * (sample.seconds ?? 0));
     let [listedTrials, listedEvents, trials] = [0, 0, 0];
     const clients: string[] = [];
-    for (const [key, counts] of Object.entries(sample.clients ?? {})) {
+    const { clients: listed = {} } = sample;
+    for (const key in listed) {
+      const counts = listed[key]!;
       const name = this.nameOf(key);
       if (name === null) continue;
       const each = this.kind(counts);
