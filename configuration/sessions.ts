@@ -32,8 +32,6 @@ export const Sessions = z.strictObject({
 /** How users' sessions are treated. */
 export interface Sessions extends z.infer<typeof Sessions> {}
 
-export const DEFAULT_SESSIONS: Sessions = z.parse(Sessions, {});
-
 /** Whether clients stay on their servers. */
 export function hasAffinity({ sessions }: { readonly sessions?: Sessions | undefined }): boolean {
   return sessions?.affinity === "server";
@@ -47,7 +45,7 @@ const DIGEST_LENGTH = 22;
 export const TOKEN_PATTERN = `[bg][0-9]{1,3}[.][A-Za-z0-9_-]{${DIGEST_LENGTH}}`;
 
 /** What a slot's tokens have after the dot. */
-export function slotDigest(
+function slotDigest(
   { application, environment }: { readonly application: string; readonly environment: string },
   slot: Slot,
   releaseId: string,
@@ -62,7 +60,7 @@ export function placeOf(slot: Slot, number: number): string {
 }
 
 /** @param number see {@link placeOf} */
-export function tokenOf(slot: Slot, number: number, digest: string): string {
+function tokenOf(slot: Slot, number: number, digest: string): string {
   return `${placeOf(slot, number)}.${digest}`;
 }
 
