@@ -39,7 +39,11 @@ export async function applyInterruptibly(
       },
     );
   const interrupt = (): void => {
-    if (interrupted) return interruptTerraform();
+    // The directors roll back already.
+    if (interrupted || harm !== null) {
+      interrupted = true;
+      return interruptTerraform();
+    }
     interrupted = true;
     progress.note(
       proxies.reachable

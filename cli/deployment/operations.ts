@@ -17,6 +17,7 @@ import { describeSafeRelease, newestSafeRelease } from "../../release/safe-relea
 import type { ScheduleChoice } from "../../release/schedule";
 import { takingPart } from "../../release/taking-part";
 import * as transitions from "../../release/transitions";
+import { isWayBack } from "../../release/way-back";
 import type { Observed } from "../../release/transitions";
 import { requireDatabase } from "../migrations/known-journal";
 import { readRecord } from "../project/project";
@@ -219,7 +220,7 @@ export async function abort(
 
 /**
  * A candidate that was rejected because stable's users got more failed answers still runs, and may still do harm: cancels
- * it, which stops it.
+ * it, which stops it. What a rollback would return to is never cancelled.
  * @returns the deployment; its reason also has what became of the candidate.
  */
 export async function stopHarmful(
@@ -228,6 +229,8 @@ export async function stopHarmful(
   deployment: Deployment,
 ): Promise<Deployment> {
   if (deployment.exitCode !== EXIT.rejected || deployment.users?.worse !== true) return deployment;
+  const record = readRecord(project);
+  if (isWayBack({ ...record, schedule: scheduleOf(record, project.environment) })) return deployment;
   tools.progress.note("users' failed answers rose since the candidate was installed: it is stopped");
   const stopped = await stoppedBy(() => abort(project, tools));
   return { ...deployment, reason: `${deployment.reason}. ${stopped}` };

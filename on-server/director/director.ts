@@ -58,6 +58,8 @@ export class Director {
   state: State;
   /** The figures behind the last judgement of this step. */
   comparison: Comparison | null = null;
+  /** Whether this step found that users got more failed answers before the candidate got any traffic. */
+  harmed = false;
 
   constructor(surroundings: Surroundings) {
     ({

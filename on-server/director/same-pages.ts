@@ -16,6 +16,7 @@ import { normalPath } from "../../configuration/private-paths";
 import type { Endpoint } from "../../configuration/naming";
 import type { PlacedRelease } from "../../release/director-status";
 import { analysisSettings } from "../../release/schedule";
+import { isWayBack } from "../../release/way-back";
 import type { Slot } from "../../release/slot";
 import { describeEndpoint } from "./director";
 import type { Director } from "./director";
@@ -75,9 +76,8 @@ export async function answersLikeStable(
   const { spec } = director;
   const { stable } = director.state;
   const { expectChange } = analysisSettings(spec.schedule.analysis);
-  // In a rollback nobody waits for it, and a retry has it reported already.
-  const isKnown = expectChange && spec.retry;
-  if (stable === null || spec.proxy.index > 0 || isKnown) return { verdict: PASSED, facts: {} };
+  // A `retry --expect-change` has it reported already.
+  if (stable === null || spec.proxy.index > 0 || isWayBack(spec)) return { verdict: PASSED, facts: {} };
   const { agreed, different } = await comparePages(director, candidate.slot, stable.slot);
   const changed = describeDifferences(different);
   if (changed.length === 0 || expectChange) {

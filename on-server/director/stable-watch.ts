@@ -5,6 +5,7 @@
 import { otherSlot, SLOTS } from "../../release/slot";
 import type { PerSlot } from "../../release/slot";
 import type { DirectorState } from "../../release/director-status";
+import { isWayBack } from "../../release/way-back";
 import { percent, thousands } from "../../release/percent";
 import type { Director } from "./director";
 import type { SlotCounts } from "./drivers/driver";
@@ -45,10 +46,10 @@ export class StableWatch {
     this.now = SLOTS.map((slot) => counts[slot]);
   }
 
-  /** @returns null if begin did not count: it was one of version 0.1.0. */
+  /** @returns null if begin did not count: it was one of version 0.1.0; and for a rollback, which nothing stops. */
   static async start(director: Director): Promise<StableWatch | null> {
     const { clock, driver, state, spec } = director;
-    if (state.watched?.sequence !== spec.sequence) return null;
+    if (isWayBack(spec) || state.watched?.sequence !== spec.sequence) return null;
     return new StableWatch(director, state.watched, clock.now(), await driver.counts());
   }
 
@@ -82,6 +83,7 @@ export class StableWatch {
       installing: this.installing,
       before: this.before,
     });
+    this.director.harmed = true;
     throw new UsersHarmed(reason);
   }
 

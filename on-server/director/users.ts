@@ -6,6 +6,7 @@
  */
 import { analysisSettings } from "../../release/schedule";
 import type { AnalysisSettings } from "../../release/schedule";
+import { isWayBack } from "../../release/way-back";
 import { SLOTS } from "../../release/slot";
 import type { PerSlot } from "../../release/slot";
 import type { Before } from "../../release/director-status";
@@ -44,6 +45,8 @@ export async function countBefore(director: Director): Promise<Before | null> {
   const startedAt = clock.now();
   const first = answersOf(await driver.counts());
   const usual = usualAnswers(state, atRest, startedAt);
+  // A rollback waits for nothing.
+  if (isWayBack(spec)) return usual;
   const already = { ...chance(spec), falseRollbackRate: ALREADY_WRONG };
   for (;;) {
     await clock.sleep(LOOK_MS);
@@ -107,7 +110,7 @@ async function noteUsers(director: Director, first: PerSlot<SlotCounts> | null):
   const got = since(watched.counted, counted);
   const seconds = (at - watched.at) / 1000;
   const { before } = watched;
-  const worse = before !== null && isWorse(total(got), before, chance(spec));
+  const worse = director.harmed || (before !== null && isWorse(total(got), before, chance(spec)));
   const journal = director.journalWith({ event: "users", ...total(got), seconds, before, worse });
   const interrupted = spec.schedule.strategy === "recreate";
   if (worse || interrupted || stable === null) {

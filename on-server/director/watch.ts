@@ -5,6 +5,7 @@
  */
 import type { Comparison } from "../../release/journal";
 import { analysisSettings } from "../../release/schedule";
+import { isWayBack } from "../../release/way-back";
 import type { AnalysisSettings } from "../../release/schedule";
 import { OF_OWN_REQUESTS, OF_USERS } from "../../release/sequential-test";
 import { otherSlot } from "../../release/slot";
@@ -50,6 +51,8 @@ export class CandidateWatch {
   private readonly snapshots: Snapshot[] = [];
   private reportedAt = 0;
   private round = 0;
+  /** The round in which stable was asked last. */
+  private stableAskedIn = 0;
   private shared: string | null = null;
   private readonly analysis: AnalysisSettings;
   private readonly users: CandidateVerdict;
@@ -102,10 +105,7 @@ export class CandidateWatch {
   private async check(): Promise<Finding | null> {
     this.round += 1;
     const asksStable = this.isQuiet() || this.director.state.weight === 100;
-    await Promise.all([
-      this.askEndpoints(this.slot),
-      ...(asksStable ? [this.askEndpoints(otherSlot(this.slot))] : []),
-    ]);
+    await Promise.all([this.askEndpoints(this.slot), ...(asksStable ? [this.askStable()] : [])]);
     const before = this.last;
     const now = await this.takeSnapshot();
     this.weigh(before, now);
@@ -126,9 +126,10 @@ export class CandidateWatch {
 
   /** That stable fails by the candidate's requests. One that is down by itself needs the candidate all the more. */
   private async harm(): Promise<Finding | null> {
-    const found = this.site.finding();
+    // In a rollback, what the release that is left does to users is no fault of the other one.
+    const found = isWayBack(this.director.spec) ? null : this.site.finding();
     if (found === null) return null;
-    await this.askEndpoints(otherSlot(this.slot));
+    await this.askStable();
     return this.isStableHealthy() ? found : null;
   }
 
@@ -165,7 +166,7 @@ export class CandidateWatch {
   private doubt(first: Snapshot): { readonly reason: string; readonly tooFew: boolean } | null {
     const unstable = this.unstableEndpoint();
     if (unstable !== undefined) return { reason: `${unstable} fails intermittently`, tooFew: false };
-    const site = this.site.doubt(this.last.at);
+    const site = isWayBack(this.director.spec) ? null : this.site.doubt(this.last.at);
     if (site !== null) return { reason: site, tooFew: false };
     const { minimumRequests, whenInconclusive } = this.analysis;
     const { users, own } = this.compare(first, this.last)[this.slot];
@@ -188,6 +189,13 @@ export class CandidateWatch {
     const { last, slot } = this;
     const recent = requestsBetween(this.startOfWindow(last).counts[slot], last.counts[slot]);
     return recent < this.analysis.minimumRequests;
+  }
+
+  /** At most once a look. */
+  private async askStable(): Promise<void> {
+    if (this.stableAskedIn === this.round) return;
+    this.stableAskedIn = this.round;
+    await this.askEndpoints(otherSlot(this.slot));
   }
 
   private async askEndpoints(slot: Slot): Promise<void> {
@@ -220,7 +228,7 @@ export class CandidateWatch {
     for (const [index, rounds] of this.rounds[this.slot]) {
       if (!isDown(rounds, this.users.usual)) continue;
       // What both slots suffer from is no fault of the candidate; it is waited for.
-      await this.askEndpoints(otherSlot(this.slot));
+      await this.askStable();
       if (!this.isStableHealthy()) {
         this.rounds[this.slot].set(index, { ...rounds, failedInARow: 1 });
         continue;

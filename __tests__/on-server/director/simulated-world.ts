@@ -344,6 +344,11 @@ export class SimulatedWorld {
     return [...new Set(servers)];
   }
 
+  /** From now on, a slot's instances behave otherwise. */
+  misbehave(slot: Slot, behaviour: Behaviour): void {
+    this.instances[slot] = this.instances[slot].map((each) => each && { ...each, behaviour });
+  }
+
   /** A server is lost, and base makes it anew: nothing runs on it. */
   lose(server: string): void {
     for (const slot of SLOTS) {

@@ -199,6 +199,11 @@ export function markBeginning(): boolean {
   return true;
 }
 
+/** Whether answers of a sequence are counted. */
+export function hasBegun(): boolean {
+  return existsSync(BEGAN);
+}
+
 export function unmarkBeginning(): void {
   rmSync(BEGAN, { force: true });
 }

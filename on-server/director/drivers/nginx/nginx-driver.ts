@@ -11,7 +11,7 @@ import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";
 import { sameSessions, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
-import { AnswersLog, markBeginning, unmarkBeginning } from "./answers-log";
+import { AnswersLog, hasBegun, markBeginning, unmarkBeginning } from "./answers-log";
 import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
 import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
@@ -82,6 +82,8 @@ export class NginxDriver implements Driver {
   }
 
   readBegun(): void {
+    // Between the steps no director counts, for as long as a migration takes.
+    if (hasBegun()) markWatched();
     this.log = new AnswersLog(this.spec, () => reopenLogs(), true);
   }
 
