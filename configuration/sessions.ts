@@ -44,13 +44,14 @@ const DIGEST_LENGTH = 22;
 /** What a token looks like, for proxies that use it as a file's name: `b1.` and a digest. */
 export const TOKEN_PATTERN = `[bg][0-9]{1,3}[.][A-Za-z0-9_-]{${DIGEST_LENGTH}}`;
 
-/** What a slot's tokens have after the dot. */
-function slotDigest(
+/** What a token has after the dot. The server's name is in it: another one may get its number. */
+function digestOf(
   { application, environment }: { readonly application: string; readonly environment: string },
   slot: Slot,
   releaseId: string,
+  server: string,
 ): string {
-  const named = JSON.stringify([application, environment, slot, releaseId]);
+  const named = JSON.stringify([application, environment, slot, releaseId, server]);
   return createHash("sha256").update(named).digest("base64url").slice(0, DIGEST_LENGTH);
 }
 
@@ -84,9 +85,9 @@ export function serverTokens(
   return SLOTS.flatMap((slot) => {
     const releaseId = kept[slot];
     if (releaseId === null) return [];
-    const digest = slotDigest(spec, slot, releaseId);
     return spec.endpoints[slot].map(({ server }, index) => {
       const number = index + 1;
+      const digest = digestOf(spec, slot, releaseId, server);
       return { token: tokenOf(slot, number, digest), slot, server, number };
     });
   });

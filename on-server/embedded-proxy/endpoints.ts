@@ -93,11 +93,11 @@ export class Endpoints {
     client: Client | null,
     tried: readonly ProxiedEndpoint[] = [],
   ): ProxiedEndpoint | undefined {
-    const all = this.watched[slot].filter(
-      (each) => each.inRotation && !tried.some(({ host, port }) => each.host === host && each.port === port),
-    );
+    const all = this.watched[slot].filter(({ inRotation }) => inRotation);
     const healthy = all.filter((endpoint) => endpoint.failures < FALL);
-    const candidates = healthy.length > 0 ? healthy : all;
+    const candidates = (healthy.length > 0 ? healthy : all).filter(
+      (each) => !tried.some(({ host, port }) => each.host === host && each.port === port),
+    );
     const next = client === null ? this.inTurn(candidates) : endpointOf(client, candidates);
     return next && { host: next.host, port: next.port };
   }

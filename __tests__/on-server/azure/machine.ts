@@ -51,6 +51,7 @@ export function compose(text: string, files: Readonly<Record<string, string | Bu
 
 export class Machine {
   readonly root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "machine-")));
+  private readonly scripts = fs.mkdtempSync(path.join(os.tmpdir(), "scripts-"));
   private step = 0;
 
   start(
@@ -66,7 +67,10 @@ export class Machine {
       STEP_NAME: name,
       ...parameters,
     };
-    const child = spawn("bash", ["-c", text], { env, cwd: this.root, stdio: ["ignore", "pipe", "pipe"] });
+    // A file, as Azure makes of it: an argument may have 128 KiB only.
+    const file = path.join(this.scripts, `${name}.sh`);
+    fs.writeFileSync(file, text);
+    const child = spawn("bash", [file], { env, cwd: this.root, stdio: ["ignore", "pipe", "pipe"] });
     // It waits for the pipes' ends: what was left running with one would be noticed.
     const { pid, ended } = follow(child);
     return {
@@ -134,7 +138,7 @@ export class Machine {
       }
       await sleep(10);
     }
-    fs.rmSync(this.root, { recursive: true, force: true });
+    for (const folder of [this.root, this.scripts]) fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -102,6 +102,14 @@ export function promisesOfAffinity(kind: ProxyKind): void {
         const answers = await Promise.all(Array.from({ length: 6 }, () => ask(undefined, more)));
         expect(new Set(answers.map(portIn)).size).toBe(1);
       }
+      // What comes first may be the client's invention; some balancers add a port, another one for each connection.
+      const reported = (index: number) => `203.0.113.${index}, 192.0.2.${client + 1}:${4_000 + index}`;
+      const answers = await Promise.all(
+        Array.from({ length: 6 }, (_, index) =>
+          ask(undefined, { from: BALANCER, headers: { "x-forwarded-for": reported(index) } }),
+        ),
+      );
+      expect(new Set(answers.map(portIn)).size).toBe(1);
     }
     const behind = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
@@ -129,6 +137,18 @@ export function promisesOfAffinity(kind: ProxyKind): void {
         });
       }
     }
+  });
+
+  test("a client that stays gets a bucket, too, while traffic is divided", async () => {
+    await set({ weight: 50 });
+    const token = tokenFor("blue", "web-1");
+    const { bucket } = await ask(token);
+    expect(bucket).toEqual(expect.any(Number));
+    const again = await ask(`${token}; bluegreen-bucket=${bucket}`);
+    expect({ port: portIn(again), bucket: again.bucket }).toEqual({
+      port: portOf("blue", "web-1"),
+      bucket: undefined,
+    });
   });
 
   test("the weight is the share of new clients", async () => {
@@ -198,6 +218,9 @@ export function promisesOfAffinity(kind: ProxyKind): void {
     ["a path", () => "../../b1"],
     ["quoted", (token: string) => `"${token}"`],
     ["empty", () => ""],
+    ["a key of the proxy's own", () => "all"],
+    ["a bucket", () => "42"],
+    ["repeated", (token: string) => `${token}; bluegreen-server=${token}`],
   ])("a cookie that is %s changes nothing: it is replaced", async (_, changed) => {
     const answer = await ask(changed(tokenFor("blue", "web-1")));
     expect(answer).toMatchObject({ status: 200, slot: "blue" });

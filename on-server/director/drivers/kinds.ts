@@ -1,6 +1,7 @@
 /** The kinds of proxy, by name. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import type { DirectorSpec } from "../../../configuration/director-spec";
+import { hasAffinity } from "../../../configuration/sessions";
 import type { DRIVER_NAMES } from "../../../configuration/drivers";
 import { writeAtomically } from "../../../system/atomic-file";
 import { CommandDriver } from "./command/command-driver";
@@ -8,10 +9,11 @@ import { parseTraffic, trafficEntries } from "./driver";
 import type { Driver, ProxyConfigurator, Traffic } from "./driver";
 import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator, TRAFFIC_FILE } from "./embedded/embedded-settings";
+import { TOKENS_MAP, tokensMap, validTokens } from "./haproxy/affinity-rules";
 import { HaproxyConfigurator } from "./haproxy/haproxy-configuration";
 import { HaproxyDriver } from "./haproxy/haproxy-driver";
-import { renewedServers, SERVERS_STATE } from "./haproxy/servers-state";
-import { renewedMap, storedTraffic, TRAFFIC_MAP, trafficMap } from "./haproxy/traffic-map";
+import { renewedServers, SERVERS_STATE, serversOut } from "./haproxy/servers-state";
+import { renewedMap, storedTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./haproxy/traffic-map";
 import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 import { LIVE, readTraffic, writeTraffic } from "./nginx/traffic-folder";
 
@@ -38,6 +40,7 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
       if (renewedMap(map) !== map) writeAtomically(TRAFFIC_MAP, renewedMap(map));
       const servers = readFileSync(SERVERS_STATE, "utf8");
       writeAtomically(SERVERS_STATE, renewedServers(servers, spec.endpoints));
+      renewTokens(spec);
     },
     atStart: {
       read: () =>
@@ -66,6 +69,16 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
     configure: (spec) => new CommandDriver(spec).configure(),
   },
 };
+
+/** HAProxy's tokens name servers by their numbers in this configuration. */
+function renewTokens(spec: DirectorSpec): void {
+  if (!hasAffinity(spec)) return rmSync(TOKENS_MAP, { force: true });
+  const traffic = storedTraffic(readFileSync(TRAFFIC_MAP, "utf8"));
+  const out = serversOut(readFileSync(SERVERS_STATE, "utf8"));
+  const tokens = validTokens(spec, traffic, (slot, server) => out.has(`${slot} ${server}`));
+  if (traffic.sessions !== undefined) writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
+  writeAtomically(TOKENS_MAP, tokensMap(tokens));
+}
 
 function entriesIn(file: string): ReadonlyMap<string, string> {
   return new Map(JSON.parse(readFileSync(file, "utf8")) as [string, string][]);

@@ -16,6 +16,7 @@ import { hasAffinity, serverTokens } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import type { Slot } from "../../../../release/slot";
 import type { Traffic } from "../driver";
+import { findAddress } from "./client-rules";
 import { backendNames, FAILOVER, SERVER_FACTOR, TIMED, TRAFFIC_MAP } from "./traffic-map";
 
 /** By `<backend>/<server>`. Its name begins like the map's: a new configuration keeps it. */
@@ -26,15 +27,17 @@ export const KEEPS_CLIENTS = "BLUEGREEN_KEEPS_CLIENTS";
 const IS_KEPT = "{ var(txn.kept) -m found }";
 
 /** For the frontend, before any other choice: the server that a client's token names. */
-export function findServer({ sessions }: DirectorSpec): string {
+export function findServer({ sessions, proxy }: DirectorSpec): string {
   const without = sessions?.withoutCookie ?? [];
   const noCookie =
     without.length === 0
       ? ""
       : `  http-request set-var(txn.no_cookie) bool(true) if { path_beg ${without.join(" ")} }\n`;
   return `${noCookie}  http-request set-var(txn.kept) req.cook(${SERVER_COOKIE}),map_str_int(${TRAFFIC_MAP})
+  # The map has other keys, too. Of several cookies none counts.
+  http-request unset-var(txn.kept) if { var(txn.kept) -m int lt ${SERVER_FACTOR} } or ${IS_KEPT} !{ req.cook_cnt(${SERVER_COOKIE}) -m int 1 }
   http-request set-var(txn.server) var(txn.kept),div(${SERVER_FACTOR}) if ${IS_KEPT}
-`;
+${proxy.http.trusted.length === 0 ? "" : findAddress(proxy.http.trusted, "TRUE")}`;
 }
 
 /** Whether the client has a server, while nothing is divided or measured. It chooses the way there. */
@@ -44,18 +47,24 @@ export const KEPT_AT_REST = `{ var(txn.kept),mod(${SERVER_FACTOR}),set-var(txn.w
 export const IS_NEW = `!${IS_KEPT}`;
 /** ... of which the bucket only says whether it is counted and timed. */
 export const CLASS_OF_KEPT = (bucket: string): string =>
-  `  http-request set-var(txn.way) ${bucket} if ${IS_KEPT}\n`;
+  `  http-request unset-var(txn.way) if ${IS_KEPT}
+  http-request set-var(txn.way) ${bucket} if ${IS_KEPT}
+`;
 export const WAY_OF_KEPT = `  http-request set-var(txn.way) var(txn.way),div(100),mul(100) if ${IS_KEPT}
   http-request set-var(txn.way) var(txn.kept),mod(100),add(txn.way) if ${IS_KEPT}
 `;
 
 /** For a backend: its servers by their numbers, and a new client's by its address. */
 export function serverRules({ endpoints, proxy }: DirectorSpec, slot: Slot): string {
-  const address = proxy.http.trusted.length === 0 ? "source" : "hdr(x-forwarded-for)";
+  // Behind a balancer HAProxy 2.5 and older go by the first address that was reported.
+  const balance =
+    proxy.http.trusted.length === 0
+      ? "  balance source\n"
+      : ".if version_atleast(2.6)\n  balance hash var(txn.address)\n.else\n  balance hdr(x-forwarded-for)\n.endif\n";
   const rules = endpoints[slot].map(
     ({ server }, index) => `  use-server ${server} if { var(txn.server) -m int ${index + 1} }\n`,
   );
-  return `  balance ${address}\n  hash-type consistent\n${rules.join("")}`;
+  return `${balance}  hash-type consistent\n${rules.join("")}`;
 }
 
 /**

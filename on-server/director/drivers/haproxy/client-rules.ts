@@ -55,21 +55,26 @@ backend ${CLIENT_LATENCIES[slot]}
 `;
 }
 
-/** For the frontend, when the way of a request is known: what is watched has a number from TIMED on. */
-export function countClients(trusted: readonly string[]): string {
-  // The order of BACKENDS: blue has the even numbers.
-  const parity: PerSlot<string> = { blue: "even", green: "odd" };
-  const address = ["http-request set-var(txn.address) src if watched"];
+/** Sets `txn.address`: the last address that no trusted balancer added. @param condition for which requests */
+export function findAddress(trusted: readonly string[], condition: string): string {
+  const rules = [`http-request set-var(txn.address) src if ${condition}`];
   // HAProxy adds the sender itself after these rules. What is before a text that is no address may be the client's invention.
   let isReported = `!{ req.fhdr(x-forwarded-for) -m sub \\" }`;
   for (let hop = 1; trusted.length > 0 && hop <= MOST_BALANCERS; hop += 1) {
     const reported = `req.hdr_ip(x-forwarded-for,-${hop})`;
     isReported += ` { ${reported} -m found }`;
     const isTrusted = `{ var(txn.address) -m ip ${trusted.join(" ")} }`;
-    address.push(`http-request set-var(txn.address) ${reported} if watched ${isTrusted} ${isReported}`);
+    rules.push(`http-request set-var(txn.address) ${reported} if ${condition} ${isTrusted} ${isReported}`);
   }
+  return rules.map((rule) => `  ${rule}\n`).join("");
+}
+
+/** For the frontend, when the way of a request is known: what is watched has a number from TIMED on. */
+export function countClients(trusted: readonly string[]): string {
+  // The order of BACKENDS: blue has the even numbers.
+  const parity: PerSlot<string> = { blue: "even", green: "odd" };
   return `  acl watched var(txn.way) -m int ge ${TIMED}
-${address.map((rule) => `  ${rule}\n`).join("")}  http-request set-var(txn.client) req.cook(${BUCKET_COOKIE}) if watched !{ var(txn.bucket) -m found }
+${findAddress(trusted, "watched")}  http-request set-var(txn.client) req.cook(${BUCKET_COOKIE}) if watched !{ var(txn.bucket) -m found }
   http-request set-var(txn.client) var(txn.bucket) if watched { var(txn.bucket) -m found }
   http-request set-var(txn.client) var(txn.address),concat(|,txn.client) if watched
 ${SLOTS.map((slot) => `  http-request track-sc1 var(txn.client) table ${CLIENTS[slot]} if watched { var(txn.way),${parity[slot]} }\n`).join("")}${rememberPage("watched")}  http-request set-var(txn.way) var(txn.way),mod(${TIMED}) if watched

@@ -1,4 +1,5 @@
 /** Controls HAProxy without a reload: over its stats socket, and by files that it reads when it restarts. */
+import { existsSync } from "node:fs";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { hasAffinity } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
@@ -74,7 +75,7 @@ export class HaproxyDriver implements Driver {
   private async saveTraffic(traffic: Traffic): Promise<void> {
     const tokens = await this.tokens(traffic);
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
-    if (hasAffinity(this.spec)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
+    if (hasAffinity(this.spec) || existsSync(TOKENS_MAP)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
   }
 
   private async tokens(traffic: Traffic): Promise<readonly ServerToken[]> {

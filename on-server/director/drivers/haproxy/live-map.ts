@@ -11,6 +11,9 @@ import type { RuntimeSocket } from "./runtime-socket";
 import { shownMeasured, shownTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
 import type { Measured } from "./traffic-map";
 
+/** HAProxy reads a command into one buffer, which is larger than that with any setting. */
+const LARGEST_PART = 4_096;
+
 const SHOW_MAP = `show map ${TRAFFIC_MAP}`;
 
 export class LiveMap {
@@ -106,8 +109,7 @@ export class LiveMap {
     const tokens = await this.tokensOf(traffic);
     await this.replaceMap(TRAFFIC_MAP, trafficMap(traffic, measured, tokens));
     // Given to clients once they are valid.
-    if (traffic.sessions !== undefined && (await this.keepsClients()))
-      await this.replaceMap(TOKENS_MAP, tokensMap(tokens));
+    if (await this.keepsClients()) await this.replaceMap(TOKENS_MAP, tokensMap(tokens));
     const observed = await this.observe();
     if (!sameSessions(observed, traffic)) {
       throw new Error(
@@ -120,7 +122,18 @@ export class LiveMap {
     const prepared = await this.socket.send(`prepare map ${name}`);
     const [, version] = /^New version created: (\d+)$/.exec(prepared) ?? [];
     if (version === undefined) throw new Error(`haproxy refused to prepare ${name}: ${prepared}`);
-    if (map !== "") await this.socket.sendSilent(`add map @${version} ${name} <<\n${map}`);
+    for (const part of partsOf(map)) await this.socket.sendSilent(`add map @${version} ${name} <<\n${part}`);
     await this.socket.sendSilent(`commit map @${version} ${name}`);
   }
+}
+
+/** Lines, in parts that are each small enough for a command. */
+function partsOf(map: string): string[] {
+  const parts: string[] = [];
+  for (const line of map.split("\n").filter(Boolean)) {
+    const last = parts.at(-1);
+    if (last === undefined || last.length + line.length >= LARGEST_PART) parts.push(`${line}\n`);
+    else parts[parts.length - 1] = `${last}${line}\n`;
+  }
+  return parts;
 }

@@ -16,7 +16,7 @@ import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
 import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
 import { installedNginx } from "./nginx-program";
-import { provideTraffic, readTraffic, writeTraffic } from "./traffic-folder";
+import { provideTraffic, readTraffic, rewriteTraffic, writeTraffic } from "./traffic-folder";
 import { markWatched, unmarkWatched } from "./watch-marks";
 
 const HEALTH_MS = 500;
@@ -58,7 +58,7 @@ export class NginxDriver implements Driver {
       if (markBeginning()) this.log = null;
       markWatched();
     } else this.stopCounting();
-    writeTraffic(this.spec, readTraffic(this.spec), wanted);
+    rewriteTraffic(this.spec, wanted);
   }
 
   async counts(): Promise<PerSlot<SlotCounts>> {

@@ -153,6 +153,13 @@ export function writeTraffic(spec: DirectorSpec, traffic: Traffic, isCounted = f
   for (const name of old) rmSync(name, { recursive: true, force: true });
 }
 
+/** The same value again. Its releases are those that were set, whatever became of their tokens' files. */
+export function rewriteTraffic(spec: DirectorSpec, isCounted: boolean): void {
+  const { sessions } = readValue();
+  const traffic = readTraffic(spec);
+  writeTraffic(spec, traffic.sessions === undefined ? traffic : { ...traffic, sessions }, isCounted);
+}
+
 /** The traffic of a new proxy; and the tokens of servers that are new here. */
 export function provideTraffic(spec: DirectorSpec): void {
   if (!existsSync(LIVE)) return writeTraffic(spec, CLOSED);
@@ -160,7 +167,7 @@ export function provideTraffic(spec: DirectorSpec): void {
   const traffic = readTraffic(spec);
   if (sessions === undefined || traffic.sessions === undefined) return;
   if (SLOTS.every((slot) => traffic.sessions![slot] === sessions[slot])) return;
-  writeTraffic(spec, { ...traffic, sessions }, !existsSync(`${LIVE}/${MARKS.atRest}`));
+  rewriteTraffic(spec, !existsSync(`${LIVE}/${MARKS.atRest}`));
 }
 
 function tokensOf(spec: DirectorSpec, sessions: KeptReleases | undefined): ServerToken[] {
