@@ -12,6 +12,13 @@ const WAITED: EndState["costs"] = {
   because: "requests sent to an instance that does not answer",
 };
 
+/** Three rounds of the director's requests, each of 5 s, must fail. */
+const HUNG: EndState["costs"] = {
+  requests: 250,
+  gapMs: 3_000,
+  because: "requests that the instance got until it was found down",
+};
+
 /** Packets to an instance vanish, as with a pulled cable: no RST, no FIN. */
 function drop(stage: Stage, instances: readonly { server: string; slot: Slot }[], append: boolean): void {
   for (const { server, slot } of instances) {
@@ -56,9 +63,17 @@ export const NETWORKS: readonly Row[] = [
     how: "SIGSTOP to the candidate on web-1 for 6 s: the kernel accepts connections, nothing answers",
     phases: {
       verify: { exit: [4, 0], serves: "verified", goesOn: ["next release"] },
-      shift: { exit: [5], serves: "old", costs: WAITED, goesOn: ["retry"] },
+      // A pause is no slowness: those whose requests it held waited for that long, and the release goes on.
+      shift: { exit: [0], serves: "new", costs: WAITED, goesOn: ["next release"] },
     },
     inject: (stage) => freeze(stage, onWeb1(stage.candidates()), 6_000),
+  },
+  {
+    name: "candidate-hangs",
+    fault: "the candidate hangs for good",
+    how: "SIGSTOP to the candidate on web-1 for 30 s",
+    phases: { shift: { exit: [5], serves: "old", costs: HUNG, goesOn: ["retry"] } },
+    inject: (stage) => freeze(stage, onWeb1(stage.candidates()), 30_000),
   },
   {
     name: "live-stands-still",
