@@ -53,8 +53,8 @@ export function scenariosOf({ stepSeconds, bakeSeconds }: Pace, holds: boolean):
     whileDown,
     drainSeconds: DRAIN_SECONDS,
   });
-  // 10 % of the requests, long enough to show the failures.
-  const careful: ScheduleChoice = { ...blueGreen, steps: [10, 100], stepSeconds: Math.max(2, stepSeconds) };
+  // A fifth of the requests, long enough to be sure of the failures. It ends once that is so.
+  const careful: ScheduleChoice = { ...blueGreen, steps: [20, 100], stepSeconds: Math.max(8, stepSeconds) };
 
   const withPage = { outcome: "recreated", exitCode: EXIT.done, tolerance: "whileDown" } as const;
   const good = (outcome: Outcome): ScenarioStep["expect"] => ({
