@@ -35,7 +35,9 @@ export class HarmWatch {
       await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return null;
       if (!this.isInstalling) continue;
-      const found = (await this.proxies.poll(this.record)).find(({ status }) => status?.harm !== undefined);
+      const found = (await this.proxies.poll(this.record, { unseen: true })).find(
+        ({ status }) => status?.harm !== undefined,
+      );
       if (found === undefined || !this.isInstalling || signal.aborted) continue;
       return `${found.status!.harm}; ${[...this.running].join(", ")} ran`;
     }

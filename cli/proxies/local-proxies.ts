@@ -12,7 +12,7 @@ import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
 import { exists } from "../project/files";
-import type { Aborted, Proxies, PollResult } from "./proxies";
+import type { Aborted, PollOptions, PollResult, Proxies } from "./proxies";
 import type { StepResult } from "../../release/director-status";
 import type { Silent, Survey } from "../../release/taking-part";
 
@@ -47,11 +47,11 @@ export class LocalProxies implements Proxies {
     };
   }
 
-  poll(record: ReleaseRecord): Promise<PollResult[]> {
+  poll(record: ReleaseRecord, options: PollOptions = {}): Promise<PollResult[]> {
     return Promise.all(
       proxyPlaces(this.environment).map(async ({ name: proxy }, index): Promise<PollResult> => {
         try {
-          return { proxy, status: await this.status(record, index), problem: null };
+          return { proxy, status: await this.status(record, index, options), problem: null };
         } catch (error) {
           return { proxy, status: null, problem: (error as Error).message };
         }
@@ -104,7 +104,11 @@ export class LocalProxies implements Proxies {
     return result !== null && "exitCode" in result && result.exitCode === EXIT.done ? result : problem;
   }
 
-  private async status(record: ReleaseRecord, index: number): Promise<ProxyStatus> {
+  private async status(
+    record: ReleaseRecord,
+    index: number,
+    { unseen = false }: PollOptions = {},
+  ): Promise<ProxyStatus> {
     const { name } = proxyPlaces(this.environment)[index]!;
     const seconds = this.environment.verification.timeoutSeconds + QUERY_SECONDS;
     const { stdout, stderr, exitCode } = await this.run(
@@ -112,6 +116,7 @@ export class LocalProxies implements Proxies {
       index,
       "status",
       AbortSignal.timeout(1000 * seconds),
+      unseen ? ["--unseen"] : [],
     );
     if (exitCode === 0) return readReport(ProxyStatus, stdout, name);
     const ended = exitCode === undefined ? `no answer within ${seconds} s` : `exit code ${exitCode}`;
@@ -125,13 +130,19 @@ export class LocalProxies implements Proxies {
   }
 
   /** Runs the director until it ends, or is killed by the signal. */
-  private async run(record: ReleaseRecord, index: number, command: string, signal: AbortSignal) {
+  private async run(
+    record: ReleaseRecord,
+    index: number,
+    command: string,
+    signal: AbortSignal,
+    more: readonly string[] = [],
+  ) {
     const { name } = proxyPlaces(this.environment)[index]!;
     if (!exists(this.director(name))) throw missing(name);
     const spec = encodeSpec(directorSpec(this.environment, record, index));
     const running = execa(
       process.execPath,
-      [this.director(name), command, "--spec", spec, "--folder", this.folder(name)],
+      [this.director(name), command, "--spec", spec, "--folder", this.folder(name), ...more],
       {
         reject: false,
         // Ctrl-C must reach this command only, not a director that rolls back.

@@ -11,6 +11,11 @@ export type PollResult =
   | { readonly proxy: string; readonly status: ProxyStatus; readonly problem: null }
   | { readonly proxy: string; readonly status: null; readonly problem: string };
 
+export interface PollOptions {
+  /** Nothing is asked that would count as a user's request. @default false */
+  readonly unseen?: boolean;
+}
+
 export interface Proxies {
   /** Whether this machine can reach a running director, to abort it. */
   readonly reachable: boolean;
@@ -21,7 +26,7 @@ export interface Proxies {
    */
   survey(record: ReleaseRecord, without?: readonly string[]): Promise<Survey>;
   /** For repeated use: one result for each proxy, reachable or not, without effect on a running release. */
-  poll(record: ReleaseRecord): Promise<PollResult[]>;
+  poll(record: ReleaseRecord, options?: PollOptions): Promise<PollResult[]>;
   /** Rolls back to stable on every proxy that answers, after a running step has ended there. */
   abort(record: ReleaseRecord, without?: readonly string[]): Promise<Aborted>;
 }

@@ -63,7 +63,7 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 };
 
 async function main(): Promise<ExitCode> {
-  const { command, spec, reason } = readArguments();
+  const { command, spec, reason, unseen } = readArguments();
   if (command === "configure") {
     // A running director and a reload must not overwrite each other's traffic.
     const lock = await directorLock("configure");
@@ -94,7 +94,7 @@ async function main(): Promise<ExitCode> {
       logEvent: (event, facts = {}) => appendEvent({ event, sequence, ...facts }),
     });
   if (command === "status") {
-    await printResult(await status(newDirector()));
+    await printResult(await status(newDirector(), { asksAsUser: !unseen }));
     return EXIT.done;
   }
   if (command === "abort") {
@@ -198,6 +198,8 @@ interface Arguments {
   readonly command: string;
   readonly spec: DirectorSpec;
   readonly reason: string | undefined;
+  /** For `status`: nothing is asked that would count as a user's request. */
+  readonly unseen: boolean;
 }
 
 function readArguments(): Arguments {
@@ -207,6 +209,7 @@ function readArguments(): Arguments {
     spec: { type: "string" },
     reason: { type: "string" },
     folder: { type: "string", default: "." },
+    unseen: { type: "boolean", default: false },
     help: { type: "boolean" },
   } as const;
   let parsed;
@@ -221,7 +224,7 @@ function readArguments(): Arguments {
   }
   const [command, ...rest] = parsed.positionals;
   const known = [...Object.keys(STEPS), "abort", "configure", ...STORED];
-  const { spec: given, reason, folder } = parsed.values;
+  const { spec: given, reason, folder, unseen } = parsed.values;
   const isStored = command !== undefined && STORED.includes(command);
   if (
     command === undefined ||
@@ -235,7 +238,7 @@ function readArguments(): Arguments {
   const decoded = given === undefined ? null : decodeSpec(given);
   enter(folder);
   const spec = decoded !== null && command !== "rollback" ? decoded : chosenSpec(decoded);
-  return { command, spec, reason };
+  return { command, spec, reason, unseen };
 }
 
 function enter(folder: string): void {

@@ -11,7 +11,8 @@ import type { State } from "../state";
 import { servingSlots } from "../drivers/driver";
 import type { SlotCounts } from "../drivers/driver";
 
-export async function status(director: Director): Promise<ProxyStatus> {
+/** @param asksAsUser whether to ask the users' port, too: that counts as a user's request. */
+export async function status(director: Director, { asksAsUser = true } = {}): Promise<ProxyStatus> {
   const { driver, state, spec } = director;
   const [traffic, counts] = await Promise.all([driver.observe(), driver.counts()]);
   const endpoints = async (slot: Slot): Promise<EndpointStatus[]> =>
@@ -25,7 +26,7 @@ export async function status(director: Director): Promise<ProxyStatus> {
     );
   const [users, blue, green] = await Promise.all([
     // The request would wait as long as the users' do.
-    traffic.mode === "hold" ? null : seenByUsers(director),
+    traffic.mode === "hold" || !asksAsUser ? null : seenByUsers(director),
     ...SLOTS.map(endpoints),
   ]);
   const arrival = lastArrival();
