@@ -1,7 +1,8 @@
 /** Free ports for a project: base numbers its proxies and slots from one port. */
 import { createServer } from "node:net";
 
-const FIRST_SINGLE = 10_000;
+/** `fetch` refuses some ports below, the last one is 10080. */
+const FIRST_SINGLE = 11_000;
 const FIRST_PORT = 24_000;
 const LAST_PORT = 32_000;
 
