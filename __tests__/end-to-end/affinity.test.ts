@@ -144,8 +144,7 @@ function create(driver: DriverName): Promise<World> {
 }
 
 function release(world: World, version: string, ...options: string[]) {
-  world.write(`${version}/server.js`, UNKIND);
-  return world.deploy("release", version, "--artifact", version, ...options);
+  return world.releaseOf(version, { "server.js": UNKIND }, ...options);
 }
 
 describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) => {

@@ -5,7 +5,7 @@
 import type { Deployment } from "../../cli/deployment/outcome";
 import type { DriverName } from "../../configuration/drivers";
 import { Visitors } from "./visitors";
-import { describeEndToEnd, World } from "./world";
+import { describeEndToEnd, oneServer, World } from "./world";
 
 /** Its latencies are log-normal: with a median of 20 ms the longest of a thousand is half a second. */
 const BY_CHANCE = `
@@ -38,14 +38,10 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
 
     beforeAll(async () => {
       world = await World.create({
-        environment: {
-          servers: { count: 1 },
-          proxies: { driver, count: 1 },
-          schedule: {
-            ...{ strategy: "canary", steps: [5, 25, 100] },
-            ...{ stepSeconds: 10, bakeSeconds: 10, drainSeconds: 2 },
-          },
-        },
+        environment: oneServer(driver, {
+          ...{ strategy: "canary", steps: [5, 25, 100] },
+          ...{ stepSeconds: 10, bakeSeconds: 10, drainSeconds: 2 },
+        }),
       });
       expect(await release("1.0.0", { failing: 0.02, median: 20 })).toMatchObject({
         outcome: "installed",
@@ -64,9 +60,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       behaviour: { failing: number; median: number },
       ...options: string[]
     ): Promise<Deployment> {
-      world.write(`${version}/server.js`, BY_CHANCE);
-      world.write(`${version}/behaviour.json`, behaviour);
-      return world.deploy("release", version, "--artifact", version, ...options);
+      return world.releaseOf(version, { "server.js": BY_CHANCE, "behaviour.json": behaviour }, ...options);
     }
 
     /** @returns the outcomes, besides what this run shows to a person. */

@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { get } from "node:http";
 import type { DriverName } from "../../configuration/drivers";
-import { describeEndToEnd, World } from "./world";
+import { describeEndToEnd, oneServer, World } from "./world";
 
 /**
  * Two instances are one too many: then the older one fails every third request. One answer in a hundred fails at all times.
@@ -41,11 +41,9 @@ describe.each<DriverName>(["embedded", "haproxy"])("with %s", (driver) => {
 
     beforeAll(async () => {
       world = await World.create({
-        environment: {
-          servers: { count: 1 },
-          proxies: { driver, count: 1 },
-          schedule: { strategy: "canary", steps: [5, 100], stepSeconds: 5, bakeSeconds: 5, drainSeconds: 2 },
-        },
+        environment: oneServer(driver, {
+          ...{ strategy: "canary", steps: [5, 100], stepSeconds: 5, bakeSeconds: 5, drainSeconds: 2 },
+        }),
       });
       mkdirSync(world.path("limit"));
       expect(await release("1.0.0")).toMatchObject({ outcome: "installed", exitCode: 0 });
@@ -63,9 +61,8 @@ describe.each<DriverName>(["embedded", "haproxy"])("with %s", (driver) => {
     });
 
     function release(version: string) {
-      world.write(`${version}/server.js`, CONNECTED);
-      world.write(`${version}/limit.json`, { limit: world.path("limit") });
-      return world.deploy("release", version, "--artifact", version);
+      const limit = { limit: world.path("limit") };
+      return world.releaseOf(version, { "server.js": CONNECTED, "limit.json": limit });
     }
 
     it("is rejected without a user, and stopped", async () => {

@@ -6,7 +6,7 @@
 import type { DriverName } from "../../configuration/drivers";
 import type { Receipt } from "../../release/receipt";
 import { Visitors } from "./visitors";
-import { describeEndToEnd, REPOSITORY, World } from "./world";
+import { describeEndToEnd, oneServer, REPOSITORY, World } from "./world";
 
 /**
  * It reads a table for each page. While another instance warms up, every fifth page fails. One that has to warm up is not
@@ -47,10 +47,10 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
     beforeAll(async () => {
       world = await World.create({
         environment: {
-          servers: { count: 1 },
-          proxies: { driver, count: 1 },
+          ...oneServer(driver, {
+            ...{ strategy: "canary", steps: [5, 100], stepSeconds: 5, bakeSeconds: 5, drainSeconds: 2 },
+          }),
           verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 60 },
-          schedule: { strategy: "canary", steps: [5, 100], stepSeconds: 5, bakeSeconds: 5, drainSeconds: 2 },
         },
       });
       const platform = { kind: "local", portBase: world.portBase, database: "postgres" };
@@ -67,12 +67,11 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
     });
 
     function release(version: string, warmsUp: boolean, ...options: string[]) {
-      world.write(`${version}/server.js`, READING);
-      world.write(`${version}/behaviour.json`, {
+      const behaviour = {
         database: world.path(".bluegreen/local/data/database.url"),
         ...{ warming: world.path("warming"), warmsUp },
-      });
-      return world.deploy("release", version, "--artifact", version, ...options);
+      };
+      return world.releaseOf(version, { "server.js": READING, "behaviour.json": behaviour }, ...options);
     }
 
     /** How many seconds had at least two failed answers: at all times one comes in five seconds. */

@@ -5,7 +5,7 @@
 import { get } from "node:http";
 import type { DriverName } from "../../configuration/drivers";
 import type { Receipt } from "../../release/receipt";
-import { describeEndToEnd, World } from "./world";
+import { describeEndToEnd, oneServer, World } from "./world";
 
 /** One answer in fifty fails by chance, one in a hundred takes a while. Users are let in by a cookie, if at all. */
 const UNKIND = `
@@ -39,26 +39,19 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
 
     beforeAll(async () => {
       world = await World.create({
-        environment: {
-          servers: { count: 1 },
-          proxies: { driver, count: 1 },
+        environment: oneServer(driver, {
+          ...{ strategy: "blueGreen", bakeSeconds: 0.3, drainSeconds: 2 },
           // What its chance failures are compared by is another test's matter.
-          schedule: {
-            strategy: "blueGreen",
-            bakeSeconds: 0.3,
-            drainSeconds: 2,
-            analysis: { maxErrorRatio: 0.5 },
-          },
-        },
+          analysis: { maxErrorRatio: 0.5 },
+        }),
       });
       expect(await release("1.0.0")).toMatchObject({ outcome: "installed", exitCode: 0 });
     });
     afterAll(async () => expect(await world.end()).toEqual([]));
 
     function release(version: string, mode = { pages: "good", at: "" }, ...options: string[]) {
-      world.write(`${version}/server.js`, UNKIND);
-      world.write(`${version}/mode.json`, { ...mode, version });
-      return world.deploy("release", version, "--artifact", version, ...options);
+      const files = { "server.js": UNKIND, "mode.json": { ...mode, version } };
+      return world.releaseOf(version, files, ...options);
     }
 
     /** Users ask for all pages meanwhile. @returns the releases that answered them, besides the result. */

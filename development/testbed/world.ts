@@ -183,6 +183,16 @@ export class World {
     return deployed(await (await this.startRelease(version, from, "--json", ...options)).ended);
   }
 
+  /** Releases an application of the test's own. @param files of its artifact, by name */
+  releaseOf(
+    version: string,
+    files: Readonly<Record<string, unknown>>,
+    ...options: readonly string[]
+  ): Promise<Deployment> {
+    for (const [name, content] of Object.entries(files)) this.write(`${version}/${name}`, content);
+    return this.deploy("release", version, "--artifact", version, ...options);
+  }
+
   async deploy(...args: string[]): Promise<Deployment> {
     return deployed(await this.run([...args, "--json"]));
   }
