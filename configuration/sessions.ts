@@ -93,6 +93,14 @@ export function serverTokens(
   });
 }
 
+/** The same of a site with affinity; none without it, or before the traffic names releases. */
+export function validTokens(
+  spec: Parameters<typeof serverTokens>[0] & { readonly sessions?: Sessions | undefined },
+  kept: KeptReleases | undefined,
+): ServerToken[] {
+  return kept !== undefined && hasAffinity(spec) ? serverTokens(spec, kept) : [];
+}
+
 /** @throws InvalidInput if the director does not write the proxy's configuration. */
 export function refuseAffinityWithoutDriver(
   driver: (typeof DRIVER_NAMES)[number],

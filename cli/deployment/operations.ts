@@ -61,20 +61,20 @@ export function promote(project: Project, to: Goal, expectChange = false): Opera
         record,
         requireAgreement(observed, statuses),
         to,
-        ...scheduleThatExpects(project, record, expectChange),
+        scheduleThatExpects(project, record, expectChange),
       ),
   };
 }
 
-/** The record's schedule, or the environment's, with `expectChange`. Empty if that is not asked for. */
+/** The record's schedule, or the environment's, with `expectChange`. Undefined if that is not asked for. */
 function scheduleThatExpects(
   { environment }: Project,
   record: ReleaseRecord,
   expectChange: boolean,
-): [] | [ScheduleChoice] {
-  if (!expectChange) return [];
+): ScheduleChoice | undefined {
+  if (!expectChange) return undefined;
   const schedule = scheduleOf(record, environment);
-  return [{ ...schedule, analysis: { ...schedule.analysis, expectChange } }];
+  return { ...schedule, analysis: { ...schedule.analysis, expectChange } };
 }
 
 /** @param without proxies that it leaves out, besides those that don't answer. */
@@ -111,7 +111,7 @@ export function retry(project: Project, without: readonly string[] = [], expectC
         record,
         observedOrServing(observed, statuses),
         candidateIsMissing(record, statuses),
-        ...scheduleThatExpects(project, record, expectChange),
+        scheduleThatExpects(project, record, expectChange),
       ),
   };
 }

@@ -231,7 +231,13 @@ export class AzureInfrastructure extends Construct {
         },
         files: {
           "director.js": onServerProgram("director.js"),
-          ...delivered("install-packages.sh", "proxy-process.sh", "proxy-arrival.sh", "fetch-certificate.sh"),
+          ...delivered(
+            "install-packages.sh",
+            "proxy-setup.sh",
+            "proxy-process.sh",
+            "proxy-arrival.sh",
+            "fetch-certificate.sh",
+          ),
         },
         dependsOn: [...this.network.ready, ...secrets.rights],
       });

@@ -36,6 +36,11 @@ export function betweenByClient(before: SlotCounts, now: SlotCounts): Sample {
   return { ...between(before, now), clients };
 }
 
+/** How many answers the latencies are of. */
+export function numberOf(latency: Latencies): number {
+  return Object.values(latency).reduce((sum, each) => sum + each, 0);
+}
+
 /** The answers alone, where nothing else is asked for at each look. */
 export function requestsBetween(before: SlotCounts, now: SlotCounts): number {
   return grown(before.requests, now.requests);

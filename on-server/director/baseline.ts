@@ -3,10 +3,10 @@
  * few to know how long answers take, the latencies of the last sequence stand in.
  */
 import { otherSlot } from "../../release/slot";
-import { betweenByClient, NOTHING, together } from "./analysis";
+import { betweenByClient, NOTHING, numberOf, together } from "./analysis";
 import type { Sample } from "./analysis";
 import type { Director } from "./director";
-import type { Latencies, SlotCounts } from "./drivers/driver";
+import type { SlotCounts } from "./drivers/driver";
 import { answersOf, since } from "./users";
 import { enoughLatencies } from "./verdict/slowness";
 
@@ -42,10 +42,6 @@ function usualLatencies({ state, spec }: Director, { latency }: Sample): Sample 
   const usual = state.usual?.latency ?? {};
   const suffices = known >= enoughLatencies(spec.schedule.analysis);
   return suffices || numberOf(usual) <= known ? NOTHING : { ...NOTHING, latency: usual };
-}
-
-function numberOf(latency: Latencies): number {
-  return Object.values(latency).reduce((sum, each) => sum + each, 0);
 }
 
 /** HAProxy forgets some of its counts: what is lower now did not increase. */

@@ -204,7 +204,7 @@ interface Arguments {
 
 function readArguments(): Arguments {
   const usage =
-    "usage: director begin|switch|share|abort|configure --spec <base64 JSON> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--folder FOLDER]";
+    "usage: director begin|switch|share|abort|configure --spec <base64 JSON> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--unseen] [--folder FOLDER]";
   const options = {
     spec: { type: "string" },
     reason: { type: "string" },
@@ -231,7 +231,8 @@ function readArguments(): Arguments {
     !known.includes(command) ||
     rest.length > 0 ||
     (given === undefined && !isStored) ||
-    (reason !== undefined && command !== "rollback")
+    (reason !== undefined && command !== "rollback") ||
+    (unseen && command !== "status")
   ) {
     throw new InvalidInput(usage);
   }

@@ -51,7 +51,6 @@ export function compose(text: string, files: Readonly<Record<string, string | Bu
 
 export class Machine {
   readonly root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "machine-")));
-  private readonly scripts = fs.mkdtempSync(path.join(os.tmpdir(), "scripts-"));
   private step = 0;
 
   start(
@@ -67,10 +66,7 @@ export class Machine {
       STEP_NAME: name,
       ...parameters,
     };
-    // A file, as Azure makes of it: an argument may have 128 KiB only.
-    const file = path.join(this.scripts, `${name}.sh`);
-    fs.writeFileSync(file, text);
-    const child = spawn("bash", [file], { env, cwd: this.root, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("bash", ["-c", text], { env, cwd: this.root, stdio: ["ignore", "pipe", "pipe"] });
     // It waits for the pipes' ends: what was left running with one would be noticed.
     const { pid, ended } = follow(child);
     return {
@@ -138,12 +134,18 @@ export class Machine {
       }
       await sleep(10);
     }
-    for (const folder of [this.root, this.scripts]) fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(this.root, { recursive: true, force: true });
   }
 }
 
 export function setUpProxyText(): string {
-  const names = ["install-packages.sh", "proxy-process.sh", "proxy-arrival.sh", "fetch-certificate.sh"];
+  const names = [
+    "install-packages.sh",
+    "proxy-setup.sh",
+    "proxy-process.sh",
+    "proxy-arrival.sh",
+    "fetch-certificate.sh",
+  ];
   return compose(script("setup-proxy.sh"), {
     "director.js": fs.readFileSync(DIRECTOR),
     ...Object.fromEntries(names.map((name) => [name, script(name)])),

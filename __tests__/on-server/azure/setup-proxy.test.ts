@@ -177,6 +177,27 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(sorted(machine().read("traffic.map"))).toEqual(sorted(trafficMap({ ...CLOSED, live: "blue" })));
   });
 
+  test("affinity is turned on, off, and on again", async () => {
+    const spec = await specOf(await backend("blue"), await backend("green"));
+    const { port } = spec.proxy;
+    const keeping = { ...spec, sessions: { affinity: "server", withoutCookie: [] } };
+    await machine().setUpProxy(spec);
+    await setTraffic("blue");
+    for (const [wanted, keeps] of [
+      [keeping, true],
+      [spec, false],
+      [keeping, true],
+    ] as const) {
+      const { stdout, stderr } = await machine().setUpProxy(wanted);
+      expect({ stdout, stderr }).toEqual({ stdout: expect.stringContaining(": reloaded with"), stderr: "" });
+      expect(await ask(port)).toMatchObject({ status: 200, slot: "blue" });
+      expect((await tell("show map")).includes("(traffic.tokens)")).toBe(keeps);
+      await setTraffic("green");
+      expect(await ask(port)).toMatchObject({ status: 200, slot: "green" });
+      await setTraffic("blue");
+    }
+  });
+
   test("a configuration that HAProxy does not accept: its own words, and the old one keeps serving", async () => {
     const spec = await specOf(await backend("blue"), await backend("green"));
     await machine().setUpProxy(spec);

@@ -9,7 +9,7 @@ import { parseTraffic, trafficEntries } from "./driver";
 import type { Driver, ProxyConfigurator, Traffic } from "./driver";
 import { EmbeddedDriver } from "./embedded/embedded-driver";
 import { EmbeddedConfigurator, TRAFFIC_FILE } from "./embedded/embedded-settings";
-import { TOKENS_MAP, tokensMap, validTokens } from "./haproxy/affinity-rules";
+import { tokensInRotation, TOKENS_MAP, tokensMap } from "./haproxy/affinity-rules";
 import { HaproxyConfigurator } from "./haproxy/haproxy-configuration";
 import { HaproxyDriver } from "./haproxy/haproxy-driver";
 import { renewedServers, SERVERS_STATE, serversOut } from "./haproxy/servers-state";
@@ -75,7 +75,7 @@ function renewTokens(spec: DirectorSpec): void {
   if (!hasAffinity(spec)) return rmSync(TOKENS_MAP, { force: true });
   const traffic = storedTraffic(readFileSync(TRAFFIC_MAP, "utf8"));
   const out = serversOut(readFileSync(SERVERS_STATE, "utf8"));
-  const tokens = validTokens(spec, traffic, (slot, server) => out.has(`${slot} ${server}`));
+  const tokens = tokensInRotation(spec, traffic, out);
   if (traffic.sessions !== undefined) writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
   writeAtomically(TOKENS_MAP, tokensMap(tokens));
 }

@@ -1,6 +1,9 @@
 /** The balancers in front whose X-Forwarded headers are kept, and the client's address that they report. */
 import { BlockList, isIP } from "node:net";
 
+/** Proxies whose rules can't loop look through a chain of so many trusted balancers. */
+export const MOST_BALANCERS = 4;
+
 export class TrustedBalancers {
   private readonly list = new BlockList();
 

@@ -7,7 +7,7 @@
 import type { AnalysisSettings } from "../../../release/schedule";
 import { ratio } from "../../../release/sequential-test";
 import type { Side } from "../../../release/sequential-test";
-import { NOTHING, percentile } from "../analysis";
+import { NOTHING, numberOf, percentile } from "../analysis";
 import type { Sample } from "../analysis";
 import { nearestLatencyClass } from "../drivers/driver";
 import { Contest } from "./contest";
@@ -111,9 +111,8 @@ export class Slowness {
   private learn(stable: Sample): void {
     cumulate(this.stable, stable);
     if (this.comparisons !== null) return;
-    const all = Object.values(this.stable).reduce((total, each) => total + each, 0);
     const usualMs = percentile(this.stable, 0.95);
-    if (usualMs === null || all < enoughLatencies(this.analysis)) return;
+    if (usualMs === null || numberOf(this.stable) < enoughLatencies(this.analysis)) return;
     const oftenMs = percentile(this.stable, OFTEN)!;
     const compared = (milliseconds: number, usual: number): Comparison => {
       const isSlow = slowerThan(milliseconds);

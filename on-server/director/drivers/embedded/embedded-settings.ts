@@ -1,4 +1,5 @@
 /** The settings with which base starts the embedded proxy. Paths are relative to the proxy's folder. */
+import { hasAffinity } from "../../../../configuration/sessions";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { DEFAULT_HTTP_SETTINGS } from "../../../../configuration/http-settings";
 import type { HttpSettings } from "../../../../configuration/http-settings";
@@ -58,9 +59,9 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
       preview,
       check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
       http: proxy.http,
-      ...(sessions?.affinity === "server"
-        ? { sessions: { application, environment, withoutCookie: sessions.withoutCookie } }
-        : {}),
+      ...(hasAffinity(this.spec) && {
+        sessions: { application, environment, withoutCookie: sessions!.withoutCookie },
+      }),
       privatePaths: privatePaths(this.spec),
     };
     return {

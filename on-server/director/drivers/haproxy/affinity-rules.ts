@@ -12,7 +12,7 @@ import {
   SHARED,
 } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { hasAffinity, serverTokens } from "../../../../configuration/sessions";
+import { validTokens } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import type { Slot } from "../../../../release/slot";
 import type { Traffic } from "../driver";
@@ -21,8 +21,6 @@ import { backendNames, FAILOVER, SERVER_FACTOR, TIMED, TRAFFIC_MAP } from "./tra
 
 /** By `<backend>/<server>`. Its name begins like the map's: a new configuration keeps it. */
 export const TOKENS_MAP = "traffic.tokens";
-/** Set if the configuration has these rules. */
-export const KEEPS_CLIENTS = "BLUEGREEN_KEEPS_CLIENTS";
 
 const IS_KEPT = "{ var(txn.kept) -m found }";
 
@@ -88,14 +86,13 @@ ${allowed === "" ? "" : `  http-response allow if on_own_server ${allowed}\n`}  
 `;
 }
 
-/** The valid tokens, without those of servers that are out of rotation. */
-export function validTokens(
-  spec: Pick<DirectorSpec, "application" | "environment" | "endpoints" | "sessions">,
+/** The valid tokens of servers in rotation. @param out servers out of rotation, as `<slot> <server>` */
+export function tokensInRotation(
+  spec: Parameters<typeof validTokens>[0],
   { sessions }: Traffic,
-  isOut: (slot: Slot, server: string) => boolean,
+  out: ReadonlySet<string>,
 ): ServerToken[] {
-  if (!hasAffinity(spec) || sessions === undefined) return [];
-  return serverTokens(spec, sessions).filter(({ slot, server }) => !isOut(slot, server));
+  return validTokens(spec, sessions).filter(({ slot, server }) => !out.has(`${slot} ${server}`));
 }
 
 /** The text of {@link TOKENS_MAP}. */

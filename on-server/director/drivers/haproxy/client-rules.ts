@@ -6,6 +6,7 @@ import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { BUCKET_COOKIE } from "../../../../configuration/cookies";
 import { MOST_CLIENTS } from "../driver";
+import { MOST_BALANCERS } from "../trusted-balancers";
 import { HAS_FAILED } from "./failed-calls";
 import { rememberPage } from "./page-rules";
 import { FAILOVER, TIMED } from "./traffic-map";
@@ -22,8 +23,6 @@ export const CLIENT_LATENCIES: PerSlot<string> = {
 const LATENCIES_OF_A_CLIENT = 8;
 /** An IPv6 address, a bucket, milliseconds, and what separates them. */
 const LONGEST_KEY = 60;
-/** A chain of so many trusted balancers is looked through. */
-const MOST_BALANCERS = 4;
 
 /**
  * `http_fail_cnt` of HAProxy 2.8 and later also has answers that broke off, some of them twice, and those whose client left:

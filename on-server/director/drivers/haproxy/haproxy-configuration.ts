@@ -17,7 +17,6 @@ import {
   CLASS_OF_KEPT,
   findServer,
   IS_NEW,
-  KEEPS_CLIENTS,
   KEPT_AT_REST,
   serverCookieRules,
   serverRules,
@@ -100,7 +99,7 @@ global
   setenv ${TIMES_BUCKETS} yes
   setenv ${COUNTS_CLIENTS} yes
   setenv ${COUNTS_PAGES} yes
-${this.keeps ? `  setenv ${KEEPS_CLIENTS} yes\n` : ""}
+
 ${RING_SECTION}
 defaults
   mode http

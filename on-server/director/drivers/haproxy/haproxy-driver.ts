@@ -8,7 +8,7 @@ import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
 import type { Announcement, Driver, Latencies, SlotCounts, Traffic } from "../driver";
-import { TOKENS_MAP, tokensMap, validTokens } from "./affinity-rules";
+import { tokensInRotation, TOKENS_MAP, tokensMap } from "./affinity-rules";
 import { AbnormalRequests, SHOW_RING } from "./abnormal-requests";
 import { ClientsOfSlot } from "./client-counts";
 import { CLIENT_LATENCIES, CLIENTS } from "./client-rules";
@@ -67,13 +67,11 @@ export class HaproxyDriver implements Driver {
 
   async setTraffic(traffic: Traffic): Promise<void> {
     if (!traffic.fallback) this.sample(null);
-    await this.map.replace(traffic);
-    await this.saveTraffic(traffic);
+    this.saveTraffic(traffic, await this.map.replace(traffic));
   }
 
   /** For a restart: HAProxy starts with the same traffic. */
-  private async saveTraffic(traffic: Traffic): Promise<void> {
-    const tokens = await this.tokens(traffic);
+  private saveTraffic(traffic: Traffic, tokens: readonly ServerToken[]): void {
     writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
     if (hasAffinity(this.spec) || existsSync(TOKENS_MAP)) writeAtomically(TOKENS_MAP, tokensMap(tokens));
   }
@@ -81,7 +79,7 @@ export class HaproxyDriver implements Driver {
   private async tokens(traffic: Traffic): Promise<readonly ServerToken[]> {
     if (!hasAffinity(this.spec) || traffic.sessions === undefined) return [];
     const out = serversOut(await this.socket.send("show servers state"));
-    return validTokens(this.spec, traffic, (slot, server) => out.has(`${slot} ${server}`));
+    return tokensInRotation(this.spec, traffic, out);
   }
 
   announce(announcement: Announcement): Promise<void> {
@@ -252,8 +250,8 @@ export class HaproxyDriver implements Driver {
     }
     await this.saveExcluded();
     if (!hasAffinity(this.spec)) return;
-    await this.map.renewTokens();
-    await this.saveTraffic(await this.observe());
+    const renewed = await this.map.renewTokens();
+    if (renewed !== null) this.saveTraffic(renewed.traffic, renewed.tokens);
   }
 
   /** For a restart, like the map. */

@@ -5,7 +5,7 @@
 import type { ServerToken } from "../../../../configuration/sessions";
 import { sameSessions } from "../driver";
 import type { Traffic } from "../driver";
-import { KEEPS_CLIENTS, TOKENS_MAP, tokensMap } from "./affinity-rules";
+import { TOKENS_MAP, tokensMap } from "./affinity-rules";
 import { COUNTS_CLIENTS, COUNTS_PAGES, TIMES_BUCKETS } from "./haproxy-configuration";
 import type { RuntimeSocket } from "./runtime-socket";
 import { shownMeasured, shownTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
@@ -20,7 +20,7 @@ export class LiveMap {
   /** For how many buckets of each side to measure latencies, 0 to 50. Set by the next `replace` or `renew`. */
   measured = 0;
   private known: Readonly<Record<string, boolean>> = {};
-  private lastChange: Promise<void> = Promise.resolve();
+  private lastChange: Promise<unknown> = Promise.resolve();
 
   /** @param tokensOf the tokens of clients that stay on their servers */
   constructor(
@@ -32,10 +32,9 @@ export class LiveMap {
     return shownTraffic(await this.socket.send(SHOW_MAP));
   }
 
-  replace(traffic: Traffic): Promise<void> {
-    return this.oneAtATime(async () => {
-      await this.write(traffic, await this.supported());
-    });
+  /** @returns the tokens that are valid from now on */
+  replace(traffic: Traffic): Promise<readonly ServerToken[]> {
+    return this.oneAtATime(async () => this.write(traffic, await this.supported()));
   }
 
   /** Applies `measured`, without a change of the traffic. */
@@ -50,25 +49,28 @@ export class LiveMap {
     });
   }
 
-  /** Applies a change of the servers that are in rotation. */
-  renewTokens(): Promise<void> {
+  /** Applies a change of the servers that are in rotation. @returns null after a change by hand, which stays */
+  renewTokens(): Promise<{ readonly traffic: Traffic; readonly tokens: readonly ServerToken[] } | null> {
     return this.oneAtATime(async () => {
       const shown = await this.socket.send(SHOW_MAP);
       const [traffic, measured] = [shownTraffic(shown), shownMeasured(shown)];
-      // A change by hand stays.
-      if (measured !== null) await this.write(traffic, measured);
+      return measured === null ? null : { traffic, tokens: await this.write(traffic, measured) };
     });
   }
 
-  /** Whether the configuration keeps clients on their servers. */
-  keepsClients(): Promise<boolean> {
-    return this.supports(KEEPS_CLIENTS);
+  /**
+   * Whether the configuration keeps clients on their servers. An environment variable would not tell: HAProxy's master
+   * hands it on to the workers of later configurations.
+   */
+  private async keepsClients(): Promise<boolean> {
+    return (await this.socket.send("show map")).includes(`(${TOKENS_MAP})`);
   }
 
   /** Runs changes one at a time: each reads and writes the map. */
-  private oneAtATime(change: () => Promise<void>): Promise<void> {
-    this.lastChange = this.lastChange.then(change, change);
-    return this.lastChange;
+  private oneAtATime<Result>(change: () => Promise<Result>): Promise<Result> {
+    const changed = this.lastChange.then(change, change);
+    this.lastChange = changed;
+    return changed;
   }
 
   /** With a configuration of an earlier base, HAProxy times all answers, and does not count clients. */
@@ -94,18 +96,18 @@ export class LiveMap {
     return this.known[name]!;
   }
 
-  private async write(traffic: Traffic, measured: Measured): Promise<void> {
+  private async write(traffic: Traffic, measured: Measured): Promise<readonly ServerToken[]> {
     const { interruptions } = this.socket;
     try {
-      await this.writeOnce(traffic, measured);
+      return await this.writeOnce(traffic, measured);
     } catch (error) {
       // HAProxy was killed and restarted in between: what was prepared is lost.
       if (this.socket.interruptions === interruptions) throw error;
-      await this.writeOnce(traffic, measured);
+      return this.writeOnce(traffic, measured);
     }
   }
 
-  private async writeOnce(traffic: Traffic, measured: Measured): Promise<void> {
+  private async writeOnce(traffic: Traffic, measured: Measured): Promise<readonly ServerToken[]> {
     const tokens = await this.tokensOf(traffic);
     await this.replaceMap(TRAFFIC_MAP, trafficMap(traffic, measured, tokens));
     // Given to clients once they are valid.
@@ -116,6 +118,7 @@ export class LiveMap {
         `haproxy serves ${JSON.stringify(observed)}, but the director set ${JSON.stringify(traffic)}`,
       );
     }
+    return tokens;
   }
 
   private async replaceMap(name: string, map: string): Promise<void> {

@@ -11,12 +11,10 @@ import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { placeOf, TOKEN_PATTERN } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
+import { MOST_BALANCERS } from "../trusted-balancers";
 import { quoted } from "./request-maps";
 import { GIVEN, LIVE } from "./traffic-folder";
 import { KEPT } from "./upstreams";
-
-/** How many balancers in a row may have forwarded a request. */
-const MOST_BALANCERS = 4;
 
 interface Place {
   readonly name: string;

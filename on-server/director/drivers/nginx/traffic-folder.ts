@@ -20,7 +20,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { hasAffinity, placeOf, serverTokens } from "../../../../configuration/sessions";
+import { hasAffinity, placeOf, validTokens } from "../../../../configuration/sessions";
 import type { KeptReleases, ServerToken } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
@@ -103,7 +103,7 @@ function keptReleases(
   found: readonly string[],
 ): KeptReleases | undefined {
   if (sessions === undefined || !hasAffinity(spec)) return undefined;
-  const tokens = tokensOf(spec, sessions);
+  const tokens = validTokens(spec, sessions);
   const wanted = [...tokenFiles(tokens, false), ...tokens.map(linkTo)];
   const single = found.filter((name) => !name.endsWith(`.${RESTING}`));
   const kept = (slot: Slot) => {
@@ -138,7 +138,7 @@ export function writeTraffic(spec: DirectorSpec, traffic: Traffic, isCounted = f
   writeFileSync(`${folder}/${VALUE}`, value);
   // Only the existence of the names counts. A hard link takes a fifth of the time of a new file.
   const files = filesOf(traffic, !isCounted);
-  const tokens = tokensOf(spec, traffic.sessions);
+  const tokens = validTokens(spec, traffic.sessions);
   const all = [...files, ...tokenFiles(tokens, files.includes(MARKS.atRest))];
   for (const name of all) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
   for (const token of tokens) symlinkSync(token.token, `${folder}/${linkTo(token)}`);
@@ -168,10 +168,6 @@ export function provideTraffic(spec: DirectorSpec): void {
   if (sessions === undefined || traffic.sessions === undefined) return;
   if (SLOTS.every((slot) => traffic.sessions![slot] === sessions[slot])) return;
   rewriteTraffic(spec, !existsSync(`${LIVE}/${MARKS.atRest}`));
-}
-
-function tokensOf(spec: DirectorSpec, sessions: KeptReleases | undefined): ServerToken[] {
-  return sessions !== undefined && hasAffinity(spec) ? serverTokens(spec, sessions) : [];
 }
 
 function tokenFiles(tokens: readonly ServerToken[], isResting: boolean): string[] {
