@@ -230,14 +230,8 @@ export class AzureInfrastructure extends Construct {
           ...this.certificateParameters(),
         },
         files: {
-          "director.js": onServerProgram("director.js"),
-          ...delivered(
-            "install-packages.sh",
-            "proxy-setup.sh",
-            "proxy-process.sh",
-            "proxy-arrival.sh",
-            "fetch-certificate.sh",
-          ),
+          "director.js": onServerProgram("azure/director.js"),
+          ...delivered("install-packages.sh", "proxy-process.sh", "proxy-arrival.sh", "fetch-certificate.sh"),
         },
         dependsOn: [...this.network.ready, ...secrets.rights],
       });

@@ -9,9 +9,10 @@ import { build } from "esbuild";
 import { licencesOf } from "./licenses.mjs";
 
 const OUT = "lib/on-server";
-/** Size limits, gzipped. The director is copied to every proxy; the others are in the package. */
+/** Size limits, gzipped. The directors are copied to every proxy; the others are in the package. */
 const LIMITS_KIB = {
   "on-server/director": 78,
+  "on-server/azure/director": 66,
   "on-server/migrate": 410,
   "on-server/embedded-proxy": 26,
   "on-server/local-database": 40,
@@ -20,7 +21,6 @@ const LIMITS_KIB = {
   "cli/load/worker": 300,
   "cli/report/charts": 200,
   "examples/socialgoal/vendor/pg": 40,
-  "examples/socialgoal/vendor/tedious": 340,
 };
 
 const bundled = new Set();
@@ -40,14 +40,26 @@ async function bundle(options) {
 }
 
 /** Unused dependencies: a migration needs only a token from Entra, and libpq's bindings are not installed. */
-const WITHOUT = {
-  "@azure/identity": "./development/build/not-bundled.cjs",
-  "pg-native": "./development/build/not-bundled.cjs",
-};
+const NOT_BUNDLED = "./development/build/not-bundled.cjs";
+const WITHOUT = { "@azure/identity": NOT_BUNDLED, "pg-native": NOT_BUNDLED };
 
 const forServers = { alias: WITHOUT, outdir: OUT, target: "node18" };
 // The names of its functions would be a twelfth of it, and only database drivers look at names.
 await bundle({ ...forServers, entryPoints: { director: "on-server/director/main.ts" } });
+// On Azure the proxy is HAProxy, and the director has to fit into the script that delivers it.
+await bundle({
+  ...forServers,
+  entryPoints: { "azure/director": "on-server/director/main.ts" },
+  plugins: [
+    {
+      name: "haproxy-only",
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /^\.\/(nginx|embedded|command)\// }, ({ importer }) =>
+          importer.endsWith("/drivers/kinds.ts") ? { path: resolve(NOT_BUNDLED) } : undefined,
+        ),
+    },
+  ],
+});
 await bundle({
   ...forServers,
   entryPoints: {
@@ -81,21 +93,10 @@ writeFileSync(
   `${setUp("head")}put_director <<'DIRECTOR'\n${packed.replace(/(.{1,120})/g, "$1\n")}DIRECTOR\n${setUp("tail")}`,
 );
 
-// The dependencies in the example's artifacts.
+// The example's driver of PostgreSQL. That of SQL Server is in the migrator.
 await bundle({
   stdin: { contents: `module.exports = { Pool: require("pg").Pool };`, resolveDir: "." },
   outfile: "lib/examples/socialgoal/vendor/pg.js",
-  target: "node18",
-  alias: WITHOUT,
-});
-
-await bundle({
-  stdin: {
-    contents: `const { Connection, Request, TYPES } = require("tedious"); module.exports = { Connection, Request, TYPES };`,
-    resolveDir: ".",
-  },
-  outfile: "lib/examples/socialgoal/vendor/tedious.js",
-  keepNames: true,
   target: "node18",
   alias: WITHOUT,
 });

@@ -39,7 +39,11 @@ export interface PackedRelease {
 }
 
 const DEFAULT_FOLDER = path.join(".bluegreen", "packages");
-const DRIVERS = { postgres: "pg.js", mssql: "tedious.js" } as const;
+/** Each database's driver as one file, as the build has it below `lib`, and its place in an artifact. */
+const DRIVERS = {
+  postgres: { built: "examples/socialgoal/vendor/pg.js", placed: "vendor/pg.js" },
+  mssql: { built: "on-server/migrate.js", placed: "vendor/tedious.js" },
+} as const;
 const RELEASE_FILE = "release.json";
 const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 
@@ -63,8 +67,8 @@ export async function packRelease({
       if (placed !== null) files.set(placed, content);
     }
   }
-  const driver = `vendor/${DRIVERS[database]}`;
-  files.set(driver, await readFile(path.join(builtFolder(), driver)));
+  const { built, placed } = DRIVERS[database];
+  files.set(placed, await readFile(path.join(builtFolder(), built)));
   const release = { version, notes: chain.at(-1)?.overlay.notes };
   files.set(RELEASE_FILE, Buffer.from(JSON.stringify(release, undefined, 2) + "\n"));
 
@@ -98,9 +102,8 @@ function placeIn(name: string, database: Database): string | null {
   return of === database ? `migrations/${file}` : null;
 }
 
-/** The build's folder with each database's driver as one file: an artifact is self-contained. */
 function builtFolder(): string {
-  return path.join(exampleFolder(), "..", "..", "lib", "examples", "socialgoal");
+  return path.join(exampleFolder(), "..", "..", "lib");
 }
 
 /** The overlays of a release, in the order in which they are copied. */

@@ -6,6 +6,8 @@
  * you can run the commands there without it.
  */
 import { join } from "node:path";
+/** For the example, whose artifact with SQL Server has this program as its driver: the package has it once. */
+export { Connection, Request, TYPES } from "tedious";
 import { EXIT } from "../../release/exit-code";
 import type { ExitCode } from "../../release/exit-code";
 import type { MigrateSpec } from "../../release/migrate-spec";
@@ -185,4 +187,4 @@ async function failed(error: Error): Promise<ExitCode> {
   return exitCode;
 }
 
-runProgram("migrate", main, failed);
+if (require.main === module) runProgram("migrate", main, failed);

@@ -9,7 +9,7 @@ import { follow } from "../../../development/testbed/processes";
 
 /** As they were built: a script of several files goes to a machine as one. */
 const SCRIPTS = path.resolve(__dirname, "../../../lib/on-server/azure");
-const DIRECTOR = path.resolve(__dirname, "../../../lib/on-server/director.js");
+const DIRECTOR = path.resolve(__dirname, "../../../lib/on-server/azure/director.js");
 export const FOLDER = "/var/lib/bluegreen";
 export const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`;
 export const haproxyIsHere = spawnSync("haproxy", ["-v"], { env: { PATH } }).status === 0;
@@ -139,13 +139,7 @@ export class Machine {
 }
 
 export function setUpProxyText(): string {
-  const names = [
-    "install-packages.sh",
-    "proxy-setup.sh",
-    "proxy-process.sh",
-    "proxy-arrival.sh",
-    "fetch-certificate.sh",
-  ];
+  const names = ["install-packages.sh", "proxy-process.sh", "proxy-arrival.sh", "fetch-certificate.sh"];
   return compose(script("setup-proxy.sh"), {
     "director.js": fs.readFileSync(DIRECTOR),
     ...Object.fromEntries(names.map((name) => [name, script(name)])),

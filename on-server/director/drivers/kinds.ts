@@ -50,7 +50,7 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
   },
   nginx: {
     driver: (spec) => new NginxDriver(spec),
-    configure: configureNginx,
+    configure: (spec) => configureNginx(spec),
     atStart: {
       read: (spec) => (existsSync(LIVE) ? readTraffic(spec) : null),
       write: (traffic, spec) => writeTraffic(spec, traffic),
