@@ -7,8 +7,8 @@ import { pack } from "./tarball";
 import type { Tarball } from "./tarball";
 
 /** What it weighs for everybody who installs it; more needs a reason. */
-const MAX_MEGABYTES = 2.7;
-const MAX_UNPACKED_MEGABYTES = 9.8;
+const MAX_MEGABYTES = 2.5;
+const MAX_UNPACKED_MEGABYTES = 8.9;
 
 const LIBRARY = ["configuration", "constructs", "release", "stacks"];
 
@@ -40,7 +40,7 @@ test("the scripts and programs for servers are there, and the sample's applicati
   const isPart =
     /set-up-director\.(head|tail)\.sh$|\/(arrival|sandbox|uptime|result-line|chosen-environment|bounded-logs)\.sh$|install\/(linux|windows)\//;
   const scripts = sources("on-server", /\.(sh|ps1)$/).filter((file) => !isPart.test(file));
-  const programs = ["director", "embedded-proxy", "local-database", "migrate"];
+  const programs = ["azure/director", "director", "embedded-proxy", "local-database", "migrate"];
   const onServer = tarball.files.filter((file) => file.startsWith("lib/on-server/"));
   const made = ["director/set-up-director.sh", ...programs.map((name) => `${name}.js`)];
   expect(onServer).toEqual(
@@ -68,7 +68,6 @@ test("the rest is the command, the synth entry, licences and documents: no sourc
     "lib/cli/main.js",
     "lib/cli/report/charts.js",
     "lib/examples/socialgoal/vendor/pg.js",
-    "lib/examples/socialgoal/vendor/tedious.js",
     "lib/main.bundle.js",
     "lib/main.js",
     "package.json",
