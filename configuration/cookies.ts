@@ -18,8 +18,14 @@ export function bucketAttributes(secure: boolean): string {
 }
 
 /**
+ * The user's scheme, by which a trusted balancer in front reports TLS: X-Forwarded-Proto begins so, in any case. Some balancers
+ * report a WebSocket's own scheme.
+ */
+export const SECURE_SCHEMES = ["https", "wss"] as const;
+
+/**
  * What follows a server cookie's value. A login that returns with a cross-site POST must find its server, which browsers
- * allow only with TLS. @param secure whether users use TLS.
+ * allow only with TLS. @param secure whether users use TLS, which may end at a balancer (see SECURE_SCHEMES).
  */
 export function serverAttributes(secure: boolean): string {
   return `; Path=/; HttpOnly; ${secure ? "SameSite=None; Secure" : "SameSite=Lax"}`;

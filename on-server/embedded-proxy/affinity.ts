@@ -1,5 +1,6 @@
 /** Affinity in the embedded proxy: the server that a client stays on, and the cookie by which it is recognized. */
-import { SERVER_COOKIE, serverAttributes } from "../../configuration/cookies";
+import type { IncomingHttpHeaders } from "node:http";
+import { SECURE_SCHEMES, SERVER_COOKIE, serverAttributes } from "../../configuration/cookies";
 import { serverTokens } from "../../configuration/sessions";
 import type { ServerToken } from "../../configuration/sessions";
 import type { Slot } from "../../release/slot";
@@ -27,15 +28,24 @@ export class Affinity {
     return this.tokens.get(tokenIn(cookies) ?? "") ?? null;
   }
 
-  /** The cookie of an answer to `url`; null if it needs none. */
-  cookieFor(slot: Slot, server: string, cookies: string | undefined, url: string): string | null {
+  /**
+   * The cookie of an answer to `url`; null if it needs none.
+   * @param headers the request's, as the instance gets them: X-Forwarded-Proto is what a trusted balancer reports
+   */
+  cookieFor(slot: Slot, server: string, headers: IncomingHttpHeaders, url: string): string | null {
     if (this.sessions.withoutCookie.some((path) => url.startsWith(path))) return null;
     for (const { token, ...each } of this.tokens.values()) {
       if (each.slot !== slot || each.server !== server) continue;
-      return tokenIn(cookies) === token ? null : `${NAME}${token}${serverAttributes(false)}`;
+      if (tokenIn(headers.cookie) === token) return null;
+      return `${NAME}${token}${serverAttributes(hasTls(headers))}`;
     }
     return null;
   }
+}
+
+/** This proxy has no TLS itself. */
+function hasTls({ "x-forwarded-proto": scheme }: IncomingHttpHeaders): boolean {
+  return SECURE_SCHEMES.some((each) => String(scheme).toLowerCase().startsWith(each));
 }
 
 function tokenIn(cookies: string | undefined): string | undefined {

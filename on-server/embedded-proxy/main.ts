@@ -255,7 +255,7 @@ function begin(request: IncomingMessage, response: ServerResponse | null, chosen
 function serverCookie({ headers, url = "" }: IncomingMessage, { at, chosen }: Sent): string | null {
   const server = at.endpoint && endpoints.serverOf(at.slot, at.endpoint);
   if (affinity === undefined || server === undefined || chosen.isPreview) return null;
-  return affinity.cookieFor(at.slot, server, headers.cookie, url);
+  return affinity.cookieFor(at.slot, server, headers, url);
 }
 
 /** Where the proxy library sends a request; null if all servers are out of rotation. */

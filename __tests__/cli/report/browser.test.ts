@@ -1,32 +1,13 @@
 /** The reports in a real browser: they load nothing, complain about nothing, and can be read on a phone and in the dark. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { renderReceiptReport } from "../../../cli/report/receipt-report";
 import { renderRehearsalReport } from "../../../cli/rehearsal/rehearsal-report";
+import { describeInBrowser, launchChromium } from "../../chromium";
 import { JOURNAL, resultsOf, receiptOf, requestsOf, timelineOf } from "./examples";
-
-const CHROMIUM = "/usr/bin/chromium";
-const QUIETLY = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-/** Like `describe`, where Chromium is there. */
-const describeInBrowser: (title: string, tests: () => void) => void = existsSync(CHROMIUM)
-  ? describe
-  : (title, tests) => {
-      console.warn(`skipped, there is no ${CHROMIUM}: ${title}`);
-      describe.skip(title, tests);
-    };
 
 const LONG = "a-name-without-any-blank-".repeat(12);
 const failing = receiptOf({
@@ -107,7 +88,7 @@ describeInBrowser("a report in Chromium", () => {
   let folder: string;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "bluegreen-browser-"));
-    browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: QUIETLY });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();

@@ -1,40 +1,21 @@
 /** NGINX as the site's TLS endpoint. */
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
-import { freePort } from "../../../development/testbed/ports";
-import { KINDS } from "../../../on-server/director/drivers/kinds";
 import { describeWith, nginx } from "./proxy-kinds";
 import { ProxyUnderTest } from "./proxy-under-test";
 import { RawConnection } from "./raw-connection";
-
-const CERTIFICATE = "site.pem";
+import { certificateOf } from "./site-certificate";
 
 describeWith(nginx)("nginx with TLS", () => {
   let proxy: ProxyUnderTest;
   let port: number;
   beforeAll(async () => {
-    proxy = await ProxyUnderTest.create(nginx);
-    const subject = ["-subj", "/CN=shop.example", "-days", "2"];
-    const certificate = [
-      "req",
-      "-x509",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-keyout",
-      "-",
-      "-out",
-      "-",
-      ...subject,
-    ];
-    writeFileSync(CERTIFICATE, spawnSync("openssl", certificate, { encoding: "utf8" }).stdout);
-    port = await freePort();
-    const http = { ...proxy.spec.proxy.http, hosts: ["shop.example", "www.shop.example"] };
-    const tls = { port, certificate: CERTIFICATE };
-    await KINDS.nginx.configure({ ...proxy.spec, proxy: { ...proxy.spec.proxy, http, tls } });
+    proxy = await ProxyUnderTest.create(nginx, {}, undefined, {
+      http: { hosts: ["shop.example", "www.shop.example"] },
+      certificate: certificateOf("shop.example"),
+    });
+    port = proxy.spec.proxy.tls!.port;
   });
   afterAll(() => proxy?.close());
 

@@ -1,7 +1,7 @@
 /** A real proxy in a folder, real backends behind it, and users who ask them. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -54,6 +54,8 @@ export interface Site {
   readonly http?: object;
   readonly activation?: Activation;
   readonly sessions?: Sessions;
+  /** With it the proxy serves TLS, on a second port: a key and its certificate, in PEM. */
+  readonly certificate?: string;
   /** Further endpoints of the live slot, which are not backends. */
   readonly elsewhere?: readonly { readonly server: string; readonly host: string; readonly port: number }[];
 }
@@ -62,6 +64,7 @@ export interface Site {
 export const PREVIEW_SECRET = "open sesame";
 
 const HOST = "127.0.0.1";
+const CERTIFICATE = "site.pem";
 /** More than any proxy's limit. */
 const MOST_HEADER_BYTES = 256 * 1_024;
 
@@ -192,7 +195,7 @@ export class ProxyUnderTest {
     kind: ProxyKind,
     verification: object = {},
     backend = (slot: Slot, listens: number) => new Backend(slot, listens),
-    { servers = 1, http = {}, activation, sessions, elsewhere = [] }: Site = {},
+    { servers = 1, http = {}, activation, sessions, certificate, elsewhere = [] }: Site = {},
   ): Promise<ProxyUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "proxy-"));
     chmodSync(folder, 0o755);
@@ -203,15 +206,17 @@ export class ProxyUnderTest {
         endpoints.push({ server: `web-${server}`, host: HOST, port: await freePort() });
       return endpoints;
     };
+    const tls = async () => ({ port: await freePort(), certificate: CERTIFICATE });
     const spec = {
       ...base,
       activation: activation ?? base.activation,
       ...(sessions !== undefined && { sessions }),
       endpoints: { blue: await listening(), green: await listening() },
-      proxy: { ...base.proxy, port: await freePort() },
+      proxy: { ...base.proxy, port: await freePort(), tls: certificate === undefined ? null : await tls() },
     };
     const under = new ProxyUnderTest(kind, folder, spec, elsewhere, backend);
     process.chdir(folder);
+    if (certificate !== undefined) writeFileSync(CERTIFICATE, certificate, { mode: 0o600 });
     await KINDS[kind.name].configure(under.spec);
     await Promise.all(under.backends.map((each) => each.start()));
     await under.start();

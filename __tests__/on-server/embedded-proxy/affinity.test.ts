@@ -23,7 +23,7 @@ test.each<[string, string]>([
   ["among others", `a=b; ${NAME}=${first!.token};x-${NAME}=${second!.token}`],
 ])("a token counts: %s", (_, cookies) => {
   expect(affinity(KEPT).serverOf(cookies)).toEqual(first);
-  expect(affinity(KEPT).cookieFor("blue", first!.server, cookies, "/")).toBeNull();
+  expect(affinity(KEPT).cookieFor("blue", first!.server, { cookie: cookies }, "/")).toBeNull();
 });
 
 test.each<[string, string | undefined]>([
@@ -34,14 +34,14 @@ test.each<[string, string | undefined]>([
   ["it is a property of every object", `${NAME}=__proto__`],
 ])("no token counts if %s: the answer gives the right one", (_, cookies) => {
   expect(affinity(KEPT).serverOf(cookies)).toBeNull();
-  const given = affinity(KEPT).cookieFor("blue", second!.server, cookies, "/");
+  const given = affinity(KEPT).cookieFor("blue", second!.server, { cookie: cookies }, "/");
   expect(given).toBe(`${NAME}=${second!.token}${serverAttributes(false)}`);
 });
 
 test("no token is valid, or given, before the traffic names a release", () => {
   const cookies = `${NAME}=${first!.token}`;
   expect(affinity().serverOf(cookies)).toBeNull();
-  expect(affinity().cookieFor("blue", first!.server, undefined, "/")).toBeNull();
+  expect(affinity().cookieFor("blue", first!.server, {}, "/")).toBeNull();
 });
 
 test("settings and traffic are byte for byte those of before, unless it is asked for", () => {

@@ -7,6 +7,7 @@ import {
   EXPIRES_AHEAD,
   NOT_MODIFIED,
   NOT_SHARED,
+  SECURE_SCHEMES,
   SERVER_COOKIE,
   serverAttributes,
   SHARED,
@@ -23,6 +24,8 @@ import { backendNames, FAILOVER, SERVER_FACTOR, TIMED, TRAFFIC_MAP } from "./tra
 export const TOKENS_MAP = "traffic.tokens";
 
 const IS_KEPT = "{ var(txn.kept) -m found }";
+/** Whether a balancer reports that its user has TLS. */
+const HAS_TLS = "{ var(txn.tls) -m found }";
 
 /** For the frontend, before any other choice: the server that a client's token names. */
 export function findServer({ sessions, proxy }: DirectorSpec): string {
@@ -35,8 +38,17 @@ export function findServer({ sessions, proxy }: DirectorSpec): string {
   # The map has other keys, too. Of several cookies none counts.
   http-request unset-var(txn.kept) if { var(txn.kept) -m int lt ${SERVER_FACTOR} } or ${IS_KEPT} !{ req.cook_cnt(${SERVER_COOKIE}) -m int 1 }
   http-request set-var(txn.server) var(txn.kept),div(${SERVER_FACTOR}) if ${IS_KEPT}
-${proxy.http.trusted.length === 0 ? "" : findAddress(proxy.http.trusted, "TRUE")}`;
+${proxy.http.trusted.length === 0 ? "" : findAddress(proxy.http.trusted, "TRUE")}${reportsTls(proxy) ? FIND_TLS : ""}`;
 }
+
+/** Whether TLS may end in front of the proxy. */
+function reportsTls({ tls, http }: DirectorSpec["proxy"]): boolean {
+  return tls === null && http.trusted.length > 0;
+}
+
+/** Answers don't know their request's headers. */
+const FIND_TLS = `  http-request set-var(txn.tls) bool(true) if { req.fhdr(x-forwarded-proto,1) -m beg -i ${SECURE_SCHEMES.join(" ")} }
+`;
 
 /** Whether the client has a server, while nothing is divided or measured. It chooses the way there. */
 export const KEPT_AT_REST = `{ var(txn.kept),mod(${SERVER_FACTOR}),set-var(txn.way) -m int lt ${TIMED} }`;
@@ -70,9 +82,11 @@ export function serverRules({ endpoints, proxy }: DirectorSpec, slot: Slot): str
  * Servers of the own slot come first, so their ids are their numbers.
  * @param allowed a condition under which no rule follows for clients that have their server
  */
-export function serverCookieRules(secure: boolean, { allowed = "" } = {}): string {
+export function serverCookieRules(proxy: DirectorSpec["proxy"], { allowed = "" } = {}): string {
   const given = "{ var(txn.given) -m found }";
   const gives = "{ var(txn.gives) -m found }";
+  const give = (secure: boolean, condition = "") =>
+    `  http-response add-header Set-Cookie "${SERVER_COOKIE}=%[var(txn.given)]${serverAttributes(secure)}" if ${gives}${condition}\n`;
   return `  acl on_own_server srv_id,sub(txn.server) -m int 0
 ${allowed === "" ? "" : `  http-response allow if on_own_server ${allowed}\n`}  acl only_for_user res.fhdr(cache-control) -m reg -i '${NOT_SHARED}'
   acl shared res.fhdr(cache-control) -m reg -i '${SHARED}'
@@ -82,8 +96,7 @@ ${allowed === "" ? "" : `  http-response allow if on_own_server ${allowed}\n`}  
   http-response set-var(txn.given) var(txn.place),concat(/,txn.answerer),map(${TOKENS_MAP}) if { var(txn.place) -m found }
   http-response set-var(txn.gives) bool(true) if ${given} only_for_user or ${given} !shared
   http-response add-header Cache-Control private if ${gives} !only_for_user
-  http-response add-header Set-Cookie "${SERVER_COOKIE}=%[var(txn.given)]${serverAttributes(secure)}" if ${gives}
-`;
+${reportsTls(proxy) ? give(true, ` ${HAS_TLS}`) + give(false, ` !${HAS_TLS}`) : give(proxy.tls !== null)}`;
 }
 
 /** The valid tokens of servers in rotation. @param out servers out of rotation, as `<slot> <server>` */

@@ -6,7 +6,7 @@
  * has no file name at all. NGINX can't read a file, but resolves symlinks in `$realpath_root`: for each server there is one to
  * its token, which is how NGINX knows what to give.
  */
-import { SERVER_COOKIE, serverAttributes } from "../../../../configuration/cookies";
+import { SECURE_SCHEMES, SERVER_COOKIE, serverAttributes } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { placeOf, TOKEN_PATTERN } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
@@ -142,7 +142,17 @@ function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]):
   const literal = (path: string) =>
     path.replace(/[^A-Za-z0-9/]/g, (sign) => `\\x{${sign.charCodeAt(0).toString(16)}}`);
   const without = sessions!.withoutCookie.map((path) => `    ${quoted(`~^${literal(path)}`)} '';\n`);
-  return `  map "$stays $upstream_addr" $server_cookie {
+  // TLS may end at a balancer in front.
+  const isReported = proxy.tls === null && proxy.http.trusted.length > 0;
+  const secure = SECURE_SCHEMES.map(
+    (scheme) => `    ${quoted(`~*^${scheme}`)} ${quoted(serverAttributes(true))};\n`,
+  );
+  const attributes = isReported ? "$server_attributes" : serverAttributes(proxy.tls !== null);
+  const attributesMap = `  map $forwarded_proto $server_attributes {
+    default ${quoted(serverAttributes(false))};
+${secure.join("")}  }
+`;
+  return `${isReported ? attributesMap : ""}  map "$stays $upstream_addr" $server_cookie {
     default $cookie_by_path;
 ${stayed.join("")}  }
   map $request_uri $cookie_by_path {
@@ -161,7 +171,7 @@ ${without.join("")}  }
 ${answered.join("")}  }
   map $realpath_root $cookie_by_token {
     default '';
-    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${quoted(`${SERVER_COOKIE}=$given_token${serverAttributes(proxy.tls !== null)}`)};
+    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${quoted(`${SERVER_COOKIE}=$given_token${attributes}`)};
   }
   map "$bucket_cookie$server_cookie" $cookie_privacy {
     default $privacy_by_answer;
