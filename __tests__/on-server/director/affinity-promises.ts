@@ -298,6 +298,18 @@ export function promisesOfAffinity(kind: ProxyKind): void {
     if (shareable) expect(answer.headers["cache-control"]).toBe(cacheControl);
   });
 
+  test.each<[string, string, string, boolean]>([
+    ["a balancer's TLS", BALANCER, "https", true],
+    ["TLS at the first of several balancers", BALANCER, "HTTPS, http", true],
+    ["a balancer's WebSocket with TLS", BALANCER, "wss", true],
+    ["a balancer without TLS", BALANCER, "http", false],
+    ["a client that pretends to have TLS", address(7), "https", false],
+  ])("the cookie's attributes are those for %s", async (_, from, scheme, secure) => {
+    const answer = await ask(undefined, { from, headers: { "x-forwarded-proto": scheme } });
+    const [cookie] = answer.headers["set-cookie"]!;
+    expect(cookie).toBe(`bluegreen-server=${givenBy(answer)[0]}${serverAttributes(secure)}`);
+  });
+
   test("a path without cookies gives none, and finds the server of a client that has one", async () => {
     const first = await ask(undefined, { path: "/assets/a.js" });
     expect({ status: first.status, cookies: first.headers["set-cookie"] }).toEqual({
