@@ -43,7 +43,7 @@ const GROUPS = {
 const LONG = [
   "__tests__/end-to-end/(affinity|bad-|by-hand|chance-|every-database-cut|grpc-|harmful-steps|heal|interruptions|operator|records|two-proxies-restored)",
   "__tests__/package/cdk-terrain",
-  "__tests__/on-server/director/(kill|mutants)",
+  "__tests__/on-server/director/(affinity-memory|kill|mutants)",
   "__tests__/on-server/migrate/cuts-everywhere",
   "__tests__/cli/load/(failures|process)",
 ];
