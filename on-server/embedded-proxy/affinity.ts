@@ -27,12 +27,14 @@ export class Affinity {
     return this.tokens.get(tokenIn(cookies) ?? "") ?? null;
   }
 
-  /** The cookie of an answer to `url`; null if it needs none. */
+  /** The cookie of an answer to `url`; null if it needs none. Where sessions drain, each answer renews it. */
   cookieFor(slot: Slot, server: string, cookies: string | undefined, url: string): string | null {
-    if (this.sessions.withoutCookie.some((path) => url.startsWith(path))) return null;
+    const { seconds, withoutCookie } = this.sessions;
+    if (withoutCookie.some((path) => url.startsWith(path))) return null;
     for (const { token, ...each } of this.tokens.values()) {
       if (each.slot !== slot || each.server !== server) continue;
-      return tokenIn(cookies) === token ? null : `${NAME}${token}${serverAttributes(false)}`;
+      const isRight = seconds === undefined && tokenIn(cookies) === token;
+      return isRight ? null : `${NAME}${token}${serverAttributes(false, seconds)}`;
     }
     return null;
   }

@@ -125,6 +125,11 @@ export interface Driver {
    */
   popularPages?(): Promise<readonly string[]>;
   /**
+   * How long ago a slot got its last request, in seconds; null if the proxy can't tell, as it got none since it started or was
+   * never asked to notice. Only needs to be right for a slot that users leave (`isLeft`). Absent without affinity.
+   */
+  idleSeconds?(slot: Slot): Promise<number | null>;
+  /**
    * Starts or stops the counting of latencies, which is too expensive to do always; a sample large enough for the
    * analysis suffices. NGINX counts requests and errors only meanwhile, too. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
    * driver always counts all latencies.
@@ -247,7 +252,12 @@ export function sameSessions(one: Traffic, other: Traffic): boolean {
   return JSON.stringify(trafficEntries(one)) === JSON.stringify(trafficEntries(other));
 }
 
-/** Slots that get requests. */
+/** Whether only clients that stay on their servers get this slot: their release was live before. */
+export function isLeft({ live, weight, sessions }: Traffic, slot: Slot): boolean {
+  return live !== null && slot !== live && weight === 0 && (sessions?.[slot] ?? null) !== null;
+}
+
+/** Slots that get requests of new clients. */
 export function servingSlots(traffic: Traffic): Slot[] {
   if (traffic.live === null) return [];
   const other = traffic.live === "blue" ? "green" : "blue";

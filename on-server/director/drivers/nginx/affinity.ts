@@ -8,7 +8,7 @@
  */
 import { SERVER_COOKIE, serverAttributes } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { placeOf, TOKEN_PATTERN } from "../../../../configuration/sessions";
+import { placeOf, TOKEN_PATTERN, tokenSeconds } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { MOST_BALANCERS } from "../trusted-balancers";
@@ -135,7 +135,10 @@ function split(text: string, variable: string, values: readonly string[]): strin
  * only for others. An answer without a status from an instance is NGINX's.
  */
 function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]): string {
-  const stayed = places.map(({ name, address }) => `    "${name} ${address}" '';\n`);
+  const seconds = tokenSeconds(sessions);
+  // Where sessions drain, each answer renews the cookie.
+  const stayed =
+    seconds === undefined ? places.map(({ name, address }) => `    "${name} ${address}" '';\n`) : [];
   const answered = places.map(({ name, address }) => {
     return `    "${address}" ${name};\n    "~ ${address.replaceAll(".", "[.]")}$" ${name};\n`;
   });
@@ -161,7 +164,7 @@ ${without.join("")}  }
 ${answered.join("")}  }
   map $realpath_root $cookie_by_token {
     default '';
-    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${quoted(`${SERVER_COOKIE}=$given_token${serverAttributes(proxy.tls !== null)}`)};
+    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${quoted(`${SERVER_COOKIE}=$given_token${serverAttributes(proxy.tls !== null, seconds)}`)};
   }
   map "$bucket_cookie$server_cookie" $cookie_privacy {
     default $privacy_by_answer;
