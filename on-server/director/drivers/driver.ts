@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../../system/atomic-file";
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
+import { releaseLeft } from "../../../release/draining";
 import { SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 
@@ -253,8 +254,8 @@ export function sameSessions(one: Traffic, other: Traffic): boolean {
 }
 
 /** Whether only clients that stay on their servers get this slot: their release was live before. */
-export function isLeft({ live, weight, sessions }: Traffic, slot: Slot): boolean {
-  return live !== null && slot !== live && weight === 0 && (sessions?.[slot] ?? null) !== null;
+export function isLeft(traffic: Traffic, slot: Slot): boolean {
+  return releaseLeft(traffic)?.slot === slot;
 }
 
 /** Slots that get requests of new clients. */
