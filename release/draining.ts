@@ -61,20 +61,27 @@ export function drainingOf(
   };
 }
 
-/** Whether a sequence replaces or empties the slot that users leave, and has to wait for them. */
-export function waitsFor(
-  { touched, converge, endSessions }: Pick<Sequence, "touched" | "converge" | "endSessions">,
-  { slot, secondsLeft }: Draining,
+/** What a sequence asks of the slots. */
+type Asked = Pick<Sequence, "slots" | "touched" | "converge" | "endSessions">;
+
+/**
+ * Whether a sequence replaces or empties the slot that users leave. Its install may be due from an earlier sequence, which was
+ * refused.
+ */
+export function replacesLeft(
+  { slots, touched, converge }: Asked,
+  { slot, releaseId }: { readonly slot: Slot; readonly releaseId: string },
 ): boolean {
-  return secondsLeft > 0 && endSessions === undefined && (converge || touched.includes(slot));
+  return converge || touched.includes(slot) || slots[slot]?.releaseId !== releaseId;
+}
+
+/** Whether a sequence has to wait for them. */
+export function waitsFor(asked: Asked, draining: Draining): boolean {
+  return draining.secondsLeft > 0 && asked.endSessions === undefined && replacesLeft(asked, draining);
 }
 
 /** @throws Refusal with the moment from which the sequence may begin. */
-export function requireDrained(
-  asked: Pick<Sequence, "touched" | "converge" | "endSessions">,
-  draining: Draining | null,
-  now: number,
-): void {
+export function requireDrained(asked: Asked, draining: Draining | null, now: number): void {
   if (draining === null || !waitsFor(asked, draining)) return;
   throw new Refusal(
     "draining",

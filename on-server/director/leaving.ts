@@ -25,7 +25,11 @@ export function withSessions(
     spec.slots[slot]?.releaseId ?? (stable?.slot === slot ? stable.releaseId : null);
   // Only who stayed there before: a release that comes into the slot has no clients yet.
   const stays = (slot: Slot) =>
-    mayStay && drains(spec) && spec.endSessions !== "all" && before.sessions?.[slot] === released(slot);
+    mayStay &&
+    drains(spec) &&
+    !spec.converge &&
+    spec.endSessions !== "all" &&
+    before.sessions?.[slot] === released(slot);
   const kept = (slot: Slot) => (serving.includes(slot) || stays(slot) ? released(slot) : null);
   return { ...traffic, sessions: { blue: kept("blue"), green: kept("green") } };
 }

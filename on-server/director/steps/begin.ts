@@ -10,7 +10,7 @@ import type { DirectorSpec } from "../../../configuration/director-spec";
 import { canHold } from "../../../configuration/drivers";
 import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
 import type { Case } from "../../../release/gate";
-import { releaseLeft, requireDrained } from "../../../release/draining";
+import { releaseLeft, replacesLeft, requireDrained } from "../../../release/draining";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { catchUp } from "../catch-up";
@@ -112,12 +112,13 @@ async function effects(
   if (active !== null && spec.touched.includes(active)) await deactivateBeforeStop(director);
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
   const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
-  const mayStay = !losesWeight && !replaced;
-  const endsSessions = !mayStay && releaseLeft(observed) !== null;
+  const left = releaseLeft(observed);
+  const mayStay = !losesWeight && !(left !== null && replacesLeft(spec, left));
+  const endsSessions = !mayStay && left !== null;
   if (endsSessions || !sameTraffic(observed, wanted)) await director.setTraffic(wanted, { mayStay });
   if (losesWeight) await activateStable(director);
   // If a previous director took the slot out of rotation, its last requests may still run.
-  if (idle !== null && wanted.weight === 0 && (losesWeight || replaced))
+  if (idle !== null && wanted.weight === 0 && (losesWeight || replaced || endsSessions))
     await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
 }
