@@ -26,8 +26,6 @@ const Drain = z.strictObject({
   /** How long a later release waits at most for active clients of the old one, in seconds, from the switch. @default 14400 */
   atMostSeconds: z._default(z.int().check(z.minimum(1), z.maximum(604_800)), 14_400),
 });
-/** How clients of the release that was live before leave it. */
-export interface Drain extends z.infer<typeof Drain> {}
 
 /** @internal */
 export const Sessions = z.strictObject({

@@ -1,19 +1,28 @@
 /**
  * Clients that stay on their servers when users leave a release: who may, since when, and what ended their sessions.
  */
+import type { DirectorSpec } from "../../configuration/director-spec";
 import { drains, hasAffinity } from "../../configuration/sessions";
 import { drainingOf, releaseLeft } from "../../release/draining";
 import type { Draining } from "../../release/draining";
 import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
-import type { Director } from "./director";
 import { servingSlots } from "./drivers/driver";
-import type { Traffic } from "./drivers/driver";
+import type { Driver, Traffic } from "./drivers/driver";
 import type { NewEntry } from "./journal";
+import type { State } from "./state";
+
+/** What a director knows. */
+interface Known {
+  readonly spec: DirectorSpec;
+  readonly state: Pick<State, "stable" | "leftSince">;
+  readonly driver: Pick<Driver, "counts" | "idleSeconds">;
+  readonly clock: { now(): number };
+}
 
 /** With affinity, clients stay on servers of the releases that users get; and where sessions drain, of the one before. */
 export function withSessions(
-  { spec, state }: Director,
+  { spec, state }: Known,
   { sessions: _, ...traffic }: Traffic,
   before: Traffic,
   mayStay: boolean,
@@ -35,14 +44,14 @@ export function withSessions(
 }
 
 /** Since when users leave a slot, once this traffic is set. */
-export function leftSince({ state, clock }: Director, before: Traffic, traffic: Traffic): number | undefined {
+export function leftSince({ state, clock }: Known, before: Traffic, traffic: Traffic): number | undefined {
   const [now, then] = [releaseLeft(traffic), releaseLeft(before)];
   if (now === null) return undefined;
   return (then?.releaseId === now.releaseId ? state.leftSince : undefined) ?? clock.now();
 }
 
 /** The slot that users leave, in this traffic. null if there is none. */
-export async function drainingNow(director: Director, traffic: Traffic): Promise<Draining | null> {
+export async function drainingNow(director: Known, traffic: Traffic): Promise<Draining | null> {
   const { spec, state, clock } = director;
   const left = releaseLeft(traffic);
   if (left === null) return null;
@@ -58,7 +67,7 @@ export async function drainingNow(director: Director, traffic: Traffic): Promise
 
 /** For the journal: whose clients stay from now on, and whose sessions end. */
 export async function sessionEntries(
-  director: Director,
+  director: Known,
   before: Traffic,
   traffic: Traffic,
 ): Promise<NewEntry[]> {
@@ -82,7 +91,7 @@ export async function sessionEntries(
 }
 
 /** A request that runs, such as a WebSocket, may have begun long ago. */
-async function idleSeconds({ driver }: Director, slot: Slot): Promise<number | null> {
+async function idleSeconds({ driver }: Known, slot: Slot): Promise<number | null> {
   if (driver.idleSeconds === undefined) return null;
   const { inFlight } = (await driver.counts())[slot];
   return inFlight > 0 ? 0 : driver.idleSeconds(slot);
