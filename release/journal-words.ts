@@ -30,11 +30,10 @@ export function describeEntry(entry: JournalEntry): string {
   }
 }
 
-function describeSessions({ clients, slot, releaseId, idleSeconds, known }: Entry<"sessions">): string {
+function describeSessions({ clients, slot, releaseId, idleSeconds }: Entry<"sessions">): string {
   if (clients === "stay") return `clients of ${releaseId} stay in ${slot} while they are active`;
   const last = idleSeconds === undefined ? "" : `, the last request was ${idleSeconds} s before`;
-  const estimate = known === undefined ? "" : `, of about ${count(known, "client")}`;
-  return `sessions of ${releaseId} in ${slot} ended${estimate}${last}`;
+  return `sessions of ${releaseId} in ${slot} ended${last}`;
 }
 
 function comparedPages({ pages, changed = [] }: Entry<"verified">): string {

@@ -120,8 +120,6 @@ export const JournalEntry = readsFormer(
       clients: z.enum(["stay", "ended"]),
       /** Since a client's last request when they ended; absent if the proxy can't tell. */
       idleSeconds: z.optional(z.number()),
-      /** How many clients the proxy knew: an estimate, by address and bucket. Absent if it does not count them. */
-      known: z.optional(z.int()),
     }),
     /** An operator on the proxy moved all its users to this slot, for this reason. */
     z.strictObject({

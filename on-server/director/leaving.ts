@@ -80,11 +80,9 @@ export async function sessionEntries(
     const releaseId = before.sessions?.[slot] ?? null;
     if (releaseId === null || traffic.sessions?.[slot] === releaseId) continue;
     const idle = await idleSeconds(director, slot);
-    const { clients } = (await director.driver.counts())[slot];
     entries.push({
       ...{ event: "sessions", slot, releaseId, clients: "ended" },
       ...(idle === null ? {} : { idleSeconds: Math.round(idle) }),
-      ...(clients === undefined ? {} : { known: Object.keys(clients).length }),
     });
   }
   return entries;
