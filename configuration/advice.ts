@@ -1,13 +1,13 @@
 /** What to know before approving a plan: risky settings, and what the release's migrations permit. */
 import type { Environment } from "./environment";
-import { hasAffinity } from "./sessions";
+import { drains, hasAffinity } from "./sessions";
 import { idOrNull, rollbackIsInstant, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
 import { missingFrom } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
 
-type Site = Pick<Environment, "schedule" | "verification" | "topology" | "proxies">;
+type Site = Pick<Environment, "schedule" | "verification" | "topology" | "proxies" | "sessions">;
 
 /** Risky settings, each in one line with its field. */
 export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
@@ -22,6 +22,8 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
         ? "strategy recreate with whileDown maintenancePage: users see a maintenance page while the site stops and starts"
         : "strategy recreate: users wait while the site stops and starts",
     );
+    if (environment.sessions?.affinity === "server")
+      warnings.push("strategy recreate: sessions in the application's memory are lost");
   } else if (bakeSeconds === 0) {
     warnings.push("bakeSeconds is 0: the candidate counts as stable without being watched at 100 %");
   }
@@ -62,7 +64,9 @@ export function trafficOf(
   );
   const pause = until === 100 ? "" : ", and stays there";
   const back = onFailure === "rollback" ? "rolled back" : "frozen";
-  return `${each.join(", then ")}${pause}; ${back} if its errors or latencies are worse than stable's`;
+  const stays =
+    until === 100 && drains(environment) ? "; clients of stable stay there while they are active" : "";
+  return `${each.join(", then ")}${pause}${stays}; ${back} if its errors or latencies are worse than stable's`;
 }
 
 export interface Permissions {

@@ -5,7 +5,10 @@
 
 /** A client's bucket, 0 to 99, in decimal digits. It names no release, so it never goes stale. */
 export const BUCKET_COOKIE = "bluegreen-bucket";
-/** The server that the client stays on: a token (see sessions.ts). It ends with the browser's session. */
+/**
+ * The server that the client stays on: a token (see sessions.ts). It ends with the browser's session; where sessions drain, some
+ * time after the client's last answer.
+ */
 export const SERVER_COOKIE = "bluegreen-server";
 /** The secret of a preview. The application gets neither it nor the header. */
 export const PREVIEW_COOKIE = "bluegreen-preview";
@@ -25,10 +28,12 @@ export const SECURE_SCHEMES = ["https", "wss"] as const;
 
 /**
  * What follows a server cookie's value. A login that returns with a cross-site POST must find its server, which browsers
- * allow only with TLS. @param secure whether users use TLS, which may end at a balancer (see SECURE_SCHEMES).
+ * allow only with TLS. @param secure whether users use TLS, which may end at a balancer (see SECURE_SCHEMES). @param seconds
+ * after which the browser drops it
  */
-export function serverAttributes(secure: boolean): string {
-  return `; Path=/; HttpOnly; ${secure ? "SameSite=None; Secure" : "SameSite=Lax"}`;
+export function serverAttributes(secure: boolean, seconds?: number): string {
+  const ends = seconds === undefined ? "" : ` Max-Age=${seconds};`;
+  return `; Path=/;${ends} HttpOnly; ${secure ? "SameSite=None; Secure" : "SameSite=Lax"}`;
 }
 
 /**

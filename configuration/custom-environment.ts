@@ -18,7 +18,7 @@ import { resolveSchedule, ScheduleChoice } from "../release/schedule";
 import type { Topology } from "../release/schedule";
 import { describeIssues } from "../release/validation";
 import { SLOTS } from "../release/slot";
-import { refuseAffinityWithoutDriver, Sessions } from "./sessions";
+import { refuseImpossibleSessions, Sessions } from "./sessions";
 import { Verification, wholeSeconds } from "./verification";
 
 /** An address or a name, without a port. */
@@ -146,9 +146,9 @@ function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   refuseSharedEndpoints(servers);
   refuseDriver(parts);
   refuseHttp2WithoutDriver({ driver, http }, "");
-  if (parts.sessions !== undefined) refuseAffinityWithoutDriver(driver, parts.sessions, "driver");
   const topology = topologyOf(servers);
   const schedule = resolveSchedule(choice);
+  if (parts.sessions !== undefined) refuseImpossibleSessions(parts.sessions, driver, schedule, "driver");
   if (schedule.afterPromotion === "converge" && topology !== "split") {
     throw new InvalidInput(
       `schedule.afterPromotion "converge" needs one slot per server, these have both ("${topology}")`,

@@ -11,6 +11,7 @@ import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { refuseHttp2WithoutDriver } from "./http-settings";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { InvalidInput } from "../release/failure";
+import { refuseImpossibleSessions } from "./sessions";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
 import { parseFile } from "../release/validation";
 
@@ -34,6 +35,9 @@ export function parseEnvironment(text: string, file: string): Environment {
   }
   const schedule = parseSchedule(data.schedule, `${file}: schedule`);
   refuseConvergeSideBySide(schedule, data.topology, file);
+  const { sessions } = data;
+  if (sessions !== undefined)
+    within(file, () => refuseImpossibleSessions(sessions, data.proxies.driver, schedule, "proxies.driver"));
   refusePreviewWithoutDigest(data, file);
   const { platform, proxies } = data;
   within(file, () => {

@@ -12,9 +12,20 @@ import { InvalidInput } from "../release/failure";
 import { HTTP_PATH, matches } from "../release/patterns";
 import type { PerSlot, Slot } from "../release/slot";
 import { SLOTS } from "../release/slot";
+import type { Schedule } from "../release/schedule";
 import type { DRIVER_NAMES } from "./drivers";
 
 export const AFFINITIES = ["none", "server"] as const;
+
+const Drain = z.strictObject({
+  /**
+   * How long an application keeps a session that its user does not use, in seconds. A client that asks nothing for as long
+   * gets the new release with its next request. @default 1200
+   */
+  idleSeconds: z._default(z.int().check(z.minimum(1), z.maximum(86_400)), 1_200),
+  /** How long a later release waits at most for active clients of the old one, in seconds, from the switch. @default 14400 */
+  atMostSeconds: z._default(z.int().check(z.minimum(1), z.maximum(604_800)), 14_400),
+});
 
 /** @internal */
 export const Sessions = z.strictObject({
@@ -28,6 +39,11 @@ export const Sessions = z.strictObject({
    * too. @default none
    */
   withoutCookie: z._default(z.array(matches(HTTP_PATH, "path")).check(z.maxLength(50)), []),
+  /**
+   * After a switch, clients of the release before stay on it while they are active; new clients get the new release. Needs
+   * affinity "server". @default none: all clients move at the switch
+   */
+  drain: z.optional(Drain),
 });
 /** How users' sessions are treated. */
 export interface Sessions extends z.infer<typeof Sessions> {}
@@ -35,6 +51,16 @@ export interface Sessions extends z.infer<typeof Sessions> {}
 /** Whether clients stay on their servers. */
 export function hasAffinity({ sessions }: { readonly sessions?: Sessions | undefined }): boolean {
   return sessions?.affinity === "server";
+}
+
+/** Whether clients of the release before stay on it after a switch. */
+export function drains(site: { readonly sessions?: Sessions | undefined }): boolean {
+  return hasAffinity(site) && site.sessions?.drain !== undefined;
+}
+
+/** After how many seconds browsers drop a token; undefined: at their sessions' end. */
+export function tokenSeconds(sessions: Pick<Sessions, "drain"> | undefined): number | undefined {
+  return sessions?.drain?.idleSeconds;
 }
 
 /** The release ids whose clients stay on their servers, by slot; null: those of no release in this slot. */
@@ -101,14 +127,32 @@ export function validTokens(
   return kept !== undefined && hasAffinity(spec) ? serverTokens(spec, kept) : [];
 }
 
-/** @throws InvalidInput if the director does not write the proxy's configuration. */
-export function refuseAffinityWithoutDriver(
+/** What can't work together. @throws InvalidInput with the reason. */
+export function refuseImpossibleSessions(
+  { affinity, drain }: Sessions,
   driver: (typeof DRIVER_NAMES)[number],
-  sessions: Sessions,
+  { afterPromotion }: Pick<Schedule, "afterPromotion">,
   field: "driver" | "proxies.driver",
 ): void {
-  if (sessions.affinity === "none" || driver !== "command") return;
-  throw new InvalidInput(
-    `sessions.affinity is "server", but with ${field} "command" the proxy's configuration is yours: configure it there, and leave out "sessions"`,
-  );
+  if (affinity === "server" && driver === "command") {
+    throw new InvalidInput(
+      `sessions.affinity is "server", but with ${field} "command" the proxy's configuration is yours: configure it there, and leave out "sessions"`,
+    );
+  }
+  if (drain === undefined) return;
+  if (affinity === "none") {
+    throw new InvalidInput(
+      `sessions.drain needs "affinity": "server": without it no client stays on a server, so there is nothing to drain`,
+    );
+  }
+  if (drain.atMostSeconds < drain.idleSeconds) {
+    throw new InvalidInput(
+      `sessions.drain.atMostSeconds (${drain.atMostSeconds}) is less than idleSeconds (${drain.idleSeconds}): a session would end before it is idle`,
+    );
+  }
+  if (afterPromotion === "converge") {
+    throw new InvalidInput(
+      `sessions.drain and schedule.afterPromotion "converge" exclude each other: the old release's slot gets the new one while clients still use it`,
+    );
+  }
 }

@@ -3,6 +3,7 @@
  * director builds each with the type here; every reader validates it with the schema.
  */
 import * as z from "zod/mini";
+import { Draining } from "./draining";
 import { BrokenGlass } from "./moved-by-hand";
 import { readsFormer, readsFormerValues } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
@@ -182,6 +183,8 @@ export const DirectorState = z.strictObject({
   usual: z.optional(Usual),
   /** Users' answers are watched since this sequence has begun. Absent at rest. */
   watched: z.optional(Watched),
+  /** Since when users leave the slot that is not live (milliseconds since 1970). Absent if they don't. */
+  leftSince: z.optional(z.number()),
   /** Users were moved by hand, and no record has taken that over yet. */
   brokenGlass: z._default(z.nullable(BrokenGlass), null),
   /** How the last step ended. */
@@ -270,6 +273,8 @@ export const ProxyStatus = z.object({
   endpoints: perSlot(z.array(EndpointStatus)),
   /** Set from a start of the proxy until its state is known to be as new as the others'. */
   arrival: z.optional(Arrival),
+  /** A slot that users leave one by one. Absent if there is none. */
+  draining: z.optional(Draining),
   /** How users' failed answers rose since the sequence began, if they did, before its candidate is verified. */
   harm: z.optional(z.string()),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */

@@ -35,6 +35,7 @@ export class Refusal extends Failure {
       | "aborted"
       | "failed-before"
       | "retained"
+      | "draining"
       | "nothing-live"
       | "nothing-to-promote"
       | "nothing-to-roll-back-to"

@@ -20,12 +20,20 @@ export function describeEntry(entry: JournalEntry): string {
     }
     case "byHand":
       return `an operator moved users from ${entry.from} to ${entry.releaseId} in ${entry.slot}: ${entry.reason}`;
+    case "sessions":
+      return describeSessions(entry);
     case "users":
       return describeUsersAnswers(usersAnswers([{ proxy: "", journal: [entry] }]));
     case "drained":
       if (entry.running === 0) return `${entry.slot} is drained`;
       return `${entry.slot}: ${count(entry.running, "request")} took longer than the time to drain${entry.cut ? " and were cut" : ""}`;
   }
+}
+
+function describeSessions({ clients, slot, releaseId, idleSeconds }: Entry<"sessions">): string {
+  if (clients === "stay") return `clients of ${releaseId} stay in ${slot} while they are active`;
+  const last = idleSeconds === undefined ? "" : `, the last request was ${idleSeconds} s before`;
+  return `sessions of ${releaseId} in ${slot} ended${last}`;
 }
 
 function comparedPages({ pages, changed = [] }: Entry<"verified">): string {

@@ -108,6 +108,19 @@ export const JournalEntry = readsFormer(
       running: z.int(),
       cut: z.boolean(),
     }),
+    /**
+     * What became of the clients of a release that users leave: `stay` on it while they are active, or their sessions `ended`.
+     * Only with affinity.
+     */
+    z.strictObject({
+      at,
+      event: z.literal("sessions"),
+      slot: z.enum(SLOTS),
+      releaseId: z.string(),
+      clients: z.enum(["stay", "ended"]),
+      /** Since a client's last request when they ended; absent if the proxy can't tell. */
+      idleSeconds: z.optional(z.number()),
+    }),
     /** An operator on the proxy moved all its users to this slot, for this reason. */
     z.strictObject({
       at,

@@ -30,6 +30,9 @@ export function describeGoal(goal: Goal): string {
   return typeof goal === "number" ? `${goal} %` : `"${goal}"`;
 }
 
+export const EndSessions = z.enum(["replaced", "all"]);
+export type EndSessions = z.infer<typeof EndSessions>;
+
 /** As naming.ts creates them. */
 export const ServerName = z.string().check(z.regex(/^[a-z0-9-]{1,40}$/));
 
@@ -88,6 +91,11 @@ export const ReleaseRecord = z.strictObject({
    * journal is corrected before the migration is planned.
    */
   resolve: z.optional(Resolutions),
+  /**
+   * For this sequence only: it waits for no sessions (sessions.drain). "replaced": those of the release in the slot that it
+   * installs into end; "all": those of the release that users leave, too. @default none
+   */
+  endSessions: z.optional(EndSessions),
   /**
    * Proxies without steps in this sequence, because they did not answer an abort or a rollback. They are behind: the next
    * sequence that includes them brings them to the record first.
@@ -165,6 +173,7 @@ export function recordDigest(record: ReleaseRecord): string {
     ...(record.resolve === undefined
       ? []
       : [{ resolve: record.resolve.map(({ script, as }) => [script, as]) }]),
+    ...(record.endSessions === undefined ? [] : [{ endSessions: record.endSessions }]),
     ...proxyFacets(record),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");

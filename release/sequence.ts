@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { Sha256 } from "./patterns";
-import { CatchUp, Goal, healedServers, recordDigest, ServerName, touchedSlots } from "./record";
+import { CatchUp, EndSessions, Goal, healedServers, recordDigest, ServerName, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { releaseId, ScriptName } from "./release";
 import type { Release } from "./release";
@@ -36,6 +36,7 @@ export const Sequence = z.strictObject({
   /** Contract migrations that have run, or run in this sequence. */
   contracted: z.array(ScriptName),
   /** As in the record: absent in specs of versions without it. */
+  endSessions: z.optional(EndSessions),
   catchUp: z.optional(CatchUp),
   follows: z.optional(z.int().check(z.minimum(0))),
 });
@@ -56,6 +57,7 @@ export function sequenceOf(record: ReleaseRecord): Sequence {
     converge: record.converge === true && healing.length === 0,
     retry: record.retry === true,
     contracted: record.contracted ?? [],
+    ...(record.endSessions === undefined ? {} : { endSessions: record.endSessions }),
     ...(record.catchUp === undefined ? {} : { catchUp: record.catchUp }),
     ...(record.follows === undefined ? {} : { follows: record.follows }),
   };

@@ -352,7 +352,7 @@ function anew(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRe
 
 /** The next record: the next sequence, with the heals that are newer than a slot's release. */
 function following(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
-  const { migrate: _, resolve: __, ...rest } = record;
+  const { migrate: _, resolve: __, endSessions: ___, ...rest } = record;
   const { heals = {}, ...next } = { ...rest, ...changes, sequence: record.sequence + 1 };
   const runs = [next.slots.blue, next.slots.green].flatMap((entry) => (entry === null ? [] : [entry.run]));
   const needed = Object.entries(heals).filter(([, healed]) => runs.some((run) => run < healed));

@@ -3,6 +3,8 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { candidateFrom } from "../artifact/artifact";
 import type { Request } from "../command-line/request";
+import { endingSessions, NOW } from "../command-line/now-option";
+import type { NowOptions } from "../command-line/now-option";
 import { parseGoal, scheduleFrom, withSchedule } from "../command-line/schedule-options";
 import type { ScheduleOptions } from "../command-line/schedule-options";
 import type { Operation } from "../deployment/operation";
@@ -10,7 +12,7 @@ import * as operations from "../deployment/operations";
 import type { Tools } from "../deployment/tools";
 import type { Project } from "../project/project";
 
-export interface ReleaseOptions extends ScheduleOptions {
+export interface ReleaseOptions extends ScheduleOptions, NowOptions {
   readonly artifact: string;
   readonly sha256?: string;
   readonly migrations?: string;
@@ -26,7 +28,8 @@ export const withArtifact = (command: Command): Command =>
         "the application: a folder, a packed file (zip, .tar.gz), or its address",
       )
       .option("--sha256 <digest>", "the artifact's expected digest")
-      .option("--migrations <folder|zip>", "the release's SQL scripts; default: migrations/ in the artifact"),
+      .option("--migrations <folder|zip>", "the release's SQL scripts; default: migrations/ in the artifact")
+      .option(...NOW),
   );
 
 export async function releaseOf(
@@ -38,10 +41,11 @@ export async function releaseOf(
   const goal = parseGoal(options.goal ?? "live");
   const schedule = scheduleFrom(project, options);
   const candidate = await candidateFrom(project, String(version), options, tools.progress);
-  return operations.release(project, candidate, {
+  const operation = operations.release(project, candidate, {
     goal,
     ...(schedule === undefined ? {} : { schedule }),
   });
+  return endingSessions(operation, project, options);
 }
 
 export const release: Request = {

@@ -24,10 +24,12 @@ import { requireAll } from "../proxies/proxies";
 import { receiptOf } from "./deployment-receipt";
 import { writeReceipt } from "../receipts/receipt-store";
 import type { ApplyResult } from "../terraform/stack";
+import type { ProcessLock } from "../../system/process-lock";
 import { createLiveView } from "../live/live-view";
 import type { Progress } from "../terminal/progress";
 import { candidateLogs } from "../project/candidate-logs";
 import { applyInterruptibly } from "./apply";
+import { waitUntilDrained } from "./drain-wait";
 import { deployBase } from "./infrastructure";
 import type { Operation } from "./operation";
 import { conclude } from "./outcome";
@@ -55,10 +57,11 @@ export async function deploy(
 ): Promise<Deployment> {
   const startedAt = Date.now();
   const { progress } = tools;
-  const freezeOverride = passFreezeWindows(project, operation, consent, startedAt);
-  const lock = await lockProject(project, operation.title, { progress });
+  passFreezeWindows(project, operation, consent, startedAt);
+  const { planned, lock } = await planOnceDrained(project, tools, operation);
   try {
-    const planned = await planOperation(project, tools, operation);
+    // The wait may have ended in a freeze window.
+    const freezeOverride = passFreezeWindows(project, operation, consent, Date.now());
     const { next, observed } = planned;
     if (consent.token !== undefined) requireSamePlan(consent.token, planned.token);
     if (consent.confirm === undefined) notePlan(planned, operation, progress);
@@ -93,6 +96,27 @@ export async function deploy(
   } finally {
     progress.stop();
     lock.release();
+  }
+}
+
+/** @returns a plan that may begin, and the lock. */
+async function planOnceDrained(
+  project: Project,
+  tools: Tools,
+  operation: Operation,
+): Promise<{ readonly planned: Planned; readonly lock: ProcessLock }> {
+  const { progress } = tools;
+  for (;;) {
+    const lock = await lockProject(project, operation.title, { progress });
+    let planned: Planned | null = null;
+    try {
+      planned = await planOperation(project, tools, operation);
+    } finally {
+      if (planned?.draining !== null) lock.release();
+      if (planned === null) progress.stop();
+    }
+    if (planned.draining === null) return { planned, lock };
+    await waitUntilDrained(planned, planned.draining, progress);
   }
 }
 

@@ -1,5 +1,5 @@
 /** A requested transition of the record, not yet planned. */
-import type { ReleaseRecord } from "../../release/record";
+import type { EndSessions, ReleaseRecord } from "../../release/record";
 import type { Action } from "../../release/receipt";
 import type { Demands } from "../../release/taking-part";
 import type { Observed } from "../../release/transitions";
@@ -19,6 +19,8 @@ export interface Operation {
   readonly transition: Transition;
   /** What it does about proxies that don't answer or are behind. @default it needs all of them, up to date */
   readonly proxies?: Partial<Demands>;
+  /** The sessions that it ends instead of waiting for them. @default it waits */
+  readonly endSessions?: EndSessions;
   /** Runs after the confirmation, before the apply. */
   readonly prepare?: () => void;
   /**

@@ -8,6 +8,7 @@ import { resolve as resolveScript } from "../../release/resolve";
 import { Resolution } from "../../release/resolution";
 import { proxyPlaces, refuseUnknownMachines, serverFolder } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
+import { drains } from "../../configuration/sessions";
 import { idOrNull, scheduleOf, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { InvalidInput, Refusal } from "../../release/failure";
@@ -214,6 +215,7 @@ export async function abort(
     title: "abort",
     proxies: demands,
     transition: (before, users, all) => transitions.cancel(before, requireAgreement(users, all)),
+    ...(drains(project.environment) && { endSessions: "replaced" }),
     clearsUp: true,
   });
 }

@@ -5,6 +5,10 @@
 import { permittedStrategies, trafficOf, warningsOf, rollbackPath } from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
 import { requireTakenOver } from "../../release/moved-by-hand";
+import { describeDraining } from "../../release/draining";
+import type { Draining } from "../../release/draining";
+import type { ProxyStatus } from "../../release/director-status";
+import { refuseImpossibleSessions } from "../../configuration/sessions";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
 import { sequenceOf } from "../../release/sequence";
@@ -41,6 +45,7 @@ import { hasReceipt } from "../receipts/receipt-store";
 import { collectInterrupted, collectReceipt, completeReceipt } from "../receipts/collected-receipt";
 import { Stack } from "../terraform/stack";
 import { detectsOf } from "./detects";
+import { longestDraining } from "./drain-wait";
 import type { Detects } from "./detects";
 import type { Operation } from "./operation";
 import { synthesize } from "../terraform/synth";
@@ -70,6 +75,8 @@ export interface Planned {
   readonly warnings: readonly string[];
   readonly permissions: Permissions;
   readonly rollback: string;
+  /** The clients that it has to wait for; null if it may begin. */
+  readonly draining: Draining | null;
   readonly token: string;
 }
 
@@ -77,7 +84,7 @@ export interface Planned {
 export async function planOperation(
   project: Project,
   { progress, terraform }: Tools,
-  { transition, proxies: demands = {}, clearsUp = false }: Operation,
+  { transition, proxies: demands = {}, clearsUp = false, endSessions }: Operation,
 ): Promise<Planned> {
   const { environment } = project;
   const before = readRecord(project);
@@ -94,7 +101,12 @@ export async function planOperation(
   const observed = agreed(statuses);
   collectReceipt(project, before, statuses);
   completeReceipt(project, before, statuses);
-  const next = sharingOut(before, transition(before, observed, statuses), observed, part);
+  const asked = transition(before, observed, statuses);
+  const next = sharingOut(before, { ...asked, ...(endSessions && { endSessions }) }, observed, part);
+  if (environment.sessions !== undefined) {
+    const { driver } = environment.proxies;
+    refuseImpossibleSessions(environment.sessions, driver, scheduleOf(next, environment), "proxies.driver");
+  }
   for (const { proxy, state } of survey.statuses) requireNewer(next.sequence, proxy, state.sequence);
   const replaced = statuses.length === 0 ? null : retention(sequenceOf(next), statuses[0]!.state, Date.now());
 
@@ -115,13 +127,24 @@ export async function planOperation(
       describeResolutions(next.resolve),
       migrationNote(next),
       replaced,
+      ...describeSessions(next, statuses),
       ...describeProxies(next),
     ].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
     rollback: rollbackPath(next),
+    draining: longestDraining(next, statuses),
     token: planToken(before, observed, next),
   };
+}
+
+/** What becomes of clients that are still active in the slot that this sequence needs. */
+function describeSessions(next: ReleaseRecord, statuses: readonly ProxyStatus[]): string[] {
+  const { endSessions: _, ...waiting } = next;
+  const draining = longestDraining(waiting, statuses);
+  if (draining === null) return [];
+  const fate = next.endSessions === undefined ? "it waits for them" : "their sessions end now";
+  return [`${describeDraining(draining, Date.now())}; ${fate}`];
 }
 
 /** The record with the proxies that are left out, and those that catch up with what the others have live. */

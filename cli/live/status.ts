@@ -1,5 +1,6 @@
 /** The output of `bluegreen status`: what users get, by slot. */
 import { out } from "../terminal/colours";
+import { describeDraining } from "../../release/draining";
 import { describeBrokenGlass } from "../../release/moved-by-hand";
 import { target } from "../../release/record";
 import { inOneLine } from "../../release/text";
@@ -63,6 +64,7 @@ export function formatStatus(
       const until = new Date(state.retainedUntil!).toISOString();
       lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);
     }
+    if (status.draining !== undefined) lines.push(`  ${describeDraining(status.draining, Date.now())}`);
     lines.push(...byHand(record, status));
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }

@@ -4,17 +4,17 @@
  * understands the state.
  */
 import type { DirectorSpec } from "../../configuration/director-spec";
-import { hasAffinity } from "../../configuration/sessions";
 import type { Endpoint } from "../../configuration/naming";
 import type { Comparison } from "../../release/journal";
 import type { RecordedRelease } from "../../release/sequence";
 import { otherSlot } from "../../release/slot";
 import type { Slot } from "../../release/slot";
-import { sameTraffic, servingSlots } from "./drivers/driver";
+import { sameTraffic } from "./drivers/driver";
 import type { Driver, Traffic } from "./drivers/driver";
 import type { Interruption } from "./interruption";
 import { appliedEntries, differs, extended } from "./journal";
 import type { NewEntry } from "./journal";
+import { leftSince, sessionEntries, withSessions } from "./leaving";
 import type { LookAt } from "./look";
 import type { Probe, ProbeEndpoint, TryExchange } from "./probe";
 import type { State, StateStore } from "./state";
@@ -86,30 +86,24 @@ export class Director {
     this.store.save(this.state);
   }
 
-  async setTraffic(wanted: Traffic): Promise<void> {
-    const traffic = this.withSessions(wanted);
-    this.logEvent("traffic", { ...traffic });
+  /** @param mayStay whether clients of a release that users leave may stay on it while they are active */
+  async setTraffic(wanted: Traffic, { mayStay = false } = {}): Promise<void> {
     const before = await this.driver.observe();
+    const traffic = withSessions(this, wanted, before, mayStay);
+    this.logEvent("traffic", { ...traffic });
     const { live, weight, mode } = traffic;
     const ofNewClients = traffic.sessions === undefined ? {} : { ofNewClients: true as const };
     const known = appliedEntries(this.state, before);
     const journal = differs(traffic, before)
       ? this.journalWith({ event: "traffic", live, weight, mode, ...ofNewClients }, known)
       : known;
-    this.save({ traffic: { intended: traffic, before }, journal });
+    const sessions = await sessionEntries(this, before, traffic);
+    this.save({
+      traffic: { intended: traffic, before },
+      journal: sessions.reduce((all, entry) => this.journalWith(entry, all), journal),
+      leftSince: leftSince(this, before, traffic),
+    });
     await this.driver.setTraffic(traffic);
-  }
-
-  /** With affinity, clients stay on servers of the releases that users get. */
-  private withSessions({ sessions: _, ...traffic }: Traffic): Traffic {
-    const { slots } = this.spec;
-    if (!hasAffinity(this.spec)) return traffic;
-    const serving = servingSlots(traffic);
-    const { stable } = this.state;
-    const released = (slot: Slot) =>
-      slots[slot]?.releaseId ?? (stable?.slot === slot ? stable.releaseId : null);
-    const kept = (slot: Slot) => (serving.includes(slot) ? released(slot) : null);
-    return { ...traffic, sessions: { blue: kept("blue"), green: kept("green") } };
   }
 
   /** The journal with a new entry. Save it together with the effect of the entry. */

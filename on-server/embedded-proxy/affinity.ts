@@ -29,15 +29,16 @@ export class Affinity {
   }
 
   /**
-   * The cookie of an answer to `url`; null if it needs none.
+   * The cookie of an answer to `url`; null if it needs none. Where sessions drain, each answer renews it.
    * @param headers the request's, as the instance gets them: X-Forwarded-Proto is what a trusted balancer reports
    */
   cookieFor(slot: Slot, server: string, headers: IncomingHttpHeaders, url: string): string | null {
-    if (this.sessions.withoutCookie.some((path) => url.startsWith(path))) return null;
+    const { seconds, withoutCookie } = this.sessions;
+    if (withoutCookie.some((path) => url.startsWith(path))) return null;
     for (const { token, ...each } of this.tokens.values()) {
       if (each.slot !== slot || each.server !== server) continue;
-      if (tokenIn(headers.cookie) === token) return null;
-      return `${NAME}${token}${serverAttributes(hasTls(headers))}`;
+      const isRight = seconds === undefined && tokenIn(headers.cookie) === token;
+      return isRight ? null : `${NAME}${token}${serverAttributes(hasTls(headers), seconds)}`;
     }
     return null;
   }

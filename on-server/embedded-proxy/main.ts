@@ -9,7 +9,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
 import { writeAtomically } from "../../system/atomic-file";
-import { announced, CLOSED, parseTraffic, SEQUENCE_PATH, trafficEntries } from "../director/drivers/driver";
+import {
+  announced,
+  CLOSED,
+  isLeft,
+  parseTraffic,
+  SEQUENCE_PATH,
+  trafficEntries,
+} from "../director/drivers/driver";
 import type { SlotCounts, Traffic } from "../director/drivers/driver";
 import {
   ADMIN_SOCKET,
@@ -166,6 +173,7 @@ const admin = adminServer({
   "PUT /traffic": changeTraffic,
   "GET /counts": () => ({ blue: slotCounts("blue"), green: slotCounts("green") }),
   "GET /pages": () => (traffic.live === null ? [] : pages[traffic.live].most()),
+  "GET /idle": () => ({ blue: idleSeconds("blue"), green: idleSeconds("green") }),
   "PUT /watch": (wanted) => watch(wanted === true),
   "PUT /rotation": rotate,
   "PUT /cut": cut,
@@ -220,7 +228,8 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
   const { cookie } = request.headers;
   const known = preview ? null : (affinity?.serverOf(cookie) ?? null);
   const kept = known !== null && endpoints.isInRotation(known.slot, known.server) ? known : null;
-  const way = route(traffic, cookie, healthy, draw, preview, kept?.slot);
+  const current = { ...traffic, fallback: failsOver(kept?.slot ?? null) };
+  const way = route(current, cookie, healthy, draw, preview, kept?.slot);
   const { slot, insteadOf, bucket, drawnBucket } = way;
   if (slot === null) {
     sendPage(request, response(), NOTHING_DEPLOYED);
@@ -286,10 +295,15 @@ function failoverOf(slot: Slot, mayLeaveSlot: boolean): Failover {
     const next = untried(slot);
     const server = next && endpoints.serverOf(slot, next);
     if (server !== undefined) exchange?.count?.movesTo(server);
-    if (next !== undefined || !mayLeaveSlot || !traffic.fallback) return next;
+    if (next !== undefined || !mayLeaveSlot || !failsOver(slot)) return next;
     exchange?.count?.failed();
     return untried(other);
   };
+}
+
+/** Whether the other slot's servers stand in for a slot's. */
+function failsOver(slot: Slot | null): boolean {
+  return traffic.fallback || (slot !== null && isLeft(traffic, slot));
 }
 
 function isTooLarge({ headers }: IncomingMessage): boolean {
@@ -300,6 +314,11 @@ function slotCounts(slot: Slot): SlotCounts {
   const counter = counted[slot];
   const health = endpoints.health(slot).map((each) => ({ ...each, ...counter.ofServer(each.server) }));
   return { ...counter.counts(), endpoints: health };
+}
+
+/** After a restart the proxy does not know more than that it got no request since. */
+function idleSeconds(slot: Slot): number {
+  return counted[slot].idleSeconds ?? process.uptime();
 }
 
 function watch(wanted: boolean): boolean {

@@ -31,11 +31,17 @@ export class SlotCounter {
   /** Running requests, WebSockets and downloads. */
   private readonly running = new Set<Writable>();
   private clients: ClientCounter | null = null;
+  private lastBegun: number | null = null;
 
   counts(): Omit<SlotCounts, "endpoints"> {
     const { requests, errors, latency, classes, running, clients } = this;
     const byClient = clients && { clients: clients.counts() };
     return { requests, errors, latency, classes, inFlight: running.size, ...byClient };
+  }
+
+  /** Since the last request; null if there was none since the start. */
+  get idleSeconds(): number | null {
+    return this.lastBegun === null ? null : (performance.now() - this.lastBegun) / 1_000;
   }
 
   /** Requests that have ended, without those that their clients left before there was an answer. */
@@ -52,6 +58,7 @@ export class SlotCounter {
   begin(client: string, server: string | undefined): RequestCount {
     const { clients } = this;
     const begun = performance.now();
+    this.lastBegun = begun;
     let [last, hasEnded] = [server, false];
     this.requests += 1;
     clients?.begun(client);

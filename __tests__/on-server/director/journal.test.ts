@@ -37,6 +37,8 @@ function told({ state }: SimulatedWorld): string[] {
         return `${entry.live} ${entry.weight} ${entry.mode}`;
       case "judged":
         return `${entry.verdict} at ${entry.comparison.weight}`;
+      case "sessions":
+        return `${entry.releaseId} ${entry.clients}`;
       case "byHand":
         return `by hand to ${entry.releaseId}`;
       case "users":

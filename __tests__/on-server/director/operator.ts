@@ -1,7 +1,7 @@
 /** Somebody with the `bluegreen` command in a simulated world: makes records by transitions and applies them. */
 import { EXIT } from "../../../release/exit-code";
 import { emptyRecord, healedServers, target } from "../../../release/record";
-import type { Goal, ReleaseRecord } from "../../../release/record";
+import type { EndSessions, Goal, ReleaseRecord } from "../../../release/record";
 import { Refusal } from "../../../release/failure";
 import { releaseId } from "../../../release/release";
 import { otherSlot } from "../../../release/slot";
@@ -31,25 +31,32 @@ export class Operator {
 
   async release(
     version: string | Candidate,
-    options: { goal?: Goal; schedule?: ScheduleChoice; retry?: boolean } & Mishap = {},
+    options: {
+      goal?: Goal;
+      schedule?: ScheduleChoice;
+      retry?: boolean;
+      endSessions?: EndSessions;
+    } & Mishap = {},
   ): Promise<Applied> {
-    const { retry, installFails, ...choice } = options;
+    const { retry, installFails, endSessions, ...choice } = options;
     const candidate = typeof version === "string" ? artifact(version) : version;
     this.world.contracts.set(candidate.version, candidate.contracts ?? []);
     const record = transitions.release(this.record, candidate, this.world.observed, {
       environmentSchedule: this.world.environment.schedule,
       ...choice,
     });
-    return this.apply(retry ? { ...record, retry } : record, { installFails: installFails === true });
+    const asked = { ...record, ...(retry && { retry }), ...(endSessions && { endSessions }) };
+    return this.apply(asked, { installFails: installFails === true });
   }
 
   async promote(to: Goal = "live"): Promise<Applied> {
     return this.apply(transitions.promote(this.record, this.world.observed, to));
   }
 
-  async rollback(): Promise<Applied> {
+  async rollback(endSessions?: EndSessions): Promise<Applied> {
     const intent = { environmentSchedule: this.world.environment.schedule };
-    return this.apply(transitions.rollback(this.record, this.world.observed, intent));
+    const record = transitions.rollback(this.record, this.world.observed, intent);
+    return this.apply({ ...record, ...(endSessions && { endSessions }) });
   }
 
   async retry(mishap: Mishap = {}): Promise<Applied> {

@@ -1,6 +1,7 @@
 /** Any life of an application: releases good and bad, and everything that may come between two effects. */
 import * as fc from "fast-check";
 import type { Activation, HttpExchange } from "../../../configuration/http-exchange";
+import type { Sessions } from "../../../configuration/sessions";
 import { Refusal } from "../../../release/failure";
 import type { ReleaseRecord, Goal } from "../../../release/record";
 import type { Candidate, Release } from "../../../release/release";
@@ -48,6 +49,8 @@ export interface Scenario {
   readonly schedule: ScheduleChoice;
   readonly site: Site;
   readonly happenings: readonly Happening[];
+  /** How long clients stay active on a release that users leave. @default - no affinity */
+  readonly staysMs?: number;
   /** Of the directors that run in it. @default none */
   readonly fault?: Fault;
 }
@@ -56,6 +59,12 @@ const exchange = (path: string): HttpExchange => ({
   ...{ method: "POST", path, headers: {}, headerPatterns: {}, status: 200 },
 });
 const ACTIVATION: Activation = { activate: exchange("/on"), deactivate: exchange("/off") };
+
+const SESSIONS: Sessions = {
+  affinity: "server",
+  withoutCookie: [],
+  drain: { idleSeconds: 1, atMostSeconds: 3 },
+};
 
 const PLACES = DIRECTOR_PHASES.flatMap((phase) => REACHABLE[phase].map((point) => ({ phase, point })));
 
@@ -171,6 +180,17 @@ export const rudeScenario: fc.Arbitrary<Scenario> = fc.record({
   happenings: happenings(rudeAction),
 });
 
+/** The same, where clients leave a release one by one. */
+export const leavingScenario: fc.Arbitrary<Scenario> = fc.record({
+  schedule: fc.oneof<fc.Arbitrary<ScheduleChoice>[]>(
+    shift.map((each) => ({ ...each, afterPromotion: "retain" as const })),
+    recreate,
+  ),
+  site,
+  happenings: happenings(plainAction),
+  staysMs: fc.constantFrom(0, 700, 2_500, 60_000),
+});
+
 export interface Played {
   readonly operator: Operator;
   readonly world: SimulatedWorld;
@@ -181,12 +201,16 @@ export interface Played {
 
 /** @param watch is told after each apply. */
 export async function play(
-  { schedule, site: { activates, ...users }, happenings: all, fault }: Scenario,
+  { schedule, site: { activates, ...users }, happenings: all, fault, staysMs }: Scenario,
   watch: (applied: Applied, operator: Operator) => void | Promise<void> = () => undefined,
 ): Promise<Played> {
   const environment = simulatedEnvironment(schedule);
-  const world = new SimulatedWorld(activates ? { ...environment, activation: ACTIVATION } : environment);
-  Object.assign(world, users);
+  const world = new SimulatedWorld({
+    ...environment,
+    ...(activates && { activation: ACTIVATION }),
+    ...(staysMs !== undefined && { sessions: SESSIONS }),
+  });
+  Object.assign(world, users, { activeMs: staysMs ?? 0 });
   if (fault !== undefined) world.fault = fault;
   const operator = new Operator(world);
   const applied: Applied[] = [];

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { Director } from "../../../on-server/director/director";
 import type { Surroundings } from "../../../on-server/director/director";
-import { CLOSED } from "../../../on-server/director/drivers/driver";
+import { CLOSED, isLeft } from "../../../on-server/director/drivers/driver";
 import type { Driver, SlotCounts, Traffic } from "../../../on-server/director/drivers/driver";
 import { failureCodeOf } from "../../../release/failure";
 import type { Look } from "../../../on-server/director/look";
@@ -30,6 +30,7 @@ import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
 import type { Candidate, Release } from "../../../release/release";
 import type { ScheduleChoice } from "../../../release/schedule";
+import { releaseLeft } from "../../../release/draining";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import type { Observed } from "../../../release/transitions";
@@ -133,6 +134,11 @@ export function artifact(version: string): Candidate {
   return { version, artifact: { url: `https://example.com/${version}.zip`, sha256 } };
 }
 
+/** Whether users get a slot, if only those who stay there. */
+function hasUsers(traffic: Traffic, slot: Slot): boolean {
+  return weightOf(traffic, slot) > 0 || isLeft(traffic, slot);
+}
+
 function weightOf(traffic: Traffic, slot: Slot): number {
   if (traffic.live === null) return 0;
   return slot === traffic.live ? 100 - traffic.weight : traffic.weight;
@@ -167,6 +173,9 @@ export class SimulatedWorld {
   lookMs = 0;
   /** How much users ask; 0 is a quiet site. */
   requestsPerMs = 0.4;
+  /** How long clients of a release that users leave go on asking there. */
+  activeMs = 0;
+  private readonly leftAt = { blue: 0, green: 0 };
   /** Some requests take longer than any drain. */
   hasLongRequests = false;
   /** How many directors are at work, which a lock keeps at one; and how many ever were. */
@@ -321,10 +330,10 @@ export class SimulatedWorld {
       if (this.schema.has(script)) continue;
       this.schema.add(script);
       const { slots, previous } = record;
-      const needing = [slots.blue, slots.green, previous].filter(
-        (release) => release !== null && !this.worksWithout(script, releaseId(release)),
-      );
-      if (needing.length > 0) this.note("I10", `${script} ran while ${needing[0]!.version} may get traffic`);
+      const known = [slots.blue, slots.green, previous].flatMap((release) => release ?? []).map(releaseId);
+      const left = releaseLeft(this.traffic)?.releaseId ?? [];
+      const needing = [...known, left].flat().find((id) => !this.worksWithout(script, id));
+      if (needing !== undefined) this.note("I10", `${script} ran while ${needing} may get traffic`);
     }
   }
 
@@ -413,7 +422,7 @@ export class SimulatedWorld {
   private installInto(slot: Slot, release: Release | null, record: ReleaseRecord, fails: boolean): boolean {
     const { traffic } = this;
     const inPlace = this.spec.schedule.strategy === "recreate" && slot === record.active;
-    if (inPlace ? traffic.live === slot && traffic.mode === "serve" : weightOf(traffic, slot) > 0) {
+    if (inPlace ? traffic.live === slot && traffic.mode === "serve" : hasUsers(traffic, slot)) {
       this.note("I2", `record ${record.sequence} installs into ${slot} while ${JSON.stringify(traffic)}`);
     }
     if (!inPlace && this.now < this.busyUntil[slot]) {
@@ -520,6 +529,13 @@ export class SimulatedWorld {
         }),
       });
       return { blue: count("blue"), green: count("green") } satisfies PerSlot<SlotCounts>;
+    },
+    idleSeconds: async (slot) => {
+      this.requireAlive();
+      const last = isLeft(this.traffic, slot)
+        ? Math.min(this.now, this.leftAt[slot] + this.activeMs)
+        : this.now;
+      return (this.now - last) / 1000;
     },
     popularPages: async () => this.popularPages ?? [],
     exclude: async (slot, servers) => {
@@ -660,6 +676,9 @@ export class SimulatedWorld {
       this.note("I1", `a weight of ${traffic.weight} %`);
     }
     for (const slot of SLOTS) {
+      if (isLeft(traffic, slot) && !isLeft(before, slot)) this.leftAt[slot] = this.now;
+      if (isLeft(traffic, slot) && before.sessions?.[slot] !== traffic.sessions?.[slot])
+        this.note("I3", `clients stay in ${slot}, which had none`);
       if (weightOf(traffic, slot) > weightOf(before, slot)) this.gains(slot, before);
       if (weightOf(traffic, slot) === 0) this.answersUnderTraffic[slot] = 0;
       if (weightOf(traffic, slot) > weightOf(before, slot)) this.requireSchema(slot);

@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../../system/atomic-file";
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
+import { releaseLeft } from "../../../release/draining";
 import { SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 
@@ -124,6 +125,11 @@ export interface Driver {
    * Collected while answers are counted (`measureLatencies`). Absent if the proxy can't tell.
    */
   popularPages?(): Promise<readonly string[]>;
+  /**
+   * How long ago a slot got its last request, in seconds; null if the proxy can't tell, as it got none since it started or was
+   * never asked to notice. Only needs to be right for a slot that users leave (`isLeft`). Absent without affinity.
+   */
+  idleSeconds?(slot: Slot): Promise<number | null>;
   /**
    * Starts or stops the counting of latencies, which is too expensive to do always; a sample large enough for the
    * analysis suffices. NGINX counts requests and errors only meanwhile, too. Idempotent. It also stops with traffic that has no candidate (`fallback` is off). Absent if the
@@ -247,7 +253,12 @@ export function sameSessions(one: Traffic, other: Traffic): boolean {
   return JSON.stringify(trafficEntries(one)) === JSON.stringify(trafficEntries(other));
 }
 
-/** Slots that get requests. */
+/** Whether only clients that stay on their servers get this slot: their release was live before. */
+export function isLeft(traffic: Traffic, slot: Slot): boolean {
+  return releaseLeft(traffic)?.slot === slot;
+}
+
+/** Slots that get requests of new clients. */
 export function servingSlots(traffic: Traffic): Slot[] {
   if (traffic.live === null) return [];
   const other = traffic.live === "blue" ? "green" : "blue";

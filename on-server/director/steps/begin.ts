@@ -10,9 +10,11 @@ import type { DirectorSpec } from "../../../configuration/director-spec";
 import { canHold } from "../../../configuration/drivers";
 import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
 import type { Case } from "../../../release/gate";
+import { releaseLeft, replacesLeft, requireDrained } from "../../../release/draining";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { catchUp } from "../catch-up";
+import { drainingNow } from "../leaving";
 import { describeTraffic, placed } from "../director";
 import type { Director } from "../director";
 import { CLOSED, sameTraffic } from "../drivers/driver";
@@ -31,7 +33,9 @@ export async function begin(director: Director): Promise<StepEnd> {
   const { state } = director;
   const observed = await director.driver.observe();
   requireUnchangedTraffic(director, observed);
-  const { found, replaces } = mayBegin(spec, state, director.clock.now());
+  const now = director.clock.now();
+  const { found, replaces } = mayBegin(spec, state, now);
+  requireDrained(spec, await drainingNow(director, observed), now);
   await refuseOtherRelease(director, observed);
 
   const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, state.stable!) : null;
@@ -106,12 +110,15 @@ async function effects(
 
   const { active } = director.state;
   if (active !== null && spec.touched.includes(active)) await deactivateBeforeStop(director);
-  if (!sameTraffic(observed, wanted)) await director.setTraffic(wanted);
-  if (losesWeight) await activateStable(director);
-  // If a previous director took the slot out of rotation, its last requests may still run.
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
   const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
-  if (idle !== null && wanted.weight === 0 && (losesWeight || replaced))
+  const left = releaseLeft(observed);
+  const mayStay = !losesWeight && !(left !== null && replacesLeft(spec, left));
+  const endsSessions = !mayStay && left !== null;
+  if (endsSessions || !sameTraffic(observed, wanted)) await director.setTraffic(wanted, { mayStay });
+  if (losesWeight) await activateStable(director);
+  // If a previous director took the slot out of rotation, its last requests may still run.
+  if (idle !== null && wanted.weight === 0 && (losesWeight || replaced || endsSessions))
     await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
 }

@@ -3,6 +3,7 @@ import type { EndpointStatus, ProxyStatus } from "../../../release/director-stat
 import { SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { lastArrival } from "../arrive";
+import { drainingNow } from "../leaving";
 import type { Director } from "../director";
 import type { Place } from "../exchange";
 import type { Probe } from "../probe";
@@ -31,6 +32,7 @@ export async function status(director: Director, { asksAsUser = true } = {}): Pr
   ]);
   const arrival = lastArrival();
   const harm = await StableWatch.harm(director);
+  const draining = await drainingNow(director, traffic);
   return {
     proxy: spec.proxy.name,
     traffic,
@@ -40,6 +42,7 @@ export async function status(director: Director, { asksAsUser = true } = {}): Pr
     counts: { blue: withoutClients(counts.blue), green: withoutClients(counts.green) },
     endpoints: { blue: blue!, green: green! },
     ...(arrival === null ? {} : { arrival }),
+    ...(draining === null ? {} : { draining }),
     ...(harm === null ? {} : { harm }),
   };
 }

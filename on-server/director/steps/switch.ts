@@ -6,6 +6,7 @@ import { Failure } from "../../../release/failure";
 import { EXIT } from "../../../release/exit-code";
 import { maySwitch } from "../../../release/gate";
 import type { Case } from "../../../release/gate";
+import { releaseLeft } from "../../../release/draining";
 import { otherSlot } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import { activateServers, activateSlot, NotificationFailed } from "../activation";
@@ -81,7 +82,7 @@ async function alreadyLive(director: Director, candidate: PlacedRelease): Promis
         `${candidate.releaseId} in ${candidate.slot} is not healthy: ${problem}`,
         traffic,
       );
-    await director.setTraffic(wanted);
+    await director.setTraffic(wanted, { mayStay: true });
   }
   await notifyOrFreeze(director, () => activateSlot(director, candidate.slot));
   director.save({
@@ -223,8 +224,11 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     };
   }
   await commit(director, candidate);
-  await director.drain(other, { cut: spec.converge });
-  return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}` };
+  const left = releaseLeft(await director.driver.observe());
+  if (left === null) await director.drain(other, { cut: spec.converge });
+  const stays =
+    left === null ? "" : `; clients of ${left.releaseId} stay in ${left.slot} while they are active`;
+  return { outcome: "promoted", reason: `${candidate.releaseId} is live in ${candidate.slot}${stays}` };
 }
 
 /** The weights still to set, including one that a crash interrupted. 100 is always followed by the bake. */
@@ -262,7 +266,7 @@ async function setWeight(
   if (weight === current) return;
   const live = otherSlot(candidate.slot);
   const offset = bucketOffset(candidate.releaseId);
-  await director.setTraffic({ live, weight, offset, mode: "serve", fallback: true });
+  await director.setTraffic({ live, weight, offset, mode: "serve", fallback: true }, { mayStay: true });
 }
 
 async function failed(director: Director, reason: string, sure = true): Promise<never> {
@@ -287,13 +291,8 @@ async function commit(director: Director, candidate: PlacedRelease): Promise<voi
     failedDigests,
     retainedUntil,
   });
-  await director.setTraffic({
-    live: candidate.slot,
-    weight: 0,
-    offset: bucketOffset(candidate.releaseId),
-    mode: "serve",
-    fallback: false,
-  });
+  const traffic = { live: candidate.slot, weight: 0, offset: bucketOffset(candidate.releaseId) } as const;
+  await director.setTraffic({ ...traffic, mode: "serve", fallback: false }, { mayStay: true });
   director.save({ candidate: null, phase: converge ? "converging" : "stable", finished: !converge });
 }
 

@@ -47,6 +47,10 @@ export class EmbeddedDriver implements Driver {
     }
   }
 
+  async idleSeconds(slot: Slot): Promise<number> {
+    return ((await ask("GET", "/idle")) as PerSlot<number>)[slot];
+  }
+
   /** Latencies are always counted. Only the counts by client and by page need the switch. */
   async measureLatencies(wanted: boolean): Promise<void> {
     this.isWatching = wanted;

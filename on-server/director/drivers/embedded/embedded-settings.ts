@@ -1,5 +1,5 @@
 /** The settings with which base starts the embedded proxy. Paths are relative to the proxy's folder. */
-import { hasAffinity } from "../../../../configuration/sessions";
+import { hasAffinity, tokenSeconds } from "../../../../configuration/sessions";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { DEFAULT_HTTP_SETTINGS } from "../../../../configuration/http-settings";
 import type { HttpSettings } from "../../../../configuration/http-settings";
@@ -29,6 +29,8 @@ export interface EmbeddedProxySettings {
     readonly application: string;
     readonly environment: string;
     readonly withoutCookie: readonly string[];
+    /** How long browsers keep a token after an answer; absent: until their session ends. */
+    readonly seconds?: number | undefined;
   };
   /** Users' requests for them get 404. */
   readonly privatePaths: readonly string[];
@@ -60,7 +62,10 @@ export class EmbeddedConfigurator implements ProxyConfigurator {
       check: { path: verification.path, host: verification.host ?? "localhost", status: verification.status },
       http: proxy.http,
       ...(hasAffinity(this.spec) && {
-        sessions: { application, environment, withoutCookie: sessions!.withoutCookie },
+        sessions: {
+          ...{ application, environment, withoutCookie: sessions!.withoutCookie },
+          seconds: tokenSeconds(sessions),
+        },
       }),
       privatePaths: privatePaths(this.spec),
     };

@@ -13,7 +13,7 @@ import {
   SHARED,
 } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { validTokens } from "../../../../configuration/sessions";
+import { tokenSeconds, validTokens } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import type { Slot } from "../../../../release/slot";
 import type { Traffic } from "../driver";
@@ -78,20 +78,24 @@ export function serverRules({ endpoints, proxy }: DirectorSpec, slot: Slot): str
 }
 
 /**
- * For a backend's answers, before all other rules: the cookie, unless the client is on the server that its token names.
- * Servers of the own slot come first, so their ids are their numbers.
- * @param allowed a condition under which no rule follows for clients that have their server
+ * For a backend's answers, before all other rules: the cookie, unless the client is on the server that its token names. Where
+ * sessions drain, each answer renews it. Servers of the own slot come first, so their ids are their numbers.
+ * @param allowed a condition under which no rule follows for clients that need no cookie
  */
-export function serverCookieRules(proxy: DirectorSpec["proxy"], { allowed = "" } = {}): string {
+export function serverCookieRules({ sessions, proxy }: DirectorSpec, { allowed = "" } = {}): string {
   const given = "{ var(txn.given) -m found }";
   const gives = "{ var(txn.gives) -m found }";
+  const seconds = tokenSeconds(sessions);
+  const isRight = seconds === undefined ? "!on_own_server " : "";
+  const done =
+    allowed === "" || seconds !== undefined ? "" : `  http-response allow if on_own_server ${allowed}\n`;
   const give = (secure: boolean, condition = "") =>
-    `  http-response add-header Set-Cookie "${SERVER_COOKIE}=%[var(txn.given)]${serverAttributes(secure)}" if ${gives}${condition}\n`;
+    `  http-response add-header Set-Cookie "${SERVER_COOKIE}=%[var(txn.given)]${serverAttributes(secure, seconds)}" if ${gives}${condition}\n`;
   return `  acl on_own_server srv_id,sub(txn.server) -m int 0
-${allowed === "" ? "" : `  http-response allow if on_own_server ${allowed}\n`}  acl only_for_user res.fhdr(cache-control) -m reg -i '${NOT_SHARED}'
+${done}  acl only_for_user res.fhdr(cache-control) -m reg -i '${NOT_SHARED}'
   acl shared res.fhdr(cache-control) -m reg -i '${SHARED}'
   acl shared res.fhdr(expires) -m reg '${EXPIRES_AHEAD}'
-  http-response set-var(txn.place) be_name if !on_own_server !{ var(txn.no_cookie) -m found } !{ status ${NOT_MODIFIED} }
+  http-response set-var(txn.place) be_name if ${isRight}!{ var(txn.no_cookie) -m found } !{ status ${NOT_MODIFIED} }
   http-response set-var(txn.answerer) srv_name if { var(txn.place) -m found }
   http-response set-var(txn.given) var(txn.place),concat(/,txn.answerer),map(${TOKENS_MAP}) if { var(txn.place) -m found }
   http-response set-var(txn.gives) bool(true) if ${given} only_for_user or ${given} !shared

@@ -244,7 +244,7 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
     const watched = (standsIn: boolean) =>
       countPages(slot) + countAnswersOfClients(slot, { standsIn, hasCalls });
     const timed = `  http-response track-sc0 date(0,ms),sub(txn.begun) table ${LATENCIES[slot]} if { var(txn.begun) -m found }\n`;
-    const kept = this.keeps ? serverCookieRules(this.spec.proxy) : "";
+    const kept = this.keeps ? serverCookieRules(this.spec) : "";
     const chosen = this.keeps ? serverRules(this.spec, slot) : "";
     const counted = kept + failedCalls + timed;
     // What http-server-close does for HTTP/1.1.
@@ -256,7 +256,7 @@ ${users(`${host}:${tls.port} ssl crt ${tls.certificate} alpn h2,http/1.1 ssl-min
 ${clientTables(slot)}
 ${pagesTable(slot)}
 ${this.speaksHttp2 ? `${failedCallsTable(slot)}\n` : ""}backend ${names.serve}
-${this.keeps ? serverCookieRules(this.spec.proxy, { allowed: hasCalls ? "" : `!${IS_COUNTED}` }) : ""}${failedCalls}  # At rest nothing is counted.
+${this.keeps ? serverCookieRules(this.spec, { allowed: hasCalls ? "" : `!${IS_COUNTED}` }) : ""}${failedCalls}  # At rest nothing is counted.
   http-response allow if !${IS_COUNTED}
 ${watched(false)}${checked}${chosen}${servers(`${checks} inter 500ms`)}
 # Both slots are verified: one refused connection takes a server out until it passes a check again. If none is left, the

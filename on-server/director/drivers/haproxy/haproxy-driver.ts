@@ -21,7 +21,7 @@ import { PAGES, popularPages } from "./page-rules";
 import { RuntimeSocket } from "./runtime-socket";
 import { outOfRotation, SERVERS_STATE, serversOut } from "./servers-state";
 import { AnswersOfSlot } from "./slot-answers";
-import { backendRows, failoverRows, sum, table, usersBackends } from "./statistics";
+import { backendRows, failoverRows, serverRows, sum, table, usersBackends } from "./statistics";
 import type { Row } from "./statistics";
 import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
 import { UnansweredRequests } from "./unanswered-requests";
@@ -111,6 +111,15 @@ export class HaproxyDriver implements Driver {
     if (live === null) return [];
     // A configuration of an earlier base has no such table: then HAProxy answers with a sentence.
     return popularPages(await this.socket.send(`show table ${PAGES[live]}`), this.spec);
+  }
+
+  /** After a restart HAProxy does not know more than that it got none since. */
+  async idleSeconds(slot: Slot): Promise<number | null> {
+    const rows = serverRows(table(await this.socket.send(SHOW_STATISTICS), ","), slot);
+    const last = rows.map((row) => Number(row.get("lastsess") || -1)).filter((seconds) => seconds >= 0);
+    if (last.length > 0) return Math.min(...last);
+    const [, uptime] = /^Uptime_sec: (\d+)$/m.exec(await this.socket.send("show info")) ?? [];
+    return uptime === undefined ? null : Number(uptime);
   }
 
   private sample(sampling: LatencySampling | null): void {

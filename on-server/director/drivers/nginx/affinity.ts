@@ -8,7 +8,7 @@
  */
 import { SECURE_SCHEMES, SERVER_COOKIE, serverAttributes } from "../../../../configuration/cookies";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { placeOf, TOKEN_PATTERN } from "../../../../configuration/sessions";
+import { placeOf, TOKEN_PATTERN, tokenSeconds } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { MOST_BALANCERS } from "../trusted-balancers";
@@ -135,7 +135,10 @@ function split(text: string, variable: string, values: readonly string[]): strin
  * only for others. An answer without a status from an instance is NGINX's.
  */
 function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]): string {
-  const stayed = places.map(({ name, address }) => `    "${name} ${address}" '';\n`);
+  const seconds = tokenSeconds(sessions);
+  // Where sessions drain, each answer renews the cookie.
+  const stayed =
+    seconds === undefined ? places.map(({ name, address }) => `    "${name} ${address}" '';\n`) : [];
   const answered = places.map(({ name, address }) => {
     return `    "${address}" ${name};\n    "~ ${address.replaceAll(".", "[.]")}$" ${name};\n`;
   });
@@ -145,11 +148,11 @@ function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]):
   // TLS may end at a balancer in front.
   const isReported = proxy.tls === null && proxy.http.trusted.length > 0;
   const secure = SECURE_SCHEMES.map(
-    (scheme) => `    ${quoted(`~*^${scheme}`)} ${quoted(serverAttributes(true))};\n`,
+    (scheme) => `    ${quoted(`~*^${scheme}`)} ${quoted(serverAttributes(true, seconds))};\n`,
   );
-  const attributes = isReported ? "$server_attributes" : serverAttributes(proxy.tls !== null);
+  const attributes = isReported ? "$server_attributes" : serverAttributes(proxy.tls !== null, seconds);
   const attributesMap = `  map $forwarded_proto $server_attributes {
-    default ${quoted(serverAttributes(false))};
+    default ${quoted(serverAttributes(false, seconds))};
 ${secure.join("")}  }
 `;
   return `${isReported ? attributesMap : ""}  map "$stays $upstream_addr" $server_cookie {

@@ -7,12 +7,12 @@
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
-import { hasAffinity } from "../../../../configuration/sessions";
+import { drains, hasAffinity } from "../../../../configuration/sessions";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import type { Page } from "../pages";
 import { COUNTED } from "./answers-log";
 import { forwardedHeaders, hasPrivatePaths } from "./request-maps";
-import { LIVE, MARKS } from "./traffic-folder";
+import { LEAVING, LEAVING_LOG, LIVE, MARKS } from "./traffic-folder";
 
 /** Statuses inside NGINX that lead to another location; no client gets them. */
 const INTERNAL = {
@@ -45,7 +45,9 @@ export function locations(spec: DirectorSpec): string {
   const { http } = spec.proxy;
   const previews = spec.preview !== null;
   const there = hasAffinity(spec) ? "there" : "slot";
-  const whereTrafficGoes = WHERE_TRAFFIC_GOES + (hasAffinity(spec) ? STAYS : "");
+  const whereTrafficGoes =
+    WHERE_TRAFFIC_GOES + (hasAffinity(spec) ? STAYS : "") + (drains(spec) ? LEAVES : "");
+  const logged = drains(spec) ? `${COUNTED}\n      ${NOTICED}` : COUNTED;
   return `    location / {
       error_page ${INTERNAL.closed} = @closed;
       error_page ${INTERNAL.private} = @private;
@@ -53,21 +55,21 @@ export function locations(spec: DirectorSpec): string {
       error_page ${INTERNAL.socket} = @socket;
       error_page ${INTERNAL.streamed} = @streamed;
       error_page 502 504 = @again;
-${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if ($closed)", "closed")}${previews ? refuse("if ($previewed)", "preview") : ""}${refuse(WEBSOCKET, "socket")}${refuse("if ($streamed)", "streamed")}      ${COUNTED}
+${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if ($closed)", "closed")}${previews ? refuse("if ($previewed)", "preview") : ""}${refuse(WEBSOCKET, "socket")}${refuse("if ($streamed)", "streamed")}      ${logged}
       proxy_pass http://slot_$${there};
     }
     location @again {
       ${AFTER_FAILURE}
       ${GIVE_UP}
       ${whereTrafficGoes}
-      ${COUNTED}
+      ${logged}
       ${RETRIES}
       proxy_pass http://\${way}_$now$but_now;
     }
     # An answer may come before the whole request has been read. NGINX ends the connection then, so the client must know.
     location @streamed {
       ${AFTER_FAILURE}
-      ${COUNTED}
+      ${logged}
       keepalive_timeout 0;
       proxy_request_buffering off;
       ${RETRIES}
@@ -75,7 +77,7 @@ ${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if (
     }
     location @socket {
       error_page 502 504 = @socket_again;
-      ${COUNTED}
+      ${logged}
       ${tunnel(spec)}
       proxy_pass http://slot_$${there};
     }
@@ -83,7 +85,7 @@ ${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if (
       ${AFTER_FAILURE}
       ${GIVE_UP}
       ${whereTrafficGoes}
-      ${COUNTED}
+      ${logged}
       ${tunnel(spec)}
       ${RETRIES}
       proxy_pass http://\${way}_$now$but_now;
@@ -93,15 +95,15 @@ ${previews ? previewLocations(spec) : ""}    # Nobody was reached, unless an ins
       error_page ${INTERNAL.broke} = @broke;
       error_page ${INTERNAL.late} = @late;
       ${GIVE_UP}
-      ${COUNTED}
+      ${logged}
       ${page(UPDATING)}
     }
     location @broke {
-      ${COUNTED}
+      ${logged}
       ${text(502, "The application broke off.")}
     }
     location @late {
-      ${COUNTED}
+      ${logged}
       ${text(504, `The application did not answer within ${http.answerSeconds} seconds.`)}
     }
     location @closed {
@@ -123,6 +125,13 @@ const STAYS = `
       if (-f $token_file) {
         set $now $asked_slot;
       }`;
+
+const LEAVES = `
+      if (-f $token_file.${LEAVING}) {
+        set $way shift;
+      }`;
+/** Without a buffer: when the file was changed is when the last request ended. */
+const NOTICED = `access_log ${LEAVING_LOG} left if=$leaving;`;
 
 /** The headers that instances get, at the level of the server and where one of them differs. */
 export function requestHeaders(spec: DirectorSpec, others: Readonly<Record<string, string>> = {}): string {

@@ -13,7 +13,7 @@
 import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
-import { hasAffinity } from "../../../../configuration/sessions";
+import { drains, hasAffinity } from "../../../../configuration/sessions";
 import type { PerSlot } from "../../../../release/slot";
 import { NOT_READY_FILE, SEQUENCE_FILE, SEQUENCE_PATH } from "../driver";
 import { affinityGroups, affinityMaps, GIVEN_TOKEN } from "./affinity";
@@ -22,7 +22,7 @@ import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
 import type { NginxProgram } from "./nginx-program";
 import { quoted, requestMaps } from "./request-maps";
-import { LIVE, MARKS, RESTING } from "./traffic-folder";
+import { LEAVING, LIVE, MARKS, RESTING } from "./traffic-folder";
 import { triedMap, upstreams } from "./upstreams";
 import { SPAN_MAP, WATCHED } from "./watch-marks";
 
@@ -93,7 +93,7 @@ http {
   uwsgi_temp_path temp-uwsgi;
   scgi_temp_path temp-scgi;
   log_format answers '${COUNTED_FORMAT}${proxy.http.trusted.length === 0 ? "" : "$http_x_forwarded_for"}';
-  access_log off;
+${drains(this.spec) ? "  log_format left '.';\n" : ""}  access_log off;
   server_tokens off;
   underscores_in_headers on;
   merge_slashes off;
@@ -179,7 +179,7 @@ ${keeps}  keepalive_requests 1000000;
     set $closed '';
     set $counted '';
     set $previewed '';
-${this.keeps ? "    set $stays '';\n" : ""}${this.knowsSecret()}${this.stays(`.${RESTING}${previews}`, true)}    # Between releases: all requests go to one slot. Previews continue.
+${this.keeps ? "    set $stays '';\n" : ""}${this.knowsSecret()}${this.stays(`.${RESTING}${previews}`, true)}${this.leaves(previews)}    # Between releases: all requests go to one slot. Previews continue.
     if (-f ${LIVE}/${MARKS.restBlue}${previews}) {
       break;
     }
@@ -218,6 +218,20 @@ ${this.preview()}`;
       set $slot $asked_slot;
       set $stays $asked_place;
 ${isLast ? "      break;\n" : ""}    }
+`;
+  }
+
+  /** A client of the release before, which users leave: it is not counted, and the live slot's servers stand in. */
+  private leaves(previews: string): string {
+    if (!drains(this.spec)) return "";
+    return `    set $leaving '';
+    if (-f $token_file.${LEAVING}${previews}) {
+      set $slot $asked_slot;
+      set $stays $asked_place;
+      set $way shift;
+      set $leaving leaving;
+      break;
+    }
 `;
   }
 

@@ -2,7 +2,7 @@
  * Controls NGINX without a reload: a folder of files behind a symlink decides where requests go. Only a change of the
  * rotation needs a reload.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { writeAtomically } from "../../../../system/atomic-file";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import type { Endpoint } from "../../../../configuration/naming";
@@ -16,7 +16,7 @@ import { connectionsTo, family } from "./connections";
 import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
 import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
 import { installedNginx } from "./nginx-program";
-import { provideTraffic, readTraffic, rewriteTraffic, writeTraffic } from "./traffic-folder";
+import { LEAVING_LOG, provideTraffic, readTraffic, rewriteTraffic, writeTraffic } from "./traffic-folder";
 import { markWatched, unmarkWatched } from "./watch-marks";
 
 const HEALTH_MS = 500;
@@ -79,6 +79,11 @@ export class NginxDriver implements Driver {
       })),
     });
     return { blue: count("blue"), green: count("green") };
+  }
+
+  async idleSeconds(): Promise<number | null> {
+    await servingGeneration();
+    return existsSync(LEAVING_LOG) ? (Date.now() - statSync(LEAVING_LOG).mtimeMs) / 1000 : null;
   }
 
   readBegun(): void {

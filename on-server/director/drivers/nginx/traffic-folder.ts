@@ -17,6 +17,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
@@ -24,7 +25,7 @@ import { hasAffinity, placeOf, validTokens } from "../../../../configuration/ses
 import type { KeptReleases, ServerToken } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
-import { CLOSED, parseTraffic, trafficEntries } from "../driver";
+import { CLOSED, isLeft, parseTraffic, trafficEntries } from "../driver";
 import type { Traffic } from "../driver";
 
 export const LIVE = "live";
@@ -51,6 +52,10 @@ const SHORT: readonly string[] = [MARKS.restBlue, MARKS.restGreen, MARKS.atRest,
 
 /** Follows a dot: a token's file, while all other clients go to one slot. */
 export const RESTING = "rest";
+/** Follows a dot, in a second file: users leave the token's slot. */
+export const LEAVING = "left";
+/** NGINX appends a line for each request to a slot that users leave: when it was changed is when the last one was. */
+export const LEAVING_LOG = "leaving.log";
 /** Before a server's place: a link to its token. */
 export const GIVEN = "given-";
 const OF_TOKENS = /[.]|^given-/;
@@ -105,7 +110,7 @@ function keptReleases(
   if (sessions === undefined || !hasAffinity(spec)) return undefined;
   const tokens = validTokens(spec, sessions);
   const wanted = [...tokenFiles(tokens, false), ...tokens.map(linkTo)];
-  const single = found.filter((name) => !name.endsWith(`.${RESTING}`));
+  const single = found.filter((name) => !name.endsWith(`.${RESTING}`) && !name.endsWith(`.${LEAVING}`));
   const kept = (slot: Slot) => {
     const ofSlot = (name: string) => name.replace(GIVEN, "").startsWith(slot.slice(0, 1));
     if (isSame(wanted.filter(ofSlot), single.filter(ofSlot))) return sessions[slot];
@@ -139,7 +144,13 @@ export function writeTraffic(spec: DirectorSpec, traffic: Traffic, isCounted = f
   // Only the existence of the names counts. A hard link takes a fifth of the time of a new file.
   const files = filesOf(traffic, !isCounted);
   const tokens = validTokens(spec, traffic.sessions);
-  const all = [...files, ...tokenFiles(tokens, files.includes(MARKS.atRest))];
+  const left = tokens.filter(({ slot }) => isLeft(traffic, slot));
+  const others = tokens.filter((token) => !left.includes(token));
+  const all = [
+    ...files,
+    ...tokenFiles(others, files.includes(MARKS.atRest)),
+    ...left.flatMap(({ token }) => [token, `${token}.${LEAVING}`]),
+  ];
   for (const name of all) linkSync(`${folder}/${VALUE}`, `${folder}/${name}`);
   for (const token of tokens) symlinkSync(token.token, `${folder}/${linkTo(token)}`);
   flush(folder);
@@ -148,6 +159,8 @@ export function writeTraffic(spec: DirectorSpec, traffic: Traffic, isCounted = f
   const before = existsSync(LIVE) ? readlinkSync(LIVE) : null;
   renameSync(`${LIVE}.new`, LIVE);
   flush(".");
+  // It is of no use between drains, and must not grow for ever.
+  if (left.length === 0 && existsSync(LEAVING_LOG)) truncateSync(LEAVING_LOG);
   // Keep the folder before this one: a request may still be checking it.
   const old = numbers.map((number) => `traffic-${number}`).filter((name) => name !== before);
   for (const name of old) rmSync(name, { recursive: true, force: true });
