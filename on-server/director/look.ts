@@ -5,6 +5,7 @@
 import type { InstanceProtocol } from "../../configuration/http-settings";
 import type { Endpoint } from "../../configuration/naming";
 import type { DirectorSpec } from "../../configuration/director-spec";
+import { authenticatesConnection } from "../../configuration/connection-authentication";
 import { ask } from "./exchange";
 
 export interface Look {
@@ -15,6 +16,8 @@ export interface Look {
   readonly isEmpty: boolean;
   /** Why there was no answer; else empty. */
   readonly problem: string;
+  /** Whether it asks for the authentication of a connection, as NTLM is. @default false */
+  readonly authenticatesConnection?: boolean;
 }
 
 export type LookAt = (endpoint: Endpoint, path: string, timeoutSeconds: number) => Promise<Look>;
@@ -42,7 +45,10 @@ export function httpLook(
       const question = { method: "GET", path, headers } as const;
       const options = { host, timeoutSeconds, protocol, beginningSuffices: true };
       const { status, headers: answered, body } = await ask(endpoint, question, options);
-      return { status, kind: kindOf(answered["content-type"]), isEmpty: body.trim() === "", problem: "" };
+      return {
+        ...{ status, kind: kindOf(answered["content-type"]), isEmpty: body.trim() === "", problem: "" },
+        authenticatesConnection: authenticatesConnection(answered["www-authenticate"]),
+      };
     } catch (error) {
       return { status: null, kind: "", isEmpty: true, problem: (error as Error).message };
     }

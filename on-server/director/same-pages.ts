@@ -24,7 +24,7 @@ import { MOST_PAGES } from "./drivers/driver";
 import { notPages, pageOf } from "./drivers/popular-pages";
 import { agree, describeLook, isFailure } from "./look";
 import type { Look } from "./look";
-import { PASSED } from "./verify";
+import { needsOtherDriver, PASSED } from "./verify";
 import type { FurtherCheck } from "./verify";
 
 const ROUNDS = 10;
@@ -53,6 +53,8 @@ interface PageComparison {
   readonly different: readonly PageDifference[];
   /** Why pages were not compared, by path. */
   readonly skipped: Readonly<Record<string, string>>;
+  /** A page of the candidate that asks for the authentication of a connection; null if none does. */
+  readonly authenticates: string | null;
 }
 
 /** What was seen of one page. Answers are the oldest first. */
@@ -78,7 +80,9 @@ export async function answersLikeStable(
   const { expectChange } = analysisSettings(spec.schedule.analysis);
   // A `retry --expect-change` has it reported already.
   if (stable === null || spec.proxy.index > 0 || isWayBack(spec)) return { verdict: PASSED, facts: {} };
-  const { agreed, different } = await comparePages(director, candidate.slot, stable.slot);
+  const { agreed, different, authenticates } = await comparePages(director, candidate.slot, stable.slot);
+  if (authenticates !== null && spec.proxy.driver === "nginx")
+    return { verdict: needsOtherDriver(authenticates), facts: {} };
   const changed = describeDifferences(different);
   if (changed.length === 0 || expectChange) {
     return { verdict: PASSED, facts: { pages: agreed, ...(changed.length > 0 && { changed }) } };
@@ -156,6 +160,10 @@ class Page implements PageAnswers {
     this.rounds += 1;
   }
 
+  get authenticatesConnection(): boolean {
+    return this.candidate.flat().some((look) => look.authenticatesConnection === true);
+  }
+
   verdict(enough: number): PageVerdict {
     if (this.references.length === 0) return { skipped: "no endpoint of stable is healthy" };
     return judgePage(this, enough);
@@ -198,6 +206,7 @@ function hasAgreed({ stable, candidate }: PageAnswers, index: number): boolean {
 function concluded(pages: readonly Page[], fewest: number): PageComparison {
   const verdicts = pages.map((page) => [page, page.verdict(fewest)] as const);
   return {
+    authenticates: pages.find((page) => page.authenticatesConnection)?.path ?? null,
     agreed: verdicts.filter(([, verdict]) => verdict === "same").length,
     different: verdicts.flatMap(([page, verdict]) => (verdict === "different" ? [page.difference()] : [])),
     skipped: Object.fromEntries(

@@ -102,6 +102,12 @@ export class Endpoints {
     return next && { host: next.host, port: next.port };
   }
 
+  /** Whether an endpoint of a slot is healthy and in rotation. */
+  takesRequests(slot: Slot, endpoint: ProxiedEndpoint): boolean {
+    const found = this.find(slot, endpoint);
+    return found !== undefined && found.inRotation && found.failures < FALL;
+  }
+
   private inTurn(candidates: readonly Watched[]): Watched | undefined {
     this.turn = (this.turn + 1) % 1_000_000;
     return candidates[this.turn % candidates.length];

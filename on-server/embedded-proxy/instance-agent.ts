@@ -11,6 +11,8 @@ const IDLE_MS = 1_500;
 export interface AgentOptions {
   /** Whether connections may be used again. */
   readonly keepAlive: boolean;
+  /** How many connections at the same time, for each endpoint. @default any number */
+  readonly maxSockets?: number;
   /** The size limit of an answer's headers, in bytes. */
   readonly headerBytes: number;
 }
@@ -19,7 +21,7 @@ export type Connected = (error: Unreachable | null, socket: Duplex) => void;
 
 export abstract class InstanceAgent extends Agent {
   constructor(private readonly limits: AgentOptions) {
-    super({ keepAlive: limits.keepAlive, timeout: IDLE_MS });
+    super({ keepAlive: limits.keepAlive, maxSockets: limits.maxSockets ?? Infinity, timeout: IDLE_MS });
   }
 
   addRequest(request: ClientRequest, options: ClientRequestArgs): void {

@@ -27,6 +27,7 @@ import {
 } from "../director/drivers/embedded/embedded-settings";
 import type { Rotation } from "../director/drivers/embedded/embedded-settings";
 import { NOTHING_DEPLOYED, UPDATING } from "../director/drivers/pages";
+import { OwnConnections } from "./own-connections";
 import { PopularPages } from "../director/drivers/popular-pages";
 import { TrustedBalancers } from "../director/drivers/trusted-balancers";
 import { normalPath } from "../../configuration/private-paths";
@@ -110,6 +111,11 @@ const agents = {
   page: careful,
 };
 
+/** Of a client that authenticates its connection: its requests follow one another on one connection to an instance. */
+const own = new OwnConnections(
+  (slot) => new FailoverAgent({ keepAlive: true, maxSockets: 1, headerBytes }, () => failoverOf(slot, true)),
+);
+
 const proxy = createProxyServer({});
 const limitSilence = (sent: Parameters<Exchange["limitSilence"]>[0], request: IncomingMessage) =>
   exchanges.get(request)?.exchange.limitSilence(sent, http.answerSeconds * MILLISECONDS);
@@ -162,7 +168,7 @@ users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => 
   const { slot } = chosen;
   counted[slot].runs(socket);
   const sent = begin(request, null, chosen);
-  const target = targetOf(chosen);
+  const target = targetOf(request, chosen);
   if (target === null) return void sendPage(request, responseTo(request), UPDATING);
   sending.run(sent, () => void proxy.ws(request, socket, target, head));
 });
@@ -210,7 +216,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   if (chosen.isPreview) response.setHeader("x-bluegreen-slot", slot).setHeader("cache-control", "no-store");
   counted[slot].runs(response);
   const sent = begin(request, response, chosen);
-  const target = targetOf(chosen);
+  const target = targetOf(request, chosen);
   if (target === null) return sendPage(request, response, UPDATING);
   sending.run(sent, () => void proxy.web(request, response, target));
 }
@@ -239,8 +245,10 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
   prepareHeaders(request, trusted);
   const server = kept?.slot === slot ? kept.server : null;
   const stays = affinity === undefined ? null : { address, server };
+  const before = own.endpointOf(request, slot);
+  const goesOn = before !== undefined && endpoints.takesRequests(slot, before);
   return {
-    ...{ slot, insteadOf, endpoint: endpoints.next(slot, stays), stays, drawnBucket },
+    ...{ slot, insteadOf, endpoint: goesOn ? before : endpoints.next(slot, stays), stays, drawnBucket },
     ...{ isPreview: preview, client: `${address}|${bucket ?? ""}` },
   };
 }
@@ -268,9 +276,11 @@ function serverCookie({ headers, url = "" }: IncomingMessage, { at, chosen }: Se
 }
 
 /** Where the proxy library sends a request; null if all servers are out of rotation. */
-function targetOf({ slot, endpoint, isPreview: preview }: Chosen) {
+function targetOf(request: IncomingMessage, { slot, endpoint, isPreview: preview }: Chosen) {
   if (endpoint === undefined) return null;
-  const agent = (preview ? careful : agents[traffic.mode])[slot];
+  const shared = (preview ? careful : agents[traffic.mode])[slot];
+  // The others use no connection twice.
+  const agent = shared === agents.serve[slot] ? (own.agentFor(request, slot, endpoint) ?? shared) : shared;
   return { target: { ...endpoint, protocol: "http:" }, agent };
 }
 

@@ -78,7 +78,8 @@ export async function breakGlass(
     director.logEvent("rotation", { slot: to.slot, exclude: found.foreign });
     await director.driver.exclude(to.slot, found.foreign);
   }
-  if (!isThere || observed.fallback) {
+  // What was changed past the director is its own from now on.
+  if (!isThere || observed.fallback || !director.isAsSet(observed)) {
     await director.setTraffic({ ...observed, live: to.slot, weight: 0, mode: "serve", fallback: false });
   }
   // Users are served. An instance that does not answer may take long to be notified.

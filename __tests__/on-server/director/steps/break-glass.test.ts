@@ -49,6 +49,20 @@ describe("users move", () => {
     expect(world.violations).toEqual([]);
   });
 
+  test("although they were moved past the director before, and the record that takes it over goes through", async () => {
+    const site = await promoted();
+    const { world, operator } = site;
+    world.traffic = { ...world.traffic, live: "blue" };
+    expect(await byHand(site)).toMatchObject({ exitCode: EXIT.done, outcome: "rolledBack" });
+    const record = takenOver(operator.record, world.state.brokenGlass!, 4);
+    const { result } = await operator.apply(record);
+    expect({ exitCode: result?.exitCode, reason: result?.reason }).toEqual({
+      exitCode: EXIT.done,
+      reason: "1.0.0-1 is already live in blue",
+    });
+    expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
+  });
+
   test.each([
     ["paused at a weight", async ({ operator }) => void (await operator.release("1.1.0", { goal: 50 }))],
     [

@@ -137,7 +137,7 @@ const NOTICED = `access_log ${LEAVING_LOG} left if=$leaving;`;
 export function requestHeaders(spec: DirectorSpec, others: Readonly<Record<string, string>> = {}): string {
   const headers = {
     Host: "$asked_host",
-    Connection: "''",
+    Connection: "$to_instance",
     Upgrade: "''",
     ...forwardedHeaders(spec),
     "X-Bluegreen-Preview": "''",

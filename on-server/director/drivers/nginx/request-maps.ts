@@ -12,6 +12,7 @@ import {
   PREVIEW_COOKIE,
   SHARED,
 } from "../../../../configuration/cookies";
+import { CONNECTION_AUTHENTICATION } from "../../../../configuration/connection-authentication";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { privatePaths } from "../../../../configuration/private-paths";
 import { BUCKETS, LONGEST_PAGE } from "../driver";
@@ -29,6 +30,7 @@ function pattern(expression: string): string {
 export function requestMaps(spec: DirectorSpec): string {
   return [
     hostMap(spec),
+    authenticationMap(),
     bucketMaps(),
     cookieMaps(spec),
     bodyMaps(),
@@ -48,6 +50,15 @@ function hostMap({ verification }: DirectorSpec): string {
   map $http_host $asked_host {
     default $http_host;
     '' ${verification.host ?? "localhost"};
+  }
+`;
+}
+
+/** A connection to an instance that may be authenticated for a user is not used again: NGINX would share it. */
+function authenticationMap(): string {
+  return `  map $http_authorization $to_instance {
+    default '';
+    ${pattern(CONNECTION_AUTHENTICATION)} close;
   }
 `;
 }

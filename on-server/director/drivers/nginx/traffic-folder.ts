@@ -21,7 +21,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
-import { hasAffinity, placeOf, validTokens } from "../../../../configuration/sessions";
+import { drains, hasAffinity, placeOf, validTokens } from "../../../../configuration/sessions";
 import type { KeptReleases, ServerToken } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
@@ -144,7 +144,7 @@ export function writeTraffic(spec: DirectorSpec, traffic: Traffic, isCounted = f
   // Only the existence of the names counts. A hard link takes a fifth of the time of a new file.
   const files = filesOf(traffic, !isCounted);
   const tokens = validTokens(spec, traffic.sessions);
-  const left = tokens.filter(({ slot }) => isLeft(traffic, slot));
+  const left = tokens.filter(({ slot }) => drains(spec) && isLeft(traffic, slot));
   const others = tokens.filter((token) => !left.includes(token));
   const all = [
     ...files,
