@@ -21,6 +21,8 @@ const SHOP = "shop.example";
 /** Another site: another registrable domain. */
 const LOGIN = "login.test";
 const KEPT: KeptReleases = { blue: "1.0.0-1", green: "1.1.0-2" };
+/** Longer than any test. */
+const DRAIN = { idleSeconds: 120, atMostSeconds: 600 };
 const FAILED_BY_CHANCE = 500;
 const TRIES = 10;
 const MOST_WINDOWS = 3;
@@ -70,7 +72,7 @@ function promises(kind: ProxyKind, tls: Tls, browser: () => Browser): void {
     };
     proxy = await ProxyUnderTest.create(kind, {}, (slot, port) => new SessionApplication(slot, port, site), {
       servers: 2,
-      sessions: { affinity: "server", withoutCookie: ["/static/"] },
+      sessions: { affinity: "server", withoutCookie: ["/static/"], drain: DRAIN },
       ...(tls === "at the proxy" && { certificate }),
       ...(tls === "in front of the proxy" && { http: { trusted: ["127.0.0.1/32"] } }),
     });
@@ -229,6 +231,23 @@ function promises(kind: ProxyKind, tls: Tls, browser: () => Browser): void {
     expect(await click(page, "GET")).toMatchObject(own);
     await set(0);
     expect(await click(page, "GET")).toMatchObject(own);
+  });
+
+  test("a page that is open across a switch keeps its session, a private window gets the new release", async () => {
+    const page = await movedWindow();
+    const own = { slot: "blue", port: moved.port, status: 200 };
+    await visit(page, "/");
+    await proxy.set({ live: "green", sessions: KEPT });
+    for (const method of ["GET", "POST"]) expect(await click(page, method)).toMatchObject(own);
+    const other = await privateWindow();
+    const { slot, port } = await visit(other);
+    expect(slot).toBe("green");
+    expect(await click(other, "GET")).toMatchObject({ slot, port, status: 200 });
+    expect(await click(page, "GET")).toMatchObject(own);
+    // Another release needs that slot.
+    await proxy.set({ live: "green", sessions: { ...KEPT, blue: null } });
+    expect(await click(page, "GET")).toMatchObject({ slot: "green", status: 401 });
+    expect(await click(other, "GET")).toMatchObject({ slot, port, status: 200 });
   });
 
   test("a WebSocket that a page opens goes to the page's server", async () => {
