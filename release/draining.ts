@@ -38,19 +38,21 @@ export function releaseLeft({ live, weight, sessions }: Kept): { slot: Slot; rel
 }
 
 /**
- * @param since when users began to leave the slot. @param idleSeconds since the last request there, if the proxy knows.
+ * @param since when users began to leave the slot; null if that is not known. @param idleSeconds since the last request there,
+ * if the proxy knows.
  * @param settings undefined: sessions do not drain any more. Times in milliseconds.
  */
 export function drainingOf(
   left: { readonly slot: Slot; readonly releaseId: string },
-  since: number,
+  since: number | null,
   idleSeconds: number | null,
   settings: { readonly idleSeconds: number; readonly atMostSeconds: number } | undefined,
   now: number,
 ): Draining {
-  const seconds = Math.max(0, now - since) / 1000;
-  // A clock that was set back must not prolong it.
-  const idle = Math.min(idleSeconds ?? seconds, seconds);
+  // If the clock was set back, `since` is later than now. That must not prolong it: then only the proxy knows.
+  const passed = since === null || since > now ? null : (now - since) / 1000;
+  const seconds = passed ?? 0;
+  const idle = Math.max(0, Math.min(idleSeconds ?? seconds, passed ?? Infinity));
   const most = settings === undefined ? 0 : Math.max(0, settings.atMostSeconds - seconds);
   const untilIdle = settings === undefined ? 0 : Math.max(0, settings.idleSeconds - idle);
   return {

@@ -212,3 +212,57 @@ test("without the setting, or once it is removed, nothing waits", async () => {
   expect((await operator.release("1.2.0")).result).toMatchObject({ exitCode: EXIT.done });
   expect(world.traffic.sessions).toEqual({ blue: "1.2.0-3", green: null });
 });
+
+test("a recreate keeps no session, not even in the other slot: its release runs alone", async () => {
+  const { world, operator, events } = await leavingWorld();
+  const first = world.history.length;
+  const { result } = await operator.release("1.2.0", { schedule: { strategy: "recreate" } });
+  expect(result).toMatchObject({ exitCode: EXIT.done, outcome: "recreated" });
+  for (const { sessions } of world.history.slice(first))
+    expect(sessions).toEqual({ blue: null, green: "1.2.0-3" });
+  expect(events()[0]).toMatchObject({ slot: "blue", releaseId: "1.0.0-1", clients: "ended" });
+});
+
+describe("a director that is killed", () => {
+  const crashes = Array.from({ length: 24 }, (_, index) => index + 1).flatMap((effect) =>
+    (["before", "after"] as const).map((when) => ({ effect, when })),
+  );
+
+  test("at the switch: clients of the release before stay all the same, once the apply is repeated", async () => {
+    let killed = 0;
+    for (const crash of crashes) {
+      const { world, operator } = await drainingWorld();
+      world.activeMs = 3_600_000;
+      world.crash = crash;
+      const { result } = await operator.release("1.1.0");
+      world.crash = null;
+      if (result?.exitCode === "crashed") killed += 1;
+      if (world.traffic.live !== "green") await operator.apply(operator.record);
+      expect({ crash, sessions: world.traffic.sessions }).toEqual({
+        crash,
+        sessions: { blue: "1.0.0-1", green: "1.1.0-2" },
+      });
+    }
+    expect(killed).toBeGreaterThan(30);
+  });
+
+  test("when it ends the sessions of the release before: the sequence does not wait once more", async () => {
+    let killed = 0;
+    for (const crash of crashes) {
+      const { world, operator, pass } = await leavingWorld();
+      world.activeMs = 0;
+      pass(61);
+      world.crash = crash;
+      const { result } = await operator.release("1.2.0");
+      world.crash = null;
+      if (result?.exitCode !== "crashed") continue;
+      killed += 1;
+      const again = await operator.apply(operator.record);
+      expect({ crash, reason: again.result?.reason }).toEqual({
+        crash,
+        reason: expect.not.stringContaining("still active") as string,
+      });
+    }
+    expect(killed).toBeGreaterThan(30);
+  });
+});
