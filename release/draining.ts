@@ -97,7 +97,11 @@ export function describeDraining(
 ): string {
   const at = (seconds: number) => new Date(now + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
   const last = idleSeconds === null ? "" : `, the last request ${idleSeconds} s ago`;
-  if (secondsLeft === 0) return `${slot} is free: no client of ${releaseId} is active there${last}`;
+  const isOver =
+    mostSeconds === 0
+      ? `clients of ${releaseId} are no longer waited for`
+      : `no client of ${releaseId} is active there`;
+  if (secondsLeft === 0) return `${slot} is free: ${isOver}${last}`;
   const latest = secondsLeft < mostSeconds ? ` if none asks again, at the latest at ${at(mostSeconds)}` : "";
   return `clients of ${releaseId} are still active in ${slot}${last}: it is free at ${at(secondsLeft)}${latest}`;
 }

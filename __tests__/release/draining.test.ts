@@ -1,5 +1,5 @@
 /** How long clients of a release that users leave are waited for. */
-import { drainingOf } from "../../release/draining";
+import { describeDraining, drainingOf } from "../../release/draining";
 
 const LEFT = { slot: "blue", releaseId: "1.0.0-1" } as const;
 const SETTINGS = { idleSeconds: 60, atMostSeconds: 600 };
@@ -34,4 +34,13 @@ test("it is not known since when they leave: they are waited for as long as they
 
 test("once the setting is gone, nothing waits", () => {
   expect(drainingOf(LEFT, NOW, 0, undefined, NOW)).toMatchObject({ secondsLeft: 0, mostSeconds: 0 });
+});
+
+test("at the limit it is not claimed that none is active", () => {
+  expect(describeDraining(after(600, 0), NOW)).toBe(
+    "blue is free: clients of 1.0.0-1 are no longer waited for, the last request 0 s ago",
+  );
+  expect(describeDraining(after(100, 60), NOW)).toBe(
+    "blue is free: no client of 1.0.0-1 is active there, the last request 60 s ago",
+  );
 });

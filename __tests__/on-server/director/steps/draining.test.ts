@@ -77,6 +77,15 @@ test("a release into that slot waits: it is refused with the moment from which i
   expect(world.violations).toEqual([]);
 });
 
+test("a refused record that is taken back leaves the way to a rollback free, and those who stay", async () => {
+  const { world, operator } = await leavingWorld();
+  const { record } = operator;
+  await operator.release("1.2.0");
+  operator.record = record;
+  expect((await operator.rollback()).result).toMatchObject({ exitCode: EXIT.done });
+  expect(world.traffic).toMatchObject({ live: "blue", sessions: { blue: "1.0.0-1", green: "1.1.0-2" } });
+});
+
 test("one after they were idle does not wait; their sessions end before anything is installed", async () => {
   const { world, operator, pass, events } = await leavingWorld();
   world.activeMs = 0;
