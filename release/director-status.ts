@@ -183,7 +183,7 @@ export const DirectorState = z.strictObject({
   usual: z.optional(Usual),
   /** Users' answers are watched since this sequence has begun. Absent at rest. */
   watched: z.optional(Watched),
-  /** Since when users leave the slot that is not live (milliseconds since 1970). Absent if they don't. */
+  /** Since when users leave the slot that is not live (milliseconds since 1970). Absent long after they did. */
   leftSince: z.optional(z.number()),
   /** Users were moved by hand, and no record has taken that over yet. */
   brokenGlass: z._default(z.nullable(BrokenGlass), null),

@@ -38,19 +38,21 @@ export function releaseLeft({ live, weight, sessions }: Kept): { slot: Slot; rel
 }
 
 /**
- * @param since when users began to leave the slot. @param idleSeconds since the last request there, if the proxy knows.
+ * @param since when users began to leave the slot; null if that is not known. @param idleSeconds since the last request there,
+ * if the proxy knows.
  * @param settings undefined: sessions do not drain any more. Times in milliseconds.
  */
 export function drainingOf(
   left: { readonly slot: Slot; readonly releaseId: string },
-  since: number,
+  since: number | null,
   idleSeconds: number | null,
   settings: { readonly idleSeconds: number; readonly atMostSeconds: number } | undefined,
   now: number,
 ): Draining {
-  const seconds = Math.max(0, now - since) / 1000;
-  // A clock that was set back must not prolong it.
-  const idle = Math.min(idleSeconds ?? seconds, seconds);
+  // If the clock was set back, `since` is later than now. That must not prolong it: then only the proxy knows.
+  const passed = since === null || since > now ? null : (now - since) / 1000;
+  const seconds = passed ?? 0;
+  const idle = Math.max(0, Math.min(idleSeconds ?? seconds, passed ?? Infinity));
   const most = settings === undefined ? 0 : Math.max(0, settings.atMostSeconds - seconds);
   const untilIdle = settings === undefined ? 0 : Math.max(0, settings.idleSeconds - idle);
   return {
@@ -95,7 +97,11 @@ export function describeDraining(
 ): string {
   const at = (seconds: number) => new Date(now + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
   const last = idleSeconds === null ? "" : `, the last request ${idleSeconds} s ago`;
-  if (secondsLeft === 0) return `${slot} is free: no client of ${releaseId} is active there${last}`;
+  const isOver =
+    mostSeconds === 0
+      ? `clients of ${releaseId} are no longer waited for`
+      : `no client of ${releaseId} is active there`;
+  if (secondsLeft === 0) return `${slot} is free: ${isOver}${last}`;
   const latest = secondsLeft < mostSeconds ? ` if none asks again, at the latest at ${at(mostSeconds)}` : "";
   return `clients of ${releaseId} are still active in ${slot}${last}: it is free at ${at(secondsLeft)}${latest}`;
 }

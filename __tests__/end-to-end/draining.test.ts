@@ -87,6 +87,16 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       expect((await world.run(["status"])).stdout).toContain("clients of 1.0.0-1 are still active in blue");
     });
 
+    it("don't make a plan wait that is no longer valid", async () => {
+      const clicks = [...first, ...second];
+      const begun = Date.now();
+      const stale = [...options("1.2.0"), "--token", "1-0123456789-0123456789"];
+      const refused = await meanwhile(clicks, world.run(stale));
+      expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("is no longer valid") });
+      expect(refused.stderr).not.toContain("--now");
+      expect(Date.now() - begun).toBeLessThan(60_000);
+    });
+
     it("make the next release wait, which has changed nothing meanwhile, until they are idle", async () => {
       const running = world.start(options("1.2.0"));
       let isOver = false;

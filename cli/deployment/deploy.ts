@@ -58,12 +58,11 @@ export async function deploy(
   const startedAt = Date.now();
   const { progress } = tools;
   passFreezeWindows(project, operation, consent, startedAt);
-  const { planned, lock } = await planOnceDrained(project, tools, operation);
+  const { planned, lock } = await planOnceDrained(project, tools, operation, consent);
   try {
     // The wait may have ended in a freeze window.
     const freezeOverride = passFreezeWindows(project, operation, consent, Date.now());
     const { next, observed } = planned;
-    if (consent.token !== undefined) requireSamePlan(consent.token, planned.token);
     if (consent.confirm === undefined) notePlan(planned, operation, progress);
     else await requireConfirmation(planned, consent.confirm, progress);
     const hooksBefore = await hooksBeforeRelease(project, operation, planned, progress);
@@ -99,24 +98,29 @@ export async function deploy(
   }
 }
 
-/** @returns a plan that may begin, and the lock. */
+/** @returns a plan that may begin, and the lock. @throws Refusal before any wait if it is not the reviewed plan. */
 async function planOnceDrained(
   project: Project,
   tools: Tools,
   operation: Operation,
+  { token }: Consent,
 ): Promise<{ readonly planned: Planned; readonly lock: ProcessLock }> {
   const { progress } = tools;
-  for (;;) {
-    const lock = await lockProject(project, operation.title, { progress });
-    let planned: Planned | null = null;
-    try {
-      planned = await planOperation(project, tools, operation);
-    } finally {
-      if (planned?.draining !== null) lock.release();
-      if (planned === null) progress.stop();
+  let lock: ProcessLock | null = null;
+  try {
+    for (;;) {
+      lock = await lockProject(project, operation.title, { progress });
+      const planned = await planOperation(project, tools, operation);
+      if (token !== undefined) requireSamePlan(token, planned.token);
+      if (planned.draining === null) return { planned, lock };
+      lock.release();
+      lock = null;
+      await waitUntilDrained(planned, planned.draining, progress);
     }
-    if (planned.draining === null) return { planned, lock };
-    await waitUntilDrained(planned, planned.draining, progress);
+  } catch (error) {
+    progress.stop();
+    lock?.release();
+    throw error;
   }
 }
 

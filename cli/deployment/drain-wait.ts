@@ -43,7 +43,7 @@ export async function waitUntilDrained(
     await sleep(Math.min(POLL_MS, left.secondsLeft * 1_000));
     left = longestDraining(next, (await proxies.survey(before, next.leftOut)).statuses);
   }
-  progress.done(`no client of ${draining.releaseId} is active in ${draining.slot} any more`);
+  progress.done(`clients of ${draining.releaseId} in ${draining.slot} are no longer waited for`);
 }
 
 /** In whole minutes while there are some: a log gets a line for each change. */

@@ -43,10 +43,10 @@ export function withSessions(
   return { ...traffic, sessions: { blue: kept("blue"), green: kept("green") } };
 }
 
-/** Since when users leave a slot, once this traffic is set. */
+/** Since when users leave a slot: from this traffic on, or before it as long as it is not set, which a crash may prevent. */
 export function leftSince({ state, clock }: Known, before: Traffic, traffic: Traffic): number | undefined {
   const [now, then] = [releaseLeft(traffic), releaseLeft(before)];
-  if (now === null) return undefined;
+  if (now === null) return then === null ? undefined : state.leftSince;
   return (then?.releaseId === now.releaseId ? state.leftSince : undefined) ?? clock.now();
 }
 
@@ -55,14 +55,8 @@ export async function drainingNow(director: Known, traffic: Traffic): Promise<Dr
   const { spec, state, clock } = director;
   const left = releaseLeft(traffic);
   if (left === null) return null;
-  const now = clock.now();
-  return drainingOf(
-    left,
-    state.leftSince ?? now,
-    await idleSeconds(director, left.slot),
-    spec.sessions?.drain,
-    now,
-  );
+  const idle = await idleSeconds(director, left.slot);
+  return drainingOf(left, state.leftSince ?? null, idle, spec.sessions?.drain, clock.now());
 }
 
 /** For the journal: whose clients stay from now on, and whose sessions end. */

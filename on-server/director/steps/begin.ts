@@ -112,8 +112,11 @@ async function effects(
   if (active !== null && spec.touched.includes(active)) await deactivateBeforeStop(director);
   const idle = wanted.live === null ? null : otherSlot(wanted.live);
   const replaced = idle !== null && (spec.converge || spec.touched.includes(idle));
-  const left = releaseLeft(observed);
-  const mayStay = !losesWeight && !(left !== null && replacesLeft(spec, left));
+  const reached = asStable(observed, director.state.stable);
+  const left = releaseLeft(reached);
+  // A recreate is chosen because no other release may run beside it.
+  const mayStay =
+    found !== "recreate" && !returns(reached, wanted) && !(left !== null && replacesLeft(spec, left));
   const endsSessions = !mayStay && left !== null;
   if (endsSessions || !sameTraffic(observed, wanted)) await director.setTraffic(wanted, { mayStay });
   if (losesWeight) await activateStable(director);
@@ -121,6 +124,14 @@ async function effects(
   if (idle !== null && wanted.weight === 0 && (losesWeight || replaced || endsSessions))
     await director.drain(idle, { cut: replaced });
   for (const slot of SLOTS) await takeOutOfRotation(director, slot, kept);
+}
+
+/** A director that was killed right after its release became stable had not set this yet. Users get the same from both. */
+function asStable(observed: Traffic, stable: PlacedRelease | null): Traffic {
+  const { live, weight } = observed;
+  return live !== null && weight === 100 && stable?.slot === otherSlot(live)
+    ? { ...observed, live: stable.slot, weight: 0, fallback: false }
+    : observed;
 }
 
 /** Whether users leave a slot: a candidate's, or the one that they were moved from by a director that was killed. */

@@ -77,6 +77,15 @@ test("a release into that slot waits: it is refused with the moment from which i
   expect(world.violations).toEqual([]);
 });
 
+test("a refused record that is taken back leaves the way to a rollback free, and those who stay", async () => {
+  const { world, operator } = await leavingWorld();
+  const { record } = operator;
+  await operator.release("1.2.0");
+  operator.record = record;
+  expect((await operator.rollback()).result).toMatchObject({ exitCode: EXIT.done });
+  expect(world.traffic).toMatchObject({ live: "blue", sessions: { blue: "1.0.0-1", green: "1.1.0-2" } });
+});
+
 test("one after they were idle does not wait; their sessions end before anything is installed", async () => {
   const { world, operator, pass, events } = await leavingWorld();
   world.activeMs = 0;
@@ -211,4 +220,58 @@ test("without the setting, or once it is removed, nothing waits", async () => {
   };
   expect((await operator.release("1.2.0")).result).toMatchObject({ exitCode: EXIT.done });
   expect(world.traffic.sessions).toEqual({ blue: "1.2.0-3", green: null });
+});
+
+test("a recreate keeps no session, not even in the other slot: its release runs alone", async () => {
+  const { world, operator, events } = await leavingWorld();
+  const first = world.history.length;
+  const { result } = await operator.release("1.2.0", { schedule: { strategy: "recreate" } });
+  expect(result).toMatchObject({ exitCode: EXIT.done, outcome: "recreated" });
+  for (const { sessions } of world.history.slice(first))
+    expect(sessions).toEqual({ blue: null, green: "1.2.0-3" });
+  expect(events()[0]).toMatchObject({ slot: "blue", releaseId: "1.0.0-1", clients: "ended" });
+});
+
+describe("a director that is killed", () => {
+  const crashes = Array.from({ length: 24 }, (_, index) => index + 1).flatMap((effect) =>
+    (["before", "after"] as const).map((when) => ({ effect, when })),
+  );
+
+  test("at the switch: clients of the release before stay all the same, once the apply is repeated", async () => {
+    let killed = 0;
+    for (const crash of crashes) {
+      const { world, operator } = await drainingWorld();
+      world.activeMs = 3_600_000;
+      world.crash = crash;
+      const { result } = await operator.release("1.1.0");
+      world.crash = null;
+      if (result?.exitCode === "crashed") killed += 1;
+      if (world.traffic.live !== "green") await operator.apply(operator.record);
+      expect({ crash, sessions: world.traffic.sessions }).toEqual({
+        crash,
+        sessions: { blue: "1.0.0-1", green: "1.1.0-2" },
+      });
+    }
+    expect(killed).toBeGreaterThan(30);
+  });
+
+  test("when it ends the sessions of the release before: the sequence does not wait once more", async () => {
+    let killed = 0;
+    for (const crash of crashes) {
+      const { world, operator, pass } = await leavingWorld();
+      world.activeMs = 0;
+      pass(61);
+      world.crash = crash;
+      const { result } = await operator.release("1.2.0");
+      world.crash = null;
+      if (result?.exitCode !== "crashed") continue;
+      killed += 1;
+      const again = await operator.apply(operator.record);
+      expect({ crash, reason: again.result?.reason }).toEqual({
+        crash,
+        reason: expect.not.stringContaining("still active") as string,
+      });
+    }
+    expect(killed).toBeGreaterThan(30);
+  });
 });
