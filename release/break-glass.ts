@@ -40,7 +40,7 @@ export function keptRelease(
 }
 
 /** The record that the state carries; null if there is none, as in version 0.1.0. */
-function appliedRecord({ record }: Pick<DirectorState, "record">): ReleaseRecord | null {
+export function appliedRecord({ record }: Pick<DirectorState, "record">): ReleaseRecord | null {
   try {
     return record === undefined ? null : parseRecord(JSON.stringify(record), "the proxy's record");
   } catch {

@@ -17,6 +17,7 @@ import type { Candidate, ReleaseId } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";
 import { takingPart } from "../../release/taking-part";
+import { recordInForce } from "../../release/in-force";
 import * as transitions from "../../release/transitions";
 import { isWayBack } from "../../release/way-back";
 import type { Observed } from "../../release/transitions";
@@ -89,7 +90,9 @@ export function rollback(
     action: "rollback",
     title: "rollback",
     proxies: { leavesOut: "silent", without: knownProxies(without, project) },
-    transition: (record, observed) => {
+    transition: (written, observed, statuses) => {
+      const states = statuses.map(({ state }) => ({ sequence: state.sequence, record: state.record }));
+      const record = recordInForce(written, states);
       try {
         return observed === null
           ? transitions.rollbackOnDisagreement(record, wanted)

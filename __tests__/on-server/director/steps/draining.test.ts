@@ -1,5 +1,6 @@
 /** Clients leave a release one by one, in a simulated world: what waits for them, and what ends their sessions. */
 import { EXIT } from "../../../../release/exit-code";
+import { recordInForce } from "../../../../release/in-force";
 import type { ScheduleChoice } from "../../../../release/schedule";
 import { Director } from "../../../../on-server/director/director";
 import { status } from "../../../../on-server/director/steps/status";
@@ -130,6 +131,17 @@ test("an operator ends the sessions in the needed slot; those of the release tha
 });
 
 describe("a rollback of the live release", () => {
+  test("starts from the record that was applied last, if the one after it is still refused", async () => {
+    const { world, operator } = await leavingWorld();
+    expect((await operator.release("1.2.0")).result).toMatchObject({ exitCode: EXIT.refused });
+    await expect(operator.rollback()).rejects.toThrow("never became stable");
+    operator.record = recordInForce(operator.record, [world.state]);
+    expect((await operator.rollback()).result).toMatchObject({ exitCode: EXIT.done });
+    expect(operator.record.sequence).toBe(4);
+    expect(world.traffic).toMatchObject({ live: "blue", sessions: { blue: "1.0.0-1", green: "1.1.0-2" } });
+    expect(world.violations).toEqual([]);
+  });
+
   test("waits for none, and its clients leave it as in a release", async () => {
     const { world, operator } = await leavingWorld();
     expect((await operator.rollback()).result).toMatchObject({ exitCode: EXIT.done });
