@@ -30,6 +30,7 @@ export type FailureKind =
   | "in-flight cap"
   | "release id missing"
   | "release id malformed"
+  | "location"
   | "body";
 
 interface LatencyMs {
@@ -37,6 +38,16 @@ interface LatencyMs {
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
+}
+
+/** What became of the plan's form in one period. */
+export interface SessionCounts {
+  /** Users who began it. */
+  readonly begun: number;
+  /** Users who did its last step. */
+  readonly completed: number;
+  /** Users whose session the application did not know any more. */
+  readonly lost: number;
 }
 
 /** The requests that were due in one period. */
@@ -57,6 +68,8 @@ export interface RequestCounts {
   readonly durationMs: number;
   /** The longest delay between due time and sending: how far to trust the latencies. */
   readonly startedLateMs: number;
+  /** Only of a plan with a form. */
+  readonly sessions?: SessionCounts;
 }
 
 /** One step of the rehearsal. */
