@@ -2,8 +2,9 @@
  * Counts the requests that were due in one period: a step of the rehearsal, or the whole of it. Pure: times are
  * milliseconds of one clock.
  */
+import type { SessionCounts } from "../../release/receipt";
 import { LatencyHistogram } from "./histogram";
-import type { FailureKind, RequestCounts, SessionCounts } from "./messages";
+import type { FailureKind, RequestCounts } from "./messages";
 
 /** How one request ended. */
 export interface Outcome {

@@ -1,6 +1,6 @@
 /** The IPC messages between the parent (`load.ts`) and the process that sends the requests (`worker.ts`). */
 import { z } from "zod";
-import type { TimelinePoint } from "../../release/receipt";
+import type { SessionCounts, TimelinePoint } from "../../release/receipt";
 import { loadPlanSchema } from "./plan";
 import type { Period } from "./timeline";
 
@@ -38,16 +38,6 @@ interface LatencyMs {
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
-}
-
-/** What became of the plan's form in one period. */
-export interface SessionCounts {
-  /** Users who began it. */
-  readonly begun: number;
-  /** Users who did its last step. */
-  readonly completed: number;
-  /** Users whose session the application did not know any more. */
-  readonly lost: number;
 }
 
 /** The requests that were due in one period. */

@@ -1,9 +1,10 @@
 /** The results of a rehearsal, as `--json` writes them; and the check of each step's promise. */
 import type { ReleaseId } from "../../release/release";
-import type { TimelinePoint } from "../../release/receipt";
+import type { SessionCounts, TimelinePoint } from "../../release/receipt";
 import type { Slot } from "../../release/slot";
 import type { StepRequests } from "../load/messages";
 import type { ScenarioStep, Tolerance } from "./scenarios";
+import { mayLoseSessions } from "./sessions";
 
 /** Format 1. `from`, `to` and `versions` come from the proxies and the answers, not from the request. */
 export interface RehearsalResults {
@@ -25,6 +26,8 @@ export interface Totals {
   /** POSTs that the application acknowledged; `found` counts those still there at the end. */
   readonly acknowledged: number;
   readonly found: number;
+  /** What became of sessions in instances' memory. */
+  readonly sessions?: SessionCounts;
 }
 
 export interface RehearsedScenario {
@@ -34,6 +37,8 @@ export interface RehearsedScenario {
   readonly slots: Readonly<Record<ReleaseId, Slot>>;
   /** What the load measured since the first deployment, between steps too. */
   readonly timeline: readonly TimelinePoint[];
+  /** What became of sessions in instances' memory, between steps too. */
+  readonly sessions?: SessionCounts;
 }
 
 export interface RehearsedStep {
@@ -58,7 +63,11 @@ export interface RehearsedStep {
     readonly longestGapMs: number;
     readonly versions: Readonly<Record<string, number>>;
     readonly latencyMs: StepRequests["latencyMs"] | null;
+    /** A lost session is no failed request. */
+    readonly sessions?: SessionCounts;
   };
+  /** Whether the step moves users to servers that do not know their sessions. */
+  readonly mayLoseSessions?: boolean;
   /** The broken promises. */
   readonly broken: readonly string[];
 }
@@ -88,8 +97,11 @@ export function brokenPromises(step: ScenarioStep, measured: Measured): string[]
   if (versionOf(measured.to) !== measured.expectedVersion) {
     broken.push(`${measured.to ?? "nothing"} is stable, not ${measured.expectedVersion}`);
   }
-  if (measured.requests !== null)
+  if (measured.requests !== null) {
     broken.push(...failures(step.expect.tolerance, measured.requests, measured));
+    const { lost, begun } = measured.requests.sessions ?? { lost: 0, begun: 0 };
+    if (lost > 0 && !mayLoseSessions(step.expect.outcome)) broken.push(`${lost} sessions lost, ${begun} begun`);
+  }
   return broken;
 }
 
