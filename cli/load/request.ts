@@ -62,7 +62,7 @@ export const nextRequest = (
 };
 
 /** A Location as path and query, with or without the origin; undefined if there is none. */
-export const locationOf = ({ origin }: Pick<LoadPlan, "origin">, { headers }: Answer): string | undefined => {
+const locationOf = ({ origin }: Pick<LoadPlan, "origin">, { headers }: Answer): string | undefined => {
   const { location } = headers;
   if (typeof location !== "string" || !URL.canParse(location, origin)) return undefined;
   const { pathname, search, origin: target } = new URL(location, origin);
