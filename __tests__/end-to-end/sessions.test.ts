@@ -4,7 +4,7 @@
  */
 import { pathToFileURL } from "node:url";
 import { join } from "node:path";
-import { BALANCERS, SESSIONS } from "../../cli/rehearsal/sessions";
+import { BALANCERS, AFFINITY } from "../../cli/rehearsal/sessions";
 import { Load } from "../../cli/load/load";
 import type { LoadTotals } from "../../cli/load/messages";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
@@ -42,7 +42,7 @@ async function servers(world: World): Promise<string[]> {
 describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) => {
   describe.each([
     { title: "without affinity", sessions: { affinity: "none" }, isLost: true },
-    { title: "with affinity to a server", sessions: SESSIONS, isLost: false },
+    { title: "with affinity to a server", sessions: AFFINITY, isLost: false },
   ])("$title", ({ sessions, isLost }) => {
     describeEndToEnd("users who fill in a form at rest", () => {
       let world: World;

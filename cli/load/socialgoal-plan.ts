@@ -6,7 +6,7 @@ import { parseLoadPlan, type LoadPlan } from "./plan";
 
 /** A form takes about four seconds. */
 const REQUESTS_PER_FORM_USER = 12;
-const VISIT_SECONDS = 10;
+const VISIT_SECONDS = 4;
 
 /**
  * @param origin where users reach the application, such as `http://127.0.0.1:8080`

@@ -182,7 +182,9 @@ class ScenarioPlayer {
     this.noteSlots();
     const requests = this.load === undefined ? null : await this.load.endStep();
     const { from, to, outcome, exitCode, seconds } = deployment;
+    const losesSessions = mayLoseSessions(step, this.scenario);
     const broken = brokenPromises(step, {
+      mayLoseSessions: losesSessions,
       outcome,
       exitCode,
       to,
@@ -214,7 +216,7 @@ class ScenarioPlayer {
       seconds,
       tolerance: step.expect.tolerance,
       requests: { sent, failed, failures, longestGapMs, versions, latencyMs, ...(sessions && { sessions }) },
-      mayLoseSessions: mayLoseSessions(step.expect.outcome),
+      mayLoseSessions: losesSessions,
       broken,
     };
   }

@@ -13,7 +13,7 @@ import { takenPorts } from "../project/ports";
 import { openProject, packagedApp } from "../project/project";
 import type { Project } from "../project/project";
 import type { Scenario } from "./scenarios";
-import { BALANCERS, SESSIONS } from "./sessions";
+import { BALANCERS, sessionsOf } from "./sessions";
 
 export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
@@ -105,7 +105,7 @@ function environmentFile(
     topology: scenario.topology,
     servers: { count: 2 },
     proxies: { driver, http: { trusted: BALANCERS } },
-    sessions: SESSIONS,
+    sessions: sessionsOf(scenario),
     start: ["node", "server.js"],
     // Long enough for one busy machine, and no longer than the load waits for an answer.
     verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 9 },
