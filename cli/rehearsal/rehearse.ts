@@ -262,7 +262,8 @@ class ScenarioPlayer {
       from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
     const counts =
       sent === 0 ? "" : `, ${sent} requests, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms`;
-    const lost = (sessions?.lost ?? 0) === 0 ? "" : `, ${sessions?.lost} sessions lost`;
+    const ended = sessions?.lost ?? 0;
+    const lost = ended === 0 ? "" : `, ${ended} ${ended === 1 ? "session" : "sessions"} lost`;
     const line = `${name}: ${outcome}, ${move} (${seconds.toFixed(1)} s${counts}${lost})`;
     if (broken.length === 0) this.tools.progress.done(line);
     else this.tools.progress.failed(`${line}\n    ${broken.join("\n    ")}`);
