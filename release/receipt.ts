@@ -56,6 +56,17 @@ export const TimelinePoint = z.strictObject({
 });
 export type TimelinePoint = z.infer<typeof TimelinePoint>;
 
+/** What became of a form of several steps, which users of the load filled in. */
+export const SessionCounts = z.strictObject({
+  /** Users who began it. */
+  begun: z.int(),
+  /** Users who did its last step. */
+  completed: z.int(),
+  /** Users whose session the application did not know at a later step: it is no failed request. */
+  lost: z.int(),
+});
+export type SessionCounts = z.infer<typeof SessionCounts>;
+
 /** Results of the command's synthetic requests, sent at a fixed rate while the sequence ran, without retries. */
 export const MeasuredRequests = z.strictObject({
   /** The address for users. */
@@ -73,6 +84,8 @@ export const MeasuredRequests = z.strictObject({
   /** POSTs that the application acknowledged, and how many of them existed at the end; 0 if none are sent. */
   acknowledged: z.int(),
   found: z.int(),
+  /** Only of a load plan with a form. */
+  sessions: z.optional(SessionCounts),
   /** At most 600 points; in a longer load, the shortest neighbours are merged. */
   timeline: z.array(TimelinePoint).check(z.maxLength(600)),
 });

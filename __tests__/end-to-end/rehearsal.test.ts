@@ -72,6 +72,19 @@ describe.each([
         expect(output).toMatch(/rows: (\d+) written, \1 found/);
         expect(output).toContain("0004-contract-goal-author.sql waits until");
 
+        // Users fill in forms all the while: none loses a session without having to move, and a recreate costs some.
+        const lostIn = (recreates: boolean) =>
+          results.steps
+            .filter(({ outcome, mayLoseSessions }) =>
+              recreates ? outcome === "recreated" : mayLoseSessions === false,
+            )
+            .reduce((lost, { requests }) => lost + (requests.sessions?.lost ?? 0), 0);
+        expect(lostIn(false)).toBe(0);
+        expect(lostIn(true)).toBeGreaterThan(0);
+        const { begun, completed, lost } = results.totals.sessions!;
+        expect(completed).toBeGreaterThan(50);
+        expect(output).toContain(`; sessions in memory: ${begun} begun, ${lost} lost\n`);
+
         const outcomes = results.steps.map(({ outcome }) => outcome);
         for (const outcome of [
           "installed",
@@ -95,6 +108,7 @@ describe.each([
         expect(output).toContain("report: .bluegreen/rehearsal/report.html");
         const report = readFileSync(join(folder, ".bluegreen/rehearsal/report.html"), "utf8");
         expect(report).toContain("Users noticed");
+        expect(report).toContain("Lost sessions");
         expect(report.match(/<svg/g)!.length).toBeGreaterThanOrEqual(8);
         expect(processesIn(folder)).toEqual([]);
       } finally {

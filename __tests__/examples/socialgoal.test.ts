@@ -1,5 +1,5 @@
 /** The example application, as its releases are shipped: packed, unpacked, started as real processes. */
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs/promises";
 import * as http from "node:http";
@@ -8,25 +8,15 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { packAll, packRelease } from "../../examples/socialgoal/pack";
+import { endSites, startSite } from "./socialgoal-site";
+import type { Site } from "./socialgoal-site";
 
 const run = promisify(execFile);
 const PACK = path.resolve(__dirname, "../../examples/socialgoal/pack.ts");
 const TSX = require.resolve("tsx/cli");
 
-interface Site {
-  readonly port: number;
-  readonly process: ChildProcess;
-  readonly output: () => string;
-  /** Resolves when the output contains `text`. */
-  readonly says: (text: string) => Promise<void>;
-  readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
-  readonly post: (path: string, body: unknown, headers?: Record<string, string>) => Promise<Response>;
-  readonly submit: (path: string, fields: Record<string, string>) => Promise<Response>;
-}
-
 let workplace: string;
 let dataFolder: string;
-const running = new Set<ChildProcess>();
 
 beforeAll(async () => {
   workplace = await fs.mkdtemp(path.join(os.tmpdir(), "socialgoal-"));
@@ -43,56 +33,21 @@ beforeEach(async () => {
   dataFolder = await fs.mkdtemp(path.join(workplace, "data-"));
 });
 
-afterEach(async () => {
-  const ended = [...running].map((process) => once(process, "exit"));
-  for (const process of running) process.kill("SIGKILL");
-  await Promise.all(ended);
-});
+afterEach(endSites);
 
 afterAll(() => fs.rm(workplace, { recursive: true, force: true }));
 
 const releaseFolder = (version: string) => path.join(workplace, "releases", version);
 
 /** Starts a release and waits until it listens. */
-async function start(version: string, environment: Record<string, string> = {}): Promise<Site> {
-  const child = spawn(process.execPath, ["server.js"], {
-    cwd: releaseFolder(version),
-    env: {
-      PATH: process.env["PATH"],
-      PORT: "0",
-      DATA_FOLDER: dataFolder,
-      BLUEGREEN_RELEASE_ID: `${version}-7`,
-      BLUEGREEN_SLOT: "blue",
-      BLUEGREEN_SERVER: "web1",
-      ...environment,
-    },
+function start(version: string, environment: Record<string, string> = {}): Promise<Site> {
+  return startSite(releaseFolder(version), {
+    DATA_FOLDER: dataFolder,
+    BLUEGREEN_RELEASE_ID: `${version}-7`,
+    BLUEGREEN_SLOT: "blue",
+    BLUEGREEN_SERVER: "web1",
+    ...environment,
   });
-  running.add(child);
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
-  child.once("exit", () => running.delete(child));
-
-  const says = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => output.includes(text) && resolve();
-      child.stdout.on("data", look);
-      child.once("exit", () => reject(new Error(`exited without saying '${text}': ${output}`)));
-      look();
-    });
-  await says("listens on");
-  const port = Number(/port (\d+)/.exec(output)?.[1]);
-  const call = (path: string, init: RequestInit = {}) =>
-    fetch(`http://127.0.0.1:${port}${path}`, { redirect: "manual", ...init });
-  return {
-    port,
-    process: child,
-    output: () => output,
-    says,
-    fetch: call,
-    post: (path, body, headers = {}) =>
-      call(path, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body), headers }),
-    submit: (path, fields) => call(path, { method: "POST", body: new URLSearchParams(fields) }),
-  };
 }
 
 async function startReady(version: string, environment: Record<string, string> = {}): Promise<Site> {

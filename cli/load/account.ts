@@ -2,6 +2,7 @@
  * Counts the requests that were due in one period: a step of the rehearsal, or the whole of it. Pure: times are
  * milliseconds of one clock.
  */
+import type { SessionCounts } from "../../release/receipt";
 import { LatencyHistogram } from "./histogram";
 import type { FailureKind, RequestCounts } from "./messages";
 
@@ -13,7 +14,12 @@ export interface Outcome {
   readonly code: string | null;
   /** The release that answered; null without an answer, or if the answer names none. */
   readonly releaseId: string | null;
+  /** Whether the answer shows that the application does not know the user's session any more. */
+  readonly isLost?: boolean;
 }
+
+/** What an answer means for a user of the form. */
+export type SessionEvent = keyof SessionCounts;
 
 export class Tally {
   readonly #counts = new Map<string, number>();
@@ -45,8 +51,13 @@ export class Account {
   readonly #versions = new Tally();
   readonly #badAnswers = new Tally();
   readonly #latency = new LatencyHistogram();
+  readonly #sessions = { begun: 0, completed: 0, lost: 0 };
 
-  constructor(private readonly beganAt: number) {
+  /** @param hasForm whether the plan has a form */
+  constructor(
+    private readonly beganAt: number,
+    private readonly hasForm = false,
+  ) {
     this.#lastSuccess = beganAt;
   }
 
@@ -80,6 +91,11 @@ export class Account {
     if (outcome.status !== null) this.#badAnswers.add(outcome.releaseId ?? "unknown");
   }
 
+  /** A request of this period had this result for a user of the form. */
+  session(event: SessionEvent): void {
+    this.#sessions[event] += 1;
+  }
+
   /** A good answer to any request came during this period: it ends a gap. */
   succeeded(at: number): void {
     if (this.#endedAt !== undefined) return;
@@ -104,6 +120,7 @@ export class Account {
       longestGapMs: tenths(this.#longestGapMs),
       durationMs: tenths((this.#endedAt ?? this.#lastSuccess) - this.beganAt),
       startedLateMs: tenths(this.#startedLateMs),
+      ...(this.hasForm && { sessions: { ...this.#sessions } }),
     };
   }
 }

@@ -27,12 +27,16 @@ export class LoadClient {
     readonly method: "GET" | "POST";
     readonly path: string;
     readonly body?: string | undefined;
+    /** @default "application/json" */
+    readonly contentType?: string | undefined;
     readonly cookie?: string | undefined;
+    readonly forwardedFor?: string | undefined;
     readonly signal: AbortSignal;
   }): Promise<Answer> {
     const headers: Record<string, string> = { ...this.#headers };
     if (request.cookie !== undefined) headers["cookie"] = request.cookie;
-    if (request.body !== undefined) headers["content-type"] = "application/json";
+    if (request.forwardedFor !== undefined) headers["x-forwarded-for"] = request.forwardedFor;
+    if (request.body !== undefined) headers["content-type"] = request.contentType ?? "application/json";
     const response = await this.#pool.request({
       method: request.method,
       path: request.path,

@@ -1,6 +1,6 @@
 /** The IPC messages between the parent (`load.ts`) and the process that sends the requests (`worker.ts`). */
 import { z } from "zod";
-import type { TimelinePoint } from "../../release/receipt";
+import type { SessionCounts, TimelinePoint } from "../../release/receipt";
 import { loadPlanSchema } from "./plan";
 import type { Period } from "./timeline";
 
@@ -30,6 +30,7 @@ export type FailureKind =
   | "in-flight cap"
   | "release id missing"
   | "release id malformed"
+  | "location"
   | "body";
 
 interface LatencyMs {
@@ -57,6 +58,8 @@ export interface RequestCounts {
   readonly durationMs: number;
   /** The longest delay between due time and sending: how far to trust the latencies. */
   readonly startedLateMs: number;
+  /** Only of a plan with a form. */
+  readonly sessions?: SessionCounts;
 }
 
 /** One step of the rehearsal. */

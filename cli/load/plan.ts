@@ -7,6 +7,7 @@ import { z } from "zod";
 import { HEADER_NAME, isOrigin } from "../../release/patterns";
 import { InvalidInput } from "../../release/failure";
 import { inOneLine } from "../../release/text";
+import { formSchema, RequestPath } from "./form-plan";
 
 const POST_SHARE = 0.2;
 /** Headers that the client sets. */
@@ -19,10 +20,6 @@ const CLIENT_HEADERS = [
   "transfer-encoding",
   "upgrade",
 ];
-
-const path = z
-  .string()
-  .regex(/^\/[\x21-\x7e]*$/, `must start with "/" and be printable ASCII without spaces`);
 
 const HeaderName = z
   .string()
@@ -53,6 +50,15 @@ const fields = z.strictObject({
 
   /** The part of the users that keep their cookies, as browsers do, from 0 to 1. @default 0.5 */
   cookieKeepingWeight: z.number().min(0).max(1).default(0.5),
+
+  /** How long a user sends requests before another one replaces it, from half of it to one and a half. @default - users stay */
+  visitSeconds: z.number().positive().max(86_400).optional(),
+
+  /**
+   * Whether each user has its own address in X-Forwarded-For, as users behind a balancer do. For proxies that trust this
+   * machine as a balancer; others ignore it. @default false
+   */
+  reportsAddresses: z.boolean().default(false),
 
   /** The part of the requests that are POSTs, from 0 to 1. @default 0.2 with `post`, otherwise 0 */
   postShare: z.number().min(0).max(1).optional(),
@@ -94,7 +100,7 @@ const fields = z.strictObject({
   gets: z
     .array(
       z.strictObject({
-        path,
+        path: RequestPath,
         /** @default 200 */
         status: z.int().default(200),
         /** Text that the answer's body must contain. @default - the body is not checked */
@@ -106,7 +112,7 @@ const fields = z.strictObject({
   /** What to post, as JSON. An answer with this status and an id acknowledges it. @default - no POSTs */
   post: z
     .strictObject({
-      path,
+      path: RequestPath,
       /** The field of the posted JSON for a unique marker. */
       markerField: z.string().min(1),
       /** Further fields of the posted JSON. @default none */
@@ -122,7 +128,7 @@ const fields = z.strictObject({
   find: z
     .strictObject({
       /** With `:id` for the id, such as `/api/goals/:id`. */
-      path: path.refine((text) => text.includes(":id"), "must contain :id"),
+      path: RequestPath.refine((text) => text.includes(":id"), "must contain :id"),
       /** @default 200 */
       status: z.int().default(200),
       /**
@@ -133,6 +139,9 @@ const fields = z.strictObject({
       includesMarker: z.boolean().default(true),
     })
     .optional(),
+
+  /** A form of several steps, whose users are counted by whether they lost their session. Its requests are part of the rate. */
+  form: formSchema.optional(),
 });
 
 export const loadPlanSchema = fields
@@ -144,6 +153,11 @@ export const loadPlanSchema = fields
     path: ["find"],
     error: "belongs to 'post': set both or neither",
   })
+  .refine(
+    ({ form, find }) =>
+      form?.acknowledges !== true || (find !== undefined && form.steps.at(-1)?.location !== undefined),
+    { path: ["form", "acknowledges"], error: "needs 'find', and 'location' in the last step" },
+  )
   .transform((plan) => ({
     ...plan,
     postShare: plan.postShare ?? (plan.post === undefined ? 0 : POST_SHARE),

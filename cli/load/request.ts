@@ -1,6 +1,7 @@
 /** Chooses the next request from the plan, and checks its answer. Pure. */
 import type { Outcome } from "./account";
 import type { FailureKind } from "./messages";
+import type { FormPlan } from "./form-plan";
 import type { LoadPlan } from "./plan";
 
 /** The status, header and text that an answer must have. */
@@ -9,16 +10,22 @@ interface Expectation {
   /** null if the application names no release. */
   readonly releaseHeader: string | null;
   readonly bodyIncludes?: string | undefined;
+  /** How the Location begins. */
+  readonly location?: string | undefined;
+  /** Instead of all that: the application does not know the session. */
+  readonly lost?: FormPlan["lost"];
 }
 
 export interface LoadRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly expect: Expectation;
-  /** POST only: a unique text. */
+  /** A unique text in what the answer acknowledges. */
   readonly marker?: string;
-  /** POST only: the JSON. */
+  /** POST only. */
   readonly body?: string;
+  /** POST only. @default "application/json" */
+  readonly contentType?: string;
 }
 
 /** A whole answer, its body read to the end. */
@@ -54,36 +61,61 @@ export const nextRequest = (
   return { method: "GET", path, expect: { status, releaseHeader, bodyIncludes } };
 };
 
-/** The id in an answer that acknowledges a POST; undefined for another status, no JSON or no id. */
-export const acknowledgedId = ({ post }: LoadPlan, answer: Answer): string | undefined => {
-  if (post === undefined || answer.status !== post.status) return undefined;
+/** A Location as path and query, with or without the origin; undefined if there is none. */
+const locationOf = ({ origin }: Pick<LoadPlan, "origin">, { headers }: Answer): string | undefined => {
+  const { location } = headers;
+  if (typeof location !== "string" || !URL.canParse(location, origin)) return undefined;
+  const { pathname, search, origin: target } = new URL(location, origin);
+  return target === new URL(origin).origin ? `${pathname}${search}` : location;
+};
+
+/** Whether the application does not know the user's session any more. */
+const isLost = (plan: LoadPlan, { expect: { lost } }: LoadRequest, answer: Answer): boolean =>
+  answer.status === lost?.status &&
+  (locationOf(plan, answer) ?? "").startsWith(lost.location ?? "") &&
+  answer.body.includes(lost.bodyIncludes ?? "");
+
+/** The id in an answer that acknowledges a request; undefined for another answer, or one without an id. */
+export const acknowledgedId = (plan: LoadPlan, request: LoadRequest, answer: Answer): string | undefined => {
+  const { marker, expect } = request;
+  if (marker === undefined || answer.status !== expect.status || isLost(plan, request, answer))
+    return undefined;
   try {
+    if (expect.location !== undefined) {
+      const location = locationOf(plan, answer) ?? "";
+      if (!location.startsWith(expect.location) || location === expect.location) return undefined;
+      return decodeURIComponent(location.slice(expect.location.length));
+    }
     const json: unknown = JSON.parse(answer.body);
     if (typeof json !== "object" || json === null) return undefined;
-    const id = (json as Record<string, unknown>)[post.idField];
+    const id = (json as Record<string, unknown>)[plan.post?.idField ?? ""];
     return (typeof id === "string" && id !== "") || typeof id === "number" ? String(id) : undefined;
   } catch {
     return undefined;
   }
 };
 
-/** Checks an answer: the status, then the release id, then the body. */
+/** Checks an answer: the status, then the release id, the Location and the body. */
 export const judge = (
   plan: LoadPlan,
   releasePattern: RegExp,
   request: LoadRequest,
   answer: Answer,
 ): Outcome => {
-  const { releaseHeader } = request.expect;
+  const { releaseHeader, status, location = "", bodyIncludes = "" } = request.expect;
   const header = releaseHeader === null ? undefined : answer.headers[releaseHeader];
   const wellFormed = typeof header === "string" && releasePattern.test(header);
+  const lost = isLost(plan, request, answer);
   const failure = ((): FailureKind | null => {
-    if (answer.status !== request.expect.status) return `status ${answer.status}`;
+    if (!lost && answer.status !== status) return `status ${answer.status}`;
     if (releaseHeader !== null && header === undefined) return "release id missing";
     if (releaseHeader !== null && !wellFormed) return "release id malformed";
-    if (!answer.body.includes(request.expect.bodyIncludes ?? "")) return "body";
-    if (request.method === "POST" && acknowledgedId(plan, answer) === undefined) return "body";
+    if (lost) return null;
+    if (!(locationOf(plan, answer) ?? "").startsWith(location)) return "location";
+    if (!answer.body.includes(bodyIncludes)) return "body";
+    if (request.marker !== undefined && acknowledgedId(plan, request, answer) === undefined) return "body";
     return null;
   })();
-  return { failure, status: answer.status, code: null, releaseId: wellFormed ? header : null };
+  const releaseId = wellFormed ? header : null;
+  return { failure, status: answer.status, code: null, releaseId, isLost: lost && failure === null };
 };

@@ -8,9 +8,10 @@ import { errorCode, type LoadClient } from "./client";
 import { LatencyHistogram } from "./histogram";
 import type { FailedRequest, LoadProgress, RequestCounts, StepRequests } from "./messages";
 import type { LoadPlan } from "./plan";
+import { FormUsers, type FormRequest } from "./form-users";
 import { acknowledgedId, judge, nextRequest, type LoadRequest } from "./request";
 import type { Period } from "./timeline";
-import { SimulatedUser } from "./user";
+import { SimulatedUsers } from "./user";
 
 /** Failed requests kept in detail; all are counted. */
 const DETAILED_FAILURES = 200;
@@ -24,7 +25,7 @@ export interface AcknowledgedPost {
 }
 
 interface InFlight {
-  readonly request: LoadRequest;
+  readonly request: LoadRequest | FormRequest;
   readonly dueAt: number;
   readonly step: Step | undefined;
   readonly abort: AbortController;
@@ -84,9 +85,10 @@ export class Workload {
   readonly #client: LoadClient;
   readonly #props: WorkloadProps;
   readonly #releasePattern: RegExp;
-  readonly #users: readonly SimulatedUser[];
+  readonly #users: SimulatedUsers;
+  readonly #forms: FormUsers | undefined;
   readonly #beganAt = performance.now();
-  readonly #whole = new Account(this.#beganAt);
+  readonly #whole: Account;
   /** In order of due time. */
   readonly #inFlight = new Set<InFlight>();
   readonly #sweep: NodeJS.Timeout;
@@ -103,8 +105,11 @@ export class Workload {
     this.#plan = props.plan;
     this.#client = props.client;
     this.#releasePattern = new RegExp(props.plan.releasePattern);
-    const keeping = Math.ceil(props.plan.users * props.plan.cookieKeepingWeight);
-    this.#users = Array.from({ length: props.plan.users }, (_, index) => new SimulatedUser(index < keeping));
+    this.#users = new SimulatedUsers(props.plan, props.random);
+    const { form } = props.plan;
+    const now = this.#beganAt;
+    this.#forms = form && new FormUsers({ ...props, form, users: this.#users, now });
+    this.#whole = this.#newAccount(now);
     this.#sweep = setInterval(() => this.#enforceTimeLimit(), SWEEP_MS);
     this.#sendDue();
   }
@@ -113,13 +118,17 @@ export class Workload {
   beginStep(name: string): void {
     if (this.#step !== undefined)
       throw new Error(`step '${this.#step.name}' has not ended, '${name}' cannot begin`);
-    this.#step = { name, account: new Account(this.#sendDue()) };
+    this.#step = { name, account: this.#newAccount(this.#sendDue()) };
   }
 
-  /** Ends the step now; resolves once all its requests have ended, within the time limit. */
+  /**
+   * Ends the step now; resolves once all its requests have ended, within the time limit. A session that was lost in this
+   * step is counted in it: the users of the form send their next request before the end.
+   */
   endStep(): Promise<StepRequests> {
     const step = this.#step;
     if (step === undefined) throw new Error("no step has begun");
+    this.#askForSessions();
     step.account.end(this.#sendDue());
     this.#step = undefined;
     return new Promise((resolve) => {
@@ -131,6 +140,7 @@ export class Workload {
   /** Stops sending; resolves once the requests in flight have ended, within the time limit. */
   async stop(): Promise<RequestCounts> {
     if (this.#arrives) {
+      this.#askForSessions();
       const endedAt = this.#sendDue();
       this.#arrives = false;
       clearTimeout(this.#nextDue);
@@ -150,6 +160,10 @@ export class Workload {
     return { sent: this.#whole.sent, failed: this.#whole.failed, inFlight: this.#inFlight.size, period };
   }
 
+  #newAccount(beganAt: number): Account {
+    return new Account(beganAt, this.#plan.form !== undefined);
+  }
+
   #dueAt(count: number): number {
     return this.#beganAt + (count * 1000) / this.#plan.rate;
   }
@@ -159,15 +173,26 @@ export class Workload {
     const now = performance.now();
     if (!this.#arrives) return now;
     clearTimeout(this.#nextDue);
-    while (this.#dueAt(this.#count) <= now) this.#begin(this.#dueAt(this.#count), now);
+    while (this.#dueAt(this.#count) <= now)
+      this.#begin(this.#chooseRequest(now), this.#dueAt(this.#count++), now);
     // Node.js truncates fractions: round up, or the timer fires before the request is due.
     this.#nextDue = setTimeout(() => this.#sendDue(), Math.ceil(this.#dueAt(this.#count) - now));
     return now;
   }
 
-  #begin(dueAt: number, now: number): void {
-    const request = nextRequest(this.#plan, this.#props.runId, this.#count, this.#props.random);
-    this.#count += 1;
+  /** Forms take at most half of the requests, and no regular ones: a proxy that takes turns would send them to one server. */
+  #chooseRequest(now: number): LoadRequest | FormRequest {
+    const ofForm = this.#props.random() < 0.5 ? this.#forms?.next(now) : undefined;
+    return ofForm ?? nextRequest(this.#plan, this.#props.runId, this.#count, this.#props.random);
+  }
+
+  /** Beside the schedule: otherwise those who still think would notice later. */
+  #askForSessions(): void {
+    const now = this.#sendDue();
+    for (const request of this.#forms?.atOnce() ?? []) this.#begin(request, now, now);
+  }
+
+  #begin(request: LoadRequest | FormRequest, dueAt: number, now: number): void {
     const step = this.#step;
     const entry: InFlight = { request, dueAt, step, abort: new AbortController() };
     this.#period.sent += 1;
@@ -181,17 +206,18 @@ export class Workload {
 
   async #follow(entry: InFlight): Promise<void> {
     const { request } = entry;
-    const user = this.#users[Math.floor(this.#props.random() * this.#users.length)];
+    const user = "filling" in request ? request.filling.user : this.#users.any(performance.now());
     try {
       const answer = await this.#client.send({
         ...request,
-        cookie: user?.cookieHeader(request.path, Date.now()),
+        cookie: user.cookieHeader(request.path, Date.now()),
+        forwardedFor: user.address,
         signal: entry.abort.signal,
       });
       const setCookies = answer.headers["set-cookie"];
-      if (setCookies !== undefined) user?.receive([setCookies].flat(), request.path, Date.now());
+      if (setCookies !== undefined) user.receive([setCookies].flat(), request.path, Date.now());
       // Even if the answer is late or fails a check below: the application has acknowledged it.
-      const id = request.marker === undefined ? undefined : acknowledgedId(this.#plan, answer);
+      const id = acknowledgedId(this.#plan, request, answer);
       if (id !== undefined) this.acknowledged.push({ id, marker: request.marker ?? "" });
       this.#settle(entry, judge(this.#plan, this.#releasePattern, request, answer));
     } catch (error) {
@@ -207,6 +233,12 @@ export class Workload {
     this.#whole.settled(outcome, now - entry.dueAt);
     step?.account.settled(outcome, now - entry.dueAt);
     this.#period.settled(outcome, now - entry.dueAt);
+    if ("filling" in entry.request) {
+      for (const event of this.#forms?.settled(entry.request.filling, outcome, now) ?? []) {
+        this.#whole.session(event);
+        step?.account.session(event);
+      }
+    }
     if (outcome.failure === null) {
       this.#whole.succeeded(now);
       this.#step?.account.succeeded(now);

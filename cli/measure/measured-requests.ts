@@ -8,7 +8,7 @@ export function measuredRequests(
   totals: LoadTotals,
   timeline: TimelinePoint[],
 ): MeasuredRequests {
-  const { sent, failed, failures, longestGapMs, versions, latencyMs, acknowledged, found } = totals;
+  const { sent, failed, failures, longestGapMs, versions, latencyMs, acknowledged, found, sessions } = totals;
   return {
     origin,
     rate,
@@ -20,6 +20,7 @@ export function measuredRequests(
     latencyMs,
     acknowledged,
     found,
+    ...(sessions && { sessions }),
     timeline,
   };
 }

@@ -31,7 +31,7 @@ export function formatSummary(receipt: MeasureReceipt, colours: Colours): string
   const mark = exitCode === 0 ? colours.green("✔") : colours.red("✖");
   const title = `${mark} ${outcome === "commandFailed" ? "" : `${outcome}: `}${reason}`;
   if (requests === null) return title;
-  const { latencyMs, versions, acknowledged, found, origin, rate } = requests;
+  const { latencyMs, versions, acknowledged, found, sessions, origin, rate } = requests;
   const counts = Object.entries(versions).map(([id, count]) => `${id} (${count})`);
   return [
     title,
@@ -39,6 +39,9 @@ export function formatSummary(receipt: MeasureReceipt, colours: Colours): string
     `  latency   p50 ${latencyMs.p50}, p95 ${latencyMs.p95}, p99 ${latencyMs.p99}, longest ${latencyMs.max} ms`,
     `  versions  ${counts.length === 0 ? "not read from the answers" : counts.join(", ")}`,
     ...(acknowledged === 0 ? [] : [`  rows      ${acknowledged} acknowledged, ${found} found`]),
+    ...(sessions === undefined
+      ? []
+      : [`  sessions  ${sessions.begun} begun, ${sessions.completed} completed, ${sessions.lost} lost`]),
   ].join("\n");
 }
 
@@ -49,6 +52,7 @@ function describeFailures({
   longestGapMs,
   acknowledged,
   found,
+  sessions,
 }: MeasuredRequests): string {
   const kinds = Object.entries(failures)
     .sort(([, one], [, other]) => other - one)
@@ -58,11 +62,12 @@ function describeFailures({
     `${failed} of ${sent} requests failed`,
     failed === 0 ? "" : ` (${kinds.join(", ")})`,
     lost === 0 ? "" : `, ${lost} of ${acknowledged} acknowledged POSTs are gone`,
+    (sessions?.lost ?? 0) === 0 ? "" : `, ${sessions?.lost} of ${sessions?.begun} sessions are lost`,
     `, longest gap ${Math.round(longestGapMs)} ms`,
   ].join("");
 }
 
-/** A lost row is at least as bad as a lost answer. */
-function failures({ failed, acknowledged, found }: MeasuredRequests): number {
-  return failed + (acknowledged - found);
+/** A lost row or session is at least as bad as a lost answer. */
+function failures({ failed, acknowledged, found, sessions }: MeasuredRequests): number {
+  return failed + (acknowledged - found) + (sessions?.lost ?? 0);
 }

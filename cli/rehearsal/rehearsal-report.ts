@@ -3,6 +3,7 @@ import type { RehearsalResults, RehearsedScenario, RehearsedStep } from "./resul
 import type { Tolerance } from "./scenarios";
 import type { Band } from "../report/charts";
 import { html } from "../report/html";
+import { lostSessions } from "../report/measured";
 import type { Html, Piece } from "../report/html";
 import { figures, move, renderPage, section, table, text, word } from "../report/page";
 import type { Figure } from "../report/page";
@@ -25,7 +26,9 @@ export function renderRehearsalReport(results: RehearsalResults): string {
 function headline({ passed, totals }: RehearsalResults): string {
   if (totals.sent === 0) return "No request was sent: nothing is known.";
   if (!passed) return "Users would have noticed.";
-  return totals.failed === 0 ? "Users noticed nothing." : "Users noticed only what they may notice.";
+  return totals.failed === 0 && (totals.sessions?.lost ?? 0) === 0
+    ? "Users noticed nothing."
+    : "Users noticed only what they may notice.";
 }
 
 const ALLOWED: Readonly<Record<Exclude<Tolerance, "none">, string>> = {
@@ -33,11 +36,19 @@ const ALLOWED: Readonly<Record<Exclude<Tolerance, "none">, string>> = {
   ownBadAnswers: "as bad answers of the release that was then rolled back",
 };
 
-function lead({ steps, totals }: RehearsalResults): Html {
+function lead({ steps, totals, scenarios }: RehearsalResults): Html {
   const done = steps.filter(({ exitCode }) => exitCode === 0).length;
   const kept = steps.length - done;
   const releases = `${plural(steps.length, "release")} under load: ${done} done as requested, ${kept} rejected or rolled back.`;
-  return html`<p class="lead">${releases} ${whereFailed(steps, totals.failed)}</p>`;
+  return html`<p class="lead">${releases} ${whereFailed(steps, totals.failed)} ${whereLost(scenarios)}</p>`;
+}
+
+/** By scenario: a step that moves users costs their sessions in memory. */
+function whereLost(scenarios: readonly RehearsedScenario[]): string {
+  const places = scenarios.flatMap(({ title, sessions }) =>
+    sessions === undefined ? [] : [`${count(sessions.lost)} of ${count(sessions.begun)} with ${title}`],
+  );
+  return places.length === 0 ? "" : `Sessions in instances' memory that were lost: ${list(places)}.`;
 }
 
 /** Accounts for every failed request: tolerated, not tolerated, or between steps. */
@@ -65,6 +76,10 @@ function failedIn(steps: readonly RehearsedStep[]): number {
   return steps.reduce((all, { requests }) => all + requests.failed, 0);
 }
 
+function lostIn(steps: readonly RehearsedStep[]): number {
+  return steps.reduce((all, { requests }) => all + (requests.sessions?.lost ?? 0), 0);
+}
+
 function keyFigures({ steps, totals, scenarios }: RehearsalResults): Figure[] {
   const served = new Set(
     scenarios.flatMap(({ name, timeline }) =>
@@ -72,6 +87,7 @@ function keyFigures({ steps, totals, scenarios }: RehearsalResults): Figure[] {
     ),
   );
   const untolerated = failedIn(steps.filter(({ tolerance }) => tolerance === "none"));
+  const untouched = steps.filter(({ mayLoseSessions }) => mayLoseSessions === false);
   const longest = Math.max(0, ...steps.map(({ requests }) => requests.longestGapMs));
   const slowest = steps.find(({ requests }) => requests.longestGapMs === longest);
   return [
@@ -82,6 +98,7 @@ function keyFigures({ steps, totals, scenarios }: RehearsalResults): Figure[] {
       ...(totals.failed === 0 && totals.sent > 0 && { tone: "good" as const }),
       ...(untolerated > 0 && { tone: "bad" as const }),
     },
+    ...(totals.sessions === undefined ? [] : [lostSessions(totals.sessions, lostIn(untouched))]),
     {
       label: "Longest time without an answer",
       value: milliseconds(longest),
@@ -163,6 +180,7 @@ function stepTable(
       { title: "Begin", align: "right" },
       { title: "Took", align: "right" },
       { title: "Failed", align: "right" },
+      { title: "Lost sessions", align: "right" },
       { title: "Longest gap", align: "right" },
       { title: "p50 / p95 / p99", align: "right" },
     ],
@@ -184,15 +202,18 @@ function outcome({ outcome, exitCode, broken }: RehearsedStep): Html {
     )}`;
 }
 
-function measured({ requests, tolerance }: RehearsedStep): Piece[] {
-  const { sent, failed, failures, longestGapMs, latencyMs } = requests;
-  if (sent === 0) return [null, null, null];
+function measured({ requests, tolerance, mayLoseSessions }: RehearsedStep): Piece[] {
+  const { sent, failed, failures, longestGapMs, latencyMs, sessions } = requests;
+  if (sent === 0) return [null, null, null, null];
+  const lost = sessions?.lost ?? 0;
   const kinds = Object.entries(failures).map(([kind, number]) => `${count(number)} ${kind}`);
   return [
     html`<span
         ><span class="${failed > 0 && tolerance === "none" && "bad"}">${count(failed)}</span>
         <span class="muted">of ${count(sent)}</span></span
       >${kinds.length > 0 && html`<small>${list(kinds)}</small>`}`,
+    sessions !== undefined &&
+      html`<span class="${lost > 0 && mayLoseSessions === false && "bad"}">${count(lost)}</span>`,
     milliseconds(longestGapMs),
     latencyMs !== null && [latencyMs.p50, latencyMs.p95, latencyMs.p99].map(milliseconds).join(" / "),
   ];

@@ -13,6 +13,7 @@ import { DIALECTS } from "../../release/migrations/database-address";
 import type { Dialect } from "../../release/migrations/sql-text";
 import { proxyPlaces } from "../../configuration/naming";
 import { databaseDialect } from "../../configuration/platform";
+import type { SessionCounts } from "../../release/receipt";
 import { releaseId } from "../../release/release";
 import type { ReleaseId } from "../../release/release";
 import { SLOTS } from "../../release/slot";
@@ -36,6 +37,7 @@ import { brokenPromises, versionOf } from "./results";
 import type { RehearsalResults, RehearsedScenario, RehearsedStep, Totals } from "./results";
 import { QUICK_PACE, scenariosOf, USUAL_PACE } from "./scenarios";
 import type { Scenario, ScenarioStep } from "./scenarios";
+import { addSessions, mayLoseSessions } from "./sessions";
 import { installMs, leftVenues, openVenues, REHEARSAL_FOLDER } from "./venue";
 
 export interface RehearseOptions {
@@ -154,17 +156,17 @@ class ScenarioPlayer {
       // Before the first release nothing answers.
       this.load ??= await startLoad(this.venue);
     }
-    const { sent, failed, acknowledged, found, missing } = await this.load!.stop();
+    const { sent, failed, acknowledged, found, missing, sessions } = await this.load!.stop();
     const timeline = this.load!.timeline();
     this.load = undefined;
     const rows = `rows: ${acknowledged} written, ${found} found`;
-    if (missing.length === 0) this.tools.progress.done(rows);
+    if (missing.length === 0) this.tools.progress.done(`${rows}${describeSessions(sessions)}`);
     else this.tools.progress.failed(`${rows}; missing: ${missing.join(", ")}`);
     const { name, title } = this.scenario;
     return {
-      scenario: { name, title, slots: this.slots, timeline },
+      scenario: { name, title, slots: this.slots, timeline, ...(sessions && { sessions }) },
       steps,
-      totals: { sent, failed, acknowledged, found },
+      totals: { sent, failed, acknowledged, found, ...(sessions && { sessions }) },
     };
   }
 
@@ -180,7 +182,9 @@ class ScenarioPlayer {
     this.noteSlots();
     const requests = this.load === undefined ? null : await this.load.endStep();
     const { from, to, outcome, exitCode, seconds } = deployment;
+    const losesSessions = mayLoseSessions(step, this.scenario);
     const broken = brokenPromises(step, {
+      mayLoseSessions: losesSessions,
       outcome,
       exitCode,
       to,
@@ -197,6 +201,7 @@ class ScenarioPlayer {
       longestGapMs = 0,
       versions = {},
       latencyMs = null,
+      sessions,
     } = requests ?? {};
     return {
       name: step.name,
@@ -210,7 +215,8 @@ class ScenarioPlayer {
       endedAt: endedAt.toISOString(),
       seconds,
       tolerance: step.expect.tolerance,
-      requests: { sent, failed, failures, longestGapMs, versions, latencyMs },
+      requests: { sent, failed, failures, longestGapMs, versions, latencyMs, ...(sessions && { sessions }) },
+      mayLoseSessions: losesSessions,
       broken,
     };
   }
@@ -251,12 +257,14 @@ class ScenarioPlayer {
   private waiting: string | undefined;
 
   private print({ name, from, to, outcome, seconds, requests, broken }: RehearsedStep): void {
-    const { sent, failed, longestGapMs } = requests;
+    const { sent, failed, longestGapMs, sessions } = requests;
     const move =
       from === to ? `${versionOf(to)} stays` : `${versionOf(from) ?? "nothing"} -> ${versionOf(to)}`;
     const counts =
       sent === 0 ? "" : `, ${sent} requests, ${failed} failed, longest gap ${Math.round(longestGapMs)} ms`;
-    const line = `${name}: ${outcome}, ${move} (${seconds.toFixed(1)} s${counts})`;
+    const ended = sessions?.lost ?? 0;
+    const lost = ended === 0 ? "" : `, ${ended} ${ended === 1 ? "session" : "sessions"} lost`;
+    const line = `${name}: ${outcome}, ${move} (${seconds.toFixed(1)} s${counts}${lost})`;
     if (broken.length === 0) this.tools.progress.done(line);
     else this.tools.progress.failed(`${line}\n    ${broken.join("\n    ")}`);
   }
@@ -298,12 +306,18 @@ function watchForInterruption(): Interruption {
 }
 
 function addTotals(one: Totals, other: Totals): Totals {
+  const sessions = addSessions(one.sessions, other.sessions);
   return {
+    ...(sessions && { sessions }),
     sent: one.sent + other.sent,
     failed: one.failed + other.failed,
     acknowledged: one.acknowledged + other.acknowledged,
     found: one.found + other.found,
   };
+}
+
+function describeSessions(sessions: SessionCounts | undefined): string {
+  return sessions === undefined ? "" : `; sessions in memory: ${sessions.begun} begun, ${sessions.lost} lost`;
 }
 
 function announceKept(venue: Project, progress: Progress): void {
@@ -319,11 +333,11 @@ function summary(
   report: string,
 ): string {
   const promoted = steps.filter(({ exitCode }) => exitCode === 0).length;
-  const { sent, failed, acknowledged, found } = totals;
+  const { sent, failed, acknowledged, found, sessions } = totals;
   return [
     "",
     `${steps.length} releases with ${driver} in ${seconds.toFixed(0)} s, ${promoted} done as requested, ${steps.length - promoted} rejected or rolled back`,
-    `${sent} requests, ${failed} failed; rows: ${acknowledged} written, ${found} found`,
+    `${sent} requests, ${failed} failed; rows: ${acknowledged} written, ${found} found${describeSessions(sessions)}`,
     `report: ${report}`,
     passed ? out.green("passed: users noticed only what they may notice") : out.red("failed: see above"),
   ].join("\n");

@@ -1,6 +1,6 @@
 /** The results of a rehearsal, as `--json` writes them; and the check of each step's promise. */
 import type { ReleaseId } from "../../release/release";
-import type { TimelinePoint } from "../../release/receipt";
+import type { SessionCounts, TimelinePoint } from "../../release/receipt";
 import type { Slot } from "../../release/slot";
 import type { StepRequests } from "../load/messages";
 import type { ScenarioStep, Tolerance } from "./scenarios";
@@ -25,6 +25,8 @@ export interface Totals {
   /** POSTs that the application acknowledged; `found` counts those still there at the end. */
   readonly acknowledged: number;
   readonly found: number;
+  /** What became of sessions in instances' memory. */
+  readonly sessions?: SessionCounts;
 }
 
 export interface RehearsedScenario {
@@ -34,6 +36,8 @@ export interface RehearsedScenario {
   readonly slots: Readonly<Record<ReleaseId, Slot>>;
   /** What the load measured since the first deployment, between steps too. */
   readonly timeline: readonly TimelinePoint[];
+  /** What became of sessions in instances' memory, between steps too. */
+  readonly sessions?: SessionCounts;
 }
 
 export interface RehearsedStep {
@@ -58,7 +62,11 @@ export interface RehearsedStep {
     readonly longestGapMs: number;
     readonly versions: Readonly<Record<string, number>>;
     readonly latencyMs: StepRequests["latencyMs"] | null;
+    /** A lost session is no failed request. */
+    readonly sessions?: SessionCounts;
   };
+  /** Whether the step moves users at once to servers that do not know their sessions. */
+  readonly mayLoseSessions?: boolean;
   /** The broken promises. */
   readonly broken: readonly string[];
 }
@@ -72,6 +80,7 @@ export interface Measured {
   readonly exitCode: number;
   readonly to: string | null;
   readonly requests: StepRequests | null;
+  readonly mayLoseSessions: boolean;
   /** How long the instances of a recreate took to stop and start. */
   readonly downMs: number;
   /** The version that must be stable afterwards. */
@@ -88,8 +97,12 @@ export function brokenPromises(step: ScenarioStep, measured: Measured): string[]
   if (versionOf(measured.to) !== measured.expectedVersion) {
     broken.push(`${measured.to ?? "nothing"} is stable, not ${measured.expectedVersion}`);
   }
-  if (measured.requests !== null)
+  if (measured.requests !== null) {
     broken.push(...failures(step.expect.tolerance, measured.requests, measured));
+    const lost = measured.requests.sessions?.lost ?? 0;
+    if (lost > 0 && !measured.mayLoseSessions)
+      broken.push(`${lost} sessions were lost, in a step that moves no user at once`);
+  }
   return broken;
 }
 

@@ -6,7 +6,7 @@ import { EXIT } from "../../release/exit-code";
 import type { Goal } from "../../release/record";
 import type { ScheduleChoice, Topology } from "../../release/schedule";
 
-type Outcome =
+export type Outcome =
   "installed" | "promoted" | "rejected" | "rolledBack" | "recreated" | "staged" | "paused" | "frozen";
 
 /** Which failed requests a step tolerates: none; those while the site is down; the bad release's answers. */

@@ -13,6 +13,7 @@ import { takenPorts } from "../project/ports";
 import { openProject, packagedApp } from "../project/project";
 import type { Project } from "../project/project";
 import type { Scenario } from "./scenarios";
+import { BALANCERS, sessionsOf } from "./sessions";
 
 export const REHEARSAL_FOLDER = ".bluegreen/rehearsal";
 const FIRST_PORT = 20_080;
@@ -103,7 +104,8 @@ function environmentFile(
     platform: { kind: "local", folder, portBase, database },
     topology: scenario.topology,
     servers: { count: 2 },
-    proxies: { driver },
+    proxies: { driver, http: { trusted: BALANCERS } },
+    sessions: sessionsOf(scenario),
     start: ["node", "server.js"],
     // Long enough for one busy machine, and no longer than the load waits for an answer.
     verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 9 },

@@ -1,5 +1,5 @@
 /** The part of a report about measured requests: whether users noticed anything, and the figures. */
-import type { MeasuredRequests, Person } from "../../release/receipt";
+import type { MeasuredRequests, Person, SessionCounts } from "../../release/receipt";
 import { describeUsersAnswers, didNotRise } from "../../release/users-answers";
 import type { UsersAnswers } from "../../release/users-answers";
 import { html } from "./html";
@@ -44,13 +44,19 @@ function noneFailed({ sent }: MeasuredRequests): string {
   return `None of ${plural(sent, "measured request")} failed`;
 }
 
-/** @returns null if no measured request failed or waited. */
-function problemOf({ sent, failed, acknowledged, found, longestGapMs }: MeasuredRequests): string | null {
-  const lost = acknowledged - found;
-  if (failed > 0 && lost > 0)
-    return `${count(failed)} of ${plural(sent, "request")} failed, and ${plural(lost, "row")} ${was(lost)} lost.`;
+/** @returns null if no measured request failed or waited, and nothing was lost. */
+function problemOf(requests: MeasuredRequests): string | null {
+  const { sent, failed, acknowledged, found, longestGapMs, sessions } = requests;
+  const losses = [
+    { lost: acknowledged - found, what: "row" },
+    { lost: sessions?.lost ?? 0, what: "session" },
+  ].filter(({ lost }) => lost > 0);
+  const lost = losses.map((each) => plural(each.lost, each.what)).join(" and ");
+  const wereLost = `${lost} ${was(losses.reduce((sum, each) => sum + each.lost, 0))} lost`;
+  if (failed > 0 && lost !== "")
+    return `${count(failed)} of ${plural(sent, "request")} failed, and ${wereLost}.`;
   if (failed > 0) return `${count(failed)} of ${plural(sent, "request")} failed.`;
-  if (lost > 0) return `No request failed, but ${plural(lost, "row")} ${was(lost)} lost.`;
+  if (lost !== "") return `No request failed, but ${wereLost}.`;
   if (longestGapMs >= NOTICEABLE_MS)
     return `No request failed, but there was no answer for ${milliseconds(longestGapMs)}.`;
   return null;
@@ -65,7 +71,7 @@ function was(number: number): string {
 }
 
 export function keyFigures(requests: MeasuredRequests): Figure[] {
-  const { sent, failed, longestGapMs, versions, acknowledged, found, latencyMs } = requests;
+  const { sent, failed, longestGapMs, versions, acknowledged, found, latencyMs, sessions } = requests;
   const ids = Object.keys(versions);
   const posts: Figure =
     acknowledged === 0
@@ -87,6 +93,7 @@ export function keyFigures(requests: MeasuredRequests): Figure[] {
       note: `of ${count(sent)}`,
       tone: failed === 0 && sent > 0 ? "good" : "bad",
     },
+    ...(sessions === undefined ? [] : [lostSessions(sessions)]),
     {
       label: "Longest time without an answer",
       value: milliseconds(longestGapMs),
@@ -102,6 +109,20 @@ export function keyFigures(requests: MeasuredRequests): Figure[] {
     },
     posts,
   ];
+}
+
+/**
+ * Users whose session the application did not know at a later step of a form.
+ * @param notTolerated how many of them should have kept theirs
+ */
+export function lostSessions({ begun, lost }: SessionCounts, notTolerated = lost): Figure {
+  const tone = notTolerated > 0 ? "bad" : lost === 0 && begun > 0 ? "good" : undefined;
+  return {
+    label: "Lost sessions",
+    value: count(lost),
+    note: `of ${plural(begun, "user")} who began a form${notTolerated === lost ? "" : `, ${count(notTolerated)} not tolerated`}`,
+    ...(tone && { tone }),
+  };
 }
 
 export function person({ user, host, ci }: Person): string {

@@ -47,7 +47,7 @@ code { font-size: 0.9em; }
 .mark i { width: 0.7rem; height: 0.7rem; }
 .lead { margin-top: 1rem; max-width: 46rem; font-size: 1.125rem; line-height: 1.5; text-wrap: pretty; }
 .lead + .lead { margin-top: 0.5rem; }
-.figures { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1.5rem; margin-top: 2.25rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 1.5rem; margin-top: 2.25rem; }
 .figures div { border-top: 2px solid var(--ink); padding-top: 0.7rem; }
 .figures dt { color: var(--muted); font-size: 0.875rem; line-height: 1.35; }
 .figures dd { font-size: 1.75rem; line-height: 1.25; font-weight: 600; letter-spacing: -0.015em; font-variant-numeric: tabular-nums; }

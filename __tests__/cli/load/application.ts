@@ -77,7 +77,8 @@ export class Application {
     let text = "";
     for await (const chunk of request) text += String(chunk);
     const { method = "", url: path = "" } = request;
-    const title = text === "" ? undefined : (JSON.parse(text) as { title: string }).title;
+    const isJson = request.headers["content-type"] === "application/json";
+    const title = isJson ? (JSON.parse(text) as { title: string }).title : undefined;
     const seen: Seen = { method, path, cookie: request.headers.cookie, title };
     this.seen.push(seen);
     if (this.intercept(request, response, seen)) return;

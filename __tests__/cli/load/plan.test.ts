@@ -9,6 +9,8 @@ test("the sample application is read and written, and its goals are looked for",
     rate: 300,
     users: 100,
     cookieKeepingWeight: 0.5,
+    visitSeconds: 4,
+    reportsAddresses: true,
     postShare: 0.2,
     connections: 256,
     timeLimitMs: 10_000,
@@ -24,6 +26,27 @@ test("the sample application is read and written, and its goals are looked for",
     ],
     post: { path: "/api/goals", markerField: "title", body: {}, status: 201, idField: "id" },
     find: { path: "/api/goals/:id", status: 200, includesMarker: true },
+    form: {
+      users: 25,
+      thinkSeconds: 1,
+      steps: [
+        { path: "/account/login", fields: { name: "Ada" }, status: 303 },
+        { path: "/goals/new/title", status: 200, bodyIncludes: "Ada" },
+        {
+          ...{ path: "/goals/new/title", fields: { title: ":marker" }, status: 303 },
+          location: "/goals/new/description",
+        },
+        { path: "/goals/new/description", status: 200, bodyIncludes: ":marker" },
+        {
+          ...{ path: "/goals/new/description", fields: { description: "In three steps" }, status: 303 },
+          location: "/goals/new/confirmation",
+        },
+        { path: "/goals/new/confirmation", status: 200, bodyIncludes: "In three steps" },
+        { path: "/goals/new/confirmation", fields: {}, status: 303, location: "/goals/" },
+      ],
+      lost: { status: 303, location: "/goals/new/title?lost" },
+      acknowledges: true,
+    },
   });
 });
 
@@ -48,11 +71,13 @@ test("a plan without 'post' only reads: postShare is 0", () => {
 
 test("a plan that was read once can be read again, as the second process does", () => {
   const { post: _post, find: _find, ...readsOnly } = plan("http://x", { headers: { Host: "y" } });
-  for (const input of [readsOnly, plan("http://x", { releaseHeader: null })]) {
+  for (const input of [readsOnly, plan("http://x", { releaseHeader: null }), socialGoalPlan("http://x")]) {
     const once = parseLoadPlan(input);
     expect(parseLoadPlan(JSON.parse(JSON.stringify(once)))).toEqual(once);
   }
 });
+
+const FORM = [{ path: "/one" }, { path: "/two" }];
 
 test.each<[string, object, RegExp]>([
   [
@@ -72,6 +97,17 @@ test.each<[string, object, RegExp]>([
   ["a header with a line break", { headers: { "x-y": "a\r\nb" } }, /'headers\.x-y': must be printable/],
   ["a header that the client sets", { headers: { Cookie: "a=b" } }, /'headers\.Cookie': .*sets itself/],
   ["a header name that is none", { headers: { "x y": "a" } }, /'headers\.x y': .*header name/],
+  [
+    "a form without a second step",
+    { form: { steps: [{ path: "/" }], lost: { status: 303 } } },
+    /'form\.steps': /,
+  ],
+  ["a form whose loss has no sign", { form: { steps: FORM } }, /'form\.lost': /],
+  [
+    "a form that acknowledges what nothing names",
+    { form: { steps: FORM, lost: { status: 303 }, acknowledges: true } },
+    /'form\.acknowledges': needs 'find', and 'location' in the last step/,
+  ],
   ["an unknown field with a line break", { "a\nb": 1 }, /Unrecognized key/],
 ])("fail with one line for %s", (_, rest, words) => {
   const refused = () => parseLoadPlan({ ...plan("http://x"), ...rest });

@@ -171,6 +171,41 @@ describe("what is measured", () => {
     expect(stderr).toMatch(/^✖ noticed: 0 of \d+ requests failed, (\d+) of \1 acknowledged POSTs are gone/);
   });
 
+  test.each([
+    {
+      lost: true,
+      exitCode: 1,
+      words: /^✖ noticed: 0 of \d+ requests failed, (\d+) of \d+ sessions are lost, longest/,
+    },
+    { lost: false, exitCode: 0, words: /^✔ unnoticed: 0 of \d+ requests failed, longest gap/ },
+  ])("--plan: a form, whose lost sessions were noticed: $lost", async ({ lost, exitCode, words }) => {
+    application.intercept = (_request, response, { path }) => {
+      if (path !== "/form/2") return false;
+      response.setHeader("x-release-id", application.release);
+      response.writeHead(303, { location: lost ? `${application.origin}/form/1?lost` : "/done" }).end();
+      return true;
+    };
+    const form = {
+      ...{ users: 5, thinkSeconds: 0.05, lost: { status: 303, location: "/form/1?lost" } },
+      steps: [
+        { path: "/form/1" },
+        { path: "/form/2", fields: { text: "x" }, status: 303, location: "/done" },
+      ],
+    };
+    const file = written(plan(application.origin, { rate: 100, form }));
+    const ended = await start(["--plan", file, "--json", ...short, ...node("")]).ended;
+    expect(ended.exitCode).toBe(exitCode);
+    expect(ended.stderr).toMatch(words);
+    const { requests } = jsonOf(ended.stdout);
+    const sessions = requests!.sessions!;
+    expect(requests!.failed).toBe(0);
+    expect(lost ? sessions.lost : sessions.completed).toBeGreaterThan(0);
+    expect(lost ? sessions.completed : sessions.lost).toBe(0);
+    expect(ended.stderr).toContain(
+      `  sessions  ${sessions.begun} begun, ${sessions.completed} completed, ${sessions.lost} lost\n`,
+    );
+  });
+
   test("without either: what the environment says, and --path, --rate instead of it", async () => {
     mkdirSync(join(folder, "environments"));
     const measurement = { origin: application.origin, rate: 20 };

@@ -73,3 +73,49 @@ test("each scenario has its charts and its steps, numbered alike", () => {
   );
   expect(textOf(page)).toContain("20 of 2,100 20 status 503");
 });
+
+describe("lost sessions", () => {
+  const sessions = { begun: 120, completed: 100, lost: 9 };
+  const { steps, scenarios, totals } = resultsOf();
+  const withSessions = (lost: number, mayLoseSessions: boolean, failed = 0) =>
+    resultsOf({
+      scenarios: scenarios.map((scenario) => ({ ...scenario, sessions: { ...sessions, lost } })),
+      steps: [
+        steps[0]!,
+        {
+          ...steps[1]!,
+          mayLoseSessions,
+          requests: { ...steps[1]!.requests, sessions: { ...sessions, lost } },
+        },
+      ],
+      totals: { ...totals, failed, sessions: { ...sessions, lost } },
+    });
+  const opening = (page: string): string => textOf(page.slice(0, page.indexOf("<main>")));
+
+  test("are their own figure, by scenario and step, and no failed request", () => {
+    const page = renderRehearsalReport(withSessions(9, true));
+    expect(headlineOf(page)).toBe("Users noticed only what they may notice.");
+    expect(opening(page)).toContain("No request failed.");
+    expect(opening(page)).toContain(
+      "Sessions in instances&#39; memory that were lost: 9 of 120 with two servers, blue on one and green on the other.",
+    );
+    expect(opening(page)).toMatch(/Lost sessions\s+9\s+of 120 users who began a form, 0 not tolerated/);
+    expect(textOf(page)).toContain("0 of 6,000 9 31 ms");
+  });
+
+  test("do not stand in the way of the best headline if there are none", () => {
+    const page = renderRehearsalReport(withSessions(0, true));
+    expect(headlineOf(page)).toBe("Users noticed nothing.");
+    expect(opening(page)).toMatch(/Lost sessions\s+0\s+of 120 users who began a form/);
+  });
+
+  test("of a step that moves no user are marked", () => {
+    const page = renderRehearsalReport(withSessions(9, false));
+    expect(page).toContain('<span class="bad">9</span>');
+    expect(opening(page)).toMatch(/Lost sessions\s+9\s+of 120 users who began a form\s/);
+  });
+
+  test("results without them are read as before", () => {
+    expect(renderRehearsalReport(resultsOf())).not.toContain("essions in instances");
+  });
+});

@@ -27,6 +27,15 @@ describe("the headline answers whether users noticed", () => {
     ["3 of 13,800 requests failed.", { failed: 3 }],
     ["No request failed, but 2 rows were lost.", { found: 2_758 }],
     ["1 of 13,800 requests failed, and 1 row was lost.", { failed: 1, found: 2_759 }],
+    ["No request failed, but 4 sessions were lost.", { sessions: { begun: 90, completed: 80, lost: 4 } }],
+    [
+      "1 of 13,800 requests failed, and 1 row and 1 session were lost.",
+      { failed: 1, found: 2_759, sessions: { begun: 90, completed: 80, lost: 1 } },
+    ],
+    [
+      "None of 13,800 measured requests failed; users' answers were not counted.",
+      { sessions: { begun: 90, completed: 80, lost: 0 } },
+    ],
     ["No request failed, but there was no answer for 4.2\u00a0s.", { longestGapMs: 4_200 }],
     ["No request was sent: nothing is known.", { sent: 0, timeline: [] }],
   ])("%s", (headline, changes) => {

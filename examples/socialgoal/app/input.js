@@ -24,10 +24,13 @@ function percentage(value, field) {
   return number;
 }
 
-const goalFrom = (fields) => ({
-  title: text(fields.title, "title"),
+const titleFrom = (fields) => ({ title: text(fields.title, "title") });
+
+const descriptionFrom = (fields) => ({
   description: text(fields.description, "description", { required: false }),
 });
+
+const goalFrom = (fields) => ({ ...titleFrom(fields), ...descriptionFrom(fields) });
 
 const updateFrom = (fields) => ({
   text: text(fields.text, "text"),
@@ -36,4 +39,4 @@ const updateFrom = (fields) => ({
 
 const nameFrom = (fields) => text(fields.name, "name").replace(/\s+/g, " ");
 
-module.exports = { goalFrom, nameFrom, updateFrom };
+module.exports = { descriptionFrom, goalFrom, nameFrom, titleFrom, updateFrom };

@@ -7,6 +7,7 @@
 "use strict";
 
 const http = require("node:http");
+const { MemorySessions } = require("./memory-sessions");
 const { readSettings } = require("./settings");
 const { startUp } = require("./start-up");
 const { stopOnSignals } = require("./stop");
@@ -18,7 +19,8 @@ const KEEP_ALIVE_MS = 65_000;
 
 function main() {
   const settings = readSettings(process.env, __dirname);
-  const app = { settings, store: null, sessions: null, ready: false, stopping: false };
+  const drafts = new MemorySessions(settings.memorySessions);
+  const app = { settings, drafts, store: null, sessions: null, ready: false, stopping: false };
 
   const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false });
   server.on("request", (request, response) => {

@@ -1,12 +1,14 @@
 /**
- * Sessions: a cookie with the user's name, signed with a key in the data folder. The server keeps no session, so every
- * process with that key accepts the cookie: both servers, both slots, every release.
+ * Who is signed in: a cookie with the user's name, signed with a key in the data folder. The server keeps no session, so
+ * every process with that key accepts the cookie: both servers, both slots, every release. (What lives in a process's
+ * memory is in memory-sessions.js.)
  */
 "use strict";
 
 const crypto = require("node:crypto");
 const fs = require("node:fs/promises");
 const path = require("node:path");
+const { cookieOf } = require("./cookies");
 
 const COOKIE = "socialgoal_session";
 const LIFETIME_SECONDS = 30 * 24 * 60 * 60;
@@ -50,8 +52,7 @@ class Sessions {
 
   /** The name in a valid cookie, or null. */
   visitorOf(request) {
-    const pair = (request.headers.cookie ?? "").split(/; */).find((each) => each.startsWith(`${COOKIE}=`));
-    const [claim, signature] = (pair ?? "").slice(COOKIE.length + 1).split(".");
+    const [claim, signature] = (cookieOf(request, COOKIE) ?? "").split(".");
     if (!claim || !signature || !equal(signature, this.#signature(claim))) return null;
     const { name, until } = JSON.parse(Buffer.from(claim, "base64url").toString("utf8"));
     return until > Date.now() / 1000 ? name : null;

@@ -24,7 +24,18 @@ function readSettings(environment, releaseFolder) {
     release,
     slot: environment.BLUEGREEN_SLOT || null,
     server: environment.BLUEGREEN_SERVER || null,
+    memorySessions: {
+      // ASP.NET's default.
+      idleSeconds: wholeNumber(environment, "SESSION_IDLE_SECONDS", 20 * 60),
+      most: wholeNumber(environment, "MOST_SESSIONS", 5_000),
+    },
   };
+}
+
+function wholeNumber(environment, name, otherwise) {
+  const text = environment[name] || String(otherwise);
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${name} must be a whole number from 1, not '${text}'`);
+  return Number(text);
 }
 
 /** The database of the goals, or null: then they are files in the data folder. */

@@ -3,6 +3,7 @@
 
 const { sendPage, sendSeeOther } = require("../answer");
 const { readForm } = require("../body");
+const { isSecure } = require("../cookies");
 const { nameFrom } = require("../input");
 const { loginPage } = require("../views/login");
 const { orShowAgain } = require("./pages");
@@ -21,11 +22,6 @@ async function signIn({ app, request, response }) {
 
 function signOut({ app, request, response }) {
   sendSeeOther(response, "/", { "set-cookie": app.sessions.noCookie({ secure: isSecure(request) }) });
-}
-
-/** TLS ends at the proxy, which sets the header. */
-function isSecure(request) {
-  return request.headers["x-forwarded-proto"] === "https";
 }
 
 const account = [

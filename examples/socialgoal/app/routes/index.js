@@ -4,11 +4,12 @@
 const { Refusal } = require("../refusal");
 const { probes } = require("./probes");
 const { pages } = require("./pages");
+const { steps } = require("./steps");
 const { account } = require("./account");
 const { api } = require("./api");
 
 /** Each route: path (":id" matches one segment), handlers by method; `always` means even while not ready. */
-const ROUTES = [...probes, ...pages, ...account, ...api].map((route) => ({
+const ROUTES = [...probes, ...pages, ...steps, ...account, ...api].map((route) => ({
   ...route,
   pattern: new RegExp(`^${route.path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}$`),
 }));

@@ -15,6 +15,7 @@ function newGoalPage({ visit, fields = {}, problem = null }) {
       </label>
       <button>Save</button>
     </form>
+    <p><a href="/goals/new/title">Set it in three steps</a></p>
   `;
   return layout({ ...visit, title: "Set a goal", content });
 }
