@@ -47,8 +47,14 @@ export class EmbeddedDriver implements Driver {
     }
   }
 
-  async idleSeconds(slot: Slot): Promise<number> {
-    return ((await ask("GET", "/idle")) as PerSlot<number>)[slot];
+  async idleSeconds(slot: Slot): Promise<number | null> {
+    try {
+      return ((await ask("GET", "/idle")) as PerSlot<number>)[slot];
+    } catch (error) {
+      // A proxy that an earlier version started.
+      if (error instanceof Refused) return null;
+      throw error;
+    }
   }
 
   /** Latencies are always counted. Only the counts by client and by page need the switch. */
