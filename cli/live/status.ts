@@ -64,7 +64,8 @@ export function formatStatus(
       const until = new Date(state.retainedUntil!).toISOString();
       lines.push(`  ${otherSlot(state.stable.slot)} is retained for an instant rollback until ${until}`);
     }
-    if (status.draining !== undefined) lines.push(inOneLine(`  ${describeDraining(status.draining, Date.now())}`));
+    if (status.draining !== undefined)
+      lines.push(inOneLine(`  ${describeDraining(status.draining, Date.now())}`));
     lines.push(...byHand(record, status));
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }

@@ -217,9 +217,15 @@ export class ProxyUnderTest {
     const under = new ProxyUnderTest(kind, folder, spec, elsewhere, backend);
     process.chdir(folder);
     if (certificate !== undefined) writeFileSync(CERTIFICATE, certificate, { mode: 0o600 });
-    await KINDS[kind.name].configure(under.spec);
-    await Promise.all(under.backends.map((each) => each.start()));
-    await under.start();
+    try {
+      await KINDS[kind.name].configure(under.spec);
+      await Promise.all(under.backends.map((each) => each.start()));
+      await under.start();
+    } catch (error) {
+      // What listens would keep jest.
+      await under.close();
+      throw error;
+    }
     return under;
   }
 
