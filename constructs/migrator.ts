@@ -14,6 +14,11 @@ export interface Migrator {
   /** How to reach the database, and where the credentials are: never a password. */
   readonly database: DatabaseAccess;
   /**
+   * The host from which migrations are fetched with the identity, as in "shop.blob.core.windows.net". Others get no token.
+   * @default - none
+   */
+  readonly artifactHost?: string;
+  /**
    * The migrator's program: `MIGRATOR_URL` (an https address, or a path on the server), its digest `MIGRATOR_SHA256`,
    * and for an https address `IDENTITY`, the identity that may read it. No secrets.
    */

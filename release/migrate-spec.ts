@@ -50,6 +50,8 @@ export const MigrateSpec = z.strictObject({
   /** Corrections to the journal before planning, for scripts that it lists as `running`. @default none */
   resolve: z.optional(Resolutions),
   database: DatabaseAccess,
+  /** The only host that gets a token of the server's identity for the bundle. @default none */
+  artifactHost: z.optional(z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.-]{0,253}(:[1-9][0-9]{0,4})?$/))),
   /** How long it waits for another migration of this database. */
   waitSeconds: z.int().check(z.minimum(1), z.maximum(86_400)),
 });
@@ -62,6 +64,7 @@ export function migrateSpec(
   record: ReleaseRecord,
   release: Release & { readonly migrations: Migrations },
   database: DatabaseAccess,
+  artifactHost?: string,
 ): MigrateSpec {
   return {
     formatVersion: SPEC_FORMAT,
@@ -74,6 +77,7 @@ export function migrateSpec(
     contracted: bringsMigrations(record) ? (record.contracted ?? []) : [],
     ...(record.resolve === undefined ? {} : { resolve: record.resolve }),
     database,
+    ...(artifactHost === undefined ? {} : { artifactHost }),
     waitSeconds: WAIT_SECONDS,
   };
 }

@@ -75,6 +75,7 @@ export class AzurePlatform implements Platform {
         authentication === "entra"
           ? { kind: "entra", server: `${sqlServer}.database.windows.net`, database, identity }
           : { kind: "secret", vault: keyVaultHost(environment), secret: migrationSecret, identity },
+      artifactHost: blobHost(environment),
       parameters: {
         MIGRATOR_URL: migratorUrl(environment, sha256),
         MIGRATOR_SHA256: sha256,

@@ -18,7 +18,7 @@ const MIGRATE_SECONDS = 3_600;
 export function migrateStep(
   scope: Construct,
   record: ReleaseRecord,
-  { server, database, parameters }: Migrator,
+  { server, database, artifactHost, parameters }: Migrator,
   dependsOn: ITerraformDependable[],
 ): ITerraformDependable {
   const release = target(record);
@@ -26,7 +26,7 @@ export function migrateStep(
   const spec =
     release === null || migrations === undefined
       ? {}
-      : { MIGRATE_SPEC: encodeSpec(migrateSpec(record, { ...release, migrations }, database)) };
+      : { MIGRATE_SPEC: encodeSpec(migrateSpec(record, { ...release, migrations }, database, artifactHost)) };
   return server.run(scope, stepId.migrate(server.name), {
     name: stepName.migrate(record),
     script: onServerProgram("migrate/run-migrate.sh"),

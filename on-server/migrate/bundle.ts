@@ -11,7 +11,8 @@ import type { Migrations } from "../../release/release";
 import { writeAtomically } from "../../system/atomic-file";
 import { accessToken, OutOfReach, patiently } from "./identity";
 
-const BLOB_HOST = /\.blob\.core\.windows\.net$/;
+/** Of a bundle as it is fetched. */
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /** Fetched bundles stay beside the migrator, so that a rollback to one of them needs no store. */
 const KEPT_FOLDER = "bundles";
@@ -22,6 +23,8 @@ export interface BundlePlace {
   readonly folder: string;
   /** The identity that may read Azure's blob storage; null if the machine has none. */
   readonly identity: string | null;
+  /** The environment's store, with a port if it is not 443: only this host gets the identity's token. */
+  readonly host: string | null;
 }
 
 /** @throws OutOfReach if it can't be fetched. @throws InvalidInput if it is not the one that the record names. */
@@ -29,7 +32,7 @@ export async function fetchBundle({ url, sha256 }: Migrations, place: BundlePlac
   const kept = join(place.folder, KEPT_FOLDER, `${sha256}.zip`);
   const cached = readIfThere(kept);
   if (cached !== null && digest(cached) === sha256) return readBundle(cached);
-  const bytes = await fetchBytes(new URL(url), place.identity);
+  const bytes = await fetchBytes(new URL(url), place);
   const found = digest(bytes);
   if (found !== sha256)
     throw new InvalidInput(`the bundle of migrations has the digest ${found}, the record says ${sha256}`);
@@ -77,7 +80,7 @@ function readBundle(zip: Uint8Array): Script[] {
   return readScripts(new Map(Object.entries(files)));
 }
 
-async function fetchBytes(url: URL, identity: string | null): Promise<Uint8Array> {
+async function fetchBytes(url: URL, { identity, host }: BundlePlace): Promise<Uint8Array> {
   if (url.protocol === "file:") {
     const bytes = readIfThere(fileURLToPath(url));
     if (bytes === null)
@@ -85,12 +88,26 @@ async function fetchBytes(url: URL, identity: string | null): Promise<Uint8Array
     return bytes;
   }
   const headers: Record<string, string> = {};
-  if (identity !== null && BLOB_HOST.test(url.host)) {
+  if (identity !== null && url.protocol === "https:" && url.host === host?.toLowerCase()) {
     headers["authorization"] = `Bearer ${await accessToken("https://storage.azure.com/", identity)}`;
     headers["x-ms-version"] = "2021-08-06";
   }
-  return patiently(
-    () => fetch(url, { headers, signal: AbortSignal.timeout(600_000) }),
-    async (answer) => new Uint8Array(await answer.arrayBuffer()),
-  );
+  // A redirect would get the token, too.
+  const redirect = "authorization" in headers ? "manual" : "follow";
+  return patiently(() => fetch(url, { headers, redirect, signal: AbortSignal.timeout(600_000) }), bounded);
+}
+
+/** The body, unless it is larger than any bundle. */
+async function bounded(answer: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of answer.body ?? []) {
+    bytes += part.byteLength;
+    if (bytes > MOST_BYTES)
+      throw new InvalidInput(
+        `the bundle of migrations has more than ${MOST_BYTES} bytes: no bundle is so large`,
+      );
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }

@@ -1,5 +1,6 @@
 /** Tokens of the machine's managed identity, from Azure's instance metadata service. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { InvalidInput } from "../../release/failure";
 
 /** The service's address; tests use another one. */
 const METADATA = "http://169.254.169.254";
@@ -13,7 +14,8 @@ export async function accessToken(resource: string, identity: string): Promise<s
     msi_res_id: identity,
   }).toString();
   const { access_token: token } = await patiently(
-    () => fetch(url, { headers: { Metadata: "true" }, signal: AbortSignal.timeout(10_000) }),
+    () =>
+      fetch(url, { headers: { Metadata: "true" }, redirect: "manual", signal: AbortSignal.timeout(10_000) }),
     (answer) => answer.json() as Promise<{ access_token?: string }>,
   );
   if (token === undefined) throw new Error(`the metadata service gave no token for ${resource}`);
@@ -27,6 +29,7 @@ export async function secretValue(vault: string, secret: string, identity: strin
     () =>
       fetch(`https://${vault}/secrets/${secret}?api-version=7.4`, {
         headers: { authorization: `Bearer ${token}` },
+        redirect: "manual",
         signal: AbortSignal.timeout(30_000),
       }),
     (answer) => answer.json() as Promise<{ value: string }>,
@@ -45,11 +48,12 @@ export async function patiently<Body>(
       const answer = await request();
       // A body that is cut off is requested again, too.
       if (answer.ok) return await read(answer);
-      problem = `${new URL(answer.url).host} answered ${answer.status}`;
+      const isRedirect = answer.status >= 300 && answer.status < 400;
+      problem = `${new URL(answer.url).host} answered ${answer.status}${isRedirect ? ": a redirect is not followed with a token" : ""}`;
       if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500)
         throw new OutOfReach(problem);
     } catch (error) {
-      if (error instanceof OutOfReach) throw error;
+      if (error instanceof OutOfReach || error instanceof InvalidInput) throw error;
       problem =
         error instanceof Error
           ? `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`

@@ -123,7 +123,7 @@ async function run(given: Arguments): Promise<ExitCode> {
 async function wanted({ folder, spec }: Arguments): Promise<Wanted> {
   const identity = spec.database.kind === "file" ? null : spec.database.identity;
   return {
-    scripts: await fetchBundle(spec.bundle, { folder, identity }),
+    scripts: await fetchBundle(spec.bundle, { folder, identity, host: spec.artifactHost ?? null }),
     contracted: spec.contracted,
     releaseId: spec.releaseId,
     resolveCommand: (script: string) =>

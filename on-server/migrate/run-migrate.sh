@@ -32,8 +32,9 @@ fetch() {
   fi
   local authorization
   authorization="Authorization: Bearer $(token)"
-  # curl reads the token from stdin, because arguments are public. The retries are for a new role assignment.
-  curl --silent --show-error --fail --location --proto '=https' --retry 8 --retry-all-errors --max-time 600 \
+  # curl reads the token from stdin, because arguments are public. The retries are for a new role assignment. No redirect is
+  # followed: it would get the token, too.
+  curl --silent --show-error --fail --proto '=https' --retry 8 --retry-all-errors --max-time 600 --max-filesize 67108864 \
     --header 'x-ms-version: 2021-08-06' --header @- --output "$new" -- "$MIGRATOR_URL" <<<"$authorization"
 }
 
