@@ -8,9 +8,10 @@ import { buildProgram } from "../../cli/program";
 
 /**
  * bash itself splits the words: it finds no program on this PATH, and hands each command line to the function that is
- * asked for what is not found. Builtins run, in a folder of their own.
+ * asked for what is not found. Builtins run, in a folder of their own. One write for each: both sides of a pipe write at the
+ * same time.
  */
-const RECORDER = `command_not_found_handle() { printf '%s\\x1f' "$@" >>"$RECORDED"; printf '\\x1e' >>"$RECORDED"; }\n`;
+const RECORDER = `command_not_found_handle() { local line; printf -v line '%s\\x1f' "$@"; printf '%s\\x1e' "$line" >>"$RECORDED"; }\n`;
 
 /** The commands that a script comes to, as words. */
 export function commandsIn(script: string): string[][] {

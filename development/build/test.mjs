@@ -22,14 +22,16 @@ const GROUPS = {
     ...[
       "configuration",
       "constructs",
-      "development/testbed",
+      "development/(simulation|testbed)",
       "examples",
       "fuzz",
       "release",
       "system",
       "terraform",
-    ].map((name) => `__tests__/${name}/`),
+    ].map((name) => `__tests__/${name}[/.]`),
     ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
+    // In a simulated world.
+    "__tests__/on-server/director/(.*[.]property|re-entry|steps/)",
   ],
   // Whole releases without a measurement of users' requests, documents and packages.
   releases: [
