@@ -24,6 +24,11 @@ export const DriverCommand = z.strictObject({
 /** The program through which a director controls a custom proxy. */
 export interface DriverCommand extends z.infer<typeof DriverCommand> {}
 
+/** Whether the proxy uses connections to instances for all clients, and can't keep one for a client that signs it in. */
+export function sharesConnections({ driver }: { readonly driver: (typeof DRIVER_NAMES)[number] }): boolean {
+  return driver === "nginx";
+}
+
 /** Whether requests can wait during a recreate; otherwise users get a page. */
 export function canHold(proxy: {
   readonly driver: (typeof DRIVER_NAMES)[number];

@@ -4,26 +4,11 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { DriverName } from "../../configuration/drivers";
-import { all, clicking, KEEPS_SESSIONS, loggedIn, lostBy, NONE, User } from "./session-users";
-import { describeEndToEnd, World } from "./world";
+import { all, clicking, KEEPS_SESSIONS, loggedIn, lostBy, NONE, sessionWorld, User } from "./session-users";
+import { describeEndToEnd } from "./world";
+import type { World } from "./world";
 
-const SESSIONS = { affinity: "server", withoutCookie: ["/assets/"] };
 const ROUND_MS = 100;
-
-function create(driver: DriverName): Promise<World> {
-  return World.create({
-    proxies: 2,
-    environment: {
-      proxies: { driver, count: 2 },
-      sessions: SESSIONS,
-      schedule: {
-        ...{ strategy: "canary", steps: [20, 100], stepSeconds: 0.5, bakeSeconds: 0.3, drainSeconds: 2 },
-        // What its chance failures are compared by is another test's matter.
-        analysis: { maxErrorRatio: 0.5, intervalSeconds: 0.2 },
-      },
-    },
-  });
-}
 
 function release(world: World, version: string, ...options: string[]) {
   return world.releaseOf(version, { "server.js": KEEPS_SESSIONS }, ...options);
@@ -34,7 +19,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
     let world: World;
     let users: User[];
     beforeAll(async () => {
-      world = await create(driver);
+      world = await sessionWorld(driver);
       expect(await release(world, "1.0.0")).toMatchObject({ outcome: "installed", exitCode: 0 });
       users = await loggedIn(world, 50, 2, () => 0);
     });

@@ -6,31 +6,14 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { DriverName } from "../../configuration/drivers";
 import type { Receipt } from "../../release/receipt";
-import { all, clicking, KEEPS_SESSIONS, loggedIn, lostBy, NONE } from "./session-users";
+import { all, clicking, KEEPS_SESSIONS, loggedIn, lostBy, NONE, sessionWorld } from "./session-users";
 import type { User } from "./session-users";
-import { describeEndToEnd, World } from "./world";
+import { describeEndToEnd } from "./world";
+import type { World } from "./world";
 
 const USERS = 200;
 const IDLE_SECONDS = 4;
 const ROUND_MS = 1_000;
-
-function create(driver: DriverName): Promise<World> {
-  return World.create({
-    proxies: 2,
-    environment: {
-      proxies: { driver, count: 2 },
-      sessions: {
-        ...{ affinity: "server", withoutCookie: ["/assets/"] },
-        drain: { idleSeconds: IDLE_SECONDS, atMostSeconds: 120 },
-      },
-      schedule: {
-        ...{ strategy: "canary", steps: [20, 100], stepSeconds: 0.5, bakeSeconds: 0.5, drainSeconds: 2 },
-        // What its chance failures are compared by is another test's matter.
-        analysis: { maxErrorRatio: 0.5, intervalSeconds: 0.2 },
-      },
-    },
-  });
-}
 
 const options = (version: string, ...more: string[]) => ["release", version, "--artifact", version, ...more];
 
@@ -40,7 +23,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
     let first: User[];
     let second: User[];
     beforeAll(async () => {
-      world = await create(driver);
+      world = await sessionWorld(driver, { idleSeconds: IDLE_SECONDS, atMostSeconds: 120 });
       for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0"])
         world.write(`${version}/server.js`, KEEPS_SESSIONS);
       expect(await world.deploy(...options("1.0.0"))).toMatchObject({ outcome: "installed", exitCode: 0 });

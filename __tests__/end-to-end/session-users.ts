@@ -1,7 +1,9 @@
 /** Users who log in and click, and an application that keeps their sessions in its memory. */
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
-import type { World } from "./world";
+import type { DriverName } from "../../configuration/drivers";
+import type { Sessions } from "../../configuration/sessions";
+import { World } from "./world";
 
 /** One answer in a hundred fails by chance. Some answers are only for their user, others for every cache. */
 export const KEEPS_SESSIONS = `
@@ -128,3 +130,19 @@ export function lostBy(users: readonly User[]) {
 export const NONE = { losers: 0, first: [] };
 export const all = <Value>(users: readonly User[], of: (user: User) => Iterable<Value>) =>
   [...new Set(users.flatMap((user) => [...of(user)]))].sort();
+
+/** Two proxies, two servers a slot, and clients that stay on their servers. @param drain where sessions drain */
+export function sessionWorld(driver: DriverName, drain?: Sessions["drain"]): Promise<World> {
+  return World.create({
+    proxies: 2,
+    environment: {
+      proxies: { driver, count: 2 },
+      sessions: { affinity: "server", withoutCookie: ["/assets/"], ...(drain && { drain }) },
+      schedule: {
+        ...{ strategy: "canary", steps: [20, 100], stepSeconds: 0.5, bakeSeconds: 0.5, drainSeconds: 2 },
+        // What its chance failures are compared by is another test's matter.
+        analysis: { maxErrorRatio: 0.5, intervalSeconds: 0.2 },
+      },
+    },
+  });
+}

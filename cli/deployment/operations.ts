@@ -91,8 +91,10 @@ export function rollback(
     title: "rollback",
     proxies: { leavesOut: "silent", without: knownProxies(without, project) },
     transition: (written, observed, statuses) => {
-      const states = statuses.map(({ state }) => ({ sequence: state.sequence, record: state.record }));
-      const record = recordInForce(written, states);
+      const record = recordInForce(
+        written,
+        statuses.map(({ state }) => state),
+      );
       try {
         return observed === null
           ? transitions.rollbackOnDisagreement(record, wanted)

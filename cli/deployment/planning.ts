@@ -7,7 +7,6 @@ import type { Permissions } from "../../configuration/advice";
 import { requireTakenOver } from "../../release/moved-by-hand";
 import { describeDraining } from "../../release/draining";
 import type { Draining } from "../../release/draining";
-import type { ProxyStatus } from "../../release/director-status";
 import { refuseImpossibleSessions } from "../../configuration/sessions";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
@@ -110,6 +109,9 @@ export async function planOperation(
   for (const { proxy, state } of survey.statuses) requireNewer(next.sequence, proxy, state.sequence);
   const replaced = statuses.length === 0 ? null : retention(sequenceOf(next), statuses[0]!.state, Date.now());
 
+  const { endSessions: _, ...waiting } = next;
+  const active = longestDraining(waiting, statuses);
+
   progress.now(`planning record ${next.sequence}`);
   const web = new Stack(await synthesize(project, next), "web", terraform);
   const plan = await web.plan(clearsUp ? { lockTimeoutSeconds: APPLY_END_SECONDS } : {});
@@ -127,24 +129,21 @@ export async function planOperation(
       describeResolutions(next.resolve),
       migrationNote(next),
       replaced,
-      ...describeSessions(next, statuses),
+      active === null ? null : describeActive(active, next),
       ...describeProxies(next),
     ].filter((note) => note !== null),
     warnings: warningsOf(next, environment),
     permissions: permittedStrategies(before, next),
     rollback: rollbackPath(next),
-    draining: longestDraining(next, statuses),
+    draining: next.endSessions === undefined ? active : null,
     token: planToken(before, observed, next),
   };
 }
 
 /** What becomes of clients that are still active in the slot that this sequence needs. */
-function describeSessions(next: ReleaseRecord, statuses: readonly ProxyStatus[]): string[] {
-  const { endSessions: _, ...waiting } = next;
-  const draining = longestDraining(waiting, statuses);
-  if (draining === null) return [];
-  const fate = next.endSessions === undefined ? "it waits for them" : "their sessions end now";
-  return [`${describeDraining(draining, Date.now())}; ${fate}`];
+function describeActive(active: Draining, { endSessions }: ReleaseRecord): string {
+  const fate = endSessions === undefined ? "it waits for them" : "their sessions end now";
+  return `${describeDraining(active, Date.now())}; ${fate}`;
 }
 
 /** The record with the proxies that are left out, and those that catch up with what the others have live. */

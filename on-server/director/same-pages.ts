@@ -13,6 +13,7 @@
  * Both are below the 0.1 % that equal releases may be rejected with. Equal pages are asked once.
  */
 import { normalPath } from "../../configuration/private-paths";
+import { sharesConnections } from "../../configuration/drivers";
 import type { Endpoint } from "../../configuration/naming";
 import type { PlacedRelease } from "../../release/director-status";
 import { analysisSettings } from "../../release/schedule";
@@ -24,7 +25,7 @@ import { MOST_PAGES } from "./drivers/driver";
 import { notPages, pageOf } from "./drivers/popular-pages";
 import { agree, describeLook, isFailure } from "./look";
 import type { Look } from "./look";
-import { needsOtherDriver, PASSED } from "./verify";
+import { PASSED } from "./verify";
 import type { FurtherCheck } from "./verify";
 
 const ROUNDS = 10;
@@ -65,30 +66,47 @@ export interface PageAnswers {
   readonly candidate: readonly (readonly Look[])[];
 }
 
+type Found = Awaited<ReturnType<FurtherCheck>>;
+const NOTHING_FOUND: Found = { verdict: PASSED, facts: {} };
+
 export type PageVerdict = "same" | "different" | "open" | { readonly skipped: string };
 
 /**
  * The first proxy asks for all: instances answer the others alike, and users already have the candidate there.
  * @throws Interrupted
  */
-export async function answersLikeStable(
-  director: Director,
-  candidate: PlacedRelease,
-): ReturnType<FurtherCheck> {
+export async function answersLikeStable(director: Director, candidate: PlacedRelease): Promise<Found> {
   const { spec } = director;
   const { stable } = director.state;
   const { expectChange } = analysisSettings(spec.schedule.analysis);
   // A `retry --expect-change` has it reported already.
-  if (stable === null || spec.proxy.index > 0 || isWayBack(spec)) return { verdict: PASSED, facts: {} };
+  if (spec.proxy.index > 0 || isWayBack(spec)) return NOTHING_FOUND;
+  if (sharesConnections(spec.proxy) && (await signsIn(director, candidate.slot)))
+    return needsOtherDriver("/");
+  if (stable === null) return NOTHING_FOUND;
   const { agreed, different, authenticates } = await comparePages(director, candidate.slot, stable.slot);
-  if (authenticates !== null && spec.proxy.driver === "nginx")
-    return { verdict: needsOtherDriver(authenticates), facts: {} };
+  if (sharesConnections(spec.proxy) && authenticates !== null) return needsOtherDriver(authenticates);
   const changed = describeDifferences(different);
   if (changed.length === 0 || expectChange) {
     return { verdict: PASSED, facts: { pages: agreed, ...(changed.length > 0 && { changed }) } };
   }
   const pages = different.length === 1 ? "a page" : `${different.length} pages`;
   const reason = `${pages} that users ask for answered otherwise than in ${stable.releaseId} (${changed.join("; ")}); if it should, retry it with --expect-change`;
+  return { verdict: { passed: false, reason }, facts: {} };
+}
+
+/** Whether an endpoint's first page asks for the authentication of its connection. */
+async function signsIn({ look, spec }: Director, slot: Slot): Promise<boolean> {
+  const { timeoutSeconds } = spec.verification;
+  const looks = await Promise.all(
+    spec.endpoints[slot].map((endpoint) => look(endpoint, "/", timeoutSeconds)),
+  );
+  return looks.some((each) => each.authenticatesConnection === true);
+}
+
+/** @param path that asks for the authentication of a connection */
+function needsOtherDriver(path: string): Found {
+  const reason = `${path} asks for Windows authentication (NTLM or Negotiate), which authenticates connections, and NGINX shares them between users: set proxies.driver "haproxy"`;
   return { verdict: { passed: false, reason }, facts: {} };
 }
 

@@ -87,7 +87,7 @@ async function verifyEndpoint(
     const probe = await director.probe(endpoint, releaseId);
     inARow = probe.healthy ? inARow + 1 : 0;
     const smoke = inARow >= successes ? await smokeProblem(director, endpoint) : null;
-    if (smoke === "") return requireSharedConnections(director, endpoint);
+    if (smoke === "") return PASSED;
     if (director.clock.now() >= deadline) {
       const problem = probe.problem || smoke || `only ${inARow} of ${successes} successful probes in a row`;
       return {
@@ -97,22 +97,6 @@ async function verifyEndpoint(
     }
     await director.clock.sleep(intervalSeconds * 1000);
   }
-}
-
-/** NGINX can't keep a connection to an instance for one client: users could not sign in. */
-async function requireSharedConnections(director: Director, endpoint: Endpoint): Promise<Verdict> {
-  const { proxy, verification } = director.spec;
-  if (proxy.driver !== "nginx") return PASSED;
-  const look = await director.look(endpoint, "/", verification.timeoutSeconds);
-  return look.authenticatesConnection ? needsOtherDriver("/") : PASSED;
-}
-
-/** @param path that asks for the authentication of a connection */
-export function needsOtherDriver(path: string): Verdict {
-  return {
-    passed: false,
-    reason: `${path} asks for Windows authentication (NTLM or Negotiate), which authenticates connections, and NGINX shares them between users: set proxies.driver "haproxy"`,
-  };
 }
 
 /** @returns the first problem; empty if all answers are as expected. */

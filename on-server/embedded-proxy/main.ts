@@ -12,7 +12,7 @@ import { writeAtomically } from "../../system/atomic-file";
 import {
   announced,
   CLOSED,
-  isLeft,
+  failsOver,
   parseTraffic,
   SEQUENCE_PATH,
   trafficEntries,
@@ -234,8 +234,7 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
   const { cookie } = request.headers;
   const known = preview ? null : (affinity?.serverOf(cookie) ?? null);
   const kept = known !== null && endpoints.isInRotation(known.slot, known.server) ? known : null;
-  const current = { ...traffic, fallback: failsOver(kept?.slot ?? null) };
-  const way = route(current, cookie, healthy, draw, preview, kept?.slot);
+  const way = route(traffic, cookie, healthy, draw, preview, kept?.slot);
   const { slot, insteadOf, bucket, drawnBucket } = way;
   if (slot === null) {
     sendPage(request, response(), NOTHING_DEPLOYED);
@@ -305,15 +304,10 @@ function failoverOf(slot: Slot, mayLeaveSlot: boolean): Failover {
     const next = untried(slot);
     const server = next && endpoints.serverOf(slot, next);
     if (server !== undefined) exchange?.count?.movesTo(server);
-    if (next !== undefined || !mayLeaveSlot || !failsOver(slot)) return next;
+    if (next !== undefined || !mayLeaveSlot || !failsOver(traffic, slot)) return next;
     exchange?.count?.failed();
     return untried(other);
   };
-}
-
-/** Whether the other slot's servers stand in for a slot's. */
-function failsOver(slot: Slot | null): boolean {
-  return traffic.fallback || (slot !== null && isLeft(traffic, slot));
 }
 
 function isTooLarge({ headers }: IncomingMessage): boolean {

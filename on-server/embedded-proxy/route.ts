@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { BUCKET_COOKIE, PREVIEW_COOKIE } from "../../configuration/cookies";
 import { PREVIEW_HEADER } from "../../configuration/preview";
 import type { Preview } from "../../configuration/preview";
+import { failsOver } from "../director/drivers/driver";
 import type { Traffic } from "../director/drivers/driver";
 import { otherSlot } from "../../release/slot";
 import type { PerSlot, Slot } from "../../release/slot";
@@ -39,7 +40,7 @@ export function route(
   const bucket = known ?? drawnBucket;
   const chosen = keptIn ?? (((bucket ?? 0) + offset) % 100 < weight ? otherSlot(live) : live);
   const other = otherSlot(chosen);
-  if (traffic.fallback && !healthy[chosen] && healthy[other])
+  if (!healthy[chosen] && healthy[other] && failsOver(traffic, chosen))
     return { slot: other, insteadOf: chosen, bucket, drawnBucket };
   return { slot: chosen, insteadOf: null, bucket, drawnBucket };
 }

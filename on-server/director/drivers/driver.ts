@@ -258,6 +258,11 @@ export function isLeft(traffic: Traffic, slot: Slot): boolean {
   return releaseLeft(traffic)?.slot === slot;
 }
 
+/** Whether the other slot's servers stand in for a slot's: both are verified. */
+export function failsOver(traffic: Traffic, slot: Slot): boolean {
+  return traffic.fallback || isLeft(traffic, slot);
+}
+
 /** Slots that get requests of new clients. */
 export function servingSlots(traffic: Traffic): Slot[] {
   if (traffic.live === null) return [];

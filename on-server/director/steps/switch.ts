@@ -143,7 +143,7 @@ async function requireHealed(
 }
 
 async function firstDeployment(director: Director, candidate: PlacedRelease): Promise<StepEnd> {
-  await requireVerified(director, candidate);
+  await requireVerified(director, candidate, { further: () => answersLikeStable(director, candidate) });
   if (director.spec.goal === "staged") return staged(director, candidate);
   try {
     await activateSlot(director, candidate.slot);
@@ -224,7 +224,7 @@ async function shift(director: Director, candidate: PlacedRelease): Promise<Step
     };
   }
   await commit(director, candidate);
-  const left = releaseLeft(await director.driver.observe());
+  const left = releaseLeft(director.state.traffic.intended);
   if (left === null) await director.drain(other, { cut: spec.converge });
   const stays =
     left === null ? "" : `; clients of ${left.releaseId} stay in ${left.slot} while they are active`;
@@ -291,8 +291,11 @@ async function commit(director: Director, candidate: PlacedRelease): Promise<voi
     failedDigests,
     retainedUntil,
   });
-  const traffic = { live: candidate.slot, weight: 0, offset: bucketOffset(candidate.releaseId) } as const;
-  await director.setTraffic({ ...traffic, mode: "serve", fallback: false }, { mayStay: true });
+  const { slot: live, releaseId } = candidate;
+  await director.setTraffic(
+    { live, weight: 0, offset: bucketOffset(releaseId), mode: "serve", fallback: false },
+    { mayStay: true },
+  );
   director.save({ candidate: null, phase: converge ? "converging" : "stable", finished: !converge });
 }
 

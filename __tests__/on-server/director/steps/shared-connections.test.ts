@@ -33,6 +33,16 @@ test("with NGINX a later one is, if one of the pages that users ask for does", a
   expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
 });
 
+test("nothing of that kind stops a rollback, nor a heal", async () => {
+  const { world, operator } = worldWith("nginx");
+  await operator.release("1.0.0");
+  await operator.release("1.1.0");
+  world.look = () => ASKS;
+  expect((await operator.heal(["web-1"], { lost: "web-1" })).result).toMatchObject({ outcome: "healed" });
+  expect((await operator.rollback()).result).toMatchObject({ exitCode: EXIT.done });
+  expect(world.traffic).toMatchObject({ live: "blue", weight: 0 });
+});
+
 test("HAProxy keeps such connections for their clients", async () => {
   const { world, operator } = worldWith("haproxy");
   world.look = () => ASKS;

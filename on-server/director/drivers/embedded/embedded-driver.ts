@@ -37,24 +37,13 @@ export class EmbeddedDriver implements Driver {
     return counts;
   }
 
-  async popularPages(): Promise<readonly string[]> {
-    try {
-      return (await ask("GET", "/pages")) as string[];
-    } catch (error) {
-      // A proxy of version 0.1.0 counts no pages.
-      if (error instanceof Refused) return [];
-      throw error;
-    }
+  /** A proxy of version 0.1.0 counts no pages. */
+  popularPages(): Promise<readonly string[]> {
+    return askIfKnown<readonly string[]>("/pages", []);
   }
 
   async idleSeconds(slot: Slot): Promise<number | null> {
-    try {
-      return ((await ask("GET", "/idle")) as PerSlot<number>)[slot];
-    } catch (error) {
-      // A proxy that an earlier version started.
-      if (error instanceof Refused) return null;
-      throw error;
-    }
+    return (await askIfKnown<PerSlot<number> | null>("/idle", null))?.[slot] ?? null;
   }
 
   /** Latencies are always counted. Only the counts by client and by page need the switch. */
@@ -83,6 +72,16 @@ export class EmbeddedDriver implements Driver {
 
   private async rotate(rotation: Rotation): Promise<void> {
     await ask("PUT", "/rotation", JSON.stringify(rotation));
+  }
+}
+
+/** @param otherwise what a proxy that an earlier version started does not know */
+async function askIfKnown<Answer>(path: string, otherwise: Answer): Promise<Answer> {
+  try {
+    return (await ask("GET", path)) as Answer;
+  } catch (error) {
+    if (error instanceof Refused) return otherwise;
+    throw error;
   }
 }
 

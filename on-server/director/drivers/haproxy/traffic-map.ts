@@ -6,7 +6,7 @@ import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
 import { TOKEN_PATTERN } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
-import { BUCKETS, isLeft, parseTraffic, trafficEntries } from "../driver";
+import { BUCKETS, failsOver, parseTraffic, trafficEntries } from "../driver";
 import type { Traffic } from "../driver";
 
 export const TRAFFIC_MAP = "traffic.map";
@@ -79,8 +79,7 @@ export function trafficMap(
   // Otherwise the bucket says which of them are counted and timed.
   const isAtRest = lines.some((line) => line.startsWith(`${ALL_USERS} `));
   const kept = tokens.map(({ token, slot, number }) => {
-    // The live slot stands in for one that users leave.
-    const fallback = traffic.fallback || isLeft(traffic, slot);
+    const fallback = failsOver(traffic, slot);
     const way = numberFor({ ...traffic, fallback }, slot !== traffic.live) + (isAtRest ? 0 : TIMED);
     return `${token} ${SERVER_FACTOR * number + way}`;
   });
