@@ -11,6 +11,7 @@ import { canHold } from "../../../configuration/drivers";
 import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
 import type { Case } from "../../../release/gate";
 import { releaseLeft, replacesLeft, requireDrained } from "../../../release/draining";
+import { requireNotDrained } from "../../../release/server-drain";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { catchUp } from "../catch-up";
@@ -36,6 +37,7 @@ export async function begin(director: Director): Promise<StepEnd> {
   const now = director.clock.now();
   const { found, replaces } = mayBegin(spec, state, now);
   requireDrained(spec, await drainingNow(director, observed), now);
+  requireNotDrained(spec, state.drained ?? []);
   await refuseOtherRelease(director, observed);
 
   const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, state.stable!) : null;

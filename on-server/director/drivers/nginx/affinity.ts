@@ -10,7 +10,9 @@ import { SECURE_SCHEMES, SERVER_COOKIE, serverAttributes } from "../../../../con
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { placeOf, TOKEN_PATTERN, tokenSeconds } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
-import type { PerSlot, Slot } from "../../../../release/slot";
+import type { Slot } from "../../../../release/slot";
+import { keepsClients } from "../rotation";
+import type { OutOfRotation } from "../rotation";
 import { MOST_BALANCERS } from "../trusted-balancers";
 import { quoted } from "./request-maps";
 import { GIVEN, LIVE } from "./traffic-folder";
@@ -21,22 +23,39 @@ interface Place {
   readonly slot: Slot;
   readonly address: string;
   readonly inRotation: boolean;
+  /** Whether those who have its cookie stay there. */
+  readonly isKept: boolean;
 }
 
-function placesOf({ endpoints }: DirectorSpec, excluded: PerSlot<readonly string[]>): Place[] {
+function placesOf({ endpoints }: DirectorSpec, out: OutOfRotation): Place[] {
   return SLOTS.flatMap((slot) =>
-    endpoints[slot].map(({ server, host, port }, index) => ({
-      name: placeOf(slot, index + 1),
-      slot,
-      address: `${host}:${port}`,
-      inRotation: !excluded[slot].includes(server),
-    })),
+    endpoints[slot].map(({ server, host, port }, index) => {
+      const inRotation = !out[slot].includes(server);
+      const isKept = inRotation || keepsClients(out, slot, server);
+      return { name: placeOf(slot, index + 1), slot, address: `${host}:${port}`, inRotation, isKept };
+    }),
   );
 }
 
-export function affinityMaps(spec: DirectorSpec, excluded: PerSlot<readonly string[]>): string {
-  const places = placesOf(spec, excluded);
+/** Servers out of rotation whose clients stay, and the log that has their requests. */
+export function keptPlaces(spec: DirectorSpec, out: OutOfRotation) {
+  return placesOf(spec, out).flatMap(({ name, inRotation, isKept }) =>
+    isKept && !inRotation ? [{ name, stays: `$stays_at_${name}`, log: keptLog(name) }] : [],
+  );
+}
+
+/** NGINX appends a line for each request: when it was changed is when the last one was. */
+export function keptLog(place: string): string {
+  return `leaving-${place}.log`;
+}
+
+export function affinityMaps(spec: DirectorSpec, out: OutOfRotation): string {
+  const places = placesOf(spec, out);
+  const noticed = keptPlaces(spec, out).map(
+    ({ name, stays }) => `  map $stays ${stays} {\n    default '';\n    ${name} stays;\n  }\n`,
+  );
   return [
+    ...noticed,
     tokenMaps(places),
     clientMaps(spec.proxy.http.trusted),
     placementMaps(places, spec.proxy.http.trusted.length === 0 ? "$remote_addr" : "$client"),
@@ -44,12 +63,12 @@ export function affinityMaps(spec: DirectorSpec, excluded: PerSlot<readonly stri
   ].join("");
 }
 
-/** Empty without a cookie, with several, and with one that no server in rotation has. Each pattern takes linear time. */
+/** Empty without a cookie, with several, and with one of a server that keeps no clients. Each pattern takes linear time. */
 function tokenMaps(places: readonly Place[]): string {
   const name = `${SERVER_COOKIE}=`;
   const token = `(?=(?<token_place>[^.;]*+))(?<asked_token>${TOKEN_PATTERN})`;
   const only = `^(?:(?!${name})[^;]*+;\\s*+)*+${name}${token}(?:;\\s*+(?!${name})[^;]*+)*+$`;
-  const known = places.filter(({ inRotation }) => inRotation);
+  const known = places.filter(({ isKept }) => isKept);
   return `  map $http_cookie $asked_place {
     default '';
     ${quoted(`~${only}`)} $token_place;
@@ -187,20 +206,21 @@ ${answered.join("")}  }
 export const GIVEN_TOKEN = `${LIVE}/${GIVEN}$answered`;
 
 /**
- * Each server in rotation before the others of its slot, and of the other one. They are backups of one rank, so only their
+ * Each server that keeps its clients before the others of its slot, and of the other one. They are backups of one rank, so only their
  * weights keep those of the slot ahead, in all but one of a thousand failures.
  */
-export function affinityGroups(spec: DirectorSpec, excluded: PerSlot<readonly string[]>): string {
-  const places = placesOf(spec, excluded);
+export function affinityGroups(spec: DirectorSpec, out: OutOfRotation): string {
+  const places = placesOf(spec, out);
   const line = ({ address, inRotation }: Place, options: string) =>
     `    server ${address} max_fails=0${options}${inRotation ? "" : " down"};\n`;
   return places
-    .filter(({ inRotation }) => inRotation)
+    .filter(({ isKept }) => isKept)
     .map((place) => {
       const others = places.filter((other) => other !== place);
       const ofSlot = others.filter(({ slot }) => slot === place.slot);
       const ofOther = others.filter(({ slot }) => slot !== place.slot);
-      const first = line(place, "") + ofSlot.map((each) => line(each, " weight=1000 backup")).join("");
+      const own = line({ ...place, inRotation: true }, "");
+      const first = own + ofSlot.map((each) => line(each, " weight=1000 backup")).join("");
       const group = (name: string, servers: string) =>
         `  upstream ${name}_at_${place.name} {\n${servers}${KEPT}  }\n`;
       return (
