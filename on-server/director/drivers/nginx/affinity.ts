@@ -63,19 +63,19 @@ export function affinityMaps(spec: DirectorSpec, out: OutOfRotation): string {
   ].join("");
 }
 
-/** Empty without a cookie, with several, and with one of a server that keeps no clients. Each pattern takes linear time. */
+/**
+ * `$token_file`: empty without a cookie, with several, and with one of a server that keeps no clients. The pattern takes linear
+ * time. Looking at it gives `$asked_place` and `$asked_token`, too.
+ */
 function tokenMaps(places: readonly Place[]): string {
   const name = `${SERVER_COOKIE}=`;
-  const token = `(?=(?<token_place>[^.;]*+))(?<asked_token>${TOKEN_PATTERN})`;
-  const only = `^(?:(?!${name})[^;]*+;\\s*+)*+${name}${token}(?:;\\s*+(?!${name})[^;]*+)*+$`;
   const known = places.filter(({ isKept }) => isKept);
-  return `  map $http_cookie $asked_place {
+  const token = `(?=(?<asked_place>${known.map((place) => place.name).join("|")})[.])(?<asked_token>${TOKEN_PATTERN})`;
+  const only = `^(?:(?!${name})[^;]*+;\\s*+)*+${name}${token}(?:;\\s*+(?!${name})[^;]*+)*+$`;
+  return `  map $http_cookie $token_file {
     default '';
-    ${quoted(`~${only}`)} $token_place;
+    ${quoted(`~${only}`)} ${LIVE}/$asked_token;
   }
-  map $asked_place $token_file {
-    default '';
-${known.map((place) => `    ${place.name} ${LIVE}/$asked_token;\n`).join("")}  }
   map $asked_place $asked_slot {
     default blue;
 ${known.flatMap((place) => (place.slot === "green" ? `    ${place.name} green;\n` : [])).join("")}  }
@@ -150,14 +150,11 @@ function split(text: string, variable: string, values: readonly string[]): strin
 }
 
 /**
- * `$server_cookie`: empty if the client's server answered, which is the usual case and costs one look. NGINX evaluates the rest
- * only for others. An answer without a status from an instance is NGINX's.
+ * `$server_cookie`: empty if the client's server answers, which is the usual case and costs one look. Where another server may
+ * answer, `$stays` is empty, and NGINX evaluates the rest. An answer without a status from an instance is NGINX's.
  */
 function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]): string {
   const seconds = tokenSeconds(sessions);
-  // Where sessions drain, each answer renews the cookie.
-  const stayed =
-    seconds === undefined ? places.map(({ name, address }) => `    "${name} ${address}" '';\n`) : [];
   const answered = places.map(({ name, address }) => {
     return `    "${address}" ${name};\n    "~ ${address.replaceAll(".", "[.]")}$" ${name};\n`;
   });
@@ -174,10 +171,12 @@ function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]):
     default ${quoted(serverAttributes(false, seconds))};
 ${secure.join("")}  }
 `;
-  return `${isReported ? attributesMap : ""}  map "$stays $upstream_addr" $server_cookie {
-    default $cookie_by_path;
-${stayed.join("")}  }
-  map $request_uri $cookie_by_path {
+  const cookie = (token: string) => quoted(`${SERVER_COOKIE}=${token}${attributes}`);
+  const ifStaying = (name: string, staying: string, otherwise: string) =>
+    `  map $stays ${name} {\n    default ${staying};\n    '' ${otherwise};\n  }\n`;
+  // Where sessions drain, each answer renews the cookie.
+  const renews = seconds !== undefined;
+  return `${isReported ? attributesMap : ""}${renews ? ifStaying("$cookie_by_token", cookie("$asked_token"), "$cookie_by_link") : ifStaying("$server_cookie", "''", "$cookie_by_path")}  map $request_uri ${renews ? "$server_cookie" : "$cookie_by_path"} {
     default $cookie_by_answer;
 ${without.join("")}  }
   map $answer_kind $cookie_by_answer {
@@ -191,9 +190,9 @@ ${without.join("")}  }
   map $upstream_addr $answered {
     default '';
 ${answered.join("")}  }
-  map $realpath_root $cookie_by_token {
+  map $realpath_root ${renews ? "$cookie_by_link" : "$cookie_by_token"} {
     default '';
-    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${quoted(`${SERVER_COOKIE}=$given_token${attributes}`)};
+    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${cookie("$given_token")};
   }
   map "$bucket_cookie$server_cookie" $cookie_privacy {
     default $privacy_by_answer;

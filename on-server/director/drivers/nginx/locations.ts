@@ -45,9 +45,12 @@ const RETRIES = `proxy_next_upstream error timeout;
 export function locations(spec: DirectorSpec, kept: readonly Noticed[]): string {
   const { http } = spec.proxy;
   const previews = spec.preview !== null;
-  const there = hasAffinity(spec) ? "there" : "slot";
+  const keeps = hasAffinity(spec);
+  const there = keeps ? "there" : "slot";
+  // Another server than the client's may answer.
+  const leavesServer = keeps ? "set $stays '';\n      " : "";
   const whereTrafficGoes =
-    WHERE_TRAFFIC_GOES + (hasAffinity(spec) ? STAYS : "") + (drains(spec) ? LEAVES : "");
+    leavesServer + WHERE_TRAFFIC_GOES + (keeps ? STAYS : "") + (drains(spec) ? LEAVES : "");
   const noticed = [...(drains(spec) ? [{ stays: "$leaving", log: LEAVING_LOG }] : []), ...kept];
   const logged = [COUNTED, ...noticed.map(notice)].join("\n      ");
   return `    location / {
@@ -71,11 +74,11 @@ ${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if (
     # An answer may come before the whole request has been read. NGINX ends the connection then, so the client must know.
     location @streamed {
       ${AFTER_FAILURE}
-      ${logged}
+      ${keeps ? `set $chosen $there;\n      ${leavesServer}` : ""}      ${logged}
       keepalive_timeout 0;
       proxy_request_buffering off;
       ${RETRIES}
-      proxy_pass http://\${way}_$${there};
+      proxy_pass http://\${way}_$${keeps ? "chosen" : "slot"};
     }
     location @socket {
       error_page 502 504 = @socket_again;

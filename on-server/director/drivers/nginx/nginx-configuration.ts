@@ -156,7 +156,7 @@ ${HEALTH}${locations(this.spec, this.kept())}  }
   send_timeout ${http.clientSeconds}s;
   keepalive_timeout ${http.idleSeconds}s;
 ${keeps}  keepalive_requests 1000000;
-  # One buffer: it limits all headers together.
+${this.keeps ? "  # What affinity evaluates would need a second allocation for each request.\n  request_pool_size 8k;\n" : ""}  # One buffer: it limits all headers together.
   large_client_header_buffers 1 ${http.headerKilobytes}k;
   client_body_buffer_size ${BODY_KILOBYTES}k;
   client_max_body_size ${http.bodyMegabytes}m;
@@ -223,10 +223,10 @@ ${this.preview()}`;
   /** A client with a valid token gets its server, whatever the traffic is. */
   private stays(suffix: string, isLast = false): string {
     if (!this.keeps) return "";
+    // At rest nothing is counted for a slot.
     return `    if (-f $token_file${suffix}) {
-      set $slot $asked_slot;
       set $stays $asked_place;
-${isLast ? "      break;\n" : ""}    }
+${isLast ? "      break;\n" : "      set $slot $asked_slot;\n"}    }
 `;
   }
 
@@ -235,7 +235,6 @@ ${isLast ? "      break;\n" : ""}    }
     if (!drains(this.spec)) return "";
     return `    set $leaving '';
     if (-f $token_file.${LEAVING}${previews}) {
-      set $slot $asked_slot;
       set $stays $asked_place;
       set $way shift;
       set $leaving leaving;
