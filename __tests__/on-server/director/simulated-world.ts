@@ -417,6 +417,14 @@ export class SimulatedWorld {
     for (const instance of this.instances[slot]) if (instance) instance.up = up;
   }
 
+  /** What dies under traffic is brought up, or stays up, and does not die again. */
+  repair(slot: Slot): void {
+    for (const instance of this.instances[slot]) {
+      if (instance?.behaviour !== "diesUnderTraffic") continue;
+      Object.assign(instance, { up: true, behaviour: "good" });
+    }
+  }
+
   /** Somebody puts another release there, past the director. */
   replaceByHand(slot: Slot, release: string): void {
     this.instances[slot] = [this.instance(release, "0".repeat(64)), this.instance(release, "0".repeat(64))];

@@ -44,11 +44,14 @@ export async function begin(director: Director): Promise<StepEnd> {
 
   const wanted = wantedTraffic(director, found, observed);
   const losesWeight = state.stable !== null && returns(observed, wanted);
-  if (losesWeight && found !== "neverLive") await requireStableAnswers(director, state.stable!);
-
   const accepted = { found, observed, wanted, losesWeight, replaces, kept };
   if (state.stable === null) await effects(director, accepted);
-  else await watched(director, () => effects(director, accepted));
+  else
+    await watched(director, async () => {
+      // Right before its effect: counting takes a while.
+      if (losesWeight && found !== "neverLive") await requireStableAnswers(director, director.state.stable!);
+      await effects(director, accepted);
+    });
   const caught = caughtUp === null ? null : `caught up with ${caughtUp}`;
   const facts = [caught, found, describeTraffic(wanted), replaces].filter(Boolean);
   return { outcome: "begun", reason: facts.join(", ") };
