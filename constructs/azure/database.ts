@@ -1,6 +1,8 @@
 /** Azure SQL, reachable only from inside the network. By default Entra authenticates, without passwords. */
 import { ManagementLock } from "@cdktf/provider-azurerm/lib/management-lock";
 import { MssqlDatabase } from "@cdktf/provider-azurerm/lib/mssql-database";
+import { MssqlServerExtendedAuditingPolicy } from "@cdktf/provider-azurerm/lib/mssql-server-extended-auditing-policy";
+import { MssqlServerSecurityAlertPolicy } from "@cdktf/provider-azurerm/lib/mssql-server-security-alert-policy";
 import { MssqlServer } from "@cdktf/provider-azurerm/lib/mssql-server";
 import { TerraformVariable } from "cdktf";
 import { Construct } from "constructs";
@@ -14,6 +16,10 @@ export interface DatabaseProps extends Placement {
   readonly databaseName: string;
   readonly tenantId: string;
   readonly settings: AzureDatabase;
+  /** Sends the audit log to Azure Monitor: `Monitoring` keeps it. @default false */
+  readonly audit?: boolean;
+  /** Recipients of alerts on attacks, besides the subscription's owners. @default - none */
+  readonly alertEmails?: readonly string[];
   /** Protects the data from deletion. */
   readonly protect: boolean;
 }
@@ -51,6 +57,8 @@ export class Database extends Construct implements IDatabase {
 
   readonly serverId: string;
   readonly databaseId: string;
+  /** The server's own identity. */
+  readonly principalId: string;
 
   constructor(scope: Construct, id: string, props: DatabaseProps) {
     super(scope, id);
@@ -82,7 +90,10 @@ export class Database extends Construct implements IDatabase {
       skuName: settings.sku,
       maxSizeGb: settings.maxSizeGb,
       collation: settings.collation,
-      storageAccountType: "Geo",
+      storageAccountType: settings.backupStorage,
+      zoneRedundant: settings.zoneRedundant,
+      // Explicitly false, it would replace a database that has it.
+      ...(settings.ledger ? { ledgerEnabled: true } : {}),
       shortTermRetentionPolicy: { retentionDays: settings.backupDays, backupIntervalInHours: 12 },
       longTermRetentionPolicy: { weeklyRetention: "P4W" },
       lifecycle: { preventDestroy: protect },
@@ -95,8 +106,24 @@ export class Database extends Construct implements IDatabase {
         notes: "The application's data. Set platform.protect to false to remove this lock.",
       });
     }
+    if (props.audit === true) {
+      new MssqlServerExtendedAuditingPolicy(this, "audit", {
+        serverId: server.id,
+        logMonitoringEnabled: true,
+      });
+    }
+    if (settings.threatAlerts) {
+      new MssqlServerSecurityAlertPolicy(this, "alerts", {
+        resourceGroupName,
+        serverName: server.name,
+        state: "Enabled",
+        emailAccountAdmins: true,
+        ...(props.alertEmails === undefined ? {} : { emailAddresses: [...props.alertEmails] }),
+      });
+    }
     this.serverId = server.id;
     this.databaseId = database.id;
+    this.principalId = server.identity.principalId;
   }
 
   /** The password goes from an ephemeral variable into a write-only argument: neither plan nor state has it. */

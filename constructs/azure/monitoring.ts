@@ -5,6 +5,7 @@ import { LogAnalyticsWorkspace } from "@cdktf/provider-azurerm/lib/log-analytics
 import { MonitorActionGroup } from "@cdktf/provider-azurerm/lib/monitor-action-group";
 import { MonitorDataCollectionRuleAssociation } from "@cdktf/provider-azurerm/lib/monitor-data-collection-rule-association";
 import { MonitorDataCollectionRule } from "@cdktf/provider-azurerm/lib/monitor-data-collection-rule";
+import { MonitorDiagnosticSetting } from "@cdktf/provider-azurerm/lib/monitor-diagnostic-setting";
 import { MonitorMetricAlert } from "@cdktf/provider-azurerm/lib/monitor-metric-alert";
 import { VirtualMachineExtension } from "@cdktf/provider-azurerm/lib/virtual-machine-extension";
 import { Construct } from "constructs";
@@ -192,6 +193,16 @@ export class Monitoring extends Construct {
         failedLocationCount: 2,
       },
       action: [{ actionGroupId: this.actionGroupId }],
+    });
+  }
+
+  /** Sends a service's audit log to the workspace. @param categories Azure's names of the logs. */
+  collectLogs(name: string, resourceId: string, categories: readonly string[]): void {
+    new MonitorDiagnosticSetting(this, `logs-${name}`, {
+      name: "audit",
+      targetResourceId: resourceId,
+      logAnalyticsWorkspaceId: this.workspaceId,
+      enabledLog: categories.map((category) => ({ category })),
     });
   }
 
