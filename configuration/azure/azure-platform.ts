@@ -149,13 +149,13 @@ const Database = z.strictObject({
   /** `sql` only: raise it to set a new password. @default 1 */
   passwordVersion: z._default(z.int().check(z.minimum(1)), 1),
   /** Not with Basic and S service objectives. @default false */
-  zoneRedundant: z._default(z.boolean(), false),
+  zoneRedundant: z.optional(z.boolean()),
   /** Proof that no row was altered behind the database's back. Changing it replaces the database. @default false */
-  ledger: z._default(z.boolean(), false),
+  ledger: z.optional(z.boolean()),
   /** Where backups are: `Geo` and `GeoZone` also in another region. @default "Geo" */
-  backupStorage: z._default(z.enum(["Geo", "GeoZone", "Zone", "Local"]), "Geo"),
+  backupStorage: z.optional(z.enum(["Geo", "GeoZone", "Zone", "Local"])),
   /** Alerts on attacks, to `alertEmails` and the subscription's owners: Microsoft Defender for SQL. @default true */
-  threatAlerts: z._default(z.boolean(), true),
+  threatAlerts: z.optional(z.boolean()),
 });
 
 const Names = z.strictObject({

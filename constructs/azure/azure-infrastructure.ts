@@ -177,7 +177,7 @@ export class AzureInfrastructure extends Construct {
 
   private addSecretStore(): SecretStore {
     const { tenantId, protect } = this.environment.platform;
-    const secrets = secretsByRole(this.environment);
+    const secrets = secretsByRole(this.environment.platform);
     return new SecretStore(this, "secrets", {
       ...this.placement,
       name: this.names.keyVault,
