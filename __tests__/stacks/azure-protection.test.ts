@@ -1,4 +1,5 @@
 /** How base protects an environment: who reads which secret, where machines connect to, what is logged, and keys. */
+import { readFileSync } from "node:fs";
 import type { AzureEnvironment } from "../../configuration/environment";
 import { subnetRange } from "../../configuration/azure/azure-names";
 import { secretsByRole } from "../../configuration/azure/azure-secrets";
@@ -7,6 +8,7 @@ import { azureEnvironment, ON_WINDOWS } from "../configuration/azure/examples";
 import { baseOf, DATABASE, ENVIRONMENTS, only, resources, shipped, target } from "./azure";
 import type { Block } from "./azure";
 
+const PUBLISHER = "00000000-0000-0000-0000-000000000003";
 const everywhere = test.each(ENVIRONMENTS);
 
 interface Assignment extends Block {
@@ -73,6 +75,57 @@ describe("secrets", () => {
     expect(setups).toHaveLength(2);
     for (const [, { depends_on }] of setups)
       expect(depends_on.join()).toContain("azurerm_role_assignment.secrets_reader-proxy_");
+  });
+});
+
+describe("docs/azure.md, section 2", () => {
+  const page = readFileSync("docs/azure.md", "utf8");
+  const section = page.slice(page.indexOf("\n## 2. "), page.indexOf("\n## 3. "));
+
+  /** What each identity has by the table; an empty first cell continues the one above. */
+  function listed(): Map<string, string> {
+    const found = new Map<string, string>();
+    let who = "";
+    for (const [, first, role, scope] of section.matchAll(/^\| ([^|]*)\| ([^|]*)\| ([^|]*)\|$/gm)) {
+      if (first!.trim() !== "") who = first!;
+      found.set(who, `${found.get(who) ?? ""}${role}: ${scope}\n`);
+    }
+    return found;
+  }
+
+  test("lists each role that base assigns, and to whom", () => {
+    const version = "0123456789abcdef0123456789abcdef";
+    const shop = shipped("azure-socialgoal");
+    const platform = { ...shop.platform, customerKey: { name: "shop", version }, publishers: [PUBLISHER] };
+    const environment: AzureEnvironment = { ...shop, platform };
+    const assignments = Object.values(resources<Assignment>(baseOf(environment), "role_assignment"));
+    expect(assignments.length).toBeGreaterThan(8);
+    const rows = [...listed()];
+    for (const { principal_id, role_definition_name } of assignments) {
+      const identity = /identity-(\w+)\.principal_id/.exec(principal_id)?.[1];
+      const who =
+        identity !== undefined
+          ? `\`id-socialgoal-prod-${identity}\``
+          : principal_id === PUBLISHER
+            ? "`platform.publishers`"
+            : "the SQL server's own identity";
+      const row = rows.find(([first]) => first.includes(who));
+      expect([who, row?.[1]]).toEqual([who, expect.stringContaining(String(role_definition_name))]);
+    }
+  });
+
+  test("lets base assign the roles that it assigns, by their ids", () => {
+    const condition = /```text\n([^]*?)```/.exec(section)![1]!;
+    const ids = {
+      "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+      "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+      "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    };
+    const roles = ENVIRONMENTS.flatMap(([, environment]) =>
+      Object.values(resources<Assignment>(baseOf(environment), "role_assignment")),
+    ).map(({ role_definition_name }) => role_definition_name);
+    expect([...new Set(roles)].sort()).toEqual(Object.keys(ids).sort());
+    for (const id of Object.values(ids)) expect(condition.split(id)).toHaveLength(3);
   });
 });
 
