@@ -369,6 +369,11 @@ describe("settings that some regions, sizes or budgets lack", () => {
       depends_on: [expect.stringContaining("right-storage")],
     });
     expect(forStorage).not.toHaveProperty("key_version");
+    // The server's own argument and the resource for it would undo each other.
+    expect(only(base, "mssql_server")["lifecycle"]).toEqual({
+      prevent_destroy: true,
+      ignore_changes: ["transparent_data_encryption_key_vault_key_id"],
+    });
     expect(only(base, "mssql_server_transparent_data_encryption")).toMatchObject({
       key_vault_key_id: `https://${String(only(base, "key_vault")["name"])}.vault.azure.net/keys/shop/${version}`,
       depends_on: [expect.stringContaining("right-database")],

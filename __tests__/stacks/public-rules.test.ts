@@ -12,11 +12,11 @@ import type { PublicRule } from "./public-rules/rule";
 import { TRIVY } from "./public-rules/trivy";
 
 const RULES = [...CHECKOV, ...TRIVY];
-const SHIPPED = ["azure-linux", "azure-socialgoal"] as const;
+const SHIPPED = [shipped("azure-linux"), shipped("azure-socialgoal")];
 
 /** The verdicts of the environments that have what the rule is about. */
 function verdicts({ holds }: PublicRule): boolean[] {
-  return SHIPPED.map((name) => holds(baseOf(shipped(name)))).filter((verdict) => verdict !== undefined);
+  return SHIPPED.map((environment) => holds(baseOf(environment))).filter((verdict) => verdict !== undefined);
 }
 
 const claimed = (...claims: readonly unknown[]) =>

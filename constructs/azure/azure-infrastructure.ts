@@ -99,7 +99,9 @@ export class AzureInfrastructure extends Construct {
     this.addOperationsServer();
     const database = this.addDatabase();
     if (keyIdentity !== undefined) this.addCustomerKey(keyIdentity, artifacts, secrets, database);
-    if (platform.logs.audit) this.collectAuditLogs(artifacts, secrets, database);
+    if (platform.logs.audit) {
+      this.monitoring.collectAuditLogs(artifacts.accountId, secrets.vaultId, database?.serverId);
+    }
     this.addPrivateEndpoint("artifacts", "blob", artifacts.accountId);
     this.addPrivateEndpoint("secrets", "vault", secrets.vaultId);
   }
@@ -293,7 +295,14 @@ export class AzureInfrastructure extends Construct {
   }
 
   private addDatabase(): Database | undefined {
-    const { tenantId, database: settings, protect, logs, alertEmails } = this.environment.platform;
+    const {
+      tenantId,
+      database: settings,
+      protect,
+      logs,
+      alertEmails,
+      customerKey,
+    } = this.environment.platform;
     if (settings === undefined) return undefined;
     const database = new Database(this, "database", {
       ...this.placement,
@@ -302,6 +311,7 @@ export class AzureInfrastructure extends Construct {
       tenantId,
       settings,
       audit: logs.audit,
+      ownKey: customerKey?.version !== undefined,
       ...(alertEmails.length === 0 ? {} : { alertEmails }),
       protect,
     });
@@ -326,20 +336,6 @@ export class AzureInfrastructure extends Construct {
         ? {}
         : { database: { serverId: database.serverId, principalId: database.principalId, keyVersion } }),
     });
-  }
-
-  private collectAuditLogs(
-    { accountId }: ArtifactStore,
-    { vaultId }: SecretStore,
-    database: Database | undefined,
-  ): void {
-    const blobs = ["StorageRead", "StorageWrite", "StorageDelete"];
-    this.monitoring.collectLogs("artifacts", `${accountId}/blobServices/default`, blobs);
-    this.monitoring.collectLogs("secrets", vaultId, ["AuditEvent"]);
-    if (database === undefined) return;
-    // The log of all databases of a server.
-    const master = `${database.serverId}/databases/master`;
-    this.monitoring.collectLogs("database", master, ["SQLSecurityAuditEvents"]);
   }
 
   private addMachine(

@@ -18,6 +18,8 @@ export interface DatabaseProps extends Placement {
   readonly settings: AzureDatabase;
   /** Sends the audit log to Azure Monitor: `Monitoring` keeps it. @default false */
   readonly audit?: boolean;
+  /** Another construct sets the key that encrypts the database: `CustomerKey`. @default false */
+  readonly ownKey?: boolean;
   /** Recipients of alerts on attacks, besides the subscription's owners. @default - none */
   readonly alertEmails?: readonly string[];
   /** Protects the data from deletion. */
@@ -97,7 +99,10 @@ export class Database extends Construct implements IDatabase {
       },
       ...(entraOnly ? {} : this.sqlAdministrator(settings.passwordVersion)),
       identity: { type: "SystemAssigned" },
-      lifecycle: { preventDestroy: protect },
+      lifecycle: {
+        preventDestroy: protect,
+        ...(props.ownKey === true ? { ignoreChanges: ["transparent_data_encryption_key_vault_key_id"] } : {}),
+      },
     });
     const database = new MssqlDatabase(this, "database", {
       serverId: server.id,

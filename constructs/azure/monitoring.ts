@@ -196,11 +196,20 @@ export class Monitoring extends Construct {
     });
   }
 
-  /** Sends a service's audit log to the workspace. @param categories Azure's names of the logs. */
-  collectLogs(name: string, resourceId: string, categories: readonly string[]): void {
+  /** Who read, changed or was refused what. @param serverId the SQL server, if there is one */
+  collectAuditLogs(accountId: string, vaultId: string, serverId: string | undefined): void {
+    const blobs = ["StorageRead", "StorageWrite", "StorageDelete"];
+    this.collectLogs("artifacts", `${accountId}/blobServices/default`, blobs);
+    this.collectLogs("secrets", vaultId, ["AuditEvent"]);
+    if (serverId === undefined) return;
+    // The log of all databases of a server.
+    this.collectLogs("database", `${serverId}/databases/master`, ["SQLSecurityAuditEvents"]);
+  }
+
+  private collectLogs(name: string, targetResourceId: string, categories: readonly string[]): void {
     new MonitorDiagnosticSetting(this, `logs-${name}`, {
       name: "audit",
-      targetResourceId: resourceId,
+      targetResourceId,
       logAnalyticsWorkspaceId: this.workspaceId,
       enabledLog: categories.map((category) => ({ category })),
     });
