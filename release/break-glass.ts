@@ -69,7 +69,7 @@ export function takenOver(
   behind: readonly string[] = [],
 ): ReleaseRecord {
   const { converge: _, retry: __, schedule: ___, migrate: ____, resolve: _____, ...record } = inForce;
-  const { catchUp: ______, leftOut: _______, endSessions: ________, ...rest } = record;
+  const { catchUp: ______, leftOut: _______, endSessions: ________, rollsBack: _________, ...rest } = record;
   return {
     ...rest,
     sequence,

@@ -72,6 +72,11 @@ export const ReleaseRecord = z.strictObject({
   converge: z.optional(z.boolean()),
   /** Accept an artifact again that was aborted or rolled back in an earlier sequence. */
   retry: z.optional(z.boolean()),
+  /**
+   * For this sequence only: whether it leaves the live release for one that was live before. Then what users get from the release
+   * that is left does not stop it. @default false, but for a `retry` that expects changes
+   */
+  rollsBack: z.optional(z.boolean()),
   /** For this sequence only. @default the environment's */
   schedule: z.optional(ScheduleChoice),
   /**
@@ -174,6 +179,7 @@ export function recordDigest(record: ReleaseRecord): string {
       ? []
       : [{ resolve: record.resolve.map(({ script, as }) => [script, as]) }]),
     ...(record.endSessions === undefined ? [] : [{ endSessions: record.endSessions }]),
+    ...(record.rollsBack === undefined ? [] : [{ rollsBack: record.rollsBack }]),
     ...proxyFacets(record),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");

@@ -37,6 +37,7 @@ export const Sequence = z.strictObject({
   contracted: z.array(ScriptName),
   /** As in the record: absent in specs of versions without it. */
   endSessions: z.optional(EndSessions),
+  rollsBack: z.optional(z.boolean()),
   catchUp: z.optional(CatchUp),
   follows: z.optional(z.int().check(z.minimum(0))),
 });
@@ -58,6 +59,7 @@ export function sequenceOf(record: ReleaseRecord): Sequence {
     retry: record.retry === true,
     contracted: record.contracted ?? [],
     ...(record.endSessions === undefined ? {} : { endSessions: record.endSessions }),
+    ...(record.rollsBack === undefined ? {} : { rollsBack: record.rollsBack }),
     ...(record.catchUp === undefined ? {} : { catchUp: record.catchUp }),
     ...(record.follows === undefined ? {} : { follows: record.follows }),
   };

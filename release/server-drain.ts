@@ -98,6 +98,7 @@ export function describeServerDrain(
 
 /** What a sequence does to servers. */
 interface Asked {
+  readonly rollsBack?: boolean | undefined;
   readonly retry: boolean;
   readonly schedule: Pick<Schedule, "analysis">;
   readonly slots: PerSlot<unknown>;

@@ -23,6 +23,7 @@ import type { Schedule, ScheduleChoice } from "./schedule";
 import { sequenceOf } from "./sequence";
 import { otherSlot, SLOTS } from "./slot";
 import type { Slot } from "./slot";
+import { isWayBack } from "./way-back";
 
 /** What users get now, if all proxies agree. */
 export interface Observed {
@@ -205,7 +206,11 @@ export function retry(
     : record.slots;
   // The migration may have failed. If it did not, running it again changes nothing.
   const migrate = candidate.migrations !== undefined && bringsMigrations(record) ? { migrate: true } : {};
-  return following(record, { slots, retry: true, ...migrate, ...(schedule !== undefined && { schedule }) });
+  const rollsBack = isWayBack({ ...record, schedule: record.schedule && resolveSchedule(record.schedule) });
+  return following(record, {
+    ...{ slots, retry: true, rollsBack, ...migrate },
+    ...(schedule !== undefined && { schedule }),
+  });
 }
 
 /**
@@ -292,6 +297,7 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
       goal: "live",
       previous: target(record),
       retry: true,
+      rollsBack: true,
       schedule: atOnce(effective(intent)),
     });
   }
@@ -305,7 +311,7 @@ function back(record: ReleaseRecord, observed: Observed, live: Slot, intent: Int
         ? schedule
         : { ...atOnce(schedule), afterPromotion: schedule.afterPromotion },
   });
-  return { ...again, retry: true };
+  return { ...again, retry: true, rollsBack: true };
 }
 
 /** A recreated release must not run beside the other version, so its rollback is a recreate too, unless the intent has a schedule. */
@@ -346,7 +352,7 @@ function nextRecord(record: ReleaseRecord, intent: Intent, changes: Partial<Rele
 
 /** The next record, without the fields that are for this sequence only. */
 function anew(record: ReleaseRecord, changes: Partial<ReleaseRecord>): ReleaseRecord {
-  const { schedule: _, converge: __, retry: ___, ...rest } = record;
+  const { schedule: _, converge: __, retry: ___, rollsBack: ____, ...rest } = record;
   return following(rest, changes);
 }
 

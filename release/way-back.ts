@@ -4,14 +4,17 @@ import type { Schedule } from "./schedule";
 
 /**
  * Users of the release that is left may get failed answers meanwhile, and its pages may differ: nothing of that may stop a
- * rollback. Its record is a retry that expects changes, as that of a `retry --expect-change` is.
+ * rollback. Earlier versions wrote no `rollsBack`: their rollbacks are retries that expect changes.
  */
 export function isWayBack({
+  rollsBack,
   retry,
   schedule,
 }: {
+  readonly rollsBack?: boolean | undefined;
   readonly retry?: boolean | undefined;
   readonly schedule?: Pick<Schedule, "analysis"> | undefined;
 }): boolean {
-  return retry === true && schedule !== undefined && analysisSettings(schedule.analysis).expectChange;
+  if (rollsBack !== undefined || schedule === undefined) return rollsBack === true;
+  return retry === true && analysisSettings(schedule.analysis).expectChange;
 }

@@ -59,6 +59,7 @@ test("with a candidate that was cancelled only the journal changes, even where i
     ...WITHDRAWN,
     sequence: 4,
     retry: true,
+    rollsBack: false,
     migrate: true,
     resolve: [SCRIPT],
   });

@@ -197,9 +197,13 @@ test("there is nothing to go back to before the second release", () => {
 });
 
 test("a retry keeps the run, unless the install failed", () => {
-  expect(transitions.retry(recordOf(), BLUE, false)).toEqual(recordOf({ sequence: 3, retry: true }));
+  expect(transitions.retry(recordOf(), BLUE, false)).toEqual(
+    recordOf({ sequence: 3, retry: true, rollsBack: false }),
+  );
   const slots = { blue: releaseOf("1.0.0", 1), green: releaseOf("2.0.0", 3) };
-  expect(transitions.retry(recordOf(), BLUE, true)).toEqual(recordOf({ sequence: 3, slots, retry: true }));
+  expect(transitions.retry(recordOf(), BLUE, true)).toEqual(
+    recordOf({ sequence: 3, slots, retry: true, rollsBack: false }),
+  );
 });
 
 test("a retry and a promotion may have another schedule", () => {
