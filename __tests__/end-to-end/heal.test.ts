@@ -69,7 +69,7 @@ describeEndToEnd("heal, side by side", () => {
       [install("blue", "web-1")]: "create+delete",
       [install("green", "web-1")]: "create+delete",
     });
-    expect(await seen(world, "green", "web-1")).toEqual({ server: "web-1", healthy: true, inRotation: true });
+    expect(await seen(world, "green", "web-1")).toMatchObject({ healthy: true, inRotation: true });
     expect(world.hasCommand("web-1", "heal-green-3")).toBe(true);
     expect(world.record.heals).toEqual({ "web-1": 3 });
     expect(changes(await world.planByHand())).toEqual({});
@@ -210,7 +210,7 @@ describeEndToEnd("a server more, behind nginx", () => {
     expect(pid()).toBe(before);
     expect(await world.serving()).toEqual(["1.0.0-1"]);
     expect(await world.deploy("heal", "web-3")).toMatchObject({ outcome: "healed", exitCode: 0 });
-    expect(await seen(world, "blue", "web-3")).toEqual({ server: "web-3", healthy: true, inRotation: true });
+    expect(await seen(world, "blue", "web-3")).toMatchObject({ healthy: true, inRotation: true });
     expect(await world.release("1.1.0")).toMatchObject({ outcome: "promoted" });
   });
 });
