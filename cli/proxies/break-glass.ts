@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
-import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import { directorSpec } from "../../configuration/director-spec";
 import type { AzureEnvironment, LocalEnvironment } from "../../configuration/environment";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import { isLocal, requireAzure } from "../../configuration/platform";
@@ -16,6 +16,7 @@ import { emptyRecord } from "../../release/record";
 import { inOneLine } from "../../release/text";
 import { parseFile } from "../../release/validation";
 import type { Project } from "../project/project";
+import { directorInput } from "./director-input";
 import { shellWord } from "../terminal/shell-word";
 
 /** After a director's time limits, which are shorter. */
@@ -81,9 +82,11 @@ async function moveUsers(
   });
   if (!existsSync(director)) return end("unreached", `there is no ${director}`);
   // Only for a proxy that has stored none: it was set up by an earlier version.
-  const spec = encodeSpec(directorSpec(environment, emptyRecord(environment.application), index));
-  const args = ["rollback", "--reason", why, "--spec", spec, "--folder", place];
+  const spec = directorSpec(environment, emptyRecord(environment.application), index);
+  const input = directorInput(director, spec);
+  const args = ["rollback", "--reason", why, ...input.args, "--folder", place];
   const { stdout, stderr, exitCode, timedOut } = await execa(process.execPath, [director, ...args], {
+    env: input.env,
     reject: false,
     // Ctrl-C must reach this command only.
     detached: true,

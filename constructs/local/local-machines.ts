@@ -9,6 +9,7 @@ import type { DatabaseAccess } from "../../release/migrate-spec";
 import { DATABASE_URL_FILE } from "../../configuration/naming";
 import { InvalidInput } from "../../release/failure";
 import { onServerProgram, shippedFile } from "../on-server-program";
+import { privateOutput } from "../private-output";
 import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
@@ -143,6 +144,7 @@ export interface LocalProxyProps extends LocalMachineProps {
 export class LocalProxy extends Construct {
   constructor(scope: Construct, id: string, props: LocalProxyProps) {
     super(scope, id);
+    privateOutput(this);
     const { folder } = props;
     const { endpoints, verification } = props.spec;
     const { driver, host, port } = props.spec.proxy;

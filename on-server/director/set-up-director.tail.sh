@@ -1,4 +1,4 @@
 
-node director.js configure --spec "$DIRECTOR_SPEC" --folder .
+node director.js configure --spec env:DIRECTOR_SPEC --folder .
 echo "director installed: $SERVER_FOLDER/director.js"
 printf '{"step":"set-up-director","outcome":"ready"}\n'

@@ -62,7 +62,7 @@ start_log_guard "$PWD" "$MAX_LOG_BYTES" proxy.log status.log nginx-error.log
 
 # A proxy that was killed leaves its socket behind.
 rm --force admin.sock
-node director.js configure --spec "$DIRECTOR_SPEC"
+node director.js configure --spec env:DIRECTOR_SPEC
 case "$PROXY_DRIVER" in
   haproxy)
     haproxy -c -f haproxy.cfg >check.log 2>&1 || {
@@ -93,7 +93,7 @@ case "$PROXY_DRIVER" in
 esac
 
 for ((i = 0; i < 100; i++)); do
-  if [[ -S admin.sock ]] && node director.js status --spec "$DIRECTOR_SPEC" >/dev/null 2>status.log; then exit 0; fi
+  if [[ -S admin.sock ]] && node director.js status --spec env:DIRECTOR_SPEC >/dev/null 2>status.log; then exit 0; fi
   sleep 0.05
 done
 [[ -z "${started:-}" ]] || kill -TERM "$started" 2>/dev/null || true
