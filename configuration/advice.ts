@@ -63,6 +63,12 @@ function plainSecretsWarning(fields: readonly string[], { platform }: Pick<Envir
   return `${fields.join(", ")}: a secret as text is in git and in the synthesized stacks: ${instead}`;
 }
 
+/** On the local platform nothing but this takes root's rights from the application. */
+export function rootWarning({ platform }: Pick<Environment, "platform">, isRoot: boolean): string | null {
+  if (!isRoot || platform.kind !== "local" || platform.user !== undefined) return null;
+  return `this command runs as root, and so will the application: name an account without rights in platform.user, such as "www-data" ("root": it keeps root's)`;
+}
+
 /** How the schedule moves the requests to the candidate. */
 export function trafficOf(
   next: ReleaseRecord,

@@ -14,11 +14,11 @@ export function withPrivateFiles<T>(start: () => T): T {
 }
 
 /**
- * Creates a folder for this account alone, and closes an existing one for others. Only a group that may pass through, and
- * nothing more, keeps that: the application's account gets it so.
+ * Creates a folder for this account alone, and closes an existing one for others. Only who may pass through, and nothing
+ * more, keeps that: the application's account reaches its files so.
  */
 export function privateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const { mode, uid } = statSync(path);
-  if (uid === process.getuid?.() && (mode & 0o067) !== 0) chmodSync(path, mode & 0o700);
+  if (uid === process.getuid?.() && (mode & 0o066) !== 0) chmodSync(path, mode & 0o700);
 }

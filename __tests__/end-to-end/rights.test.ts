@@ -167,8 +167,9 @@ if (problem !== undefined) console.warn(`skipped, ${problem}: what another accou
         "servers/proxy-1/director.lock",
         "servers/web-1/install.lock",
       ];
+      // NGINX's workers may pass through, and nothing else.
       const { mode } = statSync(folder);
-      expect(mode & 0o777).toBe(0o700);
+      expect(mode & 0o777).toBe(driver === "nginx" ? 0o710 : 0o700);
       const paths = ["", "/servers", "/servers/proxy-1", "/servers/web-1", "/cdktf.out", "/cdktf.out/stacks"];
       const modes = paths.map((path) => [`${folder}${path}`, statSync(`${folder}${path}`).mode & 0o7777] as const);
       for (const [path] of modes) chmodSync(path, 0o755);
@@ -192,9 +193,10 @@ if (problem !== undefined) console.warn(`skipped, ${problem}: what another accou
       expect(filesWith(password())).toEqual([".bluegreen/local/data/database.url"]);
     });
 
-    it("finds none after a synth and an apply by hand, as cdktf-cli does it", async () => {
+    it("finds none after a synth and a plan by hand, as cdktf-cli does it", async () => {
       const search = await searchAs(OTHER, { ...planted, password: password() }, places());
-      await succeed(world.synth());
+      await world.planByHand("base");
+      await world.planByHand("web");
       const found = await search.end();
       expect(found).toMatchObject({ secrets: [], locked: [], connected: [] });
     });

@@ -267,6 +267,8 @@ Restart=always
 RestartSec=200ms
 LimitNOFILE=262144
 $(sandbox)
+# What the master needs: ports below 1024, workers as another user, signals to them.
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_KILL
 
 [Install]
 WantedBy=multi-user.target
@@ -285,6 +287,7 @@ ExecStart=$bash $PWD/proxy-arrival.sh arrive
 Restart=on-failure
 RestartSec=1
 $(sandbox)
+CapabilityBoundingSet=
 TEXT
   systemctl daemon-reload
 }
@@ -318,6 +321,10 @@ EnvironmentFile=$PWD/certificate.env
 Environment=MAX_AGE_SECONDS=86400 PLACEHOLDER=1
 ExecStart=$(command -v bash) $PWD/fetch-certificate.sh
 TimeoutStartSec=300
+$(sandbox_directives)
+ProtectHome=yes
+RestrictNamespaces=yes
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER
 TEXT
   unit_file bluegreen-certificate.timer <<TEXT
 [Unit]
