@@ -46,12 +46,23 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
       "proxies.http.instances is http2: a gRPC call that fails after its first message is no error for the proxy, so such failures roll no candidate back",
     );
   }
+  if (lacksTokens(environment)) {
+    warnings.push(
+      "platform.webServers.allowMetadata is false, but the database takes Entra's tokens only, which instances get from the metadata address: set it to true if the application opens the database",
+    );
+  }
   const plain = plainSecrets(environment);
   if (plain.length > 0) warnings.push(plainSecretsWarning(plain, environment));
   if (onFailure === "freeze") {
     warnings.push("onFailure is freeze: a failing candidate keeps its users until a person decides");
   }
   return warnings;
+}
+
+/** An application without a database of its own, whose migrations only the migrator runs, does not need them. */
+function lacksTokens({ platform }: Pick<Environment, "platform">): boolean {
+  if (platform.kind !== "azure" || platform.webServers.os !== "linux") return false;
+  return platform.database?.authentication === "entra" && !platform.webServers.allowMetadata;
 }
 
 /** A secret as text stays valid: an environment file of an earlier version must go on. */

@@ -4,7 +4,8 @@ import { FROM_ENVIRONMENT, HEADER_NAME, HTTP_PATH, matches, pattern } from "../r
 import { quote } from "../release/text";
 
 const reference = z.refine<string>((text) => !text.startsWith("env:") || FROM_ENVIRONMENT.test(text), {
-  error: (issue) => `${quote(issue.input)} is not the name of an environment variable, as in "env:SHOP_TOKEN"`,
+  error: (issue) =>
+    `${quote(issue.input)} is not the name of an environment variable, as in "env:SHOP_TOKEN"`,
 });
 
 const HeaderName = z.string().check(z.regex(HEADER_NAME));

@@ -1,14 +1,15 @@
 /**
  * Keeps a synthesized stack from other accounts of the machine: it has the requests of `verification` and `activation` with
- * their headers, and Terraform writes its plans beside it.
+ * their headers, and Terraform writes its plans beside it. The command does the same for what it starts
+ * (system/private-files.ts).
  */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import { privateFolder, withPrivateFiles } from "../system/private-files";
 
 const PRIVATE = new WeakMap<TerraformStack, string[]>();
+const OTHERS = 0o077;
 
 /** @param folder of Terraform's local state, relative to the project: Terraform itself would create it for all accounts. */
 export function privateOutput(scope: Construct, folder?: string): void {
@@ -22,12 +23,20 @@ export function privateOutput(scope: Construct, folder?: string): void {
   stack.synthesizer = {
     synthesize(session) {
       const { synthesizedStackPath } = session.manifest.forStack(stack);
-      const output = dirname(join(session.outdir, synthesizedStackPath));
-      mkdirSync(output, { recursive: true });
-      // A file of an earlier synth keeps its mode.
-      chmodSync(output, 0o700);
-      folders.forEach(privateFolder);
-      withPrivateFiles(() => synthesizer.synthesize(session));
+      const before = process.umask(OTHERS);
+      try {
+        for (const each of [dirname(join(session.outdir, synthesizedStackPath)), ...folders]) close(each);
+        synthesizer.synthesize(session);
+      } finally {
+        process.umask(before);
+      }
     },
   };
+}
+
+/** Passing through may stay allowed: the application's account reaches its files so. */
+function close(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const { mode, uid } = statSync(folder);
+  if (uid === process.getuid?.() && (mode & 0o066) !== 0) chmodSync(folder, 0o700);
 }

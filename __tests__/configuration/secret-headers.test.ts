@@ -59,10 +59,7 @@ test.each([
 });
 
 test.each([
-  [
-    "verification.smoke.0.headers.authorization",
-    smoke({ authorization: "env:SHOP_TOKEN" }),
-  ],
+  ["verification.smoke.0.headers.authorization", smoke({ authorization: "env:SHOP_TOKEN" })],
   ["verification.smoke.0.body", smoke({}, { method: "POST", body: "env:SHOP_TOKEN" })],
   [
     "activation.deactivate.headers.x-key",

@@ -112,7 +112,11 @@ export interface Search {
 }
 
 /** Begins to search. Resolves once the account looks at processes. */
-export async function searchAs(account: string, planted: Planted, folders: readonly string[]): Promise<Search> {
+export async function searchAs(
+  account: string,
+  planted: Planted,
+  folders: readonly string[],
+): Promise<Search> {
   const child = spawn("setpriv", [...asAccount(account), process.execPath, "-e", PROGRAM], {
     cwd: "/",
     env: { PATH: process.env["PATH"] },
@@ -150,5 +154,8 @@ export function canOpen(account: string, path: string): boolean {
     if (statSync(path).isSocket()) {
       connect(path, () => process.exit(0)).on("error", () => process.exit(1));
     } else openSync(path);`;
-  return spawnSync("setpriv", [...asAccount(account), process.execPath, "-e", program, path], { cwd: "/" }).status === 0;
+  return (
+    spawnSync("setpriv", [...asAccount(account), process.execPath, "-e", program, path], { cwd: "/" })
+      .status === 0
+  );
 }

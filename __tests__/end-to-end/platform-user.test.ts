@@ -91,8 +91,12 @@ const WARNING = "this command runs as root, and so will the application";
     });
 
     it("a deploy of base exchanges the proxy, and nothing else", async () => {
+      const { exitCode, stdout } = await world.run(["plan", "base"]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining("proxy-1") });
       const changed = changes(await world.planByHand("base"));
-      const replaced = Object.keys(changed).map((address) => address.replace(/^terraform_data\.(.*)_[0-9A-F]{8}$/, "$1"));
+      const replaced = Object.keys(changed).map((address) =>
+        address.replace(/^terraform_data\.(.*)_[0-9A-F]{8}$/, "$1"),
+      );
       expect(replaced).toEqual(["proxy-1"]);
       const folder = world.path("cdktf.out/stacks/base");
       await succeed(world.terraform(folder, "apply", "-input=false", "-auto-approve"));

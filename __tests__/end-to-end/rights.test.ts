@@ -75,7 +75,12 @@ if (problem !== undefined) console.warn(`skipped, ${problem}: what another accou
             intervalSeconds: 0.05,
             deadlineSeconds: 6,
             smoke: [
-              { method: "POST", path: "/smoke", headers: { authorization: "env:SMOKE_TOKEN" }, body: "env:SMOKE_BODY" },
+              {
+                method: "POST",
+                path: "/smoke",
+                headers: { authorization: "env:SMOKE_TOKEN" },
+                body: "env:SMOKE_BODY",
+              },
               { path: "/plain", headers: { "x-api-key": plain } },
             ],
           },
@@ -93,7 +98,9 @@ if (problem !== undefined) console.warn(`skipped, ${problem}: what another accou
           ],
         },
       });
-      world.changeEnvironment({ platform: { kind: "local", portBase: world.portBase, database: "postgres" } });
+      world.changeEnvironment({
+        platform: { kind: "local", portBase: world.portBase, database: "postgres" },
+      });
       // As a folder that a person cloned: other accounts may enter and read it.
       chmodSync(world.folder, 0o755);
       // The person's own file.
@@ -102,7 +109,9 @@ if (problem !== undefined) console.warn(`skipped, ${problem}: what another accou
       world.write("app/server.js", APPLICATION);
       world.write(
         "app/digests.json",
-        Object.fromEntries(Object.entries({ ...byReference, plain }).map(([name, value]) => [name, digest(value)])),
+        Object.fromEntries(
+          Object.entries({ ...byReference, plain }).map(([name, value]) => [name, digest(value)]),
+        ),
       );
     });
     afterAll(async () => {
@@ -171,7 +180,9 @@ if (problem !== undefined) console.warn(`skipped, ${problem}: what another accou
       const { mode } = statSync(folder);
       expect(mode & 0o777).toBe(driver === "nginx" ? 0o710 : 0o700);
       const paths = ["", "/servers", "/servers/proxy-1", "/servers/web-1", "/cdktf.out", "/cdktf.out/stacks"];
-      const modes = paths.map((path) => [`${folder}${path}`, statSync(`${folder}${path}`).mode & 0o7777] as const);
+      const modes = paths.map(
+        (path) => [`${folder}${path}`, statSync(`${folder}${path}`).mode & 0o7777] as const,
+      );
       for (const [path] of modes) chmodSync(path, 0o755);
       try {
         expect(names.filter((name) => canOpen(OTHER, join(folder, name)))).toEqual([]);

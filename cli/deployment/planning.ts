@@ -2,7 +2,13 @@
  * From a request to a plan that may be applied: read the proxies' state, compute the next record, plan it with
  * Terraform, prove that the live slot is not touched. Changes nothing.
  */
-import { permittedStrategies, rollbackPath, rootWarning, trafficOf, warningsOf } from "../../configuration/advice";
+import {
+  permittedStrategies,
+  rollbackPath,
+  rootWarning,
+  trafficOf,
+  warningsOf,
+} from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
 import { requireTakenOver } from "../../release/moved-by-hand";
 import { describeDraining } from "../../release/draining";

@@ -140,10 +140,7 @@ export class LocalProxies implements Proxies {
   ) {
     const { name } = proxyPlaces(this.environment)[index]!;
     if (!exists(this.director(name))) throw missing(name);
-    const { args, env } = directorInput(
-      this.director(name),
-      directorSpec(this.environment, record, index),
-    );
+    const { args, env } = directorInput(this.director(name), directorSpec(this.environment, record, index));
     const running = execa(
       process.execPath,
       [this.director(name), command, ...args, "--folder", this.folder(name), ...more],
