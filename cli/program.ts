@@ -6,6 +6,7 @@ import { addAbort } from "./commands/abort";
 import { addBan } from "./commands/ban";
 import { addCompletion } from "./commands/completion";
 import { addDoctor } from "./commands/doctor";
+import { addDrain } from "./commands/drain";
 import { addDown } from "./commands/down";
 import { heal } from "./commands/heal";
 import { addHistory } from "./commands/history";
@@ -60,6 +61,7 @@ export function buildProgram(version: string): Command {
   addMigrations(program);
   addBan(program);
   program.commandsGroup("The environment:");
+  addDrain(program);
   addPreview(program);
   addDown(program);
   addRehearse(program);

@@ -90,6 +90,12 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
     );
   }
   if (!windows && start === undefined) throw new InvalidInput(START_IS_MISSING);
+  const { sku, zoneRedundant } = platform.database ?? {};
+  if (zoneRedundant === true && /^(Basic|S\d+)$/.test(sku!)) {
+    throw new InvalidInput(
+      `platform.database.zoneRedundant is true, but "${sku}" is in one zone: choose a P, GP, BC or HS service objective`,
+    );
+  }
   if (!windows && platform.iis !== undefined) {
     throw new InvalidInput(`platform.iis is only for platform.webServers.os "windows", this one is "linux"`);
   }

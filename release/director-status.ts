@@ -7,6 +7,7 @@ import { Draining } from "./draining";
 import { BrokenGlass } from "./moved-by-hand";
 import { readsFormer, readsFormerValues } from "./former-names";
 import { Comparison, JournalEntry } from "./journal";
+import { DrainedServer, ServerDrain } from "./server-drain";
 import { SLOTS } from "./slot";
 
 export const DIRECTOR_PHASES = [
@@ -185,6 +186,8 @@ export const DirectorState = z.strictObject({
   watched: z.optional(Watched),
   /** Since when users leave the slot that is not live (milliseconds since 1970). Absent long after they did. */
   leftSince: z.optional(z.number()),
+  /** Servers that an operator took out of use. Absent before the first. */
+  drained: z.optional(z.array(DrainedServer)),
   /** Users were moved by hand, and no record has taken that over yet. */
   brokenGlass: z._default(z.nullable(BrokenGlass), null),
   /** How the last step ended. */
@@ -275,6 +278,8 @@ export const ProxyStatus = z.object({
   arrival: z.optional(Arrival),
   /** A slot that users leave one by one. Absent if there is none. */
   draining: z.optional(Draining),
+  /** Servers that an operator takes out of use. Absent if there is none. */
+  drained: z.optional(z.array(ServerDrain)),
   /** How users' failed answers rose since the sequence began, if they did, before its candidate is verified. */
   harm: z.optional(z.string()),
   /** Counters since the proxy started; absent if only the last line of its last step is known. */

@@ -49,6 +49,16 @@ export function drainingOf(
   settings: { readonly idleSeconds: number; readonly atMostSeconds: number } | undefined,
   now: number,
 ): Draining {
+  return { ...left, ...timesLeft(since, idleSeconds, settings, now) };
+}
+
+/** How long clients that stay are still waited for. The parameters are those of {@link drainingOf}. */
+export function timesLeft(
+  since: number | null,
+  idleSeconds: number | null,
+  settings: { readonly idleSeconds: number; readonly atMostSeconds: number } | undefined,
+  now: number,
+): Pick<Draining, "idleSeconds" | "secondsLeft" | "mostSeconds"> {
   // If the clock was set back, `since` is later than now. That must not prolong it: then only the proxy knows.
   const passed = since === null || since > now ? null : (now - since) / 1000;
   const seconds = passed ?? 0;
@@ -56,7 +66,6 @@ export function drainingOf(
   const most = settings === undefined ? 0 : Math.max(0, settings.atMostSeconds - seconds);
   const untilIdle = settings === undefined ? 0 : Math.max(0, settings.idleSeconds - idle);
   return {
-    ...left,
     idleSeconds: idleSeconds === null ? null : Math.round(idle),
     secondsLeft: Math.ceil(Math.min(most, untilIdle)),
     mostSeconds: Math.ceil(most),
@@ -95,13 +104,25 @@ export function describeDraining(
   { slot, releaseId, idleSeconds, secondsLeft, mostSeconds }: Draining,
   now: number,
 ): string {
-  const at = (seconds: number) => new Date(now + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
-  const last = idleSeconds === null ? "" : `, the last request ${idleSeconds} s ago`;
+  const last = lastRequest(idleSeconds);
   const isOver =
     mostSeconds === 0
       ? `clients of ${releaseId} are no longer waited for`
       : `no client of ${releaseId} is active there`;
   if (secondsLeft === 0) return `${slot} is free: ${isOver}${last}`;
+  return `clients of ${releaseId} are still active in ${slot}${last}: it is free ${whenFree({ secondsLeft, mostSeconds }, now)}`;
+}
+
+export function lastRequest(idleSeconds: number | null): string {
+  return idleSeconds === null ? "" : `, the last request ${idleSeconds} s ago`;
+}
+
+/** `at 2026-01-02T03:04:05Z if none asks again, ...` */
+export function whenFree(
+  { secondsLeft, mostSeconds }: Pick<Draining, "secondsLeft" | "mostSeconds">,
+  now: number,
+) {
+  const at = (seconds: number) => new Date(now + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
   const latest = secondsLeft < mostSeconds ? ` if none asks again, at the latest at ${at(mostSeconds)}` : "";
-  return `clients of ${releaseId} are still active in ${slot}${last}: it is free at ${at(secondsLeft)}${latest}`;
+  return `at ${at(secondsLeft)}${latest}`;
 }

@@ -36,6 +36,8 @@ export class Refusal extends Failure {
       | "failed-before"
       | "retained"
       | "draining"
+      | "drained"
+      | "last-server"
       | "nothing-live"
       | "nothing-to-promote"
       | "nothing-to-roll-back-to"

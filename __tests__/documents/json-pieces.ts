@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { parseLoadPlan } from "../../cli/load/plan";
 import { TrafficAnswer } from "../../on-server/director/drivers/command/exchange";
+import { AzurePlatform } from "../../configuration/azure/azure-platform";
 import { parseEnvironment } from "../../configuration/environment-file";
 import { hookFacts } from "../../configuration/hook-facts";
 import { slotEndpoints } from "../../configuration/naming";
@@ -119,7 +120,8 @@ export function parse(text: string): Fields {
 
 function readFragment(fields: Fields): void {
   const { platform = {}, ...others } = fields as { platform?: Fields };
-  if ("backend" in others) {
+  const ofAzure = Object.keys(platform).some((field) => field !== "kind" && field in AzurePlatform.shape);
+  if ("backend" in others || ofAzure) {
     parseEnvironment(azureFile(platform, others), "the environment with these fields");
     return;
   }

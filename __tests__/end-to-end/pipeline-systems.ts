@@ -28,6 +28,7 @@ export type Block = { readonly [key: string]: unknown };
 
 export interface System {
   readonly file: string;
+  readonly text: string;
   readonly yaml: Block;
   /** How scripts are started. */
   readonly shell: readonly string[];
@@ -38,8 +39,9 @@ export interface System {
   change(action: string): Job;
 }
 
-function read(name: string): Block {
-  return parse(readFileSync(join(REPOSITORY, "examples/pipelines", name), "utf8")) as Block;
+function read(file: string): Pick<System, "file" | "text" | "yaml"> {
+  const text = readFileSync(join(REPOSITORY, "examples/pipelines", file), "utf8");
+  return { file, text, yaml: parse(text) as Block };
 }
 
 /** @throws Error where there is no block: then the file has another shape. */
@@ -63,11 +65,10 @@ function resolved(values: unknown, known: Variables): Variables {
   );
 }
 
-const GITHUB: Block = read("github-actions.yml");
+const GITHUB = read("github-actions.yml");
 
 export const github: System = {
-  file: "github-actions.yml",
-  yaml: GITHUB,
+  ...GITHUB,
   shell: ["bash", "--noprofile", "--norc", "-eo", "pipefail"],
   variables: () => ({
     CI: "true",
@@ -82,14 +83,14 @@ export const github: System = {
 };
 
 function githubJob(name: string, action: string): Job {
-  const job = block(GITHUB, "jobs", name);
+  const job = block(GITHUB.yaml, "jobs", name);
   const vars = ["ARM_TENANT_ID", "ARM_SUBSCRIPTION_ID", "ARM_CLIENT_ID", "ARM_CLIENT_ID_PLAN"];
   const known = {
     ...Object.fromEntries(vars.map((each) => [`vars.${each}`, each.toLowerCase()])),
     "inputs.action || 'release'": action,
   };
   return {
-    variables: resolved({ ...block(GITHUB, "env"), ...block(job, "env") }, known),
+    variables: resolved({ ...block(GITHUB.yaml, "env"), ...block(job, "env") }, known),
     steps: (job["steps"] as Block[]).map((step) => ({
       script: (step["run"] as string | undefined) ?? null,
       uses: (step["uses"] as string | undefined) ?? null,
@@ -99,11 +100,10 @@ function githubJob(name: string, action: string): Job {
   };
 }
 
-const AZURE: Block = read("azure-pipelines.yml");
+const AZURE = read("azure-pipelines.yml");
 
 export const azure: System = {
-  file: "azure-pipelines.yml",
-  yaml: AZURE,
+  ...AZURE,
   shell: ["bash", "--noprofile", "--norc"],
   variables: () => ({
     TF_BUILD: "True",
@@ -117,7 +117,7 @@ export const azure: System = {
 };
 
 export function azureStage(name: string): Block {
-  const stage = (AZURE["stages"] as Block[]).find((each) => each["stage"] === name);
+  const stage = (AZURE.yaml["stages"] as Block[]).find((each) => each["stage"] === name);
   return (block(stage, "jobs") as unknown as Block[])[0]!;
 }
 
@@ -126,7 +126,7 @@ function azureJob(name: string, action: string): Job {
   const known = { "parameters.action": action, "System.AccessToken": "an access token" };
   const steps = (job["steps"] ?? block(job, "strategy", "runOnce", "deploy")["steps"]) as Block[];
   return {
-    variables: resolved({ ...block(AZURE, "variables"), ...block(job, "variables") }, known),
+    variables: resolved({ ...block(AZURE.yaml, "variables"), ...block(job, "variables") }, known),
     steps: steps.map((step) => ({
       script: (step["bash"] as string | undefined) ?? null,
       uses: String(step["task"] ?? (step["checkout"] === undefined ? "publish" : "checkout")),
@@ -136,11 +136,10 @@ function azureJob(name: string, action: string): Job {
   };
 }
 
-const GITLAB: Block = read("gitlab-ci.yml");
+const GITLAB = read("gitlab-ci.yml");
 
 export const gitlab: System = {
-  file: "gitlab-ci.yml",
-  yaml: GITLAB,
+  ...GITLAB,
   shell: ["bash"],
   variables: (repository) => ({
     CI: "true",
@@ -156,7 +155,7 @@ export const gitlab: System = {
 
 /** A job with what it extends: maps are merged, everything else is replaced. */
 export function gitlabBlock(name: string): Block {
-  const own = block(GITLAB, name);
+  const own = block(GITLAB.yaml, name);
   if (own["extends"] === undefined) return own;
   const parent = gitlabBlock(String(own["extends"]));
   const variables = { ...(parent["variables"] as Block), ...(own["variables"] as Block | undefined) };
@@ -169,7 +168,7 @@ function gitlabJob(name: string): Job {
   const step = (script: string, always: boolean): Step => ({ script, uses: null, always, variables: {} });
   const main = ["set -eo pipefail", ...lines("before_script"), ...lines("script")].join("\n");
   const after = lines("after_script");
-  const own = { ...block(GITLAB, "variables"), ...block(job, "variables") };
+  const own = { ...block(GITLAB.yaml, "variables"), ...block(job, "variables") };
   return {
     variables: Object.fromEntries(
       Object.entries(own).map(([key, value]) => [key, String(value).replace("$CI_JOB_NAME", name)]),

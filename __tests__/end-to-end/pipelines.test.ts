@@ -38,7 +38,7 @@ class Repository {
     // npm's part is to bring the package along, and here it is there already: no registry is asked, and nobody waits.
     repository.tool(
       "npm",
-      `#!/bin/sh\n[ "$*" = ci ] || exit 64\nmkdir -p node_modules/.bin\nln -sf ${COMMAND} node_modules/.bin/bluegreen\n`,
+      `#!/bin/sh\n[ "$*" = "ci --ignore-scripts" ] || exit 64\nmkdir -p node_modules/.bin\nln -sf ${COMMAND} node_modules/.bin/bluegreen\n`,
     );
     repository.tool("npx", `#!/bin/sh\nprogram=$1\nshift\nexec node "node_modules/.bin/$program" "$@"\n`);
     world.write(".gitignore", ".bluegreen/\ncdktf.out/\nnode_modules/\npackages/\nenvironments/local.json\n");
@@ -246,15 +246,18 @@ describe("the shape of", () => {
     const yaml = github.yaml;
     onlyKnown(yaml, "name on permissions defaults env jobs");
     onlyKnown(block(yaml, "on"), "pull_request push workflow_dispatch");
-    expect(block(yaml, "permissions")).toEqual({ contents: "read" });
+    expect(block(yaml, "permissions")).toEqual({});
     expect(block(yaml, "on", "workflow_dispatch", "inputs", "action")["options"]).toEqual(ACTIONS);
     for (const job of Object.values(block(yaml, "jobs")) as Block[]) {
       onlyKnown(job, "if runs-on timeout-minutes environment concurrency permissions env steps");
       expect(block(job, "permissions")["id-token"]).toBe("write");
       for (const step of job["steps"] as Block[]) onlyKnown(step, "name uses with run if env");
     }
-    const plan = block(yaml, "jobs", "plan");
-    expect(block(plan, "permissions")["contents"]).toBe("read");
+    expect(block(yaml, "jobs", "plan", "permissions")).toEqual({ contents: "read", "id-token": "write" });
+    expect(block(yaml, "jobs", "release", "permissions")).toEqual({
+      contents: "write",
+      "id-token": "write",
+    });
     expect(block(yaml, "jobs", "release")).toMatchObject({
       environment: "prod",
       concurrency: { group: "bluegreen-prod", "cancel-in-progress": false },
@@ -310,6 +313,33 @@ describe("the shape of", () => {
     for (const name of ACTIONS) {
       expect((gitlabBlock(name)["rules"] as Block[])[0]).toMatchObject({ when: "manual" });
     }
+  });
+
+  test("github-actions.yml: actions are named by commit, with their version beside it", () => {
+    const uses = (Object.values(block(github.yaml, "jobs")) as Block[])
+      .flatMap((job) => job["steps"] as Block[])
+      .flatMap((step) => (step["uses"] === undefined ? [] : [String(step["uses"])]));
+    expect(uses.length).toBeGreaterThan(4);
+    for (const each of uses) {
+      expect(each).toMatch(/^actions\/[a-z-]+@[0-9a-f]{40}$/);
+      expect(github.text).toMatch(new RegExp(`uses: ${each} # v\\d+\\.\\d+\\.\\d+\n`));
+    }
+  });
+
+  test("github-actions.yml: a plan keeps no credentials, and no job with rights reads a cache", () => {
+    for (const [name, job] of Object.entries(block(github.yaml, "jobs")) as [string, Block][]) {
+      const steps = job["steps"] as Block[];
+      const of = (action: string) =>
+        steps.filter(({ uses }) => String(uses).startsWith(`actions/${action}@`)).map((step) => step["with"]);
+      expect(of("setup-node")).toEqual([{ "node-version": 22, "package-manager-cache": false }]);
+      if (name === "plan") expect(of("checkout")).toEqual([{ "persist-credentials": false }]);
+    }
+  });
+
+  test.each([github, azure, gitlab])("$file: packages run no scripts where there are rights", ({ text }) => {
+    const installs = [...text.matchAll(/\bnpm (ci|i|install|add)\b.*/g)].map(([line]) => line);
+    expect(installs.length).toBeGreaterThan(0);
+    expect(new Set(installs)).toEqual(new Set(["npm ci --ignore-scripts"]));
   });
 
   test.each([github, azure, gitlab])("$file: secrets are nowhere, plans take no lock", (system) => {

@@ -56,9 +56,12 @@ export class User {
   }
 
   /** The next page, through the other proxy. */
-  async click(): Promise<void> {
+  click(): Promise<void> {
+    return this.clickThrough((this.asked + 1) % 2);
+  }
+
+  async clickThrough(proxy: number): Promise<void> {
     const path = PATHS[(this.asked += 1) % PATHS.length]!;
-    const proxy = this.asked % 2;
     const { statusCode, headers } = await this.ask("GET", path, proxy);
     if (path.startsWith("/assets/")) {
       const { "cache-control": cacheControl, "set-cookie": cookies } = headers;

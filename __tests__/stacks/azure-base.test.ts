@@ -29,10 +29,11 @@ function ports(rule: Rule): readonly string[] {
   return rule.destination_port_ranges ?? [rule.destination_port_range!];
 }
 
-/** What may come in, in every group: a line for each source and port. */
+/** What may come in, in every group but Bastion's: a line for each source and port. */
 function openings(environment: AzureEnvironment): { group: string; source: string; port: string }[] {
   return Object.values(resources<Rule>(baseOf(environment), "network_security_rule"))
     .filter(({ direction, access }) => direction !== "Outbound" && access === "Allow")
+    .filter(({ network_security_group_name: group }) => !target(group).startsWith("network_nsg-bastion"))
     .flatMap((rule) =>
       sources(rule).flatMap((source) =>
         ports(rule).map((port) => ({
@@ -105,7 +106,7 @@ describe("the network", () => {
     expect(open.map(({ port }) => port)).toEqual(["443"]);
   });
 
-  everywhere("every subnet but Bastion's own is guarded and denies the rest: %s", (_, environment) => {
+  everywhere("every subnet is guarded and denies the rest: %s", (_, environment) => {
     const base = baseOf(environment);
     const associations = Object.values(resources(base, "subnet_network_security_group_association"));
     const groupOf = new Map(
@@ -114,13 +115,14 @@ describe("the network", () => {
         target(network_security_group_id),
       ]),
     );
-    const guarded = Object.entries(resources(base, "subnet")).filter(
-      ([, { name }]) => name !== "AzureBastionSubnet",
-    );
-    expect(guarded).toHaveLength(4);
+    const guarded = Object.entries(resources(base, "subnet"));
+    expect(guarded).toHaveLength(environment.platform.bastion === "none" ? 4 : 5);
     const rules = Object.values(resources<Rule>(base, "network_security_rule"));
     for (const [subnet] of guarded) {
-      const own = rules.filter((rule) => target(rule.network_security_group_name) === groupOf.get(subnet));
+      const own = rules.filter(
+        (rule) =>
+          rule.direction === "Inbound" && target(rule.network_security_group_name) === groupOf.get(subnet),
+      );
       const priorities = own.map(({ priority }) => priority);
       expect(new Set(priorities).size).toBe(own.length);
       const last = own.find(({ priority }) => priority === Math.max(...priorities));
@@ -453,7 +455,7 @@ describe("machines", () => {
     const rights = grants.map(({ role_definition_name, scope }) => [role_definition_name, scope]);
     for (const [role, scope] of rights) {
       expect(role).toBe("Key Vault Secrets User");
-      expect(scope).toMatch(/azurerm_key_vault/);
+      expect(scope).toMatch(new RegExp(`/secrets/${environment.platform.tlsCertificate}$`));
     }
   });
 
@@ -465,7 +467,10 @@ describe("machines", () => {
       expect(role_definition_name).toMatch(
         publishes ? /^Storage Blob Data Contributor$/ : /^(Storage Blob Data Reader|Key Vault Secrets User)$/,
       );
-      if (/Blob/.test(String(role_definition_name))) expect(scope).toMatch(/\/containers\/\$\{[^}]*\}$/);
+      // No right is on a whole account or vault.
+      expect(scope).toMatch(
+        /Blob/.test(String(role_definition_name)) ? /\/containers\/\$\{[^}]*\}$/ : /\}\/secrets\/[\w-]+$/,
+      );
     }
   });
 

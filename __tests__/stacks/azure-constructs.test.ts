@@ -102,7 +102,11 @@ test("a database", () => {
       protect: false,
     });
   });
-  expect(count(stack)).toEqual({ mssql_server: 1, mssql_database: 1 });
+  expect(count(stack)).toEqual({
+    mssql_server: 1,
+    mssql_database: 1,
+    mssql_server_security_alert_policy: 1,
+  });
 });
 
 test("a load balancer", () => {

@@ -66,6 +66,7 @@ describe("names", () => {
     monitor_action_group: [/^[^:<>+/&%\\?|]*[^:<>+/&%\\?| .]$/, 260],
     monitor_data_collection_rule: [HYPHENS, 64],
     monitor_data_collection_rule_association: [HYPHENS, 64],
+    monitor_diagnostic_setting: [/^[^<>*%&:\\?+/]*[^<>*%&:\\?+/. ]$/, 260],
     monitor_metric_alert: [/^[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]$/, 260],
     mssql_database: [/^[^<>*%&:\\/?]*[^<>*%&:\\/?. ]$/, 128],
     mssql_server: [/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 63],

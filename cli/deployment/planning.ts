@@ -13,10 +13,12 @@ import type { Permissions } from "../../configuration/advice";
 import { requireTakenOver } from "../../release/moved-by-hand";
 import { describeDraining } from "../../release/draining";
 import type { Draining } from "../../release/draining";
+import { directorSpec } from "../../configuration/director-spec";
 import { refuseImpossibleSessions } from "../../configuration/sessions";
 import { requireNewer, retention } from "../../release/gate";
 import { describeResolutions } from "../../release/resolution";
 import { sequenceOf } from "../../release/sequence";
+import { requireNotDrained } from "../../release/server-drain";
 import { proxyPlaces, serverPlaces } from "../../configuration/naming";
 import { stepId } from "../../release/steps";
 import {
@@ -113,6 +115,8 @@ export async function planOperation(
     refuseImpossibleSessions(environment.sessions, driver, scheduleOf(next, environment), "proxies.driver");
   }
   for (const { proxy, state } of survey.statuses) requireNewer(next.sequence, proxy, state.sequence);
+  const drained = statuses.flatMap((status) => status.drained ?? []);
+  requireNotDrained(directorSpec(environment, next, 0), drained);
   const replaced = statuses.length === 0 ? null : retention(sequenceOf(next), statuses[0]!.state, Date.now());
 
   const { endSessions: _, ...waiting } = next;

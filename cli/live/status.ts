@@ -1,6 +1,7 @@
 /** The output of `bluegreen status`: what users get, by slot. */
 import { out } from "../terminal/colours";
 import { describeDraining } from "../../release/draining";
+import { describeServerDrain } from "../../release/server-drain";
 import { describeBrokenGlass } from "../../release/moved-by-hand";
 import { target } from "../../release/record";
 import { inOneLine } from "../../release/text";
@@ -66,6 +67,8 @@ export function formatStatus(
     }
     if (status.draining !== undefined)
       lines.push(inOneLine(`  ${describeDraining(status.draining, Date.now())}`));
+    for (const drain of status.drained ?? [])
+      lines.push(inOneLine(`  ${describeServerDrain(drain, Date.now())}`));
     lines.push(...byHand(record, status));
     for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
   }

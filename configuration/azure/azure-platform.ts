@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { HTTP_PATH, matches } from "../../release/patterns";
+import { CustomerKey, Logs, Outbound, Storage } from "./azure-safeguards";
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const Guid = matches(GUID, "GUID (lower case)");
@@ -130,7 +131,7 @@ const Database = z.strictObject({
   collation: z._default(matches(/^[A-Za-z0-9_]{1,100}$/, "collation"), "SQL_Latin1_General_CP1_CI_AS"),
   /** How many days back point-in-time restore works. @default 14 */
   backupDays: z._default(z.int().check(z.minimum(1), z.maximum(35)), 14),
-  /** The Entra group that administers the SQL server; the identity that runs migrations must be a member. */
+  /** The Entra group that administers the SQL server. The identity that runs migrations need not be a member (docs/azure.md). */
   administrators: z.strictObject({
     group: matches(/^[\p{L}\p{N} ._@-]{1,100}$/u, "name of an Entra group"),
     objectId: Guid,
@@ -147,6 +148,14 @@ const Database = z.strictObject({
   migrationSecret: z._default(matches(/^[0-9A-Za-z-]{1,127}$/, "secret's name"), "migration-database-url"),
   /** `sql` only: raise it to set a new password. @default 1 */
   passwordVersion: z._default(z.int().check(z.minimum(1)), 1),
+  /** Not with Basic and S service objectives. @default false */
+  zoneRedundant: z.optional(z.boolean()),
+  /** Proof that no row was altered behind the database's back. Changing it replaces the database. @default false */
+  ledger: z.optional(z.boolean()),
+  /** Where backups are: `Geo` and `GeoZone` also in another region. @default "Geo" */
+  backupStorage: z.optional(z.enum(["Geo", "GeoZone", "Zone", "Local"])),
+  /** Alerts on attacks, to `alertEmails` and the subscription's owners: Microsoft Defender for SQL. @default true */
+  threatAlerts: z.optional(z.boolean()),
 });
 
 const Names = z.strictObject({
@@ -205,6 +214,12 @@ export const AzurePlatform = z.strictObject({
   ),
   /** Object ids of identities that may publish artifacts, such as the pipeline's. @default [] */
   publishers: z._default(z.array(Guid).check(z.maxLength(20)), []),
+  /** Where machines may connect to. @default - web servers: anywhere; proxies and `operations-1`: what they need */
+  outbound: z._default(Outbound, z.parse(Outbound, {})),
+  logs: z._default(Logs, z.parse(Logs, {})),
+  storage: z._default(Storage, z.parse(Storage, {})),
+  /** @default - Azure's own keys */
+  customerKey: z.optional(CustomerKey),
   /** When the two halves of the servers may restart for updates: blue's half on the first day, green's on the second. */
   patching: z._default(
     z.strictObject({

@@ -15,6 +15,10 @@ export interface ArtifactStoreProps extends Placement {
   readonly readers: ReadonlyMap<string, string>;
   /** Object ids of the identities that publish releases, such as a pipeline's. */
   readonly publishers: readonly string[];
+  /** How many copies, and where. @default "ZRS" */
+  readonly replication?: "ZRS" | "GZRS" | "RAGZRS";
+  /** The identity that reads a customer's key, for `CustomerKey`. @default - none, Azure's own key */
+  readonly keyIdentityId?: string;
   /** How long a deleted or overwritten release can be restored, in days. */
   readonly retentionDays: number;
   /** Protects the releases from deletion. */
@@ -60,13 +64,15 @@ export class ArtifactStore extends Construct implements IArtifactStore {
       tags,
       name: props.accountName,
       accountTier: "Standard",
-      accountReplicationType: "ZRS",
+      accountReplicationType: props.replication ?? "ZRS",
       minTlsVersion: "TLS1_2",
       httpsTrafficOnlyEnabled: true,
       allowNestedItemsToBePublic: false,
       sharedAccessKeyEnabled: false,
       defaultToOauthAuthentication: true,
       publicNetworkAccessEnabled: false,
+      // If somebody opens the public side, it is still closed to all.
+      networkRules: { defaultAction: "Deny", bypass: ["AzureServices"] },
       crossTenantReplicationEnabled: false,
       infrastructureEncryptionEnabled: true,
       allowedCopyScope: "AAD",
@@ -75,7 +81,12 @@ export class ArtifactStore extends Construct implements IArtifactStore {
         deleteRetentionPolicy: { days },
         containerDeleteRetentionPolicy: { days },
       },
-      lifecycle: { preventDestroy: protect },
+      ...(props.keyIdentityId === undefined
+        ? { lifecycle: { preventDestroy: protect } }
+        : {
+            identity: { type: "UserAssigned", identityIds: [props.keyIdentityId] },
+            lifecycle: { preventDestroy: protect, ignoreChanges: ["customer_managed_key"] },
+          }),
     });
     const container = new StorageContainer(this, "container", {
       storageAccountId: account.id,

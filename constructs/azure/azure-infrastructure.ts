@@ -15,14 +15,15 @@ import {
   zoneOf,
 } from "../../configuration/azure/azure-names";
 import type { AzureNames, Role } from "../../configuration/azure/azure-names";
+import { secretsByRole } from "../../configuration/azure/azure-secrets";
 import { directorSpec, encodeSpec } from "../../configuration/director-spec";
 import type { AzureEnvironment } from "../../configuration/environment";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces, slotEndpoints } from "../../configuration/naming";
-import { usesIis } from "../../configuration/platform";
 import { emptyRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import { onServerProgram } from "../on-server-program";
 import { ArtifactStore } from "./artifact-store";
+import { CustomerKey } from "./customer-key";
 import { Database } from "./database";
 import { LoadBalancer } from "./load-balancer";
 import { MachineSetup } from "./machine-setup";
@@ -85,17 +86,22 @@ export class AzureInfrastructure extends Construct {
       ...this.placement,
       name,
       emails: platform.alertEmails,
-      retentionDays: RETENTION_DAYS,
+      retentionDays: platform.logs.days,
     });
     const { days, start, timeZone } = platform.patching;
     this.patching = new Patching(this, "patching", { ...this.placement, name, days, start, timeZone });
 
-    const artifacts = this.addArtifactStore();
+    const keyIdentity = platform.customerKey === undefined ? undefined : this.addKeyIdentity();
+    const artifacts = this.addArtifactStore(keyIdentity?.id);
     const secrets = this.addSecretStore();
     this.addWebServers();
     this.addProxies(secrets);
     this.addOperationsServer();
-    this.addDatabase();
+    const database = this.addDatabase();
+    if (keyIdentity !== undefined) this.addCustomerKey(keyIdentity, artifacts, secrets, database);
+    if (platform.logs.audit) {
+      this.monitoring.collectAuditLogs(artifacts.accountId, secrets.vaultId, database?.serverId);
+    }
     this.addPrivateEndpoint("artifacts", "blob", artifacts.accountId);
     this.addPrivateEndpoint("secrets", "vault", secrets.vaultId);
   }
@@ -113,7 +119,7 @@ export class AzureInfrastructure extends Construct {
 
   private addNetwork(): Network {
     const { environment } = this;
-    const { addressSpace, proxyServers, bastion } = environment.platform;
+    const { addressSpace, proxyServers, bastion, outbound } = environment.platform;
     const endpoints = slotEndpoints(environment);
     const slotPorts = new Set(SLOTS.flatMap((slot) => endpoints[slot].map(({ port }) => port)));
     const range = (role: Parameters<typeof subnetRange>[1]) => subnetRange(environment, role);
@@ -132,6 +138,7 @@ export class AzureInfrastructure extends Construct {
       publicPorts: this.publicPorts(),
       allowedSources: proxyServers.allowedSources,
       bastion,
+      outbound,
     });
   }
 
@@ -147,7 +154,15 @@ export class AzureInfrastructure extends Construct {
     });
   }
 
-  private addArtifactStore(): ArtifactStore {
+  /** For the artifact store, which can't use a key with a right that its own identity gets only afterwards. */
+  private addKeyIdentity(): UserAssignedIdentity {
+    return new UserAssignedIdentity(this, "identity-storage", {
+      ...this.placement,
+      name: `id-${this.names.prefix}-storage`,
+    });
+  }
+
+  private addArtifactStore(keyIdentityId: string | undefined): ArtifactStore {
     const { platform } = this.environment;
     return new ArtifactStore(this, "artifacts", {
       ...this.placement,
@@ -155,24 +170,22 @@ export class AzureInfrastructure extends Construct {
       containerName: RELEASES_CONTAINER,
       readers: this.principals("web", "operations"),
       publishers: platform.publishers,
+      replication: platform.storage.replication,
+      ...(keyIdentityId === undefined ? {} : { keyIdentityId }),
       retentionDays: RETENTION_DAYS,
       protect: platform.protect,
     });
   }
 
   private addSecretStore(): SecretStore {
-    const { tenantId, protect, tlsCertificate, database } = this.environment.platform;
-    // Only roles that need a secret may read secrets.
-    const readers: Role[] = [
-      ...(usesIis(this.environment) ? (["web"] as const) : []),
-      ...(tlsCertificate === undefined ? [] : (["proxy"] as const)),
-      ...(database?.authentication === "sql" ? (["operations"] as const) : []),
-    ];
+    const { tenantId, protect } = this.environment.platform;
+    const secrets = secretsByRole(this.environment.platform);
     return new SecretStore(this, "secrets", {
       ...this.placement,
       name: this.names.keyVault,
       tenantId,
-      readers: this.principals(...readers),
+      readers: this.principals(...secrets.keys()),
+      secrets,
       protect,
     });
   }
@@ -281,19 +294,48 @@ export class AzureInfrastructure extends Construct {
     });
   }
 
-  private addDatabase(): void {
-    const { tenantId, database: settings, protect } = this.environment.platform;
-    if (settings === undefined) return;
+  private addDatabase(): Database | undefined {
+    const {
+      tenantId,
+      database: settings,
+      protect,
+      logs,
+      alertEmails,
+      customerKey,
+    } = this.environment.platform;
+    if (settings === undefined) return undefined;
     const database = new Database(this, "database", {
       ...this.placement,
       serverName: this.names.sqlServer,
       databaseName: this.names.database,
       tenantId,
       settings,
+      audit: logs.audit,
+      ownKey: customerKey?.version !== undefined,
+      ...(alertEmails.length === 0 ? {} : { alertEmails }),
       protect,
     });
     this.addPrivateEndpoint("database", "sqlServer", database.serverId);
     this.monitoring.watchDatabase(database.databaseId);
+    return database;
+  }
+
+  private addCustomerKey(
+    identity: UserAssignedIdentity,
+    { accountId }: ArtifactStore,
+    { vaultId }: SecretStore,
+    database: Database | undefined,
+  ): void {
+    const { name: keyName, version: keyVersion } = this.environment.platform.customerKey!;
+    new CustomerKey(this, "customer-key", {
+      vaultId,
+      vaultHost: keyVaultHost(this.environment),
+      keyName,
+      storage: { accountId, identity },
+      ...(database === undefined || keyVersion === undefined
+        ? {}
+        : { database: { serverId: database.serverId, principalId: database.principalId, keyVersion } }),
+    });
   }
 
   private addMachine(

@@ -1,6 +1,8 @@
 /** Azure SQL, reachable only from inside the network. By default Entra authenticates, without passwords. */
 import { ManagementLock } from "@cdktf/provider-azurerm/lib/management-lock";
 import { MssqlDatabase } from "@cdktf/provider-azurerm/lib/mssql-database";
+import { MssqlServerExtendedAuditingPolicy } from "@cdktf/provider-azurerm/lib/mssql-server-extended-auditing-policy";
+import { MssqlServerSecurityAlertPolicy } from "@cdktf/provider-azurerm/lib/mssql-server-security-alert-policy";
 import { MssqlServer } from "@cdktf/provider-azurerm/lib/mssql-server";
 import { TerraformVariable } from "cdktf";
 import { Construct } from "constructs";
@@ -14,6 +16,12 @@ export interface DatabaseProps extends Placement {
   readonly databaseName: string;
   readonly tenantId: string;
   readonly settings: AzureDatabase;
+  /** Sends the audit log to Azure Monitor: `Monitoring` keeps it. @default false */
+  readonly audit?: boolean;
+  /** Another construct sets the key that encrypts the database: `CustomerKey`. @default false */
+  readonly ownKey?: boolean;
+  /** Recipients of alerts on attacks, besides the subscription's owners. @default - none */
+  readonly alertEmails?: readonly string[];
   /** Protects the data from deletion. */
   readonly protect: boolean;
 }
@@ -21,6 +29,22 @@ export interface DatabaseProps extends Placement {
 /** The SQL administrator of `authentication: "sql"`. Changing it would replace the server and all databases. */
 const SQL_ADMINISTRATOR = "bluegreen-admin";
 const PASSWORD_VARIABLE = "sql_administrator_password";
+
+/**
+ * Logins, and changes of objects, users and rights. Azure's own choice has each statement, too: a busy application pays for
+ * gigabytes a day.
+ */
+const AUDITED = [
+  "SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP",
+  "FAILED_DATABASE_AUTHENTICATION_GROUP",
+  "DATABASE_OBJECT_CHANGE_GROUP",
+  "DATABASE_PERMISSION_CHANGE_GROUP",
+  "DATABASE_PRINCIPAL_CHANGE_GROUP",
+  "DATABASE_ROLE_MEMBER_CHANGE_GROUP",
+  "SCHEMA_OBJECT_CHANGE_GROUP",
+  "SCHEMA_OBJECT_PERMISSION_CHANGE_GROUP",
+  "USER_CHANGE_PASSWORD_GROUP",
+] as const;
 
 /** A database with its server: created by this stack, or existing. */
 export interface IDatabase {
@@ -51,6 +75,8 @@ export class Database extends Construct implements IDatabase {
 
   readonly serverId: string;
   readonly databaseId: string;
+  /** The server's own identity. */
+  readonly principalId: string;
 
   constructor(scope: Construct, id: string, props: DatabaseProps) {
     super(scope, id);
@@ -73,7 +99,10 @@ export class Database extends Construct implements IDatabase {
       },
       ...(entraOnly ? {} : this.sqlAdministrator(settings.passwordVersion)),
       identity: { type: "SystemAssigned" },
-      lifecycle: { preventDestroy: protect },
+      lifecycle: {
+        preventDestroy: protect,
+        ...(props.ownKey === true ? { ignoreChanges: ["transparent_data_encryption_key_vault_key_id"] } : {}),
+      },
     });
     const database = new MssqlDatabase(this, "database", {
       serverId: server.id,
@@ -82,7 +111,10 @@ export class Database extends Construct implements IDatabase {
       skuName: settings.sku,
       maxSizeGb: settings.maxSizeGb,
       collation: settings.collation,
-      storageAccountType: "Geo",
+      storageAccountType: settings.backupStorage ?? "Geo",
+      zoneRedundant: settings.zoneRedundant ?? false,
+      // Explicitly false, it would replace a database that has it.
+      ...(settings.ledger === true ? { ledgerEnabled: true } : {}),
       shortTermRetentionPolicy: { retentionDays: settings.backupDays, backupIntervalInHours: 12 },
       longTermRetentionPolicy: { weeklyRetention: "P4W" },
       lifecycle: { preventDestroy: protect },
@@ -95,8 +127,27 @@ export class Database extends Construct implements IDatabase {
         notes: "The application's data. Set platform.protect to false to remove this lock.",
       });
     }
+    if (props.audit === true) {
+      new MssqlServerExtendedAuditingPolicy(this, "audit", {
+        serverId: server.id,
+        logMonitoringEnabled: true,
+        auditActionsAndGroups: [...AUDITED],
+        // Azure may return them in another order, and their owner may add some.
+        lifecycle: { ignoreChanges: ["audit_actions_and_groups"] },
+      });
+    }
+    if (settings.threatAlerts !== false) {
+      new MssqlServerSecurityAlertPolicy(this, "alerts", {
+        resourceGroupName,
+        serverName: server.name,
+        state: "Enabled",
+        emailAccountAdmins: true,
+        ...(props.alertEmails === undefined ? {} : { emailAddresses: [...props.alertEmails] }),
+      });
+    }
     this.serverId = server.id;
     this.databaseId = database.id;
+    this.principalId = server.identity.principalId;
   }
 
   /** The password goes from an ephemeral variable into a write-only argument: neither plan nor state has it. */

@@ -15,7 +15,8 @@ export type { ILoadBalancer, LoadBalancerAttributes, LoadBalancerProps } from ".
 export { Machine } from "./machine";
 export type { IMachine, MachineAttributes, MachineProps, OperatingSystem } from "./machine";
 export { Network } from "./network";
-export type { GuardedRole, INetwork, NetworkAttributes, NetworkProps } from "./network";
+export type { INetwork, NetworkAttributes, NetworkProps } from "./network";
+export type { GuardedRole } from "./network-rules";
 export type { Placement } from "./placement";
 export { SecretStore } from "./secret-store";
 export type { ISecretStore, SecretStoreAttributes, SecretStoreProps } from "./secret-store";

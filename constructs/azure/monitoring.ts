@@ -5,6 +5,7 @@ import { LogAnalyticsWorkspace } from "@cdktf/provider-azurerm/lib/log-analytics
 import { MonitorActionGroup } from "@cdktf/provider-azurerm/lib/monitor-action-group";
 import { MonitorDataCollectionRuleAssociation } from "@cdktf/provider-azurerm/lib/monitor-data-collection-rule-association";
 import { MonitorDataCollectionRule } from "@cdktf/provider-azurerm/lib/monitor-data-collection-rule";
+import { MonitorDiagnosticSetting } from "@cdktf/provider-azurerm/lib/monitor-diagnostic-setting";
 import { MonitorMetricAlert } from "@cdktf/provider-azurerm/lib/monitor-metric-alert";
 import { VirtualMachineExtension } from "@cdktf/provider-azurerm/lib/virtual-machine-extension";
 import { Construct } from "constructs";
@@ -192,6 +193,25 @@ export class Monitoring extends Construct {
         failedLocationCount: 2,
       },
       action: [{ actionGroupId: this.actionGroupId }],
+    });
+  }
+
+  /** Who read, changed or was refused what. @param serverId the SQL server, if there is one */
+  collectAuditLogs(accountId: string, vaultId: string, serverId: string | undefined): void {
+    const blobs = ["StorageRead", "StorageWrite", "StorageDelete"];
+    this.collectLogs("artifacts", `${accountId}/blobServices/default`, blobs);
+    this.collectLogs("secrets", vaultId, ["AuditEvent"]);
+    if (serverId === undefined) return;
+    // The log of all databases of a server.
+    this.collectLogs("database", `${serverId}/databases/master`, ["SQLSecurityAuditEvents"]);
+  }
+
+  private collectLogs(name: string, targetResourceId: string, categories: readonly string[]): void {
+    new MonitorDiagnosticSetting(this, `logs-${name}`, {
+      name: "audit",
+      targetResourceId,
+      logAnalyticsWorkspaceId: this.workspaceId,
+      enabledLog: categories.map((category) => ({ category })),
     });
   }
 

@@ -15,6 +15,9 @@ import { VirtualNetwork } from "@cdktf/provider-azurerm/lib/virtual-network";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { SubnetRole } from "../../configuration/azure/azure-names";
+import type { Outbound } from "../../configuration/azure/azure-safeguards";
+import { BASTION_RULES, networkRules } from "./network-rules";
+import type { AllowRule, GroupRules, GuardedRole } from "./network-rules";
 import type { Placement } from "./placement";
 import { requireResourceId } from "./resource-id";
 
@@ -34,22 +37,12 @@ export interface NetworkProps extends Placement {
   readonly allowedSources: readonly string[];
   /** The SKU of Bastion, or "none". */
   readonly bastion: "none" | "Basic" | "Standard";
+  /** Where machines may connect to. @default - anywhere */
+  readonly outbound?: Outbound;
 }
 
-/** A subnet that has a security group; Azure manages the rules of Bastion's. @useDeclaredType */
-export type GuardedRole = Exclude<SubnetRole, "bastion">;
-
-interface InboundRule {
-  readonly name: string;
-  readonly from: string | readonly string[];
-  readonly ports: readonly string[];
-}
-
-const REMOTE_LOGIN = ["22", "3389"];
-const HTTPS = "443";
-/** Azure SQL redirects clients inside Azure to the second range. */
-const SQL = ["1433", "11000-11999"];
-const ANY_ADDRESS = "0.0.0.0/0";
+/** The highest number, so that all other rules come first. */
+const LAST = 4096;
 
 /** A virtual network with a subnet for each role: created by this stack, or existing. */
 export interface INetwork {
@@ -100,7 +93,7 @@ export class Network extends Construct implements INetwork {
     private readonly props: NetworkProps,
   ) {
     super(scope, id);
-    const { name, addressSpace, ranges, bastion, slotPorts, publicPorts, allowedSources } = props;
+    const { name, addressSpace, bastion } = props;
     const network = new VirtualNetwork(this, "Resource", {
       ...this.placement,
       name: `vnet-${name}`,
@@ -108,24 +101,7 @@ export class Network extends Construct implements INetwork {
     });
     this.id = network.id;
 
-    const fromBastion: InboundRule[] =
-      bastion === "none" ? [] : [{ name: "bastion-login", from: ranges.bastion, ports: REMOTE_LOGIN }];
-    const rules: Record<GuardedRole, InboundRule[]> = {
-      web: [{ name: "proxies", from: ranges.proxy, ports: slotPorts.map(String) }, ...fromBastion],
-      proxy: [
-        { name: "users", from: allowedSources, ports: publicPorts.map(String) },
-        { name: "load-balancer-probe", from: "AzureLoadBalancer", ports: publicPorts.map(String) },
-        ...fromBastion,
-        // Each compares its record with the others'.
-        { name: "proxies", from: ranges.proxy, ports: publicPorts.map(String) },
-      ],
-      operations: fromBastion,
-      endpoints: [
-        { name: "web", from: ranges.web, ports: [HTTPS, ...SQL] },
-        { name: "operations", from: ranges.operations, ports: [HTTPS, ...SQL] },
-        { name: "proxies", from: ranges.proxy, ports: [HTTPS] },
-      ],
-    };
+    const rules = networkRules(props);
     const nat = this.addNat();
     for (const role of ["web", "proxy", "operations", "endpoints"] as const) {
       this.addGuardedSubnet(network, role, rules[role], role === "endpoints" ? undefined : nat);
@@ -159,63 +135,104 @@ export class Network extends Construct implements INetwork {
   private addGuardedSubnet(
     network: VirtualNetwork,
     role: GuardedRole,
-    rules: readonly InboundRule[],
+    rules: GroupRules,
     nat: NatGateway | undefined,
   ): void {
     const subnet = this.addSubnet(network, role, `snet-${role}`);
-    const group = new NetworkSecurityGroup(this, `nsg-${role}`, {
-      ...this.placement,
-      name: `nsg-${this.props.name}-${role}`,
-    });
-    rules.forEach((rule, index) => this.addRule(group, role, rule, 100 + 10 * index));
-    this.addDeny(group, role);
-    this.ready.push(
-      new SubnetNetworkSecurityGroupAssociation(this, `nsg-${role}-association`, {
-        subnetId: subnet.id,
-        networkSecurityGroupId: group.id,
-      }),
-    );
+    this.ready.push(this.guard(subnet, role, rules));
     if (nat === undefined) return;
     this.ready.push(
       new SubnetNatGatewayAssociation(this, `nat-${role}`, { subnetId: subnet.id, natGatewayId: nat.id }),
     );
   }
 
-  private addRule(group: NetworkSecurityGroup, role: GuardedRole, rule: InboundRule, priority: number): void {
-    const { name, from, ports } = rule;
+  /** A security group with its rules, on a subnet. */
+  private guard(
+    subnet: Subnet,
+    role: SubnetRole,
+    { inbound, outbound = [] }: GroupRules,
+  ): SubnetNetworkSecurityGroupAssociation {
+    const group = new NetworkSecurityGroup(this, `nsg-${role}`, {
+      ...this.placement,
+      name: `nsg-${this.props.name}-${role}`,
+    });
+    const rules = [
+      ...inbound.map((rule, index) => this.addRule(group, role, "Inbound", rule, 100 + 10 * index)),
+      ...outbound.map((rule, index) => this.addRule(group, role, "Outbound", rule, 100 + 10 * index)),
+    ];
+    rules.push(this.addInboundDeny(group, role));
+    // Without the rules before it, it would cut off what a running environment needs, if only for seconds.
+    if (outbound.length > 0) rules.push(this.addOutboundDeny(group, role, [...rules]));
+    return new SubnetNetworkSecurityGroupAssociation(this, `nsg-${role}-association`, {
+      subnetId: subnet.id,
+      networkSecurityGroupId: group.id,
+      // Azure checks the rules when Bastion's subnet gets its group.
+      ...(role === "bastion" ? { dependsOn: rules } : {}),
+    });
+  }
+
+  private addRule(
+    group: NetworkSecurityGroup,
+    role: SubnetRole,
+    direction: "Inbound" | "Outbound",
+    { name, from = "*", to = "*", ports, protocol = "Tcp" }: AllowRule,
+    priority: number,
+  ): NetworkSecurityRule {
     const sources = typeof from === "string" ? [from] : from;
-    new NetworkSecurityRule(this, `nsg-${role}-${name}`, {
+    const id = direction === "Inbound" ? name : `to-${name}`;
+    return new NetworkSecurityRule(this, `nsg-${role}-${id}`, {
       resourceGroupName: this.props.resourceGroupName,
       networkSecurityGroupName: group.name,
-      name: `allow-${name}`,
+      name: `allow-${id}`,
       priority,
-      direction: "Inbound",
+      direction,
       access: "Allow",
-      protocol: "Tcp",
+      protocol,
       sourcePortRange: "*",
-      destinationAddressPrefix: "*",
+      destinationAddressPrefix: to,
       destinationPortRanges: [...ports],
       ...(sources.length === 1
-        ? { sourceAddressPrefix: sources[0] === ANY_ADDRESS ? "Internet" : sources[0]! }
+        ? { sourceAddressPrefix: sources[0]! }
         : { sourceAddressPrefixes: [...sources] }),
     });
   }
 
   /** By default Azure allows all traffic inside a network. */
-  private addDeny(group: NetworkSecurityGroup, role: GuardedRole): void {
-    new NetworkSecurityRule(this, `nsg-${role}-deny`, {
+  private addInboundDeny(group: NetworkSecurityGroup, role: SubnetRole): NetworkSecurityRule {
+    return new NetworkSecurityRule(this, `nsg-${role}-deny`, {
+      ...this.denial(group),
+      name: "deny-virtual-network",
+      direction: "Inbound",
+      sourceAddressPrefix: "VirtualNetwork",
+    });
+  }
+
+  /** By default Azure allows connections to anywhere. */
+  private addOutboundDeny(
+    group: NetworkSecurityGroup,
+    role: SubnetRole,
+    dependsOn: NetworkSecurityRule[],
+  ): NetworkSecurityRule {
+    return new NetworkSecurityRule(this, `nsg-${role}-deny-outbound`, {
+      ...this.denial(group),
+      name: "deny-outbound",
+      direction: "Outbound",
+      sourceAddressPrefix: "*",
+      dependsOn,
+    });
+  }
+
+  private denial(group: NetworkSecurityGroup) {
+    return {
       resourceGroupName: this.props.resourceGroupName,
       networkSecurityGroupName: group.name,
-      name: "deny-virtual-network",
-      priority: 4096,
-      direction: "Inbound",
+      priority: LAST,
       access: "Deny",
       protocol: "*",
       sourcePortRange: "*",
       destinationPortRange: "*",
-      sourceAddressPrefix: "VirtualNetwork",
       destinationAddressPrefix: "*",
-    });
+    };
   }
 
   private addNat(): NatGateway {
@@ -237,6 +254,7 @@ export class Network extends Construct implements INetwork {
   private addBastion(network: VirtualNetwork, sku: "Basic" | "Standard"): void {
     // Azure requires this name.
     const subnet = this.addSubnet(network, "bastion", "AzureBastionSubnet");
+    const guarded = this.guard(subnet, "bastion", BASTION_RULES);
     new BastionHost(this, "bastion", {
       ...this.placement,
       name: `bas-${this.props.name}`,
@@ -247,6 +265,7 @@ export class Network extends Construct implements INetwork {
         subnetId: subnet.id,
         publicIpAddressId: this.addPublicIp("bastion").id,
       },
+      dependsOn: [guarded],
     });
   }
 

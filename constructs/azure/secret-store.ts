@@ -12,6 +12,12 @@ export interface SecretStoreProps extends Placement {
   readonly tenantId: string;
   /** Principal ids of the identities that read secrets, by name. */
   readonly readers: ReadonlyMap<string, string>;
+  /**
+   * The names of the secrets that a reader may read, by the reader's name; they need not exist yet. A certificate's key is
+   * the secret of its name.
+   * @default - all in the vault
+   */
+  readonly secrets?: ReadonlyMap<string, readonly string[]>;
   /** Protects the vault from deletion. */
   readonly protect: boolean;
 }
@@ -68,15 +74,38 @@ export class SecretStore extends Construct implements ISecretStore {
       networkAcls: { defaultAction: "Deny", bypass: "AzureServices" },
       lifecycle: { preventDestroy: protect },
     });
-    this.rights = [...props.readers].map(
-      ([reader, principalId]) =>
-        new RoleAssignment(this, `reader-${reader}`, {
-          scope: vault.id,
-          roleDefinitionName: "Key Vault Secrets User",
-          principalId,
-          principalType: "ServicePrincipal",
-        }),
-    );
+    this.rights = [...props.readers].map(([reader, principalId]) => {
+      const secrets = props.secrets?.get(reader);
+      return this.addReader(
+        reader,
+        principalId,
+        vault.id,
+        secrets?.map((secret) => `/secrets/${secret}`),
+      );
+    });
     this.vaultId = vault.id;
+  }
+
+  /**
+   * Rights that change are given before the old ones are taken: the reader's first assignment is replaced, and depends on
+   * its others. So no reader loses a secret, and if Azure refuses a new assignment, the old one stays.
+   */
+  private addReader(
+    reader: string,
+    principalId: string,
+    vaultId: string,
+    [first = "", ...others]: readonly string[] = [],
+  ): RoleAssignment {
+    const assign = (id: string, below: string, dependsOn: RoleAssignment[]) =>
+      new RoleAssignment(this, id, {
+        scope: `${vaultId}${below}`,
+        roleDefinitionName: "Key Vault Secrets User",
+        principalId,
+        principalType: "ServicePrincipal",
+        lifecycle: { createBeforeDestroy: true },
+        ...(dependsOn.length === 0 ? {} : { dependsOn }),
+      });
+    const more = others.map((below) => assign(`reader-${reader}-${below.split("/").at(-1)}`, below, []));
+    return assign(`reader-${reader}`, first, more);
   }
 }

@@ -71,9 +71,9 @@ install_command() {
     cat <<'TEXT'
 export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 case "${1:-}" in
-rollback | status) ;;
+rollback | drain | status) ;;
 *)
-  printf 'usage: bluegreen-director rollback --reason "<why>", or bluegreen-director status\n' >&2
+  printf 'usage: bluegreen-director rollback --reason "<why>", bluegreen-director drain <server> [--end | --now], or bluegreen-director status\n' >&2
   exit 2
   ;;
 esac

@@ -21,7 +21,7 @@ export class NotificationFailed extends Error {
 export async function activateSlot(director: Director, slot: Slot): Promise<void> {
   if (!notifiesInstances(director) || director.state.active === slot) return;
   await deactivateAll(director);
-  await notify(director, "activate", director.spec.endpoints[slot]);
+  await notify(director, "activate", director.endpointsIn(slot));
   director.save({ active: slot });
 }
 
@@ -40,7 +40,7 @@ export async function activateServers(
 export async function deactivateAll(director: Director): Promise<void> {
   const { active } = director.state;
   if (!notifiesInstances(director) || active === null) return;
-  await notify(director, "deactivate", director.spec.endpoints[active]);
+  await notify(director, "deactivate", director.endpointsIn(active));
   director.save({ active: null });
 }
 
@@ -57,7 +57,7 @@ export async function activateStable(director: Director): Promise<void> {
     // Stable's instances must work, even if the others could not be deactivated.
     if (stable === null) return;
     try {
-      await notify(director, "activate", director.spec.endpoints[stable.slot]);
+      await notify(director, "activate", director.endpointsIn(stable.slot));
       director.save({ active: stable.slot });
     } catch (again) {
       director.logEvent("notification-failed", { problem: (again as Error).message });

@@ -111,6 +111,16 @@ export class Director {
     return extended(journal, { at: this.clock.now(), ...entry });
   }
 
+  /** Where a slot's release has to answer: not on servers that an operator took out of use, unless it is installed there. */
+  endpointsIn(slot: Slot): readonly Endpoint[] {
+    const all = this.spec.endpoints[slot];
+    if (this.spec.touched.includes(slot)) return all;
+    const isUsed = ({ server }: Endpoint) =>
+      this.state.drained?.some((each) => each.server === server) !== true;
+    const used = all.filter(isUsed);
+    return used.length > 0 ? used : all;
+  }
+
   /** Adds a slot's servers to the rotation, unless they are in it. Only for servers that were just verified. */
   async putIntoRotation(slot: Slot, servers: readonly string[]): Promise<void> {
     const { endpoints } = (await this.driver.counts())[slot];
@@ -120,6 +130,9 @@ export class Director {
     if (out.length === 0) return;
     this.logEvent("rotation", { slot, include: out });
     await this.driver.include(slot, out);
+    const { drained } = this.state;
+    if (drained?.some(({ server }) => out.includes(server)))
+      this.save({ drained: drained.filter(({ server }) => !out.includes(server)) });
   }
 
   /** Whether at least one endpoint in rotation answers as `release`. `includes` selects the servers. */

@@ -2,9 +2,10 @@
  * director begin|switch|share|abort|status|configure --spec <base64 JSON, or env:NAME> [--folder <proxy's folder>]
  * director arrive [--folder <proxy's folder>]
  * director rollback --reason <why> [--folder <proxy's folder>]
+ * director drain <server> [--end | --now] [--folder <proxy's folder>]
  *
- * A Terraform step runs it on a proxy; it is not a daemon. `rollback` is for an operator on the proxy, and like `status` it
- * works with the spec that the proxy has stored. It prints its result as one line of JSON on stdout, ends
+ * A Terraform step runs it on a proxy; it is not a daemon. `rollback` and `drain` are for an operator on the proxy, and like
+ * `status` they work with the spec that the proxy has stored. It prints its result as one line of JSON on stdout, ends
  * with an exit code for Terraform, and logs every decision with its figures to events.jsonl.
  */
 import { failureCodeOf, InvalidInput } from "../../release/failure";
@@ -35,6 +36,7 @@ import { StateFile } from "./state";
 import type { Outcome } from "../../release/director-status";
 import { abort } from "./steps/abort";
 import { begin } from "./steps/begin";
+import { drainServer, returnServer } from "./steps/drain-server";
 import { breakGlass } from "./steps/break-glass";
 import { share } from "./steps/share";
 import { status } from "./steps/status";
@@ -50,7 +52,7 @@ const STEPS: Readonly<Record<string, (director: Director) => Promise<StepEnd>>> 
 };
 
 /** They work without a given spec. */
-const STORED: readonly string[] = ["rollback", "status", "arrive"];
+const STORED: readonly string[] = ["rollback", "drain", "status", "arrive"];
 
 const FAILED_AS: Record<ExitCode, Outcome> = {
   [EXIT.done]: "unchanged",
@@ -63,7 +65,7 @@ const FAILED_AS: Record<ExitCode, Outcome> = {
 };
 
 async function main(): Promise<ExitCode> {
-  const { command, spec, reason, unseen } = readArguments();
+  const { command, spec, reason, unseen, server, ends, isNow } = readArguments();
   if (command === "configure") {
     // A running director and a reload must not overwrite each other's traffic.
     const lock = await directorLock("configure");
@@ -95,6 +97,18 @@ async function main(): Promise<ExitCode> {
     });
   if (command === "status") {
     await printResult(await status(newDirector(), { asksAsUser: !unseen }));
+    return EXIT.done;
+  }
+  if (command === "drain") {
+    const lock = await directorLock(`drain ${server}`);
+    try {
+      const director = newDirector();
+      await printResult(
+        await (ends ? returnServer(director, server!) : drainServer(director, server!, { isNow })),
+      );
+    } finally {
+      lock.release();
+    }
     return EXIT.done;
   }
   if (command === "abort") {
@@ -198,18 +212,24 @@ interface Arguments {
   readonly command: string;
   readonly spec: DirectorSpec;
   readonly reason: string | undefined;
+  /** For `drain`: which server, whether it returns, and whether its sessions end at once. */
+  readonly server: string | undefined;
+  readonly ends: boolean;
+  readonly isNow: boolean;
   /** For `status`: nothing is asked that would count as a user's request. */
   readonly unseen: boolean;
 }
 
 function readArguments(): Arguments {
   const usage =
-    "usage: director begin|switch|share|abort|configure --spec <base64 JSON|env:NAME> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--unseen] [--folder FOLDER]";
+    "usage: director begin|switch|share|abort|configure --spec <base64 JSON|env:NAME> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--unseen] [--folder FOLDER], or director drain SERVER [--end|--now] [--folder FOLDER]";
   const options = {
     spec: { type: "string" },
     reason: { type: "string" },
     folder: { type: "string", default: "." },
     unseen: { type: "boolean", default: false },
+    end: { type: "boolean", default: false },
+    now: { type: "boolean", default: false },
     help: { type: "boolean" },
   } as const;
   let parsed;
@@ -224,7 +244,8 @@ function readArguments(): Arguments {
   }
   const [command, ...rest] = parsed.positionals;
   const known = [...Object.keys(STEPS), "abort", "configure", ...STORED];
-  const { spec: given, reason, folder, unseen } = parsed.values;
+  const { spec: given, reason, folder, unseen, end: ends, now: isNow } = parsed.values;
+  const server = command === "drain" ? rest.shift() : undefined;
   const isStored = command !== undefined && STORED.includes(command);
   if (
     command === undefined ||
@@ -232,14 +253,18 @@ function readArguments(): Arguments {
     rest.length > 0 ||
     (given === undefined && !isStored) ||
     (reason !== undefined && command !== "rollback") ||
-    (unseen && command !== "status")
+    (unseen && command !== "status") ||
+    (command === "drain") !== (server !== undefined) ||
+    ((ends || isNow) && command !== "drain") ||
+    (ends && isNow)
   ) {
     throw new InvalidInput(usage);
   }
   const decoded = given === undefined ? null : decodeSpec(given);
   enter(folder);
-  const spec = decoded !== null && command !== "rollback" ? decoded : chosenSpec(decoded);
-  return { command, spec, reason, unseen };
+  const spec =
+    decoded !== null && command !== "rollback" && command !== "drain" ? decoded : chosenSpec(decoded);
+  return { command, spec, reason, unseen, server, ends, isNow };
 }
 
 function enter(folder: string): void {

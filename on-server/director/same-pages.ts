@@ -96,10 +96,10 @@ export async function answersLikeStable(director: Director, candidate: PlacedRel
 }
 
 /** Whether an endpoint's first page asks for the authentication of its connection. */
-async function signsIn({ look, spec }: Director, slot: Slot): Promise<boolean> {
-  const { timeoutSeconds } = spec.verification;
+async function signsIn(director: Director, slot: Slot): Promise<boolean> {
+  const { timeoutSeconds } = director.spec.verification;
   const looks = await Promise.all(
-    spec.endpoints[slot].map((endpoint) => look(endpoint, "/", timeoutSeconds)),
+    director.endpointsIn(slot).map((endpoint) => director.look(endpoint, "/", timeoutSeconds)),
   );
   return looks.some((each) => each.authenticatesConnection === true);
 }
@@ -117,7 +117,9 @@ async function comparePages(director: Director, slot: Slot, stable: Slot): Promi
   const enough = expectChange ? ROUNDS_TO_REPORT : ROUNDS;
   const deadline = clock.now() + deadlineSeconds * 1000;
   const references = await inService(director, stable);
-  const pages = (await pagesToAsk(director)).map((path) => new Page(path, spec.endpoints[slot], references));
+  const pages = (await pagesToAsk(director)).map(
+    (path) => new Page(path, director.endpointsIn(slot), references),
+  );
 
   const undecided = () => pages.filter((page) => page.verdict(enough) === "open");
   for (let open = undecided(); open.length > 0 && clock.now() < deadline; open = undecided()) {

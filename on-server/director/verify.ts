@@ -47,30 +47,40 @@ export async function admit(
   director: Director,
   slot: Slot,
   releaseId: string,
-  servers: readonly string[] = director.spec.endpoints[slot].map(({ server }) => server),
+  servers: readonly string[] = director.endpointsIn(slot).map(({ server }) => server),
   { further = NOTHING_FURTHER, look = NO_LOOK }: Besides = {},
 ): Promise<Verdict> {
-  const { spec, clock } = director;
+  const { clock } = director;
   const startedAt = clock.now();
-  const deadline = startedAt + spec.verification.deadlineSeconds * 1000;
+  const answers = await verifyServers(director, slot, releaseId, servers, look);
+  const { verdict, facts } = answers.passed ? await further() : { verdict: answers, facts: {} };
+  const endpoints = servers.length;
+  director.logEvent("verified", { slot, releaseId, endpoints, ...verdict });
+  if (!verdict.passed) return verdict;
+  const seconds = (clock.now() - startedAt) / 1000;
+  director.save({
+    journal: director.journalWith({ event: "verified", slot, releaseId, endpoints, seconds, ...facts }),
+  });
+  await director.putIntoRotation(slot, servers);
+  return verdict;
+}
+
+/** The same without any effect. @throws Interrupted, and what `look` throws */
+export async function verifyServers(
+  director: Director,
+  slot: Slot,
+  releaseId: string,
+  servers: readonly string[],
+  look: Look = NO_LOOK,
+): Promise<Verdict> {
+  const { spec, clock } = director;
+  const deadline = clock.now() + spec.verification.deadlineSeconds * 1000;
   const endpoints = spec.endpoints[slot].filter(({ server }) => servers.includes(server));
   const verdicts = await Promise.all(
     endpoints.map((endpoint) => verifyEndpoint(director, endpoint, releaseId, { deadline, look })),
   );
   const failed = verdicts.find((verdict) => !verdict.passed);
-  const answers = failed ?? (await verifyByProxy(director, slot, servers, deadline));
-  const { verdict, facts } = answers.passed ? await further() : { verdict: answers, facts: {} };
-  director.logEvent("verified", { slot, releaseId, endpoints: endpoints.length, ...verdict });
-  if (!verdict.passed) return verdict;
-  const seconds = (clock.now() - startedAt) / 1000;
-  director.save({
-    journal: director.journalWith({
-      event: "verified",
-      ...{ slot, releaseId, endpoints: endpoints.length, seconds, ...facts },
-    }),
-  });
-  await director.putIntoRotation(slot, servers);
-  return verdict;
+  return failed ?? verifyByProxy(director, slot, servers, deadline);
 }
 
 async function verifyEndpoint(

@@ -179,8 +179,9 @@ export class CandidateWatch {
 
   /** An endpoint whose last round failed: the next rounds show whether it is down. */
   private unstableEndpoint(): string | undefined {
-    const endpoints = this.director.spec.endpoints[this.slot];
-    const found = endpoints.find((_, index) => (this.rounds[this.slot].get(index)?.failedInARow ?? 0) > 0);
+    const found = this.director
+      .endpointsIn(this.slot)
+      .find((_, index) => (this.rounds[this.slot].get(index)?.failedInARow ?? 0) > 0);
     return found && describeEndpoint(found);
   }
 
@@ -205,10 +206,12 @@ export class CandidateWatch {
     const turn = this.round % (readOnly.length + 1);
     const smoke = this.isQuiet() || !isCandidate ? readOnly[turn - 1] : undefined;
     const all = await Promise.all(
-      spec.endpoints[slot].map(async (endpoint) => [
-        await probe(endpoint, isCandidate ? this.releaseId : null),
-        ...(smoke === undefined ? [] : [await attempt(endpoint, smoke)]),
-      ]),
+      this.director
+        .endpointsIn(slot)
+        .map(async (endpoint) => [
+          await probe(endpoint, isCandidate ? this.releaseId : null),
+          ...(smoke === undefined ? [] : [await attempt(endpoint, smoke)]),
+        ]),
     );
     this.own = { ...this.own, [slot]: together(this.own[slot], ...all.flat().map(sampled)) };
     for (const [index, answers] of all.entries()) {
@@ -233,7 +236,7 @@ export class CandidateWatch {
         this.rounds[this.slot].set(index, { ...rounds, failedInARow: 1 });
         continue;
       }
-      const endpoint = this.director.spec.endpoints[this.slot][index]!;
+      const endpoint = this.director.endpointsIn(this.slot)[index]!;
       return `${this.releaseId} on ${describeEndpoint(endpoint)}: ${rounds.problem}`;
     }
     return null;

@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { get } from "node:http";
 import type { EndpointHealth } from "../director/drivers/driver";
 import type { EmbeddedProxySettings, Rotation } from "../director/drivers/embedded/embedded-settings";
+import { keepsClients, withoutServers, withServers } from "../director/drivers/rotation";
+import type { OutOfRotation } from "../director/drivers/rotation";
 import { SLOTS } from "../../release/slot";
-import type { PerSlot, Slot } from "../../release/slot";
+import type { Slot } from "../../release/slot";
 
 const CHECK_INTERVAL_MS = 300;
 const CHECK_TIMEOUT_MS = 5_000;
@@ -26,6 +28,8 @@ interface Watched extends ProxiedEndpoint {
   readonly server: string;
   failures: number;
   inRotation: boolean;
+  /** Out of rotation, but those who have its cookie stay. */
+  keepsClients: boolean;
 }
 
 export class Endpoints {
@@ -34,11 +38,11 @@ export class Endpoints {
 
   constructor(
     private readonly settings: EmbeddedProxySettings,
-    excluded: PerSlot<readonly string[]>,
+    private out: OutOfRotation,
   ) {
     const watch = (slot: Slot) =>
       settings.endpoints[slot].map(({ server, host, port }) => {
-        return { server, host, port, failures: FALL, inRotation: !excluded[slot].includes(server) };
+        return { server, host, port, failures: FALL, ...this.rotationOf(slot, server) };
       });
     this.watched = { blue: watch("blue"), green: watch("green") };
   }
@@ -53,8 +57,9 @@ export class Endpoints {
     });
   }
 
-  isInRotation(slot: Slot, server: string): boolean {
-    return this.watched[slot].some((each) => each.server === server && each.inRotation);
+  /** Whether a server gets requests of clients that have its cookie. */
+  keeps(slot: Slot, server: string): boolean {
+    return this.watched[slot].some((each) => each.server === server && isUsed(each));
   }
 
   /** Whether a slot has an endpoint that can take a request. */
@@ -63,15 +68,22 @@ export class Endpoints {
   }
 
   /** @returns the servers that are out of rotation now. @throws Error if a server is unknown. */
-  rotate({ slot, servers, inRotation }: Rotation): PerSlot<string[]> {
-    for (const server of servers) {
-      const endpoint = this.watched[slot].find((each) => each.server === server);
-      if (endpoint === undefined) throw new Error(`there is no ${server} in ${slot}`);
-      endpoint.inRotation = inRotation;
-    }
-    const excluded = (each: Slot) =>
-      this.watched[each].flatMap((endpoint) => (endpoint.inRotation ? [] : [endpoint.server]));
-    return { blue: excluded("blue"), green: excluded("green") };
+  rotate({ slot, servers, inRotation, keepsClients: keeps = false }: Rotation): OutOfRotation {
+    const known = (server: string) => this.watched[slot].some((each) => each.server === server);
+    const unknown = servers.find((server) => !known(server));
+    if (unknown !== undefined) throw new Error(`there is no ${unknown} in ${slot}`);
+    this.out = inRotation
+      ? withServers(this.out, slot, servers)
+      : withoutServers(this.out, slot, servers, keeps);
+    for (const each of this.watched[slot]) Object.assign(each, this.rotationOf(slot, each.server));
+    return this.out;
+  }
+
+  private rotationOf(slot: Slot, server: string): Pick<Watched, "inRotation" | "keepsClients"> {
+    return {
+      inRotation: !this.out[slot].includes(server),
+      keepsClients: keepsClients(this.out, slot, server),
+    };
   }
 
   /** An endpoint that refused a connection, or did not accept it in time, is down until it passes a check again. */
@@ -93,19 +105,26 @@ export class Endpoints {
     client: Client | null,
     tried: readonly ProxiedEndpoint[] = [],
   ): ProxiedEndpoint | undefined {
+    const wasTried = (each: Watched) =>
+      tried.some(({ host, port }) => each.host === host && each.port === port);
+    const own = this.watched[slot].find((each) => each.server === client?.server && each.keepsClients);
+    if (own !== undefined && own.failures < FALL && !wasTried(own)) return { host: own.host, port: own.port };
     const all = this.watched[slot].filter(({ inRotation }) => inRotation);
     const healthy = all.filter((endpoint) => endpoint.failures < FALL);
-    const candidates = (healthy.length > 0 ? healthy : all).filter(
-      (each) => !tried.some(({ host, port }) => each.host === host && each.port === port),
-    );
+    const candidates = (healthy.length > 0 ? healthy : all).filter((each) => !wasTried(each));
     const next = client === null ? this.inTurn(candidates) : endpointOf(client, candidates);
     return next && { host: next.host, port: next.port };
   }
 
-  /** Whether an endpoint of a slot is healthy and in rotation. */
+  /** Whether an endpoint of a slot is healthy, and gets requests of its clients. */
   takesRequests(slot: Slot, endpoint: ProxiedEndpoint): boolean {
     const found = this.find(slot, endpoint);
-    return found !== undefined && found.inRotation && found.failures < FALL;
+    return found !== undefined && isUsed(found) && found.failures < FALL;
+  }
+
+  /** The same of a client's server. */
+  isWell(slot: Slot, server: string): boolean {
+    return this.watched[slot].some((each) => each.server === server && isUsed(each) && each.failures < FALL);
   }
 
   private inTurn(candidates: readonly Watched[]): Watched | undefined {
@@ -144,6 +163,10 @@ export class Endpoints {
     );
     request.on("error", () => settle(false));
   }
+}
+
+function isUsed({ inRotation, keepsClients: keeps }: Watched): boolean {
+  return inRotation || keeps;
 }
 
 /**

@@ -27,12 +27,13 @@ import {
 } from "../director/drivers/embedded/embedded-settings";
 import type { Rotation } from "../director/drivers/embedded/embedded-settings";
 import { NOTHING_DEPLOYED, UPDATING } from "../director/drivers/pages";
+import { readOut } from "../director/drivers/rotation";
 import { OwnConnections } from "./own-connections";
 import { PopularPages } from "../director/drivers/popular-pages";
 import { TrustedBalancers } from "../director/drivers/trusted-balancers";
 import { normalPath } from "../../configuration/private-paths";
 import { otherSlot } from "../../release/slot";
-import type { PerSlot, Slot } from "../../release/slot";
+import type { Slot } from "../../release/slot";
 import { adminServer } from "./admin";
 import { Affinity } from "./affinity";
 import { passTrailers, prepareAnswer } from "./answer-headers";
@@ -81,7 +82,7 @@ const settings = parseSettings(readFileSync(SETTINGS_FILE, "utf8"));
 const { http } = settings;
 const headerBytes = http.headerKilobytes * 1_024;
 const trusted = new TrustedBalancers(http.trusted);
-const endpoints = new Endpoints(settings, readExcluded());
+const endpoints = new Endpoints(settings, readOut(EXCLUDED_FILE));
 const counted = { blue: new SlotCounter(), green: new SlotCounter() };
 const notPages = [normalPath(settings.check.path), ...settings.privatePaths];
 const pages = { blue: new PopularPages(notPages), green: new PopularPages(notPages) };
@@ -166,7 +167,7 @@ users.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => 
   const chosen = admit(request, () => responseTo(request));
   if (chosen === null) return;
   const { slot } = chosen;
-  counted[slot].runs(socket);
+  counted[slot].runs(socket, serverOf(chosen));
   const sent = begin(request, null, chosen);
   const target = targetOf(request, chosen);
   if (target === null) return void sendPage(request, responseTo(request), UPDATING);
@@ -180,6 +181,7 @@ const admin = adminServer({
   "GET /counts": () => ({ blue: slotCounts("blue"), green: slotCounts("green") }),
   "GET /pages": () => (traffic.live === null ? [] : pages[traffic.live].most()),
   "GET /idle": () => ({ blue: idleSeconds("blue"), green: idleSeconds("green") }),
+  "GET /activity": () => ({ blue: activityIn("blue"), green: activityIn("green") }),
   "PUT /watch": (wanted) => watch(wanted === true),
   "PUT /rotation": rotate,
   "PUT /cut": cut,
@@ -214,7 +216,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   dropUpgrade(request);
   const { slot } = chosen;
   if (chosen.isPreview) response.setHeader("x-bluegreen-slot", slot).setHeader("cache-control", "no-store");
-  counted[slot].runs(response);
+  counted[slot].runs(response, serverOf(chosen));
   const sent = begin(request, response, chosen);
   const target = targetOf(request, chosen);
   if (target === null) return sendPage(request, response, UPDATING);
@@ -228,12 +230,14 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
     refuse(request, response(), 404);
     return null;
   }
-  const healthy = { blue: endpoints.isUp("blue"), green: endpoints.isUp("green") };
   const preview = isPreview(request, settings.preview);
   const draw = () => Math.floor(Math.random() * 100);
   const { cookie } = request.headers;
   const known = preview ? null : (affinity?.serverOf(cookie) ?? null);
-  const kept = known !== null && endpoints.isInRotation(known.slot, known.server) ? known : null;
+  const kept = known !== null && endpoints.keeps(known.slot, known.server) ? known : null;
+  const isUp = (slot: Slot) =>
+    endpoints.isUp(slot) || (kept?.slot === slot && endpoints.isWell(slot, kept.server));
+  const healthy = { blue: isUp("blue"), green: isUp("green") };
   const way = route(traffic, cookie, healthy, draw, preview, kept?.slot);
   const { slot, insteadOf, bucket, drawnBucket } = way;
   if (slot === null) {
@@ -254,7 +258,7 @@ function admit(request: IncomingMessage, response: () => ServerResponse): Chosen
 
 function begin(request: IncomingMessage, response: ServerResponse | null, chosen: Chosen): Sent {
   const { slot, insteadOf, endpoint, client, isPreview: preview } = chosen;
-  const server = endpoint && endpoints.serverOf(insteadOf ?? slot, endpoint);
+  const server = serverOf(chosen);
   const count = preview ? null : counted[insteadOf ?? slot].begin(client, server);
   if (insteadOf !== null) count?.failed();
   const { method, url = "" } = request;
@@ -265,6 +269,11 @@ function begin(request: IncomingMessage, response: ServerResponse | null, chosen
   exchanges.set(request, sent);
   latest.set(request.socket, exchange);
   return sent;
+}
+
+/** undefined if all are out of rotation. */
+function serverOf({ slot, insteadOf, endpoint }: Chosen): string | undefined {
+  return endpoint && endpoints.serverOf(insteadOf ?? slot, endpoint);
 }
 
 /** With affinity: the cookie for a client that has no token of the server that answered. */
@@ -325,6 +334,14 @@ function idleSeconds(slot: Slot): number {
   return counted[slot].idleSeconds ?? process.uptime();
 }
 
+function activityIn(slot: Slot) {
+  const activityOf = (server: string) => {
+    const { running, idleSeconds: idle } = counted[slot].activityOf(server);
+    return [server, { running, idleSeconds: idle ?? process.uptime() }];
+  };
+  return Object.fromEntries(settings.endpoints[slot].map(({ server }) => activityOf(server)));
+}
+
 function watch(wanted: boolean): boolean {
   isWatched = wanted;
   for (const counter of Object.values(counted)) counter.watch(wanted);
@@ -346,14 +363,9 @@ function changeTraffic(asked: unknown): unknown {
 }
 
 function rotate(asked: unknown): unknown {
-  const excluded = endpoints.rotate(asked as Rotation);
-  writeAtomically(EXCLUDED_FILE, JSON.stringify(excluded));
-  return excluded;
-}
-
-function readExcluded(): PerSlot<readonly string[]> {
-  if (!existsSync(EXCLUDED_FILE)) return { blue: [], green: [] };
-  return JSON.parse(readFileSync(EXCLUDED_FILE, "utf8")) as PerSlot<readonly string[]>;
+  const out = endpoints.rotate(asked as Rotation);
+  writeAtomically(EXCLUDED_FILE, JSON.stringify(out));
+  return out;
 }
 
 function readTraffic(): Traffic {

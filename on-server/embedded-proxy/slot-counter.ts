@@ -28,10 +28,11 @@ export class SlotCounter {
   private readonly latency: Record<number, number> = {};
   private readonly classes: Partial<Record<AnswerClass, number>> = {};
   private readonly servers = new Map<string, ServerCounts>();
-  /** Running requests, WebSockets and downloads. */
-  private readonly running = new Set<Writable>();
+  /** Running requests, WebSockets and downloads, with their servers. */
+  private readonly running = new Map<Writable, string | undefined>();
   private clients: ClientCounter | null = null;
   private lastBegun: number | null = null;
+  private readonly lastOfServer = new Map<string, number>();
 
   counts(): Omit<SlotCounts, "endpoints"> {
     const { requests, errors, latency, classes, running, clients } = this;
@@ -41,7 +42,13 @@ export class SlotCounter {
 
   /** Since the last request; null if there was none since the start. */
   get idleSeconds(): number | null {
-    return this.lastBegun === null ? null : (performance.now() - this.lastBegun) / 1_000;
+    return secondsSince(this.lastBegun);
+  }
+
+  /** What users have running on a server, and how long ago it got a request: null if it got none since the start. */
+  activityOf(server: string): { readonly running: number; readonly idleSeconds: number | null } {
+    const running = [...this.running.values()].filter((each) => each === server).length;
+    return { running, idleSeconds: secondsSince(this.lastOfServer.get(server) ?? null) };
   }
 
   /** Requests that have ended, without those that their clients left before there was an answer. */
@@ -59,6 +66,7 @@ export class SlotCounter {
     const { clients } = this;
     const begun = performance.now();
     this.lastBegun = begun;
+    if (server !== undefined) this.lastOfServer.set(server, begun);
     let [last, hasEnded] = [server, false];
     this.requests += 1;
     clients?.begun(client);
@@ -83,14 +91,15 @@ export class SlotCounter {
     };
   }
 
-  runs(stream: Writable): void {
-    this.running.add(stream);
+  /** @param server undefined if all are out of rotation */
+  runs(stream: Writable, server: string | undefined): void {
+    this.running.set(stream, server);
     stream.once("close", () => this.running.delete(stream));
   }
 
   /** Ends all that runs. */
   cut(): void {
-    for (const stream of this.running) stream.destroy();
+    for (const stream of this.running.keys()) stream.destroy();
   }
 
   private countFor(server: string, answerClass: AnswerClass): void {
@@ -99,4 +108,8 @@ export class SlotCounter {
     if (isError(answerClass)) counts.errors += 1;
     this.servers.set(server, counts);
   }
+}
+
+function secondsSince(moment: number | null): number | null {
+  return moment === null ? null : (performance.now() - moment) / 1_000;
 }

@@ -5,6 +5,8 @@ import { InvalidInput } from "../../../release/failure";
 import { recordOf } from "../../release/examples";
 import { azureEnvironment, azureFile, FILE, ON_WINDOWS } from "./examples";
 
+const GUID = "00000000-0000-0000-0000-000000000002";
+
 function refusal(platform: object, changes: object = {}): string {
   try {
     parseEnvironment(azureFile(platform, changes), FILE);
@@ -34,6 +36,9 @@ test("five facts about Azure are enough, and the rest has its defaults", () => {
     bastion: "Basic",
     patching: { days: ["Tuesday", "Thursday"], start: "02:00", timeZone: "UTC" },
     protect: true,
+    outbound: { web: "any", proxy: "limited", operations: "limited", destinations: [] },
+    logs: { days: 90, audit: true },
+    storage: { replication: "ZRS" },
   });
   expect(platform.database).toBeUndefined();
 });
@@ -93,6 +98,27 @@ test.each<[object, object, string]>([
   [{ patching: { days: ["Monday", "Monday"] } }, {}, "platform.patching.days: two different days"],
   [{ database: { administrators: { group: "g" } } }, {}, "platform.database.administrators.objectId must be"],
   [{ database: { sku: "GP_S_Gen5_2" } }, {}, "is not a valid service objective without auto-pause"],
+  [
+    { database: { administrators: { group: "g", objectId: GUID }, zoneRedundant: true } },
+    {},
+    'platform.database.zoneRedundant is true, but "S1" is in one zone: choose a P, GP, BC or HS service objective',
+  ],
+  [
+    { outbound: { destinations: [{ to: "0.0.0.0/0", ports: ["25"] }] } },
+    {},
+    '"0.0.0.0/0" is not a valid IPv4 range or service tag',
+  ],
+  [
+    { outbound: { destinations: [{ to: "Storage; Deny", ports: ["443"] }] } },
+    {},
+    "is not a valid IPv4 range or service tag",
+  ],
+  [{ outbound: { destinations: [{ to: "Storage", ports: ["90-80"] }] } }, {}, "a port or a range of ports"],
+  [{ outbound: { destinations: [{ to: "Storage", ports: ["70000"] }] } }, {}, "a port or a range of ports"],
+  [{ logs: { days: 7 } }, {}, "platform.logs.days"],
+  [{ storage: { replication: "LRS" } }, {}, "platform.storage.replication"],
+  [{ customerKey: { name: "a/b" } }, {}, '"a/b" is not a valid name of a Key Vault key'],
+  [{ customerKey: { name: "a", version: "1" } }, {}, '"1" is not a valid version of a Key Vault key'],
   [{ alertEmails: ["somebody"] }, {}, "is not a valid e-mail address"],
   [{ surprise: 1 }, {}, 'platform: unknown field "surprise"'],
   [

@@ -73,3 +73,20 @@ test("nowhere else can a director be killed", () => {
     [...KILLED.keys()].filter((name) => !known.includes(name) && !RARE.some((rare) => name.startsWith(rare))),
   ).toEqual([]);
 });
+
+test("a slot is not left for one whose servers died while begin looked at users' answers", async () => {
+  const release = { kind: "release", behaviour: "diesUnderTraffic", goal: "live", again: false } as const;
+  const { world } = await play({
+    schedule: {
+      ...{ strategy: "blueGreen", steps: [100], stepSeconds: 0, bakeSeconds: 0, drainSeconds: 1 },
+      ...{ onFailure: "rollback", afterPromotion: "converge", retainSeconds: 0 },
+      analysis: { intervalSeconds: 0.4, minimumRequests: 20 },
+    },
+    site: { requestsPerMs: 0.01, hasLongRequests: false, activates: false },
+    happenings: [
+      { action: { ...release, contracts: [] }, crash: null, abortAfterMs: 201, installFails: false },
+      { action: { kind: "retry" }, crash: null, abortAfterMs: null, installFails: false },
+    ],
+  });
+  expect(world.violations).toEqual([]);
+});

@@ -48,6 +48,7 @@ function hadNoEffect({ exitCode, trafficChanges, saves }: StepResult): void {
 async function putRight({ world, record }: Operator): Promise<void> {
   const { stable } = world.state;
   if (stable !== null) world.setUp(stable.slot, true);
+  if (stable !== null) world.repair(stable.slot);
   await world.run("abort", record);
 }
 
@@ -55,7 +56,9 @@ async function putRight({ world, record }: Operator): Promise<void> {
 function bringStableUp({ world }: Operator): void {
   const { stable } = world.state;
   const inPlace = world.environment.schedule.strategy === "recreate";
-  if (stable !== null && !world.stableAnswers && !inPlace) world.setUp(stable.slot, true);
+  if (stable === null || inPlace) return;
+  world.repair(stable.slot);
+  if (!world.stableAnswers) world.setUp(stable.slot, true);
 }
 
 function needsHeal({ world, record }: Operator): string[] {

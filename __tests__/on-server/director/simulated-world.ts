@@ -31,6 +31,7 @@ import { releaseId } from "../../../release/release";
 import type { Candidate, Release } from "../../../release/release";
 import type { ScheduleChoice } from "../../../release/schedule";
 import { releaseLeft } from "../../../release/draining";
+import type { Activity } from "../../../release/server-drain";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 import type { Observed } from "../../../release/transitions";
@@ -198,6 +199,10 @@ export class SimulatedWorld {
   private readonly instances: Record<Slot, (Instance | null)[]> = { blue: [null, null], green: [null, null] };
   /** Out of rotation, by the proxy's own word. */
   readonly excluded: Record<Slot, Set<string>> = { blue: new Set(), green: new Set() };
+  /** Those of them whose clients stay. */
+  readonly keeping = new Set<string>();
+  /** What users do on a server out of rotation. */
+  activityOf: (slot: Slot, server: string) => Activity = () => ({ running: 0, idleSeconds: null });
   /** Servers that this proxy was never told of. */
   readonly unknown = new Set<string>();
   private readonly busyUntil = { blue: 0, green: 0 };
@@ -290,7 +295,7 @@ export class SimulatedWorld {
       saves: this.saves - saves,
     });
     try {
-      const { outcome, reason } = await STEPS[step](new Director(this.fault(this.surroundings())));
+      const { outcome, reason } = await STEPS[step](this.director());
       return ended(EXIT.done, outcome, reason);
     } catch (error) {
       const { message } = error as Error;
@@ -298,6 +303,12 @@ export class SimulatedWorld {
       if (error instanceof Interrupted) return ended(EXIT.aborted, "rolledBack", message);
       return ended(failureCodeOf(error) ?? EXIT.unexpected, "failed", message);
     }
+  }
+
+  /** One that works with the last step's record, for what an operator does on the proxy. */
+  director(): Director {
+    this.dead = false;
+    return new Director(this.fault(this.surroundings()));
   }
 
   /** The install steps of a record: what Terraform runs for it, and no more. @returns whether all succeeded. */
@@ -404,6 +415,14 @@ export class SimulatedWorld {
   /** Somebody stops (or starts) what runs in a slot. */
   setUp(slot: Slot, up: boolean): void {
     for (const instance of this.instances[slot]) if (instance) instance.up = up;
+  }
+
+  /** What dies under traffic is brought up, or stays up, and does not die again. */
+  repair(slot: Slot): void {
+    for (const instance of this.instances[slot]) {
+      if (instance?.behaviour !== "diesUnderTraffic") continue;
+      Object.assign(instance, { up: true, behaviour: "good" });
+    }
   }
 
   /** Somebody puts another release there, past the director. */
@@ -539,8 +558,22 @@ export class SimulatedWorld {
     },
     popularPages: async () => this.popularPages ?? [],
     exclude: async (slot, servers) => {
-      for (const server of servers) this.effect("exclude", () => void this.excluded[slot].add(server));
+      for (const server of servers) {
+        this.effect("exclude", () => {
+          this.excluded[slot].add(server);
+          this.keeping.delete(server);
+        });
+      }
     },
+    keepClients: async (slot, servers) => {
+      for (const server of servers) {
+        this.effect("exclude", () => {
+          this.excluded[slot].add(server);
+          this.keeping.add(server);
+        });
+      }
+    },
+    activity: async (slot, server) => this.activityOf(slot, server),
     cut: async (slot) => this.effect("cut", () => void (this.busyUntil[slot] = 0)),
     include: async (slot, servers) => {
       for (const server of servers) this.effect("include", () => this.included(slot, server));
@@ -549,6 +582,7 @@ export class SimulatedWorld {
 
   private included(slot: Slot, server: string): void {
     this.excluded[slot].delete(server);
+    this.keeping.delete(server);
     const instance = this.instances[slot][this.indexOf(slot, server)] ?? null;
     if (weightOf(this.traffic, slot) > 0 && !(instance?.verified === true && isHealthy(instance))) {
       this.note("I3", `${server} gets requests of ${slot} before it was verified`);
@@ -702,7 +736,7 @@ export class SimulatedWorld {
 
   private gains(slot: Slot, before: Traffic): void {
     const { stable } = this.state;
-    const instances = this.instances[slot];
+    const instances = this.inUse(slot);
     if (stable?.slot === slot && before.live !== null) {
       if (!this.probed.has(slot)) this.note("I5", `traffic returns to ${slot}, which was not probed`);
     } else if (before.live !== null || stable === null) {
@@ -723,7 +757,7 @@ export class SimulatedWorld {
         this.busyUntil[slot] = this.now + (this.hasLongRequests ? LONG_REQUEST_MS : REQUEST_MS);
       }
       const requests = (milliseconds * this.requestsPerMs * weight) / 100;
-      const instances = this.instances[slot];
+      const instances = this.inUse(slot);
       const failing = instances.filter((each) => !isHealthy(each) || each.behaviour === "failsUnderTraffic");
       const slow = instances.some((each) => each?.behaviour === "slowUnderTraffic");
       const { latency } = this.counted[slot];
@@ -731,7 +765,7 @@ export class SimulatedWorld {
       if (this.measuresLatencies) latency[key] = (latency[key] ?? 0) + requests;
       this.answersUnderTraffic[slot] += requests;
       this.counted[slot].requests += requests;
-      this.counted[slot].errors += (requests * failing.length) / instances.length / 2;
+      this.counted[slot].errors += (requests * failing.length) / Math.max(1, instances.length) / 2;
       for (const instance of instances) {
         if (instance === null) continue;
         instance.servedMs += milliseconds;
@@ -739,6 +773,12 @@ export class SimulatedWorld {
           instance.up = false;
       }
     }
+  }
+
+  /** The instances that get requests of new clients. */
+  private inUse(slot: Slot): readonly (Instance | null)[] {
+    const endpoints = slotEndpoints(this.environment)[slot];
+    return this.instances[slot].filter((_, index) => !this.excluded[slot].has(endpoints[index]!.server));
   }
 
   private note(invariant: Invariant, what: string): void {

@@ -6,6 +6,7 @@ import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { writeAtomically } from "../../../system/atomic-file";
 import type { SlotCounts as ReportedCounts, Traffic } from "../../../release/director-status";
 import { releaseLeft } from "../../../release/draining";
+import type { Activity } from "../../../release/server-drain";
 import { SLOTS } from "../../../release/slot";
 import type { PerSlot, Slot } from "../../../release/slot";
 
@@ -146,6 +147,14 @@ export interface Driver {
    * requests continue. Idempotent.
    */
   exclude(slot: Slot, servers: readonly string[]): Promise<void>;
+  /**
+   * As {@link exclude}, but clients that have a server's cookie stay on it. `exclude` and `include` end that. Idempotent. Absent if
+   * the proxy has no such cookie.
+   * @throws Error if the proxy that runs is too old for it
+   */
+  keepClients?(slot: Slot, servers: readonly string[]): Promise<void>;
+  /** What users have running on one server of a slot, and how long ago it got its last request. Absent if the proxy can't tell. */
+  activity?(slot: Slot, server: string): Promise<Activity>;
   /**
    * Ends the requests that still run on a slot after the drain. A proxy that can't leaves it to the instance, which is
    * stopped next.

@@ -12,7 +12,7 @@ import { EmbeddedConfigurator, TRAFFIC_FILE } from "./embedded/embedded-settings
 import { tokensInRotation, TOKENS_MAP, tokensMap } from "./haproxy/affinity-rules";
 import { HaproxyConfigurator } from "./haproxy/haproxy-configuration";
 import { HaproxyDriver } from "./haproxy/haproxy-driver";
-import { renewedServers, SERVERS_STATE, serversOut } from "./haproxy/servers-state";
+import { renewedServers, SERVERS_STATE, serversWithoutClients } from "./haproxy/servers-state";
 import { renewedMap, storedTraffic, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./haproxy/traffic-map";
 import { configureNginx, NginxDriver } from "./nginx/nginx-driver";
 import { LIVE, readTraffic, writeTraffic } from "./nginx/traffic-folder";
@@ -74,7 +74,7 @@ export const KINDS: Readonly<Record<(typeof DRIVER_NAMES)[number], Kind>> = {
 function renewTokens(spec: DirectorSpec): void {
   if (!hasAffinity(spec)) return rmSync(TOKENS_MAP, { force: true });
   const traffic = storedTraffic(readFileSync(TRAFFIC_MAP, "utf8"));
-  const out = serversOut(readFileSync(SERVERS_STATE, "utf8"));
+  const out = serversWithoutClients(readFileSync(SERVERS_STATE, "utf8"));
   const tokens = tokensInRotation(spec, traffic, out);
   if (traffic.sessions !== undefined) writeAtomically(TRAFFIC_MAP, trafficMap(traffic, UNMEASURED, tokens));
   writeAtomically(TOKENS_MAP, tokensMap(tokens));

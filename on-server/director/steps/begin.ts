@@ -11,6 +11,7 @@ import { canHold } from "../../../configuration/drivers";
 import { cannotSpare, endsRetention, isSame, mayBegin, requireUnfinished } from "../../../release/gate";
 import type { Case } from "../../../release/gate";
 import { releaseLeft, replacesLeft, requireDrained } from "../../../release/draining";
+import { requireNotDrained } from "../../../release/server-drain";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
 import { catchUp } from "../catch-up";
@@ -36,17 +37,21 @@ export async function begin(director: Director): Promise<StepEnd> {
   const now = director.clock.now();
   const { found, replaces } = mayBegin(spec, state, now);
   requireDrained(spec, await drainingNow(director, observed), now);
+  requireNotDrained(spec, state.drained ?? []);
   await refuseOtherRelease(director, observed);
 
   const kept = spec.healing.length > 0 ? await requireSomethingToHeal(director, state.stable!) : null;
 
   const wanted = wantedTraffic(director, found, observed);
   const losesWeight = state.stable !== null && returns(observed, wanted);
-  if (losesWeight && found !== "neverLive") await requireStableAnswers(director, state.stable!);
-
   const accepted = { found, observed, wanted, losesWeight, replaces, kept };
   if (state.stable === null) await effects(director, accepted);
-  else await watched(director, () => effects(director, accepted));
+  else
+    await watched(director, async () => {
+      // Right before its effect: counting takes a while.
+      if (losesWeight && found !== "neverLive") await requireStableAnswers(director, director.state.stable!);
+      await effects(director, accepted);
+    });
   const caught = caughtUp === null ? null : `caught up with ${caughtUp}`;
   const facts = [caught, found, describeTraffic(wanted), replaces].filter(Boolean);
   return { outcome: "begun", reason: facts.join(", ") };

@@ -8,6 +8,7 @@ import type { Director } from "../director";
 import type { Place } from "../exchange";
 import type { Probe } from "../probe";
 import { StableWatch } from "../stable-watch";
+import { drainedServers } from "./drain-server";
 import type { State } from "../state";
 import { servingSlots } from "../drivers/driver";
 import type { SlotCounts } from "../drivers/driver";
@@ -33,6 +34,7 @@ export async function status(director: Director, { asksAsUser = true } = {}): Pr
   const arrival = lastArrival();
   const harm = await StableWatch.harm(director);
   const draining = await drainingNow(director, traffic);
+  const drained = await drainedServers(director);
   return {
     proxy: spec.proxy.name,
     traffic,
@@ -43,6 +45,7 @@ export async function status(director: Director, { asksAsUser = true } = {}): Pr
     endpoints: { blue: blue!, green: green! },
     ...(arrival === null ? {} : { arrival }),
     ...(draining === null ? {} : { draining }),
+    ...(drained.length === 0 ? {} : { drained }),
     ...(harm === null ? {} : { harm }),
   };
 }

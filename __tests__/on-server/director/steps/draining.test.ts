@@ -2,7 +2,6 @@
 import { EXIT } from "../../../../release/exit-code";
 import { recordInForce } from "../../../../release/in-force";
 import type { ScheduleChoice } from "../../../../release/schedule";
-import { Director } from "../../../../on-server/director/director";
 import { status } from "../../../../on-server/director/steps/status";
 import { Operator } from "../operator";
 import { simulatedEnvironment, SimulatedWorld } from "../simulated-world";
@@ -210,9 +209,7 @@ test("status shows who is left, and when the slot is free", async () => {
   const { world, operator, pass } = await leavingWorld();
   world.activeMs = 0;
   pass(20);
-  const surroundings = (world as unknown as { surroundings(): ConstructorParameters<typeof Director>[0] })
-    .surroundings;
-  const { draining } = await status(new Director(surroundings.call(world)), { asksAsUser: false });
+  const { draining } = await status(world.director(), { asksAsUser: false });
   expect(draining).toEqual({
     slot: "blue",
     releaseId: "1.0.0-1",

@@ -1,5 +1,6 @@
 /** Drives the embedded proxy over its Unix socket. */
 import { request } from "node:http";
+import type { Activity } from "../../../../release/server-drain";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { parseTraffic, sameSessions, trafficEntries, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
@@ -54,6 +55,20 @@ export class EmbeddedDriver implements Driver {
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
     await this.rotate({ slot, servers, inRotation: false });
+  }
+
+  async keepClients(slot: Slot, servers: readonly string[]): Promise<void> {
+    // Asked first: a proxy of an earlier version would end the sessions.
+    await this.activities();
+    await this.rotate({ slot, servers, inRotation: false, keepsClients: true });
+  }
+
+  async activity(slot: Slot, server: string): Promise<Activity> {
+    return (await this.activities())[slot][server] ?? { running: null, idleSeconds: null };
+  }
+
+  private async activities(): Promise<PerSlot<Record<string, Activity>>> {
+    return (await ask("GET", "/activity")) as PerSlot<Record<string, Activity>>;
   }
 
   async include(slot: Slot, servers: readonly string[]): Promise<void> {

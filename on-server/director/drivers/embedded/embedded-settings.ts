@@ -47,6 +47,8 @@ export interface Rotation {
   readonly slot: Slot;
   readonly servers: readonly string[];
   readonly inRotation: boolean;
+  /** Whether the clients of servers out of rotation stay on them. */
+  readonly keepsClients?: boolean;
 }
 
 export class EmbeddedConfigurator implements ProxyConfigurator {

@@ -4,6 +4,7 @@ import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { hasAffinity } from "../../../../configuration/sessions";
 import type { ServerToken } from "../../../../configuration/sessions";
 import { writeAtomically } from "../../../../system/atomic-file";
+import type { Activity } from "../../../../release/server-drain";
 import { otherSlot, SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { latencyClass } from "../driver";
@@ -19,9 +20,9 @@ import { LatencySampling } from "./latency-sampling";
 import { LiveMap } from "./live-map";
 import { PAGES, popularPages } from "./page-rules";
 import { RuntimeSocket } from "./runtime-socket";
-import { outOfRotation, SERVERS_STATE, serversOut } from "./servers-state";
+import { outOfRotation, SERVERS_STATE, serversWithoutClients } from "./servers-state";
 import { AnswersOfSlot } from "./slot-answers";
-import { backendRows, failoverRows, serverRows, sum, table, usersBackends } from "./statistics";
+import { backendRows, failoverRows, rowsOfServer, serverRows, sum, table, usersBackends } from "./statistics";
 import type { Row } from "./statistics";
 import { backendNames, FAILOVER, TRAFFIC_MAP, trafficMap, UNMEASURED } from "./traffic-map";
 import { UnansweredRequests } from "./unanswered-requests";
@@ -78,7 +79,7 @@ export class HaproxyDriver implements Driver {
 
   private async tokens(traffic: Traffic): Promise<readonly ServerToken[]> {
     if (!hasAffinity(this.spec) || traffic.sessions === undefined) return [];
-    const out = serversOut(await this.socket.send("show servers state"));
+    const out = serversWithoutClients(await this.socket.send("show servers state"));
     return tokensInRotation(this.spec, traffic, out);
   }
 
@@ -115,7 +116,15 @@ export class HaproxyDriver implements Driver {
 
   /** After a restart HAProxy does not know more than that it got none since. */
   async idleSeconds(slot: Slot): Promise<number | null> {
-    const rows = serverRows(table(await this.socket.send(SHOW_STATISTICS), ","), slot);
+    return this.secondsSince(serverRows(table(await this.socket.send(SHOW_STATISTICS), ","), slot));
+  }
+
+  async activity(slot: Slot, server: string): Promise<Activity> {
+    const rows = rowsOfServer(table(await this.socket.send(SHOW_STATISTICS), ","), slot, server);
+    return { running: sum(rows, "scur"), idleSeconds: await this.secondsSince(rows) };
+  }
+
+  private async secondsSince(rows: readonly Row[]): Promise<number | null> {
     const last = rows.map((row) => Number(row.get("lastsess") || -1)).filter((seconds) => seconds >= 0);
     if (last.length > 0) return Math.min(...last);
     const [, uptime] = /^Uptime_sec: (\d+)$/m.exec(await this.socket.send("show info")) ?? [];
@@ -239,6 +248,11 @@ export class HaproxyDriver implements Driver {
     await this.setServers(slot, servers, "drain");
   }
 
+  /** HAProxy itself sends a server in this state the requests of its clients. Which server keeps them is in its weight. */
+  async keepClients(slot: Slot, servers: readonly string[]): Promise<void> {
+    await this.setServers(slot, servers, "drain", "0");
+  }
+
   async include(slot: Slot, servers: readonly string[]): Promise<void> {
     await this.setServers(slot, servers, "ready");
   }
@@ -252,8 +266,14 @@ export class HaproxyDriver implements Driver {
     }
   }
 
-  private async setServers(slot: Slot, servers: readonly string[], state: "drain" | "ready"): Promise<void> {
+  private async setServers(
+    slot: Slot,
+    servers: readonly string[],
+    state: "drain" | "ready",
+    weight: "0" | "100%" = "100%",
+  ): Promise<void> {
     for (const server of servers) {
+      await this.socket.sendSilent(`set server ${backendNames(slot).serve}/${server} weight ${weight}`);
       for (const place of slotPlaces(slot, server))
         await this.socket.sendSilent(`set server ${place} state ${state}`);
     }

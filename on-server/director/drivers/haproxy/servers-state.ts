@@ -25,10 +25,15 @@ export function outOfRotation(shown: string): string {
   return written(header, excluded);
 }
 
-/** @returns the servers out of rotation, as `<slot> <server>`. @param shown as for {@link outOfRotation} */
-export function serversOut(shown: string): ReadonlySet<string> {
-  const places = read(shown)
-    .rows.filter((row) => row["srv_admin_state"] !== "0")
+/**
+ * @returns the servers out of rotation that keep no clients, as `<slot> <server>`: see the weight in `keepClients`.
+ * @param shown as for {@link outOfRotation}
+ */
+export function serversWithoutClients(shown: string): ReadonlySet<string> {
+  const { rows } = read(shown);
+  const keeping = rows.flatMap((row) => (row["srv_uweight"] === "0" ? [keyOf(row)] : []));
+  const places = rows
+    .filter((row) => row["srv_admin_state"] !== "0" && !keeping.includes(keyOf(row)))
     .map(placeOf);
   return new Set(places.flatMap((place) => (place === null ? [] : [`${place.slot} ${place.server}`])));
 }
@@ -61,6 +66,11 @@ function written(header: readonly string[], rows: readonly Row[]): string {
     header.map((column) => (["srv_addr", "srv_fqdn"].includes(column) ? "-" : row[column])).join(" "),
   );
   return [ALL_IN_ROTATION.trimEnd(), `# ${header.join(" ")}`, ...lines, ""].join("\n");
+}
+
+function keyOf(row: Row): string {
+  const place = placeOf(row);
+  return place === null ? "" : `${place.slot} ${place.server}`;
 }
 
 /** null for a server of the other slot, which stands in as the one does that it tracks. */

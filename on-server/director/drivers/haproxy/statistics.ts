@@ -1,4 +1,5 @@
 /** HAProxy's tables as text, by the column names in their first line: `show stat` and `show servers state`. */
+import { otherSlot } from "../../../../release/slot";
 import type { Slot } from "../../../../release/slot";
 import { backendNames, FAILOVER } from "./traffic-map";
 
@@ -31,6 +32,15 @@ export function serverRows(rows: readonly Row[], slot: Slot): Row[] {
     const server = row.get("svname")!;
     return server !== "BACKEND" && !server.startsWith(FAILOVER) && backends.includes(row.get("pxname")!);
   });
+}
+
+/** The rows of one server of a slot, wherever it answers users. */
+export function rowsOfServer(rows: readonly Row[], slot: Slot, server: string): Row[] {
+  const standsIn = failoverRows(rows, otherSlot(slot));
+  return [
+    ...serverRows(rows, slot).filter((row) => row.get("svname") === server),
+    ...standsIn.filter((row) => row.get("svname") === `${FAILOVER}${server}`),
+  ];
 }
 
 /** The other slot's servers that stand in for a slot's. */

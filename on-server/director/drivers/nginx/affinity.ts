@@ -10,7 +10,9 @@ import { SECURE_SCHEMES, SERVER_COOKIE, serverAttributes } from "../../../../con
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { placeOf, TOKEN_PATTERN, tokenSeconds } from "../../../../configuration/sessions";
 import { SLOTS } from "../../../../release/slot";
-import type { PerSlot, Slot } from "../../../../release/slot";
+import type { Slot } from "../../../../release/slot";
+import { keepsClients } from "../rotation";
+import type { OutOfRotation } from "../rotation";
 import { MOST_BALANCERS } from "../trusted-balancers";
 import { quoted } from "./request-maps";
 import { GIVEN, LIVE } from "./traffic-folder";
@@ -21,22 +23,39 @@ interface Place {
   readonly slot: Slot;
   readonly address: string;
   readonly inRotation: boolean;
+  /** Whether those who have its cookie stay there. */
+  readonly isKept: boolean;
 }
 
-function placesOf({ endpoints }: DirectorSpec, excluded: PerSlot<readonly string[]>): Place[] {
+function placesOf({ endpoints }: DirectorSpec, out: OutOfRotation): Place[] {
   return SLOTS.flatMap((slot) =>
-    endpoints[slot].map(({ server, host, port }, index) => ({
-      name: placeOf(slot, index + 1),
-      slot,
-      address: `${host}:${port}`,
-      inRotation: !excluded[slot].includes(server),
-    })),
+    endpoints[slot].map(({ server, host, port }, index) => {
+      const inRotation = !out[slot].includes(server);
+      const isKept = inRotation || keepsClients(out, slot, server);
+      return { name: placeOf(slot, index + 1), slot, address: `${host}:${port}`, inRotation, isKept };
+    }),
   );
 }
 
-export function affinityMaps(spec: DirectorSpec, excluded: PerSlot<readonly string[]>): string {
-  const places = placesOf(spec, excluded);
+/** Servers out of rotation whose clients stay, and the log that has their requests. */
+export function keptPlaces(spec: DirectorSpec, out: OutOfRotation) {
+  return placesOf(spec, out).flatMap(({ name, inRotation, isKept }) =>
+    isKept && !inRotation ? [{ name, stays: `$stays_at_${name}`, log: keptLog(name) }] : [],
+  );
+}
+
+/** NGINX appends a line for each request: when it was changed is when the last one was. */
+export function keptLog(place: string): string {
+  return `leaving-${place}.log`;
+}
+
+export function affinityMaps(spec: DirectorSpec, out: OutOfRotation): string {
+  const places = placesOf(spec, out);
+  const noticed = keptPlaces(spec, out).map(
+    ({ name, stays }) => `  map $stays ${stays} {\n    default '';\n    ${name} stays;\n  }\n`,
+  );
   return [
+    ...noticed,
     tokenMaps(places),
     clientMaps(spec.proxy.http.trusted),
     placementMaps(places, spec.proxy.http.trusted.length === 0 ? "$remote_addr" : "$client"),
@@ -44,19 +63,19 @@ export function affinityMaps(spec: DirectorSpec, excluded: PerSlot<readonly stri
   ].join("");
 }
 
-/** Empty without a cookie, with several, and with one that no server in rotation has. Each pattern takes linear time. */
+/**
+ * `$token_file`: empty without a cookie, with several, and with one of a server that keeps no clients. The pattern takes linear
+ * time. Looking at it gives `$asked_place` and `$asked_token`, too.
+ */
 function tokenMaps(places: readonly Place[]): string {
   const name = `${SERVER_COOKIE}=`;
-  const token = `(?=(?<token_place>[^.;]*+))(?<asked_token>${TOKEN_PATTERN})`;
+  const known = places.filter(({ isKept }) => isKept);
+  const token = `(?=(?<asked_place>${known.map((place) => place.name).join("|")})[.])(?<asked_token>${TOKEN_PATTERN})`;
   const only = `^(?:(?!${name})[^;]*+;\\s*+)*+${name}${token}(?:;\\s*+(?!${name})[^;]*+)*+$`;
-  const known = places.filter(({ inRotation }) => inRotation);
-  return `  map $http_cookie $asked_place {
+  return `  map $http_cookie $token_file {
     default '';
-    ${quoted(`~${only}`)} $token_place;
+    ${quoted(`~${only}`)} ${LIVE}/$asked_token;
   }
-  map $asked_place $token_file {
-    default '';
-${known.map((place) => `    ${place.name} ${LIVE}/$asked_token;\n`).join("")}  }
   map $asked_place $asked_slot {
     default blue;
 ${known.flatMap((place) => (place.slot === "green" ? `    ${place.name} green;\n` : [])).join("")}  }
@@ -131,14 +150,11 @@ function split(text: string, variable: string, values: readonly string[]): strin
 }
 
 /**
- * `$server_cookie`: empty if the client's server answered, which is the usual case and costs one look. NGINX evaluates the rest
- * only for others. An answer without a status from an instance is NGINX's.
+ * `$server_cookie`: empty if the client's server answers, which is the usual case and costs one look. Where another server may
+ * answer, `$stays` is empty, and NGINX evaluates the rest. An answer without a status from an instance is NGINX's.
  */
 function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]): string {
   const seconds = tokenSeconds(sessions);
-  // Where sessions drain, each answer renews the cookie.
-  const stayed =
-    seconds === undefined ? places.map(({ name, address }) => `    "${name} ${address}" '';\n`) : [];
   const answered = places.map(({ name, address }) => {
     return `    "${address}" ${name};\n    "~ ${address.replaceAll(".", "[.]")}$" ${name};\n`;
   });
@@ -155,10 +171,12 @@ function givenMaps({ sessions, proxy }: DirectorSpec, places: readonly Place[]):
     default ${quoted(serverAttributes(false, seconds))};
 ${secure.join("")}  }
 `;
-  return `${isReported ? attributesMap : ""}  map "$stays $upstream_addr" $server_cookie {
-    default $cookie_by_path;
-${stayed.join("")}  }
-  map $request_uri $cookie_by_path {
+  const cookie = (token: string) => quoted(`${SERVER_COOKIE}=${token}${attributes}`);
+  const ifStaying = (name: string, staying: string, otherwise: string) =>
+    `  map $stays ${name} {\n    default ${staying};\n    '' ${otherwise};\n  }\n`;
+  // Where sessions drain, each answer renews the cookie.
+  const renews = seconds !== undefined;
+  return `${isReported ? attributesMap : ""}${renews ? ifStaying("$cookie_by_token", cookie("$asked_token"), "$cookie_by_link") : ifStaying("$server_cookie", "''", "$cookie_by_path")}  map $request_uri ${renews ? "$server_cookie" : "$cookie_by_path"} {
     default $cookie_by_answer;
 ${without.join("")}  }
   map $answer_kind $cookie_by_answer {
@@ -172,9 +190,9 @@ ${without.join("")}  }
   map $upstream_addr $answered {
     default '';
 ${answered.join("")}  }
-  map $realpath_root $cookie_by_token {
+  map $realpath_root ${renews ? "$cookie_by_link" : "$cookie_by_token"} {
     default '';
-    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${quoted(`${SERVER_COOKIE}=$given_token${attributes}`)};
+    ${quoted(`~/(?<given_token>${TOKEN_PATTERN})$`)} ${cookie("$given_token")};
   }
   map "$bucket_cookie$server_cookie" $cookie_privacy {
     default $privacy_by_answer;
@@ -187,20 +205,21 @@ ${answered.join("")}  }
 export const GIVEN_TOKEN = `${LIVE}/${GIVEN}$answered`;
 
 /**
- * Each server in rotation before the others of its slot, and of the other one. They are backups of one rank, so only their
+ * Each server that keeps its clients before the others of its slot, and of the other one. They are backups of one rank, so only their
  * weights keep those of the slot ahead, in all but one of a thousand failures.
  */
-export function affinityGroups(spec: DirectorSpec, excluded: PerSlot<readonly string[]>): string {
-  const places = placesOf(spec, excluded);
+export function affinityGroups(spec: DirectorSpec, out: OutOfRotation): string {
+  const places = placesOf(spec, out);
   const line = ({ address, inRotation }: Place, options: string) =>
     `    server ${address} max_fails=0${options}${inRotation ? "" : " down"};\n`;
   return places
-    .filter(({ inRotation }) => inRotation)
+    .filter(({ isKept }) => isKept)
     .map((place) => {
       const others = places.filter((other) => other !== place);
       const ofSlot = others.filter(({ slot }) => slot === place.slot);
       const ofOther = others.filter(({ slot }) => slot !== place.slot);
-      const first = line(place, "") + ofSlot.map((each) => line(each, " weight=1000 backup")).join("");
+      const own = line({ ...place, inRotation: true }, "");
+      const first = own + ofSlot.map((each) => line(each, " weight=1000 backup")).join("");
       const group = (name: string, servers: string) =>
         `  upstream ${name}_at_${place.name} {\n${servers}${KEPT}  }\n`;
       return (

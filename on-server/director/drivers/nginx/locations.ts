@@ -41,13 +41,18 @@ const GIVE_UP = `if ($broke = late) {
 const RETRIES = `proxy_next_upstream error timeout;
       proxy_next_upstream_timeout ${RETRY_MILLISECONDS}ms;`;
 
-export function locations(spec: DirectorSpec): string {
+/** @param kept servers that keep their clients, though they get no new ones */
+export function locations(spec: DirectorSpec, kept: readonly Noticed[]): string {
   const { http } = spec.proxy;
   const previews = spec.preview !== null;
-  const there = hasAffinity(spec) ? "there" : "slot";
+  const keeps = hasAffinity(spec);
+  const there = keeps ? "there" : "slot";
+  // Another server than the client's may answer.
+  const leavesServer = keeps ? "set $stays '';\n      " : "";
   const whereTrafficGoes =
-    WHERE_TRAFFIC_GOES + (hasAffinity(spec) ? STAYS : "") + (drains(spec) ? LEAVES : "");
-  const logged = drains(spec) ? `${COUNTED}\n      ${NOTICED}` : COUNTED;
+    leavesServer + WHERE_TRAFFIC_GOES + (keeps ? STAYS : "") + (drains(spec) ? LEAVES : "");
+  const noticed = [...(drains(spec) ? [{ stays: "$leaving", log: LEAVING_LOG }] : []), ...kept];
+  const logged = [COUNTED, ...noticed.map(notice)].join("\n      ");
   return `    location / {
       error_page ${INTERNAL.closed} = @closed;
       error_page ${INTERNAL.private} = @private;
@@ -69,11 +74,11 @@ ${hasPrivatePaths(spec) ? refuse("if ($private)", "private") : ""}${refuse("if (
     # An answer may come before the whole request has been read. NGINX ends the connection then, so the client must know.
     location @streamed {
       ${AFTER_FAILURE}
-      ${logged}
+      ${keeps ? `set $chosen $there;\n      ${leavesServer}` : ""}      ${logged}
       keepalive_timeout 0;
       proxy_request_buffering off;
       ${RETRIES}
-      proxy_pass http://\${way}_$${there};
+      proxy_pass http://\${way}_$${keeps ? "chosen" : "slot"};
     }
     location @socket {
       error_page 502 504 = @socket_again;
@@ -130,8 +135,17 @@ const LEAVES = `
       if (-f $token_file.${LEAVING}) {
         set $way shift;
       }`;
+
+/** Requests whose end is noticed, by the variable that is not empty then. */
+interface Noticed {
+  readonly stays: string;
+  readonly log: string;
+}
+
 /** Without a buffer: when the file was changed is when the last request ended. */
-const NOTICED = `access_log ${LEAVING_LOG} left if=$leaving;`;
+function notice({ stays, log }: Noticed): string {
+  return `access_log ${log} left if=${stays};`;
+}
 
 /** The headers that instances get, at the level of the server and where one of them differs. */
 export function requestHeaders(spec: DirectorSpec, others: Readonly<Record<string, string>> = {}): string {

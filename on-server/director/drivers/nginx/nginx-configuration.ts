@@ -14,9 +14,10 @@ import { createHash } from "node:crypto";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { CONNECT_MILLISECONDS } from "../../../../configuration/http-settings";
 import { drains, hasAffinity } from "../../../../configuration/sessions";
-import type { PerSlot } from "../../../../release/slot";
 import { NOT_READY_FILE, SEQUENCE_FILE, SEQUENCE_PATH } from "../driver";
-import { affinityGroups, affinityMaps, GIVEN_TOKEN } from "./affinity";
+import { NONE_OUT } from "../rotation";
+import type { OutOfRotation } from "../rotation";
+import { affinityGroups, affinityMaps, GIVEN_TOKEN, keptPlaces } from "./affinity";
 import { COUNTED_FORMAT } from "./answers-log";
 import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
@@ -33,7 +34,6 @@ export const PID_FILE = "nginx.pid";
 export const ERROR_LOG = "nginx-error.log";
 export const EXCLUDED_FILE = "traffic.excluded.json";
 
-export const NONE_EXCLUDED: PerSlot<readonly string[]> = { blue: [], green: [] };
 const CONNECTIONS = 8192;
 /** Bodies up to this size are read before they are forwarded (see `$streamed`). */
 const BODY_KILOBYTES = 100;
@@ -57,7 +57,7 @@ const HEALTH = `    location = /proxy-healthz {
 export class NginxConfigurator {
   constructor(
     private readonly spec: DirectorSpec,
-    private readonly excluded: PerSlot<readonly string[]> = NONE_EXCLUDED,
+    private readonly out: OutOfRotation = NONE_OUT,
     private readonly program: NginxProgram = OLDEST,
   ) {}
 
@@ -73,8 +73,8 @@ export class NginxConfigurator {
 
   private text(generation: string): string {
     const { application, environment, proxy } = this.spec;
-    const maps = this.keeps ? affinityMaps(this.spec, this.excluded) : "";
-    const groups = this.keeps ? affinityGroups(this.spec, this.excluded) : "";
+    const maps = this.keeps ? affinityMaps(this.spec, this.out) : "";
+    const groups = this.keeps ? affinityGroups(this.spec, this.out) : "";
     return `# ${application}, ${environment}: written by cdktf-bluegreen; a release changes ${LIVE} only.
 ${this.program.user === null ? "" : `user ${this.program.user};\n`}worker_processes auto;
 # Each connection of a client may need one to an instance.
@@ -93,7 +93,7 @@ http {
   uwsgi_temp_path temp-uwsgi;
   scgi_temp_path temp-scgi;
   log_format answers '${COUNTED_FORMAT}${proxy.http.trusted.length === 0 ? "" : "$http_x_forwarded_for"}';
-${drains(this.spec) ? "  log_format left '.';\n" : ""}  access_log off;
+${this.notices() ? "  log_format left '.';\n" : ""}  access_log off;
   server_tokens off;
   underscores_in_headers on;
   merge_slashes off;
@@ -109,7 +109,7 @@ ${this.keeps ? "  # For the tables of servers.\n  map_hash_bucket_size 256;\n" :
     default no-store;
     '' '';
   }
-${groups}${upstreams(this.spec, this.excluded)}
+${groups}${upstreams(this.spec, this.out)}
   server {
     listen unix:${ADMIN_SOCKET};
     location = /generation {
@@ -132,9 +132,18 @@ ${
 }
 
 ${this.route()}
-${HEALTH}${locations(this.spec)}  }
+${HEALTH}${locations(this.spec, this.kept())}  }
 }
 `;
+  }
+
+  private kept(): ReturnType<typeof keptPlaces> {
+    return this.keeps ? keptPlaces(this.spec, this.out) : [];
+  }
+
+  /** Whether it is noticed when clients that leave ask last. */
+  private notices(): boolean {
+    return drains(this.spec) || this.kept().length > 0;
   }
 
   private limits(): string {
@@ -147,7 +156,7 @@ ${HEALTH}${locations(this.spec)}  }
   send_timeout ${http.clientSeconds}s;
   keepalive_timeout ${http.idleSeconds}s;
 ${keeps}  keepalive_requests 1000000;
-  # One buffer: it limits all headers together.
+${this.keeps ? "  # What affinity evaluates would need a second allocation for each request.\n  request_pool_size 8k;\n" : ""}  # One buffer: it limits all headers together.
   large_client_header_buffers 1 ${http.headerKilobytes}k;
   client_body_buffer_size ${BODY_KILOBYTES}k;
   client_max_body_size ${http.bodyMegabytes}m;
@@ -214,10 +223,10 @@ ${this.preview()}`;
   /** A client with a valid token gets its server, whatever the traffic is. */
   private stays(suffix: string, isLast = false): string {
     if (!this.keeps) return "";
+    // At rest nothing is counted for a slot.
     return `    if (-f $token_file${suffix}) {
-      set $slot $asked_slot;
       set $stays $asked_place;
-${isLast ? "      break;\n" : ""}    }
+${isLast ? "      break;\n" : "      set $slot $asked_slot;\n"}    }
 `;
   }
 
@@ -226,7 +235,6 @@ ${isLast ? "      break;\n" : ""}    }
     if (!drains(this.spec)) return "";
     return `    set $leaving '';
     if (-f $token_file.${LEAVING}${previews}) {
-      set $slot $asked_slot;
       set $stays $asked_place;
       set $way shift;
       set $leaving leaving;

@@ -2,18 +2,23 @@
  * Controls NGINX without a reload: a folder of files behind a symlink decides where requests go. Only a change of the
  * rotation needs a reload.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { writeAtomically } from "../../../../system/atomic-file";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import type { Endpoint } from "../../../../configuration/naming";
+import { placeOf } from "../../../../configuration/sessions";
+import type { Activity } from "../../../../release/server-drain";
 import { SLOTS } from "../../../../release/slot";
 import type { PerSlot, Slot } from "../../../../release/slot";
 import { ask } from "../../exchange";
 import { sameSessions, writeAnnouncement } from "../driver";
 import type { Announcement, Driver, SlotCounts, Traffic } from "../driver";
+import { readOut, withoutServers, withServers } from "../rotation";
+import type { OutOfRotation } from "../rotation";
 import { AnswersLog, hasBegun, markBeginning, unmarkBeginning } from "./answers-log";
 import { connectionsTo, family } from "./connections";
-import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator, NONE_EXCLUDED } from "./nginx-configuration";
+import { keptLog, keptPlaces } from "./affinity";
+import { CONFIGURATION, EXCLUDED_FILE, NginxConfigurator } from "./nginx-configuration";
 import { limitErrorLog, masterPid, reload, reopenLogs, servingGeneration } from "./nginx-process";
 import { installedNginx } from "./nginx-program";
 import { LEAVING_LOG, provideTraffic, readTraffic, rewriteTraffic, writeTraffic } from "./traffic-folder";
@@ -66,7 +71,7 @@ export class NginxDriver implements Driver {
     if (this.counting) markWatched();
     const answers = this.answers().read();
     const healthy = await this.healthyEndpoints();
-    const excluded = readExcluded();
+    const out = readOut(EXCLUDED_FILE);
     const workers = family(masterPid());
     const count = (slot: Slot): SlotCounts => ({
       ...answers[slot].counts(),
@@ -74,7 +79,7 @@ export class NginxDriver implements Driver {
       endpoints: this.spec.endpoints[slot].map((endpoint) => ({
         server: endpoint.server,
         healthy: healthy.has(endpoint),
-        inRotation: !excluded[slot].includes(endpoint.server),
+        inRotation: !out[slot].includes(endpoint.server),
         ...answers[slot].ofServer(endpoint.server),
       })),
     });
@@ -83,7 +88,19 @@ export class NginxDriver implements Driver {
 
   async idleSeconds(): Promise<number | null> {
     await servingGeneration();
-    return existsSync(LEAVING_LOG) ? (Date.now() - statSync(LEAVING_LOG).mtimeMs) / 1000 : null;
+    return secondsSinceChange(LEAVING_LOG);
+  }
+
+  /** Only of servers that keep their clients it is known when they were asked last. */
+  async activity(slot: Slot, server: string): Promise<Activity> {
+    await servingGeneration();
+    const index = this.spec.endpoints[slot].findIndex((each) => each.server === server);
+    const endpoint = this.spec.endpoints[slot][index];
+    if (endpoint === undefined) throw new Error(`there is no ${server} in ${slot}`);
+    return {
+      running: connectionsTo([endpoint], family(masterPid())),
+      idleSeconds: secondsSinceChange(keptLog(placeOf(slot, index + 1))),
+    };
   }
 
   readBegun(): void {
@@ -99,13 +116,15 @@ export class NginxDriver implements Driver {
   }
 
   async exclude(slot: Slot, servers: readonly string[]): Promise<void> {
-    const excluded = readExcluded();
-    await this.rotate(slot, [...new Set([...excluded[slot], ...servers])], servers);
+    await this.rotate(slot, servers, (out) => withoutServers(out, slot, servers, false));
+  }
+
+  async keepClients(slot: Slot, servers: readonly string[]): Promise<void> {
+    await this.rotate(slot, servers, (out) => withoutServers(out, slot, servers, true));
   }
 
   async include(slot: Slot, servers: readonly string[]): Promise<void> {
-    const rest = readExcluded()[slot].filter((server) => !servers.includes(server));
-    await this.rotate(slot, rest, servers);
+    await this.rotate(slot, servers, (out) => withServers(out, slot, servers));
   }
 
   /** NGINX can't end single connections. The instance is stopped next, which ends them. */
@@ -123,15 +142,23 @@ export class NginxDriver implements Driver {
     unmarkBeginning();
   }
 
-  private async rotate(slot: Slot, excluded: readonly string[], changed: readonly string[]): Promise<void> {
+  private async rotate(
+    slot: Slot,
+    changed: readonly string[],
+    change: (out: OutOfRotation) => OutOfRotation,
+  ): Promise<void> {
     const unknown = changed.find(
       (server) => !this.spec.endpoints[slot].some((each) => each.server === server),
     );
     if (unknown !== undefined) throw new Error(`there is no ${unknown} in ${slot}`);
-    const wanted = { ...readExcluded(), [slot]: excluded };
+    const before = readOut(EXCLUDED_FILE);
+    const wanted = change(before);
+    const logs = (out: OutOfRotation) => keptPlaces(this.spec, out).map(({ log }) => log);
+    for (const log of logs(wanted)) if (!logs(before).includes(log)) rmSync(log, { force: true });
     // The file first: base's next configuration must have the same servers out of rotation.
     writeAtomically(EXCLUDED_FILE, JSON.stringify(wanted));
     await reload(new NginxConfigurator(this.spec, wanted, installedNginx()).configuration());
+    for (const log of logs(before)) if (!logs(wanted).includes(log)) rmSync(log, { force: true });
   }
 
   /** NGINX has no active health checks: the driver probes the endpoints. */
@@ -161,7 +188,7 @@ export class NginxDriver implements Driver {
 /** If NGINX runs, it reloads the configuration, and keeps the old one if it rejects the new one. */
 export async function configureNginx(spec: DirectorSpec): Promise<void> {
   provideTraffic(spec);
-  const configuration = new NginxConfigurator(spec, readExcluded(), installedNginx()).configuration();
+  const configuration = new NginxConfigurator(spec, readOut(EXCLUDED_FILE), installedNginx()).configuration();
   if (await isServing()) await reload(configuration);
   else writeAtomically(CONFIGURATION, configuration);
 }
@@ -174,7 +201,7 @@ async function isServing(): Promise<boolean> {
   }
 }
 
-function readExcluded(): PerSlot<readonly string[]> {
-  if (!existsSync(EXCLUDED_FILE)) return NONE_EXCLUDED;
-  return JSON.parse(readFileSync(EXCLUDED_FILE, "utf8")) as PerSlot<readonly string[]>;
+function secondsSinceChange(file: string): number | null {
+  const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: null };
+  return mtimeMs === null ? null : (Date.now() - mtimeMs) / 1000;
 }

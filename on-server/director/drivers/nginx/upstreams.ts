@@ -7,21 +7,22 @@
  */
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { otherSlot, SLOTS } from "../../../../release/slot";
-import type { PerSlot, Slot } from "../../../../release/slot";
+import type { Slot } from "../../../../release/slot";
+import type { OutOfRotation } from "../rotation";
 
 // NGINX closes idle connections before the application does, so no request meets a closed one. Soon after the last
 // request, every remaining connection is in use.
 export const KEPT = "    keepalive 128;\n    keepalive_timeout 500ms;\n";
 
-export function upstreams(spec: DirectorSpec, excluded: PerSlot<readonly string[]>): string {
-  const groups = (without?: number) => SLOTS.flatMap((slot) => groupsOf(spec, excluded, slot, without));
+export function upstreams(spec: DirectorSpec, out: OutOfRotation): string {
+  const groups = (without?: number) => SLOTS.flatMap((slot) => groupsOf(spec, out, slot, without));
   const most = Math.max(...SLOTS.map((slot) => spec.endpoints[slot].length));
   return [...groups(), ...Array.from({ length: most }, (_, index) => groups(index)).flat()].join("");
 }
 
 function groupsOf(
   { endpoints }: DirectorSpec,
-  excluded: PerSlot<readonly string[]>,
+  out: OutOfRotation,
   slot: Slot,
   without: number | undefined,
 ): string[] {
@@ -29,7 +30,7 @@ function groupsOf(
   const servers = (of: Slot, isDown: (index: number) => boolean, option = "") =>
     endpoints[of]
       .map(({ server, host, port }, index) => {
-        const down = excluded[of].includes(server) || isDown(index) ? " down" : "";
+        const down = out[of].includes(server) || isDown(index) ? " down" : "";
         return `    server ${host}:${port} max_fails=0${option}${down};\n`;
       })
       .join("");
