@@ -1,5 +1,6 @@
 /** What to know before approving a plan: risky settings, and what the release's migrations permit. */
 import type { Environment } from "./environment";
+import { plainSecrets } from "./secret-headers";
 import { drains, hasAffinity } from "./sessions";
 import { idOrNull, rollbackIsInstant, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
@@ -7,7 +8,10 @@ import { missingFrom } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
 
-type Site = Pick<Environment, "schedule" | "verification" | "topology" | "proxies" | "sessions">;
+type Site = Pick<
+  Environment,
+  "schedule" | "verification" | "topology" | "proxies" | "sessions" | "activation" | "hooks" | "platform"
+>;
 
 /** Risky settings, each in one line with its field. */
 export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
@@ -42,10 +46,38 @@ export function warningsOf(next: ReleaseRecord, environment: Site): string[] {
       "proxies.http.instances is http2: a gRPC call that fails after its first message is no error for the proxy, so such failures roll no candidate back",
     );
   }
+  if (lacksTokens(environment)) {
+    warnings.push(
+      "platform.webServers.allowMetadata is false, but the database takes Entra's tokens only, which instances get from the metadata address: set it to true if the application opens the database",
+    );
+  }
+  const plain = plainSecrets(environment);
+  if (plain.length > 0) warnings.push(plainSecretsWarning(plain, environment));
   if (onFailure === "freeze") {
     warnings.push("onFailure is freeze: a failing candidate keeps its users until a person decides");
   }
   return warnings;
+}
+
+/** An application without a database of its own, whose migrations only the migrator runs, does not need them. */
+function lacksTokens({ platform }: Pick<Environment, "platform">): boolean {
+  if (platform.kind !== "azure" || platform.webServers.os !== "linux") return false;
+  return platform.database?.authentication === "entra" && !platform.webServers.allowMetadata;
+}
+
+/** A secret as text stays valid: an environment file of an earlier version must go on. */
+function plainSecretsWarning(fields: readonly string[], { platform }: Pick<Environment, "platform">): string {
+  const instead =
+    platform.kind === "local" || fields.every((field) => field.startsWith("hooks."))
+      ? `write "env:NAME", and set that variable where the command runs`
+      : "check a page that needs no secret, or send the request from a hook";
+  return `${fields.join(", ")}: a secret as text is in git and in the synthesized stacks: ${instead}`;
+}
+
+/** On the local platform nothing but this takes root's rights from the application. */
+export function rootWarning({ platform }: Pick<Environment, "platform">, isRoot: boolean): string | null {
+  if (!isRoot || platform.kind !== "local" || platform.user !== undefined) return null;
+  return `this command runs as root, and so will the application: name an account without rights in platform.user, such as "www-data" ("root": it keeps root's)`;
 }
 
 /** How the schedule moves the requests to the candidate. */

@@ -11,6 +11,7 @@ import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { refuseHttp2WithoutDriver } from "./http-settings";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { InvalidInput } from "../release/failure";
+import { refuseReferences } from "./secret-headers";
 import { refuseImpossibleSessions } from "./sessions";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
 import { parseFile } from "../release/validation";
@@ -101,6 +102,7 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   if (windows && platform.webServers.packages.length > 0) {
     throw new InvalidInput(`platform.webServers.packages are Debian packages, but the servers run Windows`);
   }
+  refuseReferences(environment);
   const { domain } = platform;
   azureNames(environment);
   const servers = [...serverPlaces(environment), ...proxyPlaces(environment)].map(({ name }) => name);

@@ -40,6 +40,11 @@ const LocalPlatform = z.strictObject({
   /** The first proxy's port; the other proxies get the next ones. Slots start 100 above. @default 18080 */
   portBase: z._default(z.int().check(z.minimum(1024), z.maximum(65_000)), 18_080),
   /**
+   * The account of instances, HAProxy and NGINX's workers, where the command runs as root; other accounts run everything as
+   * themselves. "root": they keep root's rights. @default instances as root, with a warning
+   */
+  user: z.optional(matches(/^[a-z_][a-z0-9_-]{0,31}$/, "name of an account")),
+  /**
    * A database that all releases share. `postgres`: a new server on this machine, or the server in PG_URL. `mssql`: the
    * SQL Server in MSSQL_URL. @default none
    */

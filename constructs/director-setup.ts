@@ -11,6 +11,7 @@ import type { CustomEnvironment } from "../configuration/custom-environment";
 import { emptyRecord } from "../release/record";
 import { refuseOtherProxies } from "./blue-green-deployment";
 import { onServerProgram } from "./on-server-program";
+import { privateOutput } from "./private-output";
 import type { Server } from "./server";
 
 /** What {@link DirectorSetup} installs, and on which proxies. */
@@ -44,6 +45,7 @@ export class DirectorSetup extends Construct {
     super(scope, id);
     const { environment, proxies, edition, dependsOn = [] } = props;
     refuseOtherProxies(environment, proxies);
+    privateOutput(this);
     if (edition !== undefined && !/^[a-z0-9-]{1,20}$/.test(edition)) {
       throw new Error(`'edition' (${JSON.stringify(edition)}) must be 1 to 20 characters of a-z, 0-9 and -`);
     }

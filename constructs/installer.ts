@@ -26,7 +26,10 @@ export interface LinuxInstallerProps {
   readonly serviceManager?: "auto" | "systemd" | "process";
   /** An absolute folder that all releases on a server share. @default - `data` in the server's folder */
   readonly dataFolder?: string;
-  /** The user that instances run as under systemd. It must exist. @default "www-data" */
+  /**
+   * The account that instances run as, under systemd or started by root. It must exist. @default - "www-data" under systemd,
+   * else the account that runs the step
+   */
   readonly serviceUser?: string;
   /**
    * Whether instances may reach the metadata address of the machine (169.254.169.254), and so act as its managed

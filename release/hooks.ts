@@ -4,7 +4,7 @@
  * stack and run where Terraform runs. The command runs the hooks of the whole `release`.
  */
 import * as z from "zod/mini";
-import { HEADER_NAME } from "./patterns";
+import { FROM_ENVIRONMENT, HEADER_NAME } from "./patterns";
 import { healedServers, scheduleOf, target, touchedSlots } from "./record";
 import type { ReleaseRecord } from "./record";
 import { InvalidInput } from "./failure";
@@ -24,8 +24,6 @@ const WHENS = ["release" as const, ...STEP_KINDS].flatMap((phase): When[] => [
 const WHILE_USERS_WAIT: readonly When[] = ["before migrate", "before install", "before switch"];
 const STRATEGIES = ["blueGreen", "canary", "recreate"] as const;
 
-/** Read from this environment variable where the hook runs, so that no file, plan or state contains a secret. */
-const FROM_ENVIRONMENT = /^env:[A-Za-z_][A-Za-z0-9_]{0,100}$/;
 /** Printable ASCII without spaces, quotes and a user, as for artifacts. */
 const WEBHOOK =
   /^(https:\/\/[0-9A-Za-z.-]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]+)?([/?][\]!#-&(-;=?-Z[_a-z~]*)?$/;

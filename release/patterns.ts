@@ -23,6 +23,8 @@ export const Port = z.int().check(z.minimum(1), z.maximum(65_535));
 
 export const HTTP_PATH = /^\/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,500}$/;
 export const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$/;
+/** A secret instead of its text: the name of an environment variable, where it is used. So no file, plan or state has it. */
+export const FROM_ENVIRONMENT = /^env:[A-Za-z_][A-Za-z0-9_]{0,100}$/;
 export const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 /** Relative, below the project: no "..", and nothing special to Terraform or a shell. */
 export const FOLDER = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,199}$/;

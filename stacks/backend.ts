@@ -3,13 +3,16 @@ import { AzurermBackend, LocalBackend, TerraformBackend } from "cdktf";
 import type { TerraformRemoteState, TerraformStack } from "cdktf";
 import { fromStack } from "../constructs/project-path";
 import type { Environment } from "../configuration/environment";
-import { stateFile } from "../configuration/naming";
+import { stateFile, workFolder } from "../configuration/naming";
+import { privateOutput } from "../constructs/private-output";
 
 export function useBackend(stack: TerraformStack, environment: Environment): void {
   const { backend, application, name } = environment;
   const id = stack.node.id;
+  privateOutput(stack);
   switch (backend.kind) {
     case "local":
+      privateOutput(stack, workFolder(environment));
       new LocalBackend(stack, { path: fromStack(stack, stateFile(environment, id)) });
       return;
     case "azurerm":

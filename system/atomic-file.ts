@@ -4,7 +4,9 @@ import { dirname } from "node:path";
 
 export function writeAtomically(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.${process.pid}.new`;
-  const file = openSync(temporary, "w", mode);
+  // Never through a link: another account may write in the folder.
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, "wx", mode);
   try {
     writeFileSync(file, content);
     fsyncSync(file);

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -53,6 +53,13 @@ export async function tryLock(file: string, holder: string): Promise<ProcessLock
 
 /** The child that holds it; null if another process does. */
 async function take(file: string): Promise<Child | null> {
+  // Every account that may open the file can hold the lock for ever, and so stop all releases.
+  try {
+    closeSync(openSync(file, "a", 0o600));
+    chmodSync(file, 0o600);
+  } catch {
+    // flock fails, too, and reports it.
+  }
   // `--no-fork`: a flock that waits for its command frees the lock slightly later.
   const command = [...AT_ONCE, "--exclusive", "--no-fork", file, "sh", "-c", "echo held; exec cat"];
   const child = spawn("flock", command, { stdio: ["pipe", "pipe", "ignore"], detached: true });

@@ -38,7 +38,7 @@ test("the library is there, compiled, with the declarations of every file, and o
 
 test("the scripts and programs for servers are there, and the sample's application", () => {
   const isPart =
-    /set-up-director\.(head|tail)\.sh$|\/(arrival|sandbox|uptime|result-line|chosen-environment|bounded-logs)\.sh$|install\/(linux|windows)\//;
+    /set-up-director\.(head|tail)\.sh$|\/(account|arrival|sandbox|uptime|result-line|chosen-environment|bounded-logs)\.sh$|install\/(linux|windows)\//;
   const scripts = sources("on-server", /\.(sh|ps1)$/).filter((file) => !isPart.test(file));
   const programs = ["azure/director", "director", "embedded-proxy", "local-database", "migrate"];
   const onServer = tarball.files.filter((file) => file.startsWith("lib/on-server/"));

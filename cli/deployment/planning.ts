@@ -2,7 +2,13 @@
  * From a request to a plan that may be applied: read the proxies' state, compute the next record, plan it with
  * Terraform, prove that the live slot is not touched. Changes nothing.
  */
-import { permittedStrategies, trafficOf, warningsOf, rollbackPath } from "../../configuration/advice";
+import {
+  permittedStrategies,
+  rollbackPath,
+  rootWarning,
+  trafficOf,
+  warningsOf,
+} from "../../configuration/advice";
 import type { Permissions } from "../../configuration/advice";
 import { requireTakenOver } from "../../release/moved-by-hand";
 import { describeDraining } from "../../release/draining";
@@ -136,7 +142,9 @@ export async function planOperation(
       active === null ? null : describeActive(active, next),
       ...describeProxies(next),
     ].filter((note) => note !== null),
-    warnings: warningsOf(next, environment),
+    warnings: [rootWarning(environment, process.getuid?.() === 0), ...warningsOf(next, environment)].filter(
+      (warning) => warning !== null,
+    ),
     permissions: permittedStrategies(before, next),
     rollback: rollbackPath(next),
     draining: next.endSessions === undefined ? active : null,

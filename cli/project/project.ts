@@ -1,6 +1,6 @@
 /** The project that a command works on: one environment and its record, read from the working directory. */
 import { InvalidInput } from "../../release/failure";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "../../configuration/environment-file";
 import type { Environment } from "../../configuration/environment";
@@ -8,6 +8,7 @@ import { workFolder } from "../../configuration/naming";
 import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
+import { privateFolder } from "../../system/private-files";
 import { textOrNull } from "./files";
 
 /** cdktf-cli's synth reads the same variable. */
@@ -49,10 +50,10 @@ export function writeRecord(project: Project, record: ReleaseRecord): void {
   writeAtomically(join(project.folder, project.environment.record), formatRecord(record), 0o644);
 }
 
-/** A file in the platform's folder, which is created if missing. */
+/** A file in the platform's folder, which is created if missing. Other accounts have no way into it. */
 export function platformFile(project: Project, name: string): string {
   const folder = join(project.folder, workFolder(project.environment));
-  mkdirSync(folder, { recursive: true });
+  privateFolder(folder);
   return join(folder, name);
 }
 

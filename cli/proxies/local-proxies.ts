@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import execa from "execa";
 import type * as z from "zod/mini";
-import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import { directorSpec } from "../../configuration/director-spec";
 import { LastWords, ProxyStatus } from "../../release/director-status";
 import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
@@ -12,6 +12,7 @@ import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import type { ReleaseRecord } from "../../release/record";
 import { parseFile } from "../../release/validation";
 import { exists } from "../project/files";
+import { directorInput } from "./director-input";
 import type { Aborted, PollOptions, PollResult, Proxies } from "./proxies";
 import type { StepResult } from "../../release/director-status";
 import type { Silent, Survey } from "../../release/taking-part";
@@ -139,11 +140,12 @@ export class LocalProxies implements Proxies {
   ) {
     const { name } = proxyPlaces(this.environment)[index]!;
     if (!exists(this.director(name))) throw missing(name);
-    const spec = encodeSpec(directorSpec(this.environment, record, index));
+    const { args, env } = directorInput(this.director(name), directorSpec(this.environment, record, index));
     const running = execa(
       process.execPath,
-      [this.director(name), command, "--spec", spec, "--folder", this.folder(name), ...more],
+      [this.director(name), command, ...args, "--folder", this.folder(name), ...more],
       {
+        env,
         reject: false,
         // Ctrl-C must reach this command only, not a director that rolls back.
         detached: true,

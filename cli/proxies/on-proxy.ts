@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import execa from "execa";
-import { directorSpec, encodeSpec } from "../../configuration/director-spec";
+import { directorSpec } from "../../configuration/director-spec";
 import type { AzureEnvironment, LocalEnvironment } from "../../configuration/environment";
 import { proxyPlaces, serverFolder } from "../../configuration/naming";
 import { EXIT } from "../../release/exit-code";
@@ -13,6 +13,7 @@ import { emptyRecord } from "../../release/record";
 import { inOneLine } from "../../release/text";
 import type { Project } from "../project/project";
 import { shellWord } from "../terminal/shell-word";
+import { directorInput } from "./director-input";
 
 /** After a director's time limits, which are shorter. */
 const DIRECTOR_SECONDS = 60;
@@ -40,8 +41,10 @@ export async function typeOnProxy(
   });
   if (!existsSync(director)) return failed("unreached", EXIT.unexpected, `there is no ${director}`);
   // Only for a proxy that has stored none: it was set up by an earlier version.
-  const spec = encodeSpec(directorSpec(environment, emptyRecord(environment.application), index));
-  const running = execa(process.execPath, [director, ...args, "--spec", spec, "--folder", place], {
+  const spec = directorSpec(environment, emptyRecord(environment.application), index);
+  const input = directorInput(director, spec);
+  const running = execa(process.execPath, [director, ...args, ...input.args, "--folder", place], {
+    env: input.env,
     reject: false,
     // Ctrl-C must reach this command only.
     detached: true,

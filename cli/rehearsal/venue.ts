@@ -1,6 +1,6 @@
 /** Where a scenario runs: a separate environment below `.bluegreen`, on free ports. */
 import { Failure } from "../../release/failure";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalEnvironment } from "../../configuration/environment";
 import { EXIT } from "../../release/exit-code";
@@ -9,6 +9,7 @@ import { requireLocal } from "../../configuration/platform";
 import { InstallResult, readResultLine } from "../../release/result-line";
 import { parseSlotStepName } from "../../release/steps";
 import { writeAtomically } from "../../system/atomic-file";
+import { privateFolder } from "../../system/private-files";
 import { takenPorts } from "../project/ports";
 import { openProject, packagedApp } from "../project/project";
 import type { Project } from "../project/project";
@@ -49,7 +50,7 @@ async function openVenue(
 ): Promise<Project> {
   const venueFolder = `${REHEARSAL_FOLDER}/${scenario.name}`;
   rmSync(join(folder, venueFolder), { recursive: true, force: true });
-  mkdirSync(join(folder, venueFolder), { recursive: true });
+  privateFolder(join(folder, venueFolder));
   for (let portBase = firstPort; portBase < LAST_PORT; portBase += PORTS_APART) {
     const file = `${venueFolder}/environment.json`;
     const environment = environmentFile(scenario, parts, venueFolder, portBase);

@@ -12,6 +12,7 @@ import { stepErrorOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHol
 import type { Diagnostic, StepError } from "./error-messages";
 import { readPlan } from "../../release/plan-proof";
 import type { Plan } from "../../release/plan-proof";
+import { withPrivateFiles } from "../../system/private-files";
 import { readHookRun } from "../../release/hook-run";
 import type { HookRun } from "../../release/hook-run";
 
@@ -156,13 +157,15 @@ export class Stack {
     const { env, ...own } = this.options();
     const skip = options.skipHooks === undefined ? {} : { BLUEGREEN_SKIP_HOOKS: options.skipHooks };
     // A separate process group: Ctrl-C goes to this command, which restores the traffic before it stops Terraform.
-    const child = execa(this.terraform.path, ["apply", "-input=false", "-json", PLAN_FILE], {
-      ...own,
-      env: { ...env, ...skip },
-      detached: true,
-      buffer: false,
-      reject: false,
-    });
+    const child = withPrivateFiles(() =>
+      execa(this.terraform.path, ["apply", "-input=false", "-json", PLAN_FILE], {
+        ...own,
+        env: { ...env, ...skip },
+        detached: true,
+        buffer: false,
+        reject: false,
+      }),
+    );
     events.onStarted?.(() => child.kill("SIGINT", { forceKillAfterTimeout: false }));
     const failures: StepError[] = [];
     const unmet: StepError[] = [];
@@ -213,15 +216,13 @@ export class Stack {
   }
 
   private async run(command: string[]): Promise<string> {
-    const { stdout, stderr, exitCode } = await execa(
-      this.terraform.path,
-      [...command, ...(command[0] === "show" ? [] : ["-no-color"])],
-      {
+    const { stdout, stderr, exitCode } = await withPrivateFiles(() =>
+      execa(this.terraform.path, [...command, ...(command[0] === "show" ? [] : ["-no-color"])], {
         ...this.options(),
         detached: true,
         reject: false,
         maxBuffer: 256 * 1024 * 1024,
-      },
+      }),
     );
     if (exitCode === 0) return stdout;
     const lock = lockHolder(stderr);

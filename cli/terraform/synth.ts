@@ -8,6 +8,7 @@ import { workFolder } from "../../configuration/naming";
 import { formatRecord } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
+import { withPrivateFiles } from "../../system/private-files";
 import { platformFile } from "../project/project";
 import type { Project } from "../project/project";
 
@@ -33,17 +34,19 @@ export async function synthesize(project: Project, record: ReleaseRecord): Promi
   const recordFile = platformFile(project, PLANNED_RECORD);
   writeAtomically(recordFile, formatRecord(record));
   const [command, ...args] = project.synth;
-  const { exitCode, stderr, stdout } = await execa(command, args, {
-    cwd: project.folder,
-    env: {
-      BLUEGREEN_ENVIRONMENT: project.environmentFile,
-      BLUEGREEN_RECORD: recordFile,
-      CDKTF_OUTDIR: output,
-    },
-    stdin: "ignore",
-    detached: true,
-    reject: false,
-  });
+  const { exitCode, stderr, stdout } = await withPrivateFiles(() =>
+    execa(command, args, {
+      cwd: project.folder,
+      env: {
+        BLUEGREEN_ENVIRONMENT: project.environmentFile,
+        BLUEGREEN_RECORD: recordFile,
+        CDKTF_OUTDIR: output,
+      },
+      stdin: "ignore",
+      detached: true,
+      reject: false,
+    }),
+  );
   if (exitCode !== 0) {
     throw new Failure(
       `synth failed: ${lastMessage(stderr || stdout)}`,

@@ -9,6 +9,7 @@ import type { DatabaseAccess } from "../../release/migrate-spec";
 import { DATABASE_URL_FILE } from "../../configuration/naming";
 import { InvalidInput } from "../../release/failure";
 import { onServerProgram, shippedFile } from "../on-server-program";
+import { privateOutput } from "../private-output";
 import { projectFromStack } from "../project-path";
 import { TerraformData } from "../terraform-data";
 
@@ -133,6 +134,11 @@ export class LocalDatabase extends Construct implements ILocalDatabase {
 export interface LocalProxyProps extends LocalMachineProps {
   /** The director's configuration. Nothing in it depends on a release. */
   readonly spec: DirectorSpec;
+  /**
+   * The account that serves users, where root starts the proxy: HAProxy's, and that of NGINX's workers. The embedded proxy
+   * stays root's. @default - haproxy for HAProxy; www-data or nginx for NGINX
+   */
+  readonly user?: string;
 }
 
 /**
@@ -143,7 +149,8 @@ export interface LocalProxyProps extends LocalMachineProps {
 export class LocalProxy extends Construct {
   constructor(scope: Construct, id: string, props: LocalProxyProps) {
     super(scope, id);
-    const { folder } = props;
+    privateOutput(this);
+    const { folder, user } = props;
     const { endpoints, verification } = props.spec;
     const { driver, host, port } = props.spec.proxy;
     if (driver === "command") {
@@ -172,7 +179,12 @@ export class LocalProxy extends Construct {
       ],
     });
     const running = new TerraformData(this, "Resource", {
-      triggersReplace: JSON.stringify([folder, driver, host, port, ...(reloads ? [] : configuration)]),
+      // Without an account the value is that of versions without the prop.
+      triggersReplace: JSON.stringify([
+        ...[folder, driver, host, port],
+        ...(reloads ? [] : configuration),
+        ...(user === undefined ? [] : [user]),
+      ]),
       input: { folder },
       dependsOn: [director],
       provisioners: [
@@ -181,6 +193,7 @@ export class LocalProxy extends Construct {
           DIRECTOR_SPEC: encodeSpec(props.spec),
           PROXY_DRIVER: driver,
           PROXY_ADDRESS: `${host}:${port}`,
+          ...(user === undefined ? {} : { SERVICE_USER: user }),
           PROXY_BUNDLE: shippedFile(this, onServerProgram("embedded-proxy.js")),
         }),
         stopProgram(this, { KEEP_FOLDER: "yes" }),

@@ -43,18 +43,25 @@ export class LocalPlatform implements Platform {
     const nothing = emptyRecord(environment.application);
     proxyPlaces(environment).forEach(({ name }, index) => {
       const spec = directorSpec(environment, nothing, index);
-      new LocalProxy(stack, name, { name, folder: serverFolder(environment, name), spec });
+      const { user } = environment.platform;
+      const folder = serverFolder(environment, name);
+      new LocalProxy(stack, name, { name, folder, spec, ...(user === undefined ? {} : { user }) });
     });
   }
 
   machines(stack: TerraformStack): ReturnType<Platform["machines"]> {
     const { environment } = this;
+    const { user } = environment.platform;
     const server = ({ name }: { name: string }) =>
       new LocalServer({ name, folder: serverFolder(environment, name) });
     return {
       servers: new Map(serverPlaces(environment).map((place) => [place.name, server(place)])),
       proxies: proxyPlaces(environment).map(server),
-      installer: linuxInstaller({ serviceManager: "process", dataFolder: dataFolder(environment) }),
+      installer: linuxInstaller({
+        serviceManager: "process",
+        dataFolder: dataFolder(environment),
+        ...(user === undefined ? {} : { serviceUser: user }),
+      }),
       ...(environment.platform.database === undefined ? {} : { migrator: this.migrator(stack) }),
     };
   }

@@ -9,6 +9,7 @@ import { encodeSpec, stepSpec } from "../../configuration/director-spec";
 import { stepId, stepName } from "../../release/steps";
 import { convergesNow, scheduleOf } from "../../release/record";
 import { onServerProgram } from "../on-server-program";
+import { privateOutput } from "../private-output";
 import type { Server } from "../server";
 import type { Deployed } from "./deployed";
 
@@ -45,6 +46,7 @@ function direct(
 ): ITerraformDependable {
   const { environment, record, proxies } = props;
   const proxy = proxies[index]!;
+  privateOutput(scope);
   return proxy.run(scope, stepId[step](proxy.name), {
     name: stepName[step](record),
     script: onServerProgram("director/run-director.sh"),

@@ -20,6 +20,7 @@ fail() { # CODE MESSAGE
 main() {
   : "${SERVER_FOLDER:?}" "${SERVER_NAME:?}" "${DIRECTOR_SPEC:?}"
   [[ $DIRECTOR_SPEC =~ ^[0-9A-Za-z+/]+={0,2}$ ]] || fail 2 "DIRECTOR_SPEC is not base64"
+  export DIRECTOR_SPEC
   [[ ${LOCK_SECONDS:=60} =~ ^[0-9]{1,4}$ ]] || fail 2 "LOCK_SECONDS must be whole seconds"
   cd -P -- "$SERVER_FOLDER"
   PACKAGES="${PACKAGES:-haproxy nodejs curl openssl}" bash files/install-packages.sh
@@ -142,7 +143,7 @@ mark_arrival() {
 }
 
 configure_staged() {
-  node files/director.js configure --spec "$DIRECTOR_SPEC" --folder .staging >/dev/null || exit "$?"
+  node files/director.js configure --spec env:DIRECTOR_SPEC --folder .staging >/dev/null || exit "$?"
 }
 
 # The new configuration may have other ports for the servers that are out of rotation, and other tokens.
@@ -231,7 +232,7 @@ port_accepts() { # HOST PORT
 
 wait_for_director() {
   local end=$(($(uptime_seconds) + 60))
-  until node director.js status --spec "$DIRECTOR_SPEC" --folder . >/dev/null 2>.staging/status; do
+  until node director.js status --spec env:DIRECTOR_SPEC --folder . >/dev/null 2>.staging/status; do
     (($(uptime_seconds) < end)) || fail 1 "the director cannot reach HAProxy: $(tail -n 1 .staging/status)"
     sleep 0.2
   done
@@ -266,6 +267,8 @@ Restart=always
 RestartSec=200ms
 LimitNOFILE=262144
 $(sandbox)
+# What the master needs: ports below 1024, workers as another user, signals to them.
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_KILL
 
 [Install]
 WantedBy=multi-user.target
@@ -284,6 +287,7 @@ ExecStart=$bash $PWD/proxy-arrival.sh arrive
 Restart=on-failure
 RestartSec=1
 $(sandbox)
+CapabilityBoundingSet=
 TEXT
   systemctl daemon-reload
 }
@@ -317,6 +321,10 @@ EnvironmentFile=$PWD/certificate.env
 Environment=MAX_AGE_SECONDS=86400 PLACEHOLDER=1
 ExecStart=$(command -v bash) $PWD/fetch-certificate.sh
 TimeoutStartSec=300
+$(sandbox_directives)
+ProtectHome=yes
+RestrictNamespaces=yes
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER
 TEXT
   unit_file bluegreen-certificate.timer <<TEXT
 [Unit]

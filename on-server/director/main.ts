@@ -1,5 +1,5 @@
 /**
- * director begin|switch|share|abort|status|configure --spec <base64 JSON> [--folder <proxy's folder>]
+ * director begin|switch|share|abort|status|configure --spec <base64 JSON, or env:NAME> [--folder <proxy's folder>]
  * director arrive [--folder <proxy's folder>]
  * director rollback --reason <why> [--folder <proxy's folder>]
  * director drain <server> [--end | --now] [--folder <proxy's folder>]
@@ -222,7 +222,7 @@ interface Arguments {
 
 function readArguments(): Arguments {
   const usage =
-    "usage: director begin|switch|share|abort|configure --spec <base64 JSON> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--unseen] [--folder FOLDER], or director drain SERVER [--end|--now] [--folder FOLDER]";
+    "usage: director begin|switch|share|abort|configure --spec <base64 JSON|env:NAME> [--folder FOLDER], or director rollback|status|arrive [--reason WHY] [--unseen] [--folder FOLDER], or director drain SERVER [--end|--now] [--folder FOLDER]";
   const options = {
     spec: { type: "string" },
     reason: { type: "string" },

@@ -5,6 +5,7 @@ import type { Endpoint } from "../../configuration/naming";
 import type { Verification } from "../../configuration/verification";
 import { ask, mismatch } from "./exchange";
 import type { Answer, Place } from "./exchange";
+import { referred } from "./referred";
 
 export interface Probe {
   readonly healthy: boolean;
@@ -48,12 +49,22 @@ export function httpTry(verification: Verification, protocol: InstanceProtocol):
   return async (endpoint, exchange) => {
     const what = `${exchange.method} ${exchange.path}`;
     try {
-      const answer = await ask(endpoint, exchange, { ...verification, protocol });
+      const answer = await ask(endpoint, withSecrets(exchange), { ...verification, protocol });
       const problem = mismatch(answer, exchange);
       return { problem: problem && `${what}: ${problem}`, milliseconds: answer.milliseconds };
     } catch (error) {
       return { problem: `${what}: ${(error as Error).message}`, milliseconds: null };
     }
+  };
+}
+
+/** Only while it is sent, so that no file and no message has them. */
+function withSecrets(exchange: HttpExchange): HttpExchange {
+  const { headers, body } = exchange;
+  return {
+    ...exchange,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, referred(value)])),
+    body: body && referred(body),
   };
 }
 

@@ -14,7 +14,11 @@ if [[ ! -f "$director" ]]; then
   exit 3
 fi
 
-arguments=(--spec "$DIRECTOR_SPEC" --folder "$SERVER_FOLDER")
+# Other accounts can read arguments, and not the environment. Base may still have a director that only knows arguments.
+export DIRECTOR_SPEC
+spec=env:DIRECTOR_SPEC
+grep --quiet --fixed-strings env:NAME "$director" || spec=$DIRECTOR_SPEC
+arguments=(--spec "$spec" --folder "$SERVER_FOLDER")
 
 # A stopped step sends SIGTERM to the director, which rolls back and exits. Start it without a shell in between: that
 # shell would get the signal instead.

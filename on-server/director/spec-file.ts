@@ -9,6 +9,7 @@ import { EXIT } from "../../release/exit-code";
 import { Failure, InvalidInput } from "../../release/failure";
 import { describeIssues } from "../../release/validation";
 import { writeAtomically } from "../../system/atomic-file";
+import { referred } from "./referred";
 
 const SPEC_FILE = "spec.json";
 
@@ -47,11 +48,11 @@ function unusable(problem: string): Failure {
   return new Failure(`${SPEC_FILE} ${problem}: deploy the base stack, which stores it`, EXIT.refused);
 }
 
-/** @throws InvalidInput */
-export function decodeSpec(text: string): DirectorSpec {
+/** @param given the spec in base64, or "env:NAME": all accounts can read arguments. @throws InvalidInput */
+export function decodeSpec(given: string): DirectorSpec {
   let json: unknown;
   try {
-    json = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
+    json = JSON.parse(Buffer.from(referred(given), "base64").toString("utf8"));
   } catch {
     throw new InvalidInput("--spec is not base64 JSON");
   }

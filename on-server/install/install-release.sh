@@ -34,7 +34,7 @@ readonly MAX_BYTES=2147483648 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
 # -------------------------------------------------------------------------------------------------- main course
 
 CHILD="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PHASE="starting" WORK="" STATUS=""
-STOPPED=0 LINKED=0 UNPACKED=0 DIED=0 LOG_START=0 INSTANCES=()
+STOPPED=0 LINKED=0 UNPACKED=0 DIED=0 LOG_START=0 SERVICE_GROUP="" INSTANCES=()
 declare -A OF=()
 
 main() {
@@ -100,9 +100,14 @@ prepare() {
   done
   mkdir -p -- "$SERVER_FOLDER"/{releases,slots,run,logs,downloads} "$DATA_FOLDER" ||
     fail 1 "$SERVER_FOLDER or $DATA_FOLDER cannot be created: make it writable"
+  local project
+  project=$(pwd -P)
   cd -P -- "$SERVER_FOLDER"
   SERVER_FOLDER=$PWD
-  if [[ $SERVICE_MANAGER == systemd ]]; then prepare_systemd; fi
+  if [[ $SERVICE_MANAGER == systemd ]] && ! command -v systemctl >/dev/null; then
+    fail 1 "systemctl is not on PATH: use SERVICE_MANAGER=process"
+  fi
+  if [[ -n $SERVICE_USER ]]; then prepare_account "$project"; fi
 
   exec 9>>install.lock
   flock -w "$DEADLINE_SECONDS" 9 &
@@ -241,6 +246,8 @@ remember_previous() {
 
 #include "linux/fetch.sh"
 #include "linux/unpack.sh"
+#include "../account.sh"
+#include "linux/account.sh"
 #include "linux/instances.sh"
 #include "linux/health.sh"
 #include "linux/port.sh"

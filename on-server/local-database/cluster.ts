@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { writeAtomically } from "../../system/atomic-file";
 
 const run = promisify(execFile);
 
@@ -31,28 +32,61 @@ const ROOT_FOLDER = "/var/tmp";
 const FOLDER_PREFIX = "bluegreen-database-";
 /** The file with the data folder that root's cluster belongs to. */
 const BELONGS_TO = "belongs-to";
+/** In the data folder: the folder of root's cluster. Its name is random: all users may write in `ROOT_FOLDER`. */
+const PLACE = "database.place";
 
 export function clusterFor(dataFolder: string): Cluster {
   if (process.getuid?.() !== 0) return { folder: join(dataFolder, "database"), owner: null };
   // The other user has no access to root's folders.
-  const key = createHash("sha256").update(dataFolder).digest("hex").slice(0, 16);
-  return { folder: join(ROOT_FOLDER, `${FOLDER_PREFIX}${key}`), owner: serviceUser() };
+  const owner = serviceUser();
+  const known = [placeOf(dataFolder), earlierFolder(dataFolder)].find(
+    (folder) => folder !== null && isOwn(folder, owner),
+  );
+  const name = `${FOLDER_PREFIX}${randomBytes(16).toString("hex")}`;
+  return { folder: known ?? join(ROOT_FOLDER, name), owner };
 }
 
-/** Removes root's clusters whose data folder no longer exists. */
-export async function removeOrphans({ owner }: Cluster, programs: string): Promise<void> {
+/** The application's account may write in the data folder, so only a folder with such a name counts. */
+function placeOf(dataFolder: string): string | null {
+  const file = join(dataFolder, PLACE);
+  const folder = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return new RegExp(`^${ROOT_FOLDER}/${FOLDER_PREFIX}[0-9a-f]{32}$`).test(folder) ? folder : null;
+}
+
+/** Of a database that version 0.1 created: another user could choose the content of a folder with this name. */
+function earlierFolder(dataFolder: string): string {
+  const key = createHash("sha256").update(dataFolder).digest("hex").slice(0, 16);
+  return join(ROOT_FOLDER, `${FOLDER_PREFIX}${key}`);
+}
+
+/** Whether it is a folder that only its owner can enter, and none that another user put there. */
+function isOwn(folder: string, owner: Owner): boolean {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found !== undefined && found.isDirectory() && found.uid === owner.uid && (found.mode & 0o077) === 0;
+}
+
+/**
+ * Removes root's clusters whose data folder no longer exists.
+ * @param renewed a data folder that was removed, and exists again.
+ */
+export async function removeOrphans(
+  { owner }: Cluster,
+  programs: string,
+  renewed: string | null,
+): Promise<void> {
   if (owner === null) return;
   for (const name of readdirSync(ROOT_FOLDER).filter((each) => each.startsWith(FOLDER_PREFIX))) {
     const folder = join(ROOT_FOLDER, name);
-    if (isOrphan(folder, owner)) await removeCluster({ folder, owner }, programs);
+    if (isOrphan(folder, owner, renewed)) await removeCluster({ folder, owner }, programs);
   }
 }
 
-function isOrphan(folder: string, owner: Owner): boolean {
+function isOrphan(folder: string, owner: Owner, renewed: string | null): boolean {
   try {
-    // All users may write there; other users' folders are not touched.
-    if (lstatSync(folder).uid !== owner.uid) return false;
-    return !existsSync(readFileSync(join(folder, BELONGS_TO), "utf8"));
+    // Other users' folders are not touched.
+    if (!isOwn(folder, owner)) return false;
+    const dataFolder = readFileSync(join(folder, BELONGS_TO), "utf8");
+    return dataFolder === renewed || !existsSync(dataFolder);
   } catch (error) {
     // Another start is removing or creating it right now.
     if (isGone(error)) return false;
@@ -67,6 +101,7 @@ function isGone(error: unknown): boolean {
 /** @returns the password of the role `bluegreen`. */
 export async function createCluster(cluster: Cluster, programs: string, dataFolder: string): Promise<string> {
   const password = randomBytes(24).toString("hex");
+  if (cluster.owner !== null) writeAtomically(join(dataFolder, PLACE), cluster.folder);
   mkdirSync(cluster.folder, { mode: 0o700 });
   const passwordFile = join(cluster.folder, "password");
   const data = dataOf(cluster);

@@ -67,11 +67,15 @@ async function start(): Promise<void> {
   }
   if (dialect === "mssql") throw new InvalidInput(NO_SQL_SERVER);
   mkdirSync(dataFolder, { recursive: true });
-  const cluster = clusterFor(dataFolder);
+  let cluster = clusterFor(dataFolder);
   const programs = findPrograms();
-  await removeOrphans(cluster, programs);
   // Without the file, the data folder was removed, and a cluster that is left belongs to the old one.
-  if (!existsSync(urlFile)) await removeCluster(cluster, programs);
+  const isNew = !existsSync(urlFile);
+  await removeOrphans(cluster, programs, isNew ? dataFolder : null);
+  if (isNew) {
+    await removeCluster(cluster, programs);
+    cluster = clusterFor(dataFolder);
+  }
   const port = Number(required("DATABASE_PORT"));
   if (!existsSync(cluster.folder)) {
     const password = await createCluster(cluster, programs, dataFolder);

@@ -9,4 +9,5 @@ drop_habits
 
 cd "${PROJECT_FOLDER:?}/${SERVER_FOLDER:?}"
 # Debian has proxies in /usr/sbin, which is not on every user's PATH.
-PATH="$PATH:/usr/sbin:/usr/local/sbin" node director.js configure --spec "${DIRECTOR_SPEC:?}"
+: "${DIRECTOR_SPEC:?}"
+PATH="$PATH:/usr/sbin:/usr/local/sbin" node director.js configure --spec env:DIRECTOR_SPEC

@@ -2,7 +2,8 @@
 # Starts a proxy of the local platform; stop-server.sh ends it. The director writes its configuration. HAProxy and the
 # embedded proxy are restarted if they are killed, as systemd does on a server; NGINX's workers survive their master.
 # Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER, DIRECTOR_SPEC, PROXY_DRIVER (haproxy, nginx or embedded),
-# PROXY_ADDRESS (host:port), PROXY_BUNDLE (the embedded proxy's program).
+# PROXY_ADDRESS (host:port), PROXY_BUNDLE (the embedded proxy's program), SERVICE_USER (the account that root's HAProxy, and
+# the workers of root's NGINX, run as; default: haproxy, www-data or nginx, if there is one).
 set -Eeuo pipefail
 umask 027
 
@@ -29,6 +30,7 @@ fi
 
 #include "../uptime.sh"
 #include "../arrival.sh"
+#include "../account.sh"
 
 # shellcheck disable=SC2317 # another shell runs it: see start
 # keep_running PROGRAM ARGUMENT...: restarts it until it succeeds or this shell gets a signal.
@@ -60,18 +62,51 @@ start() { # PROGRAM ARGUMENT...
 # NGINX's own log of answers is not here: the director reads and empties it.
 start_log_guard "$PWD" "$MAX_LOG_BYTES" proxy.log status.log nginx-error.log
 
-# A proxy that was killed leaves its socket behind.
-rm --force admin.sock
-node director.js configure --spec "$DIRECTOR_SPEC"
+# The first account that exists. Root serves only if it was chosen, or if there is no other.
+service_group() { # -> ACCOUNT, GROUP; or 1
+  ((EUID == 0)) || return 1
+  for ACCOUNT in "$@"; do
+    GROUP=$(id -gn -- "$ACCOUNT" 2>/dev/null) && return 0
+  done
+  return 1
+}
+
+if [[ -n ${SERVICE_USER:-} ]] && ! id -- "$SERVICE_USER" >/dev/null 2>&1; then
+  echo "there is no account $SERVICE_USER (platform.user): create it, or name another one" >&2
+  exit 3
+fi
+USER_FILES=()
 case "$PROXY_DRIVER" in
   haproxy)
-    haproxy -c -f haproxy.cfg >check.log 2>&1 || {
+    if service_group "${SERVICE_USER:-haproxy}"; then
+      printf 'global\n  user %s\n  group %s\n' "$ACCOUNT" "$GROUP" >user.cfg
+      USER_FILES=(-f user.cfg)
+    fi
+    ;;
+  nginx)
+    # The director makes the account with this group the workers' one: they look at files here.
+    if service_group ${SERVICE_USER:+"$SERVICE_USER"} www-data nginx; then
+      folder=$(pwd -P)
+      chgrp -- "$GROUP" .
+      chmod g=x .
+      let_through "${folder%/*}" "${folder%/"$SERVER_FOLDER"}" "$GROUP"
+    fi
+    ;;
+  *) ;;
+esac
+
+# A proxy that was killed leaves its socket behind.
+rm --force admin.sock
+node director.js configure --spec env:DIRECTOR_SPEC
+case "$PROXY_DRIVER" in
+  haproxy)
+    haproxy -c -f haproxy.cfg "${USER_FILES[@]}" >check.log 2>&1 || {
       grep --fixed-strings ALERT check.log >&2
       exit 1
     }
     # As on a server: HAProxy soon allocates again what it frees at the end of its heap.
     export MALLOC_TRIM_THRESHOLD_=67108864
-    start haproxy -db -f haproxy.cfg
+    start haproxy -db -f haproxy.cfg "${USER_FILES[@]}"
     ;;
   nginx)
     nginx -t -q -p "$PWD/" -c nginx.conf 2>check.log || {
@@ -93,7 +128,7 @@ case "$PROXY_DRIVER" in
 esac
 
 for ((i = 0; i < 100; i++)); do
-  if [[ -S admin.sock ]] && node director.js status --spec "$DIRECTOR_SPEC" >/dev/null 2>status.log; then exit 0; fi
+  if [[ -S admin.sock ]] && node director.js status --spec env:DIRECTOR_SPEC >/dev/null 2>status.log; then exit 0; fi
   sleep 0.05
 done
 [[ -z "${started:-}" ]] || kill -TERM "$started" 2>/dev/null || true

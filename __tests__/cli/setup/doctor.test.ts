@@ -35,7 +35,7 @@ describe("doctor", () => {
 
   const environment = (changes: object = {}): object => ({
     ...LEAST,
-    platform: { kind: "local", portBase: 15_080 },
+    platform: { kind: "local", portBase: 15_080, user: "root" },
     proxies: { driver: "embedded" },
     ...changes,
   });
@@ -64,7 +64,17 @@ describe("doctor", () => {
     expect(checks.filter(({ status }) => status !== "ok")).toEqual([]);
     expect(exitCode).toBe(0);
     expect(checks.map(({ name }) => name)).toEqual([
-      ...["node", "terraform", "programs", "environment", "proxy", "record", "packages", "work folder"],
+      ...[
+        "node",
+        "terraform",
+        "programs",
+        "environment",
+        "proxy",
+        "account",
+        "record",
+        "packages",
+        "work folder",
+      ],
       ...["synth", "state", "ports", "proxies", "lock"],
     ]);
     expect(readdirSync(folder.in(".bluegreen/local"))).toEqual([]);
@@ -76,7 +86,13 @@ describe("doctor", () => {
     expect(exitCode).toBe(3);
     expect(stdout).toMatch(/✔ node +Node /);
     expect(stdout).toMatch(/✖ record +release\.json is not JSON.*\n +-> fix it, .*`bluegreen recover`/);
-    expect(stdout).toMatch(/1 of 13 checks failed/);
+    expect(stdout).toMatch(/1 of 14 checks failed/);
+  });
+
+  (process.getuid?.() === 0 ? it : it.skip)("finds an account that instances can't run as", async () => {
+    const account = { kind: "local", portBase: 15_080, user: "no-such-account" };
+    folder.write("environments/local.json", environment({ platform: account }));
+    await fails("account", /^there is no account no-such-account$/, /create it, or change platform\.user/);
   });
 
   it("goes on with the rest where the environment file is bad", async () => {

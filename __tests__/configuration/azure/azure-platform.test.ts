@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import { warningsOf } from "../../../configuration/advice";
 import { parseEnvironment } from "../../../configuration/environment-file";
 import { InvalidInput } from "../../../release/failure";
+import { recordOf } from "../../release/examples";
 import { azureEnvironment, azureFile, FILE, ON_WINDOWS } from "./examples";
 
 const GUID = "00000000-0000-0000-0000-000000000002";
@@ -141,4 +143,20 @@ test.each<[object, object, string]>([
   [{ names: { sqlServer: "sql-microsoft" } }, {}, 'contains "microsoft", which Azure reserves'],
 ])("%j %j is refused", (platform, changes, message) => {
   expect(refusal(platform, changes)).toContain(message);
+});
+
+test.each([
+  [{ os: "linux" }, {}, true],
+  [{ os: "linux", allowMetadata: true }, {}, false],
+  [{ os: "linux" }, { authentication: "sql" }, false],
+  [{ os: "windows" }, {}, false],
+])("%j with a database %j: a warning that instances get no tokens: %s", (webServers, more, isWarned) => {
+  const database = {
+    administrators: { group: "admins", objectId: "00000000-0000-0000-0000-000000000002" },
+    ...more,
+  };
+  const start = webServers.os === "windows" ? { start: undefined } : {};
+  const environment = parseEnvironment(azureFile({ webServers, database }, start), FILE);
+  const warnings = warningsOf(recordOf(), environment).filter((each) => each.includes("allowMetadata"));
+  expect(warnings).toHaveLength(isWarned ? 1 : 0);
 });

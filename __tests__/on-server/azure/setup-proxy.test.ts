@@ -409,7 +409,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
   test("where systemd runs HAProxy is a unit of its own, reloaded by SIGUSR2", async () => {
     const { root } = machine();
     fs.mkdirSync(path.join(root, "bin"));
-    // A systemctl that does with HAProxy what the unit says.
+    // A systemctl that does with HAProxy what the unit says, with no more rights than it leaves.
     fs.writeFileSync(
       path.join(root, "bin/systemctl"),
       `#!/bin/bash
@@ -418,8 +418,10 @@ unit=${root}/units/bluegreen-proxy.service
 value() { sed -n "s/^$1=//p" "$unit"; }
 case "$1 \${!#}" in
   "restart bluegreen-proxy.service")
-    cd "$(value WorkingDirectory)" && command=$(value ExecStart)
-    setsid \${command/-Ws/-W} >/dev/null 2>&1 </dev/null 8>&- & ;;
+    cd "$(value WorkingDirectory)" && command=$(value ExecStart) limited=()
+    rights=$(value CapabilityBoundingSet | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+    ((EUID != 0)) || limited=(setpriv --bounding-set="-all,$rights" --inh-caps=-all --no-new-privs)
+    setsid "\${limited[@]}" \${command/-Ws/-W} >/dev/null 2>&1 </dev/null 8>&- & ;;
   "reload bluegreen-proxy.service") cd "$(value WorkingDirectory)" && kill -USR2 "$(cat haproxy.pid)" ;;
 esac
 `,
@@ -467,6 +469,16 @@ esac
     });
     const ours = (stdout + stderr).split("\n").filter((line) => line.includes("bluegreen"));
     expect({ status, ours }).toEqual({ status: 0, ours: [] });
+    for (const [service, least] of [
+      ["bluegreen-proxy", 4],
+      ["bluegreen-arrival", 4],
+    ] as const) {
+      const file = `${root}/units/${service}.service`;
+      const args = ["security", "--offline=yes", "--no-pager", file];
+      const { stdout: rated } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
+      const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(rated)?.[1]);
+      expect({ service, exposure, isLess: exposure < least }).toMatchObject({ isLess: true });
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 /** A real PostgreSQL, and the built migrator as a process on it. */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
@@ -34,8 +34,19 @@ export class DatabaseServer {
 
   /** Where root keeps it; nobody else does. */
   get lentFolder(): string {
+    const place = join(this.folder, "database.place");
+    return existsSync(place) ? readFileSync(place, "utf8") : this.formerFolder;
+  }
+
+  /** The name that root's folder had in version 0.1, which everybody could compute. */
+  get formerFolder(): string {
     const key = createHash("sha256").update(this.folder).digest("hex").slice(0, 16);
     return `/var/tmp/bluegreen-database-${key}`;
+  }
+
+  /** Makes the next start begin with a folder of this name. */
+  forget(file: "database.place" | "database.url"): void {
+    rmSync(join(this.folder, file));
   }
 
   async newDatabase(): Promise<TestDatabase> {
@@ -56,7 +67,7 @@ export class DatabaseServer {
     const args = [join(PROGRAMS, "local-database.js"), "stop"];
     const { status, stderr } = spawnSync(process.execPath, args, { env: this.settings() });
     if (status !== 0) throw new Error(String(stderr));
-    rmSync(this.lentFolder, { recursive: true, force: true });
+    if (process.getuid?.() === 0) rmSync(this.lentFolder, { recursive: true, force: true });
     rmSync(this.folder, { recursive: true });
   }
 

@@ -13,6 +13,7 @@ import { out } from "../../terminal/colours";
 import type { Progress } from "../../terminal/progress";
 import { findTerraform } from "../../terraform/binary";
 import type { TerraformBinary } from "../../terraform/binary";
+import { accountCheck } from "./account";
 import { activationCheck } from "./activation";
 import { azureChecks } from "./azure";
 import { failed, firstLine, runChecks } from "./check";
@@ -88,6 +89,7 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
   return [
     proxyCheck(environment),
     ...databaseCheck(environment),
+    ...accountCheck(environment),
     recordCheck(project),
     packagesCheck(project),
     workFolderCheck(project),

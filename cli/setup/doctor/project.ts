@@ -14,6 +14,7 @@ import type { Project } from "../../project/project";
 import { proxiesOf } from "../../proxies/proxies-of";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check } from "./check";
+import { privateFolder } from "../../../system/private-files";
 import { runLimited } from "../../../system/run-limited";
 import { lastMessage } from "../../terraform/synth";
 
@@ -168,7 +169,7 @@ export function workFolderCheck({ folder, environment }: Project): Check {
       const path = join(folder, below);
       const probe = join(path, `.doctor-${process.pid}`);
       try {
-        mkdirSync(path, { recursive: true });
+        privateFolder(path);
         writeFileSync(probe, "");
         rmSync(probe);
       } catch (error) {

@@ -61,7 +61,7 @@ download_release() {
   # Sets all modes: those of the build machine must not decide what is readable here.
   chmod -R u+rwX,g=rX,o= -- "$STAGING"
   date_files "$STAGING" "$partial"
-  if [[ $SERVICE_MANAGER == systemd ]]; then chgrp -R -- "$SERVICE_GROUP" "$STAGING"; fi
+  if [[ -n $SERVICE_GROUP ]]; then chgrp -R -- "$SERVICE_GROUP" "$STAGING"; fi
   tree_digest "$STAGING" >"$WORK/tree"
   mv -fT -- "$WORK/tree" "$STAGING/.tree"
   mark_release
@@ -76,7 +76,7 @@ new_staging() {
 mark_release() {
   printf '%s %s\n' "$RELEASE_ID" "$ARTIFACT_SHA256" >"$STAGING/.release"
   printf '%s\n' "$START_COMMAND" >"$STAGING/.start"
-  if [[ $SERVICE_MANAGER == systemd ]]; then chgrp -- "$SERVICE_GROUP" "$STAGING/.release" "$STAGING/.start" "$STAGING/.tree"; fi
+  if [[ -n $SERVICE_GROUP ]]; then chgrp -- "$SERVICE_GROUP" "$STAGING/.release" "$STAGING/.start" "$STAGING/.tree"; fi
 }
 
 # One digest of all names, kinds, modes and contents; without the installer's files.

@@ -7,6 +7,7 @@ start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   shorten_logs "$MAX_LOG_BYTES" "$log"
   size=$(stat -c %s -- "$log" 2>/dev/null) || size=0
   LOG_START=$size DIED=0
+  give_release "$1"
   if [[ $SERVICE_MANAGER == systemd ]]; then
     start_service "$1" "${command[@]}" || return 1 # no bare "return": in a trap it returns the status from before the trap
     return 0
@@ -21,7 +22,9 @@ start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
 # Runs in a subshell, which becomes the instance: separate session, known environment, no inherited descriptors. An
 # inherited lock would outlive this script; an inherited pipe would keep the Terraform step waiting for ever.
 start_process() { # RELEASE COMMAND...
-  local descriptor
+  local descriptor home start=(exec)
+  home=$(home_of_instances)
+  if [[ -n $SERVICE_USER ]]; then start=(as_account "$SERVICE_USER" "$SERVICE_GROUP"); fi
   trap - EXIT ERR TERM INT HUP QUIT
   cd -- "releases/$1"
   shift
@@ -29,7 +32,7 @@ start_process() { # RELEASE COMMAND...
     descriptor=${descriptor##*/}
     if ((descriptor > 2)); then exec {descriptor}>&-; fi
   done
-  exec setsid env -i PATH="$PATH" HOME="${HOME:-$SERVER_FOLDER}" LANG="${LANG:-C.UTF-8}" HOST="$HOST" PORT="$PORT" \
+  "${start[@]}" setsid env -i PATH="$PATH" HOME="$home" LANG="${LANG:-C.UTF-8}" HOST="$HOST" PORT="$PORT" \
     DATA_FOLDER="$DATA_FOLDER" BLUEGREEN_RELEASE_ID="${PWD##*/}" BLUEGREEN_SLOT="$SLOT" BLUEGREEN_SERVER="$SERVER_NAME" \
     BLUEGREEN_APPLICATION="$APPLICATION" BLUEGREEN_SERVER_FOLDER="$SERVER_FOLDER" "$@" </dev/null
 }

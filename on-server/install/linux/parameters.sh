@@ -14,6 +14,7 @@ read_parameters() {
   parameter RELEASE_ID "" 57 '^([0-9A-Za-z][0-9A-Za-z.-]*-[0-9]+)?$' '"<version>-<run>", or nothing for an empty slot'
   parameter SERVICE_MANAGER process 7 '^(process|systemd|auto)$' "process, systemd or auto"
   parameter SYSTEMD_FOLDER /etc/systemd/system 200 "$FOLDER" "an absolute folder"
+  local account=${SERVICE_USER:-}
   parameter SERVICE_USER www-data 32 '^[a-z_][a-z0-9_-]*$' "the name of a user"
   parameter ALLOW_METADATA no 3 '^(yes|no)$' "yes or no"
   parameter MODE slot 7 '^(slot|inPlace)$' "slot or inPlace"
@@ -26,6 +27,8 @@ read_parameters() {
     SERVICE_MANAGER=process # SIM_VM_ROOT: the machine is simulated, and the systemd is the host's
     if [[ -d /run/systemd/system && -z ${SIM_VM_ROOT:-} ]]; then SERVICE_MANAGER=systemd; fi
   fi
+  # Without systemd, instances run as the account that root was given, else as this script's user.
+  if [[ $SERVICE_MANAGER == process && (-z $account || $account == root || $EUID != 0) ]]; then SERVICE_USER=""; fi
   milliseconds "$DEADLINE_SECONDS" && DEADLINE_MS=$REPLY
   milliseconds "$STOP_SECONDS" && STOP_MS=$REPLY
 

@@ -4,14 +4,6 @@
 unit() { printf '%s@%s.service' "$APPLICATION" "$SLOT"; }
 unit_file() { printf '%s/%s@.service' "$SYSTEMD_FOLDER" "$APPLICATION"; }
 
-prepare_systemd() {
-  command -v systemctl >/dev/null || fail 1 "systemctl is not on PATH: use SERVICE_MANAGER=process"
-  SERVICE_GROUP=$(id -gn -- "$SERVICE_USER" 2>/dev/null) || fail 2 "SERVICE_USER $SERVICE_USER does not exist on this server: create it"
-  chgrp -- "$SERVICE_GROUP" . releases slots
-  chmod g+x . releases slots
-  if [[ $DATA_FOLDER == "$SERVER_FOLDER/data" ]]; then chown -- "$SERVICE_USER:$SERVICE_GROUP" data; fi
-}
-
 # One template for both slots. What differs between slots (the environment) and releases (the command) is in separate
 # files, so that a change of one slot never affects the other.
 start_service() { # RELEASE COMMAND...
@@ -64,11 +56,10 @@ StartLimitIntervalSec=0
 ExecStart=/usr/bin/env bash \"${SERVER_FOLDER}/run/guard-logs.sh\"
 Restart=always
 RestartSec=5
-ProtectSystem=full
-PrivateTmp=yes
 PrivateNetwork=yes
-NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER
+RestrictNamespaces=yes
+$(sandbox_directives)
 
 [Install]
 WantedBy=multi-user.target"

@@ -1,6 +1,6 @@
 /** NGINX as a process: which configuration it serves with, and how it loads another one. */
 import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeAtomically } from "../../../../system/atomic-file";
@@ -14,6 +14,12 @@ const PREVIOUS = `${CONFIGURATION}.previous`;
 
 /** The digest of the configuration that serves. @throws Error if NGINX does not answer. */
 export function servingGeneration(): Promise<string> {
+  // NGINX gives its sockets to all accounts.
+  try {
+    chmodSync(ADMIN_SOCKET, 0o600);
+  } catch {
+    // Missing, or another account's: asking it fails, too.
+  }
   return new Promise((resolve, reject) => {
     const unreachable = (error: Error): void =>
       reject(new Error(`nginx can't be reached on ${ADMIN_SOCKET}: ${error.message}; is the proxy running?`));

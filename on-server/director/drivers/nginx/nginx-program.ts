@@ -1,6 +1,6 @@
 /** The installed NGINX: its version, and the user of its workers. The configuration depends on both. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { LIVE } from "./traffic-folder";
 
 export interface NginxProgram {
@@ -37,22 +37,24 @@ export function isAtLeast({ version }: NginxProgram, wanted: string): boolean {
 }
 
 /**
- * A user without rights, if it can reach the traffic's files, which workers look for. Else root: a folder that only root may
- * enter was meant for root.
+ * A user without rights, if it can reach the traffic's files, which workers look for: that of the folder's group, or of a
+ * package. Else root: a folder that only root may enter was meant for root.
  */
 function workerUser(): string {
-  const accounts = readFileSync("/etc/passwd", "utf8").split("\n");
-  for (const name of USERS) {
-    const fields = accounts.find((line) => line.startsWith(`${name}:`))?.split(":");
-    if (fields === undefined) continue;
-    const [uid, gid] = [Number(fields[2]), Number(fields[3])];
+  const accounts = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const group = String(statSync(".").gid);
+  const ofGroup = accounts.filter(([, , , gid]) => gid === group && gid !== "0");
+  const packaged = USERS.flatMap((user) => accounts.filter(([name]) => name === user));
+  for (const [name, , uid, gid] of [...ofGroup, ...packaged]) {
     const { status } = spawnSync("/bin/ls", ["-d", `${process.cwd()}/${LIVE}/.`], {
-      uid,
-      gid,
+      uid: Number(uid),
+      gid: Number(gid),
       cwd: "/",
       stdio: "ignore",
     });
-    if (status === 0) return name;
+    if (status === 0) return name!;
   }
   return "root";
 }
