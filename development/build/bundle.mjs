@@ -51,8 +51,14 @@ const NOT_BUNDLED = "./development/build/not-bundled.cjs";
 const WITHOUT = { "@azure/identity": NOT_BUNDLED, "pg-native": NOT_BUNDLED };
 
 const forServers = { alias: WITHOUT, outdir: OUT, target: "node18" };
-// The names of its functions would be a twelfth of it, and only database drivers look at names.
-await bundle({ ...forServers, entryPoints: { director: "on-server/director/main.ts" } });
+// The names of their functions would be a twelfth of them, and only database drivers look at names.
+await bundle({
+  ...forServers,
+  entryPoints: {
+    director: "on-server/director/main.ts",
+    "embedded-proxy": "on-server/embedded-proxy/main.ts",
+  },
+});
 // On Azure the proxy is HAProxy, and the director has to fit into the script that delivers it.
 await bundle({
   ...forServers,
@@ -70,7 +76,6 @@ await bundle({
 await bundle({
   ...forServers,
   entryPoints: {
-    "embedded-proxy": "on-server/embedded-proxy/main.ts",
     "local-database": "on-server/local-database/main.ts",
     migrate: "on-server/migrate/main.ts",
   },
