@@ -78,7 +78,7 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   [
     "Strict-Transport-Security without TLS",
     { http: { strictTransportSecurity: { maxAgeSeconds: 300 } } },
-    /^http\.strictTransportSecurity is sent to users with TLS only, .* in http\.trusted/,
+    /: http\.strictTransportSecurity is sent to users with TLS only, .* in http\.trusted/,
   ],
   [
     "Strict-Transport-Security from a driver that does not write the proxy's configuration",
