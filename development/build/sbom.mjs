@@ -62,7 +62,7 @@ function purl({ name, version }) {
   return `pkg:npm/${name.replace("@", "%40")}@${encodeURIComponent(version)}`;
 }
 
-/** By code units: no locale has a say. */
+/** By code units, so the locale changes nothing. */
 function sorted(list, key) {
   return [...list].sort((one, other) => (key(one) < key(other) ? -1 : key(one) > key(other) ? 1 : 0));
 }

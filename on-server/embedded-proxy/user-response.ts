@@ -1,4 +1,4 @@
-/** An answer to a user, the proxy's own included: with TLS it tells browsers to use nothing else, if the setting wants that. */
+/** An answer to a user, the proxy's own included: with TLS it makes browsers use nothing else, if the setting wants that. */
 import { ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { SECURE_SCHEMES } from "../../configuration/cookies";

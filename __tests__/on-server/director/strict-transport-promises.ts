@@ -1,6 +1,6 @@
 /**
  * What every kind of proxy promises about Strict-Transport-Security: with the setting it is on every answer to a user with TLS,
- * whoever made that answer, once; on no other answer.
+ * also on those that the proxy makes itself, once; on no other answer.
  */
 import { once } from "node:events";
 import { Agent as PlainAgent, request as askPlain } from "node:http";

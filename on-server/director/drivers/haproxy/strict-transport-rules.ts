@@ -1,5 +1,5 @@
 /**
- * Tells browsers to use TLS only (`http.strictTransportSecurity`): on every answer to a user with TLS, HAProxy's own included,
+ * Makes browsers use TLS only (`http.strictTransportSecurity`): on every answer to a user with TLS, HAProxy's own included,
  * unless the application has sent the header itself. Without the setting there are no such rules.
  */
 import { SECURE_SCHEMES } from "../../../../configuration/cookies";
