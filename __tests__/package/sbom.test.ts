@@ -41,7 +41,7 @@ const violations = (bom: string) => new Validation.JsonStrictValidator(Spec.Vers
 
 test("it is valid by the schema of CycloneDX 1.6, which refuses an unknown licence id and an unknown field", async () => {
   expect(await violations(text)).toBeNull();
-  expect(await violations(text.replace('"id": "MIT"', '"id": "MIT-ish"'))).not.toBeNull();
+  expect(await violations(text.replace('"id":"MIT"', '"id":"MIT-ish"'))).not.toBeNull();
   expect(await violations(text.replace('"purl"', '"address"'))).not.toBeNull();
 });
 

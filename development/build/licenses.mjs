@@ -9,14 +9,24 @@ const LICENCE_FILE = /^(licen[cs]e|notice|copying)([.-].*)?$/i;
 
 /** @param packages as packagesOf() returns them. */
 export function licencesOf(packages) {
-  // A package may be installed more than once in the same version.
-  const texts = [...new Set(packages.map(describe))].sort((one, other) => one.localeCompare(other, "en"));
-  return `The programs in this folder contain:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
+  // Many have the same text. A package may also be installed more than once in the same version.
+  const headsOf = new Map();
+  for (const each of packages) {
+    const text = textsOf(each).join("\n\n");
+    headsOf.set(text, (headsOf.get(text) ?? new Set()).add(headOf(each)));
+  }
+  const parts = [...headsOf]
+    .map(([text, heads]) => `${[...heads].sort().join("\n")}\n\n${text}\n`)
+    .sort((one, other) => one.localeCompare(other, "en"));
+  return `The programs in this folder contain:\n\n${parts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 
-function describe({ folder, name, version, license, source }) {
-  const texts = readdirSync(folder)
+function headOf({ name, version, license, source }) {
+  return `${name} ${version}, ${license}${source ? `, ${source}` : ""}`;
+}
+
+function textsOf({ folder }) {
+  return readdirSync(folder)
     .filter((file) => LICENCE_FILE.test(file))
     .map((file) => readFileSync(join(folder, file), "utf8").trim());
-  return [`${name} ${version}, ${license}${source ? `, ${source}` : ""}`, ...texts, ""].join("\n\n");
 }

@@ -29,7 +29,7 @@ export function sbomOf(itself, bundles) {
       })),
     ],
   };
-  return `${JSON.stringify(bom, undefined, 1)}\n`;
+  return `${JSON.stringify(bom)}\n`;
 }
 
 function fileComponent({ path, content }) {
