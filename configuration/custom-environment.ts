@@ -9,7 +9,12 @@ import { DRIVER_NAMES, DriverCommand } from "./drivers";
 import type { Environment } from "./environment";
 import { Hooks, refuseHooks, refuseHooksInRecreate } from "../release/hooks";
 import { Activation } from "./http-exchange";
-import { DEFAULT_HTTP_SETTINGS, HttpSettings, refuseHttp2WithoutDriver } from "./http-settings";
+import {
+  DEFAULT_HTTP_SETTINGS,
+  HttpSettings,
+  refuseHttp2WithoutDriver,
+  refuseIdleStrictTransport,
+} from "./http-settings";
 import { Preview } from "./preview";
 import { ServerName } from "../release/record";
 import { InvalidInput } from "../release/failure";
@@ -146,6 +151,8 @@ function resolved(parts: CustomEnvironmentParts): CustomEnvironment {
   refuseSharedEndpoints(servers);
   refuseDriver(parts);
   refuseHttp2WithoutDriver({ driver, http }, "");
+  const hasTls = proxies.some(({ tls }) => tls !== undefined);
+  refuseIdleStrictTransport({ driver, http }, { hasTls, within: "" });
   const topology = topologyOf(servers);
   const schedule = resolveSchedule(choice);
   if (parts.sessions !== undefined) refuseImpossibleSessions(parts.sessions, driver, schedule, "driver");

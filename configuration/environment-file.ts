@@ -8,7 +8,7 @@ import { Iis } from "./azure/azure-platform";
 import { EnvironmentFile } from "./environment";
 import type { AzureEnvironment, Environment } from "./environment";
 import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
-import { refuseHttp2WithoutDriver } from "./http-settings";
+import { refuseHttp2WithoutDriver, refuseIdleStrictTransport } from "./http-settings";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { InvalidInput } from "../release/failure";
 import { refuseReferences } from "./secret-headers";
@@ -43,6 +43,8 @@ export function parseEnvironment(text: string, file: string): Environment {
   const { platform, proxies } = data;
   within(file, () => {
     refuseHttp2WithoutDriver(proxies, "proxies.");
+    const hasTls = platform.kind === "azure" && platform.tlsCertificate !== undefined;
+    refuseIdleStrictTransport(proxies, { hasTls, within: "proxies." });
     refuseHooks(data);
     refuseHooksInRecreate(data, schedule);
   });

@@ -50,13 +50,32 @@ export const HttpSettings = z.strictObject({
    * and not IIS. Users' connections may have either. @default "http1"
    */
   instances: z._default(z.enum(["http1", "http2"]), "http1"),
+  /**
+   * Browsers that got an answer over TLS use only TLS for this long (the header Strict-Transport-Security). TLS ends at the
+   * proxy, or at a balancer in `trusted` that reports it in X-Forwarded-Proto. @default none
+   */
+  strictTransportSecurity: z.optional(
+    z.strictObject({
+      /** 0: browsers forget it. */
+      maxAgeSeconds: z.int().check(z.minimum(0), z.maximum(315_360_000)),
+      /** Also all subdomains. @default false */
+      includeSubDomains: z._default(z.boolean(), false),
+      /** Browsers' makers may put the domain into their lists. It takes months to get out of them. @default false */
+      preload: z._default(z.boolean(), false),
+    }),
+  ),
 });
 /** Limits of users' requests, balancers in front, and host names. */
 export interface HttpSettings extends z.infer<typeof HttpSettings> {}
 
+type StrictTransportSecurity = NonNullable<HttpSettings["strictTransportSecurity"]>;
+
 export type InstanceProtocol = HttpSettings["instances"];
 
 export const DEFAULT_HTTP_SETTINGS: HttpSettings = z.parse(HttpSettings, {});
+
+/** The least that https://hstspreload.org accepts: a year. */
+const PRELOAD_SECONDS = 31_536_000;
 
 /**
  * The time limit of one connection attempt to an instance. Servers are near: a longer one only delays the attempt with
@@ -73,4 +92,36 @@ export function refuseHttp2WithoutDriver(
   throw new InvalidInput(
     `${within}http.instances is "http2", but ${within}driver "${driver}" speaks only HTTP/1.1 to instances: use driver "haproxy"`,
   );
+}
+
+/** The header's value. An application's own header stays as it is. */
+export function strictTransportSecurity({
+  maxAgeSeconds,
+  includeSubDomains,
+  preload,
+}: StrictTransportSecurity): string {
+  return `max-age=${maxAgeSeconds}${includeSubDomains ? "; includeSubDomains" : ""}${preload ? "; preload" : ""}`;
+}
+
+/** @throws InvalidInput for a value that browsers' lists refuse, and if no user has TLS here. */
+export function refuseIdleStrictTransport(
+  { driver, http }: { readonly driver: (typeof DRIVER_NAMES)[number]; readonly http: HttpSettings },
+  { hasTls, within }: { readonly hasTls: boolean; readonly within: "" | "proxies." },
+): void {
+  const wanted = http.strictTransportSecurity;
+  if (wanted === undefined) return;
+  const name = `${within}http.strictTransportSecurity`;
+  if (wanted.preload && (!wanted.includeSubDomains || wanted.maxAgeSeconds < PRELOAD_SECONDS)) {
+    throw new InvalidInput(
+      `${name}.preload needs includeSubDomains and a maxAgeSeconds of at least ${PRELOAD_SECONDS}, here it is ${wanted.maxAgeSeconds}`,
+    );
+  }
+  if (driver === "command") {
+    throw new InvalidInput(`${name}: your proxy sends it, ${within}driver "command" does not: leave it out`);
+  }
+  if (http.trusted.length === 0 && !hasTls) {
+    throw new InvalidInput(
+      `${name} is sent to users with TLS only, and the proxies have none: name the balancer at which TLS ends in ${within}http.trusted, or leave it out`,
+    );
+  }
 }

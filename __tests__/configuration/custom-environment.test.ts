@@ -75,6 +75,20 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
     { driver: "nginx", http: { instances: "http2" } },
     /http\.instances is "http2", but driver "nginx" speaks only HTTP\/1\.1 to instances/,
   ],
+  [
+    "Strict-Transport-Security without TLS",
+    { http: { strictTransportSecurity: { maxAgeSeconds: 300 } } },
+    /: http\.strictTransportSecurity is sent to users with TLS only, .* in http\.trusted/,
+  ],
+  [
+    "Strict-Transport-Security from a driver that does not write the proxy's configuration",
+    {
+      driver: "command",
+      driverCommand: { program: ["x"] },
+      http: { strictTransportSecurity: { maxAgeSeconds: 300 }, trusted: ["10.0.0.1"] },
+    },
+    /your proxy sends it, driver "command" does not: leave it out/,
+  ],
   ["a command without its program", { driver: "command" }, /needs a driverCommand/],
   ["a program without its driver", { driverCommand: { program: ["x"] } }, /is only for driver "command"/],
   [

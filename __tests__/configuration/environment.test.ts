@@ -117,6 +117,27 @@ test.each<[object, string]>([
     `proxies.http.instances is "http2", but proxies.driver "${driver}" speaks only HTTP/1.1 to instances: use driver "haproxy"`,
   ]),
   [{ proxies: { http: { instances: "h2c" } } }, 'proxies.http.instances must be "http1" or "http2"'],
+  [
+    { proxies: { http: { strictTransportSecurity: { maxAgeSeconds: 300 } } } },
+    "proxies.http.strictTransportSecurity is sent to users with TLS only, and the proxies have none: name the balancer at " +
+      "which TLS ends in proxies.http.trusted, or leave it out",
+  ],
+  [
+    {
+      proxies: {
+        http: {
+          trusted: ["10.0.0.1"],
+          strictTransportSecurity: { maxAgeSeconds: 31_535_999, includeSubDomains: true, preload: true },
+        },
+      },
+    },
+    "proxies.http.strictTransportSecurity.preload needs includeSubDomains and a maxAgeSeconds of at least 31536000, here it " +
+      "is 31535999",
+  ],
+  [
+    { proxies: { http: { strictTransportSecurity: { maxAgeSeconds: -1 } } } },
+    "proxies.http.strictTransportSecurity.maxAgeSeconds must be at least 0",
+  ],
   [{ keepReleases: 1 }, "keepReleases must be at least 2"],
   [{ keepReleases: 51 }, "keepReleases must be at most 50"],
   [{ stopSeconds: 0 }, "stopSeconds must be at least 1"],

@@ -70,6 +70,7 @@ test("the rest is the command, the synth entry, licences and documents: no sourc
     "lib/examples/socialgoal/vendor/pg.js",
     "lib/main.bundle.js",
     "lib/main.js",
+    "lib/sbom.cdx.json",
     "package.json",
   ]);
   // Documents refer to one another. What GitHub looks for (CONTRIBUTING, SECURITY) is for the repository.

@@ -12,17 +12,15 @@ import { pipeline } from "node:stream/promises";
 import execa from "execa";
 import * as z from "zod/mini";
 import { download, printable } from "./download";
+import { PINNED_DIGESTS, PINNED_VERSION } from "./pinned-release";
 import { readEntry } from "../zip";
 
-/** The downloaded version: the one that this package is tested with. */
-export const PINNED_VERSION = "1.11.4";
 /** For both: OpenTofu begins with 1.6.0, and older versions are not tested. */
 const OLDEST_VERSION = "1.6.0";
 const VENDOR = "https://releases.hashicorp.com";
 const CONNECT_SECONDS = 10;
 const IDLE_SECONDS = 30;
 const VERSION_SECONDS = 30;
-const MAX_SUMS_BYTES = 1024 * 1024;
 const MAX_ZIP_BYTES = 256 * 1024 * 1024;
 const FIX =
   "install terraform or tofu, or set TERRAFORM_BINARY_NAME to one, or BLUEGREEN_TERRAFORM_MIRROR to a mirror of " +
@@ -48,11 +46,13 @@ export interface FindTerraformOptions {
    */
   readonly env?: NodeJS.ProcessEnv;
   /**
-   * Where `terraform/<version>/terraform_<version>_<os>_<arch>.zip` and its SHA256SUMS are: https, or http on this
-   * machine; may contain credentials.
+   * Where `terraform/<version>/terraform_<version>_<os>_<arch>.zip` is: https, or http on this machine; may contain
+   * credentials.
    * @default - BLUEGREEN_TERRAFORM_MIRROR, otherwise https://releases.hashicorp.com
    */
   readonly mirror?: string;
+  /** The SHA-256 of the archives, by platform. @default - those of the vendor's release */
+  readonly digests?: typeof PINNED_DIGESTS;
   /** @default - 10 s for a connection, 30 s without data in a download, 30 s for `version` of a binary */
   readonly limits?: Partial<Limits>;
 }
@@ -67,15 +67,15 @@ interface Search {
   readonly log: (line: string) => void;
   readonly env: NodeJS.ProcessEnv;
   readonly mirror: string;
+  readonly digests: typeof PINNED_DIGESTS;
   readonly limits: Limits;
 }
 
 /**
  * Finds a binary that runs and is new enough.
  *
- * Verifies a download against the vendor's SHA256SUMS from the same server (not its signature): it is as trustworthy as
- * that server and its https certificate. Verifies a cached copy against the checksum noted at the download, and downloads
- * it again if they differ.
+ * Verifies a download against the digest in this package, whatever server it comes from. Verifies a cached copy against the
+ * checksum noted at the download, and downloads it again if they differ.
  *
  * @throws InvalidInput (exit code 2) with what failed and the fix.
  */
@@ -85,6 +85,7 @@ export async function findTerraform(options: FindTerraformOptions): Promise<Terr
     log: options.log,
     env,
     mirror: options.mirror ?? (env["BLUEGREEN_TERRAFORM_MIRROR"] || VENDOR),
+    digests: options.digests ?? PINNED_DIGESTS,
     limits: {
       connectSeconds: CONNECT_SECONDS,
       idleSeconds: IDLE_SECONDS,
@@ -197,22 +198,18 @@ async function cachedOrFetched(search: Search): Promise<{ path: string; fetched:
         `Fix: ${FIX}`,
     );
   }
-  search.log(
-    `Terraform ${PINNED_VERSION} is in ${build.folder} (the sha256 of its archive matches SHA256SUMS)`,
-  );
+  search.log(`Terraform ${PINNED_VERSION} is in ${build.folder} (its archive has the expected sha256)`);
   return { path, fetched: true };
 }
 
 async function fetchRelease({ platform, fileName }: Build, reason: string, search: Search): Promise<Buffer> {
   const { log, env, limits } = search;
-  const base = `${search.mirror.replace(/\/+$/, "")}/terraform/${PINNED_VERSION}/terraform_${PINNED_VERSION}`;
+  const expected = search.digests[platform];
+  if (expected === undefined) throw new Error(`its digest for ${platform} is not known`);
   const archive = `terraform_${PINNED_VERSION}_${platform}.zip`;
   const from = URL.canParse(search.mirror) ? printable(new URL(search.mirror)) : search.mirror;
   log(`${reason}: downloading Terraform ${PINNED_VERSION} for ${platform} from ${from}`);
-  const sums = await download(`${base}_SHA256SUMS`, { env, ...limits, maxBytes: MAX_SUMS_BYTES });
-  const expected = listedSum(sums.toString("utf8"), archive);
-  if (expected === undefined) throw new Error(`SHA256SUMS of ${from} does not list ${archive}`);
-  const zip = await download(`${base}_${platform}.zip`, {
+  const zip = await download(`${search.mirror.replace(/\/+$/, "")}/terraform/${PINNED_VERSION}/${archive}`, {
     env,
     ...limits,
     maxBytes: MAX_ZIP_BYTES,
@@ -220,14 +217,9 @@ async function fetchRelease({ platform, fileName }: Build, reason: string, searc
   });
   const actual = createHash("sha256").update(zip).digest("hex");
   if (actual !== expected) {
-    throw new Error(`the sha256 of ${archive} from ${from} is ${actual}, but SHA256SUMS lists ${expected}`);
+    throw new Error(`the sha256 of ${archive} from ${from} is ${actual}, but the vendor's is ${expected}`);
   }
   return readEntry(zip, fileName);
-}
-
-function listedSum(sums: string, archive: string): string | undefined {
-  const line = sums.split(/\r?\n/).find((candidate) => candidate.endsWith(` ${archive}`));
-  return line?.match(/^([0-9a-f]{64}) /)?.[1];
 }
 
 /** Prints the size, then each quarter. */

@@ -161,7 +161,12 @@ export class LocalProxy extends Construct {
     const { path, status } = verification;
     const reloads = driver === "nginx";
     // The inputs of the proxy's configuration; a release changes none of them.
-    const configuration = [endpoints, path, status, verification.host, props.spec.preview];
+    const { strictTransportSecurity } = props.spec.proxy.http;
+    const configuration = [
+      ...[endpoints, path, status, verification.host, props.spec.preview],
+      // Absent in environments without it, whose value stays as it was.
+      ...(strictTransportSecurity === undefined ? [] : [{ strictTransportSecurity }]),
+    ];
     const bundle = onServerProgram("director.js");
     const serverFolder = new TerraformData(this, "folder", {
       triggersReplace: folder,

@@ -6,7 +6,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { dirname, join, relative, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { packagesOf } from "./bundled-packages.mjs";
 import { licencesOf } from "./licenses.mjs";
+import { sbomOf } from "./sbom.mjs";
 
 const OUT = "lib/on-server";
 /** Size limits, gzipped. The directors are copied to every proxy; the others are in the package. */
@@ -23,7 +25,8 @@ const LIMITS_KIB = {
   "examples/socialgoal/vendor/pg": 40,
 };
 
-const bundled = new Set();
+/** The files in each bundle, by the bundle's path. */
+const bundled = new Map();
 async function bundle(options) {
   const { metafile } = await build({
     bundle: true,
@@ -34,8 +37,12 @@ async function bundle(options) {
     metafile: true,
     ...options,
   });
-  for (const output of Object.values(metafile.outputs)) {
-    for (const input of Object.keys(output.inputs)) bundled.add(input);
+  for (const [path, { inputs }] of Object.entries(metafile.outputs)) {
+    const used = Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+    bundled.set(
+      path,
+      used.map(([file]) => file),
+    );
   }
 }
 
@@ -44,8 +51,14 @@ const NOT_BUNDLED = "./development/build/not-bundled.cjs";
 const WITHOUT = { "@azure/identity": NOT_BUNDLED, "pg-native": NOT_BUNDLED };
 
 const forServers = { alias: WITHOUT, outdir: OUT, target: "node18" };
-// The names of its functions would be a twelfth of it, and only database drivers look at names.
-await bundle({ ...forServers, entryPoints: { director: "on-server/director/main.ts" } });
+// The names of their functions would be a twelfth of them, and only database drivers look at names.
+await bundle({
+  ...forServers,
+  entryPoints: {
+    director: "on-server/director/main.ts",
+    "embedded-proxy": "on-server/embedded-proxy/main.ts",
+  },
+});
 // On Azure the proxy is HAProxy, and the director has to fit into the script that delivers it.
 await bundle({
   ...forServers,
@@ -63,7 +76,6 @@ await bundle({
 await bundle({
   ...forServers,
   entryPoints: {
-    "embedded-proxy": "on-server/embedded-proxy/main.ts",
     "local-database": "on-server/local-database/main.ts",
     migrate: "on-server/migrate/main.ts",
   },
@@ -172,7 +184,15 @@ await bundle({
 });
 writeStart("lib/cli");
 
-writeFileSync("lib/LICENSES.txt", licencesOf(bundled));
+writeFileSync("lib/LICENSES.txt", licencesOf(packagesOf([...bundled.values()].flat())));
+const bundles = [...bundled].map(([path, files]) => ({
+  path,
+  content: readFileSync(path),
+  packages: packagesOf(files),
+}));
+writeFileSync("lib/sbom.cdx.json", sbomOf(JSON.parse(readFileSync("package.json", "utf8")), bundles));
+// Not in the package: a test compares it with what the package declares.
+writeFileSync("lib/bundled-files.json", JSON.stringify(Object.fromEntries(bundled), undefined, 1));
 
 for (const [name, limit] of Object.entries(LIMITS_KIB)) {
   const kib = gzipSync(readFileSync(`lib/${name}.js`)).length / 1024;

@@ -1,11 +1,12 @@
 /** Affinity in the embedded proxy: the server that a client stays on, and the cookie by which it is recognized. */
 import type { IncomingHttpHeaders } from "node:http";
-import { SECURE_SCHEMES, SERVER_COOKIE, serverAttributes } from "../../configuration/cookies";
+import { SERVER_COOKIE, serverAttributes } from "../../configuration/cookies";
 import { serverTokens } from "../../configuration/sessions";
 import type { ServerToken } from "../../configuration/sessions";
 import type { Slot } from "../../release/slot";
 import type { Traffic } from "../director/drivers/driver";
 import type { EmbeddedProxySettings } from "../director/drivers/embedded/embedded-settings";
+import { hasTls } from "./user-response";
 
 const NAME = `${SERVER_COOKIE}=`;
 
@@ -42,11 +43,6 @@ export class Affinity {
     }
     return null;
   }
-}
-
-/** This proxy has no TLS itself. */
-function hasTls({ "x-forwarded-proto": scheme }: IncomingHttpHeaders): boolean {
-  return SECURE_SCHEMES.some((each) => String(scheme).toLowerCase().startsWith(each));
 }
 
 function tokenIn(cookies: string | undefined): string | undefined {

@@ -1,11 +1,11 @@
 /** One request of a user on its way to an instance: time limits, what its failure means to the user, and its count. */
-import { ServerResponse } from "node:http";
-import type { ClientRequest, IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { UPDATING } from "../director/drivers/pages";
 import { Unreachable } from "./instance-connection";
 import { refuse, sendPage } from "./refusal";
 import type { RequestCount } from "./slot-counter";
+import { UserResponse } from "./user-response";
 
 /** The instance was silent for too long. */
 class Silent extends Error {}
@@ -103,7 +103,7 @@ export class Exchange {
 
 /** An answer to a request for a WebSocket, whose connection Node has left to us. */
 export function responseTo(request: IncomingMessage): ServerResponse {
-  const response = new ServerResponse(request);
+  const response = new UserResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(request.socket);
   response.once("finish", () => request.socket.end());

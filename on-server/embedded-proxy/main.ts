@@ -48,6 +48,7 @@ import { addressOf, dropUpgrade, prepareHeaders } from "./request-headers";
 import { isPreview, route } from "./route";
 import { SlotCounter } from "./slot-counter";
 import { originForm, UserRequest } from "./user-request";
+import { UserResponse } from "./user-response";
 
 // It serves until it is stopped. If the event loop runs empty, it failed.
 process.exitCode = 1;
@@ -82,6 +83,7 @@ const settings = parseSettings(readFileSync(SETTINGS_FILE, "utf8"));
 const { http } = settings;
 const headerBytes = http.headerKilobytes * 1_024;
 const trusted = new TrustedBalancers(http.trusted);
+UserResponse.follow(http, trusted);
 const endpoints = new Endpoints(settings, readOut(EXCLUDED_FILE));
 const counted = { blue: new SlotCounter(), green: new SlotCounter() };
 const notPages = [normalPath(settings.check.path), ...settings.privatePaths];
@@ -143,6 +145,7 @@ proxy.on("error", (error, request) => exchanges.get(request!)?.exchange.fail(err
 const users = createServer(
   {
     IncomingMessage: UserRequest,
+    ServerResponse: UserResponse,
     maxHeaderSize: headerBytes,
     headersTimeout: http.headersSeconds * MILLISECONDS,
     keepAliveTimeout: http.idleSeconds * MILLISECONDS,

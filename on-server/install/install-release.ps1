@@ -54,6 +54,7 @@ $Reason = ''
 $PublishedAt = [DateTime]::UtcNow
 $Previous = ''
 $Staging = ''
+$Partial = ''
 $Mutex = $null
 $MutexHeld = $false
 $Unpacked = $false
@@ -181,6 +182,7 @@ function Update-Slot {
 # Restores the slot. If that fails, the message names it, and the exit code is 1.
 function Undo-Install {
   if ($Staging -ne '') { Remove-Folder $Staging }
+  if ($Partial -ne '') { Remove-Item -LiteralPath $Partial -Force -ErrorAction SilentlyContinue }
   if ($Touched) {
     Stop-Slot
     Set-Slot $Previous ($Mode -ceq 'inPlace')

@@ -33,7 +33,7 @@ readonly MAX_BYTES=2147483648 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
 
 # -------------------------------------------------------------------------------------------------- main course
 
-CHILD="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PHASE="starting" WORK="" STATUS=""
+CHILD="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PARTIAL="" PHASE="starting" WORK="" STATUS=""
 STOPPED=0 LINKED=0 UNPACKED=0 DIED=0 LOG_START=0 SERVICE_GROUP="" INSTANCES=()
 declare -A OF=()
 
@@ -206,6 +206,7 @@ finish() {
 # Restores the slot. May change `code`, a variable of `finish`.
 roll_back() {
   if [[ -n $STAGING ]]; then rm -rf -- "$STAGING"; fi
+  if [[ -n $PARTIAL ]]; then rm -f -- "$PARTIAL"; fi
   if ((STOPPED)); then
     pause 50 # a process that was just forked does not have an instance's environment yet
     if ! stop_slot; then

@@ -5,6 +5,8 @@ import { InvalidInput } from "../../release/failure";
 /** The service's address; tests use another one. */
 const METADATA = "http://169.254.169.254";
 const ATTEMPTS = 8;
+const REDIRECTED =
+  "a redirect is not followed with a token, from http, to anything but https, or more than five times";
 
 export async function accessToken(resource: string, identity: string): Promise<string> {
   const url = new URL("/metadata/identity/oauth2/token", process.env["IMDS_ENDPOINT"] ?? METADATA);
@@ -49,7 +51,7 @@ export async function patiently<Body>(
       // A body that is cut off is requested again, too.
       if (answer.ok) return await read(answer);
       const isRedirect = answer.status >= 300 && answer.status < 400;
-      problem = `${new URL(answer.url).host} answered ${answer.status}${isRedirect ? ": a redirect is not followed with a token" : ""}`;
+      problem = `${new URL(answer.url).host} answered ${answer.status}${isRedirect ? `: ${REDIRECTED}` : ""}`;
       if (![403, 404, 408, 410, 429].includes(answer.status) && answer.status < 500)
         throw new OutOfReach(problem);
     } catch (error) {

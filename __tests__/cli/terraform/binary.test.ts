@@ -20,15 +20,19 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import execa from "execa";
-import { findTerraform, PINNED_VERSION } from "../../../cli/terraform/binary";
+import { findTerraform } from "../../../cli/terraform/binary";
 import type { FindTerraformOptions, TerraformBinary } from "../../../cli/terraform/binary";
-import { ARCHIVE, serve, SUMS_PATH, sumsOf, terraformScript, ZIP_PATH, zipOf } from "./release-server";
+import { PINNED_DIGESTS, PINNED_VERSION } from "../../../cli/terraform/pinned-release";
+import { boastful, changed, endless } from "../../../development/testbed/lying-server";
+import { digestsOf, serve, terraformScript, ZIP_PATH, zipOf } from "./release-server";
 import type { ReleaseServer } from "./release-server";
 
 let folder: string;
 let bin: string;
 let cache: string;
 let lines: string[];
+/** Of the archive that the last vendor has. */
+let digests: Readonly<Record<string, string>>;
 const servers: ReleaseServer[] = [];
 
 beforeEach(() => {
@@ -37,6 +41,7 @@ beforeEach(() => {
   cache = join(folder, "cache");
   mkdirSync(bin);
   lines = [];
+  digests = {};
 });
 
 afterEach(async () => {
@@ -52,7 +57,7 @@ function find(
   extra: NodeJS.ProcessEnv = {},
   options: Partial<FindTerraformOptions> = {},
 ): Promise<TerraformBinary> {
-  return findTerraform({ log: (line) => lines.push(line), env: environment(extra), ...options });
+  return findTerraform({ log: (line) => lines.push(line), env: environment(extra), digests, ...options });
 }
 
 async function refusal(attempt: Promise<unknown>): Promise<string> {
@@ -82,14 +87,14 @@ async function start(
   return server;
 }
 
-async function release(script = terraformScript(PINNED_VERSION)): Promise<{ zip: Buffer; sums: string }> {
+async function release(script = terraformScript(PINNED_VERSION)): Promise<Buffer> {
   const zip = await zipOf({ "LICENSE.txt": "a licence", terraform: script });
-  return { zip, sums: sumsOf(zip) };
+  digests = digestsOf(zip);
+  return zip;
 }
 
 async function startVendor(): Promise<ReleaseServer> {
-  const { zip, sums } = await release();
-  return await start({ [SUMS_PATH]: sums, [ZIP_PATH]: zip });
+  return await start({ [ZIP_PATH]: await release() });
 }
 
 function cachedFiles(): string[] {
@@ -129,6 +134,7 @@ describe("what is installed", () => {
 
   test("a relative folder on PATH is passed over", async () => {
     install("terraform");
+    await release();
     const message = await refusal(find({ PATH: ".:bin:", BLUEGREEN_TERRAFORM_MIRROR: "https://" }));
     expect(message).toContain("Neither terraform nor tofu is on PATH");
   });
@@ -252,7 +258,7 @@ describe("what is fetched", () => {
     expect(dirname(dirname(first.path))).toBe(join(cache, "bluegreen", "terraform", PINNED_VERSION));
     expect(statSync(first.path).mode & 0o777).toBe(0o755);
     expect(cachedFiles()).toEqual(["terraform", "terraform.sha256"]);
-    expect(vendor.asked).toEqual([SUMS_PATH, ZIP_PATH]);
+    expect(vendor.asked).toEqual([ZIP_PATH]);
     expect(lines[0]).toMatch(
       /^Neither terraform nor tofu is on PATH: downloading Terraform 1\.11\.4 for \w+ from http/,
     );
@@ -262,7 +268,7 @@ describe("what is fetched", () => {
 
     lines = [];
     expect(await find({ BLUEGREEN_TERRAFORM_MIRROR: vendor.url })).toEqual({ ...first, fetched: false });
-    expect(vendor.asked).toHaveLength(2);
+    expect(vendor.asked).toHaveLength(1);
     expect(lines).toEqual([]);
   });
 
@@ -283,7 +289,7 @@ describe("what is fetched", () => {
   });
 
   test("the credentials of a mirror are sent to it, to nobody else, and said to nobody", async () => {
-    const { zip, sums } = await release();
+    const zip = await release();
     const seen: (string | undefined)[] = [];
     const note =
       (then: string | Buffer): RequestListener =>
@@ -293,9 +299,10 @@ describe("what is fetched", () => {
       };
     const store = await start({ "/zip?signature=secret": note(zip) });
     const mirror = await start({
-      [SUMS_PATH]: note(sums),
-      [ZIP_PATH]: (_, response) =>
-        response.writeHead(302, { location: `${store.url}/zip?signature=secret` }).end(),
+      [ZIP_PATH]: (request, response) => {
+        seen.push(request.headers.authorization);
+        response.writeHead(302, { location: `${store.url}/zip?signature=secret` }).end();
+      },
     });
     const withCredentials = mirror.url.replace("//", "//ann:p%40ss@");
     expect((await find({ BLUEGREEN_TERRAFORM_MIRROR: withCredentials })).fetched).toBe(true);
@@ -329,10 +336,9 @@ describe("what is fetched", () => {
   });
 
   test("two at once both get a whole binary, and leave nothing else behind", async () => {
-    const { zip, sums } = await release();
+    const zip = await release();
     const waiting: (() => void)[] = [];
     const vendor = await start({
-      [SUMS_PATH]: sums,
       [ZIP_PATH]: (_, response) => {
         waiting.push(() => response.end(zip));
         if (waiting.length === 2) waiting.forEach((answer) => answer());
@@ -354,7 +360,7 @@ describe("what is fetched", () => {
     const message = await refusal(find({ BLUEGREEN_TERRAFORM_MIRROR: vendor.url }));
     expect(message).toBe(
       `Neither terraform nor tofu is on PATH, and Terraform 1.11.4 could not be downloaded: ` +
-        `${vendor.url}${SUMS_PATH}: connect ECONNREFUSED 127.0.0.1:${vendor.port}\n` +
+        `${vendor.url}${ZIP_PATH}: connect ECONNREFUSED 127.0.0.1:${vendor.port}\n` +
         "Fix: install terraform or tofu, or set TERRAFORM_BINARY_NAME to one, " +
         "or BLUEGREEN_TERRAFORM_MIRROR to a mirror of https://releases.hashicorp.com",
     );
@@ -365,29 +371,54 @@ describe("what is fetched", () => {
     await vendor.close();
     servers.length = 0;
     const message = await refusal(find({}, { mirror: `http://localhost:${vendor.port}` }));
-    expect(message).toMatch(/SHA256SUMS: connect ECONNREFUSED \S+\n/);
+    expect(message).toMatch(/_\w+\.zip: connect ECONNREFUSED \S+\n/);
   });
 
-  test("fail when the sum is another", async () => {
-    const { zip } = await release();
-    const vendor = await start({ [SUMS_PATH]: sumsOf(Buffer.from("other")), [ZIP_PATH]: zip });
+  test("fail when one bit of the archive is another", async () => {
+    const zip = await release();
+    const vendor = await start({ [ZIP_PATH]: changed(zip) });
     expect(await refusal(find({}, { mirror: vendor.url }))).toMatch(
-      /the sha256 of terraform_\S+\.zip from http\S+ is [0-9a-f]{64}, but SHA256SUMS lists [0-9a-f]{64}/,
+      /the sha256 of terraform_\S+\.zip from http\S+ is [0-9a-f]{64}, but the vendor's is [0-9a-f]{64}/,
     );
     expect(cachedFiles()).toEqual([]);
   });
 
-  test("fail when the sums have no line for this machine, and the archive is not asked for", async () => {
-    const { zip } = await release();
-    const vendor = await start({ [SUMS_PATH]: sumsOf(zip, `x${ARCHIVE}`), [ZIP_PATH]: zip });
-    expect(await refusal(find({}, { mirror: vendor.url }))).toContain(`does not list ${ARCHIVE}`);
-    expect(vendor.asked).toEqual([SUMS_PATH]);
+  test("fail when a mirror has its own archive, and its own SHA256SUMS for it", async () => {
+    const zip = await release(`#!/bin/sh\ntouch ${folder}/ran\n`);
+    const [digest] = Object.values(digests).slice(-1);
+    const vendor = await start({
+      [ZIP_PATH]: zip,
+      [ZIP_PATH.replace(/[a-z]+_\w+\.zip$/, "SHA256SUMS")]: `${digest}  ${ZIP_PATH.split("/").at(-1)}\n`,
+    });
+    const message = await refusal(find({}, { mirror: vendor.url, digests: PINNED_DIGESTS }));
+    expect(message).toContain(`is ${digest}, but the vendor's is `);
+    expect(vendor.asked).toEqual([ZIP_PATH]);
+    expect(cachedFiles()).toEqual([]);
+    expect(existsSync(join(folder, "ran"))).toBe(false);
+  });
+
+  test("fail when the digest for this machine is not known, and the archive is not asked for", async () => {
+    const vendor = await start({ [ZIP_PATH]: await release() });
+    const others = digestsOf(Buffer.from("other"), "solaris_sparc");
+    expect(await refusal(find({}, { mirror: vendor.url, digests: others }))).toMatch(
+      /could not be downloaded: its digest for \w+ is not known\nFix: install terraform or tofu/,
+    );
+    expect(vendor.asked).toEqual([]);
+  });
+
+  test.each([
+    ["without an end", endless],
+    ["with a size that no release has", boastful],
+  ])("fail when it is sent %s", async (_, listener) => {
+    await release();
+    const vendor = await start({ [ZIP_PATH]: listener });
+    expect(await refusal(find({}, { mirror: vendor.url }))).toContain("refused: larger than 268435456 bytes");
+    expect(cachedFiles()).toEqual([]);
   });
 
   test("fail when the archive is cut off", async () => {
-    const { zip, sums } = await release();
+    const zip = await release();
     const vendor = await start({
-      [SUMS_PATH]: sums,
       [ZIP_PATH]: (_, response) => {
         response.writeHead(200, { "content-length": zip.length });
         response.write(zip.subarray(0, 50), () => response.destroy());
@@ -405,30 +436,34 @@ describe("what is fetched", () => {
   ] as [string, (response: Parameters<RequestListener>[1]) => void][])(
     "fail when it stalls %s",
     async (_, stall) => {
-      const vendor = await start({ [SUMS_PATH]: (_request, response) => stall(response) });
+      await release();
+      const vendor = await start({ [ZIP_PATH]: (_request, response) => stall(response) });
       const message = await refusal(find({}, { mirror: vendor.url, limits: { idleSeconds: 0.2 } }));
-      expect(message).toContain(`${vendor.url}${SUMS_PATH}: no data for 0.2 s`);
+      expect(message).toContain(`${vendor.url}${ZIP_PATH}: no data for 0.2 s`);
     },
   );
 
   test("fail when the release is not there", async () => {
+    await release();
     const vendor = await start({});
     expect(await refusal(find({}, { mirror: vendor.url }))).toContain(
-      `${vendor.url}${SUMS_PATH}: HTTP status 404`,
+      `${vendor.url}${ZIP_PATH}: HTTP status 404`,
     );
   });
 
   test("fail when the mirror redirects without end", async () => {
+    await release();
     const vendor = await start({
-      [SUMS_PATH]: (_, response) => response.writeHead(307, { location: SUMS_PATH }).end(),
+      [ZIP_PATH]: (_, response) => response.writeHead(307, { location: ZIP_PATH }).end(),
     });
     expect(await refusal(find({}, { mirror: vendor.url }))).toContain("more than 5 redirects");
     expect(vendor.asked).toHaveLength(6);
   });
 
   test("fail when the mirror redirects to plain http elsewhere", async () => {
+    await release();
     const vendor = await start({
-      [SUMS_PATH]: (_, response) => response.writeHead(302, { location: "http://mirror.invalid/x" }).end(),
+      [ZIP_PATH]: (_, response) => response.writeHead(302, { location: "http://mirror.invalid/x" }).end(),
     });
     expect(await refusal(find({}, { mirror: vendor.url }))).toContain(
       "http://mirror.invalid/x: refused: plain http is for a mirror on this machine only; use https",
@@ -440,17 +475,14 @@ describe("what is fetched", () => {
     ["ftp://mirror.invalid", "refused: ftp:// is not https"],
     ["mirror.invalid", "is not an address (https://...)"],
   ])("fail when the mirror is %s", async (mirror, expected) => {
+    await release();
     expect(await refusal(find({ BLUEGREEN_TERRAFORM_MIRROR: mirror }))).toContain(expected);
-  });
-
-  test("fail when the answer is too large", async () => {
-    const vendor = await start({ [SUMS_PATH]: Buffer.alloc(1024 * 1024 + 1) });
-    expect(await refusal(find({}, { mirror: vendor.url }))).toContain("refused: larger than 1048576 bytes");
   });
 
   test("fail when the archive holds no terraform", async () => {
     const zip = await zipOf({ "LICENSE.txt": "a licence" });
-    const vendor = await start({ [SUMS_PATH]: sumsOf(zip), [ZIP_PATH]: zip });
+    digests = digestsOf(zip);
+    const vendor = await start({ [ZIP_PATH]: zip });
     expect(await refusal(find({}, { mirror: vendor.url }))).toContain(
       'the zip archive has no entry "terraform"',
     );
@@ -466,8 +498,8 @@ describe("what is fetched", () => {
   });
 
   test("fail when what was fetched does not run", async () => {
-    const { zip, sums } = await release("#!/bin/sh\nexit 1\n");
-    const vendor = await start({ [SUMS_PATH]: sums, [ZIP_PATH]: zip });
+    const zip = await release("#!/bin/sh\nexit 1\n");
+    const vendor = await start({ [ZIP_PATH]: zip });
     expect(await refusal(find({}, { mirror: vendor.url }))).toContain("fails with exit code 1");
   });
 });
@@ -477,7 +509,7 @@ describe("over https", () => {
   async function findInNewProcess(extra: NodeJS.ProcessEnv): Promise<string> {
     const binary = join(__dirname, "../../../cli/terraform/binary.ts");
     const program =
-      `require(${JSON.stringify(binary)}).findTerraform({ log() {} })` +
+      `require(${JSON.stringify(binary)}).findTerraform({ log() {}, digests: ${JSON.stringify(digests)} })` +
       `.then((found) => console.log(found.version), (error) => console.log(error.message))`;
     const tsx = require.resolve("tsx/cjs");
     const env = environment(extra);
@@ -505,8 +537,7 @@ describe("over https", () => {
 
   test("the proxy in HTTPS_PROXY finds a mirror that this machine cannot", async () => {
     const { file, ...tls } = certificateFor("mirror.invalid");
-    const { zip, sums } = await release();
-    const vendor = await start({ [SUMS_PATH]: sums, [ZIP_PATH]: zip }, tls);
+    const vendor = await start({ [ZIP_PATH]: await release() }, tls);
     const tunnels: (string | undefined)[] = [];
     const proxy = createHttp().on("connect", (request, client) => {
       tunnels.push(request.url);
@@ -526,7 +557,7 @@ describe("over https", () => {
         NODE_EXTRA_CA_CERTS: file,
       });
       expect(printed).toBe(PINNED_VERSION);
-      expect(tunnels).toEqual(["mirror.invalid:443", "mirror.invalid:443"]);
+      expect(tunnels).toEqual(["mirror.invalid:443"]);
     } finally {
       proxy.close();
     }
@@ -534,6 +565,7 @@ describe("over https", () => {
 
   test("fail when a proxy refuses, and when it says nothing", async () => {
     const refusing = createHttp().on("connect", (_, client) => client.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
+    await release();
     const silent = createHttp().on("connect", (_, client) => client.on("error", () => undefined));
     for (const [proxy, expected] of [
       [refusing, "Proxy response (403)"],
@@ -556,7 +588,7 @@ describe("over https", () => {
     const plain = await startVendor();
     const vendor = await start(
       {
-        [SUMS_PATH]: (_, response) => response.writeHead(301, { location: `${plain.url}${SUMS_PATH}` }).end(),
+        [ZIP_PATH]: (_, response) => response.writeHead(301, { location: `${plain.url}${ZIP_PATH}` }).end(),
       },
       tls,
     );
@@ -570,11 +602,27 @@ describe("over https", () => {
 
   test("fail when nobody vouches for the mirror's certificate", async () => {
     const { file: _, ...tls } = certificateFor("mirror.invalid");
+    await release();
     const vendor = await start({}, tls);
     // Newer Nodes add their own advice.
     expect(await refusal(find({}, { mirror: vendor.url }))).toMatch(
       /self-signed certificate.* \(for a private authority set NODE_EXTRA_CA_CERTS\)/,
     );
     expect(vendor.asked).toEqual([]);
+  });
+});
+
+describe("the pinned release", () => {
+  test("has a digest for every platform of the command", () => {
+    for (const platform of ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"])
+      expect(PINNED_DIGESTS[platform]).toMatch(/^[0-9a-f]{64}$/);
+    const all = Object.values(PINNED_DIGESTS);
+    expect(all.filter((digest) => !/^[0-9a-f]{64}$/.test(digest!))).toEqual([]);
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  test("is the version that the tests run with, as docs/stability.md has it", () => {
+    const stability = readFileSync(join(__dirname, "../../../docs/stability.md"), "utf8");
+    expect(stability).toMatch(new RegExp(`^\\| Terraform \\| .* \\| ${PINNED_VERSION} \\|$`, "m"));
   });
 });

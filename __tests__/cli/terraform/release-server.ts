@@ -7,12 +7,11 @@ import { createServer as createHttps } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { ZipFile } from "yazl";
-import { PINNED_VERSION } from "../../../cli/terraform/binary";
+import { PINNED_VERSION } from "../../../cli/terraform/pinned-release";
 
 const PLATFORM = `${process.platform}_${process.arch === "x64" ? "amd64" : process.arch}`;
 const BASE = `/terraform/${PINNED_VERSION}/terraform_${PINNED_VERSION}`;
 export const ARCHIVE = `terraform_${PINNED_VERSION}_${PLATFORM}.zip`;
-export const SUMS_PATH = `${BASE}_SHA256SUMS`;
 export const ZIP_PATH = `${BASE}_${PLATFORM}.zip`;
 
 /** A shell script that needs nothing from PATH and answers as Terraform does. */
@@ -30,9 +29,9 @@ export async function zipOf(
   return await buffer(zip.outputStream);
 }
 
-export function sumsOf(zip: Buffer, archive = ARCHIVE): string {
-  const other = `${"0".repeat(64)}  terraform_${PINNED_VERSION}_plan9_mips.zip\n`;
-  return `${other}${createHash("sha256").update(zip).digest("hex")}  ${archive}\n`;
+/** As they are pinned for the vendor's release. */
+export function digestsOf(zip: Buffer, platform = PLATFORM): Readonly<Record<string, string>> {
+  return { plan9_mips: "0".repeat(64), [platform]: createHash("sha256").update(zip).digest("hex") };
 }
 
 export interface ReleaseServer {

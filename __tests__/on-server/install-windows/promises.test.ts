@@ -67,13 +67,25 @@ const ORDERS: readonly (readonly [string, string, readonly string[]])[] = [
     "Get-Release",
     [
       "$known -ceq $marker",
-      "Save-Artifact",
+      "$script:Partial = $file",
+      "Save-Artifact $file",
       "$actual -cne $ArtifactSha256",
       "Protect-Folder $Staging",
       "Expand-Artifact $file $Staging",
       "Edit-WebConfig $Staging",
       "'_release.txt'",
       "[IO.Directory]::Move($Staging, $folder)",
+    ],
+  ],
+  [
+    "a download that is too large is refused by its header before a byte is kept, and ended by its bytes",
+    "Save-Answer",
+    [
+      "$response.ContentLength -gt $MaxBytes",
+      "[IO.File]::Create($File)",
+      "Copy-Stream ($response.GetResponseStream()) $target $MaxBytes",
+      "$count -gt $MaxBytes",
+      "$response.ContentLength -ne $count",
     ],
   ],
   [
@@ -106,6 +118,7 @@ const ORDERS: readonly (readonly [string, string, readonly string[]])[] = [
     "a failure puts the slot back, and only inPlace starts it",
     "Undo-Install",
     [
+      "Remove-Item -LiteralPath $Partial",
       "if ($Touched)",
       "Stop-Slot",
       "Set-Slot $Previous ($Mode -ceq 'inPlace')",

@@ -125,10 +125,14 @@ export class TestServer {
     return this.start(parameters).done;
   }
 
-  start(parameters: Parameters): { readonly pid: number; readonly done: Promise<Installation> } {
+  /** @param script the built one, or a copy of it. */
+  start(
+    parameters: Parameters,
+    script = SCRIPT,
+  ): { readonly pid: number; readonly done: Promise<Installation> } {
     const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) env[name] = value;
-    const child = this.own(spawn("bash", [SCRIPT], { env, stdio: ["ignore", "pipe", "pipe"] }));
+    const child = this.own(spawn("bash", [script], { env, stdio: ["ignore", "pipe", "pipe"] }));
     // It waits for the pipes' ends: an instance that inherited one would be noticed here.
     const { pid, ended } = follow(child);
     const done = ended.then(({ exitCode: code, stdout, stderr }) => {

@@ -42,6 +42,8 @@ download_release() {
   local partial=downloads/$ARTIFACT_SHA256.partial
   PHASE="fetching $RELEASE_ID"
   rm -f -- "$partial"
+  rm -f -- downloads/* || true # of killed installs
+  PARTIAL=$partial
   if [[ $ARTIFACT_URL == file:* ]]; then
     fetch_file "$partial"
   elif is_artifact_host; then
@@ -66,6 +68,7 @@ download_release() {
   mv -fT -- "$WORK/tree" "$STAGING/.tree"
   mark_release
   rm -f -- "$partial"
+  PARTIAL=""
 }
 
 new_staging() {
@@ -130,11 +133,17 @@ download() {
   if [[ $ARTIFACT_URL == http:* ]]; then only=('=http' --noproxy '*'); fi
   STATUS=
   attend limited timeout -k 2 "$FETCH_TIMEOUT_SECONDS" curl -q --config - -g -sS --proto "${only[@]}" "$@" \
-    --remote-time --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
+    --remote-time --max-filesize "$MAX_BYTES" --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
     <<<"url = \"$ARTIFACT_URL\""$'\n'"$headers" >"$WORK/status" 2>"$WORK/error" || code=$?
   if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $FETCH_TIMEOUT_SECONDS s (FETCH_TIMEOUT_SECONDS): retry"; fi
+  if is_too_large "$code" "$target"; then fail 4 "download failed: ${ARTIFACT_URL%%\?*} is larger than $MAX_BYTES bytes: build it from less"; fi
   read -r STATUS <"$WORK/status" || true
   return "$code"
+}
+
+# curl refuses by the header Content-Length (63). Without one, the file's limit ends it (23, as a full disk does).
+is_too_large() { # CODE FILE
+  (($1 == 63)) || { (($1 == 23)) && [[ -e $2 ]] && (($(stat -c %s -- "$2") >= MAX_BYTES)); }
 }
 
 # Only this host gets a token of the server's identity. All other addresses are fetched without one.

@@ -15,6 +15,7 @@ function Get-Release {
     Remove-Folder $folder # no .release: copied there by hand
   }
   $file = Get-Below ('downloads\' + $ArtifactSha256 + '.partial')
+  $script:Partial = $file
   Save-Artifact $file
   $actual = Get-Sha256 ([IO.File]::OpenRead($file))
   if ($actual -cne $ArtifactSha256) {
@@ -33,6 +34,7 @@ function Get-Release {
   $script:Staging = ''
   $script:Unpacked = $true
   [IO.File]::Delete($file)
+  $script:Partial = ''
 }
 
 # The storage token is sent to ARTIFACT_HOST only, and no redirect is followed with it.
@@ -80,14 +82,13 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
     $script:Reason = 'status {0} instead of 200' -f $status
     $script:Location = [string] $response.Headers['Location']
     if ($status -ne 200) { return $status }
+    if ($response.ContentLength -gt $MaxBytes) { Stop-TooLarge } # before the first byte is kept
     try {
       $script:PublishedAt = $response.LastModified.ToUniversalTime() # now, if the header is missing
     } catch { $script:PublishedAt = [DateTime]::UtcNow } # or is no date
     $target = [IO.File]::Create($File)
     $count = Copy-Stream ($response.GetResponseStream()) $target $MaxBytes (1000 * $FetchSeconds)
-    if ($count -gt $MaxBytes) {
-      Stop-Step 4 ('download failed: the artifact has more than {0} bytes' -f $MaxBytes)
-    }
+    if ($count -gt $MaxBytes) { Stop-TooLarge }
     if ($response.ContentLength -ge 0 -and $response.ContentLength -ne $count) {
       $script:Reason = '{0} of {1} bytes' -f $count, $response.ContentLength
       return 0
@@ -101,6 +102,11 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
     if ($null -ne $target) { $target.Dispose() }
     $response.Dispose()
   }
+}
+
+function Stop-TooLarge {
+  Stop-Step 4 ('download failed: {0} is larger than {1} bytes: build it from less' -f
+    ($ArtifactUrl -replace '\?.*', ''), $MaxBytes)
 }
 
 # Checks the listing before anything is unpacked, and the unpacked files after it: a listing can be wrong.

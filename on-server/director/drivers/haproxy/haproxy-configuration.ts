@@ -30,6 +30,7 @@ import { HEALTH_ENDPOINT, HEALTH_MAP, healthMap } from "./health-map";
 import { countPages, pagesTable } from "./page-rules";
 import { bodyRules, requestRules } from "./request-rules";
 import { ALL_IN_ROTATION, SERVERS_STATE } from "./servers-state";
+import { strictTransportRules } from "./strict-transport-rules";
 import {
   ALL_USERS,
   backendNames,
@@ -161,7 +162,7 @@ ${SLOTS.map((slot) => this.backends(slot)).join("\n")}`;
     const { host, port, tls, http } = this.spec.proxy;
     const users = (bind: string, scheme: "http" | "https") => `frontend users
   bind ${bind}
-${LOG_ABNORMAL}${HEALTH_ENDPOINT}${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
+${LOG_ABNORMAL}${strictTransportRules(this.spec.proxy)}${HEALTH_ENDPOINT}${requestRules(this.spec, scheme)}${this.uriOfInstances()}`;
     if (tls === null) return users(`${host}:${port}`, "http");
     const known =
       http.hosts.length === 0

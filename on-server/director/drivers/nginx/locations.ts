@@ -11,7 +11,7 @@ import { drains, hasAffinity } from "../../../../configuration/sessions";
 import { htmlOf, NOTHING_DEPLOYED, RETRY_AFTER_SECONDS, UPDATING } from "../pages";
 import type { Page } from "../pages";
 import { COUNTED } from "./answers-log";
-import { forwardedHeaders, hasPrivatePaths } from "./request-maps";
+import { forwardedHeaders, hasPrivatePaths, strictTransportHeader } from "./request-maps";
 import { LEAVING, LEAVING_LOG, LIVE, MARKS } from "./traffic-folder";
 
 /** Statuses inside NGINX that lead to another location; no client gets them. */
@@ -101,20 +101,20 @@ ${previews ? previewLocations(spec) : ""}    # Nobody was reached, unless an ins
       error_page ${INTERNAL.late} = @late;
       ${GIVE_UP}
       ${logged}
-      ${page(UPDATING)}
+      ${page(spec, UPDATING)}
     }
     location @broke {
       ${logged}
-      ${text(502, "The application broke off.")}
+      ${text(spec, 502, "The application broke off.")}
     }
     location @late {
       ${logged}
-      ${text(504, `The application did not answer within ${http.answerSeconds} seconds.`)}
+      ${text(spec, 504, `The application did not answer within ${http.answerSeconds} seconds.`)}
     }
     location @closed {
-      ${page(NOTHING_DEPLOYED)}
+      ${page(spec, NOTHING_DEPLOYED)}
     }
-${hasPrivatePaths(spec) ? `    location @private {\n      ${text(404, "Not found.")}\n    }\n` : ""}`;
+${hasPrivatePaths(spec) ? `    location @private {\n      ${text(spec, 404, "Not found.")}\n    }\n` : ""}`;
 }
 
 /** Traffic may have moved while the request came in. */
@@ -175,7 +175,7 @@ function tunnel(spec: DirectorSpec): string {
 function previewLocations(spec: DirectorSpec): string {
   const answers = `proxy_hide_header Cache-Control;
       proxy_hide_header Expires;
-      add_header Cache-Control no-store always;
+      ${strictTransportHeader(spec)}add_header Cache-Control no-store always;
       add_header X-Bluegreen-Slot $previewed always;`;
   return `    location @preview {
       error_page ${INTERNAL.socket} = @preview_socket;
@@ -204,15 +204,15 @@ function refuse(condition: string, status: keyof typeof INTERNAL): string {
 const OF_PREVIEWS = `add_header X-Bluegreen-Slot $previewed always;
       add_header Cache-Control $preview_storage always;`;
 
-function page(shown: Page): string {
+function page(spec: DirectorSpec, shown: Page): string {
   return `default_type 'text/html; charset=utf-8';
       add_header Retry-After ${RETRY_AFTER_SECONDS} always;
-      ${OF_PREVIEWS}
+      ${strictTransportHeader(spec)}${OF_PREVIEWS}
       return 503 '${htmlOf(shown)}';`;
 }
 
-function text(status: number, sentence: string): string {
+function text(spec: DirectorSpec, status: number, sentence: string): string {
   return `default_type text/plain;
-      ${OF_PREVIEWS}
+      ${strictTransportHeader(spec)}${OF_PREVIEWS}
       return ${status} "${sentence}\\n";`;
 }

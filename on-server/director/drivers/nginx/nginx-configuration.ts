@@ -22,7 +22,7 @@ import { COUNTED_FORMAT } from "./answers-log";
 import { locations, requestHeaders } from "./locations";
 import { isAtLeast, OLDEST } from "./nginx-program";
 import type { NginxProgram } from "./nginx-program";
-import { quoted, requestMaps } from "./request-maps";
+import { quoted, requestMaps, strictTransportHeader } from "./request-maps";
 import { LEAVING, LIVE, MARKS, RESTING } from "./traffic-folder";
 import { triedMap, upstreams } from "./upstreams";
 import { SPAN_MAP, WATCHED } from "./watch-marks";
@@ -122,7 +122,7 @@ ${groups}${upstreams(this.spec, this.out)}
 ${proxy.tls === null ? "" : this.redirect()}
   server {
 ${this.listen()}    ${requestHeaders(this.spec)}
-    add_header Set-Cookie $bucket_cookie always;
+    ${strictTransportHeader(this.spec)}add_header Set-Cookie $bucket_cookie always;
 ${
   this.keeps
     ? `    add_header Set-Cookie $server_cookie always;

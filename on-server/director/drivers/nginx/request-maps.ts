@@ -10,8 +10,10 @@ import {
   NOT_MODIFIED,
   NOT_SHARED,
   PREVIEW_COOKIE,
+  SECURE_SCHEMES,
   SHARED,
 } from "../../../../configuration/cookies";
+import { strictTransportSecurity } from "../../../../configuration/http-settings";
 import { CONNECTION_AUTHENTICATION } from "../../../../configuration/connection-authentication";
 import type { DirectorSpec } from "../../../../configuration/director-spec";
 import { privatePaths } from "../../../../configuration/private-paths";
@@ -38,6 +40,7 @@ export function requestMaps(spec: DirectorSpec): string {
     ...(spec.preview === null ? [] : [previewMaps()]),
     ...(spec.proxy.http.trusted.length === 0 ? [] : [balancerMaps(spec.proxy.http.trusted)]),
     ...(hasPrivatePaths(spec) ? [privateMap(spec)] : []),
+    ...(sendsStrictTransport(spec) ? [strictTransportMap(spec)] : []),
   ].join("");
 }
 
@@ -219,6 +222,28 @@ ${trusted.map((range) => `    ${quoted(range)} trusted;\n`).join("")}  }
     '' $scheme;
   }
 ${ONLY_BALANCERS.map((name) => dropped(name.toLowerCase())).join("")}`;
+}
+
+/** Whether users may have TLS here, and browsers are to use nothing else. */
+function sendsStrictTransport({ proxy: { tls, http } }: DirectorSpec): boolean {
+  return http.strictTransportSecurity !== undefined && (tls !== null || http.trusted.length > 0);
+}
+
+/** On every answer to a user with TLS, unless the application has sent the header itself. */
+function strictTransportMap({ proxy: { tls, http } }: DirectorSpec): string {
+  const [scheme, secure] = tls === null ? ["$forwarded_proto", SECURE_SCHEMES.join("|")] : ["$https", "on"];
+  return `  map "$upstream_http_strict_transport_security|${scheme}" $strict_transport {
+    default '';
+    ${pattern(`^[|](${secure})`)} ${quoted(strictTransportSecurity(http.strictTransportSecurity!))};
+  }
+`;
+}
+
+/** For the users' server, and for each location that adds headers: NGINX inherits none there. */
+export function strictTransportHeader(spec: DirectorSpec): string {
+  return sendsStrictTransport(spec)
+    ? "add_header Strict-Transport-Security $strict_transport always;\n      "
+    : "";
 }
 
 /** The headers that name the client. */
