@@ -16,7 +16,7 @@ const LIMITS_KIB = {
   "on-server/director": 80,
   "on-server/azure/director": 66,
   "on-server/migrate": 410,
-  "on-server/embedded-proxy": 27,
+  "on-server/embedded-proxy": 26,
   "on-server/local-database": 40,
   "main.bundle": 340,
   "cli/main.bundle": 480,
