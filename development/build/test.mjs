@@ -29,7 +29,7 @@ const GROUPS = {
       "system",
       "terraform",
     ].map((name) => `__tests__/${name}[/.]`),
-    ...["hooks", "local-database"].map((name) => `__tests__/on-server/${name}/`),
+    ...["hooks", "local-database", "install/windows-"].map((name) => `__tests__/on-server/${name}`),
     // In a simulated world.
     "__tests__/on-server/director/(.*[.]property|re-entry|steps/)",
   ],
@@ -97,6 +97,9 @@ async function runAll() {
     console.log(
       wrong === 0 ? "types, lint, format, unused code: checked" : "FAIL types, lint, format or unused code",
     );
+    const onWindows = suites.filter(({ name }) => name?.includes("/install/windows-"));
+    const cases = (key) => onWindows.reduce((total, suite) => total + suite[key], 0);
+    console.log(`Windows scripts in PowerShell: ${cases("passed")} passed, ${cases("skipped")} skipped`);
     console.log("not run here: the suites of `npm run test:long`");
     const unstable = failing.filter((suite) => again.get(suite)?.failed === 0);
     for (const failure of unstable.flatMap(({ failures }) => failures)) console.log(`UNSTABLE ${failure}`);

@@ -28,6 +28,7 @@ $ProgressPreference = 'SilentlyContinue'
 [Net.ServicePointManager]::SecurityProtocol = [Net.SecurityProtocolType]::Tls12
 
 $MaxBytes = [long] 2147483648
+$FreeBytes = [long] 8388608 # stay free on the disk: for the sequence, logs, and what users upload
 $MaxAnswerBytes = [long] 1048576
 $PatienceSeconds = 300 # a new role assignment takes minutes to apply
 $FetchSeconds = 300
@@ -113,6 +114,8 @@ function Initialize-Server {
   if (-not $MutexHeld) {
     Stop-Step 3 ('another install still runs on this server after {0} s: wait for it, then retry' -f $seconds)
   }
+
+  Remove-LeftOvers # first: they may fill the disk
 
   # ASP.NET watches the folders above its own, so the pools may list those folders, but read no files there.
   if (-not (Get-AccessText $ServerFolder).Contains((Get-PoolSid $SiteName))) {

@@ -12,8 +12,8 @@
 # 4 candidate rejected, traffic untouched; 5 stopped by a signal, rolled back.
 #
 # Below $SERVER_FOLDER:  install.lock  sequence ("<highest sequence seen> <record digest>")
-#   releases/<id>/  the unpacked artifact; .release (id, sha256), .start (its argv, one argument a line) and .tree (the
-#                   digest of all files) are added here
+#   releases/<id>/  the unpacked artifact; .release (id, sha256), .start (its argv, one argument a line), .start-<slot>
+#                   (the argv that it was last started with there) and .tree (the digest of all files) are added here
 #   slots/<slot>    -> ../releases/<id>
 #   run/<slot>.pid  run/<slot>.healthy (the release that last became healthy there)  run/<slot>.env (systemd only)
 #   logs/<slot>.log (about MAX_LOG_BYTES of the newest lines)   data/ (shared by all releases)   downloads/
@@ -28,6 +28,7 @@ umask 027
 #include "../chosen-environment.sh"
 
 readonly MAX_BYTES=2147483648 MAX_LOG_BYTES=10485760 MAX_ANSWER_KIB=1024
+readonly FREE_BYTES=8388608 # stay free on the disk: for the sequence, logs, and what users upload
 
 #include "linux/parameters.sh"
 
@@ -114,8 +115,9 @@ prepare() {
   CHILD=$!
   wait "$CHILD" || fail 3 "another install still holds $SERVER_FOLDER/install.lock after $DEADLINE_SECONDS s: wait for it, then retry"
   CHILD=
+  remove_left_overs # first: they may fill the disk
   WORK=run/.work
-  mkdir -p -- "$WORK"
+  mkdir -p -- "$WORK" || fail 1 "$SERVER_FOLDER/$WORK cannot be created: is the disk full, or read-only?"
 }
 
 # The sequence only grows, and each sequence has one record: so a stale checkout cannot install anything.
@@ -133,7 +135,8 @@ fence() {
       return 0
     fi
   fi
-  put sequence "$SEQUENCE $RECORD_DIGEST" durable
+  put sequence "$SEQUENCE $RECORD_DIGEST" durable 2>/dev/null ||
+    fail 1 "$SERVER_FOLDER/sequence cannot be written ($(free_bytes) bytes are free on its disk): free some, then retry"
 }
 
 empty_slot() {
@@ -158,7 +161,7 @@ replace_instance() {
 
   PHASE="starting $RELEASE_ID"
   LINKED=1
-  put "releases/$RELEASE_ID/.start" "$START_COMMAND"
+  put "releases/$RELEASE_ID/.start-$SLOT" "$START_COMMAND"
   link_slot "$RELEASE_ID"
   start_instance "$RELEASE_ID" || fail 4 "$RELEASE_ID cannot be started: ${REASON}"
   PHASE="waiting for $RELEASE_ID"

@@ -74,6 +74,7 @@ export const TYPES: Readonly<Record<string, readonly string[]>> = {
     "SetAccessControl",
   ],
   "IO.DirectoryInfo": ["new"],
+  "IO.DriveInfo": ["new"],
   "IO.File": ["Create", "Delete", "Exists", "Move", "OpenRead", "ReadAllText", "Replace"],
   "IO.FileAccess": ["Write"],
   "IO.FileMode": ["Create"],

@@ -1,10 +1,15 @@
 # ------------------------------------------------------------------------------------------------------- clean up
 # A part of install-release.sh: removes old releases that are not in use.
 
+# What killed installs left. Only one install runs at a time, so nothing of it is in use.
+remove_left_overs() {
+  rm -rf -- releases/.staging-* downloads/* || true
+}
+
 # Keeps the newest KEEP_RELEASES by their run, and all that are in use. The caller ignores a failure.
 clean_up() {
   local folder id kept=0 ids=""
-  rm -rf -- releases/.staging-* downloads/*
+  remove_left_overs
   for folder in releases/*-*; do
     id=${folder##*/}
     if [[ $id =~ -([0-9]+)$ ]]; then ids+="${BASH_REMATCH[1]} $id"$'\n'; fi

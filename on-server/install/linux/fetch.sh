@@ -41,9 +41,9 @@ copy_release() {
 download_release() {
   local partial=downloads/$ARTIFACT_SHA256.partial
   PHASE="fetching $RELEASE_ID"
-  rm -f -- "$partial"
-  rm -f -- downloads/* || true # of killed installs
   PARTIAL=$partial
+  measure_room
+  ((ROOM > 0)) || refuse_full_disk "the artifact"
   if [[ $ARTIFACT_URL == file:* ]]; then
     fetch_file "$partial"
   elif is_artifact_host; then
@@ -59,7 +59,7 @@ download_release() {
   PHASE="unpacking $RELEASE_ID"
   new_staging
   unpack "$partial" "$STAGING"
-  rm -rf -- "$STAGING/.release" "$STAGING/.start" "$STAGING/.tree"
+  rm -rf -- "$STAGING"/{.release,.start,.start-blue,.start-green,.tree}
   # Sets all modes: those of the build machine must not decide what is readable here.
   chmod -R u+rwX,g=rX,o= -- "$STAGING"
   date_files "$STAGING" "$partial"
@@ -79,12 +79,13 @@ new_staging() {
 mark_release() {
   printf '%s %s\n' "$RELEASE_ID" "$ARTIFACT_SHA256" >"$STAGING/.release"
   printf '%s\n' "$START_COMMAND" >"$STAGING/.start"
+  rm -rf -- "$STAGING"/.start-{blue,green} # of the release that it is a copy of
   if [[ -n $SERVICE_GROUP ]]; then chgrp -- "$SERVICE_GROUP" "$STAGING/.release" "$STAGING/.start" "$STAGING/.tree"; fi
 }
 
 # One digest of all names, kinds, modes and contents; without the installer's files.
 tree_digest() { # FOLDER
-  local digest ours=(-path ./.release -o -path ./.start -o -path ./.tree)
+  local digest ours=(-path ./.release -o -path ./.start -o -path ./.start-blue -o -path ./.start-green -o -path ./.tree)
   digest=$(
     exec 7>&- 8>&- 9>&-
     cd -- "$1"
@@ -105,22 +106,24 @@ date_files() { # FOLDER ARTIFACT
 }
 
 fetch_file() { # TARGET
-  local path=${ARTIFACT_URL#file://}
+  local path=${ARTIFACT_URL#file://} size
   path=${path%%[?#]*}
   [[ $path != *%* || $path =~ ^([^%]|%[0-9A-Fa-f]{2})*$ ]] || fail 2 "the artifact's address has a % without two hexadecimal digits after it"
   printf -v path %b "${path//%/\\x}"
   [[ $path != *[[:cntrl:]]* && -f $path && -r $path ]] || fail 4 "download failed: there is no file ${path:0:200}: publish the artifact, then retry"
-  (($(stat -L -c %s -- "$path") <= MAX_BYTES)) || fail 4 "download failed: ${path:0:200} is larger than $MAX_BYTES bytes: build it from less"
+  size=$(stat -L -c %s -- "$path")
+  ((size <= MAX_BYTES)) || fail 4 "download failed: ${path:0:200} is larger than $MAX_BYTES bytes: build it from less"
   # A link takes neither time nor space. The digest is computed afterwards.
   if ln -L -- "$path" "$1" 2>/dev/null; then return 0; fi
-  attend limited cp --preserve=timestamps -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(first_line "$WORK/error")"
+  ((size <= ROOM)) || refuse_full_disk "${path:0:200}, of $size bytes"
+  attend limited cp --preserve=timestamps -- "$path" "$1" 2>"$WORK/error" || fail 4 "download failed: $(reason_in "$WORK/error")"
 }
 
 fetch_http() { # TARGET
   local redirects=(-L --max-redirs 5 --proto-redir '=https')
   if [[ $ARTIFACT_URL == http:* ]]; then redirects=(); fi
   download "$1" "" -f --retry 2 --retry-connrefused "${redirects[@]}" ||
-    fail 4 "download failed: $(first_line "$WORK/error"): is ${ARTIFACT_URL%%\?*} right and reachable from this server?"
+    fail 4 "download failed: $(reason_in "$WORK/error"): is ${ARTIFACT_URL%%\?*} right and reachable from this server?"
   [[ $STATUS == 200 ]] || fail 4 "download failed: status $STATUS instead of 200 from ${ARTIFACT_URL%%\?*}"
   [[ -e $1 ]] || : >"$1" # curl creates nothing for an empty body
 }
@@ -133,17 +136,20 @@ download() {
   if [[ $ARTIFACT_URL == http:* ]]; then only=('=http' --noproxy '*'); fi
   STATUS=
   attend limited timeout -k 2 "$FETCH_TIMEOUT_SECONDS" curl -q --config - -g -sS --proto "${only[@]}" "$@" \
-    --remote-time --max-filesize "$MAX_BYTES" --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
+    --remote-time --max-filesize "$ROOM" --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
     <<<"url = \"$ARTIFACT_URL\""$'\n'"$headers" >"$WORK/status" 2>"$WORK/error" || code=$?
   if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $FETCH_TIMEOUT_SECONDS s (FETCH_TIMEOUT_SECONDS): retry"; fi
-  if is_too_large "$code" "$target"; then fail 4 "download failed: ${ARTIFACT_URL%%\?*} is larger than $MAX_BYTES bytes: build it from less"; fi
+  if is_too_large "$code" "$target"; then
+    ((ROOM == MAX_BYTES)) || refuse_full_disk "${ARTIFACT_URL%%\?*}"
+    fail 4 "download failed: ${ARTIFACT_URL%%\?*} is larger than $MAX_BYTES bytes: build it from less"
+  fi
   read -r STATUS <"$WORK/status" || true
   return "$code"
 }
 
 # curl refuses by the header Content-Length (63). Without one, the file's limit ends it (23, as a full disk does).
 is_too_large() { # CODE FILE
-  (($1 == 63)) || { (($1 == 23)) && [[ -e $2 ]] && (($(stat -c %s -- "$2") >= MAX_BYTES)); }
+  (($1 == 63)) || { (($1 == 23)) && [[ -e $2 ]] && (($(stat -c %s -- "$2") >= ROOM / 1024 * 1024)); }
 }
 
 # Only this host gets a token of the server's identity. All other addresses are fetched without one.
@@ -171,7 +177,7 @@ fetch_with_token() { # TARGET
         return 0
         ;;
       0:*) problem="storage answered $STATUS" ;;
-      *) problem="storage gave no complete answer ($(first_line "$WORK/error"))" ;;
+      *) problem="storage gave no complete answer ($(reason_in "$WORK/error"))" ;;
     esac
     if [[ $code == 0 && -e $1 ]]; then IFS= read -r -N 1000 text <"$1" || true; fi
     if [[ $text =~ \<Code\>([A-Za-z]{1,60})\</Code\> ]]; then problem+=" (${BASH_REMATCH[1]})"; fi
@@ -208,7 +214,7 @@ obtain_token() { # -> REPLY
         ;;
       404 | 410 | 429 | 5??) ;;
       [1-4]??) fail 4 "no token for the identity: $problem: is ${IDENTITY:-an identity} assigned to this machine?" ;;
-      *) problem="no answer from $IMDS_ENDPOINT ($(first_line "$WORK/error"))" advice="is this an Azure virtual machine?" ;;
+      *) problem="no answer from $IMDS_ENDPOINT ($(reason_in "$WORK/error"))" advice="is this an Azure virtual machine?" ;;
     esac
     wait_before_retry || fail 4 "no token for the identity: $problem for $FETCH_RETRY_SECONDS s: $advice"
   done
@@ -225,10 +231,19 @@ wait_before_retry() {
   RETRY_MS=$((RETRY_MS < 7500 ? RETRY_MS * 2 : 15000))
 }
 
+measure_room() { # -> ROOM: the bytes that a download, or what is in it, may have
+  ROOM=$(($(free_bytes) - FREE_BYTES))
+  if ((ROOM > MAX_BYTES)); then ROOM=$MAX_BYTES; fi
+}
+
+refuse_full_disk() { # WHAT
+  fail 4 "the disk has no room for $1: $(free_bytes) bytes are free in $SERVER_FOLDER, and $FREE_BYTES of them stay free: free some, then retry"
+}
+
 # No file may grow above the limit, regardless of what a header or a listing claims.
 limited() {
   trap '' XFSZ
-  ulimit -f $((MAX_BYTES / 1024))
+  ulimit -f $((ROOM / 1024))
   exec "$@"
 }
 

@@ -3,7 +3,7 @@
 
 start_instance() { # RELEASE -> INSTANCE (a pid), LOG_START; or 1 and REASON
   local command=() log=logs/$SLOT.log size
-  mapfile -t command <"releases/$1/.start"
+  mapfile -t command < <(start_command "$1")
   shorten_logs "$MAX_LOG_BYTES" "$log"
   size=$(stat -c %s -- "$log" 2>/dev/null) || size=0
   LOG_START=$size DIED=0

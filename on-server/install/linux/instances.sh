@@ -85,7 +85,7 @@ already_healthy() {
     [[ ${OF[BLUEGREEN_RELEASE_ID]-} == "$RELEASE_ID" && ${OF[HOST]-} == "$HOST" && ${OF[PORT]-} == "$PORT" &&
       ${OF[DATA_FOLDER]-} == "$DATA_FOLDER" ]] || return 1
   done
-  [[ $(linked_release "$SLOT") == "$RELEASE_ID" && $(<"releases/$RELEASE_ID/.start") == "$START_COMMAND" ]] || return 1
+  [[ $(linked_release "$SLOT") == "$RELEASE_ID" && $(start_command "$RELEASE_ID") == "$START_COMMAND" ]] || return 1
   INSTANCE=${INSTANCES[0]}
   wait_healthy "$RELEASE_ID" $((DEADLINE_MS / 3))
 }

@@ -33,9 +33,10 @@ attend() {
 put() { # FILE TEXT [durable]: whole or not at all
   local new=${1%/*}/.new
   if [[ $1 != */* ]]; then new=.$1.new; fi
-  printf '%s\n' "$2" >"$new"
-  if [[ ${3-} == durable ]]; then sync "$new"; fi
-  mv -fT -- "$new" "$1"
+  # Also where the caller handles the failure, which turns `set -e` off: half a text must not replace a whole one.
+  printf '%s\n' "$2" >"$new" || return 1
+  if [[ ${3-} == durable ]]; then sync "$new" || return 1; fi
+  mv -fT -- "$new" "$1" || return 1
   if [[ ${3-} == durable ]]; then sync .; fi
 }
 
@@ -50,10 +51,29 @@ linked_release() { # SLOT
   printf %s "${target##*/}"
 }
 
+# The command of a release in this slot. The other slot may run the same release with another command.
+start_command() { # RELEASE
+  local file=releases/$1/.start-$SLOT
+  if [[ ! -e $file ]]; then file=releases/$1/.start; fi
+  printf '%s\n' "$(<"$file")"
+}
+
 last_healthy() { # SLOT
   local id=""
   if [[ -r run/$1.healthy ]]; then read -r id <"run/$1.healthy" || true; fi
   printf %s "$id"
+}
+
+reason_in() { # FILE: a tool's output, which is empty if it could not be written
+  local line
+  line=$(first_line "$1")
+  printf %s "${line:-no reason given, $(free_bytes) bytes are free on the disk}"
+}
+
+free_bytes() { # on the server folder's disk, for this user
+  local blocks=0 size=0
+  read -r blocks size < <(stat -f -c '%a %S' -- . 2>/dev/null) || true
+  printf %s $((blocks * size))
 }
 
 first_line() { # FILE

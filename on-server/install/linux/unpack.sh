@@ -5,6 +5,8 @@
 # are checked again, because a listing can be wrong.
 unpack() { # ARCHIVE FOLDER
   local magic="" odd
+  measure_room
+  ((ROOM > 0)) || refuse_full_disk "what is in the archive"
   IFS= read -r -N 4 magic <"$1" || true
   case $magic in
     PK$'\x03\x04') unpack_zip "$@" ;;
@@ -19,11 +21,13 @@ unpack() { # ARCHIVE FOLDER
 is_huge() { # FOLDER
   local size
   size=$(du -sb -- "$1" 2>/dev/null) || return 1
-  ((${size%%[!0-9]*} > MAX_BYTES + MAX_ARTIFACT_FILES * 4096))
+  ((${size%%[!0-9]*} > (ROOM == MAX_BYTES ? MAX_BYTES + MAX_ARTIFACT_FILES * 4096 : ROOM)))
 }
 
 refuse_huge() { # FOLDER
-  if is_huge "$1"; then fail 4 "the archive unpacks to more than $MAX_BYTES bytes: build it from less"; fi
+  is_huge "$1" || return 0
+  ((ROOM == MAX_BYTES)) || refuse_full_disk "what is in the archive"
+  fail 4 "the archive unpacks to more than $MAX_BYTES bytes: build it from less"
 }
 
 # unpacking FOLDER COMMAND...: ends the command as soon as the folder is too large. The sizes in a zip's listing can be
@@ -98,9 +102,11 @@ reject_archive() { # FILE...: the tool's output
 }
 
 check_entries() { # zip | tar | plain: the format of $WORK/listing
-  local problem
+  local problem size
   problem=$(awk -v format="$1" -v max_entries="$MAX_ARTIFACT_FILES" -v max_bytes="$MAX_BYTES" "$ENTRY_RULES" "$WORK/listing") ||
     fail 4 "the archive is refused: ${problem:-its listing cannot be read}: build it from plain files and folders"
+  size=$problem # a listing without a problem
+  ((size <= ROOM || ROOM == MAX_BYTES)) || refuse_full_disk "what is in the archive, $size bytes"
 }
 
 # One rule set for every listing. zip: control characters are shown as ^X; tar: as an escape; plain: as a backslash.
@@ -144,7 +150,7 @@ readonly ENTRY_RULES='
   format == "plain" { entry($1, $2, after(2, $0)) }
   format == "tar" { entry(substr($1, 1, 1), $3, after(5, $0)) }
   format == "zip" && NR > 2 { if (NR > 3) zip_entry(held); held = $0 } # two lines of heading, one of totals
-  END { if (!refused && !kept) refuse("it is empty", ""); if (refused) exit 1 }'
+  END { if (!refused && !kept) refuse("it is empty", ""); if (refused) exit 1; printf "%.0f", total + 4096 * kept }'
 
 # Names are UTF-8 if they are marked as such, or were packed on Unix (zip on Linux sets no mark); otherwise they are DOS.
 readonly PYTHON_ZIP='

@@ -1,13 +1,18 @@
 # ----------------------------------------------------------------------------------------------------------- clean up
 # A part of install-release.ps1: removes old releases that are not in use.
 
+# What killed installs left. Only one install runs at a time, so nothing of it is in use. A failure is ignored.
+function Remove-LeftOvers {
+  foreach ($pattern in 'releases\.staging-*', 'releases\.trash-*', 'data\.seed-*', 'downloads\*') {
+    Remove-Item -Path (Get-Below $pattern) -Recurse -Force -ErrorAction SilentlyContinue
+  }
+}
+
 # Keeps the newest KEEP_RELEASES by their run, and all that are in use. A failure is ignored.
 function Remove-OldReleases {
   $script:Phase = 'cleaning up'
   try {
-    foreach ($pattern in 'releases\.staging-*', 'releases\.trash-*', 'data\.seed-*', 'downloads\*') {
-      Remove-Item -Path (Get-Below $pattern) -Recurse -Force -ErrorAction SilentlyContinue
-    }
+    Remove-LeftOvers
     $ids = [IO.DirectoryInfo]::new((Get-Below 'releases')).GetDirectories() |
       ForEach-Object { $_.Name } |
       Where-Object { $_ -cmatch '-[0-9]+$' } |

@@ -82,13 +82,14 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
     $script:Reason = 'status {0} instead of 200' -f $status
     $script:Location = [string] $response.Headers['Location']
     if ($status -ne 200) { return $status }
-    if ($response.ContentLength -gt $MaxBytes) { Stop-TooLarge } # before the first byte is kept
+    $room = Get-Room
+    if ($response.ContentLength -gt $room -or $room -le 0) { Stop-TooLarge $room } # before the first byte is kept
     try {
       $script:PublishedAt = $response.LastModified.ToUniversalTime() # now, if the header is missing
     } catch { $script:PublishedAt = [DateTime]::UtcNow } # or is no date
     $target = [IO.File]::Create($File)
-    $count = Copy-Stream ($response.GetResponseStream()) $target $MaxBytes (1000 * $FetchSeconds)
-    if ($count -gt $MaxBytes) { Stop-TooLarge }
+    $count = Copy-Stream ($response.GetResponseStream()) $target $room (1000 * $FetchSeconds)
+    if ($count -gt $room) { Stop-TooLarge $room }
     if ($response.ContentLength -ge 0 -and $response.ContentLength -ne $count) {
       $script:Reason = '{0} of {1} bytes' -f $count, $response.ContentLength
       return 0
@@ -96,6 +97,7 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
     return 200
   } catch {
     if ((Get-ExitCode $_) -ne 1) { throw }
+    if ((Get-Room) -le 0) { Stop-FullDisk 'the artifact' } # another program has filled it meanwhile
     $script:Reason = $_.Exception.GetBaseException().Message
     return 0
   } finally {
@@ -104,9 +106,20 @@ function Save-Answer([Uri] $Address, [hashtable] $Headers, [string] $File) {
   }
 }
 
-function Stop-TooLarge {
+function Stop-TooLarge([long] $Room) {
+  if ($Room -lt $MaxBytes) { Stop-FullDisk ($ArtifactUrl -replace '\?.*', '') }
   Stop-Step 4 ('download failed: {0} is larger than {1} bytes: build it from less' -f
     ($ArtifactUrl -replace '\?.*', ''), $MaxBytes)
+}
+
+# The bytes that a download, or what is in it, may have.
+function Get-Room {
+  return [Math]::Min($MaxBytes, [IO.DriveInfo]::new($ServerFolder.Substring(0, 1)).AvailableFreeSpace - $FreeBytes)
+}
+
+function Stop-FullDisk([string] $What) {
+  Stop-Step 4 ('the disk has no room for {0}: {1} bytes are free in {2}, and {3} of them stay free: {4}' -f
+    $What, ((Get-Room) + $FreeBytes), $ServerFolder, $FreeBytes, 'free some, then retry')
 }
 
 # Checks the listing before anything is unpacked, and the unpacked files after it: a listing can be wrong.
@@ -116,6 +129,9 @@ function Expand-Artifact([string] $File, [string] $Folder) {
     # For names without a mark: zip on Linux writes UTF-8 and does not mark it.
     $archive = [IO.Compression.ZipFile]::Open($File, 'Read', [Text.Encoding]::UTF8)
     $expected = Confirm-Entries $archive
+    if ($expected + 4096 * $archive.Entries.Count -gt (Get-Room) -and (Get-Room) -lt $MaxBytes) {
+      Stop-FullDisk ('what is in the archive, {0} bytes' -f $expected)
+    }
     [IO.Compression.ZipFileExtensions]::ExtractToDirectory($archive, $Folder)
     # Sets the time of all files to the artifact's publication, the same on each server. IIS builds an ETag from it. A
     # reproducible build gives all files one time, and browsers would keep the last release's files.
@@ -130,6 +146,7 @@ function Expand-Artifact([string] $File, [string] $Folder) {
     }
   } catch {
     if ((Get-ExitCode $_) -ne 1) { throw }
+    if ((Get-Room) -le 0) { Stop-FullDisk 'what is in the archive' }
     Stop-Step 4 ('the artifact cannot be unpacked as a zip file: {0}: build and publish it again' -f
       $_.Exception.GetBaseException().Message)
   } finally {

@@ -169,15 +169,13 @@ function Open-Port {
   } else { Set-NetFirewallRule @rule }
 }
 
-# The application's files outlive its releases. A new shared folder starts with the release's files.
+# The application's files outlive its releases. A new shared folder starts with the release's files. One that exists is not
+# changed, even if it is empty: it belongs to the other slot, too, which users may be on.
 function Initialize-SharedFolders {
   $script:Phase = 'preparing the shared folders'
   foreach ($path in $SharedFolders) {
     $shared = Get-SharedFolder $path
     $source = [IO.Path]::Combine((Get-Below ('releases\' + $ReleaseId)), $path.Replace('/', '\'))
-    if ([IO.Directory]::Exists($shared) -and [IO.Directory]::GetFileSystemEntries($shared).Length -eq 0) {
-      [IO.Directory]::Delete($shared)
-    }
     if (-not [IO.Directory]::Exists($shared)) {
       $seed = Get-Below ('data\.seed-' + (Get-UniqueName))
       [void] [IO.Directory]::CreateDirectory($seed)
