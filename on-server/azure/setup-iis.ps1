@@ -72,7 +72,8 @@ function Install-Features {
   $result = Install-WindowsFeature -Name $Features
   if (-not $result.Success) { Stop-Step 1 ('IIS cannot be installed (exit code {0})' -f $result.ExitCode) }
   if ([string] $result.RestartNeeded -eq 'Yes') {
-    Stop-Step 1 'IIS is installed, but Windows must restart first: restart this server, then apply again'
+    Stop-Step 1 ('IIS is installed, but Windows must restart first: {0} {1}, {2}' -f
+      'restart this server, delete its run command', $StepName, 'so that Azure runs it again, then apply again')
   }
   foreach ($service in 'WAS', 'W3SVC') {
     Set-Service -Name $service -StartupType Automatic

@@ -165,8 +165,7 @@ const PROMISES: readonly (readonly [string, (script: Script) => string[], readon
     [
       () => withFlaw("$a = Get-Secret $Folder\n  Stop-Step 1 ('no {0}' -f $a)"),
       () => withFlaw("$a = Get-Token 'x'\n  $script:Reason = $a"),
-      () =>
-        withChange("Stop-Step 1 ('the answer has no JSON", "Stop-Step 1 ($Json + 'the answer has no JSON"),
+      () => withChange("Stop-Step 1 ('{0} is no JSON", "Stop-Step 1 ($Json + '{0} is no JSON"),
       () => withChange("' -f $Resource, $Reason)", "' -f $Resource, $answer.Text)"),
     ],
   ],

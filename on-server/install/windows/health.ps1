@@ -48,6 +48,8 @@ function Wait-Healthy([string] $Release, [long] $Milliseconds) {
     if (Test-Health $Release ([Math]::Min($rest, $TimeoutMs))) {
       $good++
       if ($good -ge $HealthSuccesses) { return $true }
+      $script:Reason = '{0} gave {1} good answers in a row, and {2} are required' -f
+        $HealthPath, $good, $HealthSuccesses
     } else { $good = 0 }
     $rest = [Math]::Max(0, $Milliseconds - $watch.ElapsedMilliseconds)
     Start-Sleep -Milliseconds ([Math]::Min($rest, $IntervalMs))

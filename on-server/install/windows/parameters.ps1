@@ -104,7 +104,7 @@ function Read-IisSettings {
   try {
     $settings = ConvertFrom-Json -InputObject $text
   } catch {
-    Stop-Step 2 'IIS_SETTINGS_BASE64 is not JSON: correct it in the environment'
+    Stop-Step 2 'IIS_SETTINGS_BASE64 is not JSON, or has names that differ only by case: correct it in the environment'
   }
   $file = 'a relative path with / between letters, digits, ., _ and -'
   $script:RequiredFiles = Get-Setting $settings 'requiredFiles' ([array])

@@ -9,7 +9,7 @@ function Get-Token([string] $Resource) {
   if ($answer.Status -ne 200) {
     Stop-Step 1 ('no token for {0} ({1}): is the identity assigned to this server?' -f $Resource, $Reason)
   }
-  return Get-JsonText $answer.Text 'access_token'
+  return Get-JsonText $answer.Text 'access_token' 'the answer of the metadata service' 'retry'
 }
 
 function Get-Secret([string] $Name) {
@@ -20,11 +20,11 @@ function Get-Secret([string] $Name) {
     Stop-Step 1 ('secret {0} of {1} cannot be read ({2}): does it exist, and may this server read it?' -f
       $Name, $KeyVaultHost, $Reason)
   }
-  return Get-JsonText $answer.Text 'value'
+  return Get-JsonText $answer.Text 'value' ('the answer of {0} about secret {1}' -f $KeyVaultHost, $Name) 'retry'
 }
 
-# One text of a JSON object. It may be secret, so a failure never quotes it.
-function Get-JsonText([string] $Json, [string] $Name) {
+# One text of a JSON object. It may be secret, so a failure never quotes it: it has what the object is, and the advice.
+function Get-JsonText([string] $Json, [string] $Name, [string] $What, [string] $Advice) {
   $value = $null
   try {
     $value = (ConvertFrom-Json -InputObject $Json).PSObject.Properties[$Name].Value
@@ -32,7 +32,7 @@ function Get-JsonText([string] $Json, [string] $Name) {
     $value = $null
   }
   if ($value -isnot [string] -or $value -eq '') {
-    Stop-Step 1 ('the answer has no JSON with a text "{0}": write the secret again, then retry' -f $Name)
+    Stop-Step 1 ('{0} is no JSON with a text "{1}": {2}' -f $What, $Name, $Advice)
   }
   return $value
 }

@@ -169,8 +169,8 @@ function Open-Port {
   } else { Set-NetFirewallRule @rule }
 }
 
-# The application's files outlive its releases. A new shared folder starts with the release's files. One that exists is not
-# changed, even if it is empty: it belongs to the other slot, too, which users may be on.
+# The application's files outlive its releases. A new shared folder starts with the release's files. One that exists
+# is not changed, even if it is empty: it belongs to the other slot, too, which users may be on.
 function Initialize-SharedFolders {
   $script:Phase = 'preparing the shared folders'
   foreach ($path in $SharedFolders) {

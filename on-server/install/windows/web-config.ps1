@@ -69,7 +69,7 @@ function Set-MachineKey([Xml.XmlElement] $Element) {
     'decryptionKey' = '^([0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})\z'
   }
   foreach ($name in $hexadecimal.Keys) {
-    $key = Get-JsonText $text $name
+    $key = Get-JsonText $text $name ('secret ' + $MachineKeySecret) 'write it again, then retry'
     if ($key -cnotmatch $hexadecimal[$name]) {
       Stop-Step 4 ('secret {0} must be JSON with a hexadecimal {1}: write it again' -f $MachineKeySecret, $name)
     }
