@@ -384,6 +384,7 @@ describe("an artifact that is on the server already", () => {
     expect(server().list("releases/1.0.0-2")).toEqual([
       ".release",
       ".start",
+      ".start-blue",
       ".tree",
       "behaviour.json",
       "more.txt",
