@@ -1,16 +1,13 @@
 /** Starts the worker process of an application pool, and stops it as IIS does: it may end by itself, then it is killed. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realPath, folderOf, virtualDirectories, type SiteConfiguration } from "./configuration";
 
 const PROGRAM = join(__dirname, "worker.mjs");
 let started = 0;
-const sockets = mkdtempSync(join(tmpdir(), "worker-"));
 
 export class WorkerProcess {
-  readonly socket = join(sockets, String(started++));
+  readonly socket: string;
   readonly ended: Promise<void>;
   private readonly child: ChildProcess;
 
@@ -20,6 +17,7 @@ export class WorkerProcess {
     site: SiteConfiguration,
     readonly key: string,
   ) {
+    this.socket = join(root, `state/worker-${started++}`);
     const directories = virtualDirectories(site)
       .filter(({ path }) => path !== "/")
       .map(({ path, physicalPath }) => ({ path, folder: realPath(root, physicalPath) }));
