@@ -152,7 +152,7 @@ const WARNING = "this command runs as root, and so will the application";
       expect(await world.serving()).toEqual(before);
     });
 
-    it('"root" keeps root\'s rights, and nobody is warned', async () => {
+    it('"root" keeps root\'s rights without a warning', async () => {
       name("root");
       expect(await warnings()).not.toContain(WARNING);
       rmSync(world.path(".bluegreen/local/data/starts"));

@@ -71,7 +71,7 @@ export class ArtifactStore extends Construct implements IArtifactStore {
       sharedAccessKeyEnabled: false,
       defaultToOauthAuthentication: true,
       publicNetworkAccessEnabled: false,
-      // If somebody opens the public side, it is still closed to all.
+      // Opening its public side still admits no address.
       networkRules: { defaultAction: "Deny", bypass: ["AzureServices"] },
       crossTenantReplicationEnabled: false,
       infrastructureEncryptionEnabled: true,
