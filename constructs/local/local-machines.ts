@@ -6,6 +6,7 @@ import { Construct } from "constructs";
 import { encodeSpec } from "../../configuration/director-spec";
 import type { DirectorSpec } from "../../configuration/director-spec";
 import type { DatabaseAccess } from "../../release/migrate-spec";
+import { DEFAULT_HTTP_SETTINGS } from "../../configuration/http-settings";
 import { DATABASE_URL_FILE } from "../../configuration/naming";
 import { InvalidInput } from "../../release/failure";
 import { onServerProgram, shippedFile } from "../on-server-program";
@@ -161,11 +162,9 @@ export class LocalProxy extends Construct {
     const { path, status } = verification;
     const reloads = driver === "nginx";
     // The inputs of the proxy's configuration; a release changes none of them.
-    const { strictTransportSecurity } = props.spec.proxy.http;
     const configuration = [
       ...[endpoints, path, status, verification.host, props.spec.preview],
-      // Absent in environments without it, whose value stays as it was.
-      ...(strictTransportSecurity === undefined ? [] : [{ strictTransportSecurity }]),
+      ...chosenSettings(props.spec),
     ];
     const bundle = onServerProgram("director.js");
     const serverFolder = new TerraformData(this, "folder", {
@@ -213,6 +212,20 @@ export class LocalProxy extends Construct {
       ],
     });
   }
+}
+
+/** What differs from the defaults: without it the proxy's value is that of versions that did not apply these settings. */
+function chosenSettings({ proxy, activation, sessions }: DirectorSpec): object[] {
+  const defaults: Readonly<Record<string, unknown>> = { ...DEFAULT_HTTP_SETTINGS };
+  const http = Object.entries(proxy.http).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]),
+  );
+  const chosen = {
+    ...(http.length > 0 && { http: Object.fromEntries(http) }),
+    ...(activation !== null && { activation }),
+    ...(sessions !== undefined && { sessions }),
+  };
+  return Object.keys(chosen).length === 0 ? [] : [chosen];
 }
 
 function program(scope: Construct, name: string, environment: Record<string, string>): LocalExecProvisioner {

@@ -1,4 +1,4 @@
-/** A deployment of base gives the proxies that run Strict-Transport-Security, and takes it away: users keep their release. */
+/** A deployment of base gives the proxies that run other settings, and takes them away: users keep their release. */
 import type { DriverName } from "../../configuration/drivers";
 import { describeEndToEnd, oneServer, until, World } from "./world";
 
@@ -6,7 +6,7 @@ const TRUSTED = ["127.0.0.1"];
 const BLUE_GREEN = { strategy: "blueGreen", bakeSeconds: 0.2, drainSeconds: 1 } as const;
 
 describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) => {
-  describeEndToEnd("Strict-Transport-Security", () => {
+  describeEndToEnd("a proxy that runs", () => {
     let world: World;
     const http = (more: object) => ({ proxies: { driver, count: 1, http: { trusted: TRUSTED, ...more } } });
     beforeAll(async () => {
@@ -26,7 +26,7 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     };
 
-    it("comes with base, changes with it, and goes with it", async () => {
+    it("gets Strict-Transport-Security with base, and loses it with base", async () => {
       expect(await strict()).toBeNull();
       for (const [more, expected] of [
         [{ strictTransportSecurity: { maxAgeSeconds: 300 } }, "max-age=300"],
@@ -42,6 +42,35 @@ describe.each<DriverName>(["haproxy", "nginx", "embedded"])("with %s", (driver) 
         await until(async () => (await strict()) === expected, `the header is ${expected}`);
         expect(await world.serving()).toEqual(["1.0.0-1"]);
       }
+    });
+
+    it("gets another limit of bodies with base", async () => {
+      const send = async (): Promise<number> => {
+        const body = "x".repeat(2 * 1_024 * 1_024);
+        const answer = await fetch(`${world.origin()}/goals`, { method: "POST", body, redirect: "manual" });
+        await answer.arrayBuffer();
+        return answer.status;
+      };
+      expect(await send()).not.toBe(413);
+      world.changeEnvironment(http({ bodyMegabytes: 1 }));
+      await deployBase();
+      await until(async () => (await send()) === 413, "two megabytes are too much");
+      world.changeEnvironment(http({}));
+      await deployBase();
+      await until(async () => (await send()) !== 413, "they are accepted again");
+      expect(await world.serving()).toEqual(["1.0.0-1"]);
+    });
+
+    it("keeps clients on their servers from the release on that follows base", async () => {
+      const given = async (): Promise<string> => {
+        const answer = await fetch(world.origin());
+        await answer.arrayBuffer();
+        return answer.headers.getSetCookie().join();
+      };
+      world.changeEnvironment({ ...http({}), sessions: { affinity: "server" } });
+      await deployBase();
+      expect(await world.release("1.1.0")).toMatchObject({ outcome: "promoted", exitCode: 0 });
+      expect(await given()).toContain("bluegreen-server=");
     });
   });
 });
