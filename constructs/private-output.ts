@@ -34,7 +34,7 @@ export function privateOutput(scope: Construct, folder?: string): void {
   };
 }
 
-/** Passing through may stay allowed: the application's account reaches its files so. */
+/** A folder that others can only pass through stays as it is: the application's account reaches its files through it. */
 function close(folder: string): void {
   mkdirSync(folder, { recursive: true });
   const { mode, uid } = statSync(folder);

@@ -14,8 +14,8 @@ export function withPrivateFiles<T>(start: () => T): T {
 }
 
 /**
- * Creates a folder for this account alone, and closes an existing one for others. Only who may pass through, and nothing
- * more, keeps that: the application's account reaches its files so.
+ * Creates a folder for this account alone, and closes an existing one that others can read or change. One that they can only
+ * pass through stays as it is: the application's account reaches its files through it.
  */
 export function privateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
