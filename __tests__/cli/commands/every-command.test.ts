@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, { args: string[]; environment: boolean; 
   rollback: { args: [], environment: true, json: true },
   retry: { args: [], environment: true, json: true },
   heal: { args: ["web-1"], environment: true, json: true },
+  drain: { args: ["web-1"], environment: true, json: true },
   abort: { args: [], environment: true, json: true },
   "plan base": { args: [], environment: true, json: true },
   "plan release": { args: ARTIFACT, environment: true, json: true },
