@@ -36,7 +36,7 @@ const GROUPS = {
   // Whole releases without a measurement of users' requests, documents and packages.
   releases: [
     "__tests__/upgrade/",
-    "__tests__/end-to-end/(artifacts|at-rest|database-cuts|environment|grpc|hooks|life|migrations|pipelines|plan-proof|portable|recover|resolve|two-|watch)",
+    "__tests__/end-to-end/(artifacts|at-rest|database-cuts|environment|grpc|hooks|life|migrations|pipelines|plan-proof|platform-user|portable|proxy-settings|recover|resolve|rights|two-|watch)",
     ...["documents", "package", "stacks"].map((name) => `__tests__/${name}/`),
   ],
 };
