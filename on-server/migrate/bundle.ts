@@ -113,14 +113,14 @@ class Attempt {
   begin(): AbortSignal {
     this.end();
     this.abort = new AbortController();
-    this.deadline = Date.now() + TOTAL_SECONDS * 1_000;
+    this.deadline = performance.now() + TOTAL_SECONDS * 1_000;
     this.gotData();
     return this.abort.signal;
   }
 
   gotData(): void {
     clearTimeout(this.timer);
-    const left = this.deadline - Date.now();
+    const left = this.deadline - performance.now();
     const stall = this.stallSeconds * 1_000;
     const problem =
       left < stall ? `not complete after ${TOTAL_SECONDS} s` : `no data for ${this.stallSeconds} s`;

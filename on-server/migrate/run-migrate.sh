@@ -8,6 +8,7 @@ set -Eeuo pipefail
 umask 027
 
 #include "../chosen-environment.sh"
+#include "../uptime.sh"
 keep_environment IMDS_ENDPOINT NODE_TLS_REJECT_UNAUTHORIZED NODE_EXTRA_CA_CERTS
 
 : "${SERVER_FOLDER:?}" "${MIGRATE_SPEC:?}" "${MIGRATOR_URL:?}" "${MIGRATOR_SHA256:?}"
@@ -47,13 +48,13 @@ fetch() {
     (limited cp -- "$MIGRATOR_URL" "$new")
     return
   fi
-  local authorization code pause=1 end=$((SECONDS + ${FETCH_RETRY_SECONDS:-300}))
+  local authorization code pause=1 end=$(($(uptime_seconds) + ${FETCH_RETRY_SECONDS:-300}))
   authorization="Authorization: Bearer $(token)" || return 1
   while true; do
     code=0
     download "$authorization" || code=$?
     # Larger than the limit, or a full disk: a retry has the same end.
-    if ((code == 0 || code == 23 || code == 63 || SECONDS + pause > end)); then return "$code"; fi
+    if ((code == 0 || code == 23 || code == 63 || $(uptime_seconds) + pause > end)); then return "$code"; fi
     sleep "$pause"
     pause=$((pause < 30 ? pause * 2 : 60))
   done
