@@ -54,7 +54,7 @@ export async function countBefore(director: Director): Promise<Before | null> {
     const now = total(since(first, answersOf(await driver.counts())));
     const wrong = usual !== null && isWorse(now, usual, already);
     const isSilent = now.answers === 0 && (total(atRest).answers > 0 || milliseconds >= SILENT_LOOK_MS);
-    const isKnown = usual !== null || isSilent || now.answers >= ENOUGH_ANSWERS;
+    const isKnown = isSilent || now.answers >= (usual === null ? ENOUGH_ANSWERS : 1);
     const isClear = isKnown && now.failed === 0;
     if (milliseconds < SHORTEST_LOOK_MS || (!isClear && milliseconds < LONGEST_LOOK_MS)) continue;
     if (usual !== null && !wrong) return usual;
