@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import type { DrainLimits } from "../release/draining";
 import { InvalidInput } from "../release/failure";
 import { HTTP_PATH, matches } from "../release/patterns";
 import type { PerSlot, Slot } from "../release/slot";
@@ -56,6 +57,21 @@ export function hasAffinity({ sessions }: { readonly sessions?: Sessions | undef
 /** Whether clients of the release before stay on it after a switch. */
 export function drains(site: { readonly sessions?: Sessions | undefined }): boolean {
   return hasAffinity(site) && site.sessions?.drain !== undefined;
+}
+
+/**
+ * How long the clients of one server are waited for when an operator takes it out of use. Without affinity none stays, and only
+ * what runs is waited for.
+ */
+export function serverDrainLimits({
+  sessions,
+  schedule,
+}: {
+  readonly sessions?: Sessions | undefined;
+  readonly schedule: Pick<Schedule, "drainSeconds">;
+}): DrainLimits {
+  if (!hasAffinity({ sessions })) return { idleSeconds: 0, atMostSeconds: schedule.drainSeconds };
+  return sessions?.drain ?? z.parse(Drain, {});
 }
 
 /** After how many seconds browsers drop a token; undefined: at their sessions' end. */

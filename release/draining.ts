@@ -22,6 +22,12 @@ export const Draining = z.object({
 });
 export type Draining = z.infer<typeof Draining>;
 
+/** How long clients that stay are waited for, in seconds: since their last request, and in all. */
+export interface DrainLimits {
+  readonly idleSeconds: number;
+  readonly atMostSeconds: number;
+}
+
 /** The part of the traffic value that says who stays. */
 interface Kept {
   readonly live: Slot | null;
@@ -46,7 +52,7 @@ export function drainingOf(
   left: { readonly slot: Slot; readonly releaseId: string },
   since: number | null,
   idleSeconds: number | null,
-  settings: { readonly idleSeconds: number; readonly atMostSeconds: number } | undefined,
+  settings: DrainLimits | undefined,
   now: number,
 ): Draining {
   return { ...left, ...timesLeft(since, idleSeconds, settings, now) };
@@ -56,7 +62,7 @@ export function drainingOf(
 export function timesLeft(
   since: number | null,
   idleSeconds: number | null,
-  settings: { readonly idleSeconds: number; readonly atMostSeconds: number } | undefined,
+  settings: DrainLimits | undefined,
   now: number,
 ): Pick<Draining, "idleSeconds" | "secondsLeft" | "mostSeconds"> {
   // If the clock was set back, `since` is later than now. That must not prolong it: then only the proxy knows.

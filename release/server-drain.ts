@@ -4,27 +4,18 @@
  */
 import * as z from "zod/mini";
 import { lastRequest, timesLeft, whenFree } from "./draining";
+import type { DrainLimits } from "./draining";
 import { Refusal } from "./failure";
 import type { Schedule } from "./schedule";
 import type { PerSlot } from "./slot";
 import { SLOTS } from "./slot";
 import { isWayBack } from "./way-back";
 
-/** Where the environment does not say how long sessions live: twenty minutes, as ASP.NET's, and at most four hours. */
-const USUAL_LIMITS: DrainLimits = { idleSeconds: 1_200, atMostSeconds: 14_400 };
-
-interface DrainLimits {
-  readonly idleSeconds: number;
-  readonly atMostSeconds: number;
-}
-
 /** What a proxy remembers of it. */
 export const DrainedServer = z.strictObject({
   server: z.string(),
   /** Milliseconds since 1970. */
   since: z.number(),
-  idleSeconds: z.number(),
-  atMostSeconds: z.number(),
   /** Whether it gets no requests any more. */
   isOut: z.boolean(),
 });
@@ -50,15 +41,6 @@ export const ServerDrainEnd = z.object({
 });
 export type ServerDrainEnd = z.infer<typeof ServerDrainEnd>;
 
-/** @param sessions the environment's. Without affinity no client stays, so only running requests are waited for. */
-export function drainLimits(
-  sessions: { readonly affinity: string; readonly drain?: DrainLimits | undefined } | undefined,
-  drainSeconds: number,
-): DrainLimits {
-  if (sessions?.affinity !== "server") return { idleSeconds: 0, atMostSeconds: drainSeconds };
-  return sessions.drain ?? USUAL_LIMITS;
-}
-
 /** What runs on a server: null if the proxy can't tell. */
 export interface Activity {
   readonly running: number | null;
@@ -67,7 +49,8 @@ export interface Activity {
 
 /** @param activity of the server's endpoint in each slot. @param now in milliseconds since 1970 */
 export function serverDrainOf(
-  { server, since, isOut, ...limits }: DrainedServer,
+  { server, since, isOut }: DrainedServer,
+  limits: DrainLimits,
   activity: readonly Activity[],
   now: number,
 ): ServerDrain {

@@ -33,9 +33,11 @@ export function addDrain(program: Command): void {
         if (options.json === true)
           console.log(JSON.stringify({ outcome: "refused", toType: lines }, null, 2));
         else for (const { proxy, line } of lines) console.log(`on ${proxy}:  ${line}`);
-        console.error(
-          "Azure's proxies can't be reached from here. Type that on each of them until all print that the server is idle, then with --now on each",
-        );
+        const until =
+          request.ends || request.isNow
+            ? ""
+            : " until all print that the server is idle, then with --now on each";
+        console.error(`Azure's proxies can't be reached from here. Type that on each of them${until}`);
         process.exitCode = EXIT.refused;
         return;
       }

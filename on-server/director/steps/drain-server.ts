@@ -3,10 +3,10 @@
  * that have sessions there stay, until the operator ends that (`--now`): a client may use several proxies, so none of them knows
  * by itself when the server is idle. It moves no traffic between slots, and waits for nothing.
  */
-import { hasAffinity } from "../../../configuration/sessions";
+import { hasAffinity, serverDrainLimits } from "../../../configuration/sessions";
 import { EXIT } from "../../../release/exit-code";
 import { Failure, InvalidInput, Refusal } from "../../../release/failure";
-import { describeServerDrain, drainLimits, serverDrainOf } from "../../../release/server-drain";
+import { describeServerDrain, serverDrainOf } from "../../../release/server-drain";
 import type { Activity, DrainedServer, ServerDrain, ServerDrainEnd } from "../../../release/server-drain";
 import { otherSlot, SLOTS } from "../../../release/slot";
 import type { Slot } from "../../../release/slot";
@@ -28,22 +28,27 @@ export async function drainServer(
     requireAtRest(director);
     await requireOthers(director, server, await director.driver.observe());
   }
-  const { spec, clock, driver } = director;
-  const limits = drainLimits(spec.sessions, spec.schedule.drainSeconds);
-  const entry: DrainedServer = known ?? { server, since: clock.now(), isOut: false, ...limits };
-  save(director, server, entry);
-  if (!entry.isOut) {
-    const keeps = hasAffinity(spec) && driver.keepClients !== undefined;
-    for (const slot of slots) {
-      director.logEvent("rotation", { slot, [keeps ? "leave" : "exclude"]: [server] });
-      await (keeps ? driver.keepClients!(slot, [server]) : driver.exclude(slot, [server]));
-    }
-  }
+  const { clock, driver } = director;
+  const entry: DrainedServer = known ?? { server, since: clock.now(), isOut: false };
+  if (known === undefined) save(director, server, entry);
+  if (!entry.isOut) await keepFromNewClients(director, server, slots);
   if (!isNow && !entry.isOut) return ended("draining", await drainOf(director, entry), director);
   for (const slot of slots) await driver.exclude(slot, [server]);
   const out = { ...entry, isOut: true };
   save(director, server, out);
   return ended("drained", await drainOf(director, out), director);
+}
+
+/** Only where the server is in rotation: one that was taken out, as by a heal that failed, must not get its clients back. */
+async function keepFromNewClients(director: Director, server: string, slots: readonly Slot[]): Promise<void> {
+  const { spec, driver } = director;
+  const keeps = hasAffinity(spec) && driver.keepClients !== undefined;
+  const counts = await driver.counts();
+  for (const slot of slots) {
+    if (!counts[slot].endpoints.some((each) => each.server === server && each.inRotation)) continue;
+    director.logEvent("rotation", { slot, [keeps ? "leave" : "exclude"]: [server] });
+    await (keeps ? driver.keepClients!(slot, [server]) : driver.exclude(slot, [server]));
+  }
 }
 
 /** Verifies what the server has to serve, and returns it to the rotation. @throws InvalidInput, Failure */
@@ -78,10 +83,10 @@ export async function drainedServers(director: Director): Promise<ServerDrain[]>
 }
 
 async function drainOf(director: Director, entry: DrainedServer): Promise<ServerDrain> {
-  const { driver, clock } = director;
+  const { driver, clock, spec } = director;
   const slots = SLOTS.filter((slot) => hasServer(director, slot, entry.server));
   const activity = await Promise.all(slots.map((slot) => activityIn(driver, slot, entry.server)));
-  return serverDrainOf(entry, activity, clock.now());
+  return serverDrainOf(entry, serverDrainLimits(spec), activity, clock.now());
 }
 
 async function activityIn(driver: Driver, slot: Slot, server: string): Promise<Activity> {

@@ -93,6 +93,25 @@ test("a proxy that can't tell what runs is waited for as long as a drain may tak
   expect(await drain("web-2")).toMatchObject({ drain: { secondsLeft: 0 } });
 });
 
+test("one that a heal left out of rotation does not get its clients back", async () => {
+  const { world, operator, drain } = await keptWorld();
+  world.lose("web-2");
+  const record = { ...operator.record, sequence: 3, heals: { "web-2": 3 } };
+  await world.run("begin", record);
+  expect(await world.run("switch", record)).toMatchObject({ exitCode: EXIT.rejected });
+  expect([...world.excluded.green]).toEqual(["web-2"]);
+  expect(await drain("web-2")).toMatchObject({ outcome: "draining" });
+  expect([...world.keeping]).toEqual([]);
+});
+
+test("calling it again changes nothing", async () => {
+  const { world, drain } = await keptWorld();
+  await drain("web-2");
+  const { state } = world;
+  await drain("web-2");
+  expect(world.state).toBe(state);
+});
+
 test("the only server that serves users stays, and so does an unknown one", async () => {
   const { world, drain } = await keptWorld();
   await drain("web-2", true);
