@@ -13,6 +13,7 @@ import { basename, join } from "node:path";
 import { packRelease } from "../../examples/socialgoal/pack";
 import type { Deployment } from "../../cli/deployment/outcome";
 import type { ReleaseRecord } from "../../release/record";
+import { StandInProvider } from "../../development/testbed/azurerm/provider";
 import { providerIsMissing } from "../terraform/provider";
 import { ask, REPOSITORY, until } from "./world";
 import { follow } from "../../development/testbed/processes";
@@ -36,7 +37,7 @@ function missing(): string | undefined {
   if (!existsSync(STAND_IN)) return "the stand-in of Azure is not beside the repository";
   if (spawnSync("python3", ["--version"]).status !== 0) return "there is no python3";
   if (process.getuid?.() !== 0) return "only root can open port 80 for the proxies";
-  return providerIsMissing();
+  return undefined;
 }
 
 interface Ran {
@@ -60,14 +61,16 @@ export class AzureWorld {
     else response.writeHead(404).end();
   });
   private readonly env: NodeJS.ProcessEnv;
+  /** Undefined where Terraform finds the real one. */
+  private provider: StandInProvider | undefined;
 
   private constructor(
     readonly folder: string,
     private readonly network: string,
-    port: number,
+    private readonly port: number,
   ) {
     const state = join(folder, "azure");
-    this.standIn = spawn("python3", [STAND_IN, "--exec", "--port", String(port), "--dir", state], {
+    this.standIn = spawn("python3", [STAND_IN, "--exec", "--async", "--port", String(port), "--dir", state], {
       stdio: "ignore",
       detached: true,
     });
@@ -89,7 +92,7 @@ export class AzureWorld {
   }
 
   /** @param environment what differs from a small environment with two Linux servers, split. */
-  static async create(environment: object = {}): Promise<AzureWorld> {
+  static async create(environment: object = {}, version = "4.55.0"): Promise<AzureWorld> {
     const folder = mkdtempSync(join(realpathSync(tmpdir()), "bluegreen-azure-"));
     const network = `127.${100 + Math.floor(Math.random() * 100)}`;
     const world = new AzureWorld(folder, network, 20_000 + Math.floor(Math.random() * 8_000));
@@ -123,7 +126,13 @@ export class AzureWorld {
       stopSeconds: 3,
       ...environment,
     });
-    await until(() => existsSync(join(folder, "azure/cert.pem")), "the stand-in of Azure is up");
+    const certificate = join(folder, "azure/cert.pem");
+    await until(() => existsSync(certificate), "the stand-in of Azure is up");
+    if (providerIsMissing() !== undefined) {
+      world.provider = await StandInProvider.start(version, world.port, certificate);
+      // What the machine's own configuration says of providers does not matter then.
+      Object.assign(world.env, { ...world.provider.env, TF_CLI_CONFIG_FILE: undefined });
+    }
     return world;
   }
 
@@ -247,6 +256,7 @@ export class AzureWorld {
 
   end(): void {
     this.artifacts.close();
+    this.provider?.end();
     this.standIn.kill("SIGKILL");
     killProcessesIn(this.folder);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });

@@ -76,7 +76,7 @@ describeOnAzure("on Azure, as far as a stand-in can tell", () => {
       expect(problems).toEqual([]);
       expect(proxies).toMatchObject([{ proxy: "proxy-1", at: expect.any(String), serving: ["green"] }]);
       expect(proxies[0]!.state.journal.map(({ event }) => event)).toEqual([
-        ...["drained", "verified", "traffic", "judged", "traffic", "drained"],
+        ...["drained", "verified", "traffic", "judged", "traffic", "drained", "users"],
       ]);
     });
     expect(started(requests)).toEqual([]);
