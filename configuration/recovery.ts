@@ -74,7 +74,9 @@ export function recoverRecord(findings: Findings): Recovery {
   const isProven = (record: ReleaseRecord): boolean =>
     record.application === findings.application &&
     record.sequence === known.sequence &&
-    known.digests.some((digest) => recordDigest(record).startsWith(digest));
+    known.digests.some((digest) => recordDigest(record).startsWith(digest)) &&
+    // Planned without knowing what users get, it was refused by every begin.
+    proxies.every(({ stable }) => stable === null || serves(record, stable));
 
   if (present !== null && isProven(present))
     return nothing(`record ${present.sequence} was the last one applied`);

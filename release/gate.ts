@@ -200,7 +200,7 @@ export function isSame(
 export function doesNotMatch(
   { sequence, slots, target }: Sequence,
   stable: Stable | null,
-  hint = "Is this checkout up to date?",
+  hint = "Pull if this checkout is old; else `bluegreen recover` writes a record that matches",
 ): Refusal {
   return new Refusal(
     "unknown-release",

@@ -18,6 +18,8 @@ export interface Silent {
 export interface Survey {
   readonly statuses: readonly ProxyStatus[];
   readonly silent: readonly Silent[];
+  /** Why what users get is not known, although releases were applied here. Undefined if it is known. */
+  readonly unknown?: string;
 }
 
 export const NOBODY: Survey = { statuses: [], silent: [] };

@@ -188,6 +188,8 @@ export function retry(
   const candidate = target(record);
   if (candidate === null) throw new Refusal("nothing-to-retry", "the record has no release to retry");
   requireNotBanned(record, candidate.version);
+  // A record that was planned without knowing what users get must not be tried again.
+  if (observed.live !== null) stableRelease(record, observed, observed.live);
   if (reinstall && isLive(record, observed)) {
     throw new Refusal(
       "not-possible-here",

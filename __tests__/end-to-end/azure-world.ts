@@ -14,6 +14,7 @@ import { packRelease } from "../../examples/socialgoal/pack";
 import type { Deployment } from "../../cli/deployment/outcome";
 import type { ReleaseRecord } from "../../release/record";
 import { StandInProvider } from "../../development/testbed/azurerm/provider";
+import { ResourceManager } from "../../development/testbed/azurerm/resource-manager";
 import { providerIsMissing } from "../terraform/provider";
 import { ask, REPOSITORY, until } from "./world";
 import { follow } from "../../development/testbed/processes";
@@ -176,11 +177,47 @@ export class AzureWorld {
   }
 
   /** @param code the release of the sample application that is published as this version. */
-  async release(version: string, code: string): Promise<Deployment> {
+  async release(version: string, code: string, action: "release" | "stage" = "release"): Promise<Deployment> {
+    return this.deploy(action, ...(await this.publish(version, code)));
+  }
+
+  /** @returns how to kill it and what it started, as the end of a pipeline's machine would. */
+  async releasing(version: string, code: string): Promise<() => void> {
+    const args = ["release", ...(await this.publish(version, code)), "--environment", ENVIRONMENT_FILE];
+    const options = { cwd: this.folder, env: this.env, stdio: "ignore", detached: true } as const;
+    const { pid } = spawn(this.command[0], [this.command[1], ...args], options);
+    return () => {
+      // Terraform has a process group of its own.
+      for (const each of [...processesBelow(pid!), pid!]) process.kill(each, "SIGKILL");
+    };
+  }
+
+  private async publish(version: string, code: string): Promise<string[]> {
     const { file, sha256 } = await packRelease({ version, from: code, to: join(this.folder, "packages") });
     const { port } = this.artifacts.address() as AddressInfo;
-    const address = `http://127.0.0.1:${port}/${basename(file)}`;
-    return this.deploy("release", version, "--artifact", address, "--sha256", sha256);
+    return [version, "--artifact", `http://127.0.0.1:${port}/${basename(file)}`, "--sha256", sha256];
+  }
+
+  // --- what others do in Azure ---
+
+  /** Deleted in the portal. */
+  async deleteRunCommands(machine: string, names: RegExp): Promise<void> {
+    const azure = new ResourceManager(this.port, join(this.folder, "azure/cert.pem"));
+    const state = readFileSync(join(this.folder, ".bluegreen/sim/terraform.web.tfstate"), "utf8");
+    const ids = state.match(/"\/subscriptions\/[^"]*\/runCommands\/[^"]+"/g) ?? [];
+    const found = ids
+      .map((id) => JSON.parse(id) as string)
+      .filter((id) => {
+        return id.includes(`-${machine}/runCommands/`) && names.test(basename(id));
+      });
+    expect(found).not.toEqual([]);
+    for (const id of found) expect((await azure.send("DELETE", id)).status).toBe(200);
+  }
+
+  /** @param path a regular expression. */
+  refuseOnce(method: string, path: string): void {
+    const fault = { id: path, method, path, times: 1, status: 409 };
+    writeFileSync(join(this.folder, "azure/faults.json"), JSON.stringify([fault]));
   }
 
   // --- Terraform by hand, as cdktf runs it ---
@@ -261,6 +298,14 @@ export class AzureWorld {
     killProcessesIn(this.folder);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+function processesBelow(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .split(" ")
+    .filter(Boolean)
+    .map(Number);
+  return children.flatMap((child) => [...processesBelow(child), child]);
 }
 
 function killProcessesIn(folder: string): void {

@@ -252,7 +252,7 @@ describeEndToEnd("an operator", () => {
     const stale = await inColleague("release", "1.4.0", "--artifact", file);
     expect({ exitCode: stale.exitCode, said: oneLine(stale) }).toEqual({
       exitCode: 3,
-      said: expect.stringMatching(/Is this checkout up to date\?|pull, then try again/),
+      said: expect.stringMatching(/Pull if this checkout is old|pull, then try again/),
     });
     expect(await world.serving()).toEqual([`1.1.3-${world.record.sequence}`]);
   });

@@ -48,7 +48,7 @@ describeEndToEnd("a record", () => {
       world.write("release.json", history.get(sequence)!);
       await refuses(
         ["release", "1.4.1", "--artifact", file],
-        /(it has .* the proxy has 1\.4\.0-4 live in green\. Is this checkout up to date\?|older than 4)/,
+        /(it has .* the proxy has 1\.4\.0-4 live in green\. Pull if this checkout is old|older than 4)/,
       );
     }
   });

@@ -305,7 +305,7 @@ test("a stale checkout gets a message with what it has and what users get", () =
       reason: "unknown-release",
       message:
         "record 2 does not match what users get: it has 1.0.0-1 in blue and 2.0.0-2 in green, " +
-        "with green active; the proxy has 9.0.0-9 live in green. Is this checkout up to date?",
+        "with green active; the proxy has 9.0.0-9 live in green. Pull if this checkout is old; else `bluegreen recover` writes a record that matches",
     });
   }
 });

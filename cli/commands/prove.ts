@@ -5,7 +5,7 @@ import { common, findTools, open, printResult } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 import { prove } from "../deployment/prove";
 import { readRecord } from "../project/project";
-import { agreed, requireAll } from "../proxies/proxies";
+import { usersGet, requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import { err } from "../terminal/colours";
 import { SILENT } from "../terminal/progress";
@@ -24,7 +24,8 @@ export function addProve(program: Command): void {
       const live = async () => {
         const project = open(options);
         const terraform = async () => (await findTools(SILENT)).terraform;
-        return agreed(requireAll(await proxiesOf(project, terraform).survey(readRecord(project))))?.live;
+        const survey = await proxiesOf(project, terraform).survey(readRecord(project));
+        return usersGet(survey, requireAll(survey))?.live;
       };
       const verdict = await prove(file, options.live, live);
       if (verdict.proved) return printResult(options, verdict, verdict.reason);

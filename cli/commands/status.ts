@@ -44,12 +44,16 @@ export function addStatus(program: Command): void {
         process.exit(0);
       }
       const survey = await proxies.survey(record);
-      const { statuses, silent } = survey;
+      const { statuses, silent, unknown } = survey;
       if (statuses.length === 0) requireAll(survey);
       const unreachable = silent.length === 0 ? {} : { unreachable: silent };
       console.log(
         options.json
-          ? JSON.stringify({ record, proxies: statuses, ...unreachable }, null, 2)
+          ? JSON.stringify(
+              { record, proxies: statuses, ...unreachable, ...(unknown && { unknown }) },
+              null,
+              2,
+            )
           : formatStatus(record, survey, contextOf(project, record)),
       );
       if (statuses.some((status) => contradiction(status) !== null)) process.exitCode = EXIT.unexpected;

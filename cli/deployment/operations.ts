@@ -6,16 +6,17 @@ import { EXIT } from "../../release/exit-code";
 import { cannotSpare } from "../../release/gate";
 import { resolve as resolveScript } from "../../release/resolve";
 import { Resolution } from "../../release/resolution";
-import { proxyPlaces, refuseUnknownMachines, serverFolder } from "../../configuration/naming";
+import { proxyPlaces, refuseUnknownMachines, serverFolder, serverPlaces } from "../../configuration/naming";
 import { isLocal } from "../../configuration/platform";
 import { drains } from "../../configuration/sessions";
-import { idOrNull, scheduleOf, target } from "../../release/record";
+import { healedServers, idOrNull, scheduleOf, target } from "../../release/record";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { InvalidInput, Refusal } from "../../release/failure";
 import { quote } from "../../release/text";
 import type { Candidate, ReleaseId } from "../../release/release";
 import { describeSafeRelease, newestSafeRelease } from "../../release/safe-release";
 import type { ScheduleChoice } from "../../release/schedule";
+import { otherSlot } from "../../release/slot";
 import { takingPart } from "../../release/taking-part";
 import { recordInForce } from "../../release/in-force";
 import * as transitions from "../../release/transitions";
@@ -25,10 +26,10 @@ import { requireDatabase } from "../migrations/known-journal";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
-import { agreed } from "../proxies/proxies";
+import { NO_REPORT, usersGet } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import type { ProxyStatus } from "../../release/director-status";
-import { readReceipts } from "../receipts/receipt-store";
+import { hasReceipt, readReceipt, readReceipts } from "../receipts/receipt-store";
 import { deploy } from "./deploy";
 import type { Operation } from "./operation";
 import type { Deployment } from "./outcome";
@@ -154,7 +155,10 @@ export function heal(project: Project, { progress }: Tools, servers: readonly st
     title: `heal of ${servers.join(", ")}`,
     proxies: { heals: servers.filter((server) => proxies.includes(server)) },
     transition: (record, observed, statuses) => {
-      const next = transitions.heal(record, requireAgreement(observed, statuses), servers);
+      const healed = transitions.heal(record, requireAgreement(observed, statuses), servers);
+      // An install step that is gone is made again, even if its server is healthy.
+      const isGone = lacksInstallStep(project, healed, statuses, servers);
+      const next = isGone ? { ...healed, retry: true } : healed;
       // An interrupted heal must be completed, even if all servers are healthy by now.
       const isHealed = statuses.every(
         ({ state: { result } }) => result?.sequence === record.sequence && result.outcome === "healed",
@@ -205,24 +209,41 @@ export async function abort(
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
   const left = [...without, ...silent.map(({ proxy }) => proxy)];
   const current = readRecord(project);
-  const { statuses } = await proxies.survey(current, left);
+  const survey = await proxies.survey(current, left);
   const names = proxyPlaces(project.environment).map(({ name }) => name);
-  const part = takingPart(current, names, { statuses, silent }, demands);
-  const observed = agreed(part.current);
+  const part = takingPart(current, names, { ...survey, silent }, demands);
+  const observed = usersGet(survey, part.current);
+  let transition = transitions.cancel;
   try {
     if (observed !== null) transitions.cancel(current, observed);
   } catch (error) {
-    if (error instanceof Refusal && error.reason === "nothing-to-cancel") return null;
-    throw error;
+    if (!(error instanceof Refusal && error.reason === "nothing-to-cancel")) throw error;
+    if (!isUnfinishedAbort(project, current, part.current)) return null;
+    transition = (before, users) => transitions.retry(before, users, false);
   }
   return deploy(project, tools, {
     action: "abort",
     title: "abort",
     proxies: demands,
-    transition: (before, users, all) => transitions.cancel(before, requireAgreement(users, all)),
+    transition: (before, users, all) => transition(before, requireAgreement(users, all)),
     ...(drains(project.environment) && { endSessions: "replaced" }),
     clearsUp: true,
   });
+}
+
+/** The candidate is cancelled in the record, but not all of its steps are undone. */
+function isUnfinishedAbort(
+  project: Project,
+  record: ReleaseRecord,
+  statuses: readonly ProxyStatus[],
+): boolean {
+  const { sequence, slots, active } = record;
+  if (hasReceipt(project, sequence)) {
+    const { action, exitCode } = readReceipt(project, sequence);
+    return action === "abort" && exitCode !== EXIT.done;
+  }
+  const isEmptied = slots[otherSlot(active)] === null && healedServers(record).length === 0;
+  return isEmptied && statuses.some(({ state }) => state.sequence !== sequence || !state.finished);
 }
 
 /**
@@ -274,6 +295,7 @@ function knownProxies(names: readonly string[], { environment }: Project): reado
 /** @throws Refusal if the proxies disagree: only `retry` and `rollback` are possible then. */
 function requireAgreement(observed: Observed | null, statuses: readonly ProxyStatus[]): Observed {
   if (observed !== null) return observed;
+  if (statuses.length === 0) throw new Refusal("unknown-release", `${NO_REPORT}; nothing was changed`);
   const each = statuses.map(({ proxy, state }) => `${proxy} serves ${state.stable?.releaseId ?? "nothing"}`);
   throw new Refusal(
     "proxies-disagree",
@@ -309,6 +331,24 @@ function serversServing(release: ReleaseId | null, { endpoints, serving }: Proxy
     .flatMap((slot) => endpoints[slot])
     .filter(({ healthy, inRotation, releaseId }) => healthy && inRotation && releaseId === release)
     .map(({ server }) => server);
+}
+
+/** On Azure the endpoints are the install steps in Terraform's state. */
+function lacksInstallStep(
+  { environment }: Project,
+  { slots: recorded }: ReleaseRecord,
+  statuses: readonly ProxyStatus[],
+  servers: readonly string[],
+): boolean {
+  if (isLocal(environment)) return false;
+  const healed = serverPlaces(environment).filter(({ name }) => servers.includes(name));
+  return healed.some(({ name, slots }) =>
+    slots.some(
+      (slot) =>
+        recorded[slot] !== null &&
+        statuses.some(({ endpoints }) => !endpoints[slot].some(({ server }) => server === name)),
+    ),
+  );
 }
 
 /** On the local platform a web server is a folder; Terraform does not notice if it is gone. */

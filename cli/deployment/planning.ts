@@ -37,7 +37,7 @@ import type { ReleaseRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import type { Slot } from "../../release/slot";
 import { describeProxies, NOBODY, takingPart, withoutBehind, withProxies } from "../../release/taking-part";
-import type { TakingPart } from "../../release/taking-part";
+import type { Survey, TakingPart } from "../../release/taking-part";
 import { isLive } from "../../release/transitions";
 import type { Observed } from "../../release/transitions";
 import { migrationNote } from "../artifact/migrations";
@@ -45,7 +45,7 @@ import { databaseServer } from "../project/database-server";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
-import { agreed } from "../proxies/proxies";
+import { usersGet } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import type { Proxies } from "../proxies/proxies";
 import { hasReceipt } from "../receipts/receipt-store";
@@ -105,7 +105,7 @@ export async function planOperation(
   const names = proxyPlaces(environment).map(({ name }) => name);
   const part = takingPart(before, names, survey, { without, leavesOut, heals });
   const statuses = part.current;
-  const observed = agreed(statuses);
+  const observed = usersGet(survey, statuses);
   collectReceipt(project, before, statuses);
   completeReceipt(project, before, statuses);
   const asked = transition(before, observed, statuses);
@@ -134,7 +134,7 @@ export async function planOperation(
     steps: stepsOf(plan),
     traffic: trafficOf(next, environment),
     detects: detectsOf(project, next, observed),
-    proof: prove(project, plan, next, observed),
+    proof: prove(project, plan, next, observed, survey),
     notes: [
       describeResolutions(next.resolve),
       migrationNote(next),
@@ -184,14 +184,19 @@ export async function planOnly(project: Project, tools: Tools, operation: Operat
 }
 
 /** @returns the proof as text. @throws Refusal with the first change that is not permitted. */
-function prove(project: Project, plan: Plan, next: ReleaseRecord, observed: Observed | null): string {
+function prove(
+  project: Project,
+  plan: Plan,
+  next: ReleaseRecord,
+  observed: Observed | null,
+  { unknown }: Survey,
+): string {
   const live = observed?.live ?? null;
   const healing = healedServers(next);
   if (live === null) {
     proveOnlySteps(plan);
-    return observed === null
-      ? "the proxies disagree; only steps of a release run"
-      : "nothing is live yet; only steps of a release run";
+    const live = observed === null ? "the proxies disagree" : "nothing is live yet";
+    return `${unknown === undefined ? live : "what users get is not known here, begin checks it"}; only steps of a release run`;
   }
   if (healing.length > 0) {
     const steps = proveOnlyHealed(plan, live, healing);

@@ -25,7 +25,7 @@ export interface StatusContext {
 
 export function formatStatus(
   record: ReleaseRecord,
-  { statuses, silent }: Survey,
+  { statuses, silent, unknown }: Survey,
   { addresses, failure }: StatusContext,
 ): string {
   const behind = behindOf(record, statuses);
@@ -42,7 +42,7 @@ export function formatStatus(
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   const lines = [
-    out.bold(wrong.length === 0 ? `${summary}${at}` : wrong.join("\n")),
+    out.bold(unknown ?? (wrong.length === 0 ? `${summary}${at}` : wrong.join("\n"))),
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
     ...(failure === null ? [] : [`  ${failure}`]),
     ...newerThanHere(record, statuses),

@@ -8,6 +8,7 @@ import type { AzureEnvironment } from "../../configuration/environment";
 import type { ReleaseRecord } from "../../release/record";
 import { InstallResult, readResultLine } from "../../release/result-line";
 import type { Slot } from "../../release/slot";
+import { NO_REPORT } from "./proxies";
 import type { Aborted, Proxies, PollResult } from "./proxies";
 import type { EndpointStatus, ProxyStatus } from "../../release/director-status";
 import type { Survey } from "../../release/taking-part";
@@ -39,7 +40,8 @@ export class AzureProxies implements Proxies {
     const resources = await web.refreshedState();
     const asked = proxyPlaces(this.environment).filter(({ name }) => !without.includes(name));
     const statuses = asked.flatMap(({ name }) => this.readStatus(record, resources, name) ?? []);
-    return { statuses, silent: [] };
+    if (statuses.length > 0 || record.sequence === 0) return { statuses, silent: [] };
+    return { statuses, silent: [], unknown: NO_REPORT };
   }
 
   async poll(record: ReleaseRecord): Promise<PollResult[]> {

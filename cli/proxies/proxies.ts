@@ -37,6 +37,10 @@ export interface Aborted {
   readonly silent: readonly Silent[];
 }
 
+/** Why nothing shows what users get: steps were deleted, or failed, and azurerm keeps failed ones in no state. */
+export const NO_REPORT =
+  "what users get is not known here, as Terraform's state of web has no report of a proxy: `bluegreen retry` runs the record's steps again, and begin asks the proxies";
+
 /** For callers that must know what users of every proxy get. @throws Failure naming each proxy that does not answer. */
 export function requireAll({ statuses, silent }: Survey): readonly ProxyStatus[] {
   if (silent.length === 0) return statuses;
@@ -51,6 +55,14 @@ export function agreed(statuses: readonly ProxyStatus[]): Observed | null {
   if (statuses.some((status) => id(status) !== id(first))) return null;
   const serving = [...new Set(statuses.flatMap((status) => status.serving))];
   return { live: first.state.stable?.slot ?? null, releaseId: id(first), serving };
+}
+
+/** Like {@link agreed}; null too if nothing shows what users get. */
+export function usersGet(
+  { unknown }: Pick<Survey, "unknown">,
+  statuses: readonly ProxyStatus[],
+): Observed | null {
+  return unknown === undefined ? agreed(statuses) : null;
 }
 
 const NOTHING_LIVE: Observed = { live: null, releaseId: null, serving: [] };

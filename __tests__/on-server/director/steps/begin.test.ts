@@ -65,7 +65,7 @@ describe("begin", () => {
     expect(result).toMatchObject({ exitCode: EXIT.refused, trafficChanges: 0, saves: 0 });
     expect(result?.reason).toBe(
       "record 3 does not match what users get: it has 1.2.0-3 in blue and 1.0.9-1 in green, with blue active; " +
-        "the proxy has 1.1.0-2 live in green. Is this checkout up to date?",
+        "the proxy has 1.1.0-2 live in green. Pull if this checkout is old; else `bluegreen recover` writes a record that matches",
     );
     expect(world.state).toBe(state);
   });
