@@ -14,8 +14,9 @@ export type { Slot } from "./slot";
 export * as transitions from "./transitions";
 
 // For pipelines: what an apply changes, and its receipt.
-export { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "./plan-proof";
-export type { Change, Plan } from "./plan-proof";
+export { proveLiveSlotUntouched, proveOnlySteps } from "./plan-proof";
+export { readPlan } from "./terraform-plan";
+export type { Change, Invocation, Plan } from "./terraform-plan";
 export type { MeasureReceipt, Receipt } from "./receipt";
 
 // The errors of this package and their exit codes; bad input and refusals have separate classes.

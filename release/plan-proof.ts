@@ -1,96 +1,46 @@
 /**
- * Reads a saved plan of web from `terraform show -json` and proves that a release does not touch the live slot, base or
+ * Proves of a plan of web, see {@link Plan}, that a release does not touch the live slot, base or
  * the database. Only release steps may change, so no list of protected resources is needed.
  */
-import * as z from "zod/mini";
 import { parseStep, shortAddress } from "./steps";
 import { Refusal } from "./failure";
 import type { Slot } from "./slot";
-import { parseFile } from "./validation";
-import { inOneLine } from "./text";
+import { affects, forgets } from "./terraform-plan";
+import type { Change, Plan } from "./terraform-plan";
 
 /** Azure allows 25 run commands per machine, and each failed apply leaves one. This limit leaves room for more. */
 const DEPOSED_LIMIT = 8;
-
-/** Terraform escapes what it quotes, so its plans contain none of these characters. Refused values are printed. */
-const Printable = z
-  .string()
-  .check(z.regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,2000}$/u, "is not something that Terraform writes"));
-
-/** The fields of Terraform's JSON format 1 that the proof uses. Source: https://developer.hashicorp.com/terraform/internals/json-format */
-const PlanJson = z.object({
-  format_version: z.optional(
-    z.string().check(z.regex(/^1\./, "is not 1.x, the format that this version can read")),
-  ),
-  errored: z.optional(z.boolean()),
-  resource_changes: z._default(
-    z.array(
-      z.object({
-        address: Printable,
-        previous_address: z.optional(Printable),
-        mode: z.optional(z.string()),
-        deposed: z.optional(z.string()),
-        change: z.object({
-          actions: z.array(Printable),
-          importing: z.optional(z.unknown()),
-          before: z.optional(z.unknown()),
-          after: z.optional(z.unknown()),
-        }),
-      }),
-    ),
-    [],
-  ),
-});
-
-/** What a plan does to one resource. */
-export interface Change {
-  readonly address: string;
-  readonly actions: readonly string[];
-  /** Set for a deposed object, left by a failed replacement. */
-  readonly deposed?: string;
-  /** Its previous address in the state. */
-  readonly movedFrom?: string;
-  readonly imported?: boolean;
-  /** Resource ids of the step's machines, before and after; none on the local platform. */
-  readonly machines?: readonly string[];
-}
-
-/** A Terraform plan, read by {@link readPlan}. */
-export interface Plan {
-  readonly changes: readonly Change[];
-  readonly isEmpty: boolean;
-}
-
-/** @throws InvalidInput if it is not a plan. @throws Refusal if Terraform could not finish it. */
-export function readPlan(json: string, file = "the plan"): Plan {
-  const { resource_changes, errored } = parseFile(PlanJson, json, file);
-  if (errored === true)
-    throw refused(`${file} ended with an error, so it is incomplete; nothing was applied`);
-  const read = resource_changes
-    .filter(({ mode }) => mode !== "data")
-    .map(({ address, previous_address, deposed, change }) => ({
-      address,
-      actions: change.actions,
-      ...(deposed === undefined ? {} : { deposed }),
-      ...(previous_address === undefined ? {} : { movedFrom: previous_address }),
-      ...(change.importing === undefined ? {} : { imported: true }),
-      machines: [change.before, change.after].flatMap(machineOf),
-    }));
-  const isEmpty = read.every(
-    (change) => !changes(change) && change.movedFrom === undefined && change.imported !== true,
-  );
-  return { changes: read, isEmpty };
-}
 
 /**
  * Only release steps may change. Servers, networks, stores and databases belong to base.
  * @throws Refusal naming the first other change.
  */
-export function proveOnlySteps({ changes: all }: Plan): void {
+export function proveOnlySteps({ changes: all, invocations, leftOut }: Plan): void {
+  if (all.length === 0) {
+    throw refused("the plan has no resources, so it is no plan of web; nothing was applied");
+  }
+  const [invocation] = invocations;
+  if (invocation !== undefined) {
+    throw refused(
+      `the plan would invoke ${invocation.address} (${invocation.trigger}): what an action does is not in the plan; nothing was applied. Take the action out of web`,
+    );
+  }
+  const missing = leftOut.find((address) => parseStep(address) !== null);
+  if (missing !== undefined) {
+    throw refused(
+      `the plan leaves out ${missing}, which the stack has; nothing was applied. Plan without -target and -exclude`,
+    );
+  }
   const other = all.find((change) => affects(change) && parseStep(change.address) === null);
   if (other !== undefined) {
     throw refused(
       `the plan would change ${describe(other)}, which is not a release step but belongs to base or another stack; nothing was applied. Is there a new resource in the web stack, or is this the plan of another stack?`,
+    );
+  }
+  const forgotten = all.find(forgets);
+  if (forgotten !== undefined) {
+    throw refused(
+      `the plan would forget ${describe(forgotten)}: what a step left on its machine must be removed with it; nothing was applied. Take "removed" and "destroy = false" out of web`,
     );
   }
   const imported = all.find((change) => change.imported === true);
@@ -134,6 +84,21 @@ export function proveLiveSlotUntouched(plan: Plan, live: Slot): number {
   }
   refuseLiveMachines(plan, installs, live);
   return installs.length;
+}
+
+/**
+ * Every server has an install step for each of its slots, in every sequence.
+ * @param wanted the steps' ids. @throws Refusal naming those that the plan leaves out.
+ */
+export function requireInstalls({ changes: all }: Plan, wanted: readonly string[]): void {
+  const ids = new Set(
+    all.flatMap(({ address, deposed }) => (deposed === undefined ? parseStep(address)?.id : [])),
+  );
+  const missing = wanted.filter((id) => !ids.has(id));
+  if (missing.length === 0) return;
+  throw refused(
+    `the plan leaves out ${missing.join(", ")}, of servers that the environment has; nothing was applied. Plan without -target and -exclude, and prove it with its own environment`,
+  );
 }
 
 /** A step's name contains its server; its resource id shows where it really runs. */
@@ -217,16 +182,6 @@ function isInstall(address: string): boolean {
 function serverOf(address: string): string {
   const step = parseStep(address);
   return step?.kind === "install" ? step.server : address;
-}
-
-function machineOf(values: unknown): string[] {
-  const { virtual_machine_id: id } = (values ?? {}) as { virtual_machine_id?: unknown };
-  return typeof id === "string" ? [inOneLine(id)] : [];
-}
-
-/** The plan changes the resource or its state. */
-function affects(change: Change): boolean {
-  return changes(change) || change.movedFrom !== undefined || change.imported === true;
 }
 
 function refused(message: string): Refusal {

@@ -1,7 +1,7 @@
 /** Summarizes a plan: the steps that are done, removed, and about to run, in order. */
 import { STEP_KINDS } from "./hooks";
 import { parseStep, shortAddress } from "./steps";
-import type { Change, Plan } from "./plan-proof";
+import type { Change, Plan } from "./terraform-plan";
 
 export interface PlanSteps {
   /** Steps that stay as they are. */

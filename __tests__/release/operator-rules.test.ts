@@ -1,7 +1,7 @@
 /** What operators rely on: bans, tokens, the steps of a plan, warnings, and the newest safe release. */
 import { permittedStrategies, warningsOf, rollbackPath } from "../../configuration/advice";
 import { ban, liftBan } from "../../release/bans";
-import { readPlan } from "../../release/plan-proof";
+import { readPlan } from "../../release/terraform-plan";
 import { formatSteps, stepsOf } from "../../release/plan-steps";
 import { planToken, requireSamePlan } from "../../release/plan-token";
 import { parseRecord, formatRecord, recordDigest } from "../../release/record";

@@ -1,5 +1,5 @@
 /** The steps of a plan for people: by name, in the order of a release. */
-import { readPlan } from "../../release/plan-proof";
+import { readPlan } from "../../release/terraform-plan";
 import { formatSteps, stepsOf } from "../../release/plan-steps";
 
 const planOf = (changes: Readonly<Record<string, readonly string[]>>) =>

@@ -20,14 +20,19 @@ export function addProve(program: Command): void {
       "prove that a plan of web does not touch the live slot, base or the database; exit 3 if it does",
     )
     .option("--live <slot>", "blue, green, or none; default: from the plan, or from the proxies")
-    .action(async (file: string, options: CommonOptions & { live?: string }) => {
+    .action(async (file: string, options: CommonOptions & { live?: string }, command: Command) => {
       const live = async () => {
         const project = open(options);
         const terraform = async () => (await findTools(SILENT)).terraform;
         const survey = await proxiesOf(project, terraform).survey(readRecord(project));
         return usersGet(survey, requireAll(survey))?.live;
       };
-      const verdict = await prove(file, options.live, live);
+      // Without a name, the default environment may be another one than the plan's.
+      const isNamed =
+        command.getOptionValueSource("environment") !== "default" ||
+        process.env["BLUEGREEN_ENVIRONMENT"] !== undefined;
+      const environment = isNamed ? open(options).environment : null;
+      const verdict = await prove(file, options.live, live, environment);
       if (verdict.proved) return printResult(options, verdict, verdict.reason);
       process.exitCode = EXIT.refused;
       // A run task passes the reason on; its stderr is not shown.

@@ -8,7 +8,8 @@ import { synthesize } from "../terraform/synth";
 import { readRecord } from "../project/project";
 import type { Project } from "../project/project";
 import type { Tools } from "./tools";
-import type { Change } from "../../release/plan-proof";
+import { affects, forgets } from "../../release/terraform-plan";
+import type { Change, Plan } from "../../release/terraform-plan";
 import { keptFromDestruction } from "../terraform/error-messages";
 import { Stack } from "../terraform/stack";
 
@@ -17,6 +18,19 @@ export interface BasePlan {
   readonly update: readonly string[];
   readonly replace: readonly string[];
   readonly destroy: readonly string[];
+  /** Terraform forgets these, and they go on without it: `removed`, or `destroy = false`. */
+  readonly forget: readonly string[];
+  readonly import: readonly string[];
+  /** As in "old -> new". */
+  readonly move: readonly string[];
+  /** Data that is read during the apply. It changes nothing. */
+  readonly read: readonly string[];
+  /** Actions that run, with what triggers each. What they do is not in the plan. */
+  readonly invoke: readonly string[];
+  /** Names of outputs. */
+  readonly output: readonly string[];
+  /** Resources of base that are not in the plan. */
+  readonly leaveOut: readonly string[];
   /** Local proxies that stop and start again: users can't connect meanwhile. */
   readonly restarts: readonly string[];
 }
@@ -40,7 +54,8 @@ const LOCAL_PROXY = /^terraform_data\.(proxy-\d+)(?:_[0-9A-F]{8})?$/;
 
 /**
  * Plans base; applies nothing.
- * @throws Failure (refused) if a server, the SQL server, the database or a store would be replaced or destroyed.
+ * @throws Failure (refused) if a server, the SQL server, the database or a store would be replaced, destroyed or forgotten;
+ * Refusal if the plan has something that can't be judged.
  */
 export async function planBase(
   project: Project,
@@ -50,15 +65,16 @@ export async function planBase(
   progress.now("planning base");
   try {
     const base = new Stack(await synthesize(project, readRecord(project)), "base", terraform);
-    const { changes } = await base.plan().catch((error: Error) => {
+    const plan = await base.plan().catch((error: Error) => {
       throw prevented(error);
     });
+    const { changes } = plan;
     const unknown = allowed.find((address) => !changes.some((change) => change.address === address));
     if (unknown !== undefined) {
       throw new InvalidInput(`--allow-replace ${unknown}: base's plan has no such address`);
     }
     refuseReplacements(changes, allowed);
-    return summarize(changes);
+    return summarize(plan);
   } finally {
     progress.stop();
   }
@@ -67,13 +83,13 @@ export async function planBase(
 /** @throws Failure (refused) with every protected address that would be lost, and the options that permit it. */
 export function refuseReplacements(changes: readonly Change[], allowed: readonly string[]): void {
   const gone = changes.filter(
-    ({ address, actions }) =>
-      actions.includes("delete") && isProtected(address) && !allowed.includes(address),
+    (change) =>
+      (change.actions.includes("delete") || forgets(change)) &&
+      isProtected(change.address) &&
+      !allowed.includes(change.address),
   );
   if (gone.length === 0) return;
-  const each = gone.map(
-    ({ address, actions }) => `${address} (${actions.includes("create") ? "replaced" : "destroyed"})`,
-  );
+  const each = gone.map((change) => `${change.address} (${fateOf(change)})`);
   const options = gone.map(({ address }) => `--allow-replace ${address}`).join(" ");
   const webServers = gone.flatMap(({ address }) => /\.(web-\d+)(?:_|$)/.exec(address)?.[1] ?? []);
   const afterwards =
@@ -84,22 +100,37 @@ export function refuseReplacements(changes: readonly Change[], allowed: readonly
   );
 }
 
-export function summarize(changes: readonly Change[]): BasePlan {
-  const addresses = (wanted: (actions: readonly string[]) => boolean): string[] =>
-    changes.filter(({ actions }) => wanted(actions)).map(({ address }) => address);
-  const has = (actions: readonly string[], action: string) => actions.includes(action);
-  const replace = addresses((actions) => has(actions, "create") && has(actions, "delete"));
+function fateOf(change: Change): string {
+  if (change.actions.includes("create")) return "replaced";
+  return forgets(change) ? "forgotten" : "destroyed";
+}
+
+export function summarize({ changes, invocations, reads, outputs, leftOut }: Plan): BasePlan {
+  const addresses = (wanted: (has: (action: string) => boolean, change: Change) => boolean): string[] =>
+    changes
+      .filter((change) => affects(change) && wanted((action) => change.actions.includes(action), change))
+      .map(({ address }) => address);
+  const replace = addresses((has) => has("create") && has("delete"));
   return {
-    create: addresses((actions) => has(actions, "create") && !has(actions, "delete")),
-    update: addresses((actions) => has(actions, "update")),
+    create: addresses((has) => has("create") && !has("delete")),
+    update: addresses((has) => has("update")),
     replace,
-    destroy: addresses((actions) => has(actions, "delete") && !has(actions, "create")),
+    destroy: addresses((has) => has("delete") && !has("create")),
+    forget: addresses((has) => has("forget")),
+    import: addresses((_, { imported }) => imported === true),
+    move: changes.flatMap(({ address, movedFrom }) =>
+      movedFrom === undefined ? [] : [`${movedFrom} -> ${address}`],
+    ),
+    read: reads,
+    invoke: invocations.map(({ address, trigger }) => `${address} (${trigger})`),
+    output: outputs,
+    leaveOut: leftOut,
     restarts: replace.flatMap((address) => LOCAL_PROXY.exec(address)?.[1] ?? []),
   };
 }
 
-export function formatBasePlan({ restarts, ...actions }: BasePlan): string {
-  const lines = Object.entries(actions).flatMap(([action, addresses]) =>
+export function formatBasePlan({ restarts, leaveOut, ...actions }: BasePlan): string {
+  const lines = [...Object.entries(actions), ["left out", leaveOut] as const].flatMap(([action, addresses]) =>
     addresses.map((address) => `${action.padEnd(8)} ${address}`),
   );
   if (lines.length === 0) return "base: nothing to change";

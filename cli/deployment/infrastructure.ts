@@ -14,7 +14,8 @@ import type { Tools } from "./tools";
 export async function deployBase(project: Project, tools: Tools, record: ReleaseRecord): Promise<void> {
   tools.progress.now("deploying base");
   const base = new Stack(await synthesize(project, record), "base", tools.terraform);
-  await base.plan();
+  const { invocations } = await base.plan();
+  for (const { address, trigger } of invocations) tools.progress.note(`base invokes ${address} (${trigger})`);
   const result = await base.apply({
     onStep: (address) => tools.progress.now(`base: ${shortAddress(address)}`),
   });

@@ -28,7 +28,7 @@ import {
   refuseManyDeposed,
   refuseUnhealed,
 } from "../../release/plan-proof";
-import type { Plan } from "../../release/plan-proof";
+import type { Plan } from "../../release/terraform-plan";
 import { stepsOf } from "../../release/plan-steps";
 import type { PlanSteps } from "../../release/plan-steps";
 import { planToken } from "../../release/plan-token";

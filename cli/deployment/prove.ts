@@ -1,9 +1,13 @@
 /** The plan proof alone, for pipelines and Terraform Cloud, which plan and apply without this command. */
 import { readFileSync } from "node:fs";
-import { proveLiveSlotUntouched, proveOnlySteps, readPlan } from "../../release/plan-proof";
-import type { Plan } from "../../release/plan-proof";
+import { proveLiveSlotUntouched, proveOnlySteps, requireInstalls } from "../../release/plan-proof";
+import { readPlan } from "../../release/terraform-plan";
+import type { Plan } from "../../release/terraform-plan";
 import { InvalidInput, Refusal } from "../../release/failure";
+import { serverPlaces } from "../../configuration/naming";
+import type { Environment } from "../../configuration/environment";
 import { SLOTS } from "../../release/slot";
+import { stepId } from "../../release/steps";
 import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../../release/director-status";
@@ -35,19 +39,23 @@ export type ProofResult =
 /**
  * @param file the output of `terraform show -json`; `-` is stdin. @param liveOption the live slot, or `none`.
  * @param observe asks the proxies, if neither `liveOption` nor the plan has the live slot.
+ * @param environment whose servers must all have their install steps in the plan; null if it is not known.
  * @throws InvalidInput, Failure if it can't be decided.
  */
 export async function prove(
   file: string,
   liveOption: string | undefined,
   observe: () => Promise<Slot | null | undefined>,
+  environment: Environment | null,
 ): Promise<ProofResult> {
   const json = read(file);
   let live: Slot | null = null;
   try {
     const plan = readPlan(json, file === "-" ? "the plan on stdin" : file);
     live = await liveSlot(json, liveOption, observe);
-    return resultOf(plan, live);
+    const result = resultOf(plan, live);
+    if (environment !== null) requireInstalls(plan, installSteps(environment));
+    return result;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { proved: false, live, reason: error.message };
@@ -68,6 +76,12 @@ function resultOf(plan: Plan, live: Slot | null): ProofResult {
   const untouched = proveLiveSlotUntouched(plan, live);
   const reason = `${live} is not touched: its ${untouched} install steps are no-ops, and ${all}`;
   return { proved: true, live, untouched, changes, reason };
+}
+
+function installSteps(environment: Environment): string[] {
+  return serverPlaces(environment).flatMap(({ name, slots }) =>
+    slots.map((slot) => stepId.install(slot, name)),
+  );
 }
 
 async function liveSlot(

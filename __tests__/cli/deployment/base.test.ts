@@ -1,6 +1,6 @@
 import { Failure } from "../../../release/failure";
 import { formatBasePlan, refuseReplacements, summarize } from "../../../cli/deployment/base";
-import type { Change } from "../../../release/plan-proof";
+import type { Change, Plan } from "../../../release/terraform-plan";
 
 const SERVER = "azurerm_windows_virtual_machine.web-1_18B4D3DD";
 
@@ -47,6 +47,14 @@ test.each([
   expect(refusal([change(address, "delete", "create")])).toBeUndefined();
 });
 
+test("what is forgotten is lost to base, too", () => {
+  expect(refusal([change(SERVER, "forget")])?.message).toContain(`${SERVER} (forgotten)`);
+  expect(refusal([change(SERVER, "create", "forget")])?.message).toContain(`${SERVER} (replaced)`);
+  expect(refusal([change(SERVER, "forget", "create")])?.message).toContain(`--allow-replace ${SERVER}`);
+  expect(refusal([change(SERVER, "forget")], [SERVER])).toBeUndefined();
+  expect(refusal([change("azurerm_subnet.web", "forget")])).toBeUndefined();
+});
+
 test("what is meant is said address by address", () => {
   const other = "azurerm_windows_virtual_machine.web-2_ACF93DD4";
   const changes = [change(SERVER, "delete", "create"), change(other, "delete", "create")];
@@ -56,33 +64,47 @@ test("what is meant is said address by address", () => {
   expect(refusal(changes, [SERVER, other])).toBeUndefined();
 });
 
+/** A plan as the reader gives it, of these changes. */
+function planOf(...changes: Change[]): Plan {
+  return { changes, invocations: [], reads: [], outputs: [], leftOut: [], isEmpty: false };
+}
+
+const NOTHING = {
+  ...{ create: [], update: [], replace: [], destroy: [], forget: [], import: [], move: [] },
+  ...{ read: [], invoke: [], output: [], leaveOut: [], restarts: [] },
+};
+
 test("a plan is told by what happens to whom", () => {
-  const plan = summarize([
-    change("a.a", "create"),
-    change("b.b", "update"),
-    change("c.c", "delete", "create"),
-    change("d.d", "delete"),
-    change("e.e", "no-op"),
-  ]);
+  const plan = summarize(
+    planOf(
+      change("a.a", "create"),
+      change("b.b", "update"),
+      change("c.c", "delete", "create"),
+      change("d.d", "delete"),
+      change("e.e", "no-op"),
+    ),
+  );
   expect(plan).toEqual({
+    ...NOTHING,
     create: ["a.a"],
     update: ["b.b"],
     replace: ["c.c"],
     destroy: ["d.d"],
-    restarts: [],
   });
   expect(formatBasePlan(plan)).toBe(
     "create   a.a\nupdate   b.b\nreplace  c.c\ndestroy  d.d\napply it with `npx cdktf deploy base`",
   );
-  expect(formatBasePlan(summarize([]))).toBe("base: nothing to change");
+  expect(formatBasePlan(summarize(planOf()))).toBe("base: nothing to change");
 });
 
 test("a proxy that restarts is a warning: an exchanged driver, but not a new director or folder", () => {
-  const plan = summarize([
-    change("terraform_data.proxy-1_6F01E083", "delete", "create"),
-    change("terraform_data.proxy-2_director_5164FB14", "delete", "create"),
-    change("terraform_data.proxy-3_6F01E083", "create"),
-  ]);
+  const plan = summarize(
+    planOf(
+      change("terraform_data.proxy-1_6F01E083", "delete", "create"),
+      change("terraform_data.proxy-2_director_5164FB14", "delete", "create"),
+      change("terraform_data.proxy-3_6F01E083", "create"),
+    ),
+  );
   expect(plan.restarts).toEqual(["proxy-1"]);
   expect(formatBasePlan(plan)).toMatch(/\nwarning: proxy-1 restarts: users can't connect for a few seconds/);
   expect(formatBasePlan(plan)).not.toMatch(/proxy-[23] restarts/);
