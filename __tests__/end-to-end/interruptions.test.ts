@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Load } from "../../cli/load/load";
+import type { Deployment } from "../../cli/deployment/outcome";
 import { socialGoalPlan } from "../../cli/load/socialgoal-plan";
 import { DirectorState } from "../../release/director-status";
 import { parseFile } from "../../release/validation";
@@ -164,6 +165,29 @@ describeEndToEnd("an interruption", () => {
     });
   });
 
+  it.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
+    "by %s to terraform during the shift: the director's word is the command's, the receipt's and the status'",
+    async (signal) => {
+      await withoutFailure(`${signal} to terraform, shift`, async () => {
+        const old = stable();
+        const running = await shifting("--json");
+        killAll(/terraform apply/, signal);
+        const { exitCode, stdout } = await running.ended;
+        const { outcome, reason, to, sequence } = JSON.parse(stdout) as Deployment;
+        expect({ exitCode, outcome, to, reason }).toEqual({
+          ...{ exitCode: 5, outcome: "rolledBack", to: old },
+          reason: expect.stringMatching(/aborted by SIGTERM/),
+        });
+        const { stdout: receipt } = await world.run(["history", String(sequence), "--json"]);
+        expect(JSON.parse(receipt)).toMatchObject({ exitCode: 5, outcome: "rolledBack", reason, to: old });
+        const { stdout: said } = await world.run(["status"]);
+        expect(said).toContain(`it failed (rolledBack): ${reason}`);
+        await allTo(old);
+        await goesOn();
+      });
+    },
+  );
+
   it("by kill -9 of the director during the shift: nobody loses a request, an abort puts all back", async () => {
     await withoutFailure("kill -9 director, shift", async () => {
       const old = stable();
@@ -198,10 +222,10 @@ describeEndToEnd("an interruption", () => {
     });
   });
 
-  function killAll(commands: RegExp): void {
+  function killAll(commands: RegExp, signal: NodeJS.Signals = "SIGKILL"): void {
     for (const pid of world.pids(commands)) {
       try {
-        process.kill(pid, "SIGKILL");
+        process.kill(pid, signal);
       } catch {
         // Its parent took it along.
       }

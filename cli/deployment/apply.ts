@@ -19,6 +19,11 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** What may be ended because it harms users. A rollback must not be, and others install nothing new. */
 const ENDED_BY_HARM: readonly Action[] = ["release", "stage", "retry"];
 
+export interface Applied extends ApplyResult {
+  /** After Terraform or a step was ended by a signal: the proxies whose directors may still be at work. */
+  readonly working: readonly string[];
+}
+
 /** @param operation if it clears up, no hook runs: none may delay a recovery. */
 export async function applyInterruptibly(
   proxies: Proxies,
@@ -26,7 +31,7 @@ export async function applyInterruptibly(
   web: Stack,
   record: ReleaseRecord,
   { action, clearsUp = false }: Pick<Operation, "action" | "clearsUp">,
-): Promise<ApplyResult> {
+): Promise<Applied> {
   let interruptTerraform: () => void = () => undefined;
   let interrupted = false;
   let harm: string | null = null;
@@ -53,15 +58,15 @@ export async function applyInterruptibly(
     end();
   };
   const steps = new ProxySteps(proxies, record);
-  const ended = new AbortController();
-  void steps.hanging(ended.signal).then((step) => {
+  const over = new AbortController();
+  void steps.hanging(over.signal).then((step) => {
     if (step === null || interrupted) return;
     progress.note(`${step.id} hangs: stopping Terraform`);
     interruptTerraform();
   });
   const watch = new HarmWatch(proxies, record);
   const mayEnd = ENDED_BY_HARM.includes(action);
-  void (mayEnd ? watch.harm(ended.signal) : Promise.resolve(null)).then((found) => {
+  void (mayEnd ? watch.harm(over.signal) : Promise.resolve(null)).then((found) => {
     if (found === null || interrupted) return;
     harm = found;
     progress.note(`${found}: the release is stopped`);
@@ -69,7 +74,7 @@ export async function applyInterruptibly(
   });
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
-    const result = await web.apply(
+    const ended = await web.apply(
       {
         onStep: (address, event) => {
           steps.onStep(address, event);
@@ -81,6 +86,7 @@ export async function applyInterruptibly(
       },
       clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
     );
+    const result = { ...ended, working: ended.cutOff ? steps.unsettled() : [] };
     if (harm !== null && !result.succeeded) {
       return {
         ...result,
@@ -88,9 +94,11 @@ export async function applyInterruptibly(
         reasons: [`${idOrNull(target(record))} got no requests: ${harm}`],
       };
     }
-    return interrupted && !result.succeeded ? { ...result, exitCode: EXIT.aborted } : steps.explained(result);
+    return interrupted && !result.succeeded
+      ? { ...result, exitCode: EXIT.aborted }
+      : { ...result, ...steps.explained(result) };
   } finally {
-    ended.abort();
+    over.abort();
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }
 }

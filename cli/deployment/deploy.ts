@@ -23,14 +23,15 @@ import type { ProxyStatus } from "../../release/director-status";
 import { requireAll } from "../proxies/proxies";
 import { receiptOf } from "./deployment-receipt";
 import { writeReceipt } from "../receipts/receipt-store";
-import type { ApplyResult } from "../terraform/stack";
 import type { ProcessLock } from "../../system/process-lock";
 import { createLiveView } from "../live/live-view";
 import type { Progress } from "../terminal/progress";
 import { candidateLogs } from "../project/candidate-logs";
 import { applyInterruptibly } from "./apply";
+import type { Applied } from "./apply";
 import { waitUntilDrained } from "./drain-wait";
 import { deployBase } from "./infrastructure";
+import { surveyOnceEnded } from "./last-words";
 import type { Operation } from "./operation";
 import { conclude } from "./outcome";
 import type { Deployment } from "./outcome";
@@ -152,7 +153,7 @@ async function applyObserved(
   { progress }: Tools,
   operation: Operation,
   { before, next, observed, proxies, web }: Planned,
-): Promise<{ applied: ApplyResult; observed: ObservedRequests }> {
+): Promise<{ applied: Applied; observed: ObservedRequests }> {
   // Don't wait for its start: the first steps take longer, and don't affect users.
   const starting =
     observed?.live === null
@@ -162,7 +163,7 @@ async function applyObserved(
   void starting.then((started) => (observation = started));
   const measured = (): LoadSnapshot | null => observation?.snapshot() ?? null;
   const live = createLiveView(project, proxies, { record: next, progress, measured });
-  let applied: ApplyResult | undefined;
+  let applied: Applied | undefined;
   try {
     await live.start();
     writeRecord(project, next);
@@ -195,9 +196,9 @@ function hooksBeforeRelease(
 /** After a failed apply an unreachable proxy must not hide the failure. */
 async function statusesAfterwards(
   { next, proxies }: Planned,
-  applied: ApplyResult,
+  applied: Applied,
 ): Promise<readonly ProxyStatus[]> {
-  const survey = await proxies.survey(next, next.leftOut);
+  const survey = await surveyOnceEnded(proxies, next, applied.working);
   return applied.succeeded ? requireAll(survey) : survey.statuses;
 }
 

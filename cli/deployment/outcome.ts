@@ -97,7 +97,25 @@ function concluded(
   if (applied.succeeded) return everyoneReported ? summarize(applied, results) : unknown(record, unreported);
   // All that failed is the removal of the steps of a proxy that is left out, which Azure refuses on a stopped machine.
   const onlyRemovals = record.leftOut !== undefined && everyoneReported && results.every(isDone);
-  return summarize(onlyRemovals ? { ...applied, succeeded: true, exitCode: EXIT.done } : applied, results);
+  if (onlyRemovals) return summarize({ ...applied, succeeded: true, exitCode: EXIT.done }, results);
+  // Where an install is rejected after a promotion, all have switched.
+  const isKnown = everyoneReported || (applied.exitCode === EXIT.rejected && results.length > 0);
+  const usersHaveIt = isKnown && results.every(isDone) && !applied.cutOff;
+  return usersHaveIt ? afterwards(record, applied, results[0]!) : summarize(applied, results);
+}
+
+/** What failed after users had the release is no failure of the release: a person decides. */
+function afterwards(
+  { converge }: ReleaseRecord,
+  { reasons }: ApplyResult,
+  { reason }: StepResult,
+): Conclusion {
+  const what = converge === true ? "not everywhere" : "something else failed, and `bluegreen retry` goes on";
+  return {
+    outcome: "frozen",
+    exitCode: EXIT.frozen,
+    reason: `${reason}, but ${what}: ${reasons.join("; ")}`,
+  };
 }
 
 /** Its last step was the switch (or what follows it), and it succeeded. */
@@ -121,15 +139,9 @@ function summarize(applied: ApplyResult, results: readonly StepResult[]): Conclu
   const failed = results.find((result) => result.exitCode !== 0);
   if (!applied.succeeded) {
     const why = failed?.reason ?? applied.reasons.join("; ");
-    const promoted = results.find(({ outcome }) => outcome === "promoted");
-    if (exitCode === EXIT.rejected && failed === undefined && promoted !== undefined) {
-      // Converge failed: users have the new release already, so nothing was rejected.
-      return {
-        outcome: "frozen",
-        exitCode: EXIT.frozen,
-        reason: `${promoted.reason}, but not everywhere: ${why}`,
-      };
-    }
+    // A director that was told to stop knows what users get; Terraform only knows of the signal.
+    const knowsBetter = applied.cutOff && exitCode === EXIT.unexpected && failed !== undefined;
+    if (knowsBetter) return { outcome: failed.outcome, exitCode: failed.exitCode, reason: why };
     return { outcome: OUTCOME_BY_EXIT_CODE[exitCode] ?? "failed", exitCode, reason: why };
   }
   // `share` follows converge; what changed for users is the promotion before it.

@@ -64,6 +64,11 @@ export class ProxySteps {
     }
   }
 
+  /** The proxies whose last step did not succeed, as far as Terraform knows: it may go on there. */
+  unsettled(): string[] {
+    return [...this.running.values(), ...this.failed.map((step) => ({ step }))].map(({ step }) => step.proxy);
+  }
+
   /** Names the proxy of a step that was given up, or failed without naming it, and the ways on. */
   explained(result: ApplyResult): ApplyResult {
     const { exitCode, reasons, succeeded } = result;

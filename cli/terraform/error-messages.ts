@@ -43,8 +43,14 @@ export function isPostcondition({ summary }: Diagnostic): boolean {
   return summary === "Resource postcondition failed";
 }
 
+/** Terraform ended the step's process, as it does when it is interrupted itself. */
+export function isKilledStep({ detail = "" }: Diagnostic): boolean {
+  return detail.includes(": signal: ");
+}
+
 /** Why a step failed: its program's message, otherwise the closest one. */
-export function stepErrorOf({ summary, detail = "", address }: Diagnostic): StepError {
+export function stepErrorOf(diagnostic: Diagnostic): StepError {
+  const { summary, detail = "", address } = diagnostic;
   // azurerm up to 4.74: "running the command: ..."; later ones name the resource.
   if (/running the command|runCommands\/|Virtual Machine Run Command/i.test(summary)) {
     return failureOnAzure(summary, detail, address);
@@ -53,7 +59,7 @@ export function stepErrorOf({ summary, detail = "", address }: Diagnostic): Step
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
   if (code === undefined || output === undefined) {
     const reason = `${summary}: ${detail.split("\n")[0] ?? ""}`;
-    return detail.includes(": signal: ") ? cutOff(address, reason) : { exitCode: EXIT.unexpected, reason };
+    return isKilledStep(diagnostic) ? cutOff(address, reason) : { exitCode: EXIT.unexpected, reason };
   }
   const result = readResultLine(ResultLine, output);
   const reason = result?.exitCode === EXIT.done ? null : result?.reason;

@@ -8,7 +8,14 @@ import execa from "execa";
 import { EXIT } from "../../release/exit-code";
 import { packagedPostgres } from "../packaged-postgres";
 import type { TerraformBinary } from "./binary";
-import { stepErrorOf, firstErrorLines, isPostcondition, isRefusedAtOnce, lockHolder } from "./error-messages";
+import {
+  stepErrorOf,
+  firstErrorLines,
+  isKilledStep,
+  isPostcondition,
+  isRefusedAtOnce,
+  lockHolder,
+} from "./error-messages";
 import type { Diagnostic, StepError } from "./error-messages";
 import { readPlan } from "../../release/terraform-plan";
 import type { Plan } from "../../release/terraform-plan";
@@ -24,6 +31,8 @@ export interface ApplyResult {
   readonly reasons: readonly string[];
   /** Terraform refused the plan and changed nothing: the state is newer, or another process holds its lock. */
   readonly nothingWasApplied: boolean;
+  /** Terraform or one of its steps was ended by a signal: a director may go on, and its result counts. */
+  readonly cutOff: boolean;
   /** The hooks that ran between the steps, in the order in which they ended. */
   readonly hooks: readonly HookRun[];
 }
@@ -170,6 +179,7 @@ export class Stack {
     const failures: StepError[] = [];
     const unmet: StepError[] = [];
     let nothingWasApplied = false;
+    let stepWasKilled = false;
     const hooks: HookRun[] = [];
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
@@ -187,11 +197,13 @@ export class Stack {
       const { diagnostic } = message;
       if (diagnostic?.severity !== "error") return;
       if (isRefusedAtOnce(diagnostic)) nothingWasApplied = true;
+      if (isKilledStep(diagnostic)) stepWasKilled = true;
       (isPostcondition(diagnostic) ? unmet : failures).push(stepErrorOf(diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
     if (exitCode === 0)
-      return { succeeded: true, exitCode: EXIT.done, reasons: [], nothingWasApplied, hooks };
+      return { succeeded: true, exitCode: EXIT.done, reasons: [], nothingWasApplied, cutOff: false, hooks };
+    const cutOff = signal !== undefined || stepWasKilled;
     if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
       const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
@@ -199,7 +211,7 @@ export class Stack {
     }
     const worst = Math.max(EXIT.unexpected, ...failures.map((failure) => failure.exitCode));
     const reasons = [...new Set(failures.map(({ reason }) => reason))];
-    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, hooks };
+    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, cutOff, hooks };
   }
 
   private async init(): Promise<void> {

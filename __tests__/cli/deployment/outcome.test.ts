@@ -7,7 +7,7 @@ const PROMOTED = {
   reason: "1.4.0-17 is live in green",
 };
 const FAILED = {
-  ...{ succeeded: false, exitCode: 4, nothingWasApplied: false, hooks: [] },
+  ...{ succeeded: false, exitCode: 4, nothingWasApplied: false, cutOff: false, hooks: [] },
   reasons: ["1.4.0-17 did not become healthy on web-1 in 60 s"],
 };
 
@@ -23,7 +23,7 @@ it("an install that fails when users have the new release already rejects nothin
 
 it("what was killed meanwhile is neither rejected nor frozen, whatever users have", () => {
   const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
-  const killed = { ...FAILED, exitCode: 1, reasons: ["terraform was ended by SIGKILL"] };
+  const killed = { ...FAILED, exitCode: 1, cutOff: true, reasons: ["terraform was ended by SIGKILL"] };
   expect(conclude("release", { ...RECORD, converge: true }, [converging], killed)).toMatchObject({
     ...{ exitCode: 1, outcome: "failed", to: "1.4.0-17", reason: "terraform was ended by SIGKILL" },
   });
@@ -53,4 +53,28 @@ it("an install that fails before is a rejection", () => {
   expect(conclude("release", RECORD, [status()], FAILED)).toMatchObject({ exitCode: 4, outcome: "rejected" });
   const before = status({ result: { ...PROMOTED, sequence: 16 } });
   expect(conclude("release", RECORD, [before], FAILED)).toMatchObject({ exitCode: 4, to: "1.3.0-16" });
+});
+
+it("what fails after all users have the release is no failure of the release, and says that they have it", () => {
+  const promoted = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
+  const later = { ...FAILED, exitCode: 1, reasons: ["Error when invoking action: mail failed"] };
+  expect(conclude("release", RECORD, [promoted], later)).toMatchObject({
+    ...{ exitCode: 6, outcome: "frozen", to: "1.4.0-17" },
+    reason:
+      "1.4.0-17 is live in green, but something else failed, and `bluegreen retry` goes on: Error when invoking action: mail failed",
+  });
+  // One proxy has only begun, so it is not known what all users get.
+  const begun = status({ result: { ...PROMOTED, step: "begin", outcome: "begun", reason: "begun" } });
+  expect(conclude("release", RECORD, [promoted, begun], later)).toMatchObject({
+    exitCode: 1,
+    outcome: "failed",
+  });
+});
+
+it("a director that was told to stop has the last word, not the signal that Terraform knows of", () => {
+  const aborted = { ...PROMOTED, exitCode: 5, outcome: "rolledBack" as const, reason: "aborted by SIGTERM" };
+  const killed = { ...FAILED, exitCode: 1, cutOff: true, reasons: ["the step was cut off (signal: killed)"] };
+  expect(conclude("release", RECORD, [status({ result: aborted })], killed)).toMatchObject({
+    ...{ exitCode: 5, outcome: "rolledBack", reason: "aborted by SIGTERM" },
+  });
 });

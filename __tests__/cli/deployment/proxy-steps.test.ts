@@ -5,7 +5,7 @@ import type { ReleaseRecord } from "../../../release/record";
 
 const failed = (exitCode: number, reason: string) => ({
   ...{ succeeded: false, exitCode, reasons: [reason] },
-  ...{ nothingWasApplied: false, hooks: [] },
+  ...{ nothingWasApplied: false, cutOff: false, hooks: [] },
 });
 const nothingToPoll = { reachable: true, poll: () => Promise.resolve([]) };
 
