@@ -20,6 +20,10 @@ export const Backend = z.discriminatedUnion(
     z.strictObject({
       kind: z.literal("cloud"),
       organization: matches(WORKSPACE_PART, "name of an organization"),
+      /** @default - TF_CLOUD_HOSTNAME, otherwise Terraform's own default; OpenTofu has none */
+      hostname: z.optional(
+        matches(/^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:\d{1,5})?$/, "host name, as app.terraform.io"),
+      ),
       project: z.optional(matches(/^[\p{L}\p{N} _-]{3,40}$/u, "name of a project")),
     }),
   ],

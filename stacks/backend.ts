@@ -26,6 +26,7 @@ export function useBackend(stack: TerraformStack, environment: Environment): voi
       return;
     case "cloud":
       new CloudWorkspace(stack, {
+        ...(backend.hostname === undefined ? {} : { hostname: backend.hostname }),
         organization: backend.organization,
         workspaces: {
           name: `${application}-${name}-${id}`,
@@ -36,6 +37,7 @@ export function useBackend(stack: TerraformStack, environment: Environment): voi
 }
 
 interface CloudWorkspaceProps {
+  readonly hostname?: string;
   readonly organization: string;
   readonly workspaces: { readonly name: string; readonly project?: string };
 }

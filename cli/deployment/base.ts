@@ -11,6 +11,7 @@ import type { Tools } from "./tools";
 import { affects, forgets } from "../../release/terraform-plan";
 import type { Change, Plan } from "../../release/terraform-plan";
 import { keptFromDestruction } from "../terraform/error-messages";
+import { cdktfCommand } from "../project/cdktf-command";
 import { Stack } from "../terraform/stack";
 
 export interface BasePlan {
@@ -138,7 +139,7 @@ export function formatBasePlan({ restarts, leaveOut, ...actions }: BasePlan): st
     (proxy) =>
       `warning: ${proxy} restarts: users can't connect for a few seconds, and running requests fail. It then serves the same releases`,
   );
-  return [...lines, ...outage, "apply it with `npx cdktf deploy base`"].join("\n");
+  return [...lines, ...outage, `apply it with \`${cdktfCommand("deploy base")}\``].join("\n");
 }
 
 function isProtected(address: string): boolean {

@@ -12,6 +12,7 @@ import type { Slot } from "../../release/slot";
 import { agreed } from "../proxies/proxies";
 import type { ProxyStatus } from "../../release/director-status";
 import { lastReport, proxiesIn } from "../proxies/step-reports";
+import { jsonOf } from "../terraform/json-output";
 import { stateBefore } from "../terraform/stack";
 import type { PlannedState } from "../terraform/stack";
 
@@ -117,7 +118,7 @@ function statusesIn(plan: PlannedState): ProxyStatus[] {
 
 function read(file: string): string {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return jsonOf(readFileSync(file === "-" ? 0 : file, "utf8"));
   } catch (error) {
     throw new InvalidInput(
       `${file} can't be read (${(error as NodeJS.ErrnoException).code}): write it with \`terraform show -json <plan> > plan.json\``,

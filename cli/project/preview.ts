@@ -1,4 +1,5 @@
 /** Creates a secret for previews, and its entry in the environment file. */
+import { cdktfCommand } from "./cdktf-command";
 import { createHash, randomBytes } from "node:crypto";
 import { PREVIEW_COOKIE } from "../../configuration/cookies";
 import { PREVIEW_HEADER } from "../../configuration/preview";
@@ -20,7 +21,7 @@ export function newPreview(): NewPreview {
 export function formatPreview({ secret, preview }: NewPreview): string {
   return `secret: ${secret}   (shown once, stored nowhere)
 
-Add this to the environment file, then deploy base (npx cdktf deploy base):
+Add this to the environment file, then deploy base (${cdktfCommand("deploy base")}):
 
   "preview": ${JSON.stringify(preview)}
 

@@ -1,6 +1,7 @@
 /** The commands that start bluegreen and the synth in a project, ready to paste. */
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { cdktfCommand } from "../project/cdktf-command";
 import { findProgram } from "../../system/executable";
 import { packagedApp } from "../project/project";
 import type { Answers } from "./answers";
@@ -51,7 +52,7 @@ export function nextCommands({
       ...enter,
       command("doctor"),
       command("plan base"),
-      `BLUEGREEN_ENVIRONMENT=${environmentFileOf(name)} npx cdktf deploy base`,
+      `BLUEGREEN_ENVIRONMENT=${environmentFileOf(name)} ${cdktfCommand("deploy base")}`,
     ];
   }
   if (!example) return [...enter, command("doctor"), command("release 1.0.0 --artifact app-1.0.0.zip")];

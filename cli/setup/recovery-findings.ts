@@ -27,7 +27,7 @@ import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
 import { receiptFiles } from "../receipts/receipt-store";
 import { Stack } from "../terraform/stack";
-import type { StateEntry } from "../terraform/stack";
+import type { StateEntry } from "../terraform/pulled-state";
 import type { TerraformBinary } from "../terraform/binary";
 import { exists, textOrNull } from "../project/files";
 

@@ -13,6 +13,7 @@ import execa from "execa";
 import * as z from "zod/mini";
 import { download, printable } from "./download";
 import { PINNED_DIGESTS, PINNED_VERSION } from "./pinned-release";
+import { jsonOf } from "./json-output";
 import { readEntry } from "../zip";
 
 /** For both: OpenTofu begins with 1.6.0, and older versions are not tested. */
@@ -293,7 +294,7 @@ async function readVersion(path: string, name: string, { env, limits }: Search):
   const which = `${name} at ${path}`;
   const fix = "set TERRAFORM_BINARY_NAME to one that works";
   if ("failure" in answer) throw new InvalidInput(`${which} ${answer.failure}: ${fix}`);
-  const parsed = z.safeParse(VersionAnswer, parseJson(answer.stdout));
+  const parsed = z.safeParse(VersionAnswer, parseJson(jsonOf(answer.stdout)));
   if (parsed.success) return parsed.data.terraform_version;
   const printed = firstLine(answer.stdout);
   throw new InvalidInput(`${which} does not print its version as JSON, but ${printed}: ${fix}`);
@@ -354,7 +355,7 @@ function firstLine(text: string): string {
 }
 
 /** A pre-release (`1.6.0-rc1`) is older than its release. */
-function isOlder(version: string, limit: string): boolean {
+export function isOlder(version: string, limit: string): boolean {
   const [core = "", preRelease] = version.split(/-(.*)/s);
   const actual = core.split(".").map(Number);
   const needed = limit.split(".").map(Number);

@@ -101,12 +101,23 @@ function withoutProgram(line: string): string {
   return line.replace(new RegExp(`^${PROGRAM}`), "");
 }
 
+/** The lock of a state: who has it, in words, and the id that unlocks it. */
+export interface HeldLock {
+  readonly holder: string;
+  readonly id: string;
+}
+
 /** The holder of the state's lock; null if the error is another one. */
-export function lockHolder(stderr: string): Readonly<Record<"who" | "since" | "id", string>> | null {
+export function lockHolder(stderr: string): HeldLock | null {
   if (!stderr.includes(LOCKED)) return null;
+  // Terraform Cloud does not tell who has it: the "Lock Info" is that of who asks, and its id unlocks nothing.
+  const [, workspace] = /lock ID:[\s│]*"([^"\s]+)"/.exec(stderr) ?? [];
+  if (workspace !== undefined) {
+    return { holder: `(the page of the workspace ${workspace} says by whom)`, id: workspace };
+  }
+  const who = /Who:\s*(.*)/.exec(stderr)?.[1] ?? "an unknown process";
   return {
-    who: /Who:\s*(.*)/.exec(stderr)?.[1] ?? "an unknown process",
-    since: /Created:\s*(.*)/.exec(stderr)?.[1] ?? "",
+    holder: `by ${who} since ${/Created:\s*(.*)/.exec(stderr)?.[1] ?? "an unknown time"}`,
     id: /\bID:\s*([0-9a-f-]+)/.exec(stderr)?.[1] ?? "<ID>",
   };
 }

@@ -20,6 +20,9 @@ import type { Diagnostic, StepError } from "./error-messages";
 import { readPlan } from "../../release/terraform-plan";
 import type { Plan } from "../../release/terraform-plan";
 import { withPrivateFiles } from "../../system/private-files";
+import { entriesOf, readState } from "./pulled-state";
+import type { StateEntry } from "./pulled-state";
+import { jsonOf } from "./json-output";
 import { readHookRun } from "../../release/hook-run";
 import type { HookRun } from "../../release/hook-run";
 
@@ -67,25 +70,6 @@ export interface StateResource {
   readonly deposed: boolean;
 }
 
-/** An object in Terraform's state, in the provider's schema. */
-export interface StateEntry {
-  readonly address: string;
-  readonly deposed: boolean;
-  readonly values: Readonly<Record<string, unknown>>;
-}
-
-interface ShownState {
-  readonly values?: {
-    readonly root_module?: {
-      readonly resources?: readonly {
-        readonly address: string;
-        readonly deposed_key?: string;
-        readonly values?: Readonly<Record<string, unknown>>;
-      }[];
-    };
-  };
-}
-
 /** From `terraform show -json` of a plan: the refreshed state. */
 export interface PlannedState {
   readonly prior_state?: {
@@ -106,6 +90,8 @@ export interface PlannedState {
 
 const PLAN_FILE = "bluegreen.tfplan";
 const REFRESH_FILE = "refresh.tfplan";
+/** `show -json` and `state pull` print no colours, and the latter does not know the option. */
+const TAKES_NO_COLOUR: readonly string[] = ["init", "plan"];
 const ACTIONS: Readonly<Record<string, "started" | "done" | "failed">> = {
   apply_start: "started",
   apply_complete: "done",
@@ -140,15 +126,12 @@ export class Stack {
     return readPlan(await this.run(["show", "-json", PLAN_FILE]));
   }
 
-  /** The stored state: no plan, no provider. */
+  /** The stored state: no plan, no provider. @throws Failure if its format is not known. */
   async state(): Promise<StateEntry[]> {
     await this.init();
-    const { values } = JSON.parse(await this.run(["show", "-json"])) as ShownState;
-    return (values?.root_module?.resources ?? []).map(({ address, deposed_key, values = {} }) => ({
-      address,
-      deposed: deposed_key !== undefined,
-      values,
-    }));
+    const state = readState(await this.run(["state", "pull"]));
+    if (state !== null) return entriesOf(state);
+    throw new Failure(`the state of ${this.name} has an unknown format`, EXIT.unexpected);
   }
 
   /** The state after a refresh through the providers. The stored state stays unchanged. */
@@ -206,7 +189,7 @@ export class Stack {
     const cutOff = signal !== undefined || stepWasKilled;
     if (failures.length === 0) failures.push(...unmet);
     if (failures.length === 0) {
-      const reason = `terraform was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
+      const reason = `${this.terraform.name} was ended by ${signal ?? `exit code ${exitCode}`}: \`bluegreen retry\` or \`bluegreen abort\` goes on`;
       failures.push({ exitCode: EXIT.unexpected, reason });
     }
     const worst = Math.max(EXIT.unexpected, ...failures.map((failure) => failure.exitCode));
@@ -229,23 +212,27 @@ export class Stack {
 
   private async run(command: string[]): Promise<string> {
     const { stdout, stderr, exitCode } = await withPrivateFiles(() =>
-      execa(this.terraform.path, [...command, ...(command[0] === "show" ? [] : ["-no-color"])], {
-        ...this.options(),
-        detached: true,
-        reject: false,
-        maxBuffer: 256 * 1024 * 1024,
-      }),
+      execa(
+        this.terraform.path,
+        [...command, ...(TAKES_NO_COLOUR.includes(command[0]!) ? ["-no-color"] : [])],
+        {
+          ...this.options(),
+          detached: true,
+          reject: false,
+          maxBuffer: 256 * 1024 * 1024,
+        },
+      ),
     );
-    if (exitCode === 0) return stdout;
+    if (exitCode === 0) return command[0] === "show" ? jsonOf(stdout) : stdout;
     const lock = lockHolder(stderr);
     if (lock !== null) {
       throw new Failure(
-        `the state of ${this.name} is locked by ${lock.who} since ${lock.since}: another apply runs; wait for it, or \`bluegreen abort\`. Only if you are sure that it is gone: \`terraform force-unlock ${lock.id}\` in ${this.folder}`,
+        `the state of ${this.name} is locked ${lock.holder}: another apply runs; wait for it, or \`bluegreen abort\`. Only if you are sure that it is gone: \`${this.terraform.name} force-unlock ${lock.id}\` in ${this.folder}`,
         EXIT.refused,
       );
     }
     throw new Failure(
-      `terraform ${command[0]} of ${this.name} failed: ${firstErrorLines(stderr, 6)}`,
+      `${this.terraform.name} ${command[0]} of ${this.name} failed: ${firstErrorLines(stderr, 6)}`,
       EXIT.unexpected,
     );
   }

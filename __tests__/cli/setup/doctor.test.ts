@@ -212,6 +212,44 @@ describe("doctor", () => {
     );
   });
 
+  it("warns of a state that a newer Terraform wrote, which this one may not read", async () => {
+    const state = { ...stateWith([{}]), terraform_version: "99.1.0" };
+    folder.write(".bluegreen/local/terraform.web.tfstate", state);
+    const { exitCode, check } = await doctor();
+    expect({ exitCode, ...check("state") }).toMatchObject({
+      ...{ exitCode: 0, status: "warning" },
+      found: expect.stringMatching(/web 1; version 99\.1\.0 wrote it, but this is terraform \d/),
+      mend: expect.stringContaining("TERRAFORM_BINARY_NAME"),
+    });
+  });
+
+  it.each([
+    [
+      "an encrypted state without its key",
+      "Error: Unsupported state file format\n\nThis state file is encrypted and can not be read without an encryption\nconfiguration",
+      /^set TF_ENCRYPTION to what it was/,
+    ],
+    [
+      "an encrypted state with another key",
+      "Error: Failed to load state\n\ndecryption failed for all provided methods: attempted decryption failed for\nstate: decryption failed",
+      /^set TF_ENCRYPTION to what it was/,
+    ],
+    [
+      "a workspace without a host name",
+      'Error: Hostname is required for the cloud backend\n\nOpenTofu does not provide a default "hostname" attribute',
+      /^set backend\.hostname in the environment file/,
+    ],
+  ])("does not advise to restore %s", async (_, error, mend) => {
+    folder.write(
+      "tofu",
+      `#!/bin/sh\n[ "$1" = state ] || exec terraform "$@"\ncat >&2 <<'E'\n${error}\nE\nexit 1\n`,
+    );
+    chmodSync(folder.in("tofu"), 0o755);
+    await fails("state", /^the state of base can't be read: /, mend, {
+      TERRAFORM_BINARY_NAME: folder.in("tofu"),
+    });
+  });
+
   it("finds what failed applies left", async () => {
     const instances = [{}, ...Array.from({ length: 8 }, (_, index) => ({ deposed: `0000000${index}` }))];
     folder.write(".bluegreen/local/terraform.web.tfstate", stateWith(instances));

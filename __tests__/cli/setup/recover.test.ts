@@ -19,14 +19,20 @@ import { Folder, STACKS } from "./command";
 /** A Terraform that answers with this state, refreshed or not; the provider is not needed. */
 function stateIs(folder: Folder, resources: readonly object[]): void {
   const values = { root_module: { resources } };
-  folder.write("state.json", { format_version: "1.0", values });
+  const stored = (resources as { address: string; values: object }[]).map(
+    ({ address, values: attributes }) => ({
+      ...{ mode: "managed", type: address.split(".")[0], name: address.split(".")[1] },
+      instances: [{ attributes }],
+    }),
+  );
+  folder.write("state.json", { version: 4, terraform_version: "1.11.4", resources: stored });
   folder.write("refreshed.json", { format_version: "1.2", prior_state: { values } });
   const script = [
     "#!/bin/sh",
     `case "$*" in`,
     `  version*) echo '{"terraform_version": "1.11.4"}' ;;`,
     `  *refresh.tfplan) test "$1" = plan || cat "${folder.in("refreshed.json")}" ;;`,
-    `  "show -json") cat "${folder.in("state.json")}" ;;`,
+    `  "state pull") cat "${folder.in("state.json")}" ;;`,
     "esac",
   ];
   folder.write("terraform", script.join("\n"));

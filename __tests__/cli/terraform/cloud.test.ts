@@ -1,9 +1,11 @@
 /** A stack whose state is in Terraform Cloud, with a workspace in execution mode Local: real Terraform, a stand-in of the API. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import execa from "execa";
 import { Stack } from "../../../cli/terraform/stack";
+import type { Failure } from "../../../release/failure";
 import { Hcp } from "./hcp";
 
 const WORKSPACE = "shop-prod-web";
@@ -62,9 +64,22 @@ describeHere("a stack in Terraform Cloud", () => {
     expect((await stack.plan()).isEmpty).toBe(true);
   });
 
-  test("is refused with exit code 3 while somebody else holds the lock", async () => {
+  test("is refused with exit code 3 while somebody else holds the lock; the command that it prints unlocks", async () => {
     hcp.lockedBy = "somebody else";
-    await expect(stack.plan()).rejects.toMatchObject({ exitCode: 3 });
-    hcp.lockedBy = null;
+    const refused = (await stack.plan().catch((error: unknown) => error)) as Failure;
+    expect(refused).toMatchObject({ exitCode: 3 });
+    // The lock that Terraform shows is that of who asks.
+    expect(refused.message).toMatch(
+      /^the state of web is locked \(the page of the workspace acme\/shop-prod-web says by whom\)/,
+    );
+    expect(refused.message).not.toContain(userInfo().username + "@");
+    const [, command = "", where] = /`(terraform force-unlock .+)` in (.+)$/.exec(refused.message)!;
+    // Not synchronously: the stand-in runs in this process.
+    const [program, ...words] = command.split(" ");
+    const { exitCode } = await execa(program!, [words[0]!, "-force", ...words.slice(1)], {
+      cwd: where!,
+      reject: false,
+    });
+    expect({ exitCode, lockedBy: hcp.lockedBy }).toEqual({ exitCode: 0, lockedBy: null });
   });
 });

@@ -105,8 +105,7 @@ test("a state that another holds is named with what unlocks it", () => {
 │   Created:   2026-11-29 10:00:00 UTC
 ╵`;
   expect(lockHolder(stderr)).toEqual({
-    who: "ops@build-1",
-    since: "2026-11-29 10:00:00 UTC",
+    holder: "by ops@build-1 since 2026-11-29 10:00:00 UTC",
     id: "0a1b-2c3d",
   });
   expect(lockHolder("│ Error: other")).toBeNull();

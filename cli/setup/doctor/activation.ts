@@ -7,6 +7,7 @@ import { proxyPlaces, slotEndpoints } from "../../../configuration/naming";
 import { isLocal } from "../../../configuration/platform";
 import { privatePaths } from "../../../configuration/private-paths";
 import { SLOTS } from "../../../release/slot";
+import { cdktfCommand } from "../../project/cdktf-command";
 import { ok, warning } from "./check";
 import type { Check } from "./check";
 
@@ -34,7 +35,7 @@ export function activationCheck(environment: Environment): Check[] {
         if (reached.length > 0) {
           return warning(
             `users can reach ${reached.join(" and ")} through the site`,
-            "`npx cdktf deploy base`: its proxies refuse these paths",
+            `\`${cdktfCommand("deploy base")}\`: its proxies refuse these paths`,
           );
         }
         return open.every((state) => state === "refused")

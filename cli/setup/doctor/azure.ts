@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { azureNames, blobHost, RELEASES_CONTAINER } from "../../../configuration/azure/azure-names";
 import type { AzureEnvironment } from "../../../configuration/environment";
+import { cdktfCommand } from "../../project/cdktf-command";
 import { failed, firstLine, ok } from "./check";
 import type { Check, Finding } from "./check";
 
@@ -83,7 +84,8 @@ async function findRights(environment: AzureEnvironment, access: AzureAccess): P
     `${MANAGEMENT}${group}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01`,
     headers,
   );
-  if (status === 404) return failed(`${resourceGroup} does not exist`, "`npx cdktf deploy base` creates it");
+  if (status === 404)
+    return failed(`${resourceGroup} does not exist`, `\`${cdktfCommand("deploy base")}\` creates it`);
   const role = `get a role with ${RUN_COMMAND} on ${resourceGroup} (docs/azure.md, section 2)`;
   if (status !== 200) return failed(`${resourceGroup} answers ${status}`, role);
   const permissions = z.safeParse(Permissions, JSON.parse(text));
@@ -110,7 +112,7 @@ async function findStore(environment: AzureEnvironment, access: AzureAccess): Pr
       answer,
       "get the role Storage Blob Data Contributor there: platform.publishers lists the identities that may publish",
     );
-  return failed(answer, "`npx cdktf deploy base` creates the store");
+  return failed(answer, `\`${cdktfCommand("deploy base")}\` creates the store`);
 }
 
 async function authorization(access: AzureAccess, resource: string): Promise<Record<string, string> | null> {

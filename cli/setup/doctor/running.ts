@@ -8,16 +8,21 @@ import { isLocal } from "../../../configuration/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { isLocked, lockHolder } from "../../../system/process-lock";
+import { textOrNull } from "../../project/files";
 import type { Project } from "../../project/project";
 import { lockFile, terraformLock } from "../../project/project-lock";
 import { contradiction } from "../../live/users";
 import { agreed, requireAll } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
+import { cdktfCommand } from "../../project/cdktf-command";
 import { firstErrorLines } from "../../terraform/error-messages";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
 import { recordOrNull } from "./project";
+import { isOlder } from "../../terraform/binary";
+import { readState } from "../../terraform/pulled-state";
+import type { PulledState } from "../../terraform/pulled-state";
 import { runLimited } from "../../../system/run-limited";
 
 const PROXY_SECONDS = 30;
@@ -47,7 +52,7 @@ export function proxiesCheck(project: Project): Check[] {
         if (statuses instanceof Error) {
           return failed(
             firstLine(statuses.message),
-            "restart them: `bluegreen down`, then `npx cdktf deploy base` (data and record stay)",
+            `restart them: \`bluegreen down\`, then \`${cdktfCommand("deploy base")}\` (data and record stay)`,
           );
         }
         const states = statuses.map(({ state }) => state);
@@ -133,21 +138,6 @@ export function lockCheck(project: Project): Check {
 }
 
 const Synthesized = z.object({ terraform: z.record(z.string(), z.unknown()) });
-const PulledState = z.object({
-  resources: z._default(
-    z.array(
-      z.object({
-        name: z.string(),
-        instances: z.array(
-          z.object({ deposed: z.optional(z.string()), attributes: z.optional(z.unknown()) }),
-        ),
-      }),
-    ),
-    [],
-  ),
-});
-type PulledState = z.infer<typeof PulledState>;
-
 /**
  * Reads both states through the stacks' backends, without providers.
  * @param output the folder of the synthesized stacks, relative to the project.
@@ -161,12 +151,12 @@ export function stateCheck(
     name: "state",
     seconds: STATE_SECONDS + 5,
     async run() {
-      const { path } = await terraform();
+      const { path, name, version } = await terraform();
       const [base, web] = await Promise.all(
         (["base", "web"] as const).map((stack) => pull(project, output, stack, path)),
       );
-      if ("problem" in base!) return unreadable("base", project, base.problem);
-      if ("problem" in web!) return unreadable("web", project, web.problem);
+      if ("problem" in base!) return unreadable("base", project, name, base.problem);
+      if ("problem" in web!) return unreadable("web", project, name, web.problem);
       const left = mostLeft(web!.state);
       const found = `base has ${count(base!.state)} addresses, web ${count(web!.state)}`;
       if (left >= MANY_LEFT) {
@@ -174,6 +164,15 @@ export function stateCheck(
         return status(
           `${found}; at one of them are ${left} deposed objects of failed applies`,
           "`bluegreen abort` removes them",
+        );
+      }
+      const newer = ["base", "web"]
+        .map((stack) => writerOf(project, stack))
+        .find((writer) => writer !== null && isOlder(coreOf(version), writer));
+      if (newer !== undefined) {
+        return warning(
+          `${found}; version ${newer} wrote it, but this is ${name} ${version}`,
+          "use the newer one for everybody (TERRAFORM_BINARY_NAME): an older one may not read all of this state",
         );
       }
       return isLocal(project.environment) ? ok(found) : compareSteps(project, web!.state, found);
@@ -200,26 +199,54 @@ async function pull(
   if (init.exitCode !== 0) return { problem: terraformError(init.stderr) };
   const { exitCode, stdout, stderr } = await runLimited(terraform, ["state", "pull"], options);
   if (exitCode !== 0) return { problem: terraformError(stderr) };
-  if (stdout.trim() === "") return { state: { resources: [] } };
-  const state = z.safeParse(PulledState, JSON.parse(stdout));
-  return state.success ? { state: state.data } : { problem: "unknown format" };
+  const state = readState(stdout);
+  return state === null ? { problem: "unknown format" } : { state };
 }
 
 function terraformError(stderr: string): string {
-  return firstLine(firstErrorLines(stderr, 3));
+  return firstLine(firstErrorLines(stderr, 6));
 }
 
-function unreadable(stack: string, { environment }: Project, problem: string): Finding {
+function unreadable(
+  stack: string,
+  { environment }: Project,
+  program: TerraformBinary["name"],
+  problem: string,
+): Finding {
   const { kind } = environment.backend;
   const fix = {
     local: `restore ${stateFile(environment, stack)} from ${stateFile(environment, stack)}.backup`,
     azurerm: "log in (`az login`), with the role Storage Blob Data Contributor on the state's container",
-    cloud: "log in (`terraform login`), with the right to read the workspaces",
+    cloud: `log in (\`${program} login\`), with the right to read the workspaces`,
   }[kind];
-  return failed(
-    `the state of ${stack} can't be read: ${problem}`,
-    `${fix}; docs/commands.md, "When a file or a lock is lost"`,
-  );
+  const found = `the state of ${stack} can't be read: ${problem}`;
+  if (/encrypt|decrypt/i.test(problem)) {
+    return failed(
+      found,
+      "set TF_ENCRYPTION to what it was when the state was written: the state needs no repair",
+    );
+  }
+  if (problem.includes("Hostname is required")) {
+    return failed(
+      found,
+      'set backend.hostname in the environment file, as "app.terraform.io": OpenTofu has no default',
+    );
+  }
+  return failed(found, `${fix}; docs/commands.md, "When a file or a lock is lost"`);
+}
+
+/**
+ * The version that wrote a state, which only its file has: `state pull` puts its own. @returns null if it is not known.
+ */
+function writerOf({ folder, environment }: Project, stack: string): string | null {
+  const text =
+    environment.backend.kind === "local" ? textOrNull(join(folder, stateFile(environment, stack))) : null;
+  return text === null ? null : (readState(text)?.terraform_version ?? null);
+}
+
+/** A release candidate writes states as its release. */
+function coreOf(version: string): string {
+  return version.replace(/-.*$/, "");
 }
 
 function count({ resources }: PulledState): number {
