@@ -1,7 +1,10 @@
 /**
- * Recognizes errors of Terraform and of the azurerm provider, which exist as English text only. Every matched text is
- * here. `apply -json` prints a diagnostic with a summary and a detail; `init`, `plan` and `show` print to stderr. Tested with Terraform 1.11.4, 1.15.9 and 1.16.0-rc2, OpenTofu 1.12.6, and azurerm 4.55.0, 4.81.0 and 5.2.0.
+ * Recognizes errors of Terraform and of the azurerm provider. A failed step is known by what our own programs printed,
+ * wherever a provider puts it. What exists as English text only is matched here, and nowhere else. `apply -json` prints a
+ * diagnostic with a summary and a detail; `init`, `plan` and `show` print to stderr. Tested with Terraform 1.11.4, 1.15.9
+ * and 1.16.0-rc2, OpenTofu 1.12.6, and azurerm 4.55.0, 4.81.0 and 5.2.0.
  */
+import { MOST_RUN_COMMANDS, nameOf, removalOf } from "../../configuration/azure/run-commands";
 import { EXIT, failureCode } from "../../release/exit-code";
 import type { FailureCode } from "../../release/exit-code";
 import { readResultLine, ResultLine } from "../../release/result-line";
@@ -27,11 +30,15 @@ const LOCKED = "Error acquiring the state lock";
 const REFUSED_AT_ONCE = ["Saved plan is stale", LOCKED];
 /** Programs of this package: each begins its lines on stderr with its name. */
 const PROGRAM = "(?:director \\w+|install|migrate|setup): ";
-/** Lines of these programs within Azure's message, which contains the step's stderr. */
-const LINE_WITHIN_AZURES = new RegExp(
-  `^(?:.*?["':] )?(${PROGRAM}.+|step \\S+ ended with 0 and without .+)$`,
-  "gm",
-);
+/** What a provider may put before a line of ours: the beginning of a quoted message. */
+const BEFORE = `^(?:.*?["':] )?`;
+/** Lines of these programs within a message that contains the step's stderr. */
+const LINE_WITHIN = new RegExp(`${BEFORE}(${PROGRAM}.+|step \\S+ ended with 0 and without .+)$`, "gm");
+/** The last line of a failed run command on Linux, from run-command.head.sh. */
+const ENDED_WITHIN = new RegExp(`${BEFORE}bluegreen: \\S+ ended with (\\d{1,3})$`, "gm");
+const RUN_COMMAND = "azurerm_virtual_machine_run_command.";
+/** Azure's resource id of a run command, in an error about one. */
+const RUN_COMMAND_ID = /\/subscriptions\/[\w./()-]+\/virtualMachines\/[\w.-]+\/runCommands\/[\w.-]+/i;
 
 /** Terraform refused the plan and changed nothing. */
 export function isRefusedAtOnce({ summary }: Diagnostic): boolean {
@@ -51,36 +58,81 @@ export function isKilledStep({ detail = "" }: Diagnostic): boolean {
 /** Why a step failed: its program's message, otherwise the closest one. */
 export function stepErrorOf(diagnostic: Diagnostic): StepError {
   const { summary, detail = "", address } = diagnostic;
-  // azurerm up to 4.74: "running the command: ..."; later ones name the resource.
-  if (/running the command|runCommands\/|Virtual Machine Run Command/i.test(summary)) {
-    return failureOnAzure(summary, detail, address);
-  }
   // From Terraform, for a provisioner "local-exec": the last 8 KiB of stdout and stderr.
   const [, code, output] = /exit status (\d+)\. Output: ([\s\S]*)$/.exec(detail) ?? [];
-  if (code === undefined || output === undefined) {
-    const reason = `${summary}: ${detail.split("\n")[0] ?? ""}`;
-    return isKilledStep(diagnostic) ? cutOff(address, reason) : { exitCode: EXIT.unexpected, reason };
+  if (code !== undefined && output !== undefined) {
+    const result = readResultLine(ResultLine, output);
+    const reason = result?.exitCode === EXIT.done ? null : result?.reason;
+    return {
+      exitCode: failureCode(Number(code)),
+      reason: reason ? inOneLine(reason) : withoutProgram(errorLines(output).at(-1) ?? summary),
+    };
   }
-  const result = readResultLine(ResultLine, output);
-  const reason = result?.exitCode === EXIT.done ? null : result?.reason;
-  return {
-    exitCode: failureCode(Number(code)),
-    reason: reason ? inOneLine(reason) : withoutProgram(errorLines(output).at(-1) ?? summary),
-  };
+  const text = unescaped(`${summary}\n${detail}`);
+  const own = ownWords(text);
+  if (own.line !== undefined || own.code !== undefined || address?.includes(RUN_COMMAND) === true) {
+    return failureOnAzure(summary, text, own, address);
+  }
+  const reason = `${summary}: ${detail.split("\n")[0] ?? ""}`;
+  return isKilledStep(diagnostic) ? cutOff(address, reason) : { exitCode: EXIT.unexpected, reason };
 }
 
-/** azurerm: `Message: "Run command failed with exit code 4: <stderr, as one line with \n>"`, then Azure's response. */
-function failureOnAzure(summary: string, detail: string, address: string | undefined): StepError {
-  const text = `${summary}\n${detail}`.replaceAll("\\n", "\n");
-  const code = Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1]);
+interface OwnWords {
+  /** The last line of one of our programs. */
+  readonly line?: string | undefined;
+  /** The exit code in a run command's last line. */
+  readonly code?: number | undefined;
+}
+
+/** What our programs printed, within a provider's error. */
+function ownWords(text: string): OwnWords {
+  // Azure's answer, in JSON, repeats the message.
+  for (const part of [text.split(/^---$/m)[0]!, text]) {
+    const line = [...part.matchAll(LINE_WITHIN)].at(-1)?.[1];
+    const code = [...part.matchAll(ENDED_WITHIN)].at(-1)?.[1];
+    if (line !== undefined || code !== undefined)
+      return { line, code: code === undefined ? undefined : Number(code) };
+  }
+  return {};
+}
+
+/** azurerm quotes the message in one line. */
+function unescaped(text: string): string {
+  return text.replace(/\\([n"\\])/g, (_, character: string) => (character === "n" ? "\n" : character));
+}
+
+/** Azure: `Message: "Run command failed with exit code 4: <stderr, as one line with \n>"`, then its answer as JSON. */
+function failureOnAzure(
+  summary: string,
+  text: string,
+  own: OwnWords,
+  address: string | undefined,
+): StepError {
+  const code = own.code ?? Number(/exit code(?: of)?:? '?(\d+)/.exec(text)?.[1]);
   const exitCode = failureCode(code);
-  const line = [...text.matchAll(LINE_WITHIN_AZURES)].at(-1)?.[1];
-  if (line !== undefined) return { exitCode, reason: withoutProgram(line.trim()) };
+  if (own.line !== undefined) return { exitCode, reason: withoutProgram(own.line.trim()) };
+  const refused = leftOver(text) ?? noRoom(text);
+  if (refused !== null) return { exitCode: EXIT.unexpected, reason: refused };
   const [, message] = /^Message: "(.*?)"?$/m.exec(text) ?? [];
   const azures = inOneLine(message ?? summary.split("\n")[0]!).slice(0, 300);
-  const wasRunning = text.includes("polling") && !summary.startsWith("deleting ");
+  const wasRunning = /polling|deadline exceeded/.test(text) && !summary.startsWith("deleting ");
   const endedByItself = code < LEAST_CODE_OF_KILLED;
   return wasRunning && !endedByItself ? cutOff(address, azures) : { exitCode, reason: azures };
+}
+
+/** The server already has a command of this name, which no state knows. @returns the ways out; null for another error. */
+function leftOver(text: string): string | null {
+  const [id] = RUN_COMMAND_ID.exec(text) ?? [];
+  if (id === undefined || !text.includes("already exists")) return null;
+  const server = /\/virtualMachines\/([^/]+)/i.exec(id)![1];
+  return `${nameOf(id)} already exists on ${server}, but no state knows it: \`bluegreen retry\` goes on under a new name. To remove it: \`${removalOf([id])}\``;
+}
+
+/** The server has as many commands as Azure keeps. Nothing ran. @returns null for another error. */
+function noRoom(text: string): string | null {
+  if (!/unexpected status 409\b/.test(text) || !/run commands.* (?:reached|exceed)/i.test(text)) return null;
+  const [, server = "a server"] = /^Virtual Machine Name: "(.*)"$/m.exec(text) ?? [];
+  return `${server} has ${MOST_RUN_COMMANDS} run commands, as many as Azure keeps: \`bluegreen doctor\` names those that no state knows, with the command that removes them`;
 }
 
 /**

@@ -11,7 +11,8 @@
 #     ... run-command.tail.sh ...
 #
 # Nothing happens before the tail: a truncated text does nothing and fails. The step succeeds only if its script ends
-# with 0 and with a result line (result-line.sh). Then the last line of output is the one that the stack requires.
+# with 0 and with a result line (result-line.sh). Then the last line of output is the one that the stack requires. If it
+# fails, the last line on stderr has its exit code.
 #
 # Parameters (environment): STEP_NAME; SERVER_NAME; SERVER_FOLDER (absolute) and, if the script has one, DATA_FOLDER;
 # the script's parameters; EMPTY_PARAMETERS. SIM_VM_ROOT: on a simulated machine, the folder that all paths are below.
@@ -111,6 +112,8 @@ run_script() { # FOLDER
   fi
   printf '%s\n' "$code" >"$1/exit-code"
   show "$1/stderr" >&2
+  # Its exit code in our own words: how Azure and its callers report one changes with their versions.
+  if ((code != 0)); then printf 'bluegreen: %s ended with %s\n' "$STEP_NAME" "$code" >&2; fi
   show "$1/stdout"
   trap - EXIT
   if ((code == 0)); then printf 'bluegreen: %s ended with 0\n' "$STEP_NAME"; fi

@@ -1,5 +1,13 @@
 /** What a step's failure is called: its program's own reason, through all that Terraform and azurerm write around it. */
 import { stepErrorOf, firstErrorLines, lockHolder } from "../../../cli/terraform/error-messages";
+import {
+  AZURERM,
+  commandExists,
+  commandFailed,
+  commandHung,
+  commandId,
+  commandRefused,
+} from "./azurerm-errors";
 
 const error = (summary: string, detail: string) => ({ severity: "error", summary, detail });
 const local = (exitCode: number, output: string) =>
@@ -36,61 +44,98 @@ test("an exit code that is none of a step's is unexpected", () => {
   );
 });
 
-const AZURE = String.raw`polling failed: the Azure API returned the following error:
+const ADDRESS = "azurerm_virtual_machine_run_command.web_install-blue-web-1_0123ABCD";
+const NAME = "install-blue-1.0.0-2";
 
-Status: "VMExtensionProvisioningError"
-Code: ""
-Message: "Run command failed with exit code 4: log: words\ninstall: 1.0.0-2 was not healthy within 60 s\n"
-Activity Id: ""
+describe.each(AZURERM)("azurerm %s", (version) => {
+  const failed = (stderr: string, code: number) =>
+    commandFailed(version, NAME, `Run command failed with exit code ${code}: ${stderr}`);
+  const PLACES = [
+    ["in the summary", (text: string) => error(text, "")],
+    ["in the detail", (text: string) => error("an error occurred", text)],
+    ["in the detail of a resource", (text: string) => ({ ...error("failed", text), address: ADDRESS })],
+  ] as const;
 
----
+  test.each(PLACES)("rejected, aborted and frozen are told by our own last line %s", (_, at) => {
+    const ends = ([code, line]: readonly [number, string]) =>
+      stepErrorOf(at(failed(`log: words\n${line}\nbluegreen: ${NAME} ended with ${code}\n`, code)));
+    expect(ends([4, "install: 1.0.0-2 was not healthy within 60 s"])).toEqual({
+      exitCode: 4,
+      reason: "1.0.0-2 was not healthy within 60 s",
+    });
+    expect(ends([5, 'director switch: "1.0.0-2" failed: back on 0.9.0-1'])).toEqual({
+      exitCode: 5,
+      reason: '"1.0.0-2" failed: back on 0.9.0-1',
+    });
+    expect(ends([6, "director switch: 1.0.0-2 keeps 25 %"])).toEqual({
+      exitCode: 6,
+      reason: "1.0.0-2 keeps 25 %",
+    });
+  });
 
-API Response:
+  test("our exit code counts, not the one in the provider's words", () => {
+    const text = commandFailed(
+      version,
+      NAME,
+      `L'exécution a échoué\ninstall: no\nbluegreen: ${NAME} ended with 4\n`,
+    );
+    expect(stepErrorOf(error("something new", text))).toEqual({ exitCode: 4, reason: "no" });
+  });
 
-----[start]----
-{"status":"Failed","error":{"code":"VMExtensionProvisioningError"}}
------[end]-----`;
+  test("a step of an earlier version of ours has no last line: Azure's exit code counts", () => {
+    expect(stepErrorOf(error(failed("install: no\n", 4), ""))).toEqual({ exitCode: 4, reason: "no" });
+  });
 
-test.each([
-  ["4.55.0", `running the command: ${AZURE}`, ""],
-  [
-    "4.81.0 and 5.2.0",
-    `creating Virtual Machine Run Command (Subscription: "0"\nRun Command Name: "install-blue-1.0.0-2"): polling after CreateOrUpdate: ${AZURE}`,
-    "",
-  ],
-])("azurerm %s has a step's stderr as one line", (_, summary, detail) => {
-  expect(stepErrorOf(error(summary, detail))).toEqual({
-    exitCode: 4,
-    reason: "1.0.0-2 was not healthy within 60 s",
+  test("a command that no state knows is named with the ways out", () => {
+    const { exitCode, reason } = stepErrorOf({
+      ...error(commandExists("begin-2-0a1b2c3d"), ""),
+      address: ADDRESS,
+    });
+    expect(exitCode).toBe(1);
+    expect(reason).toBe(
+      `begin-2-0a1b2c3d already exists on vm-socialgoal-sim-web-1, but no state knows it: \`bluegreen retry\` goes on under a new name. To remove it: \`az resource delete --ids ${commandId("begin-2-0a1b2c3d")}\``,
+    );
   });
 });
 
 // Nothing was recorded from an Azure machine that restarts. These have the recorded form, and no line of our programs.
 test.each([
   ["a program ended by the restart", "Run command failed with exit code 143: "],
-  ["an agent that lost the command", "The command was lost.\\nThe agent of the machine did not report"],
+  ["an agent that lost the command", "The command was lost.\nThe agent of the machine did not report"],
 ])("a step that was cut off has advice: %s", (_, message) => {
-  const text = AZURE.replace(/Message: ".*"/, `Message: "${message}"`);
+  const text = commandFailed("4.55.0", NAME, message);
   const address = "azurerm_virtual_machine_run_command.web_switch-proxy-2_0123ABCD";
-  const { exitCode, reason } = stepErrorOf({ ...error(`running the command: ${text}`, ""), address });
+  const { exitCode, reason } = stepErrorOf({ ...error(text, ""), address });
   expect(exitCode).toBe(1);
   expect(reason).toMatch(/^the step was cut off, as by a restart of its machine \((Run|The) command/);
   expect(reason).toContain("`bluegreen retry` when it runs again");
   expect(reason).not.toContain("\n");
 });
 
+test.each(AZURERM)("a command that did not end until its deadline was cut off: azurerm %s", (version) => {
+  const { exitCode, reason } = stepErrorOf({ ...error(commandHung(version, NAME), ""), address: ADDRESS });
+  expect(exitCode).toBe(1);
+  expect(reason).toMatch(/^install-blue-web-1 was cut off.*`bluegreen retry`/);
+});
+
 test("a command that Azure did not accept was not cut off", () => {
-  const refused = `creating Virtual Machine Run Command (Run Command Name: "begin-2"): unexpected status 409 (409 Conflict) with error: Conflict: The maximum number of run commands (25) on this virtual machine has been reached.`;
-  expect(stepErrorOf(error(refused, ""))).toEqual({ exitCode: 1, reason: refused });
+  const text = commandRefused(
+    "begin-2",
+    "409 (409 Conflict)",
+    "The maximum number of run commands (25) on this virtual machine has been reached.",
+  );
+  const { exitCode, reason } = stepErrorOf({ ...error(text, ""), address: ADDRESS });
+  expect(exitCode).toBe(1);
+  expect(reason).toMatch(/^vm-socialgoal-sim-web-1 .*25.*`bluegreen doctor`/);
 });
 
 test("a command that failed by itself, or that could not be removed, was not cut off", () => {
   const message = "Run command failed with exit code 1: bash: nothing there";
-  const text = AZURE.replace(/Message: ".*"/, `Message: "${message}"`);
-  expect(stepErrorOf(error(`running the command: ${text}`, ""))).toEqual({ exitCode: 1, reason: message });
+  const text = commandFailed("4.55.0", NAME, message);
+  expect(stepErrorOf({ ...error(text, ""), address: ADDRESS })).toEqual({ exitCode: 1, reason: message });
   const kept =
     'deleting Virtual Machine Run Command (Run Command Name: "begin-2"): polling after Delete: no answer';
-  expect(stepErrorOf(error(kept, ""))).toEqual({ exitCode: 1, reason: kept });
+  expect(stepErrorOf({ ...error(kept, ""), address: ADDRESS })).toEqual({ exitCode: 1, reason: kept });
 });
 
 test("a state that another holds is named with what unlocks it", () => {

@@ -37,9 +37,13 @@ test("nothing in a script is evaluated before it runs", async () => {
   expect((await machine().run(done(text))).stdout).toContain("$HOME `id` \\ \"quotes\" 'and' ${x} %{y}\n");
 });
 
-test("the script's exit code is the command's, and then no line says 0", async () => {
+test("the script's exit code is the command's and in its last line on stderr, and no line says 0", async () => {
   const outcome = await machine().run(compose("echo out; echo err >&2; exit 4\n"));
-  expect(outcome).toEqual({ code: 4, stdout: "out\n", stderr: "err\n" });
+  expect(outcome).toEqual({
+    code: 4,
+    stdout: "out\n",
+    stderr: "err\nbluegreen: step-1 ended with 4\n",
+  });
   expect(machine().read("commands/step-1/exit-code")).toBe("4\n");
 });
 
@@ -56,7 +60,7 @@ test.each<[string, string]>([
   expect(code).toBe(1);
   expect(stdout).not.toContain("bluegreen:");
   expect(stderr).toMatch(
-    /^step step-1 ended with 0 and without a result, .* commands\/step-1 on proxy-1, then `bluegreen retry`\n$/,
+    /^step step-1 ended with 0 and without a result, .* commands\/step-1 on proxy-1, then `bluegreen retry`\nbluegreen: step-1 ended with 1\n$/,
   );
   expect(machine().read("commands/step-1/exit-code")).toBe("1\n");
 });
@@ -130,7 +134,7 @@ touch ready; for ((i = 0; i < 200; i++)); do sleep 0.05; done\n`;
     await until(() => machine().has("ready"), "it runs");
     process.kill(running.pid, signal);
     process.kill(running.pid, signal);
-    expect(await running.done).toEqual({ code: 5, stdout: "term\nundone\n", stderr: "" });
+    expect(await running.done).toEqual({ code: 5, stdout: "term\nundone\n", stderr: "bluegreen: step-1 ended with 5\n" });
     fs.rmSync(machine().path("ready"));
   }
 });
