@@ -19,6 +19,8 @@ const PulledState = z.object({
           z.object({
             index_key: z.optional(z.union([z.string(), z.number()])),
             deposed: z.optional(z.string()),
+            /** Of the provider's schema of this type. */
+            schema_version: z._default(z.number(), 0),
             attributes: z.optional(z.nullable(z.record(z.string(), z.unknown()))),
           }),
         ),

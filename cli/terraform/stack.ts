@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import execa from "execa";
 import { EXIT } from "../../release/exit-code";
+import { enhancedValidationAdvice, hasNamesOf5, olderProvider } from "../../configuration/azure/azurerm";
 import { packagedPostgres } from "../packaged-postgres";
+import { isStateOf5, lockedAzurerm, requiredAzurerm } from "./azure-provider";
 import type { TerraformBinary } from "./binary";
 import {
   stepErrorOf,
@@ -200,7 +202,18 @@ export class Stack {
   private async init(): Promise<void> {
     // HCP Terraform applies changed settings itself, and rejects this option.
     const reconfigure = this.isInCloud() ? [] : ["-reconfigure"];
-    await this.run(["init", "-input=false", ...reconfigure]);
+    const azurerm = requiredAzurerm(this.folder);
+    const locked = lockedAzurerm(this.folder);
+    if (azurerm !== null) {
+      const advice = enhancedValidationAdvice(azurerm, process.env);
+      if (advice !== null) throw new Failure(advice, EXIT.badInput);
+    }
+    // The environment chose another exact version than the last time, which Terraform's lock of versions would refuse.
+    const upgrade = azurerm !== null && locked !== null && locked !== azurerm ? ["-upgrade"] : [];
+    await this.run(["init", "-input=false", ...reconfigure, ...upgrade]);
+    if (this.name !== "base" || azurerm === null || hasNamesOf5(azurerm)) return;
+    if (isStateOf5(await this.run(["state", "pull"])))
+      throw new Failure(olderProvider(azurerm), EXIT.refused);
   }
 
   private isInCloud(): boolean {

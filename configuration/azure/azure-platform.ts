@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { HTTP_PATH, matches } from "../../release/patterns";
+import { AzurermVersion } from "./azurerm";
 import { CustomerKey, Logs, Outbound, Storage } from "./azure-safeguards";
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -169,6 +170,11 @@ export const AzurePlatform = z.strictObject({
   kind: z.literal("azure"),
   subscriptionId: Guid,
   tenantId: Guid,
+  /**
+   * The version of Terraform's azurerm provider, from 4.55.0 to 5.x, as in "4.81.0". A state that 5.x wrote is refused by
+   * 4.x. @default - that of the stacks' bindings, 4.55.0
+   */
+  provider: z.optional(AzurermVersion),
   /** The region's name, as in "westeurope". */
   location: matches(/^[a-z][a-z0-9]{2,30}$/, `region, as in "westeurope"`),
   /** Four to eight characters for names that must be unique in all of Azure. @default - from subscription, application and environment */

@@ -23,6 +23,7 @@ import { emptyRecord } from "../../release/record";
 import { SLOTS } from "../../release/slot";
 import { onServerProgram } from "../on-server-program";
 import { ArtifactStore } from "./artifact-store";
+import { requireAzurerm } from "./azurerm";
 import { CustomerKey } from "./customer-key";
 import { Database } from "./database";
 import { LoadBalancer } from "./load-balancer";
@@ -72,6 +73,7 @@ export class AzureInfrastructure extends Construct {
     this.environment = environment;
     this.names = azureNames(environment);
     const { platform } = environment;
+    requireAzurerm(this, platform.provider);
     if (platform.tlsCertificate === undefined) {
       Annotations.of(this).addWarning(
         "platform.tlsCertificate is not set: the site is served over plain HTTP, without encryption",

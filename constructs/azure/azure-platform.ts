@@ -23,6 +23,7 @@ import type { Platform } from "../platform";
 import type { Server } from "../server";
 import { AzureInfrastructure } from "./azure-infrastructure";
 import { AzureVirtualMachine } from "./azure-virtual-machine";
+import { useAzurerm } from "./azurerm";
 import type { OperatingSystem } from "./machine";
 
 /** A new role assignment takes minutes to apply everywhere; a large artifact takes minutes to download. */
@@ -114,8 +115,9 @@ export class AzurePlatform implements Platform {
   }
 
   private addProvider(stack: TerraformStack): void {
-    new AzurermProvider(stack, "azurerm", {
-      subscriptionId: this.environment.platform.subscriptionId,
+    const { subscriptionId, provider: version } = this.environment.platform;
+    const provider = new AzurermProvider(stack, "azurerm", {
+      subscriptionId,
       features: [
         {
           // Behind a private endpoint Terraform can't reach the account's data plane, and need not.
@@ -127,5 +129,6 @@ export class AzurePlatform implements Platform {
       storageUseAzuread: true,
       resourceProviderRegistrations: "none",
     });
+    useAzurerm(provider, version);
   }
 }

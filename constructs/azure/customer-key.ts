@@ -7,6 +7,7 @@ import { RoleAssignment } from "@cdktf/provider-azurerm/lib/role-assignment";
 import { StorageAccountCustomerManagedKeyA } from "@cdktf/provider-azurerm/lib/storage-account-customer-managed-key";
 import type { UserAssignedIdentity } from "@cdktf/provider-azurerm/lib/user-assigned-identity";
 import { Construct } from "constructs";
+import { inNamesOf5 } from "./azurerm";
 
 export interface CustomerKeyProps {
   readonly vaultId: string;
@@ -33,13 +34,15 @@ export class CustomerKey extends Construct {
         principalId,
         principalType: "ServicePrincipal",
       });
-    new StorageAccountCustomerManagedKeyA(this, "storage", {
+    const key = new StorageAccountCustomerManagedKeyA(this, "storage", {
       storageAccountId: storage.accountId,
       keyVaultId: vaultId,
       keyName,
       userAssignedIdentityId: storage.identity.id,
       dependsOn: [mayUseKey("storage", storage.identity.principalId)],
     });
+    // Without a version: Azure follows the newest one.
+    inNamesOf5(key, { key_vault_key_id: `https://${vaultHost}/keys/${keyName}` });
     if (database === undefined) return;
     new MssqlServerTransparentDataEncryption(this, "database", {
       serverId: database.serverId,

@@ -7,6 +7,7 @@ import { MssqlServer } from "@cdktf/provider-azurerm/lib/mssql-server";
 import { TerraformVariable } from "cdktf";
 import { Construct } from "constructs";
 import type { AzureDatabase } from "../../configuration/azure/azure-platform";
+import { inNamesOf5 } from "./azurerm";
 import type { Placement } from "./placement";
 import { requireLiteralId } from "./resource-id";
 
@@ -137,13 +138,14 @@ export class Database extends Construct implements IDatabase {
       });
     }
     if (settings.threatAlerts !== false) {
-      new MssqlServerSecurityAlertPolicy(this, "alerts", {
+      const alerts = new MssqlServerSecurityAlertPolicy(this, "alerts", {
         resourceGroupName,
         serverName: server.name,
         state: "Enabled",
         emailAccountAdmins: true,
         ...(props.alertEmails === undefined ? {} : { emailAddresses: [...props.alertEmails] }),
       });
+      inNamesOf5(alerts, { email_account_admins_enabled: true });
     }
     this.serverId = server.id;
     this.databaseId = database.id;

@@ -2,6 +2,7 @@
  * The constructs for Azure: a server that runs steps, a whole environment, and those of its parts that may exist
  * already. The other parts (monitoring, patching, machine set-up) are internal.
  */
+export { useAzurerm } from "./azurerm";
 export { AzureVirtualMachine } from "./azure-virtual-machine";
 export type { AzureVirtualMachineProps, VirtualMachineAttributes } from "./azure-virtual-machine";
 export { AzureInfrastructure } from "./azure-infrastructure";

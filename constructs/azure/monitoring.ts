@@ -9,6 +9,7 @@ import { MonitorDiagnosticSetting } from "@cdktf/provider-azurerm/lib/monitor-di
 import { MonitorMetricAlert } from "@cdktf/provider-azurerm/lib/monitor-metric-alert";
 import { VirtualMachineExtension } from "@cdktf/provider-azurerm/lib/virtual-machine-extension";
 import { Construct } from "constructs";
+import { inNamesOf5 } from "./azurerm";
 import type { IMachine, OperatingSystem } from "./machine";
 import type { Placement } from "./placement";
 
@@ -159,6 +160,7 @@ export class Monitoring extends Construct {
       workspaceId: this.workspaceId,
       localAuthenticationDisabled: true,
     });
+    inNamesOf5(insights, { local_authentication_enabled: false });
     const test = new ApplicationInsightsStandardWebTest(this, "site-test", {
       ...this.placement,
       name: `webtest-${name}`,

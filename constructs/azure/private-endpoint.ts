@@ -3,6 +3,7 @@ import { PrivateDnsZoneVirtualNetworkLink } from "@cdktf/provider-azurerm/lib/pr
 import { PrivateDnsZone } from "@cdktf/provider-azurerm/lib/private-dns-zone";
 import { PrivateEndpoint as AzurePrivateEndpoint } from "@cdktf/provider-azurerm/lib/private-endpoint";
 import { Construct } from "constructs";
+import { inNamesOf5 } from "./azurerm";
 import type { Placement } from "./placement";
 
 /** The services, with Azure's names for sub-resource and DNS zone. */
@@ -27,13 +28,14 @@ export class PrivateEndpoint extends Construct {
     const { resourceGroupName, location, tags, name } = props;
     const { subresource, zone: zoneName } = SERVICES[props.service];
     const zone = new PrivateDnsZone(this, "zone", { resourceGroupName, name: zoneName, tags });
-    new PrivateDnsZoneVirtualNetworkLink(this, "zone-link", {
+    const link = new PrivateDnsZoneVirtualNetworkLink(this, "zone-link", {
       resourceGroupName,
       name: `link-${name}`,
       privateDnsZoneName: zone.name,
       virtualNetworkId: props.virtualNetworkId,
       tags,
     });
+    inNamesOf5(link, { private_dns_zone_id: zone.id });
     new AzurePrivateEndpoint(this, "Resource", {
       resourceGroupName,
       location,

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Server } from "node:net";
 import { allows, azureChecks } from "../../../cli/setup/doctor/azure";
-import type { AzureAccess } from "../../../cli/setup/doctor/azure";
+import type { AzureAccess } from "../../../cli/setup/doctor/azure-access";
 import { ok, runChecks } from "../../../cli/setup/doctor/check";
 import { nodeCheck } from "../../../cli/setup/doctor/machine";
 import { SILENT } from "../../../cli/terminal/progress";
@@ -387,6 +387,7 @@ describe("on Azure", () => {
       "credentials ok",
       "rights ok",
       "artifact store ok",
+      "run commands warning",
     ]);
     expect(asked[0]).toMatch(
       /^https:\/\/management\.azure\.com\/subscriptions\/0{8}-.*\/resourceGroups\/rg-socialgoal-prod\/providers\/Microsoft\.Authorization\/permissions\?.* Bearer token of https:\/\/management/,
@@ -396,7 +397,7 @@ describe("on Azure", () => {
 
   it("explains how to log in without a login", async () => {
     const { results } = await diagnose({ token: () => Promise.reject(new Error("expired\nand more")) });
-    expect(results.map(({ status }) => status)).toEqual(["failed", "failed", "failed"]);
+    expect(results.map(({ status }) => status)).toEqual(["failed", "failed", "failed", "failed"]);
     expect(results[0]).toMatchObject({ found: "expired", mend: expect.stringMatching(/az login/) });
   });
 
@@ -416,6 +417,82 @@ describe("on Azure", () => {
     expect(await statusOf("artifact store", answer(status, text))).toMatchObject({
       status: "failed",
       mend: expect.stringMatching(mend),
+    });
+  });
+
+  describe("run commands", () => {
+    const id = (server: string, name: string): string =>
+      `/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-socialgoal-prod/providers/Microsoft.Compute/virtualMachines/vm-socialgoal-prod-${server}/runCommands/${name}`;
+    const KNOWN = ["setup-0123456789-1", "begin-40-0a1b2c3d", "switch-40-0a1b2c3d"].map((name) =>
+      id("proxy-1", name),
+    );
+    /** As 4.81.0 leaves them without its feature: failed releases, each with its name. */
+    const orphans = (count: number): string[] =>
+      Array.from({ length: count }, (_, index) => id("proxy-1", `switch-${index + 1}-0a1b2c3d`));
+    const check = async (onProxy: readonly string[], known: readonly string[] | null) => {
+      const checks = azureChecks(
+        environment,
+        {
+          token: () => Promise.resolve("token"),
+          get: (url) => {
+            // Azure answers in pages, and in its own case.
+            const [, server = ""] =
+              /virtualMachines\/vm-socialgoal-prod-([a-z0-9-]+)\/runCommands/.exec(url) ?? [];
+            if (server !== "proxy-1") return Promise.resolve({ status: 200, text: '{"value":[]}' });
+            const first = !url.includes("skip=");
+            const half = Math.ceil(onProxy.length / 2);
+            const value = (first ? onProxy.slice(0, half) : onProxy.slice(half)).map((each) => ({
+              id: each.replace("resourceGroups", "resourcegroups"),
+            }));
+            const nextLink = first ? { nextLink: `${url}&skip=${half}` } : {};
+            return Promise.resolve({ status: 200, text: JSON.stringify({ value, ...nextLink }) });
+          },
+        },
+        Promise.resolve(known),
+      );
+      return (await runChecks(checks, SILENT)).find(({ name }) => name === "run commands")!;
+    };
+
+    it("is content if the states know all of them", async () => {
+      expect(await check(KNOWN, KNOWN)).toEqual({
+        name: "run commands",
+        status: "ok",
+        found: "at most 3 of 25 on a server, all in the states",
+        mend: null,
+      });
+    });
+
+    it.each([1, 8, 22])("names %i that no state knows, with the command that removes them", async (count) => {
+      const left = orphans(count);
+      const { status, found, mend } = await check([...KNOWN, ...left], KNOWN);
+      expect(status).toBe(count === 22 ? "failed" : "warning");
+      expect(found).toMatch(
+        new RegExp(
+          `^proxy-1 has ${count + 3} of at most 25 run commands, ${count} of which no state knows: switch-1-`,
+        ),
+      );
+      const [, ids = ""] =
+        /^when no release runs: `az resource delete --ids ([^`]*)`$/.exec(mend ?? "") ?? [];
+      expect(ids.toLowerCase().split(" ")).toEqual(left.map((each) => each.toLowerCase()));
+    });
+
+    it("25 with an empty state are all named", async () => {
+      const { status, found } = await check(orphans(25), []);
+      expect([status, found]).toEqual(["failed", expect.stringContaining("25 of which no state knows")]);
+    });
+
+    it("sees the limit before it is reached, also without the states", async () => {
+      const many = orphans(18);
+      expect(await check(many, many)).toMatchObject({
+        status: "warning",
+        found: "proxy-1 has 18 of at most 25 run commands",
+        mend: expect.stringContaining("`bluegreen abort`"),
+      });
+      expect(await check(many, null)).toMatchObject({ status: "warning" });
+      expect(await check(orphans(4), null)).toMatchObject({
+        status: "ok",
+        found: "at most 4 of 25 on a server; not compared with the states",
+      });
     });
   });
 

@@ -208,7 +208,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
     expect(outcome.stderr).toMatch(/ALERT.*parsing \[\.staging\/haproxy\.cfg:\d+\] : 'bind'/);
     expect(outcome.stderr).toMatch(
-      /setup: HAProxy rejects the new configuration, the old one still serves\n$/,
+      /setup: HAProxy rejects the new configuration, the old one still serves\nbluegreen: \S+ ended with 1\n$/,
     );
     expect({ workers: workers(), configuration: machine().read("haproxy.cfg") }).toEqual(before);
     expect(await ask(spec.proxy.port)).toMatchObject({ status: 200, slot: "green" });
@@ -226,7 +226,9 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     const outcome = await machine().setUpProxy({ ...spec, proxy: { ...spec.proxy, port } });
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
     expect(outcome.stderr).toMatch(/ALERT.*[cC]annot bind socket/);
-    expect(outcome.stderr).toMatch(/HAProxy did not load the new configuration, the old one still serves\n$/);
+    expect(outcome.stderr).toMatch(
+      /HAProxy did not load the new configuration, the old one still serves\nbluegreen: \S+ ended with 1\n$/,
+    );
     expect(await ask(spec.proxy.port)).toMatchObject({ status: 200, slot: "green" });
     await load.stop();
     expect(load.lost).toEqual([]);
@@ -277,7 +279,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     expect(await machine().setUpProxy(taken)).toEqual({
       code: 3,
       stdout: "",
-      stderr: `setup: ${HOST}:${blue.port} is in use by another program: stop it, then deploy base again\n`,
+      stderr: `setup: ${HOST}:${blue.port} is in use by another program: stop it, then deploy base again\nbluegreen: step-1 ended with 3\n`,
     });
     expect(workers()).toEqual([]);
   });
@@ -295,7 +297,8 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     const changed = { ...spec, verification: { ...spec.verification, path: "/other" } };
     expect(await machine().setUpProxy(changed, { LOCK_SECONDS: "1" })).toMatchObject({
       code: 3,
-      stderr: "setup: a release is running on this proxy (switch 7): deploy base again after it ends\n",
+      stderr:
+        "setup: a release is running on this proxy (switch 7): deploy base again after it ends\nbluegreen: step-4 ended with 3\n",
     });
     for (const pid of machine().processes("sleep")) process.kill(pid, "SIGKILL");
     await holder.done;
@@ -399,7 +402,7 @@ const workers = (): number[] => machine().processes("haproxy").sort();
     });
     expect(await machine().setUpProxy({})).toMatchObject({
       code: 2,
-      stderr: "setup: DIRECTOR_SPEC names no proxy\n",
+      stderr: "setup: DIRECTOR_SPEC names no proxy\nbluegreen: step-2 ended with 2\n",
     });
     expect(await machine().setUpProxy(spec, { DIRECTOR_SPEC: "$(id)" })).toMatchObject({ code: 2 });
     expect(workers()).toEqual([]);

@@ -39,7 +39,8 @@ test("a simulated machine installs nothing on yours", async () => {
   expect(await machine().setUpWebServer({ PACKAGES: "curl not-there-at-all" })).toEqual({
     code: 3,
     stdout: "",
-    stderr: "packages: this simulated machine lacks not-there-at-all: install them on your machine\n",
+    stderr:
+      "packages: this simulated machine lacks not-there-at-all: install them on your machine\nbluegreen: step-1 ended with 3\n",
   });
 });
 

@@ -5,38 +5,24 @@ import type { AzureEnvironment } from "../../../configuration/environment";
 import { cdktfCommand } from "../../project/cdktf-command";
 import { failed, firstLine, ok } from "./check";
 import type { Check, Finding } from "./check";
+import { authorization, defaultAccess, MANAGEMENT } from "./azure-access";
+import type { AzureAccess } from "./azure-access";
+import { findRunCommands } from "./run-commands";
 
 const AZURE_SECONDS = 40;
-const REQUEST_MS = 20_000;
-const MANAGEMENT = "https://management.azure.com";
+/** The states are read meanwhile. */
+const STATES_SECONDS = 130;
 const STORAGE = "https://storage.azure.com";
 const RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommands/write";
 const LOG_IN =
   "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, certificate or federated token";
 
-/** Sends requests to Azure; tests replace it. */
-export interface AzureAccess {
-  /** @param resource that the token is for. @throws Error if you are not logged in. */
-  token(resource: string): Promise<string>;
-  get(url: string, headers: Readonly<Record<string, string>>): Promise<{ status: number; text: string }>;
-}
-
-/** Uses a pipeline's variables, a managed identity, or `az login`. */
-function defaultAccess({ platform }: AzureEnvironment): AzureAccess {
-  return {
-    async token(resource) {
-      const { DefaultAzureCredential } = await import("@azure/identity");
-      const credential = new DefaultAzureCredential({ tenantId: platform.tenantId });
-      return (await credential.getToken(`${resource}/.default`)).token;
-    },
-    async get(url, headers) {
-      const answer = await fetch(url, { headers, signal: AbortSignal.timeout(REQUEST_MS) });
-      return { status: answer.status, text: await answer.text() };
-    },
-  };
-}
-
-export function azureChecks(environment: AzureEnvironment, access = defaultAccess(environment)): Check[] {
+/** @param known the ids of run commands in the states; null if these can't be read. */
+export function azureChecks(
+  environment: AzureEnvironment,
+  access = defaultAccess(environment),
+  known: Promise<readonly string[] | null> = Promise.resolve(null),
+): Check[] {
   const check = (name: string, run: Check["run"]): Check => ({ name, seconds: AZURE_SECONDS, run });
   return [
     check("credentials", async () => {
@@ -54,6 +40,15 @@ export function azureChecks(environment: AzureEnvironment, access = defaultAcces
     }),
     check("rights", () => findRights(environment, access)),
     check("artifact store", () => findStore(environment, access)),
+    {
+      name: "run commands",
+      seconds: AZURE_SECONDS + STATES_SECONDS,
+      async run() {
+        const headers = await authorization(access, MANAGEMENT);
+        if (headers === null) return failed("not logged in", LOG_IN);
+        return findRunCommands(environment, access, headers, await known);
+      },
+    },
   ];
 }
 
@@ -113,12 +108,4 @@ async function findStore(environment: AzureEnvironment, access: AzureAccess): Pr
       "get the role Storage Blob Data Contributor there: platform.publishers lists the identities that may publish",
     );
   return failed(answer, `\`${cdktfCommand("deploy base")}\` creates the store`);
-}
-
-async function authorization(access: AzureAccess, resource: string): Promise<Record<string, string> | null> {
-  try {
-    return { authorization: `Bearer ${await access.token(resource)}` };
-  } catch {
-    return null;
-  }
 }

@@ -85,7 +85,9 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
   const output = `${workFolder(environment)}/doctor.out`;
   const synth = synthCheck(project, output);
   const synthesized = once(async () => await synth.run());
-  const state = stateCheck(project, output, terraform);
+  let publish: (known: readonly string[] | null) => void = () => undefined;
+  const runCommands = new Promise<readonly string[] | null>((resolve) => (publish = resolve));
+  const state = stateCheck(project, output, terraform, publish);
   return [
     proxyCheck(environment),
     ...databaseCheck(environment),
@@ -104,6 +106,8 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
             ? failed("not checked, because the stacks can't be synthesized", "fix synth first")
             : await state.run();
         } finally {
+          // If the states can't be read.
+          publish(null);
           rmSync(join(project.folder, output), { recursive: true, force: true });
         }
       },
@@ -112,7 +116,7 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
     ...proxiesCheck(project),
     ...activationCheck(environment),
     lockCheck(project),
-    ...(isLocal(environment) ? [] : azureChecks(requireAzure(environment))),
+    ...(isLocal(environment) ? [] : azureChecks(requireAzure(environment), undefined, runCommands)),
   ];
 }
 

@@ -4,6 +4,12 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { stateFile } from "../../../configuration/naming";
 import { parseEdition } from "../../../release/steps";
+import {
+  ENHANCED_VALIDATION,
+  enhancedValidationAdvice,
+  hasNamesOf5,
+  olderProvider,
+} from "../../../configuration/azure/azurerm";
 import { isLocal } from "../../../configuration/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
@@ -16,6 +22,7 @@ import { agreed, requireAll } from "../../proxies/proxies";
 import { proxiesOf } from "../../proxies/proxies-of";
 import type { TerraformBinary } from "../../terraform/binary";
 import { cdktfCommand } from "../../project/cdktf-command";
+import { isOf5State, requiredAzurerm } from "../../terraform/azure-provider";
 import { firstErrorLines } from "../../terraform/error-messages";
 import { failed, firstLine, ok, warning } from "./check";
 import type { Check, Finding } from "./check";
@@ -141,11 +148,13 @@ const Synthesized = z.object({ terraform: z.record(z.string(), z.unknown()) });
 /**
  * Reads both states through the stacks' backends, without providers.
  * @param output the folder of the synthesized stacks, relative to the project.
+ * @param onRunCommands gets the ids of the run commands in both states, if these can be read.
  */
 export function stateCheck(
   project: Project,
   output: string,
   terraform: () => Promise<TerraformBinary>,
+  onRunCommands: (ids: readonly string[]) => void = () => undefined,
 ): Check {
   return {
     name: "state",
@@ -157,6 +166,9 @@ export function stateCheck(
       );
       if ("problem" in base!) return unreadable("base", project, name, base.problem);
       if ("problem" in web!) return unreadable("web", project, name, web.problem);
+      onRunCommands([base!.state, web!.state].flatMap(runCommandIds));
+      const provider = judgeProvider(project, output, base!.state);
+      if (provider !== null) return provider;
       const left = mostLeft(web!.state);
       const found = `base has ${count(base!.state)} addresses, web ${count(web!.state)}`;
       if (left >= MANY_LEFT) {
@@ -249,8 +261,30 @@ function coreOf(version: string): string {
   return version.replace(/-.*$/, "");
 }
 
+/** @returns null if the chosen azurerm reads this state, and this machine's variables don't stop it. */
+function judgeProvider({ folder }: Project, output: string, base: PulledState): Finding | null {
+  const version = requiredAzurerm(join(folder, output, "stacks", "base"));
+  if (version === null) return null;
+  const advice = enhancedValidationAdvice(version, process.env);
+  if (advice !== null) return failed(advice, `unset ${ENHANCED_VALIDATION}`);
+  if (hasNamesOf5(version) || !isOf5State(base)) return null;
+  return failed(olderProvider(version), 'set platform.provider to "5.2.0", or the 5.x that wrote it');
+}
+
 function count({ resources }: PulledState): number {
   return resources.reduce((sum, { instances }) => sum + instances.length, 0);
+}
+
+/** Deposed ones, too. */
+function runCommandIds({ resources }: PulledState): string[] {
+  const Identified = z.object({ id: z.string() });
+  return resources
+    .filter(({ type }) => type === "azurerm_virtual_machine_run_command")
+    .flatMap(({ instances }) => instances)
+    .flatMap(({ attributes }) => {
+      const read = z.safeParse(Identified, attributes);
+      return read.success ? [read.data.id] : [];
+    });
 }
 
 function mostLeft({ resources }: PulledState): number {
