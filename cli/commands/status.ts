@@ -10,7 +10,8 @@ import type { Project } from "../project/project";
 import { hasReceipt, readReceipt } from "../receipts/receipt-store";
 import { requireAll } from "../proxies/proxies";
 import { proxiesOf } from "../proxies/proxies-of";
-import { contradiction } from "../live/users";
+import { contradiction, notKnown } from "../live/users";
+import type { ProxyStatus } from "../../release/director-status";
 import { watchStatus } from "../live/watch";
 import { SILENT } from "../terminal/progress";
 import { formatStatus } from "../live/status";
@@ -50,7 +51,12 @@ export function addStatus(program: Command): void {
       console.log(
         options.json
           ? JSON.stringify(
-              { record, proxies: statuses, ...unreachable, ...(unknown && { unknown }) },
+              {
+                record,
+                proxies: statuses.map(withDoubt(record)),
+                ...unreachable,
+                ...(unknown && { unknown }),
+              },
               null,
               2,
             )
@@ -58,6 +64,14 @@ export function addStatus(program: Command): void {
       );
       if (statuses.some((status) => contradiction(status) !== null)) process.exitCode = EXIT.unexpected;
     });
+}
+
+/** With `notKnown`, if it is not known what users of this proxy get now. */
+function withDoubt(record: ReleaseRecord) {
+  return (status: ProxyStatus): object => {
+    const why = notKnown(record, status);
+    return why === null ? status : { ...status, notKnown: why };
+  };
 }
 
 function contextOf(project: Project, { sequence }: ReleaseRecord): StatusContext {

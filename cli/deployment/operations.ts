@@ -206,6 +206,11 @@ export async function abort(
     };
     return { goal: record.goal, ...unchanged, ...frozen };
   }
+  if (!proxies.reachable) {
+    progress.note(
+      `a director on Azure ends by itself: if an apply runs, this waits for it for at most ${APPLY_END_SECONDS} s, then gives up`,
+    );
+  }
   (await lockProject(project, "abort", { waitSeconds: APPLY_END_SECONDS, progress })).release();
   const left = [...without, ...silent.map(({ proxy }) => proxy)];
   const current = readRecord(project);

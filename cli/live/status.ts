@@ -13,7 +13,7 @@ import { behindOf } from "../../release/taking-part";
 import type { Survey } from "../../release/taking-part";
 import { agreed } from "../proxies/proxies";
 import { weightOf } from "./summary";
-import { contradiction } from "./users";
+import { contradiction, notKnown } from "./users";
 import type { ProxyStatus } from "../../release/director-status";
 
 export interface StatusContext {
@@ -25,7 +25,7 @@ export interface StatusContext {
 
 export function formatStatus(
   record: ReleaseRecord,
-  { statuses, silent, unknown }: Survey,
+  { statuses, silent, unknown: noReport }: Survey,
   { addresses, failure }: StatusContext,
 ): string {
   const behind = behindOf(record, statuses);
@@ -38,11 +38,13 @@ export function formatStatus(
       ? "the proxies disagree about what users get"
       : `${whose} get ${users.releaseId === null ? "nothing yet" : `${users.releaseId} (${users.live})`}`;
   const wrong = statuses.flatMap((status) => contradiction(status) ?? []);
+  const unknown = current.map((status) => notKnown(record, status)).find((why) => why !== null);
   const at = addresses.length === 0 ? "" : ` at ${addresses.join(", ")}`;
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   const lines = [
-    out.bold(unknown ?? (wrong.length === 0 ? `${summary}${at}` : wrong.join("\n"))),
+    out.bold(noReport ?? (wrong.length === 0 ? sure(`${summary}${at}`, unknown) : wrong.join("
+"))),
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
     ...(failure === null ? [] : [`  ${failure}`]),
     ...newerThanHere(record, statuses),
@@ -70,13 +72,20 @@ export function formatStatus(
     for (const drain of status.drained ?? [])
       lines.push(inOneLine(`  ${describeServerDrain(drain, Date.now())}`));
     lines.push(...byHand(record, status));
-    for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}`);
+    const then = notKnown(record, status) === null ? "" : ", then";
+    for (const slot of SLOTS) lines.push(`  ${formatSlot(slot, status)}${then}`);
   }
   for (const { proxy, problem } of silent) {
     const text = problem.startsWith(`${proxy} `) ? problem.slice(proxy.length + 1) : problem;
     lines.push("", `${out.bold(proxy)}  ${text}`);
   }
   return lines.join("\n");
+}
+
+/** @param unknown why it is not known whether this still holds. */
+function sure(summary: string, unknown: string | undefined): string {
+  if (unknown === undefined) return summary;
+  return `what users get now is not known: ${unknown}; before it, ${summary}. If no release runs, \`bluegreen retry\` goes on, and asks the proxies first`;
 }
 
 /** A candidate that stays at its weight after its sequence has ended is paused, in whatever phase that was. */

@@ -1,5 +1,23 @@
 /** What users get, as the proxy's port for users answered, where that is not what its director recorded. Pure. */
+import { EXIT } from "../../release/exit-code";
 import type { ProxyStatus } from "../../release/director-status";
+import type { ReleaseRecord } from "../../release/record";
+
+/**
+ * A report of a step, on Azure, says what users got then. A step of the record may have changed that, and its words may be
+ * lost: azurerm from 4.75 on can forget a failed one, and a killed Terraform does.
+ * @returns why it is not known what users get now; null if it is.
+ */
+export function notKnown(
+  { sequence }: Pick<ReleaseRecord, "sequence">,
+  { state, at }: Pick<ProxyStatus, "state" | "at">,
+): string | null {
+  if (at === undefined) return null;
+  if (state.sequence < sequence) return `record ${sequence} has reported nothing`;
+  const { result } = state;
+  const begun = state.sequence === sequence && result?.step === "begin" && result.exitCode === EXIT.done;
+  return begun ? `record ${sequence} has begun, and reported nothing since` : null;
+}
 
 /** @returns null if both agree, or if the port was not asked. */
 export function contradiction({ proxy, users, traffic, state }: ProxyStatus): string | null {

@@ -49,6 +49,7 @@ export async function lockProject(
   const file = platformFile(project, LOCK);
   const deadline = performance.now() + waitSeconds * 1000;
   const holder = `${what} by ${formatPerson(currentPerson())}, process ${process.pid}, since ${new Date().toISOString()}`;
+  let saysSo = waitSeconds > 0;
   for (;;) {
     const lock = await tryLock(file, holder);
     if (lock !== null) {
@@ -63,6 +64,8 @@ export async function lockProject(
         EXIT.refused,
       );
     }
+    if (saysSo) progress?.note(`waiting for at most ${waitSeconds} s until this ends: ${lockHolder(file)}`);
+    saysSo = false;
     await sleep(POLL_MS);
   }
 }
