@@ -9,9 +9,11 @@ import { idOrNull, target } from "../../release/record";
 import type { ReleaseRecord } from "../../release/record";
 import type { Proxies } from "../proxies/proxies";
 import type { Progress } from "../terminal/progress";
-import type { ApplyResult, Stack } from "../terraform/stack";
+import type { ApplyResult } from "../terraform/stack";
+import { applyPastConflicts } from "./conflicts";
 import { HarmWatch } from "./harm-watch";
 import type { Operation } from "./operation";
+import type { Planned } from "./planning";
 import { ProxySteps } from "./proxy-steps";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -24,11 +26,11 @@ export interface Applied extends ApplyResult {
   readonly working: readonly string[];
 }
 
-/** @param operation if it clears up, no hook runs: none may delay a recovery. */
+/** @param plan the web stack's last plan. @param operation if it clears up, no hook runs: none may delay a recovery. */
 export async function applyInterruptibly(
   proxies: Proxies,
   progress: Progress,
-  web: Stack,
+  { web, plan }: Pick<Planned, "web" | "plan">,
   record: ReleaseRecord,
   { action, clearsUp = false }: Pick<Operation, "action" | "clearsUp">,
 ): Promise<Applied> {
@@ -74,7 +76,8 @@ export async function applyInterruptibly(
   });
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
-    const ended = await web.apply(
+    const ended = await applyPastConflicts(
+      web,
       {
         onStep: (address, event) => {
           steps.onStep(address, event);
@@ -85,6 +88,7 @@ export async function applyInterruptibly(
         onHook: (line) => progress.note(line),
       },
       clearsUp ? { skipHooks: "no hook may delay an abort" } : {},
+      { plan, progress, stopped: () => interrupted || harm !== null },
     );
     const result = { ...ended, working: ended.cutOff ? steps.unsettled() : [] };
     if (harm !== null && !result.succeeded) {

@@ -152,7 +152,7 @@ async function applyObserved(
   project: Project,
   { progress }: Tools,
   operation: Operation,
-  { before, next, observed, proxies, web }: Planned,
+  { before, next, observed, proxies, web, plan }: Planned,
 ): Promise<{ applied: Applied; observed: ObservedRequests }> {
   // Don't wait for its start: the first steps take longer, and don't affect users.
   const starting =
@@ -167,7 +167,7 @@ async function applyObserved(
   try {
     await live.start();
     writeRecord(project, next);
-    applied = await applyInterruptibly(proxies, progress, web, next, operation);
+    applied = await applyInterruptibly(proxies, progress, { web, plan }, next, operation);
   } finally {
     live.stop();
     if (applied?.nothingWasApplied !== false) await (await starting).kill();

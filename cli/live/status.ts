@@ -43,8 +43,7 @@ export function formatStatus(
   const wanted = target(record);
   const goal = typeof record.goal === "number" ? `${record.goal} %` : record.goal;
   const lines = [
-    out.bold(noReport ?? (wrong.length === 0 ? sure(`${summary}${at}`, unknown) : wrong.join("
-"))),
+    out.bold(noReport ?? (wrong.length === 0 ? sure(`${summary}${at}`, unknown) : wrong.join("\n"))),
     `record ${record.sequence}: ${wanted ? releaseId(wanted) : "nothing"} in ${record.active}, goal ${goal}`,
     ...(failure === null ? [] : [`  ${failure}`]),
     ...newerThanHere(record, statuses),

@@ -36,6 +36,9 @@ const BEFORE = `^(?:.*?["':] )?`;
 const LINE_WITHIN = new RegExp(`${BEFORE}(${PROGRAM}.+|step \\S+ ended with 0 and without .+)$`, "gm");
 /** The last line of a failed run command on Linux, from run-command.head.sh. */
 const ENDED_WITHIN = new RegExp(`${BEFORE}bluegreen: \\S+ ended with (\\d{1,3})$`, "gm");
+/** How azurerm names a run command, in four lines. */
+const RESOURCE = /\(Subscription: "[^"]*"\n[\s\S]*?Run Command Name: ("[^"]*")\)/;
+const CONFLICT = /unexpected status 409\b/;
 const RUN_COMMAND = "azurerm_virtual_machine_run_command.";
 /** Azure's resource id of a run command, in an error about one. */
 const RUN_COMMAND_ID = /\/subscriptions\/[\w./()-]+\/virtualMachines\/[\w.-]+\/runCommands\/[\w.-]+/i;
@@ -43,6 +46,12 @@ const RUN_COMMAND_ID = /\/subscriptions\/[\w./()-]+\/virtualMachines\/[\w.-]+\/r
 /** Terraform refused the plan and changed nothing. */
 export function isRefusedAtOnce({ summary }: Diagnostic): boolean {
   return REFUSED_AT_ONCE.includes(summary);
+}
+
+/** Azure did not take a run command, because another operation changes its server. It may take it later. */
+export function isConflict({ summary, detail = "", address }: Diagnostic): boolean {
+  const text = `${summary}\n${detail}`;
+  return address?.includes(RUN_COMMAND) === true && CONFLICT.test(text) && noRoom(text) === null;
 }
 
 /** A consequence of a failed step, with less information. */
@@ -114,7 +123,7 @@ function failureOnAzure(
   const refused = leftOver(text) ?? noRoom(text);
   if (refused !== null) return { exitCode: EXIT.unexpected, reason: refused };
   const [, message] = /^Message: "(.*?)"?$/m.exec(text) ?? [];
-  const azures = inOneLine(message ?? summary.split("\n")[0]!).slice(0, 300);
+  const azures = inOneLine(message ?? summary.replace(RESOURCE, "$1")).slice(0, 300);
   const wasRunning = /polling|deadline exceeded/.test(text) && !summary.startsWith("deleting ");
   const endedByItself = code < LEAST_CODE_OF_KILLED;
   return wasRunning && !endedByItself ? cutOff(address, azures) : { exitCode, reason: azures };
@@ -130,7 +139,7 @@ function leftOver(text: string): string | null {
 
 /** The server has as many commands as Azure keeps. Nothing ran. @returns null for another error. */
 function noRoom(text: string): string | null {
-  if (!/unexpected status 409\b/.test(text) || !/run commands.* (?:reached|exceed)/i.test(text)) return null;
+  if (!CONFLICT.test(text) || !/run commands.* (?:reached|exceed)/i.test(text)) return null;
   const [, server = "a server"] = /^Virtual Machine Name: "(.*)"$/m.exec(text) ?? [];
   return `${server} has ${MOST_RUN_COMMANDS} run commands, as many as Azure keeps: \`bluegreen doctor\` names those that no state knows, with the command that removes them`;
 }

@@ -14,6 +14,7 @@ import {
   stepErrorOf,
   firstErrorLines,
   isKilledStep,
+  isConflict,
   isPostcondition,
   isRefusedAtOnce,
   lockHolder,
@@ -38,6 +39,8 @@ export interface ApplyResult {
   readonly nothingWasApplied: boolean;
   /** Terraform or one of its steps was ended by a signal: a director may go on, and its result counts. */
   readonly cutOff: boolean;
+  /** Azure refused the first steps because of another operation on their servers. No step ran. */
+  readonly conflictBeforeAll?: boolean;
   /** The hooks that ran between the steps, in the order in which they ended. */
   readonly hooks: readonly HookRun[];
 }
@@ -165,6 +168,7 @@ export class Stack {
     const unmet: StepError[] = [];
     let nothingWasApplied = false;
     let stepWasKilled = false;
+    const steps = { done: 0, conflicts: 0 };
     const hooks: HookRun[] = [];
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => {
@@ -179,10 +183,12 @@ export class Stack {
       // The deletion of an earlier run's object is no step.
       const isStep = action !== undefined && address !== undefined && message.hook?.action !== "delete";
       if (isStep) events.onStep(address, action);
+      if (isStep && action === "done") steps.done += 1;
       const { diagnostic } = message;
       if (diagnostic?.severity !== "error") return;
       if (isRefusedAtOnce(diagnostic)) nothingWasApplied = true;
       if (isKilledStep(diagnostic)) stepWasKilled = true;
+      if (isConflict(diagnostic)) steps.conflicts += 1;
       (isPostcondition(diagnostic) ? unmet : failures).push(stepErrorOf(diagnostic));
     });
     const [{ exitCode, signal }] = await Promise.all([child, once(lines, "close")]);
@@ -196,7 +202,10 @@ export class Stack {
     }
     const worst = Math.max(EXIT.unexpected, ...failures.map((failure) => failure.exitCode));
     const reasons = [...new Set(failures.map(({ reason }) => reason))];
-    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, cutOff, hooks };
+    const conflictBeforeAll =
+      steps.done === 0 && steps.conflicts > 0 && steps.conflicts === failures.length + unmet.length;
+    const conflict = conflictBeforeAll ? { conflictBeforeAll } : {};
+    return { succeeded: false, exitCode: worst, reasons, nothingWasApplied, cutOff, hooks, ...conflict };
   }
 
   private async init(): Promise<void> {
