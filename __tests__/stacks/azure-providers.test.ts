@@ -259,6 +259,26 @@ test("docs/azure.md has the number of resources of both environments", () => {
   expect(each.filter((number) => !numbers.includes(number))).toEqual([]);
 });
 
+test("docs/azure.md has the time after which Azure ends an install, in both places", () => {
+  const [linux, windows] = (["azure-linux", "azure-socialgoal"] as const).map((name) => {
+    const commands = Object.entries(resources(webOf(shipped(name)), "virtual_machine_run_command"));
+    const times = commands
+      .filter(([id]) => id.startsWith("install-"))
+      .map(([, { timeouts }]) => (timeouts as { create: string }).create.replace(/m$/, ""));
+    expect(new Set(times).size).toBe(1);
+    return times[0];
+  });
+  const page = readFileSync("docs/azure.md", "utf8").replace(/\s+/g, " ");
+  const times = [
+    ...page.matchAll(/(\d+) minutes \(`azure-linux\.json`\) or (\d+) \(`azure-socialgoal\.json`\)/g),
+  ];
+  expect(times.map(([, one, other]) => [one, other])).toEqual([
+    [linux, windows],
+    [linux, windows],
+  ]);
+  expect(page).toContain(`fits into ${windows} minutes`);
+});
+
 test("an environment file chooses the version for the stacks", () => {
   const file = JSON.parse(readFileSync("environments/azure-linux.json", "utf8")) as { platform: object };
   const text = JSON.stringify({ ...file, platform: { ...file.platform, provider: "4.81.0" } });
