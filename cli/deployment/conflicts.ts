@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import type { Plan } from "../../release/plan-proof";
+import type { Plan } from "../../release/terraform-plan";
 import type { Progress } from "../terminal/progress";
 import type { ApplyEvents, ApplyResult, Stack } from "../terraform/stack";
 
