@@ -19,7 +19,7 @@ const LIMITS_KIB = {
   "on-server/embedded-proxy": 26,
   "on-server/local-database": 40,
   "main.bundle": 340,
-  "cli/main.bundle": 480,
+  "cli/main.bundle": 490,
   "cli/load/worker": 300,
   "cli/report/charts": 200,
   "examples/socialgoal/vendor/pg": 40,
