@@ -29,7 +29,10 @@ export interface InstallStepsProps extends Deployed {
   readonly installer: Installer;
 }
 
-const MARGIN_SECONDS = 120;
+/** What an installer may take until it stops the old release, besides its patience: the lock, the download, unpacking. */
+const PREPARE_SECONDS = 120;
+/** For what Windows refuses for a moment, and for processes that must be killed. */
+const MARGIN_SECONDS = 60;
 
 /**
  * @returns the steps: servers in parallel, the slots of a server one after another. An installer locks its server, so in
@@ -102,18 +105,23 @@ function install(
       `'servers' has no "${endpoint.server}", which the environment names; given are: ${given}`,
     );
   }
-  const { deadlineSeconds } = environment.verification;
   return server.run(scope, step.id, {
     name: step.name,
     script: installer.script,
     parameters: installParameters(props, slot, endpoint, step),
-    timeoutSeconds:
-      Math.ceil(2 * deadlineSeconds + environment.stopSeconds) +
-      (installer.patienceSeconds ?? 0) +
-      MARGIN_SECONDS,
+    timeoutSeconds: prepareSeconds(installer) + afterPreparation(environment) + MARGIN_SECONDS,
     dependsOn: step.dependsOn,
     needed: step.needed,
   });
+}
+
+function prepareSeconds(installer: Installer): number {
+  return PREPARE_SECONDS + (installer.patienceSeconds ?? 0);
+}
+
+/** A slot that may already serve the release gets a third of the deadline. Then a stop and a start, twice: back again. */
+function afterPreparation({ verification, stopSeconds }: Deployed["environment"]): number {
+  return Math.ceil(verification.deadlineSeconds / 3 + 2 * (verification.deadlineSeconds + stopSeconds));
 }
 
 /** The parameters of every installer. The format is public: docs/library.md, "A custom installer". */
@@ -149,6 +157,7 @@ function installParameters(
     HEALTH_TIMEOUT_SECONDS: String(verification.timeoutSeconds),
     DEADLINE_SECONDS: String(verification.deadlineSeconds),
     STOP_SECONDS: String(environment.stopSeconds),
+    PREPARE_SECONDS: String(prepareSeconds(installer)),
     KEEP_RELEASES: String(environment.keepReleases),
     ...(environment.maxArtifactFiles === undefined
       ? {}

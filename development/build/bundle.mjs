@@ -94,7 +94,9 @@ for (const folder of ["install", "local", "director", "azure", "migrate", "hooks
 /** Joins a script of several files: `#include "linux/fetch.sh"` is replaced by that file's text. */
 function assembled(file) {
   const part = (_, name) => `${assembled(join(dirname(file), name))}\n`;
-  return readFileSync(file, "utf8").replace(/^#include "(.+)"\n/gm, part);
+  return readFileSync(file, "utf8")
+    .replace(/^#include "(.+)"\n/gm, part)
+    .replace(/^# -{9,} /gm, "# --- "); // a run command's script has a limit
 }
 
 // For existing proxies: one script that contains the director.

@@ -42,7 +42,6 @@ function Initialize-Iis {
 
   Set-UnknownPassword $administrator
   Install-Features
-  Remove-DefaultSite
   New-ServerFolder $folder
 }
 
@@ -71,31 +70,40 @@ function Install-Features {
   $script:Phase = 'installing IIS'
   $result = Install-WindowsFeature -Name $Features
   if (-not $result.Success) { Stop-Step 1 ('IIS cannot be installed (exit code {0})' -f $result.ExitCode) }
+  Remove-DefaultSite # at once: it must not be open until the server has restarted
   if ([string] $result.RestartNeeded -eq 'Yes') {
+    $script:Phase = 'installing IIS'
     Stop-Step 1 ('IIS is installed, but Windows must restart first: {0} {1}, {2}' -f
       'restart this server, delete its run command', $StepName, 'so that Azure runs it again, then apply again')
   }
+  $script:Phase = 'starting IIS'
   foreach ($service in 'WAS', 'W3SVC') {
-    Set-Service -Name $service -StartupType Automatic
-    Start-Service -Name $service
+    Invoke-Patiently {
+      Set-Service -Name $service -StartupType Automatic
+      Start-Service -Name $service
+    }
   }
 }
 
-# The default site of IIS, and the firewall rules that open ports 80 and 443 to all.
+# The firewall rules that open ports 80 and 443 to all, and the default site of IIS.
 function Remove-DefaultSite {
   $script:Phase = 'removing the default site'
-  Add-Type -Path ([IO.Path]::Combine([Environment]::SystemDirectory, 'inetsrv\Microsoft.Web.Administration.dll'))
-  $manager = [Microsoft.Web.Administration.ServerManager]::new()
-  try {
-    $site = $manager.Sites['Default Web Site']
-    if ($null -ne $site) {
-      $manager.Sites.Remove($site)
-      $manager.CommitChanges()
-    }
-  } finally {
-    $manager.Dispose()
+  Invoke-Patiently {
+    Get-NetFirewallRule -Name 'IIS-WebServerRole-*' -ErrorAction SilentlyContinue | Disable-NetFirewallRule
   }
-  Get-NetFirewallRule -Name 'IIS-WebServerRole-*' -ErrorAction SilentlyContinue | Disable-NetFirewallRule
+  Add-Type -Path ([IO.Path]::Combine([Environment]::SystemDirectory, 'inetsrv\Microsoft.Web.Administration.dll'))
+  Invoke-Patiently {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+      $site = $manager.Sites['Default Web Site']
+      if ($null -ne $site) {
+        $manager.Sites.Remove($site)
+        $manager.CommitChanges()
+      }
+    } finally {
+      $manager.Dispose()
+    }
+  }
 }
 
 # For SYSTEM and the administrators only. install-release.ps1 adds access for its pools; a second run keeps it.

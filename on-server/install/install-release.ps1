@@ -11,7 +11,7 @@
 #
 # Exit codes: 0 done; 1 unexpected; 2 bad input; 3 refused (older or altered record, lock held, port or release id
 # taken); 4 candidate rejected, traffic untouched. (Windows has no signals, so no 5.)
-# The last lines on stdout: the result as JSON, then "bluegreen: <step> ended with 0"; or "install: <failure>".
+# The last lines on stdout: the result as JSON, then "bluegreen: <step> ended with 0", or "install: <failure>".
 #
 # Below SERVER_FOLDER:  sequence ("<highest sequence seen> <record digest>")
 #   releases\<id>\  the unpacked artifact with its settings; .release (id, sha256, digest of the settings) and
@@ -30,9 +30,7 @@ $ProgressPreference = 'SilentlyContinue'
 $MaxBytes = [long] 2147483648
 $FreeBytes = [long] 8388608 # stay free on the disk: for the sequence, logs, and what users upload
 $MaxAnswerBytes = [long] 1048576
-$PatienceSeconds = 300 # a new role assignment takes minutes to apply
-$FetchSeconds = 300
-$MetadataAddress = 'http://169.254.169.254/metadata/identity/oauth2/token'
+$Metadata = 'http://169.254.169.254'
 
 # Names that Windows or the reader of a listing could misread. They use "/" and have no "/" at the end.
 $EntryFlaws = @(
@@ -52,14 +50,17 @@ $EntryFlaws = @(
 $Phase = 'starting'
 $Outcome = ''
 $Reason = ''
+$Detail = ''
 $PublishedAt = [DateTime]::UtcNow
 $Previous = ''
 $Staging = ''
 $Partial = ''
 $Mutex = $null
 $MutexHeld = $false
+$Opened = $false
 $Unpacked = $false
 $Touched = $false
+$Linked = $false
 $Restored = $false
 $Clock = [Diagnostics.Stopwatch]::StartNew()
 
@@ -72,6 +73,10 @@ function Install-Release {
     $script:Outcome = 'emptied'
   } else {
     Get-Release
+    if ((Get-SecondsLeft) -le 0) {
+      Stop-Step 4 ('the release was not unpacked within {0} s, and nothing was stopped: retry' -f $PrepareSeconds)
+    }
+    Confirm-PortFree
     Open-Port
     if (Test-AlreadyHealthy) {
       $script:Outcome = 'already-installed'
@@ -84,10 +89,10 @@ function Install-Release {
   Remove-OldReleases
 }
 
-function Get-ResultLine([string] $Release, [string] $Result) {
+function Get-ResultLine([string] $Release, [string] $Result, [string] $More) {
   $seconds = $Clock.Elapsed.TotalSeconds.ToString('0.000', [Globalization.CultureInfo]::InvariantCulture)
-  return '{{"step":"install","slot":"{0}","releaseId":"{1}","outcome":"{2}","seconds":{3}}}' -f
-    $Slot, $Release, $Result, $seconds
+  return '{{"step":"install","slot":"{0}","releaseId":"{1}","outcome":"{2}","seconds":{3}{4}}}' -f
+    $Slot, $Release, $Result, $seconds, $More
 }
 
 # The tools, the folders and the lock.
@@ -105,7 +110,7 @@ function Initialize-Server {
   Add-Type -AssemblyName System.IO.Compression.FileSystem
 
   $script:Mutex = [Threading.Mutex]::new($false, 'Global\bluegreen-' + $Application)
-  $seconds = $DeadlineSeconds + $PatienceSeconds # as long as a good install can take
+  $seconds = [int] [Math]::Ceiling($PrepareSeconds / 2) # the download needs the rest
   try {
     $script:MutexHeld = $Mutex.WaitOne(1000 * $seconds)
   } catch [Threading.AbandonedMutexException] {
@@ -155,14 +160,12 @@ function Clear-Slot {
   $script:Phase = 'emptying the slot'
   Stop-Slot
   Set-Slot '' $false
-  Remove-NetFirewallRule -Name ('bluegreen-' + $SiteName) -ErrorAction SilentlyContinue
-  [IO.File]::Delete((Get-HealthyFile $Slot))
+  Invoke-Patiently { [IO.File]::Delete((Get-HealthyFile $Slot)) }
 }
 
 # Stops the slot, starts the release there and waits for it. From here on a failure is rolled back.
 function Update-Slot {
   $script:Previous = Get-Previous
-  Confirm-PortFree
   Initialize-SharedFolders
 
   $script:Phase = 'stopping the old release'
@@ -170,6 +173,7 @@ function Update-Slot {
   Stop-Slot
 
   $script:Phase = 'starting ' + $ReleaseId
+  $script:Linked = $true
   Set-Slot $ReleaseId $true
   Start-Slot
 
@@ -184,6 +188,7 @@ function Update-Slot {
 
 # Restores the slot. If that fails, the message names it, and the exit code is 1.
 function Undo-Install {
+  $Refused.Reset() # the failure may have used it up
   if ($Staging -ne '') { Remove-Folder $Staging }
   if ($Partial -ne '') { Remove-Item -LiteralPath $Partial -Force -ErrorAction SilentlyContinue }
   if ($Touched) {
@@ -196,7 +201,8 @@ function Undo-Install {
       $script:Restored = $true
     }
   }
-  if (($Unpacked -or $Touched) -and -not (Test-InUse $ReleaseId)) {
+  if ($Opened -and (Get-LinkedRelease $SiteName) -eq '') { Close-Port }
+  if (($Unpacked -or $Linked) -and -not (Test-InUse $ReleaseId)) {
     Remove-Folder (Get-Below ('releases\' + $ReleaseId))
   }
 }
@@ -241,11 +247,15 @@ try {
 if ($ExitCode -ne 0) {
   if ($Restored) {
     $FailureText += '; the old release {0} is running again and healthy' -f $Previous
-    Write-Output (Get-ResultLine $Previous 'restored')
   }
+  $Reason = $FailureText.Substring(0, [Math]::Min(1500, $FailureText.Length)).Replace('\', '\\').Replace('"', '\"')
+  $Reason = '"exitCode":{0},"reason":"{1}"' -f $ExitCode, $Reason
+  if ($Restored) {
+    Write-Output (Get-ResultLine $Previous 'restored' (',' + $Reason))
+  } else { Write-Output ('{{"step":"install","outcome":"failed",{0}}}' -f $Reason) }
   Write-Output ('install: ' + $FailureText)
   exit $ExitCode
 }
-Write-Output (Get-ResultLine $ReleaseId $Outcome)
+Write-Output (Get-ResultLine $ReleaseId $Outcome '')
 Write-Output ('bluegreen: {0} ended with 0' -f $StepName)
 exit 0

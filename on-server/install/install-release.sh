@@ -59,6 +59,8 @@ main() {
     empty_slot
   else
     obtain_release
+    preparation_left
+    ((LEFT > 0)) || fail 4 "the release was not unpacked within $PREPARE_SECONDS s, and nothing was stopped: retry"
     if already_healthy; then
       OUTCOME=already-installed
     else
@@ -111,9 +113,10 @@ prepare() {
   if [[ -n $SERVICE_USER ]]; then prepare_account "$project"; fi
 
   exec 9>>install.lock
-  flock -w "$DEADLINE_SECONDS" 9 &
+  local seconds=$(((PREPARE_SECONDS + 1) / 2)) # the download needs the rest
+  flock -w "$seconds" 9 &
   CHILD=$!
-  wait "$CHILD" || fail 3 "another install still holds $SERVER_FOLDER/install.lock after $DEADLINE_SECONDS s: wait for it, then retry"
+  wait "$CHILD" || fail 3 "another install still runs on this server after $seconds s: wait for it, then retry"
   CHILD=
   remove_left_overs # first: they may fill the disk
   WORK=run/.work

@@ -2,8 +2,6 @@
 import {
   ancestors,
   assigned,
-  bare,
-  child,
   commands,
   following,
   literal,
@@ -16,14 +14,12 @@ import {
   type Scope,
   type Script,
 } from "./script";
-import { AUTOMATIC, CMDLETS, PREFERENCES, SILENT, TYPES, VOID_METHODS } from "./windows";
+import { AUTOMATIC, CMDLETS, PREFERENCES, SILENT, VOID_METHODS } from "./windows";
 
 type Check = (script: Script) => string[];
 
 const scopes = (script: Script): Scope[] => [script.outside, ...script.functions];
 const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
-
-export const parses: Check = ({ nodes }) => nodes.filter(({ broken }) => broken).map(place);
 
 /** 5.1 reads a file without a mark as ANSI, and a run command's script must be small enough for its request. */
 export const isShippable: Check = ({ source }) => [
@@ -31,66 +27,6 @@ export const isShippable: Check = ({ source }) => [
   ...(source.length < 64 * 1024 ? [] : [`${source.length} bytes`]),
   ...source.split("\n").flatMap((line, row) => (line.length > 120 ? [`line ${row + 1} is long`] : [])),
 ];
-
-export const usesOnlyKnownCommands: Check = (script) =>
-  commands(script.nodes).flatMap((command) => {
-    if (functionNamed(script, command.name) !== undefined || isProgram(command)) return [];
-    const known = CMDLETS[command.name];
-    if (known === undefined) return [`${command.name} is unknown (${place(command.node)})`];
-    return command.switches
-      .filter((name) => !known.includes(name))
-      .map((name) => `${command.name} has no -${name} (${place(command.node)})`);
-  });
-
-/** `&` and a name with .exe. */
-function isProgram({ name, node }: Command): boolean {
-  return child(node, "command_invokation_operator") !== undefined || /\.exe$/i.test(name);
-}
-
-export const checksWhatProgramsReturn: Check = ({ nodes }) =>
-  commands(nodes)
-    .filter(isProgram)
-    .filter(({ node }) => {
-      const statement = ancestors(node).find(({ parent }) => parent?.type === "statement_list");
-      return !/^if \(\$LASTEXITCODE -ne 0\)/.test((statement && following(statement)?.text) ?? "");
-    })
-    .map(({ node }) => place(node));
-
-export const usesOnlyKnownTypes: Check = ({ nodes }) =>
-  nodes
-    .filter(({ type }) => type === "type_literal")
-    .flatMap((node) => {
-      const name = node.text.slice(1, -1);
-      const members = TYPES[name];
-      if (members === undefined) return [`[${name}] is unknown (${place(node)})`];
-      const next = following(node);
-      const member = next?.type === "member_name" ? next.text : undefined;
-      return member === undefined || members.includes(member)
-        ? []
-        : [`[${name}] has no ${member} (${place(node)})`];
-    });
-
-/** What 5.1 does not know, what ends with 0 after an error, and what runs text. */
-export const usesNothingForbidden: Check = (script) => {
-  const forbidden = [
-    /&&|\|\||\?\?|\?\./g,
-    /\s\?\s/g,
-    /-Parallel\b/gi,
-    /\b(Invoke-Expression|iex|Write-Error|Write-Host|Start-Process|Invoke-Command|Start-Transcript)\b/gi,
-    /\$ExecutionContext|\[scriptblock\]|\$(global|env):/gi,
-    /`/g,
-  ];
-  const text = bare(script);
-  return forbidden.flatMap((pattern) =>
-    [...text.matchAll(pattern)].map(([found]) => `${found} is forbidden`),
-  );
-};
-
-export const requestsWithBasicParsing: Check = ({ nodes }) =>
-  commands(nodes)
-    .filter(({ name }) => /^Invoke-(WebRequest|RestMethod)$/i.test(name))
-    .filter(({ switches }) => !switches.includes("UseBasicParsing"))
-    .map(({ node }) => place(node));
 
 /** No text of a parameter becomes part of a command, a path expression or a message by interpolation: -f does that. */
 export const interpolatesNothing: Check = ({ nodes }) =>
@@ -192,8 +128,9 @@ export const returnsNothingByAccident: Check = (script) => {
       nodes.some(({ type, text }) => type === "flow_control_statement" && /^return\s+\S/.test(text)),
     )
     .map(({ name }) => name);
-  const silent = ({ name }: Command) =>
-    functionNamed(script, name) === undefined ? SILENT.has(name) : !returning.includes(name);
+  const silent = ({ name, node }: Command) =>
+    node.text.startsWith("Invoke-Patiently {") ||
+    (functionNamed(script, name) === undefined ? SILENT.has(name) : !returning.includes(name));
   return script.functions.flatMap(({ nodes }) =>
     nodes
       .filter(({ type, parent }) => type === "pipeline" && parent?.type === "statement_list")
@@ -202,7 +139,7 @@ export const returnsNothingByAccident: Check = (script) => {
         const chain = commands(walk(node)).filter((command) => core(node) === core(command.node.parent!));
         if (chain.length > 0) return !silent(chain.at(-1)!);
         const expression = core(node);
-        if (/^(\[void\] |\$\w+\+\+$)/.test(node.text) || expression.type === "assignment_expression")
+        if (/^(\[void\] |\$\w+(\+\+|--)$)/.test(node.text) || expression.type === "assignment_expression")
           return false;
         const method = named(expression).find(({ type }) => type === "member_name")?.text ?? "";
         return expression.type !== "invokation_expression" || !returnsNothing(method, expression.text);
@@ -222,7 +159,11 @@ function isTaken(statement: Node): boolean {
     "parenthesized_expression",
     "array_expression",
   ];
-  return ancestors(statement).some(({ type }) => types.includes(type));
+  const taker = ancestors(statement).find(({ type }) => types.includes(type));
+  const command = taker === undefined ? undefined : ancestors(taker).find(({ type }) => type === "command");
+  // What this function is given, it returns.
+  if (command?.text.startsWith("Invoke-Patiently {") !== true) return taker !== undefined;
+  return isTaken(ancestors(command).find(({ type }) => type === "pipeline")!);
 }
 
 /** The node below which it branches. */

@@ -1,8 +1,4 @@
-/**
- * A PowerShell script as its grammar sees it. Nothing here can run PowerShell; so what a first run on Windows would
- * find is looked for in the syntax tree: names that nobody defines, parameters that a cmdlet does not have, and the
- * traps of Windows PowerShell 5.1.
- */
+/** A PowerShell script as its grammar sees it, for what no run shows: paths that are not taken, and what is never done. */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as vm from "node:vm";
@@ -166,18 +162,6 @@ export function assigned(node: Node): string {
   return node.children[0]!.text;
 }
 
-/** What stands behind `$name =`, if it is one '...' literal or several, added. */
-export function assignedLiteral(nodes: readonly Node[], name: string): string | undefined {
-  for (const node of nodes) {
-    if (node.type !== "assignment_expression" || assigned(node) !== `$${name}`) continue;
-    const parts = named(node)
-      .at(-1)!
-      .text.split(/\s*\+\s+(?=')/);
-    if (parts.every((part) => /^'[^']*'$/.test(part))) return parts.map((part) => part.slice(1, -1)).join("");
-  }
-  return undefined;
-}
-
 export interface Variable {
   readonly node: Node;
   /** Without "$" and "script:". */
@@ -204,17 +188,6 @@ function isAssigned(node: Node): boolean {
   if (node.parent?.type === "foreach_statement" || node.parent?.type === "script_parameter") return true;
   const left = ancestors(node).find(({ type }) => type === "left_assignment_expression");
   return left !== undefined && left.text === node.text && following(left)?.text === "=";
-}
-
-/** The source with blanks for the inside of comments and strings. */
-export function bare(script: Script): string {
-  const hidden = ["comment", "verbatim_string_characters", "expandable_string_literal"];
-  let text = "";
-  for (const node of script.nodes.filter(({ type }) => hidden.includes(type))) {
-    if (node.start < text.length) continue;
-    text += script.source.slice(text.length, node.start) + node.text.replace(/[^\n]/g, " ");
-  }
-  return text + script.source.slice(text.length);
 }
 
 export function place(node: Node): string {

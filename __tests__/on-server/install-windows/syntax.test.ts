@@ -21,16 +21,6 @@ function withChange(from: string, to: string): Script {
 
 const PROMISES: readonly (readonly [string, (script: Script) => string[], readonly (() => Script)[]])[] = [
   [
-    "parses",
-    checks.parses,
-    [
-      () => withFlaw("if ($Folder) {"),
-      () => withFlaw("$a = 'open"),
-      () => withFlaw("$a = @{ a = 1"),
-      () => withFlaw("$a = $Folder ? 1 : 2"),
-    ],
-  ],
-  [
     "is ASCII and small",
     checks.isShippable,
     [
@@ -39,46 +29,6 @@ const PROMISES: readonly (readonly [string, (script: Script) => string[], readon
       () => withFlaw(`# ${"x".repeat(65536)}`),
       () => parse(INSTALL.replaceAll("\n", "\r\n")),
     ],
-  ],
-  [
-    "calls only cmdlets of Windows PowerShell 5.1, with parameters that they have",
-    checks.usesOnlyKnownCommands,
-    [
-      () => withFlaw("Get-Nonsense $Folder"),
-      () => withFlaw("Start-Sleep -Minutes 1"),
-      () => withFlaw("Stop-Stepp 1 $Folder"),
-      () => withFlaw("dir $Folder"),
-    ],
-  ],
-  [
-    "looks at what a program returns",
-    checks.checksWhatProgramsReturn,
-    [() => withFlaw("icacls.exe $Folder"), () => withFlaw("& 'C:\\x.exe' $Folder\n  $Folder = ''")],
-  ],
-  [
-    "uses only types and static members that .NET Framework has",
-    checks.usesOnlyKnownTypes,
-    [() => withFlaw("$a = [IO.Fil]::Exists($Folder)"), () => withFlaw("$a = [IO.File]::Exist($Folder)")],
-  ],
-  [
-    "has nothing that 5.1 does not know, that hides a failure or that runs text",
-    checks.usesNothingForbidden,
-    [
-      () => withFlaw("Get-Item $Folder && Get-Item $Folder"),
-      () => withFlaw("Get-Item $Folder || Get-Item $Folder"),
-      () => withFlaw("$a = $Folder ?? 1"),
-      () => withFlaw("$a = $Folder ? 1 : 2"),
-      () => withFlaw("1 | ForEach-Object -Parallel { 1 }"),
-      () => withFlaw("Invoke-Expression $Folder"),
-      () => withFlaw("Write-Error $Folder"),
-      () => withFlaw("Start-Process $Folder"),
-      () => withFlaw("$a = $env:TEMP"),
-    ],
-  ],
-  [
-    "requests with -UseBasicParsing",
-    checks.requestsWithBasicParsing,
-    [() => withFlaw("Invoke-WebRequest -Uri 'https://example.com'")],
   ],
   [
     "puts no variable into a text by interpolation",
@@ -165,8 +115,8 @@ const PROMISES: readonly (readonly [string, (script: Script) => string[], readon
     [
       () => withFlaw("$a = Get-Secret $Folder\n  Stop-Step 1 ('no {0}' -f $a)"),
       () => withFlaw("$a = Get-Token 'x'\n  $script:Reason = $a"),
-      () => withChange("Stop-Step 1 ('{0} is no JSON", "Stop-Step 1 ($Json + '{0} is no JSON"),
-      () => withChange("' -f $Resource, $Reason)", "' -f $Resource, $answer.Text)"),
+      () => withChange("Stop-Step 4 ('{0}: {1}' -f $Problem", "Stop-Step 4 ($Json + '{0}: {1}' -f $Problem"),
+      () => withChange("retry later' -f $problem", "retry later' -f $answer.Text"),
     ],
   ],
   [

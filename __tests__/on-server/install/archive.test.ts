@@ -296,8 +296,8 @@ describe("downloads", () => {
     const address = await server().serve((_request, response) => {
       response.writeHead(200, { "content-length": 100_000 }).write("PK");
     });
-    await download(`${address}/slow`, "0".repeat(64), /not complete after 1 s/, {
-      FETCH_TIMEOUT_SECONDS: "1",
+    await download(`${address}/slow`, "0".repeat(64), /not complete after 2 s/, {
+      PREPARE_SECONDS: "2",
     });
     await download(`${address}/stalled`, "0".repeat(64), /too slow/, { FETCH_STALL_SECONDS: "1" });
   });

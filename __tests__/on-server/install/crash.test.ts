@@ -147,7 +147,7 @@ test("a download that outlives its killed installer holds no lock", async () => 
   });
   const ARTIFACT_URL_BASE64 = Buffer.from(address).toString("base64");
   // A digest that no release here has: otherwise nothing is fetched.
-  const fetched = { ARTIFACT_URL_BASE64, ARTIFACT_SHA256: "0".repeat(64), FETCH_TIMEOUT_SECONDS: "20" };
+  const fetched = { ARTIFACT_URL_BASE64, ARTIFACT_SHA256: "0".repeat(64), PREPARE_SECONDS: "20" };
   const run = server().start(server().parameters(2, good, fetched));
   await until(() => asked, "the download began");
   process.kill(run.pid, "SIGKILL");

@@ -48,7 +48,7 @@ async function attempt(address: string, parameters: Parameters = {}): Promise<At
   const { done } = server().start(
     server().parameters(1, artifact, {
       ARTIFACT_URL_BASE64: base64(address),
-      FETCH_RETRY_SECONDS: "1",
+      PREPARE_SECONDS: "5",
       ...parameters,
     }),
     strict(),

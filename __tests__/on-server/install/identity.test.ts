@@ -50,7 +50,7 @@ async function install(address: string, parameters: Fetch, sha256?: string): Pro
     server().parameters(1, sha256 === undefined ? artifact : { ...artifact, sha256 }, {
       ARTIFACT_URL_BASE64: base64(`${address}/c/a.zip`),
       IDENTITY,
-      FETCH_RETRY_SECONDS: "10",
+      PREPARE_SECONDS: "60",
       ...parameters,
     }),
   );
@@ -150,11 +150,11 @@ test("an interrupted download begins again", async () => {
 test.each([
   [
     403,
-    /storage answered 403 \(AuthorizationPermissionMismatch\) for 1 s: does the identity have Storage Blob Data Reader/,
+    /storage answered 403 \(AuthorizationPermissionMismatch\) for 3 s: does the identity have Storage Blob Data Reader/,
   ],
-  [404, /storage answered 404 for 1 s: is the artifact published at http:\/\/127/],
-  [429, /storage answered 429 for 1 s: retry later/],
-  [503, /storage answered 503 for 1 s: retry later/],
+  [404, /storage answered 404 for 3 s: is the artifact published at http:\/\/127/],
+  [429, /storage answered 429 for 3 s: retry later/],
+  [503, /storage answered 503 for 3 s: retry later/],
   [400, /storage answered 400: is http:\/\/127/],
   [401, /storage answered 401: /],
 ])("fail when storage says %i for good", async (status, because) => {
@@ -163,11 +163,11 @@ test.each([
     await install(blob.address, {
       ARTIFACT_HOST: blob.host,
       IMDS_ENDPOINT: imds.address,
-      FETCH_RETRY_SECONDS: "1",
+      PREPARE_SECONDS: "3",
     }),
     because,
   );
-  expect(blob.seen.length > 1).toBe(because.source.includes("for 1 s"));
+  expect(blob.seen.length > 1).toBe(because.source.includes("for 3 s"));
 });
 
 test("fail when storage does not answer", async () => {
@@ -176,9 +176,9 @@ test("fail when storage does not answer", async () => {
     await install("http://127.0.0.1:1", {
       ARTIFACT_HOST: "127.0.0.1:1",
       IMDS_ENDPOINT: imds.address,
-      FETCH_RETRY_SECONDS: "1",
+      PREPARE_SECONDS: "3",
     }),
-    /storage gave no complete answer \(curl: \(7\).*\) for 1 s: is .* reachable/,
+    /storage gave no complete answer \(curl: \(7\).*\) for 3 s: is .* reachable/,
   );
 });
 
@@ -266,15 +266,15 @@ test("fail when the identity is not the machine's", async () => {
 
 test("fail when there is no metadata service, or it never recovers", async () => {
   const blob = await serves(application);
-  const parameters = { ARTIFACT_HOST: blob.host, FETCH_RETRY_SECONDS: "1" };
+  const parameters = { ARTIFACT_HOST: blob.host, PREPARE_SECONDS: "3" };
   failed(
     await install(blob.address, { ...parameters, IMDS_ENDPOINT: "http://127.0.0.1:1" }),
-    /no token for the identity: no answer from http:\/\/127\.0\.0\.1:1 \(curl: \(7\).*\) for 1 s: is this an Azure/,
+    /no token for the identity: no answer from http:\/\/127\.0\.0\.1:1 \(curl: \(7\).*\) for 3 s: is this an Azure/,
   );
   const imds = await serves(410);
   failed(
     await install(blob.address, { ...parameters, IMDS_ENDPOINT: imds.address }),
-    /no token for the identity: http:\S+ answered 410 for 1 s: retry later/,
+    /no token for the identity: http:\S+ answered 410 for 3 s: retry later/,
   );
   expect(blob.seen).toEqual([]);
 });
@@ -318,7 +318,7 @@ test.each([
       "file:///etc/passwd",
     ],
   ],
-  ["FETCH_RETRY_SECONDS", ["-1", "1.5", "x", "99999", "1\n"]],
+  ["PREPARE_SECONDS", ["-1", "0", "1.5", "x", "99999", "1\n"]],
 ])("every hostile %s is refused before anything is asked", async (name, values) => {
   for (const value of values) {
     const parameters = server().parameters(1, server().application(), { [name]: value });

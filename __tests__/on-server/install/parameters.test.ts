@@ -51,7 +51,7 @@ const STRICT: readonly string[] = [
   "SERVICE_MANAGER",
   "SERVICE_USER",
   "MODE",
-  "FETCH_TIMEOUT_SECONDS",
+  "PREPARE_SECONDS",
   "FETCH_STALL_SECONDS",
 ];
 
@@ -144,7 +144,7 @@ test("a signature in the artifact's address is never printed", async () => {
   const { stderr } = await server().install(
     server().parameters(1, nothing, {
       ARTIFACT_URL_BASE64: base64("http://127.0.0.1:1/a.zip?sig=SECRET"),
-      FETCH_TIMEOUT_SECONDS: "1",
+      PREPARE_SECONDS: "2",
     }),
   );
   expect(stderr).toContain("download failed");

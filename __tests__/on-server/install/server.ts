@@ -79,6 +79,13 @@ function sha256(bytes: Buffer): string {
 
 export const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
+export function applicationEntries(behaviour: Behaviour): readonly Entry[] {
+  return [
+    { name: "server.js", data: APPLICATION },
+    { name: "behaviour.json", data: JSON.stringify(behaviour) },
+  ];
+}
+
 export class TestServer {
   static async create(): Promise<TestServer> {
     // An address of its own: no other test can be in the way on any port.
@@ -145,13 +152,7 @@ export class TestServer {
 
   /** A zip with the fixture application. */
   application(behaviour: Behaviour = {}, more: readonly Entry[] = []): Artifact {
-    return this.artifact(
-      zip([
-        { name: "server.js", data: APPLICATION },
-        { name: "behaviour.json", data: JSON.stringify(behaviour) },
-        ...more,
-      ]),
-    );
+    return this.artifact(zip([...applicationEntries(behaviour), ...more]));
   }
 
   applicationAsTar(more: readonly TarEntry[] = []): Artifact {

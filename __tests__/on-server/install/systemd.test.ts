@@ -62,7 +62,6 @@ test("writes a unit, an environment and a command, and restarts the slot", async
     `WorkingDirectory=${server().folder}/slots/%i`,
     `EnvironmentFile=${server().folder}/run/%i.env`,
     "KillMode=mixed",
-    "TimeoutStopSec=7",
     "Restart=always",
     "StartLimitIntervalSec=0",
     "IPAddressDeny=169.254.169.254",
@@ -125,6 +124,21 @@ test("an application that uses the machine's identity may reach the metadata add
   const parameters = systemd({ ALLOW_METADATA: "yes" });
   await server().install(server().parameters(1, server().application(), parameters));
   expect(fs.readFileSync(folder("units/demo@.service"), "utf8")).not.toContain("IPAddressDeny");
+});
+
+test("a changed STOP_SECONDS holds for the release that is stopped", async () => {
+  const limit = () => fs.readFileSync(folder("units/demo@blue.service.d/stop.conf"), "utf8");
+  const artifact = server().application();
+  const install = (sequence: number, STOP_SECONDS: string) =>
+    server().install(
+      server().parameters(sequence, artifact, systemd({ STOP_SECONDS, DEADLINE_SECONDS: "60" })),
+    );
+  expect(await install(1, "7")).toMatchObject({ code: 0 });
+  expect(limit()).toBe("[Service]\nTimeoutStopSec=7\n");
+  fs.writeFileSync(folder("calls"), "");
+  expect(await install(2, "9")).toMatchObject({ code: 0 });
+  expect(limit()).toBe("[Service]\nTimeoutStopSec=9\n");
+  expect(calls().slice(0, 2)).toEqual(["daemon-reload", "stop demo@blue.service"]);
 });
 
 test("a rejected release is stopped and does not come up at the next boot", async () => {

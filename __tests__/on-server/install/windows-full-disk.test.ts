@@ -62,14 +62,11 @@ describeOnWindows("a full disk on Windows", () => {
   });
 
   test("by another program: the failure has Windows' reason, and the live slot stays as it is", async () => {
-    const full = {
-      refusal: { effect: "write C:\\bluegreen\\sequence", times: 1, message: "The disk is full." },
-    };
-    const run = await server().install(server().parameters("green", 2, server().publish()), full);
+    const run = await server().install(server().parameters("green", 2, server().publish()), { diskBytes: 1 });
     expectRefused(
       run,
       1,
-      /comparing the sequence of the record, line \d+: The disk is full.: check the server/,
+      /comparing the sequence of the record, line \d+: There is not enough space on the disk.: check the server/,
     );
     await nextIsInstalled();
   });

@@ -1,5 +1,6 @@
 /** setup-iis.ps1 and install-release.ps1, run by PowerShell over the model of Windows: what a release does on a server. */
 import * as fs from "node:fs";
+import { createServer } from "node:http";
 import {
   describeOnWindows,
   eachTestHasAWindowsServer,
@@ -47,15 +48,15 @@ describeOnWindows("a Windows server", () => {
   test("rejects a release that is not healthy: the slot has its earlier one, which only inPlace starts", async () => {
     const one = await withTwoReleases();
     const bad = one.publish({ "behaviour.json": JSON.stringify({ status: 500 }) });
-    const slot = await one.install(one.parameters("green", 3, bad, { DEADLINE_SECONDS: "2" }));
+    const slot = await one.install(one.parameters("green", 3, bad, { DEADLINE_SECONDS: "5" }));
     expectRefused(
       slot,
       4,
-      "1.0.0-3 was not healthy within 2 s: /_release.txt answered with status 500, expected",
+      "1.0.0-3 was not healthy within 5 s: /_release.txt answered 500, expected 200: correct it",
     );
     expect((await one.get("green", "/_release.txt")).status).toBe(503);
     const inPlace = await one.install(
-      one.parameters("green", 4, bad, { DEADLINE_SECONDS: "2", MODE: "inPlace" }),
+      one.parameters("green", 4, bad, { DEADLINE_SECONDS: "5", MODE: "inPlace" }),
     );
     expectRefused(inPlace, 4, "the old release 1.0.0-2 is running again and healthy");
     expect(await one.served("green")).toBe("1.0.0-2");
@@ -89,16 +90,63 @@ describeOnWindows("a Windows server", () => {
       KEY_VAULT_HOST: "demo.vault.azure.net",
       IIS_SETTINGS_BASE64: one.settings({ machineKeySecret: "keys" }),
     };
-    await failing(withKeys, 1, 'secret keys is no JSON with a text "');
+    await failing(withKeys, 4, 'secret keys is no JSON with a text "');
     one.machine.azure.token = { status: 200, text: "no JSON" };
-    await failing(
-      withKeys,
-      1,
-      'the answer of the metadata service is no JSON with a text "access_token": retry',
-    );
+    await failing(withKeys, 4, "http://169.254.169.254 answered 200 without a readable access_token: retry");
 
-    const late = { HEALTH_SUCCESSES: "9", HEALTH_INTERVAL_SECONDS: "1", DEADLINE_SECONDS: "2" };
-    await failing(late, 4, "gave 2 good answers in a row, and 9 are required");
+    const late = { HEALTH_SUCCESSES: "9", HEALTH_INTERVAL_SECONDS: "1", DEADLINE_SECONDS: "5" };
+    await failing(late, 4, "good answers in a row, and 9 are required");
+  });
+
+  test("waits for a secret only as long as the step allows", async () => {
+    const one = server();
+    one.machine.azure.token = { status: 503, text: "" };
+    const overrides = {
+      PREPARE_SECONDS: "3",
+      KEY_VAULT_HOST: "demo.vault.azure.net",
+      IIS_SETTINGS_BASE64: one.settings({ machineKeySecret: "keys" }),
+    };
+    const before = Date.now();
+    const run = await one.install(one.parameters("blue", 1, one.publish(), overrides));
+    expectRefused(run, 4, "http://169.254.169.254 answered 503 for 3 s: retry later");
+    expect(Date.now() - before).toBeLessThan(60_000);
+  });
+
+  test("gets a changed STOP_SECONDS for the release that it has, and for the one that it stops", async () => {
+    const one = server();
+    const release = one.publish({ "behaviour.json": JSON.stringify({ ignoresStop: true }) });
+    const limit = () =>
+      (one.machine.state("iis")["pools"] as { name: string; shutdownTimeLimit: string }[]).find(
+        ({ name }) => name === `${one.application}-blue`,
+      )!.shutdownTimeLimit;
+    expectInstalled(
+      await one.install(one.parameters("blue", 1, release, { STOP_SECONDS: "600" })),
+      "installed",
+    );
+    expect(limit()).toBe("00:10:00");
+    const same = one.parameters("blue", 1, release, { STOP_SECONDS: "700" });
+    expectInstalled(await one.install(same), "already-installed");
+    expect(limit()).toBe("00:11:40");
+    const next = one.parameters("blue", 2, one.publish(), { STOP_SECONDS: "1" });
+    expectInstalled(await one.install(next), "installed");
+  });
+
+  test("leaves no firewall rule for a port that is refused, nor for a slot that got nothing", async () => {
+    const one = server();
+    const foreign = createServer((_request, response) => response.end("me"));
+    await new Promise<void>((resolve) => foreign.listen(one.ports.green, "127.0.0.1", resolve));
+    expectRefused(
+      await one.install(one.parameters("green", 1, one.publish())),
+      3,
+      "is taken by process 4321, which",
+    );
+    await new Promise((resolve) => foreign.close(resolve));
+    expect(one.machine.state("firewall")).not.toHaveProperty(`bluegreen-${one.application}-green`);
+    const bad = one.publish({ "behaviour.json": JSON.stringify({ status: 500 }) });
+    const run = await one.install(one.parameters("green", 2, bad, { DEADLINE_SECONDS: "4" }));
+    expectRefused(run, 4, "was not healthy within 4 s");
+    expect(one.machine.state("firewall")).not.toHaveProperty(`bluegreen-${one.application}-green`);
+    expect(one.list("releases")).toEqual([]);
   });
 
   test("writes settings and secrets into Web.config, and shows no secret", async () => {
@@ -153,5 +201,8 @@ describeOnWindows("a new Windows server", () => {
     ["restart", "delete its run command setup-web-1, so that Azure runs it again"],
   ] as const)("is not set up if the features %s", async (features, text) => {
     expectRefused(await server().setUp({ features }), 1, text);
+    expect(server().machine.state("iis")["sites"] ?? []).toEqual([]);
+    for (const rule of Object.values(server().machine.state("firewall")))
+      expect(rule).toMatchObject({ Enabled: "False" });
   });
 });

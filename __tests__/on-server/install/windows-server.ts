@@ -12,7 +12,7 @@ import { compileModel, missingPowerShell } from "../../../development/testbed/wi
 import { base64, zip, type Entry } from "./server";
 
 const ON_SERVER = path.resolve(__dirname, "../../../lib/on-server");
-const INSTALL = path.join(ON_SERVER, "install/install-release.ps1");
+export const INSTALL = path.join(ON_SERVER, "install/install-release.ps1");
 const SETUP = path.join(ON_SERVER, "azure/setup-iis.ps1");
 const ADMINISTRATOR = "operator";
 
@@ -31,31 +31,27 @@ export function describeOnWindows(title: string, tests: () => void): void {
   describe(title, tests);
 }
 
-/** One server for each test of a file: `fresh`, or as setup-iis.ps1 leaves it. */
+/** A server for each test of a file: `fresh`, or as setup-iis.ps1 leaves it. It is one machine, set back between tests. */
 export function eachTestHasAWindowsServer(kind: "fresh" | "set up" = "set up"): () => WindowsServer {
-  let model: string;
-  let template: WindowsServer | undefined;
-  let server: WindowsServer | undefined;
+  let model: string | undefined;
+  let machine: WindowsMachine | undefined;
+  let server: WindowsServer;
   beforeAll(async () => {
     model = compileModel();
-    if (kind === "fresh") return;
-    template = await WindowsServer.create(model);
-    expect(await template.setUp()).toMatchObject({ code: 0, stderr: "" });
+    machine = await WindowsMachine.start(model);
+    server = await WindowsServer.on(machine);
+    if (kind === "set up") expect(await server.setUp()).toMatchObject({ code: 0, stderr: "" });
+    machine.save();
   });
   afterAll(() => {
-    template?.close();
-    fs.rmSync(model, { recursive: true, force: true });
+    machine?.close();
+    if (model !== undefined) fs.rmSync(model, { recursive: true, force: true });
   });
   beforeEach(async () => {
-    server = await WindowsServer.create(model);
-    if (template === undefined) return;
-    for (const folder of ["C", "state"])
-      fs.cpSync(path.join(template.machine.root, folder), path.join(server.machine.root, folder), {
-        recursive: true,
-      });
+    machine!.restore();
+    server = await WindowsServer.on(machine!);
   });
-  afterEach(() => server?.close());
-  return () => server!;
+  return () => server;
 }
 
 export interface Published {
@@ -76,8 +72,7 @@ export class WindowsServer {
     readonly ports: Readonly<Record<"blue" | "green", number>>,
   ) {}
 
-  static async create(model: string): Promise<WindowsServer> {
-    const machine = await WindowsMachine.start(model);
+  static async on(machine: WindowsMachine): Promise<WindowsServer> {
     fs.writeFileSync(
       path.join(machine.root, "state/accounts.json"),
       JSON.stringify({ [ADMINISTRATOR]: "first" }),
@@ -145,8 +140,9 @@ export class WindowsServer {
     return base64(JSON.stringify({ requiredFiles: ["Web.config"], sharedFolders: ["App_Data"], ...more }));
   }
 
-  install(parameters: object, conditions: Conditions = {}): Promise<ScriptRun> {
-    return this.machine.run(INSTALL, "install-web-1", parameters, conditions);
+  /** @param script the built one, or a copy of it. */
+  install(parameters: object, conditions: Conditions = {}, script = INSTALL): Promise<ScriptRun> {
+    return this.machine.run(script, "install-web-1", parameters, conditions);
   }
 
   async get(
@@ -176,10 +172,6 @@ export class WindowsServer {
 
   list(...parts: string[]): string[] {
     return fs.existsSync(this.path(...parts)) ? fs.readdirSync(this.path(...parts)).sort() : [];
-  }
-
-  close(): void {
-    this.machine.close();
   }
 }
 

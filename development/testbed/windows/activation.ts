@@ -60,9 +60,16 @@ export class Activation {
 
   close(): void {
     clearInterval(this.timer);
-    clearTimeout(this.pending);
     this.control.close();
+    this.stopAll();
+  }
+
+  /** Ends what runs. The configuration is read again when it is there again. */
+  stopAll(): void {
+    clearTimeout(this.pending);
+    this.known = "";
     for (const site of this.sites.values()) closeListener(site);
+    this.sites.clear();
     const pools = [...this.pools.values()];
     this.pools.clear();
     for (const pool of pools) {

@@ -4,6 +4,8 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { selfSignedCertificate } from "../tds-server/certificate";
 
+const TOKEN = { status: 200, text: JSON.stringify({ access_token: "token-of-the-identity" }) };
+
 export class AzureServices {
   /** By their path, with a leading slash. */
   readonly artifacts = new Map<string, Buffer>();
@@ -11,7 +13,7 @@ export class AzureServices {
   /** Answers for artifacts instead of `artifacts`. */
   instead: RequestListener | undefined;
   /** The answer of the metadata service. */
-  token = { status: 200, text: JSON.stringify({ access_token: "token-of-the-identity" }) };
+  token = TOKEN;
 
   private constructor(
     readonly certificate: string,
@@ -39,6 +41,14 @@ export class AzureServices {
 
   get metadataPort(): number {
     return (this.metadata.address() as AddressInfo).port;
+  }
+
+  /** As they were at the start. */
+  reset(): void {
+    this.artifacts.clear();
+    this.secrets.clear();
+    this.instead = undefined;
+    this.token = TOKEN;
   }
 
   close(): void {

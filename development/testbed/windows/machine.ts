@@ -2,21 +2,25 @@
  * A Windows server for tests: runs the real scripts under PowerShell over the model of Windows. What a script changes stays
  * (files, configuration of IIS, processes), so the next run finds it, also after a kill.
  */
-import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { follow } from "../processes";
 import { Activation } from "./activation";
 import { AzureServices } from "./azure-services";
 import { realPath } from "./configuration";
-import { powerShell } from "./powershell";
+import { Shell } from "./shell";
+
+export interface Refusal {
+  readonly effect: string;
+  readonly times: number;
+  readonly message: string;
+}
 
 export interface Conditions {
   /** Kills the script at its n-th side effect. */
   readonly killAt?: number | undefined;
   /** Refuses side effects: those whose name contains `effect`, the first `times` ones. "denied" is about missing rights. */
-  readonly refusal?: { readonly effect: string; readonly times: number; readonly message: string };
+  readonly refusals?: readonly Refusal[];
   /** The capacity of drive C:. */
   readonly diskBytes?: number;
   readonly features?: "fail" | "restart";
@@ -33,8 +37,12 @@ export interface ScriptRun {
   readonly effects: readonly string[];
 }
 
+/** The drive C:, and what Windows knows beside its files. */
+const FOLDERS = ["C", "state"];
+
 export class WindowsMachine {
   private runs = 0;
+  private shell: Shell | undefined;
 
   private constructor(
     private readonly model: string,
@@ -48,10 +56,25 @@ export class WindowsMachine {
     const azure = await AzureServices.start();
     const root = mkdtempSync(join(tmpdir(), "windows-"));
     const machine = new WindowsMachine(model, azure, await Activation.start(root), root);
-    mkdirSync(join(root, "C"));
-    mkdirSync(join(root, "state"));
+    for (const folder of FOLDERS) mkdirSync(join(root, folder));
     writeFileSync(join(root, "trusted.pem"), azure.certificate);
     return machine;
+  }
+
+  /** Keeps what is on the machine now, for `restore`. */
+  save(): void {
+    for (const folder of FOLDERS)
+      cpSync(join(this.root, folder), join(this.root, "saved", folder), { recursive: true });
+  }
+
+  /** The machine as it was when it was saved; nothing runs. */
+  restore(): void {
+    this.activation.stopAll();
+    this.azure.reset();
+    for (const folder of FOLDERS) {
+      rmSync(join(this.root, folder), { recursive: true, force: true });
+      cpSync(join(this.root, "saved", folder), join(this.root, folder), { recursive: true });
+    }
   }
 
   async run(
@@ -61,31 +84,29 @@ export class WindowsMachine {
     conditions: Conditions = {},
   ): Promise<ScriptRun> {
     const trace = join(this.root, `effects-${this.runs++}`);
-    const { killAt, refusal, diskBytes, features } = conditions;
-    const [dotnet, ...args] = powerShell("run.ps1");
-    const given = Buffer.from(JSON.stringify(parameters)).toString("base64");
-    const { PATH, HOME, TMPDIR, NUGET_PACKAGES, DOTNET_ROOT } = process.env;
-    const child = spawn(dotnet, [...args, script, step, given], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        ...{ PATH, HOME, TMPDIR, NUGET_PACKAGES, DOTNET_ROOT },
-        SSL_CERT_FILE: join(this.root, "trusted.pem"),
-        WINDOWS_ROOT: this.root,
-        WINDOWS_MODEL: this.model,
-        WINDOWS_TRACE: trace,
-        WINDOWS_ACTIVATION_PORT: String(this.activation.port),
-        WINDOWS_HTTPS_PORT: String(this.azure.httpsPort),
-        WINDOWS_METADATA_PORT: String(this.azure.metadataPort),
-        WINDOWS_KILL_AT: String(killAt ?? ""),
-        WINDOWS_REFUSAL: refusal === undefined ? "" : `${refusal.effect}|${refusal.times}|${refusal.message}`,
-        WINDOWS_DISK_BYTES: String(diskBytes ?? ""),
-        WINDOWS_FEATURES: features ?? "",
-      },
+    const { killAt, refusals = [], diskBytes, features } = conditions;
+    const settings = {
+      WINDOWS_TRACE: trace,
+      WINDOWS_KILL_AT: String(killAt ?? ""),
+      WINDOWS_REFUSALS: refusals
+        .map(({ effect, times, message }) => `${effect}|${times}|${message}`)
+        .join("\n"),
+      WINDOWS_DISK_BYTES: String(diskBytes ?? ""),
+      WINDOWS_FEATURES: features ?? "",
+    };
+    this.shell ??= new Shell({
+      SSL_CERT_FILE: join(this.root, "trusted.pem"),
+      WINDOWS_ROOT: this.root,
+      WINDOWS_MODEL: this.model,
+      WINDOWS_ACTIVATION_PORT: String(this.activation.port),
+      WINDOWS_HTTPS_PORT: String(this.azure.httpsPort),
+      WINDOWS_METADATA_PORT: String(this.azure.metadataPort),
     });
-    const { exitCode, stdout, stderr } = await follow(child).ended;
-    const lines = stdout.trimEnd().split("\n");
+    const given = Buffer.from(JSON.stringify(parameters)).toString("base64");
+    const { code, lines, stderr } = await this.shell.run({ script, step, parameters: given, settings });
+    if (code === null) this.shell = undefined;
     const effects = existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [];
-    return { code: exitCode, lines, last: lines.at(-1)!, stderr, effects };
+    return { code, lines, last: lines.at(-1) ?? "", stderr, effects };
   }
 
   /** Where a path of Windows is on this machine. */
@@ -100,6 +121,7 @@ export class WindowsMachine {
   }
 
   close(): void {
+    this.shell?.close();
     this.activation.close();
     this.azure.close();
     rmSync(this.root, { recursive: true, force: true });

@@ -10,11 +10,15 @@ interface Manifest {
   readonly tools: { readonly powershell: { readonly version: string } };
 }
 
+/** The folder where NuGet keeps packages. */
+export function nugetPackages(): string {
+  return process.env["NUGET_PACKAGES"] ?? join(homedir(), ".nuget/packages");
+}
+
 /** The program itself, not `pwsh`: that one starts a child, which would outlive it. */
 function program(): string {
   const { tools } = JSON.parse(readFileSync(join(__dirname, "dotnet-tools.json"), "utf8")) as Manifest;
-  const packages = process.env["NUGET_PACKAGES"] ?? join(homedir(), ".nuget/packages");
-  return join(packages, "powershell", tools.powershell.version, "tools/net10.0/any/unix/pwsh.dll");
+  return join(nugetPackages(), "powershell", tools.powershell.version, "tools/net10.0/any/unix/pwsh.dll");
 }
 
 /** Why PowerShell cannot run here, with the line that installs it; undefined if it can. */
@@ -26,6 +30,11 @@ export function missingPowerShell(): string | undefined {
 /** The command line that runs a PowerShell script, without the script's arguments. */
 export function powerShell(script: string): readonly [string, ...string[]] {
   return ["dotnet", program(), "-NoProfile", "-NonInteractive", "-File", join(__dirname, script)];
+}
+
+/** The command line that runs a line of PowerShell. */
+export function powerShellCommand(line: string): readonly [string, readonly string[]] {
+  return ["dotnet", [program(), "-NoProfile", "-NonInteractive", "-Command", line]];
 }
 
 /** @returns the folder with the libraries; the caller removes it. */

@@ -124,7 +124,7 @@ fetch_http() { # TARGET
   if [[ $ARTIFACT_URL == http:* ]]; then redirects=(); fi
   download "$1" "" -f --retry 2 --retry-connrefused "${redirects[@]}" ||
     fail 4 "download failed: $(reason_in "$WORK/error"): is ${ARTIFACT_URL%%\?*} right and reachable from this server?"
-  [[ $STATUS == 200 ]] || fail 4 "download failed: status $STATUS instead of 200 from ${ARTIFACT_URL%%\?*}"
+  [[ $STATUS == 200 ]] || fail 4 "download failed: status $STATUS instead of 200: is ${ARTIFACT_URL%%\?*} right and reachable from this server?"
   [[ -e $1 ]] || : >"$1" # curl creates nothing for an empty body
 }
 
@@ -135,10 +135,11 @@ download() {
   shift 2
   if [[ $ARTIFACT_URL == http:* ]]; then only=('=http' --noproxy '*'); fi
   STATUS=
-  attend limited timeout -k 2 "$FETCH_TIMEOUT_SECONDS" curl -q --config - -g -sS --proto "${only[@]}" "$@" \
+  preparation_left
+  attend limited timeout -k 2 $((LEFT / 1000 + 1)) curl -q --config - -g -sS --proto "${only[@]}" "$@" \
     --remote-time --max-filesize "$ROOM" --connect-timeout 10 --speed-limit 1024 --speed-time "$FETCH_STALL_SECONDS" -w '%{http_code}' -o "$target" \
     <<<"url = \"$ARTIFACT_URL\""$'\n'"$headers" >"$WORK/status" 2>"$WORK/error" || code=$?
-  if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $FETCH_TIMEOUT_SECONDS s (FETCH_TIMEOUT_SECONDS): retry"; fi
+  if ((code == 124 || code == 137)); then fail 4 "download failed: not complete after $PREPARE_SECONDS s: retry"; fi
   if is_too_large "$code" "$target"; then
     ((ROOM == MAX_BYTES)) || refuse_full_disk "${ARTIFACT_URL%%\?*}"
     fail 4 "download failed: ${ARTIFACT_URL%%\?*} is larger than $MAX_BYTES bytes: build it from less"
@@ -164,7 +165,6 @@ is_artifact_host() {
 # was assigned, so that is retried like other transient errors. No redirect is followed: it would get the token, too.
 fetch_with_token() { # TARGET
   local code headers text problem advice from=${ARTIFACT_URL%%\?*}
-  clock && RETRY_END=$((NOW + FETCH_RETRY_SECONDS * 1000))
   obtain_token
   headers="header = \"Authorization: Bearer $REPLY\""$'\n''header = "x-ms-version: 2021-08-06"'
   RETRY_MS=250
@@ -189,7 +189,7 @@ fetch_with_token() { # TARGET
       0:* | 23:* | 60:*) fail 4 "download failed: $problem: $advice" ;;
       *) ;;
     esac
-    wait_before_retry || fail 4 "download failed: $problem for $FETCH_RETRY_SECONDS s: $advice"
+    wait_before_retry || fail 4 "download failed: $problem for $PREPARE_SECONDS s: $advice"
   done
 }
 
@@ -216,18 +216,18 @@ obtain_token() { # -> REPLY
       [1-4]??) fail 4 "no token for the identity: $problem: is ${IDENTITY:-an identity} assigned to this machine?" ;;
       *) problem="no answer from $IMDS_ENDPOINT ($(reason_in "$WORK/error"))" advice="is this an Azure virtual machine?" ;;
     esac
-    wait_before_retry || fail 4 "no token for the identity: $problem for $FETCH_RETRY_SECONDS s: $advice"
+    wait_before_retry || fail 4 "no token for the identity: $problem for $PREPARE_SECONDS s: $advice"
   done
 }
 
 readonly TOKEN_ANSWER='^[[:space:]]*\{([^{}]*,)?[[:space:]]*"access_token"[[:space:]]*:[[:space:]]*"([0-9A-Za-z._~+/=-]+)"[[:space:]]*(,[^{}]*)?\}[[:space:]]*$'
 readonly TOKEN_REFUSED='"error_description"[[:space:]]*:[[:space:]]*"([^"\]{1,200})'
 
-# Pauses longer each time, 0.25 to 15 s. Returns 1 once FETCH_RETRY_SECONDS are over.
+# Pauses longer each time, 0.25 to 15 s. Returns 1 once PREPARE_SECONDS are over.
 wait_before_retry() {
-  clock
-  ((NOW < RETRY_END)) || return 1
-  pause $((RETRY_MS < RETRY_END - NOW ? RETRY_MS : RETRY_END - NOW))
+  preparation_left
+  ((LEFT > 0)) || return 1
+  pause $((RETRY_MS < LEFT ? RETRY_MS : LEFT))
   RETRY_MS=$((RETRY_MS < 7500 ? RETRY_MS * 2 : 15000))
 }
 

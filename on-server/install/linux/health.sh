@@ -57,6 +57,7 @@ wait_healthy() {
     if probe "$1" "$rest"; then
       good=$((good + 1))
       if ((good >= HEALTH_SUCCESSES)); then return 0; fi
+      REASON="$HEALTH_PATH gave $good good answers in a row, and $HEALTH_SUCCESSES are required"
       rest=$INTERVAL_MS
     else
       good=0

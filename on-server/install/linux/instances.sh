@@ -42,6 +42,7 @@ keep_living_instances() {
 # STOP_SECONDS. Returns 1 if something survives.
 stop_slot() {
   local pid main="" signalled_all=0 killed=0 wait_ms=20 end
+  apply_stop_limit || true
   if [[ $SERVICE_MANAGER == systemd && -e $(unit_file) ]]; then
     attend systemctl stop "$(unit)" || true # processes that it leaves are found below
   fi
@@ -87,6 +88,7 @@ already_healthy() {
   done
   [[ $(linked_release "$SLOT") == "$RELEASE_ID" && $(start_command "$RELEASE_ID") == "$START_COMMAND" ]] || return 1
   INSTANCE=${INSTANCES[0]}
+  apply_stop_limit
   wait_healthy "$RELEASE_ID" $((DEADLINE_MS / 3))
 }
 

@@ -20,6 +20,7 @@ read_parameters() {
   parameter MODE slot 7 '^(slot|inPlace)$' "slot or inPlace"
   parameter DEADLINE_SECONDS 60 4 '^[1-9][0-9]*$' "whole seconds from 1 to 9999"
   parameter STOP_SECONDS 30 4 '^[1-9][0-9]*$' "whole seconds from 1 to 9999"
+  parameter PREPARE_SECONDS 300 4 '^[1-9][0-9]*$' "whole seconds from 1 to 9999"
   parameter KEEP_RELEASES 5 3 '^[1-9][0-9]*$' "a number from 1 to 999"
   parameter PROTECTED_RELEASES "" 2000 '^[0-9A-Za-z. -]*$' "release ids with blanks between them"
   parameter DATA_FOLDER "$SERVER_FOLDER/data" 200 "$FOLDER" "an absolute folder"
@@ -35,7 +36,7 @@ read_parameters() {
   [[ -n $RELEASE_ID ]] || return 0
   parameter VERSION "" 40 '^[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?$' "1 to 40 of letters, digits, . and -"
   [[ $RELEASE_ID$VERSION != *..* && ${RELEASE_ID%-*} == "$VERSION" ]] ||
-    fail 2 "RELEASE_ID ${RELEASE_ID@Q} is not \"<version>-<run>\" of VERSION ${VERSION@Q}"
+    fail 2 "RELEASE_ID $RELEASE_ID is not \"<version>-<run>\" of VERSION $VERSION"
   parameter ARTIFACT_SHA256 "" 64 '^[0-9a-f]{64}$' "64 lower-case hexadecimal digits"
   parameter ARTIFACT_URL_BASE64 "" 4000 "$BASE64" "base64"
   parameter START_COMMAND_BASE64 "" 40000 "$BASE64" "base64"
@@ -51,11 +52,9 @@ read_parameters() {
   parameter HEALTH_SUCCESSES 3 3 '^[1-9][0-9]*$' "a number from 1 to 999"
   parameter HEALTH_INTERVAL_SECONDS 1 8 '^[0-9]+(\.[0-9]{1,3})?$' "seconds"
   parameter HEALTH_TIMEOUT_SECONDS 5 8 '^[0-9]+(\.[0-9]{1,3})?$' "seconds"
-  parameter FETCH_TIMEOUT_SECONDS 300 5 '^[1-9][0-9]*$' "whole seconds"
   parameter FETCH_STALL_SECONDS 20 4 '^[1-9][0-9]*$' "whole seconds"
-  parameter FETCH_RETRY_SECONDS 300 4 '^[0-9]+$' "whole seconds"
-  parameter ARTIFACT_HOST "" 260 '^((\[::1\]|[0-9A-Za-z][0-9A-Za-z.-]*)(:[1-9][0-9]{0,4})?)?$' "a host name, with a port or without"
-  parameter IDENTITY "" 500 "$IDENTITY_PATTERN" "the resource id of a user-assigned managed identity"
+  parameter ARTIFACT_HOST "" 260 '^((\[::1\]|[0-9A-Za-z][0-9A-Za-z.-]*)(:[1-9][0-9]{0,4})?)?$' "a host name, or nothing"
+  parameter IDENTITY "" 500 "$IDENTITY_PATTERN" "the resource id of an identity, or nothing"
   parameter IMDS_ENDPOINT http://169.254.169.254 60 "$IMDS_PATTERN" "http://169.254.169.254, or http:// on the loopback address"
   milliseconds "$HEALTH_INTERVAL_SECONDS" && INTERVAL_MS=$REPLY
   milliseconds "$HEALTH_TIMEOUT_SECONDS" && TIMEOUT_MS=$REPLY

@@ -7,6 +7,12 @@ clock() { # -> NOW: milliseconds of the monotonic clock
   NOW=$((10#${up/./} * 10))
 }
 
+# The time left until the old release may be stopped. The lock, the token, the download and the unpacking share it.
+preparation_left() { # -> LEFT: milliseconds, at least 0
+  clock && LEFT=$((STARTED_AT + PREPARE_SECONDS * 1000 - NOW))
+  ((LEFT > 0)) || LEFT=0
+}
+
 pause() { # MILLISECONDS
   local seconds
   if (($1 <= 0)); then return 0; fi

@@ -21,6 +21,7 @@ start_service() { # RELEASE COMMAND...
   put "run/$SLOT.env" "$(environment_file "$release")"
   put "$folder/start.conf" "[Service]"$'\n'"ExecStart="$'\n'"ExecStart=/usr/bin/env$words"
   put "$(unit_file)" "$(unit_text "$@")"
+  write_stop_limit || true
   write_log_guard
   REASON=$({ systemctl daemon-reload && systemctl enable --quiet "$unit" && systemctl restart "$unit" && start_log_unit; } 2>&1 7>&- 8>&- 9>&-) && return 0
   REASON=${REASON:-systemctl failed}
@@ -70,6 +71,17 @@ start_log_unit() {
   systemctl enable --quiet "$(log_unit)" && systemctl restart "$(log_unit)"
 }
 
+# In a file of its own, so that a changed limit also holds for a release that runs already.
+apply_stop_limit() {
+  if [[ $SERVICE_MANAGER == systemd ]] && write_stop_limit; then systemctl daemon-reload; fi
+}
+
+write_stop_limit() { # returns 1 if nothing changed
+  local folder text="[Service]"$'\n'"TimeoutStopSec=$STOP_SECONDS"
+  folder=$SYSTEMD_FOLDER/$(unit).d
+  [[ -d $folder && $(cat -- "$folder/stop.conf" 2>/dev/null) != "$text" ]] && put "$folder/stop.conf" "$text"
+}
+
 # The directives that need a newer systemd than Debian 12's.
 restart_pause() {
   local version
@@ -110,7 +122,6 @@ ExecStart=/bin/false
 StandardOutput=append:${SERVER_FOLDER}/logs/%i.log
 StandardError=inherit
 KillMode=mixed
-TimeoutStopSec=$STOP_SECONDS
 Restart=always
 $(restart_pause)
 $(sandbox_directives)

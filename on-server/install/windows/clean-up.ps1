@@ -4,7 +4,11 @@
 # What killed installs left. Only one install runs at a time, so nothing of it is in use. A failure is ignored.
 function Remove-LeftOvers {
   foreach ($pattern in 'releases\.staging-*', 'releases\.trash-*', 'data\.seed-*', 'downloads\*') {
-    Remove-Item -Path (Get-Below $pattern) -Recurse -Force -ErrorAction SilentlyContinue
+    try {
+      Remove-Item -Path (Get-Below $pattern) -Recurse -Force -ErrorAction SilentlyContinue
+    } catch {
+      # The next run tries again.
+    }
   }
 }
 
@@ -43,9 +47,9 @@ function Test-InUse([string] $Id) {
 function Remove-Folder([string] $Folder) {
   $trash = Get-Below ('releases\.trash-' + (Get-UniqueName))
   try {
-    [IO.Directory]::Move($Folder, $trash)
-    Remove-Item -LiteralPath $trash -Recurse -Force
+    Invoke-Patiently { [IO.Directory]::Move($Folder, $trash) }
+    Invoke-Patiently { Remove-Item -LiteralPath $trash -Recurse -Force }
   } catch {
-    # A file in it is locked.
+    # A file in it stays locked.
   }
 }

@@ -26,6 +26,7 @@ function Read-Parameters {
   $whole = '^[1-9][0-9]*$'
   $script:DeadlineSeconds = [int] (Read-Parameter 'DEADLINE_SECONDS' '60' 4 $whole 'whole seconds from 1 to 9999')
   $script:StopSeconds = [int] (Read-Parameter 'STOP_SECONDS' '30' 4 $whole 'whole seconds from 1 to 9999')
+  $script:PrepareSeconds = [int] (Read-Parameter 'PREPARE_SECONDS' '300' 4 $whole 'whole seconds from 1 to 9999')
   $script:KeepReleases = [int] (Read-Parameter 'KEEP_RELEASES' '5' 3 $whole 'a number from 1 to 999')
   $protected = Read-Parameter 'PROTECTED_RELEASES' '' 2000 '^[0-9A-Za-z. -]*$' 'release ids with blanks between them'
   $script:ProtectedReleases = $protected -split ' +'
@@ -92,7 +93,7 @@ function Read-Decoded([string] $Name) {
   try {
     return [Text.UTF8Encoding]::new($false, $true).GetString([Convert]::FromBase64String($text))
   } catch {
-    Stop-Step 2 ('{0} is not base64 of UTF-8' -f $Name)
+    Stop-Step 2 ('{0} is not base64' -f $Name)
   }
 }
 

@@ -3,13 +3,29 @@
 
 # The token of the server's identity for a service.
 function Get-Token([string] $Resource) {
-  $address = $MetadataAddress + '?api-version=2018-02-01&resource=' + [Uri]::EscapeDataString($Resource)
+  $address = $Metadata + '/metadata/identity/oauth2/token?api-version=2018-02-01&resource=' +
+    [Uri]::EscapeDataString($Resource)
   if ($Identity -ne '') { $address += '&msi_res_id=' + [Uri]::EscapeDataString($Identity) }
-  $answer = Get-PatientAnswer $address @{ 'Metadata' = 'true' } '^(0|404|410|429|5[0-9]{2})$'
-  if ($answer.Status -ne 200) {
-    Stop-Step 1 ('no token for {0} ({1}): is the identity assigned to this server?' -f $Resource, $Reason)
+  $transient = '^(0|404|410|429|5[0-9]{2})$'
+  $answer = Get-PatientAnswer $address @{ 'Metadata' = 'true' } $transient
+  if ($answer.Status -eq 0) {
+    Stop-Step 4 ('no token for the identity: no answer from {0} ({1}) for {2} s: is this an Azure virtual machine?' -f
+      $Metadata, $Reason, $PrepareSeconds)
   }
-  return Get-JsonText $answer.Text 'access_token' 'the answer of the metadata service' 'retry'
+  $problem = 'no token for the identity: {0} answered {1}{2}' -f $Metadata, $answer.Status,
+    (Get-Detail $answer.Text '"error_description"\s*:\s*"([^"\\]{1,200})')
+  if ([string] $answer.Status -cmatch $transient) {
+    Stop-Step 4 ('{0} for {1} s: retry later' -f $problem, $PrepareSeconds)
+  }
+  if ($answer.Status -ne 200) {
+    $which = $Identity
+    if ($which -eq '') { $which = 'an identity' }
+    Stop-Step 4 ('{0}: is {1} assigned to this machine?' -f $problem, $which)
+  }
+  $problem += ' without a readable access_token'
+  $token = Get-JsonText $answer.Text 'access_token' 'retry' $problem
+  if ($token -cnotmatch '^[0-9A-Za-z._~+/=-]+\z') { Stop-Step 4 ('{0}: retry' -f $problem) }
+  return $token
 }
 
 function Get-Secret([string] $Name) {
@@ -17,14 +33,22 @@ function Get-Secret([string] $Name) {
   $headers = @{ 'Authorization' = 'Bearer ' + (Get-Token 'https://vault.azure.net') }
   $answer = Get-PatientAnswer $address $headers '^(0|403|429|5[0-9]{2})$'
   if ($answer.Status -ne 200) {
-    Stop-Step 1 ('secret {0} of {1} cannot be read ({2}): does it exist, and may this server read it?' -f
+    Stop-Step 4 ('secret {0} of {1} cannot be read ({2}): does it exist, and may this server read it?' -f
       $Name, $KeyVaultHost, $Reason)
   }
-  return Get-JsonText $answer.Text 'value' ('the answer of {0} about secret {1}' -f $KeyVaultHost, $Name) 'retry'
+  $problem = 'the answer of {0} about secret {1} is no JSON with a text "value"' -f $KeyVaultHost, $Name
+  return Get-JsonText $answer.Text 'value' 'retry' $problem
 }
 
-# One text of a JSON object. It may be secret, so a failure never quotes it: it has what the object is, and the advice.
-function Get-JsonText([string] $Json, [string] $Name, [string] $What, [string] $Advice) {
+# What an answer says itself, in brackets, or nothing.
+function Get-Detail([string] $Text, [string] $Pattern) {
+  $match = [regex]::Match($Text, $Pattern)
+  if ($match.Success) { return ' ({0})' -f $match.Groups[1].Value }
+  return ''
+}
+
+# One text of a JSON object. It may be secret, so a failure never quotes it: it has the problem, and the advice.
+function Get-JsonText([string] $Json, [string] $Name, [string] $Advice, [string] $Problem) {
   $value = $null
   try {
     $value = (ConvertFrom-Json -InputObject $Json).PSObject.Properties[$Name].Value
@@ -32,21 +56,28 @@ function Get-JsonText([string] $Json, [string] $Name, [string] $What, [string] $
     $value = $null
   }
   if ($value -isnot [string] -or $value -eq '') {
-    Stop-Step 1 ('{0} is no JSON with a text "{1}": {2}' -f $What, $Name, $Advice)
+    Stop-Step 4 ('{0}: {1}' -f $Problem, $Advice)
   }
   return $value
 }
 
+# The time left until the old release may be stopped: for the lock, tokens, the download, secrets and the unpacking.
+function Get-SecondsLeft {
+  return [Math]::Max(0, $PrepareSeconds - $Clock.Elapsed.TotalSeconds)
+}
+
+# For one wait: at least a second, at most this long.
+function Get-MillisecondsLeft([int] $AtMost) {
+  return [int] [Math]::Min($AtMost, 1000 * [Math]::Max(1, (Get-SecondsLeft)))
+}
+
 # Retries with growing pauses while the status is a transient one.
 function Get-PatientAnswer([string] $Address, [hashtable] $Headers, [string] $Retry) {
-  $watch = [Diagnostics.Stopwatch]::StartNew()
   $pause = 1
   while ($true) {
-    $answer = Get-Answer $Address $Headers 10000 ''
-    if ([string] $answer.Status -cnotmatch $Retry -or $watch.Elapsed.TotalSeconds -gt $PatienceSeconds) {
-      return $answer
-    }
-    Start-Sleep -Seconds $pause
+    $answer = Get-Answer $Address $Headers (Get-MillisecondsLeft 10000) ''
+    if ([string] $answer.Status -cnotmatch $Retry -or (Get-SecondsLeft) -le 0) { return $answer }
+    Start-Sleep -Milliseconds ([long] (1000 * [Math]::Min($pause, (Get-SecondsLeft))))
     $pause = [Math]::Min(2 * $pause, 30)
   }
 }
@@ -56,13 +87,12 @@ function Get-Answer([string] $Address, [hashtable] $Headers, [int] $Milliseconds
   $answer = @{ Status = 0; Headers = $null; Text = '' }
   $response = Send-Request ([Uri] $Address) $Headers $Milliseconds $HostName
   if ($null -eq $response) { return $answer }
-  $memory = [IO.MemoryStream]::new()
   try {
-    if ((Copy-Stream ($response.GetResponseStream()) $memory $MaxAnswerBytes $Milliseconds) -gt $MaxAnswerBytes) {
+    $answer.Text = Read-Answer $response $MaxAnswerBytes $Milliseconds
+    if ($answer.Text.Length -gt $MaxAnswerBytes) {
       $script:Reason = 'more than {0} bytes' -f $MaxAnswerBytes
       return $answer
     }
-    $answer.Text = [Text.Encoding]::UTF8.GetString($memory.ToArray())
     $answer.Headers = $response.Headers
     $answer.Status = [int] $response.StatusCode
     $script:Reason = 'status {0}' -f $answer.Status
@@ -70,6 +100,13 @@ function Get-Answer([string] $Address, [hashtable] $Headers, [int] $Milliseconds
     $script:Reason = $_.Exception.GetBaseException().Message
   } finally { $response.Dispose() }
   return $answer
+}
+
+# The text of an answer: more than the limit if there is more.
+function Read-Answer($Response, [long] $Limit, [int] $Milliseconds) {
+  $memory = [IO.MemoryStream]::new()
+  [void] (Copy-Stream ($Response.GetResponseStream()) $memory $Limit $Milliseconds)
+  return [Text.Encoding]::UTF8.GetString($memory.ToArray())
 }
 
 # .NET throws for a status from 400, with the response in the exception. Without one, returns $null and sets $Reason.

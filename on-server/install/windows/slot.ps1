@@ -1,10 +1,9 @@
 # ---------------------------------------------------------------------------------------------------- the slot in IIS
 # A part of install-release.ps1: the slot's site and application pool in IIS.
 
-# Points the slot's site and pool to a release (or removes them, if it is empty) in one commit. If the configuration is
-# changed elsewhere at the same moment, the commit fails and is retried from the start.
+# Points the slot's site and pool to a release (or removes them, if it is empty) in one commit.
 function Set-Slot([string] $Release, [bool] $Runs) {
-  for ($attempt = 1; $true; $attempt++) {
+  Invoke-Patiently {
     $manager = [Microsoft.Web.Administration.ServerManager]::new()
     try {
       if ($Release -eq '') {
@@ -14,10 +13,23 @@ function Set-Slot([string] $Release, [bool] $Runs) {
         Set-SlotSite $manager (Get-Below ('releases\' + $Release))
       }
       $manager.CommitChanges()
-      return
-    } catch {
-      if ($attempt -ge 5) { throw }
-      Start-Sleep -Milliseconds (Get-Random -Minimum 1000 -Maximum 4000)
+    } finally { $manager.Dispose() }
+  }
+  if ($Release -eq '') { Close-Port }
+}
+
+# A pool that runs already gets a changed STOP_SECONDS, too.
+function Set-StopLimit {
+  Invoke-Patiently {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+      $pool = $manager.ApplicationPools[$SiteName]
+      $limit = [TimeSpan]::FromSeconds($StopSeconds)
+      if ($null -ne $pool -and $pool.ProcessModel.ShutdownTimeLimit -ne $limit) {
+        $pool.ProcessModel.ShutdownTimeLimit = $limit
+        $manager.CommitChanges()
+        Start-Sleep -Seconds 2 # IIS follows a moment later, and a stop has the limit that it knows then
+      }
     } finally { $manager.Dispose() }
   }
 }
@@ -69,26 +81,25 @@ function Remove-SlotSite($Manager) {
 
 # IIS throws until it has the state of a new commit.
 function Start-Slot {
-  for ($attempt = 1; $true; $attempt++) {
-    $manager = [Microsoft.Web.Administration.ServerManager]::new()
-    try {
-      $pool = $manager.ApplicationPools[$SiteName]
-      if ($pool.State -ne 'Started') { [void] $pool.Start() }
-      $site = $manager.Sites[$SiteName]
-      if ($site.State -ne 'Started') { [void] $site.Start() }
-      return
-    } catch {
-      if ($attempt -ge 20) {
-        Stop-Step 4 ('site {0} cannot be started: {1}: see the event log of the server' -f
-          $SiteName, $_.Exception.GetBaseException().Message)
-      }
-      Start-Sleep -Milliseconds 500
-    } finally { $manager.Dispose() }
+  try {
+    Invoke-Patiently {
+      $manager = [Microsoft.Web.Administration.ServerManager]::new()
+      try {
+        $pool = $manager.ApplicationPools[$SiteName]
+        if ($pool.State -ne 'Started') { [void] $pool.Start() }
+        $site = $manager.Sites[$SiteName]
+        if ($site.State -ne 'Started') { [void] $site.Start() }
+      } finally { $manager.Dispose() }
+    }
+  } catch {
+    Stop-Step 4 ('site {0} cannot be started: {1}: see the event log of the server' -f
+      $SiteName, $_.Exception.GetBaseException().Message)
   }
 }
 
 # IIS waits for running requests as long as the pool is configured to, then it ends the process.
 function Stop-Slot {
+  Set-StopLimit
   $watch = [Diagnostics.Stopwatch]::StartNew()
   $state = 'no state'
   while ($watch.Elapsed.TotalSeconds -lt $StopSeconds + 30) {
@@ -140,13 +151,14 @@ function Get-Binding {
 function Confirm-PortFree {
   foreach ($site in (Get-Sites)) {
     if ($site.Name -ne $SiteName -and $site.Bindings.Contains((':{0}:' -f $Port))) {
-      Stop-Step 3 ('port {0} is taken by site {1}: choose another port, or remove that site' -f $Port, $site.Name)
+      Stop-Step 3 ('port {0} on {1} is taken by site {2}, which is not slot {3}: {4}' -f $Port, $BindAddress,
+        $site.Name, $Slot, 'stop it, or choose another port')
     }
   }
   foreach ($listener in (Get-NetTCPConnection -State Listen -LocalPort $Port -ErrorAction SilentlyContinue)) {
     if ($listener.OwningProcess -ne 4) {
-      Stop-Step 3 ('port {0} is taken by process {1}, which is not slot {2}: stop it, or choose another port' -f
-        $Port, $listener.OwningProcess, $Slot)
+      Stop-Step 3 ('port {0} on {1} is taken by process {2}, which is not slot {3}: {4}' -f $Port, $BindAddress,
+        $listener.OwningProcess, $Slot, 'stop it, or choose another port')
     }
   }
 }
@@ -164,9 +176,20 @@ function Open-Port {
     Profile = 'Any'
     Enabled = 'True'
   }
-  if ($null -eq (Get-NetFirewallRule -Name $rule.Name -ErrorAction SilentlyContinue)) {
-    [void] (New-NetFirewallRule -DisplayName $rule.Name @rule)
-  } else { Set-NetFirewallRule @rule }
+  $script:Opened = $true
+  Invoke-Patiently {
+    if ($null -eq (Get-NetFirewallRule -Name $rule.Name -ErrorAction SilentlyContinue)) {
+      [void] (New-NetFirewallRule -DisplayName $rule.Name @rule)
+    } else { Set-NetFirewallRule @rule }
+  }
+}
+
+function Close-Port {
+  Invoke-Patiently {
+    if ($null -ne (Get-NetFirewallRule -Name ('bluegreen-' + $SiteName) -ErrorAction SilentlyContinue)) {
+      Remove-NetFirewallRule -Name ('bluegreen-' + $SiteName)
+    }
+  }
 }
 
 # The application's files outlive its releases. A new shared folder starts with the release's files. One that exists
@@ -184,7 +207,7 @@ function Initialize-SharedFolders {
         Get-ChildItem -LiteralPath $source -Force | Copy-Item -Destination $seed -Recurse -Force
       }
       [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($shared))
-      [IO.Directory]::Move($seed, $shared)
+      Invoke-Patiently { [IO.Directory]::Move($seed, $shared) }
     }
   }
 }

@@ -20,14 +20,16 @@ function Read-Whole([string] $File) {
 function Write-Whole([string] $File, [string] $Text) {
   $new = $File + '.new'
   $bytes = [Text.UTF8Encoding]::new($false).GetBytes($Text + [char] 10)
-  $stream = [IO.FileStream]::new($new, [IO.FileMode]::Create, [IO.FileAccess]::Write)
-  try {
-    $stream.Write($bytes, 0, $bytes.Length)
-    $stream.Flush($true)
-  } finally { $stream.Dispose() }
-  if ([IO.File]::Exists($File)) {
-    [IO.File]::Replace($new, $File, [NullString]::Value)
-  } else { [IO.File]::Move($new, $File) }
+  Invoke-Patiently {
+    $stream = [IO.FileStream]::new($new, [IO.FileMode]::Create, [IO.FileAccess]::Write)
+    try {
+      $stream.Write($bytes, 0, $bytes.Length)
+      $stream.Flush($true)
+    } finally { $stream.Dispose() }
+    if ([IO.File]::Exists($File)) {
+      [IO.File]::Replace($new, $File, [NullString]::Value)
+    } else { [IO.File]::Move($new, $File) }
+  }
 }
 
 # Closes the stream.
@@ -63,5 +65,5 @@ function Protect-Folder([string] $Folder, [string] $PoolAccess) {
   }
   $security = [Security.AccessControl.DirectorySecurity]::new()
   $security.SetSecurityDescriptorSddlForm($rules, [Security.AccessControl.AccessControlSections]::Access)
-  [IO.Directory]::SetAccessControl($Folder, $security)
+  Invoke-Patiently { [IO.Directory]::SetAccessControl($Folder, $security) }
 }

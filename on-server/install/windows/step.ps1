@@ -1,6 +1,9 @@
 # ----------------------------------------------------------------------------- a step: its parameters and failures
 # A part of install-release.ps1 and of setup-iis.ps1.
 
+$RefusedSeconds = 30
+$Refused = [Diagnostics.Stopwatch]::new() # runs while a refused change waits for its next attempt
+
 # Ends the step with this exit code. It throws, so that the rollback comes before the message.
 function Stop-Step([int] $Code, [string] $Text) {
   $failure = [InvalidOperationException]::new($Text)
@@ -15,9 +18,30 @@ function Get-ExitCode($Failure) {
   return 1
 }
 
+# Whether the step itself has decided so. Everything else was refused by Windows, or is unexpected.
+function Test-Decided($Failure) {
+  return $Failure.Exception.GetBaseException().Data.Contains('ExitCode')
+}
+
+# What Windows may refuse for a moment, because a scanner holds a file, or IIS or the firewall is busy: a change that
+# can be made again from its start. All changes of a run share one limit, so refusals can't use up the step's time.
+function Invoke-Patiently($Change) {
+  while ($true) {
+    try {
+      return & $Change
+    } catch {
+      $full = $_.Exception.GetBaseException().HResult -in -2147024784, -2147024857 # a full disk stays full
+      if ((Test-Decided $_) -or $full -or $Refused.Elapsed.TotalSeconds -gt $RefusedSeconds) { throw }
+    }
+    $Refused.Start()
+    Start-Sleep -Milliseconds (Get-Random -Minimum 200 -Maximum 1000)
+    $Refused.Stop()
+  }
+}
+
 function Get-FailureText($Failure) {
   $text = $Failure.Exception.GetBaseException().Message
-  if (-not $Failure.Exception.GetBaseException().Data.Contains('ExitCode')) {
+  if (-not (Test-Decided $Failure)) {
     $text = 'unexpected failure while {0}, line {1}: {2}: check the server, then retry' -f
       $Phase, $Failure.InvocationInfo.ScriptLineNumber, $text
   }

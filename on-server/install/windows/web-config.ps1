@@ -36,10 +36,12 @@ function Edit-WebConfig([string] $Folder) {
   }
   Confirm-InitializerOff $root $Folder
 
-  $writer = [IO.StreamWriter]::new($file, $false, [Text.UTF8Encoding]::new($false))
-  try {
-    $document.Save($writer)
-  } finally { $writer.Dispose() }
+  Invoke-Patiently {
+    $writer = [IO.StreamWriter]::new($file, $false, [Text.UTF8Encoding]::new($false))
+    try {
+      $document.Save($writer)
+    } finally { $writer.Dispose() }
+  }
 }
 
 # When the application starts, Entity Framework may drop and create a database that has "changed". With two releases on
@@ -69,7 +71,8 @@ function Set-MachineKey([Xml.XmlElement] $Element) {
     'decryptionKey' = '^([0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})\z'
   }
   foreach ($name in $hexadecimal.Keys) {
-    $key = Get-JsonText $text $name ('secret ' + $MachineKeySecret) 'write it again, then retry'
+    $problem = 'secret {0} is no JSON with a text "{1}"' -f $MachineKeySecret, $name
+    $key = Get-JsonText $text $name 'write it again, then retry' $problem
     if ($key -cnotmatch $hexadecimal[$name]) {
       Stop-Step 4 ('secret {0} must be JSON with a hexadecimal {1}: write it again' -f $MachineKeySecret, $name)
     }

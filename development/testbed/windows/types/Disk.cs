@@ -6,11 +6,11 @@ using System.Linq;
 namespace ModelOfWindows {
   public static class Disk {
     const int Full = unchecked((int) 0x80070070);
-    static readonly long capacity =
-      Effects.Setting("WINDOWS_DISK_BYTES") == "" ? long.MaxValue : long.Parse(Effects.Setting("WINDOWS_DISK_BYTES"));
 
     public static long Free {
       get {
+        var setting = Effects.Setting("WINDOWS_DISK_BYTES");
+        var capacity = setting == "" ? long.MaxValue : long.Parse(setting);
         if (capacity == long.MaxValue) return capacity;
         var files = new System.IO.DirectoryInfo(Machine.Root + "/C").GetFiles("*", SearchOption.AllDirectories);
         return Math.Max(0, capacity - files.Sum(file => file.Length));

@@ -2,15 +2,26 @@
 using System;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Threading;
 
 namespace ModelOfWindows {
   public static class Effects {
-    static readonly int killAt = Setting("WINDOWS_KILL_AT") == "" ? 0 : int.Parse(Setting("WINDOWS_KILL_AT"));
-    static readonly string trace = Setting("WINDOWS_TRACE");
-    // "<part of the effect's name>|<times>|<message>"; the message "denied" throws what missing rights throw.
-    static readonly string[] refusal = Setting("WINDOWS_REFUSAL").Split('|', 3);
-    static int count, refused;
+    static int killAt, count;
+    static string trace;
+    // Lines of "<part of the effect's name>|<times>|<message>"; the message "denied" throws what missing rights throw.
+    static string[][] refusals;
+    static int[] refused;
+
+    // A script's run begins.
+    public static void Begin() {
+      killAt = Setting("WINDOWS_KILL_AT") == "" ? 0 : int.Parse(Setting("WINDOWS_KILL_AT"));
+      trace = Setting("WINDOWS_TRACE");
+      var lines = Setting("WINDOWS_REFUSALS").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+      refusals = lines.Select(line => line.Split('|', 3)).ToArray();
+      refused = new int[refusals.Length];
+      count = 0;
+    }
 
     public static string Setting(string name) { return System.Environment.GetEnvironmentVariable(name) ?? ""; }
 
@@ -22,10 +33,13 @@ namespace ModelOfWindows {
         Process.GetCurrentProcess().Kill();
         Thread.Sleep(Timeout.Infinite);
       }
-      if (refusal.Length < 3 || !name.Contains(refusal[0]) || refused >= int.Parse(refusal[1])) return;
-      refused++;
-      if (refusal[2] == "denied") throw new UnauthorizedAccessException("Access to the path is denied.");
-      throw new IOException(refusal[2]);
+      for (var index = 0; index < refusals.Length; index++) {
+        var refusal = refusals[index];
+        if (!name.Contains(refusal[0]) || refused[index] >= int.Parse(refusal[1])) continue;
+        refused[index]++;
+        if (refusal[2] == "denied") throw new UnauthorizedAccessException("Access to the path is denied.");
+        throw new IOException(refusal[2]);
+      }
     }
   }
 }
