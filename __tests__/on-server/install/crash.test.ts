@@ -1,34 +1,18 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { eachTestHasAServer, type Artifact, type Parameters } from "./server";
+import { killedAt } from "./killed-at";
 import { until } from "../../../development/testbed/processes";
 import { freePort } from "../../../development/testbed/ports";
 
 const server = eachTestHasAServer();
 
-/** Makes bash end itself with SIGKILL before its n-th command; with n = 0 it writes down how many there were. */
-function killedAt(n: number): Parameters {
-  const file = path.join(server().root, "kill.sh");
-  fs.writeFileSync(
-    file,
-    `commands=0
-before_each() {
-  [[ $BASHPID == "$$" ]] || return 0
-  commands=$((commands + 1))
-  if ((KILL_AT == 0)); then printf '%s' "$commands" >"$COUNT_FILE"; fi
-  if ((commands == KILL_AT)); then kill -KILL $$; fi
-}
-set -T
-trap before_each DEBUG
-`,
-  );
-  return { BASH_ENV: file, KILL_AT: String(n), COUNT_FILE: path.join(server().root, "count") };
-}
-
 /** Points spread over a whole run. */
 async function pointsOf(parameters: Parameters, count: number): Promise<number[]> {
-  await server().install({ ...parameters, ...killedAt(0) });
+  await server().install({ ...parameters, ...killedAt(server().root, 0) });
   const commands = Number(fs.readFileSync(path.join(server().root, "count"), "utf8"));
+  // Fewer, and it would be the end of the counting, not of the script.
+  expect(commands).toBeGreaterThan(500);
   return Array.from(
     { length: count },
     (_, point) => Math.floor(((point + Math.random()) * commands) / count) + 1,
@@ -82,7 +66,10 @@ test("kill -9 anywhere: the live slot answers throughout, and the next sequence 
   const points = await pointsOf(server().parameters(sequence++, good), 12);
   watcher = watch(live);
   for (const point of points) {
-    const killed = await server().install({ ...server().parameters(sequence++, good), ...killedAt(point) });
+    const killed = await server().install({
+      ...server().parameters(sequence++, good),
+      ...killedAt(server().root, point),
+    });
     expect({ point, code: killed.code }).toEqual({ point, code: killed.result === undefined ? null : 0 });
     const again = sequence++;
     const outcome = await server().install(server().parameters(again, good));
@@ -111,7 +98,7 @@ test("kill -9 anywhere: the same record run again installs too", async () => {
   const points = await pointsOf(server().parameters(sequence++, good), 6);
   for (const point of points) {
     const parameters = server().parameters(sequence++, good);
-    await server().install({ ...parameters, ...killedAt(point) });
+    await server().install({ ...parameters, ...killedAt(server().root, point) });
     expect({ point, ...(await server().install(parameters)) }).toMatchObject({ point, code: 0, stderr: "" });
     expect((await server().get()).release).toBe(parameters["RELEASE_ID"]);
     expect(server().instances("blue")).toHaveLength(1);
@@ -125,7 +112,10 @@ test("kill -9 during a release in place that fails: the next failure still bring
   const inPlace = { MODE: "inPlace", DEADLINE_SECONDS: "2" };
   const points = await pointsOf(server().parameters(sequence++, bad, inPlace), 5);
   for (const point of points) {
-    await server().install({ ...server().parameters(sequence++, bad, inPlace), ...killedAt(point) });
+    await server().install({
+      ...server().parameters(sequence++, bad, inPlace),
+      ...killedAt(server().root, point),
+    });
     const outcome = await server().install(server().parameters(sequence++, bad, inPlace));
     expect({ point, ...outcome }).toMatchObject({
       point,
