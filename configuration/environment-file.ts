@@ -3,7 +3,7 @@
  * derives from it.
  */
 import * as z from "zod/mini";
-import { azureNames, virtualMachineName } from "./azure/azure-names";
+import { azureNames, sharedStorageAccount, virtualMachineName } from "./azure/azure-names";
 import { Iis } from "./azure/azure-platform";
 import { EnvironmentFile } from "./environment";
 import type { AzureEnvironment, Environment } from "./environment";
@@ -13,6 +13,7 @@ import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { InvalidInput } from "../release/failure";
 import { refuseReferences } from "./secret-headers";
 import { refuseImpossibleSessions } from "./sessions";
+import { refuseNestedFolders } from "./shared-storage";
 import { parseSchedule, refuseConvergeSideBySide } from "../release/schedule";
 import { parseFile } from "../release/validation";
 
@@ -45,6 +46,7 @@ export function parseEnvironment(text: string, file: string): Environment {
     refuseHttp2WithoutDriver(proxies, "proxies.");
     const hasTls = platform.kind === "azure" && platform.tlsCertificate !== undefined;
     refuseIdleStrictTransport(proxies, { hasTls, within: "proxies." });
+    refuseNestedFolders("storage.shared", data.storage?.shared ?? []);
     refuseHooks(data);
     refuseHooksInRecreate(data, schedule);
   });
@@ -98,6 +100,16 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
       `platform.database.zoneRedundant is true, but "${sku}" is in one zone: choose a P, GP, BC or HS service objective`,
     );
   }
+  if (windows && environment.storage !== undefined) {
+    throw new InvalidInput(
+      `storage.shared is for platform.webServers.os "linux"; on Windows platform.iis.sharedFolders are one folder a server`,
+    );
+  }
+  if (environment.storage === undefined && platform.sharedStorageGb !== undefined) {
+    throw new InvalidInput(
+      "platform.sharedStorageGb is the size of the share for storage.shared, which is missing",
+    );
+  }
   if (!windows && platform.iis !== undefined) {
     throw new InvalidInput(`platform.iis is only for platform.webServers.os "windows", this one is "linux"`);
   }
@@ -107,6 +119,7 @@ function resolveAzure(environment: AzureEnvironment): AzureEnvironment {
   refuseReferences(environment);
   const { domain } = platform;
   azureNames(environment);
+  if (environment.storage !== undefined) sharedStorageAccount(environment);
   const servers = [...serverPlaces(environment), ...proxyPlaces(environment)].map(({ name }) => name);
   for (const server of [...servers, OPERATIONS_SERVER]) virtualMachineName(environment, server);
   return {

@@ -18,6 +18,7 @@ import { Preview } from "./preview";
 import { ScheduleChoice, Topology } from "../release/schedule";
 import type { Schedule } from "../release/schedule";
 import { Sessions } from "./sessions";
+import { ApplicationStorage } from "./shared-storage";
 import { Verification, wholeSeconds } from "./verification";
 
 /** All addresses are in one subnet. */
@@ -74,6 +75,8 @@ export const EnvironmentFile = z.strictObject({
   preview: z.optional(Preview),
   /** Whether clients stay on a server. @default "none": each request may go to another server */
   sessions: z.optional(Sessions),
+  /** Folders that all servers share. @default - none: each release has its own */
+  storage: z.optional(ApplicationStorage),
   /** Synthetic requests while a sequence runs. @default verification's request, 10 times a second */
   measurement: z._default(Measurement, z.parse(Measurement, {})),
   /** Commands and webhooks before and after the phases of a release, in the order in which they run. @default none */

@@ -119,6 +119,11 @@ export function dataFolder(environment: LocalEnvironment): string {
   return `${environment.platform.folder}/data`;
 }
 
+/** The share of the local platform (`storage.shared`), relative to the project. */
+export function sharedFolder(environment: LocalEnvironment): string {
+  return `${environment.platform.folder}/shared`;
+}
+
 /** The file with the address of the local platform's database. Contains a password. */
 export function databaseUrlFile(environment: LocalEnvironment): string {
   return `${dataFolder(environment)}/${DATABASE_URL_FILE}`;

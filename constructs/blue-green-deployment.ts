@@ -2,7 +2,8 @@
  * Which slot gets the new artifact, and the steps around it. The graph is the same for every record. Only the steps'
  * names change, and a changed name runs a step:
  *
- *   begin (each proxy) -> migrate (if the release has scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
+ *   check (each server, if its installer has one)
+ *                      -> begin (each proxy) -> migrate (if the release has scripts) -> install blue, install green (each server) -> switch (proxy after proxy)
  *                      -> converge blue + converge green (each server) -> share (each proxy)
  *
  * The environment's hooks run between these steps: a phase waits for the hooks before it; nothing waits for those after
@@ -25,6 +26,7 @@ import type { Installer } from "./installer";
 import type { Migrator } from "./migrator";
 import type { Server } from "./server";
 import { beginSteps, shareSteps, switchSteps } from "./steps/director-steps";
+import { checkSteps } from "./steps/check-steps";
 import { convergeSteps, installSteps } from "./steps/install-steps";
 import { migrateStep } from "./steps/migrate-step";
 
@@ -77,7 +79,8 @@ export class BlueGreenDeployment extends Construct {
 
     refuseHooksInRecreate(environment, scheduleOf(record, environment));
 
-    const begun = this.phase("begin", [], (after) => beginSteps(this, props, after));
+    const checked = checkSteps(this, props);
+    const begun = this.phase("begin", checked, (after) => beginSteps(this, props, after));
     const migrated = this.phase("migrate", begun, (after) => this.migrate(after));
     const installed = this.phase("install", [...begun, ...migrated], (after) =>
       installSteps(this, props, after),

@@ -13,6 +13,11 @@ export interface Installer {
   readonly script: string;
   /** Added to the parameters of release and slot; they may replace these. No secrets: plan and state would contain them. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /**
+   * Path of a script that checks, before a release begins, whether each server that gets it can take it. It has the same
+   * parameters, without those of release and slot, and the same kind of result line. @default - no check
+   */
+  readonly check?: string;
   /** How long it may wait for what does not depend on the release (permissions, downloads), in seconds. @default 0 */
   readonly patienceSeconds?: number;
 }
@@ -40,16 +45,22 @@ export interface LinuxInstallerProps {
   readonly artifactHost?: string;
   /** The resource id of the servers' user-assigned identity that may read there. @default - none */
   readonly identity?: string;
+  /**
+   * Folders inside the application that all servers share, as in "public/uploads", and where the share is on each server: an
+   * absolute folder, by default `shared` in the server's. The file `.bluegreen/share` marks it. @default - none
+   */
+  readonly sharedStorage?: { readonly folder?: string; readonly paths: readonly string[] };
   /** See {@link Installer.patienceSeconds}. @default 0 */
   readonly patienceSeconds?: number;
 }
 
 /** This package's installer for Linux: unpacks an archive, starts `environment.start`, waits until the release is healthy. */
 export function linuxInstaller(props: LinuxInstallerProps = {}): Installer {
-  const { serviceManager = "auto", dataFolder, serviceUser, artifactHost, identity } = props;
+  const { serviceManager = "auto", dataFolder, serviceUser, artifactHost, identity, sharedStorage } = props;
   return {
     script: onServerProgram("install/install-release.sh"),
     patienceSeconds: props.patienceSeconds ?? 0,
+    ...(sharedStorage === undefined ? {} : { check: onServerProgram("install/check-shared-storage.sh") }),
     parameters: {
       ...(artifactHost === undefined ? {} : { ARTIFACT_HOST: artifactHost }),
       ...(identity === undefined ? {} : { IDENTITY: identity }),
@@ -57,6 +68,12 @@ export function linuxInstaller(props: LinuxInstallerProps = {}): Installer {
       ...(dataFolder === undefined ? {} : { DATA_FOLDER: dataFolder }),
       ...(serviceUser === undefined ? {} : { SERVICE_USER: serviceUser }),
       ...(props.allowMetadata === true ? { ALLOW_METADATA: "yes" } : {}),
+      ...(sharedStorage === undefined
+        ? {}
+        : {
+            ...(sharedStorage.folder === undefined ? {} : { SHARED_FOLDER: sharedStorage.folder }),
+            SHARED_PATHS_BASE64: Buffer.from(sharedStorage.paths.join("\n")).toString("base64"),
+          }),
     },
   };
 }

@@ -136,7 +136,7 @@ export function refuseUnhealed(plan: Plan, steps: readonly { id: string; server:
 }
 
 /**
- * A heal only runs the install steps of its servers, between begin (with the check of the database) and switch. It runs no
+ * A heal only runs the install steps of its servers, between begin (with the checks of servers and database) and switch. It runs no
  * hooks, because it releases nothing.
  * @returns the steps that run. @throws Refusal naming the first that must not.
  */
@@ -148,7 +148,7 @@ export function proveOnlyHealed(plan: Plan, live: Slot, servers: readonly string
   };
   const isGate = ({ address }: Change): boolean => {
     const kind = parseStep(address)?.kind;
-    return kind === "begin" || kind === "migrate" || kind === "switch";
+    return kind === "check" || kind === "begin" || kind === "migrate" || kind === "switch";
   };
   const others = plan.changes.filter((change) => !isHealed(change) && !isGate(change));
   // Leftovers of a convergence may be removed, which runs nothing. The live slot's steps must not change.

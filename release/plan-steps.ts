@@ -39,6 +39,7 @@ export function formatSteps({ done, undoing, willRun }: PlanSteps): string[] {
 function rank(address: string): number {
   const step = parseStep(address);
   if (step === null) return STEP_KINDS.length;
+  if (step.kind === "check") return -1;
   if (step.kind !== "hook") return STEP_KINDS.indexOf(step.kind);
   return STEP_KINDS.indexOf(step.around) + (step.when.startsWith("before") ? -0.3 : 0.3);
 }

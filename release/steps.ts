@@ -15,6 +15,7 @@ import type { Slot } from "./slot";
  * migrate and switch contain the record's digest too: an edit that forgets the sequence runs begin, which refuses it.
  */
 export const stepName = {
+  check: (record: ReleaseRecord): string => `check-${edition(record)}`,
   begin: (record: ReleaseRecord): string => `begin-${edition(record)}`,
   migrate: (record: ReleaseRecord): string => `migrate-${edition(record)}`,
   /** A healed server has a separate name; the names of other servers do not change, so nothing runs there. */
@@ -32,6 +33,7 @@ export const stepName = {
 
 /** Construct ids of the steps, and so the Terraform addresses. Public: a change is a breaking change. */
 export const stepId = {
+  check: (server: string): string => `check-${server}`,
   begin: (proxy: string): string => `begin-${proxy}`,
   migrate: (server: string): string => `migrate-${server}`,
   install: (slot: Slot, server: string): string => `install-${slot}-${server}`,
@@ -45,7 +47,7 @@ export const stepId = {
 /** A step of a release, parsed from its Terraform address. `id` is the construct id, as `stepId` writes it. */
 export type Step = { readonly id: string } & (
   | { readonly kind: "begin" | "switch" | "share"; readonly proxy: string }
-  | { readonly kind: "migrate"; readonly server: string }
+  | { readonly kind: "check" | "migrate"; readonly server: string }
   | { readonly kind: "install" | "converge"; readonly slot: Slot; readonly server: string }
   | { readonly kind: "hook"; readonly when: When; readonly around: StepKind; readonly position: number }
 );
@@ -56,7 +58,7 @@ export type Step = { readonly id: string } & (
  */
 const STEP_ADDRESS = new RegExp(
   String.raw`^(?:module\.[\w-]+\.)*(?<type>terraform_data|azurerm_virtual_machine_run_command)\.` +
-    String.raw`(?<path>(?:[\w-]+_)?(?<id>(?<proxyStep>begin|switch|share)-(?<proxy>[a-z0-9-]+)|migrate-(?<migrator>[a-z0-9-]+)|` +
+    String.raw`(?<path>(?:[\w-]+_)?(?<id>(?<proxyStep>begin|switch|share)-(?<proxy>[a-z0-9-]+)|(?<machineStep>check|migrate)-(?<machine>[a-z0-9-]+)|` +
     String.raw`(?<slotStep>install|converge)-(?<slot>${SLOTS.join("|")})-(?<server>[a-z0-9-]+)|` +
     String.raw`hook-(?<side>before|after)-(?<phase>${STEP_KINDS.join("|")})-(?<position>[1-9]\d*)))` +
     String.raw`(?:_[0-9A-F]{8})?(?:\[0\])?$`,
@@ -72,10 +74,10 @@ const CUT_LENGTH = 240;
 export function parseStep(address: string): Step | null {
   const groups = STEP_ADDRESS.exec(address)?.groups;
   if (groups === undefined || groups["path"]!.length >= CUT_LENGTH) return null;
-  const { type, id, proxyStep, proxy, migrator, slotStep, slot, server, side, phase, position } =
+  const { type, id, proxyStep, proxy, machineStep, machine, slotStep, slot, server, side, phase, position } =
     groups as Record<string, string | undefined> & { readonly id: string };
   if (proxy !== undefined) return { id, kind: proxyStep as "begin" | "switch" | "share", proxy };
-  if (migrator !== undefined) return { id, kind: "migrate", server: migrator };
+  if (machine !== undefined) return { id, kind: machineStep as "check" | "migrate", server: machine };
   if (server !== undefined) {
     return { id, kind: slotStep as "install" | "converge", slot: slot as Slot, server };
   }

@@ -37,7 +37,9 @@ function stepsOn(proxies: readonly string[], servers: readonly string[]): Step[]
     ...proxies.flatMap((proxy) =>
       (["begin", "switch", "share"] as const).map((kind) => ({ id: stepId[kind](proxy), kind, proxy })),
     ),
-    ...servers.map((server) => ({ id: stepId.migrate(server), kind: "migrate" as const, server })),
+    ...servers.flatMap((server) =>
+      (["check", "migrate"] as const).map((kind) => ({ id: stepId[kind](server), kind, server })),
+    ),
     ...servers.flatMap((server) =>
       SLOTS.flatMap((slot) =>
         (["install", "converge"] as const).map((kind) => ({

@@ -44,6 +44,7 @@ const PROTECTED_TYPES = new Set([
   "azurerm_mssql_database",
   "azurerm_storage_account",
   "azurerm_storage_container",
+  "azurerm_storage_share",
   "azurerm_key_vault",
   "azurerm_public_ip",
 ]);

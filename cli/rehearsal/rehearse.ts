@@ -33,6 +33,7 @@ import type { Progress } from "../terminal/progress";
 import { serverFor } from "../project/database-server";
 import { platformFile, readRecord } from "../project/project";
 import type { Project } from "../project/project";
+import { Pictures } from "./pictures";
 import { brokenPromises, versionOf } from "./results";
 import type { RehearsalResults, RehearsedScenario, RehearsedStep, Totals } from "./results";
 import { QUICK_PACE, scenariosOf, USUAL_PACE } from "./scenarios";
@@ -136,6 +137,7 @@ async function playScenario(
 
 class ScenarioPlayer {
   private load: Load | undefined;
+  private readonly pictures: Pictures;
   private readonly history: string[] = [];
   private readonly slots: Record<ReleaseId, Slot> = {};
 
@@ -144,7 +146,9 @@ class ScenarioPlayer {
     private readonly venue: Project,
     private readonly tools: Tools,
     private readonly interruption: Interruption,
-  ) {}
+  ) {
+    this.pictures = new Pictures(venue);
+  }
 
   async play(): Promise<PlayedScenario> {
     const steps: RehearsedStep[] = [];
@@ -179,6 +183,7 @@ class ScenarioPlayer {
     const startedAt = new Date();
     const deployment = await this.carryOut(step);
     const endedAt = new Date();
+    const lostPictures = await this.pictures.missing();
     this.noteSlots();
     const requests = this.load === undefined ? null : await this.load.endStep();
     const { from, to, outcome, exitCode, seconds } = deployment;
@@ -193,6 +198,7 @@ class ScenarioPlayer {
       downMs: to === null ? 0 : installMs(this.venue, to),
       expectedVersion: this.expectedVersion(step),
     });
+    broken.push(...lostPictures, ...(await this.pictures.upload()));
     if (outcome !== step.expect.outcome) broken.push(deployment.reason);
     const {
       sent = 0,

@@ -13,6 +13,7 @@ import { privateFolder } from "../../system/private-files";
 import { takenPorts } from "../project/ports";
 import { openProject, packagedApp } from "../project/project";
 import type { Project } from "../project/project";
+import { PICTURES } from "./pictures";
 import type { Scenario } from "./scenarios";
 import { BALANCERS, sessionsOf } from "./sessions";
 
@@ -111,6 +112,7 @@ function environmentFile(
     // Long enough for one busy machine, and no longer than the load waits for an answer.
     verification: { path: "/health", intervalSeconds: 0.05, deadlineSeconds: 9 },
     stopSeconds: 15,
+    storage: { shared: [PICTURES] },
     // The rehearsal has its own load.
     measurement: { rate: 0 },
   };

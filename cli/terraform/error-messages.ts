@@ -29,7 +29,7 @@ const LEAST_CODE_OF_KILLED = 124;
 const LOCKED = "Error acquiring the state lock";
 const REFUSED_AT_ONCE = ["Saved plan is stale", LOCKED];
 /** Programs of this package: each begins its lines on stderr with its name. */
-const PROGRAM = "(?:director \\w+|install|migrate|setup): ";
+const PROGRAM = "(?:director \\w+|check|install|migrate|setup): ";
 /** What a provider may put before a line of ours: the beginning of a quoted message. */
 const BEFORE = `^(?:.*?["':] )?`;
 /** Lines of these programs within a message that contains the step's stderr. */

@@ -105,14 +105,15 @@ export interface AzureNames {
 }
 
 /** @throws InvalidInput if a name breaks an Azure rule. */
-export function azureNames({ application, name, platform }: AzureScope): AzureNames {
+export function azureNames(scope: AzureScope): AzureNames {
+  const { application, name, platform } = scope;
   const prefix = `${application}-${name}`;
   if (prefix.endsWith("-")) {
     throw new InvalidInput(
       `name "${name}" ends with a hyphen: most Azure names end with this name, and must not end with a hyphen`,
     );
   }
-  const suffix = platform.suffix ?? digest(`${platform.subscriptionId} ${prefix}`);
+  const suffix = suffixOf(scope, prefix);
   const given = platform.names;
   return {
     prefix,
@@ -142,6 +143,26 @@ function digest(text: string): string {
 }
 
 export const RELEASES_CONTAINER = "releases";
+
+/** The file share of `storage.shared`, in its own account. */
+export const SHARE = "shared";
+
+/** @throws InvalidInput if the name breaks an Azure rule. */
+export function sharedStorageAccount(scope: AzureScope): string {
+  const { prefix } = azureNames(scope);
+  const name = shortened("storageAccount", `sh${prefix.replaceAll("-", "")}`, suffixOf(scope, prefix));
+  return checkName("storageAccount", name, "shared storage account");
+}
+
+function suffixOf({ platform }: AzureScope, prefix: string): string {
+  return platform.suffix ?? digest(`${platform.subscriptionId} ${prefix}`);
+}
+
+/** What servers mount. */
+export function shareSource(scope: AzureScope): string {
+  const account = sharedStorageAccount(scope);
+  return `${account}.file.core.windows.net:/${account}/${SHARE}`;
+}
 
 export function blobHost(scope: AzureScope): string {
   return `${azureNames(scope).storageAccount}.blob.core.windows.net`;

@@ -224,6 +224,8 @@ export const AzurePlatform = z.strictObject({
   outbound: z._default(Outbound, z.parse(Outbound, {})),
   logs: z._default(Logs, z.parse(Logs, {})),
   storage: z._default(Storage, z.parse(Storage, {})),
+  /** The size of the share for `storage.shared`, in GiB: that is what Azure charges. @default 100 */
+  sharedStorageGb: z.optional(z.int().check(z.minimum(100), z.maximum(102_400))),
   /** @default - Azure's own keys */
   customerKey: z.optional(CustomerKey),
   /** When the two halves of the servers may restart for updates: blue's half on the first day, green's on the second. */

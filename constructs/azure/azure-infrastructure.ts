@@ -2,6 +2,7 @@
 import { ResourceGroup } from "@cdktf/provider-azurerm/lib/resource-group";
 import { UserAssignedIdentity } from "@cdktf/provider-azurerm/lib/user-assigned-identity";
 import { Annotations } from "cdktf";
+import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import {
   azureNames,
@@ -10,6 +11,9 @@ import {
   keyVaultHost,
   privateAddress,
   RELEASES_CONTAINER,
+  SHARE,
+  sharedStorageAccount,
+  shareSource,
   subnetRange,
   virtualMachineName,
   zoneOf,
@@ -36,7 +40,9 @@ import type { INetwork } from "./network";
 import { Patching } from "./patching";
 import type { Placement } from "./placement";
 import { PrivateEndpoint } from "./private-endpoint";
+import type { PrivateEndpointProps } from "./private-endpoint";
 import { SecretStore } from "./secret-store";
+import { SharedStorage } from "./shared-storage";
 
 /** What {@link AzureInfrastructure} is made of. */
 export interface AzureInfrastructureProps {
@@ -54,8 +60,11 @@ const ROLES: readonly Role[] = ["web", "proxy", "operations"];
 const PROBE_PATH = "/proxy-healthz";
 const OPERATIONS_SIZE = "Standard_B1ms";
 const RETENTION_DAYS = 30;
+/** Azure's least. */
+const DEFAULT_SHARE_GB = 100;
 /** Debian packages that this package's programs need on the machines. */
 const INSTALLER_PACKAGES = ["curl", "unzip"];
+const SHARE_PACKAGES = ["nfs-common"];
 const OPERATIONS_PACKAGES = ["curl", "nodejs"];
 
 /** A whole environment on Azure. Its stack needs an `AzurermProvider`; `BaseStack` adds one. */
@@ -96,7 +105,8 @@ export class AzureInfrastructure extends Construct {
     const keyIdentity = platform.customerKey === undefined ? undefined : this.addKeyIdentity();
     const artifacts = this.addArtifactStore(keyIdentity?.id);
     const secrets = this.addSecretStore();
-    this.addWebServers();
+    const share = environment.storage === undefined ? undefined : this.addSharedStorage();
+    this.addWebServers(share);
     this.addProxies(secrets);
     this.addOperationsServer();
     const database = this.addDatabase();
@@ -141,6 +151,7 @@ export class AzureInfrastructure extends Construct {
       allowedSources: proxyServers.allowedSources,
       bastion,
       outbound,
+      ...(environment.storage === undefined ? {} : { mountsShare: true }),
     });
   }
 
@@ -179,6 +190,20 @@ export class AzureInfrastructure extends Construct {
     });
   }
 
+  /** @returns what a server must wait for before it mounts the share. */
+  private addSharedStorage(): ITerraformDependable[] {
+    const { protect, sharedStorageGb } = this.environment.platform;
+    const storage = new SharedStorage(this, "shared-storage", {
+      ...this.placement,
+      accountName: sharedStorageAccount(this.environment),
+      shareName: SHARE,
+      sizeGb: sharedStorageGb ?? DEFAULT_SHARE_GB,
+      retentionDays: RETENTION_DAYS,
+      protect,
+    });
+    return [storage.share, this.addPrivateEndpoint("shared-storage", "file", storage.accountId).resource];
+  }
+
   private addSecretStore(): SecretStore {
     const { tenantId, protect } = this.environment.platform;
     const secrets = secretsByRole(this.environment.platform);
@@ -192,7 +217,7 @@ export class AzureInfrastructure extends Construct {
     });
   }
 
-  private addWebServers(): void {
+  private addWebServers(share: ITerraformDependable[] | undefined): void {
     const { environment } = this;
     const { os, size, zones, image, packages } = environment.platform.webServers;
     serverPlaces(environment).forEach(({ name }, index) => {
@@ -203,7 +228,7 @@ export class AzureInfrastructure extends Construct {
         ...(zone === undefined ? {} : { zone }),
       });
       this.patching.assign(name, machine, index % 2);
-      new MachineSetup(this, `${name}-setup`, {
+      const setup = new MachineSetup(this, `${name}-setup`, {
         serverName: name,
         machine,
         location: this.placement.location,
@@ -218,6 +243,16 @@ export class AzureInfrastructure extends Construct {
               files: delivered("install-packages.sh"),
             }),
         dependsOn: this.network.ready,
+      });
+      if (share === undefined) return;
+      new MachineSetup(this, `${name}-share`, {
+        serverName: name,
+        machine,
+        location: this.placement.location,
+        script: onServerProgram("azure/mount-share.sh"),
+        parameters: { SHARED_SOURCE: shareSource(environment), PACKAGES: SHARE_PACKAGES.join(" ") },
+        files: delivered("install-packages.sh"),
+        dependsOn: [...this.network.ready, ...share, setup.command],
       });
     });
   }
@@ -368,10 +403,10 @@ export class AzureInfrastructure extends Construct {
 
   private addPrivateEndpoint(
     name: string,
-    service: "blob" | "sqlServer" | "vault",
+    service: PrivateEndpointProps["service"],
     resourceId: string,
-  ): void {
-    new PrivateEndpoint(this, `${name}-endpoint`, {
+  ): PrivateEndpoint {
+    return new PrivateEndpoint(this, `${name}-endpoint`, {
       ...this.placement,
       name: `${this.names.prefix}-${name}`,
       service,

@@ -91,7 +91,12 @@ export class AzurePlatform implements Platform {
     const identity = identityId(environment, "web");
     if (!usesIis(environment)) {
       const { allowMetadata } = environment.platform.webServers;
-      return linuxInstaller({ artifactHost, identity, allowMetadata, patienceSeconds: PATIENCE_SECONDS });
+      return linuxInstaller({
+        ...{ artifactHost, identity, allowMetadata, patienceSeconds: PATIENCE_SECONDS },
+        ...(environment.storage === undefined
+          ? {}
+          : { sharedStorage: { paths: environment.storage.shared } }),
+      });
     }
     const { iis } = environment.platform;
     return {

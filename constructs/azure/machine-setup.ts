@@ -26,10 +26,12 @@ export interface MachineSetupProps {
 const SETUP_SECONDS = 1800;
 
 export class MachineSetup extends Construct {
+  readonly command: ITerraformDependable;
+
   constructor(scope: Construct, id: string, props: MachineSetupProps) {
     super(scope, id);
     const { machine, serverName, script, parameters, files = {} } = props;
-    runCommand(this, "Resource", {
+    this.command = runCommand(this, "Resource", {
       name: `setup-${digest(script, parameters, files)}-${machine.generation}`,
       virtualMachineId: machine.id,
       location: props.location,

@@ -39,6 +39,8 @@ export interface NetworkFacts {
   readonly allowedSources: readonly string[];
   readonly bastion: "none" | "Basic" | "Standard";
   readonly outbound?: Outbound;
+  /** Whether web servers mount a share. @default false */
+  readonly mountsShare?: boolean;
 }
 
 const ANY_ADDRESS = "0.0.0.0/0";
@@ -48,6 +50,7 @@ const REMOTE_LOGIN = ["22", "3389"];
 const HTTPS = ["443"];
 /** Azure SQL redirects clients inside Azure to the second range. */
 const SQL = ["1433", "11000-11999"];
+const NFS = ["2049"];
 /** Between the parts of Bastion. */
 const BASTION_DATA = ["8080", "5701"];
 /** Packages, monitoring, logins: services without fixed addresses. */
@@ -82,7 +85,7 @@ export function networkRules(facts: NetworkFacts): Readonly<Record<GuardedRole, 
     operations: { inbound: login, ...outbound("operations") },
     endpoints: {
       inbound: [
-        { name: "web", from: ranges.web, ports: [...HTTPS, ...SQL] },
+        { name: "web", from: ranges.web, ports: [...HTTPS, ...SQL, ...(facts.mountsShare ? NFS : [])] },
         { name: "operations", from: ranges.operations, ports: [...HTTPS, ...SQL] },
         { name: "proxies", from: ranges.proxy, ports: HTTPS },
       ],
@@ -109,9 +112,12 @@ export const BASTION_RULES: GroupRules = {
   ],
 };
 
-function limits({ ranges, outbound }: NetworkFacts, slotPorts: string[], publicPorts: string[]) {
+function limits({ ranges, outbound, mountsShare }: NetworkFacts, slotPorts: string[], publicPorts: string[]) {
   const own: Readonly<Record<Exclude<GuardedRole, "endpoints">, readonly AllowRule[]>> = {
-    web: [{ name: "endpoints", to: ranges.endpoints, ports: [...HTTPS, ...SQL] }, WINDOWS_ACTIVATION],
+    web: [
+      { name: "endpoints", to: ranges.endpoints, ports: [...HTTPS, ...SQL, ...(mountsShare ? NFS : [])] },
+      WINDOWS_ACTIVATION,
+    ],
     proxy: [
       { name: "slots", to: ranges.web, ports: slotPorts },
       { name: "proxies", to: ranges.proxy, ports: publicPorts },

@@ -39,6 +39,8 @@ export interface NetworkProps extends Placement {
   readonly bastion: "none" | "Basic" | "Standard";
   /** Where machines may connect to. @default - anywhere */
   readonly outbound?: Outbound;
+  /** Whether web servers mount an NFS share by a private endpoint. @default false */
+  readonly mountsShare?: boolean;
 }
 
 /** The highest number, so that all other rules come first. */

@@ -2,6 +2,7 @@
 import { PrivateDnsZoneVirtualNetworkLink } from "@cdktf/provider-azurerm/lib/private-dns-zone-virtual-network-link";
 import { PrivateDnsZone } from "@cdktf/provider-azurerm/lib/private-dns-zone";
 import { PrivateEndpoint as AzurePrivateEndpoint } from "@cdktf/provider-azurerm/lib/private-endpoint";
+import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { inNamesOf5 } from "./azurerm";
 import type { Placement } from "./placement";
@@ -9,6 +10,7 @@ import type { Placement } from "./placement";
 /** The services, with Azure's names for sub-resource and DNS zone. */
 const SERVICES = {
   blob: { subresource: "blob", zone: "privatelink.blob.core.windows.net" },
+  file: { subresource: "file", zone: "privatelink.file.core.windows.net" },
   sqlServer: { subresource: "sqlServer", zone: "privatelink.database.windows.net" },
   vault: { subresource: "vault", zone: "privatelink.vaultcore.azure.net" },
 } as const;
@@ -23,6 +25,8 @@ export interface PrivateEndpointProps extends Placement {
 }
 
 export class PrivateEndpoint extends Construct {
+  readonly resource: ITerraformDependable;
+
   constructor(scope: Construct, id: string, props: PrivateEndpointProps) {
     super(scope, id);
     const { resourceGroupName, location, tags, name } = props;
@@ -36,7 +40,7 @@ export class PrivateEndpoint extends Construct {
       tags,
     });
     inNamesOf5(link, { private_dns_zone_id: zone.id });
-    new AzurePrivateEndpoint(this, "Resource", {
+    this.resource = new AzurePrivateEndpoint(this, "Resource", {
       resourceGroupName,
       location,
       tags,

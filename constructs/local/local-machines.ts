@@ -44,6 +44,18 @@ export class LocalWebServer extends Construct {
   }
 }
 
+/** The folder that all servers share, for `storage.shared`. It outlives the stack, as the data folder does. */
+export class LocalSharedStorage extends Construct {
+  /** @param folder relative to the project. */
+  constructor(scope: Construct, id: string, folder: string) {
+    super(scope, id);
+    new TerraformData(this, "Resource", {
+      triggersReplace: folder,
+      provisioners: [program(this, "prepare-share.sh", { SHARED_FOLDER: folder })],
+    });
+  }
+}
+
 /** What {@link LocalDatabase} is made of. */
 export interface LocalDatabaseProps {
   /** The database's name: letters, digits and underscores. */

@@ -10,13 +10,14 @@ import {
   proxyPlaces,
   serverFolder,
   serverPlaces,
+  sharedFolder,
 } from "../../configuration/naming";
 import { emptyRecord } from "../../release/record";
 import { linuxInstaller } from "../installer";
 import { localMigrator } from "../migrator";
 import type { Migrator } from "../migrator";
 import type { Platform } from "../platform";
-import { LocalDatabase, LocalProxy, LocalWebServer } from "./local-machines";
+import { LocalDatabase, LocalProxy, LocalSharedStorage, LocalWebServer } from "./local-machines";
 import { LocalServer } from "./local-server";
 
 export class LocalPlatform implements Platform {
@@ -28,6 +29,8 @@ export class LocalPlatform implements Platform {
       const folder = serverFolder(environment, name);
       new LocalWebServer(stack, name, { name, folder, dataFolder: dataFolder(environment) });
     }
+    if (environment.storage !== undefined)
+      new LocalSharedStorage(stack, "shared-storage", sharedFolder(environment));
     const { database: dialect } = environment.platform;
     if (dialect !== undefined) {
       const name = OPERATIONS_SERVER;
@@ -61,6 +64,9 @@ export class LocalPlatform implements Platform {
         serviceManager: "process",
         dataFolder: dataFolder(environment),
         ...(user === undefined ? {} : { serviceUser: user }),
+        ...(environment.storage === undefined
+          ? {}
+          : { sharedStorage: { folder: sharedFolder(environment), paths: environment.storage.shared } }),
       }),
       ...(environment.platform.database === undefined ? {} : { migrator: this.migrator(stack) }),
     };

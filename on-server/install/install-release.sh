@@ -13,7 +13,8 @@
 #
 # Below $SERVER_FOLDER:  install.lock  sequence ("<highest sequence seen> <record digest>")
 #   releases/<id>/  the unpacked artifact; .release (id, sha256), .start (its argv, one argument a line), .start-<slot>
-#                   (the argv that it was last started with there) and .tree (the digest of all files) are added here
+#                   (the argv that it was last started with there), .tree (the digest of all files) and .shared-storage
+#                   (shared-storage.sh) are added here
 #   slots/<slot>    -> ../releases/<id>
 #   run/<slot>.pid  run/<slot>.healthy (the release that last became healthy there)  run/<slot>.env (systemd only)
 #   logs/<slot>.log (about MAX_LOG_BYTES of the newest lines)   data/ (shared by all releases)   downloads/
@@ -34,7 +35,7 @@ readonly FREE_BYTES=8388608 # stay free on the disk: for the sequence, logs, and
 
 # -------------------------------------------------------------------------------------------------- main course
 
-CHILD="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PARTIAL="" PHASE="starting" WORK="" STATUS=""
+CHILD="" INCOMING="" MESSAGE="" OUTCOME="" INSTANCE="" PREVIOUS="" REASON="" STAGING="" PARTIAL="" PHASE="starting" WORK="" STATUS=""
 STOPPED=0 LINKED=0 UNPACKED=0 DIED=0 LOG_START=0 SERVICE_GROUP="" INSTANCES=()
 declare -A OF=()
 
@@ -53,12 +54,15 @@ main() {
 
   keep_environment SIM_VM_ROOT
   read_parameters
+  read_shared_parameters
   prepare
   fence
   if [[ -z $RELEASE_ID ]]; then
     empty_slot
   else
+    check_shared_storage
     obtain_release
+    prepare_shared_folders
     preparation_left
     ((LEFT > 0)) || fail 4 "the release was not unpacked within $PREPARE_SECONDS s, and nothing was stopped: retry"
     if already_healthy; then
@@ -253,6 +257,7 @@ remember_previous() {
 
 #include "linux/fetch.sh"
 #include "linux/unpack.sh"
+#include "linux/shared-storage.sh"
 #include "../account.sh"
 #include "linux/account.sh"
 #include "linux/instances.sh"

@@ -2,7 +2,7 @@
 # The local platform's replacement for Azure's run commands: runs a script once, under a name that is never used
 # again, on a server that is a folder. Terraform's local-exec starts it as `run-command.sh NAME`; the script's
 # parameters are environment variables, as on Azure. It succeeds only with a result line, see result-line.sh.
-# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER (and DATA_FOLDER), COMMAND_SCRIPT, COMMAND_TIMEOUT_SECONDS.
+# Parameters: PROJECT_FOLDER, relative to it SERVER_FOLDER (DATA_FOLDER and SHARED_FOLDER), COMMAND_SCRIPT, COMMAND_TIMEOUT_SECONDS.
 set -Eeuo pipefail
 umask 027
 
@@ -19,7 +19,8 @@ COMMAND_SCRIPT=$(realpath "$COMMAND_SCRIPT")
 cd "$PROJECT_FOLDER"
 SERVER_FOLDER=$(realpath --canonicalize-missing "$SERVER_FOLDER")
 [[ -z "${DATA_FOLDER:-}" ]] || DATA_FOLDER=$(realpath --canonicalize-missing "$DATA_FOLDER")
-export SERVER_FOLDER DATA_FOLDER="${DATA_FOLDER:-}"
+[[ -z "${SHARED_FOLDER:-}" ]] || SHARED_FOLDER=$(realpath --no-symlinks --canonicalize-missing "$SHARED_FOLDER") # not resolved: it may hang
+export SERVER_FOLDER DATA_FOLDER="${DATA_FOLDER:-}" SHARED_FOLDER="${SHARED_FOLDER:-}"
 
 if [[ ! -d "$SERVER_FOLDER" ]]; then
   echo "the server ${SERVER_FOLDER##*/} does not exist: deploy the base stack first" >&2

@@ -34,6 +34,7 @@ import {
   synthCheck,
   workFolderCheck,
 } from "./project";
+import { sharedStorageCheck } from "./shared-storage";
 import { lockCheck, proxiesCheck, stateCheck } from "./running";
 
 export interface Diagnosis {
@@ -114,6 +115,7 @@ function projectChecks(project: Project, terraform: () => Promise<TerraformBinar
     },
     ...portsCheck(project),
     ...proxiesCheck(project),
+    ...sharedStorageCheck(project),
     ...activationCheck(environment),
     lockCheck(project),
     ...(isLocal(environment) ? [] : azureChecks(requireAzure(environment), undefined, runCommands)),

@@ -5,7 +5,7 @@ const { Refusal } = require("./refusal");
 
 const LIMIT_BYTES = 64 * 1024;
 
-function readBody(request) {
+function readBytes(request) {
   return new Promise((resolve, reject) => {
     const chunks = [];
     let size = 0;
@@ -17,13 +17,13 @@ function readBody(request) {
       reject(new Refusal(413, `the body is larger than ${LIMIT_BYTES} bytes`));
     };
     request.on("data", onData);
-    request.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.on("end", () => resolve(Buffer.concat(chunks)));
     request.on("error", reject);
   });
 }
 
 async function readJson(request) {
-  const text = await readBody(request);
+  const text = (await readBytes(request)).toString("utf8");
   let value;
   try {
     value = JSON.parse(text);
@@ -37,7 +37,7 @@ async function readJson(request) {
 }
 
 async function readForm(request) {
-  return Object.fromEntries(new URLSearchParams(await readBody(request)));
+  return Object.fromEntries(new URLSearchParams((await readBytes(request)).toString("utf8")));
 }
 
-module.exports = { readForm, readJson };
+module.exports = { readBytes, readForm, readJson };

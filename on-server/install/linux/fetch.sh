@@ -6,14 +6,16 @@ obtain_release() {
   local known="" sha=""
   if [[ -e releases/$RELEASE_ID ]]; then
     read -r known sha 2>/dev/null <"releases/$RELEASE_ID/.release" || true
-    if [[ $known == "$RELEASE_ID" && $sha == "$ARTIFACT_SHA256" ]]; then return 0; fi
-    if [[ -n $sha ]] || release_in_use "$RELEASE_ID"; then
+    if [[ $known == "$RELEASE_ID" && $sha == "$ARTIFACT_SHA256" ]]; then
+      if has_shared_links "$RELEASE_ID" || release_in_use "$RELEASE_ID"; then return 0; fi
+    elif [[ -n $sha ]] || release_in_use "$RELEASE_ID"; then
       fail 3 "release $RELEASE_ID is already here with sha256 ${sha:0:12}, the record says ${ARTIFACT_SHA256:0:12}: release it under a new version or run"
     fi
-    rm -rf -- "releases/$RELEASE_ID" # no .release: copied there by hand
+    rm -rf -- "releases/$RELEASE_ID" # no .release: copied there by hand; or without its links to the share
   fi
 
   copy_release || download_release
+  link_shared_folders "$STAGING"
   mv -T -- "$STAGING" "releases/$RELEASE_ID"
   STAGING="" UNPACKED=1
 }
@@ -30,7 +32,7 @@ copy_release() {
   [[ $sha == "$ARTIFACT_SHA256" ]] || return 1
   PHASE="copying $id to $RELEASE_ID"
   new_staging
-  if attend cp -a --reflink=auto -- "releases/$id/." "$STAGING" 2>/dev/null && [[ $(tree_digest "$STAGING") == $(<"$STAGING/.tree") ]]; then
+  if attend cp -a --reflink=auto -- "releases/$id/." "$STAGING" 2>/dev/null && unlink_shared_folders "$STAGING" && [[ $(tree_digest "$STAGING") == $(<"$STAGING/.tree") ]]; then
     mark_release
     return 0
   fi
@@ -59,7 +61,7 @@ download_release() {
   PHASE="unpacking $RELEASE_ID"
   new_staging
   unpack "$partial" "$STAGING"
-  rm -rf -- "$STAGING"/{.release,.start,.start-blue,.start-green,.tree}
+  rm -rf -- "$STAGING"/{.release,.start,.start-blue,.start-green,.tree,.shared-storage}
   # Sets all modes: those of the build machine must not decide what is readable here.
   chmod -R u+rwX,g=rX,o= -- "$STAGING"
   date_files "$STAGING" "$partial"

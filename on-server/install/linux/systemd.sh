@@ -95,7 +95,7 @@ restart_pause() {
 
 # Without /home, unless the application is there; without the metadata address, unless it uses the identity.
 unit_exceptions() { # PROGRAM...
-  if [[ ! "$SERVER_FOLDER $DATA_FOLDER $1" =~ (^|\ )/(home|root|run/user)/ ]]; then printf 'ProtectHome=yes\n'; fi
+  if [[ ! "$SERVER_FOLDER $DATA_FOLDER ${SHARED_FOLDER:-} $1" =~ (^|\ )/(home|root|run/user)/ ]]; then printf 'ProtectHome=yes\n'; fi
   if [[ $ALLOW_METADATA == no ]]; then printf 'IPAddressDeny=169.254.169.254\n'; fi
   if [[ $SERVICE_USER != root ]]; then printf 'CapabilityBoundingSet=\n'; fi
 }
@@ -108,7 +108,7 @@ unit_text() { # PROGRAM...
 [Unit]
 Description=$APPLICATION, slot %i
 Wants=network-online.target
-After=network-online.target
+After=network-online.target${SHARED_FOLDER:+ remote-fs.target}
 StartLimitIntervalSec=0
 
 [Service]

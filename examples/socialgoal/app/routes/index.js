@@ -7,9 +7,10 @@ const { pages } = require("./pages");
 const { steps } = require("./steps");
 const { account } = require("./account");
 const { api } = require("./api");
+const { pictures } = require("./pictures");
 
 /** Each route: path (":id" matches one segment), handlers by method; `always` means even while not ready. */
-const ROUTES = [...probes, ...pages, ...steps, ...account, ...api].map((route) => ({
+const ROUTES = [...probes, ...pages, ...steps, ...account, ...api, ...pictures].map((route) => ({
   ...route,
   pattern: new RegExp(`^${route.path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}$`),
 }));
