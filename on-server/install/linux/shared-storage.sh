@@ -189,7 +189,7 @@ held_files() { # FOLDER PATH -> "<time> <bytes> <path>", sorted
 
 # This server's folders of that path: real folders, not links to the share.
 own_folders() { # PATH
-  local slot folder real share
+  local folder real share
   share=$(realpath -- "$SHARED_FOLDER")
   for folder in "$DATA_FOLDER" {slots/blue,slots/green} "releases/$(last_healthy blue)" "releases/$(last_healthy green)"; do
     [[ $folder != releases/ && -d $folder/$1 && ! -L $folder/$1 ]] || continue
