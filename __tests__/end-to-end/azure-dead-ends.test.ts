@@ -69,7 +69,7 @@ describeOnAzure("nothing on Azure is a dead end", () => {
     expect((await world.apply("web")).exitCode).toBe(1);
     expect(await world.serving()).toBe(serving);
 
-    for (const command of ["retry", "abort", "rollback"]) {
+    for (const command of ["retry", "abort"]) {
       const { exitCode, stderr } = await world.bluegreen(command);
       expect({ command, exitCode, stderr }).toMatchObject({
         exitCode: 3,
