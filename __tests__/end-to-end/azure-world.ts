@@ -202,16 +202,33 @@ export class AzureWorld {
 
   /** Deleted in the portal. */
   async deleteRunCommands(machine: string, names: RegExp): Promise<void> {
-    const azure = new ResourceManager(this.port, join(this.folder, "azure/cert.pem"));
-    const state = readFileSync(join(this.folder, ".bluegreen/sim/terraform.web.tfstate"), "utf8");
-    const ids = state.match(/"\/subscriptions\/[^"]*\/runCommands\/[^"]+"/g) ?? [];
-    const found = ids
-      .map((id) => JSON.parse(id) as string)
-      .filter((id) => {
-        return id.includes(`-${machine}/runCommands/`) && names.test(basename(id));
-      });
+    const found = this.commandsIn("web").filter(
+      (id) => id.includes(`-${machine}/runCommands/`) && names.test(basename(id)),
+    );
     expect(found).not.toEqual([]);
-    for (const id of found) expect((await azure.send("DELETE", id)).status).toBe(200);
+    for (const id of found) expect((await this.azure.send("DELETE", id)).status).toBe(200);
+  }
+
+  /** The ids of run commands that Azure has, and no state. */
+  async unknownRunCommands(): Promise<string[]> {
+    const known = [...this.commandsIn("base"), ...this.commandsIn("web")];
+    const machines = new Set(known.map((id) => id.replace(/\/runCommands\/.*$/, "")));
+    const lists = await Promise.all(
+      [...machines].map((machine) => this.azure.send("GET", `${machine}/runCommands`)),
+    );
+    return lists
+      .flatMap(({ body }) => (body as { value: { id: string }[] }).value.map(({ id }) => id))
+      .filter((id) => !known.includes(id));
+  }
+
+  private commandsIn(stack: "base" | "web"): string[] {
+    const state = readFileSync(join(this.folder, `.bluegreen/sim/terraform.${stack}.tfstate`), "utf8");
+    const ids = state.match(/"\/subscriptions\/[^"]*\/runCommands\/[^"]+"/g) ?? [];
+    return ids.map((id) => JSON.parse(id) as string);
+  }
+
+  private get azure(): ResourceManager {
+    return new ResourceManager(this.port, join(this.folder, "azure/cert.pem"));
   }
 
   /** @param path a regular expression. */

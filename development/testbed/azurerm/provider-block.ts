@@ -17,7 +17,7 @@ export const PROVIDER_BLOCK: Block = {
   blocks: [
     list(
       "features",
-      [],
+      [optional("persist_id_on_create_before_polling_for_completion", "bool")],
       [
         list("key_vault", [
           optional("purge_soft_delete_on_destroy", "bool"),

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { loadPackageDefinition, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { GrpcObject, sendUnaryData, ServerUnaryCall, ServiceClientConstructor } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { needsPersistedIds } from "../../../configuration/azure/azurerm";
 import { ResourceManager } from "./resource-manager";
 import { createRunCommand, readRunCommand, RUN_COMMAND, updateRunCommand } from "./run-command";
 import type { Behaviour } from "./run-command";
@@ -46,7 +47,7 @@ export class StandInProvider {
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
   });
-  private readonly schemas = resourceSchemas();
+  private readonly schemas: ReadonlyMap<string, Block>;
   private readonly azure: ResourceManager;
   private features: Values = {};
   private stops = 0;
@@ -56,6 +57,7 @@ export class StandInProvider {
     port: number,
     certificate: string,
   ) {
+    this.schemas = resourceSchemas(version);
     this.azure = new ResourceManager(port, certificate);
   }
 
@@ -128,14 +130,13 @@ export class StandInProvider {
   private configure(config: Values): object {
     const [features] = config["features"] as Values[];
     this.features = features ?? {};
-    const knows = !/^4\.([0-6]\d|7[0-4])\./.test(this.version);
-    if (FEATURE in flat(this.features) && !knows)
+    if (typeof this.features[FEATURE] === "boolean" && !needsPersistedIds(this.version))
       return { diagnostics: [problem(`Unsupported argument ${FEATURE} in azurerm ${this.version}`)] };
     return {};
   }
 
   private get behaviour(): Behaviour {
-    return { version: this.version, persistsIdBeforePolling: flat(this.features)[FEATURE] === true };
+    return { version: this.version, persistsIdBeforePolling: this.features[FEATURE] === true };
   }
 
   private async read({ type_name, current_state }: Request): Promise<object> {
@@ -206,11 +207,6 @@ const differ = (one: Value | undefined, other: Value | undefined) =>
 
 function problem(summary: string): object {
   return { severity: "ERROR", summary, detail: "" };
-}
-
-function flat(features: Values): Values {
-  const nested = Object.values(features).flatMap((each) => (Array.isArray(each) ? (each as Values[]) : []));
-  return Object.assign({ ...features }, ...nested) as Values;
 }
 
 function resourceId(type: string, planned: Values): string {

@@ -1,4 +1,5 @@
 /** Run commands of virtual machines, as the versions of azurerm create, read and lose them. */
+import { needsPersistedIds } from "../../../configuration/azure/azurerm";
 import type { Answer, ResourceManager } from "./resource-manager";
 import type { Value, Values } from "./values";
 
@@ -31,13 +32,13 @@ export async function createRunCommand(
     const advice = `to be managed via Terraform this resource needs to be imported into the State. Please see the resource documentation for "${RUN_COMMAND}" for more information.`;
     return { state: null, error: `A resource with the ID "${id}" already exists - ${advice}` };
   }
-  const remembers = isBefore475(behaviour.version) || behaviour.persistsIdBeforePolling;
+  const remembers = !needsPersistedIds(behaviour.version) || behaviour.persistsIdBeforePolling;
   const error = await putRunCommand(azure, planned, stopped);
   if (error === null) return { state: await readRunCommand(azure, id, planned), error: null };
   const begun = !error.startsWith("unexpected status");
   return {
     state: begun && remembers ? { ...planned, id, instance_view: [] } : null,
-    error: isBefore475(behaviour.version)
+    error: !needsPersistedIds(behaviour.version)
       ? `running the command: ${error}`
       : `${describe(planned)}: ${begun ? "polling after CreateOrUpdate: " : ""}${error}`,
   };
@@ -143,9 +144,4 @@ function describe(planned: Values): string {
     .slice(1)
     .split("/") as Value[];
   return `creating Virtual Machine Run Command (Subscription: "${String(subscription)}"\nResource Group Name: "${String(group)}"\nVirtual Machine Name: "${String(machine)}"\nRun Command Name: "${String(planned["name"])}")`;
-}
-
-function isBefore475(version: string): boolean {
-  const [major, minor] = version.split(".").map(Number);
-  return major! < 4 || (major === 4 && minor! < 75);
 }

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { hasNamesOf5, RENAMED_IN_5 } from "../../../configuration/azure/azurerm";
 
 const require = createRequire(__filename);
 const CONSTRUCTS = join(__dirname, "../../../constructs/azure");
@@ -47,17 +48,28 @@ const GETTERS: Readonly<Record<string, Type>> = {
 const FILLED_IN =
   /^(id|private_ip_address|private_dns_zone_group|principal_id|tenant_id|computer_name|disk_size_gb)$/;
 
-/** Of all resource types that the constructs use. */
-export function resourceSchemas(): ReadonlyMap<string, Block> {
+/** Of all resource types that the constructs use. @param version of azurerm: 5.0 renamed some arguments. */
+export function resourceSchemas(version: string): ReadonlyMap<string, Block> {
   const schemas = new Map<string, Block>();
   for (const name of importedBindings()) {
     const module = require(`@cdktf/provider-azurerm/lib/${name}`) as Module;
     for (const each of Object.values(module)) {
       const type = each.tfResourceType;
-      if (type !== undefined) schemas.set(type, blockOf(each, module));
+      if (type === undefined) continue;
+      const block = blockOf(each, module);
+      schemas.set(type, hasNamesOf5(version) ? inNamesOf5(type, block) : block);
     }
   }
   return schemas;
+}
+
+function inNamesOf5(type: string, { attributes, blocks }: Block): Block {
+  const renamed = RENAMED_IN_5[type] ?? {};
+  const former = Object.values(renamed).flat();
+  const added = Object.keys(renamed).map((name): Attribute => {
+    return { name, type: name.endsWith("_enabled") ? "bool" : "string", presence: "optional" };
+  });
+  return { attributes: [...attributes.filter(({ name }) => !former.includes(name)), ...added], blocks };
 }
 
 function importedBindings(): ReadonlySet<string> {
