@@ -4,6 +4,7 @@ const ES_MODULES = "(echarts|zrender)";
 /** `tsc --noEmit` checks types; swc only strips them, which halves the time of a run. */
 module.exports = {
   testEnvironment: "node",
+  testRunner: "<rootDir>/development/build/within-time.cjs",
   roots: ["<rootDir>/__tests__"],
   testMatch: ["**/*.test.ts"],
   transform: {
