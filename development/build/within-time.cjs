@@ -3,8 +3,11 @@
  * skipped test: on a slow machine a run must end, and report what it found, before it is ended from outside.
  */
 "use strict";
-const fromJest = { paths: [require.resolve("jest")] };
-const load = (name) => require(require.resolve(name, { paths: [require.resolve("@jest/core", fromJest)] }));
+const { createRequire } = require("node:module");
+
+// Both belong to jest, and are no dependencies of this package.
+const core = createRequire(require.resolve("jest")).resolve("@jest/core");
+const load = createRequire(core);
 
 const NOT_RUN = "not run: no time was left";
 
