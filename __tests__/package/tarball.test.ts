@@ -7,8 +7,8 @@ import { pack } from "./tarball";
 import type { Tarball } from "./tarball";
 
 /** What it weighs for everybody who installs it; more needs a reason. */
-const MAX_MEGABYTES = 2.5;
-const MAX_UNPACKED_MEGABYTES = 8.9;
+const MAX_MEGABYTES = 2.6;
+const MAX_UNPACKED_MEGABYTES = 9.2;
 
 const LIBRARY = ["configuration", "constructs", "release", "stacks"];
 
