@@ -46,7 +46,7 @@ const GROUPS = {
 
 /** Minutes each, and about the same as shorter suites: for nightly runs, and for work on these parts. */
 const LONG = [
-  "__tests__/end-to-end/(affinity|bad-|by-hand|chance-|draining|every-database-cut|grpc-|harmful-steps|heal|interruptions|operator|records|sessions|two-proxies-restored)",
+  "__tests__/end-to-end/(affinity|azure-versions|bad-|by-hand|chance-|draining|every-database-cut|grpc-|harmful-steps|heal|interruptions|operator|records|sessions|two-proxies-restored)",
   "__tests__/package/cdk-terrain",
   "__tests__/on-server/director/(affinity-memory|kill|mutants)",
   "__tests__/on-server/migrate/cuts-everywhere",
