@@ -195,8 +195,9 @@ function prove(
   const healing = healedServers(next);
   if (live === null) {
     proveOnlySteps(plan);
-    const live = observed === null ? "the proxies disagree" : "nothing is live yet";
-    return `${unknown === undefined ? live : "what users get is not known here, begin checks it"}; only steps of a release run`;
+    const known = observed === null ? "the proxies disagree" : "nothing is live yet";
+    const found = unknown === undefined ? known : "what users get is not known here, begin checks it";
+    return `${found}; only steps of a release run`;
   }
   if (healing.length > 0) {
     const steps = proveOnlyHealed(plan, live, healing);
