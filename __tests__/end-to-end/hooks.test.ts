@@ -163,7 +163,9 @@ describeEndToEnd("hooks", () => {
     world.write("fails before converge", "");
     const { outcome, exitCode, sequence, reason } = await world.release("1.1.6", "1.1.0", "--converge");
     expect({ outcome, exitCode }).toEqual({ outcome: "frozen", exitCode: 6 });
-    expect(reason).toMatch(/^hook 'half' before converge failed with exit code 7 in .* s: not today$/);
+    expect(reason).toMatch(
+      /^1\.1\.6-\d+ is live in blue, but not everywhere: hook 'half' before converge failed with exit code 7 in .* s: not today$/,
+    );
     expect(seen().map(({ when }) => when)).toEqual(["before switch", "before switch", "before converge"]);
     expect(await world.serving()).toEqual([`1.1.6-${sequence}`]);
 

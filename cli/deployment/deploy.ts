@@ -19,7 +19,6 @@ import type { Observation, ObservedRequests } from "../measure/observation";
 import { writeRecord } from "../project/project";
 import type { Project } from "../project/project";
 import { lockProject } from "../project/project-lock";
-import type { ProxyStatus } from "../../release/director-status";
 import { requireAll } from "../proxies/proxies";
 import { receiptOf } from "./deployment-receipt";
 import { writeReceipt } from "../receipts/receipt-store";
@@ -71,9 +70,11 @@ export async function deploy(
     if (!planned.hasBase) await deployBase(project, tools, planned.before);
 
     const { applied, observed: users } = await applyObserved(project, tools, operation, planned);
-    const statuses = await statusesAfterwards(planned, applied);
+    const survey = await surveyOnceEnded(planned.proxies, next, applied.working);
+    // After a failed apply an unreachable proxy must not hide the failure.
+    const statuses = applied.succeeded ? requireAll(survey) : survey.statuses;
     const ended = {
-      ...conclude(operation.action, next, statuses, applied),
+      ...conclude(operation.action, next, survey, applied),
       from: observed?.releaseId ?? null,
       seconds: (Date.now() - startedAt) / 1000,
     };
@@ -191,15 +192,6 @@ function hooksBeforeRelease(
   if (action === "rollback" || action === "abort") return Promise.resolve([]);
   const facts = hookFacts(project.environment, next, "before release");
   return runHooks(project, "before release", facts, progress);
-}
-
-/** After a failed apply an unreachable proxy must not hide the failure. */
-async function statusesAfterwards(
-  { next, proxies }: Planned,
-  applied: Applied,
-): Promise<readonly ProxyStatus[]> {
-  const survey = await surveyOnceEnded(proxies, next, applied.working);
-  return applied.succeeded ? requireAll(survey) : survey.statuses;
 }
 
 function passFreezeWindows(

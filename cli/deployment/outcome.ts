@@ -7,6 +7,7 @@ import { usersAnswers } from "../../release/users-answers";
 import type { UsersAnswers } from "../../release/users-answers";
 import type { ApplyResult } from "../terraform/stack";
 import { agreed } from "../proxies/proxies";
+import type { Survey } from "../../release/taking-part";
 import type { ProxyStatus, StepResult, Unfinished } from "../../release/director-status";
 
 /** `from` and `to` are the proxies' stable releases before and after. */
@@ -46,18 +47,21 @@ const OUTCOME_BY_EXIT_CODE: Readonly<Record<number, string>> = {
   [EXIT.frozen]: "frozen",
 };
 
-/** @param statuses of the proxies that took part. */
+/** @param survey of the proxies that took part. */
 export function conclude(
   action: Action,
   record: ReleaseRecord,
-  statuses: readonly ProxyStatus[],
+  { statuses, silent }: Pick<Survey, "statuses" | "silent">,
   applied: ApplyResult,
 ): Omit<Deployment, "from" | "seconds" | "logs" | "requests" | "receipt"> {
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );
   const unreported = statuses.filter(({ state: { result } }) => result?.sequence !== record.sequence);
-  const { outcome, exitCode, reason } = withLeftOut(record, concluded(record, applied, results, unreported));
+  const { outcome, exitCode, reason } = withLeftOut(
+    record,
+    concluded(record, applied, results, [...unreported, ...silent]),
+  );
   const journals = statuses.map(({ proxy, state: { sequence, journal } }) => ({
     proxy,
     journal: sequence === record.sequence ? journal : [],
@@ -81,6 +85,9 @@ function notJudged(entry: JournalEntry): string[] {
   return [`${entry.comparison.weight} %: ${entry.comparison.notJudged}`];
 }
 
+/** A proxy that has no result of this record, or that can't be reached. */
+type Unreported = Pick<ProxyStatus, "proxy">;
+
 interface Conclusion {
   readonly outcome: string;
   readonly exitCode: number;
@@ -91,7 +98,7 @@ function concluded(
   record: ReleaseRecord,
   applied: ApplyResult,
   results: readonly StepResult[],
-  unreported: readonly ProxyStatus[],
+  unreported: readonly Unreported[],
 ): Conclusion {
   const everyoneReported = results.length > 0 && unreported.length === 0;
   if (applied.succeeded) return everyoneReported ? summarize(applied, results) : unknown(record, unreported);
@@ -151,7 +158,7 @@ function summarize(applied: ApplyResult, results: readonly StepResult[]): Conclu
 }
 
 /** Every sequence has a step on each proxy: without its result, Terraform's success does not prove what users get. */
-function unknown({ sequence }: ReleaseRecord, unreported: readonly ProxyStatus[]): Conclusion {
+function unknown({ sequence }: ReleaseRecord, unreported: readonly Unreported[]): Conclusion {
   const missing =
     unreported.length === 0
       ? "no proxy reported a result"

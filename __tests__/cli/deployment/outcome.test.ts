@@ -13,7 +13,9 @@ const FAILED = {
 
 it("an install that fails when users have the new release already rejects nothing: a person decides", () => {
   const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
-  expect(conclude("release", { ...RECORD, converge: true }, [converging], FAILED)).toMatchObject({
+  expect(
+    conclude("release", { ...RECORD, converge: true }, { statuses: [converging], silent: [] }, FAILED),
+  ).toMatchObject({
     exitCode: 6,
     outcome: "frozen",
     to: "1.4.0-17",
@@ -24,7 +26,9 @@ it("an install that fails when users have the new release already rejects nothin
 it("what was killed meanwhile is neither rejected nor frozen, whatever users have", () => {
   const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
   const killed = { ...FAILED, exitCode: 1, cutOff: true, reasons: ["terraform was ended by SIGKILL"] };
-  expect(conclude("release", { ...RECORD, converge: true }, [converging], killed)).toMatchObject({
+  expect(
+    conclude("release", { ...RECORD, converge: true }, { statuses: [converging], silent: [] }, killed),
+  ).toMatchObject({
     ...{ exitCode: 1, outcome: "failed", to: "1.4.0-17", reason: "terraform was ended by SIGKILL" },
   });
 });
@@ -33,7 +37,7 @@ it("Terraform's success does not count without a result of each proxy", () => {
   const applied = { ...FAILED, succeeded: true, exitCode: 0, reasons: [] };
   const reported = status({ result: PROMOTED });
   const unreported = status({ result: { ...PROMOTED, sequence: 16 } });
-  expect(conclude("release", RECORD, [reported], applied)).toMatchObject({
+  expect(conclude("release", RECORD, { statuses: [reported], silent: [] }, applied)).toMatchObject({
     exitCode: 0,
     outcome: "promoted",
   });
@@ -42,7 +46,7 @@ it("Terraform's success does not count without a result of each proxy", () => {
     [[unreported], "no result from proxy-1"],
     [[reported, unreported], "no result from proxy-1"],
   ] as const) {
-    expect(conclude("release", RECORD, statuses, applied)).toMatchObject({
+    expect(conclude("release", RECORD, { statuses: statuses, silent: [] }, applied)).toMatchObject({
       ...{ exitCode: 1, outcome: "failed" },
       reason: `Terraform succeeded, but ${missing} for record 17: check \`bluegreen status\`, then run \`bluegreen retry\``,
     });
@@ -50,31 +54,45 @@ it("Terraform's success does not count without a result of each proxy", () => {
 });
 
 it("an install that fails before is a rejection", () => {
-  expect(conclude("release", RECORD, [status()], FAILED)).toMatchObject({ exitCode: 4, outcome: "rejected" });
+  expect(conclude("release", RECORD, { statuses: [status()], silent: [] }, FAILED)).toMatchObject({
+    exitCode: 4,
+    outcome: "rejected",
+  });
   const before = status({ result: { ...PROMOTED, sequence: 16 } });
-  expect(conclude("release", RECORD, [before], FAILED)).toMatchObject({ exitCode: 4, to: "1.3.0-16" });
+  expect(conclude("release", RECORD, { statuses: [before], silent: [] }, FAILED)).toMatchObject({
+    exitCode: 4,
+    to: "1.3.0-16",
+  });
 });
 
 it("what fails after all users have the release is no failure of the release, and says that they have it", () => {
   const promoted = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
   const later = { ...FAILED, exitCode: 1, reasons: ["Error when invoking action: mail failed"] };
-  expect(conclude("release", RECORD, [promoted], later)).toMatchObject({
+  expect(conclude("release", RECORD, { statuses: [promoted], silent: [] }, later)).toMatchObject({
     ...{ exitCode: 6, outcome: "frozen", to: "1.4.0-17" },
     reason:
       "1.4.0-17 is live in green, but something else failed, and `bluegreen retry` goes on: Error when invoking action: mail failed",
   });
   // One proxy has only begun, so it is not known what all users get.
   const begun = status({ result: { ...PROMOTED, step: "begin", outcome: "begun", reason: "begun" } });
-  expect(conclude("release", RECORD, [promoted, begun], later)).toMatchObject({
+  expect(conclude("release", RECORD, { statuses: [promoted, begun], silent: [] }, later)).toMatchObject({
     exitCode: 1,
     outcome: "failed",
+  });
+  // Another one can't be reached, so its users may get what they got before.
+  const silent = [{ proxy: "proxy-2", problem: "proxy-2: no answer" }];
+  const lost = { ...later, exitCode: 6, reasons: ["proxy-2: no answer. Next: `bluegreen retry`"] };
+  expect(conclude("release", RECORD, { statuses: [promoted], silent }, lost)).toMatchObject({
+    ...{ exitCode: 6, outcome: "frozen", reason: "proxy-2: no answer. Next: `bluegreen retry`" },
   });
 });
 
 it("a director that was told to stop has the last word, not the signal that Terraform knows of", () => {
   const aborted = { ...PROMOTED, exitCode: 5, outcome: "rolledBack" as const, reason: "aborted by SIGTERM" };
   const killed = { ...FAILED, exitCode: 1, cutOff: true, reasons: ["the step was cut off (signal: killed)"] };
-  expect(conclude("release", RECORD, [status({ result: aborted })], killed)).toMatchObject({
+  expect(
+    conclude("release", RECORD, { statuses: [status({ result: aborted })], silent: [] }, killed),
+  ).toMatchObject({
     ...{ exitCode: 5, outcome: "rolledBack", reason: "aborted by SIGTERM" },
   });
 });
