@@ -11,7 +11,7 @@ const net = require("node:net");
 /** How long an idle connection stays open after the signal. */
 const IDLE_MS = 100;
 /** The same for a connection without any data yet: its first request may be late on a busy machine. */
-const FIRST_REQUEST_MS = 1_000;
+const FIRST_REQUEST_MS = 3_000;
 /** The longest time for new connections, if each turn of the event loop brings one. */
 const LISTENING_MS = 2_000;
 /** After this the process exits with 1. */
