@@ -11,8 +11,11 @@ has_result() { # FILE: whether its last non-blank line is a result
   [[ $line =~ $RESULT_LINE ]]
 }
 
+again() { # STEP: the command that runs it once more
+  if [[ $1 == setup-* ]]; then echo "deploy base again"; else echo "\`bluegreen retry\`"; fi
+}
+
 no_result() { # STEP SERVER
-  # shellcheck disable=SC2016 # a command to read, not to run
-  printf '%s ended with 0 and without a result, its last line on stdout: it is not known whether it is done, see commands/%s on %s, then `bluegreen retry`\n' \
-    "step $1" "$1" "$2"
+  printf '%s ended with 0 and without a result, its last line on stdout: it is not known whether it is done, see commands/%s on %s, then %s\n' \
+    "step $1" "$1" "$2" "$(again "$1")"
 }

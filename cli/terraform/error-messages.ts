@@ -4,7 +4,7 @@
  * diagnostic with a summary and a detail; `init`, `plan` and `show` print to stderr. Tested with Terraform 1.11.4, 1.15.9
  * and 1.16.0-rc2, OpenTofu 1.12.6, and azurerm 4.55.0, 4.81.0 and 5.2.0.
  */
-import { MOST_RUN_COMMANDS, nameOf, removalOf } from "../../configuration/azure/run-commands";
+import { isSetup, MOST_RUN_COMMANDS, nameOf, removalOf } from "../../configuration/azure/run-commands";
 import { EXIT, failureCode } from "../../release/exit-code";
 import type { FailureCode } from "../../release/exit-code";
 import { readResultLine, ResultLine } from "../../release/result-line";
@@ -134,7 +134,11 @@ function leftOver(text: string): string | null {
   const [id] = RUN_COMMAND_ID.exec(text) ?? [];
   if (id === undefined || !text.includes("already exists")) return null;
   const server = /\/virtualMachines\/([^/]+)/i.exec(id)![1];
-  return `${nameOf(id)} already exists on ${server}, but no state knows it: \`bluegreen retry\` goes on under a new name. To remove it: \`${removalOf([id])}\``;
+  const found = `${nameOf(id)} already exists on ${server}, but no state knows it`;
+  const removal = removalOf([id]);
+  return isSetup(id)
+    ? `${found}: remove it (\`${removal}\`), then deploy base again`
+    : `${found}: \`bluegreen retry\` goes on under a new name. To remove it: \`${removal}\``;
 }
 
 /** The server has as many commands as Azure keeps. Nothing ran. @returns null for another error. */

@@ -3,6 +3,14 @@
  * without the feature in azurerm.ts, and Terraform if it is killed. Nothing removes such a left-over.
  */
 
+/** Base's set-up of a machine begins with this; all others are steps of a release. */
+export const SETUP_PREFIX = "setup-";
+
+/** @param id Azure's resource id of a run command. */
+export function isSetup(id: string): boolean {
+  return nameOf(id).startsWith(SETUP_PREFIX);
+}
+
 /** Azure refuses the next one. Source: https://learn.microsoft.com/azure/virtual-machines/run-command-overview */
 export const MOST_RUN_COMMANDS = 25;
 /** A release needs up to four on one server beside those that it replaces; from here on left-overs are worth removing. */

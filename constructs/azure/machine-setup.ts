@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { machineFolder } from "../../configuration/azure/azure-names";
+import { SETUP_PREFIX } from "../../configuration/azure/run-commands";
 import type { IMachine } from "./machine";
 import { runCommand } from "./run-command";
 
@@ -32,7 +33,7 @@ export class MachineSetup extends Construct {
     super(scope, id);
     const { machine, serverName, script, parameters, files = {} } = props;
     this.command = runCommand(this, "Resource", {
-      name: `setup-${digest(script, parameters, files)}-${machine.generation}`,
+      name: `${SETUP_PREFIX}${digest(script, parameters, files)}-${machine.generation}`,
       virtualMachineId: machine.id,
       location: props.location,
       os: machine.os,
@@ -43,6 +44,7 @@ export class MachineSetup extends Construct {
       dependsOn: props.dependsOn,
       // The machine is in this stack: createBeforeDestroy would apply to it, too.
       createBeforeDestroy: false,
+      again: "Deploy base again.",
     });
   }
 }

@@ -25,7 +25,7 @@
 set -Eeuo pipefail
 # At the end of a truncated text, bash would exit with 0.
 ended=""
-trap 'ended=$?; ((ended)) || { echo "run-command: the step did not arrive whole, and nothing was done: bluegreen retry" >&2; ended=1; }; exit "$ended"' EXIT
+trap 'ended=$?; ((ended)) || { echo "run-command: the step did not arrive whole, and nothing was done: bluegreen retry, or deploy base again" >&2; ended=1; }; exit "$ended"' EXIT
 umask 027
 
 #include "../chosen-environment.sh"

@@ -86,6 +86,14 @@ describe.each(AZURERM)("azurerm %s", (version) => {
     expect(stepErrorOf(error(failed("install: no\n", 4), ""))).toEqual({ exitCode: 4, reason: "no" });
   });
 
+  test("a set-up that no state knows is base's: no retry of a release mends it", () => {
+    const name = "setup-0a1b2c3d4e-1";
+    expect(stepErrorOf({ ...error(commandExists(name), ""), address: ADDRESS })).toEqual({
+      exitCode: 1,
+      reason: `${name} already exists on vm-socialgoal-sim-web-1, but no state knows it: remove it (\`az resource delete --ids ${commandId(name)}\`), then deploy base again`,
+    });
+  });
+
   test("a command that no state knows is named with the ways out", () => {
     const { exitCode, reason } = stepErrorOf({
       ...error(commandExists("begin-2-0a1b2c3d"), ""),

@@ -65,6 +65,11 @@ test.each<[string, string]>([
   expect(machine().read("commands/step-1/exit-code")).toBe("1\n");
 });
 
+test("a set-up without a result is base's, so no retry of a release is advised", async () => {
+  const { stderr } = await machine().run(compose("exit 0\n"), { STEP_NAME: "setup-0a1b2c3d4e-1" });
+  expect(stderr).toContain("commands/setup-0a1b2c3d4e-1 on proxy-1, then deploy base again\n");
+});
+
 test.each(['{"outcome":"done"}', '{ "step": "test", "outcome": "done" }', `${RESULT}\\r\\n\\n \\n`])(
   "a result may be spelled as JSON may: %s",
   async (result) => {
