@@ -44,12 +44,22 @@ const GROUPS = {
   ],
 };
 
-/** Minutes each, and about the same as shorter suites: for nightly runs, and for work on these parts. */
+/**
+ * Minutes each, and about the same as shorter suites: for nightly runs, and for work on these parts. Besides what takes long
+ * by itself, whole stories whose parts have suites of their own, and the real EF Core, Chromium and accounts of a machine.
+ */
 const LONG = [
-  "__tests__/end-to-end/(affinity|azure-versions|bad-|by-hand|chance-|draining|every-database-cut|grpc-|harmful-steps|heal|interruptions|operator|records|sessions|two-proxies-restored)",
+  `__tests__/end-to-end/(${[
+    ...["affinity", "azure-versions", "bad-", "break-glass", "by-hand", "chance-", "draining"],
+    ...["every-database-cut", "grpc-", "harmful-steps", "heal", "interruptions", "life", "operator"],
+    ...["pipelines", "plan-proof", "platform-user", "records", "resolve", "sessions", "two-proxies-restored"],
+  ].join("|")})`,
   "__tests__/package/cdk-terrain",
-  "__tests__/on-server/director/(affinity-memory|kill|mutants)",
+  "__tests__/on-server/director/(affinity-browser|affinity-memory|kill|mutants)",
+  "__tests__/on-server/local/exchanged-proxy",
   "__tests__/on-server/migrate/cuts-everywhere",
+  "__tests__/cli/artifact/many-files",
+  "__tests__/cli/ef/ef-core",
   "__tests__/cli/load/(failures|process)",
 ];
 

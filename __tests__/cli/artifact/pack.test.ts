@@ -17,7 +17,6 @@ import { once } from "node:events";
 import * as fc from "fast-check";
 import { strFromU8, unzipSync } from "fflate";
 import { packFolder } from "../../../cli/artifact/pack";
-import { readEntries } from "../../../cli/zip";
 import type { Packed } from "../../../cli/artifact/pack";
 import { Workplace } from "./workplace";
 
@@ -253,18 +252,4 @@ test("stops when it is told to", async () => {
   const controller = new AbortController();
   controller.abort();
   await expect(pack("app", controller.signal)).rejects.toThrow(/abort/i);
-});
-
-test("70,000 files, more than the old format counts, are there for other programs and for us", async () => {
-  for (let index = 0; index < 200; index++) place.write(`app/public/${index}`, `content ${index}`);
-  for (let index = 0; index < 350; index++) symlinkSync("public", place.path(`app/copy-${index}`));
-  const { file } = await pack("app", undefined, 200_000);
-  const entries = 2 + 201 * 351;
-  expect(execFileSync("unzip", ["-Z", "-h", file], { encoding: "utf8" })).toContain(`entries: ${entries}\n`);
-  expect(execFileSync("unzip", ["-p", file, "copy-349/199"], { encoding: "utf8" })).toBe("content 199");
-  const read = readEntries(file, (name) => /^copy-(0|349)\/199$/.test(name));
-  expect([...read].map(([name, content]) => [name, String(content)])).toEqual([
-    ["copy-0/199", "content 199"],
-    ["copy-349/199", "content 199"],
-  ]);
 });
