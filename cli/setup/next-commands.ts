@@ -52,7 +52,7 @@ export function nextCommands({
       ...enter,
       command("doctor"),
       command("plan base"),
-      `BLUEGREEN_ENVIRONMENT=${environmentFileOf(name)} ${cdktfCommand("deploy base")}`,
+      `BLUEGREEN_ENVIRONMENT=${environmentFileOf(name)} ${cdktfCommand("deploy base", resolve(folder))}`,
     ];
   }
   if (!example) return [...enter, command("doctor"), command("release 1.0.0 --artifact app-1.0.0.zip")];

@@ -283,6 +283,21 @@ describe("doctor", () => {
     });
   });
 
+  it("takes CDK Terrain under CDKTF's names for what it is", async () => {
+    folder.write("node_modules/cdktf/package.json", { name: "cdktn", version: "0.24.0" });
+    const bindings = "node_modules/@cdktf/provider-azurerm/package.json";
+    folder.write(bindings, { name: "@cdktn/provider-azurerm", version: "16.1.0" });
+    expect((await doctor()).check("packages")).toMatchObject({
+      status: "ok",
+      found: "cdktn 0.24.0 as cdktf, @cdktn/provider-azurerm 16.1.0 as @cdktf/provider-azurerm",
+    });
+    folder.write(bindings, { name: "@cdktn/provider-azurerm", version: "15.0.0" });
+    expect((await doctor()).check("packages")).toMatchObject({
+      status: "warning",
+      mend: expect.stringContaining("@cdktf/provider-azurerm@npm:@cdktn/provider-azurerm@16"),
+    });
+  });
+
   /** A folder with links to all programs of this machine but these. @returns null where that hides nothing. */
   function toolsWithout(...hidden: string[]): string | null {
     const sbin = ["/usr/sbin", "/usr/local/sbin"];

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cdktfCommand } from "../../../cli/project/cdktf-command";
+import { commandLineOf } from "../../../cli/project/engines";
 import { findTerraform } from "../../../cli/terraform/binary";
 import { jsonOf } from "../../../cli/terraform/json-output";
 import { entriesOf, readState } from "../../../cli/terraform/pulled-state";
@@ -109,5 +110,31 @@ describe("a command of cdktf-cli that a message names", () => {
     process.env = { ...before, PATH: folder, TERRAFORM_BINARY_NAME: variable };
     if (variable === undefined) delete process.env["TERRAFORM_BINARY_NAME"];
     expect(cdktfCommand("deploy base")).toBe(command);
+  });
+
+  test.each([
+    ["cdktf-cli", "cdktf", "npx cdktf deploy base"],
+    ["CDK Terrain's", "cdktn", "npx cdktn deploy base"],
+  ])("where a folder above the project installs %s", (_, name, command) => {
+    const bin = join(folder, "node_modules", ".bin");
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, name), "");
+    mkdirSync(join(folder, "project"));
+    expect(cdktfCommand("deploy base", join(folder, "project"))).toBe(command);
+  });
+
+  test.each([
+    ["20.18.0", "cdktf-cli", "0.21.0"],
+    ["22.18.9", "cdktf-cli", "0.21.0"],
+    ["22.19.0", "cdktn-cli", "0.24.0"],
+    ["26.10.0", "cdktn-cli", "0.24.0"],
+  ])("where a project installs none: one that runs on Node.js %s", (node, name, version) => {
+    expect(commandLineOf(folder, node)).toMatchObject({ package: name, version, installed: false });
+  });
+
+  test("where a project installs none, it can be pasted all the same", () => {
+    expect(cdktfCommand("deploy base", folder)).toMatch(
+      /^(TERRAFORM_BINARY_NAME=tofu )?npx --package cdkt[fn]-cli@0\.\d+\.\d+ cdkt[fn] deploy base$/,
+    );
   });
 });

@@ -8,6 +8,7 @@ import { isLocal } from "../../../configuration/platform";
 import { emptyRecord, formatRecord, target } from "../../../release/record";
 import type { ReleaseRecord } from "../../../release/record";
 import { releaseId } from "../../../release/release";
+import { TESTED } from "../../project/engines";
 import { takenPorts } from "../../project/ports";
 import { readRecord } from "../../project/project";
 import type { Project } from "../../project/project";
@@ -22,12 +23,8 @@ const FILE_SECONDS = 10;
 const SYNTH_SECONDS = 60;
 const LEAST_FREE_BYTES = 512 * 1024 * 1024;
 
-/** The versions that this package is built with; a project with other versions does not work. */
-const PEERS: Readonly<Record<string, string>> = {
-  cdktf: "0.21",
-  constructs: "10",
-  "@cdktf/provider-azurerm": "14",
-};
+/** What the stacks import, under these names. */
+const PEERS = ["cdktf", "constructs", "@cdktf/provider-azurerm"];
 
 export function environmentCheck(file: string, environment: Environment | null, problem: string): Check {
   return {
@@ -80,23 +77,36 @@ export function packagesCheck({ folder }: Project): Check {
     seconds: FILE_SECONDS,
     run() {
       const { resolve } = createRequire(join(folder, "package.json"));
-      const installed = Object.keys(PEERS).flatMap((name) => {
+      const installed = PEERS.flatMap((alias) => {
         try {
-          const file = resolve(`${name}/package.json`);
-          const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
-          return [{ name, version }];
+          const file = resolve(`${alias}/package.json`);
+          const { name, version } = JSON.parse(readFileSync(file, "utf8")) as Installed;
+          return [{ alias, name, version }];
         } catch {
           return [];
         }
       });
       if (installed.length === 0) return ok("the project installs no CDKTF: the package includes it");
-      const others = installed.filter(({ name, version }) => !version.startsWith(`${PEERS[name]}.`));
-      const versions = installed.map(({ name, version }) => `${name} ${version}`).join(", ");
+      const others = installed.filter(({ name, version }) => !version.startsWith(`${TESTED[name]}.`));
+      const versions = installed
+        .map(({ alias, name, version }) => `${name} ${version}${alias === name ? "" : ` as ${alias}`}`)
+        .join(", ");
       if (others.length === 0) return ok(versions);
-      const wanted = others.map(({ name }) => `${name}@${PEERS[name]}`).join(" ");
-      return warning(versions, `cdktf-bluegreen is tested with other versions: npm install ${wanted}`);
+      const wanted = others.map(({ alias, name }) => {
+        if (TESTED[name] === undefined || alias === name) return `${alias}@${TESTED[alias]}`;
+        return `${alias}@npm:${name}@${TESTED[name]}`;
+      });
+      return warning(
+        versions,
+        `cdktf-bluegreen is tested with other versions: npm install ${wanted.join(" ")}`,
+      );
     },
   };
+}
+
+interface Installed {
+  readonly name: string;
+  readonly version: string;
 }
 
 /** Synthesizes into a separate folder: the output of a running release stays unchanged. */

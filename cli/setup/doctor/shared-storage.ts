@@ -5,6 +5,7 @@ import { requireLocal } from "../../../configuration/platform";
 import { EXIT } from "../../../release/exit-code";
 import { runLimited } from "../../../system/run-limited";
 import type { Project } from "../../project/project";
+import { cdktfCommand } from "../../project/cdktf-command";
 import { failed, firstLine, ok } from "./check";
 import type { Check } from "./check";
 
@@ -36,7 +37,7 @@ export function sharedStorageCheck({ folder, environment }: Project): Check[] {
           ? ok(`${share} with ${storage.shared.join(", ")}`)
           : failed(
               firstLine(stderr).replace(/^check: /, ""),
-              "make the folder available: instances that run answer with errors where they need it; if base never created it, `npx cdktf deploy base`",
+              `make the folder available: instances that run answer with errors where they need it; if base never created it, \`${cdktfCommand("deploy base")}\``,
             );
       },
     },
