@@ -7,6 +7,7 @@ import {
   DEFAULT_AZURERM,
   RENAMED_IN_5,
   TESTED_AZURERM,
+  untested,
 } from "../../configuration/azure/azurerm";
 import * as z from "zod/mini";
 import { parseEnvironment } from "../../configuration/environment-file";
@@ -156,6 +157,11 @@ test("for 4.x, and without a choice, the stacks are as before", () => {
   for (const version of ["4.55.0", "4.81.0"]) {
     expect(baseOf(withProvider(environment, version)).json.resource).toEqual(resource);
   }
+});
+
+test("a version that nothing was run with is named", () => {
+  for (const version of TESTED_AZURERM) expect(untested(version)).toBeNull();
+  expect(untested("4.75.0")).toBe(`azurerm 4.75.0; everything was run with ${TESTED_AZURERM.join(", ")}`);
 });
 
 test("a version is exact, and of a known range", () => {

@@ -42,6 +42,12 @@ export function needsPersistedIds(version: string): boolean {
   return isAtLeast(version, 4, 75);
 }
 
+/** @returns a sentence for a version in the range that the story was not run with; null for the others. */
+export function untested(version: string): string | null {
+  if (TESTED_AZURERM.includes(version)) return null;
+  return `azurerm ${version}; everything was run with ${TESTED_AZURERM.join(", ")}`;
+}
+
 /** 5.0 stops every command if this variable is set. Earlier ones read it. */
 export const ENHANCED_VALIDATION = "ARM_PROVIDER_ENHANCED_VALIDATION";
 

@@ -5,10 +5,12 @@ import * as z from "zod/mini";
 import { stateFile } from "../../../configuration/naming";
 import { parseEdition } from "../../../release/steps";
 import {
+  DEFAULT_AZURERM,
   ENHANCED_VALIDATION,
   enhancedValidationAdvice,
   hasNamesOf5,
   olderProvider,
+  untested,
 } from "../../../configuration/azure/azurerm";
 import { isLocal } from "../../../configuration/platform";
 import { emptyRecord, recordDigest } from "../../../release/record";
@@ -187,7 +189,16 @@ export function stateCheck(
           "use the newer one for everybody (TERRAFORM_BINARY_NAME): an older one may not read all of this state",
         );
       }
-      return isLocal(project.environment) ? ok(found) : compareSteps(project, web!.state, found);
+      if (isLocal(project.environment)) return ok(found);
+      const compared = compareSteps(project, web!.state, found);
+      const other = untested(
+        requiredAzurerm(join(project.folder, output, "stacks", "base")) ?? DEFAULT_AZURERM,
+      );
+      if (compared.status !== "ok" || other === null) return compared;
+      return warning(
+        `${compared.found}; ${other}`,
+        "read each plan of base before you apply it, or set platform.provider to one of these",
+      );
     },
   };
 }
