@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Slot } from "../../../release/slot";
+import { LEAST } from "../../release/examples";
 import { lastLine } from "../proxies/last-line";
 
 const COMMAND = resolve("lib/cli/main.js");
@@ -74,6 +75,28 @@ test("a plan that ended with an error is refused as JSON, too", () => {
   expect({ exitCode, verdict: JSON.parse(stdout) as unknown }).toMatchObject({
     exitCode: 3,
     verdict: { proved: false, live: null, reason: expect.stringMatching(/ended with an error/) },
+  });
+});
+
+describe("with the environment's servers", () => {
+  const steps = (...servers: string[]) =>
+    servers.flatMap((server) => [
+      change(`install-blue-${server}`, "no-op"),
+      change(`install-green-${server}`, "delete", "create"),
+    ]);
+  beforeEach(() => writeFileSync(join(folder, "shop.json"), JSON.stringify(LEAST)));
+
+  test("a plan that has them all is proved", () => {
+    const whole = prove(steps("web-1", "web-2"), "--live", "blue", "--environment", "shop.json");
+    expect(whole).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  test("one that leaves a server out is refused, which is not seen without the environment", () => {
+    const less = steps("web-1");
+    expect(prove(less, "--live", "blue")).toMatchObject({ exitCode: 0 });
+    const { exitCode, stderr } = prove(less, "--live", "blue", "--environment", "shop.json");
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/^the plan leaves out install-blue-web-2, install-green-web-2, of servers/);
   });
 });
 
