@@ -8,6 +8,7 @@ import { Iis } from "./azure/azure-platform";
 import { EnvironmentFile } from "./environment";
 import type { AzureEnvironment, Environment } from "./environment";
 import { refuseHooks, refuseHooksInRecreate } from "../release/hooks";
+import { nearestField } from "./field-names";
 import { refuseHttp2WithoutDriver, refuseIdleStrictTransport } from "./http-settings";
 import { OPERATIONS_SERVER, proxyPlaces, serverPlaces } from "./naming";
 import { InvalidInput } from "../release/failure";
@@ -26,10 +27,10 @@ const START_IS_MISSING = `start must be the command that starts an instance, as 
 
 /**
  * Reads an environment file.
- * @throws InvalidInput one line that names the file, the field, and what it should be.
+ * @throws InvalidInput one line that names the file, the fields, and what they should be.
  */
 export function parseEnvironment(text: string, file: string): Environment {
-  const data = parseFile(EnvironmentFile, text, file);
+  const data = parseFile(EnvironmentFile, text, file, nearestField(EnvironmentFile));
   if (data.topology === "split" && data.servers.count < 2) {
     throw new InvalidInput(
       `${file}: topology "split" needs 2 servers or more, servers.count is ${data.servers.count}; one is enough for "sideBySide"`,

@@ -196,6 +196,30 @@ test("what is no JSON is refused in one line", () => {
   );
 });
 
+test("all mistakes are named at once, each unknown field with the one that it is near", () => {
+  const { topology, ...rest } = LEAST;
+  const changed = { ...rest, topolgy: topology, servers: { cuont: 2 }, hoks: [], colour: "red" };
+  expect(complaint(() => parseEnvironment(JSON.stringify(changed), FILE)).split("; ")).toEqual([
+    'environments/local.json: topology must be "split" or "sideBySide"',
+    "servers.count must be of type number",
+    'servers: unknown field "cuont" (did you mean "count"?)',
+    'unknown field "topolgy" (did you mean "topology"?), "hoks" (did you mean "hooks"?), "colour"',
+  ]);
+});
+
+test("a byte order mark, which editors on Windows write, is no part of the JSON", () => {
+  expect(parseEnvironment(`\uFEFF${JSON.stringify(LEAST)}`, FILE)).toMatchObject({
+    application: "socialgoal",
+  });
+});
+
+test("a merge that is not resolved is named as that", () => {
+  const text = '{\n<<<<<<< HEAD\n"a": 1\n=======\n"a": 2\n>>>>>>> other\n}';
+  expect(complaint(() => parseEnvironment(text, FILE))).toBe(
+    "environments/local.json has the conflict markers of a merge: resolve it, then try again",
+  );
+});
+
 test.each(["a\nb", "a\u0000", "a\u001b[2J", "a\u007f", "a\r"])("an argument %j is refused", (argument) => {
   expect(refusal({ start: ["node", argument] })).toBe("start.1: no control characters");
 });

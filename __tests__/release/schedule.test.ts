@@ -63,15 +63,13 @@ test.each<[unknown, string]>([
   [[5, 5, 100], 'steps: "steps" must increase, as in [5, 25, 50, 100]'],
   [[50, 25, 100], 'steps: "steps" must increase, as in [5, 25, 50, 100]'],
   [[0, 100], "steps.0 must be at least 1"],
-  [[5, 101], "steps.1 must be at most 100 (and 1 more)"],
-  [[0.5, 100], "steps.0 must be a whole number (and 1 more)"],
+  [[5, 101], 'steps.1 must be at most 100; steps: "steps" must end with 100'],
+  [[0.5, 100], "steps.0 must be a whole number"],
   [["5", 100], "steps.0 must be of type number"],
   [100, "steps must be of type array"],
 ])("%j are no steps", (steps, message) => {
   const said = complaint(() => parseSchedule({ strategy: "canary", steps }, "the options"));
-  expect(said.replace(/ \(and \d more\)$/, "")).toBe(
-    `the options: ${message.replace(/ \(and \d more\)$/, "")}`,
-  );
+  expect(said).toBe(`the options: ${message}`);
 });
 
 test("steps that make no sense are refused in code too, with the strategy's name", () => {
