@@ -4,7 +4,7 @@ import { plainSecrets } from "./secret-headers";
 import { drains, hasAffinity } from "./sessions";
 import { idOrNull, rollbackIsInstant, scheduleOf, target } from "../release/record";
 import type { ReleaseRecord } from "../release/record";
-import { missingFrom } from "../release/release";
+import { missingFrom, releaseId } from "../release/release";
 import type { Schedule } from "../release/schedule";
 import { otherSlot } from "../release/slot";
 
@@ -145,4 +145,13 @@ export function rollbackPath(next: ReleaseRecord): string {
   return rollbackIsInstant(next)
     ? `rollback to ${id} is instant, it keeps running in ${otherSlot(next.active)}`
     : `rollback to ${id} is not instant: it is installed again`;
+}
+
+/** @returns a warning if a rollback goes to the very release that the rollback before it left; null otherwise. */
+export function returnWarning(before: ReleaseRecord, next: ReleaseRecord): string | null {
+  const [from, to] = [target(before), target(next)];
+  if (before.rollsBack !== true || next.rollsBack !== true || from === null || to === null) return null;
+  // A retry of that rollback.
+  if (releaseId(from) === releaseId(to)) return null;
+  return `the last sequence was a rollback from ${releaseId(to)}: this one gives it to users again`;
 }

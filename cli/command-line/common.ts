@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../../release/exit-code";
 import type { Tools } from "../deployment/tools";
-import { DEFAULT_ENVIRONMENT, openProject } from "../project/project";
+import { DEFAULT_ENVIRONMENT, openProject, projectFolder } from "../project/project";
 import type { Project } from "../project/project";
 import { createProgress, SILENT } from "../terminal/progress";
 import type { Progress } from "../terminal/progress";
@@ -24,7 +24,7 @@ export function common(command: Command): Command {
 }
 
 export function open({ environment }: Pick<CommonOptions, "environment">): Project {
-  return openProject(process.cwd(), environment);
+  return openProject(projectFolder(environment), environment);
 }
 
 /** With --json there is no progress, except at a terminal. */

@@ -2,13 +2,15 @@
 import type { Command } from "commander";
 import { common, progressFor } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
+import { projectFolder } from "../project/project";
 
 export function addDoctor(program: Command): void {
   common(program.command("doctor"))
     .description("check what a release needs here, and show how to fix what is missing")
     .action(async (options: CommonOptions) => {
       const { diagnose, formatDiagnosis } = await import("../setup/doctor/doctor.js");
-      const diagnosis = await diagnose(process.cwd(), options.environment, progressFor(options));
+      const folder = projectFolder(options.environment);
+      const diagnosis = await diagnose(folder, options.environment, progressFor(options));
       console.log(options.json === true ? JSON.stringify(diagnosis, null, 2) : formatDiagnosis(diagnosis));
       endWith(diagnosis.exitCode);
     });

@@ -5,6 +5,7 @@
 import {
   permittedStrategies,
   rollbackPath,
+  returnWarning,
   rootWarning,
   trafficOf,
   warningsOf,
@@ -142,9 +143,11 @@ export async function planOperation(
       active === null ? null : describeActive(active, next),
       ...describeProxies(next),
     ].filter((note) => note !== null),
-    warnings: [rootWarning(environment, process.getuid?.() === 0), ...warningsOf(next, environment)].filter(
-      (warning) => warning !== null,
-    ),
+    warnings: [
+      returnWarning(before, next),
+      rootWarning(environment, process.getuid?.() === 0),
+      ...warningsOf(next, environment),
+    ].filter((warning) => warning !== null),
     permissions: permittedStrategies(before, next),
     rollback: rollbackPath(next),
     draining: next.endSessions === undefined ? active : null,

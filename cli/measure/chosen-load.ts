@@ -6,7 +6,7 @@ import { InvalidInput } from "../../release/failure";
 import { quote } from "../../release/text";
 import { parseJson } from "../../release/validation";
 import { parseLoadPlan, type LoadPlan } from "../load/plan";
-import { openProject } from "../project/project";
+import { openProject, projectFolder } from "../project/project";
 import { environmentLoad } from "./environment-load";
 
 const DEFAULT_RATE = 10;
@@ -49,7 +49,7 @@ export function chooseLoad(folder: string, choice: LoadChoice): ChosenLoad {
     const basis = { origin: url, rate: DEFAULT_RATE, releaseHeader: null, gets: [{ path: "/" }] };
     return { plan: parseLoadPlan({ ...basis, ...given }), application: null, environment: null };
   }
-  const { environment } = openProject(folder, choice.environment);
+  const { environment } = openProject(projectFolder(choice.environment, folder), choice.environment);
   const { plan: basis, notMeasured } = environmentLoad(environment);
   if (basis === null) {
     throw new InvalidInput(`${choice.environment}: nothing to measure: ${notMeasured}; or set --url`);

@@ -1,7 +1,7 @@
-/** The project that a command works on: one environment and its record, read from the working directory. */
+/** The project that a command works on: one environment and its record. */
 import { InvalidInput } from "../../release/failure";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "../../configuration/environment-file";
 import type { Environment } from "../../configuration/environment";
 import { workFolder } from "../../configuration/naming";
@@ -23,6 +23,17 @@ export interface Project {
   readonly environmentFile: string;
   readonly environment: Environment;
   readonly synth: SynthCommand;
+}
+
+/**
+ * The folder of the project that the operator is in, as git finds it: the nearest one, from the working directory upwards,
+ * that has the environment file. Without one it is the working directory itself.
+ */
+export function projectFolder(environmentFile: string, here = process.cwd()): string {
+  for (let folder = here; ; folder = resolve(folder, "..")) {
+    if (existsSync(join(folder, environmentFile))) return folder;
+    if (folder === dirname(folder)) return here;
+  }
 }
 
 export function openProject(folder: string, environmentFile: string, synth?: SynthCommand): Project {

@@ -52,7 +52,16 @@ const LONG = [
   `__tests__/end-to-end/(${[
     ...["affinity", "azure-versions", "bad-", "break-glass", "by-hand", "chance-", "draining"],
     ...["every-database-cut", "grpc-", "harmful-steps", "heal", "interruptions", "life", "operator"],
-    ...["pipelines", "plan-proof", "platform-user", "records", "resolve", "sessions", "two-proxies-restored"],
+    ...[
+      "pipelines",
+      "plan-proof",
+      "platform-user",
+      "records",
+      "resolve",
+      "same-pages",
+      "sessions",
+      "two-proxies-restored",
+    ],
   ].join("|")})`,
   "__tests__/package/cdk-terrain",
   "__tests__/on-server/director/(affinity-browser|affinity-memory|kill|mutants)",
