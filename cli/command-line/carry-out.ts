@@ -1,16 +1,12 @@
 /** Runs a request as one sequence of the record, and prints the outcome. */
 import type { Command } from "commander";
-import { EXIT } from "../../release/exit-code";
-import { describeComparison } from "../../release/comparison-words";
-import { inOneLine } from "../../release/text";
-import { describeUsersAnswers } from "../../release/users-answers";
 import { deploy } from "../deployment/deploy";
 import type { Consent } from "../deployment/deploy";
 import { stopHarmful } from "../deployment/operations";
-import type { Deployment } from "../deployment/outcome";
 import { formatPlan } from "../deployment/plan-text";
-import { err, out } from "../terminal/colours";
+import { err } from "../terminal/colours";
 import { canAsk, confirm } from "../terminal/questions";
+import { printOutcome } from "./closing-lines";
 import { common, findTools, open, optionsOf, progressFor } from "./common";
 import type { CommonOptions } from "./common";
 import type { Request } from "./request";
@@ -33,7 +29,7 @@ export function addRequest(parent: Command, request: Request): void {
     const args = command.processedArgs as unknown[];
     const operation = await request.operation(project, tools, args, options as never);
     const deployment = await deploy(project, tools, operation, consentOf(options, request.name));
-    printOutcome(options, await stopHarmful(project, tools, deployment));
+    printOutcome(options, await stopHarmful(project, tools, deployment), project.folder);
   });
 }
 
@@ -61,58 +57,4 @@ function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: s
         }
       : {}),
   };
-}
-
-export function printOutcome(options: CommonOptions, deployment: Deployment | null): void {
-  if (deployment === null) {
-    console.log(
-      options.json ? JSON.stringify({ outcome: "unchanged", exitCode: EXIT.done }) : "nothing to abort",
-    );
-    return;
-  }
-  process.exitCode = deployment.exitCode;
-  if (options.json) console.log(JSON.stringify(deployment, null, 2));
-  report(deployment, options.json === true);
-}
-
-/** Success goes to stdout, unless stdout is JSON. A failure goes to stderr, in one line. */
-function report(deployment: Deployment, stdoutIsJson: boolean): void {
-  const { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, receipt, logs } = deployment;
-  const rose = deployment.users?.worse === true ? [inOneLine(describeUsersAnswers(deployment.users))] : [];
-  for (const { slot, running, cut } of unfinished) {
-    const fate = cut ? "and were cut" : `and continue in ${slot}`;
-    console.error(`  ${running} requests in ${slot} exceeded the drain time ${fate}`);
-  }
-  const line = `record ${sequence} ${outcome}: ${reason} (${seconds.toFixed(1)} s)`;
-  const stable =
-    from === to ? `stable: ${to ?? "nothing"}` : `stable: ${from ?? "nothing"} -> ${to ?? "nothing"}`;
-  const known = whatIsKnown(deployment);
-  if (exitCode !== 0) {
-    const details = [
-      ...logs.map((log) => `log: ${log}`),
-      ...(receipt === null ? [] : [`receipt: ${receipt}`]),
-    ];
-    console.error(`${err.red("✖")} ${[...rose, line, stable, ...known, ...details].join("; ")}`);
-    return;
-  }
-  if (stdoutIsJson) return;
-  const waits = outcome === "staged" || outcome === "paused";
-  const next = waits ? ["next: `bluegreen promote`, or `bluegreen abort`"] : [];
-  const lines = [stable, ...known, ...next, ...(receipt === null ? [] : [`receipt: ${receipt}`])];
-  const first = rose.map((words) => `${out.red("!")} ${words}`);
-  console.log([...first, `${out.green("✔")} ${line}`, ...lines.map((each) => `  ${each}`)].join("\n"));
-}
-
-/** What all users got, what the last judgement knows, what was not judged, and what the command measured. */
-function whatIsKnown({ users = null, comparison, notJudged = [], requests }: Deployment): string[] {
-  const nothingCounted = users === null && requests === null;
-  return [
-    // What rose comes first of all.
-    nothingCounted || users?.worse === true ? null : describeUsersAnswers(users),
-    comparison === null ? null : describeComparison(comparison),
-    notJudged.length === 0 ? null : `not judged: ${notJudged.join("; ")}`,
-    requests === null
-      ? null
-      : `${requests.failed} of ${requests.sent} measured requests failed, longest gap ${Math.round(requests.longestGapMs)} ms`,
-  ].flatMap((line) => (line === null ? [] : [inOneLine(line)]));
 }

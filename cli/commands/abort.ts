@@ -1,6 +1,6 @@
 /** abort: rolls back to stable at once, without a question. */
 import type { Command } from "commander";
-import { printOutcome } from "../command-line/carry-out";
+import { printOutcome } from "../command-line/closing-lines";
 import { common, findTools, open, progressFor } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
 import { WITHOUT, withoutFrom } from "../command-line/without-option";
@@ -13,6 +13,7 @@ export function addAbort(program: Command): void {
     .option(...WITHOUT)
     .action(async (options: CommonOptions & WithoutOptions) => {
       const tools = await findTools(progressFor(options));
-      printOutcome(options, await abort(open(options), tools, withoutFrom(options)));
+      const project = open(options);
+      printOutcome(options, await abort(project, tools, withoutFrom(options)), project.folder);
     });
 }

@@ -1,5 +1,8 @@
 /** The last lines of a command that carried out a sequence: what users got, and what the verdict knows. */
-import { printOutcome } from "../../../cli/command-line/carry-out";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { printOutcome } from "../../../cli/command-line/closing-lines";
 import type { Deployment } from "../../../cli/deployment/outcome";
 import { usersAnswers } from "../../../release/users-answers";
 
@@ -21,13 +24,17 @@ function users(failed: number, worse: boolean) {
   return usersAnswers([{ proxy: "proxy-1", journal: [entry] }]);
 }
 
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-closing-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
 function printed(changes: Partial<Deployment>): string[] {
   const lines: string[] = [];
   const { exitCode } = process;
   const streams = (["log", "error"] as const).map((stream) =>
     jest.spyOn(console, stream).mockImplementation((...texts: unknown[]) => void lines.push(texts.join(" "))),
   );
-  printOutcome({} as Parameters<typeof printOutcome>[0], { ...DEPLOYMENT, ...changes });
+  printOutcome({} as Parameters<typeof printOutcome>[0], { ...DEPLOYMENT, ...changes }, folder);
   process.exitCode = exitCode;
   for (const stream of streams) stream.mockRestore();
   return lines.join("\n").split("\n");
@@ -51,13 +58,31 @@ test("what users lost is the first line, also of a promotion", () => {
   expect(second).toContain("record 17 promoted");
 });
 
-test("a failure stays one line, which begins with what users lost", () => {
+test("a failure is a list, which begins with what users lost", () => {
   const failure = { outcome: "rolledBack", exitCode: 5, reason: "1.4.0-17 fails", to: "1.3.0-16" };
-  const lines = printed({ ...failure, users: users(1_222, true) });
-  expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatch(
-    /^✖ users' failed answers rose: 1,222 of 2,076 .*; record 17 rolledBack: 1\.4\.0-17 fails/,
-  );
+  expect(printed({ ...failure, users: users(1_222, true), comparison: null, requests: null })).toEqual([
+    "! users' failed answers rose: 1,222 of 2,076 in 95 s (58.9 %), before 0.31 %",
+    "✖ record 17 rolledBack: 1.4.0-17 fails (95.0 s)",
+    "  stable: 1.3.0-16",
+    "  receipt: receipts/17.json",
+  ]);
+});
+
+test("a failure has the application's own last lines, which can't move a terminal's cursor", () => {
+  const failure = { outcome: "rejected", exitCode: 4, reason: "1.4.0-17 ended", to: "1.3.0-16" };
+  const [before, line] = ["started\n".repeat(2_000), "no such table: goals \u001b[2J\u001b[31m"];
+  writeFileSync(join(folder, "blue.log"), `${before}one\n\ntwo\n${"x".repeat(300)}\n${line}\n`);
+  const lines = printed({ ...failure, comparison: null, requests: null, logs: ["blue.log", "none.log"] });
+  expect(lines.slice(2)).toEqual([
+    "  log: blue.log",
+    "    | started",
+    "    | one",
+    "    | two",
+    `    | ${"x".repeat(200)}...`,
+    "    | no such table: goals  [2J [31m",
+    "  log: none.log",
+    "  receipt: receipts/17.json",
+  ]);
 });
 
 test("where nothing counted users' answers it says so: of its own requests alone it can't know", () => {
