@@ -29,7 +29,7 @@ export function addRequest(parent: Command, request: Request): void {
     const args = command.processedArgs as unknown[];
     const operation = await request.operation(project, tools, args, options as never);
     const deployment = await deploy(project, tools, operation, consentOf(options, request.name));
-    printOutcome(options, await stopHarmful(project, tools, deployment), project.folder);
+    printOutcome(options, await stopHarmful(project, tools, deployment));
   });
 }
 

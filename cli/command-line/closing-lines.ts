@@ -1,16 +1,14 @@
 /** The last lines of a command that carried out a sequence: what became of it, what users got, and what is known of it. */
-import { join } from "node:path";
 import { describeComparison } from "../../release/comparison-words";
 import { EXIT } from "../../release/exit-code";
 import { inOneLine } from "../../release/text";
 import { describeUsersAnswers } from "../../release/users-answers";
 import type { Deployment } from "../deployment/outcome";
-import { lastLines } from "../project/candidate-logs";
+import type { LastLines } from "../project/candidate-logs";
 import { err, out } from "../terminal/colours";
 import type { CommonOptions } from "./common";
 
-/** @param folder the project's. */
-export function printOutcome(options: CommonOptions, deployment: Deployment | null, folder: string): void {
+export function printOutcome(options: CommonOptions, deployment: Deployment | null): void {
   if (deployment === null) {
     console.log(
       options.json ? JSON.stringify({ outcome: "unchanged", exitCode: EXIT.done }) : "nothing to abort",
@@ -19,12 +17,13 @@ export function printOutcome(options: CommonOptions, deployment: Deployment | nu
   }
   process.exitCode = deployment.exitCode;
   if (options.json) console.log(JSON.stringify(deployment, null, 2));
-  report(deployment, options.json === true, folder);
+  report(deployment, options.json === true);
 }
 
 /** Success goes to stdout, unless stdout is JSON. A failure goes to stderr, with the application's own last lines. */
-function report(deployment: Deployment, stdoutIsJson: boolean, folder: string): void {
-  const { sequence, outcome, exitCode, reason, from, to, seconds, unfinished, receipt, logs } = deployment;
+function report(deployment: Deployment, stdoutIsJson: boolean): void {
+  const { sequence, outcome, exitCode, reason, from, to, seconds } = deployment;
+  const { unfinished, receipt, logs, lastLines = [] } = deployment;
   const failed = exitCode !== EXIT.done;
   const colours = failed ? err : out;
   const rose = deployment.users?.worse === true ? [inOneLine(describeUsersAnswers(deployment.users))] : [];
@@ -40,7 +39,7 @@ function report(deployment: Deployment, stdoutIsJson: boolean, folder: string): 
     stable,
     ...whatIsKnown(deployment),
     ...(waits ? ["next: `bluegreen promote`, or `bluegreen abort`"] : []),
-    ...logs.flatMap((log) => [`log: ${log}`, ...lastLines(join(folder, log)).map((line) => `  | ${line}`)]),
+    ...logs.flatMap((log) => [`log: ${log}`, ...saidIn(lastLines, log).map((line) => `  | ${line}`)]),
     ...(receipt === null ? [] : [`receipt: ${receipt}`]),
   ];
   const mark = failed ? colours.red("✖") : colours.green("✔");
@@ -52,6 +51,10 @@ function report(deployment: Deployment, stdoutIsJson: boolean, folder: string): 
   ].join("\n");
   if (failed) console.error(all);
   else console.log(all);
+}
+
+function saidIn(lastLines: readonly LastLines[], log: string): readonly string[] {
+  return lastLines.find((each) => each.log === log)?.lines ?? [];
 }
 
 /** What all users got, what the last judgement knows, what was not judged, and what the command measured. */

@@ -13,7 +13,6 @@ export function addAbort(program: Command): void {
     .option(...WITHOUT)
     .action(async (options: CommonOptions & WithoutOptions) => {
       const tools = await findTools(progressFor(options));
-      const project = open(options);
-      printOutcome(options, await abort(project, tools, withoutFrom(options)), project.folder);
+      printOutcome(options, await abort(open(options), tools, withoutFrom(options)));
     });
 }

@@ -25,7 +25,7 @@ import { writeReceipt } from "../receipts/receipt-store";
 import type { ProcessLock } from "../../system/process-lock";
 import { createLiveView } from "../live/live-view";
 import type { Progress } from "../terminal/progress";
-import { candidateLogs } from "../project/candidate-logs";
+import { candidateLogs, followLogs } from "../project/candidate-logs";
 import { applyInterruptibly } from "./apply";
 import type { Applied } from "./apply";
 import { waitUntilDrained } from "./drain-wait";
@@ -69,6 +69,7 @@ export async function deploy(
     operation.prepare?.();
     if (!planned.hasBase) await deployBase(project, tools, planned.before);
 
+    const lastLines = followLogs(project, next);
     const { applied, observed: users } = await applyObserved(project, tools, operation, planned);
     const survey = await surveyOnceEnded(planned.proxies, next, applied.working);
     // After a failed apply an unreachable proxy must not hide the failure.
@@ -92,8 +93,11 @@ export async function deploy(
       keepReceipt(project, { ...receipt, hooks: [...hooks, ...hooksAfter] }, progress);
     }
     if (exitCode === EXIT.done) tidyUp(project, next, progress);
-    const logs = exitCode === 0 ? [] : candidateLogs(project, next);
-    return { ...ended, logs, requests: brief(users.requests), receipt: file };
+    const failed = exitCode !== EXIT.done && {
+      logs: candidateLogs(project, next),
+      lastLines: lastLines(),
+    };
+    return { ...ended, logs: [], ...failed, requests: brief(users.requests), receipt: file };
   } finally {
     progress.stop();
     lock.release();

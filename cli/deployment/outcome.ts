@@ -5,6 +5,7 @@ import type { Comparison, JournalEntry } from "../../release/journal";
 import type { Goal, ReleaseRecord } from "../../release/record";
 import { usersAnswers } from "../../release/users-answers";
 import type { UsersAnswers } from "../../release/users-answers";
+import type { LastLines } from "../project/candidate-logs";
 import type { ApplyResult } from "../terraform/stack";
 import { agreed } from "../proxies/proxies";
 import type { Survey } from "../../release/taking-part";
@@ -26,6 +27,8 @@ export interface Deployment {
   readonly unfinished: readonly Unfinished[];
   /** The log files of a failed candidate's instances, on this machine. */
   readonly logs: readonly string[];
+  /** What a failed candidate's instances wrote last, in this sequence. Absent if they wrote nothing, and before version 0.2.0. */
+  readonly lastLines?: readonly LastLines[];
   /** The results of the command's synthetic requests; null if nothing was measured. */
   readonly requests: { readonly sent: number; readonly failed: number; readonly longestGapMs: number } | null;
   /** What all users got meanwhile, as the proxies counted; null if none did. Absent before version 0.2.0. */
@@ -53,7 +56,7 @@ export function conclude(
   record: ReleaseRecord,
   { statuses, silent }: Pick<Survey, "statuses" | "silent">,
   applied: ApplyResult,
-): Omit<Deployment, "from" | "seconds" | "logs" | "requests" | "receipt"> {
+): Omit<Deployment, "from" | "seconds" | "logs" | "lastLines" | "requests" | "receipt"> {
   const results = statuses.flatMap(({ state: { result } }) =>
     result?.sequence === record.sequence ? [result] : [],
   );

@@ -1,7 +1,4 @@
 /** The last lines of a command that carried out a sequence: what users got, and what the verdict knows. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { printOutcome } from "../../../cli/command-line/closing-lines";
 import type { Deployment } from "../../../cli/deployment/outcome";
 import { usersAnswers } from "../../../release/users-answers";
@@ -24,17 +21,13 @@ function users(failed: number, worse: boolean) {
   return usersAnswers([{ proxy: "proxy-1", journal: [entry] }]);
 }
 
-let folder: string;
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "bluegreen-closing-"))));
-afterEach(() => rmSync(folder, { recursive: true }));
-
 function printed(changes: Partial<Deployment>): string[] {
   const lines: string[] = [];
   const { exitCode } = process;
   const streams = (["log", "error"] as const).map((stream) =>
     jest.spyOn(console, stream).mockImplementation((...texts: unknown[]) => void lines.push(texts.join(" "))),
   );
-  printOutcome({} as Parameters<typeof printOutcome>[0], { ...DEPLOYMENT, ...changes }, folder);
+  printOutcome({} as Parameters<typeof printOutcome>[0], { ...DEPLOYMENT, ...changes });
   process.exitCode = exitCode;
   for (const stream of streams) stream.mockRestore();
   return lines.join("\n").split("\n");
@@ -68,18 +61,15 @@ test("a failure is a list, which begins with what users lost", () => {
   ]);
 });
 
-test("a failure has the application's own last lines, which can't move a terminal's cursor", () => {
+test("a failure has the application's own last lines, each below its log", () => {
   const failure = { outcome: "rejected", exitCode: 4, reason: "1.4.0-17 ended", to: "1.3.0-16" };
-  const [before, line] = ["started\n".repeat(2_000), "no such table: goals \u001b[2J\u001b[31m"];
-  writeFileSync(join(folder, "blue.log"), `${before}one\n\ntwo\n${"x".repeat(300)}\n${line}\n`);
-  const lines = printed({ ...failure, comparison: null, requests: null, logs: ["blue.log", "none.log"] });
+  const lastLines = [{ log: "blue.log", lines: ["started", "no such table: goals"] }];
+  const logs = ["blue.log", "none.log"];
+  const lines = printed({ ...failure, comparison: null, requests: null, logs, lastLines });
   expect(lines.slice(2)).toEqual([
     "  log: blue.log",
     "    | started",
-    "    | one",
-    "    | two",
-    `    | ${"x".repeat(200)}...`,
-    "    | no such table: goals  [2J [31m",
+    "    | no such table: goals",
     "  log: none.log",
     "  receipt: receipts/17.json",
   ]);
