@@ -5,7 +5,7 @@ import { describeEndToEnd, until, World } from "./world";
 import type { Running } from "./world";
 
 /** Users of the living proxy end on the right release in this time. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 describeEndToEnd("one of two proxies is lost midway", () => {
   let world: World;

@@ -3,7 +3,7 @@ import { ProxyMachine } from "../../development/testbed/proxy-machine";
 import { describeEndToEnd, until, World } from "./world";
 
 /** Users of the living proxies end on the right release in this time. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 describeEndToEnd("one of two proxies is away", () => {
   let world: World;

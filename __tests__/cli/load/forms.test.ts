@@ -131,6 +131,8 @@ test("sessions that a switch costs are counted in the step of the switch, also b
   const before = await load.endStep();
   await load.beginStep("switch");
   front.choose = () => instances[1];
+  // What the other instance was asked before is answered by then.
+  await requests(60);
   const at = await load.endStep();
   await load.beginStep("after");
   await requests(300);

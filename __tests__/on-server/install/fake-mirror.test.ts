@@ -103,7 +103,10 @@ test.each(LIES)("the environment's store, for which a token is sent, that %s", a
 
 test("one that stalls", async () => {
   const address = await server().serve(stalling);
-  refused(await attempt(`${address}/app.zip`, { FETCH_STALL_SECONDS: "1" }), /download failed: .*too slow/);
+  refused(
+    await attempt(`${address}/app.zip`, { FETCH_STALL_SECONDS: "1", PREPARE_SECONDS: "60" }),
+    /download failed: .*too slow/,
+  );
 });
 
 test("one that names the limit's size keeps no byte: it is refused before", async () => {
