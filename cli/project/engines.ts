@@ -3,7 +3,8 @@
  * Terrain, which a project installs under CDKTF's names (docs/library.md).
  */
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { upwards } from "./files";
 
 /** An engine's command line, as a package of npm. */
 export interface CommandLine {
@@ -32,12 +33,11 @@ export function commandLineOf(
   folder: string,
   node = process.versions.node,
 ): CommandLine & { readonly installed: boolean } {
-  for (let at = folder; ; at = dirname(at)) {
+  for (const each of upwards(folder)) {
     const found = [CDKTF_CLI, CDK_TERRAIN_CLI].find(({ program }) =>
-      existsSync(join(at, "node_modules", ".bin", program)),
+      existsSync(join(each, "node_modules", ".bin", program)),
     );
     if (found !== undefined) return { ...found, installed: true };
-    if (at === dirname(at)) break;
   }
   const [major = 0, minor = 0] = node.split(".").map(Number);
   const [firstMajor, firstMinor] = FIRST_NODE_OF_CDK_TERRAIN;

@@ -1,6 +1,7 @@
 /** Files that may be absent. Absence is a fact that decisions rest on: what this user may not see is not absent. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
+import { dirname } from "node:path";
 import { Failure } from "../../release/failure";
 import { EXIT } from "../../release/exit-code";
 
@@ -17,6 +18,12 @@ export function textOrNull(path: string): string | null {
 /** The names in a folder; none if there is no such folder. @throws Failure if this user may not list it. */
 export function namesIn(folder: string): string[] {
   return allowed(folder, () => readdirSync(folder)) ?? [];
+}
+
+/** A folder and those above it, the nearest first. */
+export function* upwards(folder: string): Generator<string> {
+  yield folder;
+  if (folder !== dirname(folder)) yield* upwards(dirname(folder));
 }
 
 function allowed<Result>(path: string, read: () => Result): Result | null {

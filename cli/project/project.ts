@@ -1,7 +1,7 @@
 /** The project that a command works on: one environment and its record. */
 import { InvalidInput } from "../../release/failure";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { DEFAULT_ENVIRONMENT_FILE, parseEnvironment } from "../../configuration/environment-file";
 import type { Environment } from "../../configuration/environment";
 import { workFolder } from "../../configuration/naming";
@@ -9,7 +9,7 @@ import { emptyRecord, formatRecord, parseRecord, refuseOtherApplication } from "
 import type { ReleaseRecord } from "../../release/record";
 import { writeAtomically } from "../../system/atomic-file";
 import { privateFolder } from "../../system/private-files";
-import { textOrNull } from "./files";
+import { exists, textOrNull, upwards } from "./files";
 
 /** cdktf-cli's synth reads the same variable. */
 export const DEFAULT_ENVIRONMENT = process.env["BLUEGREEN_ENVIRONMENT"] || DEFAULT_ENVIRONMENT_FILE;
@@ -30,10 +30,10 @@ export interface Project {
  * that has the environment file. Without one it is the working directory itself.
  */
 export function projectFolder(environmentFile: string, here = process.cwd()): string {
-  for (let folder = here; ; folder = resolve(folder, "..")) {
-    if (existsSync(join(folder, environmentFile))) return folder;
-    if (folder === dirname(folder)) return here;
-  }
+  // An absolute path would be found below the root.
+  const folders = isAbsolute(environmentFile) ? [here] : upwards(here);
+  for (const folder of folders) if (exists(join(folder, environmentFile))) return folder;
+  return here;
 }
 
 export function openProject(folder: string, environmentFile: string, synth?: SynthCommand): Project {

@@ -31,6 +31,11 @@ test("another environment may be in another one", () => {
   expect(projectFolder("environments/prod.json", inner)).toBe(project);
 });
 
+test("an absolute path is not looked for below the root", () => {
+  const project = folder("shop", FILE);
+  expect(projectFolder(join(project, FILE), project)).toBe(project);
+});
+
 test("without one anywhere it is the working directory, whose message says what is missing", () => {
   const empty = folder("empty");
   expect(projectFolder("environments/none-of-these.json", empty)).toBe(empty);
