@@ -1,5 +1,6 @@
 /** The names of a schema's fields, for a message about a field that it does not have. */
 import type * as z from "zod/mini";
+import { quote } from "../release/text";
 
 /** Fewer letters have too many neighbours: with these one edit makes another name, with twice as many two. */
 const LEAST_LENGTH = 4;
@@ -13,7 +14,7 @@ export function nearestField(schema: z.core.$ZodType): (key: string, path: reado
       .map((name) => ({ name, edits: editsBetween(key.toLowerCase(), name.toLowerCase()) }))
       .filter(({ edits }) => edits <= Math.min(2, key.length / LEAST_LENGTH))
       .sort((one, other) => one.edits - other.edits);
-    return near === undefined ? "" : ` (did you mean ${JSON.stringify(near.name)}?)`;
+    return near === undefined ? "" : ` (did you mean ${quote(near.name)}?)`;
   };
 }
 

@@ -5,7 +5,7 @@ import type { Consent } from "../deployment/deploy";
 import { stopHarmful } from "../deployment/operations";
 import { formatPlan } from "../deployment/plan-text";
 import { err } from "../terminal/colours";
-import { canAsk, confirm } from "../terminal/questions";
+import { mayAsk, confirm } from "../terminal/questions";
 import { printOutcome } from "./closing-lines";
 import { common, findTools, open, optionsOf, progressFor } from "./common";
 import type { CommonOptions } from "./common";
@@ -43,8 +43,9 @@ function withConsent(command: Command): Command {
     .option("--override-freeze <why>", "release despite a freeze window; the receipt keeps the reason");
 }
 
-function consentOf({ yes, json, token, overrideFreeze }: ConsentOptions, what: string): Consent {
-  const asks = yes !== true && json !== true && token === undefined && canAsk();
+function consentOf(options: ConsentOptions, what: string): Consent {
+  const { token, overrideFreeze } = options;
+  const asks = token === undefined && mayAsk(options);
   return {
     ...(token === undefined ? {} : { token }),
     ...(overrideFreeze === undefined ? {} : { overrideFreeze }),

@@ -5,7 +5,7 @@ import { Failure } from "../../release/failure";
 import { takeDown } from "../deployment/infrastructure";
 import { common, findTools, open, progressFor } from "../command-line/common";
 import type { CommonOptions } from "../command-line/common";
-import { canAsk, confirm } from "../terminal/questions";
+import { mayAsk, confirm } from "../terminal/questions";
 
 export function addDown(program: Command): void {
   common(program.command("down"))
@@ -14,8 +14,7 @@ export function addDown(program: Command): void {
     .action(async (options: CommonOptions & { yes?: boolean }) => {
       const project = open(options);
       const { name } = project.environment;
-      const asks = options.yes !== true && options.json !== true && canAsk();
-      if (asks && !(await confirm(`Stop ${name}? Its users get nothing until the next release.`)))
+      if (mayAsk(options) && !(await confirm(`Stop ${name}? Its users get nothing until the next release.`)))
         throw new Failure("not confirmed: nothing was changed", EXIT.refused);
       await takeDown(project, await findTools(progressFor(options)));
       if (options.json)

@@ -1,7 +1,7 @@
 /** init: creates a project. */
 import type { Command } from "commander";
 import type { InitOptions } from "../setup/questionnaire";
-import { canAsk } from "../terminal/questions";
+import { mayAsk } from "../terminal/questions";
 import { progressFor, printResult } from "../command-line/common";
 
 export function addInit(program: Command): void {
@@ -44,7 +44,7 @@ export function addInit(program: Command): void {
     .action(async (folder: string, options: InitOptions & { yes?: boolean; json?: boolean }) => {
       const { findAnswers } = await import("../setup/questionnaire.js");
       const { formatInitialized, init } = await import("../setup/init.js");
-      const asking = canAsk() && options.yes !== true && options.json !== true;
+      const asking = mayAsk(options);
       const { answers, example, notes } = await findAnswers(folder, options, asking);
       const initialized = await init(folder, answers, example, notes, progressFor(options));
       printResult(options, initialized, formatInitialized(initialized));

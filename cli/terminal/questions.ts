@@ -8,6 +8,11 @@ export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
+/** Whether a command asks its questions: not with --yes, nor where its output is for a program. */
+export function mayAsk({ yes, json }: { readonly yes?: boolean; readonly json?: boolean }): boolean {
+  return yes !== true && json !== true && canAsk();
+}
+
 /** Each prompt's second argument: draw on stderr. */
 export const DRAWN = { output: process.stderr } as const;
 

@@ -3,10 +3,10 @@
  * without the feature in azurerm.ts, and Terraform if it is killed. Nothing removes such a left-over.
  */
 
-/** Base's set-up of a machine begins with this; all others are steps of a release. */
+/** Base's set-up of a machine begins with this, also in result-line.sh; all others are steps of a release. */
 export const SETUP_PREFIX = "setup-";
 
-/** @param id Azure's resource id of a run command. */
+/** @param id Azure's resource id of a run command, or its name. */
 export function isSetup(id: string): boolean {
   return nameOf(id).startsWith(SETUP_PREFIX);
 }

@@ -44,7 +44,6 @@ export class MachineSetup extends Construct {
       dependsOn: props.dependsOn,
       // The machine is in this stack: createBeforeDestroy would apply to it, too.
       createBeforeDestroy: false,
-      again: "Deploy base again.",
     });
   }
 }

@@ -7,6 +7,7 @@ import { Fn } from "cdktf";
 import type { ITerraformDependable } from "cdktf";
 import type { Construct } from "constructs";
 import { readFileSync } from "node:fs";
+import { isSetup } from "../../configuration/azure/run-commands";
 import { onServerProgram, shippedFile } from "../on-server-program";
 import type { OperatingSystem } from "./machine";
 
@@ -27,16 +28,12 @@ export interface RunCommandProps {
   readonly needed?: boolean;
   /** Terraform's `create_before_destroy`. @default true */
   readonly createBeforeDestroy?: boolean;
-  /** What to do if it fails, as a sentence. @default - `bluegreen retry` */
-  readonly again?: string;
 }
 
 /** Time for the VM agent before and after the script. */
 const AGENT_SECONDS = 120;
 /** A Windows command line has at most 32,767 characters; the agent uses few of them. */
 const MAX_WINDOWS_PARAMETERS = 24_000;
-
-const RETRY = "Run `bluegreen retry`: it starts a new sequence.";
 
 /** On Linux run-command.head.sh prints this line, and only after the step's result line. */
 const NAME = `strcontains(self.instance_view[0].output, format("bluegreen: %s ended with 0", self.name))`;
@@ -46,8 +43,9 @@ const RESULT_AND_NAME =
   "self.instance_view[0].output))";
 
 export function runCommand(scope: Construct, id: string, props: RunCommandProps): VirtualMachineRunCommand {
-  const { name, parameters, needed = true, createBeforeDestroy = true, again = RETRY } = props;
+  const { name, parameters, needed = true, createBeforeDestroy = true } = props;
   const windows = props.os === "windows";
+  const again = isSetup(name) ? "Deploy base again." : "Run `bluegreen retry`: it starts a new sequence.";
   const minutes = Math.ceil((props.timeoutSeconds + AGENT_SECONDS) / 60);
   return new VirtualMachineRunCommand(scope, id, {
     name,

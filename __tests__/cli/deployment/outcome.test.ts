@@ -1,5 +1,6 @@
 /** What a sequence's end is called, where Terraform's exit alone would say something else. */
 import { conclude } from "../../../cli/deployment/outcome";
+import type { ProxyStatus } from "../../../release/director-status";
 import { RECORD, status } from "../live/snapshots";
 
 const PROMOTED = {
@@ -11,11 +12,12 @@ const FAILED = {
   reasons: ["1.4.0-17 did not become healthy on web-1 in 60 s"],
 };
 
+/** All proxies answer. */
+const answers = (...statuses: ProxyStatus[]) => ({ statuses, silent: [] });
+
 it("an install that fails when users have the new release already rejects nothing: a person decides", () => {
   const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
-  expect(
-    conclude("release", { ...RECORD, converge: true }, { statuses: [converging], silent: [] }, FAILED),
-  ).toMatchObject({
+  expect(conclude("release", { ...RECORD, converge: true }, answers(converging), FAILED)).toMatchObject({
     exitCode: 6,
     outcome: "frozen",
     to: "1.4.0-17",
@@ -26,9 +28,7 @@ it("an install that fails when users have the new release already rejects nothin
 it("what was killed meanwhile is neither rejected nor frozen, whatever users have", () => {
   const converging = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
   const killed = { ...FAILED, exitCode: 1, cutOff: true, reasons: ["terraform was ended by SIGKILL"] };
-  expect(
-    conclude("release", { ...RECORD, converge: true }, { statuses: [converging], silent: [] }, killed),
-  ).toMatchObject({
+  expect(conclude("release", { ...RECORD, converge: true }, answers(converging), killed)).toMatchObject({
     ...{ exitCode: 1, outcome: "failed", to: "1.4.0-17", reason: "terraform was ended by SIGKILL" },
   });
 });
@@ -37,7 +37,7 @@ it("Terraform's success does not count without a result of each proxy", () => {
   const applied = { ...FAILED, succeeded: true, exitCode: 0, reasons: [] };
   const reported = status({ result: PROMOTED });
   const unreported = status({ result: { ...PROMOTED, sequence: 16 } });
-  expect(conclude("release", RECORD, { statuses: [reported], silent: [] }, applied)).toMatchObject({
+  expect(conclude("release", RECORD, answers(reported), applied)).toMatchObject({
     exitCode: 0,
     outcome: "promoted",
   });
@@ -46,7 +46,7 @@ it("Terraform's success does not count without a result of each proxy", () => {
     [[unreported], "no result from proxy-1"],
     [[reported, unreported], "no result from proxy-1"],
   ] as const) {
-    expect(conclude("release", RECORD, { statuses: statuses, silent: [] }, applied)).toMatchObject({
+    expect(conclude("release", RECORD, answers(...statuses), applied)).toMatchObject({
       ...{ exitCode: 1, outcome: "failed" },
       reason: `Terraform succeeded, but ${missing} for record 17: check \`bluegreen status\`, then run \`bluegreen retry\``,
     });
@@ -54,12 +54,12 @@ it("Terraform's success does not count without a result of each proxy", () => {
 });
 
 it("an install that fails before is a rejection", () => {
-  expect(conclude("release", RECORD, { statuses: [status()], silent: [] }, FAILED)).toMatchObject({
+  expect(conclude("release", RECORD, answers(status()), FAILED)).toMatchObject({
     exitCode: 4,
     outcome: "rejected",
   });
   const before = status({ result: { ...PROMOTED, sequence: 16 } });
-  expect(conclude("release", RECORD, { statuses: [before], silent: [] }, FAILED)).toMatchObject({
+  expect(conclude("release", RECORD, answers(before), FAILED)).toMatchObject({
     exitCode: 4,
     to: "1.3.0-16",
   });
@@ -68,14 +68,14 @@ it("an install that fails before is a rejection", () => {
 it("what fails after all users have the release is no failure of the release, and says that they have it", () => {
   const promoted = status({ result: PROMOTED, stable: { slot: "green", releaseId: "1.4.0-17" } });
   const later = { ...FAILED, exitCode: 1, reasons: ["Error when invoking action: mail failed"] };
-  expect(conclude("release", RECORD, { statuses: [promoted], silent: [] }, later)).toMatchObject({
+  expect(conclude("release", RECORD, answers(promoted), later)).toMatchObject({
     ...{ exitCode: 6, outcome: "frozen", to: "1.4.0-17" },
     reason:
       "1.4.0-17 is live in green, but something else failed, and `bluegreen retry` goes on: Error when invoking action: mail failed",
   });
   // One proxy has only begun, so it is not known what all users get.
   const begun = status({ result: { ...PROMOTED, step: "begin", outcome: "begun", reason: "begun" } });
-  expect(conclude("release", RECORD, { statuses: [promoted, begun], silent: [] }, later)).toMatchObject({
+  expect(conclude("release", RECORD, answers(promoted, begun), later)).toMatchObject({
     exitCode: 1,
     outcome: "failed",
   });
@@ -90,9 +90,7 @@ it("what fails after all users have the release is no failure of the release, an
 it("a director that was told to stop has the last word, not the signal that Terraform knows of", () => {
   const aborted = { ...PROMOTED, exitCode: 5, outcome: "rolledBack" as const, reason: "aborted by SIGTERM" };
   const killed = { ...FAILED, exitCode: 1, cutOff: true, reasons: ["the step was cut off (signal: killed)"] };
-  expect(
-    conclude("release", RECORD, { statuses: [status({ result: aborted })], silent: [] }, killed),
-  ).toMatchObject({
+  expect(conclude("release", RECORD, answers(status({ result: aborted })), killed)).toMatchObject({
     ...{ exitCode: 5, outcome: "rolledBack", reason: "aborted by SIGTERM" },
   });
 });

@@ -1,6 +1,7 @@
 /** The frame around every script that Azure runs on our Linux machines. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import { SETUP_PREFIX } from "../../../configuration/azure/run-commands";
 import { until } from "../../../development/testbed/processes";
 import { compose, eachTestHasAMachine, FOLDER, script, scriptNames, setUpProxyText } from "./machine";
 
@@ -66,8 +67,9 @@ test.each<[string, string]>([
 });
 
 test("a set-up without a result is base's, so no retry of a release is advised", async () => {
-  const { stderr } = await machine().run(compose("exit 0\n"), { STEP_NAME: "setup-0a1b2c3d4e-1" });
-  expect(stderr).toContain("commands/setup-0a1b2c3d4e-1 on proxy-1, then deploy base again\n");
+  const name = `${SETUP_PREFIX}0a1b2c3d4e-1`;
+  const { stderr } = await machine().run(compose("exit 0\n"), { STEP_NAME: name });
+  expect(stderr).toContain(`commands/${name} on proxy-1, then deploy base again\n`);
 });
 
 test.each(['{"outcome":"done"}', '{ "step": "test", "outcome": "done" }', `${RESULT}\\r\\n\\n \\n`])(

@@ -5,7 +5,6 @@ import * as z from "zod/mini";
 import { stateFile } from "../../../configuration/naming";
 import { parseEdition } from "../../../release/steps";
 import {
-  DEFAULT_AZURERM,
   ENHANCED_VALIDATION,
   enhancedValidationAdvice,
   hasNamesOf5,
@@ -169,7 +168,8 @@ export function stateCheck(
       if ("problem" in base!) return unreadable("base", project, name, base.problem);
       if ("problem" in web!) return unreadable("web", project, name, web.problem);
       onRunCommands([base!.state, web!.state].flatMap(runCommandIds));
-      const provider = judgeProvider(project, output, base!.state);
+      const azurerm = requiredAzurerm(join(project.folder, output, "stacks", "base"));
+      const provider = azurerm === null ? null : judgeProvider(azurerm, base!.state);
       if (provider !== null) return provider;
       const left = mostLeft(web!.state);
       const found = `base has ${count(base!.state)} addresses, web ${count(web!.state)}`;
@@ -191,9 +191,7 @@ export function stateCheck(
       }
       if (isLocal(project.environment)) return ok(found);
       const compared = compareSteps(project, web!.state, found);
-      const other = untested(
-        requiredAzurerm(join(project.folder, output, "stacks", "base")) ?? DEFAULT_AZURERM,
-      );
+      const other = azurerm === null ? null : untested(azurerm);
       if (compared.status !== "ok" || other === null) return compared;
       return warning(
         `${compared.found}; ${other}`,
@@ -273,9 +271,7 @@ function coreOf(version: string): string {
 }
 
 /** @returns null if the chosen azurerm reads this state, and this machine's variables don't stop it. */
-function judgeProvider({ folder }: Project, output: string, base: PulledState): Finding | null {
-  const version = requiredAzurerm(join(folder, output, "stacks", "base"));
-  if (version === null) return null;
+function judgeProvider(version: string, base: PulledState): Finding | null {
   const advice = enhancedValidationAdvice(version, process.env);
   if (advice !== null) return failed(advice, `unset ${ENHANCED_VALIDATION}`);
   if (hasNamesOf5(version) || !isOf5State(base)) return null;
